@@ -1,0 +1,86 @@
+# Everything a person needs, one word each. Needs Python 3.11 or newer, with venv, and make.
+# It works in an environment of its own (.venv), made on first use and renewed when pyproject.toml changes.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# The first of these that is new enough and can make an environment. To choose: make PYTHON=/path/to/python3 …
+CANDIDATES := $(or $(PYTHON),python3 python3.13 python3.12 python3.11 python3.14 python)
+found = $(shell for p in $(CANDIDATES); do \
+	$$p -c 'import sys; sys.version_info >= (3, 11) or sys.exit(1); import ensurepip, venv' \
+	>/dev/null 2>&1 && { command -v $$p; break; }; done)
+new_enough = $(shell for p in $(CANDIDATES); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+why_none = $(if $(new_enough),$(new_enough) can not make environments: \
+	install its venv module (on Debian and Ubuntu: apt install python3-venv),Python 3.11 or newer is needed \
+	and none was found: install one$(comma) or name it with make PYTHON=/path/to/python3)
+comma := ,
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help demo test test-fast lint format docs bench clean
+
+help:
+	@echo "make demo       decide the example case; reports go to build/"
+	@echo "make test       everything that has to hold: lint, types, rooms, tests"
+	@echo "make test-fast  the tests alone"
+	@echo "make lint       style, types and the direction of imports"
+	@echo "make format     let the formatter have its way"
+	@echo "make docs       write the generated pages of the reference again"
+	@echo "make bench      measure speed and memory, with the budgets beside"
+	@echo "make clean      remove all that make made, .venv too"
+
+demo: $(VENV)/.core
+	@mkdir -p build
+	@$(BIN)/tuneworthy decide examples/task-api
+	@$(BIN)/tuneworthy decide examples/task-api --format markdown --output build/report.md
+	@$(BIN)/tuneworthy decide examples/task-api --format json --output build/report.json
+	@$(BIN)/tuneworthy decide examples/task-api --format record --output build/record.md
+	@echo
+	@echo "Written: build/report.md, build/report.json, build/record.md"
+
+test: lint
+	$(BIN)/python -m pytest -n auto
+
+test-fast: $(VENV)/.dev
+	$(BIN)/python -m pytest -n auto -q
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev
+	$(BIN)/python tools/reference.py
+
+bench: $(VENV)/.core
+	@$(BIN)/python benchmarks/road.py
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find benchmarks src tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.made:
+	$(if $(found),,$(error $(why_none)))
+	@echo "Setting up $(VENV)"
+	@$(found) -m venv --clear $(VENV)
+	@touch $@
+
+# What it takes to use Tuneworthy.
+$(VENV)/.core: pyproject.toml $(VENV)/.made
+	@echo "Installing Tuneworthy"
+	@$(PIP) install --editable .
+	@touch $@
+
+# What it takes to work on it.
+$(VENV)/.dev: pyproject.toml $(VENV)/.made
+	@echo "Installing Tuneworthy and the tools that check it"
+	@$(PIP) install --editable '.[dev]'
+	@touch $@ $(VENV)/.core
