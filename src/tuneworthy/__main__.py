@@ -1,0 +1,5 @@
+"""``python -m tuneworthy``."""
+
+from tuneworthy.surfaces.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""The nouns: frozen, closed records that every room shares and none of them owns."""

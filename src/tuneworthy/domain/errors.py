@@ -1,0 +1,70 @@
+"""What can go wrong, in one tree.
+
+TuneworthyError
+├── InputError           the input is wrong: what, where, and the fix (exit code 2)
+│   ├── CaseError        a case file or folder
+│   ├── FrameworkError   a framework file
+│   └── DossierError     a dossier given to be compared
+└── OutputError          an output that can't be written (exit code 2)
+"""
+
+from __future__ import annotations
+
+
+class TuneworthyError(Exception):
+    """Base of every error this package raises on purpose."""
+
+
+class InputError(TuneworthyError):
+    """Something the user gave us is wrong.
+
+    Args:
+        what: What is wrong, as a clause without a full stop.
+        where: File and line, or the option on the command line.
+        fix: What to do about it, as a sentence without a full stop.
+    """
+
+    def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
+        self.what, self.where, self.fix = what, where, fix
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        """One line: where, what, the fix."""
+        text = f"{self.where}: {self.what}" if self.where else self.what
+        if self.fix:
+            text = f"{text}. {self.fix[:1].upper()}{self.fix[1:]}"
+        return one_line(text)
+
+
+class CaseError(InputError):
+    """A case that can't be read."""
+
+
+class FrameworkError(InputError):
+    """A framework that can't be read."""
+
+
+class DossierError(InputError):
+    """A dossier that can't be read."""
+
+
+class OutputError(InputError):
+    """An output file that can't be written."""
+
+
+def one_line(text: str, limit: int = 400) -> str:
+    """Text safe for one line of a terminal.
+
+    Args:
+        text: Anything, also what a stranger wrote.
+        limit: The most characters kept; the rest becomes an ellipsis.
+
+    Returns:
+        The text with line breaks, control characters and direction overrides as visible
+        escapes; the empty string for an empty text.
+    """
+    shown = "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in text
+    )
+    return shown if len(shown) <= limit else shown[: limit - 1] + "…"

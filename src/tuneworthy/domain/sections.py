@@ -1,0 +1,247 @@
+"""The sections of a dossier, each as it stands in the JSON."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuneworthy.domain.assessment import Severity, Source
+from tuneworthy.domain.decision import Action, GateId, Verdict
+from tuneworthy.domain.record import Range, Record, State, Unknown
+from tuneworthy.domain.rules import Band, Outcome
+
+Number = float | Range | Unknown
+"""A number, its ends where it is open, or what would settle it."""
+
+Duration = float | Range | Literal["never"] | Unknown
+"""Months; ``never`` for a break-even that doesn't come."""
+
+
+class Named(Record):
+    """Something with a digest (SHA-256 of its validated canonical JSON)."""
+
+    name: str
+    digest: str
+
+
+class CheckResult(Record):
+    """A check of the ceiling test."""
+
+    title: str
+    state: State
+    value: int | State
+    """The count where one was given, else the state."""
+    source: Source
+    note: str = ""
+
+
+class Ceiling(Record):
+    """The ceiling test."""
+
+    reached: State
+    checks: dict[str, CheckResult]
+
+
+class SignalResult(Record):
+    """A sign that prompting has reached its limit."""
+
+    title: str
+    state: State
+    source: Source
+    note: str
+
+
+class FactorResult(Record):
+    """A reason for or against."""
+
+    title: str
+    kind: Literal["indicator", "anti_indicator"]
+    state: State
+    source: Source
+    weight: float | str
+    note: str
+
+
+class Counts(Record):
+    """How many factors are known to hold, and how many are open."""
+
+    indicators: int
+    anti_indicators: int
+    unknown: int
+    """Open factors; open checks are not counted here."""
+
+
+class BandRange(Record):
+    """Bands from one to another."""
+
+    low: Band
+    high: Band
+
+
+class Step(Record):
+    """A step of the tree."""
+
+    ask: str
+    answer: State
+    value: dict[str, float | Range]
+    outcome: Outcome
+    """What follows when the answer is yes."""
+
+
+class TreeResult(Record):
+    """The tree."""
+
+    outcome: Verdict
+    path: tuple[Step, ...]
+
+
+class ScoreResult(Record):
+    """The score."""
+
+    value: float | Range
+    denominator: float
+    band: Band | BandRange
+
+
+class DifferenceResult(Record):
+    """The difference rule."""
+
+    value: float | Range
+    band: Band | BandRange
+
+
+class RuleResults(Record):
+    """The three published rules side by side."""
+
+    tree: TreeResult
+    score: ScoreResult
+    difference: DifferenceResult
+
+
+class Stage(Record):
+    """An attempt with its own verdict."""
+
+    name: str
+    outcome: Verdict
+    final: bool
+    change: str
+
+
+class GateResult(Record):
+    """A gate and its reason."""
+
+    id: GateId
+    state: State
+    why: str
+
+
+class CaveatResult(Record):
+    """Something to keep in mind."""
+
+    id: str
+    says: str
+
+
+class VerdictResult(Record):
+    """The verdict."""
+
+    outcome: Verdict
+    final: bool
+    leaning: Outcome
+    """The outcome when final; else the one with the largest share, the more cautious of equals."""
+    action: Action
+    summary: str
+    gates: tuple[GateResult, ...]
+    caveats: tuple[CaveatResult, ...]
+    next: str
+    """The next step, in one sentence."""
+
+
+class Change(Record):
+    """An answer to change."""
+
+    factor: str
+    to: Literal["yes", "no"]
+
+
+class FlipResult(Record):
+    """A smallest set of changes and the verdict it gives."""
+
+    changes: tuple[Change, ...]
+    outcome: Verdict
+
+
+class QuestionResult(Record):
+    """An open answer: what it is worth and what it takes."""
+
+    factor: str
+    ask: str
+    gain_bits: float
+    minutes: int
+
+
+class ChallengeResult(Record):
+    """What doesn't fit together."""
+
+    id: str
+    severity: Severity
+    between: tuple[str, ...]
+    says: str
+    settle: str
+
+
+class DataNeed(Record):
+    """Data an approach takes."""
+
+    low: int
+    high: int | Literal["open"]
+    unit: str
+
+
+class ApproachResult(Record):
+    """A goal and its approach."""
+
+    goal: str
+    approach: str
+    title: str
+    data: DataNeed
+    compute: str
+    priority: str
+    feasible: State
+
+
+class BreakEven(Record):
+    """Months until it has paid itself back."""
+
+    point: Duration
+    p10: Duration
+    p50: Duration
+    p90: Duration
+
+
+class ByTable(Record):
+    """The same with the running costs of the framework's own table."""
+
+    ongoing_usd: Number
+    break_even_months: Duration
+
+
+class InvestmentResult(Record):
+    """The money."""
+
+    upfront_usd: Number
+    monthly_net_usd: Number
+    break_even_months: BreakEven
+    p_within_6_months: Number
+    justified: State
+    why: str
+    assumed: tuple[str, ...]
+    """Costs nobody stated, taken from the framework's table."""
+    by_table: ByTable
+
+
+class Quick(Record):
+    """The short form's answer."""
+
+    asked: tuple[str, ...]
+    ruled_out: bool
+    says: str

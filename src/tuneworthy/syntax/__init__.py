@@ -1,0 +1,1 @@
+"""Hostile text into plain values: YAML read as data only, and values into records."""
