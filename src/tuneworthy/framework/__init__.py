@@ -1,0 +1,1 @@
+"""The framework as data: loaded, compiled into rules, checked."""

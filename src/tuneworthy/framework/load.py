@@ -1,0 +1,53 @@
+"""Frameworks by name from the catalogue, or from a file that has been parsed."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.domain.framework import Framework
+from tuneworthy.syntax.build import build, did_you_mean
+from tuneworthy.syntax.yaml import Document, parse
+
+NAMES = ("lesson",)
+"""Frameworks of the catalogue."""
+
+
+def catalogue_text(file: str) -> str:
+    """A file of the catalogue."""
+    return files("tuneworthy.framework").joinpath("catalogue", file).read_text(encoding="utf-8")
+
+
+def load_named(name: str) -> Framework:
+    """A framework of the catalogue.
+
+    Raises:
+        FrameworkError: If there is none of that name.
+    """
+    return build(Framework, _named_document(name, name), FrameworkError)
+
+
+def load_document(document: Document) -> Framework:
+    """A framework from a parsed file; sections it doesn't have come from the one it extends.
+
+    Raises:
+        FrameworkError: If it isn't a framework.
+    """
+    data: Any = document.data
+    base = data.get("extends") if isinstance(data, dict) else None
+    if base is None:
+        return build(Framework, document, FrameworkError)
+    parent = _named_document(str(base), document.where(("extends",))).data
+    inherited = {key: value for key, value in parent.items() if key != "worked_example"}
+    whole = Document({**inherited, **data}, document.name, document.lines)
+    return build(Framework, whole, FrameworkError)
+
+
+def _named_document(name: str, where: str) -> Document:
+    if name not in NAMES:
+        raise FrameworkError(
+            f'"{name}" is no framework of the catalogue', where="" if where == name else where,
+            fix=did_you_mean(name, NAMES) + ", or name a file",
+        )  # fmt: skip
+    return parse(catalogue_text(f"{name}.yaml"), f"{name}.yaml", FrameworkError)

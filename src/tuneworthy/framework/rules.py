@@ -1,0 +1,258 @@
+"""A framework's scoring and tree, compiled to whole numbers.
+
+Weights and bounds are turned into integers by one common scale, so 0.1 + 0.2 is 0.3 here, a
+comparison is exact, and every test is of one form: a measure is at least a bound, or not. The same
+tests run on plain integers and on numpy arrays.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.domain.framework import Factor, Framework
+from tuneworthy.domain.rules import Band, Bands, Bound, Condition, Outcome, asked_names
+
+Measure = Literal[
+    "indicators", "anti_indicators", "indicator_weight", "anti_indicator_weight", "difference"
+]
+
+_LARGEST = 2**53  # whole numbers up to here are exact in every array we use
+
+
+@dataclass(frozen=True, slots=True)
+class AtLeast:
+    """A measure, in scaled units, reaches a bound."""
+
+    measure: Measure
+    bound: int
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """One answer is yes; ``name`` is None for the ceiling."""
+
+    name: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """All parts hold; no parts hold trivially."""
+
+    parts: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Some:
+    """At least one part holds."""
+
+    parts: tuple[Test, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part doesn't hold."""
+
+    part: Test
+
+
+Test = AtLeast | Is | Every | Some | Not
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """What a test reads: numbers and booleans, or arrays of them that broadcast."""
+
+    indicators: Any
+    anti_indicators: Any
+    indicator_weight: Any
+    anti_indicator_weight: Any
+    reached: Any
+    answers: dict[str, Any]
+
+    @property
+    def difference(self) -> Any:
+        """Weight for less weight against."""
+        return self.indicator_weight - self.anti_indicator_weight
+
+
+def holds(test: Test, columns: Columns) -> Any:
+    """Whether a test holds, for one combination or elementwise for arrays of them."""
+    match test:
+        case AtLeast(measure, bound):
+            return getattr(columns, measure) >= bound
+        case Is(None):
+            return columns.reached
+        case Is(name):
+            return columns.answers[str(name)]
+        case Not(part):
+            return holds(part, columns) ^ True
+        case Every(parts):
+            result: Any = True
+            for part in parts:
+                result = result & holds(part, columns)
+            return result
+        case Some(parts):
+            result = False
+            for part in parts:
+                result = result | holds(part, columns)
+            return result
+
+
+@dataclass(frozen=True, slots=True)
+class Cuts:
+    """Where moderate and strong begin, as bounds on the scaled difference."""
+
+    moderate: int
+    strong: int
+
+    def band(self, difference: int) -> Band:
+        """The band of one scaled difference."""
+        if difference >= self.strong:
+            return "strong"
+        return "moderate" if difference >= self.moderate else "weak"
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A framework ready to run."""
+
+    checks: tuple[str, ...]
+    indicators: tuple[str, ...]
+    anti_indicators: tuple[str, ...]
+    weights: dict[str, int]
+    """Scaled weight of each factor; 0 for checks."""
+    scale: int
+    """Scaled units in a weight of one."""
+    denominator: float
+    """What a difference (not scaled) is divided by."""
+    steps: tuple[tuple[Test, Outcome], ...]
+    """The tree; the last test always holds."""
+    score_cuts: Cuts
+    difference_cuts: Cuts
+    bits: dict[str, int]
+    """A bit for each answer the tree asks for by name."""
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """Steps and tallies already worked out; equal answers in equal numbers give equal tallies."""
+
+    def step(self, columns: Columns) -> int:
+        """Index of the first step whose test holds, for one combination."""
+        for index, (test, _) in enumerate(self.steps):
+            if holds(test, columns):
+                return index
+        raise AssertionError("the last step always holds")
+
+
+def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
+    """Compile a framework.
+
+    Args:
+        framework: The framework.
+        denominator: Instead of the framework's own, to see what another would give.
+
+    Raises:
+        FrameworkError: If its weights need more digits than whole numbers can hold.
+    """
+    exact = {name: _weight(factor, framework) for name, factor in framework.factors.items()}
+    scale = math.lcm(*(weight.denominator for weight in exact.values())) if exact else 1
+    weights = {name: int(weight * scale) for name, weight in exact.items()}
+    divisor = _denominator(framework, exact, denominator)
+    if scale > _LARGEST or sum(weights.values()) > _LARGEST:
+        raise FrameworkError(
+            "weights need too many digits", where=framework.name, fix="round them to three decimals"
+        )
+    asked = sorted(
+        {name for step in framework.tree if step.when for name in asked_names(step.when)}
+    )
+    return Rules(
+        checks=tuple(framework.ceiling),
+        indicators=tuple(framework.indicators),
+        anti_indicators=tuple(framework.anti_indicators),
+        weights={**weights, **dict.fromkeys(framework.ceiling, 0)},
+        scale=scale,
+        denominator=float(divisor),
+        steps=tuple(
+            (_test(step.when, scale, divisor) if step.when else Every(()), step.outcome)
+            for step in framework.tree
+        ),
+        score_cuts=_cuts(framework.scoring.score, scale * divisor),
+        difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
+        bits={name: 1 << position for position, name in enumerate(asked)},
+    )
+
+
+def _weight(factor: Factor, framework: Framework) -> Fraction:
+    """What a factor counts: one where weights are only shown."""
+    if framework.scoring.weights == "shown":
+        return Fraction(1)
+    if isinstance(factor.weight, str):
+        return _exact(framework.scoring.weight_values[factor.weight])
+    return _exact(factor.weight)
+
+
+def _exact(number: float) -> Fraction:
+    """The number as it was written, not as a float stores it."""
+    return Fraction(repr(number))
+
+
+def _denominator(
+    framework: Framework, weights: dict[str, Fraction], instead: str | float | None
+) -> Fraction:
+    chosen = framework.scoring.denominator if instead is None else instead
+    if chosen == "count":
+        return Fraction(max(len(weights), 1))
+    if chosen == "weight":
+        return sum(weights.values(), Fraction(0)) or Fraction(1)
+    return _exact(float(chosen))
+
+
+def _cuts(bands: Bands, scale: Fraction) -> Cuts:
+    return Cuts(moderate=_begins(bands.moderate, scale), strong=_begins(bands.strong, scale))
+
+
+def _begins(bound: Bound, scale: Fraction) -> int:
+    if bound.at_least is not None:
+        return math.ceil(_exact(bound.at_least) * scale)
+    assert bound.more_than is not None  # Bands made sure
+    return math.floor(_exact(bound.more_than) * scale) + 1
+
+
+def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
+    parts: list[Test] = []
+    if condition.ceiling is not None:
+        parts.append(Is(None) if condition.ceiling == "yes" else Not(Is(None)))
+    scales: dict[str, tuple[Measure, Fraction]] = {
+        "indicators": ("indicators", Fraction(1)),
+        "anti_indicators": ("anti_indicators", Fraction(1)),
+        "indicator_weight": ("indicator_weight", Fraction(scale)),
+        "anti_indicator_weight": ("anti_indicator_weight", Fraction(scale)),
+        "difference": ("difference", Fraction(scale)),
+        "score": ("difference", scale * divisor),
+    }
+    for name, (measure, by) in scales.items():
+        bound = getattr(condition, name)
+        if bound is not None:
+            parts.extend(_ends(measure, bound, by))
+    for name, state in condition.answers.items():
+        parts.append(Is(name) if state == "yes" else Not(Is(name)))
+    parts.extend(_test(part, scale, divisor) for part in condition.all)
+    if condition.any:
+        parts.append(Some(tuple(_test(part, scale, divisor) for part in condition.any)))
+    parts.extend(Not(_test(part, scale, divisor)) for part in condition.none)
+    return parts[0] if len(parts) == 1 else Every(tuple(parts))
+
+
+def _ends(measure: Measure, bound: Bound, scale: Fraction) -> list[Test]:
+    ends: list[Test] = []
+    if bound.at_least is not None:
+        ends.append(AtLeast(measure, math.ceil(_exact(bound.at_least) * scale)))
+    if bound.more_than is not None:
+        ends.append(AtLeast(measure, math.floor(_exact(bound.more_than) * scale) + 1))
+    if bound.at_most is not None:
+        ends.append(Not(AtLeast(measure, math.floor(_exact(bound.at_most) * scale) + 1)))
+    if bound.less_than is not None:
+        ends.append(Not(AtLeast(measure, math.ceil(_exact(bound.less_than) * scale))))
+    return ends

@@ -1,0 +1,52 @@
+"""JSON Schemas, generated from the nouns: for editors, and for whoever reads our output."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.framework import Asked, Framework
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def case_schema(framework: Framework) -> dict[str, Any]:
+    """The case file's schema; checks, factors and signals are those of a framework."""
+    schema = _of(Case, "validation", "Tuneworthy case")
+    places: list[tuple[dict[str, Any], str, Mapping[str, Asked]]] = []
+    for holder in (schema, schema["$defs"]["Attempt"]):
+        places.append((holder, "ceiling", framework.ceiling))
+        places.append((holder, "factors", framework.factors))
+    places.append((schema, "signals", framework.signals))
+    for holder, name, asked in places:
+        section = holder["properties"][name]
+        each = section.pop("additionalProperties")
+        section["properties"] = {
+            key: {**each, "description": f"{entry.title}: {entry.ask}"}
+            for key, entry in asked.items()
+        }
+        section["additionalProperties"] = False
+    return schema
+
+
+def framework_schema() -> dict[str, Any]:
+    """The framework file's schema. A file that extends another may leave sections out."""
+    schema = _of(Framework, "validation", "Tuneworthy framework")
+    required = schema.pop("required")
+    schema["if"] = {"not": {"required": ["extends"]}}
+    schema["then"] = {"required": required}
+    schema["else"] = {"required": ["name"]}
+    return schema
+
+
+def dossier_schema() -> dict[str, Any]:
+    """The schema of what ``--format json`` prints."""
+    return _of(Dossier, "serialization", "Tuneworthy dossier")
+
+
+def _of(noun: Any, mode: Any, title: str) -> dict[str, Any]:
+    schema: dict[str, Any] = noun.model_json_schema(mode=mode, by_alias=True)
+    schema.pop("title", None)
+    return {"$schema": _DRAFT, "title": title, **schema}

@@ -1,0 +1,275 @@
+"""Every completion of the open answers, counted by the step of the tree it ends at.
+
+Answers fall into three groups (checks, indicators, anti-indicators) that meet only in the tree. A
+group's open answers are convolved into its distinct states, so answers that count alike are counted
+together; the tree then runs once for every combination of states. With few states that is a plain
+loop, with many (distinct weights) it is one pass over arrays. Both are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.record import State
+from tuneworthy.domain.rules import Outcome
+from tuneworthy.framework.rules import Columns, Rules, holds
+
+_LOOP_UP_TO = 4096
+_CHUNK = 1 << 18
+_MOST = 1 << 26
+
+Cell = tuple[int, int, int]
+"""Open checks, indicators and anti-indicators that a completion answers with yes."""
+
+GroupState = tuple[int, int, int]
+"""Answers that are yes, their scaled weight, and the bits of those the tree asks for by name."""
+
+
+Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The answers of one kind, reduced to what the tree can tell apart."""
+
+    known: GroupState
+    """What is yes for certain."""
+    open: tuple[tuple[int, int], ...]
+    """Scaled weight and bit of every open answer, sorted."""
+    size: int
+    """How many answers there are, open, yes or no."""
+
+
+def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Group:
+    """The group of ``names``; a name without a state is open."""
+    yes = weight = bits = size = 0
+    still_open = []
+    for name in names:
+        size += 1
+        state = states.get(name, "unknown")
+        if state == "no":
+            continue
+        if state == "yes":
+            yes += 1
+            weight += rules.weights[name]
+            bits |= rules.bits.get(name, 0)
+        else:
+            still_open.append((rules.weights[name], rules.bits.get(name, 0)))
+    still_open.sort()
+    return Group((yes, weight, bits), tuple(still_open), size)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Completions by the step they end at."""
+
+    open: Cell
+    """Open answers of each group: checks, indicators, anti-indicators."""
+    steps: tuple[dict[Cell, int], ...]
+    """For each step of the tree: completions that end there, by how many of each group are yes."""
+    outcomes: tuple[Outcome, ...]
+    """The outcome of each step."""
+
+    @property
+    def ending(self) -> tuple[int, ...]:
+        """Completions that end at each step."""
+        return tuple(sum(cells.values()) for cells in self.steps)
+
+    @property
+    def reach(self) -> frozenset[Outcome]:
+        """Outcomes that some completion comes to; never empty."""
+        return frozenset(o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells)
+
+    def shares(self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> dict[Outcome, float]:
+        """Share of each outcome when every open answer of a group is yes with the group's odds.
+
+        Returns:
+            Outcomes of the tree to shares, which sum to 1; an outcome out of reach has 0.
+        """
+        powers = [
+            [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
+            for p, n in zip(odds, self.open, strict=True)
+        ]
+        result: dict[Outcome, float] = dict.fromkeys(self.outcomes, 0.0)
+        for outcome, cells in zip(self.outcomes, self.steps, strict=True):
+            result[outcome] += sum(
+                count * powers[0][c] * powers[1][i] * powers[2][a]
+                for (c, i, a), count in cells.items()
+            )
+        return result
+
+
+def tally(rules: Rules, states: Mapping[str, State]) -> Tally:
+    """Count the completions of ``states``; a factor or check that is absent is open.
+
+    Raises:
+        CaseError: If there are too many different combinations to go through.
+    """
+    return tally_groups(
+        rules,
+        group(rules, rules.checks, states),
+        group(rules, rules.indicators, states),
+        group(rules, rules.anti_indicators, states),
+    )
+
+
+def tally_groups(rules: Rules, checks: Group, indicators: Group, anti: Group) -> Tally:
+    """As ``tally``, from groups; equal groups are counted once."""
+    key = (checks, indicators, anti)
+    found: Tally | None = rules.memory.get(key)
+    if found is None:
+        found = _count(rules, checks, indicators, anti)
+        rules.memory[key] = found
+    return found
+
+
+def effort(rules: Rules, states: Mapping[str, State]) -> int:
+    """About how many combinations one tally of these answers goes through.
+
+    Returns:
+        A count that depends on nothing but the answers; a plain loop counts ten times an array.
+    """
+    sizes = [
+        len(merged) << len(rest)
+        for merged, rest in (
+            _merge(group(rules, names, states))
+            for names in (rules.checks, rules.indicators, rules.anti_indicators)
+        )
+    ]
+    cells = sizes[0] * sizes[1] * sizes[2]
+    return cells * 10 if cells <= _LOOP_UP_TO else cells
+
+
+def _count(rules: Rules, checks: Group, indicators: Group, anti: Group) -> Tally:
+    merged = _merge(checks), _merge(indicators), _merge(anti)
+    small = not any(rest for _, rest in merged)
+    if small and len(merged[0][0]) * len(merged[1][0]) * len(merged[2][0]) <= _LOOP_UP_TO:
+        steps = _loop(rules, (checks, indicators, anti), [states for states, _ in merged])
+    else:
+        steps = _arrays(rules, (checks, indicators, anti), merged)
+    return Tally(
+        open=(len(checks.open), len(indicators.open), len(anti.open)),
+        steps=tuple(steps),
+        outcomes=tuple(outcome for _, outcome in rules.steps),
+    )
+
+
+def _merge(group: Group) -> Merged:
+    """States of a group to the completions that give them, while they are few; the open rest."""
+    states = {group.known: 1}
+    for position, (weight, bit) in enumerate(group.open):
+        if len(states) > _LOOP_UP_TO // 2:
+            return states, group.open[position:]
+        grown = dict(states)
+        for (yes, total, bits), count in states.items():
+            key = (yes + 1, total + weight, bits | bit)
+            grown[key] = grown.get(key, 0) + count
+        states = grown
+    return states, ()
+
+
+def _loop(
+    rules: Rules, groups: tuple[Group, Group, Group], states: list[dict[GroupState, int]]
+) -> list[dict[Cell, int]]:
+    steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
+    memory, size = rules.memory, groups[0].size
+    c_known, i_known, a_known = (one.known[0] for one in groups)
+    for (c_yes, _, c_bits), c_count in states[0].items():
+        for (i_yes, i_weight, i_bits), i_count in states[1].items():
+            for (a_yes, a_weight, a_bits), a_count in states[2].items():
+                key = (c_yes == size, c_bits | i_bits | a_bits, i_yes, i_weight, a_yes, a_weight)
+                step = memory.get(key)
+                if step is None:
+                    step = memory[key] = rules.step(_columns(rules, *key))
+                cell = (c_yes - c_known, i_yes - i_known, a_yes - a_known)
+                cells = steps[step]
+                cells[cell] = cells.get(cell, 0) + c_count * i_count * a_count
+    return steps
+
+
+def _columns(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw: Any) -> Columns:
+    return Columns(
+        indicators=i,
+        anti_indicators=a,
+        indicator_weight=iw,
+        anti_indicator_weight=aw,
+        reached=reached,
+        answers={name: (bits & bit) != 0 for name, bit in rules.bits.items()},
+    )
+
+
+def _arrays(
+    rules: Rules, groups: tuple[Group, Group, Group], merged: tuple[Merged, Merged, Merged]
+) -> list[dict[Cell, int]]:
+    import numpy as np  # only here: most cases have few states and never need it
+
+    cells = [len(states) << len(rest) for states, rest in merged]
+    if cells[0] * cells[1] * cells[2] > _MOST:
+        raise CaseError(
+            f"{sum(len(one.open) for one in groups)} answers of different weight are open, "
+            "more combinations than can be gone through",
+            fix="answer a few of them, or give some of them equal weights",
+        )
+    steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
+    by_sight: dict[tuple[bool, int], list[tuple[int, int]]] = {}
+    for c_yes, _, c_bits, c_count in zip(*_expand(np, merged[0]), strict=True):
+        seen = by_sight.setdefault((bool(c_yes == groups[0].size), int(c_bits)), [])
+        seen.append((int(c_yes) - groups[0].known[0], int(c_count)))
+    left, right = _expand(np, merged[1]), _expand(np, merged[2])
+    rows = max(1, _CHUNK // right[0].size)
+    by_right = _by_yes(np, right, groups[2])
+    for start in range(0, left[0].size, rows):
+        part = tuple(column[start : start + rows] for column in left)
+        by_left = _by_yes(np, part, groups[1])
+        for (reached, c_bits), c_cells in by_sight.items():
+            fired = _fired(np, rules, reached, c_bits, part, right)
+            for step, counts in enumerate(steps):
+                table = by_left @ (fired == step).astype(np.float64) @ by_right.T
+                for i, a in zip(*np.nonzero(table), strict=True):
+                    for c, c_count in c_cells:
+                        cell = (c, int(i), int(a))
+                        counts[cell] = counts.get(cell, 0) + c_count * int(table[i, a])
+    return steps
+
+
+def _expand(np: Any, merged: Merged) -> tuple[Any, Any, Any, Any]:
+    """States as columns: answers that are yes, scaled weight, bits, completions."""
+    states, rest = merged
+    yes, weight, bits = (np.array(column, dtype=np.int64) for column in zip(*states, strict=True))
+    count = np.array(list(states.values()), dtype=np.float64)
+    for more, bit in rest:
+        yes = np.concatenate((yes, yes + 1))
+        weight = np.concatenate((weight, weight + more))
+        bits = np.concatenate((bits, bits | bit))
+        count = np.concatenate((count, count))
+    return yes, weight, bits, count
+
+
+def _by_yes(np: Any, columns: tuple[Any, ...], group: Group) -> Any:
+    """Matrix of (yes answers × states) that sums completions by how many answers are yes."""
+    yes, count = columns[0] - group.known[0], columns[3]
+    matrix = np.zeros((len(group.open) + 1, yes.size))
+    matrix[yes, np.arange(yes.size)] = count
+    return matrix
+
+
+def _fired(np: Any, rules: Rules, reached: bool, bits: int, left: Any, right: Any) -> Any:
+    """Index of the step each combination of (left × right) states ends at."""
+    shape = (left[0].size, right[0].size)
+    columns = _columns(
+        rules,
+        reached,
+        bits | left[2][:, None] | right[2][None, :] if rules.bits else bits,
+        left[0][:, None],
+        left[1][:, None],
+        right[0][None, :],
+        right[1][None, :],
+    )
+    fired = np.full(shape, len(rules.steps) - 1, dtype=np.uint8)
+    for index in range(len(rules.steps) - 2, -1, -1):
+        mask = np.broadcast_to(np.asarray(holds(rules.steps[index][0], columns)), shape)
+        fired[mask] = index
+    return fired
