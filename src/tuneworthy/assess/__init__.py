@@ -1,0 +1,1 @@
+"""Evidence into states, and statements held against each other."""

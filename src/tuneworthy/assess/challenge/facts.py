@@ -1,0 +1,83 @@
+"""What every challenge reads, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tuneworthy.assess.weigh import usable_examples
+from tuneworthy.domain.assessment import Assessment, Findings
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.framework import Framework, Need
+from tuneworthy.domain.record import State
+from tuneworthy.domain.units import usd_per_request
+from tuneworthy.stats.intervals import wilson
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A case with what was made of it."""
+
+    case: Case
+    framework: Framework
+    assessment: Assessment
+    findings: Findings
+
+    def holds(self, *names: str) -> bool:
+        """Whether all of these answers are yes."""
+        return all(self.assessment.state(name) == "yes" for name in names)
+
+    def state(self, name: str) -> State:
+        """State of an answer; unknown for one the framework doesn't have."""
+        return self.assessment.state(name)
+
+    @property
+    def requests(self) -> float | None:
+        """Likely requests a month today."""
+        stated = self.case.economics.traffic.requests_per_month
+        return stated.likely if stated else None
+
+    @property
+    def request_usd(self) -> float | None:
+        """USD a request costs today by the first priced, untuned model; None if not known."""
+        traffic = self.case.economics.traffic
+        price = next(
+            (m.usd_per_mtok for m in self.case.models if m.kind == "prompted" and m.usd_per_mtok),
+            None,
+        )
+        if price is None or traffic.input_tokens is None or traffic.output_tokens is None:
+            return None
+        cached = traffic.cached_share or 0.0
+        rate = price.input if price.cached_input is None else price.cached_input
+        return usd_per_request(
+            input_tokens=traffic.input_tokens.likely,
+            output_tokens=traffic.output_tokens.likely,
+            usd_per_mtok_input=price.input * (1 - cached) + rate * cached,
+            usd_per_mtok_output=price.output,
+        )
+
+    @property
+    def bill_usd(self) -> float | None:
+        """USD a month the present system costs: stated, else requests times price."""
+        if self.case.today.usd_per_month is not None:
+            return self.case.today.usd_per_month
+        if self.requests is None or self.request_usd is None:
+            return None
+        return self.requests * self.request_usd
+
+    @property
+    def quality(self) -> tuple[float, float] | None:
+        """95% interval (Wilson) of today's quality; None without a share and its cases."""
+        today = self.case.today
+        if today.quality is None or not today.cases:
+            return None
+        return wilson(today.quality * today.cases, today.cases)
+
+    @property
+    def examples(self) -> int | None:
+        """Usable examples, None when nobody said."""
+        return usable_examples(self.case)
+
+    def need(self, goal: str) -> Need | None:
+        """What a goal's approach takes, None where the framework doesn't say."""
+        rule = self.framework.goals.get(goal)
+        return self.framework.approaches[rule.approach].data if rule else None

@@ -1,0 +1,1 @@
+"""The user's files: the only room that opens or writes them."""

@@ -1,0 +1,133 @@
+"""The case folder: read, looked over, and written into without touching what isn't ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.errors import CaseError
+from tuneworthy.files.disk import CASE_LIMIT, MIB, read_text
+from tuneworthy.syntax.build import build
+from tuneworthy.syntax.yaml import Document, parse
+
+CASE_FILE = "case.yaml"
+PROMPT_ENDINGS = frozenset({".md", ".markdown", ".jinja", ".jinja2", ".j2", ".txt"})
+MOST_PROMPTS = 200
+
+
+def case_path(source: str | Path) -> Path:
+    """The case file of a case folder, or the file itself."""
+    path = Path(source)
+    try:
+        return path / CASE_FILE if path.is_dir() else path
+    except (OSError, ValueError):
+        raise CaseError("is not a path", where=str(source), fix="name a case folder") from None
+
+
+def read_case(source: str | Path | Mapping[str, Any]) -> Case:
+    """A case from its folder, its file, or a mapping with the same keys.
+
+    Raises:
+        CaseError: If it isn't a case.
+    """
+    if isinstance(source, Mapping):
+        document = Document(source, "case")
+        return build(Case, document, CaseError).placed(document.where)
+    path = case_path(source)
+    if path.parent == Path(source) and not path.exists():
+        fix = f'start one with "tuneworthy init {path.parent}"'
+        raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
+    return case_from_text(read_text(path, CASE_LIMIT, CaseError), path)
+
+
+def case_from_text(text: str, path: Path) -> Case:
+    """The text of a case file as a case whose data lie beside ``path``.
+
+    Raises:
+        CaseError: If it isn't a case.
+    """
+    document = parse(text, str(path), CaseError)
+    if document.data is None:
+        raise CaseError("is empty", where=str(path), fix="start with name: …")
+    return build(Case, document, CaseError).placed(document.where, path.parent)
+
+
+def prompt_texts(case: Case) -> tuple[str, ...] | None:
+    """The team's prompt variants, by file name; None when the case names no folder of them.
+
+    Raises:
+        CaseError: If the folder leads out of the case folder, or holds too many or too large files.
+    """
+    folder = _beside(case, "data.prompts", case.data.prompts)
+    if folder is None or not folder.is_dir():
+        return None
+    found = sorted(
+        path for path in folder.iterdir() if path.suffix in PROMPT_ENDINGS and path.is_file()
+    )
+    if len(found) > MOST_PROMPTS:
+        raise CaseError(
+            f"holds {len(found)} prompts, more than {MOST_PROMPTS}",
+            where=str(folder),
+            fix="keep the variants that were compared",
+        )
+    for path in found:
+        _inside(case, path, "data.prompts")
+    return tuple(read_text(path, MIB, CaseError) for path in found)
+
+
+def missing_entries(case: Case) -> tuple[str, ...]:
+    """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder.
+
+    Raises:
+        CaseError: If one of them leads out of the case folder.
+    """
+    if case.folder is None:
+        return ()
+    lacking = []
+    for name, value in _entries(case):
+        if any(sign in value for sign in "*?["):
+            there = next(iter(case.folder.glob(value)), None) is not None
+        else:
+            path = _beside(case, name, value)
+            there = path is not None and path.exists()
+        if not there:
+            lacking.append(name)
+    return tuple(lacking)
+
+
+def _entries(case: Case) -> Iterator[tuple[str, str]]:
+    data = case.data
+    for number, trace in enumerate(data.traces):
+        yield f"data.traces[{number + 1}]", trace
+    for name in ("evaluation", "prompts", "glossary", "voice", "output_schema"):
+        if (value := getattr(data, name)) is not None:
+            yield f"data.{name}", value
+    for name in ("documents", "examples", "preference_pairs"):
+        holding = getattr(data, name)
+        if holding is not None and holding.path is not None:
+            yield f"data.{name}", holding.path
+
+
+def _beside(case: Case, name: str, value: str | None) -> Path | None:
+    if case.folder is None or value is None:
+        return None
+    path = case.folder / value
+    _inside(case, path, name)
+    return path
+
+
+def _inside(case: Case, path: Path, name: str) -> None:
+    """Refuse what a link leads out of the case folder to."""
+    assert case.folder is not None  # only called with one
+    try:
+        inside = path.resolve().is_relative_to(case.folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise CaseError(
+            f"{name} leads out of the case folder",
+            where=case.where(*name.split(".")),
+            fix="keep data inside the folder",
+        )

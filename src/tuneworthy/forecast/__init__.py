@@ -1,0 +1,1 @@
+"""What it costs, what it brings, when it pays."""

@@ -1,0 +1,1 @@
+"""What can be observed beside the case file."""

@@ -1,0 +1,1 @@
+"""What follows from the answers, how firmly, and what would change it."""

@@ -1,0 +1,167 @@
+"""The framework's three rules applied to an assessment: tree, score, difference."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import product
+from math import comb, prod
+
+from tuneworthy.domain.decision import Decision, Ends, PathStep
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.record import State
+from tuneworthy.domain.rules import BANDS, OUTCOMES, Band, Condition, Outcome
+from tuneworthy.framework.rules import Cuts, Rules
+from tuneworthy.framework.tally import Tally, tally
+from tuneworthy.framework.wording import bounded, condition_text
+
+CORNERS = (0.1, 0.9)
+"""Between these the odds of open answers move for the bounds."""
+
+_GRID = 17
+
+
+def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules) -> Decision:
+    """Apply tree, score and difference.
+
+    Args:
+        states: State of every check and factor.
+        framework: The framework as written, for the words of its conditions.
+        rules: The same, compiled.
+
+    Returns:
+        The decision. It is final exactly when one outcome is reachable; otherwise ``undecided``,
+        leaning to the largest share, the more cautious of equals.
+
+    Raises:
+        CaseError: If the open answers have too many different combinations.
+    """
+    counted = tally(rules, states)
+    shares = counted.shares()
+    reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
+    leaning = max(reach, key=lambda outcome: (shares[outcome], -OUTCOMES.index(outcome)))
+    measures = _measures(states, rules)
+    scaled = measures["difference"]
+    score_bands, difference_bands = (
+        _bands(rules.score_cuts, scaled),
+        _bands(rules.difference_cuts, scaled),
+    )
+    both = [*score_bands, *difference_bands]
+    difference = Ends(scaled.low / rules.scale, scaled.high / rules.scale)
+    return Decision(
+        outcome=reach[0] if len(reach) == 1 else "undecided",
+        final=len(reach) == 1,
+        leaning=leaning,
+        reach=reach,
+        path=_path(counted, framework, rules, measures),
+        score=Ends(difference.low / rules.denominator, difference.high / rules.denominator),
+        denominator=rules.denominator,
+        score_bands=score_bands,
+        difference=difference,
+        difference_bands=difference_bands,
+        strength=(min(both, key=BANDS.index), max(both, key=BANDS.index)),
+        shares={outcome: shares.get(outcome, 0.0) for outcome in OUTCOMES},
+        bounds=_bounds(counted),
+    )
+
+
+def _bands(cuts: Cuts, scaled: Ends) -> tuple[Band, Band]:
+    return cuts.band(int(scaled.low)), cuts.band(int(scaled.high))
+
+
+def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, Ends]:
+    """Each measure's ends over all completions; weights are in scaled units."""
+    ends: dict[str, Ends] = {}
+    for kind, names in (("indicator", rules.indicators), ("anti_indicator", rules.anti_indicators)):
+        yes = [name for name in names if states[name] == "yes"]
+        still_open = [name for name in names if states[name] == "unknown"]
+        weight = sum(rules.weights[name] for name in yes)
+        more = sum(rules.weights[name] for name in still_open)
+        ends[f"{kind}s"] = Ends(len(yes), len(yes) + len(still_open))
+        ends[f"{kind}_weight"] = Ends(weight, weight + more)
+    gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
+    ends["difference"] = Ends(gain.low - loss.high, gain.high - loss.low)
+    checks = [states[name] for name in rules.checks]
+    done = checks.count("yes")
+    ends["checks"] = Ends(done, done + checks.count("unknown"))
+    return ends
+
+
+def _path(
+    counted: Tally, framework: Framework, rules: Rules, measures: Mapping[str, Ends]
+) -> tuple[PathStep, ...]:
+    """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
+    path = []
+    left = sum(counted.ending)
+    for step, here in zip(framework.tree, counted.ending, strict=True):
+        if step.when is None or left == 0:
+            break
+        answer: State = "yes" if here == left else "unknown" if here else "no"
+        value = {name: _unscaled(name, measures, rules) for name in _reads(step.when)}
+        path.append(PathStep(condition_text(step.when), answer, value, step.outcome))
+        left -= here
+    return tuple(path)
+
+
+def _unscaled(name: str, measures: Mapping[str, Ends], rules: Rules) -> Ends:
+    by = 1.0
+    if name.endswith("_weight") or name == "difference":
+        by = rules.scale
+    elif name == "score":
+        by = rules.scale * rules.denominator
+    ends = measures["difference" if name == "score" else name]
+    return Ends(ends.low / by, ends.high / by)
+
+
+def _reads(condition: Condition) -> tuple[str, ...]:
+    """Measures a condition reads, in order, each once."""
+    names = ["checks"] if condition.ceiling is not None else []
+    names += [name for name, _ in bounded(condition)]
+    for part in (*condition.all, *condition.any, *condition.none):
+        names += _reads(part)
+    return tuple(dict.fromkeys(names))
+
+
+def _bounds(counted: Tally) -> dict[Outcome, Ends]:
+    """Least and most share of each outcome while the odds of the three groups move.
+
+    A share is a polynomial in the three odds. Where the fraction of completions that lead to the
+    outcome only rises or only falls with each group's yes answers, the ends lie in the corners;
+    otherwise a grid is searched as well, exact at its points.
+    """
+    axes: list[tuple[float, ...]] = [CORNERS if n else (0.5,) for n in counted.open]
+    if not _monotone(counted):
+        low, high = CORNERS
+        fine = tuple(low + (high - low) * step / (_GRID - 1) for step in range(_GRID))
+        axes = [fine if n else (0.5,) for n in counted.open]
+    found: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
+    for c in axes[0]:
+        for i in axes[1]:
+            for a in axes[2]:
+                shares = counted.shares((c, i, a))
+                for outcome in OUTCOMES:
+                    found[outcome].append(shares.get(outcome, 0.0))
+    return {outcome: Ends(min(values), max(values)) for outcome, values in found.items()}
+
+
+def _monotone(counted: Tally) -> bool:
+    """Whether every outcome's fraction is monotone along each group's yes answers."""
+    sizes = counted.open
+    for outcome in set(counted.outcomes):
+        count: dict[tuple[int, ...], int] = {}
+        for name, cells in zip(counted.outcomes, counted.steps, strict=True):
+            if name == outcome:
+                for ending, many in cells.items():
+                    count[ending] = count.get(ending, 0) + many
+        fraction = {
+            cell: count.get(cell, 0) / prod(comb(n, k) for n, k in zip(sizes, cell, strict=True))
+            for cell in product(*(range(size + 1) for size in sizes))
+        }
+        for axis in range(3):
+            rises = falls = False
+            for cell, value in fraction.items():
+                if cell[axis] < sizes[axis]:
+                    after = fraction[(*cell[:axis], cell[axis] + 1, *cell[axis + 1 :])]
+                    rises, falls = rises or after > value, falls or after < value
+            if rises and falls:
+                return False
+    return True
