@@ -1,0 +1,77 @@
+"""Text for a terminal: columns, wrapping by display width, and colour that nothing depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import wcwidth
+
+from tuneworthy.domain.errors import one_line
+
+WIDTH = 80
+
+Style = Literal["strong", "dim", "good", "bad", "warn"]
+
+_CODES: dict[Style, str] = {"strong": "1", "dim": "2", "good": "32", "bad": "31", "warn": "33"}
+
+
+@dataclass(frozen=True, slots=True)
+class Paint:
+    """Puts colour on text, or leaves it as it is."""
+
+    colour: bool = False
+
+    def __call__(self, style: Style, text: str) -> str:
+        """The text in a style; the same text where there is no colour."""
+        return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
+
+
+def safe(text: str) -> str:
+    """What a user or a model wrote, as text that can't move the cursor or recolour the screen."""
+    return one_line(text, limit=4000)
+
+
+def wrapped(
+    text: str, *, first: str = "", rest: str | None = None, width: int = WIDTH
+) -> list[str]:
+    """Lines of at most ``width`` columns.
+
+    Args:
+        text: One paragraph, already safe.
+        first: What the first line begins with.
+        rest: What the others begin with; blanks as wide as ``first`` when not given.
+        width: Columns.
+
+    Returns:
+        At least one line; words longer than a line are broken.
+    """
+    indent = " " * wcwidth.width(first) if rest is None else rest
+    lines = wcwidth.wrap(text, width - 1, initial_indent=first, subsequent_indent=indent)
+    return [line.rstrip() for line in lines] or [first.rstrip()]
+
+
+def pad(text: str, width: int) -> str:
+    """Text filled up with blanks to a display width; longer text stays as it is."""
+    return text + " " * max(0, width - wcwidth.width(text))
+
+
+def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list[str]:
+    """A labelled row, wrapped beside its label, with a mark at the right end of its last line."""
+    lines = wrapped(text, first="  " + pad(label, label_width), width=WIDTH - len(mark))
+    if mark:
+        lines[-1] = pad(lines[-1], WIDTH - 1 - len(mark)) + mark
+    return lines
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
+    """Rows in aligned columns; the last column wraps. Empty for no rows."""
+    if not rows:
+        return []
+    widths = [max(wcwidth.width(line[c]) for line in rows) for c in range(len(rows[0]) - 1)]
+    found = []
+    for line in rows:
+        cells = (pad(cell, w) for cell, w in zip(line, widths, strict=False))
+        found += wrapped(line[-1], first=indent + "".join(cell + " " * gap for cell in cells))
+    return found

@@ -1,0 +1,189 @@
+"""Words for the verdict, its gates and its caveats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from tuneworthy.domain.assessment import Assessment, Reason
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
+from tuneworthy.domain.framework import Framework
+from tuneworthy.report.words import count, few, listing, months, months_range, plain, sentence
+
+OUTCOME_WORDS: dict[str, str] = {
+    "keep_optimizing_prompts": "keep optimising prompts",
+    "improve_rag_or_switch_model": "improve retrieval or switch model",
+    "address_anti_indicators": "address the reasons against first",
+    "fine_tune_candidate": "fine-tune candidate",
+    "undecided": "undecided",
+}
+
+ACTION_WORDS: dict[Action, str] = {
+    "answer_questions": "answer the open questions",
+    "keep_prompting": "keep the prompt and work on it",
+    "improve_rag_or_switch": "improve retrieval or try another model",
+    "clear_anti_indicators": "clear the reasons against first",
+    "explore_alternatives": "explore the alternatives",
+    "clear_gates": "clear the safety gate before any training",
+    "proceed": "proceed",
+    "pilot": "start with a pilot",
+}
+
+_SAFETY = {
+    "data_reviewed": "has the data been reviewed for bias, harm and personal data?",
+    "process_named": "is a process named to keep the tuned model safe?",
+}
+
+_SAFETY_NO = {
+    "data_reviewed": "the data isn't reviewed",
+    "process_named": "no process is named",
+}
+
+WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "success_yes": lambda _: "the present approach meets every requirement",
+    "success_no": lambda _: "the present approach falls short of a requirement",
+    "success_unknown": lambda _: "ask whether the present prompt already meets every target",
+    "strong_throughout": lambda _: "strong by score and by difference",
+    "weak_throughout": lambda _: "weak by score and by difference",
+    "strength_between": lambda n: f"{n['low']} to {n['high']}: a pilot would tell",
+    "no_goal": lambda _: "name the goal, so that its approach and data need are known",
+    "data_short": lambda n: (
+        f"{plain(n['approach'])} takes {count(n['low'])} {plain(n['unit'])}, {count(n['have'])} "
+        "are there"
+    ),
+    "data_unknown": lambda n: (
+        f"count the {plain(n['unit'])}: {plain(n['approach'])} takes {count(n['low'])} or more"
+    ),
+    "service_gone": lambda n: f"the {plain(n['service'])} service doesn't take new work",
+    "service_ended": lambda n: f"the service ended on {n['until']}",
+    "service_unknown": lambda n: (
+        f"enough {plain(n['unit'])}; ask whether the tuning service takes new work and will "
+        "still serve the model"
+    ),
+    "data_and_service": lambda n: (
+        f"{count(n['have'])} {plain(n['unit'])}, and a service to use them"
+    ),
+    "no_benefit_stated": lambda _: "state what it saves or is worth a month (economics.monthly)",
+    "no_hourly_rate": lambda _: "state economics.hourly_rate_usd, so that hours can be priced",
+    "no_break_even_rule": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])}; no rule judges it"
+    ),
+    "pays_too_late": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])}, not under {months(n['under'])}"
+        if n["low"] != float("inf")
+        else "never pays back as stated"
+    ),
+    "strategic_value_low": lambda n: (
+        f"strategic value is {n['strategic']}, {n['wanted']} is asked for"
+    ),
+    "strategic_value_unknown": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])}; ask how high the strategic value is"
+    ),
+    "pays_perhaps": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])}: narrow the amounts; under "
+        f"{months(n['under'])} is asked for"
+    ),
+    "pays_in_time": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])}, under {months(n['under'])}, and the "
+        f"strategic value is {n['strategic']}"
+    ),
+    "sovereignty_first": lambda _: (
+        "savings don't carry it, and data may not leave: compare the options that keep it inside"
+    ),
+    "safety_no": lambda n: listing([_SAFETY_NO[name] for name in n["names"]]),
+    "safety_unknown": lambda n: " ".join(_SAFETY[name] for name in n["names"]),
+    "safety_yes": lambda _: "data reviewed and a process named",
+    "from_requests": lambda n: (
+        f"from {count(n['requests'])} requests a month; low is under {count(n['limit'])}"
+    ),
+    "from_examples": lambda n: (
+        f"from {count(n['have'])} examples; {count(n['limit'])} are needed"
+        + (f" for {plain(n['goal'])}" if n["goal"] else "")
+    ),
+}
+"""Reason id to its words, from its numbers."""
+
+_CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "low_volume_now": lambda _: "volume is low at present: watch that the expected growth comes",
+    "answer_not_yet": lambda n: f"{plain(n['name'])} doesn't hold yet",
+    "open_after_final": lambda n: f"{count(n['open'])} answers are still open and can't change it",
+    "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
+}
+
+
+def why(reason: Reason) -> str:
+    """A reason in words."""
+    return WHY[reason.id](reason.numbers)
+
+
+def caveat_says(caveat: Caveat) -> str:
+    """A caveat in words."""
+    if caveat.id.startswith("gate_"):
+        return f"{caveat.id.removeprefix('gate_')}: {caveat.numbers['why']}"
+    return _CAVEATS[caveat.id](caveat.numbers)
+
+
+def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
+    """The verdict in one sentence, without the case's name."""
+    if decision.outcome == "undecided":
+        open_to = listing([OUTCOME_WORDS[o] for o in decision.reach], "or")
+        return f"undecided; still possible: {open_to}."
+    words = OUTCOME_WORDS[decision.outcome]
+    if decision.outcome != "fine_tune_candidate":
+        return f"{words}."
+    if action in ("pilot", "proceed"):
+        done = "justified; start with a pilot" if action == "pilot" else "justified; proceed"
+        return f"{words}, {done}."
+    blocking = [gate for gate in gates if gate.state == "no"]
+    reasons = "; ".join(why(gate.why) for gate in blocking)
+    return f"{words} by the tree, but {ACTION_WORDS[action]}: {reasons}."
+
+
+def caveats(
+    case: Case, assessment: Assessment, decision: Decision, gates: Sequence[Gate]
+) -> list[Caveat]:
+    """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open."""
+    found: list[Caveat] = []
+    for name, answer in case.factors.items():
+        if answer.now is not None and answer.now != answer.value:
+            low = name == "low_volume" and answer.now == "yes"
+            found.append(Caveat("low_volume_now" if low else "answer_not_yet", {"name": name}))
+    if decision.score_bands != decision.difference_bands:
+        score, difference = (
+            bands[0] if bands[0] == bands[1] else f"{bands[0]} to {bands[1]}"
+            for bands in (decision.score_bands, decision.difference_bands)
+        )
+        found.append(Caveat("rules_disagree", {"score": score, "difference": difference}))
+    still_open = sum(answer.state == "unknown" for answer in assessment.answers.values())
+    if decision.final and still_open:
+        found.append(Caveat("open_after_final", {"open": still_open}))
+    if decision.outcome == "fine_tune_candidate":
+        found += [
+            Caveat(f"gate_{gate.id}", {"why": why(gate.why)})
+            for gate in gates
+            if gate.state == "unknown"
+        ]
+    return found
+
+
+def question(ask: str, framework: Framework, at_least: int | None = None) -> str:
+    """A question with the framework's own numbers put in."""
+    numbers = {name: count(entry.value) for name, entry in framework.thresholds.items()}
+    if at_least is not None:
+        numbers["at_least"] = few(at_least) if at_least < 11 else count(at_least)
+    for name, text in numbers.items():
+        ask = ask.replace("{" + name + "}", text)
+    return ask
+
+
+def quick_says(ruled_out: bool, asked: Sequence[str]) -> str:
+    """What the short form can say, and what it can't."""
+    names = listing([plain(name) for name in asked])
+    if ruled_out:
+        return sentence(
+            f"ruled out: with {names} as answered no other answers make tuning a candidate"
+        )
+    return sentence(
+        f"worth the full look: {few(len(asked))} questions ({names}) can rule tuning out but not in"
+    )

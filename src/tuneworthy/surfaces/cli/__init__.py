@@ -1,0 +1,70 @@
+"""The command line: parse, one call of the API, hand to the report."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from tuneworthy.domain.errors import TuneworthyError, one_line
+from tuneworthy.surfaces.cli.root import cli
+
+ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
+"""Exit codes: answered; ``--require`` not met; the input is wrong; stopped by the user or a cap."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the program's name; the process's own when not given.
+
+    Returns:
+        The exit code. Whatever is wrong with the input is one line on stderr, never a traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign still gets the text
+    try:
+        code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
+        return code if isinstance(code, int) else ANSWERED
+    except click.exceptions.Exit as caught:
+        return caught.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        return STOPPED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ANSWERED
+    except (TuneworthyError, click.ClickException) as caught:
+        return _wrong(_message(caught))
+    except Exception as caught:
+        if os.environ.get("TUNEWORTHY_TRACEBACK"):
+            raise
+        fault = f"{type(caught).__name__}: {caught}"
+        return _wrong(f"a fault of ours ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+
+
+def _message(caught: TuneworthyError | click.ClickException) -> str:
+    if isinstance(caught, TuneworthyError):
+        return str(caught)
+    if isinstance(caught, click.UsageError):
+        path = caught.ctx.command_path if caught.ctx else "tuneworthy"
+        return f"{path}: {caught.format_message()} Help: {path} --help"
+    return caught.format_message()
+
+
+def _wrong(message: str) -> int:
+    _say(message)
+    return WRONG_INPUT
+
+
+def _say(message: str) -> None:
+    click.echo(one_line(" ".join(message.split()), limit=1000), err=True)

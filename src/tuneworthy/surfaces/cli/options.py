@@ -1,0 +1,94 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tuneworthy.domain.errors import InputError
+
+case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
+framework_option = click.option(
+    "--framework",
+    metavar="NAME|FILE",
+    help="Framework to judge by; the case's own or the lesson when not given.",
+)
+set_option = click.option(
+    "--set",
+    "answers",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another answer, as a what-if; may be repeated. KEY is a check, factor or dotted path.",
+)
+output_option = click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write there, not to the terminal.",
+)
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
+as_of_option = click.option(
+    "--as-of",
+    metavar="DATE",
+    help="The day the answer speaks for, as 2026-11-24; today if not given.",
+)
+
+
+def colour() -> bool:
+    """Whether the terminal takes colour and nobody asked for none."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def day(given: str | None) -> date | None:
+    """A date as people write it in ISO form; None for none.
+
+    Raises:
+        InputError: If it is no date.
+    """
+    if given is None:
+        return None
+    try:
+        return date.fromisoformat(given)
+    except ValueError:
+        raise InputError(f'"{given}" is no date', where="--as-of", fix="write 2026-11-24") from None
+
+
+def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
+    """``key=value`` texts as a mapping; the last of equal keys counts.
+
+    Raises:
+        InputError: If one has no key or no equals sign.
+    """
+    found = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def deliver(text: str, output: Path | None, force: bool) -> None:
+    """Print a text, or write it to a file."""
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    from tuneworthy.api.reports import save
+
+    save(output, text, force=force)
+
+
+def as_json(data: Any) -> str:
+    """Plain data as JSON text, two spaces deep."""
+    import json
+
+    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

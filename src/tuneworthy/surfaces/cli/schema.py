@@ -1,0 +1,24 @@
+"""tuneworthy schema."""
+
+from __future__ import annotations
+
+import click
+
+from tuneworthy.surfaces.cli.options import as_json, deliver, framework_option
+from tuneworthy.surfaces.cli.root import examples
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy schema case > case.schema.json",
+        "tuneworthy schema case --framework ours.yaml",
+        "tuneworthy schema dossier",
+    )
+)
+@click.argument("what", type=click.Choice(["case", "framework", "dossier"]))
+@framework_option
+def schema(what: str, framework: str | None) -> None:
+    """Print the JSON Schema of a case file, a framework file or a dossier."""
+    from tuneworthy.api import frameworks
+
+    deliver(as_json(frameworks.schema(what, framework)), None, False)
