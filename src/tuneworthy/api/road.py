@@ -17,7 +17,7 @@ from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import FrameworkError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.rules import Outcome
-from tuneworthy.files.case import missing_entries, prompt_texts, read_case
+from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.forecast.breakeven import appraise
 from tuneworthy.framework.load import NAMES, load_document, load_named
@@ -67,9 +67,8 @@ def framework_of(case: Case, chosen: str | None = None) -> Framework:
         return load_framework(chosen)
     if case.framework is None:
         return load_framework("lesson")
-    if case.framework in NAMES or case.folder is None:
-        return load_framework(case.framework)
-    return load_framework(case.folder / case.framework)
+    path = None if case.framework in NAMES else beside(case, "framework", case.framework)
+    return load_framework(case.framework if path is None else path)
 
 
 def decide(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 from tuneworthy.api.road import load_framework
+from tuneworthy.domain.canonical import json_text
 from tuneworthy.domain.errors import OutputError
 from tuneworthy.files.case import CASE_FILE
 from tuneworthy.files.disk import write_new
@@ -42,5 +42,5 @@ def start_case(
     called = name or target.resolve().name.replace("-", " ").replace("_", " ").capitalize()
     own = chosen if chosen is not None and chosen in NAMES else None
     write_new(paths[0], case_template(framework, called or "My use case", SCHEMA_FILE, own))
-    write_new(paths[1], json.dumps(case_schema(framework), indent=1, ensure_ascii=False) + "\n")
+    write_new(paths[1], json_text(case_schema(framework)))
     return paths

@@ -1,11 +1,28 @@
-"""The digest of a record: equal meaning, equal digest."""
+"""One text for one meaning: digests, and JSON that is safe to print."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from typing import Any
 
 from tuneworthy.domain.record import Record
+
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What moves a cursor or turns text around and that JSON itself doesn't escape."""
+
+
+def json_text(data: Any) -> str:
+    """Plain data as JSON, two spaces deep, with a line feed at its end.
+
+    Characters a terminal would act on instead of showing are escaped; the value stays the same.
+
+    Raises:
+        ValueError: For NaN or infinity, which JSON doesn't have.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
 
 
 def digest(record: Record) -> str:

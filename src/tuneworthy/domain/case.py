@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator
 
 from tuneworthy.domain.answers import SimpleAnswer, SimpleCheck
 from tuneworthy.domain.economics import Economics
@@ -23,6 +23,7 @@ from tuneworthy.domain.record import (
     Text,
     Tri,
     inside_folder,
+    one_or_many,
     shown,
     wrong,
 )
@@ -32,6 +33,12 @@ Goal = Literal[
     "classification", "extraction", "generation",
 ]  # fmt: skip
 """The lesson's six goals, and three plain tasks."""
+
+
+Goals = Annotated[
+    tuple[Goal, ...],
+    BeforeValidator(one_or_many, json_schema_input_type=Goal | tuple[Goal, ...]),
+]
 
 
 class Attempt(FileRecord):
@@ -162,7 +169,7 @@ class Case(FileRecord):
     """What it does, for people."""
     framework: str | None = None
     """Framework to judge by: a name, or a file beside the case. The lesson when absent."""
-    goals: tuple[Goal, ...] = ()
+    goals: Goals = ()
     """What tuning should bring, the primary goal first."""
     ceiling: dict[str, SimpleCheck] = {}
     """The checks of the ceiling test."""
@@ -212,11 +219,6 @@ class Case(FileRecord):
     @classmethod
     def _framework_inside(cls, value: str | None) -> str | None:
         return None if value is None else inside_folder(value)
-
-    @field_validator("goals", mode="before")
-    @classmethod
-    def _one_goal(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("goals")
     @classmethod

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 from typing import Any
 
 from pydantic import Field
 
+from tuneworthy.domain.canonical import json_text
 from tuneworthy.domain.record import Range, Record, Unknown
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.domain.sections import (
@@ -77,4 +77,4 @@ class Dossier(Record):
 
     def to_json(self) -> str:
         """The object as text, two spaces deep, with a line feed at its end."""
-        return json.dumps(self.to_dict(), ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+        return json_text(self.to_dict())

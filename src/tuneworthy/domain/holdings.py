@@ -6,7 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, field_validator
 
-from tuneworthy.domain.record import FileRecord, Natural, inside_folder, is_whole_number
+from tuneworthy.domain.record import (
+    FileRecord,
+    Natural,
+    inside_folder,
+    is_whole_number,
+    one_or_many,
+)
 
 
 def _to_holding(value: Any) -> Any:
@@ -39,7 +45,10 @@ SimpleHolding = Annotated[
 class Data(FileRecord):
     """What lies beside the case file, by relative path; counts where a count is all there is."""
 
-    traces: tuple[str, ...] = ()
+    traces: Annotated[
+        tuple[str, ...],
+        BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+    ] = ()
     """Logs of calls; globs are allowed."""
     evaluation: str | None = None
     """Evaluation set (JSONL)."""
@@ -62,11 +71,6 @@ class Data(FileRecord):
     @classmethod
     def _path_inside(cls, value: str | None) -> str | None:
         return None if value is None else inside_folder(value)
-
-    @field_validator("traces", mode="before")
-    @classmethod
-    def _one_or_many(cls, value: Any) -> Any:
-        return [value] if isinstance(value, str) else value
 
     @field_validator("traces")
     @classmethod

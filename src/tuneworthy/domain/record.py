@@ -95,6 +95,11 @@ def is_whole_number(value: Any) -> bool:
     )
 
 
+def one_or_many(value: Any) -> Any:
+    """A single word where a list of them is meant."""
+    return [value] if isinstance(value, str) else value
+
+
 def inside_folder(value: str) -> str:
     """A relative path that can't leave the case folder by its own words.
 

@@ -60,7 +60,7 @@ def prompt_texts(case: Case) -> tuple[str, ...] | None:
     Raises:
         CaseError: If the folder leads out of the case folder, or holds too many or too large files.
     """
-    folder = _beside(case, "data.prompts", case.data.prompts)
+    folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not folder.is_dir():
         return None
     found = sorted(
@@ -90,7 +90,7 @@ def missing_entries(case: Case) -> tuple[str, ...]:
         if any(sign in value for sign in "*?["):
             there = next(iter(case.folder.glob(value)), None) is not None
         else:
-            path = _beside(case, name, value)
+            path = beside(case, name, value)
             there = path is not None and path.exists()
         if not there:
             lacking.append(name)
@@ -110,7 +110,12 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
             yield f"data.{name}", holding.path
 
 
-def _beside(case: Case, name: str, value: str | None) -> Path | None:
+def beside(case: Case, name: str, value: str | None) -> Path | None:
+    """Where something lies that the case names; None without a folder or a name.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+    """
     if case.folder is None or value is None:
         return None
     path = case.folder / value

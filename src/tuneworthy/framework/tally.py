@@ -220,18 +220,16 @@ def _arrays(
         seen.append((int(c_yes) - groups[0].known[0], int(c_count)))
     left, right = _expand(np, merged[1]), _expand(np, merged[2])
     rows = max(1, _CHUNK // right[0].size)
-    by_right = _by_yes(np, right, groups[2])
     for start in range(0, left[0].size, rows):
         part = tuple(column[start : start + rows] for column in left)
-        by_left = _by_yes(np, part, groups[1])
         for (reached, c_bits), c_cells in by_sight.items():
             fired = _fired(np, rules, reached, c_bits, part, right)
-            for step, counts in enumerate(steps):
-                table = by_left @ (fired == step).astype(np.float64) @ by_right.T
-                for i, a in zip(*np.nonzero(table), strict=True):
-                    for c, c_count in c_cells:
-                        cell = (c, int(i), int(a))
-                        counts[cell] = counts.get(cell, 0) + c_count * int(table[i, a])
+            counts = _by_yes(np, fired, len(steps), groups, part, right)
+            for step, i, a in zip(*np.nonzero(counts), strict=True):
+                for c, c_count in c_cells:
+                    cell = (c, int(i), int(a))
+                    more = c_count * int(counts[step, i, a])
+                    steps[step][cell] = steps[step].get(cell, 0) + more
     return steps
 
 
@@ -248,12 +246,19 @@ def _expand(np: Any, merged: Merged) -> tuple[Any, Any, Any, Any]:
     return yes, weight, bits, count
 
 
-def _by_yes(np: Any, columns: tuple[Any, ...], group: Group) -> Any:
-    """Matrix of (yes answers × states) that sums completions by how many answers are yes."""
-    yes, count = columns[0] - group.known[0], columns[3]
-    matrix = np.zeros((len(group.open) + 1, yes.size))
-    matrix[yes, np.arange(yes.size)] = count
-    return matrix
+def _by_yes(
+    np: Any, fired: Any, steps: int, groups: tuple[Group, ...], left: Any, right: Any
+) -> Any:
+    """Completions by step and by how many open answers of either side are yes.
+
+    A count of keys and no matrix product: the product's threads spin while other work waits.
+    """
+    shape = (steps, len(groups[1].open) + 1, len(groups[2].open) + 1)
+    yes_left, yes_right = left[0] - groups[1].known[0], right[0] - groups[2].known[0]
+    keys = (fired.astype(np.int64) * shape[1] + yes_left[:, None]) * shape[2] + yes_right
+    weights = left[3][:, None] * right[3]
+    counted = np.bincount(keys.ravel(), weights.ravel(), minlength=shape[0] * shape[1] * shape[2])
+    return counted.reshape(shape)
 
 
 def _fired(np: Any, rules: Rules, reached: bool, bits: int, left: Any, right: Any) -> Any:

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.domain.sections import FactorResult, InvestmentResult
+from tuneworthy.domain.rules import Band
+from tuneworthy.domain.sections import BandRange, Duration, FactorResult, InvestmentResult
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import Paint, Style, row, safe, table, wrapped
 from tuneworthy.report.verdicts import OUTCOME_WORDS
@@ -133,8 +134,8 @@ def strength_text(dossier: Dossier) -> str:
     )
 
 
-def _band(band: object) -> str:
-    return band if isinstance(band, str) else f"{band.low} to {band.high}"  # type: ignore[attr-defined]  # a BandRange
+def _band(band: Band | BandRange) -> str:
+    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
 
 
 def _value(value: float | Range) -> str:
@@ -143,13 +144,13 @@ def _value(value: float | Range) -> str:
     return number(value)
 
 
-def duration(value: object) -> str:
+def duration(value: Duration) -> str:
     """Months in words; ``unknown`` where nothing is known."""
     if isinstance(value, Unknown):
         return "unknown"
     if isinstance(value, Range):
         return months_range(value.low, float("inf") if value.high == "open" else value.high)
-    return value if isinstance(value, str) else months(float(value))  # type: ignore[arg-type]  # a number
+    return value if isinstance(value, str) else months(value)
 
 
 def pays_back_text(dossier: Dossier) -> str:

@@ -107,7 +107,11 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
 _CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "low_volume_now": lambda _: "volume is low at present: watch that the expected growth comes",
     "answer_not_yet": lambda n: f"{plain(n['name'])} doesn't hold yet",
-    "open_after_final": lambda n: f"{count(n['open'])} answers are still open and can't change it",
+    "open_after_final": lambda n: (
+        "one answer is still open and can't change it"
+        if n["open"] == 1
+        else f"{few(n['open'])} answers are still open and can't change it"
+    ),
     "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
 }
 

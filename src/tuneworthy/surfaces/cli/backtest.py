@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tuneworthy.surfaces.cli.options import as_json, deliver
+from tuneworthy.domain.canonical import json_text
+from tuneworthy.surfaces.cli.options import deliver
 from tuneworthy.surfaces.cli.root import examples
 
 
@@ -52,6 +53,6 @@ def backtest(file: str | None, framework: str, codes: str, seed: int, form: str)
 
     found = history.backtest(file, framework, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
     if form == "json":
-        deliver(as_json(history.backtest_dict(found, seed=seed)), None, False)
+        deliver(json_text(history.backtest_dict(found, seed=seed)), None, False)
     else:
         deliver(history.backtest_text(found, form, seed=seed), None, False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tuneworthy.surfaces.cli.options import as_json, deliver, framework_option
+from tuneworthy.domain.canonical import json_text
+from tuneworthy.surfaces.cli.options import deliver, framework_option
 from tuneworthy.surfaces.cli.root import examples
 
 
@@ -43,7 +44,7 @@ def diff(
     before, after = (since, first) if since is not None else (first, str(second))
     found = reports.difference(before, after, framework)
     deliver(
-        as_json(found.model_dump(mode="json"))
+        json_text(found.model_dump(mode="json"))
         if form == "json"
         else reports.difference_text(found),
         None,

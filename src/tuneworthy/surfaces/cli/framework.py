@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tuneworthy.surfaces.cli.options import as_json, deliver
+from tuneworthy.domain.canonical import json_text
+from tuneworthy.surfaces.cli.options import deliver
 from tuneworthy.surfaces.cli.root import examples
 
 
@@ -63,7 +64,7 @@ def check(name: str, strict: bool, form: str) -> int:
 
     lint = frameworks.check(name)
     deliver(
-        as_json(frameworks.lint_dict(lint)) if form == "json" else frameworks.lint_text(lint),
+        json_text(frameworks.lint_dict(lint)) if form == "json" else frameworks.lint_text(lint),
         None,
         False,
     )
@@ -75,4 +76,4 @@ def schema() -> None:
     """Print the JSON Schema of a framework file."""
     from tuneworthy.api import frameworks
 
-    deliver(as_json(frameworks.schema("framework")), None, False)
+    deliver(json_text(frameworks.schema("framework")), None, False)

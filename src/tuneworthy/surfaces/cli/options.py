@@ -6,7 +6,6 @@ import os
 import sys
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -80,15 +79,8 @@ def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
 def deliver(text: str, output: Path | None, force: bool) -> None:
     """Print a text, or write it to a file."""
     if output is None:
-        click.echo(text, nl=False)
+        click.echo(text, nl=False, color=True)  # the report has decided about colour
         return
     from tuneworthy.api.reports import save
 
     save(output, text, force=force)
-
-
-def as_json(data: Any) -> str:
-    """Plain data as JSON text, two spaces deep."""
-    import json
-
-    return json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False) + "\n"

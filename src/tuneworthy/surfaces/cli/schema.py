@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from tuneworthy.surfaces.cli.options import as_json, deliver, framework_option
+from tuneworthy.domain.canonical import json_text
+from tuneworthy.surfaces.cli.options import deliver, framework_option
 from tuneworthy.surfaces.cli.root import examples
 
 
@@ -21,4 +22,4 @@ def schema(what: str, framework: str | None) -> None:
     """Print the JSON Schema of a case file, a framework file or a dossier."""
     from tuneworthy.api import frameworks
 
-    deliver(as_json(frameworks.schema(what, framework)), None, False)
+    deliver(json_text(frameworks.schema(what, framework)), None, False)

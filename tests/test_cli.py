@@ -1,0 +1,191 @@
+"""The command line as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tuneworthy.surfaces.cli import run
+
+TASK = "examples/task-api"
+ON = ("--as-of", "2026-11-24")
+
+
+@pytest.fixture(autouse=True)
+def _from_the_root(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert run(arguments) == code
+    out, err = capsys.readouterr()
+    if code == 2:
+        assert out == ""
+        assert err.count("\n") == 1
+        return err
+    assert err == ""
+    return out
+
+
+def test_the_verdict_is_in_the_first_line(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "decide", TASK, *ON)
+    first = "Task API assistant: fine-tune candidate, justified; start with a pilot."
+    assert out.splitlines()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("outcome", "code"), [("fine_tune_candidate", 0), ("keep_optimizing_prompts", 1)]
+)
+def test_require_decides_the_exit_code(
+    capsys: pytest.CaptureFixture[str], outcome: str, code: int
+) -> None:
+    said(capsys, "decide", TASK, "--require", outcome, code=code)
+
+
+def test_an_undecided_verdict_meets_no_requirement(capsys: pytest.CaptureFixture[str]) -> None:
+    for outcome in ("fine_tune_candidate", "keep_optimizing_prompts"):
+        said(capsys, "decide", TASK, "--set", "few_shot=unknown", "--require", outcome, code=1)
+
+
+def test_a_what_if_changes_the_verdict_and_no_file(
+    capsys: pytest.CaptureFixture[str], project: Path
+) -> None:
+    before = (project / TASK / "case.yaml").read_bytes()
+    out = said(capsys, "decide", TASK, "--set", "brand_voice=no", "--format", "json")
+    assert json.loads(out)["verdict"]["outcome"] == "improve_rag_or_switch_model"
+    out = said(capsys, "decide", TASK, "--set", "safety.data_reviewed=no", "--format", "json")
+    assert json.loads(out)["verdict"]["action"] == "clear_gates"
+    assert (project / TASK / "case.yaml").read_bytes() == before
+
+
+def test_quick_can_rule_out_and_never_in(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert "Worth the full look" in said(capsys, "decide", TASK, "--quick")
+    case = tmp_path / "case.yaml"
+    names = ("consistent_behavior", "domain_knowledge", "brand_voice")
+    case.write_text("name: x\nfactors:\n" + "".join(f"  {name}: no\n" for name in names))
+    assert "Ruled out" in said(capsys, "decide", str(case), "--quick")
+    data = json.loads(said(capsys, "decide", str(case), "--quick", "--format", "json"))
+    assert data["quick"]["ruled_out"] is True
+    assert data["distribution"]["fine_tune_candidate"] == 0
+    assert data["verdict"]["outcome"] == "undecided"
+
+
+def test_an_error_says_where_what_and_the_fix(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text("name: x\nfactors:\n  brand_voice: yes\n  low_volum: no\n")
+    err = said(capsys, "decide", str(case), code=2)
+    assert err == (
+        f'{case}:4: factor "low_volum" is not in the lesson framework. Did you mean "low_volume"?\n'
+    )
+    assert 'Did you mean "decide"?' in said(capsys, "decied", code=2)
+    assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
+
+
+def test_explain_walks_the_tree_with_the_case_s_numbers(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "explain", TASK)
+    assert "indicators ≤ 3? no (indicators 4) → go on" in out
+    assert "Divided by 10" in out
+    out = said(capsys, "explain", TASK, "brand_voice")
+    assert "the verdict would be: improve retrieval or switch model" in out
+    assert "To settle: Collect texts that sound right" in out
+
+
+@pytest.mark.parametrize("name", ["brand_voice", "few_shot", "voice_drift"])
+def test_explain_knows_factors_checks_and_signals(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    out = said(capsys, "explain", "--factor", name)
+    assert "Why" in out
+    assert "Example" in out
+    assert "{" not in out
+
+
+def test_init_starts_a_case_that_decides(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "claims-bot"
+    said(capsys, "init", str(folder))
+    assert said(capsys, "decide", str(folder)).startswith("Claims bot: undecided")
+    assert "exists already" in said(capsys, "init", str(folder), code=2)
+    schema = json.loads((folder / "case.schema.json").read_text(encoding="utf-8"))
+    assert "low_volume" in schema["properties"]["factors"]["properties"]
+
+
+def test_answer_then_diff_tells_what_moved_the_verdict(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder, old = tmp_path / "bot", tmp_path / "old.json"
+    said(capsys, "init", str(folder))
+    said(capsys, "decide", str(folder), "--format", "json", "--output", str(old))
+    said(capsys, "answer", str(folder), "few_shot=no", "brand_voice=yes")
+    out = said(capsys, "diff", str(folder), "--since", str(old))
+    assert "undecided → keep optimising prompts" in out
+    assert "Moved by few-shot examples unknown → no" in out
+    new = tmp_path / "new.json"
+    said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
+    data = json.loads(said(capsys, "diff", str(old), str(new), "--format", "json"))
+    assert data["moved_by"] == [["few_shot"]]
+    assert "No answer changed" in said(capsys, "diff", str(new), str(new))
+
+
+def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys, "framework", "list").startswith("lesson  ")
+    assert "Reasons against tuning" in said(capsys, "framework", "show", "lesson")
+    assert said(capsys, "framework", "show", "lesson", "--format", "yaml").startswith("# The")
+    lint = json.loads(said(capsys, "framework", "check", "lesson", "--format", "json"))
+    assert [f["count"] for f in lint["findings"] if f["id"] == "bands_disagree"] == [693, 1023]
+    said(capsys, "framework", "check", "lesson", "--strict", code=1)
+    assert json.loads(said(capsys, "framework", "schema"))["title"] == "Tuneworthy framework"
+
+
+def test_the_backtest_prints_its_table(capsys: pytest.CaptureFixture[str]) -> None:
+    out = said(capsys, "backtest", "--codes", "blind2")
+    assert "84 of 88 cases counted" in out
+    data = json.loads(said(capsys, "backtest", "--format", "json"))
+    assert data["schema"] == "tuneworthy/backtest/1"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_printed(capsys: pytest.CaptureFixture[str], shell: str) -> None:
+    assert "_TUNEWORTHY_COMPLETE" in said(capsys, "completion", shell)
+
+
+def test_a_closed_pipe_is_no_error(project: Path) -> None:
+    script = f"{sys.executable} -m tuneworthy framework check lesson --format json | head -c 10"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {script}"], cwd=project, capture_output=True, check=False
+    )
+    assert done.stderr == b""
+
+
+def test_an_ascii_terminal_is_no_error(project: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "tuneworthy", "explain", TASK],
+        cwd=project, capture_output=True, check=True,
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin", "PYTHONUTF8": "0"},
+    )  # fmt: skip
+    assert b"Outcome: fine-tune candidate" in done.stdout
+    assert done.stderr == b""
+
+
+def test_colour_only_where_it_is_wanted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = said(capsys, "decide", TASK, *ON)
+    assert "\x1b" not in plain
+    monkeypatch.delenv("NO_COLOR")
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = said(capsys, "decide", TASK, *ON)
+    assert "\x1b[" in coloured
+    import re
+
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain

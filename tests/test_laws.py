@@ -1,0 +1,234 @@
+"""Laws of the decision, held against a brute-force reading of the same framework."""
+
+from __future__ import annotations
+
+import random
+from datetime import date
+from fractions import Fraction
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import brute
+from tuneworthy import decide, load_case, load_framework, verdicts
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.record import State
+from tuneworthy.domain.rules import BANDS
+from tuneworthy.framework import tally as tally_module
+from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.tally import effort, tally
+from tuneworthy.verdict.robustness import MOST_WORK, flips, questions
+from tuneworthy.verdict.rules import apply_rules
+
+LESSON = load_framework("lesson")
+RULES = compile_rules(LESSON)
+NAMES = [*LESSON.ceiling, *LESSON.factors]
+DAY = date(2026, 11, 24)
+
+seeds = st.integers(0, 2**32)
+states = st.sampled_from(["yes", "no", "unknown"])
+lesson_answers = st.fixed_dictionaries(dict.fromkeys(NAMES, states))
+two_values = st.fixed_dictionaries({name: st.sampled_from(["yes", "no"]) for name in NAMES})
+
+
+def worlds(
+    seed: int, *, open_share: float = 0.5, most: int = 4
+) -> tuple[Framework, dict[str, Any]]:
+    rng = random.Random(seed)
+    framework = brute.random_framework(rng, most=most)
+    return framework, brute.random_answers(rng, framework, open_share)
+
+
+def case_of(answers: dict[str, Any]) -> Any:
+    checks = {n: answers[n] for n in LESSON.ceiling}
+    return load_case(
+        {"name": "x", "ceiling": checks, "factors": {n: answers[n] for n in LESSON.factors}}
+    )
+
+
+@given(seeds)
+def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> None:
+    framework, answers = worlds(seed)
+    decision = apply_rules(answers, framework, compile_rules(framework))
+    assert set(decision.reach) == brute.reach(framework, answers)
+    half = Fraction(1, 2)
+    expected = brute.shares(framework, answers, (half, half, half))
+    for outcome, share in decision.shares.items():
+        assert share == pytest.approx(float(expected.get(outcome, 0)), abs=1e-12)
+    assert sum(decision.shares.values()) == pytest.approx(1, abs=1e-12)
+
+
+@given(seeds)
+def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
+    framework, answers = worlds(seed)
+    decision = apply_rules(answers, framework, compile_rules(framework))
+    values = [brute.measures(framework, one) for one in brute.completions(answers)]
+    for name, ends in (("score", decision.score), ("difference", decision.difference)):
+        assert ends.low == pytest.approx(float(min(v[name] for v in values)), abs=1e-12)
+        assert ends.high == pytest.approx(float(max(v[name] for v in values)), abs=1e-12)
+    bands = set()
+    for value in values:
+        bands.add(brute.band(framework.scoring.score, value["score"]))
+        bands.add(brute.band(framework.scoring.difference, value["difference"]))
+    order = [name for name in BANDS if name in bands]
+    assert decision.strength == (order[0], order[-1])
+
+
+@given(seeds)
+def test_bounds_hold_every_odds_and_are_reached_at_some(seed: int) -> None:
+    framework, answers = worlds(seed, open_share=0.6, most=3)
+    decision = apply_rules(answers, framework, compile_rules(framework))
+    rng = random.Random(seed)
+    for _ in range(3):
+        odds = tuple(Fraction(rng.randint(10, 90), 100) for _ in range(3))
+        for outcome, share in brute.shares(framework, answers, odds).items():  # type: ignore[arg-type]  # three of them
+            bound = decision.bounds[outcome]  # type: ignore[index]  # an outcome
+            # a bound that isn't monotone is searched on a grid: its ends may lie a hair off
+            assert bound.low - 0.002 <= float(share) <= bound.high + 0.002
+
+
+@given(lesson_answers)
+def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) -> None:
+    decision = apply_rules(answers, LESSON, RULES)
+    corners = [tally(RULES, answers).shares(odds) for odds in product((0.1, 0.9), repeat=3)]  # type: ignore[arg-type]  # three of them
+    for outcome, bound in decision.bounds.items():
+        values = [corner[outcome] for corner in corners]
+        assert bound.low == pytest.approx(min(values), abs=1e-12)
+        assert bound.high == pytest.approx(max(values), abs=1e-12)
+
+
+@given(seeds)
+def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: int) -> None:
+    framework, answers = worlds(seed, open_share=0.3, most=2)
+    rules = compile_rules(framework)
+    found = flips(answers, rules, apply_rules(answers, framework, rules))
+    assert {flip.changes for flip in found.sets} == brute.smallest_flips(framework, answers)
+    for flip in found.sets:
+        assert flip.outcome == brute.verdict(framework, {**answers, **dict(flip.changes)})
+
+
+@given(lesson_answers)
+def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
+    found = flips(answers, RULES, apply_rules(answers, LESSON, RULES))
+    assert found.sets
+    assert effort(RULES, answers) < MOST_WORK / 20_000
+
+
+@given(lesson_answers)
+def test_flips_of_the_lesson_flip(answers: dict[str, Any]) -> None:
+    dossier = decide(case_of(answers), LESSON, as_of=DAY)
+    for flip in dossier.flips[:20]:
+        changed = {**answers, **{change.factor: change.to for change in flip.changes}}
+        again = decide(case_of(changed), LESSON, as_of=DAY)
+        assert again.verdict.outcome == flip.outcome != dossier.verdict.outcome
+
+
+@given(lesson_answers, st.data())
+def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data: Any) -> None:
+    decision = apply_rules(answers, LESSON, RULES)
+    done = dict(answers)
+    for name in NAMES:
+        if done[name] == "unknown":
+            done[name] = data.draw(st.sampled_from(["yes", "no"]))
+    after = apply_rules(done, LESSON, RULES)
+    assert after.final
+    assert after.outcome in decision.reach
+    if decision.final:
+        assert after.outcome == decision.outcome
+    assert decision.score.low <= after.score.low <= decision.score.high
+    low, high = (BANDS.index(band) for band in decision.strength)
+    assert low <= BANDS.index(after.strength[0]) <= BANDS.index(after.strength[1]) <= high
+
+
+@given(two_values, st.sampled_from(list(LESSON.indicators)))
+def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], name: str) -> None:
+    before = apply_rules({**answers, name: "no"}, LESSON, RULES)
+    after = apply_rules({**answers, name: "yes"}, LESSON, RULES)
+    assert after.score.low > before.score.low
+    assert BANDS.index(after.score_bands[0]) >= BANDS.index(before.score_bands[0])
+
+
+@given(lesson_answers, st.sampled_from(NAMES))
+def test_knowing_less_never_settles_more(answers: dict[str, State], name: str) -> None:
+    before = apply_rules(answers, LESSON, RULES)
+    after = apply_rules({**answers, name: "unknown"}, LESSON, RULES)
+    assert set(before.reach) <= set(after.reach)
+
+
+@given(lesson_answers)
+def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
+    answers: dict[str, State],
+) -> None:
+    decision = apply_rules(answers, LESSON, RULES)
+    asked = questions(answers, LESSON, RULES)
+    assert bool(asked) != decision.final
+    for one in asked:
+        assert answers[one.id] == "unknown"
+        assert 0 < one.gain_bits <= 2
+    rates = [one.gain_bits / one.minutes for one in asked]
+    assert rates == sorted(rates, reverse=True)
+
+
+@given(lesson_answers)
+def test_the_same_inputs_give_the_same_bytes(answers: dict[str, Any]) -> None:
+    first = decide(case_of(answers), LESSON, as_of=DAY, seed=7).to_json()
+    turned = dict(reversed(answers.items()))
+    assert decide(case_of(turned), load_framework("lesson"), as_of=DAY, seed=7).to_json() == first
+
+
+@given(st.lists(lesson_answers, max_size=6))
+def test_the_batch_form_says_what_decide_says(many: list[dict[str, Any]]) -> None:
+    cases = [case_of(answers) for answers in many]
+    for case, quick in zip(cases, verdicts(cases, LESSON), strict=True):
+        dossier = decide(case, LESSON, as_of=DAY)
+        assert quick.outcome == dossier.verdict.outcome
+        assert quick.final == dossier.verdict.final
+        assert quick.distribution == dossier.distribution
+
+
+@given(seeds)
+def test_arrays_and_loops_count_alike(seed: int) -> None:
+    framework, answers = worlds(seed, open_share=0.8)
+    looped = tally(compile_rules(framework), answers)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tally_module, "_LOOP_UP_TO", 2)
+        patch.setattr(tally_module, "_CHUNK", 8)
+        arrays = tally(compile_rules(framework), answers)
+    assert arrays == looped
+
+
+@given(lesson_answers)
+def test_the_tree_stops_where_its_path_says(answers: dict[str, State]) -> None:
+    decision = apply_rules(answers, LESSON, RULES)
+    said = [step.answer for step in decision.path]
+    if decision.final and "yes" in said:
+        assert said.index("yes") == len(said) - 1
+        assert decision.path[-1].outcome == decision.outcome
+    if not decision.final:
+        assert "unknown" in said
+
+
+def test_a_tenth_and_two_tenths_are_three_tenths() -> None:
+    weights = {"a": 0.1, "b": 0.2}
+    data = {
+        "name": "tenths",
+        "indicators": {n: {"title": n, "ask": "?", "weight": w} for n, w in weights.items()},
+        "anti_indicators": {},
+        "scoring": {
+            "weights": "counted",
+            "denominator": 1,
+            "score": {"strong": {"at_least": 0.3}, "moderate": {"at_least": 0.2}},
+            "difference": {"strong": {"more_than": 0.3}, "moderate": {"at_least": 0.3}},
+        },
+        "tree": [
+            {"when": {"score": {"at_least": 0.3}}, "outcome": "fine_tune_candidate"},
+            {"outcome": "keep_optimizing_prompts"},
+        ],
+    }
+    case = load_case({"name": "x", "factors": {"a": "yes", "b": "yes"}})
+    dossier = decide(case, load_framework(data), as_of=DAY)
+    assert dossier.verdict.outcome == "fine_tune_candidate"
+    assert (dossier.rules.score.band, dossier.rules.difference.band) == ("strong", "moderate")
