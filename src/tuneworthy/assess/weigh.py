@@ -132,10 +132,7 @@ def _insufficient_data(case: Case, framework: Framework) -> tuple[State, Reason 
 
 def usable_examples(case: Case) -> int | None:
     """Examples good enough to learn from; all of them where nobody counted the good ones."""
-    holding = case.data.examples
-    if holding is None:
-        return None
-    return holding.usable if holding.usable is not None else holding.count
+    return case.data.examples.good if case.data.examples else None
 
 
 def _reached(answers: Mapping[str, Assessed], framework: Framework) -> State:

@@ -31,6 +31,11 @@ class Holding(FileRecord):
     usable: Natural | None = None
     """How many of them are good enough to learn from, when somebody has counted."""
 
+    @property
+    def good(self) -> int | None:
+        """How many count: the usable ones, or all of them where nobody counted those."""
+        return self.count if self.usable is None else self.usable
+
     @field_validator("path")
     @classmethod
     def _path_inside(cls, value: str | None) -> str | None:

@@ -42,11 +42,10 @@ class FileRecord(Record):
         if not isinstance(data, Mapping):
             return data
         known = cls.model_fields
-        for key in data:
+        for key, value in data.items():
             if key not in known:
-                raise PydanticCustomError(
-                    "unknown_key", "unknown key", {"key": str(key), "known": tuple(known)}
-                )
+                context = {"key": str(key), "known": tuple(known), "empty": value is None}
+                raise PydanticCustomError("unknown_key", "unknown key", context)
         return {key: value for key, value in data.items() if value is not None}
 
 

@@ -162,6 +162,8 @@ def pays_back_text(dossier: Dossier) -> str:
     if money.assumed:
         return f"{point} (costs nobody stated are taken from the framework's table)"
     table_says = money.by_table.break_even_months
+    if point == table_says == "never":
+        return "never, as stated and with the running costs of the framework's own table"
     beside = (
         ""
         if isinstance(table_says, Unknown)

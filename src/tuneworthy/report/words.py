@@ -36,6 +36,11 @@ def few(number: int) -> str:
     return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
 
 
+def several(number: int, one: str) -> str:
+    """A small count with its noun: ``one prompt``, ``four prompts``."""
+    return f"{few(number)} {one}" if number == 1 else f"{few(number)} {one}s"
+
+
 def share(value: float) -> str:
     """A share as a percentage, never rounded onto 0% or 100% from beside them."""
     if 0 < value < 0.005:

@@ -66,9 +66,10 @@ def explain(
     if kind == "unknown_key":
         key = context["key"]
         what = f'"{shown(key)}" is not a key of {label or "this file"}'
-        return _made(
-            error, what, document.where((*path, key)), did_you_mean(key, context["known"]), more
-        )
+        fix = did_you_mean(key, context["known"])
+        if context["empty"] and "Did you mean" not in fix:
+            fix = "A text with a comma in it goes in quotes"
+        return _made(error, what, document.where((*path, key)), fix, more)
     what, fix = _words(kind, finding, context)
     if kind == "model_type" and not path:
         what, fix = "is not a mapping of keys and values", "start with name: …"

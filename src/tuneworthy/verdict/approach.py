@@ -47,6 +47,4 @@ def held(case: Case, unit: str) -> int | None:
         "preference_pairs": case.data.preference_pairs,
         "documents": case.data.documents,
     }[unit]
-    if holding is None:
-        return None
-    return holding.usable if holding.usable is not None else holding.count
+    return holding.good if holding else None

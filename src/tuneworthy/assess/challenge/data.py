@@ -49,7 +49,7 @@ def safety_goal_with_few_pairs(facts: Facts) -> Challenge | None:
     holding = facts.case.data.preference_pairs
     return _too_few(
         facts, "safety", "safety_goal_with_few_pairs", "preference_pairs",
-        holding.count if holding else None,
+        holding.good if holding else None,
     )  # fmt: skip
 
 
@@ -58,7 +58,7 @@ def pretraining_with_few_documents(facts: Facts) -> Challenge | None:
     holding = facts.case.data.documents
     return _too_few(
         facts, "domain_expertise", "pretraining_with_few_documents", "documents",
-        holding.count if holding else None,
+        holding.good if holding else None,
     )  # fmt: skip
 
 

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tuneworthy.report.challenges.registry import Numbers, says
-from tuneworthy.report.words import count, few, listing, plain, quality, share
+from tuneworthy.report.words import count, few, listing, plain, quality, several, share
+
+_TARGETS = {"latency_p95_s": "latency", "usd_per_month": "cost a month"}
+
+
+def _targets(names: Sequence[str]) -> str:
+    return listing([_TARGETS.get(name, name) for name in names])
 
 
 @says
@@ -19,13 +27,10 @@ def _success_with_ceiling_reached(_: Numbers) -> tuple[str, str]:
 
 @says
 def _checks_not_shown_by_attempts(n: Numbers) -> tuple[str, str]:
-    shown = [f"{few(n['prompts'])} prompt{'s' if n['prompts'] != 1 else ''}"]
-    shown.append(
-        f"{few(n['models'])} model{'s' if n['models'] != 1 else ''}"
-        if n["models"]
-        else "name no model"
-    )
-    attempts = f"{few(n['attempts'])} recorded attempt{'s' if n['attempts'] != 1 else ''}"
+    shown = [several(n["prompts"], "prompt")]
+    shown.append(several(n["models"], "model") if n["models"] else "no model by name")
+    attempts = several(n["attempts"], "recorded attempt")
+    verb = "shows" if n["attempts"] == 1 else "show"
     wanted = [
         f"{plain(name)} ({n['wanted'][name]} wanted)" if n["wanted"][name] else plain(name)
         for name in n["checks"]
@@ -33,7 +38,7 @@ def _checks_not_shown_by_attempts(n: Numbers) -> tuple[str, str]:
     return (
         (
             f"Checks are stated yes that the attempts alone don't show: {listing(wanted)}. The "
-            f"{attempts} show {listing(shown)}."
+            f"{attempts} {verb} {listing(shown)}."
         ),
         "Record the other attempts, or run them on one evaluation set",
     )
@@ -43,10 +48,9 @@ def _checks_not_shown_by_attempts(n: Numbers) -> tuple[str, str]:
 def _prompts_near_copies(n: Numbers) -> tuple[str, str]:
     return (
         (
-            f"{n['found']} prompt files are there, {n['distinct']} of them really differ "
-            f"(near copies, "
-            f"{share(n['near_copy'])} alike or more, count once), and {n['wanted']} variations are "
-            "stated."
+            f"{several(n['found'], 'prompt file')} lie there, and {few(n['wanted'])} variations "
+            f"are stated. Near copies ({share(n['near_copy'])} alike or more) count once, which "
+            f"leaves {few(n['distinct'])}."
         ),
         f"Write variants that differ in structure until {n['wanted']} are left",
     )
@@ -84,7 +88,7 @@ def _target_already_met(n: Numbers) -> tuple[str, str]:
     return (
         (
             f"Every target that was counted is met today "
-            f"({listing([plain(m) for m in n['met']])}), "
+            f"({_targets(n['met'])}), "
             "and "
             "prompting is said to fall short."
         ),
@@ -97,7 +101,7 @@ def _success_but_target_missed(n: Numbers) -> tuple[str, str]:
     return (
         (
             "The present prompt is said to meet every requirement, and it misses: "
-            f"{listing([plain(m) for m in n['missed']])}."
+            f"{_targets(n['missed'])}."
         ),
         "Success means all targets at once; correct the answer or the target",
     )

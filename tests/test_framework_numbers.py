@@ -1,0 +1,134 @@
+"""No number of the lesson is decoration: change any of them and a dossier or the lint changes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from copy import deepcopy
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworthy.api.road import decide, load_case, load_framework
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.framework.check import check
+from tuneworthy.framework.load import catalogue_text
+from tuneworthy.syntax.yaml import parse
+
+GALLERY = Path(__file__).resolve().parents[1] / "examples"
+AS_OF = date(2026, 11, 24)
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+Place = tuple[str | int, ...]
+
+
+@cache
+def lesson() -> Any:
+    """The catalogue's lesson as plain data: every scalar is text, numbers too."""
+    return parse(catalogue_text("lesson.yaml"), "lesson.yaml", FrameworkError).data
+
+
+def scalars(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
+    """Every scalar of a parsed file with its place."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from scalars(inner, (*place, key))
+    elif isinstance(value, list):
+        for position, inner in enumerate(value):
+            yield from scalars(inner, (*place, position))
+    elif value is not None:
+        yield place, value
+
+
+NUMBERS = {place: text for place, text in scalars(lesson()) if NUMBER.fullmatch(text)}
+"""Every number of the lesson, in quotes or not; a date is none."""
+
+
+def mutations(text: str) -> list[str]:
+    """Other numbers of the same kind: a whole one stays whole."""
+    number = float(text)
+    if "." in text:
+        others = [number / 2, number * 2, number + 0.1]
+        return [f"{other:.4f}" for other in others]
+    whole = int(text)
+    return [str(other) for other in (whole * 2, whole // 2, whole + 1) if other != whole]
+
+
+def mutated(place: Place, text: str) -> Any:
+    """The lesson with one scalar replaced."""
+    data = deepcopy(lesson())
+    here = data
+    for step in place[:-1]:
+        here = here[step]
+    here[place[-1]] = text
+    return data
+
+
+@cache
+def cases() -> tuple[Case, ...]:
+    """Gallery cases that the lesson judges."""
+    found = [load_case(path) for path in sorted(GALLERY.glob("*/case.yaml"))]
+    return tuple(case for case in found if case.framework is None)
+
+
+def dossiers(data: Any) -> Iterator[str]:
+    """What the framework makes of each case, but for its own digest."""
+    framework = load_framework(data)
+    for case in cases():
+        told = decide(case, framework, as_of=AS_OF).to_dict()
+        del told["framework"]
+        yield json.dumps(told)
+
+
+def linted(data: Any) -> str:
+    """What the linter says, but for the digest."""
+    return check(load_framework(data)).model_dump_json(exclude={"framework"})
+
+
+@cache
+def before() -> tuple[tuple[str, ...], str]:
+    return tuple(dossiers(lesson())), linted(lesson())
+
+
+def noticed_by(data: Any) -> str | None:
+    """Who notices that the lesson has become this: the loader, a dossier, the linter, or nobody."""
+    then, lint = before()
+    try:
+        if any(now != once for now, once in zip(dossiers(data), then, strict=True)):
+            return "dossier"
+        return "lint" if linted(data) != lint else None
+    except FrameworkError:
+        return "loader"
+
+
+def test_numbers_are_found_wherever_they_stand() -> None:
+    assert ("scoring", "denominator") in NUMBERS
+    assert ("tree", 1, "when", "indicators", "at_most") in NUMBERS
+    assert ("worked_example", "break_even_months") in NUMBERS
+    assert ("models", "dated") not in NUMBERS
+    assert len(NUMBERS) > 60
+    assert dict(scalars({"a": [{"b": "1"}, "x"], "c": None})) == {("a", 0, "b"): "1", ("a", 1): "x"}
+
+
+def test_a_mutation_is_another_number() -> None:
+    for text in NUMBERS.values():
+        others = [float(other) for other in mutations(text)]
+        assert others
+        assert float(text) not in others
+
+
+@pytest.mark.parametrize("place", NUMBERS, ids=lambda place: ".".join(str(step) for step in place))
+def test_every_number_of_the_lesson_matters(place: Place) -> None:
+    found = {other: noticed_by(mutated(place, other)) for other in mutations(NUMBERS[place])}
+    assert set(found.values()) & {"dossier", "lint"}, found
+
+
+def test_a_word_that_no_rule_reads_is_not_noticed() -> None:
+    """The test above can fail: a change of wording alone leaves dossiers and lint as they were."""
+    assert noticed_by(mutated(("signals", "latency", "example"), "Another example.")) is None
+    assert noticed_by(lesson()) is None
