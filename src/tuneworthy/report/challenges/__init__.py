@@ -18,6 +18,6 @@ def challenge_result(challenge: Challenge) -> ChallengeResult:
         id=challenge.id,
         severity=challenge.severity,
         between=challenge.between,
-        says=said,
+        says=sentence(said),
         settle=sentence(settle),
     )
