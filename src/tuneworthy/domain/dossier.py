@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tuneworthy.domain.canonical import json_text
+from tuneworthy.domain.outlook import InvestmentResult, OptionResult, Plan, Recommendation
 from tuneworthy.domain.record import Range, Record, Unknown
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.domain.sections import (
@@ -18,7 +19,6 @@ from tuneworthy.domain.sections import (
     Counts,
     FactorResult,
     FlipResult,
-    InvestmentResult,
     Named,
     QuestionResult,
     Quick,
@@ -60,10 +60,11 @@ class Dossier(Record):
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...] | Unknown
-    options: Unknown
+    options: tuple[OptionResult, ...] | Unknown
+    recommendation: Recommendation | Unknown
     investment: InvestmentResult | Unknown
     precedents: Unknown
-    plan: Unknown
+    plan: Plan | Unknown
     evidence: Unknown
     quick: Quick | None = None
     """Only for the short form."""

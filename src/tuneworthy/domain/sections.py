@@ -6,14 +6,8 @@ from typing import Literal
 
 from tuneworthy.domain.assessment import Severity, Source
 from tuneworthy.domain.decision import Action, GateId, Verdict
-from tuneworthy.domain.record import Range, Record, State, Unknown
+from tuneworthy.domain.record import Range, Record, State
 from tuneworthy.domain.rules import Band, Outcome
-
-Number = float | Range | Unknown
-"""A number, its ends where it is open, or what would settle it."""
-
-Duration = float | Range | Literal["never"] | Unknown
-"""Months; ``never`` for a break-even that doesn't come."""
 
 
 class Named(Record):
@@ -207,36 +201,6 @@ class ApproachResult(Record):
     compute: str
     priority: str
     feasible: State
-
-
-class BreakEven(Record):
-    """Months until it has paid itself back."""
-
-    point: Duration
-    p10: Duration
-    p50: Duration
-    p90: Duration
-
-
-class ByTable(Record):
-    """The same with the running costs of the framework's own table."""
-
-    ongoing_usd: Number
-    break_even_months: Duration
-
-
-class InvestmentResult(Record):
-    """The money."""
-
-    upfront_usd: Number
-    monthly_net_usd: Number
-    break_even_months: BreakEven
-    p_within_6_months: Number
-    justified: State
-    why: str
-    assumed: tuple[str, ...]
-    """Costs nobody stated, taken from the framework's table."""
-    by_table: ByTable
 
 
 class Quick(Record):

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Sequence
 
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.outlook import InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.domain.sections import InvestmentResult
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import safe
 from tuneworthy.report.text import (

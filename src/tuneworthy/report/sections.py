@@ -9,19 +9,9 @@ from typing import Any
 from tuneworthy.domain.decision import ApproachFit, Flips, Question
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.investment import Appraisal, Money, Months
+from tuneworthy.domain.outlook import BreakEven, ByTable, Duration, InvestmentResult, Number
 from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.domain.sections import (
-    ApproachResult,
-    BreakEven,
-    ByTable,
-    Change,
-    DataNeed,
-    Duration,
-    FlipResult,
-    InvestmentResult,
-    Number,
-    QuestionResult,
-)
+from tuneworthy.domain.sections import ApproachResult, Change, DataNeed, FlipResult, QuestionResult
 from tuneworthy.report.verdicts import question, why
 
 _NOT_SIMULATED = "give amounts as {low, likely, high}: this version computes ends, no percentiles"
@@ -104,4 +94,6 @@ def investment(appraisal: Appraisal) -> InvestmentResult | Unknown:
             ongoing_usd=rate if found.table_ongoing is None else _usd(found.table_ongoing),
             break_even_months=rate if found.table_months is None else _months(found.table_months),
         ),
+        computed=Unknown(ask="state traffic, and the price of a tuned and an untuned model"),
+        simulation=later,
     )

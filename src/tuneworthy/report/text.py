@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.outlook import Duration, InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import Band
-from tuneworthy.domain.sections import BandRange, Duration, FactorResult, InvestmentResult
+from tuneworthy.domain.sections import BandRange, FactorResult
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import Paint, Style, row, safe, table, wrapped
 from tuneworthy.report.verdicts import OUTCOME_WORDS

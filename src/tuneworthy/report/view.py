@@ -97,6 +97,7 @@ def compose(parts: Parts) -> Dossier:
             "challenges": tuple(challenge_result(one) for one in parts.challenges),
             "approaches": approaches(parts.approaches, parts.framework),
             "options": Unknown(ask="read docs/guides/alternatives.md: when each alternative helps"),
+            "recommendation": Unknown(ask="read docs/guides/alternatives.md and compare by hand"),
             "investment": investment(parts.appraisal),
             "precedents": Unknown(ask="tuneworthy backtest: how the rules did on published cases"),
             "plan": Unknown(ask="read docs/guides/pilot.md: the steps from pilot to monitoring"),
