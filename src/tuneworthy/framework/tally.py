@@ -14,7 +14,7 @@ from typing import Any
 
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.record import State
-from tuneworthy.domain.rules import Outcome
+from tuneworthy.domain.rules import OUTCOMES, Outcome
 from tuneworthy.framework.rules import Columns, Rules, holds
 
 _LOOP_UP_TO = 4096
@@ -87,13 +87,13 @@ class Tally:
         """Share of each outcome when every open answer of a group is yes with the group's odds.
 
         Returns:
-            Outcomes of the tree to shares, which sum to 1; an outcome out of reach has 0.
+            Every outcome to its share; they sum to 1, and an outcome out of reach has 0.
         """
         powers = [
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
         ]
-        result: dict[Outcome, float] = dict.fromkeys(self.outcomes, 0.0)
+        result: dict[Outcome, float] = dict.fromkeys(OUTCOMES, 0.0)
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
             result[outcome] += sum(
                 count * powers[0][c] * powers[1][i] * powers[2][a]

@@ -59,7 +59,7 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
         difference=difference,
         difference_bands=difference_bands,
         strength=(min(both, key=BANDS.index), max(both, key=BANDS.index)),
-        shares={outcome: shares.get(outcome, 0.0) for outcome in OUTCOMES},
+        shares=shares,
         bounds=_bounds(counted),
     )
 
@@ -139,7 +139,7 @@ def _bounds(counted: Tally) -> dict[Outcome, Ends]:
             for a in axes[2]:
                 shares = counted.shares((c, i, a))
                 for outcome in OUTCOMES:
-                    found[outcome].append(shares.get(outcome, 0.0))
+                    found[outcome].append(shares[outcome])
     return {outcome: Ends(min(values), max(values)) for outcome, values in found.items()}
 
 
