@@ -13,6 +13,7 @@ from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.files.case import read_case
+from tuneworthy.files.edit import write_answers
 from tuneworthy.syntax.build import did_you_mean
 
 
@@ -45,8 +46,6 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
     Raises:
         InputError: If the case, the framework or an answer is wrong.
     """
-    from tuneworthy.files.edit import write_answers  # ruamel is needed only here
-
     case = load_case(source)
     framework = framework_of(case, chosen)
     decide(with_answers(case, framework, answers), framework)
@@ -68,7 +67,11 @@ def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -
     data = case.model_dump(mode="json", exclude_defaults=True)
     for name, value in answers.items():
         _place(data, answer_path(name, framework), value)
-    changed = read_case(data)
+    try:
+        changed = read_case(data)
+    except CaseError as caught:
+        said = " ".join(f"{name}={value}" for name, value in answers.items())
+        raise CaseError(caught.what, where=said, fix=caught.fix) from None
     return changed.placed(lambda path: f"--set {_named(path, answers)}", case.folder)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, field_validator
+from pydantic import BeforeValidator, Field, field_validator
 
 from tuneworthy.domain.record import (
     FileRecord,
@@ -53,6 +53,7 @@ class Data(FileRecord):
     traces: Annotated[
         tuple[str, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+        Field(max_length=1000),
     ] = ()
     """Logs of calls; globs are allowed."""
     evaluation: str | None = None

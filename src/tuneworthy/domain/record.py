@@ -44,7 +44,7 @@ class FileRecord(Record):
         known = cls.model_fields
         for key, value in data.items():
             if key not in known:
-                context = {"key": str(key), "known": tuple(known), "empty": value is None}
+                context = {"key": shown(str(key)), "known": tuple(known), "empty": value is None}
                 raise PydanticCustomError("unknown_key", "unknown key", context)
         return {key: value for key, value in data.items() if value is not None}
 
@@ -72,7 +72,8 @@ def to_state(value: Any) -> Any:
 def shown(value: Any) -> str:
     """A short picture of a value for an error message."""
     if isinstance(value, str):
-        return value if len(value) <= 40 else value[:39] + "…"
+        text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
+        return text if len(value) <= 40 else text[:39] + "…"
     if isinstance(value, Mapping):
         return "a mapping"
     if isinstance(value, list | tuple):

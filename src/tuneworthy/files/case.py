@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +23,7 @@ MOST_PROMPTS = 200
 def case_path(source: str | Path) -> Path:
     """The case file of a case folder, or the file itself."""
     path = Path(source)
-    try:
-        return path / CASE_FILE if path.is_dir() else path
-    except (OSError, ValueError):
-        raise CaseError("is not a path", where=str(source), fix="name a case folder") from None
+    return path / CASE_FILE if os.path.isdir(path) else path  # noqa: PTH112  # never raises
 
 
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:
@@ -36,7 +36,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
         document = Document(source, "case")
         return build(Case, document, CaseError).placed(document.where)
     path = case_path(source)
-    if path.parent == Path(source) and not path.exists():
+    if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
     return case_from_text(read_text(path, CASE_LIMIT, CaseError), path)
@@ -61,7 +61,7 @@ def prompt_texts(case: Case) -> tuple[str, ...] | None:
         CaseError: If the folder leads out of the case folder, or holds too many or too large files.
     """
     folder = beside(case, "data.prompts", case.data.prompts)
-    if folder is None or not folder.is_dir():
+    if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None
     found = sorted(
         path for path in folder.iterdir() if path.suffix in PROMPT_ENDINGS and path.is_file()
@@ -88,13 +88,26 @@ def missing_entries(case: Case) -> tuple[str, ...]:
     lacking = []
     for name, value in _entries(case):
         if any(sign in value for sign in "*?["):
-            there = next(iter(case.folder.glob(value)), None) is not None
+            there = _any_match(case, name, value)
         else:
             path = beside(case, name, value)
-            there = path is not None and path.exists()
+            there = path is not None and os.path.exists(path)  # noqa: PTH110  # never raises
         if not there:
             lacking.append(name)
     return tuple(lacking)
+
+
+def _any_match(case: Case, name: str, pattern: str) -> bool:
+    """Whether a pattern finds anything; every one of the first finds has to lie inside."""
+    assert case.folder is not None  # only called with one
+    try:
+        found = list(islice(case.folder.glob(pattern), MOST_PROMPTS))
+    except (OSError, ValueError, NotImplementedError):
+        fix = "write a pattern such as logs/*.jsonl"
+        raise CaseError(f"{name} is no pattern", where=case.where("data"), fix=fix) from None
+    for path in found:
+        _inside(case, path, name)
+    return bool(found)
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:
@@ -133,6 +146,12 @@ def _inside(case: Case, path: Path, name: str) -> None:
     if not inside:
         raise CaseError(
             f"{name} leads out of the case folder",
-            where=case.where(*name.split(".")),
+            where=case.where(*_path(name)),
             fix="keep data inside the folder",
         )
+
+
+def _path(name: str) -> list[str | int]:
+    """``data.traces[2]`` as the path its line is known by."""
+    parts = re.findall(r"[^.\[\]]+", name)
+    return [int(part) - 1 if part.isdigit() else part for part in parts]

@@ -19,8 +19,11 @@ CASES_LIMIT = 16 * MIB
 """Bytes of a file of published cases, or of a dossier."""
 
 
+BOM = "\ufeff"
+
+
 def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
-    """A text file, whole.
+    """A text file, whole, without a byte order mark.
 
     Args:
         path: The file.
@@ -31,28 +34,40 @@ def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
         InputError: As ``error``, if it isn't there, isn't a plain file, is larger than the limit or
             isn't UTF-8.
     """
-    name = str(path)
+    return read_raw(path, limit, error).removeprefix(BOM)
+
+
+def read_raw(path: Path, limit: int, error: Callable[..., InputError]) -> str:
+    """As ``read_text``, with the byte order mark where the file has one."""
+    data = _bytes(path, limit, error)
+    if len(data) > limit:
+        fix = "move what it carries into files beside it"
+        raise error(f"is larger than {limit // MIB} MiB", where=str(path), fix=fix)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as caught:
+        line = data[: caught.start].count(b"\n") + 1
+        raise error("is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8") from None
+
+
+def _bytes(path: Path, limit: int, error: Callable[..., InputError]) -> bytes:
+    """At most one byte more than the limit, and never from anything that could keep us waiting."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise error("is not a file", where=str(path), fix="name a plain file")
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(limit + 1)
+        finally:
+            os.close(descriptor)
     except (OSError, ValueError) as caught:
-        what = "can't be opened"
+        what = "can't be read"
         if isinstance(caught, FileNotFoundError):
             what = "does not exist"
         elif isinstance(caught, PermissionError):
             what = "may not be read"
-        raise error(what, where=name, fix="check the path") from None
-    with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise error("is not a file", where=name, fix="name a plain file")
-        data = file.read(limit + 1)
-    if len(data) > limit:
-        fix = "move what it carries into files beside it"
-        raise error(f"is larger than {limit // MIB} MiB", where=name, fix=fix)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as caught:
-        line = data[: caught.start].count(b"\n") + 1
-        raise error("is not UTF-8", where=f"{name}:{line}", fix="save it as UTF-8") from None
+        raise error(what, where=str(path), fix="check the path") from None
 
 
 def write_new(path: Path, text: str, *, force: bool = False) -> None:
@@ -61,25 +76,47 @@ def write_new(path: Path, text: str, *, force: bool = False) -> None:
     Args:
         path: Where; its folder is made if it isn't there.
         text: What.
-        force: Replace a file that is there.
+        force: Replace a file, or a link to one, that is there.
 
     Raises:
-        OutputError: If a file is there and ``force`` isn't given, or it can't be written.
+        OutputError: If something is there and ``force`` isn't given, if it is no plain file, or if
+            it can't be written.
     """
-    if not force and os.path.lexists(path):
-        raise OutputError("exists already", where=str(path), fix="use --force to replace it")
     try:
+        if os.path.lexists(path):
+            if not force:
+                raise OutputError(
+                    "exists already", where=str(path), fix="use --force to replace it"
+                )
+            if not path.is_symlink() and not path.is_file():
+                raise OutputError("is not a plain file", where=str(path), fix="name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_whole(path, text)
+        _replace(path, text)
     except (OSError, ValueError) as caught:
-        reason = getattr(caught, "strerror", None) or "not a usable name"
-        raise OutputError(f"can't be written ({reason})", where=str(path)) from None
+        raise _not_written(path, caught) from None
 
 
-def replace_whole(path: Path, text: str) -> None:
+def write_over(path: Path, text: str) -> None:
+    """Put ``text`` in the place of a file that is there; a link to it stays a link.
+
+    Raises:
+        OutputError: If it can't be written; then the file is as it was.
+    """
+    try:
+        _replace(path.resolve(strict=True), text)
+    except (OSError, ValueError, RuntimeError) as caught:
+        raise _not_written(path, caught) from None
+
+
+def _not_written(path: Path, caught: Exception) -> OutputError:
+    reason = getattr(caught, "strerror", None) or "not a usable name"
+    return OutputError(f"can't be written ({reason})", where=str(path), fix="name another file")
+
+
+def _replace(path: Path, text: str) -> None:
     """Put ``text`` where ``path`` is in one step, keeping the mode of a file that was there."""
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else None
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:

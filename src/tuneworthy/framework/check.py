@@ -44,7 +44,8 @@ def check(framework: Framework) -> Lint:
             f"has {size} factors, too many to check", where=framework.name, fix=fix
         )
     table = _Table.of(rules)
-    counted = compile_rules(framework, "count")
+    numeric = not isinstance(framework.scoring.denominator, str)
+    counted = compile_rules(framework, "count") if numeric else rules
     findings = [
         *_steps(framework, rules),
         *_disagreements(rules, counted, table),

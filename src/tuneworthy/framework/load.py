@@ -14,6 +14,10 @@ NAMES = ("lesson",)
 """Frameworks of the catalogue."""
 
 
+_OWN = frozenset({"title", "source", "dated", "worked_example"})
+"""Sections that speak of one framework alone and are never inherited."""
+
+
 def catalogue_text(file: str) -> str:
     """A file of the catalogue."""
     return files("tuneworthy.framework").joinpath("catalogue", file).read_text(encoding="utf-8")
@@ -39,7 +43,7 @@ def load_document(document: Document) -> Framework:
     if base is None:
         return build(Framework, document, FrameworkError)
     parent = _named_document(str(base), document.where(("extends",))).data
-    inherited = {key: value for key, value in parent.items() if key != "worked_example"}
+    inherited = {key: value for key, value in parent.items() if key not in _OWN}
     whole = Document({**inherited, **data}, document.name, document.lines)
     return build(Framework, whole, FrameworkError)
 

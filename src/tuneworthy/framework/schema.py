@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.framework import Asked, Framework
+from tuneworthy.domain.framework import Asked, Check, Framework
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -24,11 +24,15 @@ def case_schema(framework: Framework) -> dict[str, Any]:
         section = holder["properties"][name]
         each = section.pop("additionalProperties")
         section["properties"] = {
-            key: {**each, "description": f"{entry.title}: {entry.ask}"}
+            key: {**each, "description": f"{entry.title}: {_asked(framework, entry)}"}
             for key, entry in asked.items()
         }
         section["additionalProperties"] = False
     return schema
+
+
+def _asked(framework: Framework, entry: Asked) -> str:
+    return framework.filled(entry.ask, entry.at_least if isinstance(entry, Check) else None)
 
 
 def framework_schema() -> dict[str, Any]:

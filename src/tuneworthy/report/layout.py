@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Literal
 
 import wcwidth
@@ -11,6 +12,7 @@ import wcwidth
 from tuneworthy.domain.errors import one_line
 
 WIDTH = 80
+_NARROWEST = 8
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 
@@ -66,12 +68,23 @@ def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
-    """Rows in aligned columns; the last column wraps. Empty for no rows."""
+    """Rows in aligned columns, every cell wrapped to its column. Empty for no rows.
+
+    The last column takes what the others leave; where that is too little, the widest give way.
+    """
     if not rows:
         return []
-    widths = [max(wcwidth.width(line[c]) for line in rows) for c in range(len(rows[0]) - 1)]
+    last = len(rows[0]) - 1
+    room = WIDTH - 1 - len(indent) - gap * last
+    natural = [max(wcwidth.width(line[c]) for line in rows) for c in range(last + 1)]
+    widths = natural[:last]
+    while widths and max(widths) > _NARROWEST and sum(widths) + min(natural[last], 28) > room:
+        widths[widths.index(max(widths))] -= 1
+    widths.append(room - sum(widths))
     found = []
     for line in rows:
-        cells = (pad(cell, w) for cell, w in zip(line, widths, strict=False))
-        found += wrapped(line[-1], first=indent + "".join(cell + " " * gap for cell in cells))
+        cells = [wcwidth.wrap(c, max(w, 1)) or [""] for c, w in zip(line, widths, strict=True)]
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = (pad(part, w) for part, w in zip(parts, widths, strict=True))
+            found.append((indent + (" " * gap).join(padded)).rstrip())
     return found

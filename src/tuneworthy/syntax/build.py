@@ -38,10 +38,20 @@ def build(kind: type[R], document: Document, error: Callable[..., InputError]) -
     try:
         return kind.model_validate(document.data)
     except ValidationError as caught:
-        findings = caught.errors(include_url=False, include_context=True)
+        findings = _findings(caught, document, error)
         raise explain(findings[0], len(findings) - 1, document, error) from None
     except RecursionError:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None
+
+
+def _findings(
+    caught: ValidationError, document: Document, error: Callable[..., InputError]
+) -> list[Any]:
+    try:
+        return list(caught.errors(include_url=False, include_context=True))
+    except UnicodeEncodeError:  # half a character, which only a mapping from Python can hold
+        fix = "write whole characters"
+        raise error("holds text that is not Unicode", where=document.name, fix=fix) from None
 
 
 def did_you_mean(given: str, known: tuple[str, ...] | list[str]) -> str:

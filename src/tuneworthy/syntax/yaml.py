@@ -8,6 +8,7 @@ called ``no`` is called "no" and an answer ``Off`` is a no.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,11 @@ MAX_DEPTH = 24
 
 Path = tuple[str | int, ...]
 
-_Parser = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
+"""Reads events; the one in C where it is there. Its marks count characters."""
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
 _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -68,8 +73,12 @@ def parse(text: str, name: str, error: Callable[..., InputError]) -> Document:
         InputError: As ``error``, for anything that isn't plain data.
     """
     reader = _Reader(name, error)
+    if found := _FORBIDDEN.search(text):
+        what = f"holds a character that YAML doesn't allow (U+{ord(found[0]):04X})"
+        line = text.count("\n", 0, found.start()) + 1
+        raise error(what, where=f"{name}:{line}", fix="remove it, or save the file as UTF-8 text")
     try:
-        for event in yaml.parse(text, Loader=_Parser):
+        for event in yaml.parse(text, Loader=PARSER):
             reader.take(event)
     except yaml.YAMLError as caught:
         raise reader.broken(caught) from None

@@ -37,6 +37,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return code if isinstance(code, int) else ANSWERED
     except click.exceptions.Exit as caught:
         return caught.exit_code
+    except SystemExit:  # how click takes it when whoever read our output has seen enough
+        return ANSWERED
     except (click.Abort, KeyboardInterrupt):
         _say("stopped")
         return STOPPED

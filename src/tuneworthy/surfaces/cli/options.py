@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -27,7 +28,6 @@ set_option = click.option(
 output_option = click.option(
     "--output",
     metavar="FILE",
-    type=click.Path(path_type=Path),
     help="Write there, not to the terminal.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
@@ -47,7 +47,7 @@ def colour() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def day(given: str | None) -> date | None:
+def day(given: str | None, where: str = "--as-of") -> date | None:
     """A date as people write it in ISO form; None for none.
 
     Raises:
@@ -55,10 +55,12 @@ def day(given: str | None) -> date | None:
     """
     if given is None:
         return None
-    try:
-        return date.fromisoformat(given)
-    except ValueError:
-        raise InputError(f'"{given}" is no date', where="--as-of", fix="write 2026-11-24") from None
+    found = None
+    with suppress(ValueError):
+        found = date.fromisoformat(given)
+    if found is None or not 1970 <= found.year <= 2200:
+        raise InputError(f'"{given}" is no date', where=where, fix="write 2026-11-24")
+    return found
 
 
 def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
@@ -76,11 +78,11 @@ def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
     return found
 
 
-def deliver(text: str, output: Path | None, force: bool) -> None:
+def deliver(text: str, output: str | None, force: bool) -> None:
     """Print a text, or write it to a file."""
     if output is None:
         click.echo(text, nl=False, color=True)  # the report has decided about colour
         return
     from tuneworthy.api.reports import save
 
-    save(output, text, force=force)
+    save(Path(output), text, force=force)
