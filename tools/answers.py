@@ -1,0 +1,203 @@
+"""Pages about what a framework asks and about what challenges the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+from layout import bullet, page, paragraph
+from rules import Rule
+
+from tuneworthy.api.reports import explain_factor
+from tuneworthy.api.road import decide, framework_of, load_case
+from tuneworthy.assess.challenge import ALL, claims, data, money, reasons
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.framework import Asked, Framework
+from tuneworthy.report.words import few, number
+
+_AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
+_ROOMS = {
+    reasons: "Reasons that exclude each other",
+    claims: "Claims about the ceiling and about success",
+    data: "Claims about data",
+    money: "Expectations about money",
+}
+
+_CHECKS = """
+All of them have to be yes before the ceiling counts as reached; one no is enough for *keep
+optimising prompts*. The minutes are what it takes to answer, not to do. Where attempts are
+recorded, {shown} holds every yes against them.
+"""
+_SIGNALS = """
+They explain why prompting may have come to its limit. The [checks](checks.md) alone decide whether
+it has: a sign moves no outcome and no score. Two of them are read by challenges.
+"""
+_REFERENCE = """
+All {many}, by what they are about. Why there are challenges, what the severities mean and what to
+do about one is told in [concepts](../concepts/challenges.md). Thresholds are those of the lesson;
+another framework brings its own.
+"""
+_INFERRED = {
+    "low_volume": """
+        Where nothing is answered, or `unknown`, and `economics.traffic.requests_per_month` is
+        stated: yes when even its high end is below {low_volume} requests a month, no when its low
+        end is not, unknown when the range goes across. Growth doesn't count here: for that, answer
+        `{{value: no, now: yes, by_month: 6}}`.
+    """,
+    "insufficient_data": """
+        Where nothing is answered, or `unknown`, and `data.examples` is stated: its `usable` (else
+        its `count`) is held against the least that the approach of the case's own goal takes, the
+        first goal that learns from examples; where no such goal is named, against {few_examples}
+        examples. Fewer is a yes.
+    """,
+}
+_ELSEWHERE = {
+    "success_with_prompts": """
+        It is the gate *need* turned round: a yes closes the
+        [gate](../gates-and-actions.md), and the action is to keep prompting.
+    """,
+    "data_sovereignty": """
+        A yes turns a failed [gate](../gates-and-actions.md) *investment* into an unknown one: what
+        keeps the data inside is compared first, and savings after that.
+    """,
+}
+
+
+class Answers:
+    """What stands where: challenges by the answers they read, gallery cases by their answers."""
+
+    def __init__(self, framework: Framework, gallery: Mapping[str, Dossier]) -> None:
+        self.framework, self.gallery = framework, gallery
+
+    @cached_property
+    def rules(self) -> dict[str, Rule]:
+        """Every challenge by its id."""
+        return {rule.__name__: Rule(rule, self.framework) for rule in ALL}
+
+    def pages(self) -> dict[str, str]:
+        """Pages of factors, checks, signals and challenges by their path."""
+        made = {
+            f"docs/concepts/factors/{name}.md": page(self._factor(name))
+            for name in self.framework.factors
+        }
+        every = [rule for rule in self.rules.values() if set(self.framework.ceiling) <= rule.reads]
+        shown = ", ".join(f"[`{rule.id}`](../reference/challenges.md#{rule.id})" for rule in every)
+        checks = ["# The checks of the ceiling test", "", *paragraph(_CHECKS.format(shown=shown))]
+        signals = ["# Signs of a ceiling", "", *paragraph(_SIGNALS)]
+        for lines, asked in ((checks, self.framework.ceiling), (signals, self.framework.signals)):
+            for name, entry in asked.items():
+                lines += [*self._about(name, "##"), *self._beside(name, entry, every), ""]
+        made["docs/concepts/checks.md"] = page(checks)
+        made["docs/concepts/signals.md"] = page(signals)
+        made["docs/reference/challenges.md"] = page(self._reference())
+        return made
+
+    def _beside(self, name: str, asked: Asked, every: list[Rule]) -> list[str]:
+        """What a check or a signal has beyond the words of its explanation."""
+        lines: list[str] = []
+        if at_least := getattr(asked, "at_least", None):
+            lines += bullet(f"**May be a count**: {few(at_least)} or more is a yes.")
+        for rule in self.rules.values():
+            if name in rule.reads and rule not in every:
+                lines += bullet(f"**May be challenged by** {_link(rule, '../reference/')}")
+        return lines
+
+    def _factor(self, name: str) -> list[str]:
+        lines = [*self._about(name, "#"), ""]
+        if name in self.framework.quick:
+            lines += paragraph("One of the questions of the short form (`decide --quick`).")
+        lines += ["## Where the answer comes from", ""]
+        said = f"From `factors.{name}`: yes, no or unknown, or a mapping with a note and more."
+        limits = {key: number_of(entry.value) for key, entry in self.framework.thresholds.items()}
+        if name in _INFERRED:
+            lines += [*paragraph(said), *paragraph(_INFERRED[name].format(**limits))]
+            lines += paragraph("An answer found that way is `assumed`, marked `*` in the terminal.")
+        else:
+            lines += paragraph(f"{said} Nothing else is read for it: not said is unknown.")
+        if name in _ELSEWHERE:
+            lines += ["## Where else it counts", "", *paragraph(_ELSEWHERE[name])]
+        lines += ["## What may challenge it", ""]
+        for rule in self.rules.values():
+            if name in rule.reads:
+                lines += bullet(_link(rule, "../../reference/"))
+        return [*lines, "", "## In the gallery", "", *self._cases(name)]
+
+    def _about(self, name: str, level: str) -> list[str]:
+        """The text of ``tuneworthy explain --factor``, as Markdown."""
+        head, _, body = explain_factor(name, self.framework.name).partition("\n\n")
+        title, _, kind = " ".join(head.split()).partition(f" ({name}), ")
+        rows: list[list[str]] = []
+        for line in body.splitlines():
+            label, text = line[2:13].strip(), line[13:].strip()
+            if label:
+                rows.append([label, text])
+            else:
+                rows[-1][1] += f" {text}"
+        lines = [f"{level} {title[:1].upper()}{title[1:]}", "", *paragraph(f"`{name}`, {kind}.")]
+        for label, text in rows:
+            lines += bullet(f"**{label}**: {text}")
+        return lines
+
+    def _cases(self, name: str) -> list[str]:
+        states: dict[str, list[str]] = {"yes": [], "no": [], "unknown": []}
+        for slug, dossier in self.gallery.items():
+            found = dossier.factors.get(name)
+            if found is not None:
+                star = "\\*" if found.state == "yes" and found.source == "assumed" else ""
+                states[found.state].append(f"[{slug}](../../../examples/{slug}){star}")
+        lines = bullet(f"yes in {', '.join(states['yes']) or 'none'}")
+        for state in ("no", "unknown"):
+            lines += bullet(f"{state} in {few(len(states[state]))}")
+        inferred = any(case.endswith("*") for case in states["yes"])
+        return [*lines, "", *(["\\* inferred from a stated number"] if inferred else [])]
+
+    def _reference(self) -> list[str]:
+        lines = ["# Challenges", "", *paragraph(_REFERENCE.format(many=len(self.rules)))]
+        for room, title in _ROOMS.items():
+            lines += [f"## {title}", ""]
+            for function in room.ALL:
+                lines += self._challenge(self.rules[function.__name__])
+        return lines
+
+    def _challenge(self, rule: Rule) -> list[str]:
+        fired = {
+            slug: one
+            for slug, dossier in self.gallery.items()
+            for one in dossier.challenges
+            if one.id == rule.id
+        }
+        seen = [path for one in fired.values() for path in one.between]
+        paths = ", ".join(f"`{path}`" for path in rule.compares(seen))
+        lines = [f"### {rule.id}", "", *paragraph(f"A {rule.severity}. {rule.says}")]
+        lines += bullet(f"Compares: {paths}")
+        for name in rule.thresholds:
+            entry = self.framework.thresholds[name]
+            value = number_of(entry.value)
+            lines += bullet(f"Threshold `{name}`: {value} {entry.unit}; {entry.says}")
+        if fired:
+            slug, one = min(fired.items(), key=lambda item: (item[0] != "task-api", item[0]))
+            lines += bullet(f"Says, of {slug}: “{one.says}”")
+            lines += bullet(f"To settle: {one.settle}")
+            cases = ", ".join(f"[{name}](../../examples/{name})" for name in fired)
+            lines += bullet(f"Fires in: {cases}")
+        return [*lines, ""]
+
+
+def _link(rule: Rule, up: str) -> str:
+    return f"[`{rule.id}`]({up}challenges.md#{rule.id}), a {rule.severity}: {rule.says}"
+
+
+def number_of(value: float) -> str:
+    """A threshold as people write it, with a comma between thousands."""
+    return f"{value:,.0f}" if value >= 1000 else number(value)
+
+
+def gallery(folder: Path) -> dict[str, Dossier]:
+    """Every case of the gallery decided by its own framework, by its folder's name."""
+    found = {}
+    for path in sorted(folder.glob("*/case.yaml")):
+        case = load_case(path)
+        found[path.parent.name] = decide(case, framework_of(case), as_of=_AS_OF)
+    return found

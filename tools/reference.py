@@ -1,0 +1,230 @@
+"""Writes the generated pages of docs/ again; with --check only says which are stale.
+
+python tools/reference.py            write what has changed
+python tools/reference.py --check    exit code 1 and a list if anything would change
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import keys
+import meanings
+from answers import Answers, gallery
+from layout import NOTE, bullet, page, paragraph
+
+from tuneworthy.api.road import load_framework
+from tuneworthy.domain.framework import Asked, Framework
+from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
+from tuneworthy.surfaces.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT
+from tuneworthy.surfaces.cli.root import cli
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+_COMMANDS = """
+What `--help` says of each. CASE is a case folder or its `case.yaml`. Exit codes stand with the
+[dossier](dossier.md#exit-codes).
+"""
+_CASE = """
+Every key, from the schema that `tuneworthy schema case` prints. Only `name` has to be there; a key
+that is absent, or has nothing behind it, is unknown. A key that doesn't exist is an error that
+names the one you meant. Checks, signals and factors are those of the lesson; another framework
+brings its own. For yes, no and unknown, `on`, `off`, `true`, `false`, `y`, `n` and `?` are
+understood too, in any case.
+"""
+_FRAMEWORK = """
+Every key, from the schema that `tuneworthy framework schema` prints. In a file that says
+`extends: lesson` only `name` has to be there: a section it has replaces the lesson's whole
+section, and a section it leaves out is the lesson's (but `worked_example`). How to write one:
+[a framework of your own](../guides/own-framework.md).
+"""
+_DOSSIER = """
+What `tuneworthy decide CASE --format json` prints, from the schema that `tuneworthy schema dossier`
+prints. Every key is always there, but for `quick`. Names may be added under the same `schema`; none
+moves. Equal inputs give equal bytes: there is no clock in it but `as_of`.
+"""
+_NUMBERS = """
+A number is a number; `{low, high}` where unknowns or ranges leave it open (`high: "open"` has no
+upper end); `"never"` for a break-even that doesn't come; or `{unknown: true, ask: …}`. Unknown is
+never null and never 0.
+"""
+_EXIT_CODES = {
+    ANSWERED: "answered, whatever the answer is",
+    NOT_MET: "`decide --require` isn't met (an undecided verdict meets none), or `framework check "
+    "--strict` found something",
+    WRONG_INPUT: "the input is wrong: one line on stderr says what, where and the fix; nothing is "
+    "written",
+    STOPPED: "stopped by the user",
+}
+_READ_IN_ORDER = (
+    "framework", "three-values", "robustness", "challenges", "gates-and-actions", "money",
+)  # fmt: skip
+
+
+def main() -> int:
+    """Write, or check, every generated page."""
+    made = pages()
+    unclear, needless = unclear_keys()
+    for key in unclear:
+        print(f"unclear: {key} needs a docstring, or a line in tools/meanings.py")
+    stale = [name for name, text in made.items() if read(name) != text]
+    left_over = [name for name in written() if is_generated(name) and name not in made]
+    if "--check" in sys.argv[1:]:
+        for name in [*stale, *left_over]:
+            print(f"stale: {name} (run make docs)")
+        return 1 if stale or left_over or unclear else 0
+    for key in needless:
+        print(f"needless: {key} in tools/meanings.py explains itself by now")
+    for name in stale:
+        path = PROJECT / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(made[name], encoding="utf-8", newline="\n")
+        print(f"wrote {name}")
+    for name in left_over:
+        (PROJECT / name).unlink()
+        print(f"removed {name}")
+    return 0
+
+
+def unclear_keys() -> tuple[list[str], list[str]]:
+    """Keys whose meaning is said nowhere, and keys whose meaning is said twice."""
+    unclear: list[str] = []
+    needless: list[str] = []
+    for schema, said in (
+        (case_schema(load_framework("lesson")), {}),
+        (framework_schema(), meanings.FRAMEWORK),
+        (dossier_schema(), meanings.DOSSIER),
+    ):
+        unclear += sorted(keys.undocumented(schema, said))
+        needless += sorted(keys.needless(schema, said))
+    return unclear, needless
+
+
+def read(name: str) -> str:
+    """A file of the project; empty when it isn't there."""
+    path = PROJECT / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def written() -> list[str]:
+    """Every Markdown file under docs/."""
+    return sorted(path.relative_to(PROJECT).as_posix() for path in PROJECT.glob("docs/**/*.md"))
+
+
+def is_generated(name: str) -> bool:
+    """Whether a page was made here."""
+    return read(name).startswith(NOTE)
+
+
+def pages() -> dict[str, str]:
+    """Every generated page by its path."""
+    framework = load_framework("lesson")
+    answers = Answers(framework, gallery(PROJECT / "examples"))
+    return {
+        "docs/reference/commands.md": page(commands()),
+        "docs/reference/case.md": page(case_page(framework)),
+        "docs/reference/framework.md": page(framework_page()),
+        "docs/reference/dossier.md": page(dossier_page()),
+        **answers.pages(),
+        "docs/concepts/README.md": page(index(framework)),
+    }
+
+
+def commands() -> list[str]:
+    """The help of every command and subcommand, in the order of the command line."""
+    return ["# Commands", "", *paragraph(_COMMANDS), *_help(cli, "tuneworthy", None)]
+
+
+def _help(command: click.Command, name: str, parent: click.Context | None) -> list[str]:
+    settings: dict[str, Any] = {"terminal_width": 80, "max_content_width": 80}
+    with command.make_context(name, [], parent=parent, resilient_parsing=True, **settings) as here:
+        text = command.get_help(here)
+        lines = [f"## {here.command_path}", "", "```text", *text.splitlines(), "```", ""]
+        if isinstance(command, click.Group):
+            for each in command.list_commands(here):
+                below = command.get_command(here, each)
+                assert below is not None  # it was just listed
+                lines += _help(below, each, here)
+    return lines
+
+
+def case_page(framework: Framework) -> list[str]:
+    """Every key of a case file."""
+    schema = case_schema(framework)
+    for section in ("ceiling", "signals", "factors"):
+        for name, node in schema["properties"][section]["properties"].items():
+            node["description"] = _asked(framework, section, name)
+    lines = ["# case.yaml", "", *paragraph(_CASE)]
+    return lines + keys.sections(schema, {}, mark_required=True)
+
+
+def _asked(framework: Framework, section: str, name: str) -> str:
+    at_least = None
+    if section == "ceiling":
+        at_least = framework.ceiling[name].at_least
+    entry: Asked = {**framework.ceiling, **framework.signals, **framework.factors}[name]
+    page = {"ceiling": "checks.md", "signals": "signals.md"}.get(section)
+    home = f"{page}#{_slug(entry.title)}" if page else f"factors/{name}.md"
+    return f"{framework.filled(entry.ask, at_least)} ([more](../concepts/{home}))"
+
+
+def framework_page() -> list[str]:
+    """Every key of a framework file."""
+    schema = framework_schema()
+    schema["required"] = schema["then"]["required"]
+    lines = ["# Framework files", "", *paragraph(_FRAMEWORK)]
+    return lines + keys.sections(schema, meanings.FRAMEWORK, mark_required=True)
+
+
+def dossier_page() -> list[str]:
+    """Every key of a dossier, and the exit codes."""
+    lines = ["# The dossier, and exit codes", "", *paragraph(_DOSSIER), *paragraph(_NUMBERS)]
+    lines += keys.sections(dossier_schema(), meanings.DOSSIER, mark_required=False)
+    lines += ["## Exit codes", ""]
+    for code, says in _EXIT_CODES.items():
+        lines += bullet(f"`{code}`: {says}")
+    return lines
+
+
+def index(framework: Framework) -> list[str]:
+    """The index of the concepts: pages by hand first, then the generated ones."""
+    found = [name for name in written() if re.fullmatch(r"docs/concepts/[\w-]+\.md", name)]
+    by_hand = [Path(name).name for name in found if not is_generated(name)]
+    lines = ["# Concepts", "", "## How it decides", ""]
+    for name in sorted(by_hand, key=_order):
+        lines += bullet(f"[{_title(f'docs/concepts/{name}')}]({name})")
+    lines += ["", "## What it asks", ""]
+    lines += bullet("[The checks of the ceiling test](checks.md)")
+    lines += bullet("[Signs of a ceiling](signals.md)")
+    for title, asked in (("For", framework.indicators), ("Against", framework.anti_indicators)):
+        links = ", ".join(f"[{factor.title}](factors/{name}.md)" for name, factor in asked.items())
+        lines += bullet(f"{title} tuning: {links}")
+    lines += ["", "## Decisions about the tool itself", ""]
+    for name in written():
+        if name.startswith("docs/decisions/"):
+            lines += bullet(f"[{_title(name)}](../decisions/{Path(name).name})")
+    return lines
+
+
+def _order(name: str) -> tuple[int, str]:
+    stem = Path(name).stem
+    first = _READ_IN_ORDER.index(stem) if stem in _READ_IN_ORDER else len(_READ_IN_ORDER)
+    return first, stem
+
+
+def _title(name: str) -> str:
+    heading = next(line for line in read(name).splitlines() if line.startswith("# "))
+    return heading.removeprefix("# ")
+
+
+def _slug(title: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
