@@ -128,7 +128,7 @@ def test_unknown_is_never_null_nan_or_nothing() -> None:
                 walk(below, f"{path}[{number}]")
 
     walk(data, "dossier")
-    for section in ("approaches", "options", "investment", "precedents", "plan", "evidence"):
+    for section in ("approaches", "investment", "precedents", "evidence"):
         assert data[section]["unknown"] is True
 
 

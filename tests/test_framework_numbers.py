@@ -69,11 +69,31 @@ def mutated(place: Place, text: str) -> Any:
     return data
 
 
+READY: dict[str, Any] = {
+    "ceiling": dict.fromkeys(lesson()["ceiling"], "yes"),
+    "factors": dict.fromkeys(lesson()["indicators"], "yes"),
+}
+"""Nothing is left to prompt for, and everything speaks for tuning; nothing is said against it."""
+
+UNSEEN: tuple[dict[str, Any], ...] = (
+    {"name": "No goal", **READY, "factors": {
+        **READY["factors"], **dict.fromkeys(lesson()["anti_indicators"], "no"),
+    }},
+    {"name": "Too few pairs and documents", **READY, "factors": {
+        **READY["factors"], **dict.fromkeys(lesson()["anti_indicators"], "no"),
+    }, "goals": ["domain_expertise", "safety"], "data": {"documents": 9000, "preference_pairs": 50},
+    },
+    {"name": "Too little of everything", **READY, "factors": {
+        **READY["factors"], "insufficient_data": "yes", "low_volume": "yes",
+    }},
+)  # fmt: skip
+
+
 @cache
 def cases() -> tuple[Case, ...]:
-    """Gallery cases that the lesson judges."""
+    """Gallery cases that the lesson judges, and what none of them shows."""
     found = [load_case(path) for path in sorted(GALLERY.glob("*/case.yaml"))]
-    return tuple(case for case in found if case.framework is None)
+    return (*(case for case in found if case.framework is None), *map(load_case, UNSEEN))
 
 
 def dossiers(data: Any) -> Iterator[str]:

@@ -13,14 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tuneworthy.domain.version import __version__
+
 if TYPE_CHECKING:
     from tuneworthy.api.road import decide, load_case, load_framework, verdicts
     from tuneworthy.domain.case import Case
     from tuneworthy.domain.dossier import Dossier
     from tuneworthy.domain.errors import CaseError, FrameworkError, InputError, TuneworthyError
     from tuneworthy.domain.framework import Framework
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "decide": "tuneworthy.api.road",

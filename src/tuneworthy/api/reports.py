@@ -31,13 +31,27 @@ __all__ = ["difference", "difference_text", "explain", "explain_factor", "render
 
 
 def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False) -> str:
-    """A dossier as text: ``text``, ``markdown``, ``json`` or ``record`` (a decision record)."""
+    """A dossier as text.
+
+    Args:
+        dossier: What to report.
+        form: ``text``, ``markdown``, ``html``, ``json`` or ``record`` (a decision record).
+        case_path: How the user named the case, for commands to go on with.
+        colour: Whether a terminal takes colour.
+
+    Raises:
+        InputError: For ``html`` where the extra ``report`` isn't installed.
+    """
     if form == "json":
         return dossier.to_json()
     if form == "markdown":
         from tuneworthy.report.markdown import markdown
 
         return markdown(dossier)
+    if form == "html":
+        from tuneworthy.report.html import html
+
+        return html(dossier)
     if form == "record":
         from tuneworthy.report.record import record
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,16 +11,23 @@ from typing import Any
 
 from tuneworthy.assess.challenge import challenge
 from tuneworthy.assess.weigh import stages, weigh
-from tuneworthy.domain.assessment import Findings
+from tuneworthy.calls.prices import look_up
+from tuneworthy.domain.assessment import Assessment, Findings
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Verdict
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import FrameworkError
 from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.money import Outlook
+from tuneworthy.domain.prices import NO_PRICES, Prices
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.forecast.breakeven import appraise
+from tuneworthy.forecast.breakeven import appraise, computed_saving
+from tuneworthy.forecast.plan import plan
+from tuneworthy.forecast.savings import compare
+from tuneworthy.forecast.terms import keep_books
+from tuneworthy.framework.dated import published_counts, services
 from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.framework.tally import tally
@@ -28,6 +36,8 @@ from tuneworthy.report.view import Parts, compose
 from tuneworthy.syntax.yaml import Document, parse
 from tuneworthy.verdict.approach import approaches
 from tuneworthy.verdict.gates import choose_action, gates
+from tuneworthy.verdict.options import options
+from tuneworthy.verdict.options.recommend import recommend
 from tuneworthy.verdict.robustness import flips, questions, verdict_of
 from tuneworthy.verdict.rules import apply_rules
 
@@ -58,7 +68,7 @@ def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framewo
 
 
 def _looks_like_file(source: str) -> bool:
-    return any(sign in source for sign in "/\\.") or Path(source).exists()
+    return any(sign in source for sign in "/\\.") or os.path.exists(source)  # noqa: PTH110  # never raises
 
 
 def framework_of(case: Case, chosen: str | None = None) -> Framework:
@@ -72,13 +82,9 @@ def framework_of(case: Case, chosen: str | None = None) -> Framework:
 
 
 def decide(
-    case: Case,
-    framework: Framework,
-    *,
-    as_of: date | None = None,
-    seed: int = 0,
-    quick: bool = False,
-) -> Dossier:
+    case: Case, framework: Framework, *,
+    as_of: date | None = None, seed: int = 0, quick: bool = False,
+) -> Dossier:  # fmt: skip
     """Judge a case.
 
     Args:
@@ -102,25 +108,30 @@ def decide(
     assessment = weigh(case, framework)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
-    appraisal = appraise(case, framework)
-    fits = approaches(case, framework)
-    all_gates = gates(case, assessment, decision, fits, appraisal, as_of)
+    prices = _prices(case, as_of)
+    money = _money(case, framework, assessment, prices, seed)
+    fits = approaches(case, framework, _offered(framework, assessment, as_of))
+    all_gates = gates(case, assessment, decision, fits, money, as_of)
+    asked = questions(states, framework, rules)
+    action = choose_action(decision, all_gates)
+    found = None if quick else options(case, framework, assessment, fits, published_counts())
     return compose(
         Parts(
             case=case,
             framework=framework,
             assessment=assessment,
-            stages=tuple(
-                (a, verdict_of(rules, then.states)) for a, then in stages(case, framework)
-            ),
+            stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
             decision=decision,
             flips=flips(states, rules, decision),
-            questions=questions(states, framework, rules),
-            challenges=challenge(case, framework, assessment, _look(case, framework)),
+            questions=asked,
+            challenges=challenge(case, framework, assessment, _look(case, framework, prices)),
             approaches=fits,
-            appraisal=appraisal,
+            money=money,
             gates=all_gates,
-            action=choose_action(decision, all_gates),
+            action=action,
+            options=found,
+            advice=recommend(found, assessment, decision, action) if found is not None else None,
+            plan=plan(case, framework, assessment, decision, fits, all_gates, asked, money, as_of),
             quick=quick,
             as_of=as_of,
             seed=seed,
@@ -133,15 +144,49 @@ def _today() -> date:
     return date.today()
 
 
-def _look(case: Case, framework: Framework) -> Findings:
-    """What lies beside the case file."""
+def _offered(
+    framework: Framework, assessment: Assessment, as_of: date
+) -> dict[str, tuple[str, ...]]:
+    """Who takes new work of each kind of tuning; only one's own where data may not leave."""
+    inside = assessment.state("data_sovereignty") == "yes"
+    return {name: services().offering(name, as_of, inside=inside) for name in framework.approaches}
+
+
+def _prices(case: Case, as_of: date) -> Prices:
+    """List prices of the case's models, where there is traffic to price and one isn't stated."""
+    traffic = case.economics.traffic
+    tokens = traffic.input_tokens
+    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
+        return NO_PRICES
+    if all(model.usd_per_mtok is not None for model in case.models):
+        return NO_PRICES
+    return look_up(case.models, as_of, input_tokens=tokens.likely)
+
+
+def _money(
+    case: Case, framework: Framework, assessment: Assessment, prices: Prices, seed: int
+) -> Outlook:
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
+    books = keep_books(case, framework.costs)
+    comparison = compare(case, prices, books, assessment.state("data_sovereignty"))
+    appraisal = appraise(case, framework, books, comparison)
+    drawn = None
+    if appraisal.investment is not None:
+        from tuneworthy.forecast.simulate import draw_seeded  # numpy is needed only here
+
+        drawn = draw_seeded(case, framework, books, computed_saving(books, comparison), seed)
+    return Outlook(books, comparison, appraisal, drawn)
+
+
+def _look(case: Case, framework: Framework, prices: Prices) -> Findings:
+    """What lies beside the case file, and what its models cost."""
     missing = missing_entries(case)
     texts = prompt_texts(case)
     if texts is None:
-        return Findings(missing=missing)
+        return Findings(missing=missing, prices=prices)
     near = framework.threshold("near_copy")
     distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
-    return Findings(prompts=len(texts), distinct_prompts=distinct, missing=missing)
+    return Findings(prompts=len(texts), distinct_prompts=distinct, missing=missing, prices=prices)
 
 
 def _shortened(case: Case, framework: Framework) -> Case:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tuneworthy.domain.prices import Prices
 from tuneworthy.domain.record import State
 
 Source = Literal["stated", "measured", "assumed"]
@@ -60,6 +61,8 @@ class Findings:
     """How many of them are no near copies of another."""
     missing: tuple[str, ...] = ()
     """Dotted paths of entries whose file or folder isn't there."""
+    prices: Prices = field(default_factory=dict)
+    """Prices that were looked up for the case's models."""
 
 
 @dataclass(frozen=True, slots=True)

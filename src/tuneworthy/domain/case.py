@@ -8,10 +8,11 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from tuneworthy.domain.answers import SimpleAnswer, SimpleCheck
-from tuneworthy.domain.economics import Economics
+from tuneworthy.domain.economics import Economics, Serving
+from tuneworthy.domain.goals import Goal, Goals
 from tuneworthy.domain.holdings import Data
 from tuneworthy.domain.record import (
     FileRecord,
@@ -23,22 +24,9 @@ from tuneworthy.domain.record import (
     Text,
     Tri,
     inside_folder,
-    one_or_many,
     shown,
     wrong,
 )
-
-Goal = Literal[
-    "knowledge", "persona", "format", "tool_calling", "safety", "domain_expertise",
-    "classification", "extraction", "generation",
-]  # fmt: skip
-"""The lesson's six goals, and three plain tasks."""
-
-
-Goals = Annotated[
-    tuple[Goal, ...],
-    BeforeValidator(one_or_many, json_schema_input_type=Goal | tuple[Goal, ...]),
-]
 
 
 class Attempt(FileRecord):
@@ -52,9 +40,9 @@ class Attempt(FileRecord):
     """What came of it."""
     prompts: Natural = 1
     """How many prompts were compared in it."""
-    models: tuple[Name, ...] = ()
+    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
     """The models it was run with."""
-    tried: tuple[Ident, ...] = ()
+    tried: Annotated[tuple[Ident, ...], Field(max_length=100)] = ()
     """Options of the framework it made use of, such as few_shot or constrained_output."""
     ceiling: dict[str, SimpleCheck] = {}
     """Checks whose answer was different at that time."""
@@ -108,6 +96,8 @@ class TokenPrice(FileRecord):
     """Of output."""
     cached_input: NonNegative | None = None
     """Of input read from a cache."""
+    batch_discount: Share | None = None
+    """Share of the price that is left off when calls are sent as a batch."""
 
 
 class Model(FileRecord):
@@ -121,6 +111,16 @@ class Model(FileRecord):
     """Used as it comes, or tuned."""
     usd_per_mtok: TokenPrice | None = None
     """Its price; 0 is a price."""
+    quality: Share | None = None
+    """Share of cases it gets right, by the metric of the target."""
+    cases: Natural | None = None
+    """How many cases that share was counted on."""
+    latency_p95_s: NonNegative | None = None
+    """Seconds within which 95 of 100 of its answers arrive."""
+    runs: Literal["third_party", "own", "unknown"] = "unknown"
+    """Who runs it and so sees the prompts."""
+    serving: Serving | None = None
+    """How it is served, when not as economics.serving says."""
 
     @field_validator("base_url")
     @classmethod
@@ -131,6 +131,8 @@ class Model(FileRecord):
             raise wrong(
                 f'is "{shown(value)}"', "write an address that starts with https:// or http://"
             )
+        if "?" in value or "#" in value:
+            raise wrong("carries a query", "keep keys in the environment, never in an address")
         if "@" in re.split(r"[/?#]", value.split("://", 1)[1])[0]:
             raise wrong("carries a user or a key", "keep keys in the environment, never in a file")
         return value

@@ -113,6 +113,10 @@ class ApproachFit:
     compute: str
     priority: int
     feasible: State
+    missing: int | None = None
+    """How many are lacking to the least that makes sense; None when nobody counted."""
+    offered_by: tuple[str, ...] = ()
+    """Who is known to take new work of this kind; only one's own where data may not leave."""
 
 
 @dataclass(frozen=True, slots=True)

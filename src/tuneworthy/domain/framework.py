@@ -7,12 +7,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tuneworthy.domain.costs import BreakEvenRule, Costs, WorkedExample
+from tuneworthy.domain.costs import BreakEvenRule, Costs, Span, WorkedExample
+from tuneworthy.domain.planning import PlanRule
 from tuneworthy.domain.record import FileRecord, Ident, Name, Natural, NonNegative, Text, wrong
 from tuneworthy.domain.rules import Scoring, TreeRule, asked_names
 
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 """Minutes it takes to find an answer out."""
+
+OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
+"""What an option works on."""
+
+Risk = Literal["low", "medium", "high"]
+"""How much can go wrong, or be hard to take back."""
 
 
 class Asked(FileRecord):
@@ -102,6 +109,14 @@ class ApproachRule(FileRecord):
     """Data it takes."""
     compute: Name
     """Compute it takes, in words."""
+    weeks: Span | None = None
+    """Weeks until it is in production."""
+    risk: Risk = "medium"
+    """How much can go wrong."""
+    figures_from: Text = ""
+    """Who says weeks and risk."""
+    dated: date | None = None
+    """When that was."""
 
 
 class OptionRule(FileRecord):
@@ -115,8 +130,22 @@ class OptionRule(FileRecord):
     """When it doesn't."""
     kinds: dict[Ident, Text] = {}
     """Its parts or variants."""
+    kind: OptionKind = "prompt"
+    """What it works on."""
+    variant_of: Ident | None = None
+    """Option of which this is one variant."""
+    effort_hours: Span | None = None
+    """Hours of work; for the hybrid those beside the tuning."""
+    weeks: Span | None = None
+    """Weeks until it is in production; for the hybrid those beside the tuning."""
+    risk: Risk = "medium"
+    """How much can go wrong."""
     source: Text = ""
-    """Who says so."""
+    """Who says when it works and when it doesn't."""
+    figures_from: Text = ""
+    """Who says effort, weeks and risk."""
+    dated: date | None = None
+    """When that was."""
 
 
 class ModelStrengths(FileRecord):
@@ -128,6 +157,10 @@ class ModelStrengths(FileRecord):
     """How to read it."""
     strengths: dict[str, Text]
     """Model to strength."""
+    suits: dict[str, tuple[Ident, ...]] = {}
+    """Model to the goals, signals and factors its strength speaks to."""
+    measure: Text = ""
+    """How to measure instead of believing it."""
 
 
 class SafetyQuestions(FileRecord):
@@ -180,6 +213,8 @@ class Framework(FileRecord):
     """Cost tables."""
     break_even: BreakEvenRule | None = None
     """When it pays."""
+    plan: PlanRule | None = None
+    """What the steps of a plan take."""
     safety: SafetyQuestions | None = None
     """What is asked about safety."""
     worked_example: WorkedExample | None = None
@@ -203,6 +238,15 @@ class Framework(FileRecord):
         """Reasons for, then reasons against, by id."""
         return {**self.indicators, **self.anti_indicators}
 
+    def filled(self, text: str, at_least: int | None = None) -> str:
+        """A text of this framework with ``{threshold}`` and ``{at_least}`` put in."""
+        numbers = {name: entry.value for name, entry in self.thresholds.items()}
+        if at_least is not None:
+            numbers["at_least"] = at_least
+        for name, number in numbers.items():
+            text = text.replace("{" + name + "}", f"{number:,g}")
+        return text
+
     def threshold(self, name: str) -> float | None:
         """A threshold's number, or None where this framework has none."""
         found = self.thresholds.get(name)
@@ -225,6 +269,12 @@ def _check_names(framework: Framework) -> None:
             raise wrong(
                 f'leads goal "{name}" to "{goal.approach}", which is no approach',
                 "name one of its approaches",
+            )
+    for name, option in framework.options.items():
+        if option.variant_of is not None and option.variant_of not in framework.options:
+            raise wrong(
+                f'makes "{name}" a variant of "{option.variant_of}", which is no option',
+                "name one of its options",
             )
 
 

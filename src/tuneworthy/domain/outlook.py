@@ -19,6 +19,12 @@ Grade = Literal["measured", "published_cases", "rule_of_thumb"]
 
 Risk = Literal["low", "medium", "high"]
 
+Aim = Literal["tune", "confirm", "change"]
+"""Tune; or take the steps that would confirm the verdict, or change it."""
+
+Part = Literal["steps", "first_version", "running", "later_goals"]
+"""Part of a plan: what comes before or instead, up to the launch, after it, and further goals."""
+
 
 class OptionResult(Record):
     """Something that could be done instead of tuning, or beside it, or a kind of tuning."""
@@ -42,6 +48,10 @@ class OptionResult(Record):
     risk: Risk
     dominated_by: str
     """Id of an option that is no worse in anything and better in something, or ``none``."""
+    variant_of: str = "none"
+    """Id of the option it is one variant of, or ``none``."""
+    published: str = ""
+    """How often this kind of thing measured best in published cases of the goal it serves."""
 
 
 class Recommendation(Record):
@@ -85,9 +95,10 @@ class Computed(Record):
     """What tuning saves by traffic and prices, beside what was stated."""
 
     servings: tuple[Serving, ...]
-    """Every way that could be priced, the cheapest first."""
+    """Every way, the cheapest first; those without a price last, with what would give them one."""
     best_untuned: str
-    """Model and way of the cheapest admissible untuned serving, or ``none``."""
+    """The cheapest admissible untuned serving; one that may turn out admissible where there is none
+    yet; or ``none``."""
     savings_usd_per_month: Number
     """Cost of that one less the tuned one, on the same traffic; may be negative."""
     pays_from_requests_per_month: Number | Literal["never"]
@@ -127,9 +138,10 @@ class Simulation(Record):
     """The investment drawn many times."""
 
     draws: int
+    """1 where nothing varies: every draw would be the same."""
     horizon_months: int
     p_never: float
-    """Share of draws that don't pay back within the horizon."""
+    """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
     curve: tuple[Month, ...]
     tornado: tuple[Swing, ...]
@@ -152,6 +164,8 @@ class InvestmentResult(Record):
     assumed: tuple[str, ...]
     """Costs nobody stated, taken from the framework's table."""
     by_table: ByTable
+    steps: tuple[str, ...]
+    """The calculation from the amounts to the break-even, line by line."""
     computed: Computed | Unknown
     simulation: Simulation | Unknown
 
@@ -161,23 +175,42 @@ class Phase(Record):
 
     id: str
     title: str
+    part: Part
+    """The part of the plan it belongs to."""
     hours: Range
     usd: Range
+    """``open`` at its upper end where hours have no price."""
     needs: tuple[str, ...]
     """Ids of phases that have to be done before."""
     start: date
     end: date
+    """The last day, included."""
     steps: tuple[str, ...]
     """What is done in it."""
     done_when: str
 
 
+class PartTotal(Record):
+    """A part of the plan in sum."""
+
+    hours: Range
+    usd: Range
+    end: date
+    """The last day of its last phase."""
+
+
 class Plan(Record):
     """From here to a tuned model in production; for other verdicts, to a verdict that stands."""
 
-    aim: Literal["tune", "confirm", "change"]
-    """Tune; or take the steps that would confirm the verdict, or change it."""
+    aim: Aim
+    start: date
+    """The first working day."""
     phases: tuple[Phase, ...]
     hours: Range
     usd: Range
     weeks: float
+    """Weeks of five working days until everything is done."""
+    parts: dict[Part, PartTotal]
+    """Sums of the parts that have a phase, in their order."""
+    notes: tuple[str, ...]
+    """What it rests on, and what to expect."""

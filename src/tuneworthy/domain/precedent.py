@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 
-from tuneworthy.domain.case import Goal
+from tuneworthy.domain.goals import Goal
 from tuneworthy.domain.record import (
     FileRecord,
     Ident,

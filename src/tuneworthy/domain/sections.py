@@ -6,7 +6,7 @@ from typing import Literal
 
 from tuneworthy.domain.assessment import Severity, Source
 from tuneworthy.domain.decision import Action, GateId, Verdict
-from tuneworthy.domain.record import Range, Record, State
+from tuneworthy.domain.record import Range, Record, State, Unknown
 from tuneworthy.domain.rules import Band, Outcome
 
 
@@ -26,6 +26,8 @@ class CheckResult(Record):
     """The count where one was given, else the state."""
     source: Source
     note: str = ""
+    ask: str = ""
+    """The question, as the framework asks it."""
 
 
 class Ceiling(Record):
@@ -42,6 +44,8 @@ class SignalResult(Record):
     state: State
     source: Source
     note: str
+    ask: str = ""
+    """The question, as the framework asks it."""
 
 
 class FactorResult(Record):
@@ -53,6 +57,8 @@ class FactorResult(Record):
     source: Source
     weight: float | str
     note: str
+    ask: str = ""
+    """The question, as the framework asks it."""
 
 
 class Counts(Record):
@@ -201,6 +207,10 @@ class ApproachResult(Record):
     compute: str
     priority: str
     feasible: State
+    missing: int | Unknown = Unknown(ask="count what there is to learn from")
+    """How many examples, pairs or documents lack to the least that makes sense."""
+    offered_by: tuple[str, ...] = ()
+    """Services and programs known to take new work of this kind, as of the dossier's day."""
 
 
 class Quick(Record):

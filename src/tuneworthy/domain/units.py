@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 MONTHS_PER_QUARTER = 3
+MONTHS_PER_YEAR = 12
+HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
 TOKENS_PER_MTOK = 1_000_000
 
 
@@ -36,8 +38,8 @@ def months_to_reach(*, now: float, target: float, growth_per_month: float) -> in
         return 0
     if now <= 0 or growth_per_month <= 0:
         return None
-    months = math.ceil(math.log(target / now) / math.log1p(growth_per_month) - 1e-9)
-    return months if months <= 1200 else None  # a century of growth is no plan
+    months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
+    return math.ceil(months) if months <= 1200 else None  # a century of growth is no plan
 
 
 def growth_needed(*, now: float, target: float, months: int) -> float | None:

@@ -11,7 +11,7 @@ from tuneworthy.domain.framework import Asked, Check, Factor, Framework
 from tuneworthy.domain.record import Range
 from tuneworthy.report.layout import row, safe, table, wrapped
 from tuneworthy.report.text import finality, headline, strength_text
-from tuneworthy.report.verdicts import OUTCOME_WORDS, question
+from tuneworthy.report.verdicts import OUTCOME_WORDS
 from tuneworthy.report.words import few, number, plain
 from tuneworthy.syntax.build import did_you_mean
 
@@ -138,9 +138,9 @@ def _about(framework: Framework, name: str, asked: Asked) -> list[str]:
     at_least = asked.at_least if isinstance(asked, Check) else None
 
     def filled(text: str) -> str:
-        return safe(question(text, framework, at_least))
+        return safe(framework.filled(text, at_least))
 
-    lines = [f"{safe(asked.title)} ({name}), {_kind(framework, name)}", ""]
+    lines = [*wrapped(f"{safe(asked.title)} ({name}), {_kind(framework, name)}"), ""]
     lines += row("Asks", filled(asked.ask))
     if isinstance(asked, Factor) and asked.means:
         lines += row("Yes means", filled(asked.means))

@@ -8,7 +8,7 @@ from tuneworthy.domain.framework import Asked, Check, Framework
 from tuneworthy.domain.rules import Bound
 from tuneworthy.framework.wording import condition_text
 from tuneworthy.report.layout import row, safe, table, wrapped
-from tuneworthy.report.verdicts import OUTCOME_WORDS, question
+from tuneworthy.report.verdicts import OUTCOME_WORDS
 from tuneworthy.report.words import count, number, plain
 
 
@@ -37,7 +37,7 @@ def _asked(framework: Framework, asked: Mapping[str, Asked]) -> list[str]:
     for name, entry in asked.items():
         at_least = entry.at_least if isinstance(entry, Check) else None
         weight = getattr(entry, "weight", "")
-        rows.append((name, str(weight), safe(question(entry.ask, framework, at_least))))
+        rows.append((name, str(weight), safe(framework.filled(entry.ask, at_least))))
     if all(not weight for _, weight, _ in rows):
         return table([(name, ask) for name, _, ask in rows])
     return table(rows)

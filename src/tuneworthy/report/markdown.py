@@ -12,7 +12,6 @@ from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import safe
 from tuneworthy.report.text import (
     ceiling_text,
-    duration,
     finality,
     headline,
     pays_back_text,
@@ -20,7 +19,7 @@ from tuneworthy.report.text import (
     strength_text,
 )
 from tuneworthy.report.verdicts import OUTCOME_WORDS
-from tuneworthy.report.words import bits, count, plain, usd, usd_range
+from tuneworthy.report.words import bits, count, plain
 
 
 def md(text: str) -> str:
@@ -47,6 +46,8 @@ def markdown(dossier: Dossier) -> str:
         _stages(dossier),
         _money(dossier),
         _approaches(dossier),
+        _options(dossier),
+        _plan(dossier),
         _open(dossier),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -178,30 +179,9 @@ def _money(dossier: Dossier) -> list[str]:
     money = dossier.investment
     if not isinstance(money, InvestmentResult):
         return ["## Money", "", f"Unknown: {md(money.ask)}."]
-    rows = [
-        ("Upfront", amount(money.upfront_usd)),
-        ("Net a month", amount(money.monthly_net_usd)),
-        ("Break-even", duration(money.break_even_months.point)),
-        ("Justified", f"{money.justified}: {md(money.why)}"),
-        ("Running costs by the framework's table", amount(money.by_table.ongoing_usd)),
-        ("Break-even with those", duration(money.by_table.break_even_months)),
-    ]
-    if money.assumed:
-        rows.append(("Taken from the table", ", ".join(f"`{path}`" for path in money.assumed)))
-    return ["## Money", "", *_table(("", ""), rows)]
+    from tuneworthy.report.money.markdown import money_blocks  # which writes with ``md``, too
 
-
-def amount(value: float | Range | Unknown) -> str:
-    """An amount of money, its ends, or that it isn't known."""
-    if isinstance(value, Unknown):
-        return "unknown"
-    if isinstance(value, Range):
-        return (
-            f"{usd(value.low)} or more"
-            if value.high == "open"
-            else usd_range(value.low, value.high)
-        )
-    return usd(value)
+    return ["\n\n".join(["## Money", *money_blocks(money, "###")])]
 
 
 def _approaches(dossier: Dossier) -> list[str]:
@@ -211,15 +191,29 @@ def _approaches(dossier: Dossier) -> list[str]:
     for a in dossier.approaches:
         most = "" if a.data.high == "open" else f"–{count(a.data.high)}"
         need = f"{count(a.data.low)}{most or ' or more'} {plain(a.data.unit)}"
-        rows.append((a.priority, plain(a.goal), md(a.title), need, a.compute, a.feasible))
+        rows.append((a.priority, plain(a.goal), md(a.title), need, md(a.compute), a.feasible))
     head = ("priority", "goal", "approach", "data", "compute", "feasible")
     return ["## Approaches", "", *_table(head, rows)]
+
+
+def _plan(dossier: Dossier) -> list[str]:
+    if isinstance(dossier.plan, Unknown):
+        return []
+    from tuneworthy.report.plan.markdown import plan_blocks  # which writes with ``md``, too
+
+    return ["\n\n".join(["## Plan", *plan_blocks(dossier, dossier.plan, "###")])]
+
+
+def _options(dossier: Dossier) -> list[str]:
+    from tuneworthy.report.options.page import matrix  # which writes with ``md``, too
+
+    return matrix(dossier)
 
 
 def _open(dossier: Dossier) -> list[str]:
     rows = [
         (name, md(section.ask))
-        for name in ("options", "precedents", "plan", "evidence")
+        for name in ("precedents", "plan", "evidence")
         if isinstance(section := getattr(dossier, name), Unknown)
     ]
     return ["## Not computed by this version", "", *_table(("section", "instead"), rows)]

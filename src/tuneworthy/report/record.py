@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from calendar import monthrange
 from datetime import date
 
 from tuneworthy.domain.dossier import Dossier
@@ -52,13 +53,9 @@ def record(dossier: Dossier) -> str:
 
 def months_later(day: date, months: int) -> date:
     """The same day some months later, or the last day of that month where it has none such."""
-    year, month = divmod(day.month - 1 + months, 12)
-    for last in (day.day, 30, 29, 28):
-        try:
-            return date(day.year + year, month + 1, last)
-        except ValueError:
-            continue
-    raise AssertionError("every month has 28 days")
+    years, month = divmod(day.month - 1 + months, 12)
+    year = min(day.year + years, date.max.year)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
 
 
 def _context(dossier: Dossier) -> list[str]:

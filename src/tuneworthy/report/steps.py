@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from tuneworthy.domain.assessment import Assessment
 from tuneworthy.domain.decision import Action, ApproachFit
 from tuneworthy.domain.framework import Framework
-from tuneworthy.report.verdicts import question
 from tuneworthy.report.words import listing, sentence
 
 
@@ -56,5 +55,5 @@ def _prompting(assessment: Assessment, framework: Framework) -> str:
     for name, check in framework.ceiling.items():
         if assessment.state(name) == "no":
             step = check.settle or f"do this check: {check.ask}"
-            return question(step, framework, check.at_least)
+            return framework.filled(step, check.at_least)
     return "keep the present prompt, and decide again when targets, volume or requirements change"

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 
 from tuneworthy.domain.framework import Asked, Check, Framework
 from tuneworthy.report.layout import safe
-from tuneworthy.report.verdicts import question
 
 _TAIL = """
 # What was tried, in order. Each attempt gets its own verdict; list the models it ran with.
@@ -82,6 +81,6 @@ def _answers(framework: Framework, asked: Mapping[str, Asked]) -> list[str]:
     lines = []
     for name, entry in asked.items():
         at_least = entry.at_least if isinstance(entry, Check) else None
-        ask = safe(question(entry.ask, framework, at_least))
+        ask = safe(framework.filled(entry.ask, at_least))
         lines.append(f"{f'  {name}: unknown':<{width}}  # {ask}")
     return lines

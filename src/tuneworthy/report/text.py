@@ -11,6 +11,8 @@ from tuneworthy.domain.rules import Band
 from tuneworthy.domain.sections import BandRange, FactorResult
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import Paint, Style, row, safe, table, wrapped
+from tuneworthy.report.money.rows import assumed_text, drawn_text
+from tuneworthy.report.options.shown import instead
 from tuneworthy.report.verdicts import OUTCOME_WORDS
 from tuneworthy.report.words import bits, few, listing, months, months_range, number, share
 
@@ -48,6 +50,7 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         _questions(dossier, paint),
         _stages(dossier, paint),
         _caveats(dossier, paint),
+        instead(dossier, paint, case_path),
         wrapped(safe(dossier.verdict.next), first="Next: "),
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -160,17 +163,20 @@ def pays_back_text(dossier: Dossier) -> str:
     if not isinstance(money, InvestmentResult):
         return f"unknown: {safe(money.ask)}"
     point = duration(money.break_even_months.point)
+    if isinstance(money.break_even_months.point, Unknown):
+        return f"unknown: {safe(money.break_even_months.point.ask)}"
     if money.assumed:
-        return f"{point} (costs nobody stated are taken from the framework's table)"
+        return f"{point} ({assumed_text(money)}){drawn_text(money)}"
     table_says = money.by_table.break_even_months
     if point == table_says == "never":
-        return "never, as stated and with the running costs of the framework's own table"
+        said = "never, as stated and with the running costs of the framework's own table"
+        return said + drawn_text(money)
     beside = (
         ""
         if isinstance(table_says, Unknown)
         else (f"; {duration(table_says)} with the running costs of the framework's own table")
     )
-    return f"{point} as stated{beside}"
+    return f"{point} as stated{beside}{drawn_text(money)}"
 
 
 def possible_text(dossier: Dossier) -> str:

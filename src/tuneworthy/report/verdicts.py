@@ -8,7 +8,7 @@ from typing import Any
 from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
-from tuneworthy.domain.framework import Framework
+from tuneworthy.report.serving import MONEY_WHY, money_why
 from tuneworthy.report.words import count, few, listing, months, months_range, plain, sentence
 
 OUTCOME_WORDS: dict[str, str] = {
@@ -40,6 +40,17 @@ _SAFETY_NO = {
     "process_named": "no process is named",
 }
 
+
+def _others(n: Mapping[str, Any]) -> str:
+    """Who is known to take new work of this kind: all of them, or how many with the first two."""
+    names = n["others"]
+    if not names:
+        return ""
+    if len(names) > 2:
+        return f"; {few(len(names))} take new work, among them {listing(names[:2])}"
+    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work"
+
+
 WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "success_yes": lambda _: "the present approach meets every requirement",
     "success_no": lambda _: "the present approach falls short of a requirement",
@@ -50,16 +61,18 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "no_goal": lambda _: "name the goal, so that its approach and data need are known",
     "data_short": lambda n: (
         f"{plain(n['approach'])} takes {count(n['low'])} {plain(n['unit'])}, {count(n['have'])} "
-        "are there"
+        f"are there, {count(n['missing'])} are missing"
     ),
     "data_unknown": lambda n: (
         f"count the {plain(n['unit'])}: {plain(n['approach'])} takes {count(n['low'])} or more"
     ),
-    "service_gone": lambda n: f"the {plain(n['service'])} service doesn't take new work",
-    "service_ended": lambda n: f"the service ended on {n['until']}",
+    "service_gone": lambda n: (
+        f"the {plain(n['service'])} service doesn't take new work{_others(n)}"
+    ),
+    "service_ended": lambda n: f"the service ended on {n['until']}{_others(n)}",
     "service_unknown": lambda n: (
         f"enough {plain(n['unit'])}; ask whether the tuning service takes new work and will "
-        "still serve the model"
+        f"still serve the model{_others(n)}"
     ),
     "data_and_service": lambda n: (
         f"{count(n['have'])} {plain(n['unit'])}, and a service to use them"
@@ -88,8 +101,9 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"pays back in {months_range(n['low'], n['high'])}, under {months(n['under'])}, and the "
         f"strategic value is {n['strategic']}"
     ),
-    "sovereignty_first": lambda _: (
-        "savings don't carry it, and data may not leave: compare the options that keep it inside"
+    "sovereignty_first": lambda n: (
+        "savings don't carry it, and data may not leave: compare the options that keep it inside; "
+        + money_why(n["inside"])
     ),
     "safety_no": lambda n: listing([_SAFETY_NO[name] for name in n["names"]]),
     "safety_unknown": lambda n: " ".join(_SAFETY[name] for name in n["names"]),
@@ -101,6 +115,7 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"from {count(n['have'])} examples; {count(n['limit'])} are needed"
         + (f" for {plain(n['goal'])}" if n["goal"] else "")
     ),
+    **MONEY_WHY,
 }
 """Reason id to its words, from its numbers."""
 
@@ -169,16 +184,6 @@ def caveats(
             if gate.state == "unknown"
         ]
     return found
-
-
-def question(ask: str, framework: Framework, at_least: int | None = None) -> str:
-    """A question with the framework's own numbers put in."""
-    numbers = {name: count(entry.value) for name, entry in framework.thresholds.items()}
-    if at_least is not None:
-        numbers["at_least"] = few(at_least) if at_least < 11 else count(at_least)
-    for name, text in numbers.items():
-        ask = ask.replace("{" + name + "}", text)
-    return ask
 
 
 def quick_says(ruled_out: bool, asked: Sequence[str]) -> str:

@@ -20,7 +20,9 @@ from tuneworthy.domain.decision import (
 )
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.investment import Appraisal
+from tuneworthy.domain.money import Outlook
+from tuneworthy.domain.options import Advice, Option
+from tuneworthy.domain.outline import NoPlan, Outline
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import BANDS, Band
 from tuneworthy.domain.sections import (
@@ -42,8 +44,11 @@ from tuneworthy.domain.sections import (
     TreeResult,
     VerdictResult,
 )
+from tuneworthy.report import plan
 from tuneworthy.report.challenges import challenge_result
-from tuneworthy.report.sections import approaches, flips, investment, questions
+from tuneworthy.report.money import investment
+from tuneworthy.report.options import option_results, recommendation
+from tuneworthy.report.sections import approaches, flips, questions
 from tuneworthy.report.steps import next_step
 from tuneworthy.report.verdicts import caveat_says, caveats, quick_says, summary, why
 
@@ -61,9 +66,13 @@ class Parts:
     questions: tuple[Question, ...]
     challenges: tuple[Challenge, ...]
     approaches: tuple[ApproachFit, ...]
-    appraisal: Appraisal
+    money: Outlook
     gates: tuple[Gate, ...]
     action: Action
+    plan: Outline | NoPlan
+    options: tuple[Option, ...] | None
+    """None where nobody asked for them."""
+    advice: Advice | None
     quick: bool
     as_of: date
     seed: int
@@ -96,11 +105,11 @@ def compose(parts: Parts) -> Dossier:
             "next_questions": questions(parts.questions, parts.framework),
             "challenges": tuple(challenge_result(one) for one in parts.challenges),
             "approaches": approaches(parts.approaches, parts.framework),
-            "options": Unknown(ask="read docs/guides/alternatives.md: when each alternative helps"),
-            "recommendation": Unknown(ask="read docs/guides/alternatives.md and compare by hand"),
-            "investment": investment(parts.appraisal),
+            "options": option_results(parts.options, case),
+            "recommendation": recommendation(parts.advice, parts.options),
+            "investment": investment(parts.money),
             "precedents": Unknown(ask="tuneworthy backtest: how the rules did on published cases"),
-            "plan": Unknown(ask="read docs/guides/pilot.md: the steps from pilot to monitoring"),
+            "plan": plan.section(parts.plan, case, framework),
             "evidence": Unknown(
                 ask="state counts in the case file: today, data, economics.traffic"
             ),
@@ -121,6 +130,7 @@ def _ceiling(parts: Parts) -> Ceiling:
             value=answer.state if counted is None else counted,
             source=answer.source,
             note=answer.note,
+            ask=parts.framework.filled(check.ask, check.at_least),
         )
     return Ceiling(reached=parts.assessment.reached, checks=checks)
 
@@ -132,6 +142,7 @@ def _signals(parts: Parts) -> dict[str, SignalResult]:
             state=parts.assessment.signals[name].state,
             source=parts.assessment.signals[name].source,
             note=parts.assessment.signals[name].note,
+            ask=parts.framework.filled(signal.ask),
         )
         for name, signal in parts.framework.signals.items()
     }
@@ -148,6 +159,7 @@ def _factors(parts: Parts) -> dict[str, FactorResult]:
             source=answer.source,
             weight=factor.weight,
             note=_note(answer),
+            ask=parts.framework.filled(factor.ask),
         )
     return found
 

@@ -19,7 +19,9 @@ def usd(amount: float) -> str:
 
 def usd_range(low: float, high: float) -> str:
     """Two amounts, or one where they are the same."""
-    return usd(low) if usd(low) == usd(high) else f"{usd(low)}–{usd(high)}"
+    if usd(low) == usd(high):
+        return usd(low)
+    return f"{usd(low)} to {usd(high)}" if low < 0 else f"{usd(low)}–{usd(high)}"
 
 
 def count(number: float) -> str:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import ApproachFit
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.record import State
 
+_NOBODY: Mapping[str, tuple[str, ...]] = {}
 
-def approaches(case: Case, framework: Framework) -> tuple[ApproachFit, ...]:
+
+def approaches(
+    case: Case, framework: Framework, offered: Mapping[str, tuple[str, ...]] = _NOBODY
+) -> tuple[ApproachFit, ...]:
     """Approaches in the order of the goals, the primary one first with priority 0.
+
+    Args:
+        case: The case, for its goals and what the team has.
+        framework: Says which approach serves a goal, and what it takes.
+        offered: Approach to who takes new work of that kind. It is shown and settles nothing.
 
     Returns:
         One for each goal the framework knows; empty when the case names no goal.
@@ -35,6 +46,8 @@ def approaches(case: Case, framework: Framework) -> tuple[ApproachFit, ...]:
                 compute=approach.compute,
                 priority=len(fits),
                 feasible=feasible,
+                missing=None if have is None else max(0, approach.data.low - have),
+                offered_by=offered.get(rule.approach, ()),
             )
         )
     return tuple(fits)

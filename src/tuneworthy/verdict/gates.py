@@ -11,7 +11,7 @@ from datetime import date
 from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate
-from tuneworthy.domain.investment import Appraisal
+from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.record import State
 
 
@@ -20,7 +20,7 @@ def gates(
     assessment: Assessment,
     decision: Decision,
     fits: Sequence[ApproachFit],
-    appraisal: Appraisal,
+    money: Outlook,
     as_of: date,
 ) -> tuple[Gate, ...]:
     """The five gates, in their order; each with its reason."""
@@ -28,7 +28,7 @@ def gates(
         _need(assessment),
         _strength(decision),
         _feasibility(case, fits, as_of),
-        _investment(assessment, appraisal),
+        _investment(assessment, money),
         _safety(case),
     )
 
@@ -55,13 +55,16 @@ def _feasibility(case: Case, fits: Sequence[ApproachFit], as_of: date) -> Gate:
         return Gate("feasibility", "unknown", Reason("no_goal"))
     first, tuning = fits[0], case.tuning
     numbers = {"goal": first.goal, "approach": first.approach, "have": first.have,
-               "low": first.low, "unit": first.unit}  # fmt: skip
+               "low": first.low, "unit": first.unit, "missing": first.missing,
+               "others": first.offered_by}  # fmt: skip
     if first.feasible == "no":
         return Gate("feasibility", "no", Reason("data_short", numbers))
     if tuning.available == "no":
-        return Gate("feasibility", "no", Reason("service_gone", {"service": tuning.service}))
+        gone = {"service": tuning.service, "others": first.offered_by}
+        return Gate("feasibility", "no", Reason("service_gone", gone))
     if tuning.until is not None and tuning.until <= as_of:
-        return Gate("feasibility", "no", Reason("service_ended", {"until": tuning.until}))
+        ended = {"until": tuning.until, "others": first.offered_by}
+        return Gate("feasibility", "no", Reason("service_ended", ended))
     if first.feasible == "unknown":
         return Gate("feasibility", "unknown", Reason("data_unknown", numbers))
     if tuning.available == "unknown" and tuning.service != "self_hosted":
@@ -69,10 +72,15 @@ def _feasibility(case: Case, fits: Sequence[ApproachFit], as_of: date) -> Gate:
     return Gate("feasibility", "yes", Reason("data_and_service", numbers))
 
 
-def _investment(assessment: Assessment, appraisal: Appraisal) -> Gate:
-    """Where data may not leave, savings alone don't sink it: what stays inside is compared."""
-    if appraisal.justified == "no" and assessment.state("data_sovereignty") == "yes":
-        return Gate("investment", "unknown", Reason("sovereignty_first", appraisal.why.numbers))
+def _investment(assessment: Assessment, money: Outlook) -> Gate:
+    """Where data may not leave, what stays inside is compared, and savings alone don't sink it."""
+    appraisal, comparison = money.appraisal, money.comparison
+    if assessment.state("data_sovereignty") == "yes":
+        if comparison.stays_inside != "unknown":
+            return Gate("investment", comparison.stays_inside, comparison.inside_why)
+        if appraisal.justified == "no":
+            numbers = {"inside": comparison.inside_why}
+            return Gate("investment", "unknown", Reason("sovereignty_first", numbers))
     return Gate("investment", appraisal.justified, appraisal.why)
 
 

@@ -8,6 +8,7 @@ from tuneworthy.assess.weigh import usable_examples
 from tuneworthy.domain.assessment import Assessment, Findings
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.framework import Framework, Need
+from tuneworthy.domain.prices import price_of
 from tuneworthy.domain.record import State
 from tuneworthy.domain.units import usd_per_request
 from tuneworthy.stats.intervals import wilson
@@ -37,13 +38,17 @@ class Facts:
         return stated.likely if stated else None
 
     @property
+    def growth_per_month(self) -> float | None:
+        """Likely growth a month as a share; None when nobody said."""
+        stated = self.case.economics.traffic.growth_per_month
+        return stated.likely if stated else None
+
+    @property
     def request_usd(self) -> float | None:
         """USD a request costs today by the first priced, untuned model; None if not known."""
         traffic = self.case.economics.traffic
-        price = next(
-            (m.usd_per_mtok for m in self.case.models if m.kind == "prompted" and m.usd_per_mtok),
-            None,
-        )
+        known = (price_of(m, self.findings.prices) for m in self.case.models if m.kind != "tuned")
+        price = next((price for price in known if price is not None), None)
         if price is None or traffic.input_tokens is None or traffic.output_tokens is None:
             return None
         cached = traffic.cached_share or 0.0

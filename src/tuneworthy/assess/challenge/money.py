@@ -27,7 +27,7 @@ def saving_above_bill(facts: Facts) -> Challenge | None:
     saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill_usd
     if saving is None or bill is None or saving.low <= bill:
         return None
-    growth = facts.case.economics.traffic.growth_per_month
+    growth = facts.growth_per_month
     numbers: dict[str, object] = {
         "saving": saving.likely, "bill": bill, "requests": facts.requests, "growth": growth,
     }  # fmt: skip

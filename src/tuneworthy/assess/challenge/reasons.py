@@ -69,7 +69,7 @@ def low_volume_now(facts: Facts) -> Challenge | None:
     answer = facts.case.factors.get("low_volume")
     if answer is None or (answer.value, answer.now) != ("no", "yes"):
         return None
-    growth = facts.case.economics.traffic.growth_per_month
+    growth = facts.growth_per_month
     limit = facts.framework.threshold("low_volume")
     saving = facts.case.economics.monthly.api_savings_usd
     numbers: dict[str, object] = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from tuneworthy.surfaces.cli.options import (
@@ -33,6 +31,7 @@ _OUTCOMES = (
         "tuneworthy decide examples/task-api",
         "tuneworthy decide examples/task-api --set brand_voice=no",
         "tuneworthy decide examples/task-api --format json --output dossier.json",
+        "tuneworthy decide examples/task-api --format html --output report.html",
         "tuneworthy decide . --require fine_tune_candidate && ./start-training",
     )
 )
@@ -60,7 +59,7 @@ _OUTCOMES = (
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["text", "markdown", "json", "record"]),
+    type=click.Choice(["text", "markdown", "html", "json", "record"]),
     default="text",
     show_default=True,
     help="How to report.",
@@ -69,7 +68,7 @@ _OUTCOMES = (
 @force_option
 def decide(
     case: str, framework: str | None, answers: tuple[str, ...], require: str | None,
-    as_of: str | None, seed: int, quick: bool, form: str, output: Path | None, force: bool,
+    as_of: str | None, seed: int, quick: bool, form: str, output: str | None, force: bool,
 ) -> int:  # fmt: skip
     """Judge CASE, a case folder or its case.yaml (the present folder when not given).
 

@@ -18,7 +18,10 @@ class _Home(NamedTuple):
 _COMMANDS: dict[str, _Home] = {
     "init": _Home("start", "Start a case folder with a commented case file."),
     "decide": _Home("decide", "Judge a case: is fine-tuning worth it, and how sure is that?"),
+    "options": _Home("alternatives", "Compare what could be done instead, or as well."),
     "explain": _Home("explain", "Walk through a verdict, or explain one factor."),
+    "invest": _Home("invest", "Compute cost and return, line by line, and how sure they are."),
+    "plan": _Home("plan", "Plan the work: phases, hours, cost, dates, and when each is done."),
     "answer": _Home("start", "Write answers into a case file, leaving the rest as it is."),
     "diff": _Home("compare", "Say what changed between two dossiers, and why the verdict moved."),
     "framework": _Home("framework", "List, show and check decision frameworks."),

@@ -1,0 +1,1 @@
+"""Models from outside: what they cost, and later what they say."""

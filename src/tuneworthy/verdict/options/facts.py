@@ -1,0 +1,208 @@
+"""What every option is judged by, in one place: structured answers, never the words of a note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from tuneworthy.domain.assessment import Assessment, Reason
+from tuneworthy.domain.case import Case, Model
+from tuneworthy.domain.decision import ApproachFit
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.options import Judgement
+from tuneworthy.domain.outlook import Helps
+from tuneworthy.domain.record import State
+from tuneworthy.stats.intervals import wilson
+
+KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
+"""Goals that ask for facts and concepts."""
+
+BEHAVIOUR_GOALS = frozenset({"persona", "format", "tool_calling", "safety"})
+"""Goals that ask for a way to answer."""
+
+QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "knowledge_gaps")
+"""Signals of wrong answers; the other two are of length and time."""
+
+SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_calling"})
+"""Goals whose output has a structure that a schema can state."""
+
+
+def judged(helps: Helps, reason: str, *, measured: bool = False, **numbers: Any) -> Judgement:
+    """A judgement with its reason."""
+    return Judgement(helps, Reason(reason, numbers), measured)
+
+
+def against(quality: float | None, cases: int | None, wanted: float) -> State:
+    """Whether a quality is met: only where the whole interval (95%, Wilson) lies on one side."""
+    if quality is None or not cases:
+        return "unknown"
+    low, high = wilson(quality * cases, cases)
+    return "yes" if low >= wanted else "no" if high < wanted else "unknown"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A case with what was made of it."""
+
+    case: Case
+    framework: Framework
+    assessment: Assessment
+    fits: Sequence[ApproachFit]
+
+    def state(self, name: str) -> State:
+        """State of a check, factor or signal; unknown for one the framework doesn't have."""
+        return self.assessment.state(name)
+
+    def tried(self, option: str) -> bool:
+        """Whether a recorded attempt made use of an option."""
+        return any(option in attempt.tried for attempt in self.case.attempts)
+
+    def goals(self, kinds: frozenset[str]) -> tuple[str, ...]:
+        """The goals of the case that are of some kind."""
+        return tuple(goal for goal in self.case.goals if goal in kinds)
+
+    @cached_property
+    def targets(self) -> dict[str, State]:
+        """Each stated target against today: met, missed or unknown. Empty without targets."""
+        targets, today = self.case.targets, self.case.today
+        found: dict[str, State] = {}
+        if targets.quality is not None:
+            found["quality"] = self._quality(targets.quality.at_least)
+        pairs = (
+            ("latency", today.latency_p95_s, targets.latency_p95_s),
+            ("cost", today.usd_per_month, targets.usd_per_month),
+        )
+        for name, value, most in pairs:
+            if most is not None:
+                found[name] = "unknown" if value is None else "yes" if value <= most else "no"
+        if self.state("data_sovereignty") == "yes" and today.api != "unknown":
+            found["privacy"] = "no" if today.api == "third_party" else "yes"
+        return found
+
+    def _quality(self, wanted: float) -> State:
+        today = self.case.today
+        return against(today.quality, today.cases, wanted)
+
+    def target(self, name: str) -> State:
+        """Whether one target is met; unknown for one that isn't stated."""
+        return self.targets.get(name, "unknown")
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Targets that are missed, as counted."""
+        return tuple(name for name, state in self.targets.items() if state == "no")
+
+    @property
+    def satisfied(self) -> State:
+        """Whether the present approach meets everything: what was counted goes before words."""
+        if self.missed:
+            return "no"
+        return self.state("success_with_prompts")
+
+    @property
+    def pressure(self) -> State:
+        """Whether cost or waiting time is a reason to change something."""
+        reasons = (self.state("cost_optimization"), self.state("latency_requirements"))
+        if "yes" in reasons or {"latency", "cost"} & set(self.missed):
+            return "yes"
+        return "no" if reasons == ("no", "no") else "unknown"
+
+    @property
+    def pressed_by(self) -> tuple[str, ...]:
+        """Which of cost and latency it is."""
+        pairs = (("cost", "cost_optimization"), ("latency", "latency_requirements"))
+        return tuple(
+            name
+            for name, factor in pairs
+            if self.state(factor) == "yes" or self.target(name) == "no"
+        )
+
+    @property
+    def room_for_a_call(self) -> State:
+        """Whether one more call as long as today's fits the time there is."""
+        today, most = self.case.today.latency_p95_s, self.case.targets.latency_p95_s
+        if today is not None and most is not None:
+            return "yes" if 2 * today <= most else "no"
+        if "yes" in (self.state("latency"), self.state("latency_requirements")):
+            return "no"
+        return "yes" if self.state("latency_requirements") == "no" else "unknown"
+
+    @property
+    def tokens(self) -> float | None:
+        """Likely input tokens a request."""
+        stated = self.case.economics.traffic.input_tokens
+        return stated.likely if stated else None
+
+    @property
+    def long_prompt(self) -> State:
+        """Whether a request has more input than the framework calls short."""
+        stated = self.case.economics.traffic.input_tokens
+        limit = self.framework.threshold("short_prompt")
+        if stated is None or limit is None:
+            return "unknown"
+        return "no" if stated.high < limit else "yes" if stated.low >= limit else "unknown"
+
+    def scored(self, kind: Literal["prompted", "tuned"]) -> Model | None:
+        """The best model with a stated quality that isn't in use: tuned, or as it comes.
+
+        The first prompted model of a case counts as the one in use.
+        """
+        models = [model for model in self.case.models if model.kind == kind]
+        others = models if kind == "tuned" else models[1:]
+        known = [model for model in others if model.quality is not None]
+        return max(known, key=lambda model: model.quality or 0.0, default=None)
+
+    @property
+    def examples(self) -> int | None:
+        """Usable examples, None when nobody said."""
+        return self.case.data.examples.good if self.case.data.examples else None
+
+    @property
+    def recall(self) -> float | None:
+        """Share of questions whose passage is retrieved."""
+        return self.case.today.retrieval_recall
+
+    @property
+    def recall_enough(self) -> State:
+        """Whether the passage is found often enough for retrieval not to be the first thing."""
+        limit = self.framework.threshold("retrieval_recall")
+        if self.recall is None or limit is None:
+            return "unknown"
+        return "yes" if self.recall >= limit else "no"
+
+    @property
+    def changes(self) -> str:
+        """What changes, where requirements do: content, policy, both, unknown; or nothing."""
+        if self.state("rapidly_changing_requirements") != "yes":
+            return "nothing"
+        answer = self.case.factors.get("rapidly_changing_requirements")
+        return (answer.changes if answer else None) or "unknown"
+
+    @property
+    def content_changes(self) -> State:
+        """Whether the facts change about every month."""
+        state = self.state("rapidly_changing_requirements")
+        if state != "yes":
+            return state
+        return {"content": "yes", "both": "yes", "policy": "no"}.get(self.changes, "unknown")  # type: ignore[return-value]  # every value is a state
+
+    def nothing_to_mend(self) -> Judgement | None:
+        """The judgement on everything that mends quality where all is met already; else None."""
+        return judged("no", "all_met") if self.satisfied == "yes" else None
+
+    @property
+    def seen(self) -> tuple[str, ...]:
+        """Signs that answers are wrong, whatever they cost."""
+        return tuple(name for name in QUALITY_SIGNS if self.state(name) == "yes")
+
+    @property
+    def quality_short(self) -> State:
+        """Whether answers aren't good enough: as counted, else as said together with a sign."""
+        met, success = self.target("quality"), self.state("success_with_prompts")
+        if met != "unknown":
+            return "no" if met == "yes" else "yes"
+        if success == "yes":
+            return "no"
+        return "yes" if success == "no" and self.seen else "unknown"

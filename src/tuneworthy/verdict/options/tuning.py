@@ -1,0 +1,137 @@
+"""The kinds of tuning, and tuning together with retrieval."""
+
+from __future__ import annotations
+
+from tuneworthy.domain.decision import ApproachFit
+from tuneworthy.domain.options import Judgement
+from tuneworthy.domain.outlook import Helps
+from tuneworthy.domain.record import State
+from tuneworthy.verdict.options.facts import BEHAVIOUR_GOALS, KNOWLEDGE_GOALS, Facts, judged
+
+_SIGNS: dict[str, tuple[str, ...]] = {
+    "knowledge": ("knowledge_gaps", "terminology_errors"),
+    "domain_expertise": ("terminology_errors", "knowledge_gaps"),
+    "persona": ("voice_drift",),
+    "format": ("inconsistent_format",),
+}
+"""Signals that show a goal isn't reached; the other goals show it by quality alone."""
+
+
+def no_goal(approach: str) -> Judgement:
+    """A kind of tuning while no goal is named."""
+    return judged("unknown", "goal_open", approach=approach)
+
+
+def tuning(facts: Facts, fit: ApproachFit) -> Judgement:
+    """Helps where prompting has reached its limit, the goal's own sign is seen and data are there.
+
+    Args:
+        facts: The case.
+        fit: A goal with its approach and data.
+    """
+    settled = _against(facts) or _knowledge_against(facts, fit.goal)
+    if settled is not None:
+        return settled
+    if fit.feasible == "no":
+        return judged("no", "data_short", have=fit.have, need=fit.low, unit=fit.unit)
+    if facts.assessment.reached == "no":
+        return judged("partly", "prompts_first", lacking=_lacking(facts))
+    sign, signs = _sign(facts, fit.goal), _SIGNS.get(fit.goal, ())
+    if facts.assessment.reached == "unknown":
+        return judged("unknown", "ceiling_open")
+    if sign == "no":
+        return judged("partly", "sign_absent", goal=fit.goal, signs=signs)
+    if facts.changes in ("policy", "both", "unknown"):
+        return judged("partly", "rules_change", changes=facts.changes)
+    if sign == "unknown":
+        helps: Helps = "partly" if _falls_short(facts) else "unknown"
+        return judged(helps, f"sign_open_{helps}", goal=fit.goal, signs=signs)
+    if fit.feasible == "unknown":
+        return judged("partly", "data_open", goal=fit.goal, need=fit.low, unit=fit.unit)
+    return judged(
+        "yes", "ceiling_and_sign", goal=fit.goal, have=fit.have, need=fit.low, unit=fit.unit
+    )
+
+
+def hybrid(facts: Facts) -> Judgement:
+    """Helps where behaviour has to be trained and knowledge has to be fetched."""
+    settled = _against(facts)
+    if settled is not None:
+        return settled
+    behaviour, knowledge = _behaviour(facts), _knowledge(facts)
+    if behaviour == "no":
+        return judged("no", "no_behaviour_to_train")
+    if knowledge == "no":
+        return judged("no", "no_knowledge_to_fetch")
+    if "unknown" in (behaviour, knowledge):
+        return judged("unknown", "hybrid_open", behaviour=behaviour, knowledge=knowledge)
+    trained = [fit for fit in facts.fits if fit.goal not in KNOWLEDGE_GOALS] or list(facts.fits)
+    feasible = {fit.feasible for fit in trained}
+    if feasible == {"no"}:
+        short = trained[0]
+        return judged("no", "data_short", have=short.have, need=short.low, unit=short.unit)
+    if facts.assessment.reached == "no":
+        return judged("partly", "prompts_first", lacking=_lacking(facts))
+    if facts.assessment.reached == "unknown":
+        return judged("unknown", "ceiling_open")
+    if facts.changes in ("policy", "both", "unknown"):
+        return judged("partly", "rules_change", changes=facts.changes)
+    goals = facts.goals(BEHAVIOUR_GOALS)
+    if "yes" not in feasible:
+        return judged("partly", "hybrid_data_open", goals=goals, changes=facts.changes)
+    return judged("yes", "behaviour_and_knowledge", goals=goals, changes=facts.changes)
+
+
+def _against(facts: Facts) -> Judgement | None:
+    if (done := facts.nothing_to_mend()) is not None:
+        return done
+    if facts.state("exploration_phase") == "yes":
+        return judged("no", "still_exploring")
+    return None
+
+
+def _knowledge_against(facts: Facts, goal: str) -> Judgement | None:
+    """Facts that aren't found or don't stay are nothing to train."""
+    if goal not in KNOWLEDGE_GOALS:
+        return None
+    if facts.recall_enough == "no":
+        return judged("no", "not_found_yet", measured=True, recall=facts.recall)
+    if facts.content_changes == "yes":
+        return judged("no", "facts_change", changes=facts.changes)
+    return None
+
+
+def _sign(facts: Facts, goal: str) -> State:
+    """Whether what the goal asks for is lacking today."""
+    states = [facts.state(name) for name in _SIGNS.get(goal, ())]
+    if not states:
+        return "yes" if _falls_short(facts) else "unknown"
+    if "yes" in states:
+        return "yes"
+    return "no" if set(states) == {"no"} else "unknown"
+
+
+def _falls_short(facts: Facts) -> bool:
+    return facts.target("quality") == "no" or facts.state("success_with_prompts") == "no"
+
+
+def _behaviour(facts: Facts) -> State:
+    if facts.goals(BEHAVIOUR_GOALS):
+        return "yes"
+    factors = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
+    if "yes" in factors:
+        return "yes"
+    return "unknown" if "unknown" in factors else "no"
+
+
+def _knowledge(facts: Facts) -> State:
+    """Whether knowledge has to be fetched: it is a goal of its own, or it changes."""
+    if facts.goals(KNOWLEDGE_GOALS):
+        return "yes"
+    if not facts.case.goals and facts.content_changes == "no":
+        return "unknown"
+    return facts.content_changes
+
+
+def _lacking(facts: Facts) -> tuple[str, ...]:
+    return tuple(name for name in facts.framework.ceiling if facts.state(name) == "no")

@@ -1,0 +1,172 @@
+"""A dossier with every section filled by hand: for what draws and writes, whatever computes it."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.outlook import (
+    BreakEven,
+    Computed,
+    InvestmentResult,
+    Month,
+    OptionResult,
+    PartTotal,
+    Percentiles,
+    Phase,
+    Plan,
+    Recommendation,
+    Serving,
+    Simulation,
+    Swing,
+)
+from tuneworthy.domain.record import Range, Unknown
+
+ASK = "ask whoever knows"
+
+
+def full(dossier: Dossier, say: str = "") -> Dossier:
+    """The dossier with options, a recommendation, money, chances and a plan.
+
+    Args:
+        dossier: Any whose money is known.
+        say: What every text begins with.
+    """
+    assert isinstance(dossier.investment, InvestmentResult)
+    money = dossier.investment.model_copy(
+        update={
+            "break_even_months": BreakEven(
+                point=dossier.investment.break_even_months.point, p10=3.1, p50=7.4, p90="never"
+            ),
+            "p_within_6_months": 0.38,
+            "computed": computed(say),
+            "simulation": simulation(say),
+        }
+    )
+    return dossier.model_copy(
+        update={
+            "options": options(say),
+            "recommendation": Recommendation(
+                choice="both",
+                options=("caching", "hybrid"),
+                says=f"{say}Begin with caching; tune the voice once the volume is there.",
+            ),
+            "investment": money,
+            "plan": plan(say),
+        }
+    )
+
+
+def options(say: str) -> tuple[OptionResult, ...]:
+    """Options of every kind of help, with what isn't known."""
+    unknown = Unknown(ask=ASK)
+    told: list[tuple[str, str, Any, Any, Any]] = [
+        ("caching", "prompt caching", "yes", 18.0, Range(low=0.5, high=1)),
+        ("hybrid", "tuning and retrieval together", "yes", Range(low=900, high=2000), 9.0),
+        ("retrieved_examples", "retrieved examples", "partly", 40.0, Range(low=1, high=3)),
+        ("another_model", "another model", "unknown", unknown, Range(low=1, high=2)),
+        ("batching", "batching", "no", 20.0, 0.5),
+        ("pretraining", "continued pretraining", "no", unknown, Range(low=12, high="open")),
+    ]
+    return tuple(
+        OptionResult(
+            id=name,
+            title=say + title,
+            kind="tuning" if name in ("hybrid", "pretraining") else "serving",
+            rank=rank,
+            helps=helps,
+            because=f"{say}most of the 6,000 tokens are the same in every call",
+            grade="rule_of_thumb",
+            quality=unknown,
+            usd_per_month=usd,
+            latency_p95_s=unknown,
+            effort_hours=Range(low=4, high=16),
+            weeks=weeks,
+            risk="low",
+            dominated_by="caching" if name == "batching" else "none",
+        )
+        for rank, (name, title, helps, usd, weeks) in enumerate(told, start=1)
+    )
+
+
+def computed(say: str) -> Computed:
+    """Ways to serve the traffic, and the calculation."""
+    return Computed(
+        servings=(
+            Serving(
+                model=f"{say}gpt-4o", how="cached", tuned=False, usd_per_month=18.0,
+                admissible="yes", why="",
+            ),
+            Serving(
+                model=f"{say}gpt-4o", how="as_is", tuned=True, usd_per_month=14.5,
+                admissible="unknown", why="no tuning service is named",
+            ),
+        ),
+        best_untuned=f"{say}gpt-4o, cached",
+        savings_usd_per_month=3.5,
+        pays_from_requests_per_month=83_400.0,
+        pays_from_month=10.0,
+        steps=(
+            f"{say}2,000 requests × 6,000 input tokens × $2.50 per million = $30",
+            f"{say}2,000 requests × 300 output tokens × $10.00 per million = $6",
+        ),
+    )  # fmt: skip
+
+
+def simulation(say: str) -> Simulation:
+    """Three years that go well, so-so and badly."""
+    return Simulation(
+        draws=10_000,
+        horizon_months=36,
+        p_never=0.22,
+        npv_usd=Percentiles(p10=-9_800, p50=14_200, p90=41_000),
+        curve=tuple(
+            Month(month=m, p10=-6_600 - 90 * m, p50=-6_100 + 640 * m, p90=-5_700 + 1_450 * m)
+            for m in range(37)
+        ),
+        tornado=(
+            Swing(input=f"{say}saving a month", low_usd=-12_000, high_usd=39_000),
+            Swing(input=f"{say}running costs", low_usd=22_000, high_usd=3_000),
+            Swing(input=f"{say}growth", low_usd=9_000, high_usd=20_500),
+        ),
+        cost_of_waiting_usd=-340.0,
+        assumes=(f"{say}a discount rate of 8% a year",),
+    )
+
+
+def plan(say: str) -> Plan:
+    """Four phases, one after the other, the last for a later goal."""
+    start = date(2026, 11, 30)
+    told: list[tuple[str, str, Any, tuple[str, ...]]] = [
+        ("data", "prepare the data", "first_version", ()),
+        ("pilot", "pilot", "first_version", ("data",)),
+        ("training", "train the whole", "first_version", ("pilot",)),
+        ("tools", "the second goal", "later_goals", ("training",)),
+    ]
+    phases = tuple(
+        Phase(
+            id=name,
+            title=say + title,
+            part=part,
+            hours=Range(low=10, high=20),
+            usd=Range(low=1_000, high="open"),
+            needs=needs,
+            start=start + timedelta(weeks=2 * n),
+            end=start + timedelta(weeks=2 * n + 2, days=-3),
+            steps=(f"{say}collect", f"{say}check"),
+            done_when=f"{say}it beats the best prompt",
+        )
+        for n, (name, title, part, needs) in enumerate(told)
+    )
+    total = PartTotal(hours=Range(low=30, high=60), usd=Range(low=3_000, high="open"), end=start)
+    return Plan(
+        aim="tune",
+        start=start,
+        phases=phases,
+        hours=Range(low=40, high=80),
+        usd=Range(low=4_000, high="open"),
+        weeks=8.0,
+        parts={"first_version": total},
+        notes=(f"{say}twenty hours a week are given",),
+    )

@@ -1,0 +1,335 @@
+"""The page as text: one file, nothing from outside, escaped, well formed, complete."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from collections import Counter
+from datetime import date
+from functools import cache
+from html.parser import HTMLParser
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from hostile import HIDDEN, dossier, squeezed
+from made_up import full
+from tuneworthy import decide, load_case
+from tuneworthy.api.reports import render
+from tuneworthy.api.road import framework_of
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.outlook import InvestmentResult
+from tuneworthy.domain.record import Unknown
+from tuneworthy.report.charts import outlook as outlook_charts
+from tuneworthy.report.charts import verdict as verdict_charts
+from tuneworthy.report.charts.draw import labels
+from tuneworthy.report.html import html
+from tuneworthy.report.html.page import shown
+from tuneworthy.surfaces.cli import run
+
+DAY = date(2026, 11, 24)
+ROOT = Path(__file__).parents[1]
+EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/case.yaml"))
+STYLE = (ROOT / "src/tuneworthy/report/html/templates/style.css").read_text("utf-8")
+MOST_BYTES = 1_500_000
+VOID = {"meta", "link", "br", "img", "hr", "input"}
+LOADS = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", "poster"}
+LOADS |= {"background", "cite", "ping", "manifest", "srcdoc"}
+
+
+def decided(name: str, *, quick: bool = False) -> Dossier:
+    """A gallery case decided on a fixed day."""
+    case = load_case(ROOT / "examples" / name)
+    return decide(case, framework_of(case), as_of=DAY, quick=quick)
+
+
+class Page(HTMLParser):
+    """What a page is made of; it complains about tags that don't match."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.texts: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == [], f"left open: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len({name for name, _ in attrs}) == len(attrs), (tag, attrs)
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.texts.append(data)
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        """Attributes of every element of a kind."""
+        return [attributes for name, attributes in self.tags if name == tag]
+
+    def ids(self) -> list[str]:
+        """Every id, in order."""
+        return [str(found["id"]) for _, found in self.tags if "id" in found]
+
+    @property
+    def text(self) -> str:
+        """All text, as it reads."""
+        return "".join(self.texts)
+
+
+@cache
+def made(name: str) -> str:
+    """The page of a gallery case, of one with every section, of a hostile one, of a short form."""
+    if name == "full":
+        return html(full(decided("task-api")))
+    if name == "hostile":
+        return html(full(dossier()[0]))
+    return html(decided("task-api", quick=True) if name == "quick" else decided(name))
+
+
+KINDS = (
+    *("task-api", "energy-supplier", "travel-concierge", "credit-memos", "first-idea"),
+    *("hospital-letters", "insurance-claims", "ecommerce-returns", "hotel-voice", "museum-guide"),
+)
+"""Gallery cases of every outcome and action."""
+ALL = (*KINDS, "full", "hostile", "quick")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_loads_runs_and_sends_nothing(name: str) -> None:
+    page = Page(made(name))
+    tags = Counter(tag for tag, _ in page.tags)
+    refused = {"script", "iframe", "object", "embed", "form", "base", "a:href", "image", "use"}
+    assert refused & set(tags) == set()
+    assert tags["style"] == tags["title"] == tags["main"] == tags["h1"] == tags["link"] == 1
+    for tag, attributes in page.tags:
+        assert not any(key.startswith("on") or key == "style" for key in attributes), (tag,)
+        for key in set(attributes) & LOADS:
+            assert re.match(r"#[a-z-]+$|data:,$", str(attributes[key])), (tag, attributes)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_is_well_formed_and_in_order(name: str) -> None:
+    page = Page(made(name))
+    assert [one for one, many in Counter(page.ids()).items() if many > 1] == []
+    for _, attributes in page.tags:
+        if str(attributes.get("href", "")).startswith("#"):
+            assert str(attributes["href"])[1:] in page.ids()
+        for reference in str(attributes.get("aria-labelledby", "")).split():
+            assert reference in page.ids()
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    tags = [tag for tag, _ in page.tags]
+    assert tags.count("table") == tags.count("caption") == tags.count("thead")
+    assert all(found.get("scope") in ("col", "row") for found in page.all("th"))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_picture_has_words_and_a_table(name: str) -> None:
+    figures = re.findall(r"<figure.*?</figure>", made(name), re.DOTALL)
+    assert len(figures) == made(name).count("<figure") >= (0 if name == "quick" else 1)
+    for figure in figures:
+        assert figure.count("<svg ") == figure.count('role="img" aria-label="') == 2
+        assert figure.count("<table") == 1
+        assert figure.count("<tr") > 1
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_policy_allows_the_pages_own_style_and_nothing_else(name: str) -> None:
+    style = re.findall(r"<style>(.*?)</style>", made(name), re.DOTALL)
+    assert style == [STYLE]
+    digest = base64.b64encode(hashlib.sha256(style[0].encode()).digest()).decode()
+    metas = Page(made(name)).all("meta")
+    policy = [m["content"] for m in metas if m.get("http-equiv") == "Content-Security-Policy"]
+    allowed = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+    assert policy == [allowed + "base-uri 'none'; form-action 'none'"]
+    assert metas[1].get("http-equiv") == "Content-Security-Policy"  # before anything could load
+    assert "url(" not in STYLE
+    assert "@import" not in STYLE
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_is_small_and_always_the_same(name: str) -> None:
+    assert len(made(name).encode()) < MOST_BYTES
+    if name in KINDS:
+        assert html(decided(name)) == made(name)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_page_says_what_the_dossier_says(name: str) -> None:
+    found, page = decided(name), Page(made(name))
+    text = squeezed(page.text)
+    wanted = [found.case.name, found.verdict.next, found.case.digest, found.framework.digest]
+    wanted += [one.says for one in found.challenges] + [one.settle for one in found.challenges]
+    wanted += [factor.note for factor in found.factors.values()]
+    wanted += [factor.ask for factor in found.factors.values()]
+    wanted += [question.ask for question in found.next_questions]
+    for section in ("options", "recommendation", "investment", "plan", "precedents", "evidence"):
+        value = getattr(found, section)
+        if isinstance(value, Unknown) and section != "recommendation":
+            wanted.append(value.ask)
+    for one in wanted:
+        assert squeezed(one).lower() in text.lower()
+    assert re.findall(r"\bNone\b(?! of)|\bnan\b|\binf\b|Unknown\(|\bundefined\b", page.text) == []
+
+
+def test_every_section_is_there_with_its_numbers() -> None:
+    page = Page(made("full"))
+    sections = ["why", "sure", "change", "fit", "instead", "money", "how", "plan", "answers"]
+    assert [name for name in page.ids() if name in sections] == sections
+    for words in ("38%", "22%", "$14,200", "83,400 requests", "30 Nov 2026", "8 weeks", "$18"):
+        assert words in page.text
+    pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
+    assert pictures == ["balance", "options", "fan", "tornado", "gantt"]
+
+
+def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
+    found = full(decided("task-api"))
+    assert isinstance(found.investment, InvestmentResult)
+    unknown = Unknown(ask="count first")
+    money = found.investment.model_copy(update={"simulation": unknown, "computed": unknown})
+    bare = found.model_copy(update={"options": unknown, "plan": unknown, "investment": money})
+    text = html(bare)
+    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == ["balance"]
+    assert text.count("To find out: count first") == 4
+
+
+def test_an_open_verdict_shows_where_it_can_go() -> None:
+    text = made("energy-supplier")
+    assert 'aria-labelledby="reach-title"' in text
+    assert "It can’t be decided yet" in text
+    assert 'aria-labelledby="reach-title"' not in made("task-api")
+
+
+def test_hostile_text_is_shown_and_does_nothing() -> None:
+    found, attacks = dossier()
+    page = Page(html(full(found, "<script>alert(0)</script> ")))
+    text = squeezed(page.text + Page(html(found)).text)
+    assert len(attacks) > 60
+    missing = [attack for attack in attacks if squeezed(attack) not in text]
+    assert missing == []
+    assert page.text.count("<script>alert(0)</script>") > 20
+    assert page.text.count("4321*2") > 10
+    assert "8642" not in page.text
+
+
+def test_what_hides_or_turns_text_is_shown_as_an_escape() -> None:
+    found, _ = dossier()
+    text = html(found)
+    assert not any(sign in text for sign in "\u202e\u202c\u2066\u2069\ufeff\u200b\x1b\x07")
+    assert "\\u202etxt.exe\\u202c" in text
+    assert shown("a\nb\u200dc") == "a\nb\u200dc"
+    assert shown(HIDDEN + "\ud800").isprintable()  # type: ignore[attr-defined]  # text stays text
+
+
+def test_every_colour_of_a_picture_has_its_place_in_the_style() -> None:
+    drawn = "".join(re.findall(r"<svg .*?</svg>", made("full") + made("energy-supplier")))
+    used = set(re.findall(r'(?:fill|stroke)="([^"]+)"', drawn)) - {"none", "transparent"}
+    assert len(used) >= 6
+    for colour in used:
+        assert f'svg [fill="{colour}"]' in STYLE
+        assert f'svg [stroke="{colour}"]' in STYLE
+    for element in re.findall(r"<(\w+)", drawn):
+        assert element in {"svg", "g", "path", "rect", "line", "text", "tspan"}
+    assert ' id="' not in drawn
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of ``#rrggbb``, as WCAG defines it."""
+    parts = [int(colour[n : n + 2], 16) / 255 for n in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    """Contrast of two colours, from 1 to 21."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+def test_text_and_marks_stand_out_from_the_paper(scheme: int) -> None:
+    blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
+    found = dict(re.findall(r"--(\w+): (#\w{6})", blocks[scheme]))
+    for name in ("ink", "muted", "pro", "con"):
+        for ground in ("paper", "soft", "warn"):
+            assert contrast(found[name], found[ground]) >= 4.5, (name, ground)
+    assert contrast(found["open"], found["paper"]) >= 3
+    assert contrast(found["pro"], found["band"]) >= 3
+
+
+def test_a_picture_shows_the_numbers_it_is_given() -> None:
+    found = full(decided("task-api"))
+    assert verdict_charts.balance(found) != verdict_charts.balance(decided("first-idea"))
+    assert not isinstance(found.plan, Unknown)
+    later = found.plan.model_copy(update={"phases": found.plan.phases[:3]})
+    assert outlook_charts.gantt(found.plan) != outlook_charts.gantt(later)
+    assert outlook_charts.gantt(found.plan.model_copy(update={"phases": ()})) is None
+    assert outlook_charts.options(()) is None
+
+
+def test_labels_are_short_and_no_two_alike() -> None:
+    found = labels(["a\nb", "a b", "x" * 500, "x" * 501, "", "\x00"])
+    assert found[:2] == ["a b", "a b (2)"]
+    assert max(map(len, found)) <= 64
+    assert len(set(found)) == 6
+    assert all(label.isprintable() for label in found)
+
+
+def test_a_plan_reads_the_same_in_every_time_zone() -> None:
+    code = (
+        "import sys; sys.path.insert(0, 'tests')\n"
+        "from made_up import plan\nfrom tuneworthy.report.charts.outlook import gantt\n"
+        "print(gantt(plan('')))"
+    )
+    said = {
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, env={**os.environ, "TZ": zone},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for zone in ("UTC", "Pacific/Kiritimati", "America/Los_Angeles")
+    }  # fmt: skip
+    assert len(said) == 1
+    assert "Dec" in said.pop()
+
+
+@pytest.mark.parametrize("missing", ["jinja2", "altair", "vl_convert"])
+def test_without_the_extra_one_line_says_what_to_install(
+    missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in [n for n in sys.modules if n.startswith(("tuneworthy.report.html.", "altair"))]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in [n for n in sys.modules if n.startswith("tuneworthy.report.charts")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(InputError, match=r'pip install "tuneworthy\[report\]"'):
+        html(decided("task-api"))
+    assert run(["decide", str(ROOT / "examples/task-api"), "--format", "html"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == 1
+
+
+def test_the_command_writes_the_page_it_would_print(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case = ["decide", str(ROOT / "examples/task-api"), "--as-of", "2026-11-24", "--format", "html"]
+    assert run([*case, "--output", str(tmp_path / "report.html")]) == 0
+    assert capsys.readouterr().out == ""
+    written = (tmp_path / "report.html").read_text("utf-8")
+    assert run(case) == 0
+    assert capsys.readouterr().out == written == render(decided("task-api"), "html")

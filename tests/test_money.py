@@ -1,0 +1,729 @@
+"""Money worked out by hand, and what holds for all of it."""
+
+from __future__ import annotations
+
+import json
+import math
+import socket
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy import decide, load_case, load_framework
+from tuneworthy.api.invest import money_report
+from tuneworthy.calls.prices import look_up, price_on
+from tuneworthy.domain.books import REQUESTS, Spread
+from tuneworthy.domain.case import Model
+from tuneworthy.domain.prices import NO_PRICES
+from tuneworthy.domain.serving import Saved
+from tuneworthy.domain.units import months_to_reach, usd_per_request
+from tuneworthy.forecast.breakeven import appraise, computed_saving
+from tuneworthy.forecast.savings import compare
+from tuneworthy.forecast.simulate import _draw, simulate
+from tuneworthy.forecast.terms import keep_books
+
+DAY = date(2026, 11, 24)
+LESSON = load_framework("lesson")
+YES = dict.fromkeys(LESSON.ceiling, "yes")
+CANDIDATE = {
+    "ceiling": YES,
+    "factors": {
+        **dict.fromkeys(list(LESSON.indicators)[:5], "yes"),
+        "data_sovereignty": "no",
+        **dict.fromkeys(LESSON.anti_indicators, "no"),
+    },
+}
+HOSTED: dict[str, Any] = {
+    "models": [
+        {"id": "big", "usd_per_mtok": {"input": 2.5, "output": 10}},
+        {"id": "small-tuned", "kind": "tuned", "usd_per_mtok": {"input": 3, "output": 12}},
+    ],
+    "tuning": {"service": "hosted"},
+}
+TRAFFIC = {"requests_per_month": 100_000, "input_tokens": 3000, "output_tokens": 200,
+           "tuned_input_tokens": 600}  # fmt: skip
+WORK = {"hourly_rate_usd": 100, "upfront": {"hours": 10}}
+WATCHED = {"ongoing": {"monitoring_hours": 4}}
+
+
+def case_of(economics: dict[str, Any], **more: Any) -> Any:
+    return load_case(
+        {"name": "x", "strategic_value": "high", **CANDIDATE, "economics": economics, **more}
+    )
+
+
+def told(economics: dict[str, Any], **more: Any) -> Any:
+    """The whole dossier as plain values."""
+    return decide(case_of(economics, **more), LESSON, as_of=DAY).to_dict()
+
+
+def money(economics: dict[str, Any], **more: Any) -> Any:
+    return told(economics, **more)["investment"]
+
+
+def gate(dossier: Any) -> Any:
+    return next(one for one in dossier["verdict"]["gates"] if one["id"] == "investment")
+
+
+def ranged(low: float, likely: float, high: float) -> dict[str, float]:
+    return {"low": low, "likely": likely, "high": high}
+
+
+# Worked out by hand ------------------------------------------------------------------------------
+
+
+def test_by_hand_the_lessons_example() -> None:
+    found = money({
+        "hourly_rate_usd": 100, "upfront": {"hours": 60},
+        "monthly": {"api_savings_usd": 1500, "quality_value_usd": 500, "ongoing_usd": 500},
+    })  # fmt: skip
+    assert found["upfront_usd"] == 6000  # 60 h x $100
+    assert found["monthly_net_usd"] == 1500  # 1,500 + 500 - 500
+    assert found["break_even_months"] == {"point": 4, "p10": 4, "p50": 4, "p90": 4}  # 6,000 / 1,500
+    assert found["justified"] == "yes"
+    # by the table: 200 + 5 x 100 + 10 x 100 / 3 = 1,033.33; 6,000 / (2,000 - 1,033.33) = 6.2069
+    assert found["by_table"]["ongoing_usd"]["low"] == pytest.approx(1033.33, abs=0.01)
+    assert found["by_table"]["break_even_months"]["low"] == pytest.approx(6.2069, abs=1e-4)
+    assert found["by_table"]["break_even_months"]["high"] == "open"
+    drawn = found["simulation"]
+    assert drawn["npv_usd"] == {"p10": 48_000, "p50": 48_000, "p90": 48_000}  # 36 x 1,500 - 6,000
+    assert drawn["curve"][12] == {"month": 12, "p10": 12_000, "p50": 12_000, "p90": 12_000}
+    assert drawn["cost_of_waiting_usd"] == 1500  # one month of 36 is lost
+    assert (drawn["draws"], drawn["p_never"], drawn["tornado"]) == (1, 0, [])
+
+
+def test_by_hand_six_months_are_not_under_six() -> None:
+    stated = {"upfront": {"usd": 9000}, "monthly": {"api_savings_usd": 2000, "ongoing_usd": 500}}
+    found = money(stated)  # 9,000 / 1,500
+    assert found["break_even_months"]["point"] == 6.0
+    assert found["break_even_months"]["p50"] == pytest.approx(6.0)
+    assert (found["justified"], found["p_within_6_months"]) == ("no", 0)
+    sooner = money({**stated, "upfront": {"usd": 8985}})  # 5.99
+    assert (sooner["justified"], sooner["p_within_6_months"]) == ("yes", 1)
+
+
+def test_by_hand_a_hosted_model_against_a_tuned_one() -> None:
+    found = money({**WORK, "traffic": TRAFFIC, "monthly": WATCHED}, **HOSTED)
+    computed = found["computed"]
+    # untuned 100,000 x (3,000 x 2.50 + 200 x 10) / 1,000,000 = 950
+    # tuned   100,000 x (600 x 3 + 200 x 12) / 1,000,000 = 420
+    costs = {one["model"]: one["usd_per_month"] for one in computed["servings"]}
+    assert costs == {"big": pytest.approx(950), "small-tuned": pytest.approx(420)}
+    assert computed["savings_usd_per_month"] == pytest.approx(530)
+    # 4 h x $100 = 400 over 0.0095 - 0.0042 a call
+    assert computed["pays_from_requests_per_month"] == pytest.approx(400 / 0.0053)
+    assert computed["pays_from_month"] == 0
+    assert found["assumed"] == ["economics.monthly.api_savings_usd"]
+    # 10 h x $100 / (530 - 400)
+    assert found["break_even_months"]["point"] == pytest.approx(1000 / 130)
+    assert any("= $950 a month" in step for step in computed["steps"])
+
+
+def test_by_hand_growth_brings_the_volume_in_month_14() -> None:
+    traffic = {**TRAFFIC, "requests_per_month": 20_000, "growth_per_month": 0.1}
+    found = money({**WORK, "traffic": traffic, "monthly": WATCHED}, **HOSTED)
+    # 75,472 are wanted: 20,000 x 1.1^13 = 69,045, x 1.1^14 = 75,950
+    assert found["computed"]["pays_from_month"] == 14
+    # today 20,000 x 0.0053 - 400 = -294 a month: never, at today's volume
+    assert found["break_even_months"]["point"] == "never"
+    # 36 months from today: 106 x (1.1^36 - 1) / 0.1 - 400 x 36 - 1,000
+    worth = 106 * (1.1**36 - 1) / 0.1 - 14_400 - 1000
+    assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(worth)
+    assert found["simulation"]["cost_of_waiting_usd"] == pytest.approx(106 - 400)
+
+
+def test_by_hand_gpus_that_are_always_on_cost_a_floor() -> None:
+    serving = {"gpu_usd_per_hour": 2, "requests_per_gpu_hour": 500, "utilisation": 0.5,
+               "always_on_gpus": 1}  # fmt: skip
+    models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
+    economics = {**WORK, "traffic": TRAFFIC, "monthly": WATCHED, "serving": serving}
+    computed = money(economics, models=models)["computed"]
+    # 100,000 / (500 x 0.5) = 400 GPU hours, fewer than 730: 730 x $2 = 1,460
+    assert computed["savings_usd_per_month"] == pytest.approx(950 - 1460)
+    # with the GPU full at 182,500 calls: 182,500 x 0.0095 = 1,733.75 is under 1,460 + 400.
+    # Beyond it a call costs 2 / 250 = 0.008: 400 / (0.0095 - 0.008) = 266,667
+    assert computed["pays_from_requests_per_month"] == pytest.approx(400 / 0.0015)
+    cheap = money({**economics, "monthly": {"ongoing": {"monitoring_hours": 1}}}, models=models)
+    # (1,460 + 100) / 0.0095 = 164,211, before the GPU is full
+    assert cheap["computed"]["pays_from_requests_per_month"] == pytest.approx(1560 / 0.0095)
+
+
+def test_by_hand_a_cached_prompt_is_the_better_rival() -> None:
+    price = {"input": 2.5, "output": 10, "cached_input": 1.25, "batch_discount": 0.5}
+    models = [{"id": "big", "usd_per_mtok": price}, HOSTED["models"][1]]
+    traffic = {**TRAFFIC, "cacheable_share": 0.8, "batchable": "no"}
+    computed = money({**WORK, "traffic": traffic, "monthly": WATCHED}, models=models)["computed"]
+    costs = {one["how"]: one["usd_per_month"] for one in computed["servings"] if not one["tuned"]}
+    # input 2.50 x 0.2 + 1.25 x 0.8 = 1.50; 100,000 x (3,000 x 1.50 + 200 x 10) / 1,000,000 = 650
+    assert costs == {"cached": pytest.approx(650), "as_is": pytest.approx(950)}
+    assert computed["best_untuned"] == "big with the prompt cached"
+    assert computed["savings_usd_per_month"] == pytest.approx(650 - 420)
+
+
+@pytest.mark.parametrize(
+    ("batchable", "targets", "admissible", "saving"),
+    [
+        ("yes", {}, "yes", 475 - 420),  # half of 950
+        ("unknown", {}, "unknown", {"low": 475 - 420, "high": 950 - 420}),
+        ("yes", {"latency_p95_s": 5}, "no", {"low": 530, "high": 530}),
+    ],
+)
+def test_by_hand_a_batch_costs_half_where_nobody_waits(
+    batchable: str, targets: dict[str, Any], admissible: str, saving: Any
+) -> None:
+    price = {"input": 2.5, "output": 10, "batch_discount": 0.5}
+    models = [{"id": "big", "usd_per_mtok": price, "latency_p95_s": 1}, HOSTED["models"][1]]
+    economics = {**WORK, "traffic": {**TRAFFIC, "batchable": batchable}, "monthly": WATCHED}
+    computed = money(economics, models=models, targets=targets)["computed"]
+    batch = next(one for one in computed["servings"] if one["how"] == "batched")
+    assert batch["usd_per_month"] == pytest.approx(475)
+    assert batch["admissible"] == admissible
+    found = computed["savings_usd_per_month"]
+    ends = found if isinstance(found, dict) else {"low": found, "high": found}
+    wanted = saving if isinstance(saving, dict) else {"low": saving, "high": saving}
+    assert ends == pytest.approx(wanted)
+
+
+def test_by_hand_one_total_of_running_costs_holds_the_serving() -> None:
+    found = money({**WORK, "traffic": TRAFFIC, "monthly": {"ongoing_usd": 700}}, **HOSTED)
+    # 950 untuned less all of 700, the 420 of serving among it: the serving counts once
+    assert found["monthly_net_usd"] == pytest.approx(950 - 700)
+    # beside the serving 700 - 420 = 280, over 0.0053 a call
+    assert found["computed"]["pays_from_requests_per_month"] == pytest.approx(280 / 0.0053)
+
+
+def test_by_hand_discount_is_an_annuity() -> None:
+    found = money({
+        "upfront": {"usd": 6000}, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 0},
+        "assumptions": {"discount_per_year": 0.1, "horizon_months": 12},
+    })  # fmt: skip
+    rate = 1.1 ** (1 / 12) - 1
+    worth = 1500 * (1 - 1.1**-1) / rate - 6000
+    assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(worth)
+    assert found["break_even_months"]["p50"] == pytest.approx(4)  # it isn't discounted
+    # a month later: upfront in month 1, and eleven months of income, from month 2 to 12
+    later = sum(1500 / (1 + rate) ** month for month in range(2, 13)) - 6000 / (1 + rate)
+    assert found["simulation"]["cost_of_waiting_usd"] == pytest.approx(worth - later)
+
+
+def test_by_hand_a_model_that_lasts_a_year_is_tuned_again() -> None:
+    upfront = {"data_preparation": {"usd": 3000}, "training": {"usd": 600},
+               "evaluation": {"usd": 1400}, "deployment": {"usd": 1000}}  # fmt: skip
+    found = money({
+        "upfront": upfront, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 500},
+        "assumptions": {"model_life_months": 12, "horizon_months": 24},
+    })  # fmt: skip
+    # 24 x 1,000 - 6,000, and once more data and training, 3,600, in month 13; not in month 25
+    assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(24_000 - 6000 - 3600)
+    curve = found["simulation"]["curve"]
+    assert curve[12]["p50"] == pytest.approx(6000)
+    assert curve[13]["p50"] == pytest.approx(7000 - 3600)
+
+
+def test_by_hand_by_total_the_table_says_what_is_paid_again() -> None:
+    found = money({
+        **WORK, "upfront": {"hours": 60}, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 500},
+        "assumptions": {"model_life_months": 12, "horizon_months": 24},
+    })  # fmt: skip
+    # of the table's 30 + 15 + 15 h x 100 + 27.50 = 6,027.50, data and training are 3,027.50
+    again = 6000 * 3027.5 / 6027.5
+    assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(24_000 - 6000 - again)
+
+
+def test_by_hand_a_tuning_that_fails_costs_what_was_spent() -> None:
+    stated = {"upfront": {"usd": 6000}, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 0}}
+    lost = money({**stated, "assumptions": {"failure_chance": 1}})
+    assert lost["break_even_months"]["p10"] == "never"
+    assert lost["simulation"]["npv_usd"]["p90"] == -6000
+    drawn = money({**stated, "assumptions": {"failure_chance": 0.25}})["simulation"]
+    assert drawn["p_never"] == pytest.approx(0.25, abs=0.015)  # 10,000 draws: three errors of 0.43%
+    assert (drawn["npv_usd"]["p10"], drawn["npv_usd"]["p50"]) == (-6000, 48_000)
+
+
+# What isn't known --------------------------------------------------------------------------------
+
+
+def test_a_model_without_a_price_is_unknown_and_says_where_to_state_it() -> None:
+    models = [{"id": "in-house", "runs": "own"}, HOSTED["models"][1]]
+    computed = money(
+        {**WORK, "traffic": TRAFFIC, "monthly": {"api_savings_usd": 9}}, models=models
+    )["computed"]
+    (unpriced,) = [one for one in computed["servings"] if one["model"] == "in-house"]
+    assert unpriced["usd_per_month"]["unknown"] is True
+    assert "models.0.usd_per_mtok" in unpriced["usd_per_month"]["ask"]
+    assert computed["savings_usd_per_month"]["unknown"] is True
+    assert computed["servings"][-1] == unpriced  # behind those with a price
+
+
+@pytest.mark.parametrize(
+    "missing", ["gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus"]
+)
+def test_a_gpu_is_priced_by_four_statements_or_not_at_all(missing: str) -> None:
+    serving = {"gpu_usd_per_hour": 2, "requests_per_gpu_hour": 500, "utilisation": 0.5,
+               "always_on_gpus": 0}  # fmt: skip
+    del serving[missing]
+    models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
+    economics = {**WORK, "traffic": TRAFFIC, "serving": serving, "monthly": {"api_savings_usd": 9}}
+    saving = money(economics, models=models)["computed"]["savings_usd_per_month"]
+    assert saving == {"unknown": True, "ask": f"state economics.serving.{missing}"}
+
+
+def test_stated_savings_win_and_the_computed_ones_stand_beside_them() -> None:
+    monthly = {**WATCHED, "api_savings_usd": 1400}
+    found = money({**WORK, "traffic": TRAFFIC, "monthly": monthly}, **HOSTED)
+    assert found["break_even_months"]["point"] == pytest.approx(1)  # 1,000 / (1,400 - 400)
+    assert found["computed"]["savings_usd_per_month"] == pytest.approx(530)
+    assert found["assumed"] == []
+    assert any("Stated is a saving of $1,400" in step for step in found["computed"]["steps"])
+
+
+def test_a_rival_below_the_quality_target_is_no_rival() -> None:
+    small = {"id": "small", "usd_per_mtok": {"input": 0.1, "output": 0.4}, "cases": 1000}
+    economics = {**WORK, "traffic": TRAFFIC, "monthly": WATCHED}
+    big, tuned = HOSTED["models"]
+
+    def saving(quality: float) -> tuple[str, Any]:
+        models = [{**big, "quality": 0.97, "cases": 1000}, {**small, "quality": quality}, tuned]
+        computed = money(economics, models=models, targets={"quality": {"at_least": 0.9}})[
+            "computed"
+        ]
+        (rival,) = [one for one in computed["servings"] if one["model"] == "small"]
+        return rival["admissible"], computed["savings_usd_per_month"]
+
+    # small: 100,000 x (3,000 x 0.10 + 200 x 0.40) / 1,000,000 = 38
+    assert saving(0.80) == ("no", pytest.approx(530))
+    assert saving(0.95) == ("yes", pytest.approx(38 - 420))
+    state, ends = saving(0.90)  # its interval holds the target
+    assert state == "unknown"
+    assert ends == {"low": pytest.approx(38 - 420), "high": pytest.approx(530)}
+
+
+def test_where_no_rival_meets_the_targets_tuning_is_held_against_today() -> None:
+    big, tuned = HOSTED["models"]
+    models = [{**big, "quality": 0.7, "cases": 1000}, tuned]
+    economics = {**WORK, "traffic": TRAFFIC, "monthly": WATCHED}
+    computed = money(economics, models=models, targets={"quality": {"at_least": 0.9}})["computed"]
+    assert computed["best_untuned"] == "none"
+    assert computed["savings_usd_per_month"] == pytest.approx(530)
+    assert "No untuned way meets the targets" in computed["steps"][0]
+
+
+# Sovereignty -------------------------------------------------------------------------------------
+
+INSIDE = {
+    "gpu_usd_per_hour": 2,
+    "requests_per_gpu_hour": 500,
+    "utilisation": 1,
+    "always_on_gpus": 1,
+}
+OWN_BIG = {"id": "own-70b", "runs": "own", "quality": 0.95, "cases": 1000,
+           "serving": {**INSIDE, "always_on_gpus": 4}}  # fmt: skip
+
+
+def sovereign(models: list[Any], **more: Any) -> Any:
+    factors = {**CANDIDATE["factors"], "data_sovereignty": "yes"}
+    economics = {**WORK, "traffic": TRAFFIC, "serving": INSIDE,
+                 "monthly": {"quality_value_usd": 1, "ongoing_usd": 900}}  # fmt: skip
+    targets = {"quality": {"at_least": 0.9}}
+    return told(economics, factors=factors, models=models,
+                **{"targets": targets, "tuning": {"service": "self_hosted"}, **more})  # fmt: skip
+
+
+def test_sovereignty_carries_tuning_where_nothing_else_stays_inside() -> None:
+    api = {"id": "big", "runs": "third_party", "usd_per_mtok": {"input": 2.5, "output": 10}}
+    found = gate(sovereign([api]))
+    assert found["state"] == "yes"
+    assert "stays inside" in found["why"]
+
+
+def test_sovereignty_carries_the_cheapest_that_stays_inside() -> None:
+    # tuned 730 x $2 = 1,460, untuned four times as much: no saving has to pay the work back
+    assert gate(sovereign([OWN_BIG]))["state"] == "yes"
+
+
+def test_an_untuned_survivor_that_is_cheaper_and_good_enough_sinks_it() -> None:
+    cheap = {**OWN_BIG, "serving": {**INSIDE, "gpu_usd_per_hour": 1}}
+    found = gate(sovereign([cheap]))
+    assert found["state"] == "no"
+    assert "own-70b" in found["why"]
+
+
+def test_an_untuned_survivor_nobody_measured_leaves_it_open() -> None:
+    cheap = {**OWN_BIG, "serving": {**INSIDE, "gpu_usd_per_hour": 1}}
+    unmeasured = {key: value for key, value in cheap.items() if key not in ("quality", "cases")}
+    assert gate(sovereign([unmeasured]))["state"] == "unknown"
+    assert gate(sovereign([cheap], targets={}))["state"] == "unknown"
+    assert gate(sovereign([]))["state"] == "unknown"
+
+
+def test_without_sovereignty_the_same_case_is_rejected_for_want_of_savings() -> None:
+    economics = {**WORK, "monthly": {"quality_value_usd": 1, "ongoing_usd": 900}}
+    assert gate(told(economics))["state"] == "no"
+
+
+# Prices ------------------------------------------------------------------------------------------
+
+
+def test_the_catalogue_prices_hosted_models_without_a_network(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise AssertionError("the network was used")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    found = price_on("openai:gpt-4o", DAY)
+    assert found is not None
+    assert (found.input, found.output, found.cached_input) == (2.5, 10, 1.25)
+    assert found.context_tokens == 128_000
+    assert found.catalogue.startswith("genai-prices ")
+
+
+@pytest.mark.parametrize(
+    "name", ["ollama:llama3", "openai:of-our-own", "gpt-4o", ":", "", "openai:"]
+)
+def test_a_model_the_catalogue_does_not_know_has_no_price(name: str) -> None:
+    assert price_on(name, DAY) is None
+
+
+def test_a_price_belongs_to_its_day_and_its_length() -> None:
+    early, late = price_on("openai:o3", date(2025, 5, 1)), price_on("openai:o3", DAY)
+    assert early is not None
+    assert late is not None
+    assert early.input > late.input
+    short, long = (price_on("anthropic:claude-sonnet-4-5", DAY, input_tokens=n)
+                   for n in (200_000, 200_001))  # fmt: skip
+    assert short is not None
+    assert long is not None
+    assert long.input > short.input
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"id": "openai:gpt-4o", "usd_per_mtok": {"input": 0, "output": 0}},
+        {"id": "openai:gpt-4o", "kind": "tuned"},
+        {"id": "openai:gpt-4o", "runs": "own"},
+        {"id": "openai:gpt-4o", "base_url": "http://localhost:8000/v1"},
+    ],
+)
+def test_what_is_stated_tuned_or_local_is_never_looked_up(model: dict[str, Any]) -> None:
+    assert look_up([Model.model_validate(model)], DAY) == {}
+
+
+def test_a_looked_up_price_fires_the_challenge_of_a_saving_above_the_bill() -> None:
+    def fired(models: list[dict[str, str]]) -> set[str]:
+        economics = {
+            **WORK, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 500},
+            "traffic": {"requests_per_month": 2000, "input_tokens": 6000, "output_tokens": 300},
+        }  # fmt: skip
+        return {one["id"] for one in told(economics, models=models)["challenges"]}
+
+    assert "saving_above_bill" in fired([{"id": "openai:gpt-4o"}])
+    assert "saving_above_bill" not in fired([{"id": "in-house"}])
+
+
+def test_a_request_that_does_not_fit_the_window_is_no_way() -> None:
+    traffic = {**TRAFFIC, "input_tokens": 150_000}
+    models = [{"id": "openai:gpt-4o"}, HOSTED["models"][1]]
+    monthly = {**WATCHED, "api_savings_usd": 900}
+    computed = money({**WORK, "traffic": traffic, "monthly": monthly}, models=models)["computed"]
+    way = next(one for one in computed["servings"] if one["model"] == "openai:gpt-4o")
+    assert way["admissible"] == "no"
+    assert "128,000" in way["why"]
+
+
+# Laws --------------------------------------------------------------------------------------------
+
+usd = st.floats(0, 1e6)
+prices = st.floats(0.01, 50)
+tokens = st.floats(1, 1e5)
+requests = st.floats(1, 1e8)
+wild = st.one_of(st.sampled_from([0.0, 1e-6, 1.0, 1e15]), st.floats(0, 1e15))
+
+
+def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
+    """The stages one after the other: what is computed, the closed form, what is drawn."""
+    books = keep_books(case, LESSON.costs)
+    comparison = compare(case, NO_PRICES, books, "no")
+    rng = np.random.default_rng(seed)
+    drawn = simulate(case, LESSON, books, computed_saving(books, comparison), rng, draws)
+    return comparison, appraise(case, LESSON, books, comparison).investment, drawn
+
+
+@given(usd, usd, usd, st.floats(0, 200), st.floats(1, 500))
+def test_where_nothing_is_a_range_the_draws_are_the_closed_form(
+    savings: float, quality: float, ongoing: float, hours: float, rate: float
+) -> None:
+    case = case_of({
+        "hourly_rate_usd": rate, "upfront": {"hours": hours},
+        "monthly": {"api_savings_usd": savings, "quality_value_usd": quality,
+                    "ongoing_usd": ongoing},
+    })  # fmt: skip
+    _, closed, drawn = outlook(case)
+    assert closed.months.low == closed.months.high
+    assert drawn.draws == 1
+    if math.isinf(closed.months.low):
+        # what is left a month may be nothing but rounding: then it takes about for ever
+        assert all(month > 1e6 for month in drawn.months)
+    else:
+        assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
+    worth = 36 * closed.monthly_net.likely - closed.upfront.likely
+    assert drawn.npv[1] == pytest.approx(worth, rel=1e-6, abs=1e-3)
+
+
+@given(requests, tokens, tokens, prices, prices, st.floats(0, 40))
+def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
+    volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, hours: float
+) -> None:
+    case = hosted(volume, tokens_in, tokens_out, price, tuned, hours)
+    _, closed, drawn = outlook(case)
+    if closed.months.low < 1e6:
+        assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
+    elif math.isinf(closed.months.low) and closed.monthly_net.likely < -1e-6:
+        assert drawn.months == (math.inf,) * 3
+
+
+def hosted(
+    volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, hours: float
+) -> Any:
+    models = [
+        {"id": "big", "usd_per_mtok": {"input": price, "output": price}},
+        {"id": "tuned", "kind": "tuned", "usd_per_mtok": {"input": tuned, "output": tuned}},
+    ]
+    traffic = {"requests_per_month": volume, "input_tokens": tokens_in, "output_tokens": tokens_out}
+    watched = {"ongoing": {"monitoring_hours": hours}}
+    return case_of({**WORK, "traffic": traffic, "monthly": watched}, models=models)
+
+
+@given(requests, st.floats(1, 10), tokens, tokens, prices, st.floats(0, 40))
+def test_at_a_positive_saving_more_volume_never_pays_later(
+    volume: float, times: float, tokens_in: float, tokens_out: float, price: float, hours: float
+) -> None:
+    found = [outlook(hosted(n, tokens_in, tokens_out, price, price / 2, hours))[1]
+             for n in (volume, volume * times)]  # fmt: skip
+    assert found[1].months.low <= found[0].months.low
+    assert found[1].monthly_net.likely >= found[0].monthly_net.likely
+
+
+@given(
+    requests, tokens, tokens, prices, prices, st.floats(0, 1), st.sampled_from(["0.8", "0.95", ""])
+)
+def test_a_cheaper_untuned_model_never_raises_the_saving(
+    volume: float, tokens_in: float, tokens_out: float, price: float, tuned: float, part: float,
+    quality: str,
+) -> None:  # fmt: skip
+    before = hosted(volume, tokens_in, tokens_out, price, tuned, 1)
+    data = before.model_dump(mode="json", exclude_defaults=True)
+    data["targets"] = {"quality": {"at_least": 0.9}}
+    data["today"] = {"quality": 0.97, "cases": 2000}
+    rival = {"id": "rival", "usd_per_mtok": {"input": price * part, "output": price * part}}
+    measured = {"quality": float(quality), "cases": 2000} if quality else {}
+    alone = outlook(load_case(data))[0].saved
+    data["models"].append({**rival, **measured})
+    beside = outlook(load_case(data))[0].saved
+    assert beside.usd.likely <= alone.usd.likely
+    assert beside.usd.low <= alone.usd.low
+    assert beside.usd.high <= alone.usd.high
+    if quality == "0.8":
+        assert beside.usd == alone.usd
+
+
+@given(st.floats(0.5, 100), st.integers(1, 400))
+def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: int) -> None:
+    serving = {"gpu_usd_per_hour": hour, "requests_per_gpu_hour": each, "utilisation": 0.5,
+               "always_on_gpus": 1}  # fmt: skip
+    models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
+    saved = outlook(case_of(
+        {**WORK, "traffic": TRAFFIC, "monthly": WATCHED, "serving": serving}, models=models
+    ))[0].saved  # fmt: skip
+    assert isinstance(saved, Saved)
+    assert isinstance(saved.volume, Spread)
+    values = {name: spread.likely for name, spread in saved.inputs.items()}
+
+    def left(volume: float) -> float:
+        values[REQUESTS] = volume
+        lines = saved.baseline[0].line(values), saved.tuned.line(values)
+        return lines[0].usd(volume) - lines[1].usd(volume) - 400
+
+    if math.isinf(saved.volume.likely):
+        assert all(left(10.0**power) < 0 for power in range(12))
+    else:
+        assert left(saved.volume.likely) == pytest.approx(0, abs=1e-6 * saved.volume.likely + 1e-6)
+        assert left(saved.volume.likely * 0.99) < 0
+
+
+amounts = st.one_of(wild, st.lists(wild, min_size=3, max_size=3).map(lambda n: ranged(*sorted(n))))
+positive = st.one_of(st.sampled_from([1e-6, 1.0, 1e15]), st.floats(1e-6, 1e15))
+shares = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))
+
+
+def maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+economies = maybe(
+    hourly_rate_usd=amounts,
+    upfront=maybe(hours=amounts, usd=amounts),
+    monthly=maybe(
+        api_savings_usd=amounts, quality_value_usd=amounts,
+        ongoing=maybe(inference_usd=amounts, monitoring_hours=amounts, other_usd=amounts),
+    ),
+    traffic=maybe(
+        requests_per_month=amounts, growth_per_month=st.floats(-1, 10), input_tokens=amounts,
+        output_tokens=amounts, tuned_input_tokens=amounts, cached_share=shares,
+        cacheable_share=shares, batchable=st.sampled_from(["yes", "no"]),
+    ),
+    serving=maybe(
+        gpu_usd_per_hour=amounts, requests_per_gpu_hour=positive, always_on_gpus=amounts,
+        utilisation=st.sampled_from([1e-6, 0.5, 1.0]),
+    ),
+    assumptions=maybe(
+        discount_per_year=shares, failure_chance=shares, model_life_months=st.floats(1, 1200),
+        horizon_months=st.integers(1, 120),
+    ),
+)  # fmt: skip
+token_prices = maybe(cached_input=wild, batch_discount=shares).flatmap(
+    lambda more: st.fixed_dictionaries({"input": wild, "output": wild}).map(lambda p: {**p, **more})
+)
+all_models = st.lists(
+    maybe(
+        kind=st.sampled_from(["prompted", "tuned"]), runs=st.sampled_from(["own", "third_party"]),
+        usd_per_mtok=token_prices, quality=shares, cases=st.integers(0, 10**6),
+    ).map(lambda model: {"id": "m", **model}),
+    max_size=4,
+)  # fmt: skip
+
+
+def numbers(value: Any) -> list[float]:
+    if isinstance(value, dict):
+        return [number for inner in value.values() for number in numbers(inner)]
+    if isinstance(value, list):
+        return [number for inner in value for number in numbers(inner)]
+    return [value] if isinstance(value, float) else []
+
+
+@given(economies, all_models, st.sampled_from(["yes", "no", "unknown"]))
+def test_no_amount_however_wild_makes_a_number_that_is_none(
+    economics: dict[str, Any], models: list[Any], sovereignty: str
+) -> None:
+    factors = {**CANDIDATE["factors"], "data_sovereignty": sovereignty}
+    case = case_of(economics, models=models, factors=factors, tuning={"service": "self_hosted"})
+    found = decide(case, LESSON, as_of=DAY).to_dict()
+    assert all(math.isfinite(number) for number in numbers(found))
+    json.dumps(found, allow_nan=False)
+
+
+def uncertain(width: float) -> Any:
+    """A case whose every amount is a range of so many per cent to either side."""
+
+    def around(value: float) -> dict[str, float]:
+        return ranged(value * (1 - width), value, value * (1 + width))
+
+    return case_of({
+        "hourly_rate_usd": around(100), "upfront": {"hours": around(80)},
+        "monthly": {"api_savings_usd": around(1500), "quality_value_usd": around(500),
+                    "ongoing_usd": around(600)},
+    })  # fmt: skip
+
+
+@given(st.floats(0.0001, 0.02), st.integers(0, 10**6))
+def test_narrow_ranges_are_drawn_near_the_closed_form(width: float, seed: int) -> None:
+    _, closed, drawn = outlook(uncertain(width), seed=seed)
+    point = closed.upfront.likely / closed.monthly_net.likely
+    # eight thousand of upfront and three amounts a month: none moves it by more than 4 widths
+    assert drawn.months[1] == pytest.approx(point, rel=4 * width)
+    assert closed.months.low <= drawn.months[0]
+    assert drawn.months[2] <= closed.months.high
+
+
+@given(st.floats(0.05, 0.9), st.integers(0, 10**6), shares)
+def test_percentiles_are_ordered_and_shares_are_shares(
+    width: float, seed: int, failure: float
+) -> None:
+    data = uncertain(width).model_dump(mode="json", exclude_defaults=True)
+    data["economics"]["assumptions"] = {"failure_chance": failure}
+    _, _, drawn = outlook(load_case(data), seed=seed)
+    for three in (drawn.months, drawn.npv, *drawn.curve):
+        assert three[0] <= three[1] <= three[2]
+    assert 0 <= drawn.in_time <= 1 - drawn.never + 1e-12
+    assert 0 <= drawn.never <= 1
+    widths = [abs(high - low) for _, low, high in drawn.tornado]
+    assert widths == sorted(widths, reverse=True)
+
+
+def test_the_seed_decides_every_draw() -> None:
+    case = uncertain(0.3)
+    first, again, other = (decide(case, LESSON, as_of=DAY, seed=n).to_json() for n in (7, 7, 8))
+    assert first == again
+    assert json.loads(first)["investment"] != json.loads(other)["investment"]
+
+
+def test_a_pert_draw_has_its_mean_and_keeps_to_its_ends() -> None:
+    spread = Spread(10.0, 20.0, 60.0)
+    drawn = np.asarray(_draw(spread, np.random.default_rng(3), 200_000))
+    assert drawn.mean() == pytest.approx((10 + 4 * 20 + 60) / 6, rel=0.005)
+    assert drawn.min() >= 10
+    assert drawn.max() <= 60
+
+
+@given(st.floats(0.1, 10))
+def test_money_in_another_currency_changes_amounts_and_no_month(times: float) -> None:
+    """Units: every amount in USD scales what is in USD, and leaves months and shares alone."""
+    scaled = uncertain(0.3).model_dump(mode="json", exclude_defaults=True)
+    economics = scaled["economics"]
+    for holder, name in ((economics, "hourly_rate_usd"), *(
+        (economics["monthly"], name) for name in economics["monthly"]
+    )):  # fmt: skip
+        holder[name] = {end: value * times for end, value in holder[name].items()}
+    _, _, before = outlook(uncertain(0.3))
+    _, _, after = outlook(load_case(scaled))
+    assert after.months == pytest.approx(before.months)
+    assert after.never == before.never
+    assert after.npv == pytest.approx([npv * times for npv in before.npv], rel=1e-6)
+
+
+def test_a_token_price_is_for_a_million() -> None:
+    assert usd_per_request(
+        input_tokens=1_000_000, output_tokens=0, usd_per_mtok_input=2.5, usd_per_mtok_output=10
+    ) == pytest.approx(2.5)
+
+
+@given(st.floats(1e-9, 1e15), st.floats(1e-9, 1e15), st.floats(-1, 10))
+def test_the_month_of_a_volume_is_the_first_that_has_it(
+    now: float, target: float, growth: float
+) -> None:
+    month = months_to_reach(now=now, target=target, growth_per_month=growth)
+    if month is None:
+        assert target > now
+    else:
+        assert now * (1 + growth) ** month >= target * (1 - 1e-6)
+        assert month == 0 or now * (1 + growth) ** (month - 1) <= target * (1 + 1e-6)
+
+
+# As people read it -------------------------------------------------------------------------------
+
+
+def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked() -> None:
+    path = "examples/task-api"
+    text = money_report(path, months=12, as_of=DAY)
+    assert "$6,000 / $1,500 = 4.0 months" in text
+    assert "Net present value, 12 months" in text
+    assert max(map(len, text.splitlines())) <= 80
+    found = json.loads(money_report(path, "json", months=12, as_of=DAY))
+    assert found["simulation"]["horizon_months"] == 12
+    markdown = money_report(path, "markdown", answers={"economics.upfront.hours": "90"}, as_of=DAY)
+    assert "90 h × $100 = $9,000" in markdown
+    unknown = money_report("examples/first-idea", as_of=DAY)
+    assert "can't be computed yet" in unknown
+
+
+def test_the_terminal_says_what_the_draws_say_only_where_something_varies() -> None:
+    from tuneworthy.report.text import text
+
+    assert "drawn" not in text(decide(load_case("examples/task-api"), LESSON, as_of=DAY))
+    said = " ".join(text(decide(uncertain(0.3), LESSON, as_of=DAY)).split())
+    assert "drawn 10,000 times, half pay back by" in said
