@@ -32,14 +32,16 @@ help:
 	@echo "make bench      measure speed and memory, with the budgets beside"
 	@echo "make clean      remove all that make made, .venv too"
 
-demo: $(VENV)/.core
+demo: $(VENV)/.report
 	@mkdir -p build
 	@$(BIN)/tuneworthy decide examples/task-api
 	@$(BIN)/tuneworthy decide examples/task-api --format markdown --output build/report.md
+	@$(BIN)/tuneworthy decide examples/task-api --format html --output build/report.html
 	@$(BIN)/tuneworthy decide examples/task-api --format json --output build/report.json
 	@$(BIN)/tuneworthy decide examples/task-api --format record --output build/record.md
 	@echo
-	@echo "Written: build/report.md, build/report.json, build/record.md"
+	@echo "Written: build/report.html (open it in a browser), build/report.md, build/report.json,"
+	@echo "build/record.md"
 
 test: lint
 	$(BIN)/python -m pytest -n auto
@@ -60,8 +62,9 @@ format: $(VENV)/.dev
 docs: $(VENV)/.dev
 	$(BIN)/python tools/reference.py
 
-bench: $(VENV)/.core
+bench: $(VENV)/.report
 	@$(BIN)/python benchmarks/road.py
+	@$(BIN)/python benchmarks/report.py
 
 clean:
 	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
@@ -79,8 +82,20 @@ $(VENV)/.core: pyproject.toml $(VENV)/.made
 	@$(PIP) install --editable .
 	@touch $@
 
+# With the report as a page.
+$(VENV)/.report: pyproject.toml $(VENV)/.made
+	@echo "Installing Tuneworthy with its report"
+	@$(PIP) install --editable '.[report]'
+	@touch $@ $(VENV)/.core
+
 # What it takes to work on it.
 $(VENV)/.dev: pyproject.toml $(VENV)/.made
 	@echo "Installing Tuneworthy and the tools that check it"
 	@$(PIP) install --editable '.[dev]'
-	@touch $@ $(VENV)/.core
+	@touch $@ $(VENV)/.core $(VENV)/.report
+
+# To look at the report in a browser, too; the browser itself comes from the system.
+$(VENV)/.browser: $(VENV)/.dev
+	@echo "Installing what drives a browser"
+	@$(PIP) install --editable '.[browser]'
+	@touch $@
