@@ -194,10 +194,10 @@ def _held(dossier: Dossier, kind: str, what: str) -> str:
 def source_words(state: State, source: Source) -> str:
     """Where an answer comes from."""
     if source == "measured":
-        return "counted from data"
+        return "data"
     if source == "stated":
-        return "said by the team"
-    return "not answered" if state == "unknown" else "follows from numbers the team gave"
+        return "the team"
+    return "nobody yet" if state == "unknown" else "numbers the team gave"
 
 
 def rests_on(dossier: Dossier) -> str:

@@ -51,9 +51,16 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         _stages(dossier, paint),
         _caveats(dossier, paint),
         instead(dossier, paint, case_path),
-        wrapped(safe(dossier.verdict.next), first="Next: "),
+        [*wrapped(safe(dossier.verdict.next), first="Next: "), *_more(case_path)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _more(case_path: str) -> list[str]:
+    """Where to go on from here."""
+    if not case_path:
+        return []
+    return wrapped(f"tuneworthy explain|options|invest|plan {safe(case_path)}", first="More: ")
 
 
 def headline(dossier: Dossier) -> str:

@@ -150,16 +150,14 @@ def approaches(dossier: Dossier) -> Section:
         need = f"{count(one.data.low)}{most} {plain(one.data.unit)}"
         goal = Cell(plain(one.goal), f"priority {one.priority}")
         lacking = f"{count(one.missing)} more needed" if _lacks(one.missing) else ""
-        offered = listing(one.offered_by) or "nobody known"
-        row = (goal, one.title, need, one.compute, Cell(one.feasible, lacking), offered)
-        rows.append(row)
+        way = Cell(one.title, f"offered by {listing(one.offered_by)}" if one.offered_by else "")
+        rows.append((goal, way, need, one.compute, Cell(one.feasible, lacking)))
     head = (
         Column("Goal"),
         Column("Way of training"),
         Column("Data it takes"),
         Column("Computing"),
         Column("Possible here", "state"),
-        Column("Offered by"),
     )
     table = Table("The goals, the first one first", head, tuple(rows))
     return Section("how", "How it would be fine-tuned", (table,), "How")
@@ -222,8 +220,8 @@ def _phases(found: Plan) -> Table:
     )
     head = (
         Column("Phase"),
-        Column("From"),
-        Column("To"),
+        Column("From", "date"),
+        Column("To", "date"),
         Column("Work"),
         Column("Cost"),
         Column("After"),

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from tuneworthy.report.charts.draw import Drawing
 
-Kind = Literal["text", "number", "state", "code"]
+Kind = Literal["text", "number", "state", "date"]
 """How a column reads."""
 
 

@@ -28,7 +28,7 @@ from tuneworthy.report.html.blocks import (
     Table,
     Todo,
 )
-from tuneworthy.report.html.values import asks, money, ranged
+from tuneworthy.report.html.values import asks, money, monthly, ranged
 from tuneworthy.report.text import duration
 from tuneworthy.report.words import count, listing, plain, sentence, several, share, usd
 
@@ -72,10 +72,11 @@ def investment(dossier: Dossier) -> Section:
 
 def _facts(found: InvestmentResult) -> Facts:
     table = found.by_table
+    label, net = monthly(found.monthly_net_usd, "Gained each month", "Lost each month")
     rows = [
         Fact("Justified by money", sentence(found.justified), sentence(found.why)),
         Fact("Spent once", money(found.upfront_usd)),
-        Fact("Gained each month", money(found.monthly_net_usd), "after running costs, as stated"),
+        Fact(label, net, "after running costs, as stated"),
         Fact("Paid back after", duration(found.break_even_months.point), "as stated"),
     ]
     if not isinstance(table.break_even_months, Unknown):

@@ -36,6 +36,16 @@ def money(value: Number) -> str:
     return ranged(value, usd)
 
 
+def monthly(value: Number, gained: str, lost: str) -> tuple[str, str]:
+    """A monthly result with its label: what is gained, or, where it can only be a loss, lost."""
+    high = value.high if isinstance(value, Range) else value
+    if isinstance(value, Unknown) or isinstance(high, str | Unknown) or high >= 0:
+        return gained, money(value)
+    if isinstance(value, Range):
+        return lost, money(Range(low=-high, high=-value.low))
+    return lost, usd(-value)
+
+
 def hours(value: Number) -> str:
     """Hours of work."""
     return ranged(value, count, " h")

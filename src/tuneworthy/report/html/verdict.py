@@ -22,7 +22,7 @@ from tuneworthy.report.html.blocks import (
     Section,
     Table,
 )
-from tuneworthy.report.html.values import day, money
+from tuneworthy.report.html.values import day, money, monthly
 from tuneworthy.report.plain import (
     GATES,
     SEVERITIES,
@@ -47,11 +47,12 @@ def key_facts(dossier: Dossier) -> Facts:
     rows = [Fact("How sure", plain_finality(dossier), beside, "sure")]
     found = dossier.investment
     if isinstance(found, InvestmentResult):
-        net = "a month after running costs, as stated"
+        label, net = monthly(found.monthly_net_usd, "It would bring", "It would lose")
+        said, _, more = pays_back_text(dossier).partition("; ")
         rows += [
             Fact("Tuning would cost", money(found.upfront_usd), "once, to begin with", "money"),
-            Fact("It would bring", money(found.monthly_net_usd), net, "money"),
-            Fact("Paid back", sentence(pays_back_text(dossier)), "", "money"),
+            Fact(label, net, "a month after running costs, as stated", "money"),
+            Fact("Paid back", sentence(said), f"{_plus(more)} {_pays(dossier)}".strip(), "money"),
         ]
     else:
         rows.append(Fact("Money", "Not known", sentence(found.ask), "money"))
@@ -65,6 +66,18 @@ def key_facts(dossier: Dossier) -> Facts:
         rows.append(Fact("What doesn’t fit", said, "", "fit"))
     rows.append(Fact("Next step", dossier.verdict.next))
     return Facts(tuple(rows), "key")
+
+
+def _plus(more: str) -> str:
+    return sentence(more) if more else ""
+
+
+def _pays(dossier: Dossier) -> str:
+    """Why money doesn't decide it, where a candidate stands although it isn't known to pay."""
+    if dossier.verdict.outcome != "fine_tune_candidate":
+        return ""
+    gates = (g for g in dossier.verdict.gates if g.id == "investment" and g.state == "unknown")
+    return " ".join(sentence(gate.why) for gate in gates)
 
 
 def _strength(dossier: Dossier) -> str:
