@@ -35,10 +35,10 @@ help:
 demo: $(VENV)/.report
 	@mkdir -p build
 	@$(BIN)/tuneworthy decide examples/task-api
-	@$(BIN)/tuneworthy decide examples/task-api --format markdown --output build/report.md
-	@$(BIN)/tuneworthy decide examples/task-api --format html --output build/report.html
-	@$(BIN)/tuneworthy decide examples/task-api --format json --output build/report.json
-	@$(BIN)/tuneworthy decide examples/task-api --format record --output build/record.md
+	@$(BIN)/tuneworthy decide examples/task-api --format markdown --output build/report.md --force
+	@$(BIN)/tuneworthy decide examples/task-api --format html --output build/report.html --force
+	@$(BIN)/tuneworthy decide examples/task-api --format json --output build/report.json --force
+	@$(BIN)/tuneworthy decide examples/task-api --format record --output build/record.md --force
 	@echo
 	@echo "Written: build/report.html (open it in a browser), build/report.md, build/report.json,"
 	@echo "build/record.md"

@@ -217,14 +217,16 @@ def _waiting(value: Number) -> str:
 
 
 def _curve(found: Simulation) -> Table:
+    certain = _certain(found)
     every = max(1, len(found.curve) // 12)
     kept = [m for n, m in enumerate(found.curve) if n % every == 0 or n == len(found.curve) - 1]
-    rows = tuple((str(m.month), usd(m.p10), usd(m.p50), usd(m.p90)) for m in kept)
+    rows = tuple(
+        (str(m.month), *map(usd, (m.p50,) if certain else (m.p10, m.p50, m.p90))) for m in kept
+    )
+    titles = ("One in ten is below", "In the middle", "One in ten is above")
     head = (
         Column("Month"),
-        Column("One in ten is below", "number"),
-        Column("In the middle", "number"),
-        Column("One in ten is above", "number"),
+        *(Column(title, "number") for title in (("USD",) if certain else titles)),
     )
     return Table("Money spent and gained since the start", head, rows)
 
