@@ -64,6 +64,7 @@ docs: $(VENV)/.dev
 
 bench: $(VENV)/.report
 	@$(BIN)/python benchmarks/road.py
+	@$(BIN)/python benchmarks/forecast.py
 	@$(BIN)/python benchmarks/report.py
 
 clean:

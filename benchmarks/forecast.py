@@ -26,53 +26,32 @@ def uncertain() -> dict[str, Any]:
     def around(likely: float) -> dict[str, float]:
         return {"low": likely * 0.6, "likely": likely, "high": likely * 1.5}
 
+    hours = {name: {"hours": around(20)} for name in ("evaluation", "deployment")}
+    ongoing = {"monitoring_hours": 6, "retraining_hours_per_quarter": 12, "other_usd": 100}
+    traffic = {"requests_per_month": 300_000, "input_tokens": 3000, "output_tokens": 200,
+               "tuned_input_tokens": 600}  # fmt: skip
+    price = {"input": 2.5, "output": 10, "cached_input": 1.25}
     return {
         "name": "all ranges",
         "strategic_value": "high",
         "economics": {
             "hourly_rate_usd": around(100),
-            "upfront": {
-                "data_preparation": {"hours": around(40)},
-                "training": {"usd": around(300)},
-                "evaluation": {"hours": around(20)},
-                "deployment": {"hours": around(20)},
-            },
-            "monthly": {
-                "quality_value_usd": around(500),
-                "ongoing": {
-                    "monitoring_hours": around(6),
-                    "retraining_hours_per_quarter": around(12),
-                    "other_usd": around(100),
-                },
-            },
-            "traffic": {
-                "requests_per_month": around(300_000),
-                "growth_per_month": {"low": -0.01, "likely": 0.02, "high": 0.05},
-                "input_tokens": around(3000),
-                "output_tokens": around(200),
-                "tuned_input_tokens": around(600),
-                "cacheable_share": 0.5,
-            },
-            "serving": {
-                "gpu_usd_per_hour": around(2),
-                "requests_per_gpu_hour": around(1500),
-                "utilisation": {"low": 0.2, "likely": 0.4, "high": 0.7},
-                "always_on_gpus": 1,
-            },
-            "assumptions": {
-                "discount_per_year": around(0.1),
-                "failure_chance": around(0.15),
-                "model_life_months": around(14),
-            },
+            "upfront": {"data_preparation": {"hours": around(40)},
+                        "training": {"usd": around(300)}, **hours},
+            "monthly": {"quality_value_usd": around(500),
+                        "ongoing": {name: around(value) for name, value in ongoing.items()}},
+            "traffic": {"growth_per_month": {"low": -0.01, "likely": 0.02, "high": 0.05},
+                        "cacheable_share": 0.5,
+                        **{name: around(value) for name, value in traffic.items()}},
+            "serving": {"gpu_usd_per_hour": around(2), "requests_per_gpu_hour": around(1500),
+                        "utilisation": {"low": 0.2, "likely": 0.4, "high": 0.7},
+                        "always_on_gpus": 1},
+            "assumptions": {"discount_per_year": around(0.1), "failure_chance": around(0.15),
+                            "model_life_months": around(14)},
         },
-        "models": [
-            {
-                "id": "hosted",
-                "usd_per_mtok": {"input": 2.5, "output": 10, "cached_input": 1.25},
-            },
-            {"id": "tuned", "kind": "tuned", "runs": "own"},
-        ],
-    }
+        "models": [{"id": "hosted", "usd_per_mtok": price},
+                   {"id": "tuned", "kind": "tuned", "runs": "own"}],
+    }  # fmt: skip
 
 
 def measure_draws(seed: int) -> dict[str, float]:

@@ -316,7 +316,7 @@ def test_without_the_extra_one_line_says_what_to_install(
     for name in [n for n in sys.modules if n.startswith("tuneworthy.report.charts")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(InputError, match=r'pip install "tuneworthy\[report\]"'):
+    with pytest.raises(InputError, match=r'pip install "\.\[report\]"'):
         html(decided("task-api"))
     assert run(["decide", str(ROOT / "examples/task-api"), "--format", "html"]) == 2
     said = capsys.readouterr()

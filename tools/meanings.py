@@ -57,7 +57,6 @@ _ANY = {
     "latency_p95_s": "Time within which 95 of 100 answers arrive.",
     "hours": "Work.",
     "usd": "Money beside the work.",
-    "weeks": "Weeks it takes.",
 }
 
 _ANSWERS = {

@@ -12,7 +12,7 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.framework import Framework
-from tuneworthy.files.case import read_case
+from tuneworthy.files.case import missing_entries, read_case
 from tuneworthy.files.edit import write_answers
 from tuneworthy.syntax.build import did_you_mean
 
@@ -48,7 +48,14 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
     """
     case = load_case(source)
     framework = framework_of(case, chosen)
-    decide(with_answers(case, framework, answers), framework)
+    draft = with_answers(case, framework, answers)
+    for entry in missing_entries(draft):
+        if entry in answers:
+            raise CaseError(
+                f"{entry} names a file that isn't there", where=f"{entry}={answers[entry]}",
+                fix="write a count, or the path of a file beside the case",
+            )  # fmt: skip
+    decide(draft, framework)
     places = {answer_path(name, framework): value for name, value in answers.items()}
     return decide(write_answers(source, places), framework)
 

@@ -35,6 +35,8 @@ def start_case(
     Raises:
         InputError: If one of the files is there already, or the framework isn't one.
     """
+    if not str(folder).strip():
+        raise CaseError("is empty", where="DIR", fix="name a folder")
     target = Path(folder)
     framework = load_framework(chosen or "lesson")
     texts = {CASE_FILE: "", SCHEMA_FILE: json_text(case_schema(framework))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from tuneworthy.domain.assessment import Reason
@@ -28,6 +28,7 @@ from tuneworthy.forecast.admissible import TARGETS, judge
 from tuneworthy.forecast.inside import stays_inside
 from tuneworthy.forecast.ways import Priced, Ways
 
+_RIVALS = 8  # the cheapest ones; dearer ones never change the answer but for wild ranges
 _MOST = 1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
 _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
@@ -125,11 +126,11 @@ def _baseline(case: Case, priced: Iterable[Judged]) -> tuple[_Against, bool]:
 def _compute(
     against: _Against, tuned: Judged, inputs: Inputs, books: Books, *, from_today: bool
 ) -> Saved:
-    sure = tuple(one.way for one in against.sure)
-    wide = tuple(one.way for one in against.wide)
-    read = [name for way in (*wide, tuned.way) for name in way.names]
+    sure = tuple(one.way for one in against.sure[:_RIVALS])
+    open_ones = [one.way for one in against.wide if one not in against.sure]
+    wide = (*sure, *open_ones[:_RIVALS])
     values = likely(inputs)
-    pairings = list(corners(inputs, (*read, REQUESTS, GROWTH)))
+    pairings = list(_pairings(wide, tuned.way, inputs))
     assert tuned.usd is not None  # only a priced one is chosen
     fixed, in_total = _fixed(books, tuned.usd)
     found = [_saving(ways, tuned.way, v) for v in pairings for ways in (sure, wide)]
@@ -141,7 +142,7 @@ def _compute(
         likeliest = _volume(sure, tuned.way, values, fixed.likely)
         each = [
             (v, _volume(ways, tuned.way, v, cost))
-            for v in pairings for ways in (sure, wide) for cost in (fixed.low, fixed.high)
+            for v in pairings for ways, cost in ((sure, fixed.low), (wide, fixed.high))
         ]  # fmt: skip
         each.append((values, likeliest))
         volume = Spread(min(x for _, x in each), likeliest, max(x for _, x in each))
@@ -153,6 +154,31 @@ def _compute(
         fixed=fixed, serving_in_total=in_total, volume=volume, month=month,
         cheaper_perhaps=perhaps[0] if perhaps else None,
     )  # fmt: skip
+
+
+def _pairings(rivals: tuple[Way, ...], tuned: Way, inputs: Inputs) -> Iterator[dict[str, float]]:
+    """The pairings of the inputs' ends among which the least and the largest saving are.
+
+    Every input moves a cost one way only. So what only the rivals read stands at the end that
+    makes them cheapest while what only the tuned way reads stands at its dearest, and the other
+    way round; what both read, and the traffic, is paired in every way.
+    """
+    theirs, its = {name for way in rivals for name in way.names}, set(tuned.names)
+    shared = (theirs & its) | {REQUESTS, GROWTH}
+    for values in corners(inputs, shared):
+        for rivals_end, tuned_end in (("low", "high"), ("high", "low")):
+            yield {
+                **values,
+                **{name: _end(name, inputs, rivals_end) for name in theirs - shared},
+                **{name: _end(name, inputs, tuned_end) for name in its - shared},
+            }
+
+
+def _end(name: str, inputs: Inputs, end: str) -> float:
+    """The value of an input at which costs are low, or high."""
+    lowers = name.endswith((".requests_per_gpu_hour", ".utilisation"))
+    spread = inputs[name]
+    return spread.high if (end == "low") == lowers else spread.low
 
 
 def _cheaper(one: Judged, other: Judged) -> bool:

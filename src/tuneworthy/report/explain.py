@@ -35,7 +35,7 @@ def explain_case(dossier: Dossier, framework: Framework) -> str:
 
 def _states(dossier: Dossier, kind: str) -> list[str]:
     rows = [
-        (state, safe(title), source, safe(note))
+        (state, safe(title), source if state != "unknown" else "not answered", safe(note))
         for state, title, source, note, own in _answers(dossier)
         if own == kind
     ]
@@ -54,7 +54,11 @@ def _walk(dossier: Dossier) -> list[str]:
     lines = []
     for step in dossier.rules.tree.path:
         values = ", ".join(f"{plain(name)} {_value(v)}" for name, v in step.value.items())
-        then = f" → {OUTCOME_WORDS[step.outcome]}" if step.answer != "no" else " → go on"
+        then = {
+            "yes": f" → {OUTCOME_WORDS[step.outcome]}",
+            "no": " → go on",
+            "unknown": f" → {OUTCOME_WORDS[step.outcome]}, or go on",
+        }[step.answer]
         beside = f" ({values})" if values else ""
         lines += wrapped(f"{step.ask}? {step.answer}{beside}{then}", first="   ", rest="      ")
     return [*lines, f"   Outcome: {OUTCOME_WORDS[dossier.rules.tree.outcome]}"]

@@ -75,8 +75,8 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Break-even", "The time until what was spent has come back."),
     (
         "Net present value",
-        "What all later gains and costs are worth in today's money, less what is spent at the "
-        "start.",
+        "What all later gains and costs come to, less what is spent at the start. Where a "
+        "discount is stated, later money counts for less.",
     ),
     (
         "One in ten, half, nine in ten",
@@ -183,7 +183,9 @@ def _held(dossier: Dossier, kind: str, what: str) -> str:
     still_open = sum(factor.state == "unknown" for factor in factors)
     total = several(len(factors), "reason")
     begin = f"{few(len(held)) if held else 'none'} of {total} {what}"
-    said = f"{begin} {'holds' if len(held) < 2 else 'hold'}"
+    one = len(held) < 2
+    known = "is known to hold" if one else "are known to hold"
+    said = f"{begin} {known if still_open else 'holds' if one else 'hold'}"
     if held:
         said += f": {listing(held)}"
     if still_open:
@@ -216,7 +218,7 @@ def rests_on(dossier: Dossier) -> str:
         if number
     ]
     said = f"of {several(len(answers), 'answer')} {listing(parts)}"
-    return sentence(said if measured else f"{said}; none has been measured")
+    return sentence(said if measured or not known else f"{said}; none has been measured")
 
 
 def possible(dossier: Dossier) -> str:

@@ -16,6 +16,7 @@ def next_step(
     framework: Framework,
     fits: Sequence[ApproachFit],
     asked: Sequence[str],
+    simpler: Sequence[str] = (),
 ) -> str:
     """What to do now.
 
@@ -25,6 +26,7 @@ def next_step(
         framework: For the step that settles each check.
         fits: Approaches, the primary one first.
         asked: Open questions, the best first.
+        simpler: Titles of options that would help and come before any tuning.
     """
     if action == "answer_questions":
         return sentence(f"answer this first: {asked[0]}" if asked else "answer what is open")
@@ -37,15 +39,21 @@ def next_step(
     approach = "the approach that fits the goal"
     if fits:
         approach = framework.approaches[fits[0].approach].title
+    first = f"try {listing(simpler)}" if simpler else ""
+    pilot = (
+        f"run a pilot of {approach} on a part of the data, and compare it with the best prompt on "
+        "untouched cases"
+    )
     return sentence(
         {
-            "improve_rag_or_switch": "count how often the right passage is retrieved, and run the "
-            "best prompt on a second model",
-            "explore_alternatives": "compare the alternatives before any money goes into tuning",
+            "improve_rag_or_switch": first
+            or "count how often the right passage is retrieved, and run the best prompt on another "
+            "model",
+            "explore_alternatives": f"{first or 'compare the alternatives'} before any money goes "
+            "into tuning",
             "clear_gates": "review the data and name a process for safety before any training",
             "proceed": f"plan {approach}, with the evaluation written down before the training",
-            "pilot": f"run a pilot of {approach} on a part of the data, and compare it with the "
-            "best prompt on untouched cases",
+            "pilot": f"{first} first; if the target is still missed, {pilot}" if first else pilot,
         }[action]
     )
 

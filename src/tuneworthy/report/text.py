@@ -75,7 +75,7 @@ def finality(dossier: Dossier) -> str:
     open_answers = any(f.state == "unknown" for f in dossier.factors.values()) or any(
         c.state == "unknown" for c in dossier.ceiling.checks.values()
     )
-    return "Final: no open answer changes it." if open_answers else "Final: nothing is open."
+    return "Final: no open answer changes it." if open_answers else "Final: every answer is in."
 
 
 def _head(dossier: Dossier, paint: Paint) -> list[str]:
@@ -93,6 +93,8 @@ def _rows(dossier: Dossier) -> list[str]:
         *row("Strength", strength_text(dossier)),
         *row("Pays back", pays_back_text(dossier), mark=_marks("Pays back", dossier)),
     ]
+    if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
+        lines += row("", "* inferred from a stated number")
     if not dossier.verdict.final:
         lines += row("Possible", possible_text(dossier))
     gates = [

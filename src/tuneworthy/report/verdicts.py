@@ -57,7 +57,9 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "success_unknown": lambda _: "ask whether the present prompt already meets every target",
     "strong_throughout": lambda _: "strong by score and by difference",
     "weak_throughout": lambda _: "weak by score and by difference",
-    "strength_between": lambda n: f"{n['low']} to {n['high']}: a pilot would tell",
+    "strength_between": lambda n: (
+        f"{' to '.join(dict.fromkeys((n['low'], n['high'])))}: a pilot would tell"
+    ),
     "no_goal": lambda _: "name the goal, so that its approach and data need are known",
     "data_short": lambda n: (
         f"{plain(n['approach'])} takes {count(n['low'])} {plain(n['unit'])}, {count(n['have'])} "

@@ -214,6 +214,16 @@ def _rules(decision: Decision) -> RuleResults:
     )
 
 
+def _simpler(parts: Parts) -> list[str]:
+    """Titles of the options that are recommended before any tuning."""
+    advised = recommendation(parts.advice, parts.options)
+    judged = option_results(parts.options, parts.case)
+    if isinstance(advised, Unknown) or isinstance(judged, Unknown):
+        return []
+    kinds = {option.id: option for option in judged}
+    return [kinds[name].title for name in advised.options if kinds[name].kind != "tuning"]
+
+
 def _verdict(parts: Parts) -> VerdictResult:
     decision = parts.decision
     asked = [one.ask for one in questions(parts.questions, parts.framework)]
@@ -226,7 +236,14 @@ def _verdict(parts: Parts) -> VerdictResult:
         summary=summary(decision, parts.action, parts.gates),
         gates=tuple(GateResult(id=g.id, state=g.state, why=why(g.why)) for g in parts.gates),
         caveats=tuple(CaveatResult(id=c.id, says=caveat_says(c)) for c in noted),
-        next=next_step(parts.action, parts.assessment, parts.framework, parts.approaches, asked),
+        next=next_step(
+            parts.action,
+            parts.assessment,
+            parts.framework,
+            parts.approaches,
+            asked,
+            _simpler(parts),
+        ),
     )
 
 

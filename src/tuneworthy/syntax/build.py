@@ -39,7 +39,8 @@ def build(kind: type[R], document: Document, error: Callable[..., InputError]) -
         return kind.model_validate(document.data)
     except ValidationError as caught:
         findings = _findings(caught, document, error)
-        raise explain(findings[0], len(findings) - 1, document, error) from None
+        places = {_path(finding["loc"], document.data) for finding in findings}
+        raise explain(findings[0], len(places) - 1, document, error) from None
     except RecursionError:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None
 

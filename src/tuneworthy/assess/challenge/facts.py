@@ -45,8 +45,13 @@ class Facts:
 
     @property
     def request_usd(self) -> float | None:
-        """USD a request costs today by the first priced, untuned model; None if not known."""
-        traffic = self.case.economics.traffic
+        """USD a request costs today: the stated bill by its requests, else by the first price.
+
+        None where neither is known. A price is that of the first priced, untuned model.
+        """
+        traffic, bill = self.case.economics.traffic, self.case.today.usd_per_month
+        if bill is not None and self.requests:
+            return bill / self.requests
         known = (price_of(m, self.findings.prices) for m in self.case.models if m.kind != "tuned")
         price = next((price for price in known if price is not None), None)
         if price is None or traffic.input_tokens is None or traffic.output_tokens is None:

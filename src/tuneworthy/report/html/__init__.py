@@ -26,7 +26,7 @@ def html(dossier: Dossier) -> str:
     except ModuleNotFoundError as caught:
         if caught.name not in _EXTRA:
             raise
-        fix = 'run pip install "tuneworthy[report]", or choose another format'
+        fix = 'in a clone, pip install ".[report]" installs it; or choose another format'
         what = f"this format needs the extra report ({caught.name} is not installed)"
         raise InputError(what, where="--format html", fix=fix) from None
     return rendered(dossier)

@@ -155,11 +155,11 @@ def _volume(saved: Saved, growth: Spread | None) -> Iterator[str]:
         each = small_usd(lines[0].slope), small_usd(lines[1].slope)
         yield (
             f"It pays from: {usd(saved.fixed.likely)} / ({each[0]} - {each[1]} a call) = "
-            f"{count(volume.likely)} calls a month"
+            f"{count(round(volume.likely))} calls a month"
         )
     else:
         covered = usd(saved.fixed.likely)
-        yield f"The saving covers {covered} from {count(volume.likely)} calls a month"
+        yield f"The saving covers {covered} from {count(round(volume.likely))} calls a month"
     if isinstance(saved.month, Spread):
         yield _month(saved, saved.month, growth)
 

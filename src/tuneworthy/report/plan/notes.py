@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from tuneworthy.domain.assessment import Reason
@@ -14,6 +14,7 @@ from tuneworthy.report.words import count, months_range, number, plain, several
 
 Numbers = Mapping[str, Any]
 
+DAYS_PER_MONTH = 365.25 / 12
 _FAR_MONTHS = 1200
 """A century: nobody names the day."""
 
@@ -82,8 +83,11 @@ def _pays_back(n: Numbers) -> str:
 def _later(launch: date, months: float) -> date | None:
     if math.isinf(months) or months > _FAR_MONTHS:
         return None
-    whole = math.ceil(months - 1e-9)
-    return months_later(launch, whole) if launch.year + whole / 12 < date.max.year else None
+    whole = math.floor(months + 1e-9)
+    if launch.year + whole / 12 >= date.max.year - 1:
+        return None
+    days = max(0, math.ceil((months - whole) * DAYS_PER_MONTH - 1e-6))
+    return months_later(launch, whole) + timedelta(days=days)
 
 
 _NOTES: dict[str, Callable[[Numbers], str]] = {

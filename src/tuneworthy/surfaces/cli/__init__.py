@@ -46,12 +46,20 @@ def run(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
     except (TuneworthyError, click.ClickException) as caught:
-        return _wrong(_message(caught))
+        return _explained(caught)
     except Exception as caught:
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
         fault = f"{type(caught).__name__}: {caught}"
         return _wrong(f"a fault of ours ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+
+
+def _explained(caught: TuneworthyError | click.ClickException) -> int:
+    """One line about what is wrong; the help where nothing was asked."""
+    if isinstance(caught, click.exceptions.NoArgsIsHelpError):
+        click.echo(caught.ctx.get_help())
+        return ANSWERED
+    return _wrong(_message(caught))
 
 
 def _message(caught: TuneworthyError | click.ClickException) -> str:

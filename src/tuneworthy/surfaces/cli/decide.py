@@ -25,6 +25,16 @@ _OUTCOMES = (
     "fine_tune_candidate",
 )
 
+_ACTIONS = (
+    "keep_prompting",
+    "improve_rag_or_switch",
+    "clear_anti_indicators",
+    "explore_alternatives",
+    "clear_gates",
+    "pilot",
+    "proceed",
+)
+
 
 @click.command(
     epilog=examples(
@@ -32,7 +42,7 @@ _OUTCOMES = (
         "tuneworthy decide examples/task-api --set brand_voice=no",
         "tuneworthy decide examples/task-api --format json --output dossier.json",
         "tuneworthy decide examples/task-api --format html --output report.html",
-        "tuneworthy decide . --require fine_tune_candidate && ./start-training",
+        "tuneworthy decide . --require pilot && ./start-pilot",
     )
 )
 @case_argument
@@ -40,9 +50,9 @@ _OUTCOMES = (
 @set_option
 @click.option(
     "--require",
-    metavar="OUTCOME",
-    type=click.Choice(_OUTCOMES),
-    help="Exit with 1 unless the verdict is final and is this outcome.",
+    metavar="OUTCOME|ACTION",
+    type=click.Choice((*_OUTCOMES, *_ACTIONS)),
+    help="Exit with 1 unless the verdict is this outcome, or asks for this action.",
 )
 @as_of_option
 @click.option(
@@ -86,4 +96,4 @@ def decide(
         output,
         force,
     )
-    return 0 if require in (None, dossier.verdict.outcome) else 1
+    return 0 if require in (None, dossier.verdict.outcome, dossier.verdict.action) else 1

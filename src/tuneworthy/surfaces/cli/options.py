@@ -64,16 +64,22 @@ def day(given: str | None, where: str = "--as-of") -> date | None:
 
 
 def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
-    """``key=value`` texts as a mapping; the last of equal keys counts.
+    """``key=value`` texts as a mapping.
 
     Raises:
-        InputError: If one has no key or no equals sign.
+        InputError: If one has no key, no equals sign or no value, or a key stands twice.
     """
     found = {}
     for text in given:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
             raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
+        if not value.strip():
+            raise InputError(
+                f"{key.strip()} gets no value", where=where, fix="write yes, no or unknown"
+            )
+        if key.strip() in found:
+            raise InputError(f"{key.strip()} is given twice", where=where, fix="give it once")
         found[key.strip()] = value.strip()
     return found
 
