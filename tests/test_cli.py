@@ -189,3 +189,65 @@ def test_colour_only_where_it_is_wanted(
     import re
 
     assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == plain
+
+
+def test_require_may_ask_for_an_action(capsys: pytest.CaptureFixture[str]) -> None:
+    said(capsys, "decide", TASK, "--require", "pilot")
+    said(capsys, "decide", TASK, "--require", "proceed", code=1)
+    # a candidate that doesn't pay is no candidate for a pilot
+    loses = ("--set", "economics.monthly.ongoing_usd=9000")
+    said(capsys, "decide", TASK, *loses, "--require", "pilot", code=1)
+
+
+def test_the_next_step_begins_with_what_the_options_recommend(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    dossier = json.loads(said(capsys, "decide", TASK, "--format", "json"))
+    titles = {option["id"]: option["title"] for option in dossier["options"]}
+    first = dossier["recommendation"]["options"][0]
+    assert dossier["verdict"]["next"].startswith(f"Try {titles[first]} first")
+
+
+@pytest.mark.parametrize(
+    ("answers", "says"),
+    [
+        (["data.examples=many"], "names a file that isn't there"),
+        (["brand_voice="], "gets no value"),
+        (["brand_voice=no", "brand_voice=yes"], "is given twice"),
+    ],
+)
+def test_an_answer_that_can_not_be_meant_is_refused(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, answers: list[str], says: str
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text("name: x\ndata: {examples: 3000}\nfactors: {brand_voice: yes}\n")
+    before = case.read_bytes()
+    assert says in said(capsys, "answer", str(case), *answers, code=2)
+    assert case.read_bytes() == before
+
+
+def test_one_mistake_is_counted_once(capsys: pytest.CaptureFixture[str]) -> None:
+    err = said(capsys, "decide", TASK, "--set", "economics.upfront.hours=-3", code=2)
+    assert "more to mend" not in err
+
+
+def test_nothing_asked_is_answered_with_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert said(capsys).startswith("Usage: tuneworthy")
+    assert said(capsys, "framework").startswith("Usage: tuneworthy framework")
+
+
+def test_a_stated_bill_and_its_volume_are_one_basis(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case = tmp_path / "case.yaml"
+    case.write_text(
+        "name: x\n"
+        "today: {usd_per_month: 1500}\n"
+        "models: [{id: 'openai:gpt-4o', usd_per_mtok: {input: 2.5, output: 10}}]\n"
+        "economics:\n"
+        "  monthly: {api_savings_usd: 2500}\n"
+        "  traffic: {requests_per_month: 60000, input_tokens: 3000, output_tokens: 300}\n"
+    )
+    dossier = json.loads(said(capsys, "decide", str(case), "--format", "json"))
+    (one,) = (c for c in dossier["challenges"] if c["id"] == "saving_above_bill")
+    assert "It fits from about 100,000 calls a month" in one["says"]  # 60,000 x 2,500 / 1,500

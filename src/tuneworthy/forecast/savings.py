@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuneworthy.domain.assessment import Reason
@@ -22,7 +22,7 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.investment import Money
 from tuneworthy.domain.prices import Prices, in_use
 from tuneworthy.domain.record import State
-from tuneworthy.domain.serving import Comparison, Judged, Saved, Way, cheapest
+from tuneworthy.domain.serving import Comparison, Judged, Line, Saved, Way, cheapest
 from tuneworthy.domain.units import months_to_reach
 from tuneworthy.forecast.admissible import TARGETS, judge
 from tuneworthy.forecast.inside import stays_inside
@@ -133,7 +133,11 @@ def _compute(
     pairings = list(_pairings(wide, tuned.way, inputs))
     assert tuned.usd is not None  # only a priced one is chosen
     fixed, in_total = _fixed(books, tuned.usd)
-    found = [_saving(ways, tuned.way, v) for v in pairings for ways in (sure, wide)]
+    found = [
+        saving
+        for v in pairings for ways in (sure, wide)
+        for saving in _savings(ways, tuned.way, v, inputs[REQUESTS])
+    ]  # fmt: skip
     point = _saving(sure, tuned.way, values)
     usd = Money(min(point, *found), point, max(point, *found))
     volume: Spread | Reason = Reason("no_running_costs")
@@ -190,6 +194,22 @@ def _saving(baseline: tuple[Way, ...], tuned: Way, values: Mapping[str, float]) 
     return cheapest(baseline, values, requests) - tuned.line(values).usd(requests)
 
 
+def _savings(
+    baseline: tuple[Way, ...], tuned: Way, values: Values, requests: Spread
+) -> Iterator[float]:
+    """The saving at these values, and wherever it bends between the ends of the traffic."""
+    lines = [way.line(values) for way in (*baseline, tuned)]
+    bends = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
+    for volume in (values[REQUESTS], *bends):
+        yield min(line.usd(volume) for line in lines[:-1]) - lines[-1].usd(volume)
+
+
+def _bends(lines: Sequence[Line]) -> list[float]:
+    """Volumes at which GPUs are full, or one way becomes cheaper than another, in order."""
+    slopes = [line.slope for line in lines if line.slope > _NOTHING]
+    return sorted({0.0, *(line.floor / slope for line in lines for slope in slopes)})
+
+
 def _fixed(books: Books, serving: Money) -> tuple[Money | None, bool]:
     """Running costs beside the serving, and whether the serving was taken out of one total."""
     if books.running_besides is not None:
@@ -214,8 +234,7 @@ def _volume(baseline: tuple[Way, ...], tuned: Way, values: Values, fixed_usd: fl
         Requests a month; 0 when there is nothing to cover, ``math.inf`` when it never is.
     """
     lines = [way.line(values) for way in (*baseline, tuned)]
-    slopes = [line.slope for line in lines if line.slope > _NOTHING]
-    kinks = sorted({0.0, *(line.floor / slope for line in lines for slope in slopes)})
+    kinks = _bends(lines)
 
     def left(requests: float) -> float:
         """USD a month beyond the fixed costs."""
