@@ -599,6 +599,49 @@ def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: i
         assert left(saved.volume.likely * 0.99) < 0
 
 
+def scattered(low: float, high: float) -> st.SearchStrategy[dict[str, float]]:
+    """Three amounts in order."""
+    ends = st.lists(st.floats(low, high), min_size=3, max_size=3)
+    return ends.map(lambda three: ranged(*sorted(three)))
+
+
+@given(st.data())
+def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.DataObject) -> None:
+    def serving() -> dict[str, Any]:
+        return {
+            "gpu_usd_per_hour": data.draw(scattered(0.5, 5)),
+            "requests_per_gpu_hour": data.draw(scattered(100, 3000)),
+            "utilisation": data.draw(scattered(0.1, 1)),
+            "always_on_gpus": data.draw(scattered(0, 3)),
+        }
+
+    traffic = {
+        "requests_per_month": data.draw(scattered(1000, 3e6)),
+        "input_tokens": data.draw(scattered(100, 5000)),
+        "output_tokens": data.draw(scattered(10, 500)),
+        "tuned_input_tokens": data.draw(scattered(10, 1000)),
+    }
+    own = {"id": "own", "runs": "own"}
+    apart = data.draw(st.booleans())
+    models = [
+        HOSTED["models"][0],
+        {**own, "serving": serving()} if apart else own,
+        {"id": "t", "kind": "tuned", "runs": "own"},
+    ]
+    economics = {**WORK, "traffic": traffic, "serving": serving(), "monthly": WATCHED}
+    saved = outlook(case_of(economics, models=models))[0].saved
+    for _ in range(5):
+        values = {
+            name: data.draw(st.floats(spread.low, spread.high))
+            for name, spread in saved.inputs.items()
+        }
+        volume = values[REQUESTS]
+        best = min(way.line(values).usd(volume) for way in saved.baseline)
+        saving = best - saved.tuned.line(values).usd(volume)
+        slack = 1e-9 * (1 + abs(best))
+        assert saved.usd.low - slack <= saving <= saved.usd.high + slack
+
+
 amounts = st.one_of(wild, st.lists(wild, min_size=3, max_size=3).map(lambda n: ranged(*sorted(n))))
 positive = st.one_of(st.sampled_from([1e-6, 1.0, 1e15]), st.floats(1e-6, 1e15))
 shares = st.one_of(st.sampled_from([0.0, 1.0]), st.floats(0, 1))

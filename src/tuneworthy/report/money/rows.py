@@ -52,6 +52,8 @@ def drawn_text(found: InvestmentResult) -> str:
     if isinstance(drawn, Unknown) or drawn.draws == 1:
         return ""
     within = f"{share(drawn.p_never)} not within {drawn.horizon_months} months"
+    if drawn.p_never == 0:
+        within = f"all within {drawn.horizon_months} months"
     if drawn.p_never == 1:
         return (
             f"; of {count(drawn.draws)} draws none pays back within {drawn.horizon_months} months"
