@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import socket
 from datetime import date
 from pathlib import Path
@@ -152,6 +153,18 @@ def test_by_hand_gpus_that_are_always_on_cost_a_floor() -> None:
     cheap = money({**economics, "monthly": {"ongoing": {"monitoring_hours": 1}}}, models=models)
     # (1,460 + 100) / 0.0095 = 164,211, before the GPU is full
     assert cheap["computed"]["pays_from_requests_per_month"] == pytest.approx(1560 / 0.0095)
+
+
+def test_by_hand_a_saving_is_largest_where_the_gpu_is_full() -> None:
+    serving = {"gpu_usd_per_hour": 2.5, "requests_per_gpu_hour": 500, "utilisation": 0.5,
+               "always_on_gpus": 1}  # fmt: skip
+    models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
+    traffic = {**TRAFFIC, "requests_per_month": ranged(100_000, 150_000, 300_000)}
+    economics = {**WORK, "traffic": traffic, "monthly": WATCHED, "serving": serving}
+    computed = money(economics, models=models)["computed"]
+    # 100,000: 950 - 730 x 2.50 = -875; full at 182,500: 1,733.75 - 1,825 = -91.25;
+    # 300,000: 2,850 - 1,200 x 2.50 = -150
+    assert computed["savings_usd_per_month"] == pytest.approx({"low": -875, "high": -91.25})
 
 
 def test_by_hand_a_cached_prompt_is_the_better_rival() -> None:
@@ -619,27 +632,30 @@ def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.Da
         "requests_per_month": data.draw(scattered(1000, 3e6)),
         "input_tokens": data.draw(scattered(100, 5000)),
         "output_tokens": data.draw(scattered(10, 500)),
-        "tuned_input_tokens": data.draw(scattered(10, 1000)),
     }
-    own = {"id": "own", "runs": "own"}
-    apart = data.draw(st.booleans())
+    price = {"input": data.draw(prices), "output": data.draw(prices)}
+    own, tuned = {"id": "own", "runs": "own"}, {"id": "t", "kind": "tuned"}
     models = [
         HOSTED["models"][0],
-        {**own, "serving": serving()} if apart else own,
-        {"id": "t", "kind": "tuned", "runs": "own"},
+        {**own, "serving": serving()} if data.draw(st.booleans()) else own,
+        {**tuned, "usd_per_mtok": price} if data.draw(st.booleans()) else {**tuned, "runs": "own"},
     ]
     economics = {**WORK, "traffic": traffic, "serving": serving(), "monthly": WATCHED}
     saved = outlook(case_of(economics, models=models))[0].saved
-    for _ in range(5):
+    rng = random.Random(data.draw(st.integers(0, 10**6)))
+    for _ in range(60):
         values = {
-            name: data.draw(st.floats(spread.low, spread.high))
+            name: rng.choice([spread.low, spread.high, rng.uniform(spread.low, spread.high)])
             for name, spread in saved.inputs.items()
         }
-        volume = values[REQUESTS]
-        best = min(way.line(values).usd(volume) for way in saved.baseline)
-        saving = best - saved.tuned.line(values).usd(volume)
-        slack = 1e-9 * (1 + abs(best))
-        assert saved.usd.low - slack <= saving <= saved.usd.high + slack
+        lines, rival = saved.tuned.line(values), [way.line(values) for way in saved.baseline]
+        full = lines.floor / lines.slope  # where its GPU is full; 0 for a hosted one
+        volume = rng.choice([values[REQUESTS], full])
+        if saved.inputs[REQUESTS].low <= volume <= saved.inputs[REQUESTS].high:
+            best = min(line.usd(volume) for line in rival)
+            slack = 1e-9 * (1 + abs(best))
+            saving = best - lines.usd(volume)
+            assert saved.usd.low - slack <= saving <= saved.usd.high + slack
 
 
 amounts = st.one_of(wild, st.lists(wild, min_size=3, max_size=3).map(lambda n: ranged(*sorted(n))))

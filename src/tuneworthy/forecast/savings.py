@@ -133,13 +133,7 @@ def _compute(
     pairings = list(_pairings(wide, tuned.way, inputs))
     assert tuned.usd is not None  # only a priced one is chosen
     fixed, in_total = _fixed(books, tuned.usd)
-    found = [
-        saving
-        for v in pairings for ways in (sure, wide)
-        for saving in _savings(ways, tuned.way, v, inputs[REQUESTS])
-    ]  # fmt: skip
-    point = _saving(sure, tuned.way, values)
-    usd = Money(min(point, *found), point, max(point, *found))
+    usd = _range(sure, wide, tuned.way, inputs)
     volume: Spread | Reason = Reason("no_running_costs")
     month: Spread | Reason = volume
     if fixed is not None:
@@ -189,19 +183,28 @@ def _cheaper(one: Judged, other: Judged) -> bool:
     return one.usd is not None and other.usd is not None and one.usd.low < other.usd.likely
 
 
-def _saving(baseline: tuple[Way, ...], tuned: Way, values: Mapping[str, float]) -> float:
-    requests = values[REQUESTS]
-    return cheapest(baseline, values, requests) - tuned.line(values).usd(requests)
+def _range(sure: tuple[Way, ...], wide: tuple[Way, ...], tuned: Way, inputs: Inputs) -> Money:
+    """The saving beside the best of several ways, from its least to its largest, USD a month.
+
+    The least is that beside the least favourable way. Beside the best of all it is never more than
+    beside any one of those that count for sure.
+    """
+    values = likely(inputs)
+    by_way = {way: list(_savings(way, tuned, inputs)) for way in {*sure, *wide}}
+    point = cheapest(sure, values, values[REQUESTS]) - tuned.line(values).usd(values[REQUESTS])
+    least = min(min(by_way[way]) for way in wide)
+    largest = min(max(by_way[way]) for way in sure)
+    return Money(min(point, least), point, max(point, largest))
 
 
-def _savings(
-    baseline: tuple[Way, ...], tuned: Way, values: Values, requests: Spread
-) -> Iterator[float]:
-    """The saving at these values, and wherever it bends between the ends of the traffic."""
-    lines = [way.line(values) for way in (*baseline, tuned)]
-    bends = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
-    for volume in (values[REQUESTS], *bends):
-        yield min(line.usd(volume) for line in lines[:-1]) - lines[-1].usd(volume)
+def _savings(way: Way, tuned: Way, inputs: Inputs) -> Iterator[float]:
+    """The saving beside one way at every pairing, and where it bends between them."""
+    requests = inputs[REQUESTS]
+    for values in _pairings((way,), tuned, inputs):
+        lines = way.line(values), tuned.line(values)
+        bends = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
+        for volume in (values[REQUESTS], *bends):
+            yield lines[0].usd(volume) - lines[1].usd(volume)
 
 
 def _bends(lines: Sequence[Line]) -> list[float]:

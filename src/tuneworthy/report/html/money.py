@@ -29,8 +29,10 @@ from tuneworthy.report.html.blocks import (
     Todo,
 )
 from tuneworthy.report.html.values import asks, money, monthly, ranged
+from tuneworthy.report.money.labels import label
+from tuneworthy.report.money.rows import assumed_text
 from tuneworthy.report.text import duration
-from tuneworthy.report.words import count, listing, plain, sentence, several, share, usd
+from tuneworthy.report.words import count, listing, sentence, several, share, usd
 
 _HOW = {
     "as_is": "as it is",
@@ -59,9 +61,8 @@ def investment(dossier: Dossier) -> Section:
     if missing:
         blocks.append(Todo(missing, "An amount isn’t known."))
     if found.assumed:
-        paths = listing([plain(path) for path in found.assumed])
-        said = f"Nobody stated these costs; the framework’s table stands in for them: {paths}."
-        blocks.append(Prose(said))
+        names = listing([label(path) for path in found.assumed])
+        blocks.append(Prose(f"Not stated: {names}. {sentence(assumed_text(found))}"))
     if found.steps:
         steps = Bullets(found.steps, ordered=True)
         blocks.append(Fold("The calculation, line by line", (steps,)))

@@ -63,22 +63,22 @@ def day(given: str | None, where: str = "--as-of") -> date | None:
     return found
 
 
-def pairs(given: tuple[str, ...], where: str) -> dict[str, str]:
-    """``key=value`` texts as a mapping.
+def pairs(given: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
+    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``.
 
     Raises:
-        InputError: If one has no key, no equals sign or no value, or a key stands twice.
+        InputError: If one has no key or no equals sign; when strict, no value or a key twice.
     """
     found = {}
     for text in given:
         key, sign, value = text.partition("=")
         if not sign or not key.strip():
             raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
-        if not value.strip():
+        if strict and not value.strip():
             raise InputError(
                 f"{key.strip()} gets no value", where=where, fix="write yes, no or unknown"
             )
-        if key.strip() in found:
+        if strict and key.strip() in found:
             raise InputError(f"{key.strip()} is given twice", where=where, fix="give it once")
         found[key.strip()] = value.strip()
     return found

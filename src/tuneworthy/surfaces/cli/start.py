@@ -40,6 +40,6 @@ def answer(case: str, answers: tuple[str, ...], framework: str | None) -> None:
     """
     from tuneworthy.api import cases, reports
 
-    dossier = cases.write(case, pairs(answers, "KEY=VALUE"), framework)
+    dossier = cases.write(case, pairs(answers, "KEY=VALUE", strict=True), framework)
     first, *_ = reports.render(dossier, "text", case_path=case, colour=colour()).split("\n\n")
     deliver(first + "\n", None, False)
