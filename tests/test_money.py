@@ -285,8 +285,8 @@ def test_by_hand_by_total_the_table_says_what_is_paid_again() -> None:
         **WORK, "upfront": {"hours": 60}, "monthly": {"api_savings_usd": 1500, "ongoing_usd": 500},
         "assumptions": {"model_life_months": 12, "horizon_months": 24},
     })  # fmt: skip
-    # of the table's 30 + 15 + 15 h x 100 + 27.50 = 6,027.50, data and training are 3,027.50
-    again = 6000 * 3027.5 / 6027.5
+    # of the table's 30 + 15 + 15 h, 30 h are data; hours come again by hours, at any rate
+    again = 6000 * 30 / 60
     assert found["simulation"]["npv_usd"]["p50"] == pytest.approx(24_000 - 6000 - again)
 
 
@@ -829,3 +829,87 @@ def test_the_terminal_says_what_the_draws_say_only_where_something_varies() -> N
     assert "drawn" not in text(decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY))
     said = " ".join(text(decide(uncertain(0.3), LESSON, as_of=DAY)).split())
     assert "drawn 10,000 times, half pay back by" in said
+
+
+def test_by_hand_one_total_of_running_costs_holds_the_serving_once() -> None:
+    # untuned 100,000 x 2,100 x $10 / 1M = $2,100; serving is inside the $1,000: $1,100 at every end
+    tokens = {"low": 100, "likely": 500, "high": 1000}
+    found = money(
+        {
+            "hourly_rate_usd": 20,
+            "upfront": {"usd": 10_000},
+            "monthly": {"ongoing_usd": 1000},
+            "traffic": {
+                "requests_per_month": 100_000, "input_tokens": 2000, "output_tokens": 100,
+                "tuned_input_tokens": tokens,
+            },
+        },
+        models=[
+            {"id": "p", "usd_per_mtok": {"input": 10, "output": 10}},
+            {"id": "t", "kind": "tuned", "usd_per_mtok": {"input": 8, "output": 8}},
+        ],
+    )  # fmt: skip
+    assert found["monthly_net_usd"] == pytest.approx(1100)
+    assert found["break_even_months"]["point"] == pytest.approx(10_000 / 1100)
+
+
+def test_a_yes_that_shrinking_traffic_takes_back_is_unknown() -> None:
+    # $300 saved - $50 a month today, half of it every month: 250 + 100 + 25, then losses
+    found = money(
+        {
+            "upfront": {"usd": 1000},
+            "monthly": {"ongoing": {"other_usd": 50}},
+            "traffic": {
+                "requests_per_month": 100_000, "growth_per_month": -0.5,
+                "input_tokens": 1000, "output_tokens": 0,
+            },
+        },
+        strategic_value="high",
+        models=[
+            {"id": "p", "usd_per_mtok": {"input": 4, "output": 0}},
+            {"id": "t", "kind": "tuned", "usd_per_mtok": {"input": 1, "output": 0}},
+        ],
+    )  # fmt: skip
+    assert found["break_even_months"] == {
+        "point": 4.0,
+        "p10": "never",
+        "p50": "never",
+        "p90": "never",
+    }
+    assert found["justified"] == "unknown"
+    assert "month by month" in found["why"]
+
+
+@pytest.mark.parametrize("rates", [(5, 20), (20, 100), (100, 500)])
+def test_a_dearer_hour_never_makes_the_investment_better(rates: tuple[int, int]) -> None:
+    cheap, dear = (
+        money(
+            {
+                "hourly_rate_usd": rate,
+                "upfront": {"hours": 1, "usd": 100_000},
+                "monthly": {"api_savings_usd": 9000, "ongoing_usd": 100},
+                "assumptions": {"model_life_months": 6},
+            }
+        )["simulation"]["npv_usd"]["p50"]
+        for rate in rates
+    )
+    assert dear < cheap
+
+
+@pytest.mark.parametrize("many", [5, 20])
+def test_many_ways_of_ones_own_are_gone_through_once_each(many: int) -> None:
+    """Their private ranges are not paired with each other: that would be 2 to the 4 x many."""
+    spread = {"low": 1, "likely": 2, "high": 3}
+    serving = {
+        "gpu_usd_per_hour": spread, "requests_per_gpu_hour": ranged(100, 200, 300),
+        "utilisation": ranged(0.1, 0.2, 0.3), "always_on_gpus": spread,
+    }  # fmt: skip
+    own = [{"id": f"m{n}", "runs": "own", "serving": serving} for n in range(many)]
+    tuned = {"id": "t", "kind": "tuned", "usd_per_mtok": {"input": 1, "output": 1}}
+    traffic = {"requests_per_month": 1000, "input_tokens": 1000, "output_tokens": 100}
+    found = money(
+        {"hourly_rate_usd": 90, "upfront": {"hours": 10}, "monthly": {"ongoing_usd": 10},
+         "traffic": traffic},
+        models=[tuned, *own],
+    )["computed"]  # fmt: skip
+    assert len(found["servings"]) == many + 1

@@ -23,7 +23,7 @@ from tuneworthy.domain.prices import NO_PRICES, Prices
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.forecast.breakeven import appraise, computed_saving
+from tuneworthy.forecast.breakeven import appraise, computed_saving, with_draws
 from tuneworthy.forecast.plan import plan
 from tuneworthy.forecast.savings import compare
 from tuneworthy.forecast.terms import keep_books
@@ -175,7 +175,7 @@ def _money(
         from tuneworthy.forecast.simulate import draw_seeded  # numpy is needed only here
 
         drawn = draw_seeded(case, framework, books, computed_saving(books, comparison), seed)
-    return Outlook(books, comparison, appraisal, drawn)
+    return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
 
 
 def _look(case: Case, framework: Framework, prices: Prices) -> Findings:

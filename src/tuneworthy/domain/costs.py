@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from tuneworthy.domain.record import FileRecord, Natural, NonNegative, Text, wrong
 from tuneworthy.domain.units import MONTHS_PER_QUARTER
@@ -74,7 +74,7 @@ class Costs(FileRecord):
 class BreakEvenRule(FileRecord):
     """When an investment is justified."""
 
-    under_months: NonNegative
+    under_months: Annotated[float, Field(ge=0, le=1200)]
     """It has to pay back in less than this many months."""
     strategic_value: Literal["low", "medium", "high"] = "high"
     """And be worth at least this much beyond money."""

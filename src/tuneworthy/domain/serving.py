@@ -116,6 +116,9 @@ class Saved:
     """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
     serving_in_total: bool
     """The stated running costs were one total; the serving was taken out of it."""
+    net: Money | None
+    """The saving less one total of running costs, in which the tuned serving cancels out; None
+    where the running costs beside the serving are known by themselves."""
     volume: Spread | Reason
     """Requests a month from which the running costs are earned back; ``math.inf`` for never."""
     month: Spread | Reason

@@ -7,6 +7,7 @@ from tuneworthy.domain.books import Books, Terms, money
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.investment import Appraisal, Investment, Money, break_even
+from tuneworthy.domain.money import Drawn
 from tuneworthy.domain.serving import Comparison, Saved
 
 SAVINGS = "economics.monthly.api_savings_usd"
@@ -32,14 +33,14 @@ def appraise(case: Case, framework: Framework, books: Books, comparison: Compari
     upfront = _money(books.upfront, books)
     if upfront is None or running is None:
         return Appraisal(None, "unknown", Reason("no_hourly_rate"))
-    benefits = (saved.usd if saved else money(books.savings, books.inputs)) + money(
-        books.quality, books.inputs
-    )
+    quality = money(books.quality, books.inputs)
+    benefits = (saved.usd if saved else money(books.savings, books.inputs)) + quality
+    net = saved.net + quality if saved and saved.net is not None else benefits - running
     table = _money(books.table_besides if saved else books.table_running, books)
     investment = Investment(
         upfront=upfront,
-        monthly_net=benefits - running,
-        months=break_even(upfront, benefits - running),
+        monthly_net=net,
+        months=break_even(upfront, net),
         table_ongoing=table,
         table_months=break_even(upfront, benefits - table) if table else None,
         assumed=(*books.assumed, SAVINGS) if saved else books.assumed,
@@ -77,3 +78,18 @@ def _judge(investment: Investment, case: Case, framework: Framework) -> Appraisa
     if value == "unknown":
         return Appraisal(investment, "unknown", Reason("strategic_value_unknown", numbers))
     return Appraisal(investment, "yes", Reason("pays_in_time", numbers))
+
+
+def with_draws(appraisal: Appraisal, drawn: Drawn | None, framework: Framework) -> Appraisal:
+    """The appraisal, held against what the draws say.
+
+    The closed form knows one month; growth, the model's life and the chance that tuning fails are
+    in the draws alone. A yes that the middle draw doesn't bear out is unknown.
+    """
+    rule = framework.break_even
+    if drawn is None or rule is None or appraisal.justified != "yes":
+        return appraisal
+    if drawn.months[1] < rule.under_months:
+        return appraisal
+    numbers = {**appraisal.why.numbers, "drawn": drawn.months[1]}
+    return Appraisal(appraisal.investment, "unknown", Reason("draws_too_late", numbers))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tuneworthy.domain.assessment import Reason
@@ -13,7 +13,6 @@ from tuneworthy.domain.books import (
     Books,
     Inputs,
     Spread,
-    Values,
     corners,
     likely,
     money,
@@ -22,15 +21,20 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.investment import Money
 from tuneworthy.domain.prices import Prices, in_use
 from tuneworthy.domain.record import State
-from tuneworthy.domain.serving import Comparison, Judged, Line, Saved, Way, cheapest
+from tuneworthy.domain.serving import Comparison, Judged, Saved, Way
 from tuneworthy.domain.units import months_to_reach
 from tuneworthy.forecast.admissible import TARGETS, judge
 from tuneworthy.forecast.inside import stays_inside
+from tuneworthy.forecast.spans import (
+    besides_of,
+    nothing_besides,
+    pairings,
+    saving_range,
+    volume_that_pays,
+)
 from tuneworthy.forecast.ways import Priced, Ways
 
 _RIVALS = 8  # the cheapest ones; dearer ones never change the answer but for wild ranges
-_MOST = 1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
-_NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 
 
 def compare(case: Case, prices: Prices, books: Books, sovereign: State) -> Comparison:
@@ -130,17 +134,22 @@ def _compute(
     open_ones = [one.way for one in against.wide if one not in against.sure]
     wide = (*sure, *open_ones[:_RIVALS])
     values = likely(inputs)
-    pairings = list(_pairings(wide, tuned.way, inputs))
+    paired = list(pairings(wide, tuned.way, inputs))
     assert tuned.usd is not None  # only a priced one is chosen
     fixed, in_total = _fixed(books, tuned.usd)
-    usd = _range(sure, wide, tuned.way, inputs)
+    usd = saving_range(sure, wide, tuned.way, inputs, nothing_besides)
+    besides, net = besides_of(books, fixed, in_total=in_total), None
+    if in_total:
+        net = saving_range(sure, wide, tuned.way, inputs, besides)
     volume: Spread | Reason = Reason("no_running_costs")
     month: Spread | Reason = volume
     if fixed is not None:
-        likeliest = _volume(sure, tuned.way, values, fixed.likely)
+        likeliest = volume_that_pays(sure, tuned.way, values, fixed.likely)
         each = [
-            (v, _volume(ways, tuned.way, v, cost))
-            for v in pairings for ways, cost in ((sure, fixed.low), (wide, fixed.high))
+            (v, volume_that_pays(ways, tuned.way, v, cost))
+            for v in paired
+            for ways, cost in zip((sure, wide), besides(tuned.way.line(v).usd(v[REQUESTS]))[::2],
+                                  strict=True)
         ]  # fmt: skip
         each.append((values, likeliest))
         volume = Spread(min(x for _, x in each), likeliest, max(x for _, x in each))
@@ -149,68 +158,13 @@ def _compute(
     perhaps = [one for one in against.wide if one not in against.sure and _cheaper(one, best)]
     return Saved(
         inputs=inputs, baseline=sure, tuned=tuned.way, from_today=from_today, best=best, usd=usd,
-        fixed=fixed, serving_in_total=in_total, volume=volume, month=month,
+        fixed=fixed, serving_in_total=in_total, net=net, volume=volume, month=month,
         cheaper_perhaps=perhaps[0] if perhaps else None,
     )  # fmt: skip
 
 
-def _pairings(rivals: tuple[Way, ...], tuned: Way, inputs: Inputs) -> Iterator[dict[str, float]]:
-    """The pairings of the inputs' ends among which the least and the largest saving are.
-
-    Every input moves a cost one way only. So what only the rivals read stands at the end that
-    makes them cheapest while what only the tuned way reads stands at its dearest, and the other
-    way round; what both read, and the traffic, is paired in every way.
-    """
-    theirs, its = {name for way in rivals for name in way.names}, set(tuned.names)
-    shared = (theirs & its) | {REQUESTS, GROWTH}
-    for values in corners(inputs, shared):
-        for rivals_end, tuned_end in (("low", "high"), ("high", "low")):
-            yield {
-                **values,
-                **{name: _end(name, inputs, rivals_end) for name in theirs - shared},
-                **{name: _end(name, inputs, tuned_end) for name in its - shared},
-            }
-
-
-def _end(name: str, inputs: Inputs, end: str) -> float:
-    """The value of an input at which costs are low, or high."""
-    lowers = name.endswith((".requests_per_gpu_hour", ".utilisation"))
-    spread = inputs[name]
-    return spread.high if (end == "low") == lowers else spread.low
-
-
 def _cheaper(one: Judged, other: Judged) -> bool:
     return one.usd is not None and other.usd is not None and one.usd.low < other.usd.likely
-
-
-def _range(sure: tuple[Way, ...], wide: tuple[Way, ...], tuned: Way, inputs: Inputs) -> Money:
-    """The saving beside the best of several ways, from its least to its largest, USD a month.
-
-    The least is that beside the least favourable way. Beside the best of all it is never more than
-    beside any one of those that count for sure.
-    """
-    values = likely(inputs)
-    by_way = {way: list(_savings(way, tuned, inputs)) for way in {*sure, *wide}}
-    point = cheapest(sure, values, values[REQUESTS]) - tuned.line(values).usd(values[REQUESTS])
-    least = min(min(by_way[way]) for way in wide)
-    largest = min(max(by_way[way]) for way in sure)
-    return Money(min(point, least), point, max(point, largest))
-
-
-def _savings(way: Way, tuned: Way, inputs: Inputs) -> Iterator[float]:
-    """The saving beside one way at every pairing, and where it bends between them."""
-    requests = inputs[REQUESTS]
-    for values in _pairings((way,), tuned, inputs):
-        lines = way.line(values), tuned.line(values)
-        bends = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
-        for volume in (values[REQUESTS], *bends):
-            yield lines[0].usd(volume) - lines[1].usd(volume)
-
-
-def _bends(lines: Sequence[Line]) -> list[float]:
-    """Volumes at which GPUs are full, or one way becomes cheaper than another, in order."""
-    slopes = [line.slope for line in lines if line.slope > _NOTHING]
-    return sorted({0.0, *(line.floor / slope for line in lines for slope in slopes)})
 
 
 def _fixed(books: Books, serving: Money) -> tuple[Money | None, bool]:
@@ -225,35 +179,6 @@ def _fixed(books: Books, serving: Money) -> tuple[Money | None, bool]:
         max(whole.likely - serving.likely, 0.0),
         max(whole.high - serving.low, 0.0),
     ), True
-
-
-def _volume(baseline: tuple[Way, ...], tuned: Way, values: Values, fixed_usd: float) -> float:
-    """The fewest requests a month whose saving covers the fixed running costs.
-
-    The saving is a chain of straight pieces over the volume: a hosted way costs so much a request,
-    one's own GPUs cost a floor until they are full. Each piece is solved by itself.
-
-    Returns:
-        Requests a month; 0 when there is nothing to cover, ``math.inf`` when it never is.
-    """
-    lines = [way.line(values) for way in (*baseline, tuned)]
-    kinks = _bends(lines)
-
-    def left(requests: float) -> float:
-        """USD a month beyond the fixed costs."""
-        saved = min(line.usd(requests) for line in lines[:-1]) - lines[-1].usd(requests)
-        return saved - fixed_usd
-
-    found = math.inf
-    for start, end in zip(kinks, [*kinks[1:], 2 * kinks[-1] + 1.0], strict=True):
-        here, there = left(start), left(end)
-        if here >= 0:
-            found = start
-        elif there > here and (there >= 0 or start == kinks[-1]):
-            found = start - here * (end - start) / (there - here)
-        if found < math.inf:
-            break
-    return found if found <= _MOST else math.inf
 
 
 def _month(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Literal
 
 from tuneworthy.domain.books import (
     DISCOUNT,
@@ -118,9 +119,12 @@ class _Book:
             return _joined(parts.values()), again or (), "stated"
         if stated.hours is not None or stated.usd is not None:
             terms = self.effort(path, Effort(hours=stated.hours, usd=stated.usd))
-            share = self.share_again()
-            again = tuple(replace(t, factor=t.factor * share) for t in terms or ())
-            return terms, again, "all" if share == 1 else "by_table"
+            hours, usd = self.share_again("hours"), self.share_again("usd")
+            again = tuple(
+                replace(t, factor=t.factor * (hours if RATE in t.names else usd))
+                for t in terms or ()
+            )
+            return terms, again, "all" if hours == usd == 1 else "by_table"
         whole = self.table("upfront")
         if whole is None:
             return None, (), "stated"
@@ -128,18 +132,12 @@ class _Book:
         stays = tuple(name for name in self.rows("upfront") if name not in _AGAIN)
         return whole, self.table("upfront", but=stays) or (), "stated"
 
-    def share_again(self) -> float:
-        """Share of the table's upfront cost that comes again; 1 where it can't be told."""
-        if not self.priced:
-            return 1.0
-        rate = self.inputs[RATE].likely
-        usd = {
-            name: (_middle(row.hours).likely * rate if row.hours else 0.0)
-            + (_middle(row.usd).likely if row.usd else 0.0)
-            for name, row in self.rows("upfront").items()
-        }
-        whole = sum(usd.values())
-        return sum(usd.get(name, 0.0) for name in _AGAIN) / whole if whole > 0 else 1.0
+    def share_again(self, kind: Literal["hours", "usd"]) -> float:
+        """Share of the table's upfront hours, or money, that comes again; 1 where it has none."""
+        spans = {name: getattr(row, kind) for name, row in self.rows("upfront").items()}
+        middles = {name: _middle(span).likely for name, span in spans.items() if span is not None}
+        whole = sum(middles.values())
+        return sum(middles.get(name, 0.0) for name in _AGAIN) / whole if whole > 0 else 1.0
 
     def running(self) -> tuple[Terms | None, Terms | None]:
         """Running costs a month, and those beside the serving where they are stated apart."""

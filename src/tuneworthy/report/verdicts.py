@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -39,6 +40,11 @@ _SAFETY_NO = {
     "data_reviewed": "the data isn't reviewed",
     "process_named": "no process is named",
 }
+
+
+def _drawn(middle: float) -> str:
+    """What the middle draw says."""
+    return "never" if math.isinf(middle) else f"in {months(middle)}"
 
 
 def _others(n: Mapping[str, Any]) -> str:
@@ -98,6 +104,10 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "pays_perhaps": lambda n: (
         f"pays back in {months_range(n['low'], n['high'])}: narrow the amounts; under "
         f"{months(n['under'])} is asked for"
+    ),
+    "draws_too_late": lambda n: (
+        f"pays back in {months_range(n['low'], n['high'])} by one month's amounts; month by month, "
+        f"with growth and the model's life, {_drawn(n['drawn'])}"
     ),
     "pays_in_time": lambda n: (
         f"pays back in {months_range(n['low'], n['high'])}, under {months(n['under'])}, and the "

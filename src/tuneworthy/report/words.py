@@ -14,7 +14,7 @@ def usd(amount: float) -> str:
     """An amount of money: ``$1,500``, cents below ten dollars."""
     cents = 0 < abs(amount) < 10 and amount != round(amount)
     text = f"{abs(amount):,.2f}" if cents else f"{abs(amount):,.0f}"
-    return f"-${text}" if amount < 0 else f"${text}"
+    return f"-${text}" if amount < 0 and text.strip("0.") else f"${text}"
 
 
 def usd_range(low: float, high: float) -> str:
@@ -25,7 +25,7 @@ def usd_range(low: float, high: float) -> str:
 
 
 def count(number: float) -> str:
-    """A whole count with thousands, ``83,000`` for a large estimate rounded to three digits."""
+    """A whole count with thousands, ``83,000`` for a large estimate rounded to two digits."""
     whole = round(number)
     if whole >= 10_000 and whole != number:
         places = len(str(whole)) - 2
@@ -76,7 +76,17 @@ def months_range(low: float, high: float) -> str:
 
 def number(value: float) -> str:
     """A score or a count: no more digits than it needs."""
-    return f"{round(value, 3):g}"
+    text = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def figure(value: float) -> str:
+    """A number in a calculation: six digits that say something, never an exponent."""
+    if value == 0:
+        return "0"
+    places = min(max(5 - math.floor(math.log10(abs(value))), 0), 15)
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
 
 
 def bits(value: float) -> str:

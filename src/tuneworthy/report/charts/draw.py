@@ -69,7 +69,8 @@ def labels(titles: Sequence[str]) -> list[str]:
     """Titles for an axis: one line, cut to a length that can be read, and no two alike."""
     found: list[str] = []
     for title in titles:
-        flat = safe(" ".join(title.split()))
+        # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
+        flat = "".join(c if c <= "\uffff" else "□" for c in safe(" ".join(title.split())))
         short = flat if len(flat) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 1] + "…"
         label, copies = short or "–", 1
         while label in found:

@@ -54,12 +54,16 @@ def small_usd(amount: float) -> str:
     if amount == 0 or abs(amount) >= 1:
         return usd(amount)
     places = min(2 - math.floor(math.log10(abs(amount))), 15)
-    text = f"{abs(amount):.{places}f}".rstrip("0")
+    text = f"{abs(amount):.{places}f}".rstrip("0").rstrip(".")
+    if text == "0":
+        return "next to $0"
     return f"-${text}" if amount < 0 else f"${text}"
 
 
 def rate(usd_per_mtok: float) -> str:
     """A price for a million tokens: ``$2.50``."""
+    if 0 < usd_per_mtok < 0.0001:
+        return small_usd(usd_per_mtok)
     text = f"{usd_per_mtok:.4f}".rstrip("0")
     whole, _, cents = text.partition(".")
     return f"${whole}.{cents:0<2}"

@@ -49,8 +49,12 @@ def duration(value: Duration) -> str:
 def drawn_text(found: InvestmentResult) -> str:
     """What the draws say beside the break-even as stated; empty where nothing varies."""
     drawn, half = found.simulation, found.break_even_months.p50
-    if isinstance(drawn, Unknown) or drawn.draws == 1:
+    if isinstance(drawn, Unknown):
         return ""
+    if drawn.draws == 1:
+        point = found.break_even_months.point
+        same = duration(half) == duration(point) or isinstance(half, Unknown)
+        return "" if same else f"; month by month, with growth and model life, {duration(half)}"
     within = f"{share(drawn.p_never)} not within {drawn.horizon_months} months"
     if drawn.p_never == 0:
         within = f"all within {drawn.horizon_months} months"

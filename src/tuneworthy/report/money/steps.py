@@ -13,7 +13,7 @@ from tuneworthy.domain.serving import Comparison, Saved, Way
 from tuneworthy.domain.units import HOURS_PER_MONTH, TOKENS_PER_MTOK
 from tuneworthy.report.money.labels import product, rate, small_usd
 from tuneworthy.report.serving import money_why, way_name
-from tuneworthy.report.words import count, months, months_range, number, share, usd
+from tuneworthy.report.words import count, figure, months, months_range, share, usd
 
 
 def stated_steps(outlook: Outlook) -> Iterator[str]:
@@ -104,9 +104,9 @@ def _cost(way: Way, saved: Saved) -> str:
     name = way_name(way.model, way.how)
     if way.gpu is not None:
         hour, each, full, always = (values[n] for n in way.gpu.names)
-        needed = f"{count(requests)} calls / ({count(each)} an hour × {share(full)}) = "
-        hours = f"{number(requests / (each * full))} GPU hours"
-        floor = f"{number(always)} always on = {count(always * HOURS_PER_MONTH)} hours"
+        needed = f"{figure(requests)} calls / ({figure(each)} an hour × {figure(full * 100)}%) = "
+        hours = f"{figure(requests / (each * full))} GPU hours"
+        floor = f"{figure(always)} always on = {figure(always * HOURS_PER_MONTH)} hours"
         return f"{name}: {needed}{hours}; {floor}; the larger × {usd(hour)} = {cost} a month"
     if way.bill_usd is not None:
         return f"{name}: {cost} a month, the stated bill"

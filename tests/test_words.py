@@ -1,0 +1,48 @@
+"""Numbers in words: what a reader computes again has to come out."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.report.charts.draw import labels
+from tuneworthy.report.money.labels import rate, small_usd
+from tuneworthy.report.words import figure, number, usd
+
+
+@given(st.floats(1e-9, 1e14))
+def test_a_figure_keeps_what_it_is_computed_with(value: float) -> None:
+    said = figure(value)
+    assert "e" not in said
+    assert math.isclose(float(said.replace(",", "")), value, rel_tol=1e-5)
+
+
+@given(st.floats(-1e14, 1e14))
+def test_a_number_for_people_has_no_exponent_and_no_minus_nothing(value: float) -> None:
+    said = number(value)
+    assert "e" not in said
+    assert said != "-0"
+    assert float(said.replace(",", "")) == pytest.approx(value, abs=0.0006)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        (usd(-0.001), "$0.00"),
+        (usd(1500.0), "$1,500"),
+        (small_usd(0.0183), "$0.0183"),
+        (small_usd(1e-26), "next to $0"),
+        (rate(2.5), "$2.50"),
+        (rate(1e-5), "$0.00001"),
+    ],
+)
+def test_small_money_is_never_a_bare_sign(said: str, text: str) -> None:
+    assert said == text
+
+
+def test_a_label_of_a_chart_holds_nothing_that_can_be_cut_in_half() -> None:
+    (label,) = labels(["😀" * 80])
+    assert max(map(ord, label)) <= 0xFFFF
