@@ -6,9 +6,13 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from tuneworthy.domain.decision import Action
+from tuneworthy.domain.rules import OUTCOMES
+from tuneworthy.surfaces.cli import decide as decide_command
 from tuneworthy.surfaces.cli import run
 
 TASK = "examples/task-api"
@@ -251,3 +255,9 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
     dossier = json.loads(said(capsys, "decide", str(case), "--format", "json"))
     (one,) = (c for c in dossier["challenges"] if c["id"] == "saving_above_bill")
     assert "It fits from about 100,000 calls a month" in one["says"]  # 60,000 x 2,500 / 1,500
+
+
+def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
+    """The command names them itself, so that its help needs none of the nouns."""
+    assert set(decide_command._OUTCOMES) == set(OUTCOMES)
+    assert set(decide_command._ACTIONS) == set(get_args(Action)) - {"answer_questions"}

@@ -13,7 +13,6 @@ from tuneworthy.stats.resample import (
     cluster_interval,
     cluster_means,
     independent_cases,
-    paired_interval,
 )
 
 sizes = st.integers(1, 5000)
@@ -158,36 +157,12 @@ def test_the_order_of_cases_changes_nothing(order: list[int], seed: int) -> None
     assert first == second
 
 
-def test_a_difference_is_paired() -> None:
-    rng = np.random.default_rng(2)
-    first = (rng.random(200) < 0.6).astype(float)
-    second = first.copy()
-    second[:10] = 1 - second[:10]  # the two rules differ in ten cases only
-    clusters = [str(case) for case in range(200)]
-    low, high = paired_interval(
-        list(first), list(second), clusters, rng=np.random.default_rng(0), draws=2000
-    )
-    alone = cluster_interval(list(first), clusters, rng=np.random.default_rng(0), draws=2000)
-    assert high - low < 0.1 < alone[1] - alone[0]
-    swapped = paired_interval(
-        list(second), list(first), clusters, rng=np.random.default_rng(0), draws=2000
-    )
-    assert swapped == pytest.approx((-high, -low))
-
-
-def test_rules_that_never_differ_differ_by_nothing() -> None:
-    rng = np.random.default_rng(0)
-    assert paired_interval([1, 0, 1], [1, 0, 1], list("abc"), rng=rng, draws=50) == (0.0, 0.0)
-
-
 def test_drawing_refuses_what_does_not_fit() -> None:
     rng = np.random.default_rng(0)
     with pytest.raises(ValueError, match="one row for each case"):
         cluster_interval([], [], rng=rng)
     with pytest.raises(ValueError, match="one row for each case"):
         cluster_interval([1.0], ["a", "b"], rng=rng)
-    with pytest.raises(ValueError, match="shorter"):
-        paired_interval([1.0, 0.0], [1.0], ["a", "b"], rng=rng)
 
 
 @given(st.lists(st.sampled_from("abcdef"), min_size=1, max_size=60))

@@ -24,10 +24,6 @@ class Money:
         """The widest difference: the least less the most, and the other way round."""
         return Money(self.low - other.high, self.likely - other.likely, self.high - other.low)
 
-    def times(self, other: Money) -> Money:
-        """Product of two amounts that are not negative, such as hours and a rate."""
-        return Money(self.low * other.low, self.likely * other.likely, self.high * other.high)
-
 
 NO_MONEY = Money(0.0, 0.0, 0.0)
 

@@ -99,33 +99,6 @@ def cluster_interval(
     return percentile_interval(means)[0]
 
 
-def paired_interval(
-    first: Sequence[float],
-    second: Sequence[float],
-    clusters: Sequence[str],
-    *,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-) -> tuple[float, float]:
-    """The 95% interval of the mean difference of two rules on the same cases.
-
-    Args:
-        first: A value for each case.
-        second: The value that is taken away from it.
-        clusters: The cluster of each case.
-        rng: The source of chance.
-        draws: How often to draw.
-
-    Returns:
-        Lower and upper end; (0, 0) when the two never differ.
-
-    Raises:
-        ValueError: As ``cluster_interval``.
-    """
-    pairs = zip(first, second, strict=True)
-    return cluster_interval([a - b for a, b in pairs], clusters, rng=rng, draws=draws)
-
-
 def independent_cases(clusters: Sequence[str]) -> float:
     """How many independent cases these are worth if cases of one cluster answer all alike.
 

@@ -205,14 +205,7 @@ def change(dossier: Dossier) -> Section:
         blocks.append(Prose("The fewest answers that would turn the verdict:"))
         blocks.append(Table("Changes that would turn the verdict", head, items, quiet=True))
     else:
-        tried = dossier.flips_searched_to
-        blocks.append(
-            Prose(
-                f"No set of up to {several(tried, 'answer')} turns it. Larger sets were not tried."
-            )
-            if tried < len(dossier.factors) + len(dossier.ceiling.checks)
-            else Prose("No set of answers turns it.")
-        )
+        blocks.append(Prose(_no_flip(dossier)))
     if dossier.next_questions:
         rows = tuple(
             (Cell(q.ask, plain(q.factor)), bits(q.gain_bits), f"{q.minutes} min")
