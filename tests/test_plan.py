@@ -120,17 +120,19 @@ def test_the_dates_of_the_task_api_by_hand_over_weekends() -> None:
         date(2026, 12, 1),
         date(2026, 12, 3),
     )  # 10 h: 2.5 days
-    assert dates["pilot"] == (date(2026, 12, 4), date(2026, 12, 8))  # 9 h: Friday, Monday, Tuesday
-    assert dates["data"] == (date(2026, 12, 9), date(2026, 12, 21))  # 36 h: nine days
-    assert dates["training"] == (date(2026, 12, 22), date(2026, 12, 23))  # 5 h
-    assert dates["deployment"] == (date(2026, 12, 24), date(2026, 12, 30))  # 20 h: five days
-    assert dates["monitoring"] == (date(2026, 12, 31), date(2027, 3, 31))  # 13 weeks
-    assert dates["retraining"] == (date(2027, 4, 1), date(2027, 4, 7))
+    # retrieved examples, 24 h: Friday and the week after
+    assert dates["simpler"] == (date(2026, 12, 4), date(2026, 12, 11))
+    assert dates["pilot"] == (date(2026, 12, 14), date(2026, 12, 16))  # 9 h: three days
+    assert dates["data"] == (date(2026, 12, 17), date(2026, 12, 29))  # 36 h: nine days
+    assert dates["training"] == (date(2026, 12, 30), date(2026, 12, 31))  # 5 h
+    assert dates["deployment"] == (date(2027, 1, 1), date(2027, 1, 7))  # 20 h: five days
+    assert dates["monitoring"] == (date(2027, 1, 8), date(2027, 4, 8))  # 13 weeks
+    assert dates["retraining"] == (date(2027, 4, 9), date(2027, 4, 15))
     # Further goals fill the time the watching leaves: 60 h are three weeks.
-    assert dates["goal_persona"] == (date(2026, 12, 31), date(2027, 1, 20))
-    assert dates["goal_tool_calling"] == (date(2027, 1, 21), date(2027, 2, 10))
+    assert dates["goal_persona"] == (date(2027, 1, 8), date(2027, 1, 28))
+    assert dates["goal_tool_calling"] == (date(2027, 1, 29), date(2027, 2, 18))
     # 727 h don't fit before the retraining, so they come after it: 182 days.
-    assert dates["goal_safety"] == (date(2027, 4, 8), date(2027, 12, 17))
+    assert dates["goal_safety"] == (date(2027, 4, 16), date(2027, 12, 27))
 
 
 def test_the_hours_stated_in_all_stand_beside_the_table() -> None:
@@ -144,8 +146,16 @@ def test_the_hours_stated_in_all_stand_beside_the_table() -> None:
 
 def test_it_pays_back_some_months_after_the_launch() -> None:
     (told,) = (note for note in plan_of("task-api").notes if "pays back" in note)
-    assert "Live on 2026-12-30 at the latest" in told
-    assert "4.0 months, so by 2027-04-30" in told
+    assert "Live on 2027-01-07 at the latest" in told
+    assert "4.0 months, so by 2027-05-07" in told
+
+
+def test_what_is_simpler_is_tried_before_any_training() -> None:
+    plan = plan_of("task-api")
+    simpler = phase(plan, "simpler")
+    assert span(simpler.hours) == (8, 24)  # retrieved examples
+    assert "simpler" in phase(plan, "pilot").needs
+    assert "the plan ends here" in simpler.done_when
 
 
 def test_what_a_case_states_by_category_wins_over_the_table() -> None:
@@ -168,8 +178,9 @@ def test_one_category_that_is_not_stated_comes_from_the_table() -> None:
 
 def test_twice_the_hours_a_week_are_half_the_days() -> None:
     fast = planned(with_("task-api", economics={"hours_per_week": 40}))
-    assert phase(fast, "data").start == date(2026, 12, 3)  # 4, 16, 10 and 9 h at 8 a day: 7 days
-    assert phase(fast, "data").end == date(2026, 12, 9)  # 36 h: five days
+    # 4, 16, 10, 24 and 9 h at 8 a day are 1 + 2 + 2 + 3 + 2 days
+    assert phase(fast, "data").start == date(2026, 12, 8)
+    assert phase(fast, "data").end == date(2026, 12, 14)  # 36 h: five days
     assert "40 hours a week (as stated)" in fast.notes[0]
 
 
@@ -189,12 +200,12 @@ def ids(plan: Plan) -> list[str]:
 
 
 def test_a_candidate_goes_through_every_phase() -> None:
-    """Strong throughout and every gate open: nothing but the road itself."""
+    """Strong throughout and every gate open: the road itself, and what is simpler first."""
     plan = plan_of("hospital-letters")
     assert plan.aim == "tune"
     assert ids(plan) == [
-        "evaluation", "pilot", "data", "training", "deployment", "monitoring", "retraining",
-        "goal_format",
+        "evaluation", "simpler", "pilot", "data", "training", "deployment", "monitoring",
+        "retraining", "goal_format",
     ]  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def test_a_number_for_people_has_no_exponent_and_no_minus_nothing(value: float) 
     said = number(value)
     assert "e" not in said
     assert said != "-0"
-    assert float(said.replace(",", "")) == pytest.approx(value, abs=0.0006)
+    assert float(said.replace(",", "")) == pytest.approx(value, abs=0.0006, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -7,18 +7,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.assess.challenge import challenge
 from tuneworthy.assess.weigh import stages, weigh
 from tuneworthy.calls.prices import look_up
 from tuneworthy.domain.assessment import Assessment, Findings
 from tuneworthy.domain.case import Case
-from tuneworthy.domain.decision import Verdict
+from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, Question, Verdict
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import FrameworkError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.money import Outlook
+from tuneworthy.domain.options import Advice, Option
+from tuneworthy.domain.outline import NoPlan, Outline
 from tuneworthy.domain.prices import NO_PRICES, Prices
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
@@ -104,8 +106,7 @@ def decide(
     """
     as_of = as_of or _today()
     case = _shortened(case, framework) if quick else case
-    rules = compile_rules(framework)
-    assessment = weigh(case, framework)
+    rules, assessment = compile_rules(framework), weigh(case, framework)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
     prices = _prices(case, as_of)
@@ -114,7 +115,8 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money, as_of)
     asked = questions(states, framework, rules)
     action = choose_action(decision, all_gates)
-    found = None if quick else options(case, framework, assessment, fits, published_counts())
+    judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
+    ahead = _ahead(case, framework, judged, as_of, quick=quick)
     return compose(
         Parts(
             case=case,
@@ -129,14 +131,50 @@ def decide(
             money=money,
             gates=all_gates,
             action=action,
-            options=found,
-            advice=recommend(found, assessment, decision, action) if found is not None else None,
-            plan=plan(case, framework, assessment, decision, fits, all_gates, asked, money, as_of),
+            options=ahead.options,
+            advice=ahead.advice,
+            simpler=ahead.simpler,
+            plan=ahead.plan,
             quick=quick,
             as_of=as_of,
             seed=seed,
         )
     )
+
+
+class _Judged(NamedTuple):
+    assessment: Assessment
+    decision: Decision
+    fits: tuple[ApproachFit, ...]
+    gates: tuple[Gate, ...]
+    asked: tuple[Question, ...]
+    action: Action
+    money: Outlook
+
+
+class _Ahead(NamedTuple):
+    options: tuple[Option, ...] | None
+    advice: Advice | None
+    simpler: tuple[str, ...]
+    plan: Outline | NoPlan
+
+
+def _ahead(
+    case: Case, framework: Framework, judged: _Judged, as_of: date, *, quick: bool
+) -> _Ahead:
+    """The options, what is advised, what of that is simpler than any tuning, and the plan.
+
+    The short form asks too little to judge options.
+    """
+    assessment, decision, fits, all_gates, asked, action, money = judged
+    found = None if quick else options(case, framework, assessment, fits, published_counts())
+    advice = None if found is None else recommend(found, assessment, decision, action)
+    known = [name for name in (advice.options if advice else ()) if name in framework.options]
+    simpler = tuple(name for name in known if framework.options[name].kind != "tuning")
+    planned = plan(
+        case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
+    )
+    return _Ahead(found, advice, simpler, planned)
 
 
 def _today() -> date:

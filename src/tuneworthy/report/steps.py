@@ -44,6 +44,7 @@ def next_step(
         f"run a pilot of {approach} on a part of the data, and compare it with the best prompt on "
         "untouched cases"
     )
+    go = f"plan {approach}, with the evaluation written down before the training"
     return sentence(
         {
             "improve_rag_or_switch": first
@@ -52,7 +53,7 @@ def next_step(
             "explore_alternatives": f"{first or 'compare the alternatives'} before any money goes "
             "into tuning",
             "clear_gates": "review the data and name a process for safety before any training",
-            "proceed": f"plan {approach}, with the evaluation written down before the training",
+            "proceed": f"{first} first; if the target is still missed, {go}" if first else go,
             "pilot": f"{first} first; if the target is still missed, {pilot}" if first else pilot,
         }[action]
     )

@@ -69,6 +69,8 @@ class Parts:
     money: Outlook
     gates: tuple[Gate, ...]
     action: Action
+    simpler: tuple[str, ...]
+    """Ids of options recommended before any tuning."""
     plan: Outline | NoPlan
     options: tuple[Option, ...] | None
     """None where nobody asked for them."""
@@ -214,16 +216,6 @@ def _rules(decision: Decision) -> RuleResults:
     )
 
 
-def _simpler(parts: Parts) -> list[str]:
-    """Titles of the options that are recommended before any tuning."""
-    advised = recommendation(parts.advice, parts.options)
-    judged = option_results(parts.options, parts.case)
-    if isinstance(advised, Unknown) or isinstance(judged, Unknown):
-        return []
-    kinds = {option.id: option for option in judged}
-    return [kinds[name].title for name in advised.options if kinds[name].kind != "tuning"]
-
-
 def _verdict(parts: Parts) -> VerdictResult:
     decision = parts.decision
     asked = [one.ask for one in questions(parts.questions, parts.framework)]
@@ -242,7 +234,7 @@ def _verdict(parts: Parts) -> VerdictResult:
             parts.framework,
             parts.approaches,
             asked,
-            _simpler(parts),
+            [parts.framework.options[name].title for name in parts.simpler],
         ),
     )
 

@@ -29,6 +29,7 @@ def plan(
     asked: Sequence[Question],
     money: Outlook,
     start: date,
+    simpler: Sequence[str] = (),
 ) -> Outline | NoPlan:
     """Plan what the verdict asks for.
 
@@ -46,6 +47,7 @@ def plan(
         asked: Open answers that can matter, the best first.
         money: When it pays.
         start: The day to begin.
+        simpler: Ids of options that are recommended before any tuning.
 
     Returns:
         The phases, each after those it needs, with dates; or why they can't be given.
@@ -58,7 +60,7 @@ def plan(
     try:
         first = day(start, 0)
         desk = Desk(case, framework, rule, assessment, first)
-        aim, drafts = _drafts(desk, decision, fits, gates, asked)
+        aim, drafts = _drafts(desk, decision, fits, gates, asked, simpler)
     except LackingError as caught:
         return NoPlan(caught.why)
     except ValueError:  # the weekend at the end of the year 9999
@@ -76,6 +78,7 @@ def _drafts(
     fits: Sequence[ApproachFit],
     gates: Sequence[Gate],
     asked: Sequence[Question],
+    simpler: Sequence[str],
 ) -> tuple[Aim, list[Draft]]:
     if decision.outcome == "undecided":
         first = questions(desk, asked)
@@ -85,7 +88,7 @@ def _drafts(
         return aim, settling(desk, decision.outcome, fits)
     if any(gate.id == "need" and gate.state == "no" for gate in gates):
         return "confirm", keeping(desk)
-    return "tune", tuning(desk, gates, fits)
+    return "tune", tuning(desk, gates, fits, simpler)
 
 
 __all__ = ["plan"]

@@ -14,7 +14,9 @@ WEEKS_PER_QUARTER = 13
 """52 weeks by four."""
 
 
-def tuning(desk: Desk, gates: Sequence[Gate], fits: Sequence[ApproachFit]) -> list[Draft]:
+def tuning(
+    desk: Desk, gates: Sequence[Gate], fits: Sequence[ApproachFit], simpler: Sequence[str]
+) -> list[Draft]:
     """Every phase in order: preconditions, the first version, running it, further goals.
 
     Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
@@ -31,6 +33,7 @@ def tuning(desk: Desk, gates: Sequence[Gate], fits: Sequence[ApproachFit]) -> li
     if "need" in still:
         what = Reason("need", {"cases": desk.rule.evaluation_cases})
         drafts.append(desk.step("need", what, desk.rule.steps.targets, ("evaluation",)))
+    drafts += _simpler(desk, simpler)
     drafts.append(_pilot(desk, fits, tuple(draft.id for draft in drafts)))
     needs = ["pilot"]
     if "investment" in still and "alternatives" not in stop:
@@ -48,6 +51,15 @@ def _stop(desk: Desk, still: Mapping[str, Gate]) -> list[Draft]:
         return []
     what = Reason("alternatives", {"why": tuple(against)})
     return [desk.step("alternatives", what, desk.rule.steps.alternatives)]
+
+
+def _simpler(desk: Desk, options: Sequence[str]) -> list[Draft]:
+    """What would help and is simpler than tuning is tried on the same cases before any training."""
+    if not options:
+        return []
+    what = Reason("simpler", {"options": tuple(options), "cases": desk.rule.evaluation_cases})
+    taken = sum((desk.option(name) for name in options), FREE)
+    return [desk.draft("simpler", what, taken, needs=("evaluation",))]
 
 
 def _preconditions(

@@ -39,6 +39,18 @@ def _alternatives(v: Voice) -> Words:
 
 
 @says
+def _simpler(v: Voice) -> Words:
+    titles = [v.framework.options[name].title for name in v.n["options"]]
+    target = f"the target ({v.quality})" if v.quality else "the target"
+    return Words(
+        f"try what is simpler: {listing(titles)}",
+        (f"Run each on the same {count(v.n['cases'])} cases as the best prompt",),
+        f"the share right of each on the {count(v.n['cases'])} cases is on file, with its 95% "
+        f"interval; if one meets {target}, the plan ends here",
+    )
+
+
+@says
 def _service(v: Voice) -> Words:
     known = f" It is known to end on {v.n['until']}." if v.n["until"] else ""
     return Words(
