@@ -11,6 +11,7 @@ from tuneworthy.domain.costs import BreakEvenRule, Costs, Span, WorkedExample
 from tuneworthy.domain.planning import PlanRule
 from tuneworthy.domain.record import FileRecord, Ident, Name, Natural, NonNegative, Text, wrong
 from tuneworthy.domain.rules import Scoring, TreeRule, asked_names
+from tuneworthy.domain.thresholds import MeasureRule, Threshold
 
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 """Minutes it takes to find an answer out."""
@@ -59,21 +60,6 @@ class Factor(Asked):
     """How much it weighs: a word that is shown, or a number that counts."""
     minutes: Minutes = 5
     """Minutes it takes to find the answer out."""
-
-
-class Threshold(FileRecord):
-    """A number that a challenge or a derivation uses."""
-
-    value: NonNegative
-    """The number."""
-    unit: Name
-    """Its unit."""
-    says: Text
-    """What is on its far side."""
-    source: Text
-    """Who says so."""
-    dated: date
-    """When that was."""
 
 
 class GoalRule(FileRecord):
@@ -201,6 +187,8 @@ class Framework(FileRecord):
     """The factors of the short form."""
     thresholds: dict[Ident, Threshold] = {}
     """Numbers that challenges use."""
+    measures: dict[Ident, MeasureRule] = {}
+    """What measurements say; an answer is settled only when the whole interval is on one side."""
     goals: dict[Ident, GoalRule] = {}
     """Goal to approach."""
     approaches: dict[Ident, ApproachRule] = {}
@@ -223,6 +211,7 @@ class Framework(FileRecord):
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
         _check_names(self)
+        _check_measures(self)
         _check_tree(self)
         if self.scoring.weights == "counted":
             words = {f.weight for f in self.factors.values() if isinstance(f.weight, str)}
@@ -275,6 +264,16 @@ def _check_names(framework: Framework) -> None:
             raise wrong(
                 f'makes "{name}" a variant of "{option.variant_of}", which is no option',
                 "name one of its options",
+            )
+
+
+def _check_measures(framework: Framework) -> None:
+    """What a measurement bears on is asked."""
+    for name, measure in framework.measures.items():
+        if measure.about not in {**framework.signals, **framework.ceiling, **framework.factors}:
+            raise wrong(
+                f'measures "{name}" for "{measure.about}", which it doesn\'t ask',
+                "name a signal, check or factor",
             )
 
 

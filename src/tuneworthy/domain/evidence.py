@@ -1,0 +1,103 @@
+"""What was measured, with its interval, its method and where it comes from."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tuneworthy.domain.record import Ident, Name, Natural, Record, Text, Unknown
+
+Scalar = float | int | str | bool
+
+
+class Evidence(Record):
+    """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
+
+    id: Ident
+    """What was measured, as ``invalid_output_share``."""
+    factor: str = ""
+    """The signal, factor, check or dotted path of the case file it bears on."""
+    value: float | Unknown
+    """The best single number; unknown, with the field that is missing, where none can be given."""
+    low: float | None = None
+    """Lower end of the 95% interval; None for an unknown value."""
+    high: float | Literal["open"] | None = None
+    """Upper end; ``open`` where only a lower end is known."""
+    unit: Name
+    """Unit of the three."""
+    n: Natural = 0
+    """Traces, or cases, it was counted on."""
+    clusters: Natural = 0
+    """Conversations those come from."""
+    method: Text = ""
+    """How value and interval were made."""
+    source: Text = ""
+    """What it was measured on: names of files and their format."""
+    observed_on: date | None = None
+    """Last day of the data, by its own clock; None where the data has no clock."""
+    since: date | None = None
+    """First day of the data."""
+    sample: Literal["all", "sampled"] = "all"
+    """Whether every trace was looked at."""
+    details: dict[Ident, Scalar] = {}
+    """Further numbers that the report shows, such as the four counts of a 2×2."""
+    examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
+    """What was found, in a few masked samples."""
+
+    @property
+    def known(self) -> bool:
+        """Whether there is a number."""
+        return not isinstance(self.value, Unknown)
+
+
+class Series(Record):
+    """Numbers for one picture: columns of equal length, as measured."""
+
+    id: Ident
+    """The picture, as ``volume``."""
+    columns: dict[Ident, tuple[Scalar, ...]]
+    """Columns by name; units stand in the names."""
+
+
+class Skipped(Record):
+    """Records that couldn't be used, and why."""
+
+    why: Name
+    """The reason."""
+    n: Natural
+    """How many."""
+    where: Annotated[tuple[str, ...], Field(max_length=10)] = ()
+    """The first of them, as ``file:line``."""
+
+
+class Reading(Record):
+    """What was read."""
+
+    name: str
+    """File name, without the folder."""
+    format: Name
+    """Recognised by content, as ``Inspect log``."""
+    digest: str
+    """SHA-256 of its bytes."""
+    size: Natural
+    """Bytes on disk."""
+    traces: Natural
+    """Traces it gave."""
+    skipped: tuple[Skipped, ...] = ()
+    """What it held that couldn't be used."""
+
+
+class Measured(Record):
+    """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
+
+    schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")
+    inputs: str
+    """SHA-256 of everything the evidence rests on: data, materials and the measures' version."""
+    readings: tuple[Reading, ...] = ()
+    """Files read."""
+    evidence: tuple[Evidence, ...]
+    """What they showed."""
+    series: tuple[Series, ...] = ()
+    """For pictures."""

@@ -1,0 +1,92 @@
+"""What a signal is: numbers for each trace, and evidence from all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from tuneworthy.domain.evidence import Evidence, Series
+from tuneworthy.domain.traces import Batch, SystemPrompt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ENOUGH_CONVERSATIONS = 20
+"""Under this many conversations an interval says less than it seems to: the answer is unknown."""
+
+Numbers = Mapping[str, "NDArray[np.float64]"]
+"""Columns of numbers, one a trace; NaN where a trace has none. A share is 1.0 and 0.0."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """All traces, after every signal has turned its batches into numbers.
+
+    Arrays have one value a trace, in the order of reading.
+    """
+
+    numbers: Numbers
+    """Columns that the signal's ``rows`` gave."""
+    conversation: NDArray[np.int64]
+    """A number for each conversation; a trace without one has a number of its own."""
+    time: NDArray[np.float64]
+    """Seconds since 1970; NaN where there is no clock."""
+    turn: NDArray[np.float64]
+    """Place in the conversation; NaN where unknown."""
+    model: NDArray[np.int64]
+    """Place in ``models``; -1 for none."""
+    models: tuple[str, ...]
+    prompt: NDArray[np.int64]
+    """Place in ``prompts``; -1 for none."""
+    prompts: tuple[str, ...]
+    """Prompt versions by name, or ``system N`` for the N-th system prompt without a name."""
+    system: NDArray[np.int64]
+    """Place in ``systems``; -1 for none."""
+    systems: tuple[SystemPrompt, ...]
+    """Distinct system prompts in the order of their first appearance."""
+    present: frozenset[str]
+    """Columns of ``Batch`` in which any trace has a value."""
+    sample: Batch
+    """Whole conversations drawn by a hash of their name, up to some thousand traces."""
+
+    def __len__(self) -> int:
+        return len(self.conversation)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a signal has to say."""
+
+    evidence: tuple[Evidence, ...] = ()
+    series: tuple[Series, ...] = ()
+
+
+class Signal(Protocol):
+    """A measure over traces.
+
+    ``needs`` names the columns of ``Batch`` it reads, ``numbers`` the columns it makes. ``rows``
+    is called for every batch and sees nothing but it; ``finish`` is called once. Where a column is
+    missing the evidence is unknown and names the field.
+    """
+
+    @property
+    def id(self) -> str:
+        """Name of the signal."""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """Columns of ``Batch`` it reads."""
+
+    def rows(self, batch: Batch) -> Numbers:
+        """A number for each trace of a batch, by name; the same names for every batch."""
+
+    def finish(self, table: Table) -> Found:
+        """What all traces together show."""
+
+
+def as_numbers(values: Iterable[Any]) -> NDArray[np.float64]:
+    """Numbers and None as an array, NaN for None."""
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)

@@ -1,0 +1,69 @@
+"""The plainest engine there is: Python lists and one loop. What it says, any other has to say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tuneworthy.domain.traces import COLUMNS, Batch, SystemPrompt
+from tuneworthy.gather.signals.base import Found, Signal, Table, as_numbers
+
+
+def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column
+    """A batch of the columns given; without outputs they are empty texts."""
+    longest = max(len(values) for values in columns.values())
+    columns.setdefault("output", [""] * longest)
+    return Batch(**columns)
+
+
+def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
+    """All traces as a table, made with dictionaries."""
+    numbers: dict[str, list[float]] = {}
+    codes: dict[str, dict[str, int]] = {"conversation": {}, "model": {}, "prompt": {}, "system": {}}
+    placed: dict[str, list[int]] = {name: [] for name in codes}
+    whole = Batch()
+    for each in batches:
+        for name, values in signal.rows(each).items():
+            numbers.setdefault(name, []).extend(float(value) for value in values)
+        for name in COLUMNS:
+            getattr(whole, name).extend(each.column(name))
+    for row in range(len(whole)):
+        system = whole.system[row]
+        place = -1 if system is None else codes["system"].setdefault(system, len(codes["system"]))
+        placed["system"].append(place)
+        named = whole.prompt[row] or (None if place < 0 else f"system {place + 1}")
+        for name, value in (("model", whole.model[row]), ("prompt", named)):
+            code = -1 if value is None else codes[name].setdefault(value, len(codes[name]))
+            placed[name].append(code)
+        conversation = whole.conversation[row] or f"\0{row}"
+        known = codes["conversation"]
+        placed["conversation"].append(known.setdefault(conversation, len(known)))
+    return Table(
+        numbers={name: np.array(values) for name, values in numbers.items()},
+        conversation=np.array(placed["conversation"], dtype=np.int64),
+        time=as_numbers(whole.timestamp),
+        turn=as_numbers(whole.turn),
+        model=np.array(placed["model"], dtype=np.int64),
+        models=tuple(codes["model"]),
+        prompt=np.array(placed["prompt"], dtype=np.int64),
+        prompts=tuple(codes["prompt"]),
+        system=np.array(placed["system"], dtype=np.int64),
+        systems=tuple(_system(text, whole) for text in codes["system"]),
+        present=frozenset(
+            name for name in COLUMNS if any(value is not None for value in whole.column(name))
+        ),
+        sample=whole,
+    )
+
+
+def measure(signal: Signal, *batches: Batch) -> Found:
+    """What a signal says about some batches."""
+    return signal.finish(table_of(signal, batches))
+
+
+def _system(text: str, whole: Batch) -> SystemPrompt:
+    times = [t for t, s in zip(whole.timestamp, whole.system, strict=True) if s == text]
+    known = [t for t in times if t is not None]
+    first, last = (min(known), max(known)) if known else (None, None)
+    return SystemPrompt(text, len(times), first, last)
