@@ -16,6 +16,7 @@ from pydantic import BaseModel
 from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.assess.challenge import ALL
 from tuneworthy.domain.case import Case
+from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.sections import ChallengeResult
 from tuneworthy.report.challenges import WORDS
 
@@ -32,6 +33,11 @@ CHECKS = (
 REACHED: dict[str, Any] = dict.fromkeys(CHECKS, "yes")
 PRICED = [{"id": "m", "usd_per_mtok": {"input": 2.5, "output": 10}}]
 UNSET = object()
+VOLUME: dict[str, Any] = {
+    "id": "requests_per_month", "value": 400, "low": 380, "high": 420, "n": 1200, "clusters": 300,
+    "unit": "requests a month", "observed_on": "2026-11-20",
+}  # fmt: skip
+"""Under the lesson's line for low volume, which is at 1,000."""
 
 
 class Pair(NamedTuple):
@@ -51,6 +57,13 @@ def tokens(number: Any) -> dict[str, Any]:
 
 def monthly(**amounts: Any) -> dict[str, Any]:
     return {"monthly": amounts}
+
+
+def personal(low: float, value: float, high: float) -> dict[str, Any]:
+    return {
+        "id": "personal_data_share", "value": value, "low": low, "high": high, "n": 900,
+        "clusters": 300, "unit": "share of requests", "observed_on": "2026-11-20",
+    }  # fmt: skip
 
 
 PAIRS: dict[str, Pair] = {
@@ -248,6 +261,32 @@ PAIRS: dict[str, Pair] = {
         {"tuning": {"model_switch": "yes"}},
         "tuning.model_switch", "no",
         ("tuning.model_switch", "goals"),
+    ),
+    # evidence -----------------------------------------------------------------------------------
+    "measured_against_answer": Pair(
+        {"factors": {"low_volume": "no"}, "evidence": [VOLUME]},
+        "factors.low_volume", "yes",
+        ("factors.low_volume", "evidence"),
+    ),
+    "measured_against_number": Pair(
+        {"economics": {"traffic": {"requests_per_month": 526}}, "evidence": [VOLUME]},
+        "economics.traffic.requests_per_month", 525,  # 420 + 0.25 × 420
+        ("economics.traffic.requests_per_month", "evidence"),
+    ),
+    "need_without_support": Pair(
+        {"factors": {"data_sovereignty": "yes"}, "evidence": [personal(0.001, 0.004, 0.009)]},
+        "evidence.0.high", 0.011,  # the limit of 1% lies inside the interval
+        ("factors.data_sovereignty", "evidence"),
+    ),
+    "need_seen_in_data": Pair(
+        {"factors": {"data_sovereignty": "no"}, "evidence": [personal(0.011, 0.04, 0.07)]},
+        "evidence.0.low", 0.009,
+        ("factors.data_sovereignty", "evidence"),
+    ),
+    "evidence_old": Pair(
+        {"evidence": [{**VOLUME, "observed_on": "2026-05-24"}]},
+        "evidence.0.observed_on", "2026-05-26",  # six months are 182.6 days
+        ("evidence",),
     ),
 }  # fmt: skip
 
@@ -453,10 +492,14 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, ChallengeResult]:
     """Challenges of a case by id; in a folder where it names data."""
-    case = load_case({"name": "A case", **data})
+    told = {key: value for key, value in data.items() if key != "evidence"}
+    case = load_case({"name": "A case", **told})
     if folder is not None and "data" in data:
         case = case.placed(lambda path: ".".join(map(str, path)), folder)
-    return {one.id: one for one in decide(case, load_framework("lesson"), as_of=AS_OF).challenges}
+    found = [Evidence.model_validate(one) for one in data.get("evidence", ())]
+    evidence = {one.id: one for one in found}
+    dossier = decide(case, load_framework("lesson"), as_of=AS_OF, evidence=evidence)
+    return {one.id: one for one in dossier.challenges}
 
 
 def test_every_challenge_has_its_pair_and_its_words() -> None:
@@ -538,7 +581,7 @@ def test_between_points_into_the_case(name: str, pair: Pair, folder: Path) -> No
     assert between
     for path in between:
         room, *rest = path.split(".")
-        assert named(Case, [room, *rest]), path
+        assert path == "evidence" or named(Case, [room, *rest]), path
         if room in asked and rest:
             assert rest[0] in asked[room], path
 
@@ -608,6 +651,12 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "saving_above_published": (
         PAIRS["saving_above_published"].fires, (r"\$2,001", r"\$1,000", r"\$2,000")),
     "upfront_below_table": (PAIRS["upfront_below_table"].fires, ("39", "40", "80")),
+    "measured_against_answer": (
+        PAIRS["measured_against_answer"].fires, ("[Ll]ow volume", "answered no", "380–420", "1,200")),
+    "measured_against_number": (PAIRS["measured_against_number"].fires, ("526", "380–420")),
+    "need_without_support": (PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
+    "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
+    "evidence_old": (PAIRS["evidence_old"].fires, ("2026-05-24", "six")),
     "no_retraining": (PAIRS["no_retraining"].fires, ("10", "20")),
     "no_evaluation_hours": (PAIRS["no_evaluation_hours"].fires, ("10", "20")),
 }  # fmt: skip

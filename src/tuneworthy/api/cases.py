@@ -79,7 +79,8 @@ def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -
     except CaseError as caught:
         said = " ".join(f"{name}={value}" for name, value in answers.items())
         raise CaseError(caught.what, where=said, fix=caught.fix) from None
-    return changed.placed(lambda path: f"--set {_named(path, answers)}", case.folder)
+    supposed = frozenset(".".join(answer_path(name, framework)) for name in answers)
+    return changed.placed(lambda path: f"--set {_named(path, answers)}", case.folder, supposed)
 
 
 def answer_path(name: str, framework: Framework) -> tuple[str, ...]:

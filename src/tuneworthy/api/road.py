@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tuneworthy.assess.challenge import challenge
+from tuneworthy.assess.measured import Ledger, with_evidence
 from tuneworthy.assess.weigh import stages, weigh
 from tuneworthy.calls.prices import look_up
-from tuneworthy.domain.assessment import Assessment, Findings
+from tuneworthy.domain.assessment import Assessment, Findings, Replaced
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, Question, Verdict
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.domain.evidence import Evidence, latest
 from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.likeness import Others
 from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.options import Advice, Option
 from tuneworthy.domain.outline import NoPlan, Outline
@@ -25,6 +28,7 @@ from tuneworthy.domain.prices import NO_PRICES, Prices
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
+from tuneworthy.files.evidence import read_evidence
 from tuneworthy.forecast.breakeven import appraise, computed_saving, with_draws
 from tuneworthy.forecast.plan import plan
 from tuneworthy.forecast.savings import compare
@@ -34,6 +38,8 @@ from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.gather.prompts import distinct_prompts
+from tuneworthy.precedent.index import shipped_index
+from tuneworthy.precedent.others import look
 from tuneworthy.report.view import Parts, compose
 from tuneworthy.syntax.yaml import Document, parse
 from tuneworthy.verdict.approach import approaches
@@ -86,6 +92,7 @@ def framework_of(case: Case, chosen: str | None = None) -> Framework:
 def decide(
     case: Case, framework: Framework, *,
     as_of: date | None = None, seed: int = 0, quick: bool = False,
+    evidence: Mapping[str, Evidence] | None = None,
 ) -> Dossier:  # fmt: skip
     """Judge a case.
 
@@ -95,6 +102,7 @@ def decide(
         as_of: The day the dossier speaks for; today when not given.
         seed: For everything that is drawn at random; it stands in the dossier.
         quick: Ask the framework's short form only.
+        evidence: What was measured, by id; what stands in the case folder when not given.
 
     Returns:
         The dossier. Equal arguments give equal bytes.
@@ -105,8 +113,11 @@ def decide(
         FrameworkError: If the framework has no short form and one is asked for.
     """
     as_of = as_of or _today()
-    case = _shortened(case, framework) if quick else case
-    rules, assessment = compile_rules(framework), weigh(case, framework)
+    told = _shortened(case, framework) if quick else case
+    measured = evidence_of(told) if evidence is None else evidence
+    ledger = known(measured)
+    case, replaced = with_evidence(told, ledger)
+    rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
     prices = _prices(case, as_of)
@@ -117,16 +128,19 @@ def decide(
     action = choose_action(decision, all_gates)
     judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
     ahead = _ahead(case, framework, judged, as_of, quick=quick)
+    findings = _look(case, framework, prices, ledger, replaced, as_of)
     return compose(
         Parts(
+            told=told,
             case=case,
+            measured=measured,
             framework=framework,
             assessment=assessment,
             stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
             decision=decision,
             flips=flips(states, rules, decision),
             questions=asked,
-            challenges=challenge(case, framework, assessment, _look(case, framework, prices)),
+            challenges=challenge(case, framework, assessment, findings),
             approaches=fits,
             money=money,
             gates=all_gates,
@@ -135,6 +149,7 @@ def decide(
             advice=ahead.advice,
             simpler=ahead.simpler,
             plan=ahead.plan,
+            others=ahead.others,
             quick=quick,
             as_of=as_of,
             seed=seed,
@@ -157,6 +172,7 @@ class _Ahead(NamedTuple):
     advice: Advice | None
     simpler: tuple[str, ...]
     plan: Outline | NoPlan
+    others: Others | None
 
 
 def _ahead(
@@ -174,7 +190,8 @@ def _ahead(
     planned = plan(
         case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
     )
-    return _Ahead(found, advice, simpler, planned)
+    others = None if quick else look(shipped_index(), case.goals, framework, assessment)
+    return _Ahead(found, advice, simpler, planned, others)
 
 
 def _today() -> date:
@@ -216,15 +233,33 @@ def _money(
     return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
 
 
-def _look(case: Case, framework: Framework, prices: Prices) -> Findings:
-    """What lies beside the case file, and what its models cost."""
-    missing = missing_entries(case)
-    texts = prompt_texts(case)
-    if texts is None:
-        return Findings(missing=missing, prices=prices)
+def evidence_of(case: Case) -> dict[str, Evidence]:
+    """The latest measurement of each id that lies beside a case, unknown ones too.
+
+    Raises:
+        CaseError: If the ledger can't be read.
+    """
+    return latest(read_evidence(case))
+
+
+def known(measured: Mapping[str, Evidence]) -> Ledger:
+    """Those of the measurements that have a value."""
+    return {name: one for name, one in measured.items() if one.known}
+
+
+def _look(
+    case: Case, framework: Framework, prices: Prices, ledger: Ledger,
+    replaced: tuple[Replaced, ...], as_of: date,
+) -> Findings:  # fmt: skip
+    """What lies beside the case file, what was measured, and what its models cost."""
+    found = Findings(
+        missing=missing_entries(case), prices=prices, ledger=ledger, replaced=replaced, as_of=as_of
+    )
+    if (texts := prompt_texts(case)) is None:
+        return found
     near = framework.threshold("near_copy")
     distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
-    return Findings(prompts=len(texts), distinct_prompts=distinct, missing=missing, prices=prices)
+    return replace(found, prompts=len(texts), distinct_prompts=distinct)
 
 
 def _shortened(case: Case, framework: Framework) -> Case:
@@ -255,7 +290,9 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[Quickly]:
     rules = compile_rules(framework)
     found = []
     for case in cases:
-        counted = tally(rules, weigh(case, framework).states)
+        ledger = known(evidence_of(case))
+        filled, _ = with_evidence(case, ledger)
+        counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
         reach = counted.reach
         final = len(reach) == 1
         outcome: Verdict = next(iter(reach)) if final else "undecided"

@@ -1,13 +1,15 @@
 """From what is said and found to one state for every answer.
 
-A stated answer counts. Where nothing is said but a stated number settles it (requests a month,
-examples, prompts), the answer is inferred and marked ``assumed``. Everything else is unknown.
+What was measured counts where it settles an answer. Else a stated answer counts. Where nothing is
+said but a stated number settles it (requests a month, examples, prompts), the answer is inferred
+and marked ``assumed``. Everything else is unknown.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
+from tuneworthy.assess.measured import Ledger, below, settled
 from tuneworthy.domain.answers import Answer, CheckAnswer
 from tuneworthy.domain.assessment import Assessed, Assessment, Kind, Reason
 from tuneworthy.domain.case import Attempt, Case
@@ -16,14 +18,25 @@ from tuneworthy.domain.framework import Check, Framework, Need
 from tuneworthy.domain.record import State
 from tuneworthy.syntax.build import did_you_mean
 
+_ROOMS: dict[Kind, str] = {
+    "check": "ceiling", "signal": "signals", "indicator": "factors", "anti_indicator": "factors",
+}  # fmt: skip
 
-def weigh(case: Case, framework: Framework, attempt: Attempt | None = None) -> Assessment:
+
+def weigh(
+    case: Case,
+    framework: Framework,
+    attempt: Attempt | None = None,
+    ledger: Ledger | None = None,
+) -> Assessment:
     """Weigh every answer of a case.
 
     Args:
         case: The case.
         framework: The framework that asks.
-        attempt: Weigh the case as it stood at this attempt: its answers replace the case's.
+        attempt: Weigh the case as it stood at this attempt: its answers replace the case's, and
+            what is measured today says nothing about it.
+        ledger: What was measured; the case already carries its numbers.
 
     Returns:
         Every check and factor of the framework in its order, then the signals; what nobody
@@ -36,21 +49,51 @@ def weigh(case: Case, framework: Framework, attempt: Attempt | None = None) -> A
     factors = case.factors if attempt is None else {**case.factors, **attempt.factors}
     _refuse_strangers(case, framework)
     answers: dict[str, Assessed] = {}
+    settle = _settler(case, framework, {} if attempt else ledger or {})
     for name, check in framework.ceiling.items():
-        answers[name] = _check(name, check, checks.get(name))
+        answers[name] = settle(_check(name, check, checks.get(name)))
     kinds: tuple[tuple[Kind, Mapping[str, object]], ...] = (
         ("indicator", framework.indicators),
         ("anti_indicator", framework.anti_indicators),
     )
     for kind, asked in kinds:
         for name in asked:
-            answers[name] = _factor(name, kind, factors.get(name), case, framework)
+            answers[name] = settle(_factor(name, kind, factors.get(name), case, framework))
     signals = {
-        name: _stated(name, "signal", case.signals.get(name))
-        or Assessed(name, "signal", "unknown", "assumed")
+        name: settle(
+            _stated(name, "signal", case.signals.get(name))
+            or Assessed(name, "signal", "unknown", "assumed")
+        )
         for name in framework.signals
     }
     return Assessment(answers, signals, _reached(answers, framework))
+
+
+def _settler(case: Case, framework: Framework, ledger: Ledger) -> Callable[[Assessed], Assessed]:
+    """Puts what was measured in the place of what was told, where it settles the answer."""
+
+    def settle(told: Assessed) -> Assessed:
+        if f"{_ROOMS[told.kind]}.{told.id}" in case.supposed:
+            return told
+        if told.id == "insufficient_data":
+            found = below("usable_examples", _examples_limit(case, framework), ledger)
+        else:
+            found = settled(told.id, told.kind, case, framework, ledger)
+        if found is None:
+            return told
+        state, because = found
+        answer = case.factors.get(told.id)
+        if answer is not None and answer.now == state != answer.value:
+            return told  # said to be so at present, and expected to change
+        return Assessed(told.id, told.kind, state, "measured", told.note, because)
+
+    return settle
+
+
+def _examples_limit(case: Case, framework: Framework) -> float | None:
+    """Examples the case's own approach takes at least; the general line where none is known."""
+    need = examples_need(case, framework)
+    return need[1].low if need else framework.threshold("few_examples")
 
 
 def stages(case: Case, framework: Framework) -> tuple[tuple[Attempt, Assessment], ...]:
@@ -120,8 +163,7 @@ def _insufficient_data(case: Case, framework: Framework) -> tuple[State, Reason 
     have = usable_examples(case)
     if have is None:
         return "unknown", None
-    need = examples_need(case, framework)
-    limit = need[1].low if need else framework.threshold("few_examples")
+    need, limit = examples_need(case, framework), _examples_limit(case, framework)
     if limit is None:
         return "unknown", None
     because = Reason(

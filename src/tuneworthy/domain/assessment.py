@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any, Literal
 
+from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.prices import Prices
 from tuneworthy.domain.record import State
 
@@ -52,6 +54,18 @@ class Challenge:
 
 
 @dataclass(frozen=True, slots=True)
+class Replaced:
+    """A number of the case file that gave way to a measured one."""
+
+    path: str
+    """Dotted path in the case file."""
+    stated: tuple[float, float] | None
+    """What was said, as low and high; None where nothing was."""
+    evidence: Evidence
+    """What was measured."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
     """What was found beside the case file."""
 
@@ -63,6 +77,12 @@ class Findings:
     """Dotted paths of entries whose file or folder isn't there."""
     prices: Prices = field(default_factory=dict)
     """Prices that were looked up for the case's models."""
+    ledger: Mapping[str, Evidence] = field(default_factory=dict)
+    """What was measured and is known, by its id."""
+    replaced: tuple[Replaced, ...] = ()
+    """Numbers of the case file that gave way to measured ones."""
+    as_of: date | None = None
+    """The day the dossier speaks for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, field_validator
 
 from tuneworthy.domain.answers import SimpleAnswer, SimpleCheck
-from tuneworthy.domain.economics import Economics, Serving
+from tuneworthy.domain.economics import Economics, Quantity, Serving
 from tuneworthy.domain.goals import Goal, Goals
 from tuneworthy.domain.holdings import Data
 from tuneworthy.domain.record import (
@@ -77,9 +77,9 @@ class Today(FileRecord):
     """Share of cases it gets right, by the metric of the target."""
     cases: Natural | None = None
     """How many cases that share was counted on."""
-    latency_p95_s: NonNegative | None = None
+    latency_p95_s: Quantity | None = None
     """Seconds within which 95 of 100 answers arrive."""
-    usd_per_month: NonNegative | None = None
+    usd_per_month: Quantity | None = None
     """USD a month it costs to run."""
     retrieval_recall: Share | None = None
     """Share of questions for which the passage that holds the answer is retrieved."""
@@ -200,6 +200,7 @@ class Case(FileRecord):
 
     _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
+    _supposed: frozenset[str] = PrivateAttr(default=frozenset())
 
     def where(self, *path: str | int) -> str:
         """File and line of a value, for errors; just the dotted path when there is no file."""
@@ -210,11 +211,19 @@ class Case(FileRecord):
         """The folder its data lie in; None for a case that came from a mapping."""
         return self._folder
 
+    @property
+    def supposed(self) -> frozenset[str]:
+        """Dotted paths of what is only supposed, as a what-if: no measurement overrules them."""
+        return self._supposed
+
     def placed(
-        self, where: Callable[[tuple[str | int, ...]], str], folder: Path | None = None
+        self,
+        where: Callable[[tuple[str | int, ...]], str],
+        folder: Path | None = None,
+        supposed: frozenset[str] = frozenset(),
     ) -> Case:
-        """The same case, knowing where its values stand and where its data lie."""
-        self._where, self._folder = where, folder
+        """The same case, knowing where its values stand, where its data lie, what is a what-if."""
+        self._where, self._folder, self._supposed = where, folder, supposed
         return self
 
     @field_validator("framework")

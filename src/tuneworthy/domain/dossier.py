@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tuneworthy.domain.canonical import json_text
+from tuneworthy.domain.likeness import PrecedentsResult
 from tuneworthy.domain.outlook import InvestmentResult, OptionResult, Plan, Recommendation
 from tuneworthy.domain.record import Range, Record, Unknown
 from tuneworthy.domain.rules import Outcome
@@ -17,6 +18,7 @@ from tuneworthy.domain.sections import (
     Ceiling,
     ChallengeResult,
     Counts,
+    EvidenceResult,
     FactorResult,
     FlipResult,
     Named,
@@ -63,9 +65,9 @@ class Dossier(Record):
     options: tuple[OptionResult, ...] | Unknown
     recommendation: Recommendation | Unknown
     investment: InvestmentResult | Unknown
-    precedents: Unknown
+    precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown
-    evidence: Unknown
+    evidence: tuple[EvidenceResult, ...] | Unknown
     quick: Quick | None = None
     """Only for the short form."""
 

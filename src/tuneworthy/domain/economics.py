@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from tuneworthy.domain.record import FileRecord, NonNegative, Share, Tri, wrong
+from tuneworthy.domain.record import FileRecord, NonNegative, Share, State, Tri, wrong
 
 
 def _to_amount(value: Any) -> Any:
@@ -24,6 +24,12 @@ class Amount(FileRecord):
     """The likeliest."""
     high: NonNegative
     """The most it could be."""
+
+    def at_most(self, limit: float) -> State:
+        """Whether it stays within a limit: yes or no only where all of it is on one side."""
+        if self.high <= limit:
+            return "yes"
+        return "no" if self.low > limit else "unknown"
 
     @model_validator(mode="after")
     def _in_order(self) -> Amount:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from tuneworthy.domain.record import Ident, Name, Natural, Record, Text, Unknown
+from tuneworthy.domain.record import Ident, Name, Natural, Record, Text, Unknown, wrong
 
 Scalar = float | int | str | bool
 
@@ -45,6 +47,16 @@ class Evidence(Record):
     """Further numbers that the report shows, such as the four counts of a 2×2."""
     examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
     """What was found, in a few masked samples."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Evidence:
+        if isinstance(self.value, Unknown):
+            return self
+        low = -math.inf if self.low is None else self.low
+        high = self.high if isinstance(self.high, float | int) else math.inf
+        if self.low is None or self.high is None or not low <= self.value <= high:
+            raise wrong("is out of order", "write low ≤ value ≤ high")
+        return self
 
     @property
     def known(self) -> bool:
@@ -101,3 +113,13 @@ class Measured(Record):
     """What they showed."""
     series: tuple[Series, ...] = ()
     """For pictures."""
+
+
+def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
+    """The newest known measurement of each id; an unknown one never hides what was known before."""
+    found: dict[str, Evidence] = {}
+    for run in runs:
+        for one in run.evidence:
+            if one.known or one.id not in found:
+                found[one.id] = one
+    return found

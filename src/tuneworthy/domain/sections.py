@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from tuneworthy.domain.assessment import Severity, Source
@@ -59,6 +60,49 @@ class FactorResult(Record):
     note: str
     ask: str = ""
     """The question, as the framework asks it."""
+
+
+class EvidenceResult(Record):
+    """A measurement with what it says about an answer."""
+
+    id: str
+    """What was measured, as an id."""
+    title: str
+    """What was measured, for people."""
+    factor: str
+    """The signal, factor, check or dotted path of the case that it bears on; may be empty."""
+    value: float | Unknown
+    """The best single number, in ``unit``."""
+    low: float | Unknown
+    """Lower end of the 95% interval."""
+    high: float | Literal["open"] | Unknown
+    """Upper end; ``open`` where only a lower one is known."""
+    unit: str
+    """Unit of value, low and high."""
+    n: int
+    """Traces or cases it was counted on."""
+    clusters: int
+    """Conversations those come from."""
+    says: State
+    """Side of the framework's limit on which the whole interval lies; unknown across it."""
+    role: Literal["settles", "supports"]
+    """Whether it settles the answer, or only speaks for or against a need."""
+    limit: float | Unknown
+    """The framework's limit."""
+    method: str
+    """How value and interval were made."""
+    source: str
+    """What it was measured on."""
+    observed_on: date | Unknown
+    """Last day of the data."""
+    since: date | Unknown
+    """First day of the data."""
+    sample: Literal["all", "sampled"]
+    """Whether every trace was looked at."""
+    details: dict[str, float | int | str | bool]
+    """Further numbers."""
+    examples: tuple[str, ...]
+    """A few masked samples."""
 
 
 class Counts(Record):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from tuneworthy.domain.record import FileRecord, Ident, Name, NonNegative, Text
+from tuneworthy.domain.record import FileRecord, Ident, Name, NonNegative, State, Text
 
 
 class Threshold(FileRecord):
@@ -44,3 +44,18 @@ class MeasureRule(FileRecord):
     """Who says so."""
     dated: date
     """When that was."""
+
+    def side(self, low: float | None, high: float | Literal["open"] | None) -> State:
+        """The answer on whose side of the limit a whole interval lies; unknown where it crosses.
+
+        Args:
+            low: Lower end of the interval.
+            high: Upper end, ``open`` where there is none.
+        """
+        if low is None or high is None:
+            return "unknown"
+        if low > self.limit:
+            return "yes" if self.yes == "above" else "no"
+        if high != "open" and high < self.limit:
+            return "no" if self.yes == "above" else "yes"
+        return "unknown"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from tuneworthy.domain.assessment import Reason
 from tuneworthy.domain.books import Inputs
 from tuneworthy.domain.case import Case, Model
+from tuneworthy.domain.economics import Amount
 from tuneworthy.domain.investment import Money
 from tuneworthy.domain.prices import Price, in_use
 from tuneworthy.domain.record import State
@@ -113,16 +114,21 @@ def _latency(case: Case, way: Way, model: Model | None) -> Iterator[Verdict]:
     target = case.targets.latency_p95_s
     if target is None or way.how == "batched":
         return
-    latency = model.latency_p95_s if model else None
-    if latency is None and model is not None and model is in_use(case):
-        latency = case.today.latency_p95_s
-    numbers = {"target": target, "latency": latency}
-    if latency is None:
-        yield "unknown", Reason("latency_unmeasured", numbers)
-    elif latency > target:
-        yield "no", Reason("too_slow", numbers)
-    else:
-        yield "yes", Reason("fast_enough", numbers)
+    latency = _latency_of(case, model)
+    numbers = {"target": target, "latency": None if latency is None else latency.likely}
+    state = "unknown" if latency is None else latency.at_most(target)
+    because = {"yes": "fast_enough", "no": "too_slow", "unknown": "latency_open"}[state]
+    yield state, Reason("latency_unmeasured" if latency is None else because, numbers)
+
+
+def _latency_of(case: Case, model: Model | None) -> Amount | None:
+    """What a model takes; that of today for the model in use."""
+    if model is None:
+        return None
+    if model.latency_p95_s is None:
+        return case.today.latency_p95_s if model is in_use(case) else None
+    seconds = model.latency_p95_s
+    return Amount(low=seconds, likely=seconds, high=seconds)
 
 
 def _budget(case: Case, usd: Money | None) -> Iterator[Verdict]:

@@ -119,7 +119,7 @@ class Ways:
         if way.runs != "own" and self.inputs[REQUESTS].low < 1:
             return None  # a bill for no requests says nothing about one
         per = None if way.runs == "own" else REQUESTS
-        return Way(way.model, "as_is", way.tuned, way.runs, bill_usd=bill, bill_for=per)
+        return Way(way.model, "as_is", way.tuned, way.runs, bill_usd=bill.likely, bill_for=per)
 
     def _implied(self) -> Iterator[Priced]:
         """The tuned model nobody listed, where it is said who would serve it."""

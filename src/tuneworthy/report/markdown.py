@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
+from tuneworthy.report.evidence.rows import evidence_rows
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import safe
 from tuneworthy.report.text import (
@@ -42,12 +43,14 @@ def markdown(dossier: Dossier) -> str:
         _challenges(dossier),
         _change(dossier),
         _answers(dossier),
+        _evidence(dossier),
         _rules(dossier),
         _stages(dossier),
         _money(dossier),
         _approaches(dossier),
         _options(dossier),
         _plan(dossier),
+        _others(dossier),
         _open(dossier),
     ]
     return "\n\n".join("\n".join(lines) for lines in sections if lines) + "\n"
@@ -147,6 +150,19 @@ def _answers(dossier: Dossier) -> list[str]:
     return lines + _table(head, [*checks, *factors, *signals])
 
 
+def _evidence(dossier: Dossier) -> list[str]:
+    if isinstance(dossier.evidence, Unknown):
+        return []
+    rows = [tuple(md(cell) for cell in row) for row in evidence_rows(dossier, dossier.evidence)]
+    head = ("measured", "value", "says", "counted on", "how", "source")
+    lines = ["## Measured", "", *_table(head, rows)]
+    for one in dossier.evidence:
+        if one.examples:
+            lines += ["", f"Samples, {md(one.title)}:", ""]
+            lines += [f"- {md(text)}" for text in one.examples]
+    return lines
+
+
 def _rules(dossier: Dossier) -> list[str]:
     rows = [
         (md(step.ask), step.answer, md(_values(step.value)), OUTCOME_WORDS[step.outcome])
@@ -202,6 +218,18 @@ def _plan(dossier: Dossier) -> list[str]:
     from tuneworthy.report.plan.markdown import plan_blocks  # which writes with ``md``, too
 
     return ["\n\n".join(["## Plan", *plan_blocks(dossier, dossier.plan, "###")])]
+
+
+def _others(dossier: Dossier) -> list[str]:
+    if isinstance(dossier.precedents, Unknown):
+        return []
+    from tuneworthy.report.precedents.markdown import (  # which writes with ``md``, too
+        precedent_blocks,
+    )
+
+    return [
+        "\n\n".join(["## What happened to others", *precedent_blocks(dossier.precedents, "###")])
+    ]
 
 
 def _options(dossier: Dossier) -> list[str]:

@@ -79,6 +79,10 @@ MONEY_WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "latency_unmeasured": lambda n: (
         f"measure how fast it answers: {number(n['target'])} s are wanted"
     ),
+    "latency_open": lambda n: (
+        f"the interval around {number(n['latency'])} s still holds the {number(n['target'])} s "
+        "wanted: time more of it"
+    ),
     "too_slow": lambda n: f"{number(n['latency'])} s, {number(n['target'])} s are wanted",
     "fast_enough": lambda n: f"{number(n['latency'])} s, {number(n['target'])} s are wanted",
     "over_budget": lambda n: f"over the budget of {usd(n['target'])} a month",

@@ -9,10 +9,12 @@ from tuneworthy.domain.outlook import Duration, InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import Band
 from tuneworthy.domain.sections import BandRange, FactorResult
+from tuneworthy.report.evidence.rows import measured_text
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import Paint, Style, row, safe, table, wrapped
 from tuneworthy.report.money.rows import assumed_text, drawn_text
 from tuneworthy.report.options.shown import instead
+from tuneworthy.report.precedents.text import others_row
 from tuneworthy.report.verdicts import OUTCOME_WORDS
 from tuneworthy.report.words import bits, few, listing, months, months_range, number, share
 
@@ -45,6 +47,7 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
     blocks = [
         _head(dossier, paint),
         _rows(dossier),
+        measured_text(dossier, paint),
         _challenges(dossier, paint),
         _flips(dossier, paint),
         _questions(dossier, paint),
@@ -60,7 +63,9 @@ def _more(case_path: str) -> list[str]:
     """Where to go on from here."""
     if not case_path:
         return []
-    return wrapped(f"tuneworthy explain|options|invest|plan {safe(case_path)}", first="More: ")
+    return wrapped(
+        f"tuneworthy explain|options|invest|plan|precedents {safe(case_path)}", first="More: "
+    )
 
 
 def headline(dossier: Dossier) -> str:
@@ -92,6 +97,7 @@ def _rows(dossier: Dossier) -> list[str]:
         *row("Against", _factors(dossier, "anti_indicator"), mark=_marks("Against", dossier)),
         *row("Strength", strength_text(dossier)),
         *row("Pays back", pays_back_text(dossier), mark=_marks("Pays back", dossier)),
+        *others_row(dossier),
     ]
     if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
         lines += row("", "* inferred from a stated number")

@@ -9,6 +9,7 @@ from typing import Any
 from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
+from tuneworthy.report.evidence.values import interval_text, limit_text
 from tuneworthy.report.serving import MONEY_WHY, money_why
 from tuneworthy.report.words import count, few, listing, months, months_range, plain, sentence
 
@@ -126,6 +127,11 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "from_examples": lambda n: (
         f"from {count(n['have'])} examples; {count(n['limit'])} are needed"
         + (f" for {plain(n['goal'])}" if n["goal"] else "")
+    ),
+    "measured": lambda n: (
+        interval_text(n["value"], n["low"], n["high"], n["unit"])
+        + (f", on {count(n['n'])}" if n["n"] else "")
+        + (f"; the line is at {limit_text(n['limit'], n['unit'])}" if n["limit"] else "")
     ),
     **MONEY_WHY,
 }

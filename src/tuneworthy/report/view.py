@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -19,11 +20,13 @@ from tuneworthy.domain.decision import (
     Verdict,
 )
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.likeness import Others
 from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.options import Advice, Option
 from tuneworthy.domain.outline import NoPlan, Outline
-from tuneworthy.domain.record import Range, Unknown
+from tuneworthy.domain.record import Range
 from tuneworthy.domain.rules import BANDS, Band
 from tuneworthy.domain.sections import (
     BandRange,
@@ -46,8 +49,10 @@ from tuneworthy.domain.sections import (
 )
 from tuneworthy.report import plan
 from tuneworthy.report.challenges import challenge_result
+from tuneworthy.report.evidence import evidence_section
 from tuneworthy.report.money import investment
 from tuneworthy.report.options import option_results, recommendation
+from tuneworthy.report.precedents import precedents
 from tuneworthy.report.sections import approaches, flips, questions
 from tuneworthy.report.steps import next_step
 from tuneworthy.report.verdicts import caveat_says, caveats, quick_says, summary, why
@@ -57,7 +62,12 @@ from tuneworthy.report.verdicts import caveat_says, caveats, quick_says, summary
 class Parts:
     """What the stages came to, before words."""
 
+    told: Case
+    """The case as it was told."""
     case: Case
+    """The case with measured numbers in the place of stated ones."""
+    measured: Mapping[str, Evidence]
+    """The latest measurement of each id, unknown ones too."""
     framework: Framework
     assessment: Assessment
     stages: tuple[tuple[Attempt, Verdict], ...]
@@ -72,6 +82,8 @@ class Parts:
     simpler: tuple[str, ...]
     """Ids of options recommended before any tuning."""
     plan: Outline | NoPlan
+    others: Others | None
+    """None where nobody asked for them."""
     options: tuple[Option, ...] | None
     """None where nobody asked for them."""
     advice: Advice | None
@@ -85,7 +97,7 @@ def compose(parts: Parts) -> Dossier:
     case, framework, decision = parts.case, parts.framework, parts.decision
     return Dossier.model_validate(
         {
-            "case": Named(name=case.name, digest=digest(case)),
+            "case": Named(name=case.name, digest=digest(parts.told)),
             "framework": Named(name=framework.name, digest=digest(framework)),
             "as_of": parts.as_of,
             "seed": parts.seed,
@@ -110,11 +122,9 @@ def compose(parts: Parts) -> Dossier:
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
             "investment": investment(parts.money),
-            "precedents": Unknown(ask="tuneworthy backtest: how the rules did on published cases"),
+            "precedents": precedents(parts.others, framework, decision.outcome),
             "plan": plan.section(parts.plan, case, framework),
-            "evidence": Unknown(
-                ask="state counts in the case file: today, data, economics.traffic"
-            ),
+            "evidence": evidence_section(parts.measured, framework),
             "quick": _quick(parts),
         }
     )
@@ -126,12 +136,13 @@ def _ceiling(parts: Parts) -> Ceiling:
         answer = parts.assessment.answers[name]
         given = parts.case.ceiling.get(name)
         counted = given.count if given is not None else None
+        told = counted is not None and answer.source == "stated"
         checks[name] = CheckResult(
             title=check.title,
             state=answer.state,
-            value=answer.state if counted is None else counted,
+            value=counted if told and counted is not None else answer.state,
             source=answer.source,
-            note=answer.note,
+            note=_note(answer),
             ask=parts.framework.filled(check.ask, check.at_least),
         )
     return Ceiling(reached=parts.assessment.reached, checks=checks)
@@ -143,7 +154,7 @@ def _signals(parts: Parts) -> dict[str, SignalResult]:
             title=signal.title,
             state=parts.assessment.signals[name].state,
             source=parts.assessment.signals[name].source,
-            note=parts.assessment.signals[name].note,
+            note=_note(parts.assessment.signals[name]),
             ask=parts.framework.filled(signal.ask),
         )
         for name, signal in parts.framework.signals.items()

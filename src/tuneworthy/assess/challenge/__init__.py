@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from tuneworthy.assess.challenge import claims, data, money, reasons
+from tuneworthy.assess.challenge import claims, data, evidence, money, reasons
 from tuneworthy.assess.challenge.facts import Facts
 from tuneworthy.domain.assessment import Assessment, Challenge, Findings
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.framework import Framework
 
-ALL = (*reasons.ALL, *claims.ALL, *data.ALL, *money.ALL)
+ALL = (*reasons.ALL, *claims.ALL, *data.ALL, *money.ALL, *evidence.ALL)
 """Every challenge there is, in the order of their rooms."""
 
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}

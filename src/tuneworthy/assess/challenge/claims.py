@@ -134,11 +134,11 @@ def _against_targets(facts: Facts) -> dict[str, State]:
             found["quality"] = "yes" if interval[0] >= wanted else "no"
     pairs = (
         ("latency_p95_s", today.latency_p95_s, targets.latency_p95_s),
-        ("usd_per_month", facts.bill_usd, targets.usd_per_month),
+        ("usd_per_month", facts.bill, targets.usd_per_month),
     )
     for name, value, most in pairs:
         if most is not None:
-            found[name] = "unknown" if value is None else "yes" if value <= most else "no"
+            found[name] = "unknown" if value is None else value.at_most(most)
     return found
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tuneworthy.assess.weigh import usable_examples
 from tuneworthy.domain.assessment import Assessment, Findings
 from tuneworthy.domain.case import Case
+from tuneworthy.domain.economics import Amount
 from tuneworthy.domain.framework import Framework, Need
 from tuneworthy.domain.prices import price_of
 from tuneworthy.domain.record import State
@@ -51,7 +52,7 @@ class Facts:
         """
         traffic, bill = self.case.economics.traffic, self.case.today.usd_per_month
         if bill is not None and self.requests:
-            return bill / self.requests
+            return bill.likely / self.requests
         known = (price_of(m, self.findings.prices) for m in self.case.models if m.kind != "tuned")
         price = next((price for price in known if price is not None), None)
         if price is None or traffic.input_tokens is None or traffic.output_tokens is None:
@@ -66,13 +67,19 @@ class Facts:
         )
 
     @property
-    def bill_usd(self) -> float | None:
-        """USD a month the present system costs: stated, else requests times price."""
+    def bill(self) -> Amount | None:
+        """USD a month the present system costs: as said or measured, else requests times price."""
         if self.case.today.usd_per_month is not None:
             return self.case.today.usd_per_month
         if self.requests is None or self.request_usd is None:
             return None
-        return self.requests * self.request_usd
+        usd = self.requests * self.request_usd
+        return Amount(low=usd, likely=usd, high=usd)
+
+    @property
+    def bill_usd(self) -> float | None:
+        """The likely bill."""
+        return self.bill.likely if self.bill else None
 
     @property
     def quality(self) -> tuple[float, float] | None:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tuneworthy.domain.assessment import Challenge
 from tuneworthy.domain.sections import ChallengeResult
-from tuneworthy.report.challenges import claims, data, money, reasons
+from tuneworthy.report.challenges import claims, data, evidence, money, reasons
 from tuneworthy.report.challenges.registry import WORDS
 from tuneworthy.report.words import sentence
 
-__all__ = ["WORDS", "challenge_result", "claims", "data", "money", "reasons"]
+__all__ = ["WORDS", "challenge_result", "claims", "data", "evidence", "money", "reasons"]
 
 
 def challenge_result(challenge: Challenge) -> ChallengeResult:

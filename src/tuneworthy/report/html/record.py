@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from tuneworthy.domain.assessment import Source
 from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.record import Range, State, Unknown
+from tuneworthy.domain.record import Range, State
 from tuneworthy.domain.version import __version__
 from tuneworthy.report.html.blocks import (
     Block,
@@ -15,12 +15,11 @@ from tuneworthy.report.html.blocks import (
     Fact,
     Facts,
     Fold,
-    Part,
     Prose,
     Section,
     Table,
-    Todo,
 )
+from tuneworthy.report.html.evidence import measured
 from tuneworthy.report.plain import GLOSSARY, source_words
 from tuneworthy.report.text import strength_text
 from tuneworthy.report.verdicts import OUTCOME_WORDS
@@ -46,11 +45,7 @@ def answers(dossier: Dossier) -> Section:
         Prose("Everything this report concludes follows from these answers and from nothing else.")
     ]
     blocks += [_answers(caption, rows) for caption, rows in groups if rows]
-    blocks.append(Part("Measured", (Todo(dossier.evidence.ask, "Nothing was measured."),)))
-    if isinstance(dossier.precedents, Unknown):
-        blocks.append(
-            Part("What happened to others", (Todo(dossier.precedents.ask, "Not compared here."),))
-        )
+    blocks.append(measured(dossier))
     return Section("answers", "Answers and where they come from", tuple(blocks), "Answers")
 
 

@@ -146,8 +146,9 @@ def _known(name: str, facts: Facts) -> tuple[float | None, Ends | None, float | 
     today = facts.case.today
     if name == "keep_prompt":
         bill = today.usd_per_month
-        usd = None if bill is None else Ends(bill, bill)
-        return today.quality, usd, today.latency_p95_s
+        usd = None if bill is None else Ends(bill.low, bill.high)
+        latency = today.latency_p95_s
+        return today.quality, usd, None if latency is None else latency.likely
     other = facts.scored("prompted") if name == "other_model" else None
     return (other.quality, None, other.latency_p95_s) if other else (None, None, None)
 

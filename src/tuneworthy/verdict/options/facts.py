@@ -76,7 +76,7 @@ class Facts:
         )
         for name, value, most in pairs:
             if most is not None:
-                found[name] = "unknown" if value is None else "yes" if value <= most else "no"
+                found[name] = "unknown" if value is None else value.at_most(most)
         if self.state("data_sovereignty") == "yes" and today.api != "unknown":
             found["privacy"] = "no" if today.api == "third_party" else "yes"
         return found
@@ -124,7 +124,7 @@ class Facts:
         """Whether one more call as long as today's fits the time there is."""
         today, most = self.case.today.latency_p95_s, self.case.targets.latency_p95_s
         if today is not None and most is not None:
-            return "yes" if 2 * today <= most else "no"
+            return today.at_most(most / 2)
         if "yes" in (self.state("latency"), self.state("latency_requirements")):
             return "no"
         return "yes" if self.state("latency_requirements") == "no" else "unknown"

@@ -109,8 +109,9 @@ def decomposition(facts: Facts) -> Judgement:
     room = facts.room_for_a_call
     if room == "no":
         today, most = facts.case.today.latency_p95_s, facts.case.targets.latency_p95_s
+        likely = None if today is None else today.likely
         counted = today is not None and most is not None
-        return judged("no", "no_time_for_calls", measured=counted, today=today, most=most)
+        return judged("no", "no_time_for_calls", measured=counted, today=likely, most=most)
     overloaded = facts.state("instruction_limit")
     many = len(facts.case.goals)
     if overloaded == "yes" and facts.long_prompt == "no":

@@ -1,0 +1,109 @@
+"""The evidence ledger of a case: one line for each run of ``measure``, only ever added to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.errors import CaseError, OutputError
+from tuneworthy.domain.evidence import Measured
+from tuneworthy.files.disk import CASES_LIMIT, read_text
+
+FOLDER = ".tuneworthy"
+"""What is computed for a case lies here, and nothing of the user's does."""
+LEDGER = "evidence.jsonl"
+_FIX = "move it away and measure again"
+
+
+def ledger_path(case: Case) -> Path | None:
+    """Where the ledger of a case lies, or would lie; None for a case without a folder.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+    """
+    if case.folder is None:
+        return None
+    path = case.folder / FOLDER / LEDGER
+    try:
+        inside = path.resolve().is_relative_to(case.folder.resolve())
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise CaseError("leads out of the case folder", where=str(path), fix="remove the link")
+    return path
+
+
+def read_evidence(case: Case) -> tuple[Measured, ...]:
+    """Every run that was recorded, the oldest first; () where nothing was measured yet.
+
+    A last line without its end was cut off while it was written: it is left out.
+
+    Raises:
+        CaseError: If a line is no evidence, or the file is too large.
+    """
+    path = ledger_path(case)
+    if path is None or not os.path.lexists(path):
+        return ()
+    text = read_text(path, CASES_LIMIT, CaseError)
+    whole = text[: text.rfind("\n") + 1]
+    return tuple(
+        _run(line, f"{path}:{number}")
+        for number, line in enumerate(whole.split("\n"), start=1)
+        if line.strip()
+    )
+
+
+def _run(line: str, where: str) -> Measured:
+    try:
+        return Measured.model_validate_json(line)
+    except (ValidationError, ValueError, RecursionError):
+        raise CaseError("is no evidence", where=where, fix=_FIX) from None
+
+
+def append_evidence(case: Case, measured: Measured) -> bool:
+    """Add a run to the ledger.
+
+    Returns:
+        Whether it was added; false where the last run measured the same inputs.
+
+    Raises:
+        CaseError: If the ledger that is there can't be read.
+        OutputError: If it can't be written.
+    """
+    path = ledger_path(case)
+    if path is None:
+        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+    runs = read_evidence(case)
+    if runs and runs[-1].inputs == measured.inputs:
+        return False
+    line = measured.model_dump_json(by_alias=True) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _append(path, line.encode("utf-8"))
+    except (OSError, ValueError) as caught:
+        why = getattr(caught, "strerror", None) or "not a usable name"
+        raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
+    return True
+
+
+def _append(path: Path, line: bytes) -> None:
+    """One write at the end; half a line that a crash left goes first, so that ours is whole."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        size = os.fstat(descriptor).st_size
+        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+        if torn:
+            os.ftruncate(descriptor, _last_end(descriptor, size))
+        os.write(descriptor, line)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _last_end(descriptor: int, size: int) -> int:
+    """Where the last whole line ends."""
+    return os.pread(descriptor, size, 0).rfind(b"\n") + 1

@@ -1,0 +1,328 @@
+"""Measurement settles what can be observed, and never a need; nothing measured is ever lost."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.api.cases import judge
+from tuneworthy.api.road import decide, load_case, load_framework
+from tuneworthy.assess.measured import independent
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.errors import CaseError, OutputError
+from tuneworthy.domain.evidence import Evidence, Measured, latest
+from tuneworthy.domain.record import Unknown
+from tuneworthy.files.evidence import LEDGER, append_evidence, read_evidence
+from tuneworthy.report.evidence.values import interval_text
+from tuneworthy.stats.intervals import wilson
+
+LESSON = load_framework("lesson")
+AS_OF = date(2026, 11, 24)
+SETTLING = {n: r for n, r in LESSON.measures.items() if r.role == "settles"}
+SUPPORTING = {n: r for n, r in LESSON.measures.items() if r.role == "supports"}
+
+
+def evidence(name: str, low: float, value: float, high: Any, **more: Any) -> dict[str, Evidence]:
+    fields: dict[str, Any] = {"unit": "share of outputs", "n": 900, "clusters": 300, **more}
+    return {name: Evidence(id=name, value=value, low=low, high=high, **fields)}
+
+
+def decided(told: dict[str, Any], *found: dict[str, Evidence]) -> Dossier:
+    case = load_case({"name": "A case", **told})
+    evidence = {name: one for each in found for name, one in each.items()}
+    return decide(case, LESSON, as_of=AS_OF, evidence=evidence)
+
+
+def answer(dossier: Dossier, name: str) -> Any:
+    """A factor, check or signal of a dossier."""
+    return {**dossier.factors, **dossier.ceiling.checks, **dossier.signals}[name]
+
+
+def told(about: str, state: str) -> dict[str, Any]:
+    """A case that answers one thing."""
+    for room, asked in (
+        ("ceiling", LESSON.ceiling), ("factors", LESSON.factors), ("signals", LESSON.signals),
+    ):  # fmt: skip
+        if about in asked:
+            return {room: {about: state}}
+    raise AssertionError(about)
+
+
+# An interval settles, or it doesn't ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SETTLING)
+@pytest.mark.parametrize("state", ["yes", "no", "unknown"])
+def test_a_whole_interval_beats_what_was_said(name: str, state: str) -> None:
+    rule = SETTLING[name]
+    over, under = rule.limit * 1.5, rule.limit * 0.5
+    beyond = evidence(name, over, over * 1.1, over * 1.2)
+    within = evidence(name, under * 0.8, under * 0.9, under)
+    sides = {"above": ("yes", "no"), "below": ("no", "yes")}[rule.yes]
+    for found, side in zip((beyond, within), sides, strict=True):
+        settled = answer(decided(told(rule.about, state), found), rule.about)
+        assert (settled.state, settled.source) == (side, "measured")
+
+
+@pytest.mark.parametrize("name", SETTLING)
+@pytest.mark.parametrize("state", ["yes", "no", "unknown"])
+def test_an_interval_across_the_line_leaves_the_answer_as_it_was(name: str, state: str) -> None:
+    rule = SETTLING[name]
+    found = evidence(name, rule.limit * 0.9, rule.limit * 1.2, rule.limit * 1.5)
+    left = answer(decided(told(rule.about, state), found), rule.about)
+    assert left.state == state
+    assert left.source == "stated"
+
+
+@pytest.mark.parametrize("name", SETTLING)
+@given(
+    ends=st.lists(st.floats(0, 1), min_size=4, max_size=4).map(sorted),
+)
+def test_a_wider_interval_never_settles_more(name: str, ends: list[float]) -> None:
+    rule = SETTLING[name]
+    outer, low, high, last = (end * 4 * rule.limit for end in ends)
+    wide, narrow = (
+        rule.side(outer, last),
+        rule.side(low, high),
+    )
+    assert wide in (narrow, "unknown")
+
+
+@pytest.mark.parametrize("name", SUPPORTING)
+@pytest.mark.parametrize("state", ["yes", "no", "unknown"])
+@pytest.mark.parametrize("times", [0.5, 2])
+def test_a_need_stays_as_it_was_said(name: str, state: str, times: float) -> None:
+    rule = SUPPORTING[name]
+    middle = rule.limit * times
+    found = evidence(name, middle * 0.9, middle, middle * 1.1)
+    left = answer(decided(told(rule.about, state), found), rule.about)
+    assert (left.state, left.source) == (state, "stated")
+
+
+def test_one_of_two_measures_is_enough_for_a_yes_and_a_no_takes_both() -> None:
+    about = "inconsistent_format"
+    names = [name for name, rule in SETTLING.items() if rule.about == about]
+    if len(names) < 2:
+        return
+    first, second = names[:2]
+    bad = evidence(first, 0.2, 0.25, 0.3)
+    fine, open_ = evidence(second, 0, 0.001, 0.004), evidence(second, 0.01, 0.05, 0.2)
+    assert answer(decided({}, bad, fine), about).state == "yes"
+    good = evidence(first, 0, 0.001, 0.004)
+    assert answer(decided({}, good, fine), about).state == "no"
+    assert answer(decided({}, good, open_), about).state == "unknown"
+
+
+# Numbers of the case ------------------------------------------------------------------------------
+
+
+def test_a_measured_volume_takes_the_place_of_the_stated_one() -> None:
+    traffic = {"economics": {"traffic": {"requests_per_month": 50_000}}}
+    few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
+    assert answer(decided(traffic), "low_volume").state == "no"
+    assert answer(decided(traffic, few), "low_volume").state == "yes"
+    assert answer(decided(traffic, few), "low_volume").source == "measured"
+
+
+@pytest.mark.parametrize(("low", "state"), [(1000, "no"), (999, "unknown")])
+def test_a_volume_without_an_upper_end_can_only_say_enough(low: float, state: str) -> None:
+    found = evidence("requests_per_month", low, low, "open", unit="requests a month")
+    assert answer(decided({}, found), "low_volume").state == state
+
+
+def test_said_to_be_low_now_is_confirmed_and_not_overruled() -> None:
+    said = {"factors": {"low_volume": {"value": "no", "now": "yes", "by_month": 6}}}
+    few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
+    dossier = decided(said, few)
+    assert (answer(dossier, "low_volume").state, answer(dossier, "low_volume").source) == (
+        "no", "stated",
+    )  # fmt: skip
+    assert "measured_against_answer" not in {one.id for one in dossier.challenges}
+
+
+TARGETS = {"targets": {"quality": {"at_least": 0.9}, "latency_p95_s": 2}}
+IN_HOUSE = {**TARGETS, "today": {"api": "own"}}
+RIGHT = evidence("success_share", 0.91, 0.93, 0.95, unit="share of cases")
+QUICK = evidence("latency_p95_s", 1.5, 1.6, 1.7, unit="s")
+
+
+@pytest.mark.parametrize(
+    ("case", "found", "state"),
+    [
+        (IN_HOUSE, {**RIGHT, **QUICK}, "yes"),
+        (IN_HOUSE, RIGHT, "unknown"),  # latency has a target and nobody timed it
+        (TARGETS, {**RIGHT, **QUICK}, "unknown"),  # privacy is a requirement nobody spoke of
+        ({**TARGETS, "factors": {"data_sovereignty": "no"}}, {**RIGHT, **QUICK}, "yes"),
+        (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 2.1, 2.2, 2.3, unit="s")}, "no"),
+        (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 1.9, 2.2, 2.3, unit="s")}, "unknown"),
+        (TARGETS, evidence("success_share", 0.7, 0.8, 0.89, unit="share of cases"), "no"),
+        (TARGETS, evidence("success_share", 0.7, 0.8, 0.9, unit="share of cases"), "unknown"),
+        ({"today": {"api": "own"}}, {**RIGHT, **QUICK}, "unknown"),  # no target, no success
+    ],
+)
+def test_success_is_every_target_at_once(case: Any, found: Any, state: str) -> None:
+    assert answer(decided(case, found), "success_with_prompts").state == state
+
+
+@pytest.mark.parametrize(("seen", "state"), [(5, "yes"), (4, "unknown")])
+def test_a_count_that_was_seen_settles_a_yes_and_never_a_no(seen: int, state: str) -> None:
+    found = evidence("distinct_prompts", seen, seen, seen, unit="prompts")
+    assert answer(decided({}, found), "prompt_variations").state == state
+    many = decided({"ceiling": {"prompt_variations": 9}}, found)
+    assert answer(many, "prompt_variations").state == "yes"
+
+
+@pytest.mark.parametrize(("usable", "state"), [(499, "yes"), (500, "no")])
+def test_usable_examples_are_held_against_the_need_of_the_goal(usable: int, state: str) -> None:
+    case = {"goals": ["persona"], "data": {"examples": 9000}}  # persona takes 500
+    found = evidence("usable_examples", usable, usable, usable, unit="examples")
+    assert answer(decided(case, found), "insufficient_data").state == state
+
+
+@given(st.integers(1, 400), st.integers(2, 400))
+def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) -> None:
+    right = min(right, cases)
+    low, high = wilson(right, cases)
+    (found,) = evidence("success_share", low, right / cases, high).values()
+    assert independent(found) == cases
+
+
+def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:
+    few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
+    write_case(tmp_path)
+    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(few.values())))
+    assert judge(tmp_path).factors["low_volume"].state == "yes"
+    assert judge(tmp_path, answers={"low_volume": "no"}).factors["low_volume"].state == "no"
+
+
+def test_a_past_attempt_is_not_judged_by_what_is_measured_today() -> None:
+    few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
+    said = {"attempts": [{"name": "first", "factors": {"low_volume": "no"}}]}
+    assert decided(said, few).stages == decided(said).stages
+
+
+# The ledger ---------------------------------------------------------------------------------------
+
+
+def write_case(folder: Path) -> None:
+    (folder / "case.yaml").write_text("name: A case\n", encoding="utf-8")
+
+
+def run(inputs: str, value: float = 0.5) -> Measured:
+    found = evidence("success_share", value, value, value)
+    return Measured(inputs=inputs, evidence=tuple(found.values()))
+
+
+def test_the_same_inputs_add_nothing_and_other_inputs_add_a_line(tmp_path: Path) -> None:
+    write_case(tmp_path)
+    case = load_case(tmp_path)
+    assert read_evidence(case) == ()
+    assert append_evidence(case, run("a"))
+    assert not append_evidence(case, run("a"))
+    assert append_evidence(case, run("b", 0.6))
+    runs = read_evidence(case)
+    assert [one.inputs for one in runs] == ["a", "b"]
+    assert latest(runs)["success_share"].value == 0.6
+
+
+def test_an_unknown_one_never_hides_what_was_known() -> None:
+    unknown = Evidence(id="success_share", value=Unknown(ask="label some"), unit="share")
+    later = Measured(inputs="b", evidence=(unknown,))
+    assert latest([run("a"), later])["success_share"].value == 0.5
+    assert not latest([later])["success_share"].known
+
+
+@given(st.integers(0, 400))
+def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(cut: int) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_case(folder)
+        case = load_case(folder)
+        append_evidence(case, run("a"))
+        ledger = folder / ".tuneworthy" / LEDGER
+        whole = ledger.read_bytes()
+        ledger.write_bytes(whole + whole[: min(cut, len(whole) - 1)])
+        assert [one.inputs for one in read_evidence(case)] == ["a"]
+        append_evidence(case, run("b"))
+        assert [one.inputs for one in read_evidence(case)] == ["a", "b"]
+
+
+GOOD = run("a").model_dump_json(by_alias=True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{", "[]", "null", "{}", "1e999", "[" * 100_000, '{"inputs": 3}',
+        GOOD.replace("0.5", "NaN"), GOOD.replace("0.5", "1e400"), GOOD.replace("0.5", '"x"'),
+        GOOD.replace('"low":0.5', '"low":0.9'), GOOD.replace('"low":0.5', '"low":null'),
+        GOOD.replace("success_share", "../../x"), GOOD[:-1] + ',"more":1}',
+    ],
+)  # fmt: skip
+def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path) -> None:
+    write_case(tmp_path)
+    (tmp_path / ".tuneworthy").mkdir()
+    (tmp_path / ".tuneworthy" / LEDGER).write_text(f"{GOOD}\n{line}\n", encoding="utf-8")
+    with pytest.raises(CaseError, match="is no evidence") as caught:
+        judge(tmp_path)
+    assert "evidence.jsonl:2" in str(caught.value)
+
+
+def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Path) -> None:
+    case, other = tmp_path / "case", tmp_path / "other"
+    for folder in (case, other):
+        folder.mkdir()
+    write_case(case)
+    (case / ".tuneworthy").symlink_to(other)
+    for action in (read_evidence, lambda told: append_evidence(told, run("a"))):
+        with pytest.raises(CaseError, match="leads out"):
+            action(load_case(case))
+    assert os.listdir(other) == []  # noqa: PTH208  # names are enough
+
+
+def test_a_case_without_a_folder_has_no_ledger() -> None:
+    case = load_case({"name": "A case"})
+    assert read_evidence(case) == ()
+    with pytest.raises(OutputError):
+        append_evidence(case, run("a"))
+
+
+# What is said of it -------------------------------------------------------------------------------
+
+
+def test_the_dossier_carries_every_measurement_by_its_published_names() -> None:
+    found = evidence("invalid_output_share", 0.1, 0.2, 0.3, method="m", source="a.jsonl")
+    unknown = {"latency_p95_s": Evidence(id="latency_p95_s", value=Unknown(ask="log"), unit="s")}
+    section = json.loads(decided({}, found, unknown).to_json())["evidence"]
+    names = {"id", "factor", "value", "low", "high", "n", "method", "source", "observed_on"}
+    assert all(names <= set(one) for one in section)
+    assert section[0]["factor"] == "inconsistent_format"
+    assert section[0]["says"] == "yes"
+    assert section[1]["value"] == {"unknown": True, "ask": "log"} == section[1]["low"]
+    assert "null" not in json.dumps(section)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "unit", "said"),
+    [
+        (0.12, 0.09, 0.155, "share of outputs", "12% (9.0%–16%) of outputs"),
+        (19366, 19366, "open", "requests a month", "at least 19,366 requests a month"),
+        (5, 5, 5, "prompts", "5 prompts"),
+        (1.234, 1.1, 1.4, "s", "1.23 (1.1–1.4) s"),
+        (41.5, 40, 43, "USD a month", "$42 ($40–$43) a month"),
+        (Unknown(ask="x"), None, None, "s", "unknown"),
+    ],
+)
+def test_a_value_is_said_with_its_interval(
+    value: Any, low: Any, high: Any, unit: str, said: str
+) -> None:
+    assert interval_text(value, low, high, unit) == said
