@@ -16,6 +16,7 @@ import pytest
 from tuneworthy.api.road import decide, load_case, load_framework
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.domain.evidence import Evidence
 from tuneworthy.framework.check import check
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.syntax.yaml import parse
@@ -75,6 +76,8 @@ READY: dict[str, Any] = {
 }
 """Nothing is left to prompt for, and everything speaks for tuning; nothing is said against it."""
 
+OVERSTATED: dict[str, Any] = {"economics": {"traffic": {"requests_per_month": 14_000}}}
+
 UNSEEN: tuple[dict[str, Any], ...] = (
     {"name": "No goal", **READY, "factors": {
         **READY["factors"], **dict.fromkeys(lesson()["anti_indicators"], "no"),
@@ -89,6 +92,27 @@ UNSEEN: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
+def measured() -> dict[str, Evidence]:
+    """Something measured a little above every limit of the lesson."""
+    found = {}
+    for name, rule in lesson()["measures"].items():
+        limit = float(rule["limit"])
+        ends = {"low": 1.1 * limit, "value": 1.2 * limit, "high": 1.3 * limit}
+        found[name] = Evidence(id=name, unit=rule["unit"], observed_on=AS_OF, **ends)
+    return found
+
+
+def aged() -> dict[str, Evidence]:
+    """A volume measured seven months ago that misses the stated one by two fifths of itself."""
+    ends = {"low": 9_900, "value": 10_000, "high": 10_000}
+    old = date(2026, 4, 20)
+    return {
+        "requests_per_month": Evidence(
+            id="requests_per_month", unit="requests a month", observed_on=old, **ends
+        )
+    }
+
+
 @cache
 def cases() -> tuple[Case, ...]:
     """Gallery cases that the lesson judges, and what none of them shows."""
@@ -99,9 +123,12 @@ def cases() -> tuple[Case, ...]:
 def dossiers(data: Any) -> Iterator[str]:
     """What the framework makes of each case, but for its own digest."""
     framework = load_framework(data)
-    for case in cases():
-        told = decide(case, framework, as_of=AS_OF).to_dict()
-        del told["framework"]
+    seen = [(case, None) for case in cases()]
+    more = [(load_case({"name": "Measured", **READY}), measured()),
+            (load_case({"name": "Aged", **OVERSTATED}), aged())]  # fmt: skip
+    for case, evidence in (*seen, *more):
+        told = decide(case, framework, as_of=AS_OF, evidence=evidence).to_dict()
+        del told["framework"], told["evidence"]  # where a limit is shown, whatever it does
         yield json.dumps(told)
 
 

@@ -173,10 +173,10 @@ def settled(
     return said[0] if said and all(state == "no" for state, _ in said) else None
 
 
-def reason(measure: str, found: Evidence, limit: float | None, unit: str) -> Reason:
+def reason(measure: str, found: Evidence, limit: float | None, title: str = "") -> Reason:
     """A measurement as the reason of an answer."""
-    numbers = {"measure": measure, "value": found.value, "low": found.low, "high": found.high,
-               "n": found.n, "limit": limit, "unit": unit}  # fmt: skip
+    numbers = {"measure": measure, "title": title, "value": found.value, "low": found.low,
+               "high": found.high, "n": found.n, "limit": limit, "unit": found.unit}  # fmt: skip
     return Reason("measured", numbers)
 
 
@@ -185,7 +185,7 @@ def _side(found: Evidence, rule: MeasureRule) -> State:
 
 
 def _of(measure: str, ledger: Ledger, rule: MeasureRule) -> Reason:
-    return reason(measure, ledger[measure], rule.limit, rule.unit)
+    return reason(measure, ledger[measure], rule.limit, rule.title)
 
 
 def below(measure: str, limit: float | None, ledger: Ledger) -> tuple[State, Reason] | None:
@@ -194,9 +194,9 @@ def below(measure: str, limit: float | None, ledger: Ledger) -> tuple[State, Rea
     if found is None or limit is None or found.low is None:
         return None
     if found.low >= limit:
-        return "no", reason(measure, found, limit, found.unit)
+        return "no", reason(measure, found, limit)
     if isinstance(found.high, float | int) and found.high < limit:
-        return "yes", reason(measure, found, limit, found.unit)
+        return "yes", reason(measure, found, limit)
     return None
 
 
@@ -206,7 +206,7 @@ def _check(name: str, framework: Framework, ledger: Ledger) -> tuple[State, Reas
     found = ledger.get(COUNTED_CHECKS.get(name, ""))
     if found is None or wanted is None or _number(found) < wanted:
         return None
-    return "yes", reason(found.id, found, wanted, found.unit)
+    return "yes", reason(found.id, found, wanted)
 
 
 def _success(case: Case, ledger: Ledger) -> tuple[State, Reason] | None:
@@ -221,14 +221,14 @@ def _success(case: Case, ledger: Ledger) -> tuple[State, Reason] | None:
     for name, target in wanted:
         state = _meets(ledger.get(name), target, at_least=name == "success_share")
         if state == "no":
-            return "no", reason(name, ledger[name], target, ledger[name].unit)
+            return "no", reason(name, ledger[name], target)
         states.append(state)
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
     if case.targets.quality is None or "unknown" in states or not private:
         return None
     first, target = wanted[0]
-    return "yes", reason(first, ledger[first], target, ledger[first].unit)
+    return "yes", reason(first, ledger[first], target)
 
 
 def _meets(found: Evidence | None, target: float, *, at_least: bool) -> State:

@@ -16,6 +16,8 @@ def examples_against_answer(facts: Facts) -> Challenge | None:
         return None
     if (have < limit) == (answer.value == "yes"):
         return None
+    if facts.assessment.answers["insufficient_data"].source == "measured":
+        return None  # another challenge says so
     numbers = {"have": have, "limit": limit, "goal": need[0] if need else None,
                "answer": answer.value}  # fmt: skip
     between = ("factors.insufficient_data", "data.examples")

@@ -115,7 +115,8 @@ def volume_against_answer(facts: Facts) -> Challenge | None:
         return None
     few, many = stated.high < limit, stated.low >= limit
     agrees = (answer.value == "yes" and not many) or (answer.value == "no" and not few)
-    if agrees or (few and answer.now == "yes"):
+    measured = facts.assessment.answers["low_volume"].source == "measured"  # another challenge's
+    if agrees or measured or (few and answer.now == "yes"):
         return None
     numbers = {"requests": stated.likely, "limit": limit, "answer": answer.value}
     between = ("factors.low_volume", "economics.traffic.requests_per_month")

@@ -12,9 +12,14 @@ from tuneworthy.report.words import count, few, plain, sentence
 
 def _one(n: Mapping[str, Any]) -> str:
     """An answer and what was measured about it."""
+    on = f" (of {count(n['n'])})" if n["n"] else ""
+    return f"{plain(n['answer'])} is answered {n['told']}; measured {_seen(n)}{on}"
+
+
+def _seen(n: Mapping[str, Any]) -> str:
+    """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
     seen = interval_text(n["value"], n["low"], n["high"], n["unit"])
-    on = f" on {count(n['n'])} traces or cases" if n["n"] else ""
-    return f"{plain(n['answer'])} is answered {n['told']}, measured{on}: {seen}"
+    return f"{n['title']}: {seen}" if n["title"] else seen
 
 
 @says
@@ -38,19 +43,17 @@ def _measured_against_number(n: Numbers) -> tuple[str, str]:
 
 @says
 def _need_without_support(n: Numbers) -> tuple[str, str]:
-    seen = interval_text(n["value"], n["low"], n["high"], n["unit"])
     return (
-        f"{sentence(plain(n['answer']))[:-1]} is answered yes, and the data shows little of it: "
-        f"{seen}. The answer stands; a need is not settled by what is logged.",
+        f"{sentence(plain(n['answer']))[:-1]} is answered yes, and the data shows little of it, "
+        f"{_seen(n)}. The answer stands; a need is not settled by what is logged.",
         "Say what the need rests on: a law, a contract, a policy",
     )
 
 
 @says
 def _need_seen_in_data(n: Numbers) -> tuple[str, str]:
-    seen = interval_text(n["value"], n["low"], n["high"], n["unit"])
     return (
-        f"{sentence(plain(n['answer']))[:-1]} is answered no, and the data shows {seen}.",
+        f"{sentence(plain(n['answer']))[:-1]} is answered no; measured {_seen(n)}.",
         "Ask whoever answers for data protection whether this may go where it goes today",
     )
 

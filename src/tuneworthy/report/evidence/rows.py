@@ -47,6 +47,13 @@ _TITLES = {
     "distinct_prompts": "prompts that differ",
 }
 
+_ANSWERS = {
+    "requests_per_month": "low_volume",
+    "usable_examples": "insufficient_data",
+    "success_share": "success_with_prompts",
+}
+"""Answers that are settled through a number of the case file."""
+
 
 def evidence_rows(dossier: Dossier, found: Sequence[EvidenceResult]) -> tuple[Row, ...]:
     """Measurements as rows, those that settle an answer first, unknown ones last."""
@@ -67,11 +74,12 @@ def _row(one: EvidenceResult, dossier: Dossier) -> Row:
 def _bears(one: EvidenceResult, dossier: Dossier) -> str:
     if not one.factor or isinstance(one.value, Unknown):
         return ""
-    name = plain(one.factor.rsplit(".", 1)[-1])
+    about = _ANSWERS.get(one.id, one.factor)
+    name = plain(about)
     if isinstance(one.limit, Unknown):
-        answer = dossier.factors.get(one.factor) or dossier.ceiling.checks.get(one.factor)
+        answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
         settled = answer is not None and answer.source == "measured"
-        return f"{name} is {answer.state}" if settled and answer is not None else name
+        return f"{name} is {answer.state}" if settled and answer is not None else ""
     line = limit_text(one.limit, one.unit)
     if one.says == "unknown":
         return f"{name} stays open (line {line})"
