@@ -1,0 +1,39 @@
+"""Progress of long work: one line on stderr, and only where somebody looks at it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+_EVERY_S = 0.2
+_ERASE = "\r\x1b[K"
+
+
+@contextmanager
+def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | None]:
+    """A line that says how far reading has come; nothing where the stream is no terminal."""
+    if not stream.isatty():
+        yield None
+        return
+    started, last = time.monotonic(), 0.0
+
+    def told(done: int, total: int, traces: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _EVERY_S:
+            return
+        last = now
+        share = min(done / total, 1.0) if total else 0.0
+        left = (now - started) * (1 - share) / share if share > 0.02 else None
+        wait = "" if left is None else f", {left:.0f} s left"
+        part = f"{share:.0%} read, " if total else ""
+        stream.write(f"{_ERASE}{part}{traces:,} traces{wait}")
+        stream.flush()
+
+    try:
+        yield told
+    finally:
+        stream.write(_ERASE)
+        stream.flush()
