@@ -1,0 +1,101 @@
+"""A lab: the arms that are compared, what each scored, and what may be said of them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from tuneworthy.domain.calls import Quote, Spend
+from tuneworthy.domain.record import Name, Natural, NonNegative, Record, Share, Unknown
+
+ArmKind = Literal["prompt", "baseline", "tuned"]
+
+
+class Arm(Record):
+    """One way to answer every case."""
+
+    id: Name
+    """Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``."""
+    kind: ArmKind
+    prompt: str = ""
+    """Name of the prompt variant; empty for a baseline."""
+    model: str = ""
+    """Model id of the case; empty for a baseline."""
+    few_shot: Natural = 0
+    """Examples in the prompt."""
+    few_shot_from: Literal["none", "fixed", "nearest"] = "none"
+    retrieval: bool = False
+    """Whether the case's contexts are given."""
+    constrained: Literal["none", "schema", "grammar"] = "none"
+    of: str = ""
+    """For a baseline: ``majority`` or ``nearest_neighbour``."""
+
+
+class ShareOf(Record):
+    """A share with its 95% interval."""
+
+    value: Share
+    low: Share
+    high: Share
+    n: Natural
+    """Cases; repeats of one are one."""
+    clusters: Natural
+    """Conversations those come from."""
+
+
+class ArmResult(Record):
+    """An arm with what it scored."""
+
+    arm: Arm
+    quality: ShareOf | Unknown
+    """On the cases it was run on for selecting: never the number to report of the winner."""
+    usd_per_case: NonNegative | Unknown
+    latency_p95_s: NonNegative | Unknown
+    dropped_after: Natural | None = None
+    """Cases after which the race left it behind; None for one that stayed."""
+    failed: Natural = 0
+    """Cases without an answer; they count as wrong."""
+    in_doubt: Natural = 0
+    """Cases of which nobody knows; they are left out, and counted."""
+
+
+class Contrast(Record):
+    """Two arms on the same untouched cases; written down before these were looked at."""
+
+    first: str
+    second: str
+    difference: float
+    """First less second, in share of cases."""
+    low: float
+    high: float
+    n: Natural
+    told_apart: Literal["yes", "no"]
+    cases_needed: Natural | Unknown
+    """To tell them apart at the observed difference, with 80% power."""
+
+
+class CeilingResult(Record):
+    """What a ceiling lab found."""
+
+    arms: tuple[ArmResult, ...]
+    """The best first, by the selection split."""
+    best: str
+    """Id of the arm that was chosen there."""
+    reported: ShareOf | Unknown
+    """The chosen arm on cases that chose nothing."""
+    contrasts: tuple[Contrast, ...]
+    target: Share | Unknown
+    reached: Literal["yes", "no", "too_few_cases", "unknown"]
+    """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
+    it. ``too_few_cases``: neither, and more cases would tell."""
+    upper: Share | Unknown
+    """The simultaneous 95% upper bound of the best that was tried."""
+    effort: Natural
+    """Prompt variants that really differ, times models: how far was searched."""
+    plateau: float | Unknown
+    """Expected gain of one more variant of one generator; unknown for hand-written ones."""
+    cases_needed: Natural | Unknown
+    """For ``too_few_cases``."""
+    checks: dict[str, Literal["yes", "no", "unknown"]]
+    """Which of the five checks this run has answered, and how."""
+    quote: Quote
+    spend: Spend
