@@ -55,10 +55,20 @@ def case_from_text(text: str, path: Path) -> Case:
 
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
-    """The team's prompt variants, by file name; None when the case names no folder of them.
+    """The texts of the team's prompt variants; None when the case names no folder of them.
 
     Raises:
-        CaseError: If the folder leads out of the case folder, or holds too many or too large files.
+        CaseError: As ``prompt_files``, or if one is too large.
+    """
+    found = prompt_files(case)
+    return None if found is None else tuple(read_text(path, MIB, CaseError) for path in found)
+
+
+def prompt_files(case: Case) -> tuple[Path, ...] | None:
+    """The files of the team's prompt variants, by name; None when the case names no folder of them.
+
+    Raises:
+        CaseError: If the folder leads out of the case folder, or holds too many files.
     """
     folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
@@ -74,7 +84,7 @@ def prompt_texts(case: Case) -> tuple[str, ...] | None:
         )
     for path in found:
         _inside(case, path, "data.prompts")
-    return tuple(read_text(path, MIB, CaseError) for path in found)
+    return tuple(found)
 
 
 def missing_entries(case: Case) -> tuple[str, ...]:
