@@ -28,7 +28,7 @@ help:
 	@echo "make test-fast  the tests alone"
 	@echo "make lint       style, types and the direction of imports"
 	@echo "make format     let the formatter have its way"
-	@echo "make docs       write the generated pages of the reference again"
+	@echo "make docs       write what is generated again: the reference, and the index of published cases"
 	@echo "make bench      measure speed and memory, with the budgets beside"
 	@echo "make clean      remove all that make made, .venv too"
 
@@ -60,6 +60,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.dev
+	$(BIN)/python tools/precedents.py
 	$(BIN)/python tools/reference.py
 
 bench: $(VENV)/.report

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
 
 import numpy as np
 
 from tuneworthy.domain.traces import COLUMNS, Batch, SystemPrompt
-from tuneworthy.gather.signals.base import Found, Signal, Table, as_numbers
+from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Signal, Table, as_numbers
 
 
 def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column
@@ -39,6 +41,8 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
         conversation = whole.conversation[row] or f"\0{row}"
         known = codes["conversation"]
         placed["conversation"].append(known.setdefault(conversation, len(known)))
+    if getattr(signal, "wants_duplicates", False):
+        numbers[DUPLICATE_OF] = _copies(whole)
     return Table(
         numbers={name: np.array(values) for name, values in numbers.items()},
         conversation=np.array(placed["conversation"], dtype=np.int64),
@@ -60,6 +64,32 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
 def measure(signal: Signal, *batches: Batch) -> Found:
     """What a signal says about some batches."""
     return signal.finish(table_of(signal, batches))
+
+
+def _copies(whole: Batch) -> list[float]:
+    """For each trace the first that has 0.8 of its runs of three words in common with it."""
+    firsts: dict[str, int] = {}
+    runs: dict[int, set[tuple[str, ...]]] = {}
+    found = []
+    for row, (asked, answer) in enumerate(zip(whole.column("input"), whole.output, strict=True)):
+        if answer is None:
+            found.append(math.nan)
+            continue
+        words = re.findall(r"\w+", f"{asked or ''} {answer}".lower())
+        place = firsts.setdefault(" ".join(words), row)
+        if place == row:
+            mine: set[tuple[str, ...]] = set(zip(words, words[1:], words[2:], strict=False)) or {
+                tuple(words)
+            }
+            alike = (
+                first for first, other in runs.items()
+                if len(mine & other) >= 0.8 * len(mine | other)
+            )  # fmt: skip
+            place = next(alike, row)
+            firsts[" ".join(words)] = place
+            runs[row] = mine
+        found.append(float(place))
+    return found
 
 
 def _system(text: str, whole: Batch) -> SystemPrompt:

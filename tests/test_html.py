@@ -117,6 +117,9 @@ def test_a_page_loads_runs_and_sends_nothing(name: str) -> None:
     assert tags["style"] == tags["title"] == tags["main"] == tags["h1"] == tags["link"] == 1
     for tag, attributes in page.tags:
         assert not any(key.startswith("on") or key == "style" for key in attributes), (tag,)
+        if tag == "a" and "rel" in attributes:  # a link to go to loads nothing until one goes
+            assert re.match(r"https?://[!-~]+$", str(attributes.pop("href")))
+            assert attributes["rel"] == "noopener noreferrer nofollow"
         for key in set(attributes) & LOADS:
             assert re.match(r"#[a-z-]+$|data:,$", str(attributes[key])), (tag, attributes)
 

@@ -179,7 +179,6 @@ _AHEAD = {
 
 FRAMEWORK = {
     **{f"WorkedExample.{key}": says for key, says in _WORKED_EXAMPLE.items()},
-    "PlanRule.steps": "Steps that don't depend on what a framework asks, by id.",
 }
 DOSSIER = {
     **{f"*.{key}": says for key, says in _ANY.items()},

@@ -42,13 +42,14 @@ def check(source: str) -> Lint:
 
 
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a ``case``, a ``framework`` or a ``dossier``.
+    """The JSON Schema of a ``case``, of ``cases``, of a ``framework`` or of a ``dossier``.
 
     Raises:
         FrameworkError: If the framework whose factors a case may answer isn't one.
     """
-    from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
+    from tuneworthy.framework import schema as schemas
 
     if what == "case":
-        return case_schema(load_framework(chosen or "lesson"))
-    return framework_schema() if what == "framework" else dossier_schema()
+        return schemas.case_schema(load_framework(chosen or "lesson"))
+    makes = {"cases": schemas.cases_schema, "framework": schemas.framework_schema}
+    return makes.get(what, schemas.dossier_schema)()

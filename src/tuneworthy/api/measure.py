@@ -147,7 +147,7 @@ def _answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], 
     counted = {"prompt_variations": "distinct_prompts", "foundation_models": "models_seen"}
     ledger = known(latest([measured]))
     return {
-        ("ceiling", check): str(int(float(ledger[measure].value)))  # type: ignore[arg-type]  # known ones have numbers
+        ("ceiling", check): str(int(ledger[measure].number))
         for check, measure in counted.items()
         if check in framework.ceiling and measure in ledger
     }

@@ -115,12 +115,10 @@ def decide(
     as_of = as_of or _today()
     told = _shortened(case, framework) if quick else case
     measured = evidence_of(told) if evidence is None else evidence
-    ledger = known(measured)
-    case, replaced = with_evidence(told, ledger)
+    case, replaced = with_evidence(told, ledger := known(measured))
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
-    states = assessment.states
+    states, prices = assessment.states, _prices(case, as_of)
     decision = apply_rules(states, framework, rules)
-    prices = _prices(case, as_of)
     money = _money(case, framework, assessment, prices, seed)
     fits = approaches(case, framework, _offered(framework, assessment, as_of))
     all_gates = gates(case, assessment, decision, fits, money, as_of)
@@ -135,21 +133,11 @@ def decide(
             case=case,
             measured=measured,
             framework=framework,
-            assessment=assessment,
             stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
-            decision=decision,
             flips=flips(states, rules, decision),
-            questions=asked,
             challenges=challenge(case, framework, assessment, findings),
-            approaches=fits,
-            money=money,
-            gates=all_gates,
-            action=action,
-            options=ahead.options,
-            advice=ahead.advice,
-            simpler=ahead.simpler,
-            plan=ahead.plan,
-            others=ahead.others,
+            **judged._asdict(),
+            **ahead._asdict(),
             quick=quick,
             as_of=as_of,
             seed=seed,
@@ -160,9 +148,9 @@ def decide(
 class _Judged(NamedTuple):
     assessment: Assessment
     decision: Decision
-    fits: tuple[ApproachFit, ...]
+    approaches: tuple[ApproachFit, ...]
     gates: tuple[Gate, ...]
-    asked: tuple[Question, ...]
+    questions: tuple[Question, ...]
     action: Action
     money: Outlook
 

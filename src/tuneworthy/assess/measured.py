@@ -66,33 +66,33 @@ def _fill(case: Case, ledger: Ledger) -> Iterator[Filled]:
         if found is None or found.low is None or not isinstance(found.high, float | int):
             continue
         bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, 1e15)
-        ends = (found.low, _number(found), found.high)
+        ends = (found.low, found.number, found.high)
         low, likely, high = (min(max(float(end), bottom), top) for end in ends)
         value = {"low": low, "likely": likely, "high": high}
         yield (*where, name), value, _replaced(case, (*where, name), found)
     for name, place in _SHARES.items():
         found = ledger.get(name)
-        if found is not None and 0 <= _number(found) <= 1:
-            yield (*place, name), _number(found), _replaced(case, (*place, name), found)
+        if found is not None and 0 <= found.number <= 1:
+            yield (*place, name), found.number, _replaced(case, (*place, name), found)
     yield from _quality(case, ledger.get("success_share"))
     yield from _examples(case, ledger.get("usable_examples"))
 
 
 def _quality(case: Case, found: Evidence | None) -> Iterator[Filled]:
     """Quality, with as many independent cases as give the interval back."""
-    if found is None or not 0 <= _number(found) <= 1:
+    if found is None or not 0 <= found.number <= 1:
         return
     if (cases := independent(found)) >= 1:
         replaced = _replaced(case, ("today", "quality"), found)
-        yield ("today", "quality"), _number(found), replaced
+        yield ("today", "quality"), found.number, replaced
         yield ("today", "cases"), cases, replaced
 
 
 def _examples(case: Case, found: Evidence | None) -> Iterator[Filled]:
     """Usable examples; what was stated as their number stays beside it."""
-    if found is None or _number(found) < 0:
+    if found is None or found.number < 0:
         return
-    usable, stated = math.floor(_number(found)), case.data.examples
+    usable, stated = math.floor(found.number), case.data.examples
     good = stated.good if stated else None
     replaced = Replaced("data.examples", None if good is None else (good, good), found)
     yield ("data", "examples", "usable"), usable, replaced
@@ -112,7 +112,7 @@ def independent(found: Evidence) -> int:
     Returns:
         A whole number, the smaller of what both ends give; 0 where they leave everything open.
     """
-    share = _number(found)
+    share = found.number
     ends = [end for end in (found.low, found.high) if isinstance(end, float | int)]
     inner = [end for end in ends if 0 < end < 1 and end != share]
     worth = [Z95**2 * end * (1 - end) / (share - end) ** 2 for end in inner]
@@ -133,11 +133,6 @@ def _stated(case: Case, path: tuple[str, ...]) -> tuple[float, float] | None:
     if value is None:
         return None
     return (value, value) if isinstance(value, float | int) else (value.low, value.high)
-
-
-def _number(found: Evidence) -> float:
-    assert isinstance(found.value, float | int)  # a ledger holds what is known
-    return float(found.value)
 
 
 def settled(
@@ -204,7 +199,7 @@ def _check(name: str, framework: Framework, ledger: Ledger) -> tuple[State, Reas
     """A count seen in the data is the least there was: it can settle a yes and never a no."""
     wanted = framework.ceiling[name].at_least
     found = ledger.get(COUNTED_CHECKS.get(name, ""))
-    if found is None or wanted is None or _number(found) < wanted:
+    if found is None or wanted is None or found.number < wanted:
         return None
     return "yes", reason(found.id, found, wanted)
 

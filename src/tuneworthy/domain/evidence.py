@@ -59,6 +59,17 @@ class Evidence(Record):
         return self
 
     @property
+    def number(self) -> float:
+        """The value of a known measurement.
+
+        Raises:
+            TypeError: If it is unknown.
+        """
+        if isinstance(self.value, Unknown):
+            raise TypeError(f"{self.id} is unknown")
+        return self.value
+
+    @property
     def known(self) -> bool:
         """Whether there is a number."""
         return not isinstance(self.value, Unknown)

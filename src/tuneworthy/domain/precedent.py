@@ -18,13 +18,10 @@ from tuneworthy.domain.record import (
     State,
     Text,
     Tri,
+    TriInput,
     Unknown,
 )
-
-Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomposition", "tie"]
-"""The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
-
-WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
+from tuneworthy.domain.winner import WINS_OF_TUNING, Winner
 
 Codes = Literal["value", "blind1", "blind2"]
 """Whose answers count: the coder who knew the outcome, or one of the two who did not."""
@@ -45,7 +42,9 @@ def _to_coded(value: Any) -> Any:
     return value if isinstance(value, Mapping) else {"value": value}
 
 
-Said = Annotated[Text | None, BeforeValidator(_to_said)]
+Said = Annotated[
+    Text | None, BeforeValidator(_to_said, json_schema_input_type=str | int | float | None)
+]
 """A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None."""
 
 
@@ -137,7 +136,9 @@ class PublishedCase(FileRecord):
     """Money and time."""
     notes: Text = ""
     """What to keep in mind."""
-    factors: dict[Ident, Annotated[Coded, BeforeValidator(_to_coded)]] = {}
+    factors: dict[
+        Ident, Annotated[Coded, BeforeValidator(_to_coded, json_schema_input_type=Coded | TriInput)]
+    ] = {}
     """Reasons for and against, as coded."""
     extra_factors_blind: dict[Ident, tuple[Tri, ...]] = {}
     """Factors that only the blind coders answered."""

@@ -10,7 +10,7 @@ from tuneworthy.domain.framework import Framework
 from tuneworthy.syntax.build import build, did_you_mean
 from tuneworthy.syntax.yaml import Document, parse
 
-NAMES = ("lesson",)
+NAMES = ("lesson", "precedent")
 """Frameworks of the catalogue."""
 
 
@@ -29,7 +29,7 @@ def load_named(name: str) -> Framework:
     Raises:
         FrameworkError: If there is none of that name.
     """
-    return build(Framework, _named_document(name, name), FrameworkError)
+    return load_document(_named_document(name, name))
 
 
 def load_document(document: Document) -> Framework:
@@ -38,14 +38,18 @@ def load_document(document: Document) -> Framework:
     Raises:
         FrameworkError: If it isn't a framework.
     """
+    return build(Framework, _whole(document), FrameworkError)
+
+
+def _whole(document: Document) -> Document:
+    """A document with the sections it leaves out; a framework it extends may extend another."""
     data: Any = document.data
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
-        return build(Framework, document, FrameworkError)
-    parent = _named_document(str(base), document.where(("extends",))).data
+        return document
+    parent = _whole(_named_document(str(base), document.where(("extends",)))).data
     inherited = {key: value for key, value in parent.items() if key not in _OWN}
-    whole = Document({**inherited, **data}, document.name, document.lines)
-    return build(Framework, whole, FrameworkError)
+    return Document({**inherited, **data}, document.name, document.lines)
 
 
 def _named_document(name: str, where: str) -> Document:

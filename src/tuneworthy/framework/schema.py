@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.framework import Asked, Check, Framework
+from tuneworthy.domain.precedent import PublishedCase
+from tuneworthy.framework.told import Told
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -45,12 +49,20 @@ def framework_schema() -> dict[str, Any]:
     return schema
 
 
+def cases_schema() -> dict[str, Any]:
+    """The schema of a file of published cases, or of an organisation's own: a list of them."""
+    each = TypeAdapter(tuple[PublishedCase, ...]).json_schema(
+        by_alias=True, mode="validation", schema_generator=Told
+    )
+    return {"$schema": _DRAFT, "title": "Tuneworthy cases", **each, "minItems": 1}
+
+
 def dossier_schema() -> dict[str, Any]:
     """The schema of what ``--format json`` prints."""
     return _of(Dossier, "serialization", "Tuneworthy dossier")
 
 
 def _of(noun: Any, mode: Any, title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = noun.model_json_schema(mode=mode, by_alias=True)
+    schema: dict[str, Any] = noun.model_json_schema(mode=mode, by_alias=True, schema_generator=Told)
     schema.pop("title", None)
     return {"$schema": _DRAFT, "title": title, **schema}

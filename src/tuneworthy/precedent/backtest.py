@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.domain.errors import CaseError
@@ -30,7 +29,7 @@ from tuneworthy.domain.precedent import (
 )
 from tuneworthy.domain.record import State, Unknown
 from tuneworthy.framework.rules import Rules, compile_rules
-from tuneworthy.framework.tally import group, tally
+from tuneworthy.precedent.trials import Trial, tried
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.stats.resample import (
     DRAWS,
@@ -46,16 +45,6 @@ ENOUGH_CLUSTERS = 20
 """Below this, drawing clusters again gives intervals that are too narrow: tests simulate it."""
 
 _BASELINES: tuple[RuleId, ...] = ("always", "never")
-
-
-@dataclass(frozen=True, slots=True)
-class _Trial:
-    """One case with what every rule says about it."""
-
-    cluster: str
-    goal: str
-    won: bool
-    says: Mapping[RuleId, bool]
 
 
 def backtest(
@@ -90,7 +79,7 @@ def backtest(
             "there is no published case with a winner", fix="add cases whose winner is no tie"
         )
     rules = compile_rules(framework)
-    trials = [_trial(rules, case, codes) for case in counted]
+    trials = tried(counted, rules, codes)
     return Backtest(
         framework=framework.name,
         codes=codes,
@@ -126,35 +115,7 @@ def _open(states: Mapping[str, State], name: str) -> bool:
     return states.get(name, "unknown") == "unknown"
 
 
-def _trial(rules: Rules, case: PublishedCase, codes: Codes) -> _Trial:
-    coded = case.coded(codes)
-    factors = {f: _counts(coded, f) for f in (*rules.indicators, *rules.anti_indicators)}
-    recorded = {name: _counts(case.ceiling_test, name) for name in rules.checks}
-    granted: dict[str, State] = dict.fromkeys(rules.checks, "yes")
-    reasons_for = group(rules, rules.indicators, factors).known[1]
-    difference = reasons_for - group(rules, rules.anti_indicators, factors).known[1]
-    says: dict[RuleId, bool] = {
-        "tree_recorded": _candidate(rules, {**factors, **recorded}),
-        "tree_granted": _candidate(rules, {**factors, **granted}),
-        "score": rules.score_cuts.band(difference) != "weak",
-        "difference": rules.difference_cuts.band(difference) != "weak",
-        "always": True,
-        "never": False,
-    }
-    return _Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says)
-
-
-def _counts(states: Mapping[str, State], name: str) -> State:
-    """Unknown is not yes, so it counts as no here."""
-    return "yes" if states.get(name) == "yes" else "no"
-
-
-def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
-    """Whether the tree comes to a candidate; every answer is settled, so it comes to one thing."""
-    return tally(rules, states).reach == {"fine_tune_candidate"}
-
-
-def _records(trials: list[_Trial], rng: np.random.Generator, draws: int) -> tuple[RuleRecord, ...]:
+def _records(trials: list[Trial], rng: np.random.Generator, draws: int) -> tuple[RuleRecord, ...]:
     """All rules on the same draws, so that their differences are paired."""
     right = {rule: [float(trial.says[rule] == trial.won) for trial in trials] for rule in RULES}
     baseline = max(_BASELINES, key=lambda rule: sum(right[rule]))
@@ -187,7 +148,7 @@ def _drawn(
 
 
 def _agreement(
-    trials: list[_Trial], rule: RuleId, drawn: tuple[float, float] | None = None
+    trials: list[Trial], rule: RuleId, drawn: tuple[float, float] | None = None
 ) -> Agreement:
     """Agreement with the interval drawn, or Wilson's where none was drawn or it has no width."""
     n, agreed = len(trials), sum(trial.says[rule] == trial.won for trial in trials)
@@ -200,7 +161,7 @@ def _agreement(
     return Agreement(n=n, agreed=agreed, rate=agreed / n, interval=interval)
 
 
-def _confusion(trials: list[_Trial], rule: RuleId) -> Confusion:
+def _confusion(trials: list[Trial], rule: RuleId) -> Confusion:
     cells = Counter((trial.says[rule], trial.won) for trial in trials)
     return Confusion(
         tune_won=cells[True, True],
@@ -224,7 +185,7 @@ def _against(baseline: RuleId, lead: list[float], drawn: tuple[float, float] | N
     )
 
 
-def _by_goal(trials: list[_Trial], rule: RuleId) -> tuple[GoalRecord, ...]:
+def _by_goal(trials: list[Trial], rule: RuleId) -> tuple[GoalRecord, ...]:
     """Every goal, Wilson throughout: groups are too small for drawing clusters again."""
     sizes = Counter(trial.goal for trial in trials)
     result = []

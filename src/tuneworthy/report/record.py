@@ -6,9 +6,11 @@ from calendar import monthrange
 from datetime import date
 
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.sections import CheckResult, FactorResult
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.markdown import md
+from tuneworthy.report.precedents.text import others_text
 from tuneworthy.report.text import (
     ceiling_text,
     finality,
@@ -85,6 +87,9 @@ def _evidence(dossier: Dossier) -> list[str]:
         f"- Pays back: {md(pays_back_text(dossier))}",
     ]
     lines += [f"- Gate {g.id}: {g.state}, {md(g.why)}" for g in dossier.verdict.gates]
+    if not isinstance(dossier.precedents, Unknown):
+        lines.append(f"- Others: {md(others_text(dossier.precedents))}")
+        lines.append(f"- Second opinion: {md(dossier.precedents.disagrees)}")
     lines += [f"- {sentence(one.severity)} {md(one.says)}" for one in dossier.challenges]
     return lines
 

@@ -14,6 +14,9 @@ from tuneworthy.domain.record import State
 from tuneworthy.domain.units import usd_per_request
 from tuneworthy.stats.intervals import wilson
 
+MOST_USD = 1e15
+"""As much as any amount may be."""
+
 
 @dataclass(frozen=True, slots=True)
 class Facts:
@@ -73,7 +76,7 @@ class Facts:
             return self.case.today.usd_per_month
         if self.requests is None or self.request_usd is None:
             return None
-        usd = self.requests * self.request_usd
+        usd = min(self.requests * self.request_usd, MOST_USD)
         return Amount(low=usd, likely=usd, high=usd)
 
     @property

@@ -63,6 +63,8 @@ class Cell:
 
     text: str
     below: str = ""
+    href: str = ""
+    """A web address to go to, one that starts with http; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)

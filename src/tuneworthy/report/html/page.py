@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.report.charts.draw import Drawing
-from tuneworthy.report.html import ahead, money, record, verdict
+from tuneworthy.report.html import ahead, money, others, record, verdict
 from tuneworthy.report.html.blocks import Facts, Page, Section
 from tuneworthy.report.html.values import day
 from tuneworthy.report.plain import WHAT_IT_IS, plain_headline
@@ -62,6 +62,7 @@ def _sections(dossier: Dossier) -> list[Section]:
         money.investment(dossier),
         ahead.approaches(dossier),
         ahead.plan(dossier),
+        others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),
         record.rules(dossier),

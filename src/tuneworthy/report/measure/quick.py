@@ -70,11 +70,11 @@ def _bill(found: dict[str, Evidence], asks: dict[str, str]) -> str:
     one = found.get("usd_per_request")
     if one is None:
         return f"unknown: {asks.get('usd_per_request', 'log what a call costs')}"
-    value = float(one.value)  # type: ignore[arg-type]  # known
+    value = one.number
     said = f"{usd(value) if value >= 0.01 else f'${value:.4f}'} a call"
     month = found.get("usd_per_month")
     if month is not None:
-        bill = float(month.value)  # type: ignore[arg-type]  # known
+        bill = month.number
         return f"{said}, {usd(bill)} a month; no tuning can save more than that"
     return (
         f"{said}; at 10,000 calls a month {usd(value * 10_000)}. No tuning can save more than the "
@@ -88,7 +88,7 @@ def _caching(found: dict[str, Evidence], asks: dict[str, str]) -> str:
         return f"unknown: {asks.get('cacheable_share', 'log messages with a timestamp')}"
     told = interval_text(one.value, one.low, one.high, "share of input tokens")
     taken = found.get("cached_share")
-    now = f", {share(float(taken.value))} is today" if taken is not None else ""  # type: ignore[arg-type]  # known
+    now = f", {share(taken.number)} is today" if taken is not None else ""
     return f"{told} could be read from a cache{now}"
 
 

@@ -13,16 +13,22 @@ from tuneworthy.surfaces.cli.root import examples
     epilog=examples(
         "tuneworthy backtest",
         "tuneworthy backtest --codes blind1",
-        "tuneworthy backtest our-cases.yaml --framework ours.yaml",
+        "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
     )
 )
 @click.argument("file", metavar="[FILE]", required=False)
+@click.option("--cases", metavar="FILE", help="The same as FILE: cases of your own.")
 @click.option(
     "--framework",
     metavar="NAME|FILE",
     default="lesson",
     show_default=True,
     help="Framework to judge by.",
+)
+@click.option(
+    "--against",
+    metavar="NAME|FILE",
+    help="Another framework to compare with, case by case.",
 )
 @click.option(
     "--codes",
@@ -47,12 +53,17 @@ from tuneworthy.surfaces.cli.root import examples
     show_default=True,
     help="How to report.",
 )
-def backtest(file: str | None, framework: str, codes: str, seed: int, form: str) -> None:
+def backtest(
+    file: str | None, cases: str | None, framework: str, against: str | None, codes: str, seed: int,
+    form: str,
+) -> None:  # fmt: skip
     """Show how often a framework's rules were right about published cases, or those in FILE."""
     from tuneworthy.api import backtest as history
 
-    found = history.backtest(file, framework, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
+    if file is not None and cases is not None:
+        raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
+    found = history.history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
     if form == "json":
-        deliver(json_text(history.backtest_dict(found, seed=seed)), None, False)
+        deliver(json_text(history.history_dict(found, seed=seed)), None, False)
     else:
-        deliver(history.backtest_text(found, form, seed=seed), None, False)
+        deliver(history.history_text(found, form, seed=seed), None, False)

@@ -22,6 +22,8 @@ _COMMANDS: dict[str, _Home] = {
     "explain": _Home("explain", "Walk through a verdict, or explain one factor."),
     "invest": _Home("invest", "Compute cost and return, line by line, and how sure they are."),
     "plan": _Home("plan", "Plan the work: phases, hours, cost, dates, and when each is done."),
+    "measure": _Home("measure", "Measure traces or results, and keep the evidence."),
+    "precedents": _Home("precedents", "Show what happened to others, and how often tuning won."),
     "answer": _Home("start", "Write answers into a case file, leaving the rest as it is."),
     "diff": _Home("compare", "Say what changed between two dossiers, and why the verdict moved."),
     "framework": _Home("framework", "List, show and check decision frameworks."),

@@ -13,13 +13,14 @@ from tuneworthy.surfaces.cli.root import examples
     epilog=examples(
         "tuneworthy schema case > case.schema.json",
         "tuneworthy schema case --framework ours.yaml",
+        "tuneworthy schema cases > cases.schema.json",
         "tuneworthy schema dossier",
     )
 )
-@click.argument("what", type=click.Choice(["case", "framework", "dossier"]))
+@click.argument("what", type=click.Choice(["case", "cases", "framework", "dossier"]))
 @framework_option
 def schema(what: str, framework: str | None) -> None:
-    """Print the JSON Schema of a case file, a framework file or a dossier."""
+    """Print the JSON Schema of a case file, a file of cases, a framework file or a dossier."""
     from tuneworthy.api import frameworks
 
     deliver(json_text(frameworks.schema(what, framework)), None, False)

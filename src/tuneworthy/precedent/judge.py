@@ -1,0 +1,168 @@
+"""Two frameworks against each other, and a fitted chance against the base rate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.history import ChanceRecord, Gap, RuleGap
+from tuneworthy.domain.odds import Odds
+from tuneworthy.domain.precedent import RULES, Agreement, Codes, Interval, PublishedCase
+from tuneworthy.domain.record import State, Unknown
+from tuneworthy.framework.rules import compile_rules
+from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS
+from tuneworthy.precedent.chance import weigh
+from tuneworthy.precedent.trials import tried
+from tuneworthy.stats.intervals import wilson
+from tuneworthy.stats.resample import (
+    DRAWS,
+    cluster_means,
+    independent_cases,
+    percentile_interval,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_MORE = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers, companies or projects")
+
+
+def gap(
+    cases: Sequence[PublishedCase],
+    framework: Framework,
+    other: Framework,
+    *,
+    codes: Codes,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> Gap:
+    """Compare the rules of two frameworks case by case.
+
+    Args:
+        cases: Published cases; ties are left out.
+        framework: The one.
+        other: The other.
+        codes: Whose answers count.
+        rng: The source of chance for the intervals.
+        draws: How often clusters are drawn again.
+
+    Returns:
+        For each rule that asks something the paired difference with a 95% interval.
+
+    Raises:
+        CaseError: If there is no case that isn't a tie.
+        FrameworkError: If the weights of one can't be computed with.
+    """
+    kept = [case for case in cases if case.winner != "tie"]
+    if not kept:
+        raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
+    mine, its = (tried(kept, compile_rules(each), codes) for each in (framework, other))
+    asked = [rule for rule in RULES if rule not in ("always", "never")]
+    right = {rule: [one.says[rule] == one.won for one in mine] for rule in asked}
+    other_right = {rule: [one.says[rule] == one.won for one in its] for rule in asked}
+    leads = [
+        [float(a) - float(b) for a, b in zip(right[rule], other_right[rule], strict=True)]
+        for rule in asked
+    ]
+    clusters = [case.group for case in kept]
+    found = []
+    for rule, lead, interval in zip(asked, leads, _drawn(leads, clusters, rng, draws), strict=True):
+        found.append(
+            RuleGap(
+                rule=rule,
+                agreed=sum(right[rule]),
+                other_agreed=sum(other_right[rule]),
+                apart=sum(one != 0 for one in lead),
+                difference=sum(lead) / len(lead),
+                interval=interval,
+                excludes_zero=_excludes_zero(interval),
+            )
+        )
+    return Gap(
+        framework=framework.name,
+        other=other.name,
+        codes=codes,
+        n=len(kept),
+        clusters=len(set(clusters)),
+        rules=tuple(found),
+    )
+
+
+def chance_record(
+    cases: Sequence[PublishedCase],
+    odds: Odds,
+    *,
+    codes: Codes,
+    rng: np.random.Generator,
+    draws: int = DRAWS,
+) -> ChanceRecord:
+    """How a fitted chance did, on cases that the fit hasn't seen (the caller makes sure).
+
+    Args:
+        cases: Published cases; ties are left out.
+        odds: The fit, whether or not it has earned its place.
+        codes: Whose answers count.
+        rng: The source of chance for the intervals.
+        draws: How often clusters are drawn again.
+
+    Returns:
+        Its agreement and Brier score over the cases for which enough is answered.
+    """
+    kept = [case for case in cases if case.winner != "tie"]
+    told = [(case, weigh(odds, case.coded(codes), goal=case.goal_kind)) for case in kept]
+    given = [(case, one) for case, one in told if one.open_share <= odds.most_open]
+    if not given:
+        cure = Unknown(ask="Answer the questions that the fit asks, for each case")
+        return ChanceRecord(
+            n=0, abstained=len(kept), agreement=cure, brier=cure, base_brier=cure, gain=cure,
+            interval=cure, excludes_zero="unknown",
+        )  # fmt: skip
+    won = [float(case.tuning_won) for case, _ in given]
+    rate = sum(won) / len(won)
+    brier = [(one.value - y) ** 2 for (_, one), y in zip(given, won, strict=True)]
+    base = [(rate - y) ** 2 for y in won]
+    leads = [b - a for a, b in zip(brier, base, strict=True)]
+    clusters = [case.group for case, _ in given]
+    interval = _drawn([leads], clusters, rng, draws)[0]
+    right = sum((one.value > 0.5) == case.tuning_won for case, one in given)
+    return ChanceRecord(
+        n=len(given),
+        abstained=len(kept) - len(given),
+        agreement=_agreement(right, clusters),
+        brier=sum(brier) / len(brier),
+        base_brier=sum(base) / len(base),
+        gain=sum(leads) / len(leads),
+        interval=interval,
+        excludes_zero=_excludes_zero(interval),
+    )
+
+
+def _agreement(right: int, clusters: Sequence[str]) -> Agreement:
+    worth, n = independent_cases(clusters), len(clusters)
+    low, high = wilson(right / n * worth, worth)
+    interval = Interval(low=low, high=high, method="wilson_by_cluster")
+    return Agreement(n=n, agreed=right, rate=right / n, interval=interval)
+
+
+def _drawn(
+    columns: Sequence[Sequence[float]],
+    clusters: Sequence[str],
+    rng: np.random.Generator,
+    draws: int,
+) -> list[Interval | Unknown]:
+    """An interval for each column on the same draws, or what it takes where clusters are few."""
+    if len(set(clusters)) < ENOUGH_CLUSTERS:
+        return [_MORE] * len(columns)
+    rows = list(zip(*columns, strict=True))
+    return [
+        Interval(low=low, high=high, method="cluster_bootstrap")
+        for low, high in percentile_interval(cluster_means(rows, clusters, rng=rng, draws=draws))
+    ]
+
+
+def _excludes_zero(interval: Interval | Unknown) -> State:
+    if isinstance(interval, Unknown):
+        return "unknown"
+    return "yes" if interval.low > 0 or interval.high < 0 else "no"

@@ -1,0 +1,267 @@
+"""Laws of comparing: what was fitted to cases isn't judged by them, and noise is called noise."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.api.backtest import history, history_dict, history_text
+from tuneworthy.domain.errors import CaseError, FrameworkError
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.history import Gap
+from tuneworthy.domain.precedent import PublishedCase
+from tuneworthy.domain.record import Unknown
+from tuneworthy.framework.load import catalogue_text, load_document, load_named
+from tuneworthy.framework.schema import cases_schema
+from tuneworthy.precedent.cases import read_cases, shipped_cases
+from tuneworthy.precedent.chance import weigh
+from tuneworthy.precedent.judge import chance_record, gap
+from tuneworthy.surfaces.cli.root import cli
+from tuneworthy.syntax.yaml import parse
+
+CASES = shipped_cases()
+LESSON = load_named("lesson")
+PRECEDENT = load_named("precedent")
+
+
+def renamed(**changes: Any) -> list[Any]:
+    """The shipped cases as somebody's own."""
+    cases = yaml.safe_load(catalogue_text("published_cases.yaml"))
+    return [{**case, "id": f"own-{case['id']}", **changes} for case in cases]
+
+
+def put(folder: Path, cases: list[Any]) -> str:
+    path = folder / "cases.yaml"
+    path.write_text(yaml.safe_dump(cases), encoding="utf-8")
+    return str(path)
+
+
+def compared(framework: Framework, other: Framework, cases: Any = CASES) -> Gap:
+    rng = np.random.default_rng(0)
+    return gap(cases, framework, other, codes="blind1", rng=rng, draws=400)
+
+
+# Never on its own cases ---------------------------------------------------------------------------
+
+
+def test_a_fitted_framework_shows_its_nested_record_on_its_own_cases() -> None:
+    found = history(framework="precedent", codes="blind1")
+    assert found.backtest is None
+    assert found.fitted is not None
+    assert PRECEDENT.odds is not None
+    assert found.fitted.records == PRECEDENT.odds.records
+    told = " ".join(history_text(found, "text", seed=0).split())
+    assert "was fitted to these 84 cases" in told
+    assert "says nothing" in told
+    # what the rules say of the cases they were made from is told nowhere
+    assert "tree" not in told
+    data = history_dict(found, seed=0)
+    assert set(data) == {"schema", "seed", "fitted"}
+    assert data["fitted"]["records"]["blind1"]["cases"] == 84
+
+
+def test_a_copy_of_its_cases_is_no_new_case(tmp_path: Path) -> None:
+    file = tmp_path / "copy.yaml"
+    file.write_text(catalogue_text("published_cases.yaml"), encoding="utf-8")
+    assert history(str(file), "precedent").fitted is not None
+
+
+def test_known_cases_among_new_ones_are_left_out(tmp_path: Path) -> None:
+    cases = renamed()
+    for case in cases[:10]:
+        case["id"] = case["id"].removeprefix("own-")
+    found = history(put(tmp_path, cases), "precedent", codes="blind1")
+    assert found.backtest is not None
+    assert len(found.left_out) == 10
+    assert found.backtest.cases == 78
+    assert "10 cases in the file" in history_text(found, "text", seed=0).replace("\n", " ")
+    # the lesson was fitted to nothing
+    assert history(put(tmp_path, cases), "lesson").left_out == ()
+
+
+def test_a_comparison_on_the_cases_one_was_fitted_to_is_refused() -> None:
+    for names in (("precedent", "lesson"), ("lesson", "precedent")):
+        with pytest.raises(CaseError, match="unfair"):
+            history(framework=names[0], against=names[1])
+
+
+def test_a_framework_that_extends_a_fitted_one_inherits_its_fit() -> None:
+    text = "name: ours\nextends: precedent\nquick: [narrow_task]\n"
+    ours = load_document(parse(text, "ours.yaml", FrameworkError))
+    assert ours.odds == PRECEDENT.odds
+    assert set(ours.ceiling) == set(LESSON.ceiling)
+
+
+# Two frameworks -----------------------------------------------------------------------------------
+
+
+def test_a_framework_is_no_better_than_itself() -> None:
+    found = compared(LESSON, LESSON)
+    assert {rule.rule for rule in found.rules} == {
+        "tree_recorded", "tree_granted", "score", "difference",
+    }  # fmt: skip
+    for rule in found.rules:
+        assert (rule.apart, rule.difference, rule.excludes_zero) == (0, 0, "no")
+
+
+def test_a_comparison_turned_around_turns_its_sign() -> None:
+    one, other = compared(PRECEDENT, LESSON), compared(LESSON, PRECEDENT)
+    for mine, its in zip(one.rules, other.rules, strict=True):
+        assert mine.difference == -its.difference
+        assert (mine.agreed, mine.other_agreed) == (its.other_agreed, its.agreed)
+        assert mine.excludes_zero == its.excludes_zero
+        assert mine.apart >= abs(mine.agreed - mine.other_agreed)
+
+
+STRICT = """
+name: strict
+extends: lesson
+tree:
+  - {when: {answers: {consistent_behavior: no}}, outcome: keep_optimizing_prompts}
+  - {outcome: fine_tune_candidate}
+"""
+
+
+def made_up(count: int, **more: Any) -> list[PublishedCase]:
+    """Cases in which everything is said for tuning, and tuning never won."""
+    return [
+        PublishedCase.model_validate({"id": f"c{k}", "winner": "rag", "factors": {
+            "consistent_behavior": {"blind": ["no", "no"]},
+            **{name: {"blind": ["yes", "yes"]} for name in list(LESSON.indicators)[1:]},
+        }, **more})
+        for k in range(count)
+    ]  # fmt: skip
+
+
+def test_a_clear_difference_is_more_than_noise_and_few_sources_tell_nothing() -> None:
+    strict = load_document(parse(STRICT, "strict.yaml", FrameworkError))
+    clear = compared(strict, LESSON, made_up(30)).rules[1]
+    assert (clear.agreed, clear.other_agreed, clear.difference) == (30, 0, 1)
+    assert clear.excludes_zero == "yes"
+    for cases in (made_up(19), made_up(30, cluster="one house")):
+        few = compared(strict, LESSON, cases).rules[1]
+        assert (few.difference, few.excludes_zero) == (1, "unknown")
+        assert isinstance(few.interval, Unknown)
+
+
+def test_noise_is_called_noise(tmp_path: Path) -> None:
+    other = tmp_path / "near.yaml"
+    text = catalogue_text("lesson.yaml").replace("name: lesson", "name: near")
+    other.write_text(text.replace("{at_most: 3}", "{at_most: 4}"), encoding="utf-8")
+    told = " ".join(history_text(history(against=str(other)), "text", seed=0).split())
+    assert "lesson against near" in told
+    assert "they part in" in told
+    assert "may be noise" in told
+    assert "more than noise" not in told
+
+
+# A chance on new cases ----------------------------------------------------------------------------
+
+
+def test_a_chance_is_scored_as_by_hand() -> None:
+    odds = PRECEDENT.odds
+    assert odds is not None
+    found = chance_record(CASES, odds, codes="blind1", rng=np.random.default_rng(0), draws=400)
+    untied = [case for case in CASES if case.winner != "tie"]
+    pairs = []
+    for case in untied:
+        told = weigh(odds, case.coded("blind1"), goal=case.goal_kind)
+        if told.open_share <= odds.most_open:
+            pairs.append((told.value, case.tuning_won))
+    assert found.n == len(pairs)
+    assert found.abstained == len(untied) - len(pairs)
+    assert not isinstance(found.agreement, Unknown)
+    assert found.agreement.agreed == sum((p > 0.5) == won for p, won in pairs)
+    assert found.brier == pytest.approx(sum((p - won) ** 2 for p, won in pairs) / len(pairs))
+    rate = sum(won for _, won in pairs) / len(pairs)
+    assert found.base_brier == pytest.approx(rate * (1 - rate))
+
+
+def test_where_nothing_is_answered_no_chance_is_scored(tmp_path: Path) -> None:
+    cases = [{"id": f"c{k}", "winner": "rag"} for k in range(3)]
+    found = history(put(tmp_path, cases), "precedent")
+    assert found.chance is not None
+    assert (found.chance.n, found.chance.abstained) == (0, 3)
+    assert "No chance was given" in history_text(found, "markdown", seed=0)
+    json.dumps(history_dict(found, seed=0), allow_nan=False)
+
+
+some = st.lists(
+    st.builds(
+        lambda winner, states: {
+            "winner": winner,
+            "factors": {name: {"blind": [state]} for name, state in states.items()},
+        },
+        st.sampled_from(("fine_tune", "rag", "tie")),
+        st.dictionaries(
+            st.sampled_from(("narrow_task", "consistent_behavior", "house_convention")),
+            st.sampled_from(("yes", "no", "unknown")),
+        ),
+    ),
+    min_size=1, max_size=30,
+).filter(lambda cases: any(case["winner"] != "tie" for case in cases))  # fmt: skip
+
+
+@given(some)
+def test_counts_of_a_chance_add_up(entries: list[dict[str, Any]]) -> None:
+    cases = [PublishedCase.model_validate({"id": f"c{k}", **e}) for k, e in enumerate(entries)]
+    assert PRECEDENT.odds is not None
+    rng = np.random.default_rng(0)
+    found = chance_record(cases, PRECEDENT.odds, codes="blind1", rng=rng, draws=20)
+    assert found.n + found.abstained == sum(case.winner != "tie" for case in cases)
+    if not isinstance(found.gain, Unknown):
+        assert not isinstance(found.brier, Unknown)
+        assert not isinstance(found.base_brier, Unknown)
+        assert found.gain == pytest.approx(found.base_brier - found.brier)
+
+
+# The command and the format -----------------------------------------------------------------------
+
+
+def test_both_ways_to_name_the_cases_say_the_same(tmp_path: Path) -> None:
+    file = put(tmp_path, renamed())
+    plain, named = (
+        CliRunner().invoke(cli, ["backtest", *arguments, "--against", "lesson"])
+        for arguments in ([file], ["--cases", file])
+    )
+    assert plain.exit_code == named.exit_code == 0
+    assert plain.output == named.output
+    both = CliRunner().invoke(cli, ["backtest", file, "--cases", file])
+    assert both.exit_code == 2
+
+
+def test_every_line_fits_a_terminal(tmp_path: Path) -> None:
+    found = history(put(tmp_path, renamed()), "precedent", against="lesson", codes="blind1")
+    for told in (found, history(framework="precedent")):
+        assert max(map(len, history_text(told, "text", seed=0).splitlines())) <= 80
+
+
+def test_shipped_cases_and_the_guide_fit_the_schema(project: Path) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = cases_schema()
+    Draft202012Validator.check_schema(schema)
+    judge = Draft202012Validator(schema)
+    assert judge.is_valid(yaml.safe_load(catalogue_text("published_cases.yaml")))
+    guide = (project / "docs" / "guides" / "own-cases.md").read_text("utf-8")
+    text = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)[0]
+    assert judge.is_valid(yaml.safe_load(text))
+    assert len(read_cases(parse(text, "our-cases.yaml", CaseError))) == 2
+    assert not judge.is_valid([{"id": "a"}])
+    assert not judge.is_valid([{"id": "a", "winner": "luck"}])
+    assert not judge.is_valid([])
+
+
+def test_every_case_file_that_the_schema_refuses_is_refused_by_the_reader() -> None:
+    for text in ("[]", "[{id: a}]", "[{id: a, winner: luck}]"):
+        with pytest.raises(CaseError):
+            read_cases(parse(text, "own.yaml", CaseError))

@@ -1,0 +1,705 @@
+"""Laws of the fitted chance: no leak, sane signs, unknown adds nothing, and files that agree."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import date
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.api.road import decide, load_case
+from tuneworthy.domain.errors import FrameworkError
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.odds import Chance, Odds
+from tuneworthy.domain.precedent import PublishedCase
+from tuneworthy.domain.record import State, Unknown
+from tuneworthy.framework.check import check
+from tuneworthy.framework.load import catalogue_text, load_document, load_named
+from tuneworthy.precedent.cases import shipped_cases
+from tuneworthy.precedent.chance import chance, weigh
+from tuneworthy.syntax.yaml import parse
+
+TOOLS = Path(__file__).resolve().parents[1] / "tools"
+STATES: tuple[State, ...] = ("yes", "no", "unknown")
+
+
+@cache
+def tool(name: str) -> Any:
+    """A module of tools/, which is no package."""
+    if str(TOOLS) not in sys.path:
+        sys.path.append(str(TOOLS))
+    return import_module(name)
+
+
+@cache
+def precedent() -> Framework:
+    return load_named("precedent")
+
+
+def fitted() -> Odds:
+    odds = precedent().odds
+    assert odds is not None
+    return odds
+
+
+def written(text: str | None = None) -> Any:
+    """The framework file as plain data."""
+    return yaml.load(text or catalogue_text("precedent.yaml"), yaml.BaseLoader)
+
+
+def loaded(data: Any) -> Framework:
+    return load_document(parse(yaml.safe_dump(data), "own.yaml", FrameworkError))
+
+
+def record() -> Any:
+    return yaml.safe_load(catalogue_text("precedent_record.yaml"))
+
+
+def made(**changes: Any) -> Odds:
+    """Odds small enough to add up by hand."""
+    track = {
+        "cases": 84, "clusters": 73,
+        "accuracy": {"value": 0.7, "low": 0.6, "high": 0.8},
+        "brier": {"value": 0.2, "low": 0.15, "high": 0.24},
+        "accuracy_gain": {"value": 0.2, "low": 0.1, "high": 0.3},
+        "brier_gain": {"value": 0.05, "low": 0.01, "high": 0.1},
+    }  # fmt: skip
+    data = {
+        "dated": "2026-11-24", "source": "made up", "most_open": 0.5, "earned": "yes",
+        "fitted_on": {"cases": 84, "clusters": 73, "won": 46, "digest": "0" * 64},
+        "intercept": -0.5,
+        "goals": {"format": 0.25},
+        "answers": {
+            "narrow_task": {"yes": 1.0, "no": -0.5},
+            "knowledge_facts": {"yes": -2.0, "no": 0.5},
+        },
+        "records": {"blind1": track, "blind2": track},
+        **changes,
+    }  # fmt: skip
+    return Odds.model_validate(data)
+
+
+# What a chance is ---------------------------------------------------------------------------------
+
+
+def given_chance(odds: Odds, states: Mapping[str, State], goal: str | None = None) -> Chance:
+    found = chance(odds, states, goal=goal)
+    assert isinstance(found, Chance)
+    return found
+
+
+def test_log_odds_add_up() -> None:
+    found = given_chance(made(), {"narrow_task": "yes", "knowledge_facts": "no"}, "format")
+    # -0.5 + 1 + 0.5 + 0.25 = 1.25
+    assert found.value == pytest.approx(1 / (1 + math.exp(-1.25)))
+    assert [move.id for move in found.moves] == ["narrow_task", "knowledge_facts", "goal:format"]
+    assert (found.open_low, found.open_high, found.open_share) == (found.value, found.value, 0)
+
+
+def test_an_open_answer_adds_nothing_and_leaves_a_range() -> None:
+    found = given_chance(made(), {"knowledge_facts": "yes"})
+    assert found.value == pytest.approx(1 / (1 + math.exp(2.5)))
+    assert found.open_low == pytest.approx(1 / (1 + math.exp(3.0)))
+    assert found.open_high == pytest.approx(1 / (1 + math.exp(1.5)))
+    # narrow_task carries 1.5 of 4.0
+    assert found.open_share == pytest.approx(1.5 / 4)
+
+
+def test_too_much_that_is_open_is_no_chance() -> None:
+    found = chance(made(), {"narrow_task": "yes"})
+    assert isinstance(found, Unknown)
+    assert "knowledge_facts" in found.ask
+    assert isinstance(chance(made(most_open=0.7), {"narrow_task": "yes"}), Chance)
+
+
+def test_what_has_not_earned_its_place_says_nothing() -> None:
+    everything: dict[str, State] = {"narrow_task": "yes", "knowledge_facts": "no"}
+    assert isinstance(chance(made(earned="no"), everything), Unknown)
+    assert isinstance(chance(None, everything), Unknown)
+
+
+def test_the_interval_of_the_fit_is_that_of_the_sum() -> None:
+    spread = {
+        "intercept": {"intercept": 0.04},
+        "narrow_task": {"intercept": 0.01, "narrow_task": 0.09},
+        "goal:format": {"narrow_task": 0.02, "goal:format": 0.16},
+    }
+    odds = made(spread=spread)
+    everything: dict[str, State] = {"narrow_task": "no", "knowledge_facts": "no"}
+    found = given_chance(odds, everything, "format")
+    # a no turns the sign: 0.04 + 0.09 + 0.16 - 2·0.01 - 2·0.02 = 0.23
+    half, middle = 1.959964 * math.sqrt(0.23), -0.5 - 0.5 + 0.5 + 0.25
+    assert found.low == pytest.approx(1 / (1 + math.exp(half - middle)), abs=1e-6)
+    assert found.high == pytest.approx(1 / (1 + math.exp(-half - middle)), abs=1e-6)
+    assert found.says == "unknown"
+
+
+def test_a_side_is_taken_only_by_the_whole_interval() -> None:
+    everything: dict[str, State] = {"narrow_task": "yes", "knowledge_facts": "no"}
+    assert given_chance(made(), everything).says == "tune"
+    assert given_chance(made(intercept=-3), everything).says == "keep"
+    wide = made(spread={"intercept": {"intercept": 4.0}})
+    assert given_chance(wide, everything).says == "unknown"
+
+
+# Odds that a file may hold ------------------------------------------------------------------------
+
+
+def test_a_reason_for_may_not_lower_the_odds() -> None:
+    wrong: list[tuple[str, dict[str, str]]] = [
+        ("narrow_task", {"yes": "-0.1", "no": "0"}),
+        ("narrow_task", {"yes": "0.1", "no": "0.1"}),
+        ("knowledge_facts", {"yes": "0.1", "no": "0"}),
+    ]
+    for name, adds in wrong:
+        data = written()
+        data["odds"]["answers"][name] = adds
+        with pytest.raises(FrameworkError, match="speaks the other way"):
+            loaded(data)
+
+
+def test_odds_speak_of_what_is_asked() -> None:
+    data = written()
+    data["odds"]["answers"]["moon_phase"] = {"yes": "0.1"}
+    with pytest.raises(FrameworkError, match='"moon_phase", which is no factor'):
+        loaded(data)
+
+
+def test_a_place_that_the_record_does_not_show_is_not_earned() -> None:
+    for gain in ("accuracy_gain", "brier_gain"):
+        data = written()
+        data["odds"]["earned"] = "yes"
+        data["odds"]["records"]["blind2"][gain] = {"value": "0.1", "low": "0", "high": "0.2"}
+        with pytest.raises(FrameworkError, match="says earned"):
+            loaded(data)
+    data = written()
+    data["odds"]["earned"] = "yes"
+    del data["odds"]["records"]["blind1"]
+    with pytest.raises(FrameworkError, match="says earned"):
+        loaded(data)
+
+
+# The framework that ships -------------------------------------------------------------------------
+
+
+def test_signs_are_sane_in_the_framework_that_ships() -> None:
+    sane = tool("refit_data").SANE
+    for name, adds in fitted().answers.items():
+        assert sane[name][0] * adds.yes >= 0 >= sane[name][0] * adds.no
+        side = precedent().indicators if sane[name][0] > 0 else precedent().anti_indicators
+        assert name in side
+
+
+answers = st.fixed_dictionaries(
+    {name: st.sampled_from(STATES) for name in yaml.safe_load(
+        catalogue_text("precedent.yaml")
+    )["odds"]["answers"]}
+)  # fmt: skip
+
+
+@given(answers, st.sampled_from([None, "format", "knowledge", "classification", "made_up"]))
+def test_one_more_reason_for_never_lowers_the_chance(
+    states: dict[str, State], goal: str | None
+) -> None:
+    odds = fitted()
+    before = weigh(odds, states, goal=goal)
+    assert 0 <= before.open_low <= before.value <= before.open_high <= 1
+    assert before.low <= before.value <= before.high
+    for name in odds.answers:
+        order: tuple[State, ...] = ("no", "unknown", "yes")
+        if name in precedent().anti_indicators:
+            order = order[::-1]
+        low, middle, high = (weigh(odds, {**states, name: s}, goal=goal).value for s in order)
+        assert low <= middle <= high
+
+
+def test_unknown_and_unasked_contribute_nothing() -> None:
+    odds = fitted()
+    alone = weigh(odds, {})
+    assert alone.value == pytest.approx(1 / (1 + math.exp(-odds.intercept)))
+    assert all(move.log_odds == 0 for move in alone.moves)
+    assert weigh(odds, dict.fromkeys(odds.answers, "unknown")) == alone
+    assert weigh(odds, {"brand_voice": "yes", "moon_phase": "no"}) == alone
+
+
+def test_rules_and_chance_take_the_same_side_when_every_question_is_answered() -> None:
+    """The tree's limit is where the fit is at even odds, the goal unknown."""
+    framework, odds = precedent(), fitted()
+    weights = {name: factor.weight for name, factor in framework.factors.items()}
+    bound = framework.scoring.difference.moderate.at_least
+    strong = framework.scoring.difference.strong.at_least
+    assert bound is not None
+    assert strong is not None
+    assert strong - bound == pytest.approx(math.log(3), abs=0.01)
+    names = list(odds.answers)
+    for code in range(2 ** len(names)):
+        states: dict[str, State] = {
+            name: "yes" if code >> k & 1 else "no" for k, name in enumerate(names)
+        }
+        sides = ((1, framework.indicators), (-1, framework.anti_indicators))
+        total = sum(
+            sign * float(weights[name])
+            for sign, side in sides
+            for name in names
+            if name in side and states[name] == "yes"
+        )
+        value = weigh(odds, states).value
+        if abs(value - 0.5) > 0.01:  # weights stand with two digits
+            assert (total >= bound) == (value > 0.5)
+
+
+def test_a_factor_without_evidence_weighs_nothing() -> None:
+    for name, factor in precedent().factors.items():
+        adds = fitted().answers.get(name)
+        expected = 0 if adds is None else abs(adds.yes - adds.no)
+        assert factor.weight == pytest.approx(expected, abs=0.006)
+
+
+def test_it_asks_all_that_the_lesson_asks() -> None:
+    lesson = load_named("lesson")
+    assert set(lesson.factors) <= set(precedent().factors)
+    assert set(lesson.ceiling) == set(precedent().ceiling)
+    for name, factor in lesson.factors.items():
+        assert precedent().factors[name].ask == factor.ask
+    for name in set(precedent().factors) - set(lesson.factors):
+        factor = precedent().factors[name]
+        assert factor.minutes == 1
+        assert all((factor.ask, factor.why, factor.means, factor.example))
+        assert name in fitted().answers
+
+
+def test_the_linter_finds_only_factors_without_evidence() -> None:
+    found = check(precedent())
+    assert len(precedent().factors) <= 22
+    said = found.model_dump(mode="json")
+    assert precedent().name == said["framework"]["name"]
+    idle = [name for name, factor in precedent().factors.items() if factor.weight == 0]
+    dead = [one for one in said["findings"] if "never" in json.dumps(one)]
+    assert len(dead) <= len(idle)
+
+
+def test_every_gallery_case_of_the_lesson_can_be_decided_by_it(project: Path) -> None:
+    decided = 0
+    for path in sorted((project / "examples").glob("*/case.yaml")):
+        case = load_case(path)
+        if case.framework is not None:
+            continue
+        found = decide(case, precedent(), as_of=date(2026, 11, 24))
+        assert found.framework.name == "precedent"
+        assert {"narrow_task", "house_convention"} <= set(found.factors)
+        decided += 1
+    assert decided > 15
+
+
+# Every number matters -----------------------------------------------------------------------------
+
+Place = tuple[str, ...]
+
+
+def numbers(node: Any, place: Place = ()) -> list[Place]:
+    if isinstance(node, Mapping):
+        return [found for key, one in node.items() for found in numbers(one, (*place, key))]
+    try:
+        float(node)
+    except (TypeError, ValueError):
+        return []
+    return [place]
+
+
+NUMBERS = [
+    place
+    for section in ("intercept", "goals", "answers", "spread", "most_open")
+    for place in numbers(written()["odds"][section], ("odds", section))
+]
+
+
+def told(odds: Odds) -> list[Any]:
+    """What the odds say of many cases."""
+    names = list(odds.answers)
+    rng = random.Random(0)
+    goals = [None, *odds.goals]
+    rows = [
+        {name: rng.choice(STATES) for name in rng.sample(names, rng.randint(0, len(names)))}
+        for _ in range(40)
+    ]
+    rows += [{name: state} for name in names for state in STATES]
+    rows += [dict.fromkeys(names[:k], "yes") for k in range(len(names) + 1)]
+    told: list[Any] = [weigh(odds, row, goal=goal) for row in rows for goal in goals[:1]]
+    told += [weigh(odds, dict.fromkeys(names, s), goal=goal) for goal in goals for s in STATES]
+    told += [isinstance(chance(odds, row), Unknown) for row in rows]
+    return told
+
+
+@pytest.mark.parametrize("place", NUMBERS, ids=".".join)
+def test_every_number_of_the_odds_moves_a_chance(place: Place) -> None:
+    before = told(fitted().model_copy(update={"earned": "yes"}))
+    data = deepcopy(written())
+    here = data
+    for step in place[:-1]:
+        here = here[step]
+    number = float(here[place[-1]])
+    changed = []
+    for other in (number * 1.5, number * 0.5, number + 0.05):
+        here[place[-1]] = f"{other:.5f}"
+        try:
+            odds = loaded(data).odds
+        except FrameworkError:
+            continue
+        assert odds is not None
+        changed.append(told(odds.model_copy(update={"earned": "yes"})) != before)
+    assert any(changed)
+
+
+# The files agree ----------------------------------------------------------------------------------
+
+
+def test_both_files_were_made_from_the_cases_that_ship() -> None:
+    digest = tool("refit_data").digest(shipped_cases())
+    assert fitted().fitted_on.digest == digest == record()["digest"]
+    assert fitted().fitted_on.cases == record()["cases"] == 84
+
+
+def test_the_framework_carries_the_records_that_were_measured() -> None:
+    for coder, track in fitted().records.items():
+        nested = record()["nested"][coder]
+        assert track.accuracy.model_dump() == nested["fit"]["accuracy"]
+        assert track.brier.model_dump() == nested["fit"]["brier"]
+        assert track.brier_gain.model_dump() == nested["gain"]["base_rate"]["brier"]
+        assert track.accuracy_gain.model_dump() == nested["gain"]["base_rate"]["accuracy"]
+    assert set(fitted().records) == {"blind1", "blind2"}
+    assert fitted().earned == record()["final"]["earned"]
+    earned = all(track.earned for track in fitted().records.values())
+    assert (fitted().earned == "yes") == earned
+
+
+def test_counts_beside_the_weights_are_those_of_the_issue() -> None:
+    """Wins over cases of yes answers, as both coders' answers were counted before any fit."""
+    by_hand = {
+        "house_convention": ("yes", "25/33", "29/37"), "narrow_task": ("no", "3/22", "6/25"),
+        "consistent_behavior": ("no", "2/16", "1/13"), "knowledge_facts": ("yes", "6/23", "7/22"),
+        "open_ended_chat": ("yes", "2/9", "2/9"), "low_volume": ("yes", "0/4", "0/4"),
+        "constraint_gap": ("yes", "6/7", "8/10"), "domain_knowledge": ("yes", "19/40", "21/40"),
+    }  # fmt: skip
+    answers = record()["coders"]["answers"]
+    for name, (state, first, second) in by_hand.items():
+        assert answers[name]["blind1"][state] == first
+        assert answers[name]["blind2"][state] == second
+
+
+def test_the_page_shows_what_was_measured(project: Path) -> None:
+    page = (project / "docs" / "concepts" / "how-often-is-it-right.md").read_text("utf-8")
+    lines = page.splitlines()
+    for table in tool("refit_tables").tables(record()):
+        assert [line for line in table if line not in lines] == []
+    for name, adds in fitted().answers.items():
+        title = {"knowledge_facts": "facts the base model can't have"}.get(
+            name, name.replace("_", " ")
+        )
+        ratio = math.exp(adds.yes - adds.no)
+        assert f"| {title} | {adds.yes:+.2f} | {adds.no:+.2f} | {ratio:.1f} |" in lines
+
+
+def test_the_page_tells_the_rest_of_the_record(project: Path) -> None:
+    page = (project / "docs" / "concepts" / "how-often-is-it-right.md").read_text("utf-8")
+    text, found = " ".join(page.split()), record()
+    nested = [found["nested"][codes] for codes in ("blind1", "blind2")]
+    right = [round(100 * one["fit"]["accuracy"]["value"]) for one in nested]
+    ahead = [round(100 * one["gain"]["always"]["accuracy"]["value"]) for one in nested]
+    assert f"right in {right[0]} and {right[1]}%, {ahead[0]} and {ahead[1]} points more" in text
+    used, rounds = found["chosen"]["questions"], found["chosen"]["folds"]
+    assert used["consistent_behavior"] == used["narrow_task"] == rounds == 73
+    assert (used["house_convention"], used["knowledge_facts"]) == (72, 39)
+    assert sorted(used.values())[-5] <= 20
+    assert len(found["candidates"]) == 34
+    gains = found["seeds"]["brier_gain"]
+    assert f"Brier gains of {min(gains):.3f} to {max(gains):.3f}" in text
+    luck = found["permutation"]["brier_gain"]
+    assert f"a Brier gain of {luck['real']:.3f}" in text
+    told = f"{luck['permuted_mean']:.3f} on average and at most {luck['permuted_most']:.3f}"
+    assert told in text
+    needed = [one["cases_needed"] for one in nested]
+    assert f"{needed[0]} and {needed[1]} cases are about as many" in text
+    for way, gain in (("nearest_cases", "brier"), ("score", "accuracy")):
+        both = []
+        for one in nested:
+            number = one["gain"][way][gain]
+            half = (number["high"] - number["low"]) / 2
+            both.append(math.ceil(84 * (half / number["value"]) ** 2))
+        assert f"about {both[0]} and {both[1]}" in text
+    kinds = found["coders"]["kind"]
+    for kind in ("industry", "paper"):
+        one = kinds[kind]
+        span = f"({100 * one['low']:.0f} to {100 * one['high']:.0f}%)"
+        assert f"{one['won']}" in text
+        assert span in text
+
+
+# The fit ------------------------------------------------------------------------------------------
+
+
+def data_of(cases: tuple[PublishedCase, ...] | None = None) -> Any:
+    return tool("refit_data").arrays(cases or shipped_cases())
+
+
+def quick() -> Any:
+    return tool("refit_checks").QUICK_EFFORT.settings
+
+
+def nested(data: Any, seed: int = 0, outer: int | None = 10) -> tuple[Any, Any]:
+    found: tuple[Any, Any] = tool("refit_nested").nested(
+        data, quick(), rng=np.random.default_rng(seed), outer=outer
+    )
+    return found
+
+
+def test_without_bounds_the_fit_is_that_of_scikit_learn() -> None:
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(0)
+    x, y = rng.choice([-1.0, 0.0, 1.0], (60, 3)), rng.random(60) < 0.4
+    theirs = LogisticRegression(C=1 / 3, tol=1e-10, max_iter=10_000).fit(x, y)
+    terms = np.concatenate([np.ones((1, 1, 60)), x.T[None]], axis=1)
+    ours = tool("refit_models").newton(
+        terms, np.ones((1, 60)), y[None].astype(float), np.array([[0, 3.0, 3.0, 3.0]]),
+        np.array([False] * 4),
+    )[0]  # fmt: skip
+    assert ours[1:] == pytest.approx(theirs.coef_[0], abs=1e-3)
+    assert ours[0] == pytest.approx(theirs.intercept_[0], abs=1e-3)
+
+
+def test_a_bound_is_kept_and_nothing_better_lies_inside_it() -> None:
+    rng = np.random.default_rng(1)
+    x = rng.choice([-1.0, 0.0, 1.0], (80, 4))
+    y = (rng.random(80) < 1 / (1 + np.exp(-x @ [1.0, -1.0, 0.0, 0.5]))).astype(float)
+    terms = np.concatenate([np.ones((1, 1, 80)), x.T[None]], axis=1)
+    ridge = np.array([[0, 1.0, 1.0, 1.0, 1.0]])
+    bounded = np.array([False, True, True, True, True])
+    models = tool("refit_models")
+    beta = models.newton(terms, np.ones((1, 80)), y[None], ridge, bounded)
+    assert beta[0, 1:].min() >= 0
+    assert beta[0, 2] == 0
+    best = models._objective(beta, terms, np.ones((1, 80)), y[None], ridge)[0]
+    for _ in range(300):
+        other = beta + rng.normal(0, 0.05, beta.shape)
+        other[:, 1:] = np.maximum(other[:, 1:], 0)
+        assert models._objective(other, terms, np.ones((1, 80)), y[None], ridge)[0] >= best - 1e-9
+
+
+def test_every_family_keeps_its_signs_whatever_the_outcomes() -> None:
+    models, data = tool("refit_models"), data_of()
+    rng = np.random.default_rng(2)
+    many = len(data.names)
+    for candidate in models.QUICK:
+        won = np.tile((rng.random((5, 84)) < 0.5).astype(float), 2)
+        coefs = models.fit(candidate, data, np.full(won.shape, 0.5), won)
+        assert (coefs[:, 1 : 1 + many] >= 0).all()
+        assert (coefs[:, 1 + many : 1 + 2 * many] <= 0).all()
+
+
+def test_unknown_answers_add_nothing_in_the_fit_either() -> None:
+    models, data = tool("refit_models"), data_of()
+    silent = data.with_answers(np.zeros_like(data.answers))
+    won = data.won[None]
+    for candidate in models.QUICK:
+        coefs = models.fit(candidate, silent, np.full(won.shape, 0.5), won)
+        assert (coefs[:, 1 : 1 + 2 * len(data.names)] == 0).all()
+
+
+def test_on_noise_the_procedure_is_at_chance() -> None:
+    """Outcomes that have nothing to do with the answers: no gain on average, seldom a large one."""
+    data = data_of()
+    gains, right = [], []
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        won = np.tile((rng.permutation(84) < 46).astype(float), 2)
+        told, _ = nested(data.with_won(won), seed)
+        rate = won.mean()
+        gains.append(((rate - won) ** 2 - (told - won) ** 2).mean())
+        right.append(((told > 0.5) == (won > 0.5)).mean())
+    assert np.mean(gains) < 0.005
+    assert max(gains) < 0.05
+    assert abs(np.mean(right) - 0.5) < 0.08
+
+
+def test_a_rich_candidate_is_judged_by_what_it_has_not_seen() -> None:
+    """Hardly shrunken, it fits any noise it is shown; inside a fold it has to lose to the rate."""
+    models, refit, data = tool("refit_models"), tool("refit_nested"), data_of()
+    rich = models.Candidate("logistic", models.ALL, 0.01)
+    settings = refit.Settings((models.Candidate("base"), rich), 1)
+    rng = np.random.default_rng(0)
+    won = np.tile((rng.random((8, 84)) < 0.5).astype(float), 2)
+    weights = np.full(won.shape, 0.5)
+    chosen = refit.choose(data, weights, won, settings, rng)
+    assert (chosen.index == 0).all()
+    shown = 1 / (1 + np.exp(-(models.fit(rich, data, weights, won) @ data.design.T)))
+    assert ((shown > 0.5) == (won > 0.5)).mean() > 0.55  # on what it is shown it is no coin
+
+
+def test_a_planted_rule_is_found() -> None:
+    data = data_of()
+    rng = np.random.default_rng(0)
+    first = data.answers[:84, data.names.index("house_convention")]
+    won = np.tile((rng.random(84) < np.where(first > 0, 0.9, 0.1)).astype(float), 2)
+    told, _ = nested(data.with_won(won))
+    assert ((told > 0.5) == (won > 0.5)).mean() > 0.75  # at best 0.9, and coders differ
+
+
+def test_a_question_that_copies_the_outcome_in_training_alone_is_not_rewarded() -> None:
+    """The copy tells everything inside, and the opposite outside, so whoever trusts it is wrong.
+
+    A procedure that looked at held-out outcomes would see that, and do better than this.
+    """
+    data = data_of()
+    refit = tool("refit_nested")
+    rng = np.random.default_rng(3)
+    out = refit.left_out(data, 5, rng)
+    weights = refit.row_weights(data)
+    column = data.names.index("brand_voice")
+    right = []
+    for held in out:
+        answers = data.answers.copy()
+        copy = np.where(data.won > 0.5, 1, -1)
+        answers[:, column] = np.where(held, -copy, copy)
+        planted = data.with_answers(answers)
+        chosen = refit.choose(
+            planted, (weights * ~held)[None], data.won[None], quick(), np.random.default_rng(0)
+        )
+        told = 1 / (1 + np.exp(-(chosen.coefs[0] @ planted.design.T)))
+        right.append(((told > 0.5) == (data.won > 0.5))[held].mean())
+    assert np.mean(right) < 0.3
+
+
+def test_what_is_held_out_changes_nothing_about_what_is_said_of_it() -> None:
+    """Each outcome turned around: the chance of its own case stays what it was, to the last bit."""
+    data = data_of()
+    refit = tool("refit_nested")
+    before, _ = nested(data, outer=None)
+    for cluster in (0, 10, 40):
+        mine = data.cluster == cluster
+        after, _ = nested(data.with_won(np.where(mine, 1 - data.won, data.won)), outer=None)
+        assert (after[mine] == before[mine]).all()
+        assert (after[~mine] != before[~mine]).any()
+    out = refit.left_out(data, None, np.random.default_rng(0))
+    assert (out.sum(0) == 1).all()
+
+
+def test_a_cluster_is_never_split() -> None:
+    data = data_of()
+    refit = tool("refit_nested")
+    for seed in range(5):
+        dealt = refit.folds(data.cluster, rng=np.random.default_rng(seed), count=5)
+        for cluster in np.unique(data.cluster):
+            assert len(set(dealt[data.cluster == cluster])) == 1
+
+
+def test_baselines_do_not_see_the_case_they_judge() -> None:
+    data, study = data_of(), tool("refit_study")
+    for baseline in (study.base_rate, study.goal_alone, study.nearest_vote):
+        before = baseline(data)
+        mine = data.cluster == 10
+        after = baseline(data.with_won(np.where(mine, 1 - data.won, data.won)))
+        assert (after[mine] == before[mine]).all()
+        assert (after[~mine] != before[~mine]).any()
+
+
+def test_outcomes_are_only_laid_in_another_order() -> None:
+    data, study = data_of(), tool("refit_study")
+    won, clusters = data.won[:84], data.cluster[:84]
+    seen = np.zeros((84, 2), dtype=bool)
+    for seed in range(60):
+        laid = study.laid_end_to_end(won, clusters, np.random.default_rng(seed))
+        assert laid.sum() == won.sum()
+        seen[np.arange(84), laid.astype(int)] = True
+    assert seen.all()
+
+
+def test_answers_taken_for_something_are_taken_only_where_unknown() -> None:
+    data, study = data_of(), tool("refit_study")
+    known = data.answers != 0
+    for way in ("no", "yes", "against", "for", "worst"):
+        other = study.recoded(data, way).answers
+        assert (other[known] == data.answers[known]).all()
+        assert (other != 0).all()
+    assert (study.recoded(data, "against").answers[~known] == -1).all()
+    column = data.names.index("low_volume")
+    assert (study.recoded(data, "no").answers[~known[:, column], column] == 1).all()
+    worst = study.recoded(data, "worst").answers
+    assert (worst[~known] == np.where(data.won > 0.5, -1, 1)[np.nonzero(~known)[0]]).all()
+
+
+# The command --------------------------------------------------------------------------------------
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the tool on one core: the tests beside it want the others."""
+    command = [sys.executable, str(TOOLS / "refit.py"), *arguments]
+    alone = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+    return subprocess.run(
+        command, env={**os.environ, **alone}, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_quick_refit_runs_and_comes_to_the_same_again(tmp_path: Path) -> None:
+    done = run("--quick", "--output", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "precedent.yaml").read_text("utf-8")
+    assert load_document(parse(text, "precedent.yaml", FrameworkError)).odds is not None
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert set(before) == {"precedent.yaml", "precedent_record.yaml"}
+    done = run("--quick", "--check", "--output", str(tmp_path))
+    assert (done.returncode, done.stdout) == (0, "")
+    assert before == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+
+def test_a_check_sees_another_number_and_no_other_day() -> None:
+    differences = tool("refit").differences
+    old = {"dated": "2026-11-24", "a": [1, {"b": 0.5}], "c": "x", "d": 100.0}
+    assert differences(old, deepcopy(old)) == []
+    assert differences(old, {**old, "dated": "2027-01-01"}) == []
+    assert differences(old, {**old, "a": [1, {"b": 0.51}]}) == ["a.1.b"]
+    assert differences(old, {**old, "a": [1, {"b": 0.501}], "d": 100.2}) == []
+    assert differences(old, {**old, "c": "y", "e": 1}) == ["c", "e"]
+    assert differences(old, {**old, "a": [1]}) == ["a"]
+
+
+def test_a_handful_of_sources_is_not_fitted(tmp_path: Path) -> None:
+    file = tmp_path / "few.yaml"
+    file.write_text("[{id: a, winner: rag}, {id: b, winner: fine_tune}]", encoding="utf-8")
+    done = run("--quick", "--output", str(tmp_path), "--cases", str(file))
+    assert (done.returncode, list(tmp_path.iterdir())) == (2, [file])
+    assert "too few: 2" in done.stdout
+
+
+def test_where_outcomes_are_noise_the_refit_ships_an_abstention(tmp_path: Path) -> None:
+    """The file it writes loads, says earned: no, and gives no chance."""
+    cases = yaml.safe_load(catalogue_text("published_cases.yaml"))
+    winners = [case["winner"] for case in cases]
+    random.Random(5).shuffle(winners)
+    for case, winner in zip(cases, winners, strict=True):
+        case["winner"] = winner
+    file = tmp_path / "noise.yaml"
+    file.write_text(yaml.safe_dump(cases), encoding="utf-8")
+    done = run("--quick", "--output", str(tmp_path), "--cases", str(file))
+    assert done.returncode == 0, done.stderr
+    framework = load_document(
+        parse((tmp_path / "precedent.yaml").read_text("utf-8"), "precedent.yaml", FrameworkError)
+    )
+    assert framework.odds is not None
+    assert framework.odds.earned == "no"
+    everything: dict[str, State] = dict.fromkeys(framework.odds.answers, "yes")
+    assert isinstance(chance(framework.odds, everything), Unknown)

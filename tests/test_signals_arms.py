@@ -1,0 +1,275 @@
+"""Laws of the comparison of prompts and models: the best of many is the luckiest too."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plain_engine import batch, measure, table_of
+from tuneworthy.domain.arms import ArmsResult, Lead
+from tuneworthy.domain.evidence import Evidence
+from tuneworthy.domain.record import Unknown
+from tuneworthy.domain.traces import Batch
+from tuneworthy.gather.signals.arms import Arms
+from tuneworthy.gather.signals.base import Found
+from tuneworthy.stats.contest import arm_estimates, paired, quantiles
+
+
+def trial(scores: Any, **more: Any) -> Batch:
+    """Results of a test: one row of scores a case, one column a prompt."""
+    table = np.asarray(scores, dtype=float)
+    cases, arms = table.shape
+    return batch(
+        score=[None if np.isnan(each) else float(each) for each in table.ravel()],
+        case=[f"case {row}" for row in range(cases) for _ in range(arms)],
+        prompt=[f"p{arm}" for _ in range(cases) for arm in range(arms)],
+        model=["m"] * cases * arms, **more,
+    )  # fmt: skip
+
+
+def result(*batches: Batch) -> ArmsResult:
+    signal = Arms()
+    return signal.result(table_of(signal, batches))
+
+
+def lead(*batches: Batch) -> Lead:
+    found = result(*batches).lead
+    assert isinstance(found, Lead)
+    return found
+
+
+def evidence(found: Found, measured: str) -> Evidence:
+    return next(each for each in found.evidence if each.id == measured)
+
+
+def drawn(rng: np.random.Generator, rates: list[float], cases: int = 200) -> Any:
+    """Right and wrong by case and arm; an easy case is easy for all."""
+    ease = rng.normal(size=(cases, 1))
+    noise = rng.normal(size=(cases, len(rates)))
+    cut = np.array([NormalDist().inv_cdf(rate) for rate in rates])
+    return ((ease + noise) / np.sqrt(2) < cut) * 1.0
+
+
+# p0 right in 30 of 40 cases, p1 in 20, p2 in 10; each case p1 solves p0 solves too.
+THREE = [[1, 1, 1]] * 10 + [[1, 1, 0]] * 10 + [[1, 0, 0]] * 10 + [[0, 0, 0]] * 10
+
+
+def test_arms_by_hand() -> None:
+    found = result(trial(THREE))
+    assert [(arm.prompt, arm.value, arm.cases, arm.runs) for arm in found.arms] == [
+        ("p0", 0.75, 40, 40), ("p1", 0.5, 40, 40), ("p2", 0.25, 40, 40),
+    ]  # fmt: skip
+    assert (found.cases, found.same_cases, found.scale) == (40, True, "share")
+    # Wilson for 30 of 40 is 0.598 to 0.858
+    assert found.arms[0].low == pytest.approx(0.598, abs=0.01)
+    assert found.arms[0].high == pytest.approx(0.858, abs=0.01)
+
+
+def test_the_lead_by_hand() -> None:
+    found = lead(trial(THREE))
+    # 10 of 40 differ by one: mean 0.25, standard deviation √(0.25·0.75·40/39) = 0.4385
+    assert found.value == 0.25
+    assert found.cases == 40
+    assert found.told_apart == "yes"
+    error = 0.4385 / np.sqrt(40)
+    # Student's quantile for 39 degrees of freedom is 2.0227
+    assert found.low == pytest.approx(0.25 - 2.0227 * error, abs=0.001)
+    assert 0.25 + 2.0227 * error <= found.high < 0.25 + 3 * error
+    # ((1.96 + 0.8416) · 0.4385 / 0.25)² = 24.1
+    assert found.cases_needed == 25
+
+
+def test_two_arms_need_what_the_textbook_says() -> None:
+    # ((1.96 + 0.8416) · s / d)², with d = 0.1 and s = √(0.1·0.9·40/39) = 0.3038: 72.4
+    one = np.array([1.0] * 24 + [0.0] * 16)
+    other = np.array([1.0] * 20 + [0.0] * 20)
+    found = paired(one, other)
+    assert found is not None
+    assert found[0].value == pytest.approx(0.1)
+    assert found[1] == 73
+
+
+def test_equal_arms_need_no_number_of_cases() -> None:
+    found = lead(trial([[1, 1], [0, 0]] * 20))
+    assert found.value == 0
+    assert found.told_apart == "no"
+    assert isinstance(found.cases_needed, Unknown)
+
+
+def test_under_20_cases_nothing_is_told_apart() -> None:
+    found = measure(Arms(), trial([[1, 0]] * 19))
+    assert isinstance(evidence(found, "best_arm_share").value, Unknown)
+    assert isinstance(evidence(found, "best_arm_lead").value, Unknown)
+    assert lead(trial([[1, 0]] * 19)).told_apart == "unknown"
+    assert lead(trial([[1, 0]] * 20)).told_apart == "yes"
+
+
+def test_the_interval_of_the_best_is_wider_than_its_own() -> None:
+    for arm in result(trial(drawn(np.random.default_rng(1), [0.5] * 6))).arms:
+        assert arm.low_of_all < arm.low < arm.value < arm.high < arm.high_of_all
+
+
+def test_more_arms_widen_the_interval_of_the_best() -> None:
+    scores = drawn(np.random.default_rng(2), [0.5] * 12)
+    reaches = [quantiles(scores[:, :arms], np.random.default_rng(0)).arms for arms in (1, 3, 12)]
+    assert reaches == sorted(reaches)
+    assert reaches[0] == pytest.approx(1.96, abs=0.1)
+    assert reaches[2] < 2.9  # Bonferroni's for twelve is 2.87
+
+
+def test_repeats_of_a_case_are_averaged_first() -> None:
+    # one case is run nine times and always right; the other 39 once and wrong
+    cases = ["often"] * 9 + [f"c{each}" for each in range(39)]
+    found = result(batch(score=[1.0] * 9 + [0.0] * 39, case=cases, prompt=["p"] * 48))
+    assert found.arms[0].value == pytest.approx(1 / 40)
+    assert (found.arms[0].cases, found.arms[0].runs) == (40, 48)
+
+
+def test_turns_of_a_run_are_one_run() -> None:
+    names = [f"run {each // 3}" for each in range(90)]
+    found = result(batch(
+        score=[1.0] * 90, case=names, conversation=names, prompt=["p"] * 90, usd=[0.01] * 90,
+    ))  # fmt: skip
+    assert found.arms[0].runs == 30
+    assert found.arms[0].usd_per_run == pytest.approx(0.03)
+
+
+def test_runs_that_broke_are_left_out_of_the_score_and_counted() -> None:
+    error = [None, "timeout"] * 10 + [None, None] * 20
+    found = result(trial([[1, 0]] * 10 + [[1, 1]] * 20, error=error))
+    assert {arm.prompt: (arm.value, arm.errors) for arm in found.arms} == {
+        "p0": (1.0, 0), "p1": (1.0, 10),
+    }  # fmt: skip
+
+
+def test_arms_with_few_cases_in_common_are_judged_on_their_own() -> None:
+    scores = np.full((60, 2), np.nan)
+    scores[:35, 0], scores[25:, 1] = 1, 0
+    found = result(trial(scores))
+    assert not found.same_cases
+    assert [arm.cases for arm in found.arms] == [35, 35]
+    assert isinstance(found.lead, Lead)
+    assert found.lead.cases == 10
+
+
+def test_costs_and_times_are_per_run_and_unknown_where_not_logged() -> None:
+    arm = result(trial([[1]] * 30, usd=[0.02, 0.04] * 15, latency_s=[1.0, 2.0, 6.0] * 10)).arms[0]
+    assert arm.usd_per_run == pytest.approx(0.03)
+    assert arm.latency_p50_s == 2
+    bare = result(trial([[1]] * 30)).arms[0]
+    assert isinstance(bare.usd_per_run, Unknown)
+    assert isinstance(bare.latency_p50_s, Unknown)
+
+
+def test_what_is_missing_is_named() -> None:
+    traffic = measure(Arms(), batch(score=[1.0] * 30, prompt=["a", "b"] * 15))
+    value = evidence(traffic, "best_arm_share").value
+    assert isinstance(value, Unknown)
+    assert "case" in value.ask
+    unscored = evidence(measure(Arms(), batch(case=["a"] * 30)), "best_arm_share").value
+    assert isinstance(unscored, Unknown)
+    assert "score" in unscored.ask
+    alone = evidence(measure(Arms(), trial([[1]] * 30)), "best_arm_lead").value
+    assert isinstance(alone, Unknown)
+    assert "another prompt" in alone.ask
+    stars = evidence(measure(Arms(), trial([[5, 4]] * 30)), "best_arm_share").value
+    assert isinstance(stars, Unknown)
+    assert "scale" in stars.ask
+    assert traffic.series == ()
+
+
+def test_scores_on_another_scale_are_still_compared() -> None:
+    found = result(trial([[5, 4], [3, 3]] * 15))
+    assert found.scale == "score"
+    assert (found.arms[0].value, found.arms[1].value) == (4.0, 3.5)
+    assert found.lead.value == 0.5 if isinstance(found.lead, Lead) else False
+
+
+def test_models_and_prompts_that_were_tried_are_counted() -> None:
+    long = "You answer questions about train tickets for customers of a railway in short sentences."
+    other = "Sort the message into one of seven classes and reply with the name of the class alone."
+    found = measure(Arms(), batch(
+        model=["m1", "m2", None] * 10,
+        system=[long, long.replace("short", "brief"), other] * 10,
+    ))  # fmt: skip
+    assert evidence(found, "models_seen").value == 2
+    # one word of fourteen differs, so 3 of 12 runs of three: 9 of 15 in common, below the limit
+    assert evidence(found, "distinct_prompts").value == 3
+    near = measure(Arms(), batch(system=[long * 3, long * 3 + " Thanks.", other] * 10))
+    assert evidence(near, "distinct_prompts").value == 2
+    named = measure(Arms(), batch(prompt=["v1", "v2", "v2", None] * 10))
+    assert evidence(named, "distinct_prompts").value == 2
+    nothing = evidence(measure(Arms(), batch(output=["a"])), "models_seen").value
+    assert isinstance(nothing, Unknown)
+    assert "model" in nothing.ask
+
+
+def test_the_picture_has_a_row_for_every_arm() -> None:
+    (picture,) = measure(Arms(), trial(THREE, usd=[0.1] * 120)).series
+    assert picture.columns["prompt"] == ("p0", "p1", "p2")
+    assert picture.columns["value"] == (0.75, 0.5, 0.25)
+    assert "usd_per_run" in picture.columns
+    assert "latency_p50_s" not in picture.columns
+
+
+def test_equal_arms_are_seldom_told_apart() -> None:
+    rng = np.random.default_rng(5)
+    told = [lead(trial(drawn(rng, [0.7] * 4))).told_apart == "yes" for _ in range(40)]
+    assert np.mean(told) <= 0.05
+
+
+def test_the_interval_of_the_best_of_many_holds_its_true_score() -> None:
+    rng = np.random.default_rng(6)
+    held = own = 0
+    for _ in range(60):
+        best = result(trial(drawn(rng, [0.7] * 10, cases=120))).arms[0]
+        held += best.low_of_all <= 0.7 <= best.high_of_all
+        own += best.low <= 0.7 <= best.high
+    assert held >= 55
+    assert own < held  # its own interval doesn't: that is why there are two
+
+
+def test_an_arm_that_is_20_points_better_is_told_apart() -> None:
+    rng = np.random.default_rng(7)
+    leads = [lead(trial(drawn(rng, [0.8, 0.6, 0.6]))) for _ in range(15)]
+    assert np.mean([each.told_apart == "yes" for each in leads]) >= 0.9
+
+
+def test_the_number_of_cases_needed_is_about_enough() -> None:
+    rng = np.random.default_rng(8)
+    small = [lead(trial(drawn(rng, [0.75, 0.6], cases=400))).cases_needed for _ in range(12)]
+    needed = int(np.median([each for each in small if isinstance(each, int)]))
+    told = [
+        lead(trial(drawn(rng, [0.75, 0.6], cases=needed))).told_apart == "yes" for _ in range(60)
+    ]
+    assert 0.65 <= np.mean(told) <= 0.95
+
+
+@given(st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, None]), min_size=3, max_size=3),
+                min_size=1, max_size=40), st.randoms())  # fmt: skip
+def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) -> None:
+    whole = trial([[np.nan if each is None else each for each in row] for row in rows])
+    order = list(range(len(whole)))
+    chance.shuffle(order)
+    shuffled = Batch(**{
+        name: [getattr(whole, name)[row] for row in order]
+        for name in ("output", "score", "case", "prompt", "model")
+    })  # fmt: skip
+    one, other = result(whole), result(shuffled)
+    assert sorted((arm.prompt, arm.value, arm.cases) for arm in one.arms) == sorted(
+        (arm.prompt, arm.value, arm.cases) for arm in other.arms
+    )
+    assert all(
+        arm.low_of_all <= arm.low <= arm.value <= arm.high <= arm.high_of_all for arm in one.arms
+    )
+
+
+def test_an_interval_for_a_single_arm_is_its_own() -> None:
+    scores = np.array([[1.0]] * 80 + [[0.0]] * 20)
+    ((one, low, high),) = arm_estimates(scores, 1.959964, as_share=True)
+    assert (low, high) == pytest.approx((one.low, one.high))

@@ -1,0 +1,277 @@
+"""What traffic says about logs that were counted by hand, by a generator, and in production."""
+
+from __future__ import annotations
+
+import csv
+import math
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plain_engine import batch, measure
+from tuneworthy.domain.evidence import Evidence, Series
+from tuneworthy.domain.record import Unknown
+from tuneworthy.domain.traces import Batch
+from tuneworthy.gather.signals.traffic import Traffic, distinct_models
+from worlds_traffic import DAY_S, MONTH_DAYS, START_S, visits
+
+
+def evidence(*batches: Batch, signal: Traffic | None = None) -> dict[str, Evidence]:
+    return {each.id: each for each in measure(signal or Traffic(), *batches).evidence}
+
+
+def series(*batches: Batch) -> Series:
+    (found,) = measure(Traffic(), *batches).series
+    return found
+
+
+def asks(one: Evidence) -> str:
+    assert isinstance(one.value, Unknown), one
+    return one.value.ask
+
+
+def hourly(days: float, every_h: float = 1.0) -> list[float]:
+    return [START_S + 3600 * every_h * each for each in range(int(days * 24 / every_h) + 1)]
+
+
+def test_an_hour_of_production_gives_a_lower_end_and_no_trend(shared: Path) -> None:
+    path = shared / "real" / "azure_llm" / "AzureLLMInferenceTrace_conv.csv"
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    found = evidence(
+        batch(
+            timestamp=[
+                datetime.fromisoformat(f"{row['TIMESTAMP'][:26]}+00:00").timestamp() for row in rows
+            ],
+            input_tokens=[float(row["ContextTokens"]) for row in rows],
+            output_tokens=[float(row["GeneratedTokens"]) for row in rows],
+        )
+    )
+    requests = found["requests_per_month"]
+    assert (requests.value, requests.low, requests.high) == (19366, 19366, "open")
+    assert str(requests.since) == str(requests.observed_on) == "2023-11-16"
+    assert "three whole months" in asks(found["growth_per_month"])
+    # the mean of the column, added up by another way
+    total = sum(int(row["ContextTokens"]) for row in rows)
+    assert found["input_tokens"].value == pytest.approx(total / 19366)
+    assert "`usd`" in asks(found["usd_per_month"])
+
+
+def test_under_28_days_nothing_is_extrapolated() -> None:
+    found = evidence(batch(timestamp=hourly(27)))["requests_per_month"]
+    assert (found.value, found.low, found.high) == (649, 649, "open")
+
+
+def test_a_month_of_one_call_an_hour_is_730_and_a_half_calls() -> None:
+    found = evidence(batch(timestamp=hourly(40)))["requests_per_month"]
+    assert found.value == pytest.approx(24 * 30.4375, rel=0.01)
+    assert isinstance(found.high, float)
+    assert found.low is not None
+    assert found.low < 24 * 30.4375 < found.high
+
+
+def test_counts_need_no_twenty_conversations_but_means_do() -> None:
+    found = evidence(
+        batch(timestamp=hourly(1), conversation=["one"] * 25, input_tokens=[10.0] * 25)
+    )
+    assert found["requests_per_month"].value == 25
+    assert "20 conversations" in asks(found["input_tokens"])
+
+
+def test_without_a_clock_there_is_no_month() -> None:
+    found = evidence(batch(input_tokens=[1.0] * 30))
+    for name in ("requests_per_month", "growth_per_month", "cacheable_share"):
+        assert "`timestamp`" in asks(found[name])
+    assert found["input_tokens"].value == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("output_tokens", "output_tokens"), ("cached_share", "cached_tokens"),
+        ("usd_per_request", "usd"), ("usd_per_month", "usd"), ("models_seen", "model"),
+        ("cacheable_share", "system"), ("input_tokens", "input_tokens"),
+    ],
+)  # fmt: skip
+def test_what_is_missing_is_named(name: str, field: str) -> None:
+    bare = Batch(output=[None] * 30, timestamp=list(map(float, hourly(1.25)[:30])))
+    assert f"`{field}`" in asks(evidence(bare)[name])
+
+
+def test_tokens_that_are_not_reported_are_estimated_and_their_interval_says_so() -> None:
+    texts = batch(input=["x" * 80] * 40, output=["y" * 40] * 40, system=["z" * 320] * 40)
+    found = evidence(texts)
+    read = found["input_tokens"]
+    # 80 and 320 characters at four a token; every call alike, so only the factor 1.5 is left
+    assert (read.value, read.low, read.high) == pytest.approx((100, 100 / 1.5, 150))
+    assert "characters/4" in read.method
+    assert found["output_tokens"].value == 10
+
+
+def test_reported_tokens_are_taken_where_half_of_the_calls_have_them() -> None:
+    found = evidence(
+        batch(input=["x" * 4000] * 40, input_tokens=[8.0] * 20 + [None] * 20)
+    )["input_tokens"]  # fmt: skip
+    assert (found.value, found.n, found.method[:34]) == (
+        8.0,
+        20,
+        "mean over requests, reported; conv",
+    )
+
+
+def test_amounts_that_can_not_be_amounts_are_left_out() -> None:
+    wild = [math.nan, math.inf, -5.0, 1e300, None]
+    found = evidence(batch(input_tokens=[7.0] * 30 + wild, usd=[0.5] * 30 + wild))
+    assert found["input_tokens"].value == 7.0
+    assert found["usd_per_request"].value == 0.5
+
+
+def test_cached_share_is_of_tokens_not_of_calls() -> None:
+    found = evidence(
+        batch(input_tokens=[100.0] * 20 + [900.0] * 20, cached_tokens=[100.0] * 20 + [0.0] * 20)
+    )["cached_share"]
+    assert found.value == pytest.approx(0.1)
+
+
+def test_a_system_prompt_sent_again_within_the_hour_could_come_from_a_cache() -> None:
+    times = [START_S + 1800.0 * each for each in range(40)]
+    calls = batch(timestamp=times, system=["s" * 16_000] * 40, input_tokens=[8000.0] * 40)
+    found = evidence(calls)["cacheable_share"]
+    # 4,000 of 8,000 tokens in 39 of 40 calls
+    assert found.value == pytest.approx(0.5 * 39 / 40)
+    assert found.details["within_5_minutes"] == 0.0
+    # 16,000 characters may be 2,667 or 6,000 tokens
+    assert found.low is not None
+    assert isinstance(found.high, float)
+    assert found.low <= 1 / 3 * 39 / 40
+    assert found.high >= 3 / 4 * 39 / 40
+
+
+def test_a_short_prefix_is_not_cached_and_neither_is_one_of_yesterday() -> None:
+    daily = [START_S + DAY_S * each for each in range(40)]
+    close = [START_S + 60 * each for each in range(40)]
+    for times, size in ((daily, 16_000), (close, 2_000)):
+        calls = batch(timestamp=times, system=["s" * size] * 40, input_tokens=[8000.0] * 40)
+        assert evidence(calls)["cacheable_share"].value == 0
+
+
+def test_a_history_that_is_sent_again_could_come_from_a_cache() -> None:
+    talks = [f"t{each // 2}" for each in range(60)]
+    calls = batch(
+        timestamp=[START_S + 10.0 * each for each in range(60)],
+        conversation=talks,
+        input_tokens=[2000.0, 3000.0] * 30,
+    )
+    # the second call of each repeats the 2,000 tokens of the first
+    assert evidence(calls)["cacheable_share"].value == pytest.approx(2000 / 5000)
+    cut = batch(timestamp=list(calls.timestamp), conversation=talks, input_tokens=[3e3, 2e3] * 30)
+    assert evidence(cut)["cacheable_share"].value == 0
+
+
+def test_spend_is_a_sum_and_a_mean() -> None:
+    times = hourly(40)
+    found = evidence(batch(timestamp=times, usd=[0.02] * len(times)))
+    assert found["usd_per_request"].value == pytest.approx(0.02)
+    assert found["usd_per_month"].value == pytest.approx(0.02 * 24 * 30.4375, rel=0.01)
+    priced = [0.02 if place % 2 else None for place in range(len(times))]
+    assert evidence(batch(timestamp=times, usd=priced))["usd_per_month"].high == "open"
+
+
+def test_models_are_counted_by_what_they_are() -> None:
+    names = ["gpt-4o", "openai/gpt-4o-2024-08-06", "azure:GPT-4o", "claude-sonnet-4-20250514"]
+    assert distinct_models(names) == 2
+    found = evidence(batch(model=names))["models_seen"]
+    assert (found.value, found.low, found.high) == (2, 2, "open")
+
+
+def test_growth_without_noise_is_found() -> None:
+    times, at = [], START_S
+    while at < START_S + 200 * DAY_S:
+        times.append(at)
+        at += DAY_S / 20 / 1.1 ** ((at - START_S) / DAY_S / MONTH_DAYS)
+    found = evidence(batch(timestamp=times))["growth_per_month"]
+    assert found.value == pytest.approx(0.1, abs=0.01)
+    rows = series(batch(timestamp=times)).columns
+    assert sum(map(bool, rows["forecast"])) == 6
+    ahead = [float(v) for v, f in zip(rows["requests"], rows["forecast"], strict=True) if f]
+    # 20 a day at first, 10% more every month, from the first day to the middle of a month ahead
+    length = (datetime(2027, 1, 1, tzinfo=UTC).timestamp() - START_S) / DAY_S - 15.5
+    assert rows["month"][-1] == "2027-01"
+    length += 31
+    assert ahead[-1] == pytest.approx(31 * 20 * 1.1 ** (length / MONTH_DAYS), rel=0.05)
+
+
+def test_a_log_with_gaps_has_no_trend() -> None:
+    times = [t for t in hourly(200) if not 30 < (t - START_S) / DAY_S < 150]
+    assert "gaps" in asks(evidence(batch(timestamp=times))["growth_per_month"])
+
+
+def test_a_month_is_whole_or_has_no_upper_end() -> None:
+    rows = series(batch(timestamp=hourly(70))).columns  # 1 January to 12 March
+    assert rows["month"] == ("2026-01", "2026-02", "2026-03")
+    assert rows["requests"] == (744, 672, 265)
+    assert rows["high"] == (744, 672, "open")
+    assert rows["whole"] == (True, True, False)
+
+
+def test_clocks_that_are_wrong_are_ignored_and_counted() -> None:
+    wrong = [0.0, -1e12, 1e15, math.nan, START_S + 4000 * DAY_S]
+    found = evidence(batch(timestamp=[*wrong, *hourly(40)]))["requests_per_month"]
+    assert found.value == pytest.approx(24 * 30.4375, rel=0.01)
+    assert (found.details["timestamps_ignored"], found.details["without_timestamp"]) == (4, 1)
+    now = Traffic(end_s=START_S + 10 * DAY_S)
+    early = evidence(batch(timestamp=hourly(40)), signal=now)["requests_per_month"]
+    assert early.value == 240
+
+
+def test_many_calls_without_a_clock_leave_the_upper_end_open() -> None:
+    times: list[float | None] = [*hourly(40), *([None] * 100)]
+    assert evidence(batch(timestamp=times))["requests_per_month"].high == "open"
+
+
+@given(st.permutations(range(60)))
+def test_the_order_of_the_log_changes_nothing(order: list[int]) -> None:
+    times = [START_S + 40 * 3600.0 * each for each in range(60)]
+    usd, talk = [each % 7 / 100 for each in range(60)], [f"t{each // 2}" for each in range(60)]
+    columns: dict[str, list[Any]] = {
+        "timestamp": times,
+        "usd": usd,
+        "conversation": talk,
+        "system": ["s" * 9000] * 60,
+    }
+    one = evidence(batch(**columns))
+    other = evidence(batch(**{name: [v[each] for each in order] for name, v in columns.items()}))
+    for name, found in one.items():
+        assert other[name].known == found.known
+        if found.known:
+            ends = (found.value, found.low, found.high)
+            same = (other[name].value, other[name].low, other[name].high)
+            assert same == pytest.approx(ends) or "open" in ends
+
+
+def test_nothing_at_all_is_unknown_and_no_error() -> None:
+    found = measure(Traffic(), Batch())
+    assert not found.series
+    assert all(not each.known for each in found.evidence)
+
+
+@pytest.mark.parametrize(("growth", "least", "most"), [(0.0, 0, 4), (0.2, 36, 40)])
+def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
+    growth: float, least: int, most: int
+) -> None:
+    """The small form of tools/accuracy/traffic.py: six months, forty logs."""
+    seen = held = 0
+    for seed in range(40):
+        log = visits(np.random.default_rng(seed), a_day=30, months=6, growth=growth)
+        found = evidence(log)["growth_per_month"]
+        assert found.low is not None
+        assert isinstance(found.high, float)
+        seen += found.low > 0 or found.high < 0
+        held += found.low <= growth <= found.high
+    assert least <= seen <= most
+    assert held >= 35

@@ -1,0 +1,296 @@
+"""Laws of the voice signal: generic phrasing, its growth, and the distance to a team's samples."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plain_engine import batch, measure
+from planted import faults
+from tuneworthy.domain.evidence import Evidence
+from tuneworthy.domain.materials import Materials
+from tuneworthy.domain.materials import Voice as Wanted
+from tuneworthy.domain.record import Unknown
+from tuneworthy.domain.traces import COLUMNS, Batch
+from tuneworthy.gather.signals.phrases import Phrases, generic_phrases
+from tuneworthy.gather.signals.style import FEATURES, PIECE_WORDS, Style, features, pieces
+from tuneworthy.gather.signals.voice import Voice
+from worlds_outputs import WORLDS, phrasing
+
+GENERIC = "I'd be happy to help you with that."
+PLAIN = "The wheel is true again."
+NOBODY = Wanted(samples=())
+
+
+def found(measured: str, voice: Wanted | None = None, **columns: Any) -> Evidence:
+    """One measurement over traces, each a conversation of its own unless they say otherwise."""
+    told = measure(Voice(Materials(voice=voice)), batch(**columns)).evidence
+    return next(each for each in told if each.id == measured)
+
+
+def known(told: Evidence) -> tuple[float, float, float]:
+    """Value, low and high."""
+    assert isinstance(told.value, float), told.value
+    assert isinstance(told.low, float)
+    assert isinstance(told.high, float)
+    return told.value, told.low, told.high
+
+
+def ask(told: Evidence) -> str:
+    """What would settle an unknown value."""
+    assert isinstance(told.value, Unknown)
+    return told.value.ask
+
+
+# Phrases ----------------------------------------------------------------------------------------
+
+
+def test_the_list_has_a_source_and_a_date_and_every_phrase_once() -> None:
+    from importlib.resources import files
+
+    text = files("tuneworthy.gather.signals").joinpath("generic_phrases.txt").read_text("utf-8")
+    assert "# Source: ours" in text
+    assert "# Dated: 20" in text
+    phrases = generic_phrases()
+    assert 60 <= len(phrases) == len({each.casefold() for each in phrases})
+    assert all(each == each.strip() for each in phrases)
+
+
+@pytest.mark.parametrize("phrase", generic_phrases())
+def test_every_phrase_is_found_in_a_sentence_in_any_capitals_and_apostrophes(phrase: str) -> None:
+    looked = Phrases(None)
+    for text in (f"Well, {phrase}…", phrase.upper(), phrase.replace("'", "’")):
+        assert looked.any([text, "", None]).tolist() == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    "text", [PLAIN, "", "I hope this helpful note", "a great questionnaire", "happy to", "delving"]
+)
+def test_what_only_resembles_a_phrase_is_not_found(text: str) -> None:
+    assert not Phrases(None).any([text]).any()
+
+
+def test_a_phrase_of_the_teams_own_samples_is_part_of_its_voice() -> None:
+    own = Wanted(samples=("Hi! I’d be happy to. Mind the gap.",))
+    assert not Phrases(own).any([GENERIC]).any()
+    assert Phrases(NOBODY).any([GENERIC]).all()
+
+
+def test_what_the_team_avoids_counts_even_where_its_samples_say_it() -> None:
+    own = Wanted(samples=("Kindly note.",), avoid=("kindly", " "))
+    assert Phrases(own).any(["KINDLY wait.", "unkindly"]).tolist() == [True, False]
+
+
+def test_phrases_are_counted_most_frequent_first() -> None:
+    texts = [GENERIC, "As an AI, I'd be happy to.", None]
+    assert Phrases(None).counts(texts) == [("I'd be happy to", 2), ("as an AI", 1)]
+
+
+# Share and drift --------------------------------------------------------------------------------
+
+
+def test_the_share_is_of_outputs_with_text() -> None:
+    told = found(
+        "generic_phrase_share",
+        output=[GENERIC] * 10 + [PLAIN] * 30 + ["", "  ", None] + [GENERIC] * 5,
+        error=[None] * 43 + ["timeout"] * 5,
+    )
+    assert (told.value, told.n, told.factor) == (0.25, 40, "voice_drift")
+    assert told.examples[0].startswith('"I\'d be happy to"')
+
+
+def test_the_drift_is_the_rise_of_the_share_a_turn() -> None:
+    """Of 40 conversations none is generic in its first turn, 10 in the second, 20 in the third."""
+    outputs, names, turns = [], [], []
+    for conversation in range(40):
+        for turn in range(3):
+            outputs.append(GENERIC if conversation < 10 * turn else PLAIN)
+            names.append(str(conversation))
+            turns.append(turn)
+    told = measure(Voice(Materials()), batch(output=outputs, conversation=names, turn=turns))
+    value, low, high = known(told.evidence[1])
+    assert value == pytest.approx(0.25)
+    assert 0 < low < value < high
+    columns = told.series[0].columns
+    assert columns["turn"] == (0, 1, 2)
+    assert columns["share"] == (0, 0.25, 0.5)
+    assert columns["n"] == (40, 40, 40)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"output": [PLAIN] * 30},
+        {"output": [PLAIN] * 30, "turn": [0] * 30},
+        {"output": [PLAIN] * 30, "turn": list(range(30))},
+    ],
+)
+def test_without_conversations_of_two_turns_there_is_no_drift(columns: dict[str, Any]) -> None:
+    assert "two or more turns" in ask(found("voice_drift_per_turn", **columns))
+
+
+def test_a_picture_shows_turns_that_enough_conversations_reach() -> None:
+    names = [str(n) for n in range(30)] + [str(n) for n in range(19)]
+    told = measure(
+        Voice(Materials()),
+        batch(output=[PLAIN] * 49, conversation=names, turn=[0] * 30 + [1] * 19),
+    )
+    assert told.series[0].columns["turn"] == (0,)
+
+
+def test_outputs_without_text_leave_everything_unknown() -> None:
+    told = measure(Voice(Materials()), batch(output=["", None] * 20, turn=[0, 1] * 20))
+    assert all(isinstance(each.value, Unknown) for each in told.evidence)
+    assert told.series == ()
+
+
+# Style ------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.text(max_size=400), max_size=5))
+def test_pieces_are_whole_and_in_order(texts: list[str]) -> None:
+    import re
+
+    cut = list(pieces(texts))
+    assert " ".join(texts).startswith("".join(cut))
+    assert all(len(re.findall(r"[^\W\d_]+(?:['’][^\W\d_]+)?", each)) == PIECE_WORDS for each in cut)
+
+
+@given(st.text(max_size=500))
+def test_features_are_finite_for_any_text(text: str) -> None:
+    assert features(text).shape == (FEATURES,)
+    assert np.isfinite(features(text)).all()
+
+
+def test_features_are_rates() -> None:
+    """Ten words, one 'the', two commas, one contraction, two sentences."""
+    made = features("The wheel, the frame, don't wobble. We ride at noon.")
+    assert made[0] == pytest.approx(2 / 10)
+    assert made[FEATURES - 14] == pytest.approx(2 / 10)  # commas come first among the ten marks
+    assert made[FEATURES - 4] == pytest.approx(1 / 10)
+    assert made[FEATURES - 2] == pytest.approx(1 / 2)
+
+
+def brisk(rng: np.random.Generator, words: int = 200) -> str:
+    """A voice of short sentences and contractions."""
+    parts = (
+        "It's done.",
+        "We're on it!",
+        "Don't wait, ride.",
+        "Can't miss it.",
+        "Go, go!",
+        "You'll see.",
+    )
+    text: list[str] = []
+    while len(" ".join(text).split()) < words:
+        text.append(parts[int(rng.integers(len(parts)))])
+    return " ".join(text)
+
+
+def stately(rng: np.random.Generator, words: int = 200) -> str:
+    """A voice of long sentences."""
+    parts = (
+        "the matter that is before us", "in the course of the present year", "with regard to which",
+        "it should be observed by all of you", "from which it may be concluded",
+    )  # fmt: skip
+    text: list[str] = []
+    while len(" ".join(text).split()) < words:
+        chosen = [parts[int(rng.integers(len(parts)))] for _ in range(4)]
+        text.append(", ".join(chosen).capitalize() + ".")
+    return " ".join(text)
+
+
+def test_a_voice_lies_as_near_to_its_samples_as_they_to_each_other() -> None:
+    rng = np.random.default_rng(3)
+    wanted = Wanted(samples=tuple(brisk(rng) for _ in range(12)))
+    same = known(found("voice_distance", wanted, output=[brisk(rng) for _ in range(40)]))
+    other = known(found("voice_distance", wanted, output=[stately(rng) for _ in range(40)]))
+    assert same[1] < 1 < same[2] < 1.3
+    assert other[1] > 1.5
+
+
+def test_the_interval_of_a_distance_has_the_spread_of_the_samples_in_it() -> None:
+    """Outputs that are all alike have no spread of their own: what is left is the samples'."""
+    rng = np.random.default_rng(5)
+    samples = tuple(brisk(rng) for _ in range(5))
+    told = found("voice_distance", Wanted(samples=samples), output=[stately(rng)] * 30)
+    own = Style(samples).among_themselves()
+    half = 2.776 * own.std(ddof=1) / np.sqrt(5) / own.mean()  # Student's 97.5% for four degrees
+    value, low, high = known(told)
+    assert high / value == pytest.approx(np.exp(half))
+    assert value / low == pytest.approx(np.exp(half))
+
+
+def test_short_answers_are_put_together_by_conversation() -> None:
+    """Else a dozen words would look unlike any sample for being few."""
+    rng = np.random.default_rng(3)
+    wanted = Wanted(samples=tuple(brisk(rng) for _ in range(12)))
+    outputs, names = [], []
+    for conversation in range(40):
+        words = brisk(rng, 130).split()
+        for start in range(0, 120, 10):
+            outputs.append(" ".join(words[start : start + 10]))
+            names.append(str(conversation))
+    told = found("voice_distance", wanted, output=outputs, conversation=names)
+    assert told.n == 80  # two pieces of sixty words from each of forty conversations
+    assert known(told)[1] < 1.1
+
+
+@pytest.mark.parametrize(
+    ("voice", "output", "says"),
+    [
+        (None, "long", "data.voice"),
+        (Wanted(samples=("Short.",) * 9), "long", "5 samples"),
+        (Wanted(samples=("word " * 99,) * 4), "long", "5 samples"),
+        (Wanted(samples=tuple(f"word{n} yes " * 99 for n in range(6))), "short", "60 words"),
+    ],
+)
+def test_what_the_distance_lacks_is_named(voice: Wanted | None, output: str, says: str) -> None:
+    rng = np.random.default_rng(1)
+    outputs = [brisk(rng) if output == "long" else "Hi." for _ in range(30)]
+    assert says in ask(found("voice_distance", voice, output=outputs))
+
+
+def test_samples_that_are_all_the_same_give_no_yardstick() -> None:
+    voice = Wanted(samples=("it is so. " * 60,) * 6)
+    told = found("voice_distance", voice, output=["it was so! " * 60] * 30)
+    assert isinstance(told.value, Unknown)
+
+
+def test_a_distance_of_its_own_samples_is_worked_out_by_leaving_each_out() -> None:
+    """Two samples of one piece: each lies from the other alone, by features divided by spread."""
+    texts = ["the a " * (PIECE_WORDS // 2), "the the " * (PIECE_WORDS // 2)]
+    first, second = (features(next(iter(pieces([text])))) for text in texts)
+    spread = np.sqrt((second + 1 / PIECE_WORDS) / PIECE_WORDS)
+    wanted = np.mean(np.abs(first - second) / spread)
+    assert Style(texts).among_themselves()[0] == pytest.approx(wanted)
+
+
+@given(st.lists(st.integers(1, 60), max_size=5), st.integers(0, 9))
+def test_batches_may_be_cut_anywhere(cuts: list[int], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    whole, signal = phrasing(rng, faults(rng, 0.2, conversations=30, turns=2))
+    ends = sorted({0, *cuts, len(whole)})
+    parts = [
+        Batch(**{name: getattr(whole, name)[a:b] for name in COLUMNS}) for a, b in pairwise(ends)
+    ]
+    assert measure(signal, whole) == measure(signal, *parts)
+
+
+@pytest.mark.parametrize(("rate", "least", "most"), [(0.0, 0, 1), (0.2, 18, 20)])
+def test_clean_traces_fire_seldom_and_a_fault_in_five_is_found(
+    rate: float, least: int, most: int
+) -> None:
+    """Twenty sets of docs/accuracy.md's two hundred."""
+    world, measured, limit = WORLDS["voice"]
+    rng, yes = np.random.default_rng(7), 0
+    for _ in range(20):
+        traces, signal = world(rng, faults(rng, rate, conversations=100, turns=4))
+        told = next(e for e in measure(signal, traces).evidence if e.id == measured)
+        yes += known(told)[1] > limit
+    assert least <= yes <= most

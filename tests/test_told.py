@@ -1,0 +1,61 @@
+"""What schemas say of fields comes from the source, and only when somebody asks for a schema."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.framework import Check, Factor
+from tuneworthy.domain.record import Record
+from tuneworthy.framework.schema import cases_schema, dossier_schema, framework_schema
+from tuneworthy.framework.told import meanings
+
+
+def test_a_field_means_what_the_line_below_it_says() -> None:
+    assert meanings(Case)["name"] == "What the use case is called."
+    assert meanings(Check)["at_least"] == "For a check that counts: how many are wanted."
+
+
+def test_a_base_tells_of_the_fields_it_gives() -> None:
+    assert "title" not in vars(Factor).get("__annotations__", {})
+    assert meanings(Factor)["title"] == meanings(Check)["title"] != ""
+
+
+def test_a_field_without_such_a_line_is_told_nothing() -> None:
+    class Plain(Record):
+        one: int
+        two: str
+
+    assert meanings(Plain) == {}
+    assert "as_of" not in meanings(Dossier)
+
+
+@pytest.mark.parametrize(
+    ("schema", "place", "field"),
+    [
+        (framework_schema(), "Threshold", "value"),
+        (dossier_schema(), "Neighbour", "winner"),  # under a reference of its own
+        (cases_schema(), "PublishedCase", "margin"),
+    ],
+)
+def test_schemas_tell_it(schema: dict[str, dict[str, dict[str, dict[str, str]]]], place: str,
+                         field: str) -> None:  # fmt: skip
+    assert schema["$defs"][place]["properties"][field]["description"]  # type: ignore[index]  # deeper than its type says
+
+
+def test_a_decision_reads_no_source() -> None:
+    code = (
+        "import inspect\n"
+        "def refuse(*_): raise AssertionError('source was read')\n"
+        "inspect.getsource = inspect.getsourcelines = inspect.findsource = refuse\n"
+        "import sys, tuneworthy\n"
+        "case = tuneworthy.load_case({'name': 'x', 'goals': ['persona']})\n"
+        "tuneworthy.decide(case, tuneworthy.load_framework('lesson'))\n"
+        "print('tuneworthy.framework.told' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

@@ -1,0 +1,47 @@
+"""Writes the index of the published cases again; with --check only says whether it is stale.
+
+python tools/precedents.py            write it if it has changed
+python tools/precedents.py --check    exit code 1 if it would change
+
+It holds what a decision reads of the cases and of the precedent framework's fit: run it after
+either has changed.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from tuneworthy.api.road import load_framework
+from tuneworthy.framework.load import NAMES, catalogue_text
+from tuneworthy.precedent.cases import FILE as CASES
+from tuneworthy.precedent.cases import shipped_cases
+from tuneworthy.precedent.index import FILE, index_text
+from tuneworthy.precedent.nearest import precedent_of
+from tuneworthy.precedent.rates import every_rate, telling
+
+PATH = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue" / FILE
+
+
+def made() -> str:
+    """The index as it should be."""
+    cases = [precedent_of(case) for case in shipped_cases()]
+    odds = getattr(load_framework("precedent"), "odds", None) if "precedent" in NAMES else None
+    return index_text(cases, telling(cases), every_rate(cases), odds, catalogue_text(CASES))
+
+
+def main() -> int:
+    """Write, or check, the index."""
+    text = made()
+    if PATH.is_file() and PATH.read_text(encoding="utf-8") == text:
+        return 0
+    if "--check" in sys.argv[1:]:
+        print(f"stale: {FILE} (run python tools/precedents.py)")
+        return 1
+    PATH.write_text(text, encoding="utf-8", newline="\n")
+    print(f"wrote {FILE}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

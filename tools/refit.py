@@ -1,0 +1,107 @@
+"""Fits the odds of the precedent framework to the published cases, and tests the fit.
+
+python tools/refit.py                  fit, test, write both files of the catalogue (minutes)
+python tools/refit.py --check          exit code 1 if a refit would write other numbers
+python tools/refit.py --quick          fewer candidates and draws: to try it, never to ship
+python tools/refit.py --output FOLDER  write there instead
+python tools/refit.py --cases FILE     fit to other cases
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import yaml
+from refit_checks import FULL, QUICK_EFFORT
+from refit_data import untied
+from refit_record import record
+from refit_write import final, framework_text, odds, record_text
+
+from tuneworthy.domain.errors import CaseError
+from tuneworthy.files.disk import CASES_LIMIT, read_text
+from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS
+from tuneworthy.precedent.cases import read_cases, shipped_cases
+from tuneworthy.syntax.yaml import parse
+
+CATALOGUE = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue"
+FRAMEWORK, RECORD = "precedent.yaml", "precedent_record.yaml"
+TOLERANCE = 0.005
+"""Numbers this close are the same: another machine adds up in another order."""
+
+
+def main() -> int:
+    """Fit and write, or compare."""
+    asked = _asked()
+    cases = shipped_cases()
+    if asked.cases is not None:
+        text = read_text(Path(asked.cases), CASES_LIMIT, CaseError)
+        cases = read_cases(parse(text, asked.cases, CaseError))
+    groups = {case.group for case in untied(cases)}
+    if len(groups) < ENOUGH_CLUSTERS:
+        print(f"too few: {len(groups)} papers, companies or projects; {ENOUGH_CLUSTERS} are needed")
+        return 2
+    effort = QUICK_EFFORT if asked.quick else FULL
+    told = record(cases, effort, asked.seed)
+    fitted = final(cases, effort, asked.seed)
+    section = odds(told, fitted, asked.dated)
+    whole = {"final": {"candidate": fitted["candidate"], "earned": section["earned"]}, **told}
+    made = {
+        FRAMEWORK: framework_text(cases, section),
+        RECORD: record_text(whole, asked.dated),
+    }
+    folder = Path(asked.output)
+    if asked.check:
+        return _compare(made, folder)
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+        print(f"wrote {name}")
+    print(f"{fitted['candidate']}; earned: {section['earned']}")
+    return 0
+
+
+def _asked() -> argparse.Namespace:
+    reader = argparse.ArgumentParser(description="Fit the precedent framework, and test the fit.")
+    reader.add_argument("--check", action="store_true", help="compare with the files, write none")
+    reader.add_argument("--quick", action="store_true", help="fewer candidates and draws")
+    reader.add_argument("--output", default=str(CATALOGUE), help="folder to write to")
+    reader.add_argument("--cases", default=None, help="cases to fit to; the shipped ones otherwise")
+    reader.add_argument("--seed", type=int, default=0, help="seed of all draws")
+    reader.add_argument("--dated", default=date.today().isoformat(), help="the day it says")
+    return reader.parse_args()
+
+
+def _compare(made: dict[str, str], folder: Path) -> int:
+    """Say where the files differ from what was made; the day doesn't count."""
+    stale = []
+    for name, text in made.items():
+        there = yaml.safe_load((folder / name).read_text(encoding="utf-8"))
+        stale += [f"{name}: {place}" for place in differences(there, yaml.safe_load(text))]
+    for line in stale[:20]:
+        print(f"differs: {line}")
+    return 1 if stale else 0
+
+
+def differences(old: Any, new: Any, place: str = "") -> list[str]:
+    """Places at which two files differ by more than rounding."""
+    if place.endswith("dated"):
+        return []
+    if isinstance(old, dict) and isinstance(new, dict):
+        keys = [*old, *(key for key in new if key not in old)]
+        return [
+            found
+            for key in keys
+            for found in differences(old.get(key), new.get(key), f"{place}.{key}".lstrip("."))
+        ]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        pairs = zip(old, new, strict=True)
+        return [f for k, (a, b) in enumerate(pairs) for f in differences(a, b, f"{place}.{k}")]
+    if isinstance(old, int | float) and isinstance(new, int | float):
+        return [] if abs(old - new) <= TOLERANCE * max(1.0, abs(old)) else [place]
+    return [] if old == new else [place]
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
