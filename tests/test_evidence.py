@@ -45,13 +45,17 @@ def answer(dossier: Dossier, name: str) -> Any:
     return {**dossier.factors, **dossier.ceiling.checks, **dossier.signals}[name]
 
 
+VOICED = {"data": {"voice": "voice"}}
+"""A voice that is named: without one nothing can drift from it."""
+
+
 def told(about: str, state: str) -> dict[str, Any]:
-    """A case that answers one thing."""
+    """A case that answers one thing, and names a voice."""
     for room, asked in (
         ("ceiling", LESSON.ceiling), ("factors", LESSON.factors), ("signals", LESSON.signals),
     ):  # fmt: skip
         if about in asked:
-            return {room: {about: state}}
+            return {room: {about: state}, **VOICED}
     raise AssertionError(about)
 
 
@@ -135,6 +139,12 @@ def test_a_measured_volume_takes_the_place_of_the_stated_one() -> None:
 def test_a_volume_without_an_upper_end_can_only_say_enough(low: float, state: str) -> None:
     found = evidence("requests_per_month", low, low, "open", unit="requests a month")
     assert answer(decided({}, found), "low_volume").state == state
+
+
+def test_nothing_drifts_from_a_voice_that_nobody_named() -> None:
+    found = evidence("generic_phrase_share", 0.2, 0.25, 0.3)
+    assert answer(decided({}, found), "voice_drift").state == "unknown"
+    assert answer(decided(VOICED, found), "voice_drift").state == "yes"
 
 
 def test_said_to_be_low_now_is_confirmed_and_not_overruled() -> None:

@@ -92,14 +92,20 @@ UNSEEN: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 
 
-def measured() -> dict[str, Evidence]:
-    """Something measured a little above every limit of the lesson."""
-    found = {}
+def measured() -> list[dict[str, Evidence]]:
+    """Something measured a little above every limit; no two of a set bear on the same answer."""
+    sets: list[dict[str, Evidence]] = []
+    taken: list[set[str]] = []
     for name, rule in lesson()["measures"].items():
         limit = float(rule["limit"])
         ends = {"low": 1.1 * limit, "value": 1.2 * limit, "high": 1.3 * limit}
-        found[name] = Evidence(id=name, unit=rule["unit"], observed_on=AS_OF, **ends)
-    return found
+        place = next((k for k, each in enumerate(taken) if rule["about"] not in each), len(sets))
+        if place == len(sets):
+            sets.append({})
+            taken.append(set())
+        taken[place].add(rule["about"])
+        sets[place][name] = Evidence(id=name, unit=rule["unit"], observed_on=AS_OF, **ends)
+    return sets
 
 
 def aged() -> dict[str, Evidence]:
@@ -124,8 +130,8 @@ def dossiers(data: Any) -> Iterator[str]:
     """What the framework makes of each case, but for its own digest."""
     framework = load_framework(data)
     seen = [(case, None) for case in cases()]
-    more = [(load_case({"name": "Measured", **READY}), measured()),
-            (load_case({"name": "Aged", **OVERSTATED}), aged())]  # fmt: skip
+    more = [(load_case({"name": "Measured", **READY}), found) for found in measured()]
+    more.append((load_case({"name": "Aged", **OVERSTATED}), aged()))
     for case, evidence in (*seen, *more):
         told = decide(case, framework, as_of=AS_OF, evidence=evidence).to_dict()
         del told["framework"], told["evidence"]  # where a limit is shown, whatever it does

@@ -157,6 +157,26 @@ def test_arms_with_few_cases_in_common_are_judged_on_their_own() -> None:
     assert found.lead.cases == 10
 
 
+def test_arms_with_enough_cases_in_common_are_judged_on_those_alone() -> None:
+    scores = np.ones((50, 2))
+    scores[:20, 0], scores[:20, 1] = 0, np.nan  # hard cases that only p0 was given
+    found = result(trial(scores))
+    assert found.same_cases
+    assert [(arm.value, arm.cases) for arm in found.arms] == [(1.0, 30), (1.0, 30)]
+
+
+def test_of_very_many_arms_those_with_most_cases_are_compared() -> None:
+    many = 3000
+    often = trial(np.ones((30, 2)))
+    rare = batch(
+        score=[1.0] * many, case=[f"rare {row}" for row in range(many)],
+        prompt=[f"user {row}" for row in range(many)], model=["m"] * many,
+    )  # fmt: skip
+    found = result(rare, often)
+    assert (len(found.arms), found.left_out) == (50, many + 2 - 50)
+    assert {"p0", "p1"} <= {arm.prompt for arm in found.arms}
+
+
 def test_costs_and_times_are_per_run_and_unknown_where_not_logged() -> None:
     arm = result(trial([[1]] * 30, usd=[0.02, 0.04] * 15, latency_s=[1.0, 2.0, 6.0] * 10)).arms[0]
     assert arm.usd_per_run == pytest.approx(0.03)
@@ -188,25 +208,6 @@ def test_scores_on_another_scale_are_still_compared() -> None:
     assert found.scale == "score"
     assert (found.arms[0].value, found.arms[1].value) == (4.0, 3.5)
     assert found.lead.value == 0.5 if isinstance(found.lead, Lead) else False
-
-
-def test_models_and_prompts_that_were_tried_are_counted() -> None:
-    long = "You answer questions about train tickets for customers of a railway in short sentences."
-    other = "Sort the message into one of seven classes and reply with the name of the class alone."
-    found = measure(Arms(), batch(
-        model=["m1", "m2", None] * 10,
-        system=[long, long.replace("short", "brief"), other] * 10,
-    ))  # fmt: skip
-    assert evidence(found, "models_seen").value == 2
-    # one word of fourteen differs, so 3 of 12 runs of three: 9 of 15 in common, below the limit
-    assert evidence(found, "distinct_prompts").value == 3
-    near = measure(Arms(), batch(system=[long * 3, long * 3 + " Thanks.", other] * 10))
-    assert evidence(near, "distinct_prompts").value == 2
-    named = measure(Arms(), batch(prompt=["v1", "v2", "v2", None] * 10))
-    assert evidence(named, "distinct_prompts").value == 2
-    nothing = evidence(measure(Arms(), batch(output=["a"])), "models_seen").value
-    assert isinstance(nothing, Unknown)
-    assert "model" in nothing.ask
 
 
 def test_the_picture_has_a_row_for_every_arm() -> None:

@@ -76,6 +76,11 @@ def test_json_is_expected_where_a_schema_says_so() -> None:
     assert (found.details["not_json"], found.value) == (2, 2)
 
 
+def test_broken_json_counts_before_a_bad_score() -> None:
+    found = evidence(batch(output=["{", "{}"], score=[0.0, 0.0]), output_schema={})
+    assert (found.details["not_json"], found.details["flagged"]) == (1, 1)
+
+
 def test_json_is_expected_where_nearly_all_answers_are() -> None:
     outputs = [f'{{"id": "x{n}"}}' for n in range(27)] + ["yes", '{"id": ', "no"]
     assert evidence(batch(output=outputs)).details["not_json"] == 3

@@ -23,9 +23,9 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import Batch, ToolCall
 from tuneworthy.gather.signals.base import Signal
 from tuneworthy.gather.signals.format import Format
-from tuneworthy.gather.signals.json_text import UNREAD, looks_like_json, read_json
 from tuneworthy.gather.signals.refusals import refuses
 from tuneworthy.gather.signals.shapes import Numbered, fits, number_of, shape_of
+from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
 from worlds_outputs import WORLDS, tickets
 
 RIGHT = '{"id": "a", "tags": ["x"], "due": "today"}'

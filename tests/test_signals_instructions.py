@@ -18,9 +18,9 @@ from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import COLUMNS, Batch, ToolCall
 from tuneworthy.gather.signals.base import Table
-from tuneworthy.gather.signals.checks import CHECKS, follows
 from tuneworthy.gather.signals.instructions import Instructions
-from tuneworthy.gather.signals.verifiable import MOST_INSTRUCTIONS, Instruction, Reader
+from tuneworthy.texts.checks import CHECKS, follows
+from tuneworthy.texts.verifiable import MOST_INSTRUCTIONS, Instruction, Reader
 from worlds_outputs import RULES, WORLDS, adherence
 
 SORRY = "I'm sorry, but I can't help with that."

@@ -112,28 +112,19 @@ def fires(at_fault: NDArray[np.bool_]) -> bool:
     return low is not None and low > 0.1
 
 
-def main() -> None:
-    """Choose on one half, report on the other."""
-    lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-    tasks: list[Task] = [json.loads(line) for line in lines]
-    nearest = {knowing: near_misses(tasks, knowing=knowing) for knowing in (False, True)}
-    others = nearest["knowing" in sys.argv]
-    sides: list[dict[str, list[Task]]] = [{}, {}]
-    for task in tasks:
-        side = sides[half_of(task["task_id"])]
-        side.setdefault(task["answerability"][0], []).append(task)
+def by_coverage(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]) -> None:
+    """Print how well the passages' words tell sufficient ones, on each half."""
 
     def cover(group: list[Task], *, missed: bool = False) -> list[float]:
         given = [others[each["task_id"]] if missed else passages(each) for each in group]
         found = [sufficiency.coverage(answer(t), g) for t, g in zip(group, given, strict=True)]
         return [each for each in found if each is not None]
 
-    fitted, looked = sides
-    yes, no = cover(fitted["ANSWERABLE"]), cover(fitted["ANSWERABLE"], missed=True)
-    cut = best_threshold(np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no)))
-    print(f"threshold on the one half {cut:.3f}, shipped {sufficiency.THRESHOLD}")
+    yes, no = cover(sides[0]["ANSWERABLE"]), cover(sides[0]["ANSWERABLE"], missed=True)
+    best = best_threshold(np.array(yes + no), np.array([1.0] * len(yes) + [0.0] * len(no)))
+    print(f"threshold on the one half {best:.3f}, shipped {sufficiency.THRESHOLD}")
     cut = sufficiency.THRESHOLD
-    for label, side in (("the half it was chosen on", fitted), ("the other half", looked)):
+    for label, side in zip(("the half it was chosen on", "the other half"), sides, strict=True):
         print(label)
         yes, miss = cover(side["ANSWERABLE"]), cover(side["ANSWERABLE"], missed=True)
         none, part = cover(side["UNANSWERABLE"]), cover(side["PARTIAL"])
@@ -144,6 +135,10 @@ def main() -> None:
         told(yes, none + part, cut, "answerable against unanswerable and partly answerable")
         told(yes, part, cut, "answerable against partly answerable")
         told(yes, miss, cut, "answerable against near misses")
+
+
+def by_support(sides: list[dict[str, list[Task]]], others: dict[str, list[str]]) -> None:
+    """Print what the detector of unsupported answers and the list of refusals say of references."""
     print("all questions: the detector of unsupported answers on references, fitted on BEGIN")
     group = [each for side in sides for each in side["ANSWERABLE"]]
     known = [groundedness.supported(answer(each), passages(each)) for each in group]
@@ -153,6 +148,19 @@ def main() -> None:
     for kind in ("UNANSWERABLE", "ANSWERABLE"):
         texts = [answer(each) for side in sides for each in side[kind]]
         shown(f"references of {kind.lower()} that read as refusals", [refuses(t) for t in texts])
+
+
+def main() -> None:
+    """Choose on one half, report on the other."""
+    lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
+    tasks: list[Task] = [json.loads(line) for line in lines]
+    others = near_misses(tasks, knowing="knowing" in sys.argv)
+    sides: list[dict[str, list[Task]]] = [{}, {}]
+    for task in tasks:
+        side = sides[half_of(task["task_id"])]
+        side.setdefault(task["answerability"][0], []).append(task)
+    by_coverage(sides, others)
+    by_support(sides, others)
     print("planted: wrong answers before the right passage, both labelled")
     made.table("synthesis_failure_share wholly above 0.1", fires)
 

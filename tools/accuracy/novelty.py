@@ -1,6 +1,6 @@
 """How well new kinds of request are told from old ones, on labelled intents.
 
-    python tools/accuracy/novelty.py ../shared/real [--sets N] [--draws N]
+    python tools/accuracy/novelty.py ../shared/real [--sets N] [--draws N] [--only WORDS]
 
 First the detector: how much of what is new, and of what isn't, is flagged, with 400 and with 1,500
 earlier requests. New is a request of none of CLINC150's 150 intents (out of scope), or of a tenth
@@ -102,6 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("shared", type=Path)
     parser.add_argument("--sets", type=int, default=200, help="a quarter for all but 0% and 20%")
+    parser.add_argument("--only", default="", help="kinds of new whose name holds this")
     parser.add_argument("--draws", type=int, default=100, help="of the detector; 0 leaves it out")
     asked_for = parser.parse_args()
     within, outside = clinc(asked_for.shared)
@@ -111,6 +112,7 @@ def main() -> None:
         "held-out intents, CLINC150": held_out(within),
         "held-out intents, BANKING77": held_out(banking(asked_for.shared)),
     }
+    worlds = {name: kinds for name, kinds in worlds.items() if asked_for.only in name}
     print("| new is | earlier requests | new that is flagged | old that isn't |\n|---|---|---|---|")
     for name, kinds in worlds.items():
         for earlier in (400, 1500) if asked_for.draws else ():

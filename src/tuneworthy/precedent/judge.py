@@ -9,12 +9,12 @@ from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.history import ChanceRecord, Gap, RuleGap
 from tuneworthy.domain.odds import Odds
-from tuneworthy.domain.precedent import RULES, Agreement, Codes, Interval, PublishedCase
+from tuneworthy.domain.precedent import RULES, Agreement, Codes, Interval, PublishedCase, RuleId
 from tuneworthy.domain.record import State, Unknown
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS
 from tuneworthy.precedent.chance import weigh
-from tuneworthy.precedent.trials import tried
+from tuneworthy.precedent.trials import Trial, tried
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.stats.resample import (
     DRAWS,
@@ -25,6 +25,8 @@ from tuneworthy.stats.resample import (
 
 if TYPE_CHECKING:
     import numpy as np
+
+_ASKED = tuple(rule for rule in RULES if rule not in ("always", "never"))
 
 _MORE = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers, companies or projects")
 
@@ -59,34 +61,40 @@ def gap(
     if not kept:
         raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
     mine, its = (tried(kept, compile_rules(each), codes) for each in (framework, other))
-    asked = [rule for rule in RULES if rule not in ("always", "never")]
-    right = {rule: [one.says[rule] == one.won for one in mine] for rule in asked}
-    other_right = {rule: [one.says[rule] == one.won for one in its] for rule in asked}
-    leads = [
-        [float(a) - float(b) for a, b in zip(right[rule], other_right[rule], strict=True)]
-        for rule in asked
-    ]
     clusters = [case.group for case in kept]
-    found = []
-    for rule, lead, interval in zip(asked, leads, _drawn(leads, clusters, rng, draws), strict=True):
-        found.append(
-            RuleGap(
-                rule=rule,
-                agreed=sum(right[rule]),
-                other_agreed=sum(other_right[rule]),
-                apart=sum(one != 0 for one in lead),
-                difference=sum(lead) / len(lead),
-                interval=interval,
-                excludes_zero=_excludes_zero(interval),
-            )
-        )
+    leads = [_leads(mine, its, rule) for rule in _ASKED]
+    drawn = _drawn(leads, clusters, rng, draws)
     return Gap(
         framework=framework.name,
         other=other.name,
         codes=codes,
         n=len(kept),
         clusters=len(set(clusters)),
-        rules=tuple(found),
+        rules=tuple(
+            _rule_gap(rule, mine, its, interval)
+            for rule, interval in zip(_ASKED, drawn, strict=True)
+        ),
+    )
+
+
+def _leads(mine: Sequence[Trial], its: Sequence[Trial], rule: RuleId) -> list[float]:
+    """For each case 1 where only the one is right, -1 where only the other is, 0 otherwise."""
+    pairs = zip(mine, its, strict=True)
+    return [float(a.says[rule] == a.won) - float(b.says[rule] == b.won) for a, b in pairs]
+
+
+def _rule_gap(
+    rule: RuleId, mine: Sequence[Trial], its: Sequence[Trial], interval: Interval | Unknown
+) -> RuleGap:
+    lead = _leads(mine, its, rule)
+    return RuleGap(
+        rule=rule,
+        agreed=sum(one.says[rule] == one.won for one in mine),
+        other_agreed=sum(one.says[rule] == one.won for one in its),
+        apart=sum(one != 0 for one in lead),
+        difference=sum(lead) / len(lead),
+        interval=interval,
+        excludes_zero=_excludes_zero(interval),
     )
 
 

@@ -10,12 +10,18 @@ import numpy as np
 
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.traces import Batch, SystemPrompt
+from tuneworthy.stats.design import members
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ENOUGH_CONVERSATIONS = 20
 """Under this many conversations an interval says less than it seems to: the answer is unknown."""
+
+DUPLICATE_OF = "duplicate_of"
+"""A column that a signal gets with the others if it says ``wants_duplicates = True``: the row of
+the first trace whose question and answer are nearly the same, its own where there is none; NaN for
+a trace without an answer."""
 
 Numbers = Mapping[str, "NDArray[np.float64]"]
 """Columns of numbers, one a trace; NaN where a trace has none. A share is 1.0 and 0.0."""
@@ -51,6 +57,11 @@ class Table:
     """Columns of ``Batch`` in which any trace has a value."""
     sample: Batch
     """Whole conversations drawn by a hash of their name, up to some thousand traces."""
+    distinct_systems: int = 0
+    """Distinct system prompts seen; where that is more than ``systems`` holds they are a template
+    with something else filled in each time, and ``systems`` is empty."""
+    cut_texts: int = 0
+    """Texts of the sample of which only the beginning was kept."""
 
     def __len__(self) -> int:
         return len(self.conversation)
@@ -85,6 +96,11 @@ class Signal(Protocol):
 
     def finish(self, table: Table) -> Found:
         """What all traces together show."""
+
+
+def how_many(conversations: NDArray[np.int64]) -> int:
+    """Distinct conversations among some of a table, by counting: quicker than by a sort."""
+    return members(conversations)[1]
 
 
 def as_numbers(values: Iterable[Any]) -> NDArray[np.float64]:

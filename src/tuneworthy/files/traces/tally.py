@@ -1,0 +1,65 @@
+"""What of a file could not be used: counted, with the first places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.evidence import Skipped
+from tuneworthy.files.traces.limits import Limits
+
+NOT_JSON = "isn't JSON"
+NOT_UTF8 = "isn't UTF-8"
+CUT_OFF = "is cut off"
+TOO_LONG = "is a line that is too long"
+TOO_DEEP = "is nested too deeply"
+OUT_OF_RANGE = "holds a number that is too large"
+NO_OBJECT = "isn't an object"
+NO_OUTPUT = "has no output"
+NO_CALL = "is no call of a model"
+OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
+BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, OUT_OF_RANGE})
+"""Reasons that say the file is damaged, not just that a record is of no use."""
+_PLACES = 10
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts of one file."""
+
+    name: str
+    """The file, for places."""
+    records: int = 0
+    """Records seen, the broken ones among them."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def skip(self, why: str, place: int | str) -> None:
+        """Count a record; ``place`` is its line, its number or the file inside an archive."""
+        self.reasons[why] = self.reasons.get(why, 0) + 1
+        known = self.places.setdefault(why, [])
+        if len(known) < _PLACES:
+            known.append(f"{self.name}:{place}")
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        """Everything that was skipped, by reason."""
+        return tuple(
+            Skipped(why=why, n=n, where=tuple(self.places[why]))
+            for why, n in sorted(self.reasons.items())
+        )
+
+    def check(self, where: str, limits: Limits) -> None:
+        """Refuse a file that is broken rather than scratched.
+
+        Raises:
+            InputError: If more records are broken than the limits allow.
+        """
+        broken = sum(n for why, n in self.reasons.items() if why in BROKEN)
+        if broken <= limits.broken_lines or broken <= limits.broken_share * self.records:
+            return
+        worst = max((why for why in self.reasons if why in BROKEN), key=self.reasons.__getitem__)
+        what = (
+            f"has {broken} broken records of {self.records}, more than "
+            f"{limits.broken_share:.0%}; the first that {worst} is {self.places[worst][0]}"
+        )
+        raise InputError(what, where=where, fix="mend the file or export it again")

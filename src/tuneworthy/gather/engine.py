@@ -1,0 +1,211 @@
+"""Traces through every signal, in bounded memory.
+
+Batches come and go; what stays of a trace are the numbers the signals made of it, in a file. In the
+end each signal gets its own columns whole, one signal after the other.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.traces import COLUMNS, Batch
+from tuneworthy.gather.duplicates import Copies, compared_text
+from tuneworthy.gather.names import Names, Systems, hashed
+from tuneworthy.gather.sample import Sample
+from tuneworthy.gather.shingles import mix64
+from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Signal, Table, as_numbers
+from tuneworthy.gather.store import Store
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ALONE = np.uint64(0x6A09E667F3BCC909)  # apart from the hashes of names
+_BASE = ("conversation", "time", "turn", "model", "prompt", "system")
+
+
+def measure(
+    batches: Iterable[Batch],
+    signals: Sequence[Signal],
+    *,
+    folder: Path,
+    memory: str = "512MB",
+    progress: Callable[[int], None] | None = None,
+) -> tuple[Found, ...]:
+    """What signals say about traces.
+
+    The same traces give the same answer, however they are cut into batches.
+
+    Args:
+        batches: The traces; each batch is let go of after it was looked at.
+        signals: What to measure.
+        folder: Where a temporary folder may be made; it is gone afterwards, whatever happens.
+        memory: The most that DuckDB may take; signals and one batch come on top.
+        progress: Told the number of traces so far, after each batch.
+
+    Returns:
+        One answer a signal, in their order; none of them has evidence if there is no trace.
+
+    Raises:
+        InputError: If there is no room for the temporary file, or reading a batch raises it.
+    """
+    with _store(folder, memory) as (store, place):
+        run = _Run(store, signals, place)
+        for batch in batches:
+            if len(batch):
+                run.add(batch)
+            if progress is not None:
+                progress(run.traces)
+        return tuple(run.answers())
+
+
+@contextmanager
+def _store(folder: Path, memory: str) -> Iterator[tuple[Store, Path]]:
+    """A store in a folder of its own, both gone in the end."""
+    import duckdb
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="measure-", dir=folder) as name:
+            store = Store(Path(name), memory)
+            try:
+                yield store, Path(name)
+            finally:
+                store.close()
+    except (OSError, duckdb.Error) as problem:
+        told = str(problem).strip().splitlines()
+        raise InputError(
+            f"can't keep the numbers of a measurement: {told[0] if told else 'no reason given'}",
+            where=str(folder),
+            fix="make room on the disk, or name another folder for temporary files with TMPDIR",
+        ) from problem
+
+
+class _Run:
+    """One pass over the traces."""
+
+    def __init__(self, store: Store, signals: Sequence[Signal], folder: Path) -> None:
+        self.traces = 0
+        self._store, self._signals = store, signals
+        self._columns: dict[int, list[str]] = {place: [] for place in range(len(signals))}
+        self._models, self._prompts, self._systems = Names(), Names(), Systems()
+        self._present: set[str] = set()
+        self._sample = Sample()
+        wanted = any(getattr(signal, "wants_duplicates", False) for signal in signals)
+        self._copies = Copies(store, folder=folder) if wanted else None
+
+    def add(self, batch: Batch) -> None:
+        """Look at some traces."""
+        self._note_present(batch)
+        times = batch.column("timestamp")
+        keys = _conversations(batch.conversation or [None] * len(batch), self.traces)
+        columns: dict[str, NDArray[Any]] = {
+            "conversation": keys,
+            "time": as_numbers(times),
+            "turn": as_numbers(batch.column("turn")),
+            "model": self._models.of(batch.model or [None] * len(batch)),
+            "prompt": self._prompts.of([name or None for name in batch.column("prompt")]),  # type: ignore[misc]  # a column of texts
+            "system": self._systems.of(batch.system or [None] * len(batch), batch.timestamp),
+        }
+        for place, signal in enumerate(self._signals):
+            found = signal.rows(batch)
+            self._columns[place] = list(found)
+            columns |= {f"{place} {name}": values for name, values in found.items()}
+        if self._copies is not None:
+            asked, answers = batch.column("input"), batch.output
+            texts = [compared_text(a, b) for a, b in zip(asked, answers, strict=True)]  # type: ignore[arg-type]  # a column of texts
+            columns |= self._copies.add(texts)
+            columns["answered"] = as_numbers(None if text is None else 1 for text in texts)
+        self._sample.add(batch, keys, self.traces)
+        self._store.add(columns)
+        self.traces += len(batch)
+
+    def answers(self) -> Iterator[Found]:
+        """What each signal says in the end."""
+        if not self.traces:
+            yield from (Found() for _ in self._signals)
+            return
+        shared = self._shared()
+        copies = None if self._copies is None else self._duplicate_of(self._copies)
+        for place, signal in enumerate(self._signals):
+            stored = self._store.get([f"{place} {name}" for name in self._columns[place]])
+            numbers = {name: stored[f"{place} {name}"] for name in self._columns[place]}
+            if copies is not None and getattr(signal, "wants_duplicates", False):
+                numbers[DUPLICATE_OF] = copies
+            yield signal.finish(Table(numbers=numbers, **shared))
+
+    def _note_present(self, batch: Batch) -> None:
+        for name in COLUMNS:
+            if name not in self._present:
+                values = getattr(batch, name)
+                if any(value is not None for value in values):
+                    self._present.add(name)
+
+    def _shared(self) -> dict[str, Any]:
+        """What the table of every signal has in common."""
+        base = self._store.get(_BASE)
+        keys, system = base["conversation"], base["system"]
+        sample, cut = self._sample.batch()
+        systems = self._systems.kept(len(np.unique(keys[system >= 0])))
+        if not systems:
+            system = np.full_like(system, -1)
+        prompt, prompts = _versions(base["prompt"], self._prompts.all, system)
+        return {
+            "conversation": _by_appearance(keys),
+            "time": base["time"],
+            "turn": base["turn"],
+            "model": base["model"],
+            "models": self._models.all,
+            "prompt": prompt,
+            "prompts": prompts,
+            "system": system,
+            "systems": systems,
+            "present": frozenset(self._present),
+            "sample": sample,
+            "distinct_systems": self._systems.distinct,
+            "cut_texts": cut,
+        }
+
+    def _duplicate_of(self, copies: Copies) -> NDArray[np.float64]:
+        groups = copies.groups().astype(np.float64)
+        groups[np.isnan(self._store.get(["answered"])["answered"])] = np.nan
+        return groups
+
+
+def _conversations(names: Sequence[str | None], first_row: int) -> NDArray[np.uint64]:
+    """A hash for each conversation; a trace without one has its own."""
+    keys = mix64(np.arange(first_row, first_row + len(names), dtype=np.uint64) ^ _ALONE)
+    given = [name for name in names if name]
+    if len(given) == len(names):
+        return hashed(given)
+    if given:
+        keys[[row for row, name in enumerate(names) if name]] = hashed(given)
+    return keys
+
+
+def _by_appearance(keys: NDArray[Any]) -> NDArray[np.int64]:
+    """Values as numbers from 0, in the order of their first appearance."""
+    _, first, member = np.unique(keys, return_index=True, return_inverse=True)
+    rank = np.empty(len(first), dtype=np.int64)
+    rank[np.argsort(first)] = np.arange(len(first))
+    return rank[member.ravel()]
+
+
+def _versions(
+    named: NDArray[np.int64], names: Sequence[str], system: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Prompt versions: by name, and where there is none by the number of the system prompt."""
+    either = np.where(named >= 0, named, np.where(system >= 0, system + len(names), -1))
+    codes, first = np.unique(either, return_index=True)
+    versions: dict[str, int] = {}
+    of_code = np.full(int(either.max(initial=-1)) + 2, -1, dtype=np.int64)
+    for code in codes[np.argsort(first)].tolist():
+        if code >= 0:
+            name = names[code] if code < len(names) else f"system {code - len(names) + 1}"
+            of_code[code] = versions.setdefault(name, len(versions))
+    return of_code[either], tuple(versions)  # the last of ``of_code`` stands for none

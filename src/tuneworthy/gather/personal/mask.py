@@ -1,0 +1,88 @@
+"""Hiding personal and secret data in what a report or the ledger shows.
+
+What is hidden gives way to the word for what it was, as ``[email]``: no letter and no length stays,
+so nobody can find it again. More is hidden than is counted: every long number and every long run of
+letters and digits too, and every name the recogniser sees. It hides what it knows; a name that the
+recogniser misses stays.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tuneworthy.gather.personal.patterns import spans
+from tuneworthy.gather.personal.recogniser import persons
+
+_NUMBER = re.compile(r"\d(?:[ ./()-]?\d){4,40}+")
+_TOKEN = re.compile(r"(?<![\w+/=-])(?=[\w+/=-]{0,400}?\d)[\w+/=-]{20,}+")
+_LABELS = {"phone_us": "phone", "phone_national": "phone", "phone_said": "phone"}
+_LABELS |= {"street_in_front": "street", "street_joined": "street", "post_box": "street"}
+_REACH = 4000  # characters looked at on either side of an excerpt, more than any span is long
+
+
+class _Hidden(NamedTuple):
+    start: int
+    end: int
+    label: str
+
+
+def mask(text: str) -> str:
+    """A text with what is personal or secret replaced by words for it.
+
+    Masking twice changes nothing more. Meant for samples: it takes some passes over the text.
+    """
+    while True:
+        hidden = tuple(_hidden(text))
+        if not hidden:
+            return text
+        # Every pass takes something away that no label holds, so there is a last one.
+        text = "".join(_pieces(text, hidden, 0, len(text)))
+
+
+def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
+    """A masked piece of a text on one line, without any part of what it cuts through.
+
+    Args:
+        text: The whole text, however long.
+        start: Where the piece begins that it is about.
+        end: Where that ends.
+        around: Characters shown before and behind.
+    """
+    low, high = max(0, start - around), min(len(text), end + around)
+    offset = max(0, low - _REACH)
+    near = text[offset : high + _REACH]
+    pieces = "".join(_pieces(near, tuple(_hidden(near)), low - offset, high - offset))
+    shown = mask(" ".join(pieces.split()))
+    return ("… " if low else "") + shown + (" …" if high < len(text) else "")
+
+
+def _pieces(text: str, hidden: tuple[_Hidden, ...], low: int, high: int) -> Iterator[str]:
+    """Pieces of a text from one place to another, with labels for what is hidden."""
+    at = low
+    for start, end, label in hidden:
+        if end <= low or start >= high:
+            continue
+        yield text[at:start]
+        yield f"[{label}]"
+        at = max(at, end)
+    yield text[at:high]
+
+
+def _hidden(text: str) -> Iterator[_Hidden]:
+    """What is to be hidden, in the order of the text, without overlap."""
+    found = [_Hidden(s.start, s.end, _label(s.kind, s.sort)) for s in spans(text)]
+    found += [_Hidden(name.start, name.end, "name") for name in persons(text)]
+    found += [_Hidden(*match.span(), "number") for match in _NUMBER.finditer(text)]
+    found += [_Hidden(*match.span(), "token") for match in _TOKEN.finditer(text)]
+    at = 0
+    for each in sorted(found, key=lambda hidden: (hidden.start, -hidden.end)):
+        if each.end <= at:
+            continue
+        yield each if each.start >= at else each._replace(start=at)
+        at = each.end
+
+
+def _label(kind: str, sort: str) -> str:
+    return "secret" if sort == "secret" else _LABELS.get(kind, kind)

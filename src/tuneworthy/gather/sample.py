@@ -1,0 +1,158 @@
+"""A sample of traces for what is too dear to do to all of them.
+
+Whole conversations, by the smallest hash of their names: which are drawn depends on nothing but the
+names, so any way of reading the same traces gives the same sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tuneworthy.domain.traces import COLUMNS, Batch, Message, ToolCall
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+TRACES = 2_000
+"""Traces of a sample, at most."""
+
+CHARACTERS = 16 << 20
+"""Characters of a sample, at most; its system prompts are not counted, as they are shared."""
+
+LONGEST_TEXT = 20_000
+"""Characters that are kept of one text."""
+
+_MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
+
+_TEXTS = ("output", "input", "reference", "error", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class _Trace:
+    """A trace of the sample; its order is that of the draw."""
+
+    key: int
+    row: int
+    values: dict[str, Any]
+    size: int
+    cut: int
+
+
+class Sample:
+    """Draws traces while they are read."""
+
+    def __init__(self) -> None:
+        self._kept: list[_Trace] = []
+        self._size = 0
+        self._limit: int | None = None  # the smallest hash that is too large
+
+    def add(self, batch: Batch, keys: NDArray[np.uint64], first_row: int) -> None:
+        """Look at more traces.
+
+        Args:
+            batch: The traces.
+            keys: The hash of the conversation of each.
+            first_row: Place of the first of them among all traces.
+        """
+        drawn = range(len(keys)) if self._limit is None else self._within(keys, self._limit)
+        columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
+        for row in drawn:
+            trace = _trace(columns, row, int(keys[row]), first_row + row)
+            self._kept.append(trace)
+            self._size += trace.size
+            if len(self._kept) > 2 * TRACES or self._size > 2 * CHARACTERS:
+                self._shrink()
+
+    def batch(self) -> tuple[Batch, int]:
+        """The sample in the order of reading, and how many of its texts were cut.
+
+        A conversation that doesn't fit whole is left out, unless it is the only one.
+        """
+        self._shrink()
+        whole = [trace for trace in self._kept if trace.key != self._limit]
+        kept = sorted(whole or self._kept, key=lambda trace: trace.row)
+        sample = Batch()
+        for name in COLUMNS:
+            values = [trace.values.get(name) for trace in kept]
+            if name == "output" or any(value is not None for value in values):
+                setattr(sample, name, values)
+        return sample, sum(trace.cut for trace in kept)
+
+    @staticmethod
+    def _within(keys: NDArray[np.uint64], limit: int) -> Sequence[int]:
+        found: list[int] = np.flatnonzero(keys < np.uint64(limit)).tolist()
+        return found
+
+    def _shrink(self) -> None:
+        """Keep what comes first in the order of the draw, as much as there is room for.
+
+        What is dropped can never come back: more traces only push others further behind.
+        """
+        self._kept.sort(key=lambda trace: (trace.key, trace.row))
+        size = 0
+        for place, trace in enumerate(self._kept):
+            if place == TRACES or (place and size + trace.size > CHARACTERS):
+                self._limit = trace.key
+                del self._kept[place:]
+                break
+            size += trace.size
+        self._size = size
+
+
+def _trace(columns: dict[str, list[Any]], row: int, key: int, place: int) -> _Trace:
+    values = {name: column[row] for name, column in columns.items()}
+    size, cut = 0, 0
+    for name in _TEXTS:
+        text = values.get(name)
+        if text is not None:
+            length = len(text)
+            if length > LONGEST_TEXT:
+                values[name], length = text[:LONGEST_TEXT], LONGEST_TEXT
+                cut += 1
+            size += length
+    for name, shorten in _LISTS:
+        some = values.get(name)
+        if some is not None:
+            values[name], length, shortened = shorten(some)
+            size += length
+            cut += shortened
+    return _Trace(key, place, values, size, cut)
+
+
+def _turns(turns: Sequence[Message]) -> tuple[Sequence[Message], int, bool]:
+    """The newest turns, as plain ones."""
+    newest = list(turns[-_MOST_TURNS:])
+    lengths = [len(turn[1]) for turn in newest]
+    if len(turns) <= _MOST_TURNS and max(lengths, default=0) <= LONGEST_TEXT:
+        return tuple(newest), sum(lengths), False
+    cut = tuple(Message(role, content[:LONGEST_TEXT]) for role, content in newest)
+    return cut, sum(len(turn.content) for turn in cut), True
+
+
+def _passages(passages: Sequence[str]) -> tuple[Sequence[str], int, bool]:
+    """The first passages, as plain ones."""
+    some = tuple(passages[:_MOST_TURNS])
+    lengths = list(map(len, some))
+    if len(passages) <= _MOST_TURNS and max(lengths, default=0) <= LONGEST_TEXT:
+        return some, sum(lengths), False
+    cut = tuple(text[:LONGEST_TEXT] for text in some)
+    return cut, sum(map(len, cut)), True
+
+
+def _calls(calls: Sequence[ToolCall]) -> tuple[Sequence[ToolCall], int, bool]:
+    """The first calls of tools."""
+    some = tuple(calls[:_MOST_TURNS])
+    lengths = [len(call.arguments) for call in some]
+    if len(calls) <= _MOST_TURNS and max(lengths, default=0) <= LONGEST_TEXT:
+        return some, sum(lengths), False
+    cut = tuple(ToolCall(call.name, call.arguments[:LONGEST_TEXT]) for call in some)
+    return cut, sum(len(call.arguments) for call in cut), True
+
+
+_LISTS: tuple[tuple[str, Any], ...] = (
+    ("messages", _turns), ("contexts", _passages), ("tool_calls", _calls),
+)  # fmt: skip

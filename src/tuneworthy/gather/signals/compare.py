@@ -1,0 +1,173 @@
+"""Prompts and models compared on the same test cases: numbers in, a record out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.domain.arms import Arm, ArmsResult, Lead
+from tuneworthy.domain.record import Unknown
+from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS
+from tuneworthy.stats.contest import Quantiles, arm_estimates, paired, quantiles
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+MOST_ARMS = 50
+"""Arms that are compared; of more, those with the most cases."""
+
+_ADD_USD = "log `usd`, what the call cost"
+_ADD_LATENCY = "log `latency_s`, the time until the answer was whole"
+_ONE_ARM = "run the same cases through another prompt or model"
+_NEVER = "the two score alike: no number of cases would tell them apart"
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """Traces of a test, one value a trace; all arrays are equally long."""
+
+    arm: NDArray[np.int64]
+    """Place of prompt and model in the names; -1 for none."""
+    case: Floats
+    """A number for each case; NaN for a trace of none."""
+    run: NDArray[np.int64]
+    """A number for each run; a run may take several traces."""
+    score: Floats
+    """NaN where there is none."""
+    usd: Floats
+    latency_s: Floats
+    error: NDArray[np.bool_]
+
+
+def compare_arms(
+    names: Sequence[tuple[str, str]], runs: Runs, *, rng: np.random.Generator
+) -> ArmsResult:
+    """Each arm's score with its intervals, and the best against the next.
+
+    Repeats of a case are averaged first, so a case counts once. Where at least 20 cases have a
+    score from every arm, only these are compared; else every arm is judged on its own cases and
+    ``same_cases`` is false. Runs that ended in an error are left out of the score and counted.
+
+    Args:
+        names: Prompt and model of each arm.
+        runs: The traces.
+        rng: The source of chance.
+
+    Returns:
+        Arms, the best first, and its lead; no arm where no case has a score.
+    """
+    scored = np.where(runs.error, np.nan, runs.score)
+    kept, scores, left_out = _matrix(runs, scored)
+    shared = ~np.isnan(scores).any(axis=1)
+    together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
+    if together:
+        scores = scores[shared]
+    known = scores[~np.isnan(scores)]
+    as_share = bool(((known >= 0) & (known <= 1)).all())
+    if not len(kept):
+        return ArmsResult(
+            arms=(), lead=Unknown(ask=_ONE_ARM), cases=0, same_cases=True, scale="share"
+        )
+    reach = quantiles(scores, rng)
+    columns = [column[~np.isnan(column)] for column in scores.T]
+    order = sorted(range(len(kept)), key=lambda each: (-columns[each].mean(), each))
+    return ArmsResult(
+        arms=tuple(
+            _arm(names, int(kept[place]), columns[place], runs, reach, as_share=as_share)
+            for place in order
+        ),
+        lead=_lead(scores[:, order], reach),
+        cases=len(scores),
+        same_cases=together,
+        scale="share" if as_share else "score",
+        left_out=left_out,
+    )
+
+
+def _matrix(runs: Runs, scored: Floats) -> tuple[NDArray[np.int64], Floats, int]:
+    """Arms with a score, their mean scores (a row a case, a column an arm), and arms left out."""
+    rows = np.flatnonzero((runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(scored))
+    if not len(rows):
+        return np.zeros(0, dtype=np.int64), np.zeros((0, 0)), 0
+    case = np.unique(runs.case[rows], return_inverse=True)[1]
+    arms = int(runs.arm.max()) + 1
+    had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
+    most = np.argsort(-had, kind="stable")[:MOST_ARMS]
+    kept = np.sort(most[had[most] > 0])
+    column = np.full(arms, -1)
+    column[kept] = np.arange(len(kept))
+    few = column[runs.arm[rows]] >= 0
+    rows, case = rows[few], np.unique(case[few], return_inverse=True)[1]
+    cell = case * len(kept) + column[runs.arm[rows]]
+    run = np.unique(runs.run[rows], return_inverse=True)[1]
+    span = int(run.max()) + 1
+    once, place = np.unique(cell * span + run, return_inverse=True)
+    of_run = np.bincount(place, weights=scored[rows]) / np.bincount(place)
+    size = (int(case.max()) + 1) * len(kept)
+    sums = np.bincount(once // span, weights=of_run, minlength=size)
+    with np.errstate(invalid="ignore"):
+        means = sums / np.bincount(once // span, minlength=size)
+    return kept, means.reshape(-1, len(kept)), int((had > 0).sum()) - len(kept)
+
+
+def _arm(
+    names: Sequence[tuple[str, str]],
+    arm: int,
+    column: Floats,
+    runs: Runs,
+    reach: Quantiles,
+    *,
+    as_share: bool,
+) -> Arm:
+    """One arm's record."""
+    one, low, high = arm_estimates(column[:, None], reach.arms, as_share=as_share)[0]
+    rows = (runs.arm == arm) & np.isfinite(runs.case)
+    times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
+    broken = np.unique(runs.run[rows & runs.error])
+    ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
+    return Arm(
+        prompt=names[arm][0],
+        model=names[arm][1],
+        value=one.value,
+        low=ends[0],
+        high=ends[1],
+        low_of_all=ends[2],
+        high_of_all=ends[3],
+        cases=one.n,
+        runs=len(np.unique(runs.run[rows])),
+        errors=len(broken),
+        usd_per_run=_usd_per_run(runs, rows),
+        latency_p50_s=float(np.median(times)) if len(times) else Unknown(ask=_ADD_LATENCY),
+    )
+
+
+def _usd_per_run(runs: Runs, rows: NDArray[np.bool_]) -> float | Unknown:
+    """Mean cost of the runs all of whose traces have a cost."""
+    _, place = np.unique(runs.run[rows], return_inverse=True)
+    sums = np.bincount(place, weights=runs.usd[rows])
+    known = sums[np.isfinite(sums)]
+    return float(known.mean()) if len(known) else Unknown(ask=_ADD_USD)
+
+
+def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:
+    """The first column against the second."""
+    if scores.shape[1] < 2:
+        return Unknown(ask=_ONE_ARM)
+    found = paired(scores[:, 0], scores[:, 1], reach.pairs)
+    if found is None:
+        return Unknown(ask="run both on the same cases: they share fewer than two")
+    estimate, needed = found
+    enough = estimate.n >= ENOUGH_CONVERSATIONS
+    return Lead(
+        value=estimate.value,
+        low=estimate.low,
+        high=estimate.high,
+        cases=estimate.n,
+        told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
+        cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
+    )

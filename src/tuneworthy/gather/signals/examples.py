@@ -1,0 +1,214 @@
+"""How many of the logged answers could be learnt from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from tuneworthy.domain.evidence import Evidence, Scalar, Series
+from tuneworthy.domain.materials import Materials
+from tuneworthy.domain.traces import Batch
+from tuneworthy.gather.duplicates import compared_text, duplicate_groups
+from tuneworthy.gather.personal.mask import excerpt
+from tuneworthy.gather.personal.patterns import Scanner
+from tuneworthy.gather.signals import outcomes
+from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Table, as_numbers, how_many
+from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
+from tuneworthy.gather.signals.picking import members, picked
+from tuneworthy.gather.signals.refusals import refuses
+from tuneworthy.gather.signals.telling import told
+from tuneworthy.stats.clustered import share
+from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+JSON_FROM = 0.9
+"""Where at least this share of the answers in words mean to be JSON, all have to be."""
+
+SCANNED = 1_000
+"""Examples of the sample that are looked through for personal and secret data at most."""
+
+REASONS = ("no_output", "error", "refused", "not_json", "flagged", "copy")
+"""Why an answer is no example; the first that holds counts."""
+
+_SHOWN = 2
+_ADD_OUTPUT = "log `output`, what the model wrote"
+_FACTOR = "insufficient_data"
+
+
+class Examples:
+    """Answers that a model could be trained on, and why the others are not.
+
+    ``usable_examples`` counts answers that are there (words or tool calls), came without an error,
+    don't refuse, are JSON where JSON is expected (the case has an output schema, or nine answers in
+    ten look like it), aren't scored below 0.5, and aren't near copies of one that counts already.
+    Unit: examples. It is a count of what was read and has no sampling error: the upper end is the
+    count, the lower end leaves out what may hold personal or secret data and would have to be
+    cleaned, by patterns on a sample, their errors and the sample's included.
+
+    It can't see whether an unscored answer is right, refusals in other words than those of its
+    list, or whether the examples cover what will be asked.
+
+    Args:
+        materials: For the schema and the examples that the approach needs.
+    """
+
+    id = "examples"
+    needs = ("output", "input", "conversation", "case", "tool_calls", "error", "score", "label")
+    wants_duplicates = True
+
+    def __init__(self, materials: Materials) -> None:
+        self._materials = materials
+
+    def rows(self, batch: Batch) -> Numbers:
+        """For each trace the reason against it, and whether it reads as JSON."""
+        reasons, looks, broken = _judged(batch)
+        return {"example_reason": reasons, "example_json": looks, "example_broken": broken}
+
+    def finish(self, table: Table) -> Found:
+        """The count, the steps to it, and samples of what was thrown out."""
+        if not {"output", "tool_calls"} & table.present:
+            return Found((self._evidence(table, None, {}, ()),))
+        numbers = table.numbers
+        expected = self._json_expected(numbers["example_json"])
+        reason = _with_json(
+            numbers["example_reason"], numbers["example_json"], numbers["example_broken"], expected
+        )
+        kept = reason < 0
+        steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
+        usable = _groups(numbers[DUPLICATE_OF], kept)
+        steps["copy"] = int(kept.sum()) - usable
+        samples = _samples(table.sample, expected=expected)
+        evidence = self._evidence(table, usable, steps, samples)
+        columns: dict[str, tuple[Scalar, ...]] = {
+            "step": ("all", *steps, "usable"),
+            "n": (len(table), *steps.values(), usable),
+        }
+        return Found((evidence,), (Series(id="examples_waterfall", columns=columns),))
+
+    def _json_expected(self, looks: NDArray[np.float64]) -> bool:
+        words = looks[np.isfinite(looks)]
+        likely = len(words) > 0 and float(words.mean()) >= JSON_FROM
+        return self._materials.output_schema is not None or likely
+
+    def _evidence(
+        self, table: Table, usable: int | None, steps: dict[str, int], samples: Sequence[str]
+    ) -> Evidence:
+        found, details = (1.0, {}) if usable is None else _personal(table.sample)
+        if self._materials.examples_need is not None:
+            details["need"] = self._materials.examples_need
+        evidence = told(
+            table,
+            "usable_examples",
+            None,
+            factor=_FACTOR,
+            unit="examples",
+            method="counted: answers without an error, a refusal, broken JSON or a bad score, near "
+            "copies once; the lower end without what may hold personal or secret data",
+            lacking=_ADD_OUTPUT,
+            details={**details, **({"all": len(table)} if steps else {}), **steps},
+            examples=samples,
+        )
+        if usable is None:
+            return evidence
+        sizes = {"n": len(table), "clusters": how_many(table.conversation)}
+        ends = {"value": float(usable), "low": float(int(usable * (1 - found)))}
+        return evidence.model_copy(update={**ends, **sizes, "high": float(usable)})
+
+
+def _judged(
+    batch: Batch,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """The place of the first reason against each trace (-1 for none), but for JSON and copies.
+
+    And whether it looks like JSON, and can't be read as such; NaN for an answer without words.
+    """
+    size = len(batch)
+    calls, errors = batch.tool_calls or [None] * size, batch.error or [None] * size
+    texts = [text if text and not text.isspace() else None for text in batch.output]
+    reasons = np.full(size, -1.0)
+    flagged = outcomes.on_scale(outcomes.scores_of(batch)) < outcomes.RIGHT_FROM
+    reasons[flagged] = REASONS.index("flagged")
+    refused = [text is not None and refuses(text) for text in texts]
+    reasons[np.array(refused, dtype=bool)] = REASONS.index("refused")
+    broke = [each is not None for each in errors]
+    reasons[np.array(broke, dtype=bool)] = REASONS.index("error")
+    silent = [text is None and not call for text, call in zip(texts, calls, strict=True)]
+    reasons[np.array(silent, dtype=bool)] = REASONS.index("no_output")
+    looks = as_numbers(None if text is None else looks_like_json(text) for text in texts)
+    broken = np.zeros(size)
+    for row in np.flatnonzero(looks == 1).tolist():
+        broken[row] = not _reads(texts[row] or "")
+    return reasons, looks, broken
+
+
+def _reads(text: str) -> bool:
+    """Whether a text is JSON, whole or as one fenced block."""
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
+        return "```" in text and read_json(text)[0] is not UNREAD
+    return True
+
+
+def _with_json(
+    reason: NDArray[np.float64],
+    looks: NDArray[np.float64],
+    broken: NDArray[np.float64],
+    expected: bool,
+) -> NDArray[np.float64]:
+    """Reasons with broken JSON among them, where JSON is expected."""
+    place = REASONS.index("not_json")
+    wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1)) & expected
+    later = (reason < 0) | (reason > place)
+    return np.where(wrong & later, float(place), reason)
+
+
+def _groups(copies: NDArray[np.float64], kept: NDArray[np.bool_]) -> int:
+    """Different answers among those kept; one without words is like no other."""
+    of = copies[kept]
+    return len(np.unique(of[np.isfinite(of)])) + int(np.isnan(of).sum())
+
+
+def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
+    """The most that the share with personal or secret data may be, and what was seen."""
+    rows = picked(batch, SCANNED, lambda row: bool(batch.output[row]))
+    if not rows:
+        return 0.0, {}
+    asked: Any = batch.column("input")
+    texts = [f"{asked[row] or ''}\n{batch.output[row]}" for row in rows]
+    hit = np.zeros(len(rows), dtype=bool)
+    for found in _scanner().rows(texts).values():
+        hit |= found
+    seen = share(hit, members(batch, rows))
+    assert seen is not None  # there are rows
+    most = widened(seen, PATTERNS_FIND, PATTERNS_SPARE).high
+    return most, {"personal_share": seen.value, "personal_looked_at": seen.n}
+
+
+@lru_cache(maxsize=1)
+def _scanner() -> Scanner:
+    """The patterns, compiled once."""
+    return Scanner()
+
+
+def _samples(batch: Batch, *, expected: bool) -> list[str]:
+    """Some of what was thrown out, masked, each with its reason in front."""
+    reason = _with_json(*_judged(batch), expected)
+    asked: Any = batch.column("input")
+    kept = np.flatnonzero(reason < 0)[:SCANNED].tolist()
+    groups = duplicate_groups([compared_text(asked[row], batch.output[row]) for row in kept])
+    copies = [row for place, row in enumerate(kept) if groups[place] != place]
+    samples = []
+    for place, name in enumerate(REASONS):
+        rows = copies if name == "copy" else np.flatnonzero(reason == place).tolist()
+        for row in rows[:_SHOWN]:
+            text = batch.output[row] or asked[row] or ""
+            piece = excerpt(text, 0, min(len(text), 140), around=0)
+            samples.append(outcomes.shown(f"{name}: {piece}", 200))
+    return samples[:10]

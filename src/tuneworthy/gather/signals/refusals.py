@@ -1,0 +1,27 @@
+"""Answers that decline: no fault of format, and no sign of a voice."""
+
+from __future__ import annotations
+
+import re
+
+_CANNOT = r"(?:can(?:no|['’])t|cannot|(?:am |['’]m )?(?:unable|not able) to|won['’]t|will not)"
+_SORRY = r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
+_DO = r"(?:help|assist|comply|provide|answer|fulfil|discuss|share|create|generate|write|do that)"
+_FIRST = frozenset("iIsSuUaA")  # letters a refusal begins with; asking them first is quick
+_REFUSAL = re.compile(
+    rf"\W*(?:{_SORRY}[^.!?\n]{{0,60}}\b{_CANNOT}\b|i(?: |['’]m ){_CANNOT} (?:\w+ )?{_DO}\b"
+    rf"|as an ai\b[^.!?\n]{{0,60}}\b{_CANNOT}\b)",
+    re.IGNORECASE,
+)
+
+
+def refuses(text: str) -> bool:
+    """Whether a text opens with a refusal in English.
+
+    It looks at the opening alone, by a closed list of wordings: a refusal in other words, in the
+    middle of a text or in another language isn't seen.
+    """
+    first = text[:1]
+    if first.isalpha() and first not in _FIRST:
+        return False
+    return _REFUSAL.match(text, 0, 240) is not None

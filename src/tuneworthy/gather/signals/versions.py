@@ -1,0 +1,205 @@
+"""Which versions of a system prompt there were, when variables and small edits don't count.
+
+Two things make texts of one template differ: what is filled in, and what somebody rewrote. What is
+filled in comes and goes from one conversation to the next; what was written stays. So a run of
+three words belongs to a template if, while it was in use at all, it was in at least one in five
+conversations; what is left of each text is compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.gather.signals.base import Table
+from tuneworthy.gather.signals.clock import Clock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Run = tuple[str, ...]
+
+MOST_TEXTS = 240
+"""Distinct texts that are compared, spread over time; more would only be more fillings."""
+
+_LONGEST = 20_000
+_DENSE = 0.2
+_LEAST_CONVERSATIONS = 3
+_WORD = re.compile(r"\w+")
+_DATES = re.compile(
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tues?|wed(?:nes)?|thur?s?|"
+    r"fri|satur|sun)day"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A system prompt with the times of the conversations that carry it."""
+
+    words: str
+    times: NDArray[np.float64]
+    """First call of each conversation, in order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Texts that are near copies of each other once what is filled in is left out."""
+
+    first: float
+    """First conversation, seconds since 1970."""
+    last: float
+    conversations: int
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The versions of one prompt."""
+
+    found: tuple[Version, ...]
+    """In the order of their first conversation."""
+    conversations: int
+    """Conversations that were compared."""
+    kept: float
+    """Share of an average text that belongs to the template; 1 where nothing is filled in."""
+
+
+def texts_of(table: Table, at: Clock) -> dict[str, tuple[Text, ...]]:
+    """System prompts by the name of their prompt, each with its conversations.
+
+    Prompts without a name count as one: a log that names none is taken to have one at a time. Where
+    there are too many texts for the table to hold, those of the sample stand for them. Without a
+    clock the order of reading takes its place.
+    """
+    if not table.systems:
+        return _of_sample(table, at)
+    times = table.time if len(at.times) else np.arange(len(table), dtype=np.float64)
+    rows = np.flatnonzero((at.usable | (not len(at.times))) & (table.system >= 0))
+    rows = rows[np.argsort(times[rows], kind="stable")]
+    kind = table.system[rows] * (len(table.prompts) + 1) + table.prompt[rows] + 1
+    # One number for prompt, text and conversation: a sort of rows of three takes ten times as long.
+    talks = int(table.conversation.max(initial=0)) + 1
+    _, first = np.unique(kind * talks + table.conversation[rows], return_index=True)
+    names = ["", *(_name(version) for version in table.prompts)]
+    gathered: dict[str, dict[str, list[float]]] = {}
+    first.sort()
+    for code, time in zip(kind[first].tolist(), times[rows[first]].tolist(), strict=True):
+        system, prompt = divmod(code, len(names))
+        text = table.systems[system].text
+        gathered.setdefault(names[prompt], {}).setdefault(text, []).append(time)
+    return _as_texts(gathered)
+
+
+def versions(texts: Sequence[Text], near_copy: float) -> Versions:
+    """Versions of one prompt.
+
+    Args:
+        texts: Its distinct texts; of more than ``MOST_TEXTS`` some are left out, evenly over time.
+        near_copy: Share of three-word runs in common from which two are one version.
+
+    Returns:
+        Versions seen in at least three conversations, one for all that is left of texts that share
+        nothing; none for no texts.
+    """
+    chosen = sorted(texts, key=lambda each: float(each.times[0]))
+    if len(chosen) > MOST_TEXTS:
+        places = np.linspace(0, len(chosen) - 1, MOST_TEXTS).round().astype(np.int64)
+        chosen = [chosen[place] for place in places.tolist()]
+    runs = [runs_of(each.words) for each in chosen]
+    stays = _template(chosen, runs)
+    cores = [frozenset(each & stays) for each in runs]
+    held = [len(each.times) for each in chosen]
+    shares = [len(core) / max(len(each), 1) for core, each in zip(cores, runs, strict=True)]
+    kept = float(np.average(shares, weights=held)) if chosen else 1.0
+    times: dict[frozenset[Run], list[NDArray[np.float64]]] = {}
+    for core, text in zip(cores, chosen, strict=True):
+        times.setdefault(core, []).append(text.times)
+    found = []
+    for group in _groups(tuple(times), near_copy):
+        when = np.sort(np.concatenate([each for core in group for each in times[core]]))
+        if len(when) >= _LEAST_CONVERSATIONS:
+            found.append(Version(float(when[0]), float(when[-1]), len(when)))
+    found.sort(key=lambda each: (each.first, each.last))
+    return Versions(tuple(found), sum(held), kept)
+
+
+def runs_of(text: str) -> frozenset[Run]:
+    """Runs of three words; numbers, dates and names of days and months are all the same word."""
+    words = [
+        "0" if any(c.isdigit() for c in word) or _DATES.fullmatch(word) else word
+        for word in _WORD.findall(text[:_LONGEST].casefold())
+    ]
+    if len(words) < 3:
+        return frozenset({tuple(words)})
+    return frozenset(zip(words, words[1:], words[2:], strict=False))
+
+
+def alike(left: frozenset[Run], right: frozenset[Run]) -> float:
+    """Jaccard similarity; 1 for two empty ones."""
+    both = len(left | right)
+    return len(left & right) / both if both else 1.0
+
+
+def _template(texts: Sequence[Text], runs: Sequence[frozenset[Run]]) -> frozenset[Run]:
+    """Runs that, from their first to their last use, were in one conversation of five or more."""
+    every = np.sort(np.concatenate([each.times for each in texts])) if texts else np.zeros(0)
+    held: dict[Run, list[float]] = {}
+    for text, own in zip(texts, runs, strict=True):
+        n, first, last = len(text.times), float(text.times[0]), float(text.times[-1])
+        for run in own:
+            known = held.get(run)
+            if known is None:
+                held[run] = [n, first, last]
+            else:
+                known[0] += n
+                known[1], known[2] = min(known[1], first), max(known[2], last)
+    ends = np.array(list(held.values())).reshape(-1, 3)
+    during = np.searchsorted(every, ends[:, 2], "right") - np.searchsorted(every, ends[:, 1])
+    stays = (ends[:, 0] >= _LEAST_CONVERSATIONS) & (ends[:, 0] >= _DENSE * during)
+    return frozenset(run for run, stay in zip(held, stays.tolist(), strict=True) if stay)
+
+
+def _groups(cores: Sequence[frozenset[Run]], near_copy: float) -> list[list[frozenset[Run]]]:
+    """Near copies together; copies of copies join one group."""
+    groups: list[list[frozenset[Run]]] = []
+    for core in cores:
+        near = [g for g in groups if any(alike(core, other) >= near_copy for other in g)]
+        groups = [g for g in groups if g not in near]
+        groups.append([core, *(other for g in near for other in g)])
+    return groups
+
+
+def _name(version: str) -> str:
+    """The name of a prompt without its version; nothing for one that has none."""
+    if re.fullmatch(r"system \d+", version):
+        return ""
+    name, _, last = version.rpartition(" ")
+    return name if name and any(c.isdigit() for c in last) else version
+
+
+def _of_sample(table: Table, at: Clock) -> dict[str, tuple[Text, ...]]:
+    sample = table.sample
+    timed = bool(len(at.times))
+    seen: dict[tuple[str, str, str], float] = {}
+    columns = (sample.column(name) for name in ("system", "prompt", "conversation", "timestamp"))
+    for row, (system, prompt, talk, when) in enumerate(zip(*columns, strict=True)):
+        time = when if timed else float(row)
+        if not (isinstance(system, str) and isinstance(time, float | int)):
+            continue
+        if not timed or at.times[0] <= time <= at.times[-1]:
+            key = (_name(str(prompt or "")), system, str(talk or f"\0{row}"))
+            seen[key] = min(float(time), seen.get(key, float("inf")))
+    gathered: dict[str, dict[str, list[float]]] = {}
+    for (name, text, _), time in seen.items():
+        gathered.setdefault(name, {}).setdefault(text, []).append(time)
+    return _as_texts(gathered)
+
+
+def _as_texts(gathered: dict[str, dict[str, list[float]]]) -> dict[str, tuple[Text, ...]]:
+    return {
+        name: tuple(Text(text, np.sort(np.array(times))) for text, times in own.items())
+        for name, own in gathered.items()
+    }
