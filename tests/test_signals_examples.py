@@ -189,3 +189,17 @@ def test_the_engine_says_what_plain_lists_say(tmp_path: Path) -> None:
     by_engine = engine.measure([whole], signals, folder=tmp_path)
     for signal, found in zip(signals, by_engine, strict=True):
         assert found == measure(signal, whole)
+
+
+def test_a_bad_score_at_the_end_of_a_conversation_holds_for_all_of_it() -> None:
+    texts, talks = answers(6), ["bad"] * 3 + ["good"] * 2 + [None]
+    scores = [None, None, 0.0, None, 1.0, None]
+    found = evidence(batch(output=texts, conversation=talks, score=scores))
+    assert (found.value, found.details["flagged"]) == (3, 3)
+    assert sum(each.startswith("flagged: ") for each in found.examples) == 2
+
+
+def test_a_score_of_its_own_counts_before_that_of_the_conversation() -> None:
+    talks = ["a"] * 4
+    found = evidence(batch(output=answers(4), conversation=talks, score=[0.0, 1.0, 0.0, None]))
+    assert found.details["flagged"] == 3  # 0, 0, and the mean of a third

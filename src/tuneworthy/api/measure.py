@@ -12,22 +12,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tuneworthy.api.road import decide, framework_of, known, load_case
+from tuneworthy.api.road import decide, framework_of, load_case, today
+from tuneworthy.api.seen import answers, appendix, list_price, models
 from tuneworthy.api.start import start_case
 from tuneworthy.assess.weigh import examples_need
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError, InputError
-from tuneworthy.domain.evidence import Evidence, Measured, Reading, Series, latest
+from tuneworthy.domain.evidence import Evidence, Measured, Reading, Series
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.traces import Batch
 from tuneworthy.files.case import case_path
-from tuneworthy.files.edit import write_answers
+from tuneworthy.files.disk import made_whole
+from tuneworthy.files.edit import add_to_case, write_answers
 from tuneworthy.files.evidence import append_evidence
 from tuneworthy.report.measure import Found, measure_dict, measure_page, quick_page
-
-if TYPE_CHECKING:
-    pass
 
 if TYPE_CHECKING:
     from tuneworthy.files.traces.mapping import FieldMap
@@ -53,6 +52,7 @@ class Run:
     """And as it stood without; None for a case that was made for it."""
     folder: str
     """How to name the case on the command line."""
+    framework: Framework
 
 
 def measure_case(
@@ -84,7 +84,7 @@ def measure_case(
     measured = _measured(case, framework, sources, mapping, progress)
     added = append_evidence(case, measured)
     after = decide(case, framework)
-    return Run(measured, added, after, before, str(source))
+    return Run(measured, added, after, before, str(source), framework)
 
 
 def measure_new(
@@ -99,32 +99,50 @@ def measure_new(
 
     Args:
         sources: What to read.
-        folder: Where; beside nothing, named after the first file, when not given.
+        folder: Where; in the present folder, named after the first file, when not given.
         mapping: File that says where our fields stand in their records.
         chosen: Framework whose questions the case asks.
         progress: Told how far reading has come.
 
     Raises:
-        InputError: If something can't be read, or the folder holds a case already.
+        InputError: If something can't be read, or the folder is there already. Then, and when it
+            is interrupted, nothing is left behind.
     """
     target = Path(folder) if folder is not None else Path(f"{_stem(sources)}-case")
-    if os.path.lexists(case_path(target)) or os.path.lexists(target / "case.yaml"):
-        fix = f"add to it: tuneworthy measure {target} --from {sources[0]}"
-        raise InputError("holds a case already", where=str(target), fix=fix)
+    if os.path.lexists(target):
+        holds = os.path.lexists(case_path(target))
+        add = f"add to it: tuneworthy measure {target} --from {sources[0]}"
+        fix = add if holds else "move it away, or run this in another folder"
+        what = "holds a case already" if holds else "exists already"
+        raise InputError(what, where=str(target), fix=fix)
     name = _stem(sources).replace("-", " ").replace("_", " ").strip().capitalize()[:100]
     draft = load_case({"name": name or "Measured"})
     framework = framework_of(draft, chosen)
     measured = _measured(draft, framework, sources, mapping, progress)
-    start_case(target, name or "Measured", chosen)
-    write_answers(target, _answers(measured, framework))
+    day = today()
+    with made_whole(target) as place:
+        start_case(place, name or "Measured", chosen)
+        add_to_case(place, appendix(measured, day))
+        write_answers(place, answers(measured, framework))
+        append_evidence(load_case(place), measured)
     case = load_case(target)
-    append_evidence(case, measured)
-    return Run(measured, True, decide(case, framework), None, str(target))
+    return Run(measured, True, decide(case, framework), None, str(target), framework)
 
 
 def render(run: Run, form: str = "text", *, examples: bool = False, colour: bool = False) -> str:
     """What was measured, as ``text`` or ``json``."""
-    found = Found(run.measured, run.added, run.dossier, run.before, run.folder)
+    day = run.dossier.as_of
+    asked = run.framework.ceiling.items()
+    found = Found(
+        measured=run.measured,
+        added=run.added,
+        dossier=run.dossier,
+        before=run.before,
+        folder=run.folder,
+        price=list_price(run.measured, day),
+        models=tuple(each.name for each in models(run.measured, day)),
+        wanted={name: check.at_least for name, check in asked if check.at_least is not None},
+    )
     if form == "json":
         return measure_dict(found)
     page = quick_page if run.before is None else measure_page
@@ -138,19 +156,6 @@ def _stem(sources: Sequence[str]) -> str:
         r"(\.(jsonl?|eval|csv|parquet|gz|zst|ndjson|txt))+$", "", first, flags=re.IGNORECASE
     )
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
-
-
-def _answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], str]:
-    """Counts that a check of the framework asks for, from a test of several prompts or models."""
-    if not any(len(one.columns["value"]) > 1 for one in measured.series if one.id == "arms"):
-        return {}  # logs of one prompt don't show that no other was tried
-    counted = {"prompt_variations": "distinct_prompts", "foundation_models": "models_seen"}
-    ledger = known(latest([measured]))
-    return {
-        ("ceiling", check): str(int(ledger[measure].number))
-        for check, measure in counted.items()
-        if check in framework.ceiling and measure in ledger
-    }
 
 
 def _measured(

@@ -18,7 +18,7 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, Question, Verdict
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import FrameworkError
-from tuneworthy.domain.evidence import Evidence, latest
+from tuneworthy.domain.evidence import Evidence, Series, latest, latest_series
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.likeness import Others
 from tuneworthy.domain.money import Outlook
@@ -112,9 +112,9 @@ def decide(
             outside its folder.
         FrameworkError: If the framework has no short form and one is asked for.
     """
-    as_of = as_of or _today()
+    as_of = as_of or today()
     told = _shortened(case, framework) if quick else case
-    measured = evidence_of(told) if evidence is None else evidence
+    measured, pictured = on_record(told) if evidence is None else (evidence, ())
     case, replaced = with_evidence(told, ledger := known(measured))
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states, prices = assessment.states, _prices(case, as_of)
@@ -132,6 +132,7 @@ def decide(
             told=told,
             case=case,
             measured=measured,
+            series=pictured,
             framework=framework,
             stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
             flips=flips(states, rules, decision),
@@ -182,7 +183,7 @@ def _ahead(
     return _Ahead(found, advice, simpler, planned, others)
 
 
-def _today() -> date:
+def today() -> date:
     """The local calendar day: a dossier speaks for the day its reader lives in."""
     return date.today()
 
@@ -221,13 +222,19 @@ def _money(
     return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
 
 
-def evidence_of(case: Case) -> dict[str, Evidence]:
+def evidence_of(case: Case) -> Mapping[str, Evidence]:
     """The latest measurement of each id that lies beside a case, unknown ones too.
 
     Raises:
         CaseError: If the ledger can't be read.
     """
-    return latest(read_evidence(case))
+    return on_record(case)[0]
+
+
+def on_record(case: Case) -> tuple[Mapping[str, Evidence], tuple[Series, ...]]:
+    """What ``evidence_of`` gives, and the latest numbers of each picture of it."""
+    runs = read_evidence(case)
+    return latest(runs), latest_series(runs)
 
 
 def known(measured: Mapping[str, Evidence]) -> Ledger:

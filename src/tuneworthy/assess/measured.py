@@ -31,7 +31,12 @@ _SHARES = {
 Filled = tuple[tuple[str, ...], Any, Replaced]
 """Where a number goes, the number, and what it replaces."""
 
-COUNTED_CHECKS = {"prompt_variations": "distinct_prompts", "foundation_models": "models_seen"}
+COUNTED_CHECKS = {
+    "prompt_variations": "distinct_prompts",
+    "foundation_models": "models_seen",
+    "few_shot": "few_shot_arms",
+    "structured_prompt": "structured_prompts",
+}
 """Checks that a count of what was seen can settle, with the measurement that counts."""
 
 
@@ -150,8 +155,8 @@ def settled(
     Returns:
         Yes or no with the measurement it rests on; None where nothing measured settles it.
     """
-    if not ledger:
-        return None
+    if not ledger or (name == "voice_drift" and case.data.voice is None):
+        return None  # where no voice is named, nothing can drift from it
     if name == "success_with_prompts":
         return _success(case, ledger)
     if name == "low_volume":
@@ -197,9 +202,9 @@ def below(measure: str, limit: float | None, ledger: Ledger) -> tuple[State, Rea
 
 def _check(name: str, framework: Framework, ledger: Ledger) -> tuple[State, Reason] | None:
     """A count seen in the data is the least there was: it can settle a yes and never a no."""
-    wanted = framework.ceiling[name].at_least
+    wanted = framework.ceiling[name].at_least or 1
     found = ledger.get(COUNTED_CHECKS.get(name, ""))
-    if found is None or wanted is None or found.number < wanted:
+    if found is None or found.number < wanted:
         return None
     return "yes", reason(found.id, found, wanted)
 

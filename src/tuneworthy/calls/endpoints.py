@@ -16,6 +16,13 @@ from tuneworthy.domain.errors import CaseError
 
 LOCAL = "local"
 """Provider of the embedded model."""
+FAKE = "fake"
+"""Provider of models that are functions of ours, for tests and trials."""
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+_SHORTEST_KEY = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +51,34 @@ PRESETS: dict[str, Endpoint] = {
 """Providers by the first half of a model's id."""
 
 
-class Secret(str):
-    """A key. It is never shown: not by print, not by repr, not in a traceback's values."""
+class Secret:
+    """A key. It is no text, so nothing prints, joins, pickles or serialises it by accident."""
 
-    __slots__ = ()
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
 
     def __repr__(self) -> str:
-        return "Secret(***)"
-
-    def __str__(self) -> str:
         return "***"
 
-    def __format__(self, _: str) -> str:
-        return "***"
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not written anywhere")
 
     def reveal(self) -> str:
         """The key itself, for a header and for nothing else."""
-        return super().__str__()
+        return self._key
+
+    def hide(self, text: bytes) -> bytes:
+        """A text without the key, where somebody's answer repeats it.
+
+        Placeholders of fewer than eight characters, as local servers take them, are no keys, and
+        stand in many an answer.
+        """
+        if len(self._key) < _SHORTEST_KEY:
+            return text
+        plain = self._key.encode()
+        return text.replace(plain, b"***").replace(plain.replace(b"/", rb"\/"), b"***")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +109,19 @@ def reach(model: Model) -> Reached:
     provider, _, name = model.id.partition(":")
     preset = PRESETS.get(provider) if name else None
     if model.base_url is None:
-        if provider == LOCAL and name:
-            return Reached(LOCAL, name, "")
+        if provider in (LOCAL, FAKE) and name:
+            return Reached(provider, name, "")
         if preset is None:
             fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
             raise CaseError(f'model "{model.id}" is served nobody knows where', fix=fix)
         return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
     base_url = model.base_url.rstrip("/")
-    _safe(base_url)
+    place = _place(base_url)
+    if place[0] != "https" and place[1] not in _LOOPBACK:
+        fix = "use https, or an address on this machine"
+        raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
     variable = key_variable(base_url)
-    if preset is not None and _host(base_url) == _host(preset.base_url):
+    if preset is not None and place == _place(preset.base_url):
         variable = preset.key_from or variable
     return Reached(
         provider if name else "other", name or model.id, base_url, _key(variable), variable
@@ -108,35 +129,56 @@ def reach(model: Model) -> Reached:
 
 
 def key_variable(base_url: str) -> str:
-    """The environment variable that holds the key of an address: its host in capitals."""
-    return "TUNEWORTHY_KEY_" + re.sub(r"[^A-Z0-9]+", "_", _host(base_url).upper()).strip("_")
+    """The environment variable that holds the key of an address.
+
+    It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
+    share a key. A port that isn't the usual one follows as ``_PORT_8443``.
+
+    Raises:
+        CaseError: If it is no address.
+    """
+    _, host, port = _place(base_url)
+    name = host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
+    return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
 
 
-def _host(base_url: str) -> str:
-    return (urlsplit(base_url).hostname or "").lower()
+def _place(base_url: str) -> tuple[str, str, int | None]:
+    """Scheme, host, and the port if that isn't the scheme's own.
 
-
-def _safe(base_url: str) -> None:
-    """No prompt goes over the open network unencrypted."""
-    parts = urlsplit(base_url)
-    loopback = _host(base_url) in ("localhost", "127.0.0.1", "::1")
-    if parts.scheme != "https" and not loopback:
-        fix = "use https, or an address on this machine"
-        raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
+    What different readers of addresses could take for different hosts is refused.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.netloc.lower(), parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    plain = host if port is None else host.removesuffix(f":{port}")
+    if not base_url.isascii() or not base_url.isprintable() or not _HOST.fullmatch(plain):
+        what = f'"{base_url[:80]}" is no address'
+        raise CaseError(what, fix="write https://, a host in plain letters, and a path")
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, plain, None if port == usual else port
 
 
 def _key(variable: str) -> Secret | None:
     """A key from the environment, else from the system's keyring where that package is there."""
     if not variable:
         return None
-    if found := os.environ.get(variable, "").strip():
-        return Secret(found)
+    found = os.environ.get(variable, "").strip() or _from_keyring(variable)
+    if not found:
+        return None
+    if not found.isascii() or not found.isprintable():
+        fix = "copy the key again"
+        raise CaseError("holds characters that no key has", where=variable, fix=fix)
+    return Secret(found)
+
+
+def _from_keyring(variable: str) -> str:
     try:
         import keyring
     except ImportError:
-        return None
+        return ""
     try:
-        found = keyring.get_password("tuneworthy", variable) or ""
+        return (keyring.get_password("tuneworthy", variable) or "").strip()
     except Exception:  # noqa: BLE001  # a keyring without a desktop raises what it likes
-        return None
-    return Secret(found) if found else None
+        return ""

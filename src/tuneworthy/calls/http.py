@@ -6,18 +6,22 @@ import asyncio
 import json
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
 
-from tuneworthy.calls.endpoints import Secret
+from tuneworthy.calls.endpoints import PRESETS, Secret
 from tuneworthy.calls.transport import Busy, Doubtful, NotSent, Refused
 from tuneworthy.domain.calls import Reply, Request, Usage
 from tuneworthy.domain.errors import one_line
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
-_FOR_ALL = frozenset({401, 402, 403})
-_MOST_BYTES = 16 * 1024 * 1024
+_NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
+_MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
+_MOST_TOKENS = 10**9
+_IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
 
 
 class Http:
@@ -33,6 +37,7 @@ class Http:
         self, keys: Mapping[str, Secret | None], *, timeout_s: float = 120.0, at_once: int = 64
     ) -> None:
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
+        self._answered: set[str] = set()
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -42,35 +47,52 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """Send a request once; see ``Transport``."""
-        headers = {"Content-Type": "application/json"}
-        if (key := self._keys.get(request.base_url)) is not None:
-            headers["Authorization"] = f"Bearer {key.reveal()}"
-        body, sent = json.dumps(payload(request)).encode("utf-8", "surrogatepass"), time.monotonic()
+        key, sent = self._keys.get(request.base_url), time.monotonic()
         try:
-            async with asyncio.timeout(self._timeout), self._open().post(
-                f"{request.base_url}/chat/completions", data=body, headers=headers,
-                allow_redirects=False,
-            ) as response:  # fmt: skip
-                raw = await response.content.read(_MOST_BYTES + 1)
-                while len(raw) <= _MOST_BYTES and (more := await response.content.read(1 << 16)):
-                    raw += more
-                status, retry_after = response.status, response.headers.get("Retry-After", "")
+            body = json.dumps(payload(request)).encode()
+        except (ValueError, RecursionError):
+            raise Refused("its schema or tools are no JSON") from None
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, retry_after, raw = await self._post(request.base_url, body, key)
+        except aiohttp.InvalidURL:
+            raise Refused("its address is no address") from None
         except aiohttp.ClientConnectorError as caught:
             raise NotSent(f"can't connect to {caught.host}") from None
         except TimeoutError:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
-        if status != 200:
-            raise _refusal(status, retry_after, raw)
+        if key is not None:
+            raw = key.hide(raw)
+        if status != _OK:
+            known = request.base_url in self._answered
+            raise _refusal(status, retry_after, raw, known=known)
+        self._answered.add(request.base_url)
         return parse(raw, latency_s=time.monotonic() - sent)
+
+    async def _post(self, base_url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
+        """Status, Retry-After and body of an answer; a body past its limit is cut."""
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key.reveal()}"
+        async with self._open().post(
+            f"{base_url}/chat/completions", data=body, headers=headers, allow_redirects=False
+        ) as response:
+            raw = bytearray()
+            async for chunk in response.content.iter_any():
+                raw += chunk
+                if len(raw) > _MOST_BYTES:
+                    break
+            return response.status, response.headers.get("Retry-After", ""), bytes(raw)
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
-            connector = aiohttp.TCPConnector(limit=self._at_once)
+            connector = aiohttp.TCPConnector(limit=self._at_once, keepalive_timeout=_IDLE_S)
             self._session = aiohttp.ClientSession(
-                connector=connector, timeout=aiohttp.ClientTimeout(total=None)
-            )
+                connector=connector, timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )  # fmt: skip
         return self._session
 
 
@@ -82,7 +104,9 @@ def payload(request: Request) -> dict[str, Any]:
         "temperature": request.temperature,
     }
     if request.max_tokens is not None:
-        body["max_tokens"] = request.max_tokens
+        # OpenAI's newer models refuse the older name, and all of its models know the newer one.
+        newer = request.base_url == PRESETS["openai"].base_url
+        body["max_completion_tokens" if newer else "max_tokens"] = request.max_tokens
     if request.seed is not None:
         body["seed"] = request.seed
     if request.response_schema is not None:
@@ -101,23 +125,23 @@ def parse(raw: bytes, *, latency_s: float) -> Reply:
     Raises:
         Doubtful: If it can't be read: it was answered, and so paid, but nothing can be made of it.
     """
+    if len(raw) > _MOST_BYTES:
+        raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:
         body = json.loads(raw)
         choice = body["choices"][0]
         message = choice["message"]
         usage = body.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
-        calls = message.get("tool_calls") or ()
+        calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
-            text=message.get("content") or "",
-            tool_calls=tuple(
-                (str(c["function"]["name"]), str(c["function"]["arguments"])) for c in calls
-            ),
-            finish=str(choice.get("finish_reason") or "stop"),
+            text=_text(message.get("content") or ""),
+            tool_calls=tuple((_text(c["name"]), _text(c["arguments"])) for c in calls),
+            finish=_text(choice.get("finish_reason") or "stop")[:100],
             usage=Usage(
-                input_tokens=int(usage.get("prompt_tokens") or 0),
-                output_tokens=int(usage.get("completion_tokens") or 0),
-                cached_tokens=int(details.get("cached_tokens") or 0),
+                input_tokens=_tokens(usage.get("prompt_tokens")),
+                output_tokens=_tokens(usage.get("completion_tokens")),
+                cached_tokens=_tokens(details.get("cached_tokens")),
             ),
             latency_s=latency_s,
         )
@@ -125,19 +149,47 @@ def parse(raw: bytes, *, latency_s: float) -> Reply:
         raise Doubtful("the answer can't be read") from None
 
 
-def _refusal(status: int, retry_after: str, raw: bytes) -> Busy | Refused:
-    """What an answer that is no answer means."""
-    said = one_line(raw[:300].decode("utf-8", "replace"), limit=200)
+def _text(value: object) -> str:
+    """Text that can be kept: half a pair of UTF-16 becomes a question mark."""
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _tokens(value: object) -> int:
+    """A count of tokens; 0, which counts as the most it can be, where that is no count."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return 0
+    return int(min(value, _MOST_TOKENS))
+
+
+def _refusal(status: int, retry_after: str, raw: bytes, *, known: bool) -> Exception:
+    """What an answer that is no answer means.
+
+    Args:
+        status: Of HTTP.
+        retry_after: The header.
+        raw: The body, without the key.
+        known: Whether this endpoint answered before: then a 403 is about this request alone, as
+            with a prompt that it won't take.
+    """
+    said = one_line(raw[:2000].decode("utf-8", "replace"), limit=200)
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))
-    return Refused(why, for_all=status in _FOR_ALL)
+    if _OK < status < _REDIRECT:
+        return Doubtful(why)
+    return Refused(why, for_all=status in _NO_KEY or (status == _FORBIDDEN and not known))
 
 
 def _seconds(retry_after: str) -> float | None:
-    """Seconds of a Retry-After header; None for a date or nonsense, which our own wait covers."""
+    """Seconds of a Retry-After header, a number or a date; None for nonsense."""
     try:
         found = float(retry_after)
     except ValueError:
-        return None
-    return found if 0 <= found < 86_400 else None
+        try:
+            until = parsedate_to_datetime(retry_after)
+            found = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return found if found >= 0 and found != float("inf") else None

@@ -19,11 +19,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
-from tuneworthy.domain.calls import Reply, Settled, Spend, Status
-from tuneworthy.domain.errors import InputError
+from pydantic import ValidationError
 
-PICO = 10**12
-"""Picodollars of a dollar."""
+from tuneworthy.calls.lock import locked
+from tuneworthy.calls.money import PICO, pico, whole_cap
+from tuneworthy.domain.calls import Reply, Settled, Spend, Status
+from tuneworthy.domain.errors import CaseError, InputError
+
+FILE = "calls.sqlite3"
+"""Name of the ledger in the folder where things are computed for a case."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
@@ -43,10 +47,23 @@ WITHOUT ROWID;
 Answer = Literal["go", "over_cap"]
 
 
-def pico(usd: float) -> int:
-    """USD as whole picodollars, rounded up so that a cap is never passed by rounding."""
-    whole = round(usd * PICO)
-    return whole if whole >= usd * PICO else whole + 1
+def ledger_path(folder: Path) -> Path:
+    """Where the ledger of a case folder lies, or would lie.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+    """
+    path = folder / ".tuneworthy" / FILE
+    try:
+        inside = all(
+            part.resolve().is_relative_to(folder.resolve())
+            for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal"))
+        )
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise CaseError("leads out of the case folder", where=str(path), fix="remove the link")
+    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +86,19 @@ class Ledger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = _locked(path)
+        self._lock = locked(path)
+        self._base: sqlite3.Connection | None = None
         try:
             self._base = sqlite3.connect(path, isolation_level=None)
+            self._base.execute("PRAGMA trusted_schema=OFF")
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")  # survives a killed process
             self._base.executescript(_SCHEMA)
+            self._refuse_strange()
             self.recovered = self._recover()
-        except sqlite3.DatabaseError:
-            self._unlock()
-            fix = "move it away; answers that were paid for lie in it"
+        except sqlite3.Error:
+            self.close()
+            fix = "move it away; answers that were paid for may lie in it"
             raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
 
     def __enter__(self) -> Self:
@@ -94,32 +114,51 @@ class Ledger:
 
     def close(self) -> None:
         """Let go of the file."""
-        self._base.close()
-        self._unlock()
+        if self._base is not None:
+            self._base.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._base, self._lock = None, -1
 
-    def _unlock(self) -> None:
-        os.close(self._lock)
+    def _refuse_strange(self) -> None:
+        """A file made by somebody else may hold triggers that write what we didn't."""
+        kinds = self._run("SELECT type, name FROM sqlite_schema").fetchall()
+        if sorted(kinds) != [("table", "calls"), ("table", "runs")]:
+            raise sqlite3.DatabaseError("not made by us")
+        self._run("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
+        self._run("SELECT run, held, paid FROM runs LIMIT 0")
+
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if self._base is None:
+            raise ValueError("the ledger is closed")
+        return self._base.execute(statement, values)
 
     def _recover(self) -> int:
         """Calls that were on the wire when the last process died are in doubt from now on."""
-        return self._base.execute(
+        return self._run(
             "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
             "WHERE status = 'sent'"
         ).rowcount
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._base.execute("BEGIN IMMEDIATE")
         try:
-            yield
-        except BaseException:
-            self._base.execute("ROLLBACK")
-            raise
-        self._base.execute("COMMIT")
+            self._run("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._run("COMMIT")
+            except BaseException:
+                if self._base is not None and self._base.in_transaction:
+                    self._run("ROLLBACK")
+                raise
+        except sqlite3.Error as caught:
+            fix = "make room, or check the folder, and run it again"
+            what = f"can't be written ({caught})"
+            raise InputError(what, where=str(self._path), fix=fix) from None
 
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
-        row = self._base.execute(
+        row = self._run(
             "SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,)
         ).fetchone()
         return None if row is None or row[0] == "failed" else _settled(key, row)
@@ -143,9 +182,9 @@ class Ledger:
         amount = pico(usd)
         with self._transaction():
             money = self._money(run)
-            if money.held + money.paid + amount > int(cap_usd * PICO):
+            if money.held + money.paid + amount > whole_cap(cap_usd):
                 return "over_cap"
-            written = self._base.execute(
+            written = self._run(
                 "INSERT INTO calls (key, run, model, status, held) VALUES (?, ?, ?, 'sent', ?) "
                 "ON CONFLICT (key) DO UPDATE SET run = excluded.run, status = 'sent', "
                 "held = excluded.held, why = '' WHERE calls.status = 'failed'",
@@ -167,7 +206,7 @@ class Ledger:
     def doubt(self, key: str, why: str) -> Settled:
         """Nobody knows whether it was paid: what was put aside stays aside."""
         with self._transaction():
-            self._base.execute(
+            self._run(
                 "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?", (why[:500], key)
             )
         found = self.find(key)
@@ -178,10 +217,8 @@ class Ledger:
         self, key: str, status: Status, *, paid: int, reply: str | None, why: str
     ) -> Settled:
         with self._transaction():
-            run, held = self._base.execute(
-                "SELECT run, held FROM calls WHERE key = ?", (key,)
-            ).fetchone()
-            self._base.execute(
+            run, held = self._run("SELECT run, held FROM calls WHERE key = ?", (key,)).fetchone()
+            self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
                 (status, paid, reply, why, key),
             )
@@ -204,7 +241,7 @@ class Ledger:
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""
-        rows = self._base.execute(
+        rows = self._run(
             "SELECT key, status, held, paid, reply, why FROM calls WHERE status = 'in_doubt' "
             "AND (? IS NULL OR run = ?) ORDER BY key",
             (run, run),
@@ -215,7 +252,7 @@ class Ledger:
         """A run's money so far."""
         money, count = self._money(run), dict[str, int]()
         count.update(
-            self._base.execute(
+            self._run(
                 "SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,)
             ).fetchall()
         )
@@ -227,7 +264,7 @@ class Ledger:
 
     def output_tokens(self, model: str) -> float | None:
         """Mean output tokens of a model's settled calls; None without one."""
-        found = self._base.execute(
+        found = self._run(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')) FROM calls "
             "WHERE model = ? AND status = 'settled'",
             (model,),
@@ -235,11 +272,11 @@ class Ledger:
         return None if found is None else float(found)
 
     def _money(self, run: str) -> Money:
-        row = self._base.execute("SELECT held, paid FROM runs WHERE run = ?", (run,)).fetchone()
+        row = self._run("SELECT held, paid FROM runs WHERE run = ?", (run,)).fetchone()
         return Money(0, 0) if row is None else Money(*row)
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
-        self._base.execute(
+        self._run(
             "INSERT INTO runs (run, held, paid) VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE "
             "SET held = held + excluded.held, paid = paid + excluded.paid",
             (run, held, paid),
@@ -248,31 +285,16 @@ class Ledger:
 
 def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
     status, held, paid, reply, why = row
-    return Settled.model_validate(
-        {
-            "key": key,
-            "status": status,
-            "reply": None if reply is None else json.loads(reply),
-            "usd": (held + paid) / PICO,
-            "why": why,
-        }
-    )
-
-
-def _locked(path: Path) -> int:
-    """The lock that keeps other processes from writing; it goes with the process."""
-    import fcntl
-
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    except OSError as caught:
-        what = f"can't be written ({caught.strerror})"
-        raise InputError(what, where=str(path), fix="check the folder") from None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        fix = "wait for it, or stop it"
-        raise InputError("is in use by another run", where=str(path), fix=fix) from None
-    return descriptor
+        return Settled.model_validate(
+            {
+                "key": key,
+                "status": status,
+                "reply": None if reply is None else json.loads(reply),
+                "usd": (held + paid) / PICO,
+                "why": why,
+            }
+        )
+    except (ValidationError, ValueError, TypeError, RecursionError):
+        what = f"a call in the ledger can't be read ({key[:12]})"
+        raise InputError(what, fix=f"move .tuneworthy/{FILE} away") from None

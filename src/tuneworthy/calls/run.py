@@ -1,32 +1,39 @@
 """Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
 
-Identical requests on the wire share one payment. A busy endpoint closes a gate that all calls wait
-at, for as long as it asks, and halves how many are sent at a time; each answer opens it by a
+Identical requests on the wire share one payment. A busy endpoint closes a gate that all its calls
+wait at, for as long as it asks, and halves how many are sent at a time; each answer opens it by a
 little. Nothing is retried that may have been paid.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import random
-import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
+from tuneworthy.calls.gate import Gate
 from tuneworthy.calls.ledger import Ledger
-from tuneworthy.calls.transport import Busy, CallError, Doubtful, NotSent, Refused, Transport
-from tuneworthy.domain.calls import Reply, Request, Settled
+from tuneworthy.calls.money import most_usd, paid_usd, pico
+from tuneworthy.calls.transport import Busy, CallError, NotSent, Refused, Transport
+from tuneworthy.domain.calls import Request, Settled
+from tuneworthy.domain.errors import InputError, StoppedError
 from tuneworthy.domain.prices import Price
-from tuneworthy.domain.units import usd_per_request
 
 MOST_TRIES = 8
 """Times a request is offered to a busy endpoint before it counts as failed."""
-_TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 60.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
+_LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 
-Stopped = Literal["", "cap", "refused", "user"]
+Stopped = Literal["", "cap", "refused", "user", "fault"]
+_FIXES: dict[Stopped, str] = {
+    "cap": "raise the cap and run it again; nothing is paid twice",
+    "refused": "mend that and run it again; nothing is paid twice",
+    "user": "run it again to go on; nothing is paid twice",
+    "fault": "run it again; nothing is paid twice",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,94 +56,24 @@ class Outcome:
     settled: dict[str, Settled] = field(default_factory=dict)
     """By key."""
     stopped: Stopped = ""
-    """Why it ended before its end: the cap, an endpoint that refuses everything, or the user."""
+    """Why it ended before its end: the cap, an endpoint that refuses everything, the user, or a
+    fault of ours."""
     why: str = ""
     reused: int = 0
     """Answers that were there already, or that two jobs shared."""
 
+    def raise_if_stopped(self) -> None:
+        """Say why the run ended before its end.
+
+        Raises:
+            StoppedError: If it did.
+        """
+        if self.stopped:
+            raise StoppedError(self.why, fix=_FIXES[self.stopped])
+
 
 PriceOf = Callable[[Request], Price | None]
 Progress = Callable[[Settled], None]
-
-
-def most_usd(request: Request, price: Price) -> float | None:
-    """The most a request can cost, in USD.
-
-    A token has at least one byte, so its input has no more tokens than bytes; its output has no
-    more than it may have, or than the model's window where nobody says.
-
-    Returns:
-        None where nothing bounds the output.
-    """
-    told = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
-    extras = (request.response_schema, request.grammar, request.tools)
-    told += sum(len(text.encode("utf-8", "surrogatepass")) for text in extras if text)
-    written = price.context_tokens if request.max_tokens is None else request.max_tokens
-    if written is None:
-        return 0.0 if price.input == price.output == 0 else None
-    return usd_per_request(
-        input_tokens=told + _TOKENS_A_MESSAGE * (len(request.messages) + 1),
-        output_tokens=written,
-        usd_per_mtok_input=price.input,
-        usd_per_mtok_output=price.output,
-    )
-
-
-def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
-    """What an answer cost by its endpoint's count of tokens; the most it could, without one."""
-    usage = reply.usage
-    if not usage.input_tokens and not usage.output_tokens:
-        return reserved
-    cached = min(usage.cached_tokens, usage.input_tokens)
-    rate = price.input if price.cached_input is None else price.cached_input
-    plain = usd_per_request(
-        input_tokens=usage.input_tokens - cached, output_tokens=usage.output_tokens,
-        usd_per_mtok_input=price.input, usd_per_mtok_output=price.output,
-    )  # fmt: skip
-    return plain + cached * rate / 1e6
-
-
-class Gate:
-    """How many may be on the wire, and when the next may go."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._limit, self._busy = most, float(most), 0
-        self._opens = 0.0
-        self._changed = asyncio.Condition()
-
-    @property
-    def limit(self) -> int:
-        """Calls that may be on the wire at present."""
-        return max(1, int(self._limit))
-
-    async def enter(self) -> None:
-        """Wait for a place, and for the time the endpoint asked for."""
-        async with self._changed:
-            while True:
-                wait = self._opens - time.monotonic()
-                if wait <= 0 and self._busy < self.limit:
-                    self._busy += 1
-                    return
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), wait if wait > 0 else None)
-
-    async def leave(self, *, answered: bool) -> None:
-        """Give the place back; an answer lets a little more through."""
-        async with self._changed:
-            self._busy -= 1
-            if answered:
-                self._limit = min(self._most, self._limit + 1 / self._limit)
-            self._changed.notify(1 if self._busy >= self.limit else 2)
-
-    def close_for(self, seconds: float) -> None:
-        """Nobody goes for so long, and half as many at a time afterwards.
-
-        A closed gate isn't closed again by calls that were on the wire when it closed.
-        """
-        now = time.monotonic()
-        if self._opens <= now:
-            self._limit = max(1.0, self._limit / 2)
-        self._opens = max(self._opens, now + seconds)
 
 
 class Runner:
@@ -150,18 +87,24 @@ class Runner:
         cap_usd: The most it may pay and hold, what earlier processes spent for it included.
         at_once: The most calls on the wire.
         progress: Told of each call as it ends.
+
+    Raises:
+        InputError: If the cap is no amount of money.
     """
 
     def __init__(
         self, ledger: Ledger, transport: Transport, price_of: PriceOf, *,
         run: str, cap_usd: float, at_once: int = 16, progress: Progress | None = None,
     ) -> None:  # fmt: skip
+        if not 0 <= cap_usd < math.inf:
+            raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
         self._ledger, self._transport, self._price_of = ledger, transport, price_of
-        self._run, self._cap, self._at_once = run, cap_usd, at_once
-        self._gate = Gate(at_once)
-        self._flying: dict[str, asyncio.Future[Settled | None]] = {}
+        self._run, self._cap, self._at_once = run, cap_usd, max(1, at_once)
+        self._gates: dict[str, Gate] = {}
+        self._flying: dict[str, asyncio.Future[None]] = {}
         self._progress = progress or (lambda _: None)
         self._outcome = Outcome()
+        self._held, self._freed = 0, asyncio.Event()
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
     def stop(self) -> None:
@@ -171,6 +114,8 @@ class Runner:
     def _end(self, reason: Stopped, why: str) -> None:
         if not self._outcome.stopped:
             self._outcome.stopped, self._outcome.why = reason, why
+            for gate in self._gates.values():
+                gate.open()  # who waits there has to learn that it is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
         """Run jobs to their end, the cap, or a stop.
@@ -184,66 +129,112 @@ class Runner:
             for job in waiting:
                 if self._outcome.stopped:
                     return
-                await self._one(job)
+                try:
+                    await self._one(job)
+                except Exception:
+                    self._end("fault", "a call could not be kept")
+                    raise
 
-        await asyncio.gather(*(worker() for _ in range(min(self._at_once, len(jobs)))))
+        workers = (worker() for _ in range(min(self._at_once, len(jobs))))
+        # A fault in one worker ends the run; what the others have on the wire is waited for.
+        for fault in await asyncio.gather(*workers, return_exceptions=True):
+            if fault is not None:
+                raise fault
         return self._outcome
 
     async def _one(self, job: Job) -> None:
         key = job.key
+        while (flying := self._flying.get(key)) is not None:
+            await flying
         known = self._outcome.settled.get(key) or self._ledger.find(key)
-        if known is None and (flying := self._flying.get(key)) is not None:
-            known = await flying
         if known is not None:
-            self._outcome.reused += 1
-            self._done(known.model_copy(update={"reused": True}))
+            if known.status == "settled":
+                self._outcome.reused += 1
+                known = known.model_copy(update={"reused": True})
+            self._done(known)
             return
         future = self._flying[key] = asyncio.get_running_loop().create_future()
-        found: Settled | None = None
         try:
-            found = await self._send(job)
+            found = await self._offer(job)
+            if found is not None:
+                self._done(found)
         finally:
             del self._flying[key]
-            future.set_result(found)
-        if found is not None:
-            self._done(found)
+            future.set_result(None)
 
     def _done(self, found: Settled) -> None:
-        self._outcome.settled[found.key] = found
-        self._progress(found)
+        first = self._outcome.settled.setdefault(found.key, found)
+        if first is found or found.reused:
+            self._progress(found)
 
-    async def _send(self, job: Job) -> Settled | None:
+    async def _offer(self, job: Job) -> Settled | None:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
         price = self._price_of(job.request)
-        most = None if price is None else most_usd(job.request, price)
-        if price is None or most is None:
-            why = "has no price" if price is None else "has no bound on its output"
-            return Settled(key=job.key, status="failed", why=f"{job.request.model} {why}")
+        if price is None:
+            why = f"{job.request.model} has no price: state usd_per_mtok; 0 is a price"
+            return Settled(key=job.key, status="failed", why=why)
+        most = most_usd(job.request, price)
+        if most is None:
+            why = f"nothing bounds what {job.request.model} writes: set max_tokens"
+            return Settled(key=job.key, status="failed", why=why)
+        gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
+        found: Settled | None = None
         for attempt in range(MOST_TRIES):
-            await self._gate.enter()
+            await gate.enter()
             answered = False
             try:
-                if self._outcome.stopped or not self._reserved(job, most):
-                    return None
+                if not await self._reserved(job, most):
+                    return found
                 try:
                     found = await self._answer(job, price, most)
                 except (Busy, NotSent) as caught:
                     found = self._ledger.fail(job.key, str(caught))
-                    self._gate.close_for(self._wait(caught, attempt))
-                    continue
-                answered = found.status == "settled"
-                return found
+                    if not self._again(caught, attempt):
+                        return found
+                    gate.close_for(self._wait(caught, attempt))
+                else:
+                    answered = found.status == "settled"
+                    return found
+                finally:
+                    self._free()
             finally:
-                await self._gate.leave(answered=answered)
+                gate.leave(answered=answered)
         return found
 
-    def _reserved(self, job: Job, most: float) -> bool:
-        told = self._ledger.reserve(
-            job.key, run=self._run, model=job.request.model, usd=most, cap_usd=self._cap
-        )
-        if told == "over_cap":
-            self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
-        return told == "go"
+    def _again(self, caught: Busy | NotSent, attempt: int) -> bool:
+        """Whether to offer it again; where nobody could be, the run ends."""
+        if isinstance(caught, NotSent):
+            if caught.again and attempt == MOST_TRIES - 1:
+                self._end("refused", str(caught))
+            return caught.again
+        if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:
+            self._end("refused", f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s")
+            return False
+        return True
+
+    async def _reserved(self, job: Job, most: float) -> bool:
+        """Whether the money is put aside.
+
+        Where the cap is in the way, calls on the wire are waited for first: most cost less than
+        was put aside for them.
+        """
+        while not self._outcome.stopped:
+            told = self._ledger.reserve(
+                job.key, run=self._run, model=job.request.model, usd=most, cap_usd=self._cap
+            )
+            if told == "go":
+                self._held += 1
+                return True
+            if not self._held:
+                self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
+                return False
+            await self._freed.wait()
+        return False
+
+    def _free(self) -> None:
+        self._held -= 1
+        self._freed.set()
+        self._freed = asyncio.Event()
 
     async def _answer(self, job: Job, price: Price, most: float) -> Settled:
         try:
@@ -252,25 +243,26 @@ class Runner:
             if caught.for_all:
                 self._end("refused", str(caught))
             return self._ledger.fail(job.key, str(caught))
-        except Doubtful as caught:
-            return self._ledger.doubt(job.key, str(caught))
         except (Busy, NotSent):
             raise
-        except CallError as caught:  # a transport of somebody else's
+        except CallError as caught:  # doubtful, or a transport of somebody else's
             return self._ledger.doubt(job.key, str(caught))
         except asyncio.CancelledError:
             self._ledger.doubt(job.key, "the run was stopped while it was on the wire")
             raise
+        except Exception as caught:
+            self._ledger.doubt(
+                job.key, f"a fault while it was on the wire: {type(caught).__name__}"
+            )
+            raise
         paid = paid_usd(reply, price, most)
-        found = self._ledger.settle(job.key, reply, paid)
-        spent = self._ledger.spend(self._run) if paid > most else None
-        if spent is not None and spent.paid + spent.held > self._cap:
-            self._end("cap", "an answer cost more than it could by the endpoint's own price")
-        return found
+        if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
+            self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
+        return self._ledger.settle(job.key, reply, paid)
 
     def _wait(self, caught: Busy | NotSent, attempt: int) -> float:
         asked = caught.retry_after_s if isinstance(caught, Busy) else None
-        if asked is not None:
-            return min(max(asked, 0.0), _LONGEST_WAIT_S)
+        if asked:
+            return asked
         spread = 0.5 + self._chance.random()
         return min(_FIRST_WAIT_S * 2.0**attempt * spread, _LONGEST_WAIT_S)

@@ -12,7 +12,16 @@ class CallError(Exception):
 
 
 class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
-    """Nothing left this machine, so nothing was paid: it may be tried again."""
+    """Nothing left this machine, so nothing was paid.
+
+    Args:
+        why: What is in the way.
+        again: Whether it may be gone in a moment, as with a server that is starting.
+    """
+
+    def __init__(self, why: str, *, again: bool = True) -> None:
+        super().__init__(why)
+        self.again = again
 
 
 class Busy(CallError):  # noqa: N818  # the same

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from tuneworthy.domain.canonical import json_text
+from tuneworthy.domain.evidence import Series
 from tuneworthy.domain.likeness import PrecedentsResult
 from tuneworthy.domain.outlook import InvestmentResult, OptionResult, Plan, Recommendation
 from tuneworthy.domain.record import Range, Record, Unknown
@@ -68,6 +69,8 @@ class Dossier(Record):
     precedents: PrecedentsResult | Unknown
     plan: Plan | Unknown
     evidence: tuple[EvidenceResult, ...] | Unknown
+    series: tuple[Series, ...] | Unknown
+    """Numbers of the pictures of what was measured; unknown where nothing was."""
     quick: Quick | None = None
     """Only for the short form."""
 

@@ -4,7 +4,8 @@ TuneworthyError
 ├── InputError           the input is wrong: what, where, and the fix (exit code 2)
 │   ├── CaseError        a case file or folder
 │   ├── FrameworkError   a framework file
-│   └── DossierError     a dossier given to be compared
+│   ├── DossierError     a dossier given to be compared
+│   └── StoppedError     paid calls that ended before their end (exit code 3)
 └── OutputError          an output that can't be written (exit code 2)
 """
 
@@ -46,6 +47,10 @@ class FrameworkError(InputError):
 
 class DossierError(InputError):
     """A dossier that can't be read."""
+
+
+class StoppedError(InputError):
+    """Paid calls that ended before their end: at their cap, by a refusal, or by the user."""
 
 
 class OutputError(InputError):

@@ -134,3 +134,11 @@ def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
             if one.known or one.id not in found:
                 found[one.id] = one
     return found
+
+
+def latest_series(runs: Sequence[Measured]) -> tuple[Series, ...]:
+    """The newest numbers of each picture, in the order in which they were first measured."""
+    found: dict[str, Series] = {}
+    for run in runs:
+        found |= {one.id: one for one in run.series}
+    return tuple(found.values())

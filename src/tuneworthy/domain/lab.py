@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Literal
 
 from tuneworthy.domain.calls import Quote, Spend
@@ -73,6 +74,28 @@ class Contrast(Record):
     """To tell them apart at the observed difference, with 80% power."""
 
 
+class Failures(Record):
+    """Wrong answers of one kind."""
+
+    signal: str
+    """What they are a sign of: a signal of the framework, ``wrong_answer`` or ``no_answer``."""
+    n: Natural
+    """Cases."""
+    of: Natural
+    """Cases that were scored."""
+    mends: Literal["yes", "no", "unknown"]
+    """Whether tuning changes this kind of failure."""
+    examples: tuple[str, ...] = ()
+    """A few of them, masked: what was asked, and what came."""
+
+
+class CurvePoint(Record):
+    """How good the best was after so many arms."""
+
+    arms: Natural
+    best: Share
+
+
 class CeilingResult(Record):
     """What a ceiling lab found."""
 
@@ -97,5 +120,55 @@ class CeilingResult(Record):
     """For ``too_few_cases``."""
     checks: dict[str, Literal["yes", "no", "unknown"]]
     """Which of the five checks this run has answered, and how."""
+    failures: tuple[Failures, ...] = ()
+    """Of the chosen arm, the commonest first."""
+    curve: tuple[CurvePoint, ...] = ()
+    """The best so far, arm by arm in the order they were planned, on the selection split."""
+    scorer: str = ""
+    """What scored the answers."""
+    calls_saved: Natural = 0
+    """Calls the race didn't have to make."""
+    stopped: str = ""
+    """Why it ended early; empty where it didn't."""
     quote: Quote
     spend: Spend
+
+
+class VerifyPlan(Record):
+    """What was written down before the untouched cases were looked at."""
+
+    tuned: str
+    """Id of the tuned arm."""
+    untuned: str
+    """Id of the best untuned arm, by the cases for selecting."""
+    margin: Share
+    """Share of cases it has to be better by."""
+    general_margin: Share
+    """Share of general tasks it may be worse by."""
+    cases: Natural
+    """Untouched cases; all of them are run, there is no other stop."""
+    general: Natural
+    """General tasks."""
+    inputs: str
+    """SHA-256 of cases, prompts and both models."""
+    written_on: date
+
+
+class VerifyResult(Record):
+    """Whether tuning did what it was for."""
+
+    plan: VerifyPlan
+    contrast: Contrast
+    """Tuned less best untuned, on untouched cases."""
+    general: Contrast
+    """The same on general tasks."""
+    tuned: ShareOf | Unknown
+    untuned: ShareOf | Unknown
+    outcome: Literal["improved", "regressed", "no_gain", "too_few_cases"]
+    """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
+    lies below zero, or general skills fell by more than their margin. No gain: it lies below the
+    margin. Else there are too few cases."""
+    why: str = ""
+    """Id of what decided: ``task``, ``general`` or ``interval``."""
+    spend: Spend
+    stopped: str = ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tuneworthy.domain.errors import InputError, OutputError
@@ -106,6 +108,39 @@ def write_over(path: Path, text: str) -> None:
         _replace(path.resolve(strict=True), text)
     except (OSError, ValueError, RuntimeError) as caught:
         raise _not_written(path, caught) from None
+
+
+@contextmanager
+def made_whole(folder: Path) -> Iterator[Path]:
+    """A new folder that is there with all its files, or isn't there at all.
+
+    Args:
+        folder: Where it shall stand.
+
+    Yields:
+        A folder beside it to fill; it takes its name in one step when the block ends well, and is
+        gone when it doesn't.
+
+    Raises:
+        OutputError: If something stands there, or it can't be made.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        made = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
+    except (OSError, ValueError) as caught:
+        raise _not_written(folder, caught) from None
+    place = Path(made)
+    try:
+        yield place
+        try:
+            place.chmod(0o777 & ~_umask())
+            if os.path.lexists(folder):
+                raise OutputError("exists already", where=str(folder), fix="move it away")
+            place.rename(folder)
+        except OSError as caught:
+            raise _not_written(folder, caught) from None
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def _not_written(path: Path, caught: Exception) -> OutputError:

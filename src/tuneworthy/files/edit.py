@@ -45,6 +45,23 @@ def write_answers(
     return case
 
 
+def add_to_case(source: str | Path, lines: str) -> Case:
+    """Add lines at the end of a case file, such as a section that it doesn't have yet.
+
+    Returns:
+        The case as it is now.
+
+    Raises:
+        CaseError: If the result is no case; then nothing is written.
+        OutputError: If it can't be written.
+    """
+    path = case_path(source)
+    changed = read_raw(path, CASE_LIMIT, CaseError) + lines
+    case = case_from_text(changed.removeprefix(BOM), path)
+    write_over(path, changed)
+    return case
+
+
 def text_digest(text: str) -> str:
     """SHA-256 of a file's text, for compare-and-set."""
     return hashlib.sha256(text.encode("utf-8")).hexdigest()

@@ -20,13 +20,13 @@ from tuneworthy.domain.decision import (
     Verdict,
 )
 from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.evidence import Evidence
+from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.likeness import Others
 from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.options import Advice, Option
 from tuneworthy.domain.outline import NoPlan, Outline
-from tuneworthy.domain.record import Range
+from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import BANDS, Band
 from tuneworthy.domain.sections import (
     BandRange,
@@ -49,6 +49,7 @@ from tuneworthy.domain.sections import (
 )
 from tuneworthy.report import plan
 from tuneworthy.report.challenges import challenge_result
+from tuneworthy.report.evidence import ASK as NOTHING_MEASURED
 from tuneworthy.report.evidence import evidence_section
 from tuneworthy.report.money import investment
 from tuneworthy.report.options import option_results, recommendation
@@ -68,6 +69,8 @@ class Parts:
     """The case with measured numbers in the place of stated ones."""
     measured: Mapping[str, Evidence]
     """The latest measurement of each id, unknown ones too."""
+    series: tuple[Series, ...]
+    """The latest numbers of each picture of them."""
     framework: Framework
     assessment: Assessment
     stages: tuple[tuple[Attempt, Verdict], ...]
@@ -125,6 +128,7 @@ def compose(parts: Parts) -> Dossier:
             "precedents": precedents(parts.others, framework, decision.outcome),
             "plan": plan.section(parts.plan, case, framework),
             "evidence": evidence_section(parts.measured, framework),
+            "series": parts.series or Unknown(ask=NOTHING_MEASURED),
             "quick": _quick(parts),
         }
     )

@@ -17,6 +17,14 @@ def usd(amount: float) -> str:
     return f"-${text}" if amount < 0 and text.strip("0.") else f"${text}"
 
 
+def small_usd(amount: float) -> str:
+    """An amount with two digits that say something, however small it is: ``$0.0041``."""
+    if not 0 < abs(amount) < 0.1:
+        return usd(amount)
+    places = min(1 - math.floor(math.log10(abs(amount))), 15)
+    return f"{'-' if amount < 0 else ''}${abs(amount):.{places}f}"
+
+
 def usd_range(low: float, high: float) -> str:
     """Two amounts, or one where they are the same."""
     if usd(low) == usd(high):
@@ -41,6 +49,11 @@ def few(number: int) -> str:
 def several(number: int, one: str) -> str:
     """A small count with its noun: ``one prompt``, ``four prompts``."""
     return f"{few(number)} {one}" if number == 1 else f"{few(number)} {one}s"
+
+
+def counted(number: float, one: str) -> str:
+    """A count in digits with its noun: ``1 prompt``, ``4,000 prompts``."""
+    return f"{count(number)} {one}" if round(number) == 1 else f"{count(number)} {one}s"
 
 
 def share(value: float) -> str:

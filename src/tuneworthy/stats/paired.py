@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.stats.clustered import Estimate, mean
-from tuneworthy.stats.intervals import Z95
+from tuneworthy.stats.design import members, sum_by
+from tuneworthy.stats.intervals import Z80, Z95
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
-Z80 = 0.8416212335729143
-"""The normal quantile that gives a power of 80%."""
+_MOST_CASES = 10**9
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
@@ -30,42 +30,56 @@ def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) 
         clusters: The conversation of each case, as whole numbers.
 
     Returns:
-        First less second; None where no case has both.
+        First less second, with an interval of (-1, 1) where there is a single conversation; None
+        where no case has both.
     """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    groups = np.asarray(clusters)
-    kept = ~(np.isnan(one) | np.isnan(other))
-    differences, groups = (one - other)[kept], groups[kept]
+    differences, groups = _both(first, second, clusters)
     if not len(differences):
         return None
-    apart = int(groups.max()) + 1
-    wide = mean([*differences, 1.0, -1.0], [*groups, apart, apart + 1])
-    assert wide is not None  # there are values
+    member, k = members(groups)
     value = float(differences.mean())
+    if k == 1:
+        return Estimate(value, -1.0, 1.0, len(differences), 1)
+    wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
+    assert wide is not None  # there are values
     low, high = max(-1.0, min(wide.low, value)), min(1.0, max(wide.high, value))
-    return Estimate(value, low, high, len(differences), len(np.unique(groups)))
+    return Estimate(value, low, high, len(differences), k)
 
 
-def cases_needed(first: ArrayLike, second: ArrayLike) -> int | None:
+def cases_needed(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None = None
+) -> int | None:
     """Cases at which the difference seen would be told from none in 80 of 100 repetitions.
 
-    ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance of the paired differences.
+    ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance that of a pair's difference
+    times the design effect of conversations.
+
+    Args:
+        first: Scores of the first arm; NaN leaves a case out.
+        second: Scores of the second, in the same order.
+        clusters: The conversation of each case; every case its own if left out.
 
     Returns:
-        A count, 2 or more; None where the two don't differ, or no case has both.
+        A count, 2 or more; None where the two don't differ, by too little for any test, or no two
+        cases (and conversations) have both.
     """
-    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
-    differences = differences[~np.isnan(differences)]
-    if len(differences) < 2 or differences.mean() == 0:
+    alone = np.arange(np.size(np.asarray(first)))
+    differences, groups = _both(first, second, alone if clusters is None else clusters)
+    n, value = len(differences), float(differences.mean()) if len(differences) else 0.0
+    member, k = members(groups)
+    if k < 2 or value == 0:
         return None
-    needed = (Z95 + Z80) ** 2 * differences.var(ddof=1) / differences.mean() ** 2
-    return max(2, math.ceil(needed)) if needed < 1e9 else None
+    off = sum_by(member, differences - value, k)
+    variance = max(float(differences.var(ddof=1)), k / (k - 1) * float((off**2).sum()) / n)
+    needed = (Z95 + Z80) ** 2 * variance / value**2
+    return max(2, math.ceil(needed)) if needed < _MOST_CASES else None
 
 
 def sign_test(first: ArrayLike, second: ArrayLike) -> float:
     """The exact two-sided McNemar test: could the wins of either side be fair coins?
 
     Scores needn't be 0 and 1: a case counts for the arm that is ahead in it, and not if neither is.
+    Cases must be independent: not for turns of one conversation.
 
     Returns:
         A p-value; 1.0 where no case differs.
@@ -80,3 +94,12 @@ def sign_test(first: ArrayLike, second: ArrayLike) -> float:
     ]
     tail = sum(math.exp(each - n * math.log(2)) for each in logs)
     return min(1.0, 2 * tail)
+
+
+def _both(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Differences and conversations of the cases that have both scores."""
+    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    kept = ~np.isnan(differences)
+    return differences[kept], np.asarray(clusters)[kept]

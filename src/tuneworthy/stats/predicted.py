@@ -3,7 +3,7 @@
 The judge scores every case, people label some of them drawn at random. The labels alone give an
 unbiased answer; the judge only makes it narrower, by as much as it agrees with them (Angelopoulos,
 Duchi and Zrnic 2023, *PPI++*, whose power tuning is used here). However biased the judge is, even
-differently for each arm, the interval holds.
+differently for each arm, the interval holds. docs/accuracy.md says how often.
 """
 
 from __future__ import annotations
@@ -14,48 +14,95 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.stats.clustered import Estimate, t95
+from tuneworthy.stats.design import members, sum_by
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
+    from numpy.typing import ArrayLike, NDArray
 
 ENOUGH_LABELS = 20
-"""Under this many labels nothing is said."""
+"""Under this many labels, or labelled conversations, nothing is said."""
 
 
-def predicted_mean(judged: ArrayLike, labels: ArrayLike) -> Estimate | None:
+def predicted_mean(
+    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None
+) -> Estimate | None:
     """The mean of what people would say of all cases, with a 95% interval.
 
-    For the difference of two arms on the same cases give differences: of the judge's scores, and
-    of the labels.
+    Two labels at either end of the scale are added before the variance is taken, of which the judge
+    knows nothing (after Agresti and Coull 1998): twenty labels that all agree don't make certain.
 
     Args:
-        judged: The judge's score of every case.
-        labels: The label of each, NaN where nobody labelled it; which were labelled must have been
-            drawn at random.
+        judged: The judge's score of every case, between 0 and 1.
+        labels: The label of each, between 0 and 1, NaN where nobody labelled it; which were
+            labelled must have been drawn at random.
+        clusters: The conversation of each case; every case its own if left out.
 
     Returns:
-        The estimate; None under 20 labels.
+        The estimate, whose ``clusters`` are the conversations with a label; None under 20 of them.
     """
+    return _estimate(judged, labels, clusters, (0.0, 0.0, 1.0, 1.0))
+
+
+def predicted_difference(
+    judged: tuple[ArrayLike, ArrayLike],
+    labels: tuple[ArrayLike, ArrayLike],
+    clusters: ArrayLike | None = None,
+) -> Estimate | None:
+    """How much better people would find the first of two arms on the same cases.
+
+    One label is added that each arm wins, as for a paired difference.
+
+    Args:
+        judged: The judge's scores of every case, for either arm.
+        labels: The labels, NaN where nobody labelled; a case counts as labelled where both arms
+            are, and which are must have been drawn at random.
+        clusters: The conversation of each case; every case its own if left out.
+
+    Returns:
+        First less second; None under 20 labelled conversations.
+    """
+    apart = [np.subtract(*(np.asarray(each, dtype=np.float64) for each in of))
+             for of in (judged, labels)]  # fmt: skip
+    return _estimate(apart[0], apart[1], clusters, (-1.0, 1.0))
+
+
+def _estimate(
+    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, added: tuple[float, ...]
+) -> Estimate | None:
     scores, human = np.asarray(judged, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     there = ~np.isnan(human)
-    n, rest = int(there.sum()), scores[~there]
-    if n < ENOUGH_LABELS:
+    groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
+    labelled = len(np.unique(groups[there]))
+    if labelled < ENOUGH_LABELS:
         return None
-    seen, said = scores[there], human[there]
+    seen, said, rest = scores[there], human[there], scores[~there]
     weight = _weight(seen, said, rest)
-    value = float(
-        said.mean() + weight * ((rest.mean() if len(rest) else seen.mean()) - seen.mean())
-    )
-    variance = float(np.var(said - weight * seen, ddof=1)) / n
-    if len(rest) > 1:
-        variance += weight**2 * float(np.var(rest, ddof=1)) / len(rest)
-    half = t95(n - 1) * math.sqrt(variance + 0.25 / n**2)  # never empty where all labels agree
-    return Estimate(value, value - half, value + half, len(scores), n)
+    others = float(rest.mean()) if len(rest) else float(seen.mean())
+    value = float(said.mean()) + weight * (others - float(seen.mean()))
+    # what each case adds to the error, the added labels as conversations of their own
+    right = np.concatenate([said - weight * (seen - others), added])
+    centre = float(right.mean())
+    error = np.empty(len(scores))
+    error[there] = (right[: len(said)] - centre) / len(right)
+    error[~there] = weight * (rest - others) / max(1, len(rest))
+    member, k = members(groups)
+    square = dot_square(sum_by(member, error, k))
+    square += dot_square((np.array(added) - centre) / len(right))
+    half = t95(labelled - 1) * math.sqrt(square * labelled / (labelled - 1))
+    low, high = max(min(added), centre - half), min(max(added), centre + half)
+    value = min(max(added), max(min(added), value))
+    return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
 
 
-def _weight(seen: ArrayLike, said: ArrayLike, rest: ArrayLike) -> float:
+def dot_square(values: NDArray[np.float64]) -> float:
+    """The sum of squares."""
+    return float((values**2).sum())
+
+
+def _weight(
+    seen: NDArray[np.float64], said: NDArray[np.float64], rest: NDArray[np.float64]
+) -> float:
     """How far to trust the judge: the weight with the least variance, between 0 and 1."""
-    seen, said, rest = (np.asarray(each, dtype=np.float64) for each in (seen, said, rest))
     spread = float(np.var(seen, ddof=1))
     if spread <= 0 or len(rest) < 2:
         return 0.0

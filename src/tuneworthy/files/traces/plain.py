@@ -49,7 +49,8 @@ def trace_rows(
     A record with an output is one trace. One with messages and no output is a whole conversation:
     one trace for each answer of the assistant, what was said of the conversation (a score, a
     reference) standing at its last. Amounts of a conversation of several answers are given to none
-    of them, and counted as skipped.
+    of them, and counted as skipped. Messages that end in a question with passages, unjudged,
+    are one trace without an output.
 
     Args:
         record: Fields by name; unknown ones are ignored.
@@ -62,6 +63,9 @@ def trace_rows(
     if row["output"] is not None or row["tool_calls"]:
         _from_turns(row, spoken, len(spoken))
         yield row
+    elif _awaits_answer(row, spoken):
+        _from_turns(row, spoken, len(spoken))
+        yield row
     elif any(turn.role == "assistant" for turn in spoken):
         yield from _answers(row, spoken, tally, place, conversation)
     elif any(row[key] is not None for key in (*AMOUNTS, "error")):
@@ -69,6 +73,16 @@ def trace_rows(
         yield row
     else:
         tally.skip(NO_OUTPUT, place)
+
+
+def _awaits_answer(row: Row, spoken: Sequence[Turn]) -> bool:
+    """Whether the last turn is a question with its passages, and no answer yet.
+
+    What is told then belongs to that question and not to an earlier answer.
+    """
+    told = row["contexts"] is not None or row["answerable"] is not None
+    judged = row["score"] is not None or row["label"] is not None
+    return told and not judged and bool(spoken) and spoken[-1].role == "user"
 
 
 def _fields(record: Mapping[str, Any]) -> Row:

@@ -20,7 +20,7 @@ from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Table, 
 from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.gather.signals.picking import members, picked
 from tuneworthy.gather.signals.refusals import refuses
-from tuneworthy.gather.signals.telling import told
+from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import share
 from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
 
@@ -47,6 +47,8 @@ class Examples:
     ``usable_examples`` counts answers that are there (words or tool calls), came without an error,
     don't refuse, are JSON where JSON is expected (the case has an output schema, or nine answers in
     ten look like it), aren't scored below 0.5, and aren't near copies of one that counts already.
+    An answer without a score of its own has the mean score of its conversation: who says that a
+    conversation went wrong says so once, mostly at its end.
     Unit: examples. It is a count of what was read and has no sampling error: the upper end is the
     count, the lower end leaves out what may hold personal or secret data and would have to be
     cleaned, by patterns on a sample, their errors and the sample's included.
@@ -66,9 +68,11 @@ class Examples:
         self._materials = materials
 
     def rows(self, batch: Batch) -> Numbers:
-        """For each trace the reason against it, and whether it reads as JSON."""
+        """For each trace the reason against it, its score, and whether it reads as JSON."""
         reasons, looks, broken = _judged(batch)
-        return {"example_reason": reasons, "example_json": looks, "example_broken": broken}
+        scores = outcomes.on_scale(outcomes.scores_of(batch))
+        return {"example_reason": reasons, "example_score": scores, "example_json": looks,
+                "example_broken": broken}  # fmt: skip
 
     def finish(self, table: Table) -> Found:
         """The count, the steps to it, and samples of what was thrown out."""
@@ -76,9 +80,8 @@ class Examples:
             return Found((self._evidence(table, None, {}, ()),))
         numbers = table.numbers
         expected = self._json_expected(numbers["example_json"])
-        reason = _with_json(
-            numbers["example_reason"], numbers["example_json"], numbers["example_broken"], expected
-        )
+        reason = _flagged(numbers["example_reason"], numbers["example_score"], table.conversation)
+        reason = _with_json(reason, numbers["example_json"], numbers["example_broken"], expected)
         kept = reason < 0
         steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
         usable = _groups(numbers[DUPLICATE_OF], kept)
@@ -124,7 +127,7 @@ class Examples:
 def _judged(
     batch: Batch,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The place of the first reason against each trace (-1 for none), but for JSON and copies.
+    """The place of the first reason against each trace (-1 for none), but for the last three.
 
     And whether it looks like JSON, and can't be read as such; NaN for an answer without words.
     """
@@ -132,8 +135,6 @@ def _judged(
     calls, errors = batch.tool_calls or [None] * size, batch.error or [None] * size
     texts = [text if text and not text.isspace() else None for text in batch.output]
     reasons = np.full(size, -1.0)
-    flagged = outcomes.on_scale(outcomes.scores_of(batch)) < outcomes.RIGHT_FROM
-    reasons[flagged] = REASONS.index("flagged")
     refused = [text is not None and refuses(text) for text in texts]
     reasons[np.array(refused, dtype=bool)] = REASONS.index("refused")
     broke = [each is not None for each in errors]
@@ -154,6 +155,21 @@ def _reads(text: str) -> bool:
     except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
         return "```" in text and read_json(text)[0] is not UNREAD
     return True
+
+
+def _flagged(
+    reason: NDArray[np.float64], scores: NDArray[np.float64], conversation: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Reasons with bad scores among them: a trace's own, else the mean of its conversation."""
+    given = np.isfinite(scores)
+    if not given.any():
+        return reason
+    size = int(conversation.max()) + 1
+    counts = np.bincount(conversation[given], minlength=size)
+    sums = np.bincount(conversation[given], weights=scores[given], minlength=size)
+    of_all = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+    bad = np.where(given, scores, of_all[conversation]) < outcomes.RIGHT_FROM
+    return np.where(bad & (reason < 0), float(REASONS.index("flagged")), reason)
 
 
 def _with_json(
@@ -199,7 +215,10 @@ def _scanner() -> Scanner:
 
 def _samples(batch: Batch, *, expected: bool) -> list[str]:
     """Some of what was thrown out, masked, each with its reason in front."""
-    reason = _with_json(*_judged(batch), expected)
+    reasons, looks, broken = _judged(batch)
+    scores = outcomes.on_scale(outcomes.scores_of(batch))
+    flagged = _flagged(reasons, scores, clusters_of(batch.column("conversation")))
+    reason = _with_json(flagged, looks, broken, expected)
     asked: Any = batch.column("input")
     kept = np.flatnonzero(reason < 0)[:SCANNED].tolist()
     groups = duplicate_groups([compared_text(asked[row], batch.output[row]) for row in kept])

@@ -30,22 +30,49 @@ class Row(NamedTuple):
 
 
 _TITLES = {
-    "requests_per_month": "requests a month",
-    "growth_per_month": "growth a month",
-    "input_tokens": "input tokens a request",
-    "output_tokens": "output tokens a request",
+    "arms": "prompts and models compared",
+    "best_arm_lead": "lead of the best prompt",
+    "best_arm_share": "best prompt so far",
+    "cacheable_share": "input that a cache could take",
     "cached_share": "input read from a cache",
-    "cacheable_share": "input that caching could take",
+    "distinct_prompts": "prompts that differ",
+    "error_share": "calls that failed",
+    "first_token_p95_s": "95th percentile of the first token",
+    "forbidden_term_share": "wrong terms",
+    "generic_phrase_share": "generic phrasing",
+    "growth_per_month": "growth a month",
+    "ignored_instruction_share": "instructions not followed",
+    "input_latency_share": "latency explained by the input",
+    "input_tokens": "input tokens a request",
+    "intent_drift": "drift of what is asked",
+    "invalid_output_share": "outputs out of format",
+    "invalid_tool_call_share": "tool calls with wrong arguments",
+    "latency_over_target_share": "calls slower than the target",
+    "latency_p50_s": "median latency",
+    "latency_p95_s": "95th percentile of latency",
+    "models_seen": "models seen",
+    "named_person_share": "requests naming a person",
+    "novel_request_share": "requests unlike anything before",
+    "output_tokens": "output tokens a request",
+    "personal_data_share": "requests with personal data",
+    "position_effect": "instructions lost by position",
+    "prompt_changes_per_month": "changes of the system prompt",
+    "prompt_latency_share": "missed latency due to the prompt",
+    "refusal_share": "refusals",
+    "requests_per_month": "requests a month",
+    "retrieval_recall": "answer among the passages",
+    "secret_share": "requests with a secret",
+    "success_share": "success",
+    "synthesis_failure_share": "wrong with the passage there",
+    "system_prompt_tokens": "length of the system prompt",
+    "unsupported_answer_share": "answers their passages don’t hold",
+    "usable_examples": "usable examples",
     "usd_per_month": "bill a month",
     "usd_per_request": "cost of a request",
-    "latency_p50_s": "latency, median",
-    "latency_p95_s": "latency, 95th percentile",
-    "success_share": "right answers",
-    "retrieval_recall": "passage retrieved",
-    "usable_examples": "usable examples",
-    "models_seen": "models seen",
-    "distinct_prompts": "prompts that differ",
+    "voice_distance": "distance to the voice samples",
+    "voice_drift_per_turn": "generic phrasing by turn",
 }
+"""What each measurement is called, in few words; a framework's own title is used for others."""
 
 _ANSWERS = {
     "requests_per_month": "low_volume",
@@ -53,6 +80,11 @@ _ANSWERS = {
     "success_share": "success_with_prompts",
 }
 """Answers that are settled through a number of the case file."""
+
+
+def measured_name(measure: str, otherwise: str = "") -> str:
+    """What a measurement is called."""
+    return _TITLES.get(measure) or otherwise or plain(measure)
 
 
 def evidence_rows(dossier: Dossier, found: Sequence[EvidenceResult]) -> tuple[Row, ...]:
@@ -67,7 +99,7 @@ def _row(one: EvidenceResult, dossier: Dossier) -> Row:
         if isinstance(one.value, Unknown)
         else interval_text(one.value, one.low, one.high, one.unit)
     )
-    title = sentence(_TITLES.get(one.id, one.title))[:-1]
+    title = sentence(measured_name(one.id, one.title))[:-1]
     return Row(title, value, _bears(one, dossier), _counted(one), one.method, one.source)
 
 
@@ -83,9 +115,19 @@ def _bears(one: EvidenceResult, dossier: Dossier) -> str:
     line = limit_text(one.limit, one.unit)
     if one.says == "unknown":
         return f"{name} stays open (line {line})"
+    if one.role == "settles" and _source(about, dossier) != "measured":
+        return f"{name} isn’t settled by it (line {line})"
     if one.role == "supports":
         return f"speaks {'for' if one.says == 'yes' else 'against'} {name} (line {line})"
     return f"{name} is {one.says} (line {line})"
+
+
+def _source(name: str, dossier: Dossier) -> str:
+    """Where an answer comes from."""
+    answer = (
+        dossier.signals.get(name) or dossier.factors.get(name) or dossier.ceiling.checks.get(name)
+    )
+    return answer.source if answer else ""
 
 
 def _counted(one: EvidenceResult) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from tuneworthy.domain.record import Unknown
-from tuneworthy.report.words import number, usd
+from tuneworthy.report.words import number, small_usd
 
-_SHARE = "share of "
+_SHARE = "share"
 _MONEY = "USD"
+_PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
 
 
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
@@ -20,12 +21,13 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
     """
     if isinstance(value, Unknown) or value is None:
         return "unknown"
-    if unit.startswith(_SHARE) or unit == "share":
-        of = f" of {unit.removeprefix(_SHARE)}" if unit.startswith(_SHARE) else ""
-        return f"{_ends(value, low, high, _percent)}{of}"
+    if unit.startswith(_SHARE):
+        return f"{_ends(value, low, high, _percent)}{unit.removeprefix(_SHARE)}"
     if unit.startswith(_MONEY):
-        return f"{_ends(value, low, high, usd)}{unit.removeprefix(_MONEY)}"
-    return f"{_ends(value, low, high, amount)} {unit}".rstrip()
+        return f"{_ends(value, low, high, small_usd)}{unit.removeprefix(_MONEY)}"
+    said = _ends(value, low, high, amount)
+    alone = said.removeprefix("at least ") == "1"
+    return f"{said} {unit.removesuffix('s') if alone and unit in _PLURALS else unit}".rstrip()
 
 
 def _ends(value: float, low: Any, high: Any, say: Any) -> str:
@@ -38,15 +40,15 @@ def _ends(value: float, low: Any, high: Any, say: Any) -> str:
 
 def limit_text(limit: float, unit: str) -> str:
     """A limit in the unit of its measurement, the unit itself left out."""
-    if unit.startswith((_SHARE, "share")):
+    if unit.startswith(_SHARE):
         return _percent(limit)
-    return usd(limit) if unit.startswith(_MONEY) else amount(limit)
+    return small_usd(limit) if unit.startswith(_MONEY) else amount(limit)
 
 
 def _percent(value: float) -> str:
     """Percent with a digit behind the point under ten, so that small shares stay apart."""
     hundred = value * 100
-    return f"{hundred:.1f}%" if 0 < hundred < 10 else f"{hundred:.0f}%"
+    return f"{hundred:.1f}%" if 0 < abs(hundred) < 10 else f"{hundred:.0f}%"
 
 
 def amount(value: float) -> str:

@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tuneworthy.domain.canonical import json_text
 from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.evidence import Evidence, Measured
 from tuneworthy.domain.record import Unknown
-from tuneworthy.report.evidence.rows import evidence_rows
+from tuneworthy.report.evidence.rows import evidence_rows, measured_name
 from tuneworthy.report.layout import Paint, row, safe, table, wrapped
-from tuneworthy.report.measure.quick import quick_rows
+from tuneworthy.report.measure.examples import examples_text
+from tuneworthy.report.measure.found import Found
+from tuneworthy.report.measure.quick import opening, quick_rows
 from tuneworthy.report.verdicts import OUTCOME_WORDS
-from tuneworthy.report.words import count, few, several
+from tuneworthy.report.words import counted, few, several
 
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """A run of ``measure``, to be told."""
-
-    measured: Measured
-    added: bool
-    dossier: Dossier
-    before: Dossier | None
-    folder: str
+__all__ = ["Found", "measure_dict", "measure_page", "quick_page"]
 
 
 def measure_dict(found: Found) -> str:
@@ -43,7 +34,7 @@ def measure_page(found: Found, *, examples: bool = False, colour: bool = False) 
     blocks = [
         _read(found),
         _known(found, paint),
-        _examples(found, paint) if examples else [],
+        examples_text(found, paint) if examples else [],
         _unknown(found, paint),
         _moved(found, paint),
     ]
@@ -52,29 +43,37 @@ def measure_page(found: Found, *, examples: bool = False, colour: bool = False) 
 
 def quick_page(found: Found, *, examples: bool = False, colour: bool = False) -> str:
     """The five-minute page: what results alone say about prompts, the bill and the ceiling."""
-    paint = Paint(colour)
+    paint, folder = Paint(colour), safe(found.folder)
+    more = f"tuneworthy decide {folder} --format markdown lists every measurement"
     blocks = [
-        [*_read(found), f"Wrote {safe(found.folder)}/"],
-        [line for label, text in quick_rows(found.measured, found.dossier)
-         for line in row(label, text, label_width=14)],
-        _examples(found, paint) if examples else [],
-        [*wrapped(f"tuneworthy decide {safe(found.folder)}", first="Next: "),
-         *wrapped(f"tuneworthy measure {safe(found.folder)} lists every measurement, with methods",
-                  first="More: ")],
-    ]  # fmt: skip
+        [*wrapped(f"{opening(found)} Wrote {folder}/"), *_left_out(found)],
+        [line for label, text in quick_rows(found) for line in row(label, text, label_width=14)],
+        examples_text(found, paint) if examples else [],
+        [*wrapped(f"tuneworthy decide {folder}", first="Next: "), *wrapped(more, first="More: ")],
+    ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
 def _read(found: Found) -> list[str]:
     lines: list[str] = []
     for one in found.measured.readings:
-        lines += wrapped(f"Read {count(one.traces)} traces of {safe(one.name)} ({one.format})")
-        for skipped in one.skipped:
-            places = f": {', '.join(skipped.where[:3])}" if skipped.where else ""
-            said = f"left out {count(skipped.n)}, {skipped.why}{places}"
-            lines += wrapped(safe(said), first="  ")
+        traces = counted(one.traces, "trace")
+        lines += wrapped(safe(f"Read {traces} of {one.name} ({one.format})"))
+    lines += _left_out(found)
     if not found.added:
         lines += wrapped("The same was measured before: nothing is added to the ledger.")
+    return lines
+
+
+def _left_out(found: Found) -> list[str]:
+    """What was skipped, how often, why, and where."""
+    lines: list[str] = []
+    for one in found.measured.readings:
+        for skipped in one.skipped:
+            places = f": {', '.join(skipped.where[:3])}" if skipped.where else ""
+            more = ", …" if skipped.n > len(skipped.where[:3]) and skipped.where else ""
+            said = f"left out {counted(skipped.n, 'record')}, {skipped.why}{places}{more}"
+            lines += wrapped(safe(said), first="  ", rest="    ")
     return lines
 
 
@@ -94,32 +93,13 @@ def _unknown(found: Found, paint: Paint) -> list[str]:
     asks: dict[str, list[str]] = {}
     for one in found.measured.evidence:
         if isinstance(one.value, Unknown):
-            asks.setdefault(one.value.ask, []).append(one.id.replace("_", " "))
+            asks.setdefault(one.value.ask, []).append(measured_name(one.id))
     if not asks:
         return []
     lines = [paint("strong", "Not measured, and what would be needed")]
     for ask, names in asks.items():
         lines += wrapped(safe(f"{', '.join(names)}: {ask}"), first="  ", rest="      ")
     return lines
-
-
-def _examples(found: Found, paint: Paint) -> list[str]:
-    """Examples step by step, with samples of what was thrown out."""
-    one = _evidence(found.measured, "usable_examples")
-    steps = next((s for s in found.measured.series if s.id == "examples_waterfall"), None)
-    if one is None or steps is None:
-        return []
-    columns = steps.columns
-    names = [str(name).replace("_", " ") for name in columns.get("step", ())]
-    cells = [(n, count(float(v))) for n, v in zip(names, columns.get("n", ()), strict=False)]
-    lines = [paint("strong", "Examples to learn from"), *table(cells)]
-    for sample in one.examples:
-        lines += wrapped(safe(sample), first="  · ", rest="    ")
-    return lines
-
-
-def _evidence(measured: Measured, name: str) -> Evidence | None:
-    return next((one for one in measured.evidence if one.id == name and one.known), None)
 
 
 def _moved(found: Found, paint: Paint) -> list[str]:

@@ -4,115 +4,153 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.evidence import Evidence, Measured, Series
-from tuneworthy.domain.record import Unknown
+from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.report.evidence.values import interval_text
 from tuneworthy.report.layout import safe
-from tuneworthy.report.words import count, few, listing, quality, share, usd
+from tuneworthy.report.measure.bill import bill_text, caching_text
+from tuneworthy.report.measure.found import Found
+from tuneworthy.report.words import count, counted, few, listing, quality, sentence
+
+_LONGEST_NAME = 40
+_COUNTS = {
+    "prompt_variations": ("distinct_prompts", "prompt"),
+    "foundation_models": ("models_seen", "model"),
+}
+"""Checks that a count answers: the measurement, and what it counts."""
 
 
-def quick_rows(measured: Measured, dossier: Dossier) -> list[tuple[str, str]]:
+def opening(found: Found) -> str:
+    """What was read in one sentence: how much of what, from which tool, of which days."""
+    parts = [_size(found)]
+    for measure, noun in _COUNTS.values():
+        number = found.count(measure)
+        if number is not None:
+            parts.append(counted(number, noun))
+    formats = dict.fromkeys(one.format for one in found.measured.readings if one.traces)
+    days = sorted({day for one in found.measured.evidence
+                   for day in (one.since, one.observed_on) if day is not None})  # fmt: skip
+    beside = [*formats]
+    if days:
+        beside.append(f"{days[0]} to {days[-1]}" if len(days) > 1 else str(days[0]))
+    return safe(f"Read {', '.join(parts)} ({', '.join(beside)}).")
+
+
+def _size(found: Found) -> str:
+    """Traces; of a test, answers, and to how many cases where every prompt was run on the same."""
+    arms = found.series("arms")
+    traces = sum(one.traces for one in found.measured.readings)
+    if arms is None:
+        return counted(traces, "trace")
+    told = counted(traces, "answer")
+    same = found.arms == 1 or found.details("best_arm_lead").get("same_cases") is True
+    return f"{told} to {counted(float(arms.columns['cases'][0]), 'case')}" if same else told
+
+
+def quick_rows(found: Found) -> list[tuple[str, str]]:
     """Label and text of each row: what is best, the bill, caching, the ceiling, what decides."""
-    found = {one.id: one for one in measured.evidence if one.known}
-    asks = {one.id: one.value.ask for one in measured.evidence if isinstance(one.value, Unknown)}
-    arms = next((s for s in measured.series if s.id == "arms"), None)
     return [
-        *_arms(arms, found, asks),
-        ("The bill", _bill(found, asks)),
-        ("Caching", _caching(found, asks)),
-        ("The ceiling", _ceiling(dossier)),
-        ("What decides", _decides(found, dossier)),
+        *_arms(found),
+        ("The bill", sentence(bill_text(found))),
+        ("Caching", sentence(caching_text(found))),
+        *_ceiling(found),
+        ("What decides", sentence(_decides(found))),
     ]
 
 
-def _arms(
-    arms: Series | None, found: dict[str, Evidence], asks: dict[str, str]
-) -> Iterator[tuple[str, str]]:
+def _arms(found: Found) -> Iterator[tuple[str, str]]:
     """The best arm, the next, and whether they can be told apart."""
-    if arms is None or not arms.columns.get("value"):
-        one = found.get("success_share")
-        if one is not None:
-            yield "Success", interval_text(one.value, one.low, one.high, one.unit)
-        else:
-            ask = asks.get("success_share") or asks.get("best_arm_share", "label some outputs")
-            yield "Success", f"unknown: {ask}"
+    arms = found.series("arms")
+    if arms is None:
+        one = found.one("success_share")
+        ask = found.ask("success_share", "label some outputs as right or wrong")
+        yield "Success", _with_interval(one) if one is not None else sentence(f"unknown: {ask}")
         return
-    yield "Best so far", _arm(arms, 0)
-    if len(arms.columns["value"]) > 1:
-        lead = found.get("best_arm_lead")
+    yield ("Best so far" if found.arms > 1 else "So far"), _arm(arms, 0)
+    if found.arms > 1:
         yield "Next best", _arm(arms, 1)
-        yield "", _apart(lead, asks)
+        yield "", sentence(_apart(found))
+
+
+def _with_interval(one: Evidence) -> str:
+    return interval_text(one.value, one.low, one.high, one.unit)
 
 
 def _arm(arms: Series, place: int) -> str:
     names = {name: values[place] for name, values in arms.columns.items()}
-    prompt = f'prompt "{safe(str(names["prompt"]))}"' if names.get("prompt") else ""
-    model = f"on {safe(str(names['model']))}" if names.get("model") else ""
+    prompt = f'prompt "{_short(names["prompt"])}"' if names.get("prompt") else ""
+    model = f"on {_short(names['model'])}" if names.get("model") else ""
+    called = " ".join(part for part in (prompt, model) if part) or "the prompt"
     low, high = float(names["low_of_all"]), float(names["high_of_all"])
-    called = " ".join(part for part in (prompt, model) if part) or "the only one"
-    return f"{called}: {quality(float(names['value']))} ({quality(low)}–{quality(high)})"
+    cases = counted(float(names["cases"]), "case")
+    score = f"{quality(float(names['value']))} ({quality(low)}–{quality(high)})"
+    return f"{called}: {score} on {cases}"
 
 
-def _apart(lead: Evidence | None, asks: dict[str, str]) -> str:
-    if lead is None:
-        return asks.get("best_arm_lead", "not told apart")
-    if lead.details.get("told_apart") == "yes":
+def _short(name: object) -> str:
+    flat = safe(" ".join(str(name).split()))
+    return flat if len(flat) <= _LONGEST_NAME else flat[: _LONGEST_NAME - 1] + "…"
+
+
+def _apart(found: Found) -> str:
+    """Whether the two best can be told apart, and how many more cases that would take."""
+    told = found.details("best_arm_lead")
+    if told.get("told_apart") == "yes":
         return "told apart: the interval of the difference lies above zero"
-    needed = lead.details.get("cases_needed")
-    if not isinstance(needed, int | float):
-        return "not told apart: no number of cases would tell, as they stand"
-    more = max(0, int(needed) - lead.n)
-    return f"not told apart: about {count(more)} more paired cases would be needed"
+    if "told_apart" not in told:
+        return found.ask("best_arm_lead", "not told apart")
+    needed, paired = told.get("cases_needed"), _paired(found)
+    if not isinstance(needed, int | float) or paired is None:
+        return "not told apart, and no number of cases would tell while they differ so little"
+    more = max(1, int(needed) - paired)
+    noun = "paired case" if more == 1 else "paired cases"
+    verb = "is" if more == 1 else "are"
+    return f"not told apart: about {count(more)} more {noun} {verb} needed"
 
 
-def _bill(found: dict[str, Evidence], asks: dict[str, str]) -> str:
-    one = found.get("usd_per_request")
-    if one is None:
-        return f"unknown: {asks.get('usd_per_request', 'log what a call costs')}"
-    value = one.number
-    said = f"{usd(value) if value >= 0.01 else f'${value:.4f}'} a call"
-    month = found.get("usd_per_month")
-    if month is not None:
-        bill = month.number
-        return f"{said}, {usd(bill)} a month; no tuning can save more than that"
-    return (
-        f"{said}; at 10,000 calls a month {usd(value * 10_000)}. No tuning can save more than the "
-        "whole bill"
-    )
+def _paired(found: Found) -> int | None:
+    return next((one.n for one in found.measured.evidence if one.id == "best_arm_lead"), None)
 
 
-def _caching(found: dict[str, Evidence], asks: dict[str, str]) -> str:
-    one = found.get("cacheable_share")
-    if one is None:
-        return f"unknown: {asks.get('cacheable_share', 'log messages with a timestamp')}"
-    told = interval_text(one.value, one.low, one.high, "share of input tokens")
-    taken = found.get("cached_share")
-    now = f", {share(taken.number)} is today" if taken is not None else ""
-    return f"{told} could be read from a cache{now}"
+def _ceiling(found: Found) -> Iterator[tuple[str, str]]:
+    """How many checks are answered, and by which counts."""
+    ceiling = found.dossier.ceiling
+    if not ceiling.checks:
+        return
+    answered = [name for name, one in ceiling.checks.items() if one.state != "unknown"]
+    verb = "is" if len(answered) <= 1 else "are"
+    who = "none" if not answered else few(len(answered))
+    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by this"
+    counts = [_count(found, name) for name in answered]
+    beside = f": {listing([one for one in counts if one])}" if any(counts) else ""
+    reached = {
+        "yes": "It is reached",
+        "no": "It is not reached",
+        "unknown": "Whether it is reached stays open",
+    }
+    yield "The ceiling", f"{sentence(first + beside)} {reached[ceiling.reached]}."
 
 
-def _ceiling(dossier: Dossier) -> str:
-    """How many checks are answered, and with which counts."""
-    checks = dossier.ceiling.checks
-    answered = [one for one in checks.values() if one.state != "unknown"]
-    reached = {"yes": "Reached", "no": "Not reached", "unknown": "Open"}[dossier.ceiling.reached]
-    counts = [f"{safe(one.title)} {one.value} ({one.state})" for one in answered]
-    beside = f": {listing(counts)}" if counts else ""
-    return f"{few(len(answered))} of {len(checks)} checks answered by this{beside}. {reached}"
+def _count(found: Found, check: str) -> str:
+    measure, noun = _COUNTS.get(check, ("", ""))
+    number, wanted = found.count(measure), found.wanted.get(check)
+    if number is None:
+        return ""
+    said = counted(number, noun)
+    return said if wanted is None or number >= wanted else f"{said} ({count(wanted)} wanted)"
 
 
-def _decides(found: dict[str, Evidence], dossier: Dossier) -> str:
+def _decides(found: Found) -> str:
     """The one answer that would change the verdict."""
-    best = found.get("best_arm_share") or found.get("success_share")
+    dossier = found.dossier
+    best = found.one("best_arm_share") or found.one("success_share")
     met = dossier.factors.get("success_with_prompts")
     if best is not None and met is not None and met.state == "unknown":
-        low, high = float(best.low or 0), best.high
-        top = quality(float(high)) if isinstance(high, int | float) else "1"
+        low = float(best.low or 0)
+        top = quality(float(best.high)) if isinstance(best.high, int | float) else "1"
         return (
-            f"What share right is good enough? A target up to {quality(low)} is met already and "
-            f"keeps the prompt; one above {top} is missed; between them more cases decide "
-            "(targets.quality.at_least)"
+            f"is {quality(best.number)} good enough? A target up to {quality(low)} is met "
+            f"already, one above {top} is missed, and in between more cases decide. State it as "
+            "targets.quality.at_least"
         )
     if dossier.next_questions:
         return safe(dossier.next_questions[0].ask)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import click
 
-from tuneworthy.domain.errors import TuneworthyError, one_line
+from tuneworthy.domain.errors import StoppedError, TuneworthyError, one_line
 from tuneworthy.surfaces.cli.root import cli
 
 ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
@@ -45,6 +45,9 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
+    except StoppedError as caught:
+        _say(str(caught))
+        return STOPPED
     except (TuneworthyError, click.ClickException) as caught:
         return _explained(caught)
     except Exception as caught:

@@ -5,7 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+from tuneworthy.domain.errors import one_line
+
+if TYPE_CHECKING:
+    from tuneworthy.labs.ceiling import Stand
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
@@ -30,6 +35,32 @@ def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | No
         wait = "" if left is None else f", {left:.0f} s left"
         part = f"{share:.0%} read, " if total else ""
         stream.write(f"{_ERASE}{part}{traces:,} traces{wait}")
+        stream.flush()
+
+    try:
+        yield told
+    finally:
+        stream.write(_ERASE)
+        stream.flush()
+
+
+@contextmanager
+def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
+    """A line that says how a lab stands; nothing where the stream is no terminal."""
+    if not stream.isatty():
+        yield None
+        return
+    started = time.monotonic()
+
+    def told(stand: Stand) -> None:
+        share = stand.done / stand.of if stand.of else 1.0
+        passed = time.monotonic() - started
+        left = f", {passed * (1 - share) / share:.0f} s left" if share > 0 else ""
+        spent = f"{stand.spend.paid:.4f} USD"
+        leader = one_line(stand.arm, limit=40)
+        stream.write(
+            f"{_ERASE}{share:.0%}, {stand.running} arms in, {spent}{left}; ahead: {leader}"
+        )
         stream.flush()
 
     try:

@@ -1,0 +1,250 @@
+"""What measuring traces costs: CPU and memory beside a bare parse of the same file.
+
+Run ``python benchmarks/traces.py`` in an environment where Tuneworthy is installed with its extra
+``traces``, and ``pysimdjson``. It makes a log of a gigabyte in a temporary folder, and two larger
+ones; about ten gigabytes have to be free. Every figure comes from a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from make_traces import BYTES_PER_GB, write
+
+# ru_maxrss is kibibytes on Linux and bytes on macOS.
+MAXRSS_PER_MIB = 1024 * 1024 if sys.platform == "darwin" else 1024
+LIGHT_BUDGET, ALL_BUDGET, PEAK_BUDGET_MIB = 4.0, 10.0, 1024.0
+LINEAR = 1.1
+"""Seconds a gigabyte of the larger file over those of the smaller, at most."""
+
+SCHEMA = {
+    "type": "object",
+    "required": ["subject", "amount", "urgent", "items", "summary"],
+    "properties": {
+        "subject": {"type": "string"},
+        "amount": {"type": "number"},
+        "urgent": {"type": "boolean"},
+        "items": {"type": "array", "items": {"type": "string"}},
+        "summary": {"type": "string"},
+    },
+}
+TERMS = (
+    ("warehouse", ("depot", "store room"), ("goods",)),
+    ("customer", ("client", "punter"), ()),
+    ("invoice", ("bill",), ("payment",)),
+    ("parcel", ("package", "packet"), ("deliver",)),
+    ("refund", ("money back",), ("return",)),
+)
+
+
+def parse(path: Path) -> dict[str, float]:
+    """Each line parsed by simdjson and nothing else."""
+    import simdjson
+
+    parser, many = simdjson.Parser(), 0
+    before = time.process_time()
+    with path.open("rb") as file:
+        for line in file:
+            parser.parse(line)
+            many += 1
+    return {"cpu_s": time.process_time() - before, "traces": many}
+
+
+def read_only(path: Path) -> dict[str, float]:
+    """The file read into batches that nobody looks at."""
+    from tuneworthy.files.traces.read import read
+
+    before = time.process_time()
+    many = sum(len(chunk.batch) for chunk in read([path]))
+    return {"cpu_s": time.process_time() - before, "traces": many}
+
+
+def materials() -> Any:
+    """A glossary, a voice and a schema, so that every signal has work."""
+    from tuneworthy.domain.materials import Materials, Term, Voice
+
+    return Materials(
+        glossary=tuple(
+            Term(term=term, forbidden=wrong, due_when=due) for term, wrong, due in TERMS
+        ),
+        voice=Voice(samples=("Your parcel is on its way. We'll tell you once it is there.",) * 3),
+        output_schema=SCHEMA,
+        examples_need=500,
+        latency_target_s=2.0,
+        quality_target=0.9,
+    )
+
+
+@dataclass
+class Timed:
+    """A signal, with the CPU it takes."""
+
+    signal: Any
+    rows_s: float = 0.0
+    finish_s: float = 0.0
+    wants_duplicates: bool = False
+    id: str = field(init=False)
+    needs: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.id, self.needs = self.signal.id, self.signal.needs
+
+    def rows(self, batch: Any) -> Any:
+        """The signal's numbers."""
+        before = time.process_time()
+        found = self.signal.rows(batch)
+        self.rows_s += time.process_time() - before
+        return found
+
+    def finish(self, table: Any) -> Any:
+        """The signal's evidence."""
+        before = time.process_time()
+        found = self.signal.finish(table)
+        self.finish_s += time.process_time() - before
+        return found
+
+
+def run(path: Path, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
+    """Signals over a file by the engine."""
+    from tuneworthy.files.traces.read import read
+    from tuneworthy.gather.engine import measure
+
+    timed = [Timed(each, wants_duplicates=hasattr(each, "wants_duplicates")) for each in chosen]
+    before = time.process_time()
+    measure((chunk.batch for chunk in read([path])), timed, folder=path.parent)
+    return {"cpu_s": time.process_time() - before}, timed
+
+
+def light(path: Path) -> dict[str, float]:
+    """Every signal without near-duplicates and embeddings; the recogniser reads nothing."""
+    from tuneworthy.gather.signals import personal, registry
+
+    personal._MOST_NAMED = 0  # noqa: SLF001  # it is measured apart
+    chosen = [
+        each
+        for each in registry.signals(materials())
+        if not hasattr(each, "wants_duplicates") and each.id != "novelty"
+    ]
+    return run(path, chosen)[0]
+
+
+def everything(path: Path) -> dict[str, float]:
+    """Every signal, the sampled ones and near-duplicates among them."""
+    from tuneworthy.gather.signals import registry
+
+    figures, timed = run(path, registry.signals(materials()))
+    for each in timed:
+        figures[f"rows {each.id}"] = each.rows_s
+        figures[f"finish {each.id}"] = each.finish_s
+    return figures
+
+
+STEPS: dict[str, Callable[[Path], dict[str, float]]] = {
+    "parse": parse,
+    "read": read_only,
+    "light": light,
+    "everything": everything,
+}
+
+
+def step(name: str, path: Path) -> dict[str, float]:
+    """Figures of one step, from a process of its own."""
+    done = subprocess.run(
+        [sys.executable, __file__, "--step", name, str(path)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    figures: dict[str, float] = json.loads(done.stdout)
+    return figures
+
+
+def main() -> int:
+    """Measure one step for a parent process, or everything for a person."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the log")
+    parser.add_argument("--large", type=float, default=3.0, help="size of the larger one")
+    parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
+    told = parser.parse_args()
+    if told.step:
+        name, path = told.step
+        gc.collect()
+        figures = STEPS[name](Path(path))
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        figures["peak_mib"] = used.ru_maxrss / MAXRSS_PER_MIB
+        print(json.dumps(figures))
+        return 0
+    if find_spec("simdjson") is None:
+        print("the bare parse needs another library: pip install pysimdjson", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        return report(Path(folder), told.gb, told.large)
+
+
+def report(folder: Path, gb: float, large: float) -> int:
+    """Print the table.
+
+    Returns:
+        0 when every budget is kept, 1 when one is not.
+    """
+    small = folder / "small.jsonl"
+    many = write(small, size_bytes=int(gb * BYTES_PER_GB))
+    print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.")
+    print(f"{gb:g} GB, {many} traces, {gb * BYTES_PER_GB / many:.0f} bytes each.\n")
+    figures = {name: step(name, small) for name in STEPS}
+    small.unlink()
+    bare = figures["parse"]["cpu_s"]
+    rows = ["| what | CPU s | × bare parse | budget | peak MiB |", "|---|---:|---:|---:|---:|"]
+
+    def line(what: str, cpu_s: float, budget: str = "", peak: float | None = None) -> None:
+        memory = "" if peak is None else f"{peak:.0f}"
+        rows.append(f"| {what} | {cpu_s:.2f} | {cpu_s / bare:.2f} | {budget} | {memory} |")
+
+    whole = figures["everything"]
+    line("pysimdjson, each line parsed", bare, "", figures["parse"]["peak_mib"])
+    line("reading alone", figures["read"]["cpu_s"], "", figures["read"]["peak_mib"])
+    line("all but near-duplicates, embeddings and the recogniser", figures["light"]["cpu_s"],
+         f"≤ {LIGHT_BUDGET:g}", figures["light"]["peak_mib"])  # fmt: skip
+    line("everything", whole["cpu_s"], f"≤ {ALL_BUDGET:g}", whole["peak_mib"])
+    for name in [key.removeprefix("rows ") for key in whole if key.startswith("rows ")]:
+        line(f"of it `{name}`, every trace", whole[f"rows {name}"])
+        line(f"of it `{name}`, in the end", whole[f"finish {name}"])
+    print("\n".join(rows), flush=True)
+    kept = (
+        figures["light"]["cpu_s"] <= LIGHT_BUDGET * bare
+        and whole["cpu_s"] <= ALL_BUDGET * bare
+        and whole["peak_mib"] <= PEAK_BUDGET_MIB
+    )
+    if large > 0:
+        kept &= larger(folder, large, whole["cpu_s"] / gb)
+    return int(not kept)
+
+
+def larger(folder: Path, gb: float, smaller_s_per_gb: float) -> bool:
+    """The same on a larger file; three gigabytes are three times the memory that is allowed."""
+    path = folder / "large.jsonl"
+    write(path, size_bytes=int(gb * BYTES_PER_GB))
+    whole = step("everything", path)
+    path.unlink()
+    per_gb = whole["cpu_s"] / gb
+    print(
+        f"\n{gb:g} GB, everything: {whole['cpu_s']:.1f} s of CPU, {per_gb:.2f} a GB against "
+        f"{smaller_s_per_gb:.2f} before (≤ {LINEAR:g} times), peak {whole['peak_mib']:.0f} MiB "
+        f"(≤ {PEAK_BUDGET_MIB:.0f})."
+    )
+    return per_gb <= LINEAR * smaller_s_per_gb and whole["peak_mib"] <= PEAK_BUDGET_MIB
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""What runs inside a worker: a query on a database in memory, or a function of the user's own.
+
+It is started as a script of its own and knows the standard library alone. A line of JSON comes in,
+a line goes out. Before it reads the first, it gives up what it doesn't need: it may write no file,
+open few, and take so much memory.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import math
+import os
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+MIB = 1024 * 1024
+MEMORY_BYTES = {"sql": 384 * MIB, "own": 4096 * MIB}
+"""Address space of each kind; Python itself takes some tens of MiB."""
+MOST_ROWS = 10_000
+"""Rows of a result; a query that gives more is refused."""
+MOST_STEPS = 30_000_000
+"""Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""
+_LONGEST_VALUE = MIB
+_STEP = 50_000
+
+_HARMLESS = (
+    "abs avg ceil ceiling char coalesce count cume_dist date datetime dense_rank first_value floor"
+    " format glob group_concat hex ifnull iif instr julianday lag last_value lead length like ln"
+    " log log10 log2 lower ltrim max min mod nth_value ntile nullif percent_rank pi pow power"
+    " printf quote rank replace round row_number rtrim sign sqrt strftime string_agg substr"
+    " substring sum time timediff total trim typeof unicode unixepoch upper exp trunc"
+    " json json_array json_array_length json_extract json_object json_type json_valid"
+    " json_group_array json_group_object json_each -> ->>"
+)
+_FUNCTIONS = frozenset(_HARMLESS.split())
+_READING = frozenset({
+    sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE,
+})  # fmt: skip
+_BUILDING = _READING | {
+    sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_CREATE_INDEX, sqlite3.SQLITE_CREATE_VIEW,
+    sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE,
+    sqlite3.SQLITE_TRANSACTION, sqlite3.SQLITE_REINDEX, sqlite3.SQLITE_DROP_TABLE,
+    sqlite3.SQLITE_DROP_VIEW, sqlite3.SQLITE_DROP_INDEX,
+}  # fmt: skip
+
+
+def limit(memory_bytes: int) -> None:
+    """Let this process have so much memory, write no file and open few.
+
+    Where the system knows no such limits none are set, and the time limit outside alone holds.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    kinds = (("AS", memory_bytes), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64))
+    for name, most in kinds:
+        try:
+            resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (most, most))
+        except (OSError, ValueError, AttributeError):
+            continue
+
+
+class Database:
+    """A database in memory, built from a script and then only read."""
+
+    def __init__(self, script: str) -> None:
+        self._steps = 0
+        self._link = sqlite3.connect(":memory:", isolation_level=None)
+        self._link.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        self._link.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+        self._link.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        self._link.set_progress_handler(self._spent, _STEP)
+        self._link.set_authorizer(_allowing(_BUILDING))
+        self._link.executescript(script)
+        self._link.set_authorizer(None)
+        self._link.execute("PRAGMA query_only = ON")
+        self._link.set_authorizer(_allowing(_READING))
+
+    def rows(self, query: str) -> dict[str, Any]:
+        """The rows of one query; or ``error``, the id of what went wrong."""
+        self._steps = 0
+        try:
+            cursor = self._link.execute(query)
+            found = cursor.fetchmany(MOST_ROWS + 1)
+        except MemoryError:
+            return {"error": "too_much_memory"}
+        except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as problem:
+            return {"error": self._reason(problem)}
+        if len(found) > MOST_ROWS:
+            return {"error": "too_many_rows"}
+        if cursor.description is None:
+            return {"error": "no_result"}
+        return {"rows": [[_told(value) for value in row] for row in found]}
+
+    def _reason(self, problem: Exception) -> str:
+        says = str(problem)
+        if self._steps * _STEP > MOST_STEPS:
+            return "too_much_work"
+        if "not authorized" in says or "prohibited" in says:
+            return "not_allowed"
+        return "too_much_memory" if "out of memory" in says else "query_fails"
+
+    def _spent(self) -> int:
+        self._steps += 1
+        return int(self._steps * _STEP > MOST_STEPS)
+
+
+def _allowing(actions: frozenset[int]) -> Callable[..., int]:
+    def judge(action: int, first: str | None, second: str | None, *_place: str | None) -> int:
+        allowed = action in actions
+        if action == sqlite3.SQLITE_FUNCTION:
+            allowed = str(second).lower() in _FUNCTIONS
+        if action == sqlite3.SQLITE_READ and str(first).lower().startswith("pragma_"):
+            allowed = False
+        return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
+
+    return judge
+
+
+def _told(value: Any) -> Any:
+    """A value as JSON: bytes as hexadecimal, infinities as words."""
+    if isinstance(value, bytes):
+        return f"x{value.hex()}"
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def sql() -> Callable[[Any], Any]:
+    """Answers ``{key, query, script?}``; without a script it knows, with ``no_script``."""
+    known: dict[str, Database] = {}
+
+    def answer(asked: Any) -> Any:
+        if asked["key"] not in known:
+            if asked.get("script") is None:
+                return {"error": "no_script"}
+            try:
+                known[asked["key"]] = Database(asked["script"])
+            except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
+                return {"error": "bad_script", "says": str(problem)[:200]}
+        return known[asked["key"]].rows(asked["query"]) if asked["query"] else {"rows": []}
+
+    return answer
+
+
+def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
+    """Answers a list of arguments with what the user's function gives for them."""
+    sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location("own_scorer", Path(folder) / file)
+    if spec is None or spec.loader is None:
+        raise ImportError(file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    function = getattr(module, name)
+    return lambda asked: {"gives": function(*asked)}
+
+
+def main(kind: str, *arguments: str) -> None:
+    """Answer until nothing is asked any more. What the user's code prints is dropped."""
+    asking, telling = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    limit(MEMORY_BYTES[kind])
+    failed, answer = "", None
+    try:
+        answer = sql() if kind == "sql" else own(*arguments)
+    except BaseException as problem:  # noqa: BLE001  # somebody's module may raise anything
+        failed = type(problem).__name__
+    for line in asking:
+        told: Any = {"error": "cannot_load", "says": failed}
+        if answer is not None:
+            try:
+                told = answer(json.loads(line))
+            except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
+                told = {"error": "raises", "says": type(problem).__name__}
+        try:
+            text = json.dumps(told)
+        except (ValueError, TypeError, RecursionError):
+            text = json.dumps({"error": "no_json"})
+        telling.write(text.encode() + b"\n")
+        telling.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,91 @@
+"""The exact interval of a share, for a claim that is held against one of its ends.
+
+Wilson's interval misses on both sides together in 5 of 100, but near 0 and 1 nearly all of that on
+one side: at a share of 0.95 of 30 its upper end lies too low in 6 of 100. Each end of Clopper and
+Pearson's (1934) misses in 2.5 of 100 at most, wherever the share lies.
+"""
+
+from __future__ import annotations
+
+import math
+
+_TINY = 1e-300
+_STEPS = 10_000
+_HALVINGS = 200
+
+
+def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
+    """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
+
+    Args:
+        successes: How many succeeded, between 0 and ``n``; need not be whole.
+        n: How many there were; need not be whole, as after a correction for cases that aren't
+            independent (Korn and Graubard 1998).
+
+    Returns:
+        Lower and upper end; (0, 1) when ``n`` is 0.
+
+    Raises:
+        ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
+    """
+    if not (0 <= successes <= n < math.inf):
+        raise ValueError("successes must lie between 0 and n")
+    if n == 0:
+        return 0.0, 1.0
+    low = beta_quantile(0.025, successes, n - successes + 1) if successes > 0 else 0.0
+    high = beta_quantile(0.975, successes + 1, n - successes) if successes < n else 1.0
+    share = successes / n
+    return min(low, share), max(high, share)
+
+
+def beta_quantile(chance: float, a: float, b: float) -> float:
+    """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket.
+
+    Args:
+        chance: Between 0 and 1.
+        a: First shape, above 0.
+        b: Second shape, above 0.
+    """
+    low, high, x = 0.0, 1.0, a / (a + b)
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    for _ in range(_HALVINGS):
+        miss = beta_share(x, a, b) - chance
+        low, high = (low, x) if miss > 0 else (x, high)
+        if abs(miss) < 1e-12 or high - low < 1e-12:
+            break
+        density = math.exp(front + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+        step = x - miss / density if density > _TINY else -1.0
+        x = step if low < step < high else (low + high) / 2
+    return x
+
+
+def beta_share(x: float, a: float, b: float) -> float:
+    """The share of a beta distribution below ``x``: the incomplete beta function.
+
+    The continued fraction of the NIST handbook (Olver et al. 2010, 8.17.22), evaluated after Lentz
+    (1976).
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - beta_share(1 - x, b, a)
+    front = (
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+        + a * math.log(x) + b * math.log1p(-x)
+    )  # fmt: skip
+    c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
+    found = d
+    for m in range(1, _STEPS):
+        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        for part in (even, odd):
+            d, c = 1 / _away(1 + part * d), _away(1 + part / c)
+            found *= d * c
+        if abs(d * c - 1) < 1e-15:
+            break
+    return math.exp(front) * found / a
+
+
+def _away(value: float) -> float:
+    """A divisor that isn't zero."""
+    return value if abs(value) > _TINY else _TINY

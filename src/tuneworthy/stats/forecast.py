@@ -1,0 +1,193 @@
+"""How much comes in a month, how fast that grows, and where it leads.
+
+Counts are overdispersed (requests come in conversations, conversations in campaigns), weekdays
+differ and one busy day follows another. All intervals are for the rate behind the counts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.stats.design import t95
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+WEEK = 7
+LEVEL_DAYS = 28
+"""Days a level is counted on: whole weeks, so that weekdays can't tilt it."""
+_SHAPE_DAYS = 84
+"""Days, at most, that show how days scatter."""
+_STEPS = 50
+_MOST_ALIKE = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """An amount a day with its 95% interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """An exponential trend through counts of equal periods, the last of them at time 0."""
+
+    growth: float
+    """Logarithm of the factor from one period to the next."""
+    error: float
+    """Standard error of ``growth``."""
+    degrees: int
+    """Degrees of freedom."""
+    level: float
+    """Logarithm of the count expected at time 0."""
+    level_error: float
+    """Its standard error."""
+    together: float
+    """Covariance of the two."""
+    scatter: float
+    """Variance of a count over its squared expectation, beyond Poisson's."""
+    alike: float
+    """Correlation of neighbouring periods."""
+
+    def interval(self, periods: float) -> tuple[float, float, float]:
+        """Factor by which it grows in some periods: value, low and high."""
+        half = t95(self.degrees) * self.error
+        low, value, high = (
+            math.exp(_bounded(each * periods))
+            for each in (self.growth - half, self.growth, self.growth + half)
+        )
+        return value, low, high
+
+    def expected(self, ahead: float, periods: float) -> tuple[float, float, float]:
+        """The count of some periods around a time ahead, with its 95% prediction interval.
+
+        The line's error and the scatter of what is to come, taken together on the log scale. It
+        assumes that the trend goes on: whatever would break it stands in no past count.
+        """
+        middle = self.level + self.growth * ahead
+        line = self.level_error**2 + ahead**2 * self.error**2 + 2 * ahead * self.together
+        count = math.exp(_bounded(middle)) * periods
+        own = 1 / max(count, 1.0) + self.scatter / periods
+        own *= (1 + self.alike) / (1 - self.alike)
+        half = t95(self.degrees) * math.sqrt(max(line, 0.0) + own)
+        ends = (math.exp(_bounded(middle + side)) * periods for side in (-half, half))
+        low, high = ends
+        return count, low, high
+
+
+def level(days: NDArray[np.float64], least: float) -> Level:
+    """The amount a day at the end of a run of days.
+
+    The mean of the last 28 days. Its variance is that of what weekdays (from 56 days on also a
+    straight trend) leave over the last 84, times (1 + r) / (1 - r) for the correlation r of one day
+    with the next, corrected for its bias.
+
+    Args:
+        days: Amounts by day, oldest first, 28 or more.
+        least: The least variance a day can have, such as the mean count of independent arrivals.
+
+    Returns:
+        The level; its lower end is never below 0.
+    """
+    value = float(days[-LEVEL_DAYS:].mean())
+    tail = days[-_SHAPE_DAYS:]
+    n, at = len(tail), np.arange(len(tail))
+    columns = [(at % WEEK == day).astype(np.float64) for day in range(WEEK)]
+    if n >= 2 * LEVEL_DAYS:  # in less, a line would take the slow ups and downs along
+        columns.append(at - at.mean())
+    design = np.column_stack(columns)
+    fitted, *_ = np.linalg.lstsq(design, tail, rcond=None)
+    left = tail - design @ fitted
+    square, free = float(left @ left), n - design.shape[1]
+    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
+    alike = _alike(raw, n, design.shape[1])
+    variance = max(square / free * (1 + alike) / (1 - alike), least)
+    half = t95(max(3, free // 3)) * math.sqrt(variance / LEVEL_DAYS)
+    return Level(value, max(0.0, value - half), value + half)
+
+
+def trend(counts: NDArray[np.float64]) -> Trend | None:
+    """An exponential trend through counts of equal periods, oldest first.
+
+    Poisson regression by iterated weights (Nelder and Wedderburn 1972), the variance multiplied by
+    the scatter around the line (never below Poisson's) and by what neighbouring periods share: at a
+    correlation r it is (1 + r) / (1 - r), r corrected for its bias in short series (Marriott and
+    Pope 1954).
+
+    Returns:
+        The trend; None for fewer than four periods or where a count has nothing in it on one side.
+    """
+    n = len(counts)
+    if n < 4 or not counts[: n // 2].any() or not counts[n // 2 :].any():
+        return None
+    design = np.column_stack([np.ones(n), np.arange(n) - (n - 1.0)])
+    line = np.array([math.log(counts.mean()), 0.0])
+    for _ in range(_STEPS):
+        expected = np.exp(np.clip(design @ line, -30, 60))
+        inner = design.T @ (design * expected[:, None])
+        step = np.linalg.solve(inner, design.T @ (counts - expected))
+        line = line + np.clip(step, -2, 2)
+        if float(np.abs(step).max()) < 1e-10:
+            break
+    expected = np.exp(np.clip(design @ line, -30, 60))
+    left = (counts - expected) / np.sqrt(expected)
+    square = float(left @ left)
+    scatter = max(1.0, square / (n - 2))
+    raw = float(left[1:] @ left[:-1]) / square if square > 0 else 0.0
+    alike = _alike(raw, n, 2)
+    inner = design.T @ (design * expected[:, None])
+    spread = np.linalg.inv(inner) * scatter * (1 + alike) / (1 - alike)
+    return Trend(
+        growth=float(line[1]),
+        error=math.sqrt(float(spread[1, 1])),
+        degrees=max(2, n // 2 - 2),
+        level=float(line[0]),
+        level_error=math.sqrt(float(spread[0, 0])),
+        together=float(spread[0, 1]),
+        scatter=(scatter - 1) / float(counts.mean()),
+        alike=alike,
+    )
+
+
+def poisson_interval(count: int) -> tuple[float, float]:
+    """The exact 95% interval of the mean behind one count (Garwood 1936).
+
+    Returns:
+        The means at which as many or more, and as few or fewer, come in 2.5% of cases each; 0 below
+        for a count of 0.
+    """
+    top = count + 10 * math.sqrt(count + 1) + 10
+    low = _where(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0
+    return low, _where(lambda mean: 1 - _at_most(count, mean), top, 0.975)
+
+
+def _alike(raw: float, n: int, fitted: int) -> float:
+    """Correlation of neighbours, corrected for what n residuals of a fitted curve hide of it."""
+    return min(max(raw + (fitted - 1 + (fitted + 2) * max(raw, 0.0)) / n, 0.0), _MOST_ALIKE)
+
+
+def _at_most(count: int, mean: float) -> float:
+    """Chance of ``count`` or fewer at a mean above 0."""
+    logs = (k * math.log(mean) - mean - math.lgamma(k + 1) for k in range(count + 1))
+    return math.fsum(math.exp(each) for each in logs)
+
+
+def _where(rising: Callable[[float], float], top: float, share: float = 0.025) -> float:
+    """Where a rising function reaches a share, between 0 and ``top``."""
+    low, high = 1e-12, top
+    for _ in range(100):
+        middle = (low + high) / 2
+        low, high = (middle, high) if rising(middle) < share else (low, middle)
+    return (low + high) / 2
+
+
+def _bounded(exponent: float) -> float:
+    return min(max(exponent, -50.0), 50.0)

@@ -1,0 +1,69 @@
+"""tuneworthy verify."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from tuneworthy.surfaces.cli.options import (
+    as_of_option,
+    case_argument,
+    colour,
+    day,
+    deliver,
+    force_option,
+    output_option,
+)
+from tuneworthy.surfaces.cli.progress import lab_line
+from tuneworthy.surfaces.cli.root import examples
+
+_STOPPED = 3
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy verify my-case --budget 5",
+        "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
+    )
+)
+@case_argument
+@click.option("--budget", type=click.FloatRange(0, 1e9), metavar="USD", default=0.0,
+              show_default=True, help="The most all its calls may cost, earlier runs "
+              "included.")  # fmt: skip
+@click.option("--margin", type=click.FloatRange(0, 1), default=0.0, show_default=True,
+              help="Share of cases by which the tuned model has to be better.")  # fmt: skip
+@click.option("--new-plan", is_flag=True,
+              help="Compare something else than the plan that was written down.")  # fmt: skip
+@click.option("--at-once", type=click.IntRange(1, 256), default=16, show_default=True,
+              help="The most calls on the wire.")  # fmt: skip
+@click.option("--max-tokens", type=click.IntRange(1, 100_000), default=512, show_default=True,
+              help="Tokens an answer may have; it bounds the price.")  # fmt: skip
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
+              help="For the split of the cases and their order.")  # fmt: skip
+@as_of_option
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
+              show_default=True, help="How to report.")  # fmt: skip
+@output_option
+@force_option
+def verify(
+    case: str, budget: float, margin: float, new_plan: bool, at_once: int, max_tokens: int,
+    seed: int, as_of: str | None, form: str, output: str | None, force: bool,
+) -> int:  # fmt: skip
+    """Hold the tuned model of CASE (kind: tuned) against its best untuned arm.
+
+    Both are chosen on the cases for selecting; margin and stop are written down; then both answer
+    the untouched cases and a small set of general tasks. It works for a model tuned anywhere.
+    """
+    from tuneworthy.api import ceiling
+    from tuneworthy.api import verify as api
+
+    ready = ceiling.prepare(case, seed=seed, max_tokens=max_tokens, as_of=day(as_of))
+    with lab_line(sys.stderr) as watch:
+        result = api.run(
+            ready, cap_usd=budget, margin=margin, again=new_plan,
+            at_once=at_once, watch=watch,
+        )  # fmt: skip
+    text = api.render(result, form, colour=colour() and output is None)
+    deliver(text, output, force)
+    return _STOPPED if result.stopped else 0

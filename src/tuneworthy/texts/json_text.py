@@ -1,0 +1,52 @@
+"""JSON as models write it: bare, or in one fenced block."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from msgspec import MsgspecError
+from msgspec.json import Decoder
+
+_decode = Decoder().decode
+_FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
+_LOOKS = re.compile(r"\s*(?:```[\w-]*\s*)?(?:\{|\[\s*[\[{\"\]])")
+_BLOCK = re.compile(r"```json\b|```\s*\{")
+
+
+class _Unread:
+    """What a text gives that isn't JSON; JSON has a null of its own."""
+
+
+UNREAD: Final = _Unread()
+"""Stands for a text that can't be read as JSON."""
+
+
+def read_json(text: str) -> tuple[Any, bool]:
+    """The value a text holds, whole or as the content of one fenced block and nothing else.
+
+    Args:
+        text: Any text. Hostile ones are fine: what is too deep, or no Unicode, can't be read.
+
+    Returns:
+        The value, or ``UNREAD``; and whether it stood in a fenced block.
+    """
+    value = _decoded(text)
+    if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
+        return _decoded(found[1]), True
+    return value, False
+
+
+def looks_like_json(text: str) -> bool:
+    """Whether a text means to be a JSON object or list, or carries one in a fenced block.
+
+    A plain number or word is JSON too, and yet no sign of a structure.
+    """
+    return _LOOKS.match(text) is not None or ("```" in text and _BLOCK.search(text) is not None)
+
+
+def _decoded(text: str) -> Any:
+    try:
+        return _decode(text)
+    except (MsgspecError, RecursionError, UnicodeError, ValueError):
+        return UNREAD

@@ -1,0 +1,176 @@
+"""Many patterns in many texts, in one pass.
+
+The texts of a batch are joined as UTF-8 with the byte 0xFF between them, which no text can hold,
+and hyperscan goes over the whole once. Where hyperscan is not installed, `re` goes over it once a
+pattern: slower, and with the same answer, because both are given the same pattern in bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.texts.needle import BETWEEN, Needle, Pattern, as_bytes, at_edges, make
+
+__all__ = ["Pattern", "Searcher"]
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in several passes
+
+_RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
+
+Seen = Callable[[int, int, int, int, object], None]
+"""Told of a hit as hyperscan tells it: pattern, nothing of use, end, nothing, nothing."""
+
+
+class Searcher:
+    """Looks for patterns in the texts of a batch.
+
+    Args:
+        patterns: By name.
+        plain: Use `re` although hyperscan is there.
+
+    Raises:
+        ValueError: A pattern matches the empty text, is refused, or can't be compiled.
+    """
+
+    def __init__(self, patterns: Mapping[str, Pattern], *, plain: bool = False) -> None:
+        self._names = tuple(patterns)
+        self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
+        self._confirm = tuple(
+            re.compile(each.raw, each.flags) if each.crosses else None for each in self._needles
+        )
+        self._simple = np.array([each.simple for each in self._needles], dtype=bool)
+        hyper = find_spec("hyperscan") is not None and not plain
+        self._scan = (_hyperscan if hyper else _plain)(self._needles)
+
+    def rows(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
+        """Which texts each pattern is found in.
+
+        Args:
+            texts: Any texts; None is found by nothing.
+
+        Returns:
+            One array a pattern, as long as ``texts``.
+        """
+        found = {name: np.zeros(len(texts), dtype=bool) for name in self._names}
+        if not self._names:
+            return found
+        encoded = _encoded(texts)
+        start = 0
+        for stop in _passes(encoded):
+            for index, row in self._pass(encoded[start:stop]):
+                found[self._names[index]][start + row] = True
+            start = stop
+        return found
+
+    def _pass(self, texts: Sequence[bytes]) -> set[tuple[int, int]]:
+        """Pairs of pattern and text."""
+        joined = BETWEEN.join(texts)
+        last = np.cumsum(_lengths(texts) + 1) - 1
+        found: set[tuple[int, int]] = set()
+        refuted: set[tuple[int, int]] = set()
+        ids: list[int] = []
+        ends: list[int] = []
+
+        plain = np.fromiter((text.isascii() for text in texts), dtype=bool, count=len(texts))
+
+        def resolve() -> None:
+            at = np.searchsorted(last, np.array(ends, dtype=np.int64))
+            # In plain ASCII the engine has seen to the edges; every place of a match is alike.
+            simple = self._simple[ids] & plain[at]
+            pairs = np.unique(np.array(ids, dtype=np.int64)[simple] * len(texts) + at[simple])
+            found.update((pair // len(texts), pair % len(texts)) for pair in pairs.tolist())
+            left = np.flatnonzero(~simple).tolist()
+            for index, row, end in [(ids[k], int(at[k]), ends[k]) for k in left]:
+                pair = (index, row)
+                if pair in found or pair in refuted:
+                    continue
+                exact = self._confirm[index]
+                if exact is not None:
+                    (found if exact.search(texts[row]) else refuted).add(pair)
+                elif at_edges(self._needles[index], joined, end):
+                    found.add(pair)
+            ids.clear()
+            ends.clear()
+
+        def seen(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            ids.append(index)
+            ends.append(end)
+            if len(ids) >= _RESOLVE_AT:
+                resolve()
+
+        self._scan(joined, seen)
+        resolve()
+        return found
+
+
+def _encoded(texts: Sequence[str | None]) -> list[bytes]:
+    try:
+        return [text.encode() if text else b"" for text in texts]
+    except UnicodeEncodeError:
+        return [as_bytes(text) if text else b"" for text in texts]
+
+
+def _lengths(texts: Sequence[bytes]) -> NDArray[np.int64]:
+    return np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
+
+
+def _passes(texts: Sequence[bytes]) -> list[int]:
+    """Where each pass stops, so that none joins more than it may."""
+    ends = np.cumsum(_lengths(texts) + 1)
+    stops: list[int] = []
+    taken = 0
+    while taken < len(texts):
+        before = int(ends[taken - 1]) if taken else 0
+        taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
+        stops.append(taken)
+    return stops
+
+
+def _hyperscan(needles: Sequence[Needle]) -> Callable[[bytes, Seen], None]:
+    """A scan by hyperscan: one pass for all patterns."""
+    import hyperscan
+
+    database = hyperscan.Database()
+    if needles:
+        flags = [hyperscan.HS_FLAG_CASELESS if each.flags else 0 for each in needles]
+        try:
+            database.compile(expressions=[each.raw for each in needles], flags=flags)
+        except hyperscan.error as problem:
+            raise ValueError(f"a pattern can't be compiled: {problem}") from None
+    one_at_a_time = threading.Lock()  # a database has one scratch space
+
+    def scan(joined: bytes, seen: Seen) -> None:
+        with one_at_a_time:
+            database.scan(joined, match_event_handler=seen)
+
+    return scan
+
+
+def _plain(needles: Sequence[Needle]) -> Callable[[bytes, Seen], None]:
+    """A scan by `re`: one pass a pattern."""
+    compiled = [
+        # Looking ahead finds matches that overlap: the second may be a whole word.
+        re.compile(each.raw if each.backward is None else b"(?=(" + each.raw + b"))", each.flags)
+        for each in needles
+    ]
+
+    def scan(joined: bytes, seen: Seen) -> None:
+        for index, (each, pattern) in enumerate(zip(needles, compiled, strict=True)):
+            if each.crosses:  # any text may hold it
+                for end in re.finditer(rb"\xff|\Z", joined):
+                    seen(index, 0, end.start(), 0, None)
+            else:
+                group = 0 if each.backward is None else 1
+                for match in pattern.finditer(joined):
+                    seen(index, 0, match.end(group), 0, None)
+
+    return scan
