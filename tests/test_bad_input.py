@@ -34,6 +34,7 @@ from tuneworthy.domain.dossier import Dossier
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.precedent.cases import FILE as CASES_FILE
+from tuneworthy.precedent.index import shipped_index
 from tuneworthy.surfaces.cli import root, run
 from tuneworthy.syntax.yaml import parse
 
@@ -1426,6 +1427,12 @@ def active(page: str) -> list[str]:
     )
 
 
+def is_published(link: str) -> bool:
+    """Whether a link leads to a published case of ours: nothing of the user's is in it."""
+    address = re.match(r"\]\(<([^<>\s]+)>\)", link)
+    return address is not None and address[1] in {one.url for one in shipped_index().cases}
+
+
 @pytest.fixture(scope="module", params=SIGNS)
 def hostile(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A case and a framework full of one kind of hostile text."""
@@ -1473,7 +1480,7 @@ def test_a_page_shows_hostile_text_and_does_nothing(hostile: Path) -> None:
     for form in ("markdown", "record"):
         for said in texts(hostile, form):
             assert "<script" not in said.out.lower()
-            assert active(said.out) == []
+            assert [one for one in active(said.out) if not is_published(one)] == []
 
 
 def test_the_watch_over_a_page_sees_what_is_active() -> None:

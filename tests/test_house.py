@@ -31,6 +31,7 @@ LONG_FUNCTIONS: dict[str, str] = {}
 
 # A library, and the only room that may know it.
 ROOMS_OF = {"yaml": "syntax", "click": "surfaces"}
+ROOMS_OF |= dict.fromkeys(("aiohttp", "genai_prices"), "calls")
 ROOMS_OF |= dict.fromkeys(("jinja2", "markupsafe", "altair", "vl_convert"), "report")
 
 # A function under one of these decorators is told by its name and by what it returns.

@@ -12,7 +12,7 @@ from rules import Rule
 
 from tuneworthy.api.reports import explain_factor
 from tuneworthy.api.road import decide, framework_of, load_case
-from tuneworthy.assess.challenge import ALL, claims, data, money, reasons
+from tuneworthy.assess.challenge import ALL, claims, data, evidence, money, reasons
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.framework import Asked, Framework
 from tuneworthy.report.words import few, number
@@ -23,6 +23,7 @@ _ROOMS = {
     claims: "Claims about the ceiling and about success",
     data: "Claims about data",
     money: "Expectations about money",
+    evidence: "What was measured against what was said",
 }
 
 _CHECKS = """

@@ -43,7 +43,6 @@ _TOP = {
     "precedents": "What happened to others.",
     "plan": "The phases, with their hours and costs.",
     "evidence": "What was measured.",
-    "series": "Numbers of the pictures of what was measured, as columns of equal length.",
 }
 
 _ANY = {

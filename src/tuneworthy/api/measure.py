@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
+
+_EXTRA = frozenset({"duckdb", "jsonschema_rs", "msgspec", "rensa", "zstandard"})
 
 Progress = Callable[[int, int, int], None]
 """Told bytes read, bytes in all, and traces so far."""
@@ -158,18 +161,29 @@ def _stem(sources: Sequence[str]) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
 
 
+@contextmanager
+def _extra_needed() -> Iterator[None]:
+    """A library of the extra that is missing is one line with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as caught:
+        if (caught.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        fix = 'in a clone, pip install ".[traces]" installs it'
+        what = f"measuring needs the extra traces ({caught.name} is not installed)"
+        raise InputError(what, fix=fix) from None
+
+
+@_extra_needed()
 def _measured(
     case: Case, framework: Framework, sources: Sequence[str], mapping: str | Path | None,
     progress: Progress | None,
 ) -> Measured:  # fmt: skip
-    try:
-        from tuneworthy.files.materials import read_materials
-        from tuneworthy.files.traces.mapping import read_mapping
-        from tuneworthy.files.traces.sources import named
-        from tuneworthy.gather.signals.registry import signals
-    except ImportError as lacking:
-        fix = "install it: pip install 'tuneworthy[traces]'"
-        raise InputError(f"measuring needs {lacking.name}", fix=fix) from None
+    from tuneworthy.files.materials import read_materials
+    from tuneworthy.files.traces.mapping import read_mapping
+    from tuneworthy.files.traces.sources import named
+    from tuneworthy.gather.signals.registry import signals
+
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
     fields = None if mapping is None else read_mapping(Path(mapping))
@@ -178,10 +192,10 @@ def _measured(
     if chosen:
         near = framework.threshold("near_copy")
         every = signals(materials) if near is None else signals(materials, near_copy=near)
-        parts.append(_read(chosen, every, fields, progress))
+        parts.append(_read(chosen, every, fields, progress, searched=not sources))
     if not sources and (held := named(case, "examples")):
         one = [each for each in signals(materials) if each.id == "examples"]
-        parts.append(_read(list(held), one, fields, progress))
+        parts.append(_read(list(held), one, None, progress, searched=True))
     if not parts:
         where = case.where("data", "traces") if case.folder else ""
         fix = "name them under data.traces, or give --from FILE"
@@ -202,11 +216,13 @@ def _read(
     every: Sequence[Signal],
     fields: FieldMap | None,
     progress: Progress | None,
+    *,
+    searched: bool,
 ) -> _Part:
     from tuneworthy.files.traces.read import read
     from tuneworthy.gather.engine import measure
 
-    files = read(sources, mapping=fields)
+    files = read(sources, mapping=fields, searched=searched)
     seen = 0
 
     def batches() -> Iterator[Batch]:
@@ -241,11 +257,13 @@ def _record(parts: Sequence[_Part], told: str) -> Measured:
     for reading in sorted(readings, key=lambda one: (one.digest, one.name)):
         inputs.update(f"{reading.digest} {reading.format}\n".encode())
     evidence: dict[str, Evidence] = {}
+    series: dict[str, Series] = {}
     for part in parts:  # what the team keeps as examples counts before what its logs could give
         evidence |= {one.id: one for one in part.evidence}
+        series |= {one.id: one for one in part.series}
     return Measured(
         inputs=inputs.hexdigest(),
         readings=readings,
         evidence=tuple(evidence.values()),
-        series=tuple(series for part in parts for series in part.series),
+        series=tuple(series.values()),
     )

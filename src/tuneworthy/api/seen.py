@@ -90,7 +90,7 @@ def answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], s
     if not compares(measured):
         return {}
     ledger: dict[str, Evidence] = latest([measured])
-    found = {}
+    found: dict[tuple[str, ...], str] = {}
     for check, measure in COUNTED.items():
         one, asked = ledger.get(measure), framework.ceiling.get(check)
         if asked is None or one is None or not one.known:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from tuneworthy.api.ceiling import Ready, Watch, ledger_of, transport_of
+from tuneworthy.api.ceiling import Watch
+from tuneworthy.api.interrupt import stopped_by_user
+from tuneworthy.api.lab import Ready, ledger_of, price, refuse_unpriced, transport_of
 from tuneworthy.calls.choose import prices_of
 from tuneworthy.calls.ledger import Ledger
 from tuneworthy.calls.transport import Transport
-from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.errors import CaseError, StoppedError
 from tuneworthy.domain.lab import Arm, VerifyResult
 from tuneworthy.files.labs import write_plan
 from tuneworthy.labs.ceiling import Lab
-from tuneworthy.labs.outcome import chosen_arms
+from tuneworthy.labs.choice import chosen_arms
 from tuneworthy.labs.verify import RUN, compare, judge, write_down
 from tuneworthy.report.lab.verify import verify_dict, verify_page
 
@@ -24,8 +26,10 @@ def run(
 ) -> VerifyResult:  # fmt: skip
     """Choose both arms on the cases for selecting, write the plan down, then compare.
 
+    What the ceiling lab has paid for is used again; what is new counts against this cap.
+
     Args:
-        ready: The lab's plan, from ``ceiling.prepare``.
+        ready: The lab's plan, from ``prepare``.
         cap_usd: The most all its calls may cost, those of earlier runs included.
         margin: Share of cases by which the tuned arm has to be better.
         again: Compare something else than the plan that was written down.
@@ -34,13 +38,19 @@ def run(
         transport: What sends, in place of the case's own endpoints.
 
     Raises:
-        InputError: If the case has no tuned model, or another plan was written down before.
+        InputError: If the case has no tuned model, a model has no price, or another plan was
+            written down before.
+        StoppedError: If it was stopped before both arms were chosen.
     """
+    where = ready.case.where("models")
     if not any(arm.kind == "tuned" for arm in ready.plan.arms):
         fix = "add it to models with kind: tuned; it may be served anywhere"
-        where = ready.case.where("models")
         raise CaseError("names no tuned model", where=where, fix=fix)
+    if not any(arm.kind == "prompt" for arm in ready.plan.arms):
+        fix = "add the model that is prompted today, to hold the tuned one against"
+        raise CaseError("names no model but tuned ones", where=where, fix=fix)
     with ledger_of(ready.case) as ledger:
+        refuse_unpriced(price(ready, ledger))
         return asyncio.run(_go(ready, ledger, cap_usd, margin, again, at_once, watch, transport))
 
 
@@ -48,23 +58,26 @@ async def _go(
     ready: Ready, ledger: Ledger, cap_usd: float, margin: float, again: bool,
     at_once: int, watch: Watch | None, transport: Transport | None,
 ) -> VerifyResult:  # fmt: skip
-    sends, price_of = (
-        transport or transport_of(ready, at_once),
-        prices_of(ready.case.models, ready.as_of),
-    )
+    sends = transport or transport_of(ready, at_once)
+    price_of = prices_of(ready.case.models, ready.as_of)
+    lab = Lab(ready.plan, ready.scores, ledger, sends, price_of,
+              cap_usd=cap_usd, at_once=at_once, watch=watch, run=RUN)  # fmt: skip
     try:
-        lab = Lab(ready.plan, ready.scores, ledger, sends, price_of,
-                  cap_usd=cap_usd, at_once=at_once, watch=watch)  # fmt: skip
-        await lab.race()
-        arms = _pair(chosen_arms(ready.plan, ready.scores, {}))
-        if lab.stopped:
-            raise CaseError(lab.stopped, fix="raise --budget; what was paid for is kept")
-        plan = write_down(ready.plan, *arms, margin=margin, as_of=ready.as_of)
-        plan = write_plan(ready.case, plan, again=again)
-        found = await compare(
-            ready.plan, arms, ready.scores, ledger, sends, price_of,
-            cap_usd=cap_usd, at_once=at_once,
-        )  # fmt: skip
+        with stopped_by_user() as on_interrupt:
+            on_interrupt(lab.stop)
+            await lab.race()
+            if lab.stopped:
+                fix = "run it again to go on, with a larger --budget where that was in the way"
+                raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)
+            arms = _pair(chosen_arms(ready.plan, ready.scores, lab.dropped))
+            plan = write_down(
+                ready.plan, *arms, margin=margin, scorer=ready.scorer, as_of=ready.as_of
+            )
+            plan = write_plan(ready.case, plan, again=again)
+            found = await compare(
+                ready.plan, arms, ready.scores, ledger, sends, price_of,
+                cap_usd=cap_usd, at_once=at_once, starts=on_interrupt,
+            )  # fmt: skip
     finally:
         await sends.close()
     return judge(plan, ready.plan, arms, found, ledger.spend(RUN, cap_usd))
@@ -73,7 +86,7 @@ async def _go(
 def _pair(chosen: tuple[Arm, ...]) -> tuple[Arm, Arm]:
     """The tuned arm, and the best untuned one."""
     tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
-    if not chosen or tuned is None:
+    if tuned is None:
         raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
     return tuned, chosen[0]
 

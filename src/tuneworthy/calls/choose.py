@@ -54,7 +54,7 @@ def transport_for(
         places: Where they are reached; see ``reach``.
         timeout_s: Seconds after which an answer that hasn't come is in doubt.
         at_once: The most calls on the wire; give the runner no more.
-        local: Starts an embedded model by its name; None where there is none.
+        local: Gives an embedded model by its name; None for the one of ours.
 
     Returns:
         The transport. Whoever asked for it closes it.
@@ -69,11 +69,8 @@ def transport_for(
             _want_key(place)
         elif place.provider == FAKE:
             found[f"{FAKE}:{place.name}"] = _fake(place.name)
-        elif local is None:
-            fix = "name a model that is served somewhere"
-            raise CaseError(f'model "{LOCAL}:{place.name}" can\'t run here', fix=fix)
         else:
-            found[f"{LOCAL}:{place.name}"] = local(place.name)
+            found[f"{LOCAL}:{place.name}"] = (local or _local)(place.name)
     if keys:
         http = _http(keys, timeout_s, at_once)
         found |= dict.fromkeys(keys, http)
@@ -95,6 +92,12 @@ def _http(keys: Mapping[str, Secret | None], timeout_s: float, at_once: int) -> 
         fix = "install it: pip install 'tuneworthy[lab]'"
         raise InputError(f"calling models needs {lacking.name}", fix=fix) from None
     return Http(keys, timeout_s=timeout_s, at_once=at_once)
+
+
+def _local(name: str) -> Transport:
+    from tuneworthy.calls.embedded import local_model
+
+    return local_model(name)
 
 
 def _fake(name: str) -> Transport:

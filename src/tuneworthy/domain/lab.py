@@ -57,6 +57,8 @@ class ArmResult(Record):
     """Cases without an answer; they count as wrong."""
     in_doubt: Natural = 0
     """Cases of which nobody knows; they are left out, and counted."""
+    unjudged: Natural = 0
+    """Cases whose answer no scorer can judge; they are left out, and counted."""
 
 
 class Contrast(Record):
@@ -69,6 +71,8 @@ class Contrast(Record):
     low: float
     high: float
     n: Natural
+    clusters: Natural = 0
+    """Conversations those come from."""
     told_apart: Literal["yes", "no"]
     cases_needed: Natural | Unknown
     """To tell them apart at the observed difference, with 80% power."""
@@ -86,7 +90,7 @@ class Failures(Record):
     mends: Literal["yes", "no", "unknown"]
     """Whether tuning changes this kind of failure."""
     examples: tuple[str, ...] = ()
-    """A few of them, masked: what was asked, and what came."""
+    """A few of them, masked: what was asked → what came."""
 
 
 class CurvePoint(Record):
@@ -113,11 +117,21 @@ class CeilingResult(Record):
     upper: Share | Unknown
     """The simultaneous 95% upper bound of the best that was tried."""
     effort: Natural
-    """Prompt variants that really differ, times models: how far was searched."""
+    """Pairs of a model and a prompt variant that really differs: how far was searched."""
+    prompts: Natural = 0
+    """Prompt variants; near copies count once."""
+    models: Natural = 0
+    """Models that are prompted."""
+    select: Natural = 0
+    """Cases for selecting."""
+    report: Natural = 0
+    """Cases that chose nothing."""
+    seed: Natural = 0
+    """Of the split."""
     plateau: float | Unknown
     """Expected gain of one more variant of one generator; unknown for hand-written ones."""
     cases_needed: Natural | Unknown
-    """For ``too_few_cases``."""
+    """For ``too_few_cases``: how many in all, both parts together."""
     checks: dict[str, Literal["yes", "no", "unknown"]]
     """Which of the five checks this run has answered, and how."""
     failures: tuple[Failures, ...] = ()
@@ -132,6 +146,20 @@ class CeilingResult(Record):
     """Why it ended early; empty where it didn't."""
     quote: Quote
     spend: Spend
+
+
+class CeilingPlan(Record):
+    """What is written down before the chosen arms meet the cases that chose nothing."""
+
+    chosen: tuple[str, ...]
+    """Ids of the chosen arm, then of each it is held against."""
+    select: Natural
+    """Cases that chose."""
+    report: Natural
+    """Cases that will report; all of them are run, there is no other stop."""
+    inputs: str
+    """SHA-256 of those cases and of the arms."""
+    written_on: date
 
 
 class VerifyPlan(Record):
@@ -169,6 +197,6 @@ class VerifyResult(Record):
     lies below zero, or general skills fell by more than their margin. No gain: it lies below the
     margin. Else there are too few cases."""
     why: str = ""
-    """Id of what decided: ``task``, ``general`` or ``interval``."""
+    """Id of what decided: ``task``, ``general``, ``interval`` or, cut short, ``stopped``."""
     spend: Spend
     stopped: str = ""

@@ -82,15 +82,19 @@ def append_evidence(case: Case, measured: Measured) -> bool:
     line = measured.model_dump_json(by_alias=True) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _append(path, line.encode("utf-8"))
+        append_line(path, line.encode("utf-8"))
     except (OSError, ValueError) as caught:
         why = getattr(caught, "strerror", None) or "not a usable name"
         raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
     return True
 
 
-def _append(path: Path, line: bytes) -> None:
-    """One write at the end; half a line that a crash left goes first, so that ours is whole."""
+def append_line(path: Path, line: bytes) -> None:
+    """One write at the end; half a line that a crash left goes first, so that ours is whole.
+
+    Raises:
+        OSError: If it can't be written.
+    """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
     descriptor = os.open(path, flags, 0o666)
     try:

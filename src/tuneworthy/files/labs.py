@@ -3,31 +3,50 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import CaseError, OutputError
-from tuneworthy.domain.lab import VerifyPlan
+from tuneworthy.domain.errors import CaseError, InputError, OutputError
+from tuneworthy.domain.lab import CeilingPlan, VerifyPlan
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text, write_new
 from tuneworthy.files.evidence import FOLDER
 
 VERIFY_PLAN = "verify-plan.json"
+CEILING_PLAN = "ceiling-plan.json"
 
 
-def plan_path(case: Case) -> Path:
-    """Where the plan of a verification lies.
+def plan_path(case: Case, name: str = VERIFY_PLAN) -> Path:
+    """Where a plan lies: that of a verification, or of another lab by its name.
 
     Raises:
         CaseError: If a link leads out of the case folder.
         OutputError: If the case has no folder.
     """
-    path = beside(case, FOLDER, f"{FOLDER}/{VERIFY_PLAN}")
+    path = beside(case, FOLDER, f"{FOLDER}/{name}")
     if path is None:
         raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
     return path
+
+
+def write_choice(case: Case, plan: CeilingPlan) -> None:
+    """Write down which arms will meet the untouched cases, before they do.
+
+    The same choice for the same cases stays as it was first written down.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+        OutputError: If it can't be written.
+    """
+    path = plan_path(case, CEILING_PLAN)
+    with suppress(InputError, ValueError, RecursionError):
+        before = CeilingPlan.model_validate_json(read_text(path, MIB, CaseError))
+        if before.model_copy(update={"written_on": plan.written_on}) == plan:
+            return
+    write_new(path, plan.model_dump_json(indent=2) + "\n", force=True)
 
 
 def written_plan(case: Case) -> VerifyPlan | None:

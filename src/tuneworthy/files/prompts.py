@@ -21,6 +21,11 @@ VARIABLES = ("input", "contexts", "examples")
 """What a template may name."""
 
 
+def names(variant: PromptVariant) -> frozenset[str]:
+    """The variables that a prompt puts in, in either of its templates."""
+    return frozenset(_VARIABLE.findall(f"{variant.system}\n{variant.user}"))
+
+
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     """The prompt variants a case names, by file name; () where it names no folder.
 
@@ -44,32 +49,46 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
     Raises:
         CaseError: If its front matter is wrong, or a template uses more than the three variables.
     """
+    text = text.replace("\r\n", "\n")
     head, body = _FRONT.match(text), text
+    if head is None and text.startswith("---\n"):
+        fix = "end it with a line of three hyphens"
+        raise CaseError("has front matter without an end", where=f"{path}:1", fix=fix)
     data: dict[str, object] = {"name": path.stem}
     lines: dict[tuple[str | int, ...], int] = {}
     if head is not None:
-        document = parse(head[1], str(path), CaseError)
+        # a line more before it, so that errors name the line of the file
+        document = parse("\n" + head[1], str(path), CaseError)
         if document.data is not None and not isinstance(document.data, dict):
             raise CaseError(
-                "has front matter that is no mapping", where=str(path), fix="write name: …"
+                "has front matter that is no mapping", where=f"{path}:2", fix="write name: …"
             )
         data |= document.data or {}
-        lines = {key: line + 1 for key, line in document.lines.items()}
+        lines = dict(document.lines)
         body = text[head.end() :]
     for name in ("system", "user"):
         if name in data:
             fix = f"write it in the body, under # {name}"
-            raise CaseError(f"gives {name} in its front matter", where=str(path), fix=fix)
-    data |= _parts(body)
-    for part in ("system", "user"):
-        _check(str(data.get(part, "")), path)
-    return build(PromptVariant, Document(data, str(path), lines), CaseError)
+            line = lines.get((name,), 2)
+            raise CaseError(f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix)
+    _check(body, path, text.count("\n") - body.count("\n"))
+    data |= _parts(body, path)
+    variant = build(PromptVariant, Document(data, str(path), lines), CaseError)
+    if "input" not in names(variant):
+        fix = "put {{ input }} where the case's input belongs"
+        raise CaseError("never shows the input", where=str(path), fix=fix)
+    return variant
 
 
-def _parts(body: str) -> dict[str, str]:
+def _parts(body: str, path: Path) -> dict[str, str]:
     heads = list(_PART.finditer(body))
     if not heads:
         return {"system": body.strip()}
+    twice = {each[1].lower() for each in heads}
+    if len(twice) < len(heads) or body[: heads[0].start()].strip():
+        fix = "write one part under # system and one under # user, and nothing before them"
+        raise CaseError("has text that belongs to no part, or a part twice",
+                        where=str(path), fix=fix)  # fmt: skip
     ends = [*(each.start() for each in heads[1:]), len(body)]
     return {
         each[1].lower(): body[each.end() : end].strip()
@@ -77,14 +96,14 @@ def _parts(body: str) -> dict[str, str]:
     }
 
 
-def _check(template: str, path: Path) -> None:
+def _check(body: str, path: Path, above: int) -> None:
     """Nothing but the three variables: a template is text from a stranger and no program."""
-    names = set(_VARIABLE.findall(template))
-    other = sorted(names - set(VARIABLES))
-    if other or _OTHER.search(_VARIABLE.sub("", template)):
-        what = f'uses "{other[0][:40]}"' if other else "uses more of a template language"
-        listed = ", ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
-        raise CaseError(what, where=str(path), fix=f"use {listed} alone")
+    listed = ", ".join(f"{{{{ {name} }}}}" for name in VARIABLES)
+    for number, line in enumerate(body.split("\n"), start=above + 1):
+        other = sorted(set(_VARIABLE.findall(line)) - set(VARIABLES))
+        if other or _OTHER.search(_VARIABLE.sub("", line)):
+            what = f'uses "{other[0][:40]}"' if other else "uses more of a template language"
+            raise CaseError(what, where=f"{path}:{number}", fix=f"use {listed} alone")
 
 
 def filled(template: str, values: dict[str, str]) -> str:

@@ -103,7 +103,7 @@ class _Run:
         """Look at some traces."""
         self._note_present(batch)
         times = batch.column("timestamp")
-        keys = _conversations(batch.conversation or [None] * len(batch), self.traces)
+        keys = conversation_keys(batch.conversation or [None] * len(batch), self.traces)
         columns: dict[str, NDArray[Any]] = {
             "conversation": keys,
             "time": as_numbers(times),
@@ -177,7 +177,7 @@ class _Run:
         return groups
 
 
-def _conversations(names: Sequence[str | None], first_row: int) -> NDArray[np.uint64]:
+def conversation_keys(names: Sequence[str | None], first_row: int) -> NDArray[np.uint64]:
     """A hash for each conversation; a trace without one has its own."""
     keys = mix64(np.arange(first_row, first_row + len(names), dtype=np.uint64) ^ _ALONE)
     given = [name for name in names if name]

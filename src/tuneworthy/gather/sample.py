@@ -43,9 +43,15 @@ class _Trace:
 
 
 class Sample:
-    """Draws traces while they are read."""
+    """Draws traces while they are read.
 
-    def __init__(self) -> None:
+    Args:
+        traces: The most it keeps.
+        characters: The most of all their texts together.
+    """
+
+    def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
+        self._traces, self._characters = traces, characters
         self._kept: list[_Trace] = []
         self._size = 0
         self._limit: int | None = None  # the smallest hash that is too large
@@ -64,7 +70,7 @@ class Sample:
             trace = _trace(columns, row, int(keys[row]), first_row + row)
             self._kept.append(trace)
             self._size += trace.size
-            if len(self._kept) > 2 * TRACES or self._size > 2 * CHARACTERS:
+            if len(self._kept) > 2 * self._traces or self._size > 2 * self._characters:
                 self._shrink()
 
     def batch(self) -> tuple[Batch, int]:
@@ -95,7 +101,7 @@ class Sample:
         self._kept.sort(key=lambda trace: (trace.key, trace.row))
         size = 0
         for place, trace in enumerate(self._kept):
-            if place == TRACES or (place and size + trace.size > CHARACTERS):
+            if place == self._traces or (place and size + trace.size > self._characters):
                 self._limit = trace.key
                 del self._kept[place:]
                 break

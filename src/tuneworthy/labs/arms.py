@@ -2,54 +2,70 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from tuneworthy.domain.case import Case, Model
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.lab import Arm
 from tuneworthy.domain.prompts import PromptVariant
+from tuneworthy.files.prompts import names
 
 NEAREST = 8
 """Examples that are retrieved where a prompt doesn't say how many."""
+_LONGEST = 180  # characters of a name, with room for a number
 BASELINES = ("majority", "nearest_neighbour")
 
 
 def plan_arms(
-    case: Case, prompts: Sequence[PromptVariant], evalset: Sequence[EvalCase], examples: int
-) -> tuple[Arm, ...]:
+    case: Case, prompts: Sequence[PromptVariant], evalset: Sequence[EvalCase], examples: int,
+    *, schema: bool = False,
+) -> tuple[Arm, ...]:  # fmt: skip
     """Prompts × models as written, and beside them what teams forget to try.
 
     For each prompt and model: as its file says; with the nearest examples retrieved for each case,
-    where examples are there and the prompt brings none; and without the passages, for the first
-    prompt, where cases have passages. Two baselines need no model: the commonest answer, and the
-    answer of the nearest example.
+    where examples are there and the prompt brings none; for the first prompt also without its
+    passages, where cases have some, and constrained by the output schema, where there is one. Two
+    baselines need no model: the commonest answer, and the answer of the nearest example.
 
     Args:
         case: For its models; a tuned one is one more model.
         prompts: At least one.
         evalset: The cases; only whether they have passages and references counts here.
         examples: Solved cases that may be shown.
+        schema: Whether the case has an output schema.
 
     Returns:
         Arms with unique ids, baselines last.
     """
     passages = any(one.contexts for one in evalset)
-    found: dict[str, Arm] = {}
+    found: list[Arm] = []
     for place, prompt in enumerate(prompts):
+        shown = passages and "contexts" in names(prompt)
         for model in case.models:
-            if prompt.model is not None and prompt.model != model.id:
-                continue
-            for arm in _of(prompt, model, examples, passages=passages, first=place == 0):
-                found.setdefault(arm.id, arm)
+            if prompt.model is None or prompt.model == model.id:
+                more = place == 0
+                found += _of(prompt, model, examples, passages=shown, more=more, schema=schema)
     if examples and any(one.accepted for one in evalset):
-        for name in BASELINES:
-            found[name] = Arm(id=name, kind="baseline", of=name)
-    return tuple(found.values())
+        found += [Arm(id=name, kind="baseline", of=name) for name in BASELINES]
+    return _apart(found)
+
+
+def _apart(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+    """Arms under names that differ, also where long names were cut to the same one."""
+    used: Counter[str] = Counter()
+    found = []
+    for arm in arms:
+        used[arm.id] += 1
+        again = used[arm.id] > 1
+        found.append(arm.model_copy(update={"id": f"{arm.id} ({used[arm.id]})"}) if again else arm)
+    return tuple(found)
 
 
 def _of(
-    prompt: PromptVariant, model: Model, examples: int, *, passages: bool, first: bool
-) -> Iterator[Arm]:
+    prompt: PromptVariant, model: Model, examples: int, *,
+    passages: bool, more: bool, schema: bool,
+) -> Iterator[Arm]:  # fmt: skip
     kind = "tuned" if model.kind == "tuned" else "prompt"
     shot, constrained = prompt.few_shot, prompt.constrained or "none"
     base = {"kind": kind, "prompt": prompt.name, "model": model.id, "constrained": constrained}
@@ -60,8 +76,10 @@ def _of(
     if examples and own["few_shot_from"] != "nearest":
         near = {"few_shot": min(NEAREST, examples), "few_shot_from": "nearest"}
         yield _arm({**base, **near, "retrieval": passages})
-    if passages and first:
+    if passages and more:
         yield _arm({**base, **own, "retrieval": False})
+    if schema and more and constrained == "none":
+        yield _arm({**base, **own, "constrained": "schema", "retrieval": passages})
 
 
 def _arm(values: dict[str, object]) -> Arm:
@@ -73,4 +91,4 @@ def _arm(values: dict[str, object]) -> Arm:
         parts.append(f"constrained by {values['constrained']}")
     if values["retrieval"]:
         parts.append("with passages")
-    return Arm.model_validate({"id": " · ".join(parts)[:200], **values})
+    return Arm.model_validate({"id": " · ".join(parts)[:_LONGEST], **values})

@@ -7,6 +7,7 @@ nothing and a lab that was cut off goes on where it stood.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,18 +16,21 @@ import numpy as np
 from tuneworthy.calls.ledger import Ledger
 from tuneworthy.calls.run import Job, PriceOf, Runner
 from tuneworthy.calls.transport import Transport
-from tuneworthy.domain.calls import Settled, Spend
+from tuneworthy.domain.calls import Request, Settled, Spend
 from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import Arm
+from tuneworthy.domain.lab import Arm, ShareOf
+from tuneworthy.domain.record import Unknown
 from tuneworthy.files.evalset import parted
+from tuneworthy.labs.pool import question
 from tuneworthy.labs.requests import Setting, request_for
-from tuneworthy.labs.scores import Scores
+from tuneworthy.labs.scores import Scores, share_of
 from tuneworthy.scoring import Output
 from tuneworthy.stats.sequential import Race
 
 ROUNDS = 8
 """Rounds the race is run in; after each the hopeless are dropped."""
 FEWEST_A_ROUND = 10
+_TELL_EVERY = 16  # calls: often enough to watch, and the ledger isn't asked for each
 RUN = "ceiling"
 """Name of the run whose cap counts."""
 
@@ -49,11 +53,9 @@ class Plan:
         request = request_for(arm, case, self.setting)
         return tuple(Job(request, repeat) for repeat in range(self.repeats))
 
-    def every_job(self) -> list[Job]:
-        """The most that could be called: all arms for selecting, then the longest two to report."""
-        found = [job for arm in self.arms for case in self.select for job in self.jobs(arm, case)]
-        longest = [arm for arm in self.arms if arm.kind != "baseline"][:2]
-        return found + [j for arm in longest for case in self.report for j in self.jobs(arm, case)]
+    def all_jobs(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> list[Job]:
+        """The calls of some arms on some cases."""
+        return [job for arm in arms for case in cases for job in self.jobs(arm, case)]
 
 
 def make_plan(
@@ -69,7 +71,7 @@ def make_plan(
         repeats: Times each case is asked; repeats are no cases.
         seed: For the split and the order.
     """
-    select, report = parted(cases, seed=seed)
+    select, report = parted(together(cases), seed=seed)
     order = np.random.default_rng(seed)
     groups: dict[str, list[EvalCase]] = {}
     for one in select:
@@ -80,16 +82,34 @@ def make_plan(
     return Plan(tuple(arms), mixed, report, setting, repeats, seed)
 
 
+def together(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+    """Cases with equal ones joined: the same input twice is one thing to learn from.
+
+    Cases that belong to a conversation stay with it.
+    """
+    first: dict[str, str] = {}
+    found = []
+    for one in cases:
+        if one.conversation_id is None:
+            name = first.setdefault(question(one), one.id)
+            if name != one.id:
+                one = one.model_copy(update={"conversation_id": f"case {name}"})
+        found.append(one)
+    return tuple(found)
+
+
 @dataclass(frozen=True, slots=True)
 class Stand:
-    """How a lab stands, after each round."""
+    """How a lab stands."""
 
     arm: str
-    """The leader."""
+    """The leader; empty before the first round."""
+    quality: ShareOf | Unknown
+    """Of the leader, on the cases so far."""
     done: int
-    """Arms times cases that are scored."""
+    """Calls that are answered."""
     of: int
-    """As many as could be."""
+    """Calls there may be in all, when no more arms are dropped."""
     running: int
     """Arms still in the race."""
     spend: Spend
@@ -109,45 +129,58 @@ class Lab:
         price_of: The price of a request.
         cap_usd: The most all calls of this lab may cost, those of earlier processes included.
         at_once: The most calls on the wire.
-        watch: Told how it stands after each round.
+        watch: Told how it stands, now and then.
+        run: Name of the run whose cap counts.
     """
 
     def __init__(
         self, plan: Plan, scores: Scores, ledger: Ledger, transport: Transport, price_of: PriceOf,
-        *, cap_usd: float, at_once: int = 16, watch: Watch | None = None,
+        *, cap_usd: float, at_once: int = 16, watch: Watch | None = None, run: str = RUN,
     ) -> None:  # fmt: skip
         self.plan, self.scores, self._ledger, self._cap = plan, scores, ledger, cap_usd
         self._runner = Runner(
-            ledger, transport, price_of, run=RUN, cap_usd=cap_usd, at_once=at_once
-        )
-        self._watch = watch or (lambda _: None)
+            ledger, transport, price_of, run=run, cap_usd=cap_usd, at_once=at_once,
+            progress=self._one_more,
+        )  # fmt: skip
+        self._name, self._watch = run, watch
         self.stopped = ""
         self.dropped: dict[str, int | None] = {}
-        self._done = 0
+        self._done, self._left, self._running = 0, 0, len(plan.arms)
+        self._leader: Arm | None = None
+        self._seen: list[EvalCase] = []
 
     def stop(self) -> None:
         """End after what is on the wire."""
         self._runner.stop()
 
     async def race(self) -> None:
-        """Run arms on the cases for selecting, dropping those that can't win."""
-        arms, race = self.plan.arms, Race(len(self.plan.arms))
+        """Run arms on the cases for selecting, dropping those that can't win.
+
+        Prompts race against prompts, tuned models against tuned ones, and baselines, which cost
+        nothing, against nobody: a tuned model that is far ahead leaves the best prompt in.
+        """
+        arms = self.plan.arms
+        groups = [arm.id if arm.kind == "baseline" else arm.kind for arm in arms]
+        race, longest = Race(len(arms), groups=groups), _longest(self.plan.select)
         for cases in _rounds(self.plan.select):
             running = [arms[place] for place in race.running]
-            await self._run(running, cases)
+            await self._run(running, cases, left=len(self.plan.select) - len(self._seen))
             if self.stopped:
                 break
-            race.add({place: self._means(arms[place], cases) for place in race.running})
-            self._tell(arms[race.result().winner].id, len(race.running))
+            self._seen += cases
+            race.add({place: self._sums(arms[place], cases, longest) for place in race.running})
+            self._leader = arms[race.result().winner]
+            self._running = len(race.running)
+            self._tell()
         result = race.result()
         self.dropped = {arm.id: result.dropped_after[i] for i, arm in enumerate(arms)}
 
     async def report(self, chosen: Sequence[Arm]) -> None:
         """Run the chosen arms on the cases that chose nothing."""
-        await self._run(chosen, self.plan.report)
+        await self._run(chosen, self.plan.report, left=len(self.plan.report))
 
-    async def _run(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
-        asked: dict[str, list[tuple[Arm, EvalCase]]] = {}
+    async def _run(self, arms: Sequence[Arm], cases: Sequence[EvalCase], *, left: int) -> None:
+        asked: dict[str, list[tuple[Job, Arm, EvalCase]]] = {}
         jobs: list[Job] = []
         for case in cases:
             for arm in arms:
@@ -155,39 +188,64 @@ class Lab:
                     self._baseline(arm, case)
                 for job in self.plan.jobs(arm, case):
                     jobs.append(job)
-                    asked.setdefault(job.key, []).append((arm, case))
+                    asked.setdefault(job.key, []).append((job, arm, case))
+        self._left = self._done + sum(a.kind != "baseline" for a in arms) * left * self.plan.repeats
         if jobs:
             outcome = await self._runner.all(jobs)
             self.stopped = outcome.why if outcome.stopped else ""
             self._take(asked, outcome.settled)
-        self._done += len(arms) * len(cases)
 
     def _take(
-        self, asked: Mapping[str, list[tuple[Arm, EvalCase]]], settled: Mapping[str, Settled]
+        self, asked: Mapping[str, list[tuple[Job, Arm, EvalCase]]], settled: Mapping[str, Settled]
     ) -> None:
         for key, places in asked.items():
             if (found := settled.get(key)) is not None:
-                for arm, case in places:
-                    system = self.plan.setting.prompts[arm.prompt].system
-                    self.scores.call(arm.id, case, found, system)
+                for job, arm, case in places:
+                    self.scores.call(arm.id, case, found, system_of(job.request))
 
     def _baseline(self, arm: Arm, case: EvalCase) -> None:
         pool = self.plan.setting.pool
         text = pool.majority(case) if arm.of == "majority" else pool.neighbour(case)
         self.scores.answer(arm.id, case, Output(text))
 
-    def _means(self, arm: Arm, cases: Sequence[EvalCase]) -> list[float]:
-        """Mean score of each conversation; one of which nobody knows counts as half right."""
-        row = self.scores.row(arm.id, cases)
-        groups: dict[str, list[float]] = {}
-        for one, score in zip(cases, row, strict=True):
-            groups.setdefault(one.cluster, []).append(0.5 if np.isnan(score) else float(score))
-        return [sum(values) / len(values) for values in groups.values()]
+    def _sums(self, arm: Arm, cases: Sequence[EvalCase], longest: int) -> list[float]:
+        """Score of each conversation, in parts of the longest one's most, so that cases weigh alike.
 
-    def _tell(self, leader: str, running: int) -> None:
-        arms, cases = len(self.plan.arms), len(self.plan.select)
-        spend = self._ledger.spend(RUN, self._cap)
-        self._watch(Stand(leader, self._done, arms * cases, running, spend))
+        A case of which nobody knows counts as half right.
+        """
+        row = self.scores.row(arm.id, cases)
+        groups: dict[str, float] = {}
+        for one, score in zip(cases, row, strict=True):
+            known = 0.5 if np.isnan(score) else float(score)
+            groups[one.cluster] = groups.get(one.cluster, 0.0) + known
+        return [total / longest for total in groups.values()]
+
+    def _one_more(self, found: Settled) -> None:
+        del found
+        self._done += 1
+        if self._done % _TELL_EVERY == 0:
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._watch is None:
+            return
+        spend, leader = self._ledger.spend(self._name, self._cap), self._leader
+        quality = Unknown(ask="wait for the first round")
+        told = quality if leader is None else share_of(self.scores, leader, self._seen)
+        total = max(self._left, self._done)
+        self._watch(Stand(leader.id if leader else "", told, self._done, total, self._running,
+                          spend))  # fmt: skip
+
+
+def system_of(request: Request) -> str:
+    """The system prompt as it is sent; empty where there is none."""
+    first = request.messages[0]
+    return first.content if first.role == "system" else ""
+
+
+def _longest(cases: Sequence[EvalCase]) -> int:
+    """Cases of the longest conversation; 1 for none."""
+    return max(Counter(one.cluster for one in cases).values(), default=1)
 
 
 def _rounds(cases: Sequence[EvalCase]) -> list[list[EvalCase]]:

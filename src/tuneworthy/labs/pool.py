@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NEAREST_KEPT = 1024  # of each case: more than may be shown, with room for its own conversation
+
+
 class Pool:
-    """Solved cases that may be shown or looked up. A case never sees its own conversation.
+    """Solved cases that may be shown or looked up.
+
+    A case never sees its own conversation, nor its own input under another name: examples are often
+    the data that the evaluation set was cut from.
 
     Args:
         examples: Cases with a reference; those without one are left out.
@@ -26,17 +33,31 @@ class Pool:
 
     def __init__(self, examples: Sequence[EvalCase]) -> None:
         self._examples = tuple(one for one in examples if one.accepted)
+        self._asked = tuple(question(one) for one in self._examples)
         self._vectors: NDArray[np.float32] | None = None
+        self._orders: dict[str, NDArray[np.int64]] = {}
 
     def __len__(self) -> int:
         return len(self._examples)
 
+    @property
+    def examples(self) -> tuple[EvalCase, ...]:
+        """All that are in it."""
+        return self._examples
+
+    def _apart(self, case: EvalCase, places: Iterable[int]) -> Iterator[EvalCase]:
+        """Those of some examples that a case may see."""
+        cluster, own = case.cluster, question(case)
+        for place in places:
+            one = self._examples[place]
+            if one.cluster != cluster and self._asked[place] != own:
+                yield one
+
     def fixed(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
         """The first ``k`` of other conversations, spread over the answers there are."""
         by_answer: dict[str, list[EvalCase]] = {}
-        for one in self._examples:
-            if one.cluster != case.cluster:
-                by_answer.setdefault(answer_text(one.accepted[0]), []).append(one)
+        for one in self._apart(case, range(len(self._examples))):
+            by_answer.setdefault(answer_text(one.accepted[0]), []).append(one)
         chosen: list[EvalCase] = []
         depth = 0
         while len(chosen) < k and any(depth < len(ones) for ones in by_answer.values()):
@@ -52,21 +73,13 @@ class Pool:
         """
         if not self._examples or k < 1:
             return ()
-        likeness = self._all() @ _vectors([case.text])[0]
-        order = np.argsort(-likeness, kind="stable")
-        found = [self._examples[i] for i in order[: 4 * k + 8].tolist()]
-        apart = [one for one in found if one.cluster != case.cluster]
-        if len(apart) < k:
-            apart = [
-                one for i in order.tolist() if (one := self._examples[i]).cluster != case.cluster
-            ]
-        return tuple(reversed(apart[:k]))
+        found = islice(self._apart(case, map(int, self._order(case.text))), k)
+        return tuple(reversed(tuple(found)))
 
     def majority(self, case: EvalCase) -> str:
         """The commonest answer of other conversations; empty for an empty pool."""
-        counted = Counter(
-            answer_text(one.accepted[0]) for one in self._examples if one.cluster != case.cluster
-        )
+        everybody = range(len(self._examples))
+        counted = Counter(answer_text(one.accepted[0]) for one in self._apart(case, everybody))
         return min(counted, key=lambda text: (-counted[text], text)) if counted else ""
 
     def neighbour(self, case: EvalCase) -> str:
@@ -74,10 +87,14 @@ class Pool:
         near = self.nearest(1, case)
         return answer_text(near[0].accepted[0]) if near else ""
 
-    def _all(self) -> NDArray[np.float32]:
-        if self._vectors is None:
-            self._vectors = _vectors([one.text for one in self._examples])
-        return self._vectors
+    def _order(self, text: str) -> NDArray[np.int64]:
+        """Places of the nearest to a text, looked up once."""
+        if text not in self._orders:
+            if self._vectors is None:
+                self._vectors = _vectors([one.text for one in self._examples])
+            likeness = self._vectors @ _vectors([text])[0]
+            self._orders[text] = np.argsort(-likeness, kind="stable")[:_NEAREST_KEPT].copy()
+        return self._orders[text]
 
 
 def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -86,6 +103,13 @@ def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
         fix = "install it: pip install 'tuneworthy[traces]'"
         raise InputError("finding the nearest examples needs wordllama", fix=fix)
     return found
+
+
+def question(case: EvalCase) -> str:
+    """What a case asks, as text by which the same question is known again."""
+    told = case.input if case.input is not None else [[m.role, m.content] for m in case.messages]
+    text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
+    return " ".join(text.casefold().split())
 
 
 def answer_text(reference: Any) -> str:

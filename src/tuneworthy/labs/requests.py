@@ -10,7 +10,7 @@ from tuneworthy.domain.calls import ChatMessage, Request
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.lab import Arm
 from tuneworthy.domain.prompts import PromptVariant
-from tuneworthy.files.prompts import filled
+from tuneworthy.files.prompts import filled, names
 from tuneworthy.labs.pool import Pool, answer_text
 
 
@@ -38,9 +38,10 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
     """
     prompt, place = setting.prompts[arm.prompt], setting.reached[arm.model]
     shown = _examples(arm, case, setting.pool)
-    inside = any("examples" in part for part in (prompt.system, prompt.user) if "{{" in part)
+    inside = "examples" in names(prompt)
+    earlier, asked = _turns(case)
     values = {
-        "input": case.text,
+        "input": asked,
         "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
         "examples": _listed(shown) if inside else "",
     }
@@ -52,8 +53,7 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
             messages.append(ChatMessage(role="user", content=asked))
             answer = answer_text(one.accepted[0])
             messages.append(ChatMessage(role="assistant", content=answer))
-    earlier = [m for m in case.messages[:-1] if m.role in ("user", "assistant") and m.content]
-    messages += [ChatMessage(role=m.role, content=m.content) for m in earlier]
+    messages += earlier
     messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
     return Request(
         provider=place.provider,
@@ -65,6 +65,21 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
         response_schema=setting.schema if arm.constrained == "schema" else None,
         grammar=setting.grammar if arm.constrained == "grammar" else None,
     )
+
+
+def _turns(case: EvalCase) -> tuple[list[ChatMessage], str]:
+    """What was said before, and what is asked now; what comes after that is no part of it.
+
+    A case brings no system message: that is the prompt's place.
+    """
+    if case.input is not None:
+        return [], case.input
+    last = max((i for i, m in enumerate(case.messages) if m.role == "user"), default=None)
+    if last is None:
+        return [], case.text
+    before = (m for m in case.messages[:last] if m.role in ("user", "assistant") and m.content)
+    said = [ChatMessage(role=m.role, content=m.content) for m in before]
+    return said, case.messages[last].content
 
 
 def _examples(arm: Arm, case: EvalCase, pool: Pool) -> tuple[EvalCase, ...]:

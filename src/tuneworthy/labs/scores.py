@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,13 +11,17 @@ import numpy as np
 
 from tuneworthy.domain.calls import Settled
 from tuneworthy.domain.evalset import EvalCase
+from tuneworthy.domain.lab import Arm, ShareOf
+from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.personal.mask import mask
-from tuneworthy.scoring import Context, Output, Scored, Scorer
+from tuneworthy.scoring import Context, Marker, Output, Scored
+from tuneworthy.stats.clustered import Estimate, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _SHOWN = 200
+_MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
 
 @dataclass(slots=True)
@@ -30,6 +34,8 @@ class Cell:
     latencies_s: list[float] = field(default_factory=list)
     failed: int = 0
     in_doubt: int = 0
+    unjudged: int = 0
+    """Answers that no scorer can say anything about."""
     wrong: tuple[str, str] | None = None
     """For a wrong answer: its signal, and what came, masked."""
 
@@ -43,14 +49,11 @@ class Scores:
     """Cells by arm and case.
 
     Args:
-        scorers: What judges an answer; a case's own checks come on top.
-        own: Scorers of single cases, by case id.
+        marker: What judges an answer.
     """
 
-    def __init__(
-        self, scorers: Sequence[Scorer], own: Mapping[str, Sequence[Scorer]] | None = None
-    ) -> None:
-        self._scorers, self._own = tuple(scorers), dict(own or {})
+    def __init__(self, marker: Marker) -> None:
+        self._marker = marker
         self._cells: dict[str, dict[str, Cell]] = {}
 
     def cell(self, arm: str, case: str) -> Cell:
@@ -59,18 +62,14 @@ class Scores:
 
     def answer(self, arm: str, case: EvalCase, text: Output, system: str = "") -> Scored:
         """Judge an answer and put it in its cell."""
-        cell = self.cell(arm, case.id)
-        judged = [
-            scorer.score(text, case, Context(system))
-            for scorer in (*self._scorers, *self._own.get(case.id, ()))
-        ]
-        told = [one for one in judged if one.ok is not None]
-        if told:
-            cell.scores.append(min(one.value for one in told))
-        bad = next((one for one in told if not one.ok), None)
-        if bad is not None:
-            cell.wrong = (bad.signal or "wrong_answer", mask(text.text[:_SHOWN]))
-        return bad or (told[0] if told else judged[0])
+        cell, told = self.cell(arm, case.id), self._marker.score(text, case, Context(system))
+        if told.ok is None:
+            cell.unjudged += 1
+            return told
+        cell.scores.append(told.value)
+        if not told.ok:
+            cell.wrong = (told.signal or "wrong_answer", shown(text.text))
+        return told
 
     def call(self, arm: str, case: EvalCase, found: Settled, system: str = "") -> None:
         """Take what became of a call: an answer, a failure, or nobody knows."""
@@ -97,7 +96,40 @@ class Scores:
         return [cells[one.id] for one in cases if one.id in cells]
 
 
+def shown(text: str) -> str:
+    """A text masked, and then cut for showing."""
+    return mask(text[:_MASKED])[:_SHOWN]
+
+
 def clusters_of(cases: Sequence[EvalCase]) -> NDArray[np.int64]:
     """Conversations as whole numbers, in the order of their first case."""
     codes: dict[str, int] = {}
     return np.array([codes.setdefault(one.cluster, len(codes)) for one in cases], dtype=np.int64)
+
+
+def estimate(
+    scores: Scores, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
+) -> Estimate | None:
+    """An arm's share of right cases; None where it wasn't run.
+
+    Args:
+        scores: What was scored.
+        arm: The arm.
+        cases: The cases that count.
+        exact: With ends that may be held against a target.
+    """
+    if not cases:
+        return None
+    return share(scores.row(arm.id, cases), clusters_of(cases), exact=exact)
+
+
+def as_record(one: Estimate) -> ShareOf:
+    """An estimate as the result holds it."""
+    ends = {"low": max(0.0, one.low), "high": min(1.0, one.high)}
+    return ShareOf(value=one.value, **ends, n=one.n, clusters=one.clusters)
+
+
+def share_of(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> ShareOf | Unknown:
+    """An arm's share of right cases with its interval; unknown where it wasn't run."""
+    found = estimate(scores, arm, cases)
+    return Unknown(ask="it wasn't run") if found is None else as_record(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -21,14 +21,14 @@ from tuneworthy.calls.transport import Transport
 from tuneworthy.domain.calls import ChatMessage, Request
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.lab import Arm, Contrast, VerifyPlan, VerifyResult
-from tuneworthy.labs.ceiling import Plan
-from tuneworthy.labs.outcome import ENOUGH, contrast, share_of
-from tuneworthy.labs.scores import Scores
-from tuneworthy.scoring import Kit, scorer_for
+from tuneworthy.labs.ceiling import Plan, system_of
+from tuneworthy.labs.choice import ENOUGH, contrast
+from tuneworthy.labs.scores import Scores, share_of
+from tuneworthy.scoring import Kit, Marker
 
 RUN = "verify"
-GENERAL_MARGIN = 0.05
-"""Share of general tasks the tuned model may be worse by."""
+GENERAL_MARGIN = 0.1
+"""Share of general tasks the tuned model may be worse by: less can't be told on so few of them."""
 
 
 def general_skills() -> tuple[EvalCase, ...]:
@@ -37,23 +37,29 @@ def general_skills() -> tuple[EvalCase, ...]:
     return tuple(EvalCase.model_validate(json.loads(line)) for line in text.splitlines() if line)
 
 
-def plan_digest(plan: Plan, tuned: Arm, untuned: Arm) -> str:
+def plan_digest(plan: Plan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     """SHA-256 of everything the comparison rests on."""
+    places = [plan.setting.reached[arm.model] for arm in (tuned, untuned)]
     told = [
         [one.model_dump(mode="json", exclude_defaults=True) for one in plan.report],
         [plan.setting.prompts[arm.prompt].model_dump(mode="json") for arm in (tuned, untuned)],
         [arm.model_dump(mode="json") for arm in (tuned, untuned)],
-        [plan.repeats, plan.setting.max_tokens],
+        [[one.provider, one.base_url, one.name] for one in places],
+        [one.model_dump(mode="json", exclude_defaults=True) for one in plan.setting.pool.examples],
+        [plan.setting.schema, plan.setting.grammar],
+        [plan.repeats, plan.setting.max_tokens, scorer],
     ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def write_down(plan: Plan, tuned: Arm, untuned: Arm, *, margin: float, as_of: date) -> VerifyPlan:
+def write_down(
+    plan: Plan, tuned: Arm, untuned: Arm, *, margin: float, scorer: str, as_of: date
+) -> VerifyPlan:
     """The plan of a comparison, before it is made."""
     return VerifyPlan(
         tuned=tuned.id, untuned=untuned.id, margin=margin, general_margin=GENERAL_MARGIN,
         cases=len(plan.report), general=len(general_skills()),
-        inputs=plan_digest(plan, tuned, untuned), written_on=as_of,
+        inputs=plan_digest(plan, tuned, untuned, scorer), written_on=as_of,
     )  # fmt: skip
 
 
@@ -69,30 +75,34 @@ class Compared:
 async def compare(
     plan: Plan, arms: tuple[Arm, Arm], task: Scores, ledger: Ledger, transport: Transport,
     price_of: PriceOf, *, cap_usd: float, at_once: int = 16,
+    starts: Callable[[Callable[[], None]], None] = lambda _: None,
 ) -> Compared:  # fmt: skip
-    """Run both arms on every untouched case and on the general tasks."""
+    """Run both arms on every untouched case and on the general tasks.
+
+    Args:
+        plan: The lab's plan, for its untouched cases.
+        arms: The tuned and the untuned one.
+        task: Where answers to untouched cases are kept.
+        ledger: Where calls are kept.
+        transport: What sends.
+        price_of: The price of a request.
+        cap_usd: The most the whole verification may cost.
+        at_once: The most calls on the wire.
+        starts: Given what stops it, before it starts.
+    """
     runner = Runner(ledger, transport, price_of, run=RUN, cap_usd=cap_usd, at_once=at_once)
-    skills, kit = general_skills(), Kit()
-    own = {one.id: [scorer_for(check, kit) for check in one.checks] for one in skills}
-    general = Scores((), own)
-    asked: dict[str, list[tuple[Scores, Arm, EvalCase]]] = {}
-    jobs: list[Job] = []
-
-    def ask(job: Job, where: Scores, arm: Arm, case: EvalCase) -> None:
-        jobs.append(job)
-        asked.setdefault(job.key, []).append((where, arm, case))
-
+    starts(runner.stop)
+    skills, general = general_skills(), Scores(Marker((), Kit()))
+    asked: list[tuple[Job, Scores, Arm, EvalCase]] = []
     for arm in arms:
-        for case in plan.report:
-            for job in plan.jobs(arm, case):
-                ask(job, task, arm, case)
-        for case in skills:
-            ask(Job(_plain(plan, arm, case)), general, arm, case)
-    outcome = await runner.all(jobs)
-    for key, places in asked.items():
-        if (found := outcome.settled.get(key)) is not None:
-            for where, arm, case in places:
-                where.call(arm.id, case, found)
+        asked += [
+            (job, task, arm, case) for case in plan.report for job in plan.jobs(arm, case)
+        ]
+        asked += [(Job(_plain(plan, arm, case)), general, arm, case) for case in skills]
+    outcome = await runner.all([job for job, *_ in asked])
+    for job, where, arm, case in asked:
+        if (found := outcome.settled.get(job.key)) is not None:
+            where.call(arm.id, case, found, system_of(job.request))
     return Compared(task, general, outcome.why if outcome.stopped else "")
 
 
@@ -121,7 +131,7 @@ def judge(
             "tuned": share_of(found.task, tuned, plan.report),
             "untuned": share_of(found.task, untuned, plan.report),
             "outcome": "too_few_cases" if found.stopped else told,
-            "why": why,
+            "why": "stopped" if found.stopped else why,
             "spend": spend,
             "stopped": found.stopped,
         }
@@ -134,16 +144,12 @@ Outcome = Literal["improved", "regressed", "no_gain", "too_few_cases"]
 def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[Outcome, str]:
     if general.high < -written.general_margin:
         return "regressed", "general"
-    if task.n < ENOUGH:
+    if task.clusters < ENOUGH:
         return "too_few_cases", "interval"
     if task.high < 0:
         return "regressed", "task"
     if task.low > written.margin:
-        held = general.low >= -written.general_margin or general.difference >= 0
+        held = general.low >= -written.general_margin
         return ("improved", "task") if held else ("too_few_cases", "general")
     return ("no_gain", "task") if task.high <= written.margin else ("too_few_cases", "interval")
 
-
-def tuned_arms(plan: Plan) -> Sequence[Arm]:
-    """Arms of tuned models."""
-    return [arm for arm in plan.arms if arm.kind == "tuned"]

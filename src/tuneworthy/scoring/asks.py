@@ -25,7 +25,7 @@ class Asked:
 
     def __init__(self, scorer: str, of: Any, main: str, known: Sequence[str]) -> None:
         self.scorer = scorer
-        if isinstance(of, Mapping) and (not main or set(map(str, of)) & set(known) or not of):
+        if isinstance(of, Mapping):
             self._told = {str(key): value for key, value in of.items()}
         elif of is None:
             self._told = {}

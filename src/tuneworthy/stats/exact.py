@@ -46,12 +46,14 @@ def beta_quantile(chance: float, a: float, b: float) -> float:
         a: First shape, above 0.
         b: Second shape, above 0.
     """
-    low, high, x = 0.0, 1.0, a / (a + b)
+    low, high, middle = 0.0, 1.0, a / (a + b)
+    spread = math.sqrt(middle * (1 - middle) / (a + b + 1))
+    x = min(max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2), (1 + middle) / 2)
     front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
     for _ in range(_HALVINGS):
         miss = beta_share(x, a, b) - chance
         low, high = (low, x) if miss > 0 else (x, high)
-        if abs(miss) < 1e-12 or high - low < 1e-12:
+        if abs(miss) < 1e-10 or high - low < 1e-12:
             break
         density = math.exp(front + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
         step = x - miss / density if density > _TINY else -1.0
@@ -73,19 +75,15 @@ def beta_share(x: float, a: float, b: float) -> float:
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
         + a * math.log(x) + b * math.log1p(-x)
     )  # fmt: skip
-    c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
     found = d
     for m in range(1, _STEPS):
-        even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-        odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
-        for part in (even, odd):
-            d, c = 1 / _away(1 + part * d), _away(1 + part / c)
-            found *= d * c
-        if abs(d * c - 1) < 1e-15:
+        part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        found *= d * c
+        part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        found *= d * c
+        if abs(d * c - 1) < 1e-14:
             break
     return math.exp(front) * found / a
-
-
-def _away(value: float) -> float:
-    """A divisor that isn't zero."""
-    return value if abs(value) > _TINY else _TINY

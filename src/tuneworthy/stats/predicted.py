@@ -86,15 +86,15 @@ def _estimate(
     error[there] = (right[: len(said)] - centre) / len(right)
     error[~there] = weight * (rest - others) / max(1, len(rest))
     member, k = members(groups)
-    square = dot_square(sum_by(member, error, k))
-    square += dot_square((np.array(added) - centre) / len(right))
+    square = _square(sum_by(member, error, k))
+    square += _square((np.array(added) - centre) / len(right))
     half = t95(labelled - 1) * math.sqrt(square * labelled / (labelled - 1))
     low, high = max(min(added), centre - half), min(max(added), centre + half)
     value = min(max(added), max(min(added), value))
     return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
 
 
-def dot_square(values: NDArray[np.float64]) -> float:
+def _square(values: NDArray[np.float64]) -> float:
     """The sum of squares."""
     return float((values**2).sum())
 

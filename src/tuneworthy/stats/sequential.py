@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _CAP = 0.75
 _STAKES = np.geomspace(0.03, 0.95, 12)
 """Shares of the wealth that are staked, side by side: small ones find small differences."""
+_BLOCK = 100
+"""Conversations multiplied before a logarithm is taken; 0.05^100 is still a number."""
 
 
 def confidence_sequence(values: ArrayLike, alpha: float) -> tuple[NDArray[np.float64], ...]:
@@ -112,9 +114,11 @@ class Race:
         self._sums[places] += rows.sum(axis=1)
         for place in places.tolist():
             self._seen[place] += rows.shape[1]
-        for values in rows.T:  # what another had more of than I, by what is staked on it
-            ahead = values[None, :, None] - values[:, None, None]
-            self._logs[np.ix_(places, places)] += np.log1p(ahead * _STAKES)
+        for start in range(0, rows.shape[1], _BLOCK):
+            grown = np.ones((len(places), len(places), len(_STAKES)))
+            for values in rows[:, start : start + _BLOCK].T:  # what another had more of than I
+                grown *= 1 + (values[None, :] - values[:, None])[:, :, None] * _STAKES
+            self._logs[np.ix_(places, places)] += np.log(grown)
         self._leave(places)
 
     def _leave(self, places: NDArray[np.int64]) -> None:
@@ -123,14 +127,13 @@ class Race:
         for place in places.tolist():
             mine = self._rivals[place]
             still = [i for i in places.tolist() if mine[i]]
-            if not still or self._sums[place] >= max(self._sums[still]):
+            if not still or self._sums[place] > max(self._sums[still]) - 1e-9:
                 continue
             if wealth[place][mine].mean() >= self._worth:
                 self._dropped[place] = self._seen[place]
 
     def result(self) -> Raced:
         """How it stands; the leader is the best mean among those still in, the first of equals."""
-        winner = max(
-            self.running, key=lambda arm: (self._sums[arm] / max(1, self._seen[arm]), -arm)
-        )
+        means = {arm: self._sums[arm] / max(1, self._seen[arm]) for arm in self.running}
+        winner = max(means, key=lambda arm: (round(means[arm], 9), -arm))
         return Raced(winner, tuple(self._dropped), sum(self._seen))

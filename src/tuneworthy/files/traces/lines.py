@@ -21,6 +21,8 @@ class Block(NamedTuple):
     """Whether the last line has its end."""
     too_long: bool = False
     """One line that was longer than allowed, and was thrown away."""
+    breaks: tuple[int, ...] = ()
+    """Where lines break, each place counted from the beginning of ``data``."""
 
 
 def blocks(stream: Readable, longest: int) -> Iterator[Block]:
@@ -44,29 +46,31 @@ def blocks(stream: Readable, longest: int) -> Iterator[Block]:
                 parts, held, dropping = [], 0, True
             continue
         whole = b"".join((*parts, memoryview(data)[:cut]))
-        yield from _capped(whole, line, longest)
-        line += _count(whole)
+        breaks = _breaks(whole)
+        yield from _capped(whole, line, longest, breaks)
+        line += len(breaks)
         parts, held = [data[cut:]], len(data) - cut
     if dropping:
         yield Block(b"", line, ended=False, too_long=True)
     elif rest := b"".join(parts):
-        yield Block(rest, line, ended=False)
+        yield Block(rest, line, ended=False, breaks=_breaks(rest))
 
 
-def _count(data: bytes) -> int:
-    """Line breaks; ``bytes.count`` looks at every byte by itself, ``find`` at many at once."""
-    many, at = 0, data.find(b"\n")
-    while at >= 0:
-        many += 1
-        at = data.find(b"\n", at + 1)
-    return many
+def _breaks(data: bytes) -> tuple[int, ...]:
+    """Where lines break; looking for one byte goes over many at once."""
+    found: list[int] = []
+    find, at = data.find, -1
+    while (at := find(b"\n", at + 1)) >= 0:
+        found.append(at)
+    return tuple(found)
 
 
-def _capped(data: bytes, line: int, longest: int) -> Iterator[Block]:
+def _capped(data: bytes, line: int, longest: int, breaks: tuple[int, ...]) -> Iterator[Block]:
     """Whole lines, where the first may be longer than allowed."""
-    end = data.find(b"\n") + 1
+    end = breaks[0] + 1
     if end - 1 > longest:
         yield Block(b"", line, ended=True, too_long=True)
         data, line = data[end:], line + 1
+        breaks = tuple(at - end for at in breaks[1:])
     if data:
-        yield Block(data, line, ended=True)
+        yield Block(data, line, ended=True, breaks=breaks)

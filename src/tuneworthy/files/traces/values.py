@@ -25,7 +25,8 @@ _ROLES = {
 }  # fmt: skip
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
-_FAR = 1e11  # seconds; the year 5138, so a larger number counts something smaller
+FAR_S = 1e11
+"""The year 5138: a larger number counts something smaller than seconds."""
 _YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good"})
 _NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad"})
 
@@ -115,7 +116,7 @@ def when(value: Any) -> float | None:
 
 
 def _since_1970(found: float) -> float | None:
-    while found > _FAR:
+    while found > FAR_S:
         found /= 1000
     return found if found >= 0 else None
 

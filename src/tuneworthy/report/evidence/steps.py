@@ -12,7 +12,7 @@ STEPS = {
     "error": "ended in an error",
     "refused": "refused",
     "not_json": "not the JSON they should be",
-    "flagged": "flagged by a bad score or feedback",
+    "flagged": "bad score or feedback",
     "copy": "near copies of another",
     "usable": "usable",
 }

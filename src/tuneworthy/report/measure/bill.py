@@ -98,9 +98,9 @@ def _cost(found: Found) -> _Cost | None:
     read, written = found.one("input_tokens"), found.one("output_tokens")
     if found.price is None or read is None or written is None:
         return None
-    values = [_priced(found, found.price, end) for end in _ends(read, written)]
+    middle, low, high = (_priced(found, found.price, end) for end in _ends(read, written))
     over = ", over all that were tried" if found.arms > 1 else ""
-    return _Cost(*values, f" by list price ({found.price.catalogue}){over}")
+    return _Cost(middle, low, high, f" by list price ({found.price.catalogue}){over}")
 
 
 def _ends(read: Evidence, written: Evidence) -> tuple[tuple[float, float], ...]:

@@ -23,6 +23,7 @@ _COMMANDS: dict[str, _Home] = {
     "invest": _Home("invest", "Compute cost and return, line by line, and how sure they are."),
     "plan": _Home("plan", "Plan the work: phases, hours, cost, dates, and when each is done."),
     "measure": _Home("measure", "Measure traces or results, and keep the evidence."),
+    "evalset": _Home("evalset", "Draw an evaluation set from traces, and label it."),
     "ceiling": _Home("ceiling", "Find out whether prompting has reached its limit."),
     "verify": _Home("verify", "Hold a tuned model against the best untuned arm."),
     "precedents": _Home("precedents", "Show what happened to others, and how often tuning won."),

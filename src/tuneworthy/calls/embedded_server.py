@@ -1,0 +1,86 @@
+"""The process in which the embedded model runs: ours to start, and gone when we are.
+
+Native code that crashes, or is killed for its memory, takes this process down and not the one that
+asked. It is told what to do in one line of JSON on its input, says its address in one line of
+JSON on its output, and ends as soon as its input does, which it also does when its parent is
+killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+from typing import Any
+from urllib.request import ProxyHandler, build_opener
+
+_LOOK_EVERY_S = 1.0
+_HEALTHY_WITHIN_S = 30.0
+
+
+def main() -> None:
+    """Serve until the input ends."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides when a run is stopped
+    parent = os.getppid()
+    told = json.loads(sys.stdin.buffer.readline())
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever the library prints
+    over = threading.Event()
+    threading.Thread(target=_watch, args=(over,), daemon=True).start()
+    server = _serve(told)
+    _until_healthy(server.listening_address)
+    answers.write(json.dumps({"address": server.listening_address}) + "\n")
+    answers.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # its log would grow, and may hold prompts
+    os.dup2(2, 1)
+    while not over.wait(_LOOK_EVERY_S):
+        if os.getppid() != parent:  # somebody else still holds the pipe of a parent that is gone
+            break
+    os._exit(0)  # the server's own way down waits for answers that nobody reads any more
+
+
+def _watch(over: threading.Event) -> None:
+    while sys.stdin.buffer.read(4096):
+        pass
+    over.set()
+
+
+def _serve(told: dict[str, Any]) -> Any:
+    """The library's server, on a free port of this machine, for those who have the key."""
+    import xllamacpp
+
+    params = xllamacpp.CommonParams()
+    params.model.path = told["weights"]
+    params.hostnames, params.port = ["127.0.0.1"], 0
+    params.api_keys = [told["key"]]
+    params.n_parallel = told["slots"]
+    params.n_ctx = told["slots"] * told["context_tokens"]
+    params.kv_unified = False
+    params.n_predict = told["most_output_tokens"]
+    params.cpuparams.n_threads = params.cpuparams_batch.n_threads = told["threads"]
+    params.n_gpu_layers = 0
+    params.cache_ram_mib = 0
+    params.cache_prompt = told["cache_prompt"]
+    params.offline, params.ui, params.endpoint_slots = True, False, False
+    params.verbosity = 1
+    return xllamacpp.Server(params)
+
+
+def _until_healthy(address: str) -> None:
+    opener, until = build_opener(ProxyHandler({})), time.monotonic() + _HEALTHY_WITHIN_S
+    while True:
+        try:
+            opener.open(f"{address}/health", timeout=5.0).close()
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+if __name__ == "__main__":
+    main()

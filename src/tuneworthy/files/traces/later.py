@@ -1,0 +1,123 @@
+"""What of a trace hardly anybody asks for, decoded from its line when somebody does.
+
+Old turns and passages are most of the text of a log. Kept as bytes that were read anyway they cost
+nothing; as Python texts they would cost more than everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from tuneworthy.domain.traces import Message
+from tuneworthy.files.traces.lines import Block
+from tuneworthy.files.traces.values import Turns
+
+_MOST_KNOWN = 1000
+_ENDS = 24  # characters of each end by which long texts are told apart before they are compared
+
+
+class Known:
+    """Gives equal texts as one object, so that who looks them up needn't read them."""
+
+    def __init__(self) -> None:
+        self._texts: dict[tuple[int, str, str], str] = {}
+
+    def one(self, text: str) -> str:
+        """The first text that was seen and is equal."""
+        ends = (len(text), text[:_ENDS], text[-_ENDS:])
+        known = self._texts.get(ends)
+        if known == text:
+            return known
+        if len(self._texts) >= _MOST_KNOWN:
+            self._texts.clear()
+        self._texts[ends] = text
+        return text
+
+
+class Source:
+    """The lines of a block of which every value was decoded once, without a fault.
+
+    Args:
+        block: The lines.
+        decoder: What decoded them.
+        n: How many values they were.
+    """
+
+    def __init__(self, block: Block, decoder: msgspec.json.Decoder[Any], n: int) -> None:
+        self._data, self._breaks, self._decoder, self._n = block.data, block.breaks, decoder, n
+        self._last: tuple[int, Any] = (-1, None)
+        self._all: list[Any] | None = None
+        self._checked = False
+
+    def trace(self, place: int) -> Any:
+        """The trace at some place of the block, decoded anew; the last one is remembered."""
+        if self._last[0] != place:
+            self._last = (place, self._decoded(place))
+        return self._last[1]
+
+    def _decoded(self, place: int) -> Any:
+        if not self._checked:
+            self._checked = True
+            if not self._one_a_line():
+                self._all = self._decoder.decode_lines(self._data)
+        if self._all is not None:
+            return self._all[place]
+        begin = self._breaks[place - 1] + 1 if place else 0
+        end = self._breaks[place] if place < len(self._breaks) else len(self._data)
+        return self._decoder.decode(memoryview(self._data)[begin:end])
+
+    def _one_a_line(self) -> bool:
+        """Whether each line is one value: values may be spread over lines, or share one.
+
+        Between ``}`` and ``{`` in two lines no value can go on: it would take a comma.
+        """
+        data = self._data
+        inner = [at for at in self._breaks if at + 1 < len(data)]
+        apart = all(data[at - 1] == _CLOSES and data[at + 1] == _OPENS for at in inner)
+        return apart and data[:1] == b"{" and len(inner) + 1 == self._n
+
+
+_OPENS, _CLOSES = b"{}"
+
+
+class LaterTurns(Sequence[Message]):
+    """Turns of a conversation."""
+
+    __slots__ = ("_n", "_place", "_source")
+
+    def __init__(self, source: Source, place: int, n: int) -> None:
+        self._source, self._place, self._n = source, place, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, place: Any) -> Any:
+        return Turns(self._source.trace(self._place).messages, self._n)[place]
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(Turns(self._source.trace(self._place).messages, self._n))
+
+
+class LaterPassages(Sequence[str]):
+    """Passages that were given to the model."""
+
+    __slots__ = ("_n", "_place", "_source")
+
+    def __init__(self, source: Source, place: int, n: int) -> None:
+        self._source, self._place, self._n = source, place, n
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, place: Any) -> Any:
+        return self._texts()[place]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts())
+
+    def _texts(self) -> tuple[str, ...]:
+        given = self._source.trace(self._place).contexts
+        return tuple(each.text for each in given if each.text is not None)

@@ -1,0 +1,97 @@
+"""What a ceiling lab adds to what is known of a case: checks it has answered, and evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import date
+from typing import Literal
+
+from tuneworthy.domain.evidence import Evidence, Measured
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.lab import Arm, CeilingResult
+from tuneworthy.domain.prompts import PromptVariant
+from tuneworthy.domain.record import Unknown
+from tuneworthy.gather.prompts import distinct_prompts
+from tuneworthy.labs.ceiling import Plan
+
+NEAR_COPY = 0.8
+"""Likeness from which prompts are copies, where the framework doesn't say."""
+
+
+def distinct(plan: Plan, arms: Sequence[Arm], framework: Framework) -> int:
+    """Prompt variants of some arms; near copies count once."""
+    near = framework.threshold("near_copy")
+    names = dict.fromkeys(arm.prompt for arm in arms)
+    texts = [f"{p.system}\n{p.user}" for p in (plan.setting.prompts[name] for name in names)]
+    return distinct_prompts(texts, NEAR_COPY if near is None else near)
+
+
+def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
+    """The models of some arms, each once."""
+    return tuple(dict.fromkeys(arm.model for arm in arms))
+
+
+def effort(plan: Plan, arms: Sequence[Arm], framework: Framework) -> int:
+    """Pairs of a model and a prompt variant that really differs."""
+    per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
+    return sum(distinct(plan, own, framework) for own in per_model)
+
+
+def checks_shown(
+    plan: Plan, arms: Sequence[Arm], framework: Framework
+) -> dict[str, Literal["yes", "no", "unknown"]]:
+    """What running some prompt arms shows about the five checks; a yes at most, never a no."""
+    used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
+    shown = {
+        "prompt_variations": distinct(plan, arms, framework) >= _wanted(framework, "prompt_variations"),
+        "foundation_models": len(models_of(arms)) >= _wanted(framework, "foundation_models"),
+        "few_shot": any(arm.few_shot for arm in arms),
+        "structured_prompt": any(structured(prompt) for prompt in used),
+    }  # fmt: skip
+    return {name: "yes" if shown.get(name) else "unknown" for name in framework.ceiling}
+
+
+def structured(prompt: PromptVariant) -> bool:
+    """Whether its author says that all four parts of a structured prompt are there."""
+    parts = prompt.structured
+    return parts is not None and set(parts.model_dump().values()) == {"yes"}
+
+
+def _wanted(framework: Framework, name: str) -> int:
+    check = framework.ceiling.get(name)
+    return (check.at_least if check else None) or 1
+
+
+def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | None:
+    """What the lab adds to the ledger: quality on untouched cases, and what was tried.
+
+    Returns:
+        None for a lab that was cut short: part of an answer is none.
+    """
+    one = result.reported
+    if result.stopped or isinstance(one, Unknown):
+        return None
+    source = f"ceiling lab: {result.best}"
+    quality = Evidence(
+        id="success_share", factor="today.quality", value=one.value, low=one.low, high=one.high,
+        unit="share of cases", n=one.n, clusters=one.clusters, source=source, observed_on=as_of,
+        method=f"{result.scorer} on cases that chose nothing; Wilson at the number of "
+        "independent cases",
+    )  # fmt: skip
+    arms = [row.arm for row in result.arms if row.arm.kind == "prompt"]
+    prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
+    tried = (
+        ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
+        ("models_seen", "foundation_models", result.models, "models"),
+        ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
+        ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
+    )
+    counts = [
+        Evidence(id=name, factor=check, value=n, low=n, high=n, unit=unit, n=len(arms),
+                 source=source, observed_on=as_of, method="counted among the arms that were run")
+        for name, check, n, unit in tried
+    ]  # fmt: skip
+    told = result.model_dump_json(exclude={"quote", "spend"})
+    inputs = hashlib.sha256(told.encode()).hexdigest()
+    return Measured(inputs=inputs, evidence=(quality, *counts))

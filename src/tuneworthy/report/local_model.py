@@ -1,0 +1,27 @@
+"""Words about the embedded model."""
+
+from __future__ import annotations
+
+from tuneworthy.domain.errors import one_line
+
+FOR_TRYING = (
+    "It is for trying things out: it shows how a lab works, and no product should rest on it."
+)
+"""What the embedded model is good for."""
+
+
+def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> str:
+    """What fetching came to.
+
+    Args:
+        model_id: The model.
+        path: Where its weights are.
+        size_bytes: How large they are.
+        fetched: False where they were there already.
+
+    Returns:
+        Lines for a terminal.
+    """
+    done = "Fetched" if fetched else "There already"
+    size = f"{size_bytes / 1e6:.0f} MB"
+    return f"{done}: the weights of {model_id}, {size}.\n{one_line(path)}\n{FOR_TRYING}\n"

@@ -1,0 +1,482 @@
+"""No call is paid twice, no cap is passed, and what nobody knows is called in doubt."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import time
+from datetime import date
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.calls.choose import FREE, prices_of, transport_for
+from tuneworthy.calls.endpoints import reach
+from tuneworthy.calls.fake import Fake, Manners, echo
+from tuneworthy.calls.gate import Gate
+from tuneworthy.calls.ledger import Ledger, ledger_path
+from tuneworthy.calls.money import most_usd, paid_usd, pico
+from tuneworthy.calls.quote import quote
+from tuneworthy.calls.recorded import Recorded, Recording
+from tuneworthy.calls.run import Job, Outcome, Runner
+from tuneworthy.calls.transport import Busy, NotSent, Transport
+from tuneworthy.domain.calls import ChatMessage, Reply, Request, Usage
+from tuneworthy.domain.case import Model, TokenPrice
+from tuneworthy.domain.errors import CaseError, InputError, StoppedError
+from tuneworthy.domain.prices import Price
+from tuneworthy.surfaces.cli import STOPPED, run as command_line
+
+A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
+DAY = date(2026, 11, 24)
+
+
+def asked(text: str, *, model: str = "m", most: int | None = 4) -> Job:
+    """A call whose one message is a text."""
+    message = ChatMessage(role="user", content=text)
+    return Job(Request(provider="other", base_url="https://a.test/v1", model=model,
+                       messages=(message,), max_tokens=most))  # fmt: skip
+
+
+def many(count: int) -> list[Job]:
+    return [asked(f"case {number}") for number in range(count)]
+
+
+def send(
+    ledger: Ledger, transport: Transport, jobs: list[Job], *,
+    price: Price | None = FREE, cap_usd: float = 1e4, at_once: int = 16,
+) -> Outcome:  # fmt: skip
+    runner = Runner(
+        ledger, transport, lambda _: price, run="r", cap_usd=cap_usd, at_once=at_once
+    )  # fmt: skip
+    return asyncio.run(runner.all(jobs))
+
+
+# The cap ----------------------------------------------------------------------------------------
+
+
+@given(
+    prices=st.lists(st.sampled_from([0.0, 1e3, 1e5, 7e6]), min_size=1, max_size=4),
+    kinds=st.lists(
+        st.tuples(st.integers(0, 9), st.sampled_from([None, 0, 1, 4, 50]), st.integers(0, 3)),
+        min_size=1, max_size=90,
+    ),
+    counts=st.booleans(), cap=st.floats(0, 400), doubt=st.sampled_from([0.0, 0.3]),
+)  # fmt: skip
+def test_sixty_four_at_once_never_pass_the_cap(
+    prices: list[float], kinds: list[tuple[int, int | None, int]], counts: bool, cap: float,
+    doubt: float,
+) -> None:  # fmt: skip
+    fake = Fake(echo, Manners(latency_s=1e-4, counts_tokens=counts, malformed=doubt))
+    jobs = [asked(f"case {n}", model=f"m{p}", most=most) for n, most, p in kinds]
+    with TemporaryDirectory() as place, Ledger(Path(place) / "c.sqlite3") as ledger:
+        seen: list[float] = []
+
+        def look(_: object) -> None:
+            spend = ledger.spend("r")
+            seen.append(spend.paid + spend.held)
+
+        def price_of(request: Request) -> Price:
+            each = prices[int(request.model[1:]) % len(prices)]
+            return Price(input=each, output=each)
+
+        runner = Runner(
+            ledger, fake, price_of, run="r", cap_usd=cap, at_once=64, progress=look
+        )  # fmt: skip
+        outcome = asyncio.run(runner.all(jobs))
+        look(None)
+        assert max(seen) <= cap + 1e-9
+        distinct = {job.key for job in jobs}
+        assert fake.sent <= len(distinct)
+        unbounded = {job.key for job in jobs if job.request.max_tokens is None}
+        assert outcome.stopped == "cap" or set(outcome.settled) == distinct
+        assert all(
+            found.status == "failed" or prices[int(job.request.model[1:]) % len(prices)] == 0
+            for job in jobs
+            if job.key in unbounded and (found := outcome.settled.get(job.key)) is not None
+        )
+
+
+def test_usage_above_what_was_put_aside_counts_and_stops_the_run(tmp_path: Path) -> None:
+    fake = Fake(echo, Manners(latency_s=0.001, usage_factor=1000))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, fake, many(200), price=A_DOLLAR_A_TOKEN, at_once=8)
+        spend = ledger.spend("r")
+    assert outcome.stopped == "cap"
+    assert fake.sent <= 8
+    # Two words are read and two written, counted a thousandfold, at a dollar each.
+    assert spend.paid == pytest.approx(4000 * fake.sent)
+
+
+def test_a_small_cap_waits_for_what_is_on_the_wire(tmp_path: Path) -> None:
+    """40 tokens are put aside for each call and 4 are paid: 100 calls fit in 440 one by one."""
+    fake, jobs = Fake(echo, Manners(latency_s=0.001)), many(100)
+    most = most_usd(jobs[-1].request, A_DOLLAR_A_TOKEN)
+    assert most == 16 * 2 + len("case 99") + 4
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, fake, jobs, price=A_DOLLAR_A_TOKEN, cap_usd=445, at_once=64)
+    assert not outcome.stopped
+    assert fake.answered == 100
+    assert fake.most_at_once > 1
+
+
+def test_the_cap_ends_a_run_with_its_own_exit_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, Fake(echo), many(9), price=A_DOLLAR_A_TOKEN, cap_usd=50)
+        assert ledger.spend("r").paid + ledger.spend("r").held <= 50
+    with pytest.raises(StoppedError, match="cap of 50 USD"):
+        outcome.raise_if_stopped()
+
+    def stopped(*_: object, **__: object) -> None:
+        outcome.raise_if_stopped()
+
+    monkeypatch.setattr("tuneworthy.surfaces.cli.cli.main", stopped)
+    assert command_line([]) == STOPPED
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("cap", [-1.0, float("inf"), float("nan")])
+def test_what_is_no_amount_is_no_cap(tmp_path: Path, cap: float) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(InputError, match="no cap"):
+        Runner(ledger, Fake(echo), lambda _: FREE, run="r", cap_usd=cap)
+
+
+@given(st.floats(0, 1e5, allow_nan=False))
+def test_picodollars_are_never_less_than_the_dollars(usd: float) -> None:
+    from fractions import Fraction
+
+    assert 0 <= pico(usd) - Fraction(repr(usd)) * 10**12 < 1 or pico(usd) == 10**17
+
+
+@pytest.mark.parametrize(
+    ("usage", "usd"),
+    [
+        (Usage(input_tokens=3, output_tokens=2), 5.0),
+        (Usage(input_tokens=3, output_tokens=2, cached_tokens=2), 3.5),
+        (Usage(), 9.0),
+        (Usage(input_tokens=3), 9.0),  # it wrote and doesn't say how much
+        (Usage(output_tokens=20), 20.0),
+    ],
+)
+def test_an_answer_without_a_whole_count_costs_the_most_it_could(usage: Usage, usd: float) -> None:
+    price = Price(input=1e6, output=1e6, cached_input=0.25e6)
+    assert paid_usd(Reply(text="said", usage=usage), price, 9.0) == usd
+
+
+def test_a_model_without_a_price_is_refused_with_the_fix(tmp_path: Path) -> None:
+    fake = Fake(echo)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        found = send(ledger, fake, [asked("a")], price=None).settled
+    assert [one.status for one in found.values()] == ["failed"]
+    assert "state usd_per_mtok; 0 is a price" in next(iter(found.values())).why
+    assert fake.sent == 0
+
+
+# Paid once --------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 5), min_size=1, max_size=60))
+def test_equal_requests_are_sent_once_and_kept_for_ever(numbers: list[int]) -> None:
+    jobs, distinct = [asked(str(number)) for number in numbers], len(set(numbers))
+    with TemporaryDirectory() as place:
+        fake = Fake(echo, Manners(latency_s=1e-4))
+        with Ledger(Path(place) / "c.sqlite3") as ledger:
+            first = send(ledger, fake, jobs)
+        assert fake.sent == distinct
+        assert first.reused == len(jobs) - distinct
+        with Ledger(Path(place) / "c.sqlite3") as ledger:
+            again = send(ledger, fake, jobs)
+        assert fake.sent == distinct
+        assert again.reused == len(jobs)
+        assert {k: s.reply for k, s in again.settled.items()} == {
+            k: s.reply for k, s in first.settled.items()
+        }
+
+
+def test_repeats_are_calls_of_their_own(tmp_path: Path) -> None:
+    fake, request = Fake(echo), asked("a").request
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, fake, [Job(request, repeat) for repeat in range(5)])
+    assert fake.sent == 5
+
+
+def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> None:
+    lost, jobs = Fake(echo, Manners(hangs=1.0, timeout_s=0.001)), many(6)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, lost, jobs, price=A_DOLLAR_A_TOKEN)
+        held = ledger.spend("r").held
+        assert held == sum(most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
+    good = Fake(echo)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        found = send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
+        assert {one.status for one in found.settled.values()} == {"in_doubt"}
+        assert (good.sent, found.reused, ledger.spend("r").held) == (0, 0, held)
+        keys = [one.key for one in ledger.doubtful()]
+        assert ledger.release(keys[:2]) == 2
+        assert ledger.release(keys[:2]) == 0
+        send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
+        assert good.sent == 2
+        assert len(ledger.doubtful("r")) == 4
+
+
+def test_every_case_is_answered_or_in_doubt_whatever_goes_wrong(tmp_path: Path) -> None:
+    manners = Manners(busy=0.10, retry_after_s=0.005, broken=0.02, malformed=0.01, hangs=0.002,
+                      timeout_s=0.02, latency_s=0.0005, seed=3)  # fmt: skip
+    fake, jobs = Fake(echo, manners), many(1000)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        runner = Runner(ledger, fake, lambda _: FREE, run="r", cap_usd=0, at_once=64)
+        runner._wait = lambda *_: 0.005  # type: ignore[method-assign]  # a test can't wait
+        found = asyncio.run(runner.all(jobs)).settled
+    told = [found[job.key].status for job in jobs]
+    assert set(told) == {"settled", "in_doubt"}
+    assert fake.answered == len(jobs)  # busy ones were not paid, and no other was sent again
+    assert 2 <= told.count("in_doubt") <= 30
+
+
+def test_a_wrong_key_ends_the_run_at_once(tmp_path: Path) -> None:
+    fake = Fake(echo, Manners(wrong_key=True, latency_s=0.001))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, fake, many(500), at_once=8)
+    assert outcome.stopped == "refused"
+    assert fake.sent <= 8
+    with pytest.raises(StoppedError, match="401"):
+        outcome.raise_if_stopped()
+
+
+def test_a_fault_of_ours_ends_the_run_and_leaves_no_call_unkept(tmp_path: Path) -> None:
+    class Odd(Fake):
+        async def send(self, request: Request) -> Reply:
+            if request.messages[0].content == "case 20":
+                raise ZeroDivisionError
+            return await super().send(request)
+
+    odd = Odd(echo, Manners(latency_s=0.002))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        with pytest.raises(ZeroDivisionError):
+            send(ledger, odd, many(500), at_once=8)
+        spend = ledger.spend("r")
+    assert spend.calls == odd.sent < 40
+    assert spend.in_doubt == 1
+
+
+def test_stopping_waits_for_nothing_but_the_wire(tmp_path: Path) -> None:
+    fake = Fake(echo, Manners(busy=1.0, retry_after_s=500.0))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        runner = Runner(ledger, fake, lambda _: FREE, run="r", cap_usd=1)
+
+        async def stopped_soon() -> Outcome:
+            asyncio.get_running_loop().call_later(0.05, runner.stop)
+            return await runner.all(many(30))
+
+        before = time.monotonic()
+        assert asyncio.run(stopped_soon()).stopped == "user"
+    assert time.monotonic() - before < 20
+
+
+# The gate ---------------------------------------------------------------------------------------
+
+
+def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
+    async def scene() -> None:
+        gate = Gate(16)
+        for _ in range(4):
+            await gate.enter()
+        gate.close_for(0.2)
+        gate.close_for(0.1)  # it was on the wire when the gate closed
+        assert gate.limit == 8
+        before = time.monotonic()
+        waiting = [asyncio.create_task(gate.enter()) for _ in range(12)]
+        for _ in range(4):
+            gate.leave(answered=False)
+        done, open_ = await asyncio.wait(waiting, timeout=0.15)
+        assert not done or time.monotonic() - before >= 0.2
+        await asyncio.wait(open_, return_when=asyncio.FIRST_COMPLETED)
+        assert time.monotonic() - before >= 0.2
+        await asyncio.sleep(0)
+        assert sum(task.done() for task in waiting) == 8
+        for _ in range(9):  # eight answers at a limit of eight open one place
+            gate.leave(answered=True)
+            await asyncio.sleep(0)
+        assert gate.limit == 9
+        while not all(task.done() for task in waiting):
+            gate.leave(answered=True)
+            await asyncio.sleep(0)
+
+    asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+def test_nobody_is_sent_while_an_endpoint_asks_to_wait(tmp_path: Path) -> None:
+    times: list[float] = []
+
+    class Asking(Fake):
+        async def send(self, request: Request) -> Reply:
+            times.append(time.monotonic())
+            if len(times) == 1:
+                raise Busy("HTTP 429", 0.4)
+            return await super().send(request)
+
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, Asking(echo, Manners(latency_s=0.001)), many(40), at_once=4)
+    assert max(after - before for before, after in pairwise(times)) >= 0.39
+    assert sum(one < times[0] + 0.39 for one in times) <= 4
+
+
+def test_an_endpoint_that_nobody_reaches_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuneworthy.calls.run._FIRST_WAIT_S", 0.0005)
+    fake = Fake(echo, Manners(not_sent=1.0))
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, fake, many(1000), at_once=4)
+        assert ledger.spend("r").held == 0
+    assert (outcome.stopped, fake.sent) == ("refused", 0)
+    assert len(outcome.settled) <= 4
+
+
+# The ledger -------------------------------------------------------------------------------------
+
+
+def test_one_process_at_a_time_may_pay(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "c.sqlite3"), pytest.raises(InputError, match="in use"):
+        Ledger(tmp_path / "c.sqlite3")
+    Ledger(tmp_path / "c.sqlite3").close()
+
+
+def test_what_was_on_the_wire_is_in_doubt_when_the_ledger_is_opened(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        assert ledger.reserve("k", run="r", model="m", usd=2, cap_usd=3) == "go"
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        assert ledger.recovered == 1
+        assert [one.usd for one in ledger.doubtful("r")] == [2]
+        assert ledger.reserve("other", run="r", model="m", usd=2, cap_usd=3) == "over_cap"
+
+
+def test_a_stranger_is_no_ledger(tmp_path: Path) -> None:
+    path = tmp_path / "c.sqlite3"
+    path.write_bytes(b"no database at all, however one looks at it" * 50)
+    with pytest.raises(InputError, match="no ledger"):
+        Ledger(path)
+    path.unlink()
+    Ledger(path).close()
+    base = sqlite3.connect(path)
+    base.execute("CREATE TRIGGER t AFTER INSERT ON calls BEGIN DELETE FROM runs; END")
+    base.close()
+    with pytest.raises(InputError, match="no ledger"):
+        Ledger(path)
+
+
+def test_an_answer_that_somebody_spoilt_is_one_plain_error(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, Fake(echo), many(1))
+    base = sqlite3.connect(tmp_path / "c.sqlite3")
+    base.execute("UPDATE calls SET reply = '[[['")
+    base.commit()
+    base.close()
+    with Ledger(tmp_path / "c.sqlite3") as ledger, pytest.raises(InputError, match="can't be read"):
+        ledger.find(many(1)[0].key)
+
+
+def test_no_ledger_lies_outside_its_case(tmp_path: Path) -> None:
+    (tmp_path / "case").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    assert ledger_path(tmp_path / "case").parent.name == ".tuneworthy"
+    (tmp_path / "case" / ".tuneworthy").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(CaseError, match="leads out"):
+        ledger_path(tmp_path / "case")
+
+
+# Quotes, recordings and which transport carries what --------------------------------------------
+
+
+def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
+    jobs = many(3)
+    bound = sum(most_usd(job.request, A_DOLLAR_A_TOKEN) or 0 for job in jobs)
+    told = quote([*jobs, *jobs], None, lambda _: A_DOLLAR_A_TOKEN)
+    assert (told.calls, told.reused, told.usd_most) == (3, 0, bound)
+    assert told.usd_likely == bound - 3 * 2  # half of four tokens each
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, Fake(lambda _: "one"), jobs[:1])
+        told = quote(jobs, ledger, lambda _: A_DOLLAR_A_TOKEN)
+        assert (told.calls, told.reused) == (2, 1)
+        assert told.usd_most - told.usd_likely == 2 * 3  # answers so far had one token of four
+        assert quote(jobs, ledger, lambda _: None).unpriced == ("m",)
+        assert quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0
+
+
+def test_a_recording_plays_back_and_answers_nothing_else(tmp_path: Path) -> None:
+    path, request = tmp_path / "told.jsonl", asked("a").request
+    said = iter(["one", "two"])
+    recording = Recording(Fake(lambda _: next(said)), path)
+
+    async def scene() -> None:
+        live = [(await recording.send(request)).text for _ in range(2)]
+        await recording.close()
+        played = Recorded(path)
+        assert [(await played.send(request)).text for _ in range(2)] == live == ["one", "two"]
+        for unknown in (request, asked("b").request):
+            with pytest.raises(NotSent):
+                await played.send(unknown)
+
+    asyncio.run(scene())
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        before = time.monotonic()
+        found = send(ledger, Recorded(path), [asked("a"), asked("b")]).settled
+    assert [one.status for one in found.values()] == ["settled", "failed"]
+    assert time.monotonic() - before < 5  # what isn't recorded isn't tried again
+
+
+@pytest.mark.parametrize("line", ["[", "{}", '{"key": 1, "reply": {"text": 3}}', "[" * 99_999])
+def test_a_spoilt_recording_is_one_plain_error(tmp_path: Path, line: str) -> None:
+    (tmp_path / "told.jsonl").write_text(line, encoding="utf-8")
+    with pytest.raises(InputError, match="no recorded answer"):
+        Recorded(tmp_path / "told.jsonl")
+
+
+def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:
+    models = (
+        Model(id="openai:gpt-4o-mini"),
+        Model(id="openai:ft-ours", kind="tuned"),
+        Model(id="ollama:llama3"),
+        Model(id="vllm:ours", usd_per_mtok=TokenPrice(input=0, output=0)),
+        Model(id="fake:echo"),
+    )
+    price = prices_of(models, DAY)
+
+    def of(model: Model) -> Price | None:
+        place = reach(model)
+        return price(asked("a").request.model_copy(
+            update={"provider": place.provider, "base_url": place.base_url, "model": place.name}
+        ))  # fmt: skip
+
+    found = [of(model) for model in models]
+    assert found[0] is not None
+    assert found[0].output > found[0].input > 0
+    assert found[1:3] == [None, None]
+    assert found[3:] == [FREE, FREE]
+    assert price(asked("a").request) is None
+
+
+def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(CaseError, match="OPENAI_API_KEY"):
+        transport_for([reach(Model(id="openai:gpt-4o"))])
+    with pytest.raises(CaseError, match="no model"):
+        transport_for([reach(Model(id="fake:nobody"))])
+
+
+def test_fakes_are_models_like_any_other(tmp_path: Path) -> None:
+    place = reach(Model(id="fake:parrot"))
+    talk = (ChatMessage(role="assistant", content="said"), ChatMessage(role="user", content="q"))
+    request = Request(provider="fake", base_url="", model="parrot", messages=talk, max_tokens=9)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        found = send(ledger, transport_for([place]), [Job(request)]).settled
+    reply = next(iter(found.values())).reply
+    assert reply is not None
+    assert reply.text == "said"
+    assert json.loads(reply.model_dump_json())["usage"]["input_tokens"] == 2

@@ -1,0 +1,260 @@
+"""Scorers that run something: queries and own functions, and hostile ones of both."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.evalset import CheckCall, EvalCase
+from tuneworthy.scoring import Context, Kit, Output, Scored, Scorer, scorer_for
+from tuneworthy.scoring.sql import orders, query_in
+from tuneworthy.scoring.worker import Worker
+
+TABLES = "CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (2, 'y'), (3, NULL);"
+
+
+@pytest.fixture(scope="module")
+def sql() -> Scorer:
+    return scorer_for(CheckCall(scorer="sql", of={"schema": TABLES}), Kit())
+
+
+def asked(one: Scorer, text: str, reference: Any = "SELECT a, b FROM t") -> Scored:
+    return one.score(Output(text), EvalCase(id="c", input="q", reference=reference), Context())
+
+
+@pytest.mark.parametrize(
+    ("gold", "query", "ok"),
+    [
+        ("SELECT a, b FROM t", "select a, b from t order by b desc;", True),
+        ("SELECT a, b FROM t", "SELECT b, a FROM t", False),
+        ("SELECT a, b FROM t", "SELECT DISTINCT a, b FROM t", False),
+        ("SELECT a FROM t ORDER BY a", "SELECT a FROM t ORDER BY a DESC", False),
+        ("SELECT sum(a) FROM t", "SELECT 8.0 AS anything", True),
+        ("SELECT 1/3.0", "SELECT 0.333333333333", True),
+        ("SELECT '1'", "SELECT 1", False),
+        ("SELECT NULL", "SELECT 'null'", False),
+        ("SELECT a FROM t WHERE a > 9", "SELECT a FROM t WHERE 0", True),
+        ("SELECT a FROM t", "Sure:\n```sql\nSELECT a FROM t;\n```\nDone.", True),
+        ("SELECT a FROM t", "Sure: SELECT a FROM t", False),
+    ],
+)
+def test_a_query_is_right_when_its_rows_are(
+    sql: Scorer, gold: str, query: str, *, ok: bool
+) -> None:
+    assert asked(sql, query, gold).ok is ok
+
+
+def test_any_accepted_query_will_do_and_one_that_fails_judges_nothing(sql: Scorer) -> None:
+    assert asked(sql, "SELECT 2", ["SELECT 1", "SELECT 2"]).ok is True
+    assert asked(sql, "SELECT 2", ["SELEC 1", "SELECT 2"]).ok is True
+    assert asked(sql, "SELECT 2", "SELEC 1").why == "reference_fails"
+
+
+HOSTILE = {
+    "DROP TABLE t": "not_allowed",
+    "DELETE FROM t": "not_allowed",
+    "INSERT INTO t VALUES (9, 9)": "not_allowed",
+    "ATTACH 'x.db' AS y": "not_allowed",
+    "PRAGMA query_only = OFF": "not_allowed",
+    "SELECT load_extension('x')": "not_allowed",
+    "SELECT * FROM pragma_database_list": "not_allowed",
+    "SELECT zeroblob(1000000000)": "not_allowed",
+    "SELECT random()": "not_allowed",
+    "CREATE TEMP TABLE z(a)": "not_allowed",
+    "BEGIN": "not_allowed",
+    "SELECT a FROM t; DROP TABLE t": "query_fails",
+    "VACUUM INTO 'copy.db'": "query_fails",
+    "SELECT readfile('/etc/hostname')": "query_fails",
+    "SELECT 1 -- " + "x" * 20_000: "query_too_long",
+    "-- nothing": "no_result",
+}
+ENDLESS = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) "
+
+
+@pytest.mark.parametrize("query", HOSTILE)
+def test_a_query_can_only_read(sql: Scorer, query: str) -> None:
+    assert asked(sql, query).why == HOSTILE[query]
+    assert asked(sql, "SELECT a, b FROM t").ok is True
+
+
+def test_a_query_ends_by_steps_rows_or_memory_and_the_next_one_runs(sql: Scorer) -> None:
+    begun = time.monotonic()
+    assert asked(sql, ENDLESS + "SELECT count(*) FROM r").why == "too_much_work"
+    assert asked(sql, ENDLESS + "SELECT n FROM r").why == "too_many_rows"
+    wide = "substr(replace(hex(printf('%.*c', 200000, 'x')), '7', 'yy'), 1, 400000)"
+    heavy = ENDLESS + f"SELECT n, {wide} || n FROM r ORDER BY 2 DESC"
+    assert asked(sql, heavy).why in {"too_much_memory", "ended", "query_fails", "too_slow"}
+    assert asked(sql, "SELECT a, b FROM t").ok is True
+    assert time.monotonic() - begun < 60
+
+
+def test_nothing_is_written_where_a_query_runs(
+    sql: Scorer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fresh = scorer_for(CheckCall(scorer="sql", of={"schema": TABLES}), Kit())
+    for query in HOSTILE:
+        asked(fresh, query)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_script_is_read_beside_the_case() -> None:
+    kit = Kit(read={"db.sql": TABLES}.__getitem__)
+    one = scorer_for(CheckCall(scorer="sql", of="db.sql"), kit)
+    assert asked(one, "SELECT a, b FROM t").ok is True
+
+
+@pytest.mark.parametrize(
+    "script", ["ATTACH 'x' AS y", "PRAGMA journal_mode = WAL", ENDLESS + "SELECT max(n) FROM r"]
+)
+def test_a_script_can_only_build(script: str) -> None:
+    with pytest.raises(InputError, match="doesn't run"):
+        scorer_for(CheckCall(scorer="sql", of={"schema": script}), Kit())
+
+
+@pytest.mark.parametrize(
+    ("query", "yes"),
+    [
+        ("SELECT a FROM t ORDER BY a", True),
+        ("SELECT a FROM (SELECT a FROM t order  by a LIMIT 2)", False),
+        ("SELECT 'order by' FROM t -- order by", False),
+        ("SELECT sum(a) OVER (ORDER BY b) FROM t", False),
+        ('SELECT "order by" FROM t\nORDER\nBY 1', True),
+    ],
+)
+def test_a_result_is_ordered_by_its_own_query_alone(query: str, *, yes: bool) -> None:
+    assert orders(query) is yes
+
+
+def test_two_blocks_are_no_query() -> None:
+    text = "```sql\nSELECT 1\n```\n```sql\nSELECT 2\n```"
+    assert query_in(text) == text
+
+
+# Own functions ----------------------------------------------------------------------------------
+
+OWN = """
+import os, time, sys
+def share(output, case, context): return min(1, len(output) / len(case["reference"]))
+def yes(output, case, context): return output == case["reference"]
+def told(output, case, context):
+    return {"value": 0.5, "ok": True, "why": context["system"] + str(context["tool_calls"])}
+def fails(output, case, context): raise ValueError(output)
+def slow(output, case, context): time.sleep(60)
+def leaves(output, case, context): os._exit(3)
+def prints(output, case, context):
+    print("loud"); sys.stdout.write("x"); os.write(1, b"{}\\n"); return True
+def secrets(output, case, context): return {"value": 0, "why": ",".join(sorted(os.environ))}
+def nan(output, case, context): return float("nan")
+def two(output, case, context): return 2
+def writes(output, case, context):
+    with open("note.txt", "w") as file: file.write("x" * 9)
+    return 1
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "own.py").write_text(OWN, encoding="utf-8")
+    (tmp_path / "broken.py").write_text("1 / 0", encoding="utf-8")
+    return tmp_path
+
+
+def own(folder: Path, name: str, *, file: str = "own.py", seconds: float = 20) -> Scorer:
+    of = {"function": f"{file}:{name}", "seconds": seconds}
+    return scorer_for(CheckCall(scorer="python", of=of), Kit(folder=folder, allow_code=True))
+
+
+def test_an_own_function_gives_a_share_a_yes_or_more(folder: Path) -> None:
+    assert asked(own(folder, "share"), "abcd", "abcdefgh").value == 0.5
+    assert asked(own(folder, "yes"), "abc", "abc").ok is True
+    assert asked(own(folder, "yes"), "abd", "abc").signal == "wrong_answer"
+    output = Output("x", (("f", "{}"),))
+    told = own(folder, "told").score(output, EvalCase(id="c", input="q"), Context("sys"))
+    assert (told.value, told.ok, told.about) == (0.5, True, "sys[['f', '{}']]")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("fails", "function_raises"),
+        ("leaves", "function_ended"),
+        ("nan", "function_unreadable"),
+        ("two", "function_gives_no_share"),
+        ("writes", "function_raises"),
+        ("missing", "function_cannot_load"),
+    ],
+)
+def test_a_function_that_goes_wrong_says_nothing_of_the_output(
+    folder: Path, name: str, why: str
+) -> None:
+    one = asked(own(folder, name), "x", "y")
+    assert (one.ok, one.why) == (None, why)
+    assert not (folder / "note.txt").exists() or (folder / "note.txt").stat().st_size == 0
+
+
+def test_a_module_that_fails_says_nothing_of_the_output(folder: Path) -> None:
+    one = asked(own(folder, "f", file="broken.py"), "x", "y")
+    assert (one.why, one.about) == ("function_cannot_load", "f: ZeroDivisionError")
+
+
+def test_a_function_that_is_too_slow_is_ended_and_asked_anew(folder: Path) -> None:
+    one, begun = own(folder, "slow", seconds=1), time.monotonic()
+    assert asked(one, "x").why == "function_too_slow"
+    assert asked(one, "x").why == "function_too_slow"
+    assert time.monotonic() - begun < 20
+
+
+def test_what_a_function_prints_is_no_answer(folder: Path) -> None:
+    assert asked(own(folder, "prints"), "x").ok is True
+
+
+def test_a_function_sees_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
+    assert "sk-1" in os.environ.values()
+    seen = set(asked(own(folder, "secrets"), "x").about.split(","))
+    assert seen <= {"PATH", "LC_CTYPE", "LANG"}
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        ("../own.py:yes", "not beside"),
+        ("/etc/own.py:yes", "not beside"),
+        ("gone.py:yes", "not beside"),
+        ("link.py:yes", "not beside"),
+        ("own.py", "no function"),
+        ("own.py:a.b", "no function"),
+        ("os:system", "no function"),
+    ],
+)
+def test_a_function_stands_beside_the_case_or_is_refused(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, function: str, says: str
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "own.py"
+    elsewhere.write_text(OWN, encoding="utf-8")
+    (folder / "link.py").symlink_to(elsewhere)
+    check = CheckCall(scorer="python", of=function)
+    with pytest.raises(InputError, match=says):
+        scorer_for(check, Kit(folder=folder, allow_code=True))
+
+
+def test_code_is_never_run_by_default(folder: Path) -> None:
+    with pytest.raises(InputError, match="allow-code"):
+        scorer_for(CheckCall(scorer="python", of="own.py:yes"), Kit(folder=folder))
+
+
+def test_a_process_ends_with_what_asked_it(folder: Path) -> None:
+    child = Path(__file__).parents[1] / "src/tuneworthy/scoring/child.py"
+    worker = Worker(child, ("sql",), seconds=20, bare=True)
+    worker.ask({"key": "k", "query": "SELECT 1"})
+    process = worker._process
+    assert process is not None
+    assert process.poll() is None
+    del worker
+    assert process.poll() is not None
