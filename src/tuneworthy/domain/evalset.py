@@ -59,6 +59,16 @@ class EvalCase(FileRecord):
     weight: Annotated[NonNegative, Field(gt=0)] = 1.0
     """How often it stands for others like it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _messages_as_input(cls, data: Any) -> Any:
+        """``input: {messages: […]}`` means the same as ``messages``."""
+        given = data.get("input") if isinstance(data, dict) else None
+        if isinstance(given, dict) and set(given) == {"messages"} and "messages" not in data:
+            rest = {key: value for key, value in data.items() if key != "input"}
+            return {**rest, "messages": given["messages"]}
+        return data
+
     @model_validator(mode="after")
     def _has_input(self) -> EvalCase:
         if (self.input is None) == (not self.messages):
