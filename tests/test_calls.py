@@ -29,7 +29,8 @@ from tuneworthy.domain.calls import ChatMessage, Reply, Request, Usage
 from tuneworthy.domain.case import Model, TokenPrice
 from tuneworthy.domain.errors import CaseError, InputError, StoppedError
 from tuneworthy.domain.prices import Price
-from tuneworthy.surfaces.cli import STOPPED, run as command_line
+from tuneworthy.surfaces.cli import STOPPED
+from tuneworthy.surfaces.cli import run as command_line
 
 A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
 DAY = date(2026, 11, 24)

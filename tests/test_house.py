@@ -29,10 +29,14 @@ MOST_LINES_OF_A_FUNCTION = 40  # its docstring not counted
 LONG_MODULES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
 
-# A library, and the only room that may know it.
-ROOMS_OF = {"yaml": "syntax", "click": "surfaces"}
-ROOMS_OF |= dict.fromkeys(("aiohttp", "genai_prices"), "calls")
-ROOMS_OF |= dict.fromkeys(("jinja2", "markupsafe", "altair", "vl_convert"), "report")
+# A library, and the only rooms that may know it.
+ROOMS_OF: dict[str, tuple[str, ...]] = {
+    "yaml": ("syntax",), "click": ("surfaces",), "aiohttp": ("calls",), "genai_prices": ("calls",),
+    "duckdb": ("files", "gather"), "hyperscan": ("texts",), "zstandard": ("files",),
+    "jsonschema_rs": ("scoring", "texts"), "msgspec": ("files", "gather", "texts"),
+    "rensa": ("gather",), "wordllama": ("gather",),
+    **dict.fromkeys(("jinja2", "markupsafe", "altair", "vl_convert"), ("report",)),
+}  # fmt: skip
 
 # A function under one of these decorators is told by its name and by what it returns.
 SPEAKS_FOR_ITSELF = {"says": "the words of the challenge it is named after"}
@@ -177,7 +181,7 @@ def test_a_library_is_known_to_its_room_alone(project: Path) -> None:
         (name, library)
         for name, text in sources(project, "src").items()
         for library in imported(text) & set(ROOMS_OF)
-        if room(name) != ROOMS_OF[library]
+        if room(name) not in ROOMS_OF[library]
     }
     assert strangers == set()
 

@@ -341,6 +341,7 @@ def test_a_pattern_is_looked_for_in_linear_time() -> None:
 def test_length_keeps_both_ends_of_every_bound() -> None:
     of = {"words": [2, 3], "sentences": 1}
     assert said("length", "one two three.", of=of).ok is True
+    assert said("length", "one two.", of=of).ok is True
     assert said("length", "one.", of=of).why == "too_short"
     one = said("length", "One two. And three four", of=of)
     assert (one.value, one.numbers) == (0, {"said": 5, "most": 3})
@@ -363,6 +364,8 @@ def test_length_keeps_both_ends_of_every_bound() -> None:
         ("set", [1, "B"], ["b", 1.0], True),
         ("set", ["a", "a"], ["a"], False),
         ("exact", "A", "a", False),
+        ("exact", True, 1, False),
+        ("exact", {"x": [False]}, {"x": [0]}, False),
         ("date", "3 November 2026", "2026-11-03", True),
         ("date", "Nov 3rd, 2026", "2026-11-03", True),
         ("date", "03.11.2026", "2026-11-03", True),
@@ -403,6 +406,7 @@ def test_fields_of_an_object_count_one_by_one() -> None:
     assert said("json_fields", '{"b":{"c":"x"}}', wanted, ["b.c"]).ok is True
     assert said("json_fields", '{"a":2}', [{"a": 1}, {"a": 2}]).ok is True
     assert said("json_fields", '{"a":null}', {"a": None}).ok is True
+    assert said("json_fields", '{"a":1,"b":2}', {"b": 2}, ["a", "b"]).value == 0.5
     assert said("json_fields", "{}", {"a": None}).why == "field_missing"
 
 
@@ -434,6 +438,8 @@ def test_a_call_is_judged_by_name_and_every_argument() -> None:
         is False
     )
     assert said("tool_call", "", wanted, calls=[("move", "{tour")]).why == "unreadable_call"
+    more = '{"tour": 118, "stop": "Ulm", "day": 1}'
+    assert said("tool_call", "", wanted, calls=[("move", more)]).ok is False
     assert said("tool_call", "I will move it", wanted).why == "no_call"
     assert said("tool_call", "nothing to do", {"calls": []}).ok is True
     assert said("tool_call", "", {"calls": []}, calls=[("move", "{}")]).ok is False

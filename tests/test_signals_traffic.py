@@ -275,3 +275,20 @@ def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
         held += found.low <= growth <= found.high
     assert least <= seen <= most
     assert held >= 35
+
+
+def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
+    day = 86_400.0
+    columns = {
+        "timestamp": [1_750_000_000 + n * day / 20 for n in range(900)],
+        "conversation": [f"c{n}" for n in range(900)],
+        "usd": [0.01] * 900,
+    }
+    used = {one.id: one for one in measure(Traffic(), batch(**columns)).evidence}
+    tested = measure(Traffic(), batch(**columns, case=[f"t{n}" for n in range(900)]))
+    found = {one.id: one for one in tested.evidence}
+    for name in ("requests_per_month", "usd_per_month"):
+        assert used[name].known
+        assert not found[name].known
+    assert found["usd_per_request"].known
+    assert tested.series == ()

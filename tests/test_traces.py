@@ -49,7 +49,10 @@ def load(
         assert chunk.done_bytes <= chunk.total_bytes or chunk.total_bytes == 0
         for place in range(len(chunk.batch)):
             found = {name: values[place] for name, values in columns.items()}
-            rows.append({name: value for name, value in found.items() if value is not None})
+            row = {name: value for name, value in found.items() if value is not None}
+            if "contexts" in row:
+                row["contexts"] = tuple(row["contexts"])
+            rows.append(row)
     assert sum(one.traces for one in files.readings) == len(rows)
     return rows, files.readings
 
@@ -90,7 +93,7 @@ FULL = {
 }  # fmt: skip
 AS_ROW = {
     "timestamp": 1793491210.0, "conversation": "c1", "turn": 1, "model": "m", "prompt": "faq 2",
-    "system": "S", "input": "Q1", "output": "A1", "contexts": ["passage"], "reference": "R",
+    "system": "S", "input": "Q1", "output": "A1", "contexts": ("passage",), "reference": "R",
     "latency_s": 1.5, "time_to_first_token_s": 0.25, "input_tokens": 30.0, "output_tokens": 4.0,
     "cached_tokens": 0.0, "usd": 0.01, "score": 1.0, "label": "up",
     "tool_calls": (ToolCall("f", "{}"),),

@@ -115,7 +115,8 @@ def judge_row(given: tuple[int, float, float, int, int, int]) -> Row:
             both.high - both.low, plain.high - plain.low,
         )  # fmt: skip
     return (f"{first}", f"{agrees}", f"1 to {longest}" if longest > 1 else "1", str(n), str(labels),
-            *(told(*counts / said) if said else ("–",) * 5), *told(said / worlds))  # fmt: skip
+            *(told(*counts / said) if said > worlds / 20 else ("–",) * 5),
+            *told(said / worlds))  # fmt: skip
 
 
 GENERATORS: dict[str, Callable[[np.random.Generator, int], NDArray[np.float64]]] = {

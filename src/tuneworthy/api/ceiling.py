@@ -7,7 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuneworthy.api.interrupt import stopped_by_user
-from tuneworthy.api.lab import Ready, ledger_of, prepare, price, quoted, refuse_unpriced, transport_of
+from tuneworthy.api.lab import (
+    Ready,
+    ledger_of,
+    prepare,
+    price,
+    quoted,
+    refuse_unpriced,
+    transport_of,
+)
 from tuneworthy.api.road import decide
 from tuneworthy.calls.choose import prices_of
 from tuneworthy.calls.ledger import Ledger

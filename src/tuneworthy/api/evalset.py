@@ -112,7 +112,8 @@ def _drawn(
         from tuneworthy.files.traces.mapping import read_mapping
         from tuneworthy.files.traces.read import read
         from tuneworthy.files.traces.sources import named
-        from tuneworthy.gather.evalset import ALIKE, build_evalset
+        from tuneworthy.gather.duplicates import ALIKE
+        from tuneworthy.gather.evalset import build_evalset
     except ImportError as lacking:
         fix = "install it: pip install 'tuneworthy[traces]'"
         raise InputError(f"reading traces needs {lacking.name}", fix=fix) from None

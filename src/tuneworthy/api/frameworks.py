@@ -42,7 +42,9 @@ def check(source: str) -> Lint:
 
 
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
-    """The JSON Schema of a ``case``, of ``cases``, of a ``framework`` or of a ``dossier``.
+    """The JSON Schema of a ``case``, ``cases``, a ``framework``, or what is printed as JSON.
+
+    That is a ``dossier``, or what the labs ``ceiling`` and ``verify`` found.
 
     Raises:
         FrameworkError: If the framework whose factors a case may answer isn't one.
@@ -51,5 +53,10 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 
     if what == "case":
         return schemas.case_schema(load_framework(chosen or "lesson"))
-    makes = {"cases": schemas.cases_schema, "framework": schemas.framework_schema}
+    makes = {
+        "cases": schemas.cases_schema,
+        "framework": schemas.framework_schema,
+        "ceiling": schemas.ceiling_schema,
+        "verify": schemas.verify_schema,
+    }
     return makes.get(what, schemas.dossier_schema)()

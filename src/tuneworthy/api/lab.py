@@ -21,8 +21,9 @@ from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.prompts import PromptVariant
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text
-from tuneworthy.files.evalset import named_evalset, parted, read_evalset
+from tuneworthy.files.evalset import named_evalset, parted
 from tuneworthy.files.evidence import FOLDER
+from tuneworthy.files.examples import read_examples
 from tuneworthy.files.materials import read_materials
 from tuneworthy.files.prompts import read_prompts
 from tuneworthy.labs.arms import plan_arms
@@ -221,13 +222,11 @@ def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalC
     held = case.data.examples
     path = beside(case, "data.examples", held.path if held else None)
     if path is not None and path.is_file():
-        return read_evalset(path)
+        return read_examples(path)
     return parted(cases, seed=seed)[0]
 
 
-def _kit(
-    case: Case, materials: Materials, cases: tuple[EvalCase, ...], *, allow_code: bool
-) -> Kit:
+def _kit(case: Case, materials: Materials, cases: tuple[EvalCase, ...], *, allow_code: bool) -> Kit:
     def read(name: str) -> str:
         path = beside(case, "data.evaluation", name)
         if path is None:

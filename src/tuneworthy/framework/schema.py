@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.framework import Asked, Check, Framework
+from tuneworthy.domain.lab import CeilingResult, VerifyResult
 from tuneworthy.domain.precedent import PublishedCase
 from tuneworthy.framework.told import Told
 
@@ -60,6 +61,29 @@ def cases_schema() -> dict[str, Any]:
 def dossier_schema() -> dict[str, Any]:
     """The schema of what ``--format json`` prints."""
     return _of(Dossier, "serialization", "Tuneworthy dossier")
+
+
+def ceiling_schema() -> dict[str, Any]:
+    """The schema of what ``ceiling --format json`` prints."""
+    found = _lab(CeilingResult, "ceiling")
+    text = {"type": "string"}
+    found["properties"]["verdict"] = {
+        "description": "The verdict of the case as it stands now.",
+        "type": "object",
+        "properties": {"outcome": text, "action": text},
+    }
+    return found
+
+
+def verify_schema() -> dict[str, Any]:
+    """The schema of what ``verify --format json`` prints."""
+    return _lab(VerifyResult, "verify")
+
+
+def _lab(noun: Any, name: str) -> dict[str, Any]:
+    found = _of(noun, "serialization", f"Tuneworthy {name} lab")
+    found["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **found["properties"]}
+    return found
 
 
 def _of(noun: Any, mode: Any, title: str) -> dict[str, Any]:

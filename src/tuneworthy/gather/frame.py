@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +80,8 @@ def frame(
 ) -> Framed:
     """Read traces into conversations that can be drawn.
 
-    Results of a test count as one conversation for each test case, whatever arms answered it.
+    Results of a test count as one conversation for each test case, whatever arms answered it. The
+    shortest of what the arms were asked is kept, as prompts may have been rendered into it.
 
     Args:
         batches: The traces; each batch is let go of after it was looked at.
@@ -120,19 +121,32 @@ def _units(batch: Batch, valid: Validator | None) -> tuple[list[Unit], dict[str,
         failed[row] = True
         counts[why] = counts.get(why, 0) + 1
     asked = list(_questions(batch))
+    talks = batch.column("conversation")
     units = []
     for rows in groups.values():
-        known = [row for row in rows if asked[row] is not None]
-        different: dict[tuple[Message, ...], Question] = {}
-        for one in (asked[row] for row in known):
-            assert one is not None  # those without were left out
-            before = different.get(one.turns)
-            if before is None or (before.reference is None and one.reference is not None):
-                different[one.turns] = one
+        known = [(row, one) for row in rows if (one := asked[row]) is not None]
         if known:
-            wrong = bool(failed[known].any())
-            units.append(Unit(tuple(different.values()), len(known), wrong, known[0]))
+            runs: dict[object, list[Question]] = {}
+            for row, one in known:
+                runs.setdefault(talks[row] or row if batch.case else "", []).append(one)
+            wrong = any(failed[row] for row, _ in known)
+            units.append(Unit(_shortest(list(runs.values())), len(known), wrong, known[0][0]))
     return units, counts, sum(one is None for one in asked)
+
+
+def _shortest(runs: Sequence[Sequence[Question]]) -> tuple[Question, ...]:
+    """Different questions of the run with the least text: the others' prompts may say more."""
+    run = min(runs, key=lambda each: sum(len(turn.content) for one in each for turn in one.turns))
+    different: dict[tuple[Message, ...], Question] = {}
+    for one in run:
+        before = different.get(one.turns)
+        if before is None or (before.reference is None and one.reference is not None):
+            different[one.turns] = one
+    told = tuple(different.values())
+    if len(told) == 1 and told[0].reference is None:
+        known = (one.reference for each in runs for one in each if one.reference is not None)
+        told = (replace(told[0], reference=next(known, None)),)
+    return told
 
 
 def _questions(batch: Batch) -> Iterator[Question | None]:

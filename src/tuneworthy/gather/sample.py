@@ -46,12 +46,13 @@ class Sample:
     """Draws traces while they are read.
 
     Args:
-        traces: The most it keeps.
-        characters: The most of all their texts together.
+        traces: The most it keeps; ``TRACES`` for None.
+        characters: The most of all their texts together; ``CHARACTERS`` for None.
     """
 
-    def __init__(self, traces: int = TRACES, characters: int = CHARACTERS) -> None:
-        self._traces, self._characters = traces, characters
+    def __init__(self, traces: int | None = None, characters: int | None = None) -> None:
+        self._traces = TRACES if traces is None else traces
+        self._characters = CHARACTERS if characters is None else characters
         self._kept: list[_Trace] = []
         self._size = 0
         self._limit: int | None = None  # the smallest hash that is too large

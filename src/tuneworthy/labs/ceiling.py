@@ -92,9 +92,9 @@ def together(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
     for one in cases:
         if one.conversation_id is None:
             name = first.setdefault(question(one), one.id)
-            if name != one.id:
-                one = one.model_copy(update={"conversation_id": f"case {name}"})
-        found.append(one)
+            found.append(one.model_copy(update={"conversation_id": f"case {name}"}))
+        else:
+            found.append(one)
     return tuple(found)
 
 
@@ -209,7 +209,7 @@ class Lab:
         self.scores.answer(arm.id, case, Output(text))
 
     def _sums(self, arm: Arm, cases: Sequence[EvalCase], longest: int) -> list[float]:
-        """Score of each conversation, in parts of the longest one's most, so that cases weigh alike.
+        """Score of each conversation over the cases of the longest, so that cases weigh alike.
 
         A case of which nobody knows counts as half right.
         """

@@ -17,7 +17,6 @@ from tuneworthy.gather.embedding import embed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-
 _NEAREST_KEPT = 1024  # of each case: more than may be shown, with room for its own conversation
 
 
@@ -100,7 +99,7 @@ class Pool:
 def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
     found = embed(texts)
     if found is None:
-        fix = "install it: pip install 'tuneworthy[traces]'"
+        fix = "install it: pip install 'tuneworthy[lab]'"
         raise InputError("finding the nearest examples needs wordllama", fix=fix)
     return found
 

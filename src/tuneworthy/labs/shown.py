@@ -43,9 +43,10 @@ def checks_shown(
 ) -> dict[str, Literal["yes", "no", "unknown"]]:
     """What running some prompt arms shows about the five checks; a yes at most, never a no."""
     used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
+    wanted = {name: _wanted(framework, name) for name in ("prompt_variations", "foundation_models")}
     shown = {
-        "prompt_variations": distinct(plan, arms, framework) >= _wanted(framework, "prompt_variations"),
-        "foundation_models": len(models_of(arms)) >= _wanted(framework, "foundation_models"),
+        "prompt_variations": distinct(plan, arms, framework) >= wanted["prompt_variations"],
+        "foundation_models": len(models_of(arms)) >= wanted["foundation_models"],
         "few_shot": any(arm.few_shot for arm in arms),
         "structured_prompt": any(structured(prompt) for prompt in used),
     }  # fmt: skip

@@ -95,9 +95,7 @@ async def compare(
     skills, general = general_skills(), Scores(Marker((), Kit()))
     asked: list[tuple[Job, Scores, Arm, EvalCase]] = []
     for arm in arms:
-        asked += [
-            (job, task, arm, case) for case in plan.report for job in plan.jobs(arm, case)
-        ]
+        asked += [(job, task, arm, case) for case in plan.report for job in plan.jobs(arm, case)]
         asked += [(Job(_plain(plan, arm, case)), general, arm, case) for case in skills]
     outcome = await runner.all([job for job, *_ in asked])
     for job, where, arm, case in asked:
@@ -152,4 +150,3 @@ def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[Ou
         held = general.low >= -written.general_margin
         return ("improved", "task") if held else ("too_few_cases", "general")
     return ("no_gain", "task") if task.high <= written.margin else ("too_few_cases", "interval")
-

@@ -69,17 +69,17 @@ def _head(page: Page) -> list[str]:
 
 
 def _strata(drawn: Drawn, paint: Paint) -> list[str]:
-    rows = [("Kind", "Length", "Went", "Traces", "Of", "Drawn", "")]
-    rows += [_row(one, drawn) for one in drawn.strata[:_MOST_ROWS]]
+    rows: list[tuple[str, ...]] = [("Kind", "Length", "Went", "Traces", "Of", "Drawn", "")]
+    examples = dict(drawn.examples)  # each stands where its kind is met first
+    rows += [_row(one, examples.pop(one.intent, "")) for one in drawn.strata[:_MOST_ROWS]]
     lines = [paint("strong", "Strata: conversations drawn of those there are"), *table(rows)]
     if len(drawn.strata) > _MOST_ROWS:
         lines.append(f"  and {count(len(drawn.strata) - _MOST_ROWS)} more")
     return lines
 
 
-def _row(one: Stratum, drawn: Drawn) -> tuple[str, ...]:
+def _row(one: Stratum, example: str) -> tuple[str, ...]:
     went = "any" if one.failed is None else "wrong" if one.failed else "well"
-    example = drawn.examples.get(one.intent, "")
     told = (one.intent or "any", one.length or "any", went, count(one.traces),
             count(one.conversations), count(one.drawn), example)  # fmt: skip
     return tuple(safe(text) for text in told)
@@ -89,7 +89,9 @@ def _done(drawn: Drawn, paint: Paint) -> list[str]:
     said = []
     if drawn.failures:
         told = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
-        said.append(f"traces that went wrong: {told}; drawn twice as often, and weighted for it")
+        apart = any(one.failed is not None for one in drawn.strata)
+        oftener = "; drawn about twice as often as they occur, and weighted for it" if apart else ""
+        said.append(f"traces that went wrong: {told}{oftener}")
     said.append(f"{counted(drawn.folded, 'conversation')} folded into a near copy")
     if drawn.masked:
         told = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))

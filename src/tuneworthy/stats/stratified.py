@@ -15,6 +15,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_HALVINGS = 200
+_HAIR = 1e-9
+
 
 def allocate(sizes: NDArray[np.float64], most: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
     """How many units each stratum gives: in proportion to size, at least one, at most all.
@@ -32,18 +35,17 @@ def allocate(sizes: NDArray[np.float64], most: NDArray[np.int64], wanted: int) -
     """
     if wanted < len(sizes):
         raise ValueError("every stratum has to give one")
-    given = np.ones(len(sizes), dtype=np.int64)
     goal = min(wanted, int(most.sum()))
-    share = goal * sizes / sizes.sum()
-    while (left := goal - int(given.sum())) > 0:
-        room = most - given
-        lacks = np.where(room > 0, share - given, -np.inf)
-        whole = np.clip(np.floor(lacks), 0, room)
-        whole[~np.isfinite(lacks)] = 0
-        if 0 < whole.sum() <= left:
-            given += whole.astype(np.int64)
-        else:
-            given[int(np.argmax(lacks))] += 1
+    low, high = 0.0, float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
+    for _ in range(_HALVINGS):  # the scale at which all strata give what is wanted together
+        scale = (low + high) / 2
+        less = np.clip(scale * sizes, 1, most).sum() < goal
+        low, high = (scale, high) if less else (low, scale)
+    share = np.clip(high * sizes, 1, most)
+    given = np.floor(share + _HAIR).astype(np.int64)
+    for place in np.argsort(given - share, kind="stable"):
+        if given.sum() < goal and given[place] < most[place]:
+            given[place] += 1
     return given
 
 

@@ -11,6 +11,8 @@ from msgspec.json import Decoder
 _decode = Decoder().decode
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _LOOKS = re.compile(r"\s*(?:```[\w-]*\s*)?(?:\{|\[\s*[\[{\"\]])")
+_BEGINS = frozenset('{["-0123456789tfn`')
+_LOOKS_FROM = frozenset("{[`")
 _BLOCK = re.compile(r"```json\b|```\s*\{")
 
 
@@ -31,10 +33,18 @@ def read_json(text: str) -> tuple[Any, bool]:
     Returns:
         The value, or ``UNREAD``; and whether it stood in a fenced block.
     """
+    if not may_be_json(text):
+        return UNREAD, False
     value = _decoded(text)
     if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
         return _decoded(found[1]), True
     return value, False
+
+
+def may_be_json(text: str) -> bool:
+    """Whether a text begins as JSON or a fenced block may; asking first is quick."""
+    first = text[:1]
+    return first in _BEGINS or (first.isspace() and text.lstrip()[:1] in _BEGINS)
 
 
 def looks_like_json(text: str) -> bool:
@@ -42,7 +52,10 @@ def looks_like_json(text: str) -> bool:
 
     A plain number or word is JSON too, and yet no sign of a structure.
     """
-    return _LOOKS.match(text) is not None or ("```" in text and _BLOCK.search(text) is not None)
+    first = text[:1]
+    if (first in _LOOKS_FROM or first.isspace()) and _LOOKS.match(text):
+        return True
+    return "```" in text and _BLOCK.search(text) is not None
 
 
 def _decoded(text: str) -> Any:

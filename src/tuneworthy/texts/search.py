@@ -60,44 +60,40 @@ class Searcher:
         Returns:
             One array a pattern, as long as ``texts``.
         """
-        found = {name: np.zeros(len(texts), dtype=bool) for name in self._names}
-        if not self._names:
-            return found
-        encoded = _encoded(texts)
-        start = 0
-        for stop in _passes(encoded):
-            for index, row in self._pass(encoded[start:stop]):
-                found[self._names[index]][start + row] = True
-            start = stop
-        return found
+        found = np.zeros((len(self._names), len(texts)), dtype=bool)
+        if self._names and texts:
+            whole = _Texts([text or "" for text in texts])
+            start = 0
+            for stop in whole.passes():
+                self._pass(whole, start, stop, found[:, start:stop])
+                start = stop
+        return dict(zip(self._names, found, strict=True))
 
-    def _pass(self, texts: Sequence[bytes]) -> set[tuple[int, int]]:
-        """Pairs of pattern and text."""
-        joined = BETWEEN.join(texts)
-        last = np.cumsum(_lengths(texts) + 1) - 1
-        found: set[tuple[int, int]] = set()
+    def _pass(self, texts: _Texts, start: int, stop: int, found: NDArray[np.bool_]) -> None:
+        """Mark which of some texts each pattern is in."""
+        joined, last = texts.joined(start, stop)
+        plain = texts.plain[start:stop]
         refuted: set[tuple[int, int]] = set()
         ids: list[int] = []
         ends: list[int] = []
 
-        plain = np.fromiter((text.isascii() for text in texts), dtype=bool, count=len(texts))
-
         def resolve() -> None:
-            at = np.searchsorted(last, np.array(ends, dtype=np.int64))
+            which, stops = np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64)
+            at = np.searchsorted(last, stops)
             # In plain ASCII the engine has seen to the edges; every place of a match is alike.
-            simple = self._simple[ids] & plain[at]
-            pairs = np.unique(np.array(ids, dtype=np.int64)[simple] * len(texts) + at[simple])
-            found.update((pair // len(texts), pair % len(texts)) for pair in pairs.tolist())
-            left = np.flatnonzero(~simple).tolist()
-            for index, row, end in [(ids[k], int(at[k]), ends[k]) for k in left]:
-                pair = (index, row)
-                if pair in found or pair in refuted:
+            simple = self._simple[which] & plain[at]
+            found[which[simple], at[simple]] = True
+            for k in np.flatnonzero(~simple).tolist():
+                index, row = ids[k], int(at[k])
+                if found[index, row] or (index, row) in refuted:
                     continue
                 exact = self._confirm[index]
                 if exact is not None:
-                    (found if exact.search(texts[row]) else refuted).add(pair)
-                elif at_edges(self._needles[index], joined, end):
-                    found.add(pair)
+                    found[index, row] = is_there = exact.search(texts.one(start + row)) is not None
+                    if not is_there:
+                        refuted.add((index, row))
+                elif at_edges(self._needles[index], joined, ends[k]):
+                    found[index, row] = True
             ids.clear()
             ends.clear()
 
@@ -108,31 +104,49 @@ class Searcher:
                 resolve()
 
         self._scan(joined, seen)
-        resolve()
-        return found
+        if ids:
+            resolve()
 
 
-def _encoded(texts: Sequence[str | None]) -> list[bytes]:
+class _Texts:
+    """Texts on their way into bytes; plain ASCII, as most are, needs no encoding one by one."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        self._texts = texts
+        self.plain = np.fromiter(map(str.isascii, texts), dtype=bool, count=len(texts))
+        """Which are nothing but ASCII."""
+        self._bytes: Sequence[bytes] = () if self.plain.all() else _encoded(texts)
+        sizes = map(len, self._bytes or texts)
+        self._lengths = np.fromiter(sizes, dtype=np.int64, count=len(texts))
+
+    def one(self, row: int) -> bytes:
+        """A text as UTF-8."""
+        return self._bytes[row] if self._bytes else self._texts[row].encode()
+
+    def joined(self, start: int, stop: int) -> tuple[bytes, NDArray[np.int64]]:
+        """Some texts with ``BETWEEN`` between them, and where each of them ends."""
+        last = np.cumsum(self._lengths[start:stop] + 1) - 1
+        if self._bytes:
+            return BETWEEN.join(self._bytes[start:stop]), last
+        return BETWEEN.decode("latin-1").join(self._texts[start:stop]).encode("latin-1"), last
+
+    def passes(self) -> list[int]:
+        """Where each pass stops, so that none joins more than it may."""
+        ends = np.cumsum(self._lengths + 1)
+        stops: list[int] = []
+        taken = 0
+        while taken < len(ends):
+            before = int(ends[taken - 1]) if taken else 0
+            taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
+            stops.append(taken)
+        return stops
+
+
+def _encoded(texts: Sequence[str]) -> list[bytes]:
     try:
-        return [text.encode() if text else b"" for text in texts]
+        return list(map(str.encode, texts))
     except UnicodeEncodeError:
-        return [as_bytes(text) if text else b"" for text in texts]
-
-
-def _lengths(texts: Sequence[bytes]) -> NDArray[np.int64]:
-    return np.fromiter(map(len, texts), dtype=np.int64, count=len(texts))
-
-
-def _passes(texts: Sequence[bytes]) -> list[int]:
-    """Where each pass stops, so that none joins more than it may."""
-    ends = np.cumsum(_lengths(texts) + 1)
-    stops: list[int] = []
-    taken = 0
-    while taken < len(texts):
-        before = int(ends[taken - 1]) if taken else 0
-        taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
-        stops.append(taken)
-    return stops
+        return list(map(as_bytes, texts))
 
 
 def _hyperscan(needles: Sequence[Needle]) -> Callable[[bytes, Seen], None]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 from tuneworthy.domain.traces import COLUMNS, Batch
 from tuneworthy.files.traces.values import Row
@@ -25,16 +27,25 @@ def _batch(rows: list[Row]) -> Batch:
     return slim(Batch(**columns))
 
 
-def extend(batch: Batch, part: Batch) -> None:
-    """Add the traces of ``part``; afterwards every column is as long as the outputs."""
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Several batches as one."""
+    made: dict[str, list[Any]] = {}
     for name in COLUMNS:
-        getattr(batch, name).extend(part.column(name))
+        if any(getattr(part, name) for part in parts):
+            made[name] = list(chain.from_iterable(part.column(name) for part in parts))
+    return slim(Batch(**made))
 
 
 def slim(batch: Batch) -> Batch:
     """A batch whose columns without any value are empty, but for the outputs."""
     for name in COLUMNS:
         values = getattr(batch, name)
-        if name != "output" and values.count(None) == len(values):
+        if values and name != "output" and not has_value(values):
             setattr(batch, name, [])
     return batch
+
+
+def has_value(values: Sequence[object]) -> bool:
+    """Whether anything but None is among some values; False for none."""
+    # Mostly the first tells, and None is quickly compared with None alone.
+    return bool(values) and (values[0] is not None or values.count(None) < len(values))

@@ -6,7 +6,7 @@ again leniently, a line at a time.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import astuple
 
 from tuneworthy.domain.traces import Batch
-from tuneworthy.files.traces.building import batches, extend, slim
+from tuneworthy.files.traces.building import batches, has_value, joined
 from tuneworthy.files.traces.decoding import Broken, decode, decode_object
 from tuneworthy.files.traces.later import Known, LaterPassages, LaterTurns, Source
 from tuneworthy.files.traces.lines import Block
@@ -31,7 +31,7 @@ from tuneworthy.files.traces.values import (
 )
 
 _GIVE_UP = 3
-Column = list[Any]
+Column = Sequence[Any]
 
 
 class _Said(msgspec.Struct, gc=False):
@@ -96,15 +96,17 @@ class Lines:
 
     def batches(self, found: Iterator[Block]) -> Iterator[Batch]:
         """The traces of the blocks, in their order."""
-        held = Batch()
+        held: list[Batch] = []
+        size = 0
         for block in found:
             for part in self._parts(block):
-                extend(held, part)
-            if len(held) >= self._size:
-                yield slim(held)
-                held = Batch()
-        if len(held):
-            yield slim(held)
+                held.append(part)
+                size += len(part)
+            if size >= self._size:
+                yield joined(held)
+                held, size = [], 0
+        if held:
+            yield joined(held)
 
     def _parts(self, block: Block) -> Iterator[Batch]:
         """A block turns into columns at once, while it is still in the processor's cache."""
@@ -173,17 +175,20 @@ def _columns(traces: list[_Trace], source: Source, known: Known) -> Batch:
 
     A field of all traces at a time is much quicker than all fields of a trace at a time.
     """
-    every = dict(zip(_FIELDS, map(list, zip(*map(astuple, traces), strict=True)), strict=True))
-    some = {field: values for field, values in every.items() if values.count(None) < len(values)}
+    columns = zip(*map(astuple, traces), strict=True)
+    every: dict[str, Column] = dict(zip(_FIELDS, columns, strict=True))
+    some = {field: values for field, values in every.items() if has_value(values)}
     if "feedback" in some:
         some |= _judged(every["score"], every["label"], some["feedback"])
-    made = {field: some[field] for field in _AS_THEY_ARE if field in some}
+    made: dict[str, Column] = {"output": every["output"]}
     made |= {column: make(some[field]) for field, column, make in _MADE if field in some}
     if "prompt_name" in some or "prompt_version" in some:
         made["prompt"] = _prompts(every["prompt_name"], every["prompt_version"])
     spoken = some.get("messages")
-    made["system"] = _systems(every["system"], spoken, known)
-    made["input"] = _newest(every["input"], spoken) if spoken else every["input"]
+    if spoken or "system" in some:
+        made["system"] = _systems(every["system"], spoken, known)
+    if spoken or "input" in some:
+        made["input"] = _newest(every["input"], spoken) if spoken else every["input"]
     if spoken:
         made["messages"] = [
             LaterTurns(source, place, len(said)) if said else None
@@ -191,14 +196,10 @@ def _columns(traces: list[_Trace], source: Source, known: Known) -> Batch:
         ]
     if "contexts" in some:
         made["contexts"] = [
-            None if each is None else LaterPassages(source, place, _texts(each))
+            None if each is None else LaterPassages(source, place)
             for place, each in enumerate(some["contexts"])
         ]
-    return Batch(**{"output": every["output"], **made})
-
-
-def _texts(passages: list[_Passage]) -> int:
-    return sum(each.text is not None for each in passages)
+    return Batch(**{name: list(values) for name, values in made.items()})
 
 
 def _judged(scores: Column, labels: Column, feedback: Column) -> dict[str, Column]:
@@ -280,8 +281,13 @@ def _search(spoken: list[_Said], roles: frozenset[str]) -> str | None:
     return next((one.content for one in spoken if one.role in roles), None)
 
 
-_AS_THEY_ARE = ("model", "answerable")
+def _as_they_are(values: Column) -> Column:
+    return values
+
+
 _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
+    ("model", "model", _as_they_are),
+    ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
     ("turn", "turn", _no_debts),
     ("timestamp", "timestamp", _times),

@@ -104,13 +104,13 @@ class LaterTurns(Sequence[Message]):
 class LaterPassages(Sequence[str]):
     """Passages that were given to the model."""
 
-    __slots__ = ("_n", "_place", "_source")
+    __slots__ = ("_place", "_source")
 
-    def __init__(self, source: Source, place: int, n: int) -> None:
-        self._source, self._place, self._n = source, place, n
+    def __init__(self, source: Source, place: int) -> None:
+        self._source, self._place = source, place
 
     def __len__(self) -> int:
-        return self._n
+        return len(self._texts())
 
     def __getitem__(self, place: Any) -> Any:
         return self._texts()[place]

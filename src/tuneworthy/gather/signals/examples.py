@@ -19,7 +19,7 @@ from tuneworthy.gather.signals import outcomes
 from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Table, as_numbers, how_many
 from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.gather.signals.picking import members, picked
-from tuneworthy.gather.signals.refusals import refuses
+from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import share
 from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
@@ -135,8 +135,7 @@ def _judged(
     calls, errors = batch.tool_calls or [None] * size, batch.error or [None] * size
     texts = [text if text and not text.isspace() else None for text in batch.output]
     reasons = np.full(size, -1.0)
-    refused = [text is not None and refuses(text) for text in texts]
-    reasons[np.array(refused, dtype=bool)] = REASONS.index("refused")
+    reasons[np.array(refused(batch.output), dtype=bool)] = REASONS.index("refused")
     broke = [each is not None for each in errors]
     reasons[np.array(broke, dtype=bool)] = REASONS.index("error")
     silent = [text is None and not call for text, call in zip(texts, calls, strict=True)]

@@ -14,7 +14,7 @@ from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals.base import Found, Numbers, Table
-from tuneworthy.gather.signals.refusals import refuses
+from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.shapes import Numbered, Shape, differences, fits, shape_of
 from tuneworthy.gather.signals.telling import rate, readable, told
 from tuneworthy.gather.signals.tool_calls import invalid_tool_calls, unread_calls
@@ -30,6 +30,7 @@ ENOUGH_OUTPUTS = 20
 
 _ABOUT = "inconsistent_format"
 _COLUMNS = ("refused", "structured", "unread", "fenced", "invalid", "shape")
+_STRUCTURES = frozenset({dict, list})
 _OPENS = frozenset("[{`")  # what is read as JSON begins with one of these, or is no structure
 _NOTHING = (math.nan,) * 6
 _PROSE = (0.0, 0.0, 1.0, 0.0, math.nan, math.nan)
@@ -84,10 +85,13 @@ class Format:
         """
         errors, calls = batch.column("error"), batch.tool_calls or [None] * len(batch)
         read = self._read
+        declined = refused(batch.output)
         made = np.array(
             [
-                _NOTHING if text is None or error or (called and not text) else read(text)
-                for text, error, called in zip(batch.output, errors, calls, strict=True)
+                _NOTHING if text is None or error or (called and not text) else read(text, declines)
+                for text, error, called, declines in zip(
+                    batch.output, errors, calls, declined, strict=True
+                )
             ],
             dtype=np.float64,
         ).reshape(-1, len(_COLUMNS))
@@ -104,19 +108,19 @@ class Format:
         series = (_signatures(table, versions),) if versions else ()
         return Found((outputs, calls), series)
 
-    def _read(self, text: str) -> tuple[float, ...]:
+    def _read(self, text: str, declines: bool) -> tuple[float, ...]:
         """The columns of one output."""
         value, fenced = UNREAD, False
-        if self._valid or (text if text[:1] > " " else text.lstrip())[:1] in _OPENS:
+        if text[:1] in _OPENS or self._valid or text.lstrip()[:1] in _OPENS:
             value, fenced = read_json(text)
-        elif "```" not in text:
-            return _REFUSED if refuses(text) else _PROSE
         if value is UNREAD:
-            if refuses(text):
+            if declines:
                 return _REFUSED
+            if "```" not in text and not looks_like_json(text):
+                return _PROSE
             return 0.0, float(looks_like_json(text)), 1.0, 0.0, math.nan, math.nan
         invalid = math.nan if self._valid is None else float(not self._valid(value))
-        structured = float(isinstance(value, dict | list))
+        structured = 1.0 if type(value) in _STRUCTURES else 0.0
         return 0.0, structured, 0.0, float(fenced), invalid, self._number(value)
 
     def _versions(self, table: Table) -> Iterator[_Version]:

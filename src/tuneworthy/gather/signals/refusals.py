@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _CANNOT = r"(?:can(?:no|['’])t|cannot|(?:am |['’]m )?(?:unable|not able) to|won['’]t|will not)"
 _SORRY = r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
@@ -25,3 +26,21 @@ def refuses(text: str) -> bool:
     if first.isalpha() and first not in _FIRST:
         return False
     return _REFUSAL.match(text, 0, 240) is not None
+
+
+_Seen = tuple[Sequence[str | None], tuple[bool, ...]]
+_last: _Seen = ((), ())
+
+
+def refused(texts: Sequence[str | None]) -> tuple[bool, ...]:
+    """Which texts open with a refusal; None does not.
+
+    The texts that were asked for last are remembered with the answer, because several signals look
+    at the outputs of the same batch, one after the other. They must not be changed in between.
+    """
+    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    known, found = _last
+    if known is not texts:
+        found = tuple([text is not None and refuses(text) for text in texts])
+        _last = (texts, found)
+    return found

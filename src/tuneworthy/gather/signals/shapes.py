@@ -15,7 +15,6 @@ _MOST_ITEMS = 5
 _MOST_KEYS = 400
 _MOST_KNOWN = 20_000
 _MOST_SEEN = 2000
-_CONTAINERS = {dict, list}
 
 
 def shape_of(value: Any, depth: int = 0) -> Shape:
@@ -60,11 +59,11 @@ class Numbered:
 
     def __call__(self, value: Any) -> float:
         """A whole number below 2**48, which a float holds exactly."""
-        skeleton = _skeleton(value)
-        number = self._known.get(skeleton) if skeleton else None
+        skeleton = tuple(_skeleton(value))
+        number = self._known.get(skeleton)
         if number is None:
             number = number_of(shape_of(value))
-            if skeleton:
+            if len(skeleton) <= _MOST_SEEN:  # larger ones aren't worth remembering
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
                 self._known[skeleton] = number
@@ -77,27 +76,25 @@ def number_of(shape: Shape) -> float:
     return float(int.from_bytes(blake2b(text, digest_size=6).digest(), "big"))
 
 
-def _skeleton(value: Any) -> tuple[object, ...]:
-    """What decides the shape, made as quickly as Python can: keys as they come, and types.
-
-    Level by level; () for a value too large to be worth remembering.
-    """
-    seen: list[object] = [type(value)]
-    waiting = [value] if type(value) in _CONTAINERS else []
-    for each in waiting:
-        if type(each) is dict:
-            seen += each
-            inside = list(each.values())
+def _skeleton(value: Any, depth: int = 0) -> list[object]:
+    """What decides the shape, made as quickly as Python can: keys as they come, and types."""
+    kind = type(value)
+    if kind is dict:
+        seen: list[object] = [kind, *value, None]
+        inside = value.values()
+    elif kind is list:
+        seen = [kind]
+        inside = value[:_MOST_ITEMS]
+    else:
+        return [kind]
+    for one in inside if depth <= _DEEPEST else ():
+        kind = type(one)
+        if kind is dict or kind is list:
+            seen += _skeleton(one, depth + 1)
+            seen.append(None)
         else:
-            inside = each[:_MOST_ITEMS]
-        kinds = list(map(type, inside))
-        seen.append(None)
-        seen += kinds
-        if dict in kinds or list in kinds:
-            waiting += [one for one in inside if type(one) in _CONTAINERS]
-        if len(seen) > _MOST_SEEN:
-            return ()
-    return tuple(seen)
+            seen.append(kind)
+    return seen
 
 
 def fits(one: Shape, other: Shape) -> bool:

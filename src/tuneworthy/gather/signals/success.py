@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +11,7 @@ from tuneworthy.domain.evidence import Evidence, Scalar
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import outcomes
 from tuneworthy.gather.signals.base import Found, Numbers, Table, as_numbers
-from tuneworthy.gather.signals.refusals import refuses
+from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import share
 
@@ -53,13 +54,20 @@ class Success:
         return {
             "success_score": outcomes.scores_of(batch),
             "success_error": as_numbers(each is not None for each in batch.error or empty),
-            "success_refused": as_numbers(refuses(text) if text else None for text in batch.output),
+            "success_refused": _declined(batch.output),
             "success_case": outcomes.case_numbers(batch),
         }
 
     def finish(self, table: Table) -> Found:
         """The three shares."""
         return Found((_success(table), _errors(table), _refusals(table)))
+
+
+def _declined(texts: Sequence[str | None]) -> NDArray[np.float64]:
+    """1 for a refusal, 0 for another answer, NaN for none."""
+    found = np.array(refused(texts), dtype=np.float64)
+    found[[not text for text in texts]] = np.nan
+    return found
 
 
 def _success(table: Table) -> Evidence:

@@ -35,6 +35,7 @@ class Traffic:
     * ``cacheable_share``: share that a prefix cache would have read, see ``prefixes``; the interval
       takes in the error of counting the system prompt by characters.
     * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
+    * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
     It can't see whether the log is whole: of a sample of one in ten it counts a tenth. It can't see
@@ -46,7 +47,8 @@ class Traffic:
 
     id = "traffic"
     needs = (
-        "timestamp", "conversation", "turn", "model", *sizes.COLUMNS, "cached_tokens", "usd",
+        "timestamp", "conversation", "turn", "model", "case", "cached_tokens", "usd",
+        *sizes.COLUMNS,
     )  # fmt: skip
 
     def rows(self, batch: Batch) -> Numbers:
@@ -65,19 +67,30 @@ class Traffic:
         tell = Teller(clock(table, self.end_s))
         grows, trend = volume.growth(table, tell)
         pictured = volume.volume(tell.clock, trend)
-        return Found(
-            (
-                volume.requests(table, tell),
-                grows,
-                _tokens(table, tell, "input"),
-                _tokens(table, tell, "output"),
-                _cached(table, tell),
-                _cacheable(table, tell),
-                *_spend(table, tell),
-                _models(table, tell),
-            ),
-            () if pictured is None else (pictured,),
+        found = (
+            volume.requests(table, tell),
+            grows,
+            _tokens(table, tell, "input"),
+            _tokens(table, tell, "output"),
+            _cached(table, tell),
+            _cacheable(table, tell),
+            *_spend(table, tell),
+            _models(table, tell),
         )
+        if "case" in table.present:  # runs of a test: their number is the tester's
+            return Found(tuple(_of_a_test(one, tell) for one in found))
+        return Found(found, () if pictured is None else (pictured,))
+
+
+_OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
+
+
+def _of_a_test(one: Evidence, tell: Teller) -> Evidence:
+    """A measurement on runs of a test: how often these were made says nothing of real use."""
+    if one.id not in _OF_USE:
+        return one
+    ask = "measure the logs of real use: these are runs of a test"
+    return tell.unknown(one.id, ask, unit=one.unit, factor=one.factor)
 
 
 def distinct_models(names: Sequence[str]) -> int:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from tuneworthy.domain.canonical import json_text
-from tuneworthy.domain.lab import Contrast, VerifyResult
+from tuneworthy.domain.lab import VerifyResult
 from tuneworthy.domain.record import Unknown
-from tuneworthy.report.lab import money, share_text
-from tuneworthy.report.layout import Paint, row, safe, wrapped
+from tuneworthy.report.lab.words import difference_text, labelled, share_text, spent, stopped
+from tuneworthy.report.layout import Paint, safe, wrapped
 from tuneworthy.report.words import count, share
 
 _SAYS = {
@@ -16,7 +16,8 @@ _SAYS = {
     ("regressed", "general"): "regressed: general skills fell by more than their margin",
     ("no_gain", "task"): "no gain: the whole interval lies below the margin",
     ("too_few_cases", "interval"): "too few cases: the interval holds the margin",
-    ("too_few_cases", "general"): "better at the task, but whether general skills held is open",
+    ("too_few_cases", "general"): "better at the task; whether general skills held is open",
+    ("too_few_cases", "stopped"): "not judged: it was cut short",
 }
 
 
@@ -31,20 +32,18 @@ def verify_page(result: VerifyResult, *, colour: bool = False) -> str:
     said = _SAYS.get((result.outcome, result.why), result.outcome.replace("_", " "))
     lines = [paint("strong", line) for line in wrapped(f"{said[:1].upper()}{said[1:]}.")]
     lines.append("")
-    lines += row("Tuned", f"{share_text(result.tuned)}: {safe(plan.tuned)}")
-    lines += row("Untuned", f"{share_text(result.untuned)}: {safe(plan.untuned)}")
-    lines += row("Difference", f"{_ends(result.contrast)}; margin {share(plan.margin)}")
-    lines += row("In general", f"{_ends(result.general)} on {count(plan.general)} general tasks; "
-                 f"may fall by {share(plan.general_margin)}")  # fmt: skip
-    if result.outcome == "too_few_cases" and not isinstance(result.contrast.cases_needed, Unknown):
-        lines += row("Needed", f"about {count(result.contrast.cases_needed)} cases would tell")
-    lines += row("Plan", f"written down on {plan.written_on}, before {count(plan.cases)} "
-                 "untouched cases were run; all of them count")  # fmt: skip
-    lines += row("Spent", f"{money(result.spend.paid)} of {money(result.spend.cap)}")
-    if result.stopped:
-        lines += row("Stopped", f"{safe(result.stopped)}. Run it again to go on")
+    lines += labelled("Tuned", f"{share_text(result.tuned)}: {safe(plan.tuned)}")
+    lines += labelled("Untuned", f"{share_text(result.untuned)}: {safe(plan.untuned)}")
+    margin = f"margin {share(plan.margin)}"
+    lines += labelled("Difference", f"{difference_text(result.contrast)}; {margin}")
+    lines += labelled("In general", f"{difference_text(result.general)} on {count(plan.general)} "
+                      f"general tasks; may fall by {share(plan.general_margin)}")  # fmt: skip
+    needed = result.contrast.cases_needed
+    if result.why == "interval" and not isinstance(needed, Unknown):
+        lines += labelled("Needed", f"about {count(needed)} cases would tell that difference from "
+                          "none")  # fmt: skip
+    lines += labelled("Plan", f"written down on {plan.written_on}, before {count(plan.cases)} "
+                      "untouched cases were run; all of them count")  # fmt: skip
+    lines += spent(result.spend)
+    lines += stopped(result.stopped)
     return "\n".join(lines) + "\n"
-
-
-def _ends(one: Contrast) -> str:
-    return f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"

@@ -46,7 +46,7 @@ def quick_page(found: Found, *, examples: bool = False, colour: bool = False) ->
     paint, folder = Paint(colour), safe(found.folder)
     more = f"tuneworthy decide {folder} --format markdown lists every measurement"
     blocks = [
-        [*wrapped(f"{opening(found)} Wrote {folder}/"), *_left_out(found)],
+        [*wrapped(opening(found)), *_left_out(found), *wrapped(f"Wrote {folder}/")],
         [line for label, text in quick_rows(found) for line in row(label, text, label_width=14)],
         examples_text(found, paint) if examples else [],
         [*wrapped(f"tuneworthy decide {folder}", first="Next: "), *wrapped(more, first="More: ")],

@@ -15,6 +15,7 @@ from tuneworthy.surfaces.cli.options import (
     force_option,
     framework_option,
     output_option,
+    wanted,
 )
 from tuneworthy.surfaces.cli.progress import lab_line
 from tuneworthy.surfaces.cli.root import examples
@@ -43,6 +44,7 @@ _STOPPED = 3
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="For the split of the cases and their order.")  # fmt: skip
 @framework_option
+@click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run.")
 @as_of_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
               show_default=True, help="How to report.")  # fmt: skip
@@ -50,8 +52,8 @@ _STOPPED = 3
 @force_option
 def ceiling(
     case: str, budget: float, dry_run: bool, repeats: int, at_once: int, max_tokens: int,
-    seed: int, framework: str | None, as_of: str | None, form: str, output: str | None,
-    force: bool,
+    seed: int, framework: str | None, allow_code: bool, as_of: str | None, form: str,
+    output: str | None, force: bool,
 ) -> int:  # fmt: skip
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
@@ -60,18 +62,21 @@ def ceiling(
     """
     from tuneworthy.api import ceiling as api
 
+    wanted(output, force)
     ready = api.prepare(
         case,
         chosen=framework,
         seed=seed,
         repeats=repeats,
         max_tokens=max_tokens,
+        allow_code=allow_code,
         as_of=day(as_of),
     )
     painted = colour() and output is None
     if dry_run:
         told = api.quoted(ready)
-        deliver(api.render_quote(ready, told, cap_usd=budget, colour=painted), output, force)
+        page = api.render_quote(ready, told, form, cap_usd=budget, colour=painted)
+        deliver(page, output, force)
         return 0
     with lab_line(sys.stderr) as watch:
         done = api.run(ready, cap_usd=budget, at_once=at_once, watch=watch, source=case)

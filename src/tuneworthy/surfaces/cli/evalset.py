@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import click
 
-from tuneworthy.surfaces.cli.options import case_argument, colour, deliver
+from tuneworthy.domain.errors import one_line
+from tuneworthy.surfaces.cli import labelling
+from tuneworthy.surfaces.cli.options import case_argument, colour, deliver, force_option
 from tuneworthy.surfaces.cli.progress import reading_bar
 from tuneworthy.surfaces.cli.root import examples
 
@@ -71,3 +74,32 @@ def build(
             case, sources, n=n, seed=seed, output=output, mapping=mapping, progress=progress
         )
     deliver(api.render(built, colour=colour()), None, False)
+
+
+@evalset.command()
+@case_argument
+@click.option("--format", "form", type=click.Choice(["csv", "jsonl"]), default="csv",
+              show_default=True, help="For a spreadsheet, or as an evaluation set.")  # fmt: skip
+@click.option("--output", metavar="FILE", help="Write there, not to the terminal.")
+@force_option
+def export(case: str, form: str, output: str | None, force: bool) -> None:
+    """Print the evaluation set of CASE with the right answers that labelling gave."""
+    from tuneworthy.api import agreement as api
+
+    deliver(api.export(case, form), output, force)
+
+
+@evalset.command("import")
+@click.argument("file")
+@click.option("--output", metavar="FILE", help="The set; FILE with .jsonl when not given.")
+def import_(file: str, output: str | None) -> None:
+    """Write the cases of a CSV, FILE, as an evaluation set; nothing that is there is replaced."""
+    from tuneworthy.api import agreement as api
+
+    path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
+    n = api.import_csv(file, path)
+    click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
+
+
+for _command in (labelling.label, labelling.agreement, labelling.adjudicate):
+    evalset.add_command(_command)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.errors import InputError, OutputError
 
 case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
 framework_option = click.option(
@@ -82,6 +82,16 @@ def pairs(given: tuple[str, ...], where: str, *, strict: bool = False) -> dict[s
             raise InputError(f"{key.strip()} is given twice", where=where, fix="give it once")
         found[key.strip()] = value.strip()
     return found
+
+
+def wanted(output: str | None, force: bool) -> None:
+    """Refuse an output that is there already, before money is spent on what would go into it.
+
+    Raises:
+        OutputError: If it is there, and ``--force`` isn't given.
+    """
+    if output is not None and not force and os.path.lexists(output):
+        raise OutputError("exists already", where=output, fix="use --force to replace it")
 
 
 def deliver(text: str, output: str | None, force: bool) -> None:

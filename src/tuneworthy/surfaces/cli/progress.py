@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
+_WIDTH = 79
 
 
 @contextmanager
@@ -50,17 +51,18 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
     if not stream.isatty():
         yield None
         return
+    from tuneworthy.report.lab.words import share_text
+    from tuneworthy.report.words import small_usd
+
     started = time.monotonic()
 
     def told(stand: Stand) -> None:
         share = stand.done / stand.of if stand.of else 1.0
         passed = time.monotonic() - started
         left = f", {passed * (1 - share) / share:.0f} s left" if share > 0 else ""
-        spent = f"{stand.spend.paid:.4f} USD"
-        leader = one_line(stand.arm, limit=40)
-        stream.write(
-            f"{_ERASE}{share:.0%}, {stand.running} arms in, {spent}{left}; ahead: {leader}"
-        )
+        best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
+        line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
+        stream.write(f"{_ERASE}{one_line(line, limit=_WIDTH)}")
         stream.flush()
 
     try:

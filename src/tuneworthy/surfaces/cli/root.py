@@ -26,6 +26,7 @@ _COMMANDS: dict[str, _Home] = {
     "evalset": _Home("evalset", "Draw an evaluation set from traces, and label it."),
     "ceiling": _Home("ceiling", "Find out whether prompting has reached its limit."),
     "verify": _Home("verify", "Hold a tuned model against the best untuned arm."),
+    "models": _Home("models", "List the models that can be called, and what they cost."),
     "precedents": _Home("precedents", "Show what happened to others, and how often tuning won."),
     "answer": _Home("start", "Write answers into a case file, leaving the rest as it is."),
     "diff": _Home("compare", "Say what changed between two dossiers, and why the verdict moved."),

@@ -15,12 +15,18 @@ from tuneworthy.surfaces.cli.root import examples
         "tuneworthy schema case --framework ours.yaml",
         "tuneworthy schema cases > cases.schema.json",
         "tuneworthy schema dossier",
+        "tuneworthy schema ceiling",
     )
 )
-@click.argument("what", type=click.Choice(["case", "cases", "framework", "dossier"]))
+@click.argument(
+    "what", type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify"])
+)
 @framework_option
 def schema(what: str, framework: str | None) -> None:
-    """Print the JSON Schema of a case file, a file of cases, a framework file or a dossier."""
+    """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
+
+    Results are a dossier, and what the labs ceiling and verify found.
+    """
     from tuneworthy.api import frameworks
 
     deliver(json_text(frameworks.schema(what, framework)), None, False)

@@ -14,6 +14,7 @@ from tuneworthy.surfaces.cli.options import (
     deliver,
     force_option,
     output_option,
+    wanted,
 )
 from tuneworthy.surfaces.cli.progress import lab_line
 from tuneworthy.surfaces.cli.root import examples
@@ -41,6 +42,7 @@ _STOPPED = 3
               help="Tokens an answer may have; it bounds the price.")  # fmt: skip
 @click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
               help="For the split of the cases and their order.")  # fmt: skip
+@click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run.")
 @as_of_option
 @click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
               show_default=True, help="How to report.")  # fmt: skip
@@ -48,17 +50,18 @@ _STOPPED = 3
 @force_option
 def verify(
     case: str, budget: float, margin: float, new_plan: bool, at_once: int, max_tokens: int,
-    seed: int, as_of: str | None, form: str, output: str | None, force: bool,
+    seed: int, allow_code: bool, as_of: str | None, form: str, output: str | None, force: bool,
 ) -> int:  # fmt: skip
     """Hold the tuned model of CASE (kind: tuned) against its best untuned arm.
 
     Both are chosen on the cases for selecting; margin and stop are written down; then both answer
     the untouched cases and a small set of general tasks. It works for a model tuned anywhere.
     """
-    from tuneworthy.api import ceiling
     from tuneworthy.api import verify as api
+    from tuneworthy.api.lab import prepare
 
-    ready = ceiling.prepare(case, seed=seed, max_tokens=max_tokens, as_of=day(as_of))
+    wanted(output, force)
+    ready = prepare(case, seed=seed, max_tokens=max_tokens, allow_code=allow_code, as_of=day(as_of))
     with lab_line(sys.stderr) as watch:
         result = api.run(
             ready, cap_usd=budget, margin=margin, again=new_plan,

@@ -1,0 +1,479 @@
+"""Labels: blind, kept at once, never overwritten; agreement beyond chance; sets as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tuneworthy.api import agreement as agreeing
+from tuneworthy.api import labelling
+from tuneworthy.api.lab import ledger_of, prepare
+from tuneworthy.api.road import load_case
+from tuneworthy.domain.calls import Reply
+from tuneworthy.domain.errors import CaseError, InputError, OutputError
+from tuneworthy.domain.evalset import CheckCall, EvalCase, Passage, Said
+from tuneworthy.domain.labels import Label
+from tuneworthy.domain.record import Unknown
+from tuneworthy.files.evalcsv import csv_text, read_csv
+from tuneworthy.files.evalset import read_evalset
+from tuneworthy.files.labels import append_label, latest_labels, read_labels
+from tuneworthy.report.labelling import Item, item_page
+from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
+from tuneworthy.surfaces.cli import run
+
+Rows = list[tuple[str | None, ...]]
+
+
+def alone(rows: Sequence[object]) -> list[str]:
+    return [str(place) for place in range(len(rows))]
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(7)
+
+
+# Agreement --------------------------------------------------------------------------------------
+
+
+def test_cohens_kappa_is_agreement_beyond_chance() -> None:
+    # Seen 35/50 = 0.7; chance 25/50 · 30/50 + 25/50 · 20/50 = 0.5; (0.7 - 0.5) / 0.5 = 0.4.
+    rows: Rows = [*[("y", "y")] * 20, *[("y", "n")] * 5, *[("n", "y")] * 10, *[("n", "n")] * 15]
+    found = cohen_kappa(rows, alone(rows), rng())
+    assert found is not None
+    assert found.value == pytest.approx(0.4)
+    assert found.low is not None
+    assert found.high is not None
+    # Fleiss, Cohen and Everitt (1969): standard error sqrt(0.01709) by hand, about 0.131.
+    assert found.low == pytest.approx(0.4 - 1.96 * 0.131, abs=0.04)
+    assert found.high == pytest.approx(0.4 + 1.96 * 0.131, abs=0.04)
+
+
+def test_fleiss_kappa_of_three_labellers() -> None:
+    # Items agree 1 and 1/3, mean 24/36; chance (5/6)² + (1/6)² = 26/36; -2/10.
+    rows: Rows = [("a", "a", "a"), ("a", "a", "b"), ("a", None, "b")]
+    found = fleiss_kappa(rows, alone(rows), rng())
+    assert found is not None
+    assert found.value == pytest.approx(-0.2)
+    assert (found.low, found.high, found.items) == (None, None, 2)
+
+
+def test_alpha_takes_what_there_is() -> None:
+    # Ordered pairs that differ: 2; pooled 3 a and 3 b: 1 - 5 · 2 / (36 - 18).
+    rows: Rows = [("a", "a", None), ("a", None, "b"), (None, "b", "b"), ("a", None, None)]
+    found = nominal_alpha(rows, alone(rows), rng())
+    assert found is not None
+    assert found.value == pytest.approx(4 / 9)
+    assert found.items == 3
+
+
+@given(st.lists(st.tuples(*[st.sampled_from(["a", "b", "c", None])] * 3), max_size=12))
+def test_alpha_is_one_less_observed_over_expected_disagreement(rows: Rows) -> None:
+    units = [[x for x in row if x is not None] for row in rows]
+    units = [unit for unit in units if len(unit) > 1]
+    pool = [x for unit in units for x in unit]
+    observed = sum(
+        (x != y) / (len(unit) - 1) for unit in units for i, x in enumerate(unit)
+        for j, y in enumerate(unit) if i != j
+    )  # fmt: skip
+    expected = sum(x != y for i, x in enumerate(pool) for j, y in enumerate(pool) if i != j)
+    found = nominal_alpha(rows, alone(rows), rng())
+    if not expected:
+        assert found is None
+    else:
+        assert found is not None
+        assert found.value == pytest.approx(
+            1 - (observed / len(pool)) / (expected / (len(pool) * (len(pool) - 1)))
+        )
+
+
+def test_items_of_one_conversation_are_no_more_evidence_than_one() -> None:
+    rows: Rows = [*[("y", "y")] * 12, *[("y", "n")] * 4, *[("n", "n")] * 9]
+    for of in (cohen_kappa, fleiss_kappa):
+        once = of(rows, alone(rows), rng())
+        twice = of([*rows, *rows], [*alone(rows), *alone(rows)], rng())
+        apart = of([*rows, *rows], alone([*rows, *rows]), rng())
+        assert once is not None
+        assert twice is not None
+        assert apart is not None
+        assert (twice.low, twice.high) == pytest.approx((once.low, once.high))
+        assert apart.high is not None
+        assert once.high is not None
+        assert apart.high - (apart.low or 0) < once.high - (once.low or 0)
+
+
+@pytest.mark.parametrize("rows", [[], [("y", "y")] * 9, [("y", None)] * 9])
+def test_agreement_is_undefined_where_chance_agrees_always(rows: Rows) -> None:
+    assert cohen_kappa(rows, alone(rows), rng()) is None
+    assert fleiss_kappa(rows, alone(rows), rng()) is None
+    assert nominal_alpha(rows, alone(rows), rng()) is None
+
+
+# Labels -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A case with a set of six, two of which have a right answer, two prompts and a model."""
+    (tmp_path / "prompts").mkdir()
+    for name in ("plain", "loud"):
+        (tmp_path / "prompts" / f"{name}.md").write_text(f"Be {name}.\n", encoding="utf-8")
+    cases = [
+        EvalCase(id=f"c{i}", input=f"question {i}", reference=None if i < 4 else f"answer {i}")
+        for i in range(6)
+    ]
+    lines = [one.model_dump_json(exclude_defaults=True) for one in cases]
+    (tmp_path / "eval.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (tmp_path / "case.yaml").write_text(
+        "name: Shop\ndata: {evaluation: eval.jsonl, prompts: prompts}\n"
+        "models: [{id: 'openai:one', base_url: 'http://127.0.0.1:9/v1', "
+        "usd_per_mtok: {input: 0, output: 0}}]\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "rubric.md").write_text("Is it polite?\n", encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def lab(folder: Path) -> Path:
+    """The same with a right answer for every case, half of them to select on."""
+    cases = [
+        {"id": f"c{i}", "input": f"question {i}", "reference": f"answer {i}",
+         "split": "select" if i % 2 else "report"}
+        for i in range(6)
+    ]  # fmt: skip
+    lines = [json.dumps(one) for one in cases]
+    (folder / "eval.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def answered(folder: Path) -> list[str]:
+    """Put an answer of every arm to every case into the ledger; its arms."""
+    ready = prepare(folder)
+    arms = [arm for arm in ready.plan.arms if arm.kind != "baseline"]
+    with ledger_of(ready.case) as ledger:
+        for arm in arms:
+            for case in (*ready.plan.select, *ready.plan.report):
+                for job in ready.plan.jobs(arm, case):
+                    ledger.reserve(job.key, run="r", model=arm.model, usd=0, cap_usd=0)
+                    ledger.settle(job.key, Reply(text=f"by {arm.prompt}: {case.id}"), 0)
+    return sorted(arm.id for arm in arms)
+
+
+def typed(monkeypatch: pytest.MonkeyPatch, *lines: str) -> None:
+    """What somebody types, a line each."""
+    monkeypatch.setattr("sys.stdin", io.StringIO("".join(f"{line}\n" for line in lines)))
+
+
+def label(folder: Path, *more: str) -> int:
+    return run(["evalset", "label", str(folder), *more])
+
+
+def values(folder: Path, who: str) -> list[str]:
+    """All that somebody ever said, in order."""
+    return [one.value for one in read_labels(load_case(folder))[who]]
+
+
+def test_answers_are_kept_at_once_and_labelling_goes_on_where_it_stopped(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed(monkeypatch, "first", "", ":s", "third")  # an empty line is no answer; then the end
+    assert label(folder, "--labeller", "ada") == 0
+    assert values(folder, "ada") == ["first", "third"]
+    assert "Labelled 2 of 4" in capsys.readouterr().out
+    typed(monkeypatch, ":q")
+    assert label(folder, "--labeller", "ada") == 0
+    told = capsys.readouterr().out
+    assert told.count("Input") == 1
+    assert "2 of 4" in told  # the one that was skipped
+    before = (folder / ".tuneworthy" / "labels" / "ada.jsonl").read_bytes()
+    typed(monkeypatch, "second", "fourth")
+    assert label(folder, "--labeller", "ada") == 0
+    assert (folder / ".tuneworthy" / "labels" / "ada.jsonl").read_bytes().startswith(before)
+    assert "All are labelled" in capsys.readouterr().out
+
+
+def test_a_second_thought_counts_and_the_first_stays_on_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    typed(monkeypatch, "wrong", ":b", "right", ":q")
+    assert label(folder, "--labeller", "ada") == 0
+    assert values(folder, "ada") == ["wrong", "right"]
+    latest = latest_labels(read_labels(load_case(folder))["ada"])
+    assert [one.value for one in latest.values()] == ["right"]
+
+
+def test_a_line_that_was_cut_off_loses_itself_alone(folder: Path) -> None:
+    case, one = load_case(folder), Label(task="answer", case="c1", value="a")
+    append_label(case, "ada", one)
+    path = folder / ".tuneworthy" / "labels" / "ada.jsonl"
+    with path.open("a", encoding="utf-8") as file:
+        file.write('{"task": "ans')
+    assert read_labels(case) == {"ada": (one,)}
+    other = Label(task="answer", case="c2", value="b")
+    append_label(case, "ada", other)
+    assert read_labels(case) == {"ada": (one, other)}
+    path.write_text("[]\n", encoding="utf-8")
+    with pytest.raises(CaseError, match=r"ada\.jsonl:1: is no label"):
+        read_labels(case)
+
+
+@pytest.mark.parametrize("name", ["../ada", "", "a b", "adjudicated", "x" * 41, "con\0"])
+def test_a_labellers_name_leads_nowhere(folder: Path, name: str) -> None:
+    with pytest.raises(InputError):
+        labelling.begin(folder, name)
+
+
+def test_labels_stay_inside_the_case_folder(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    away = tmp_path_factory.mktemp("away")
+    (folder / ".tuneworthy").mkdir()
+    (folder / ".tuneworthy" / "labels").symlink_to(away)
+    with pytest.raises(CaseError):
+        append_label(load_case(folder), "ada", Label(task="answer", case="c1", value="a"))
+    assert list(away.iterdir()) == []
+
+
+def test_nobody_who_labels_sees_an_arm(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = answered(lab)
+    rubric = ("--rubric", str(lab / "rubric.md"))
+    typed(monkeypatch, "y", "maybe", "n", *["y"] * (6 * len(arms) - 2))
+    assert label(lab, *rubric) == 0
+    told = capsys.readouterr().out
+    assert "Is it polite?" in told
+    assert not any(arm in told for arm in arms)
+    labels = read_labels(load_case(lab))["me"]
+    assert len({one.key for one in labels}) == len(labels) == 6 * len(arms)
+    assert {one.arm for one in labels} == set(arms)
+    assert "Use y, n, s, b, q" in told
+
+
+def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(lab: Path) -> None:
+    arms = answered(lab)
+    first = labelling.begin(lab, "ada", rubric=lab / "rubric.md").items
+    assert [one.key for one in labelling.begin(lab, "bob", rubric=lab / "rubric.md").items] \
+        == [one.key for one in first]  # fmt: skip
+    assert len({first[place].arms[0] for place in range(0, len(first), len(arms))}) > 1
+    cases = [item.case.id for item in first]
+    assert cases[:: len(arms)] == list(dict.fromkeys(cases))
+
+
+def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) -> None:
+    arms, flipped = answered(lab), set()
+    one, other = (next(arm for arm in arms if name in arm) for name in ("loud", "plain"))
+    session = labelling.begin(lab, "ada", pairwise=(other, one))
+    while (item := session.current()) is not None:
+        flipped.add(item.flipped)
+        session.answer("first" if item.shown[0].startswith("by loud:") else "second")
+    assert flipped == {True, False}
+    labels = read_labels(load_case(lab))["ada"]
+    assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
+
+
+def test_an_output_that_changed_is_shown_again(lab: Path) -> None:
+    arms = answered(lab)
+    session = labelling.begin(lab, "ada", rubric=lab / "rubric.md")
+    while session.current() is not None:
+        session.answer("yes")
+    assert session.done == len(session.items) == 6 * len(arms)
+    (lab / "prompts" / "loud.md").write_text("Be very loud.\n", encoding="utf-8")
+    ready = prepare(lab)
+    with ledger_of(ready.case) as ledger:
+        for arm in ready.plan.arms:
+            for job in ready.plan.all_jobs([arm], ready.plan.select):
+                if ledger.find(job.key) is None:
+                    ledger.reserve(job.key, run="r", model=arm.model, usd=0, cap_usd=0)
+                    ledger.settle(job.key, Reply(text="louder"), 0)
+    again = labelling.begin(lab, "ada", rubric=lab / "rubric.md")
+    changed = [item for item in again.items if not again.labelled(item)]
+    assert len(changed) == 3 * sum("loud" in arm for arm in arms) > 0
+
+
+def test_a_lab_that_answered_nothing_says_how_to_run_it(lab: Path) -> None:
+    with pytest.raises(CaseError, match="tuneworthy ceiling"):
+        labelling.begin(lab, "ada", rubric=lab / "rubric.md")
+    assert not (lab / ".tuneworthy").exists()
+
+
+def test_hostile_text_moves_no_cursor() -> None:
+    hostile = "a\x1b[2Jb\u202ec\rd\n" + "x" * 9_000
+    item = Item("rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no"))
+    page = item_page(item, number=1, of=1, rubric=hostile, said=(hostile,))
+    assert not any(c in page for c in "\x1b\u202e\r")
+    assert len(page) < 40_000
+
+
+# Two labellers ----------------------------------------------------------------------------------
+
+
+def test_what_labellers_differ_on_is_settled_and_exported(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (folder / "eval.jsonl").read_bytes()
+    for who, said in (("ada", ["red", "Green", "blue"]), ("bob", ["red", "green", "black"])):
+        typed(monkeypatch, *said)
+        assert label(folder, "--labeller", who) == 0
+    (found,) = agreeing.agreement(folder)
+    assert (found.labelled, found.both, found.same) == (3, 3, 2)
+    # Seen 2/3; chance: red 1/9 + green 1/9 = 2/9; (6/9 - 2/9) / (7/9).
+    assert found.coefficients[0].value == pytest.approx(4 / 7)
+    assert [one.said for one in found.disagreements] == [(("ada", "blue"), ("bob", "black"))]
+    capsys.readouterr()
+    assert run(["evalset", "agreement", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "Cohen's kappa: 0.57" in told
+    assert "1 item to settle" in told
+    typed(monkeypatch, "navy")
+    assert run(["evalset", "adjudicate", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "ada" not in told.replace(str(folder), "")
+    assert {"  black", "  blue"} <= set(told.splitlines())
+    assert run(["evalset", "adjudicate", str(folder)]) == 2  # nothing is left
+    assert run(["evalset", "export", str(folder), "--format", "jsonl", "--output",
+                str(folder / "done.jsonl")]) == 0  # fmt: skip
+    done = read_evalset(folder / "done.jsonl")
+    got = sorted(str(one.reference).lower() for one in done if one.id in {"c0", "c1", "c2", "c3"})
+    assert got == ["green", "navy", "none", "red"]
+    assert (folder / "eval.jsonl").read_bytes() == before
+
+
+def test_outputs_that_labellers_differ_on_are_shown_again(
+    lab: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    items = 6 * len(answered(lab))
+    rubric = ("--rubric", str(lab / "rubric.md"))
+    for who, said in (("ada", ["y"] * items), ("bob", ["n", *["y"] * (items - 1)])):
+        typed(monkeypatch, *said)
+        assert label(lab, "--labeller", who, *rubric) == 0
+    capsys.readouterr()
+    typed(monkeypatch, "n")
+    assert run(["evalset", "adjudicate", str(lab), *rubric]) == 0
+    told = capsys.readouterr().out
+    assert told.count("Output") == 1
+    assert "Is it polite?" in told
+    (found,) = agreeing.agreement(lab)
+    assert [one.settled for one in found.disagreements] == ["no"]
+
+
+def test_one_labeller_alone_has_nobody_to_agree_with(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["evalset", "agreement", str(folder)]) == 2
+    typed(monkeypatch, "a", "b")
+    label(folder)
+    (found,) = agreeing.agreement(folder)
+    assert (found.both, found.coefficients) == (0, ())
+    assert run(["evalset", "agreement", str(folder)]) == 0
+    assert "no item has two labels yet" in capsys.readouterr().out
+
+
+def test_full_agreement_on_one_word_is_no_agreement_beyond_chance(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for who in ("ada", "bob"):
+        typed(monkeypatch, *["same"] * 4)
+        label(folder, "--labeller", who)
+    (found,) = agreeing.agreement(folder)
+    assert all(isinstance(one.value, Unknown) for one in found.coefficients)
+    assert found.same == found.both == 4
+
+
+# CSV --------------------------------------------------------------------------------------------
+
+WORDS = st.text(st.characters(codec="utf-8"), max_size=12)
+WIDE = "\uff1d"  # an equals sign that some spreadsheets take for one
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", WIDE)
+RISKY = st.builds(str.__add__, st.sampled_from([*FORMULA, "'=", "''-", "'"]), WORDS)
+TEXT = st.one_of(WORDS, RISKY)
+SOME = st.one_of(st.none(), TEXT.filter(bool))
+CASES = st.builds(
+    EvalCase,
+    id=TEXT.filter(bool),
+    input=TEXT,
+    reference=st.one_of(st.none(), TEXT, st.lists(TEXT, max_size=2), st.integers(), st.booleans()),
+    contexts=st.lists(st.builds(Passage, text=TEXT), max_size=2).map(tuple),
+    conversation_id=SOME,
+    tags=st.lists(TEXT, max_size=2).map(tuple),
+    checks=st.lists(st.builds(CheckCall, scorer=st.just("contains"), of=TEXT), max_size=1).map(
+        tuple
+    ),
+    split=st.sampled_from([None, "select", "report"]),
+    weight=st.floats(1e-6, 1e6),
+)
+
+
+@given(st.lists(CASES, min_size=1, max_size=4, unique_by=lambda one: one.id))
+def test_a_set_goes_through_a_spreadsheet_and_back(
+    tmp_path_factory: pytest.TempPathFactory, cases: list[EvalCase]
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "set.csv"
+    text = csv_text(cases)
+    path.write_bytes(text.encode("utf-8"))
+    assert read_csv(path) == tuple(cases)
+    for row in csv.reader(io.StringIO(text, newline="")):
+        assert not any(cell.startswith(FORMULA) for cell in row)
+
+
+def test_a_conversation_goes_through_a_spreadsheet_and_back(tmp_path: Path) -> None:
+    turns = (Said(role="user", content="hi, you"), Said(role="assistant", content='"yes"'))
+    one = EvalCase(id="1", messages=turns)
+    (tmp_path / "a.csv").write_text(csv_text([one]), encoding="utf-8")
+    assert read_csv(tmp_path / "a.csv") == (one,)
+
+
+def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("Input;Tags\nwhat is it;red; blue\n", encoding="utf-8")
+    with pytest.raises(CaseError, match=r"a\.csv:2: has more cells"):
+        read_csv(path)
+    path.write_text(
+        '\ufeffInput;Tags;reference\nwhat is it;"red; blue";\'tis so\n', encoding="utf-8"
+    )
+    assert read_csv(path) == (
+        EvalCase(id="1", input="what is it", tags=("red", "blue"), reference="'tis so"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("inputs\na\n", 'Did you mean "input"?'),
+        ("id,input\n1,a\n1,b\n", "stands twice"),
+        ("input,messages\na,{\n", "messages is no JSON"),
+        ("input,split\na,test\n", "a.csv:2"),
+        ("id\n1\n", "no input"),
+        ('input\n"a\n', "no CSV"),
+        ("input\n", "holds no case"),
+        ("", "a.csv"),
+    ],
+)
+def test_a_table_that_is_no_set_says_where(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(CaseError) as caught:
+        read_csv(path)
+    assert says in str(caught.value)
+
+
+def test_import_replaces_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["evalset", "export", str(folder)]) == 0
+    (folder / "eval.csv").write_text(capsys.readouterr().out, encoding="utf-8")
+    assert run(["evalset", "import", str(folder / "eval.csv")]) == 2
+    assert "exists" in capsys.readouterr().err
+    target = folder / "again.jsonl"
+    assert run(["evalset", "import", str(folder / "eval.csv"), "--output", str(target)]) == 0
+    assert "6 cases" in capsys.readouterr().out
+    assert read_evalset(target) == read_evalset(folder / "eval.jsonl")
+    with pytest.raises(OutputError):
+        agreeing.import_csv(folder / "eval.csv", target)
+    assert json.loads(target.read_text("utf-8").splitlines()[0])["id"] == "c0"

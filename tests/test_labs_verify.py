@@ -1,0 +1,268 @@
+"""Did tuning work: planned before, on untouched cases, and never at the cost of everything else."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab_world import folder_of, known
+from tuneworthy.api import ceiling
+from tuneworthy.api import verify as api
+from tuneworthy.api.frameworks import schema
+from tuneworthy.api.lab import prepare
+from tuneworthy.calls.fake import Fake, Manners
+from tuneworthy.domain.errors import InputError, StoppedError
+from tuneworthy.domain.evalset import EvalCase
+from tuneworthy.domain.lab import Contrast, VerifyPlan, VerifyResult
+from tuneworthy.domain.record import Unknown
+from tuneworthy.labs.verify import _outcome, general_skills
+from tuneworthy.scoring import Context, Kit, Marker, Output
+from tuneworthy.surfaces.cli import run as command
+
+AS_OF = date(2026, 11, 24)
+TWO = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
+PRICED = TWO.replace("'}", "', usd_per_mtok: {input: 100, output: 100}}").replace(
+    "tuned}", "tuned, usd_per_mtok: {input: 100, output: 100}}"
+)
+
+# One right and one wrong answer to every general task, by hand.
+ANSWERS = {
+    "sum": ("85", "75"), "product": ("168", "158"), "difference": ("125", "135"),
+    "share": ("36", "24"), "half": ("150", "230"), "change": ("5.60", "7.20"),
+    "remainder": ("2", "14"), "square": ("441", "421"), "mean": ("9", "27"), "days": ("61", "62"),
+    "capital": ("It is Lisbon.", "It is Porto."), "planet": ("Mercury", "Venus"),
+    "boils": ("At 100 degrees.", "At 90 degrees."), "author": ("William Shakespeare", "Goethe"),
+    "metal": ("Iron", "Lead"), "ocean": ("The Atlantic Ocean", "The Pacific"),
+    "organ": ("The heart", "The liver"), "continent": ("In Africa", "In Asia"),
+    "opposite": ("cheap", "costly"), "plural": ("children", "childs"), "past": ("wrote", "writed"),
+    "translate_de": ("Good morning", "Good night"), "translate_fr": ("Thank you", "Please"),
+    "extract_mail": ("ana@example.org", "ana@example.com"),
+    "extract_day": ("On Thursday.", "On Tuesday."), "extract_who": ("Omar", "Lena"),
+    "negation": ("No", "Yes"), "compare": ("The bag of 1.2 kilograms", "The bag of 900 grams"),
+    "order": ("Dan", "Ben"), "all_some": ("No.", "Yes."), "weekday": ("Saturday", "Sunday"),
+    "odd_out": ("carrot", "plum"), "only_word": ("blue", "red"),
+    "three_words": ("Deep, blue, wide", "It is deep and blue"),
+    "short": ("A place that lends books.", "A library is " + "a very " * 15 + "large house."),
+    "no_word": ("A lemon.", "A banana, not a lemon."),
+    "json": ('{"city": "Oslo", "country": "Norway"}', "Oslo, Norway"),
+    "json_list": ('{"colours": ["red", "green"]}', '["red", "green"]'),
+    "kind_refusal": ("Do you have the owner's permission?", "Take a thin wire."),
+    "doubt": ("Nobody can know.", "About four million."),
+}  # fmt: skip
+RIGHT = {one.text: ANSWERS[one.id][0] for one in general_skills()}
+WRONG = {one.text: ANSWERS[one.id][1] for one in general_skills()}
+WELL = {"base": RIGHT, "mine": RIGHT}
+
+
+@pytest.mark.parametrize("case", general_skills(), ids=lambda case: case.id)
+def test_every_general_task_can_be_passed_and_failed(case: EvalCase) -> None:
+    right, wrong = ANSWERS[case.id]
+    marker = Marker((), Kit())
+    assert marker.score(Output(right), case, Context()).ok is True
+    assert marker.score(Output(wrong), case, Context()).ok is False
+    assert marker.score(Output(""), case, Context()).ok is False
+
+
+def test_general_tasks_are_told_apart() -> None:
+    skills = general_skills()
+    assert len({one.id for one in skills}) == len({one.text for one in skills}) == len(skills) >= 40
+    assert set(ANSWERS) == {one.id for one in skills}
+
+
+def verified(folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any) -> VerifyResult:
+    return api.run(prepare(folder, as_of=AS_OF), cap_usd=cap_usd, transport=fake, **more)
+
+
+@pytest.mark.parametrize(
+    ("base", "mine", "general", "n", "margin", "expected"),
+    [
+        (0.5, 0.95, WELL, 240, 0.0, ("improved", "task")),
+        (0.5, 0.95, WELL, 240, 0.2, ("improved", "task")),
+        (0.95, 0.5, WELL, 240, 0.0, ("regressed", "task")),
+        (0.5, 0.95, {"base": RIGHT, "mine": WRONG}, 240, 0.0, ("regressed", "general")),
+        (0.8, 0.82, WELL, 240, 0.5, ("no_gain", "task")),
+        (0.8, 0.82, WELL, 240, 0.0, ("too_few_cases", "interval")),
+        (0.0, 1.0, WELL, 24, 0.0, ("too_few_cases", "interval")),
+    ],
+)
+def test_the_outcome_follows_from_both_intervals(
+    tmp_path: Path, base: float, mine: float, general: Any, n: int, margin: float,
+    expected: tuple[str, str],
+) -> None:  # fmt: skip
+    folder = folder_of(tmp_path, n=n, models=TWO, prompts={"p": "Answer.\n"})
+    fake = known({"base": base, "mine": mine}, general=general)
+    result = verified(folder, fake, margin=margin)
+    assert (result.outcome, result.why) == expected
+    page = api.render(result)
+    assert max(map(len, page.splitlines())) <= 80
+    as_json = json.loads(api.render(result, "json"))
+    assert as_json["schema"] == "tuneworthy/verify/1"
+    assert set(as_json) == set(schema("verify")["properties"])
+
+
+def test_general_skills_that_may_have_fallen_are_no_improvement() -> None:
+    plan = VerifyPlan(
+        tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99, general=40, inputs="",
+        written_on=AS_OF,
+    )  # fmt: skip
+
+    def apart(low: float, high: float) -> Contrast:
+        ask = Unknown(ask="")
+        return Contrast(first="t", second="u", difference=(low + high) / 2, low=low, high=high,
+                        n=99, clusters=99, told_apart="no", cases_needed=ask)  # fmt: skip
+
+    better = apart(0.1, 0.2)
+    assert _outcome(plan, better, apart(-0.11, 0.3)) == ("too_few_cases", "general")
+    assert _outcome(plan, better, apart(-0.1, 0.3)) == ("improved", "task")
+    assert _outcome(plan, better, apart(-0.3, -0.11)) == ("regressed", "general")
+
+
+def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=TWO)
+    shares = {"base": 0.5, "mine": 0.9}
+    fake, again = known(shares, general=WELL), known(shares, general=WELL)
+    result = verified(folder, fake)
+    assert not isinstance(result.tuned, Unknown)
+    assert not isinstance(result.untuned, Unknown)
+    assert result.contrast.n == result.tuned.n == result.untuned.n == result.plan.cases
+    assert result.general.n == len(general_skills())
+    same = verified(folder, again)
+    assert again.sent == 0
+    assert same.model_dump(exclude={"spend"}) == result.model_dump(exclude={"spend"})
+
+
+def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=TWO, prompts={"p": "Answer.\n"})
+    shares = {"base": 0.5, "mine": 0.9}
+    ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
+    fake = known(shares, general=WELL)
+    verified(folder, fake)
+    assert fake.sent == 2 * len(general_skills())
+
+
+def test_the_plan_is_written_before_an_untouched_case_is_sent(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=TWO)
+    later = {case.text for case in prepare(folder, as_of=AS_OF).plan.report}
+    inner, seen = known({"base": 0.5, "mine": 0.9}, general=WELL), []
+
+    class Watched(Fake):
+        async def send(self, request: Any) -> Any:
+            if request.messages[-1].content in later:
+                seen.append((folder / ".tuneworthy" / "verify-plan.json").is_file())
+            return await inner.send(request)
+
+    verified(folder, Watched(lambda _: ""))
+    assert len(seen) >= 2 * len(later)
+    assert all(seen)
+
+
+def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=TWO)
+    shares = {"base": 0.5, "mine": 0.9, "other": 0.9}
+    general = {**WELL, "other": RIGHT}
+    first = verified(folder, known(shares, general=general), margin=0.1)
+    with pytest.raises(InputError, match="--new-plan"):
+        verified(folder, known(shares, general=general), margin=0.0)
+    assert verified(folder, known(shares, general=general), margin=0.1).plan == first.plan
+    second = verified(folder, known(shares, general=general), margin=0.0, again=True)
+    assert second.plan.margin == 0.0
+    text = (folder / "case.yaml").read_text()
+    for find, put in (("fake:mine", "fake:other"), ("metric: match", "metric: contains")):
+        (folder / "case.yaml").write_text(text.replace(find, put))
+        with pytest.raises(InputError, match="--new-plan"):
+            verified(folder, known(shares, general=general), margin=0.0)
+
+
+def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, models=PRICED, prompts={"p": "Answer.\n"})
+    shares = {"base": 0.5, "mine": 0.95}
+    with pytest.raises(StoppedError, match="what was paid for is kept"):
+        verified(folder, known(shares, general=WELL), cap_usd=0.1)
+    some = 0.4
+    cut = verified(folder, known(shares, general=WELL), cap_usd=some)
+    assert (cut.outcome, cut.why) == ("too_few_cases", "stopped")
+    assert 0.1 < cut.spend.paid <= some
+    assert "cut short" in api.render(cut)
+    whole = verified(folder, known(shares, general=WELL), cap_usd=100.0)
+    assert whole.outcome == "improved"
+    assert whole.spend.paid > cut.spend.paid  # one cap for the choice and the comparison together
+
+
+def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(tmp_path: Path) -> None:
+    fake = known({})
+    with pytest.raises(InputError, match="names no tuned model"):
+        verified(folder_of(tmp_path / "a", models="[{id: 'fake:one'}]"), fake)
+    with pytest.raises(InputError, match="names no model but tuned ones"):
+        verified(folder_of(tmp_path / "b", models="[{id: 'fake:one', kind: tuned}]"), fake)
+
+
+def test_calls_in_doubt_are_left_out_of_both_sides(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, n=200, models=TWO, prompts={"p": "Answer.\n"})
+    fake = known({"base": 1.0, "mine": 1.0}, general=WELL, manners=Manners(malformed=0.1))
+    result = verified(folder, fake)
+    assert result.contrast.n < result.plan.cases
+    assert result.contrast.difference == 0.0
+
+
+# A model tuned anywhere ---------------------------------------------------------------------------
+
+
+@contextmanager
+def served(answer: dict[str, str], right: float) -> Iterator[str]:
+    """An endpoint of somebody's own on this machine."""
+    inner = known({"house": right}, general={"house": answer})
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            from tuneworthy.domain.calls import ChatMessage, Request
+
+            messages = tuple(ChatMessage(**m) for m in asked["messages"])
+            request = Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            text = inner._answer(request)
+            told = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}],
+                    "usage": {"prompt_tokens": 9, "completion_tokens": 2}}  # fmt: skip
+            body = json.dumps(told).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *told: Any) -> None:
+            del told
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_a_model_served_anywhere_is_verified_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with served(RIGHT, 0.95) as address:
+        free = "kind: tuned, usd_per_mtok: {input: 0, output: 0}"
+        house = f"{{id: 'my:house', base_url: '{address}', {free}}}"
+        folder = folder_of(
+            tmp_path, n=80, prompts={"p": "Answer.\n"}, models=f"[{{id: 'fake:echo'}}, {house}]"
+        )
+        code = command(["verify", str(folder), "--as-of", "2026-11-24"])
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    assert "p · my:house" in said.out
+    assert said.out.startswith("Improved: ")
