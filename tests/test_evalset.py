@@ -95,6 +95,7 @@ def test_conversations_stay_whole_and_fall_on_one_side() -> None:
         assert len(names) == 1
         assert len(cases) == size[names.pop()]
         assert len({one.split for one in cases}) == 1
+    assert None not in {one.split for one in drawn.cases}
     select, report = parted(drawn.cases)
     assert {one.cluster for one in select} & {one.cluster for one in report} == set()
     assert select
@@ -122,6 +123,16 @@ def test_near_copies_are_drawn_once_and_stand_for_all_of_them() -> None:
     assert drawn.folded == 39
     total = sum(one.weight for one in drawn.cases)
     assert copies[0].weight / total == pytest.approx(40 / len(batch))
+
+
+def test_any_of_near_copies_may_stand_for_the_rest() -> None:
+    asked = [
+        f"{word} is the parcel that I ordered last week" for word in ("where", "Where", "WHERE")
+    ]
+    batch = Batch(input=asked, output=["x"] * 3)
+    seen = Counter(build_evalset([batch], n=3, seed=seed).cases[0].text for seed in range(90))
+    assert set(seen) == set(asked)
+    assert min(seen.values()) > 12  # of 30 expected: four standard errors below
 
 
 def test_failures_are_drawn_more_often_than_they_occur() -> None:
@@ -290,6 +301,13 @@ def test_a_unit_is_drawn_in_proportion_to_its_size() -> None:
     for _ in range(4000):
         hits[draw(sizes, 2, rng)[0]] += 1
     assert hits / 4000 == pytest.approx([0.2, 0.4, 0.6, 0.8], abs=0.03)
+
+
+def test_any_two_units_may_be_drawn_together() -> None:
+    rng = np.random.default_rng(2)
+    pairs = Counter(tuple(draw(np.ones(4), 2, rng)[0].tolist()) for _ in range(600))
+    assert len(pairs) == 6
+    assert min(pairs.values()) > 60  # of 100 expected
 
 
 def test_unequal_weights_are_worth_fewer_cases() -> None:

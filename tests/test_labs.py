@@ -32,7 +32,7 @@ from tuneworthy.domain.prompts import PromptVariant
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.examples import read_examples
 from tuneworthy.labs.arms import plan_arms
-from tuneworthy.labs.ceiling import Lab, Plan, make_plan
+from tuneworthy.labs.ceiling import Lab, Plan, Stand, make_plan
 from tuneworthy.labs.choice import chosen_arms
 from tuneworthy.labs.outcome import outcome
 from tuneworthy.labs.pool import Pool, question
@@ -358,6 +358,18 @@ def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Pat
     assert "fake:mine" in result.contrasts[0].second
     assert result.contrasts[0].high < 0
     assert result.reached == "yes"  # of prompting: a tuned model doesn't count as one
+
+
+def test_progress_only_goes_forward_and_ends_at_the_end(tmp_path: Path) -> None:
+    seen: list[Stand] = []
+    folder = folder_of(tmp_path)
+    result = api.run(ready_of(folder), cap_usd=0, transport=known(SHARES), watch=seen.append).result
+    parts = [one.done / one.of for one in seen]
+    assert parts == sorted(parts)
+    assert parts[0] < 0.2
+    assert parts[-1] > 0.9
+    assert seen[-1].arm == result.best
+    assert seen[-1].spend.calls == seen[-1].done
 
 
 # Money and stops ----------------------------------------------------------------------------------

@@ -31,6 +31,18 @@ _SHARES = {
 Filled = tuple[tuple[str, ...], Any, Replaced]
 """Where a number goes, the number, and what it replaces."""
 
+_NUMBERS = {
+    **{name: f"economics.traffic.{name}" for name in _TRAFFIC},
+    **{name: f"today.{name}" for name in _TODAY},
+    **{name: ".".join((*place, name)) for name, place in _SHARES.items()},
+    "success_share": "today.quality",
+    "usable_examples": "data.examples",
+}
+"""Measurements that stand for a number of the case file, with its dotted path."""
+
+_MOST = 10**15
+"""The most of anything that a case file takes; a ledger somebody wrote in may say more."""
+
 COUNTED_CHECKS = {
     "prompt_variations": "distinct_prompts",
     "foundation_models": "models_seen",
@@ -64,13 +76,26 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     return filled, tuple(replaced)
 
 
+def standing(case: Case, ledger: Ledger) -> Ledger:
+    """What was measured, without the measurements of numbers that are only supposed.
+
+    Returns:
+        The ledger itself where nothing is supposed.
+    """
+    if not case.supposed:
+        return ledger
+    return {
+        name: one for name, one in ledger.items() if _NUMBERS.get(name) not in case.supposed
+    }
+
+
 def _fill(case: Case, ledger: Ledger) -> Iterator[Filled]:
     for name in (*_TRAFFIC, *_TODAY):
         where = ("economics", "traffic") if name in _TRAFFIC else ("today",)
         found = ledger.get(name)
         if found is None or found.low is None or not isinstance(found.high, float | int):
             continue
-        bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, 1e15)
+        bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
         ends = (found.low, found.number, found.high)
         low, likely, high = (min(max(float(end), bottom), top) for end in ends)
         value = {"low": low, "likely": likely, "high": high}
@@ -97,7 +122,7 @@ def _examples(case: Case, found: Evidence | None) -> Iterator[Filled]:
     """Usable examples; what was stated as their number stays beside it."""
     if found is None or found.number < 0:
         return
-    usable, stated = math.floor(found.number), case.data.examples
+    usable, stated = min(math.floor(found.number), _MOST), case.data.examples
     good = stated.good if stated else None
     replaced = Replaced("data.examples", None if good is None else (good, good), found)
     yield ("data", "examples", "usable"), usable, replaced
@@ -115,13 +140,15 @@ def independent(found: Evidence) -> int:
     The interval's ends are where ``(share - end)² = z² · end · (1 - end) / n``.
 
     Returns:
-        A whole number, the smaller of what both ends give; 0 where they leave everything open.
+        A whole number, the smaller of what both ends give; 0 where they leave everything open, and
+        never more than a case file takes.
     """
     share = found.number
     ends = [end for end in (found.low, found.high) if isinstance(end, float | int)]
     inner = [end for end in ends if 0 < end < 1 and end != share]
-    worth = [Z95**2 * end * (1 - end) / (share - end) ** 2 for end in inner]
-    return math.floor(min(worth, default=0) + 1e-6)
+    # Divided twice: the square of a tiny distance is zero.
+    worth = [Z95**2 * end * (1 - end) / (share - end) / (share - end) for end in inner]
+    return math.floor(min(*worth, _MOST) + 1e-6) if worth else 0
 
 
 def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -153,8 +180,10 @@ def settled(
         ledger: What was measured.
 
     Returns:
-        Yes or no with the measurement it rests on; None where nothing measured settles it.
+        Yes or no with the measurement it rests on; None where nothing measured settles it. A number
+        that is only supposed isn't overruled by the one that was measured.
     """
+    ledger = standing(case, ledger)
     if not ledger or (name == "voice_drift" and case.data.voice is None):
         return None  # where no voice is named, nothing can drift from it
     if name == "success_with_prompts":

@@ -6,6 +6,7 @@ end each signal gets its own columns whole, one signal after the other.
 
 from __future__ import annotations
 
+import gc
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ALONE = np.uint64(0x6A09E667F3BCC909)  # apart from the hashes of names
+_COLLECTED_AFTER = 100_000
 _BASE = ("conversation", "time", "turn", "model", "prompt", "system")
 
 
@@ -55,7 +57,7 @@ def measure(
     Raises:
         InputError: If there is no room for the temporary file, or reading a batch raises it.
     """
-    with _store(folder, memory) as (store, place):
+    with _rarely_collected(), _store(folder, memory) as (store, place):
         run = _Run(store, signals, place)
         for batch in batches:
             if len(batch):
@@ -63,6 +65,24 @@ def measure(
             if progress is not None:
                 progress(run.traces)
         return tuple(run.answers())
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Python looks for cycles of objects after a hundred thousand new ones, and not after 700.
+
+    A batch is some ten thousand objects without a cycle among them: looking costs a twentieth of
+    all the time, and finds nothing.
+    """
+    before = gc.get_threshold()
+    if before[0] == 0:  # whoever asked for none gets none
+        yield
+        return
+    gc.set_threshold(max(_COLLECTED_AFTER, before[0]), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager

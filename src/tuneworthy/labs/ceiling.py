@@ -160,11 +160,14 @@ class Lab:
         nothing, against nobody: a tuned model that is far ahead leaves the best prompt in.
         """
         arms = self.plan.arms
+        later = len({arm.kind for arm in arms} - {"baseline"}) * len(self.plan.report)
         groups = [arm.id if arm.kind == "baseline" else arm.kind for arm in arms]
         race, longest = Race(len(arms), groups=groups), _longest(self.plan.select)
         for cases in _rounds(self.plan.select):
             running = [arms[place] for place in race.running]
-            await self._run(running, cases, left=len(self.plan.select) - len(self._seen))
+            calling = sum(arm.kind != "baseline" for arm in running)
+            left = calling * (len(self.plan.select) - len(self._seen))
+            await self._run(running, cases, left=left + later)
             if self.stopped:
                 break
             self._seen += cases
@@ -177,7 +180,8 @@ class Lab:
 
     async def report(self, chosen: Sequence[Arm]) -> None:
         """Run the chosen arms on the cases that chose nothing."""
-        await self._run(chosen, self.plan.report, left=len(self.plan.report))
+        left = sum(arm.kind != "baseline" for arm in chosen) * len(self.plan.report)
+        await self._run(chosen, self.plan.report, left=left)
 
     async def _run(self, arms: Sequence[Arm], cases: Sequence[EvalCase], *, left: int) -> None:
         asked: dict[str, list[tuple[Job, Arm, EvalCase]]] = {}
@@ -189,7 +193,7 @@ class Lab:
                 for job in self.plan.jobs(arm, case):
                     jobs.append(job)
                     asked.setdefault(job.key, []).append((job, arm, case))
-        self._left = self._done + sum(a.kind != "baseline" for a in arms) * left * self.plan.repeats
+        self._left = self._done + left * self.plan.repeats
         if jobs:
             outcome = await self._runner.all(jobs)
             self.stopped = outcome.why if outcome.stopped else ""

@@ -88,7 +88,7 @@ def _judged(
     """
     plan, scores = lab.plan, lab.scores
     reported = estimate(scores, chosen[0], plan.report, exact=True) if chosen else None
-    if reported is None:
+    if lab.stopped or reported is None:
         return None, "unknown", None
     stayed = [a for a in plan.arms if a.kind == "prompt" and lab.dropped.get(a.id) is None]
     found = (estimate(scores, arm, plan.select, exact=True) for arm in stayed)

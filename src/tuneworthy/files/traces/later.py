@@ -13,7 +13,6 @@ import msgspec
 
 from tuneworthy.domain.traces import Message
 from tuneworthy.files.traces.lines import Block
-from tuneworthy.files.traces.values import Turns
 
 _MOST_KNOWN = 1000
 _ENDS = 24  # characters of each end by which long texts are told apart before they are compared
@@ -95,10 +94,15 @@ class LaterTurns(Sequence[Message]):
         return self._n
 
     def __getitem__(self, place: Any) -> Any:
-        return Turns(self._source.trace(self._place).messages, self._n)[place]
+        said = self._source.trace(self._place).messages[place]
+        return [*map(_message, said)] if isinstance(place, slice) else _message(said)
 
     def __iter__(self) -> Iterator[Message]:
-        return iter(Turns(self._source.trace(self._place).messages, self._n))
+        return map(_message, self._source.trace(self._place).messages)
+
+
+def _message(said: Any) -> Message:
+    return Message(said.role, said.content or "")
 
 
 class LaterPassages(Sequence[str]):

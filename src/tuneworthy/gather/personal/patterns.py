@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -67,6 +68,12 @@ class Scanner:
                 text = texts[row]
                 found[each.id][row] = text is not None and any(True for _ in _of_kind(each, text))
         return {each.id: found[each.id] for each in self._kinds}
+
+
+@cache
+def shared_scanner(*, plain: bool = False) -> Scanner:
+    """A scanner for every kind, made once: that takes longer than going over some megabytes."""
+    return Scanner(plain=plain)
 
 
 def spans(text: str, kinds: Sequence[Kind] = KINDS) -> tuple[Span, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +13,7 @@ from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.duplicates import compared_text, duplicate_groups
 from tuneworthy.gather.personal.mask import excerpt
-from tuneworthy.gather.personal.patterns import Scanner
+from tuneworthy.gather.personal.patterns import shared_scanner
 from tuneworthy.gather.signals import outcomes
 from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Table, as_numbers, how_many
 from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
@@ -198,18 +197,12 @@ def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
     asked: Any = batch.column("input")
     texts = [f"{asked[row] or ''}\n{batch.output[row]}" for row in rows]
     hit = np.zeros(len(rows), dtype=bool)
-    for found in _scanner().rows(texts).values():
+    for found in shared_scanner().rows(texts).values():
         hit |= found
     seen = share(hit, members(batch, rows))
     assert seen is not None  # there are rows
     most = widened(seen, PATTERNS_FIND, PATTERNS_SPARE).high
     return most, {"personal_share": seen.value, "personal_looked_at": seen.n}
-
-
-@lru_cache(maxsize=1)
-def _scanner() -> Scanner:
-    """The patterns, compiled once."""
-    return Scanner()
 
 
 def _samples(batch: Batch, *, expected: bool) -> list[str]:

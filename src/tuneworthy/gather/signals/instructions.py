@@ -12,7 +12,7 @@ from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals.base import Found, Numbers, Table
 from tuneworthy.gather.signals.checked import Checked, quotes, series
-from tuneworthy.gather.signals.refusals import refuses
+from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import Estimate, quantile, share, slope
 from tuneworthy.texts.checks import follows
@@ -78,12 +78,18 @@ class Instructions:
         length = np.full(len(batch), np.nan)
         calls = batch.tool_calls or [None] * len(batch)
         errors = batch.column("error")
+        judged = [
+            None if error or declined else text
+            for text, error, declined in zip(
+                batch.output, errors, refused(batch.output), strict=True
+            )
+        ]
         for system, members in _by_text(batch.system):
             length[members] = len(system)
             instructions = self._read(system)
             if not instructions:
                 continue
-            texts = [None if errors[row] else _judged(batch.output[row]) for row in members]
+            texts = [judged[row] for row in members]
             counts = [0 if errors[row] else len(calls[row] or ()) for row in members]
             places = np.array(members)
             for bit, instruction in enumerate(instructions):
@@ -156,10 +162,6 @@ def _whole(table: Table) -> _Traces:
         tuple(each.text for each in table.systems),
         "all",
     )
-
-
-def _judged(text: str | None) -> str | None:
-    return None if text is None or refuses(text) else text
 
 
 def _by_text(systems: Sequence[str | None]) -> Iterator[tuple[str, list[int]]]:

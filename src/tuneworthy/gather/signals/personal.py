@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.personal import recogniser
 from tuneworthy.gather.personal.mask import excerpt
-from tuneworthy.gather.personal.patterns import KINDS, Scanner, spans
+from tuneworthy.gather.personal.patterns import KINDS, Scanner, shared_scanner, spans
 from tuneworthy.gather.signals.base import Found, Numbers, Table, how_many
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import Estimate, share, true_share
@@ -40,11 +39,6 @@ _MOST_EXAMPLES = 10
 _UNIT = "share of requests"
 _ABOUT = "data_sovereignty"
 _LACKING = "record what users ask: the field input, or messages"
-
-
-@cache
-def _scanner(plain: bool) -> Scanner:
-    return Scanner(plain=plain)
 
 
 def _bits(sort: Sort) -> int:
@@ -77,7 +71,7 @@ class Personal:
 
     def __init__(self, *, plain: bool = False) -> None:
         """``plain``: do without hyperscan."""
-        self._scanner = _scanner(plain)
+        self._scanner = shared_scanner(plain=plain)
         self._systems: dict[int, tuple[float, float]] = {0: (0.0, 0.0)}
 
     def rows(self, batch: Batch) -> Numbers:

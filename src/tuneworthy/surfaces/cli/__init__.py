@@ -45,9 +45,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
-    except StoppedError as caught:
-        _say(str(caught))
-        return STOPPED
     except (TuneworthyError, click.ClickException) as caught:
         return _explained(caught)
     except Exception as caught:
@@ -62,6 +59,9 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
     if isinstance(caught, click.exceptions.NoArgsIsHelpError):
         click.echo(caught.ctx.get_help())
         return ANSWERED
+    if isinstance(caught, StoppedError):
+        _say(str(caught))
+        return STOPPED
     return _wrong(_message(caught))
 
 
