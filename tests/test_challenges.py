@@ -652,9 +652,11 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["saving_above_published"].fires, (r"\$2,001", r"\$1,000", r"\$2,000")),
     "upfront_below_table": (PAIRS["upfront_below_table"].fires, ("39", "40", "80")),
     "measured_against_answer": (
-        PAIRS["measured_against_answer"].fires, ("[Ll]ow volume", "answered no", "380–420", "1,200")),
+        PAIRS["measured_against_answer"].fires,
+        ("[Ll]ow volume", "answered no", "380–420", "1,200")),
     "measured_against_number": (PAIRS["measured_against_number"].fires, ("526", "380–420")),
-    "need_without_support": (PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
+    "need_without_support": (
+        PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),
     "evidence_old": (PAIRS["evidence_old"].fires, ("2026-05-24", "six")),
     "no_retraining": (PAIRS["no_retraining"].fires, ("10", "20")),

@@ -126,9 +126,8 @@ def test_near_copies_are_drawn_once_and_stand_for_all_of_them() -> None:
 
 
 def test_any_of_near_copies_may_stand_for_the_rest() -> None:
-    asked = [
-        f"{word} is the parcel that I ordered last week" for word in ("where", "Where", "WHERE")
-    ]
+    said = "is the parcel that I ordered last week"
+    asked: list[str | None] = [f"where {said}", f"Where {said}", f"WHERE {said}"]
     batch = Batch(input=asked, output=["x"] * 3)
     seen = Counter(build_evalset([batch], n=3, seed=seed).cases[0].text for seed in range(90))
     assert set(seen) == set(asked)

@@ -279,7 +279,7 @@ def test_growth_is_seen_where_it_is_and_not_where_it_isn_t(
 
 def test_runs_of_a_test_say_nothing_about_the_volume_of_real_use() -> None:
     day = 86_400.0
-    columns = {
+    columns: dict[str, list[Any]] = {
         "timestamp": [1_750_000_000 + n * day / 20 for n in range(900)],
         "conversation": [f"c{n}" for n in range(900)],
         "usd": [0.01] * 900,

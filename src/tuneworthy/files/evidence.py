@@ -15,6 +15,7 @@ from tuneworthy.files.disk import CASES_LIMIT, read_text
 FOLDER = ".tuneworthy"
 """What is computed for a case lies here, and nothing of the user's does."""
 LEDGER = "evidence.jsonl"
+_SCHEMA = Measured.model_fields["schema_"].default
 _FIX = "move it away and measure again"
 
 
@@ -58,9 +59,16 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
 
 def _run(line: str, where: str) -> Measured:
     try:
-        return Measured.model_validate_json(line)
+        found = Measured.model_validate_json(line)
     except (ValidationError, ValueError, RecursionError):
         raise CaseError("is no evidence", where=where, fix=_FIX) from None
+    if found.schema_ != _SCHEMA:
+        raise CaseError(
+            "is evidence of another version",
+            where=where,
+            fix="update tuneworthy, or move the file away and measure again",
+        )
+    return found
 
 
 def append_evidence(case: Case, measured: Measured) -> bool:

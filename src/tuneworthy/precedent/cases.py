@@ -40,6 +40,12 @@ def read_cases(document: Document) -> tuple[PublishedCase, ...]:
     seen: dict[str, int] = {}
     for position, item in enumerate(data):
         line = document.lines.get((position,), 1)
+        if not isinstance(item, dict):
+            raise CaseError(
+                "is no case",
+                where=f"{document.name}:{line}",
+                fix="write keys and values, at least an id and a winner",
+            )
         own = {(): line, **lines.get(position, {})}
         case = build(PublishedCase, Document(item, document.name, own), CaseError)
         if case.id in seen:

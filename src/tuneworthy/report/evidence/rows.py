@@ -24,7 +24,7 @@ class Row(NamedTuple):
     bears: str
     """What it says about which answer; empty where it bears on none."""
     counted: str
-    """How many traces of how many conversations, on which days."""
+    """How many traces, in how many conversations where those are fewer, and on which days."""
     method: str
     source: str
 
@@ -135,7 +135,13 @@ def _source(name: str, dossier: Dossier) -> str:
 def _counted(one: EvidenceResult) -> str:
     parts = []
     if one.n:
-        parts.append(f"{count(one.n)} of {count(one.clusters)}" if one.clusters else count(one.n))
+        apart = 0 < one.clusters < one.n
+        parts.append(
+            f"{count(one.n)} in {count(one.clusters)} conversation"
+            f"{'' if one.clusters == 1 else 's'}"
+            if apart
+            else count(one.n)
+        )
     if one.sample == "sampled":
         parts.append("a sample")
     if not isinstance(one.observed_on, Unknown):
