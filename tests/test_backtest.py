@@ -202,9 +202,9 @@ def test_ties_change_nothing_but_their_number() -> None:
 
 
 def test_only_ties_are_refused() -> None:
-    with pytest.raises(CaseError, match="no published case with a winner"):
+    with pytest.raises(CaseError, match="no case with a winner"):
         run([case("one", "tie")])
-    with pytest.raises(CaseError, match="no published case with a winner"):
+    with pytest.raises(CaseError, match="no case with a winner"):
         run([])
 
 
@@ -474,7 +474,8 @@ def test_every_field_of_the_shipped_cases_is_kept() -> None:
         ("", "mine.yaml:1", "is empty"),
         ("[]", "mine.yaml:1", "is empty"),
         ("id: a", "mine.yaml:1", "not a list"),
-        ("- a", "mine.yaml:1", "not a mapping"),
+        ("- a", "mine.yaml:1", "is no case. Write keys and values, at least an id and a winner"),
+        ("- {id: a, winner: tie}\n- null", "mine.yaml:2", "is no case"),
         ("- {id: a}", "mine.yaml:1", "winner is missing"),
         ("- {id: a, winner: tie}\n- id: b\n  winner: both", "mine.yaml:3", "winner is"),
         ("- {id: a, winner: tie}\n- {id: c, winner: tie}\n- id: a\n  winner: rag",

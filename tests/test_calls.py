@@ -332,12 +332,21 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tuneworthy.calls.run._FIRST_WAIT_S", 0.0005)
+    waits: list[float] = []
+    plain = Gate.close_for
+
+    def close_for(gate: Gate, seconds: float) -> None:
+        waits.append(seconds)
+        plain(gate, seconds)
+
+    monkeypatch.setattr(Gate, "close_for", close_for)
     fake = Fake(echo, Manners(not_sent=1.0))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
-        outcome = send(ledger, fake, many(1000), at_once=4)
+        outcome = send(ledger, fake, many(1000), at_once=64)
         assert ledger.spend("r").held == 0
     assert (outcome.stopped, fake.sent) == ("refused", 0)
-    assert len(outcome.settled) <= 4
+    assert len(outcome.settled) <= 64
+    assert len(waits) <= 64 + 8 + 32 + 16 + 8 + 4 + 2  # not one wait after another for each call
 
 
 # The ledger -------------------------------------------------------------------------------------

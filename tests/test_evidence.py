@@ -20,6 +20,7 @@ from tuneworthy.domain.errors import CaseError, OutputError
 from tuneworthy.domain.evidence import Evidence, Measured, latest
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.evidence import LEDGER, append_evidence, read_evidence
+from tuneworthy.report.evidence.rows import evidence_rows
 from tuneworthy.report.evidence.values import interval_text
 from tuneworthy.stats.intervals import wilson
 
@@ -212,6 +213,55 @@ def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:
     assert judge(tmp_path, answers={"low_volume": "no"}).factors["low_volume"].state == "no"
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "name", "found"),
+    [
+        ("economics.traffic.requests_per_month", "400", "low_volume",
+         evidence("requests_per_month", 36_000, 38_000, 40_000, unit="requests a month")),
+        ("today.quality", "0.99", "success_with_prompts",
+         evidence("success_share", 0.8, 0.85, 0.9)),
+    ],
+)  # fmt: skip
+def test_a_number_that_is_supposed_is_not_overruled(
+    key: str, value: str, name: str, found: dict[str, Evidence], tmp_path: Path
+) -> None:
+    target = "targets: {quality: {metric: accepted, at_least: 0.95}}\n"
+    (tmp_path / "case.yaml").write_text(f"name: A case\n{target}", encoding="utf-8")
+    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(found.values())))
+    before, after = judge(tmp_path), judge(tmp_path, answers={key: value})
+    assert (before.factors[name].state, before.factors[name].source) == ("no", "measured")
+    assert after.factors[name].source != "measured"
+    if name == "low_volume":
+        assert after.factors[name].state == "yes"  # 400 is under the lesson's 1,000
+
+
+TINY = evidence("success_share", 0, 1e-320, 1e-310)
+SHARP = evidence("success_share", 0.5 - 1e-12, 0.5, 0.5 + 1e-12, n=10**15, clusters=10**15)
+VAST = evidence("usable_examples", 1e299, 1e300, 1e301, unit="examples")
+
+
+@pytest.mark.parametrize("found", [TINY, SHARP, VAST])
+def test_no_number_somebody_wrote_into_a_ledger_breaks_a_report(found: dict[str, Evidence]) -> None:
+    (one,) = found.values()
+    dossier = decided({"goals": ["format"]}, found)
+    assert not isinstance(dossier.evidence, Unknown)
+    assert [each.id for each in dossier.evidence] == [one.id]
+    assert 0 <= independent(SHARP["success_share"]) <= 10**15
+
+
+def test_traces_are_told_from_independent_ones() -> None:
+    def counted(n: int, clusters: int) -> str:
+        dossier = decided({}, evidence("success_share", 0.8, 0.85, 0.9, n=n, clusters=clusters))
+        assert not isinstance(dossier.evidence, Unknown)
+        (row,) = evidence_rows(dossier, dossier.evidence)
+        return row.counted
+
+    assert counted(114_000, 90_200) == "114,000 (90,200 independent)"
+    assert counted(12, 1) == "12 (1 independent)"
+    assert counted(6_300, 6_300) == "6,300"
+    assert counted(6_300, 0) == "6,300"
+
+
 def test_a_past_attempt_is_not_judged_by_what_is_measured_today() -> None:
     few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
     said = {"attempts": [{"name": "first", "factors": {"low_volume": "no"}}]}
@@ -287,6 +337,15 @@ def test_a_ledger_somebody_spoiled_is_one_plain_error(line: str, tmp_path: Path)
     assert "evidence.jsonl:2" in str(caught.value)
 
 
+def test_a_line_of_another_version_is_not_read_as_ours(tmp_path: Path) -> None:
+    write_case(tmp_path)
+    (tmp_path / ".tuneworthy").mkdir()
+    line = GOOD.replace("tuneworthy/evidence/1", "tuneworthy/evidence/2")
+    (tmp_path / ".tuneworthy" / LEDGER).write_text(f"{GOOD}\n{line}\n", encoding="utf-8")
+    with pytest.raises(CaseError, match=r"evidence\.jsonl:2: is evidence of another version"):
+        judge(tmp_path)
+
+
 def test_a_ledger_that_leads_elsewhere_is_neither_read_nor_written(tmp_path: Path) -> None:
     case, other = tmp_path / "case", tmp_path / "other"
     for folder in (case, other):
@@ -336,3 +395,12 @@ def test_a_value_is_said_with_its_interval(
     value: Any, low: Any, high: Any, unit: str, said: str
 ) -> None:
     assert interval_text(value, low, high, unit) == said
+
+
+@pytest.mark.parametrize("path", ["data.examples", "data.examples.count", "data.examples.usable"])
+def test_supposed_examples_are_not_overruled(path: str, tmp_path: Path) -> None:
+    many = evidence("usable_examples", 2900, 2900, 2900, unit="examples")
+    write_case(tmp_path)
+    append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(many.values())))
+    assert judge(tmp_path).factors["insufficient_data"].state == "no"
+    assert judge(tmp_path, answers={path: "300"}).factors["insufficient_data"].source != "measured"

@@ -89,6 +89,7 @@ def made(**changes: Any) -> Odds:
             "knowledge_facts": {"yes": -2.0, "no": 0.5},
         },
         "records": {"blind1": track, "blind2": track},
+        "spread": {"intercept": {"intercept": 1e-12}},
         **changes,
     }  # fmt: skip
     return Odds.model_validate(data)
@@ -147,6 +148,18 @@ def test_the_interval_of_the_fit_is_that_of_the_sum() -> None:
     assert found.low == pytest.approx(1 / (1 + math.exp(half - middle)), abs=1e-6)
     assert found.high == pytest.approx(1 / (1 + math.exp(-half - middle)), abs=1e-6)
     assert found.says == "unknown"
+
+
+@pytest.mark.parametrize(
+    "spread",
+    [{}, {"intercept": {"intercept": -5.0}}, {"goal:format": {"goal:format": 0.2}}],
+    ids=["none", "below zero", "of another goal"],
+)
+def test_a_fit_that_does_not_say_how_sure_it_is_gives_no_chance(spread: Any) -> None:
+    everything: dict[str, State] = {"narrow_task": "yes", "knowledge_facts": "no"}
+    found = chance(made(spread=spread), everything)
+    assert isinstance(found, Unknown)
+    assert "how sure" in found.ask
 
 
 def test_a_side_is_taken_only_by_the_whole_interval() -> None:

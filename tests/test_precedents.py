@@ -477,6 +477,7 @@ def fitted(*, earned: str, intercept: float = 0.0) -> Odds:
         "fitted_on": {"cases": 84, "clusters": 73, "won": 46, "digest": "0" * 64},
         "intercept": intercept,
         "answers": {"brand_voice": {"yes": math.log(4), "no": -math.log(4)}},
+        "spread": {"intercept": {"intercept": 1e-12}},
         "most_open": 0.9, "earned": earned, "records": {"blind1": record, "blind2": record},
     })  # fmt: skip
 

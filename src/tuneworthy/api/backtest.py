@@ -84,8 +84,8 @@ def history(
     if not any(case.winner != "tie" for case in kept) and seen:
         if other is not None or mine.odds is None:
             raise CaseError(
-                "are what one of the two frameworks was fitted to, so comparing on them is unfair",
-                where=file or "the shipped cases",
+                "holds what one of the two was fitted to, so a comparison on it is unfair",
+                where=file or "the file of shipped cases",
                 fix="give cases of your own with --cases FILE",
             )
         return History(fitted=_fitted(mine))

@@ -64,11 +64,10 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
         return case, ()
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
     replaced = []
-    for path, value, one in _fill(case, ledger):
-        if one.path not in case.supposed:
-            _put(tree, path, value)
-            if one not in replaced:
-                replaced.append(one)
+    for path, value, one in _fill(case, standing(case, ledger)):
+        _put(tree, path, value)
+        if one not in replaced:
+            replaced.append(one)
     if not replaced:
         return case, ()
     filled = Case.model_validate(tree)
@@ -85,8 +84,15 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     if not case.supposed:
         return ledger
     return {
-        name: one for name, one in ledger.items() if _NUMBERS.get(name) not in case.supposed
+        name: one
+        for name, one in ledger.items()
+        if not any(_covers(path, _NUMBERS.get(name, name)) for path in case.supposed)
     }
+
+
+def _covers(supposed: str, path: str) -> bool:
+    """Whether a supposed path is a number's own, or stands above or below it."""
+    return supposed == path or supposed.startswith(f"{path}.") or path.startswith(f"{supposed}.")
 
 
 def _fill(case: Case, ledger: Ledger) -> Iterator[Filled]:

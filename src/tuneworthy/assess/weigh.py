@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tuneworthy.assess.measured import Ledger, below, settled
+from tuneworthy.assess.measured import Ledger, below, settled, standing
 from tuneworthy.domain.answers import Answer, CheckAnswer
 from tuneworthy.domain.assessment import Assessed, Assessment, Kind, Reason
 from tuneworthy.domain.case import Attempt, Case
@@ -71,6 +71,7 @@ def weigh(
 
 def _settler(case: Case, framework: Framework, ledger: Ledger) -> Callable[[Assessed], Assessed]:
     """Puts what was measured in the place of what was told, where it settles the answer."""
+    ledger = standing(case, ledger)
 
     def settle(told: Assessed) -> Assessed:
         if f"{_ROOMS[told.kind]}.{told.id}" in case.supposed:

@@ -18,6 +18,10 @@ class Gate:
     def __init__(self, most: int) -> None:
         self._most, self._limit, self._busy = float(most), float(most), 0
         self._opens = 0.0
+        self.closings = 0
+        """How often it closed since the last answer."""
+        self.closed_since = 0.0
+        """When it first did, on the monotonic clock."""
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -41,6 +45,7 @@ class Gate:
         """Give the place back; an answer lets a little more through."""
         self._busy -= 1
         if answered:
+            self.closings = 0
             self._limit = min(self._most, self._limit + 1 / self._limit)
         self._wake()
 
@@ -54,6 +59,8 @@ class Gate:
         now = time.monotonic()
         if self._opens <= now:
             self._limit = max(1.0, self._limit / 2)
+            self.closed_since = self.closed_since if self.closings else now
+            self.closings += 1
         self._opens = max(self._opens, now + seconds)
         asyncio.get_running_loop().call_later(seconds, self._wake)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 import random
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -179,7 +180,7 @@ class Runner:
             return Settled(key=job.key, status="failed", why=why)
         gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
         found: Settled | None = None
-        for attempt in range(MOST_TRIES):
+        for _ in range(MOST_TRIES):
             await gate.enter()
             answered = False
             try:
@@ -189,9 +190,9 @@ class Runner:
                     found = await self._answer(job, price, most)
                 except (Busy, NotSent) as caught:
                     found = self._ledger.fail(job.key, str(caught))
-                    if not self._again(caught, attempt):
+                    if not self._again(caught, gate):
                         return found
-                    gate.close_for(self._wait(caught, attempt))
+                    gate.close_for(self._wait(caught, gate.closings))
                 else:
                     answered = found.status == "settled"
                     return found
@@ -201,12 +202,16 @@ class Runner:
                 gate.leave(answered=answered)
         return found
 
-    def _again(self, caught: Busy | NotSent, attempt: int) -> bool:
-        """Whether to offer it again; where nobody could be, the run ends."""
+    def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
+        """Whether to offer it again; where an endpoint answers nobody, the run ends."""
+        silent = gate.closings >= MOST_TRIES
         if isinstance(caught, NotSent):
-            if caught.again and attempt == MOST_TRIES - 1:
+            if caught.again and silent:
                 self._end("refused", str(caught))
-            return caught.again
+            return caught.again and not silent
+        if silent and time.monotonic() - gate.closed_since > _LONGEST_ASKED_S:
+            self._end("refused", f"{caught}; nothing was answered for minutes")
+            return False
         if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:
             self._end("refused", f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s")
             return False
@@ -260,9 +265,9 @@ class Runner:
             self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
         return self._ledger.settle(job.key, reply, paid)
 
-    def _wait(self, caught: Busy | NotSent, attempt: int) -> float:
+    def _wait(self, caught: Busy | NotSent, closings: int) -> float:
         asked = caught.retry_after_s if isinstance(caught, Busy) else None
         if asked:
             return asked
         spread = 0.5 + self._chance.random()
-        return min(_FIRST_WAIT_S * 2.0**attempt * spread, _LONGEST_WAIT_S)
+        return min(_FIRST_WAIT_S * 2.0 ** min(closings, 10) * spread, _LONGEST_WAIT_S)

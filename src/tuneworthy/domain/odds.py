@@ -46,6 +46,8 @@ class Estimated(FileRecord):
     def _in_order(self) -> Estimated:
         if not self.low <= self.high:
             raise wrong("has an interval whose low end lies above its high end", "swap them")
+        if not self.low <= self.value <= self.high:
+            raise wrong("has a value outside its interval", "write low ≤ value ≤ high")
         return self
 
     @property
@@ -99,6 +101,14 @@ class TrackRecord(FileRecord):
     """Accuracy less that of the base rate."""
     brier_gain: Estimated
     """Brier score of the base rate less this one; above zero where the fit is better."""
+
+    @model_validator(mode="after")
+    def _shares(self) -> TrackRecord:
+        for name in ("accuracy", "brier"):
+            one: Estimated = getattr(self, name)
+            if not (one.low >= 0 and one.high <= 1):
+                raise wrong(f"has an {name} outside 0 … 1", "write it as a share")
+        return self
 
     @property
     def earned(self) -> bool:

@@ -134,13 +134,13 @@ def compared_text(asked: str | None, answer: str | None) -> str | None:
 
 def _bands(found: NDArray[np.uint32], width: int = ROWS) -> list[NDArray[np.uint64]]:
     """A number for each band of each signature; places left over are in none."""
-    bands = []
-    for start in range(0, found.shape[1] - width + 1, width):
-        key = np.zeros(len(found), dtype=np.uint64)
-        for place in range(start, start + width):
-            key = mix64(key + found[:, place])
-        bands.append(key)
-    return bands
+    bands = found.shape[1] // width
+    # All bands together, so that neighbours in memory are worked on one after the other.
+    places = np.ascontiguousarray(found[:, : bands * width].T).reshape(bands, width, len(found))
+    keys: NDArray[np.uint64] = np.zeros((bands, len(found)), dtype=np.uint64)
+    for place in range(width):
+        keys = mix64(keys + places[:, place])
+    return list(keys)
 
 
 def _folded(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,6 +54,7 @@ class Sample:
     def __init__(self, traces: int | None = None, characters: int | None = None) -> None:
         self._traces = TRACES if traces is None else traces
         self._characters = CHARACTERS if characters is None else characters
+        self._shrunk_at = self._traces + self._traces // 4  # often: what is out is not taken again
         self._kept: list[_Trace] = []
         self._size = 0
         self._limit: int | None = None  # the smallest hash that is too large
@@ -71,7 +73,7 @@ class Sample:
             trace = _trace(columns, row, int(keys[row]), first_row + row)
             self._kept.append(trace)
             self._size += trace.size
-            if len(self._kept) > 2 * self._traces or self._size > 2 * self._characters:
+            if len(self._kept) > self._shrunk_at or self._size > 2 * self._characters:
                 self._shrink()
 
     def batch(self) -> tuple[Batch, int]:
@@ -99,7 +101,7 @@ class Sample:
 
         What is dropped can never come back: more traces only push others further behind.
         """
-        self._kept.sort(key=lambda trace: (trace.key, trace.row))
+        self._kept.sort(key=attrgetter("key", "row"))
         size = 0
         for place, trace in enumerate(self._kept):
             if place == self._traces or (place and size + trace.size > self._characters):

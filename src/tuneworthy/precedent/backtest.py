@@ -75,9 +75,7 @@ def backtest(
     """
     counted = [case for case in cases if case.winner != "tie"]
     if not counted:
-        raise CaseError(
-            "there is no published case with a winner", fix="add cases whose winner is no tie"
-        )
+        raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
     rules = compile_rules(framework)
     trials = tried(counted, rules, codes)
     return Backtest(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tuneworthy.domain.odds import Chance, Move, Odds
 from tuneworthy.domain.record import State, Unknown
@@ -22,7 +22,8 @@ def chance(
 
     Returns:
         The chance, or unknown where there are no odds, where they didn't beat the base rate on
-        cases they hadn't seen, or where too much of what they ask is open.
+        cases they hadn't seen, where too much of what they ask is open, or where their spread
+        gives no interval.
     """
     if odds is None:
         return Unknown(ask="Choose a framework with fitted odds, such as --framework precedent")
@@ -34,6 +35,8 @@ def chance(
     if found.open_share > odds.most_open:
         largest = next((move.id for move in found.moves if move.state == "unknown"), "more")
         return Unknown(ask=f"Answer {largest}: too much of what the fit asks is open")
+    if not _deviation(odds, found.moves):
+        return Unknown(ask="Fit it again: its spread doesn't say how sure it is of this case")
     return found
 
 
@@ -102,8 +105,8 @@ def _open_share(odds: Odds, states: Mapping[str, State]) -> float:
     return min(1.0, opened / total)
 
 
-def _deviation(odds: Odds, moves: list[Move]) -> float:
-    """Standard deviation of the log odds of this case, by the covariance of the fit."""
+def _deviation(odds: Odds, moves: Sequence[Move]) -> float:
+    """Standard deviation of the log odds of this case, by the covariance of the fit; 0 for none."""
     signs = {"yes": 1.0, "no": -1.0, "unknown": 0.0}
     terms = {"intercept": 1.0, **{move.id: signs[move.state] for move in moves}}
     # the file holds the lower half, so what lies off the diagonal counts twice

@@ -244,7 +244,7 @@ def _open(dossier: Dossier) -> list[str]:
         for name in ("precedents", "plan", "evidence")
         if isinstance(section := getattr(dossier, name), Unknown)
     ]
-    return ["## Not computed by this version", "", *_table(("section", "instead"), rows)]
+    return ["## Still open", "", *_table(("section", "instead"), rows)] if rows else []
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

@@ -25,6 +25,7 @@ from tuneworthy.files.traces.values import (
     Row,
     name,
     prompt_name,
+    role_of,
     score,
     tool_calls,
     when,
@@ -262,23 +263,25 @@ def _systems(given: Column, spoken: Column | None, known: Known) -> Column:
 
 def _first(said: list[_Said]) -> str | None:
     first = said[0]
-    if first.role == "system" and first.content is not None:
-        return first.content
-    return _search(said, _SYSTEM)
+    if first.role == "system":
+        return first.content or ""
+    return next((one.content or "" for one in said if role_of(one.role) == "system"), None)
 
 
 def _newest(given: Column, spoken: Column) -> Column:
     """The newest message that isn't the model's; mostly it stands last."""
     return [
-        (last.content if (last := said[-1]).role == "user" else _search(said[::-1], _ASKING))
-        if asked is None and said
-        else asked
+        _last(said) if asked is None and said else asked
         for asked, said in zip(given, spoken, strict=True)
     ]
 
 
-def _search(spoken: list[_Said], roles: frozenset[str]) -> str | None:
-    return next((one.content for one in spoken if one.role in roles), None)
+def _last(said: list[_Said]) -> str | None:
+    last = said[-1]
+    if last.role == "user":
+        return last.content or ""
+    heard = (one for one in reversed(said) if role_of(one.role) not in _NOT_ASKING)
+    return next((one.content or "" for one in heard), None)
 
 
 def _as_they_are(values: Column) -> Column:
@@ -300,5 +303,4 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     *((amount, amount, _no_debts) for amount in AMOUNTS),
 )
 """Field, column and how one becomes the other."""
-_ASKING = frozenset({"user", "human", "tool", "function"})
-_SYSTEM = frozenset({"system", "developer"})
+_NOT_ASKING = frozenset({"assistant", "system"})

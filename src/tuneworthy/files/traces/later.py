@@ -13,6 +13,7 @@ import msgspec
 
 from tuneworthy.domain.traces import Message
 from tuneworthy.files.traces.lines import Block
+from tuneworthy.files.traces.values import role_of
 
 _MOST_KNOWN = 1000
 _ENDS = 24  # characters of each end by which long texts are told apart before they are compared
@@ -102,7 +103,7 @@ class LaterTurns(Sequence[Message]):
 
 
 def _message(said: Any) -> Message:
-    return Message(said.role, said.content or "")
+    return Message(role_of(said.role), said.content or "")
 
 
 class LaterPassages(Sequence[str]):

@@ -230,7 +230,6 @@ def turns(value: Any) -> list[Turn]:
 
 def _turn(each: Mapping[str, Any]) -> Turn:
     role = next((each[key] for key in ("role", "speaker", "from") if key in each), "user")
-    role = str(role).casefold()
     content = next(
         (each[key] for key in ("content", "parts", "text", "value") if each.get(key) is not None),
         "",
@@ -240,7 +239,13 @@ def _turn(each: Mapping[str, Any]) -> Turn:
         calls = tool_calls(
             [p for p in content if isinstance(p, Mapping) and str(p.get("type")) in _CALLING]
         )
-    return Turn(_ROLES.get(role, role), text(content) or "", calls)
+    return Turn(role_of(str(role)), text(content) or "", calls)
+
+
+def role_of(name: str) -> str:
+    """A role by our name for it; one that we have none for keeps its own, in small letters."""
+    folded = name.casefold()
+    return _ROLES.get(folded, folded)
 
 
 _CALLING = frozenset({"tool_call", "tool_use"})

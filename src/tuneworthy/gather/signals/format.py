@@ -19,7 +19,7 @@ from tuneworthy.gather.signals.shapes import Numbered, Shape, differences, fits,
 from tuneworthy.gather.signals.telling import rate, readable, told
 from tuneworthy.gather.signals.tool_calls import invalid_tool_calls, unread_calls
 from tuneworthy.stats.clustered import Estimate, share
-from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
+from tuneworthy.texts.json_text import UNREAD, looks_like_json, may_be_json, read_json
 from tuneworthy.texts.schema import validator
 
 if TYPE_CHECKING:
@@ -110,14 +110,14 @@ class Format:
 
     def _read(self, text: str, declines: bool) -> tuple[float, ...]:
         """The columns of one output."""
+        if "```" not in text and not may_be_json(text):
+            return _REFUSED if declines else _PROSE
         value, fenced = UNREAD, False
         if text[:1] in _OPENS or self._valid or text.lstrip()[:1] in _OPENS:
             value, fenced = read_json(text)
         if value is UNREAD:
             if declines:
                 return _REFUSED
-            if "```" not in text and not looks_like_json(text):
-                return _PROSE
             return 0.0, float(looks_like_json(text)), 1.0, 0.0, math.nan, math.nan
         invalid = math.nan if self._valid is None else float(not self._valid(value))
         structured = 1.0 if type(value) in _STRUCTURES else 0.0

@@ -86,10 +86,13 @@ def texts_of(table: Table, at: Clock) -> dict[str, tuple[Text, ...]]:
     names = ["", *(_name(version) for version in table.prompts)]
     gathered: dict[str, dict[str, list[float]]] = {}
     first.sort()
-    for code, time in zip(kind[first].tolist(), times[rows[first]].tolist(), strict=True):
-        system, prompt = divmod(code, len(names))
-        text = table.systems[system].text
-        gathered.setdefault(names[prompt], {}).setdefault(text, []).append(time)
+    codes, earliest, of = np.unique(kind[first], return_index=True, return_inverse=True)
+    order = np.argsort(of, kind="stable")
+    parts = np.split(order, np.flatnonzero(np.diff(of[order])) + 1)
+    for place in np.argsort(earliest).tolist():
+        system, prompt = divmod(int(codes[place]), len(names))
+        one = gathered.setdefault(names[prompt], {}).setdefault(table.systems[system].text, [])
+        one += times[rows[first[parts[place]]]].tolist()
     return _as_texts(gathered)
 
 

@@ -95,7 +95,7 @@ def _answer_differs_now(n: Numbers) -> tuple[str, str]:
 def _volume_against_answer(n: Numbers) -> tuple[str, str]:
     return (
         (
-            f"Low volume is answered {n['answer']}, and traffic is stated as "
+            f"Low volume is answered {n['answer']}, and traffic is "
             f"{count(n['requests'])} "
             f"requests a month (low is under {count(n['limit'])})."
         ),

@@ -24,7 +24,7 @@ class Row(NamedTuple):
     bears: str
     """What it says about which answer; empty where it bears on none."""
     counted: str
-    """How many traces, in how many conversations where those are fewer, and on which days."""
+    """How many traces, how many of them independent where those are fewer, and on which days."""
     method: str
     source: str
 
@@ -137,10 +137,7 @@ def _counted(one: EvidenceResult) -> str:
     if one.n:
         apart = 0 < one.clusters < one.n
         parts.append(
-            f"{count(one.n)} in {count(one.clusters)} conversation"
-            f"{'' if one.clusters == 1 else 's'}"
-            if apart
-            else count(one.n)
+            f"{count(one.n)} ({count(one.clusters)} independent)" if apart else count(one.n)
         )
     if one.sample == "sampled":
         parts.append("a sample")
