@@ -324,6 +324,70 @@ def test_a_file_that_isn_t_there_is_one_line(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_secrets_in_names_are_never_shown_or_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = "sk-proj-" + "aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5bC7dE9fG1hJ3"
+    told = [
+        row | {
+            "model": f"gpt-4o-2024-08-06 {key}", "prompt_name": f"ask bob@acme.com {key} {n % 2}",
+            "case": f"{key}{n % 30}", "conversation_id": f"{key}{n}", "score": n % 3 > 0,
+        }
+        for n, row in enumerate(rows(60))
+    ]  # fmt: skip
+    (tmp_path / "a.jsonl").write_bytes(jsonl(told))
+    page = said(capsys, "measure", "--from", "a.jsonl")
+    assert "gpt-4o-2024-08-06" in page
+    pages = [said(capsys, "decide", "a-case", "--format", form) for form in ("markdown", "json")]
+    kept = [path.read_text() for path in (tmp_path / "a-case").rglob("*") if path.is_file()]
+    for text in (page, *pages, *kept):
+        assert "aB3dE5fG7" not in text
+        assert "bob@acme" not in text
+
+
+def test_prompts_of_several_tests_are_no_comparison(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = [
+        row | {"case": f"{n % 2} {n}", "prompt_name": f"p{n % 2}", "score": 1}
+        for n, row in enumerate(rows(60))
+    ]
+    (tmp_path / "a.jsonl").write_bytes(jsonl(told))
+    text = said(capsys, "measure", "--from", "a.jsonl")
+    assert "None of the five checks is answered by this." in " ".join(text.split())
+    assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
+
+
+def test_the_cost_of_a_few_runs_is_no_bill(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arms = [("v1", "openai:gpt-4o", 1), ("v2", "openai:gpt-4o", 0)]
+    for cases, costs in ((19, False), (20, True)):
+        (tmp_path / f"r{cases}.json").write_text(results(arms, cases))
+        text = said(capsys, "measure", "--from", f"r{cases}.json")
+        assert ("a call with the best" in text) is costs
+
+
+def test_several_records_are_left_out_in_the_plural(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "A Mine.jsonl").write_bytes(jsonl(rows(60)) + b'{"input": \n' * 2)
+    text = said(capsys, "measure", "--from", "A Mine.jsonl")
+    assert "left out 2 records, aren't JSON" in text
+    assert load_case(tmp_path / "A-Mine-case").name == "A Mine"
+
+
+def test_old_data_is_nothing_that_somebody_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case(tmp_path / "c", "{traces: [a.jsonl]}")
+    told = [row | {"timestamp": f"2020{row['timestamp'][4:]}"} for row in rows(160)]
+    (folder / "a.jsonl").write_bytes(jsonl(told))
+    text = said(capsys, "measure", "c")
+    assert "what was measured is old" in text
+    assert "fit what was measured" not in text
+
+
 def test_names_that_attack_are_only_names(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

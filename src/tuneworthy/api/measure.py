@@ -118,7 +118,8 @@ def measure_new(
         fix = add if holds else "move it away, or run this in another folder"
         what = "holds a case already" if holds else "exists already"
         raise InputError(what, where=str(target), fix=fix)
-    name = _stem(sources).replace("-", " ").replace("_", " ").strip().capitalize()[:100]
+    name = _stem(sources).replace("-", " ").replace("_", " ").strip()[:100]
+    name = name[:1].upper() + name[1:]
     draft = load_case({"name": name or "Measured"})
     framework = framework_of(draft, chosen)
     measured = _measured(draft, framework, sources, mapping, progress)

@@ -76,8 +76,13 @@ def list_price(measured: Measured, as_of: date) -> Price | None:
 
 
 def compares(measured: Measured) -> bool:
-    """Whether it is a test of several prompts or models."""
-    return any(len(one.columns["value"]) > 1 for one in measured.series if one.id == "arms")
+    """Whether it is a test of several prompts or models on the same cases.
+
+    Files of several tests hold several prompts too: those were never tried on one task.
+    """
+    several = any(len(one.columns["value"]) > 1 for one in measured.series if one.id == "arms")
+    lead = latest([measured]).get("best_arm_lead")
+    return several and lead is not None and "told_apart" in lead.details
 
 
 def answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], str]:

@@ -83,6 +83,21 @@ class Masker:
         return label if number == 1 else f"{label} {number}"
 
 
+def without_secrets(name: str) -> str:
+    """A name of a prompt or a model without keys, tokens and addresses; its numbers stay.
+
+    A prompt without a name is called by its text in some tools. Of a long text the beginning is
+    given back, as no more of it was looked at.
+    """
+    near = name[:_REACH]
+    hidden = tuple(
+        _Hidden(one.start, one.end, _label(one.kind, one.sort))
+        for one in sorted(spans(near), key=lambda span: span.start)
+        if one.sort == "secret" or one.kind == "email"
+    )
+    return "".join(_pieces(near, hidden, 0, len(near)))
+
+
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
     """A masked piece of a text on one line, without any part of what it cuts through.
 

@@ -183,7 +183,8 @@ class Teller:
 
 def few(conversations: int) -> str:
     """What to do where there are too few conversations."""
-    return f"measure {ENOUGH_CONVERSATIONS} conversations or more; {conversations} bear on this"
+    bear = "1 bears" if conversations == 1 else f"{conversations} bear"
+    return f"measure {ENOUGH_CONVERSATIONS} conversations or more; {bear} on this"
 
 
 def day_text(time: float) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.domain.traces import Batch
+from tuneworthy.gather.personal.mask import without_secrets
 from tuneworthy.gather.signals.base import Table, as_numbers
 
 if TYPE_CHECKING:
@@ -75,7 +76,8 @@ def clusters(table: Table, cases: NDArray[np.float64]) -> NDArray[np.int64]:
 
 
 def shown(text: str, longest: int = 120) -> str:
-    """A text of the data that a record can hold: cut, half surrogate pairs replaced."""
+    """A text of the data that a record can hold: no secret, cut, half surrogate pairs replaced."""
+    text = without_secrets(text)
     cut = text if len(text) <= longest else text[: longest - 1] + "…"
     return cut.encode("utf-8", "replace").decode()
 

@@ -13,6 +13,7 @@ from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import sizes, volume
 from tuneworthy.gather.signals.base import Found, Numbers, Table, how_many
 from tuneworthy.gather.signals.clock import END_S, Teller, clock
+from tuneworthy.gather.signals.outcomes import shown
 from tuneworthy.gather.signals.prefixes import HOUR_S, MINUTES_5_S, followers, repeated
 from tuneworthy.stats.clustered import Estimate, mean, ratio
 
@@ -225,5 +226,5 @@ def _models(table: Table, tell: Teller) -> Evidence:
         unit="models",
         method="distinct names, maker and date apart; others may have been tried elsewhere",
         factor="foundation_models",
-        examples=[f"{table.models[place]}: {counts[place]} traces" for place in most],
+        examples=[f"{shown(table.models[place])}: {counts[place]} traces" for place in most],
     )

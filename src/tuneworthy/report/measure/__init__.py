@@ -17,6 +17,8 @@ from tuneworthy.report.words import counted, few, several
 
 __all__ = ["Found", "measure_dict", "measure_page", "quick_page"]
 
+_OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
+
 
 def measure_dict(found: Found) -> str:
     """The run as JSON: what was read, the evidence as the dossier has it, and the pictures."""
@@ -72,7 +74,9 @@ def _left_out(found: Found) -> list[str]:
         for skipped in one.skipped:
             places = f": {', '.join(skipped.where[:3])}" if skipped.where else ""
             more = ", …" if skipped.n > len(skipped.where[:3]) and skipped.where else ""
-            said = f"left out {counted(skipped.n, 'record')}, {skipped.why}{places}{more}"
+            verb, _, rest = skipped.why.partition(" ")
+            why = f"{_OF_SEVERAL.get(verb, verb) if skipped.n != 1 else verb} {rest}"
+            said = f"left out {counted(skipped.n, 'record')}, {why}{places}{more}"
             lines += wrapped(safe(said), first="  ", rest="    ")
     return lines
 
@@ -113,11 +117,13 @@ def _moved(found: Found, paint: Paint) -> list[str]:
     changed = _changed(before, after)
     if changed:
         lines += wrapped(f"changed: {', '.join(changed)}", first="  ")
-    against = [c for c in after.challenges if c.id.startswith(("measured_", "need_", "evidence_"))]
+    against = [c for c in after.challenges if c.id.startswith(("measured_", "need_"))]
     if against:
         what = several(len(against), "thing")
         verb = "doesn't" if len(against) == 1 else "don't"
         lines += wrapped(f"{what} said {verb} fit what was measured", first="  ")
+    if any(c.id == "evidence_old" for c in after.challenges):
+        lines += wrapped("what was measured is old: measure newer data", first="  ")
     return [*lines, "", *wrapped(f"tuneworthy decide {safe(found.folder)}", first="Next: ")]
 
 

@@ -14,6 +14,10 @@ from tuneworthy.report.words import count, few, share, small_usd, usd
 
 _EXAMPLE_CALLS = 10_000
 _MILLION = 1e6
+
+ENOUGH_RUNS = 20
+"""Runs of the best prompt from which their mean cost is told: as many as any measurement takes."""
+
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 
 
@@ -90,7 +94,9 @@ def _each(cost: _Cost) -> str:
 def _cost(found: Found) -> _Cost | None:
     """As reported for the best arm, as reported for all, or by list price."""
     best = found.details("best_arm_share").get("best_usd_per_run")
-    if found.arms > 1 and isinstance(best, int | float):
+    runs = found.details("best_arm_share").get("best_runs")
+    enough = isinstance(runs, int | float) and runs >= ENOUGH_RUNS
+    if found.arms > 1 and enough and isinstance(best, int | float):
         return _Cost(best, best, best, " with the best")
     one = found.one("usd_per_request")
     if one is not None and one.low is not None and isinstance(one.high, int | float):
