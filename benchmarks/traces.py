@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import json
+import os
 import platform
 import resource
 import subprocess
@@ -165,6 +166,7 @@ def step(name: str, path: Path) -> dict[str, float]:
     done = subprocess.run(
         [sys.executable, __file__, "--step", name, str(path)],
         capture_output=True, text=True, check=True,
+        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},  # as the command has it
     )  # fmt: skip
     figures: dict[str, float] = json.loads(done.stdout)
     return figures

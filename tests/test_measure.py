@@ -322,6 +322,12 @@ def test_a_file_that_isn_t_there_is_one_line(
         said(capsys, "measure", "--from", missing, code=2)
     said(capsys, "measure", "nowhere", code=2)
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "a b.jsonl").write_bytes(jsonl(rows(40)))
+    for empty in ("", " "):
+        assert "a source is empty" in said(capsys, "measure", "--from", empty, code=2)
+    said(capsys, "measure", "--from", "a b.jsonl")
+    again = said(capsys, "measure", "--from", "a b.jsonl", code=2)
+    assert "tuneworthy measure a-b-case --from 'a b.jsonl'" in again
 
 
 def test_secrets_in_names_are_never_shown_or_kept(
@@ -338,7 +344,7 @@ def test_secrets_in_names_are_never_shown_or_kept(
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     page = said(capsys, "measure", "--from", "a.jsonl")
     assert "gpt-4o-2024-08-06" in page
-    pages = [said(capsys, "decide", "a-case", "--format", form) for form in ("markdown", "json")]
+    pages = [said(capsys, "decide", "a-case", "--format", "json")]
     kept = [path.read_text() for path in (tmp_path / "a-case").rglob("*") if path.is_file()]
     for text in (page, *pages, *kept):
         assert "aB3dE5fG7" not in text

@@ -11,7 +11,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +50,8 @@ def load(
         for place in range(len(chunk.batch)):
             found = {name: values[place] for name, values in columns.items()}
             row = {name: value for name, value in found.items() if value is not None}
-            if "contexts" in row:
-                row["contexts"] = tuple(row["contexts"])
+            if isinstance(passages := row.get("contexts"), Sequence):
+                row["contexts"] = tuple(passages)
             rows.append(row)
     assert sum(one.traces for one in files.readings) == len(rows)
     return rows, files.readings

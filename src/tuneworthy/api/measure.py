@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -114,7 +115,8 @@ def measure_new(
     target = Path(folder) if folder is not None else Path(f"{_stem(sources)}-case")
     if os.path.lexists(target):
         holds = os.path.lexists(case_path(target))
-        add = f"add to it: tuneworthy measure {target} --from {sources[0]}"
+        named = f"{shlex.quote(str(target))} --from {shlex.quote(sources[0])}"
+        add = f"add to it: tuneworthy measure {named}"
         fix = add if holds else "move it away, or run this in another folder"
         what = "holds a case already" if holds else "exists already"
         raise InputError(what, where=str(target), fix=fix)
@@ -185,6 +187,8 @@ def _measured(
     from tuneworthy.files.traces.sources import named
     from tuneworthy.gather.signals.registry import signals
 
+    if not all(each.strip() for each in sources):  # an empty path would be the present folder
+        raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
     fields = None if mapping is None else read_mapping(Path(mapping))

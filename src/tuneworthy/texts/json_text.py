@@ -33,9 +33,7 @@ def read_json(text: str) -> tuple[Any, bool]:
     Returns:
         The value, or ``UNREAD``; and whether it stood in a fenced block.
     """
-    if not may_be_json(text):
-        return UNREAD, False
-    value = _decoded(text)
+    value = _decoded(text) if may_be_json(text) else UNREAD
     if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
         return _decoded(found[1]), True
     return value, False

@@ -7,7 +7,7 @@ again leniently, a line at a time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -15,20 +15,19 @@ from msgspec.structs import astuple
 
 from tuneworthy.domain.traces import Batch
 from tuneworthy.files.traces.building import batches, has_value, joined
+from tuneworthy.files.traces.clocks import times
 from tuneworthy.files.traces.decoding import Broken, decode, decode_object
 from tuneworthy.files.traces.later import Known, LaterPassages, LaterTurns, Source
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS, reference, said, trace_rows
 from tuneworthy.files.traces.tally import CUT_OFF, NOT_JSON, NOT_UTF8, TOO_LONG, Tally
 from tuneworthy.files.traces.values import (
-    FAR_S,
     Row,
     name,
     prompt_name,
     role_of,
     score,
     tool_calls,
-    when,
 )
 
 _GIVE_UP = 3
@@ -225,20 +224,6 @@ def _no_debts(values: Column) -> Column:
     return values
 
 
-def _times(values: Column) -> Column:
-    """Seconds since 1970, of clocks or of numbers."""
-    kinds = set(map(type, values))
-    if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
-        return values
-    return [None if value is None else _seconds(value) for value in values]
-
-
-def _seconds(given: datetime | float) -> float | None:
-    if isinstance(given, datetime):
-        return (given if given.tzinfo else given.replace(tzinfo=UTC)).timestamp()
-    return when(given)
-
-
 def _names(values: Column) -> Column:
     return [value if type(value) is str else name(value) for value in values]
 
@@ -293,7 +278,7 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
     ("turn", "turn", _no_debts),
-    ("timestamp", "timestamp", _times),
+    ("timestamp", "timestamp", times),
     ("tool_calls", "tool_calls", _each(lambda value: tool_calls(value) or None)),
     ("reference", "reference", _each(reference)),
     ("error", "error", _each(said)),

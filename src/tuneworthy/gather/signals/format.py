@@ -110,7 +110,7 @@ class Format:
 
     def _read(self, text: str, declines: bool) -> tuple[float, ...]:
         """The columns of one output."""
-        if "```" not in text and not may_be_json(text):
+        if not may_be_json(text) and "```" not in text:
             return _REFUSED if declines else _PROSE
         value, fenced = UNREAD, False
         if text[:1] in _OPENS or self._valid or text.lstrip()[:1] in _OPENS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -43,6 +44,9 @@ _UNIT = "share of requests of the last month"
 _SQUARED = "squared distance of unit vectors"
 _FACTOR = "exploration_phase"
 
+_DIGITS = re.compile(r"\d+")
+"""Numbers of orders and dates: another number makes no other kind of request."""
+
 
 @dataclass(frozen=True, slots=True)
 class Novelty:
@@ -83,7 +87,7 @@ class Novelty:
         asked = _requests(table, at)
         vectors = None
         if not (lacking := _lacking(table, at, asked)):
-            vectors = embed(asked.texts)
+            vectors = embed([_DIGITS.sub("0", text) for text in asked.texts])
             lacking = "" if vectors is not None else "install tuneworthy[traces]"
         if vectors is None:
             return Found((

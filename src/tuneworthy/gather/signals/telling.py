@@ -12,6 +12,7 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Scalar
 from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Table
+from tuneworthy.gather.signals.clock import END_S, FIRST_S
 from tuneworthy.stats.clustered import Estimate
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def _finite(value: Scalar) -> bool:
 
 def _day(times: NDArray[np.float64], end: Any) -> date | None:
     """First or last day by UTC; None without a clock or for times no calendar holds."""
-    known = times[np.isfinite(times)]
+    known = times[(times >= FIRST_S) & (times < END_S)]  # NaN is neither
     if not len(known):
         return None
     try:

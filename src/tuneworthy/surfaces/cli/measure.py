@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
@@ -49,6 +50,8 @@ def measure(
     --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
     once. Nothing else is written, and nothing leaves this machine.
     """
+    # Before numpy comes: its threads wait awake, and for work as small as this they only cost.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tuneworthy.api import measure as api
 
     if case is None and not sources:
