@@ -130,7 +130,10 @@ def dossiers(data: Any) -> Iterator[str]:
     """What the framework makes of each case, but for its own digest."""
     framework = load_framework(data)
     seen = [(case, None) for case in cases()]
-    more = [(load_case({"name": "Measured", **READY}), found) for found in measured()]
+    more = [
+        (load_case({"name": "Measured", **READY, "data": {"voice": "voice"}}), found)
+        for found in measured()
+    ]
     more.append((load_case({"name": "Aged", **OVERSTATED}), aged()))
     for case, evidence in (*seen, *more):
         told = decide(case, framework, as_of=AS_OF, evidence=evidence).to_dict()
