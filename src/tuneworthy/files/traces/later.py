@@ -77,7 +77,7 @@ class Source:
         data = self._data
         inner = [at for at in self._breaks if at + 1 < len(data)]
         apart = all(data[at - 1] == _CLOSES and data[at + 1] == _OPENS for at in inner)
-        return apart and data[:1] == b"{" and len(inner) + 1 == self._n
+        return apart and len(inner) + 1 == self._n
 
 
 _OPENS, _CLOSES = b"{}"

@@ -1,0 +1,130 @@
+"""What is decoded later is what would have been decoded at once."""
+
+from __future__ import annotations
+
+import gc
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import plain_engine
+from tuneworthy.domain.traces import COLUMNS, Message
+from tuneworthy.files.traces.later import Known
+from tuneworthy.files.traces.read import read
+from tuneworthy.gather.engine import measure
+from tuneworthy.gather.signals.refusals import refused
+from tuneworthy.gather.signals.success import Success
+
+ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
+RECORDS: list[dict[str, Any]] = [
+    {"output": "a", "messages": ASKED, "contexts": [{"text": "p"}, {"id": "none"}, {"text": "q"}]},
+    {"output": "b", "messages": [{"role": "Developer", "content": "D"}, {"role": "human"}]},
+    {"output": "c", "messages": [], "contexts": []},
+    {"output": "d", "system": "own", "messages": [*ASKED, {"role": "assistant", "content": "A"}]},
+    {"output": "e", "input": "own", "messages": [{"role": "tool", "content": "T"}]},
+    {"output": "f", "label": "", "score": "pass", "feedback": {"score": 0, "label": "up"}},
+    {"output": "g", "feedback": {"score": True}, "turn": -1, "latency_s": -2, "case": 7},
+    {"output": "h", "timestamp": "2026-11-01T00:00:00+01:00", "error": {"message": "late"}},
+    {"output": "i", "timestamp": 1793491210500, "conversation_id": 5, "reference": ["R", "S"]},
+    {"output": "j", "messages": [{"role": "user", "content": None}], "tool_calls": []},
+]
+
+
+def rows(path: Path, text: str) -> list[dict[str, Any]]:
+    """Traces without what is missing, with what is decoded later decoded."""
+    path.write_bytes(text.encode())
+    found = []
+    for chunk in read([path]):
+        columns = {name: chunk.batch.column(name) for name in COLUMNS}
+        for place in range(len(chunk.batch)):
+            row: dict[str, Any] = {name: values[place] for name, values in columns.items()}
+            for name in ("messages", "contexts"):
+                row[name] = None if row[name] is None else tuple(row[name])
+            found.append({name: value for name, value in row.items() if value is not None})
+    return found
+
+
+def test_a_line_says_the_same_whether_or_not_another_line_of_its_block_is_broken(
+    tmp_path: Path,
+) -> None:
+    whole = [json.dumps(record) for record in RECORDS]
+    quick = rows(tmp_path / "a.jsonl", "\n".join(whole))
+    slow = rows(tmp_path / "b.jsonl", "\n".join([*whole, '{"output": 5}']))
+    expected = [{k: v for k, v in row.items() if v not in ((), "")} for row in slow[: len(whole)]]
+    assert [{k: v for k, v in row.items() if v not in ((), "")} for row in quick] == expected
+    assert slow[len(whole)] == {"output": "5"}
+    assert quick[1]["messages"] == (Message("system", "D"), Message("user", ""))
+
+
+SPREAD = json.dumps(RECORDS[0], indent=1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join(map(json.dumps, RECORDS)),
+        "\r\n".join(map(json.dumps, RECORDS)) + "\r\n",
+        "\n\n".join(map(json.dumps, RECORDS)),
+        " " + "\n".join(map(json.dumps, RECORDS)),
+        " ".join(map(json.dumps, RECORDS[:2])) + "\n" + "\n".join(map(json.dumps, RECORDS[2:])),
+        # As many lines as values, and yet not one a line.
+        json.dumps(RECORDS[0]).replace(', "contexts"', '\n, "contexts"')
+        + "\n" + json.dumps(RECORDS[1])
+        + "\n" + " ".join(map(json.dumps, RECORDS[2:4]))
+        + "\n" + "\n".join(map(json.dumps, RECORDS[4:])),
+    ],
+    ids=["plain", "carriage returns", "blank lines", "a space first", "two in a line", "spread"],
+)  # fmt: skip
+def test_old_turns_and_passages_are_those_of_their_trace_wherever_lines_break(
+    tmp_path: Path, text: str
+) -> None:
+    found = rows(tmp_path / "t.jsonl", text)
+    by_output = {row["output"]: row for row in found}
+    assert sorted(by_output) == list("abcdefghij")
+    assert by_output["a"]["contexts"] == ("p", "q")
+    assert by_output["a"]["messages"] == (Message("system", "S"), Message("user", "Q"))
+    assert by_output["d"]["messages"][2:] == (Message("assistant", "A"),)
+    assert by_output["e"]["messages"] == (Message("tool", "T"),)
+
+
+def test_turns_are_a_sequence_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, RECORDS)), encoding="utf-8")
+    batch = next(iter(read([tmp_path / "t.jsonl"]))).batch
+    said, passages = batch.messages[3], batch.contexts[0]
+    assert said is not None
+    assert passages is not None
+    assert [len(said), len(passages)] == [3, 2]
+    assert [said[-1], said[0]] == [Message("assistant", "A"), Message("system", "S")]
+    assert list(said[1:]) == [Message("user", "Q"), Message("assistant", "A")]
+    assert [passages[-1], *passages[:1]] == ["q", "p"]
+    with pytest.raises(IndexError):
+        said[3]
+
+
+def test_equal_texts_become_one_object_and_others_stay_themselves() -> None:
+    known = Known()
+    first = "x" * 30 + "1" + "x" * 30
+    assert known.one(first) is first
+    assert known.one("x" * 30 + "1" + "x" * 30) is first
+    other = "x" * 30 + "2" + "x" * 30  # as long, and with the same ends
+    assert known.one(other) == other
+
+
+def test_refusals_are_remembered_for_the_same_outputs_alone() -> None:
+    declined = ["I'm sorry, but I can't help with that.", None]
+    assert refused(declined) == refused(declined) == (True, False)
+    assert refused(["Yes.", None]) == (False, False)
+    assert refused(list(declined)) == (True, False)
+
+
+def test_cycles_are_looked_for_as_before_once_it_is_measured(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    seen: list[int] = []
+    measure(
+        [plain_engine.batch(output=["a"])], [Success()], folder=tmp_path,
+        progress=lambda _: seen.append(gc.get_threshold()[0]),
+    )  # fmt: skip
+    assert seen[0] > before[0]
+    assert gc.get_threshold() == before
