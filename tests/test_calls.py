@@ -221,6 +221,9 @@ def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> 
         keys = [one.key for one in ledger.doubtful()]
         assert ledger.release(keys[:2]) == 2
         assert ledger.release(keys[:2]) == 0
+        before = ledger.spend("r")
+        assert before.held + before.paid == pytest.approx(held)  # it may have been paid
+        assert before.paid == pytest.approx(held / 3)
         send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
         assert good.sent == 2
         assert len(ledger.doubtful("r")) == 4

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from tuneworthy.stats.ceiling import ceiling, estimates
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.stats.exact import beta_quantile, beta_share, clopper_pearson
-from tuneworthy.stats.paired import cases_needed, paired_difference, sign_test
+from tuneworthy.stats.paired import cases_needed, paired_difference
 from tuneworthy.stats.plateau import expected_gain
 from tuneworthy.stats.predicted import predicted_difference, predicted_mean
-from tuneworthy.stats.sequential import Race, confidence_sequence
+from tuneworthy.stats.sequential import Race
 from worlds_lab import LONGEST, answers, conversations, judged, lab, raced
 
 unit = st.floats(0, 1)
@@ -149,25 +149,6 @@ def test_the_cases_to_tell_arms_apart_grow_with_the_likeness_of_conversations() 
     assert cases_needed(first.repeat(2), second.repeat(2), np.arange(30).repeat(2)) == 65
     assert cases_needed(second, second) is None
     assert cases_needed([1.0, math.nan], [0.0, 1.0]) is None
-
-
-def test_the_sign_test_counts_coins() -> None:
-    assert sign_test([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 0]) == pytest.approx(2 / 32)
-    assert sign_test([1, 1, 1, 1, 1, 0], [0, 0, 0, 0, 0, 1]) == pytest.approx(2 * (1 + 6) / 64)
-    assert sign_test([0.5, 1], [0.5, 1]) == 1.0
-    assert sign_test([1, 0], [0, 1]) == 1.0
-
-
-def test_a_confidence_sequence_holds_at_every_look() -> None:
-    lost = 0
-    for seed in range(200):
-        values = (np.random.default_rng(seed).random(150) < 0.8).astype(float)
-        low, high = confidence_sequence(values, 0.1)
-        assert (np.diff(low) >= 0).all()
-        assert (np.diff(high) <= 0).all()
-        lost += bool(((low > 0.8) | (high < 0.8)).any())
-    assert lost <= 32  # at one in ten more than 32 of 200 come once in a hundred times
-    assert all(not len(side) for side in confidence_sequence([], 0.1))
 
 
 def test_an_arm_that_always_loses_leaves_by_its_tenth_conversation_and_not_before_the_sixth() -> (

@@ -163,8 +163,3 @@ def backtest_text(found: Backtest, form: str, *, seed: int) -> str:
     return (
         report.markdown(found, seed=seed) if form == "markdown" else report.text(found, seed=seed)
     )
-
-
-def backtest_dict(found: Backtest, *, seed: int) -> dict[str, Any]:
-    """The record of the rules as plain data."""
-    return report.to_dict(found, seed=seed)

@@ -48,7 +48,7 @@ class Done:
 
 
 def run(
-    ready: Ready, *, cap_usd: float, at_once: int = 16,
+    ready: Ready, *, cap_usd: float, at_once: int = 16, ask_again: bool = False,
     watch: Watch | None = None, transport: Transport | None = None, source: str = ".",
 ) -> Done:  # fmt: skip
     """Run the lab to its end, the cap or a stop, and add what it shows to the case's evidence.
@@ -57,6 +57,7 @@ def run(
         ready: The plan.
         cap_usd: The most its calls may cost, those of earlier runs included.
         at_once: The most calls on the wire.
+        ask_again: Send calls in doubt once more; some of them may be paid twice.
         watch: Told how it stands.
         transport: What sends, in place of the case's own endpoints.
         source: How the user named the case.
@@ -67,6 +68,8 @@ def run(
     case, framework, as_of = ready.case, ready.framework, ready.as_of
     before = decide(case, framework, as_of=as_of)
     with ledger_of(case) as ledger:
+        if ask_again:
+            ledger.release(one.key for one in ledger.doubtful(RUN))
         told = price(ready, ledger)
         refuse_unpriced(told)
         result = asyncio.run(_go(ready, ledger, transport, cap_usd, at_once, watch, told))

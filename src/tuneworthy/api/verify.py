@@ -21,7 +21,7 @@ from tuneworthy.report.lab.verify import verify_dict, verify_page
 
 def run(
     ready: Ready, *, cap_usd: float, margin: float = 0.0, again: bool = False,
-    at_once: int = 16, watch: Watch | None = None,
+    ask_again: bool = False,     at_once: int = 16, watch: Watch | None = None,
     transport: Transport | None = None,
 ) -> VerifyResult:  # fmt: skip
     """Choose both arms on the cases for selecting, write the plan down, then compare.
@@ -34,6 +34,7 @@ def run(
         margin: Share of cases by which the tuned arm has to be better.
         again: Compare something else than the plan that was written down.
         at_once: The most calls on the wire.
+        ask_again: Send calls in doubt once more; some of them may be paid twice.
         watch: Told how the choice stands.
         transport: What sends, in place of the case's own endpoints.
 
@@ -50,6 +51,8 @@ def run(
         fix = "add the model that is prompted today, to hold the tuned one against"
         raise CaseError("names no model but tuned ones", where=where, fix=fix)
     with ledger_of(ready.case) as ledger:
+        if ask_again:
+            ledger.release(one.key for one in ledger.doubtful(RUN))
         refuse_unpriced(price(ready, ledger))
         return asyncio.run(_go(ready, ledger, cap_usd, margin, again, at_once, watch, transport))
 

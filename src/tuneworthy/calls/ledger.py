@@ -228,6 +228,9 @@ class Ledger:
     def release(self, keys: Iterable[str]) -> int:
         """Let doubtful calls be sent again, because the user says so; they may be paid twice.
 
+        What was put aside for one counts as paid from then on, for it may have been: so the cap
+        holds even if it was.
+
         Returns:
             How many were in doubt and no longer are.
         """
@@ -235,7 +238,8 @@ class Ledger:
         for key in keys:
             found = self.find(key)
             if found is not None and found.status == "in_doubt":
-                self._close(key, "failed", paid=0, reply=None, why="released by the user")
+                paid = pico(found.usd)
+                self._close(key, "failed", paid=paid, reply=None, why="released by the user")
                 freed += 1
         return freed
 

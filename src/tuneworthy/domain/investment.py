@@ -25,9 +25,6 @@ class Money:
         return Money(self.low - other.high, self.likely - other.likely, self.high - other.low)
 
 
-NO_MONEY = Money(0.0, 0.0, 0.0)
-
-
 @dataclass(frozen=True, slots=True)
 class Months:
     """Months until the money is back; ``math.inf`` stands for never, inside the program only."""

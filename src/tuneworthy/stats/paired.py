@@ -75,27 +75,6 @@ def cases_needed(
     return max(2, math.ceil(needed)) if needed < _MOST_CASES else None
 
 
-def sign_test(first: ArrayLike, second: ArrayLike) -> float:
-    """The exact two-sided McNemar test: could the wins of either side be fair coins?
-
-    Scores needn't be 0 and 1: a case counts for the arm that is ahead in it, and not if neither is.
-    Cases must be independent: not for turns of one conversation.
-
-    Returns:
-        A p-value; 1.0 where no case differs.
-    """
-    one, other = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
-    wins, losses = int((one > other).sum()), int((one < other).sum())
-    n, least = wins + losses, min(wins, losses)
-    if n == 0:
-        return 1.0
-    logs = [
-        math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1) for k in range(least + 1)
-    ]
-    tail = sum(math.exp(each - n * math.log(2)) for each in logs)
-    return min(1.0, 2 * tail)
-
-
 def _both(
     first: ArrayLike, second: ArrayLike, clusters: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -1,15 +1,12 @@
 """Looking at results as they come in, without paying for the looks.
 
-A confidence sequence holds at all times at once: the empirical-Bernstein sequence with predictable
-weights of Waudby-Smith and Ramdas (2024, theorem 2), for values between 0 and 1. The race bets
-against an arm instead, which finds out sooner (the same, section 4): whoever stakes a share of his
-wealth on every conversation wins nothing on average as long as the arm isn't behind, so wealth of
-50 is seen with a chance of at most 2% then (Ville 1939), however often one looks.
+The race bets against an arm (Waudby-Smith and Ramdas 2024, section 4): whoever stakes a share of
+his wealth on every conversation wins nothing on average as long as the arm isn't behind, so wealth
+of 50 is seen with a chance of at most 2% then (Ville 1939), however often one looks.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,44 +15,12 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import NDArray
 
-_CAP = 0.75
 _STAKES = np.geomspace(0.03, 0.95, 12)
 """Shares of the wealth that are staked, side by side: small ones find small differences."""
 _BLOCK = 100
 """Conversations multiplied before a logarithm is taken; 0.05^100 is still a number."""
-
-
-def confidence_sequence(values: ArrayLike, alpha: float) -> tuple[NDArray[np.float64], ...]:
-    """Lower and upper ends after each value.
-
-    Args:
-        values: Independent values between 0 and 1, such as means of conversations, in order.
-        alpha: Chance that the mean ever leaves the sequence, both sides together.
-
-    Returns:
-        Two arrays as long as ``values``; each end only ever gets tighter.
-    """
-    x = np.asarray(values, dtype=np.float64)
-    n = len(x)
-    if not n:
-        return np.empty(0), np.empty(0)
-    steps = np.arange(1, n + 1)
-    means = (0.5 + np.cumsum(x)) / (steps + 1)
-    before = np.concatenate([[0.5], means[:-1]])
-    spread = (0.25 + np.cumsum((x - means) ** 2)) / (steps + 1)
-    spread_before = np.concatenate([[0.25], spread[:-1]])
-    weights = np.minimum(
-        np.sqrt(2 * math.log(2 / alpha) / (spread_before * steps * np.log(1 + steps))), _CAP
-    )
-    cost = (x - before) ** 2 * (-np.log1p(-weights) - weights)
-    total = np.cumsum(weights)
-    middle = np.cumsum(weights * x) / total
-    half = (math.log(2 / alpha) + np.cumsum(cost)) / total
-    low = np.maximum.accumulate(np.clip(middle - half, 0.0, 1.0))
-    high = np.minimum.accumulate(np.clip(middle + half, 0.0, 1.0))
-    return low, high
 
 
 @dataclass(frozen=True, slots=True)

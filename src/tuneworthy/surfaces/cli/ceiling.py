@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tuneworthy.surfaces.cli.lab_options import STOPPED, lab_options
 from tuneworthy.surfaces.cli.options import (
     as_of_option,
     case_argument,
@@ -20,8 +21,6 @@ from tuneworthy.surfaces.cli.options import (
 from tuneworthy.surfaces.cli.progress import lab_line
 from tuneworthy.surfaces.cli.root import examples
 
-_STOPPED = 3
-
 
 @click.command(
     epilog=examples(
@@ -31,29 +30,18 @@ _STOPPED = 3
     )
 )
 @case_argument
-@click.option("--budget", type=click.FloatRange(0, 1e9), metavar="USD", default=0.0,
-              show_default=True, help="The most all calls of this lab may cost, earlier runs "
-              "included. Models that cost nothing need none.")  # fmt: skip
+@lab_options
 @click.option("--dry-run", is_flag=True, help="Show arms, calls and price; send nothing.")
 @click.option("--repeats", type=click.IntRange(1, 20), default=1, show_default=True,
               help="Times each case is asked; repeats are no cases.")  # fmt: skip
-@click.option("--at-once", type=click.IntRange(1, 256), default=16, show_default=True,
-              help="The most calls on the wire.")  # fmt: skip
-@click.option("--max-tokens", type=click.IntRange(1, 100_000), default=512, show_default=True,
-              help="Tokens an answer may have; it bounds the price.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="For the split of the cases and their order.")  # fmt: skip
 @framework_option
-@click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run.")
 @as_of_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="How to report.")  # fmt: skip
 @output_option
 @force_option
 def ceiling(
     case: str, budget: float, dry_run: bool, repeats: int, at_once: int, max_tokens: int,
-    seed: int, framework: str | None, allow_code: bool, as_of: str | None, form: str,
-    output: str | None, force: bool,
+    seed: int, ask_again: bool, allow_code: bool, framework: str | None, as_of: str | None,
+    form: str, output: str | None, force: bool,
 ) -> int:  # fmt: skip
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
@@ -79,6 +67,8 @@ def ceiling(
         deliver(page, output, force)
         return 0
     with lab_line(sys.stderr) as watch:
-        done = api.run(ready, cap_usd=budget, at_once=at_once, watch=watch, source=case)
+        done = api.run(
+            ready, cap_usd=budget, at_once=at_once, ask_again=ask_again, watch=watch, source=case
+        )
     deliver(api.render(done, form, colour=painted), output, force)
-    return _STOPPED if done.result.stopped else 0
+    return STOPPED if done.result.stopped else 0

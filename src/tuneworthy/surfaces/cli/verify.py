@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from tuneworthy.surfaces.cli.lab_options import STOPPED, lab_options
 from tuneworthy.surfaces.cli.options import (
     as_of_option,
     case_argument,
@@ -19,8 +20,6 @@ from tuneworthy.surfaces.cli.options import (
 from tuneworthy.surfaces.cli.progress import lab_line
 from tuneworthy.surfaces.cli.root import examples
 
-_STOPPED = 3
-
 
 @click.command(
     epilog=examples(
@@ -29,28 +28,18 @@ _STOPPED = 3
     )
 )
 @case_argument
-@click.option("--budget", type=click.FloatRange(0, 1e9), metavar="USD", default=0.0,
-              show_default=True, help="The most all its calls may cost, earlier runs "
-              "included.")  # fmt: skip
+@lab_options
 @click.option("--margin", type=click.FloatRange(0, 1), default=0.0, show_default=True,
               help="Share of cases by which the tuned model has to be better.")  # fmt: skip
 @click.option("--new-plan", is_flag=True,
               help="Compare something else than the plan that was written down.")  # fmt: skip
-@click.option("--at-once", type=click.IntRange(1, 256), default=16, show_default=True,
-              help="The most calls on the wire.")  # fmt: skip
-@click.option("--max-tokens", type=click.IntRange(1, 100_000), default=512, show_default=True,
-              help="Tokens an answer may have; it bounds the price.")  # fmt: skip
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True,
-              help="For the split of the cases and their order.")  # fmt: skip
-@click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run.")
 @as_of_option
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text",
-              show_default=True, help="How to report.")  # fmt: skip
 @output_option
 @force_option
 def verify(
     case: str, budget: float, margin: float, new_plan: bool, at_once: int, max_tokens: int,
-    seed: int, allow_code: bool, as_of: str | None, form: str, output: str | None, force: bool,
+    seed: int, ask_again: bool, allow_code: bool, as_of: str | None, form: str,
+    output: str | None, force: bool,
 ) -> int:  # fmt: skip
     """Hold the tuned model of CASE (kind: tuned) against its best untuned arm.
 
@@ -64,9 +53,9 @@ def verify(
     ready = prepare(case, seed=seed, max_tokens=max_tokens, allow_code=allow_code, as_of=day(as_of))
     with lab_line(sys.stderr) as watch:
         result = api.run(
-            ready, cap_usd=budget, margin=margin, again=new_plan,
+            ready, cap_usd=budget, margin=margin, again=new_plan, ask_again=ask_again,
             at_once=at_once, watch=watch,
         )  # fmt: skip
     text = api.render(result, form, colour=colour() and output is None)
     deliver(text, output, force)
-    return _STOPPED if result.stopped else 0
+    return STOPPED if result.stopped else 0
