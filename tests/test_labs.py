@@ -524,9 +524,12 @@ def test_intervals_hold_the_truth_and_reached_is_never_said_of_an_arm_that_meets
         shares = dict(zip(("plain", "careful", "loud"), rng.uniform(0.3, 0.95, 3), strict=True))
         target = max(shares.values()) + float(rng.choice([-0.25, 0.0, 0.25]))
         (folder := tmp_path / str(seed)).mkdir()
-        result = world(folder, shares, seed, 120, min(target, 1.0))
+        result = world(folder, shares, seed, 120, target := min(target, 1.0))
         one = value(result)
         held += one.low <= shares[result.best.split(" · ")[0]] <= one.high
+        if result.reached != "unknown":  # what is shown and what decides are one interval
+            assert (one.low >= target) == (result.reached == "no")
+            assert result.reached != "yes" or one.high < target
         yes, no = yes + (result.reached == "yes"), no + (result.reached == "no")
         false_yes += result.reached == "yes" and max(shares.values()) >= target
         false_no += result.reached == "no" and max(shares.values()) < target

@@ -7,14 +7,12 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
+from tuneworthy.assess.measured import COUNTED_CHECKS
 from tuneworthy.calls.prices import price_on
 from tuneworthy.domain.errors import one_line
 from tuneworthy.domain.evidence import Evidence, Measured, latest
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.prices import Price
-
-COUNTED = {"prompt_variations": "distinct_prompts", "foundation_models": "models_seen"}
-"""Checks that ask for a count, with the measurement that counts."""
 
 _KINDS = frozenset({"chat", "completion", "responses", "messages"})
 _PROVIDER = re.compile(r"[a-z][a-z0-9_.-]{1,40}", re.IGNORECASE)
@@ -96,13 +94,13 @@ def answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], s
         return {}
     ledger: dict[str, Evidence] = latest([measured])
     found: dict[tuple[str, ...], str] = {}
-    for check, measure in COUNTED.items():
+    for check, measure in COUNTED_CHECKS.items():
         one, asked = ledger.get(measure), framework.ceiling.get(check)
-        if asked is None or one is None or not one.known:
+        if asked is None or asked.at_least is None or one is None or not one.known:
             continue
         names = one.details.get("names")
         count = int(names if isinstance(names, int) else one.number)
-        if names is None or (asked.at_least is not None and count < asked.at_least):
+        if names is None or count < asked.at_least:
             found["ceiling", check] = str(count)
     return found
 

@@ -46,7 +46,9 @@ def outcome(
     return CeilingResult(
         arms=tuple(sorted(rows, key=_quality, reverse=True)),
         best=chosen[0].id if chosen else "",
-        reported=share_of(scores, chosen[0], plan.report) if chosen else Unknown(ask=ask),
+        reported=share_of(scores, chosen[0], plan.report, exact=True)
+        if chosen
+        else Unknown(ask=ask),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
         target=_or("say which share is good enough (targets.quality.at_least)", target),
         reached=reached,

@@ -129,7 +129,9 @@ def as_record(one: Estimate) -> ShareOf:
     return ShareOf(value=one.value, **ends, n=one.n, clusters=one.clusters)
 
 
-def share_of(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> ShareOf | Unknown:
+def share_of(
+    scores: Scores, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
+) -> ShareOf | Unknown:
     """An arm's share of right cases with its interval; unknown where it wasn't run."""
-    found = estimate(scores, arm, cases)
+    found = estimate(scores, arm, cases, exact=exact)
     return Unknown(ask="it wasn't run") if found is None else as_record(found)

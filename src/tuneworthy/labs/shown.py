@@ -15,8 +15,8 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.prompts import distinct_prompts
 from tuneworthy.labs.ceiling import Plan
 
-NEAR_COPY = 0.8
-"""Likeness from which prompts are copies, where the framework doesn't say."""
+NEAR_COPY = 1.0
+"""Where a framework names no threshold, only identical prompts are copies."""
 
 
 def distinct(plan: Plan, arms: Sequence[Arm], framework: Framework) -> int:
@@ -77,8 +77,8 @@ def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | No
     quality = Evidence(
         id="success_share", factor="today.quality", value=one.value, low=one.low, high=one.high,
         unit="share of cases", n=one.n, clusters=one.clusters, source=source, observed_on=as_of,
-        method=f"{result.scorer} on cases that chose nothing; Wilson at the number of "
-        "independent cases",
+        method=f"{result.scorer} on cases that chose nothing; exact interval (Clopper and Pearson) "
+        "at the number of independent cases",
     )  # fmt: skip
     arms = [row.arm for row in result.arms if row.arm.kind == "prompt"]
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
