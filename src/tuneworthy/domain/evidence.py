@@ -9,12 +9,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from tuneworthy.domain.record import Ident, Name, Natural, Record, Text, Unknown, wrong
+from tuneworthy.domain.record import Ident, LateRecord, Name, Natural, Text, Unknown, wrong
 
 Scalar = float | int | str | bool
 
 
-class Evidence(Record):
+class Evidence(LateRecord):
     """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
 
     id: Ident
@@ -75,7 +75,7 @@ class Evidence(Record):
         return not isinstance(self.value, Unknown)
 
 
-class Series(Record):
+class Series(LateRecord):
     """Numbers for one picture: columns of equal length, as measured."""
 
     id: Ident
@@ -84,7 +84,7 @@ class Series(Record):
     """Columns by name; units stand in the names."""
 
 
-class Skipped(Record):
+class Skipped(LateRecord):
     """Records that couldn't be used, and why."""
 
     why: Name
@@ -95,7 +95,7 @@ class Skipped(Record):
     """The first of them, as ``file:line``."""
 
 
-class Reading(Record):
+class Reading(LateRecord):
     """What was read."""
 
     name: str
@@ -112,7 +112,7 @@ class Reading(Record):
     """What it held that couldn't be used."""
 
 
-class Measured(Record):
+class Measured(LateRecord):
     """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
 
     schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import ConfigDict
-
 from tuneworthy.domain.odds import Chance, Odds, TrackRecord
-from tuneworthy.domain.record import Natural, Range, Record, Share, State, Unknown
+from tuneworthy.domain.record import LateRecord, Natural, Range, Share, State, Unknown
 from tuneworthy.domain.winner import Winner
 
 ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
@@ -128,13 +126,7 @@ class Others:
     """Whether the framework lacks one of these questions."""
 
 
-class _Late(Record):
-    """A record that is only built as a part of the dossier, which saves starting time."""
-
-    model_config = ConfigDict(defer_build=True)
-
-
-class Tried(_Late):
+class Tried(LateRecord):
     """One approach that was tried; what the source doesn't say is an empty text."""
 
     arm: ArmId
@@ -151,7 +143,7 @@ class Tried(_Late):
     """What it came to, as the source says it."""
 
 
-class Neighbour(_Late):
+class Neighbour(LateRecord):
     """A published case like this one."""
 
     id: str
@@ -188,7 +180,7 @@ class Neighbour(_Late):
     """Why it is alike, in words."""
 
 
-class BaseRate(_Late):
+class BaseRate(LateRecord):
     """How often tuning measured best among published cases; ties are left out."""
 
     of: str
@@ -211,7 +203,7 @@ class BaseRate(_Late):
     """How the interval was found."""
 
 
-class Recorded(_Late):
+class Recorded(LateRecord):
     """How the fit did on published cases it hadn't seen; the coder it did worse with."""
 
     cases: Natural
@@ -232,7 +224,7 @@ class Recorded(_Late):
     """Whether it beat the base rate with both coders, by intervals without zero."""
 
 
-class Moved(_Late):
+class Moved(LateRecord):
     """What one answer does to the chance."""
 
     id: str
@@ -245,7 +237,7 @@ class Moved(_Late):
     """The same in words."""
 
 
-class PrecedentsResult(_Late):
+class PrecedentsResult(LateRecord):
     """What happened to others."""
 
     nearest: tuple[Neighbour, ...] | Unknown

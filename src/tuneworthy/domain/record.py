@@ -28,6 +28,12 @@ class Record(BaseModel):
     )
 
 
+class LateRecord(Record):
+    """A record that few runs need, or only as a part: built on first use, to save starting time."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
 class FileRecord(Record):
     """A noun that people write by hand in a file.
 
