@@ -181,3 +181,12 @@ def test_held_out_intents_are_found_and_seen_ones_are_not(shared: Path) -> None:
         assert ends(clean)[0] < 0.05
         assert ends(planted)[0] > 0.05
         assert ends(planted)[1] >= 0.5
+
+
+def test_another_number_makes_no_other_request() -> None:
+    """Requests that differ by an order's number alone are of one kind, however many there are."""
+    numbered = [f"where is {10_000 + 7919 * n % 90_000}" for n in range(4000)]
+    traces = asked(np.random.default_rng(3), numbered[:2000], numbered[2000:], share=0.5)
+    novel, _ = evidence(traces)
+    assert ends(novel)[0] == 0
+    assert float(novel.details["flagged"]) == 0
