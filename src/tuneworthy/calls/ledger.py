@@ -228,18 +228,15 @@ class Ledger:
     def release(self, keys: Iterable[str]) -> int:
         """Let doubtful calls be sent again, because the user says so; they may be paid twice.
 
-        What was put aside for one counts as paid from then on, for it may have been: so the cap
-        holds even if it was.
-
-        Returns:
-            How many were in doubt and no longer are.
+        What was put aside for them counts as paid from then on, so that the cap holds either way.
+        Returns how many were in doubt and no longer are.
         """
         freed = 0
         for key in keys:
             found = self.find(key)
             if found is not None and found.status == "in_doubt":
-                paid = pico(found.usd)
-                self._close(key, "failed", paid=paid, reply=None, why="released by the user")
+                paid, why = pico(found.usd), "released by the user"
+                self._close(key, "failed", paid=paid, reply=None, why=why)
                 freed += 1
         return freed
 
