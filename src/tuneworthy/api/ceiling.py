@@ -69,7 +69,7 @@ def run(
     before = decide(case, framework, as_of=as_of)
     with ledger_of(case) as ledger:
         if ask_again:
-            ledger.release(one.key for one in ledger.doubtful(RUN))
+            ledger.release(RUN)
         told = price(ready, ledger)
         refuse_unpriced(told)
         result = asyncio.run(_go(ready, ledger, transport, cap_usd, at_once, watch, told))

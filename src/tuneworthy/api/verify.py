@@ -52,7 +52,7 @@ def run(
         raise CaseError("names no model but tuned ones", where=where, fix=fix)
     with ledger_of(ready.case) as ledger:
         if ask_again:
-            ledger.release(one.key for one in ledger.doubtful(RUN))
+            ledger.release(RUN)
         refuse_unpriced(price(ready, ledger))
         return asyncio.run(_go(ready, ledger, cap_usd, margin, again, at_once, watch, transport))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -225,20 +225,16 @@ class Ledger:
             self._add(run, held=-held, paid=paid)
         return _settled(key, (status, 0, paid, reply, why))
 
-    def release(self, keys: Iterable[str]) -> int:
-        """Let doubtful calls be sent again, because the user says so; they may be paid twice.
+    def release(self, run: str) -> int:
+        """Let a run's doubtful calls be sent again, because the user says so.
 
-        What was put aside for them counts as paid from then on, so that the cap holds either way.
-        Returns how many were in doubt and no longer are.
+        They may be paid twice: what was put aside for them counts as paid from then on, so that the
+        cap holds either way. Returns how many there were.
         """
-        freed = 0
-        for key in keys:
-            found = self.find(key)
-            if found is not None and found.status == "in_doubt":
-                paid, why = pico(found.usd), "released by the user"
-                self._close(key, "failed", paid=paid, reply=None, why=why)
-                freed += 1
-        return freed
+        found = self.doubtful(run)
+        for one in found:
+            self._close(one.key, "failed", paid=pico(one.usd), reply=None, why="released")
+        return len(found)
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""
