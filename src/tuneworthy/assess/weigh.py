@@ -71,7 +71,8 @@ def weigh(
 
 def _settler(case: Case, framework: Framework, ledger: Ledger) -> Callable[[Assessed], Assessed]:
     """Puts what was measured in the place of what was told, where it settles the answer."""
-    ledger = standing(case, ledger)
+    if not (ledger := standing(case, ledger)):
+        return lambda told: told
 
     def settle(told: Assessed) -> Assessed:
         if f"{_ROOMS[told.kind]}.{told.id}" in case.supposed:
