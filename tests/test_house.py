@@ -35,7 +35,9 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "duckdb": ("files", "gather"), "hyperscan": ("texts",), "zstandard": ("files",),
     "jsonschema_rs": ("scoring", "texts"), "msgspec": ("files", "gather", "texts"),
     "rensa": ("gather",), "wordllama": ("gather",),
-    **dict.fromkeys(("jinja2", "markupsafe", "altair", "vl_convert"), ("report",)),
+    "altair": ("report",), "vl_convert": ("report",), "gepa": ("labs",),
+    **dict.fromkeys(("jinja2", "markupsafe"), ("report", "surfaces")),
+    **dict.fromkeys(("fastapi", "starlette", "uvicorn", "mcp", "questionary"), ("surfaces",)),
 }  # fmt: skip
 
 # A function under one of these decorators is told by its name and by what it returns.

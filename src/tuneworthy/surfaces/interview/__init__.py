@@ -1,0 +1,1 @@
+"""The interview in a terminal: ask, show the verdict forming, push back."""
