@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tuneworthy.api import frameworks
 from tuneworthy.api import options as api
+from tuneworthy.api.cases import judge
 from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.assess.weigh import weigh
 from tuneworthy.domain.decision import Ends
@@ -777,3 +778,15 @@ def test_decide_shows_the_five_and_where_the_rest_is() -> None:
     shown = text(told, case_path="examples/task-api")
     assert "Instead, or as well" in shown
     assert "tuneworthy options examples/task-api --all" in shown
+
+
+def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
+    """The precedent framework weighs exploration at nothing; the options don't."""
+    folder = project / "examples" / "clinic-intake"
+    answers = {"house_convention": "yes", "narrow_task": "yes"}
+    for exploring, told in (("yes", True), ("no", False)):
+        dossier = judge(
+            folder, "precedent", answers={**answers, "exploration_phase": exploring}
+        )  # fmt: skip
+        assert dossier.verdict.outcome == "fine_tune_candidate"
+        assert ("no_tuning_fits" in {one.id for one in dossier.verdict.caveats}) is told

@@ -9,6 +9,7 @@ from typing import Any
 from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
+from tuneworthy.domain.options import Option
 from tuneworthy.report.evidence.values import interval_text, limit_text
 from tuneworthy.report.serving import MONEY_WHY, money_why
 from tuneworthy.report.words import count, few, listing, months, months_range, plain, sentence
@@ -145,6 +146,9 @@ _CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         if n["open"] == 1
         else f"{few(n['open'])} answers are still open and can't change it"
     ),
+    "no_tuning_fits": lambda _: (
+        "the rules justify tuning, but something stands against each kind of it: see the options"
+    ),
     "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
 }
 
@@ -178,9 +182,14 @@ def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
 
 
 def caveats(
-    case: Case, assessment: Assessment, decision: Decision, gates: Sequence[Gate]
-) -> list[Caveat]:
-    """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open."""
+    case: Case, assessment: Assessment, decision: Decision, gates: Sequence[Gate],
+    action: Action, options: Sequence[Option],
+) -> list[Caveat]:  # fmt: skip
+    """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open.
+
+    Options may know what a framework doesn't weigh: a candidate that no closed gate holds up says
+    so where none of the kinds of tuning is left.
+    """
     found: list[Caveat] = []
     for name, answer in case.factors.items():
         if answer.now is not None and answer.now != answer.value:
@@ -196,6 +205,10 @@ def caveats(
     if decision.final and still_open:
         found.append(Caveat("open_after_final", {"open": still_open}))
     if decision.outcome == "fine_tune_candidate":
+        tunings = [one for one in options if one.kind == "tuning"]
+        held_up = action in ("keep_prompting", "explore_alternatives")
+        if tunings and not held_up and all(one.helps == "no" for one in tunings):
+            found.append(Caveat("no_tuning_fits", {}))
         found += [
             Caveat(f"gate_{gate.id}", {"why": why(gate.why)})
             for gate in gates

@@ -234,7 +234,9 @@ def _rules(decision: Decision) -> RuleResults:
 def _verdict(parts: Parts) -> VerdictResult:
     decision = parts.decision
     asked = [one.ask for one in questions(parts.questions, parts.framework)]
-    noted = caveats(parts.case, parts.assessment, decision, parts.gates)
+    noted = caveats(
+        parts.case, parts.assessment, decision, parts.gates, parts.action, parts.options or ()
+    )
     return VerdictResult(
         outcome=decision.outcome,
         final=decision.final,
