@@ -230,7 +230,7 @@ def test_counts_of_a_chance_add_up(entries: list[dict[str, Any]]) -> None:
 def test_both_ways_to_name_the_cases_say_the_same(tmp_path: Path) -> None:
     file = put(tmp_path, renamed())
     plain, named = (
-        CliRunner().invoke(cli, ["backtest", *arguments, "--against", "lesson"])
+        CliRunner().invoke(cli, ["backtest", *arguments, "--against", "precedent"])
         for arguments in ([file], ["--cases", file])
     )
     assert plain.exit_code == named.exit_code == 0
@@ -265,3 +265,19 @@ def test_every_case_file_that_the_schema_refuses_is_refused_by_the_reader() -> N
     for text in ("[]", "[{id: a}]", "[{id: a, winner: luck}]"):
         with pytest.raises(CaseError):
             read_cases(parse(text, "own.yaml", CaseError))
+
+
+def test_a_framework_is_not_compared_with_itself() -> None:
+    with pytest.raises(CaseError, match="itself"):
+        history(framework="lesson", against="lesson")
+
+
+def test_a_third_blind_answer_is_refused_and_not_ignored() -> None:
+    def of(blind: str) -> str:
+        return (
+            f"- {{id: a, winner: fine_tune, factors: {{voice: {{value: yes, blind: {blind}}}}}}}"
+        )
+
+    assert read_cases(parse(of("[yes, no]"), "x", CaseError))
+    with pytest.raises(CaseError, match="blind"):
+        read_cases(parse(of("[yes, no, no]"), "x", CaseError))

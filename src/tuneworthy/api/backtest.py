@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tuneworthy.api.road import load_framework
+from tuneworthy.domain.canonical import digest
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.history import ChanceRecord, Fitted, Gap
@@ -79,6 +80,9 @@ def history(
     """
     cases, mine = _cases(file), load_framework(framework)
     other = load_framework(against) if against is not None else None
+    if other is not None and digest(other) == digest(mine):
+        fix = "name another with --against"
+        raise CaseError("is compared with itself", where=str(against), fix=fix)
     seen = _seen(cases, mine, other)
     kept = tuple(case for case in cases if case.id not in seen)
     if not any(case.winner != "tie" for case in kept) and seen:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from tuneworthy.api.cases import with_answers
 from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.domain.canonical import digest
 from tuneworthy.domain.decision import Verdict
@@ -69,15 +70,25 @@ def save(path: Path, content: str, *, force: bool = False) -> None:
 
 
 def explain(
-    source: str | Path, name: str | None, chosen: str | None = None, *, as_of: date | None = None
-) -> str:
+    source: str | Path, name: str | None, chosen: str | None = None, *,
+    answers: Mapping[str, str] | None = None, as_of: date | None = None,
+) -> str:  # fmt: skip
     """The walk through a case's verdict, or one answer of it with what another would do.
+
+    Args:
+        source: The case.
+        name: A factor, signal or check; None for the whole walk.
+        chosen: The framework, where not the case's own.
+        answers: Other answers, as a what-if.
+        as_of: The day to speak for.
 
     Raises:
         InputError: If the case, the framework or the name is wrong.
     """
     case = load_case(source)
     framework = framework_of(case, chosen)
+    if answers:
+        case = with_answers(case, framework, answers)
     dossier = decide(case, framework, as_of=as_of)
     if name is None:
         return _explain_case(dossier, framework)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from datetime import date
+from itertools import chain
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -81,6 +82,12 @@ class FittedOn(FileRecord):
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of what the fit read of them."""
 
+    @model_validator(mode="after")
+    def _possible(self) -> FittedOn:
+        if self.won > self.cases or self.clusters > self.cases:
+            raise wrong("counts more wins or clusters than cases", "count again")
+        return self
+
 
 class TrackRecord(FileRecord):
     """How the procedure did on cases it hadn't seen, with one coder's answers.
@@ -140,6 +147,13 @@ class Odds(FileRecord):
     """Whether it beat the base rate, for both coders, by an interval without zero."""
     records: dict[BlindCoder, TrackRecord]
     """Its record with each coder's answers."""
+
+    @model_validator(mode="after")
+    def _spread_speaks_of_what_is_fitted(self) -> Odds:
+        known = {"intercept", *self.answers, *(f"goal:{name}" for name in self.goals)}
+        if strangers := sorted({*self.spread, *chain(*self.spread.values())} - known):
+            raise wrong(f'has a spread of "{strangers[0]}", which it doesn\'t fit', "leave it out")
+        return self
 
     @model_validator(mode="after")
     def _earned_by_record(self) -> Odds:

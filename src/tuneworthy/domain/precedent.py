@@ -29,6 +29,10 @@ Codes = Literal["value", "blind1", "blind2"]
 CODES: tuple[Codes, ...] = get_args(Codes)
 
 
+BlindAnswers = Annotated[tuple[Tri, ...], Field(max_length=2)]
+"""One answer of each blind coder; a third would be nobody's."""
+
+
 def _to_said(value: Any) -> Any:
     """Figures stay as their source gives them; a quoted null is nothing."""
     if isinstance(value, str) and value.strip().casefold() in {"", "null", "~"}:
@@ -89,8 +93,8 @@ class Coded(FileRecord):
     """The answer of the coder who had read the source and knew the outcome."""
     reason: Text = ""
     """Why."""
-    blind: tuple[Tri, ...] = ()
-    """Answers of the coders who saw only the situation."""
+    blind: BlindAnswers = ()
+    """Answers of the two coders who saw only the situation, in their order."""
 
 
 class PublishedCase(FileRecord):
@@ -140,7 +144,7 @@ class PublishedCase(FileRecord):
         Ident, Annotated[Coded, BeforeValidator(_to_coded, json_schema_input_type=Coded | TriInput)]
     ] = {}
     """Reasons for and against, as coded."""
-    extra_factors_blind: dict[Ident, tuple[Tri, ...]] = {}
+    extra_factors_blind: dict[Ident, BlindAnswers] = {}
     """Factors that only the blind coders answered."""
     ceiling_test: dict[Ident, Tri] = {}
     """Checks of the ceiling that the source shows."""

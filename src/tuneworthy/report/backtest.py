@@ -115,7 +115,7 @@ def _compared(backtest: Backtest) -> list[str]:
     pairs = [(record.rule, record.against) for record in backtest.rules if record.against]
     baseline = _RULES[pairs[0][1].baseline]
     if any(against.excludes_zero == "unknown" for _, against in pairs):
-        few = _many(backtest.clusters, "paper or company", "papers or companies")
+        few = _many(backtest.clusters, "source", "sources")
         return [f'Whether any rule does better than "{baseline}" is unknown: too few ({few}).']
     lines, level = [], []
     for rule, against in pairs:
@@ -187,22 +187,22 @@ def _coders(backtest: Backtest) -> str:
 
 
 def _headline(backtest: Backtest) -> str:
-    return f'How often the rules of "{backtest.framework}" are right about published cases'
+    return f'How often the rules of "{backtest.framework}" are right'
 
 
 def _counted(backtest: Backtest) -> str:
     return (
         f"{backtest.n} of {_many(backtest.cases, 'case')} counted, "
         f"{_many(backtest.ties, 'tie')} left out, from "
-        f"{_many(backtest.clusters, 'paper or company', 'papers or companies')}. "
+        f"{_many(backtest.clusters, 'source', 'sources')}. "
         f"Fine-tuning won {backtest.won} ({share(backtest.won / backtest.n)}). "
         f"Answers by {_CODERS[backtest.codes]} (--codes {backtest.codes})."
     )
 
 
 def _method(backtest: Backtest, seed: int) -> str:
-    goals = "Wilson's, papers or companies counted as one voice"
-    drawn = f"from {backtest.draws:,} draws of whole papers or companies (seed {seed}); by goal "
+    goals = "Wilson's, cases of one source counted as one voice"
+    drawn = f"from {backtest.draws:,} draws of whole sources (seed {seed}); by goal "
     methods = {record.agreement.interval.method for record in backtest.rules}
     return (
         "Right: said tune and tuning or a hybrid won, or said don't and something else won. "
