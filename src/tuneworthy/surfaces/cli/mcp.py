@@ -1,0 +1,123 @@
+"""tuneworthy mcp."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuneworthy.surfaces.cli.options import as_of_option, day, framework_option
+from tuneworthy.surfaces.cli.root import examples
+
+if TYPE_CHECKING:
+    from tuneworthy.surfaces.mcp_server.tools import Desk
+
+_ANSWERED, _STOPPED = 0, 3
+_PATIENCE_S = 5.0
+_EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy mcp cases",
+        "tuneworthy mcp cases --http --port 8766",
+    )
+)
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@click.option("--http", "over_http", is_flag=True, help="Streamable HTTP in place of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen, for --http.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8766, show_default=True,
+              help="Port, for --http; 0 takes a free one.")  # fmt: skip
+@click.option("--allow-host", "allowed", metavar="NAME", multiple=True,
+              help="Another name by which clients call the server; may be repeated.")  # fmt: skip
+@framework_option
+@as_of_option
+def mcp(
+    folder: str, over_http: bool, host: str, port: int, allowed: tuple[str, ...],
+    framework: str | None, as_of: str | None,
+) -> None:  # fmt: skip
+    """Lend the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
+
+    Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
+    inside the case folders, and only by the tools that say so; no tool spends money. Beyond this
+    machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
+    """
+    from tuneworthy.api.board import Board
+    from tuneworthy.api.shelf import open_shelf
+    from tuneworthy.domain.errors import InputError
+
+    board = Board(open_shelf(folder), framework, day(as_of))
+    try:
+        from tuneworthy.surfaces.mcp_server.tools import Desk
+
+        _quiet()
+        desk = Desk(board)
+        _serve_http(desk, host, port, allowed) if over_http else _serve_stdio(desk)
+    except ModuleNotFoundError as caught:
+        if (caught.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        fix = 'in a clone, pip install ".[mcp]" installs it'
+        what = f"the assistant's tools need the extra mcp ({caught.name} is not installed)"
+        raise InputError(what, fix=fix) from None
+
+
+def _serve_stdio(desk: Desk) -> None:
+    from tuneworthy.surfaces.mcp_server.server import make_server
+    from tuneworthy.surfaces.mcp_server.stdio import serve_stdio
+
+    _until_stopped(desk, serve_stdio, make_server(desk))
+
+
+def _serve_http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> None:
+    from tuneworthy.surfaces.listen import listening
+    from tuneworthy.surfaces.mcp_server import http
+    from tuneworthy.surfaces.mcp_server.server import make_server
+
+    token, made = http.token_for(host)
+    listens = listening(host, port)
+    app = http.make_app(make_server(desk), host, token, allowed)
+    click.echo(f"Serving {desk.board.shelf.folder} at {http.address_of(host, listens)}", err=True)
+    if made:
+        click.echo(f"Token: {token}", err=True)
+        click.echo("It is shown this once, and the connection isn't encrypted.", err=True)
+    _until_stopped(desk, http.serve_http, app, listens)
+
+
+def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
+    """Serve, then leave at once: threads that still compute have nothing to write.
+
+    A file that is being written is waited for, and what they put aside is taken away, so that
+    nothing half made is left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it means Ctrl-C
+    code, tempfile.tempdir = _ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    try:
+        serve(*given)
+    except KeyboardInterrupt:
+        code = _STOPPED
+    except (BrokenPipeError, ExceptionGroup) as caught:
+        if not _hung_up(caught):
+            raise
+    desk.writing.acquire(timeout=_PATIENCE_S)
+    shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _hung_up(caught: BaseException) -> bool:
+    """Whether nothing went wrong but that the other side reads no more."""
+    if isinstance(caught, ExceptionGroup):
+        return all(map(_hung_up, caught.exceptions))
+    return isinstance(caught, BrokenPipeError)
+
+
+def _quiet() -> None:
+    """No line of a library's log, which may hold what a client sent, reaches the terminal."""
+    if not os.environ.get("TUNEWORTHY_TRACEBACK"):
+        logging.disable(logging.CRITICAL)
