@@ -3,6 +3,8 @@
 TuneworthyError
 ├── InputError           the input is wrong: what, where, and the fix (exit code 2)
 │   ├── CaseError        a case file or folder
+│   │   ├── ConflictError    a case file that changed since it was read
+│   │   └── NoSuchCaseError  a name that is no case in the folder that is looked at
 │   ├── FrameworkError   a framework file
 │   ├── DossierError     a dossier given to be compared
 │   └── StoppedError     paid calls that ended before their end (exit code 3)
@@ -39,6 +41,14 @@ class InputError(TuneworthyError):
 
 class CaseError(InputError):
     """A case that can't be read."""
+
+
+class ConflictError(CaseError):
+    """A case file that somebody else changed since it was read; nothing was written."""
+
+
+class NoSuchCaseError(CaseError):
+    """A name that is no case in the folder that is looked at."""
 
 
 class FrameworkError(InputError):

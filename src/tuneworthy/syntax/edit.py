@@ -8,56 +8,53 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any
-
-import yaml
+from typing import Any, TypeVar
 
 from tuneworthy.domain.errors import InputError
-from tuneworthy.syntax.yaml import PARSER, parse
+from tuneworthy.syntax.tree import Node, tree
+from tuneworthy.syntax.yaml import parse
 
-Keys = tuple[str, ...]
+Keys = tuple[str | int, ...]
+"""A path into the data; a whole number is a place in a list, one past its end adds to it."""
+
+K = TypeVar("K", bound=Keys)
+"""Keys of some kind: a mapping of paths without places in lists is one of paths."""
+
 Error = Callable[..., InputError]
 
 _STEP = 2
 
 
-@dataclass(slots=True)
-class _Node:
-    """A value with the place it takes in the text."""
+class Whole(str):
+    """A plain value that takes the place of whatever stands there, a mapping too."""
 
-    kind: str
-    """``scalar``, ``mapping`` or ``list``."""
-    start: int
-    end: int
-    """Past its last character; for block collections that of their last value."""
-    flow: bool = False
-    block_scalar: bool = False
-    column: int = 0
-    """Column of a block mapping's keys."""
-    children: dict[str, _Node] = field(default_factory=dict)
-    """A mapping's values by key; a list's by position."""
+    __slots__ = ()
 
 
-def edit(text: str, answers: Mapping[Keys, str], name: str, error: Error) -> str:
+Value = str | tuple[str, ...] | Mapping[str, str] | None
+"""What may be written: a plain value, a list of them, a mapping of them, or nothing."""
+
+
+def edit(text: str, answers: Mapping[K, Value], name: str, error: Error) -> str:
     """Put values into a mapping written as YAML.
 
     Args:
         text: The whole file, already known to be plain data.
-        answers: Path inside it to the value. Where a mapping stands, the value goes to its key
-            ``value`` and its other keys stay.
+        answers: Path inside it to the value. Where a mapping stands, a plain value goes to its key
+            ``value`` and its other keys stay, unless it is a ``Whole`` one; a mapping that has all
+            of those keys changes and adds to them. Everything else takes the place of what stands.
         name: What to call the file in errors.
         error: The error class to raise.
 
     Raises:
-        InputError: As ``error``, if a path leads through a plain value or a list, or the text can't
-            be changed without changing something else.
+        InputError: As ``error``, if a path leads through a plain value or past the end of a list,
+            or the text can't be changed without changing something else.
     """
     data = parse(text, name, error).data
     changed = text
     for keys, value in answers.items():
-        place = _put_data(data, keys, value, name, error)
-        changed = _put_text(changed, place, value)
+        for place, part in _put_data(data, keys, value, name, error):
+            changed = _put_text(changed, place, part)
     try:
         same = parse(changed, name, error).data == data
     except InputError:
@@ -67,41 +64,93 @@ def edit(text: str, answers: Mapping[Keys, str], name: str, error: Error) -> str
     return changed
 
 
-def _put_data(data: Any, keys: Keys, value: str, name: str, error: Error) -> Keys:
-    """Put a value into plain data; the path it went to."""
+def _put_data(
+    data: Any, keys: Keys, value: Value, name: str, error: Error
+) -> list[tuple[Keys, Value]]:
+    """Put a value into plain data; the places in the text it goes to."""
+    here = _above(data, keys, name, error)
+    there = _below(here, keys[-1])
+    if isinstance(there, dict) and isinstance(value, str) and not isinstance(value, Whole):
+        there["value"] = value
+        return [((*keys, "value"), value)]
+    if isinstance(there, dict) and isinstance(value, Mapping) and set(there) <= set(value):
+        moved = {key: part for key, part in value.items() if there.get(key) != part}
+        there.update(moved)
+        return [((*keys, key), part) for key, part in moved.items()]
+    if there is not None and there == _plain(value):
+        return []
+    _set(here, keys[-1], _plain(value))
+    return [(keys, value)]
+
+
+def _above(data: Any, keys: Keys, name: str, error: Error) -> Any:
+    """The mapping or list that a path's last step is in; made where it isn't there."""
     here = data
-    for position, key in enumerate(keys[:-1]):
-        if here.get(key) is None:
-            here[key] = {}
-        here = here[key]
-        if not isinstance(here, dict):
-            path = ".".join(keys[: position + 1])
+    for position, key in enumerate(keys):
+        path = ".".join(map(str, keys[:position]))
+        if not isinstance(here, list if isinstance(key, int) else dict):
             raise error(f"{path} is no mapping", where=name, fix="write its keys below it first")
-    if isinstance(here.get(keys[-1]), dict):
-        here[keys[-1]]["value"] = value
-        return (*keys, "value")
-    here[keys[-1]] = value
-    return keys
+        if isinstance(key, int) and key > len(here):
+            raise error(f"{path} has no place {key}", where=name, fix="add one after another")
+        if position == len(keys) - 1:
+            break
+        below = _below(here, key)
+        if below is None:
+            below = [] if isinstance(keys[position + 1], int) else {}
+            _set(here, key, below)
+        here = below
+    return here
 
 
-def _put_text(text: str, keys: Keys, value: str) -> str:
+def _below(here: Any, key: str | int) -> Any:
+    if isinstance(key, int):
+        return here[key] if key < len(here) else None
+    return here.get(key)
+
+
+def _set(here: Any, key: str | int, value: Any) -> None:
+    if isinstance(key, int) and key == len(here):
+        here.append(value)
+    else:
+        here[key] = value
+
+
+def _plain(value: Value) -> Any:
+    """A value as parsing gives it back."""
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, tuple):
+        return list(value)
+    return None if value is None else dict(value)
+
+
+def _put_text(text: str, keys: Keys, value: Value) -> str:
     """The text with a value at a path that exists, or with the path written out."""
-    node, depth = _tree(text), 0
-    while depth < len(keys) and node.kind == "mapping" and keys[depth] in node.children:
-        node, depth = node.children[keys[depth]], depth + 1
+    node, depth = tree(text), 0
+    while depth < len(keys) and str(keys[depth]) in node.children:
+        node, depth = node.children[str(keys[depth])], depth + 1
     rest = keys[depth:]
-    if node.kind == "mapping":
-        return _insert(text, node, rest, value)
     if not rest:
-        shown = _scalar(value)
-        space = " " if node.start == node.end else ""
-        after = _line_end(text) if node.block_scalar else ""
-        return text[: node.start] + space + shown + after + text[node.end :]
+        return _replace(text, node, _flow((), value))
+    if node.kind != "scalar":
+        return _insert(text, node, rest, value)
     return text[: node.start] + " " + _flow(rest, value) + text[node.end :]  # an empty value
 
 
-def _insert(text: str, node: _Node, rest: Keys, value: str) -> str:
-    """A key that isn't there yet, after the mapping's last."""
+def _replace(text: str, node: Node, shown: str) -> str:
+    """The text with another value in the place of one that stands there."""
+    if node.kind == "scalar" or node.flow or not node.after_key:
+        space = " " if node.start == node.end else ""
+        after = _line_end(text) if node.block_scalar else ""
+        return text[: node.start] + space + shown + after + text[node.end :]
+    colon = (
+        text.index(":", node.after_key) + 1
+    )  # a value in lines of its own goes up behind its key
+    return text[:colon] + " " + shown + text[colon : node.start].rstrip() + text[node.end :]
+
+
+def _insert(text: str, node: Node, rest: Keys, value: Value) -> str:
+    """A key or an item that isn't there yet, after the last one."""
     if node.flow:
         inner = _flow(rest, value)[1:-1]
         comma = ", " if node.children else ""
@@ -110,16 +159,34 @@ def _insert(text: str, node: _Node, rest: Keys, value: str) -> str:
     breaks = _line_end(text)
     at = min((p for p in (text.find("\n", node.end), text.find("\r", node.end)) if p >= 0),
              default=len(text))  # fmt: skip
-    lines = [
-        " " * (node.column + _STEP * depth) + f"{_scalar(key)}:" for depth, key in enumerate(rest)
-    ]
-    return text[:at] + breaks + breaks.join(lines) + f" {_scalar(value)}" + text[at:]
+    return text[:at] + breaks + breaks.join(_lines(rest, value, node.column)) + text[at:]
 
 
-def _flow(keys: Keys, value: str) -> str:
-    text = _scalar(value)
+def _lines(keys: Keys, value: Value, column: int) -> list[str]:
+    """A path written out in lines of its own, the value in the last one."""
+    key, rest = keys[0], keys[1:]
+    margin = " " * column
+    if isinstance(key, int):
+        below = _lines(rest, value, column + _STEP) if rest else [_flow((), value)]
+        return [f"{margin}- {below[0].lstrip(' ')}", *below[1:]]
+    head = f"{margin}{_scalar(key)}:"
+    if not rest:
+        return [f"{head} {_flow((), value)}"]
+    return [head, *_lines(rest, value, column + _STEP)]
+
+
+def _flow(keys: Keys, value: Value) -> str:
+    """A path and its value on one line."""
+    if isinstance(value, str):
+        text = _scalar(value)
+    elif value is None:
+        text = "null"
+    elif isinstance(value, tuple):
+        text = f"[{', '.join(map(_scalar, value))}]"
+    else:
+        text = f"{{{', '.join(f'{_scalar(key)}: {_scalar(part)}' for key, part in value.items())}}}"
     for key in reversed(keys):
-        text = f"{{{_scalar(key)}: {text}}}"
+        text = f"[{text}]" if isinstance(key, int) else f"{{{_scalar(key)}: {text}}}"
     return text
 
 
@@ -129,7 +196,12 @@ def _line_end(text: str) -> str:
 
 def _scalar(value: str) -> str:
     """A value without quotes where it reads back as it is, in blocks and in braces; else quoted."""
-    tries = ((f"{{k: {value}, l: m}}", {"k": value, "l": "m"}), (f"k: {value}\n", {"k": value}))
+    value = str(value)
+    tries = (
+        (f"{{k: {value}, l: m}}", {"k": value, "l": "m"}),
+        (f"[{value}, m]", [value, "m"]),
+        (f"k: {value}\n", {"k": value}),
+    )
     with suppress(InputError):
         if all(parse(text, "", InputError).data == data for text, data in tries):
             return value
@@ -141,57 +213,3 @@ def _quoted(sign: str) -> str:
     if sign in '"\\':
         return f"\\{sign}"
     return sign if sign.isprintable() else f"\\U{ord(sign):08x}"
-
-
-def _tree(text: str) -> _Node:
-    """The nodes of a text that is known to be plain data, with their places."""
-    stack: list[tuple[_Node, list[str | None]]] = []
-    root = _Node("scalar", 0, 0)
-    for event in yaml.parse(text, Loader=PARSER):
-        start: Any = event.start_mark
-        end: Any = event.end_mark
-        if isinstance(event, yaml.ScalarEvent):
-            if _takes_key(stack, event):
-                continue
-            style = event.style or ""
-            node = _Node("scalar", start.index, end.index)
-            node.block_scalar = style in "|>" and style != ""
-            root = _attach(stack, node) or root
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
-            node = _Node(
-                kind, start.index, start.index, bool(event.flow_style), column=start.column
-            )
-            root = _attach(stack, node) or root
-            stack.append((node, [None]))
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            node, _ = stack.pop()
-            node.end = end.index if node.flow else _content_end(node)
-    return root
-
-
-def _takes_key(stack: list[tuple[_Node, list[str | None]]], event: Any) -> bool:
-    """Whether a scalar is a mapping's next key rather than a value."""
-    if not stack or stack[-1][0].kind != "mapping" or stack[-1][1][0] is not None:
-        return False
-    stack[-1][1][0] = event.value
-    return True
-
-
-def _attach(stack: list[tuple[_Node, list[str | None]]], node: _Node) -> _Node | None:
-    """Put a node under its parent; the node itself when it has none."""
-    if not stack:
-        return node
-    parent, key = stack[-1]
-    if parent.kind == "mapping":
-        parent.children[str(key[0])] = node
-        key[0] = None
-    else:
-        parent.children[str(len(parent.children))] = node
-    return None
-
-
-def _content_end(node: _Node) -> int:
-    """Past a block collection's last value; a block scalar's last line break isn't its own."""
-    ends = [c.end - 1 if c.block_scalar else c.end for c in node.children.values()]
-    return max(ends, default=node.start)

@@ -1,0 +1,1 @@
+"""What a person sees in an interview, on any surface."""

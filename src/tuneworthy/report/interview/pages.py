@@ -1,0 +1,250 @@
+"""The pages of an interview for a terminal: a question, what moved, a clash, a rest, the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import wcwidth
+
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.interview import Ask, AskKind, Clash, Offer, Part, Standing
+from tuneworthy.domain.rules import Outcome
+from tuneworthy.report.layout import Paint, safe, table, wrapped
+from tuneworthy.report.text import headline, pays_back_text
+from tuneworthy.report.verdicts import ACTION_WORDS, OUTCOME_WORDS
+from tuneworthy.report.words import count, counted, few, listing, share
+
+MARGIN = "      "
+LEFT = f"{MARGIN}Left as it is.\n"
+"""What is said where an answer changed nothing."""
+
+SHORT: dict[Outcome, str] = {
+    "keep_optimizing_prompts": "keep prompting",
+    "improve_rag_or_switch_model": "retrieval or model",
+    "address_anti_indicators": "clear what's against",
+    "fine_tune_candidate": "tune",
+}
+"""Outcomes in two or three words, for a line that stands under every question."""
+
+PART_WORDS: dict[Part, tuple[str, str]] = {
+    "evaluate": ("evaluation", "the answers that are left: checks, reasons and signs"),
+    "options": ("options", "what was tried, targets, where it stands today, data, models"),
+    "investment": ("money", "cost, return and traffic, how it would be tuned, and safety"),
+}
+"""Each part by name, and what it asks."""
+
+_HOW: dict[AskKind, str] = {
+    "state": "[y]es [n]o",
+    "count": "a whole number",
+    "number": "a number",
+    "amount": "a number, or a range as 800-2000",
+    "choice": "one of them",
+    "choices": "one or more, with commas",
+    "text": "a line of text",
+}
+_LONG_PATH = 28  # columns; a longer one leaves the table no room
+_GO_ON = (
+    ("decide", "the whole report"),
+    ("options", "what could be done instead, or as well"),
+    ("invest", "cost and return, line by line"),
+    ("plan", "phases, hours and dates"),
+    ("interview", "go on answering"),
+)
+_KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
+
+
+def question_page(ask: Ask, *, number: int, colour: bool = False, keys: bool = True) -> str:
+    """A question as a page.
+
+    Args:
+        ask: What is asked.
+        number: How many questions this one is, counted from 1.
+        colour: Whether the terminal takes colour.
+        keys: Whether to say what may be typed; a surface with a menu of its own does that itself.
+
+    Returns:
+        Lines of at most 80 columns, the last one ended.
+    """
+    paint = Paint(colour)
+    place = f"{number}/≈{number + ask.left - 1}"
+    told = wrapped(safe(ask.question), first=f"{place:<{len(MARGIN) - 1}} ", rest=MARGIN)
+    lines = ["", *(paint("strong", line) for line in told)]
+    if ask.example:
+        lines += [paint("dim", line) for line in wrapped(f"e.g. {safe(ask.example)}", first=MARGIN)]
+    if ask.choices:
+        rows = [
+            (f"{n}", safe(c.id), safe(c.says or c.title))
+            for n, c in enumerate(ask.choices, start=1)
+        ]
+        lines += table(rows, indent=MARGIN)
+    if ask.value:
+        lines += wrapped(f"Now: {safe(ask.value)}  (Enter keeps it)", first=MARGIN)
+    if keys:
+        lines += [paint("dim", line) for line in wrapped(keys_line(ask), first=MARGIN)]
+    return "\n".join(lines) + "\n"
+
+
+def keys_line(ask: Ask) -> str:
+    """What may be typed at a question."""
+    how = _HOW[ask.kind]
+    if ask.kind == "count" and ask.id.startswith("ceiling."):
+        how = "a number, or [y]es [n]o"
+    return f"{how}{' ' if ask.kind == 'state' else '; '}{_KEYS}"
+
+
+def why_page(ask: Ask) -> str:
+    """Why a question is asked, what it takes to find out, and what the answer would do."""
+    told = [safe(ask.why)] if ask.why else []
+    told.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
+    if ask.gain_bits is not None:
+        told.append("Of the open answers this one removes most doubt for its time.")
+    elif ask.part == "evaluate" and ask.id != "goals":
+        told.append("It can't change the verdict by itself.")
+    told.append(f"It is kept as {safe(ask.id)}.")
+    return "\n".join(wrapped(" ".join(told), first=MARGIN)) + "\n"
+
+
+def standing_line(before: Dossier, after: Dossier, now: Standing) -> str:
+    """What an answer moved, and what is still possible, in a line or two."""
+    if now.final:
+        settled = f"Settled: {OUTCOME_WORDS[now.outcome]}, whatever else is answered. "
+        told = ("" if before.verdict.final else settled) + _beside(before, after)
+        told = told or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
+    else:
+        shares = dict(now.possible)
+        ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
+        told = f"{_moved(before, after)}Still possible: {ways}"
+    return "\n".join(wrapped(told, first=MARGIN)) + "\n"
+
+
+def _moved(before: Dossier, after: Dossier) -> str:
+    """What the answer did to the verdict; empty where it only shifted shares."""
+    was = {name for name, part in before.distribution.items() if part > 0}
+    now = {name for name, part in after.distribution.items() if part > 0}
+    told = []
+    if gone := [SHORT[name] for name in SHORT if name in was - now]:
+        told.append(f"Ruled out: {listing(gone)}. ")
+    if back := [SHORT[name] for name in SHORT if name in now - was]:
+        told.append(f"Possible again: {listing(back)}. ")
+    if after.verdict.leaning != before.verdict.leaning:
+        told.append(f"Leaning now: {SHORT[after.verdict.leaning]}. ")
+    return "".join(told)
+
+
+def _beside(before: Dossier, after: Dossier) -> str:
+    """What the answer moved beside a settled outcome; empty for nothing."""
+    told = []
+    if before.verdict.final and after.verdict.outcome != before.verdict.outcome:
+        told.append(f"The verdict is another now: {OUTCOME_WORDS[after.verdict.outcome]}.")
+    if after.verdict.action != before.verdict.action:
+        told.append(f"What to do: {ACTION_WORDS[after.verdict.action]}.")
+    elif after.verdict.next != before.verdict.next:
+        told.append(f"Next: {safe(after.verdict.next)}")
+    if (pays := pays_back_text(after)) != pays_back_text(before):
+        told.append(f"Pays back: {pays}.")
+    return " ".join(told)
+
+
+def clash_page(
+    clash: Clash, ask: Ask, others: Sequence[Ask], *, colour: bool = False, keys: bool = True
+) -> str:
+    """What doesn't fit together since an answer, and what may be done about it."""
+    paint = Paint(colour)
+    if others:
+        said = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+        head = f"That doesn't fit with {said}."
+    else:
+        head = "That seems unlikely."
+    lines = [paint("warn", line) for line in wrapped(head, first=MARGIN)]
+    lines += wrapped(safe(clash.challenge.says), first=MARGIN)
+    lines += [
+        paint("dim", line)
+        for line in wrapped(f"To settle: {safe(clash.challenge.settle)}", first=MARGIN)
+    ]
+    if keys:
+        told = [f"[{key}] {what}" for key, what in clash_choices(clash, ask, others)]
+        lines += wrapped(f"Which holds?  {'  '.join(told)}", first=MARGIN)
+    return "\n".join(lines) + "\n"
+
+
+def clash_choices(clash: Clash, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
+    """What may be done about a clash, each under its key; the last keeps everything."""
+    found = [("1", f"change {safe(ask.title)}")]
+    found += [(str(n), f"change {safe(o.title)}") for n, o in enumerate(others[:3], start=2)]
+    both = "both hold" if others else "it holds"
+    kept = "note it" if clash.recordable else "the report will say so"
+    return [*found, (str(len(found) + 1), f"{both}, and {kept}")]
+
+
+def kept_line(clash: Clash) -> str:
+    """That both sides of a clash stay."""
+    told = "Noted in the case file; " if clash.recordable else "Kept; "
+    return "\n".join(wrapped(f"{told}the report will show it.", first=MARGIN)) + "\n"
+
+
+def rest_page(
+    dossier: Dossier, now: Standing, offers: Sequence[Offer], *, colour: bool = False,
+    keys: bool = True,
+) -> str:  # fmt: skip
+    """Where it stands when a round is over, and what else is worth knowing."""
+    paint = Paint(colour)
+    lines = ["", *(paint("strong", line) for line in wrapped(settled_line(dossier, now)))]
+    if dossier.challenges:
+        many = counted(len(dossier.challenges), "thing")
+        lines += wrapped(f"What doesn't fit together or needs proof: {many}, in the report.")
+    if offers:
+        lines += ["", "What else is worth knowing:"]
+        rows = [(f"[{key}] {name}" if keys else name, what) for key, name, what in choices(offers)]
+        lines += table(rows)
+        if keys:
+            lines.append("  [b] back   [q] that's enough")
+    return "\n".join(lines) + "\n"
+
+
+def choices(offers: Sequence[Offer]) -> list[tuple[str, str, str]]:
+    """What may be gone on with: its key, its name, and what it asks."""
+    found = []
+    for offer in offers:
+        name, what = PART_WORDS[offer.part]
+        found.append((name[0], name, f"{count(offer.open)} open: {what}"))
+    return found
+
+
+def settled_line(dossier: Dossier, now: Standing) -> str:
+    """Whether anything can still change the verdict, and the verdict."""
+    said = headline(dossier)
+    if not now.final:
+        return f"Not settled: {_answers(now.matter)} can still change it. {said}"
+    if now.open:
+        return f"Nothing that is open can change the verdict any more. {said}"
+    return f"Every check and factor is answered. {said}"
+
+
+def _answers(many: int) -> str:
+    return "one open answer" if many == 1 else f"{few(many)} open answers"
+
+
+def closing_page(dossier: Dossier, now: Standing, case_path: str, *, colour: bool = False) -> str:
+    """The summary at the end, and the commands to go on with."""
+    paint, path = Paint(colour), safe(case_path)
+    lines = ["", *(paint("strong", line) for line in wrapped(settled_line(dossier, now)))]
+    lines += wrapped(safe(dossier.verdict.next), first="Next: ")
+    lines += ["", "All answers are in the case file. To go on:"]
+    if wcwidth.width(path) > _LONG_PATH:
+        verbs = "|".join(verb for verb, _ in _GO_ON)
+        return "\n".join([*lines, *wrapped(f"tuneworthy {verbs} {path}", first="  ")]) + "\n"
+    rows = [(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON]
+    return "\n".join([*lines, *table(rows)]) + "\n"
+
+
+def welcome(name: str, path: str) -> str:
+    """The first lines: what this is, and that nothing is lost."""
+    told = (
+        f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
+        "and run the same command to go on."
+    )
+    ways = (
+        "Under each answer stands what is still possible, with its share of all ways to answer "
+        "what is open: a count, not a forecast."
+    )
+    return "\n".join([*wrapped(told), *wrapped(ways)]) + "\n"

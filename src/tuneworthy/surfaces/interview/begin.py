@@ -1,0 +1,97 @@
+"""Which terminal there is, and a case to talk about."""
+
+from __future__ import annotations
+
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+from tuneworthy.api import interview as api
+from tuneworthy.api.road import framework_of, load_framework
+from tuneworthy.api.start import start_case
+from tuneworthy.domain.framework import Framework
+from tuneworthy.files.case import CASE_FILE
+from tuneworthy.report.interview.pages import welcome
+from tuneworthy.surfaces.interview.menus import Menus
+from tuneworthy.surfaces.interview.plain import Plain
+from tuneworthy.surfaces.interview.scripted import Scripted
+from tuneworthy.surfaces.interview.talk import Talk
+from tuneworthy.surfaces.interview.terminal import Terminal
+
+
+def interview(
+    source: str, *, chosen: str | None, as_of: date | None, plain: bool, script: str | None,
+    colour: bool,
+) -> None:  # fmt: skip
+    """Talk about a case until whoever answers has had enough.
+
+    Args:
+        source: Case folder or case file; a folder that isn't there, or holds no case, gets one.
+        chosen: Framework, as on the command line.
+        as_of: The day the verdict speaks for.
+        plain: Lines only, also where there could be menus.
+        script: File with the answers, instead of a person.
+        colour: Whether the terminal takes colour.
+
+    Raises:
+        InputError: If the case, the framework, the script or an answer in it is wrong.
+    """
+    terminal: Terminal
+    if script is not None:
+        framework = _framework(source, chosen)
+        terminal = Scripted(api.read_script(script, framework), colour=colour)
+    elif plain or not _moves():
+        terminal = Plain(colour=colour)
+    else:
+        terminal = Menus(colour=colour)
+    if not _there(source) and not _made(source, chosen, terminal):
+        return
+    talk = Talk(source, terminal, chosen, as_of, colour)
+    terminal.say(welcome(talk.case.name, source))
+    if isinstance(terminal, Scripted):
+        for name, said in terminal.changes(_answered(talk, terminal.script)):
+            talk.change(name, said)
+    talk.run()
+    if isinstance(terminal, Scripted):
+        terminal.finish()
+
+
+def _moves() -> bool:
+    """Whether the terminal can move its cursor."""
+    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _there(source: str) -> bool:
+    """Whether there is a case, or something else that reading it will name."""
+    path = Path(source)
+    if path.is_dir():
+        return os.path.lexists(path / CASE_FILE)
+    return os.path.lexists(path) or path.suffix in (".yaml", ".yml")
+
+
+def _made(source: str, chosen: str | None, terminal: Terminal) -> bool:
+    """Start a case; False where nobody wants one."""
+    folder = Path(os.path.abspath(source)).name  # noqa: PTH100  # never raises
+    suggested = folder.replace("-", " ").replace("_", " ").capitalize()[:200] or "My use case"
+    name = terminal.name(suggested)
+    if name is None:
+        return False
+    start_case(source, name, chosen)
+    return True
+
+
+def _framework(source: str, chosen: str | None) -> Framework:
+    if _there(source):
+        return framework_of(api.read_with_digest(source).case, chosen)
+    return load_framework(chosen or "lesson")
+
+
+def _answered(talk: Talk, script: api.Script) -> list[str]:
+    """Ids of the script that the interview won't ask for, since the case has an answer."""
+    asked = {name for part in api.PARTS for name in api.part_asks(talk.case, talk.framework, part)}
+    return [
+        name
+        for name in script.answers
+        if name not in asked and api.is_answered(talk.case, talk.framework, name)
+    ]

@@ -1,0 +1,651 @@
+"""The interview's core: what it asks, what it writes, when it pushes back, when it is done."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tuneworthy.api import interview as api
+from tuneworthy.api.interview import Ask, Step
+from tuneworthy.api.interview.fields import ATTEMPT, DATA, INVESTMENT, MODEL, OPTIONS
+from tuneworthy.api.road import decide, load_case, load_framework, verdicts
+from tuneworthy.api.start import start_case
+from tuneworthy.domain.canonical import digest
+from tuneworthy.domain.case import Case
+from tuneworthy.domain.errors import CaseError, ConflictError
+from tuneworthy.domain.framework import Framework
+from tuneworthy.domain.record import UNKNOWN_WORDS
+from tuneworthy.files import lock
+from tuneworthy.files.edit import put, write_answers
+from tuneworthy.framework.load import NAMES
+from tuneworthy.framework.schema import case_schema
+from tuneworthy.syntax.edit import Value, Whole, edit
+from tuneworthy.syntax.yaml import parse
+
+AS_OF = date(2026, 11, 24)
+COST, LOW = "factors.cost_optimization", "factors.low_volume"
+CLASH = "cost_reason_with_low_volume"
+FILES = ("eval.jsonl", "schema.json", "glossary.yaml", "prompts/a.md", "voice/a.md", "logs/a.jsonl")
+PATHS = {
+    "data.traces": "logs/*.jsonl", "data.evaluation": "eval.jsonl", "data.prompts": "prompts",
+    "data.output_schema": "schema.json", "data.glossary": "glossary.yaml", "data.voice": "voice",
+}  # fmt: skip
+
+
+@cache
+def lesson() -> Framework:
+    return load_framework("lesson")
+
+
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case in which nothing is answered, to be copied."""
+    folder = tmp_path_factory.mktemp("begun") / "case"
+    start_case(folder, "A case")
+    for name in FILES:
+        path = folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("", encoding="utf-8")
+    return folder
+
+
+@pytest.fixture
+def folder(begun: Path, tmp_path: Path) -> Path:
+    """A case in which nothing is answered."""
+    return shutil.copytree(begun, tmp_path / "case")
+
+
+def say(folder: Path, ask: str, given: str, **more: Any) -> Step:
+    return api.answered(folder, ask, given, as_of=AS_OF, **more)
+
+
+def text_of(folder: Path) -> str:
+    return (folder / "case.yaml").read_text("utf-8")
+
+
+def told(case: Case) -> Any:
+    """All that a case says, wherever it was read from."""
+    return case.model_dump(mode="json")
+
+
+def reset(folder: Path, text: str) -> None:
+    (folder / "case.yaml").write_text(text, encoding="utf-8")
+
+
+def some_answer(ask: Ask) -> str:
+    """An answer that fits a question."""
+    if ask.id in PATHS:
+        return PATHS[ask.id]
+    if ask.id.endswith("usd_per_mtok"):
+        return "2.50, 10"
+    answers = {"state": "yes", "count": "7", "number": "0.5", "amount": "0.1-0.3", "text": "words"}
+    if ask.kind in answers:
+        return answers[ask.kind]
+    return ask.choices[0].id
+
+
+# What is asked ----------------------------------------------------------------------------------
+
+
+def test_goals_are_asked_first_and_then_what_removes_most_doubt_for_its_time() -> None:
+    case = load_case({"name": "x"})
+    first = api.next_ask(case, lesson())
+    assert first is not None
+    assert (first.id, first.kind) == ("goals", "choices")
+    case = load_case({"name": "x", "goals": "format"})
+    second = api.next_ask(case, lesson())
+    assert second is not None
+    best = decide(case, lesson()).next_questions[0]
+    assert second.id.split(".")[1] == best.factor
+    assert second.gain_bits == best.gain_bits
+
+
+STATES = st.sampled_from(["yes", "no", "unknown"])
+
+
+@given(
+    checks=st.fixed_dictionaries(dict.fromkeys(load_framework().ceiling, STATES)),
+    factors=st.fixed_dictionaries(dict.fromkeys(load_framework().factors, STATES)),
+)
+@example(checks={}, factors={})
+def test_nothing_more_is_asked_exactly_when_the_verdict_is_final(
+    checks: Mapping[str, str], factors: Mapping[str, str]
+) -> None:
+    case = load_case({"name": "x", "goals": "format", "ceiling": checks, "factors": factors})
+    (quickly,) = verdicts([case], lesson())
+    asked = api.next_ask(case, lesson())
+    assert (asked is None) == quickly.final
+    dossier = decide(case, lesson(), as_of=AS_OF)
+    assert api.standing(dossier).final == quickly.final
+    matter = 0 if asked is None else asked.left
+    assert matter == api.standing(dossier).matter == len(dossier.next_questions)
+
+
+def test_it_offers_all_three_parts_when_nothing_can_change_the_verdict(folder: Path) -> None:
+    say(folder, "goals", "format")
+    step = say(folder, "few_shot", "no")
+    assert step.dossier.verdict.final
+    assert api.next_ask(step.case, lesson()) is None
+    offers = api.offers(step.case, lesson())
+    assert [offer.part for offer in offers] == ["evaluate", "options", "investment"]
+    assert all(offer.open > 0 for offer in offers)
+    left = api.next_ask(step.case, lesson(), part="evaluate")
+    assert left is not None
+    assert left.gain_bits is None
+
+
+def test_what_was_passed_is_not_asked_and_what_is_left_is_offered() -> None:
+    case = load_case({"name": "x"})
+    passed: set[str] = set()
+    while (ask := api.next_ask(case, lesson(), passed=passed)) is not None:
+        assert ask.id not in passed
+        passed.add(ask.id)
+    assert len(passed) == 1 + 5 + 11
+    open_parts = {offer.part: offer.open for offer in api.offers(case, lesson(), passed=passed)}
+    assert open_parts["evaluate"] == 6  # the signals
+    for part in api.PARTS:
+        passed |= set(api.part_asks(case, lesson(), part))
+    assert api.offers(case, lesson(), passed=passed) == ()
+
+
+def test_every_question_of_every_shipped_framework_is_askable() -> None:
+    fields = [field.id for field in (*OPTIONS, *DATA, *INVESTMENT)]
+    case = load_case({"name": "x", "attempts": [{"name": "a"}], "models": [{"id": "b"}]})
+    for name in NAMES:
+        framework = load_framework(name)
+        own = [*(f"ceiling.{one}" for one in framework.ceiling),
+               *(f"factors.{one}" for one in framework.factors),
+               *(f"signals.{one}" for one in framework.signals)]  # fmt: skip
+        listed = [f"attempts.1.{field.id}" for field in ATTEMPT]
+        listed += [f"models.1.{field.id}" for field in MODEL]
+        for path in (*own, *fields, *listed, "goals"):
+            ask = api.ask_of(case, framework, path)
+            assert ask.id == path
+            assert ask.question
+            assert ask.title
+        if framework.safety is not None:
+            assert "?" in api.ask_of(case, framework, "safety.process_named").question
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["nothing", "factors.nothing", "attempts.2.change", "attempts.0.name", "attempts.x.name",
+     "attempts.99999999999.name", "models.1", "economics", "factors.brand_voice.note", "a.b.c.d",
+     "attempts.\u0661.name", "safety.nothing", ""],
+)  # fmt: skip
+def test_what_nobody_asks_is_refused_in_one_line(name: str, folder: Path) -> None:
+    before = text_of(folder)
+    with pytest.raises(CaseError) as caught:
+        say(folder, name, "yes")
+    assert "\n" not in str(caught.value)
+    assert text_of(folder) == before
+
+
+def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder: Path) -> None:
+    """All of the three conversations, to their end, but for a third attempt and a third model."""
+    say(folder, "goals", "safety, knowledge, persona, format")
+    passed: set[str] = {"attempts.2.name", "models.2.id"}
+    for name in ("terminology_errors", "rapidly_changing_requirements", "brand_voice"):
+        say(folder, name, "yes")
+    step = say(folder, LOW, "no")
+    asked: list[str] = []
+    for part in api.PARTS:
+        while (ask := api.next_ask(step.case, lesson(), passed=passed, part=part)) is not None:
+            assert ask.id not in asked
+            asked.append(ask.id)
+            assert ask.value == ""
+            step = say(folder, ask.id, some_answer(ask), read_digest=step.digest)
+            again = api.ask_of(step.case, lesson(), ask.id)
+            assert again.value != ""
+    fields = {field.id for field in (*OPTIONS, *DATA, *INVESTMENT)}
+    assert fields <= set(asked)
+    assert {f"attempts.1.{field.id}" for field in ATTEMPT} <= set(asked)
+    assert {f"models.1.{field.id}" for field in MODEL} <= set(asked)
+    assert {"factors.low_volume.now", "factors.low_volume.by_month"} <= set(asked)
+    assert {"safety.data_reviewed", "safety.process_named"} <= set(asked)
+    assert api.offers(step.case, lesson(), passed=passed) == ()
+    kept = text_of(folder)
+    for name in asked[::4]:  # what is shown can be given again, and then nothing changes
+        say(folder, name, api.ask_of(step.case, lesson(), name).value)
+        assert text_of(folder) == kept
+    schema = case_schema(lesson())
+    jsonschema.validate(step.case.model_dump(mode="json", exclude_defaults=True), schema)
+
+
+# What is written --------------------------------------------------------------------------------
+
+SOME = {
+    "goals": "persona, format", "ceiling.few_shot": "yes", "ceiling.prompt_variations": "6",
+    "ceiling.foundation_models": "no", LOW: "no", COST: "no", "signals.latency": "yes",
+    "economics.hourly_rate_usd": "80-120", "economics.traffic.growth_per_month": "-5% to 10%",
+    "economics.monthly.ongoing_usd": "1.1k", "strategic_value": "high", "tuning.pilot": "yes",
+    "data.examples": "1,200", "targets.quality.at_least": "90%", "safety.data_reviewed": "no",
+    "description": "a: b, [c] # d", "today.api": "own", "models.1.id": "openai:gpt-4o",
+    "attempts.1.name": "first",
+}  # fmt: skip
+OTHER = {
+    "goals": "safety", "ceiling.few_shot": "no", "ceiling.prompt_variations": "yes",
+    "ceiling.foundation_models": "3", LOW: "yes", COST: "yes", "signals.latency": "no",
+    "economics.hourly_rate_usd": "90", "economics.traffic.growth_per_month": "0.2",
+    "economics.monthly.ongoing_usd": "500 to 600 to 900", "strategic_value": "low",
+    "tuning.pilot": "no", "data.examples": "5", "targets.quality.at_least": "0.5",
+    "safety.data_reviewed": "yes", "description": "something else", "today.api": "third_party",
+    "models.1.id": "local:smollm2", "attempts.1.name": "renamed",
+}  # fmt: skip
+
+
+@cache
+def answered_in(order: tuple[str, ...]) -> tuple[Any, str]:
+    """What a case says, and its digest, when it was answered in some order."""
+    with TemporaryDirectory() as place:
+        folder = Path(place) / "case"
+        start_case(folder, "A case")
+        for name in order:
+            say(folder, name, SOME[name])
+        return told(load_case(folder)), digest(load_case(folder))
+
+
+@settings(max_examples=2)
+@given(order=st.permutations(sorted(SOME)))
+def test_any_order_of_answers_gives_the_same_case(order: list[str]) -> None:
+    assert answered_in(tuple(order)) == answered_in(tuple(sorted(SOME)))
+
+
+@pytest.mark.parametrize("name", sorted(SOME))
+def test_going_back_and_answering_again_equals_answering_once(name: str, folder: Path) -> None:
+    empty = text_of(folder)
+    once = told(say(folder, name, OTHER[name]).case)
+    reset(folder, empty)
+    assert told(say(folder, name, SOME[name]).case) != once
+    assert told(say(folder, name, OTHER[name]).case) == once
+
+
+@pytest.mark.parametrize("name", sorted(set(SOME) - {"models.1.id", "attempts.1.name"}))
+def test_an_answer_taken_back_leaves_the_case_as_it_was(name: str, folder: Path) -> None:
+    before = told(load_case(folder))
+    assert told(say(folder, name, SOME[name]).case) != before
+    assert told(say(folder, name, "unknown").case) == before
+
+
+@pytest.mark.parametrize("name", sorted({*SOME, "data.evaluation", "attempts.1.name"}))
+def test_not_knowing_what_nobody_said_writes_nothing(name: str, folder: Path) -> None:
+    before = text_of(folder)
+    assert say(folder, name, "?").clashes == ()
+    assert text_of(folder) == before
+
+
+def test_a_name_on_record_cant_become_unknown(folder: Path) -> None:
+    say(folder, "attempts.1.name", "first")
+    with pytest.raises(CaseError, match="is on record"):
+        say(folder, "attempts.1.name", "unknown")
+
+
+GIVEN = {
+    ("economics.hourly_rate_usd", "$80-120"): (80, 100, 120),
+    ("economics.hourly_rate_usd", "80 – 90 – 120"): (80, 90, 120),
+    ("economics.hourly_rate_usd", "1,500"): (1500, 1500, 1500),
+    ("economics.hourly_rate_usd", "1.5k to 2k"): (1500, 1750, 2000),
+    ("economics.traffic.requests_per_month", "2M"): (2e6, 2e6, 2e6),
+    ("economics.traffic.growth_per_month", "-10%--5%"): (-0.1, -0.075, -0.05),
+    ("economics.traffic.growth_per_month", "7%"): (0.07, 0.07, 0.07),
+}
+
+
+@pytest.mark.parametrize("asked", sorted(GIVEN))
+def test_amounts_are_read_as_people_write_them(asked: tuple[str, str], folder: Path) -> None:
+    case = say(folder, *asked).case
+    found: Any = case
+    for step in asked[0].split("."):
+        found = getattr(found, step)
+    assert (found.low, found.likely, found.high) == pytest.approx(GIVEN[asked], abs=0)
+
+
+REFUSED = [
+    ("few_shot", "maybe"), ("few_shot", "6"), ("ceiling.prompt_variations", "many"),
+    ("ceiling.prompt_variations", "-3"), ("ceiling.prompt_variations", "9" * 400),
+    ("economics.hourly_rate_usd", "about 90"), ("economics.hourly_rate_usd", "1,5"),
+    ("economics.hourly_rate_usd", "120-80"), ("economics.hourly_rate_usd", "1-2-3-4"),
+    ("economics.hourly_rate_usd", "5%"), ("economics.hourly_rate_usd", "9" * 400),
+    ("economics.hourly_rate_usd", "nan"), ("economics.hourly_rate_usd", "-5"),
+    ("economics.traffic.growth_per_month", "2000%"), ("today.quality", "1.5"),
+    ("today.quality", "150%"), ("goals", "fame"), ("goals", "10"), ("goals", "0"),
+    ("strategic_value", "enormous"), ("today.api", "mine"), ("description", "a\x1b[31mb"),
+    ("description", "a\nb"), ("description", "\u202etxt"), ("description", "x" * 5000),
+    ("few_shot", "   y\x00"), ("data.evaluation", "../secret"),
+    ("data.evaluation", "/etc/passwd"), ("data.evaluation", "gone.jsonl"),
+    ("data.traces", "gone/*.jsonl"), ("attempts.1.name", "x" * 201), ("models.1.id", "x" * 201),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "given_"), REFUSED)
+def test_what_is_no_answer_is_refused_in_one_line_and_not_written(
+    name: str, given_: str, folder: Path
+) -> None:
+    before = text_of(folder)
+    with pytest.raises(CaseError) as caught:
+        say(folder, name, given_)
+    assert caught.value.fix
+    assert str(caught.value).isprintable()
+    assert text_of(folder) == before
+
+
+@given(text=st.text(max_size=40), name=st.sampled_from(sorted(SOME)))
+@settings(max_examples=40)
+def test_whatever_is_given_is_written_and_read_back_or_refused(
+    text: str, name: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "anything"
+    if not folder.exists():
+        start_case(folder, "A case")
+    before = text_of(folder)
+    try:
+        step = say(folder, name, text)
+    except CaseError:
+        assert text_of(folder) == before
+    else:
+        assert told(load_case(folder)) == told(step.case)
+        if name == "description" and text.strip().casefold() not in UNKNOWN_WORDS:
+            assert step.case.description == text.strip()
+
+
+def test_a_path_beside_a_count_is_kept(folder: Path) -> None:
+    write_answers(folder, {("data", "examples"): "logs/a.jsonl"})
+    assert say(folder, "data.examples", "900").case.data.examples is not None
+    say(folder, "data.examples.usable", "700")
+    held = say(folder, "data.examples", "1000").case.data.examples
+    assert held is not None
+    assert (held.path, held.count, held.usable) == ("logs/a.jsonl", 1000, 700)
+    held = say(folder, "data.examples", "unknown").case.data.examples
+    assert held is not None
+    assert (held.path, held.count, held.usable) == ("logs/a.jsonl", None, None)
+
+
+def test_notes_and_later_answers_stay_when_an_answer_changes(folder: Path) -> None:
+    put(folder, {("factors", "low_volume"): {"value": "no", "note": "growth, they say"}})
+    say(folder, f"{LOW}.now", "yes")
+    answer = say(folder, f"{LOW}.by_month", "6").case.factors["low_volume"]
+    assert (answer.value, answer.now, answer.by_month) == ("no", "yes", 6)
+    assert answer.note == "growth, they say"
+    assert say(folder, LOW, "yes").case.factors["low_volume"].note == "growth, they say"
+
+
+# Pushing back -----------------------------------------------------------------------------------
+
+
+def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(folder: Path) -> None:
+    empty = text_of(folder)
+    for first, last in ((COST, LOW), (LOW, COST)):
+        reset(folder, empty)
+        assert say(folder, first, "yes").clashes == ()
+        (clash,) = say(folder, last, "yes").clashes
+        assert clash.challenge.id == CLASH
+        assert clash.others == (first,)
+        assert clash.recordable
+
+
+def test_requests_that_give_low_volume_are_the_other_side_too(folder: Path) -> None:
+    say(folder, "economics.traffic.requests_per_month", "300")
+    (clash,) = say(folder, COST, "yes").clashes
+    assert (clash.challenge.id, clash.others) == (CLASH, (LOW,))
+
+
+def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> None:
+    say(folder, COST, "yes")
+    step = say(folder, LOW, "yes")
+    kept = api.keep_both(folder, LOW, CLASH, read_digest=step.digest, as_of=AS_OF)
+    answer = load_case(folder).factors["low_volume"]
+    assert (answer.value, answer.note) == ("yes", f"both kept: {CLASH}")
+    assert "note: both kept" in text_of(folder).replace('"', "")
+    jsonschema.validate(
+        kept.case.model_dump(mode="json", exclude_defaults=True), case_schema(lesson())
+    )
+    assert CLASH in {one.id for one in kept.dossier.challenges}  # a report says it all the same
+    say(folder, COST, "no")
+    assert say(folder, COST, "yes").clashes == ()
+    once = text_of(folder)
+    api.keep_both(folder, COST, CLASH, as_of=AS_OF)
+    api.keep_both(folder, LOW, CLASH, as_of=AS_OF)
+    assert text_of(folder).count("both kept") == 2
+    assert once != text_of(folder)
+
+
+def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) -> None:
+    put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
+    say(folder, COST, "yes")
+    say(folder, LOW, "yes")
+    kept = api.keep_both(folder, LOW, CLASH, as_of=AS_OF).case.factors["low_volume"]
+    assert kept.note == f"asked twice; both kept: {CLASH}"
+    assert say(folder, LOW, "no").case.factors["low_volume"].note == "asked twice"
+    (clash,) = say(folder, LOW, "yes").clashes
+    assert clash.challenge.id == CLASH
+
+
+def test_what_nobody_has_spoken_of_yet_is_no_clash(folder: Path) -> None:
+    step = say(folder, "brand_voice", "yes")
+    assert "brand_voice_without_samples" in {one.id for one in step.dossier.challenges}
+    assert step.clashes == ()
+
+
+def test_an_expectation_of_its_own_is_pushed_back(folder: Path) -> None:
+    (clash,) = say(folder, "tuning.pilot", "no").clashes
+    assert (clash.challenge.id, clash.others, clash.recordable) == ("no_pilot", (), False)
+    before = text_of(folder)
+    api.keep_both(folder, "tuning.pilot", "no_pilot", as_of=AS_OF)
+    assert text_of(folder) == before
+
+
+def test_what_was_there_before_an_answer_is_not_brought_up_by_it(folder: Path) -> None:
+    say(folder, "today.usd_per_month", "36")
+    say(folder, "economics.traffic.requests_per_month", "2000")
+    (clash,) = say(folder, "economics.monthly.api_savings_usd", "1500").clashes
+    assert clash.challenge.id == "saving_above_bill"
+    step = say(folder, "economics.monthly.api_savings_usd", "1600")
+    assert "saving_above_bill" in {one.id for one in step.dossier.challenges}
+    assert step.clashes == ()
+
+
+def test_what_no_longer_clashes_cant_be_kept(folder: Path) -> None:
+    with pytest.raises(CaseError, match="doesn't hold any more"):
+        api.keep_both(folder, LOW, CLASH)
+
+
+# Two editors ------------------------------------------------------------------------------------
+
+
+def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: Path) -> None:
+    seen = api.read_with_digest(folder).digest
+    mine = say(folder, "few_shot", "yes", read_digest=seen)
+    kept = text_of(folder)
+    with pytest.raises(ConflictError, match="was changed by somebody else meanwhile"):
+        say(folder, "brand_voice", "no", read_digest=seen)
+    assert text_of(folder) == kept
+    theirs = say(folder, "brand_voice", "no", read_digest=mine.digest).case
+    assert theirs.ceiling["few_shot"].value == "yes"
+    assert api.read_with_digest(folder).digest != mine.digest
+    with pytest.raises(ConflictError):  # also where there is nothing to write
+        say(folder, "retrieval_optimised", "unknown", read_digest=seen)
+
+
+NAMES_HELD = ("few_shot", "retrieval_optimised", "structured_prompt", "foundation_models")
+
+
+def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
+    """Four threads and a process write at once, each its own answer, again and again."""
+    code = (
+        "import sys; from tuneworthy.files.edit import write_answers\n"
+        "for n in range(25):\n"
+        "    write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes' if n % 2 else 'no'})\n"
+        "write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes'})"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, str(folder)])
+    failed: list[Exception] = []
+
+    def write(name: str) -> None:
+        try:
+            for n in range(25):
+                write_answers(folder, {("ceiling", name): "yes" if n % 2 else "no"})
+            write_answers(folder, {("ceiling", name): "yes"})
+        except Exception as caught:  # noqa: BLE001  # whatever it is, the test shall show it
+            failed.append(caught)
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in NAMES_HELD]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert other.wait(60) == 0
+    assert failed == []
+    case = load_case(folder)
+    assert [case.ceiling[name].value for name in NAMES_HELD] == ["yes"] * 4
+    assert case.factors["brand_voice"].value == "yes"
+    assert sorted(path.name for path in folder.iterdir() if path.is_file()) == sorted(
+        ["case.yaml", "case.schema.json", *(name for name in FILES if "/" not in name)]
+    )
+
+
+def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
+    seen = api.read_with_digest(folder).digest
+    came: list[str] = []
+    gate = threading.Barrier(2)
+
+    def write(name: str) -> None:
+        gate.wait(10)
+        try:
+            write_answers(folder, {("ceiling", name): "yes"}, read_digest=seen)
+            came.append(name)
+        except ConflictError:
+            came.append("conflict")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in NAMES_HELD[:2]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    (winner,) = set(came) - {"conflict"}
+    assert len(came) == 2
+    held = {name for name in NAMES_HELD if load_case(folder).ceiling[name].value == "yes"}
+    assert held == {winner}
+
+
+def test_the_lock_is_that_of_the_file_that_stands_there_now(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    path, real = folder / "case.yaml", fcntl.flock
+    replaced: list[Path] = []
+
+    def flock(descriptor: int, how: int) -> None:
+        if not replaced:  # between opening and locking, somebody else has written
+            replaced.append(path)
+            (folder / "new").write_text(text_of(folder), encoding="utf-8")
+            (folder / "new").replace(path)
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with lock.alone(path), path.open() as other, pytest.raises(BlockingIOError):
+        real(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with path.open() as other:  # and it is let go
+        real(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_file_that_stays_locked_is_said_to_be(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock, "MOST_WAIT_S", 0.05)
+    before = text_of(folder)
+    with lock.alone(folder / "case.yaml"), pytest.raises(CaseError, match="is being written"):
+        write_answers(folder, {("ceiling", "few_shot"): "yes"})
+    assert text_of(folder) == before
+    write_answers(folder, {("ceiling", "few_shot"): "yes"})
+
+
+# Lists and whole values in a file ---------------------------------------------------------------
+
+EDITS: dict[str, tuple[str, tuple[str | int, ...], Value, str]] = {
+    "an item after the last": (
+        "a:\n  - x: 1  # one\n    y: 2\n# end\n", ("a", 1, "x"), "3",
+        "a:\n  - x: 1  # one\n    y: 2\n  - x: 3\n# end\n",
+    ),
+    "an item after dashes that aren't indented": (
+        "a:\n- x: 1\nb: 2\n", ("a", 1, "x"), "3", "a:\n- x: 1\n- x: 3\nb: 2\n",
+    ),
+    "an item in brackets": (
+        "a: [{x: 1}]  # c\n", ("a", 1, "x"), "3", "a: [{x: 1}, {x: 3}]  # c\n",
+    ),
+    "the first item of a list that isn't there": (
+        "b: 2\n", ("a", 0, "x"), "3", "b: 2\na:\n  - x: 3\n",
+    ),
+    "the first item of an empty list": ("a: []  # c\n", ("a", 0, "x"), "3", "a: [{x: 3}]  # c\n"),
+    "a key of an item": (
+        "a:\n  - x: 1\n  - x: 2\n", ("a", 0, "y"), "3", "a:\n  - x: 1\n    y: 3\n  - x: 2\n",
+    ),
+    "a list in the place of one": (
+        "a:   # c\n  # d\n  - x\n  - y  # e\nb: 1\n", ("a",), ("p", "q, r"),
+        'a: [p, "q, r"]   # c\n  # d  # e\nb: 1\n',
+    ),
+    "a list in the place of dashes that aren't indented": (
+        "a:\n- x\nb: 1\n", ("a",), ("p",), "a: [p]\nb: 1\n",
+    ),
+    "a plain value in the place of a mapping": (
+        "a:\n  low: 1\n  high: 2\nb: 1\n", ("a",), Whole("7"), "a: 7\nb: 1\n",
+    ),
+    "a mapping in the place of a plain value": (
+        "a: 7  # c\n", ("a",), {"low": "1", "high": "2"}, "a: {low: 1, high: 2}  # c\n",
+    ),
+    "the values of a mapping with the same keys": (
+        "a:\n  low: 1  # c\n  high: 2\n", ("a",), {"low": "1", "high": "3"},
+        "a:\n  low: 1  # c\n  high: 3\n",
+    ),
+    "a key more for a mapping": (
+        "a:\n  value: no  # c\n", ("a",), {"value": "no", "note": "x: y"},
+        'a:\n  value: no  # c\n  note: "x: y"\n',
+    ),
+    "nothing": ("a: 7  # c\n", ("a",), None, "a: null  # c\n"),
+    "the same again": ("a: { low: 1 }\n", ("a",), {"low": "1"}, "a: { low: 1 }\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_an_edit_changes_its_own_characters(name: str) -> None:
+    text, keys, value, wanted = EDITS[name]
+    assert edit(text, {keys: value}, "f", CaseError) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [("a: [1]\n", ("a", 3, "x")), ("a: 1\n", ("a", 0)), ("a: {x: 1}\n", ("a", 0)),
+     ("a: [1]\n", ("a", "x", "y")), ("a: [1]\n", ("a", 2))],
+)  # fmt: skip
+def test_an_edit_leads_through_no_plain_value_and_past_no_end(
+    text: str, keys: tuple[str | int, ...]
+) -> None:
+    with pytest.raises(CaseError):
+        edit(text, {keys: "9"}, "f", CaseError)
+
+
+VALUES = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), max_size=8)
+
+
+@given(rows=st.lists(st.dictionaries(st.sampled_from("xyz"), VALUES, min_size=1), max_size=4))
+def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) -> None:
+    text, wanted = "b: 1  # stays\n", []
+    for place, row in enumerate(rows):
+        for key, value in row.items():
+            text = edit(text, {("a", place, key): value}, "f", CaseError)
+        wanted.append(row)
+        assert parse(text, "f", CaseError).data["a"] == wanted
+        assert "b: 1  # stays" in text

@@ -1,0 +1,468 @@
+"""The interview in a terminal: lines, menus, a file of answers, and leaving at any moment."""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from datetime import date
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+import wcwidth
+
+from test_gallery import agrees, expected
+from test_gallery import said as parts
+from tuneworthy.api import interview as api
+from tuneworthy.api.road import decide, framework_of, load_case
+from tuneworthy.api.start import start_case
+from tuneworthy.surfaces.cli import run
+from tuneworthy.surfaces.interview import begin
+from tuneworthy.surfaces.interview.menus import Menus
+
+AS_OF = date(2026, 11, 24)
+ANSWERS = Path(__file__).resolve().parents[1] / "examples" / "task-api" / "answers.yaml"
+CLASH = "cost_reason_with_low_volume"
+START = "from tuneworthy.surfaces.cli import main; main()"
+SECONDS = 60
+
+
+class Seen(NamedTuple):
+    """What a command came to."""
+
+    code: int
+    out: str
+    err: str
+
+
+def tuneworthy(*arguments: str | Path, typed: str = "") -> Seen:
+    """Run a command in this process, with some lines typed."""
+    out, err, before = io.StringIO(), io.StringIO(), sys.stdin
+    sys.stdin = io.StringIO(typed)
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            code = run([str(argument) for argument in arguments])
+    finally:
+        sys.stdin = before
+    return Seen(code, out.getvalue(), err.getvalue())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A case with a goal, in which nothing else is answered."""
+    start_case(tmp_path / "case", "A case")
+    api.answered(tmp_path / "case", "goals", "format")
+    return tmp_path / "case"
+
+
+def case_text(folder: Path) -> str:
+    return (folder / "case.yaml").read_text("utf-8")
+
+
+def script(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "answers.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+# A file of answers ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Seen]:
+    """The published lesson's example, made from its answers."""
+    folder = tmp_path_factory.mktemp("rebuilt") / "case"
+    return folder, tuneworthy("interview", folder, "--answers", ANSWERS, "--as-of", "2026-11-24")
+
+
+def test_the_lessons_example_asked_anew_gives_the_verdict_worked_out_by_hand(
+    rebuilt: tuple[Path, Seen],
+) -> None:
+    folder, seen = rebuilt
+    assert (seen.code, seen.err) == (0, "")
+    case, written = load_case(folder), expected("task-api")
+    dossier = decide(case, framework_of(case), as_of=AS_OF).to_dict()
+    told = parts(dossier)
+    wrong = {key for key in told.keys() & written.keys() if not agrees(told[key], written[key])}
+    assert wrong == set()
+    assert {one["id"] for one in dossier["challenges"]} == set(written["challenges"]["fire"])
+    assert "fine-tune candidate, justified" in seen.out.replace("\n", " ")
+
+
+def test_answers_given_again_change_no_byte(rebuilt: tuple[Path, Seen]) -> None:
+    folder, _ = rebuilt
+    before = case_text(folder)
+    assert tuneworthy("interview", folder, "--answers", ANSWERS).code == 0
+    assert case_text(folder) == before
+
+
+def test_lines_say_the_same_as_yaml(tmp_path: Path) -> None:
+    told = ["# ours", "", "name = A = B", "goals = format, persona", "few_shot = no",
+            "economics.hourly_rate_usd = 80 to 90 to 120"]  # fmt: skip
+    lines = script(tmp_path, "\n".join(told))
+    assert tuneworthy("interview", tmp_path / "one", "--answers", lines).code == 0
+    yaml = script(
+        tmp_path, "name: A = B\ngoals: [format, persona]\nceiling.few_shot: no\n"
+        "economics.hourly_rate_usd: {low: 80, likely: 90, high: 120}\n",
+    )  # fmt: skip
+    assert tuneworthy("interview", tmp_path / "other", "--answers", yaml).code == 0
+    assert case_text(tmp_path / "one") == case_text(tmp_path / "other")
+    assert load_case(tmp_path / "one").name == "A = B"
+
+
+def test_both_are_kept_where_the_file_says_so(tmp_path: Path) -> None:
+    told = "cost_optimization: yes\nlow_volume: yes\n"
+    assert tuneworthy("interview", tmp_path / "a", "--answers", script(tmp_path, told)).code == 0
+    assert "both kept" not in case_text(tmp_path / "a")
+    kept = script(tmp_path, f"{told}kept: [{CLASH}]\n")
+    seen = tuneworthy("interview", tmp_path / "b", "--answers", kept)
+    assert seen.code == 0
+    assert "That doesn't fit with" in seen.out
+    assert f"both kept: {CLASH}" in case_text(tmp_path / "b")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "what"),
+    [
+        ("goals: format\nfew_shto: yes\n", 2, "few_shto"),
+        ("goals: format\nfew_shot: perhaps\n", 2, "perhaps"),
+        ("few_shot: yes\nceiling.few_shot: no\n", 2, "twice"),
+        ("few_shot: yes\nattempts.3.name: third\n", 2, "attempts.3.name never came up"),
+        ("few_shot: yes\ndata.glossary: glossary.yaml\n", 2, "data.glossary never came up"),
+        (f"few_shot: yes\nkept: [{CLASH}]\n", 2, f"{CLASH} never came up"),
+        ("few_shot = yes\nbrand_voice\n", 2, "is no id = answer"),
+        ("few_shot = yes\nfew_shot = no\n", 2, "twice"),
+        ("few_shot: {a: b}\n", 1, "is no answer"),
+        ("- few_shot\n", None, "is no list of answers"),
+        ("few_shot: *a\n", 1, "alias"),
+    ],
+)
+def test_what_is_wrong_in_a_file_of_answers_is_named_with_its_line(
+    text: str, line: int | None, what: str, tmp_path: Path
+) -> None:
+    path = script(tmp_path, text)
+    seen = tuneworthy("interview", tmp_path / "case", "--answers", path)
+    assert seen.code == 2
+    assert seen.err.count("\n") == 1
+    assert seen.err.startswith(f"{path}:{line}: " if line else f"{path}: ")
+    assert what in seen.err
+
+
+def test_a_file_that_answers_what_nobody_asks_begins_nothing(tmp_path: Path) -> None:
+    seen = tuneworthy("interview", tmp_path / "new", "--answers", script(tmp_path, "nothing: yes"))
+    assert seen.code == 2
+    assert not (tmp_path / "new").exists()
+
+
+# Lines ------------------------------------------------------------------------------------------
+
+
+def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(tmp_path: Path) -> None:
+    seen = tuneworthy("interview", tmp_path / "my-case", typed="Claims bot\nformat\nq\n")
+    assert seen.code == 0
+    case = load_case(tmp_path / "my-case")
+    assert (case.name, case.goals) == ("Claims bot", ("format",))
+    assert tuneworthy("interview", tmp_path / "no-case", typed="q\n").code == 0
+    assert not (tmp_path / "no-case").exists()
+    assert tuneworthy("interview", tmp_path / "some-case", typed="\nq\n").code == 0
+    assert load_case(tmp_path / "some-case").name == "Some case"
+    seen = tuneworthy("interview", tmp_path / "gone.yaml", typed="x\n")
+    assert (seen.code, "does not exist" in seen.err) == (2, True)
+
+
+def test_answers_are_written_one_by_one_and_the_talk_goes_on_where_it_stopped(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, typed="y\nq\n")
+    assert seen.code == 0
+    assert "1/≈16" in seen.out
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    again = tuneworthy("interview", folder, typed="q\n")
+    assert "1/≈15" in again.out
+    assert "Have you tried examples in the prompt?" not in again.out
+
+
+def test_the_end_of_the_input_is_the_end_of_the_talk(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, typed="y")
+    assert seen.code == 0
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    assert "tuneworthy decide" in seen.out
+
+
+def test_going_back_over_several_changes_each_and_goes_on_after_them(folder: Path) -> None:
+    assert "This is the first one." in tuneworthy("interview", folder, typed="b\nq\n").out
+    seen = tuneworthy("interview", folder, typed="y\n7\nd\nb\nb\n\nb\n1\ny\nb\nb\nb\nq\n")
+    case = load_case(folder)
+    assert case.ceiling["few_shot"].value == "yes"
+    assert case.ceiling["foundation_models"].count == 1
+    assert "Now: 7  (Enter keeps it)" in seen.out
+
+
+def test_from_the_end_of_a_part_one_can_go_back_too(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, typed="n\nb\ny\nq\n")
+    assert "Now: no  (Enter keeps it)" in seen.out
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    assert "2/≈16" in seen.out
+
+
+def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> None:
+    api.answered(folder, "cost_optimization", "yes")
+    asks = api.part_asks(load_case(folder), framework_of(load_case(folder)))
+    typed = "d\n" * asks.index("factors.low_volume") + "y\n2\nq\n"
+    seen = tuneworthy("interview", folder, typed=f"{typed}n\nn\nn\n")
+    assert load_case(folder).factors["exploration_phase"].value == "unknown"
+    assert seen.out.count("All answers are in the case file.") == 1
+
+
+def test_it_says_when_nothing_can_change_the_verdict_and_offers_what_else_is_worth_knowing(
+    folder: Path,
+) -> None:
+    seen = tuneworthy("interview", folder, typed="n\nx\no\nA bot\ns\nm\n2k\nq\n")
+    told = seen.out.replace("\n", " ")
+    assert "Settled: keep optimising prompts, whatever else is answered." in told
+    assert "Nothing that is open can change the verdict any more." in told
+    for part in ("[e] evaluation", "[o] options", "[m] money", "[q] that's enough"):
+        assert part in told
+    assert "Type e, o, m, b or q." in told
+    case = load_case(folder)
+    assert case.description == "A bot"
+    requests = case.economics.traffic.requests_per_month
+    assert requests is not None
+    assert requests.likely == 2000
+
+
+def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: Path) -> None:
+    seen = tuneworthy("interview", folder, typed="d\n" * 16 + "q\n")
+    told = seen.out.replace("\n", " ")
+    assert "Not settled: 16 open answers can still change it." in told
+    assert "Nothing that is open" not in told
+
+
+def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
+    api.answered(folder, "cost_optimization", "yes")
+    asks = api.part_asks(load_case(folder), framework_of(load_case(folder)))
+    typed = "d\n" * asks.index("factors.low_volume")
+    before = case_text(folder)
+    for then, low, cost in (
+        ("y\n1\nn\nq\n", "no", "yes"),      # this answer is changed
+        ("y\n2\nn\nq\n", "yes", "no"),      # the other one is
+        ("y\n9\n3\nq\n", "yes", "yes"),     # both are kept
+    ):  # fmt: skip
+        (folder / "case.yaml").write_text(before, encoding="utf-8")
+        seen = tuneworthy("interview", folder, typed=typed + then)
+        assert "That doesn't fit with cost (yes)." in seen.out
+        factors = load_case(folder).factors
+        assert (factors["low_volume"].value, factors["cost_optimization"].value) == (low, cost)
+        assert (CLASH in case_text(folder)) == ((low, cost) == ("yes", "yes"))
+
+
+def test_every_line_fits_eighty_columns_and_nothing_moves_the_cursor(tmp_path: Path) -> None:
+    start_case(tmp_path / "case", "A \x1b[31mcase\u202e " + "w" * 150)
+    typed = "format\n?\ny\n\x1b[2J\n" + "d\n" * 14 + "e\n?\n" + "y\n" * 6 + "o\n?\nx\nb\ns\nq\n"
+    seen = tuneworthy("interview", tmp_path / "case", typed=typed)
+    assert seen.code == 0
+    assert re.sub(r"[\n]", "", seen.out).isprintable()
+    assert max(wcwidth.width(line) for line in seen.out.splitlines()) <= 80
+    assert "holds a character that can't be shown" in seen.out
+
+
+def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Path) -> None:
+    tuneworthy("interview", folder, typed="n\no\n=q\nq\n")
+    assert load_case(folder).description == "q"
+
+
+def test_a_file_that_changes_between_question_and_answer_is_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tuneworthy.surfaces.interview.plain import Plain
+
+    lines = iter(["y\n", "y\n", "q\n"])
+
+    def line(_: Plain) -> str:
+        given = next(lines)
+        if case_text(folder).count("brand_voice: unknown"):  # the other editor is quicker
+            text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
+            (folder / "case.yaml").write_text(text, encoding="utf-8")
+        return given
+
+    monkeypatch.setattr(Plain, "_line", line)
+    seen = tuneworthy("interview", folder)
+    assert "was changed by somebody else meanwhile" in seen.out
+    case = load_case(folder)
+    assert (case.ceiling["few_shot"].value, case.factors["brand_voice"].value) == ("yes", "yes")
+
+
+def test_without_the_library_menus_are_refused_with_the_cure_and_lines_work(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "questionary", None)
+    monkeypatch.setattr(begin, "_moves", lambda: True)
+    seen = tuneworthy("interview", folder, typed="q\n")
+    assert seen.code == 2
+    assert 'pip install "tuneworthy[interview]"' in seen.err
+    assert tuneworthy("interview", folder, "--plain", typed="q\n").code == 0
+
+
+def test_lines_and_files_need_no_library(folder: Path) -> None:
+    code = (
+        "import sys; from tuneworthy.surfaces.cli import run\n"
+        f"run(['interview', {str(folder)!r}])\n"
+        "assert not {'questionary', 'prompt_toolkit'} & set(sys.modules)"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code], input="q\n", text=True, check=True, timeout=SECONDS
+    )
+
+
+# A real terminal --------------------------------------------------------------------------------
+
+
+class Screen:
+    """A command on the other side of a pseudo-terminal."""
+
+    def __init__(self, *arguments: str | Path, term: str = "xterm") -> None:
+        import pty
+
+        ours, theirs = pty.openpty()
+        env = {**os.environ, "TERM": term, "NO_COLOR": "1", "PROMPT_TOOLKIT_NO_CPR": "1",
+               "COLUMNS": "80", "LINES": "24"}  # fmt: skip
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", START, *map(str, arguments)],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=env, start_new_session=True,
+        )  # fmt: skip
+        os.close(theirs)
+        self._fd = ours
+        self.text = ""
+
+    def wait_for(self, text: str) -> None:
+        """Read until a text has come, after all that was waited for before."""
+        until = time.monotonic() + SECONDS
+        while text not in self.text:
+            assert time.monotonic() < until, self.text[-2000:]
+            if select.select([self._fd], [], [], 0.2)[0]:
+                try:
+                    self.text += os.read(self._fd, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+        assert text in self.text
+        self.text = self.text.split(text, 1)[1]
+
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._fd, keys.encode())
+
+    def end(self) -> int:
+        """The exit code."""
+        self.wait_for_end()
+        os.close(self._fd)
+        return self.process.returncode
+
+    def wait_for_end(self) -> None:
+        """Take what is still said, until the command has ended."""
+        until = time.monotonic() + SECONDS
+        while self.process.poll() is None and time.monotonic() < until:
+            if select.select([self._fd], [], [], 0.1)[0]:
+                try:
+                    self.text += os.read(self._fd, 65536).decode("utf-8", "replace")
+                except OSError:
+                    break
+        self.process.wait(SECONDS)
+
+
+@pytest.fixture
+def screens() -> Iterator[list[Screen]]:
+    """Screens that are switched off at the end."""
+    opened: list[Screen] = []
+    yield opened
+    for screen in opened:
+        if screen.process.poll() is None:
+            screen.process.kill()
+            screen.process.wait()
+
+
+HAS_MENUS = importlib.util.find_spec("questionary") is not None
+NO_MENUS = "the extra interview is not installed"
+
+
+@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
+def test_menus_take_keys_and_arrows_and_lines(folder: Path, screens: list[Screen]) -> None:
+    screen = Screen("interview", folder)
+    screens.append(screen)
+    screen.wait_for("quit")
+    screen.press("y")
+    screen.wait_for("> yes")
+    screen.wait_for("uit")
+    screen.wait_for(">")
+    screen.press("4\r")
+    screen.wait_for("Still possible")
+    screen.wait_for("uit")
+    screen.wait_for(">")
+    screen.press("b\r")
+    screen.wait_for("Enter keeps it")
+    screen.wait_for(">")
+    screen.press("\r")
+    screen.wait_for("uit")
+    screen.wait_for(">")
+    screen.press("7\r")
+    screen.wait_for("Still possible")
+    screen.wait_for("quit")
+    screen.press("\x1b[A\r")  # it stands at "I don't know"; one up is no
+    screen.wait_for("> no")
+    screen.wait_for("enough")
+    screen.press("q")
+    assert screen.end() == 0
+    ceiling = load_case(folder).ceiling
+    assert ceiling["few_shot"].value == "yes"
+    assert (ceiling["foundation_models"].count, ceiling["prompt_variations"].count) == (4, 7)
+    assert ceiling["structured_prompt"].value == "no"
+
+
+@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
+    term: str, folder: Path, screens: list[Screen]
+) -> None:
+    screen = Screen("interview", folder, term=term)
+    screens.append(screen)
+    screen.wait_for("uit")
+    screen.press("y" if term == "xterm" else "y\n")
+    screen.wait_for("Still possible")
+    screen.wait_for(">")
+    if term == "xterm":
+        screen.press("\x03")
+    else:
+        screen.process.send_signal(signal.SIGINT)
+    assert screen.end() == 3
+    assert load_case(folder).ceiling["few_shot"].value == "yes"
+    assert not [path for path in folder.iterdir() if path.suffix == ".part"]
+
+
+@pytest.mark.skipif(not HAS_MENUS, reason=NO_MENUS)
+def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
+    taken: list[Sequence[tuple[str, str]]] = []
+
+    class Noted(Menus):
+        def _menu(self, told: Sequence[tuple[str, str]], at: str | None = None) -> str:
+            taken.append(told)
+            assert at is None or at in dict(told)
+            return told[0][0]
+
+    menus, case = Noted(), load_case(folder)
+    framework = framework_of(case)
+    with redirect_stdout(io.StringIO()):
+        for name in ("few_shot", "strategic_value", "today.api", "tuning.pilot"):
+            menus.ask(api.ask_of(case, framework, name), 1)
+        dossier = decide(case, framework, as_of=AS_OF)
+        menus.rest(dossier, api.standing(dossier), api.offers(case, framework))
+    for told in taken:
+        keys = [key for key, _ in told]
+        assert len(set(keys)) == len(keys)
+        assert all(len(key) == 1 for key in keys)
+    assert len(taken) == 5
