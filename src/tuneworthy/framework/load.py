@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib.resources import files
 from typing import Any
 
@@ -23,6 +24,7 @@ def catalogue_text(file: str) -> str:
     return files("tuneworthy.framework").joinpath("catalogue", file).read_text(encoding="utf-8")
 
 
+@lru_cache(maxsize=8)  # it ships with the package and is frozen; a server asks for it all day
 def load_named(name: str) -> Framework:
     """A framework of the catalogue.
 
