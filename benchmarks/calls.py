@@ -95,7 +95,7 @@ def whole(command: list[str], folder: Path, more: dict[str, str]) -> tuple[float
 def promptfoo(command: str, folder: Path, base_url: str) -> tuple[float, float] | str:
     """The same calls by promptfoo."""
     config = {
-        "prompts": ["{{q}}"],
+        "prompts": ["Number {{q}}"],  # a prompt that reads as JSON would be sent as it stands
         "providers": [
             {"id": "openai:chat:plain", "config": {"apiBaseUrl": base_url, "apiKey": "none"}}
         ],

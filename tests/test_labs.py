@@ -26,13 +26,13 @@ from tuneworthy.calls.ledger import Ledger
 from tuneworthy.domain.calls import Quote, Request
 from tuneworthy.domain.errors import InputError
 from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import Arm, CeilingResult
+from tuneworthy.domain.lab import Arm, CeilingResult, Stand
 from tuneworthy.domain.prices import Price
 from tuneworthy.domain.prompts import PromptVariant
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.examples import read_examples
 from tuneworthy.labs.arms import plan_arms
-from tuneworthy.labs.ceiling import Lab, Plan, Stand, make_plan
+from tuneworthy.labs.ceiling import Lab, Plan, make_plan
 from tuneworthy.labs.choice import chosen_arms
 from tuneworthy.labs.outcome import outcome
 from tuneworthy.labs.pool import Pool, question

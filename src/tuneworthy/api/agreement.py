@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuneworthy.api.answered import answered
 from tuneworthy.api.lab import MOST_TOKENS
-from tuneworthy.api.labelling import Item, Session, shown_digest, shuffled
+from tuneworthy.api.labelling import Item, Session, shown_digest
 from tuneworthy.api.road import load_case
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError
@@ -27,6 +27,7 @@ from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalcsv import csv_text, read_csv
 from tuneworthy.files.evalset import evalset_text, named_evalset, write_evalset
 from tuneworthy.files.labels import ADJUDICATED, latest_labels, read_labels
+from tuneworthy.labs.drawn import shuffled
 from tuneworthy.report.agreement import agreement_page
 from tuneworthy.stats.intervals import wilson
 
@@ -44,13 +45,19 @@ def agreement(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
     Raises:
         InputError: If there are no labels, or they can't be read.
     """
+    found = agreement_so_far(source, seed=seed)
+    if not found:
+        fix = f"label some: tuneworthy evalset label {source} --labeller NAME"
+        raise CaseError("has no labels yet", where=str(source), fix=fix)
+    return found
+
+
+def agreement_so_far(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
+    """The same, and () where there are no labels yet."""
     case = load_case(source)
     said = _said(case)
     people = {name: labels for name, labels in said.items() if name != ADJUDICATED}
     groups = sorted({key[:2] for labels in people.values() for key in labels})
-    if not groups:
-        fix = f"label some: tuneworthy evalset label {source} --labeller NAME"
-        raise CaseError("has no labels yet", where=str(source), fix=fix)
     clusters = {one.id: one.cluster for one in named_evalset(case) or ()}
     settled = said.get(ADJUDICATED, {})
     return tuple(_agreement(group, people, settled, clusters, seed) for group in groups)

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuneworthy.api.lab import CALLS, MOST_TOKENS, ledger_of, prepare
-from tuneworthy.domain.calls import Reply
+from tuneworthy.api.lab import MOST_TOKENS, Ready, ledger_or_none, prepare
 from tuneworthy.domain.errors import CaseError, InputError
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.files.evalset import named_evalset
-from tuneworthy.files.evidence import FOLDER
+from tuneworthy.labs.judging import reply_text
 from tuneworthy.syntax.build import did_you_mean
 
 
@@ -50,25 +47,28 @@ def answered(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     Raises:
         InputError: If the case can't run a lab, or none of its answers are there.
     """
-    ready = prepare(source, seed=seed, max_tokens=max_tokens)
-    cases = named_evalset(ready.case) or ()
-    outputs: dict[str, dict[str, str]] = {}
-    folder = ready.case.folder
-    if folder is not None and os.path.lexists(folder / FOLDER / CALLS):
-        with ledger_of(ready.case) as ledger:
-            for arm in ready.plan.arms:
-                for case in (*ready.plan.select, *ready.plan.report):
-                    jobs = ready.plan.jobs(arm, case)
-                    settled = ledger.find(jobs[0].key) if jobs else None
-                    if settled is not None and settled.reply is not None:
-                        outputs.setdefault(arm.id, {})[case.id] = _text(settled.reply)
+    ready = prepare(source, seed=seed, max_tokens=max_tokens, scored=False)
+    outputs = outputs_of(ready)
     if not outputs:
         fix = f"run the lab first: tuneworthy ceiling {source}; give the same --max-tokens here"
         raise CaseError("no arm has answered yet", where=str(source), fix=fix)
-    return Answered(cases, outputs)
+    return Answered(named_evalset(ready.case) or (), outputs)
 
 
-def _text(reply: Reply) -> str:
-    calls = [{"name": name, "arguments": text} for name, text in reply.tool_calls]
-    told = f"{reply.text}\n{json.dumps(calls, ensure_ascii=False)}" if calls else reply.text
-    return told.strip()
+def outputs_of(ready: Ready) -> dict[str, dict[str, str]]:
+    """What a lab's arms have answered so far: by arm, then by id of the case.
+
+    Raises:
+        InputError: If the ledger can't be read.
+    """
+    outputs: dict[str, dict[str, str]] = {}
+    with ledger_or_none(ready.case) as ledger:
+        if ledger is None:
+            return {}
+        for arm in ready.plan.arms:
+            for case in (*ready.plan.select, *ready.plan.report):
+                jobs = ready.plan.jobs(arm, case)
+                settled = ledger.find(jobs[0].key) if jobs else None
+                if settled is not None and settled.reply is not None:
+                    outputs.setdefault(arm.id, {})[case.id] = reply_text(settled.reply)
+    return outputs

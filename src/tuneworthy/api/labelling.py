@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuneworthy.api.answered import Answered, answered
+from tuneworthy.api.drawn import For, drawn_items
 from tuneworthy.api.lab import MOST_TOKENS
 from tuneworthy.api.road import load_case
 from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.errors import CaseError, InputError
 from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.labels import PAIRS, SCALES, ItemKey, Label
+from tuneworthy.domain.labels import PAIRS, SCALES, ItemKey, Label, digest_of
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset
 from tuneworthy.files.labels import append_label, labeller_name, latest_labels, read_labels
+from tuneworthy.labs.drawn import shuffled
 from tuneworthy.report.labelling import Item, item_page, keys_of, tally_page
 
 __all__ = ("Item", "Session", "begin", "item_page", "keys_of", "tally_page")
@@ -68,6 +69,12 @@ class Session:
         """
         item = self.current()
         assert item is not None  # there is nothing to answer otherwise
+        self.keep(item, said)
+        self.at += 1
+        self.again = False
+
+    def keep(self, item: Item, said: str) -> None:
+        """Keep what was said of an item."""
         task, rubric, case, arm, against = item.key
         assert task == item.task
         label = Label(
@@ -76,8 +83,6 @@ class Session:
         )  # fmt: skip
         append_label(self.case, self.labeller, label)
         self.said[label.key] = label
-        self.at += 1
-        self.again = False
 
     def skip(self) -> None:
         """Leave the present item for another time."""
@@ -101,6 +106,7 @@ def begin(
     arms: Sequence[str] = (),
     seed: int = 0,
     max_tokens: int = MOST_TOKENS,
+    lab: For | None = None,
 ) -> Session:
     """A labelling session that goes on where this labeller stopped.
 
@@ -117,12 +123,19 @@ def begin(
         arms: Arms to label; all that answered when not given.
         seed: For the order, and as the lab was given it.
         max_tokens: As the lab was given it.
+        lab: With a rubric: what a lab under a judge needs, as it wrote that down; all options but
+            the rubric are its own then.
 
     Raises:
         InputError: If there is nothing to label, or something can't be read.
     """
     case, name = load_case(source), labeller_name(labeller)
-    items, text = _prepared(source, case, rubric, scale, pairwise, arms, seed, max_tokens)
+    if lab is not None:
+        if rubric is None:
+            raise InputError("needs the rubric", where="--for", fix="give --rubric FILE as well")
+        items, text = drawn_items(source, rubric, lab)
+    else:
+        items, text = _prepared(source, case, rubric, scale, pairwise, arms, seed, max_tokens)
     return Session(case, name, items, text, latest_labels(read_labels(case).get(name, ())))
 
 
@@ -137,9 +150,9 @@ def _prepared(
     if pairwise is not None:
         if pairwise[0] == pairwise[1]:
             raise CaseError("names one arm twice", where="--pairwise", fix="name two")
-        items = list(pair_items(held, held.arms(pairwise), seed, _digest(text) if text else ""))
+        items = list(pair_items(held, held.arms(pairwise), seed, digest_of(text) if text else ""))
     else:
-        items = list(rubric_items(held, held.arms(arms), scale, seed, _digest(text, scale)))
+        items = list(rubric_items(held, held.arms(arms), scale, seed, digest_of(text, scale)))
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
@@ -156,11 +169,6 @@ def _to_answer(source: str | Path, case: Case, seed: int) -> list[Item]:
         fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
         raise CaseError("every case has a right answer", where=str(source), fix=fix)
     return [Item("answer", one) for one in shuffled(lacking, seed)]
-
-
-def shuffled(cases: Iterable[EvalCase], seed: int) -> list[EvalCase]:
-    """Cases in an order that depends on their ids and the seed alone."""
-    return sorted(cases, key=lambda one: _digest("order", str(seed), one.id))
 
 
 def rubric_items(
@@ -187,13 +195,8 @@ def pair_items(held: Answered, arms: Sequence[str], seed: int, digest: str) -> I
 
 def shown_digest(item: Item) -> str:
     """Begin of the SHA-256 of the outputs of an item; empty where it has none."""
-    return _digest(*item.outputs) if item.outputs else ""
+    return digest_of(*item.outputs) if item.outputs else ""
 
 
 def _chance(seed: int, case: EvalCase) -> random.Random:
-    return random.Random(_digest("arms", str(seed), case.id))  # noqa: S311  # an order is no secret
-
-
-def _digest(*parts: str) -> str:
-    told = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(told).hexdigest()[:16]
+    return random.Random(digest_of("arms", str(seed), case.id))  # noqa: S311  # an order is no secret

@@ -113,7 +113,7 @@ def appendix(measured: Measured, day: date) -> str:
     """
     lines = ["", f"# Made by tuneworthy measure on {day.isoformat()}, from:"]
     lines += [
-        f"#   {one_line(one.name, limit=200)} (SHA-256 {one.digest[:12]})"
+        f"#   {one_line(one.name, limit=200)} (BLAKE3 {one.digest[:12]})"
         for one in measured.readings
         if one.traces
     ]

@@ -6,6 +6,9 @@ from datetime import date
 from typing import Literal
 
 from tuneworthy.domain.calls import Quote, Spend
+from tuneworthy.domain.judging import JudgeOf, JudgePlan
+from tuneworthy.domain.proposing import Gain, Proposing
+from tuneworthy.domain.published import PublishedFigure
 from tuneworthy.domain.record import Name, Natural, NonNegative, Record, Share, Unknown
 
 ArmKind = Literal["prompt", "baseline", "tuned"]
@@ -43,6 +46,34 @@ class ShareOf(Record):
     """Conversations those come from."""
 
 
+class Placed(Record):
+    """An arm in the race."""
+
+    arm: str
+    quality: ShareOf | Unknown
+    """On the cases it was run on so far."""
+    running: bool
+    """False for one that was left behind."""
+
+
+class Stand(Record):
+    """How a lab stands while it runs."""
+
+    arm: str
+    """The leader; empty before the first round."""
+    quality: ShareOf | Unknown
+    """Of the leader, on the cases so far."""
+    done: Natural
+    """Calls that are answered."""
+    of: Natural
+    """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
+    running: Natural
+    """Arms still in the race."""
+    spend: Spend
+    board: tuple[Placed, ...] = ()
+    """Every arm as of the last round, the best first; () before the first round."""
+
+
 class ArmResult(Record):
     """An arm with what it scored."""
 
@@ -66,8 +97,8 @@ class Contrast(Record):
 
     first: str
     second: str
-    difference: float
-    """First less second, in share of cases."""
+    difference: float | Unknown
+    """First less second, in share of cases; unknown where a judge's word lacks people's labels."""
     low: float
     high: float
     n: Natural
@@ -128,18 +159,27 @@ class CeilingResult(Record):
     """Cases that chose nothing."""
     seed: Natural = 0
     """Of the split."""
-    plateau: float | Unknown
-    """Expected gain of one more variant of one generator; unknown for hand-written ones."""
+    plateau: Gain | Unknown
+    """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
+    proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
+    """What a generator was asked for, and what came."""
     cases_needed: Natural | Unknown
     """For ``too_few_cases``: how many in all, both parts together."""
     checks: dict[str, Literal["yes", "no", "unknown"]]
     """Which of the five checks this run has answered, and how."""
     failures: tuple[Failures, ...] = ()
     """Of the chosen arm, the commonest first."""
+    published: tuple[PublishedFigure, ...] = ()
+    """Figures of tuned models on other cases, the highest first. They are no arms: they didn't
+    race, are in no contrast, and count neither as tried nor for the ceiling."""
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
     scorer: str = ""
     """What scored the answers."""
+    judge: JudgeOf | None = None
+    """The model that judged, held against people; None where rules scored. With one, ``quality`` of
+    the arms and ``curve`` are its word alone; ``reported``, ``contrasts`` and ``upper`` rest on
+    people's labels."""
     calls_saved: Natural = 0
     """Calls the race didn't have to make."""
     stopped: str = ""
@@ -159,6 +199,8 @@ class CeilingPlan(Record):
     """Cases that will report; all of them are run, there is no other stop."""
     inputs: str
     """SHA-256 of those cases and of the arms."""
+    judge: JudgePlan | None = None
+    """Who judges, and how many labels count; None where rules score."""
     written_on: date
 
 
@@ -179,6 +221,8 @@ class VerifyPlan(Record):
     """General tasks."""
     inputs: str
     """SHA-256 of cases, prompts and both models."""
+    judge: JudgePlan | None = None
+    """Who judges, and how many labels count; None where rules score."""
     written_on: date
 
 
@@ -192,11 +236,14 @@ class VerifyResult(Record):
     """The same on general tasks."""
     tuned: ShareOf | Unknown
     untuned: ShareOf | Unknown
-    outcome: Literal["improved", "regressed", "no_gain", "too_few_cases"]
+    outcome: Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
     """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
     lies below zero, or general skills fell by more than their margin. No gain: it lies below the
-    margin. Else there are too few cases."""
+    margin. Unknown: a judge's word lacks people's labels. Else there are too few cases."""
     why: str = ""
-    """Id of what decided: ``task``, ``general``, ``interval`` or, cut short, ``stopped``."""
+    """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
+    or the ``choice`` of the untuned arm by the judge's word alone; or, cut short, ``stopped``."""
+    judge: JudgeOf | None = None
+    """The model that judged, held against people; None where rules scored."""
     spend: Spend
     stopped: str = ""

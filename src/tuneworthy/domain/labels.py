@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -18,6 +19,12 @@ SCALES = {"yes-no": ("yes", "no"), "1-5": ("1", "2", "3", "4", "5")}
 """What may be said of an output."""
 PAIRS = ("first", "second", "tie")
 """What may be said of two: which is better, in the order of the arms' names and not as shown."""
+
+
+def digest_of(*parts: str) -> str:
+    """Begin of the SHA-256 of texts: of a rubric and its scale, or of outputs that were shown."""
+    told = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(told).hexdigest()[:16]
 
 
 class Label(Record):

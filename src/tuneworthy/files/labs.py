@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,12 +12,16 @@ from pydantic import ValidationError
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, InputError, OutputError
 from tuneworthy.domain.lab import CeilingPlan, VerifyPlan
+from tuneworthy.domain.prompts import PromptVariant
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text, write_new
 from tuneworthy.files.evidence import FOLDER
+from tuneworthy.files.prompts import prompt_text
 
 VERIFY_PLAN = "verify-plan.json"
 CEILING_PLAN = "ceiling-plan.json"
+PROPOSED = "proposed"
+"""Folder of the prompts that a generator proposed."""
 
 
 def plan_path(case: Case, name: str = VERIFY_PLAN) -> Path:
@@ -47,6 +52,33 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
         if before.model_copy(update={"written_on": plan.written_on}) == plan:
             return
     write_new(path, plan.model_dump_json(indent=2) + "\n", force=True)
+
+
+def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
+    """Keep proposed prompts where the team can take them from; its own prompts stay as they are.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+        OutputError: If one can't be written.
+    """
+    for one in prompts:
+        write_new(plan_path(case, f"{PROPOSED}/{one.name}.md"), prompt_text(one), force=True)
+
+
+def written_choice(case: Case) -> CeilingPlan | None:
+    """The choice that a ceiling lab wrote down; None where there is none yet.
+
+    Raises:
+        CaseError: If it isn't one.
+    """
+    path = plan_path(case, CEILING_PLAN)
+    if not os.path.lexists(path):
+        return None
+    try:
+        return CeilingPlan.model_validate_json(read_text(path, MIB, CaseError))
+    except (ValidationError, ValueError, RecursionError):
+        fix = "move it away and run the lab again"
+        raise CaseError("is no choice of a lab", where=str(path), fix=fix) from None
 
 
 def written_plan(case: Case) -> VerifyPlan | None:

@@ -29,7 +29,7 @@ def plan_arms(
     baselines need no model: the commonest answer, and the answer of the nearest example.
 
     Args:
-        case: For its models; a tuned one is one more model.
+        case: For its models; a tuned one is one more model, a published figure is none.
         prompts: At least one.
         evalset: The cases; only whether they have passages and references counts here.
         examples: Solved cases that may be shown.
@@ -42,13 +42,31 @@ def plan_arms(
     found: list[Arm] = []
     for place, prompt in enumerate(prompts):
         shown = passages and "contexts" in names(prompt)
-        for model in case.models:
+        for model in case.callable_models:
             if prompt.model is None or prompt.model == model.id:
                 more = place == 0
                 found += _of(prompt, model, examples, passages=shown, more=more, schema=schema)
     if examples and any(one.accepted for one in evalset):
         found += [Arm(id=name, kind="baseline", of=name) for name in BASELINES]
     return _apart(found)
+
+
+def with_proposals(arms: Sequence[Arm], parent: Arm, names: Sequence[str]) -> tuple[Arm, ...]:
+    """Arms, and after them those of proposed prompts: each tried in the ways its parent is.
+
+    That is as written and with the nearest examples, with the parent's model, for which they are.
+
+    Args:
+        arms: Those of the team's prompts.
+        parent: The arm the proposals come from.
+        names: Names of the proposed prompts; () adds none.
+    """
+
+    def made(arm: Arm) -> tuple[object, ...]:
+        return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained
+
+    ways = [arm.model_dump(exclude={"id"}) for arm in arms if made(arm) == made(parent)]
+    return _apart([*arms, *(_arm({**way, "prompt": name}) for name in names for way in ways)])
 
 
 def _apart(arms: Sequence[Arm]) -> tuple[Arm, ...]:

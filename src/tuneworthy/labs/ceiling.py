@@ -8,7 +8,7 @@ nothing and a lab that was cut off goes on where it stood.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,9 +16,9 @@ import numpy as np
 from tuneworthy.calls.ledger import Ledger
 from tuneworthy.calls.run import Job, PriceOf, Runner
 from tuneworthy.calls.transport import Transport
-from tuneworthy.domain.calls import Request, Settled, Spend
+from tuneworthy.domain.calls import Request, Settled
 from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import Arm, ShareOf
+from tuneworthy.domain.lab import Arm, Placed, Stand
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.evalset import parted
 from tuneworthy.labs.pool import question
@@ -98,23 +98,6 @@ def together(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Stand:
-    """How a lab stands."""
-
-    arm: str
-    """The leader; empty before the first round."""
-    quality: ShareOf | Unknown
-    """Of the leader, on the cases so far."""
-    done: int
-    """Calls that are answered."""
-    of: int
-    """Calls there may be in all, when no more arms are dropped."""
-    running: int
-    """Arms still in the race."""
-    spend: Spend
-
-
 Watch = Callable[[Stand], None]
 
 
@@ -147,6 +130,7 @@ class Lab:
         self.dropped: dict[str, int | None] = {}
         self._done, self._left, self._running = 0, 0, len(plan.arms)
         self._leader: Arm | None = None
+        self._board: tuple[Placed, ...] = ()
         self._seen: list[EvalCase] = []
 
     def stop(self) -> None:
@@ -157,11 +141,13 @@ class Lab:
         """Run arms on the cases for selecting, dropping those that can't win.
 
         Prompts race against prompts, tuned models against tuned ones, and baselines, which cost
-        nothing, against nobody: a tuned model that is far ahead leaves the best prompt in.
+        nothing, against nobody: a tuned model that is far ahead leaves the best prompt in. Under a
+        judge nobody is dropped: it may be wrong about each arm in a way of its own.
         """
         arms = self.plan.arms
         later = len({arm.kind for arm in arms} - {"baseline"}) * len(self.plan.report)
-        groups = [arm.id if arm.kind == "baseline" else arm.kind for arm in arms]
+        alone = self.scores.judging is not None
+        groups = [arm.id if alone or arm.kind == "baseline" else arm.kind for arm in arms]
         race, longest = Race(len(arms), groups=groups), _longest(self.plan.select)
         for cases in _rounds(self.plan.select):
             running = [arms[place] for place in race.running]
@@ -174,6 +160,8 @@ class Lab:
             race.add({place: self._sums(arms[place], cases, longest) for place in race.running})
             self._leader = arms[race.result().winner]
             self._running = len(race.running)
+            if self._watch is not None:
+                self._board = self._placed({arms[place].id for place in race.running})
             self._tell()
         result = race.result()
         self.dropped = {arm.id: result.dropped_after[i] for i, arm in enumerate(arms)}
@@ -193,9 +181,12 @@ class Lab:
                 for job in self.plan.jobs(arm, case):
                     jobs.append(job)
                     asked.setdefault(job.key, []).append((job, arm, case))
-        self._left = self._done + left * self.plan.repeats
+        calls = 1 if self.scores.judging is None else 2
+        self._left = self._done + left * self.plan.repeats * calls
         if jobs:
             outcome = await self._runner.all(jobs)
+            answered = (place for places in asked.values() for place in places)
+            outcome = await self.scores.judged(self._runner, answered, outcome)
             self.stopped = outcome.why if outcome.stopped else ""
             self._take(asked, outcome.settled)
 
@@ -230,15 +221,35 @@ class Lab:
         if self._done % _TELL_EVERY == 0:
             self._tell()
 
+    def _placed(self, running: Collection[str]) -> tuple[Placed, ...]:
+        """Every arm, those that are left behind after the others."""
+        found = [
+            Placed(
+                arm=arm.id,
+                quality=share_of(self.scores, arm, self._seen),
+                running=arm.id in running,
+            )
+            for arm in self.plan.arms
+        ]
+        return tuple(sorted(found, key=_place, reverse=True))
+
     def _tell(self) -> None:
         if self._watch is None:
             return
         spend, leader = self._ledger.spend(self._name, self._cap), self._leader
         quality = Unknown(ask="wait for the first round")
         told = quality if leader is None else share_of(self.scores, leader, self._seen)
-        total = max(self._left, self._done)
-        self._watch(Stand(leader.id if leader else "", told, self._done, total, self._running,
-                          spend))  # fmt: skip
+        self._watch(
+            Stand(
+                arm=leader.id if leader else "", quality=told, done=self._done,
+                of=max(self._left, self._done), running=self._running, spend=spend,
+                board=self._board,
+            )
+        )  # fmt: skip
+
+
+def _place(one: Placed) -> tuple[bool, float]:
+    return one.running, -1.0 if isinstance(one.quality, Unknown) else one.quality.value
 
 
 def system_of(request: Request) -> str:

@@ -13,12 +13,15 @@ from tuneworthy.domain.calls import Quote, Spend
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.lab import Arm, ArmResult, CeilingResult, CurvePoint, Failures
+from tuneworthy.domain.published import PublishedFigure
 from tuneworthy.domain.record import Unknown
 from tuneworthy.labs.ceiling import Lab
-from tuneworthy.labs.choice import ENOUGH, contrast
+from tuneworthy.labs.choice import contrast
+from tuneworthy.labs.judged import ENOUGH, LABEL_ALL, judge_of, tried_by_people
 from tuneworthy.labs.scores import Scores, estimate, share_of, shown
 from tuneworthy.labs.shown import checks_shown, distinct, effort, models_of
 from tuneworthy.stats.ceiling import Ceiling, ceiling
+from tuneworthy.stats.clustered import Estimate
 
 Reached = Literal["yes", "no", "too_few_cases", "unknown"]
 
@@ -36,6 +39,7 @@ _MENDS: dict[str, Literal["yes", "no", "unknown"]] = {
 def outcome(
     lab: Lab, chosen: Sequence[Arm], framework: Framework, *,
     target: float | None, quote: Quote, spend: Spend, scorer: str,
+    published: tuple[PublishedFigure, ...] = (),
 ) -> CeilingResult:  # fmt: skip
     """Everything the lab found, after both parts were run."""
     plan, scores = lab.plan, lab.scores
@@ -43,6 +47,7 @@ def outcome(
     prompts = [r.arm for r in rows if r.arm.kind == "prompt" and not isinstance(r.quality, Unknown)]
     told, reached, needed = _judged(lab, chosen, target)
     ask = "run it to its end: the chosen arm has to meet cases that chose nothing"
+    bound = ask if scores.judging is None or lab.stopped else LABEL_ALL
     return CeilingResult(
         arms=tuple(sorted(rows, key=_quality, reverse=True)),
         best=chosen[0].id if chosen else "",
@@ -52,7 +57,7 @@ def outcome(
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
         target=_or("say which share is good enough (targets.quality.at_least)", target),
         reached=reached,
-        upper=_or(ask, told.upper if told else None),
+        upper=_or(bound, told.upper if told else None),
         effort=effort(plan, prompts, framework),
         prompts=distinct(plan, prompts, framework),
         models=len(models_of(prompts)),
@@ -63,8 +68,10 @@ def outcome(
         cases_needed=_or("more cases wouldn't tell", needed),
         checks=checks_shown(plan, prompts, framework),
         failures=_failures(scores, chosen[0], plan.report) if chosen else (),
+        published=published,
         curve=_curve(lab),
         scorer=scorer,
+        judge=judge_of(scores, [r.arm for r in rows], chosen, plan.select, plan.report),
         calls_saved=_saved(lab),
         stopped=lab.stopped,
         quote=quote,
@@ -93,6 +100,8 @@ def _judged(
     if lab.stopped or reported is None:
         return None, "unknown", None
     stayed = [a for a in plan.arms if a.kind == "prompt" and lab.dropped.get(a.id) is None]
+    if scores.judging is not None:
+        return _by_people(scores, reported, stayed, plan.select, target)
     found = (estimate(scores, arm, plan.select, exact=True) for arm in stayed)
     tried = [one for one in found if one is not None]
     told = ceiling(tried, reported, 1.0 if target is None else target)
@@ -104,6 +113,21 @@ def _judged(
         longer = ENOUGH / max(1, fewest.clusters)
         return told, "too_few_cases", max(cases + 1, math.ceil(cases * longer))
     return told, told.reached, told.cases_needed
+
+
+def _by_people(
+    scores: Scores, reported: Estimate, stayed: Sequence[Arm], cases: Sequence[EvalCase],
+    target: float | None,
+) -> tuple[Ceiling | None, Reached, int | None]:  # fmt: skip
+    """The same under a judge: its word bounds nothing, so ``yes`` takes labels of every arm.
+
+    More labels would tell more than more cases, so no number of cases is given.
+    """
+    tried = tried_by_people(scores, stayed, cases)
+    told = ceiling(tried, reported, 1.0 if target is None else target)
+    if target is None or (told.reached != "no" and not tried):
+        return (told if tried else None), "unknown", None
+    return told, told.reached, None
 
 
 def _saved(lab: Lab) -> int:
@@ -137,14 +161,13 @@ def _arm(scores: Scores, arm: Arm, cases: Sequence[EvalCase], dropped: int | Non
 
 
 def _failures(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[Failures, ...]:
-    """Wrong answers of an arm by what they are a sign of."""
+    """Wrong answers of an arm by what they are a sign of; under a judge, what people said no to."""
+    wrong, judged = scores.failed(arm.id, cases)
     found = [
         (cell.wrong[0], f"{shown(one.text)} → {cell.wrong[1]}")
-        for one in cases
-        for cell in scores.cells(arm.id, [one])
-        if cell.wrong is not None and cell.score < 1
+        for one, cell in wrong
+        if cell.wrong is not None
     ]
-    judged = int((~np.isnan(scores.row(arm.id, cases))).sum())
     counted = Counter(signal for signal, _ in found)
     return tuple(
         Failures(

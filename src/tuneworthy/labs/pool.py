@@ -112,7 +112,7 @@ def question(case: EvalCase) -> str:
 
 
 def answer_text(reference: Any) -> str:
-    """A reference as the text a model would write."""
+    """A reference as the text a model would write; keys stand in the order of the file."""
     if isinstance(reference, str):
         return reference
-    return json.dumps(reference, ensure_ascii=False, sort_keys=True)
+    return json.dumps(reference, ensure_ascii=False)

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuneworthy.calls.run import Job, Outcome, Runner
 from tuneworthy.domain.calls import Settled
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.lab import Arm, ShareOf
 from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.personal.mask import mask
+from tuneworthy.labs.judging import UNREADABLE, Heard, Judging, by_people, label_more
 from tuneworthy.scoring import Context, Marker, Output, Scored
+from tuneworthy.scoring.base import WRONG
 from tuneworthy.stats.clustered import Estimate, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NO = 0.5
+"""Under this, people say no: less than half of them let an output pass."""
 _SHOWN = 200
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
@@ -38,6 +43,8 @@ class Cell:
     """Answers that no scorer can say anything about."""
     wrong: tuple[str, str] | None = None
     """For a wrong answer: its signal, and what came, masked."""
+    label: float | None = None
+    """What people say of the first answer, 0 … 1, NaN where nobody said; None without a judge."""
 
     @property
     def score(self) -> float:
@@ -50,24 +57,46 @@ class Scores:
 
     Args:
         marker: What judges an answer.
+        judging: A model that judges in its place, and what people say.
     """
 
-    def __init__(self, marker: Marker) -> None:
-        self._marker = marker
+    def __init__(self, marker: Marker, judging: Judging | None = None) -> None:
+        self.marker, self.judging = marker, judging
         self._cells: dict[str, dict[str, Cell]] = {}
 
     def cell(self, arm: str, case: str) -> Cell:
         """The cell of an arm and a case, made on first use."""
         return self._cells.setdefault(arm, {}).setdefault(case, Cell())
 
+    async def judged(
+        self, runner: Runner, asked: Iterable[tuple[Job, Arm, EvalCase]], outcome: Outcome
+    ) -> Outcome:
+        """Have a run's answers judged by the model that judges; nothing without one.
+
+        Returns:
+            What became of both.
+        """
+        if self.judging is None or outcome.stopped:
+            return outcome
+        replies = ((outcome.settled.get(job.key), case) for job, _, case in asked)
+        answers = [(Output.of(one.reply), case) for one, case in replies if one and one.reply]
+        return await self.judging.hear(runner, answers) or outcome
+
     def answer(self, arm: str, case: EvalCase, text: Output, system: str = "") -> Scored:
         """Judge an answer and put it in its cell."""
-        cell, told = self.cell(arm, case.id), self._marker.score(text, case, Context(system))
+        cell, judging = self.cell(arm, case.id), self.judging
+        if judging is None:
+            told = self.marker.score(text, case, Context(system))
+        else:
+            told = judging.scored(text, case)
+            if cell.label is None:
+                cell.label = judging.label(text, case)
+                cell.wrong = (WRONG, shown(text.text)) if cell.label < NO else None
         if told.ok is None:
             cell.unjudged += 1
             return told
         cell.scores.append(told.value)
-        if not told.ok:
+        if not told.ok and judging is None:
             cell.wrong = (told.signal or "wrong_answer", shown(text.text))
         return told
 
@@ -79,6 +108,7 @@ class Scores:
         elif found.reply is None:
             cell.failed += 1
             cell.scores.append(0.0)
+            cell.label = 0.0 if cell.label is None else cell.label
             cell.wrong = ("no_answer", found.why[:_SHOWN])
         else:
             cell.usd += found.usd
@@ -89,6 +119,39 @@ class Scores:
         """Scores of an arm on cases, NaN where it has none."""
         cells = self._cells.get(arm, {})
         return np.array([cells[one.id].score if one.id in cells else math.nan for one in cases])
+
+    def heard(self, arm: str, cases: Sequence[EvalCase]) -> Heard:
+        """An arm as its judge and people see it; a call that failed is a no that both agree on."""
+        assert self.judging is not None  # nobody asks for it without one
+        cells, wanted = self._cells.get(arm, {}), {one.id for one in self.judging.drawn(cases)}
+        judge, people = np.full(len(cases), math.nan), np.full(len(cases), math.nan)
+        missing = 0
+        for place, one in enumerate(cases):
+            cell = cells.get(one.id)
+            if cell is None or cell.label is None:
+                continue  # it wasn't run, or nobody knows what came of it
+            said = [*cell.scores, *[UNREADABLE] * cell.unjudged]
+            judge[place] = sum(said) / len(said)
+            if one.id in wanted:
+                people[place] = cell.label
+                missing += math.isnan(cell.label)
+        return Heard(judge, people, missing)
+
+    def failed(
+        self, arm: str, cases: Sequence[EvalCase]
+    ) -> tuple[list[tuple[EvalCase, Cell]], int]:
+        """The cases an arm got wrong, by rules or by people, and how many could be told at all."""
+        if self.judging is not None:
+            cases = self.judging.drawn(cases)
+            known = int((~np.isnan(self.heard(arm, cases).people)).sum())
+        else:
+            known = int((~np.isnan(self.row(arm, cases))).sum())
+        cells = self._cells.get(arm, {})
+        found = [(one, cells[one.id]) for one in cases if one.id in cells]
+        wrong = [(one, cell) for one, cell in found if cell.wrong is not None]
+        if self.judging is None:
+            wrong = [(one, cell) for one, cell in wrong if cell.score < 1]
+        return wrong, known
 
     def cells(self, arm: str, cases: Sequence[EvalCase]) -> list[Cell]:
         """The cells of an arm on cases, those it was run on."""
@@ -116,10 +179,13 @@ def estimate(
         scores: What was scored.
         arm: The arm.
         cases: The cases that count.
-        exact: With ends that may be held against a target.
+        exact: With ends that may be held against a target: where a model judges, what people say,
+            and None until they have labelled what was drawn.
     """
     if not cases:
         return None
+    if exact and scores.judging is not None:
+        return by_people(scores.heard(arm.id, cases), clusters_of(cases))
     return share(scores.row(arm.id, cases), clusters_of(cases), exact=exact)
 
 
@@ -132,6 +198,10 @@ def as_record(one: Estimate) -> ShareOf:
 def share_of(
     scores: Scores, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
 ) -> ShareOf | Unknown:
-    """An arm's share of right cases with its interval; unknown where it wasn't run."""
+    """An arm's share of right cases with its interval; unknown where it wasn't run or labelled."""
     found = estimate(scores, arm, cases, exact=exact)
-    return Unknown(ask="it wasn't run") if found is None else as_record(found)
+    if found is not None:
+        return as_record(found)
+    if exact and scores.judging is not None:
+        return Unknown(ask=label_more(scores.heard(arm.id, cases).missing))
+    return Unknown(ask="it wasn't run")

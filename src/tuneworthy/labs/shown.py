@@ -64,21 +64,30 @@ def _wanted(framework: Framework, name: str) -> int:
     return (check.at_least if check else None) or 1
 
 
+def _interval(result: CeilingResult) -> str:
+    if result.judge is not None:
+        return "prediction-powered interval (PPI++), by people's blind labels of a random part"
+    return "exact interval (Clopper and Pearson) at the number of independent cases"
+
+
 def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | None:
     """What the lab adds to the ledger: quality on untouched cases, and what was tried.
 
     Returns:
-        None for a lab that was cut short: part of an answer is none.
+        None for a lab that was cut short: part of an answer is none. None also where a judge's word
+        alone chose an arm that doesn't meet the target: another may be better, and a number of this
+        one would speak against prompting.
     """
     one = result.reported
     if result.stopped or isinstance(one, Unknown):
+        return None
+    if result.judge is not None and result.judge.chosen_by == "judge" and result.reached != "no":
         return None
     source = f"ceiling lab: {result.best}"
     quality = Evidence(
         id="success_share", factor="today.quality", value=one.value, low=one.low, high=one.high,
         unit="share of cases", n=one.n, clusters=one.clusters, source=source, observed_on=as_of,
-        method=f"{result.scorer} on cases that chose nothing; exact interval (Clopper and Pearson) "
-        "at the number of independent cases",
+        method=f"{result.scorer} on cases that chose nothing; {_interval(result)}",
     )  # fmt: skip
     arms = [row.arm for row in result.arms if row.arm.kind == "prompt"]
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
@@ -87,6 +96,8 @@ def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | No
         ("models_seen", "foundation_models", result.models, "models"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
         ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
+        ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
+        ("constrained_arms", "", sum(arm.constrained != "none" for arm in arms), "arms"),
     )
     counts = [
         Evidence(id=name, factor=check, value=n, low=n, high=n, unit=unit, n=len(arms),
@@ -95,4 +106,21 @@ def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | No
     ]  # fmt: skip
     told = result.model_dump_json(exclude={"quote", "spend"})
     inputs = hashlib.sha256(told.encode()).hexdigest()
-    return Measured(inputs=inputs, evidence=(quality, *counts))
+    return Measured(inputs=inputs, evidence=(quality, *counts, *_plateau(result, as_of)))
+
+
+def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
+    """What one more draw of the generator would add, where that is known."""
+    gain, asked = result.plateau, result.proposing
+    if isinstance(gain, Unknown) or isinstance(asked, Unknown):
+        return ()
+    return (
+        Evidence(
+            id="plateau_gain", value=gain.value, low=gain.low, high=gain.high,
+            unit="share of cases", n=gain.n, clusters=gain.clusters, observed_on=as_of,
+            source=f"ceiling lab: gepa with {asked.model}, from {asked.parent}",
+            method=f"mean over all orders of {gain.draws} independent draws, scored on the same "
+            "cases; its upper end by the place of a draw among the others",
+            details={"draws": gain.draws},
+        ),
+    )  # fmt: skip

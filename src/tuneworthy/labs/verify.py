@@ -20,9 +20,12 @@ from tuneworthy.calls.run import Job, PriceOf, Runner
 from tuneworthy.calls.transport import Transport
 from tuneworthy.domain.calls import ChatMessage, Request
 from tuneworthy.domain.evalset import EvalCase
+from tuneworthy.domain.judging import JudgePlan
 from tuneworthy.domain.lab import Arm, Contrast, VerifyPlan, VerifyResult
+from tuneworthy.domain.record import Unknown
 from tuneworthy.labs.ceiling import Plan, system_of
-from tuneworthy.labs.choice import ENOUGH, contrast
+from tuneworthy.labs.choice import contrast
+from tuneworthy.labs.judged import ENOUGH, judge_of
 from tuneworthy.labs.scores import Scores, share_of
 from tuneworthy.scoring import Kit, Marker
 
@@ -53,13 +56,14 @@ def plan_digest(plan: Plan, tuned: Arm, untuned: Arm, scorer: str) -> str:
 
 
 def write_down(
-    plan: Plan, tuned: Arm, untuned: Arm, *, margin: float, scorer: str, as_of: date
-) -> VerifyPlan:
+    plan: Plan, tuned: Arm, untuned: Arm, *, margin: float, scorer: str, as_of: date,
+    judge: JudgePlan | None = None,
+) -> VerifyPlan:  # fmt: skip
     """The plan of a comparison, before it is made."""
     return VerifyPlan(
         tuned=tuned.id, untuned=untuned.id, margin=margin, general_margin=GENERAL_MARGIN,
         cases=len(plan.report), general=len(general_skills()),
-        inputs=plan_digest(plan, tuned, untuned, scorer), written_on=as_of,
+        inputs=plan_digest(plan, tuned, untuned, scorer), judge=judge, written_on=as_of,
     )  # fmt: skip
 
 
@@ -92,25 +96,31 @@ async def compare(
     """
     runner = Runner(ledger, transport, price_of, run=RUN, cap_usd=cap_usd, at_once=at_once)
     starts(runner.stop)
-    skills, general = general_skills(), Scores(Marker((), Kit()))
+    general = Scores(Marker((), Kit()))
     asked: list[tuple[Job, Scores, Arm, EvalCase]] = []
     for arm in arms:
         asked += [(job, task, arm, case) for case in plan.report for job in plan.jobs(arm, case)]
-        asked += [(Job(_plain(plan, arm, case)), general, arm, case) for case in skills]
+        asked += [(job, general, arm, case) for job, case in general_jobs(plan, arm)]
     outcome = await runner.all([job for job, *_ in asked])
+    judged = [(job, arm, case) for job, where, arm, case in asked if where is task]
+    outcome = await task.judged(runner, judged, outcome)
     for job, where, arm, case in asked:
         if (found := outcome.settled.get(job.key)) is not None:
             where.call(arm.id, case, found, system_of(job.request))
     return Compared(task, general, outcome.why if outcome.stopped else "")
 
 
-def _plain(plan: Plan, arm: Arm, case: EvalCase) -> Request:
-    """A general task, asked without the prompt of the use case."""
+def general_jobs(plan: Plan, arm: Arm) -> list[tuple[Job, EvalCase]]:
+    """The general tasks as calls of an arm's model, asked without the prompt of the use case."""
     place = plan.setting.reached[arm.model]
-    return Request(
-        provider=place.provider, base_url=place.base_url, model=place.name,
-        messages=(ChatMessage(role="user", content=case.text),), max_tokens=128,
-    )  # fmt: skip
+
+    def asked(case: EvalCase) -> Request:
+        return Request(
+            provider=place.provider, base_url=place.base_url, model=place.name,
+            messages=(ChatMessage(role="user", content=case.text),), max_tokens=128,
+        )  # fmt: skip
+
+    return [(Job(asked(case)), case) for case in general_skills()]
 
 
 def judge(
@@ -120,14 +130,19 @@ def judge(
     tuned, untuned = arms
     task = contrast(found.task, tuned, untuned, plan.report)
     general = contrast(found.general, tuned, untuned, general_skills())
+    by_people = found.task.judging is not None
+    of_judge = judge_of(found.task, plan.arms, arms, plan.select, plan.report)
     told, why = _outcome(written, task, general)
+    if told == "improved" and of_judge is not None and of_judge.chosen_by == "judge":
+        told, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
     return VerifyResult.model_validate(
         {
             "plan": written,
             "contrast": task,
             "general": general,
-            "tuned": share_of(found.task, tuned, plan.report),
-            "untuned": share_of(found.task, untuned, plan.report),
+            "tuned": share_of(found.task, tuned, plan.report, exact=by_people),
+            "untuned": share_of(found.task, untuned, plan.report, exact=by_people),
+            "judge": of_judge,
             "outcome": "too_few_cases" if found.stopped else told,
             "why": "stopped" if found.stopped else why,
             "spend": spend,
@@ -136,12 +151,14 @@ def judge(
     )
 
 
-Outcome = Literal["improved", "regressed", "no_gain", "too_few_cases"]
+Outcome = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
 
 
 def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[Outcome, str]:
     if general.high < -written.general_margin:
         return "regressed", "general"
+    if isinstance(task.difference, Unknown):
+        return "unknown", "labels"
     if task.clusters < ENOUGH:
         return "too_few_cases", "interval"
     if task.high < 0:

@@ -9,6 +9,7 @@ from typing import Any
 
 from tuneworthy.domain.errors import InputError, one_line
 from tuneworthy.domain.evalset import CheckCall, EvalCase
+from tuneworthy.domain.metrics import metric_named
 from tuneworthy.scoring import (
     contains,
     instructions,
@@ -52,14 +53,6 @@ SCORERS: Mapping[str, Make] = {
 }
 """By id: makes a scorer from the parameters of a check."""
 
-OTHER_NAMES = {
-    "exact_match": "match",
-    "exact match": "match",
-    "accuracy": "label",
-    "field accuracy": "json_fields",
-}
-"""Metrics of a case file that mean one of these."""
-
 CASES_A_LABEL = 2
 """References that stand for at least this many cases each, on average, are taken for labels."""
 
@@ -89,7 +82,7 @@ def default_scorers(
 ) -> tuple[Scorer, ...]:
     """The scorer of a whole set, where nobody named one.
 
-    The metric decides where it is one we know (``OTHER_NAMES``, or the id of a scorer); else the
+    The metric decides where it is one we know (``metric_named``, or the id of a scorer); else the
     references do: calls of tools are compared as such, objects
     by field, numbers as numbers, texts that come back in
     several cases as labels, other texts by ``match``. Mixed ones by ``match``.
@@ -107,8 +100,7 @@ def default_scorers(
     """
     kit = kit or Kit()
     references = [one.accepted for one in cases if one.accepted]
-    name = metric.strip().casefold()
-    name = OTHER_NAMES.get(name, name)
+    name = metric_named(metric)
     if name not in SCORERS or (name == "label" and not _all(references, str)):
         if not references:
             return ()

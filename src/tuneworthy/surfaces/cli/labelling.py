@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -42,11 +42,14 @@ _rubric_option = click.option("--rubric", metavar="FILE", help="What outputs are
 @click.option("--pairwise", nargs=2, metavar="ARM ARM", help="Compare the outputs of two arms.")
 @click.option("--arm", "arms", multiple=True, metavar="ARM",
               help="With --rubric: this arm alone; may be repeated.")  # fmt: skip
+@click.option("--for", "lab", type=click.Choice(["report", "choose", "verify"]),
+              help="With --rubric, what a lab under a judge needs: its chosen arms on untouched "
+              "cases, all arms on the others, or both arms of a verification.")  # fmt: skip
 @_seed_option
 @_tokens_option
 def label(
     case: str, labeller: str, rubric: str | None, scale: str, pairwise: tuple[str, str] | None,
-    arms: tuple[str, ...], seed: int, max_tokens: int,
+    arms: tuple[str, ...], lab: Any, seed: int, max_tokens: int,
 ) -> None:  # fmt: skip
     """Label the evaluation set of CASE: right answers, or outputs of a lab's arms.
 
@@ -58,7 +61,7 @@ def label(
 
     session = api.begin(
         case, labeller, rubric=rubric, scale=scale, pairwise=pairwise or None, arms=arms,
-        seed=seed, max_tokens=max_tokens,
+        seed=seed, max_tokens=max_tokens, lab=lab,
     )  # fmt: skip
     _run(session)
 

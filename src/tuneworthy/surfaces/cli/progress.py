@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 from tuneworthy.domain.errors import one_line
 
 if TYPE_CHECKING:
-    from tuneworthy.labs.ceiling import Stand
+    from tuneworthy.domain.lab import Stand
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
@@ -51,6 +51,7 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
     if not stream.isatty():
         yield None
         return
+    from tuneworthy.report.lab.live import duration, left_s
     from tuneworthy.report.lab.words import share_text
     from tuneworthy.report.words import small_usd
 
@@ -58,10 +59,12 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
 
     def told(stand: Stand) -> None:
         share = stand.done / stand.of if stand.of else 1.0
-        passed = time.monotonic() - started
-        left = f", {passed * (1 - share) / share:.0f} s left" if share > 0 else ""
+        seconds = left_s(stand, time.monotonic() - started)
+        left = "" if seconds is None else f", {duration(seconds)} left"
         best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
         line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
+        if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
+            line = f"prompts are proposed: {stand.done} calls, {small_usd(stand.spend.paid)}"
         stream.write(f"{_ERASE}{one_line(line, limit=_WIDTH)}")
         stream.flush()
 
