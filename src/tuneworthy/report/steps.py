@@ -35,7 +35,7 @@ def next_step(
     if action == "clear_anti_indicators":
         held = [a.id for a in assessment.of_kind("anti_indicator").values() if a.state == "yes"]
         titles = [framework.factors[name].title for name in held]
-        return sentence(f"clear these first: {listing(titles)}")
+        return sentence(f"don't tune as long as these hold: {listing(titles)}")
     approach = "the approach that fits the goal"
     if fits:
         approach = framework.approaches[fits[0].approach].title
