@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
 
-_EXTRA = frozenset({"duckdb", "jsonschema_rs", "msgspec", "rensa", "zstandard"})
+_EXTRA = frozenset({"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "zstandard"})
 
 Progress = Callable[[int, int, int], None]
 """Told bytes read, bytes in all, and traces so far."""
@@ -224,10 +225,12 @@ def _read(
     *,
     searched: bool,
 ) -> _Part:
+    from tuneworthy.files.traces.limits import Limits
     from tuneworthy.files.traces.read import read
     from tuneworthy.gather.engine import measure
 
-    files = read(sources, mapping=fields, searched=searched)
+    limits = Limits(until_s=_to_come(today()))
+    files = read(sources, mapping=fields, limits=limits, searched=searched)
     seen = 0
 
     def batches() -> Iterator[Batch]:
@@ -245,6 +248,14 @@ def _read(
         each.model_copy(update={"source": formats[:2000]}) for one in found for each in one.evidence
     )
     return _Part(files.readings, _unique(evidence), tuple(s for one in found for s in one.series))
+
+
+def _to_come(day: date) -> float:
+    """When the future begins, in seconds since 1970: with the day after tomorrow, by UTC.
+
+    A clock that is ahead by less may be one of another zone.
+    """
+    return datetime.combine(day + timedelta(days=2), time(), UTC).timestamp()
 
 
 def _unique(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:

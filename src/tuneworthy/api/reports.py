@@ -160,7 +160,19 @@ def read_dossier(path: Path) -> Dossier:
     Raises:
         DossierError: If it is none.
     """
-    raw = read_text(path, CASES_LIMIT, DossierError)
+    return parse_dossier(read_text(path, CASES_LIMIT, DossierError), str(path))
+
+
+def parse_dossier(raw: str, where: str) -> Dossier:
+    """A dossier from its text.
+
+    Args:
+        raw: The text.
+        where: What to call it in an error.
+
+    Raises:
+        DossierError: If it is none.
+    """
     fix = "write one with tuneworthy decide CASE --format json --output FILE"
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
@@ -169,7 +181,7 @@ def read_dossier(path: Path) -> Dossier:
         if isinstance(caught, ValidationError):
             first: Any = caught.errors(include_url=False)[0]
             what += f" ({'.'.join(map(str, first['loc'][:4]))}: {first['msg'][:80]})"
-        raise DossierError(what, where=str(path), fix=fix) from None
+        raise DossierError(what, where=where, fix=fix) from None
 
 
 def _no_constant(name: str) -> None:

@@ -9,10 +9,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tuneworthy.api.outlook import Draw, outlook, prices_of
 from tuneworthy.assess.challenge import challenge
 from tuneworthy.assess.measured import Ledger, with_evidence
+from tuneworthy.assess.published import as_evidence
 from tuneworthy.assess.weigh import stages, weigh
-from tuneworthy.calls.prices import look_up
 from tuneworthy.domain.assessment import Assessment, Findings, Replaced
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, Question, Verdict
@@ -24,15 +25,12 @@ from tuneworthy.domain.likeness import Others
 from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.options import Advice, Option
 from tuneworthy.domain.outline import NoPlan, Outline
-from tuneworthy.domain.prices import NO_PRICES, Prices
+from tuneworthy.domain.prices import Prices
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.evidence import read_evidence
-from tuneworthy.forecast.breakeven import appraise, computed_saving, with_draws
 from tuneworthy.forecast.plan import plan
-from tuneworthy.forecast.savings import compare
-from tuneworthy.forecast.terms import keep_books
 from tuneworthy.framework.dated import published_counts, services
 from tuneworthy.framework.load import NAMES, load_document, load_named
 from tuneworthy.framework.rules import compile_rules
@@ -41,6 +39,7 @@ from tuneworthy.gather.prompts import distinct_prompts
 from tuneworthy.precedent.index import shipped_index
 from tuneworthy.precedent.others import look
 from tuneworthy.report.view import Parts, compose
+from tuneworthy.stats.published import figures
 from tuneworthy.syntax.yaml import Document, parse
 from tuneworthy.verdict.approach import approaches
 from tuneworthy.verdict.gates import choose_action, gates
@@ -92,7 +91,7 @@ def framework_of(case: Case, chosen: str | None = None) -> Framework:
 def decide(
     case: Case, framework: Framework, *,
     as_of: date | None = None, seed: int = 0, quick: bool = False,
-    evidence: Mapping[str, Evidence] | None = None,
+    evidence: Mapping[str, Evidence] | None = None, draw: Draw | None = None,
 ) -> Dossier:  # fmt: skip
     """Judge a case.
 
@@ -103,6 +102,7 @@ def decide(
         seed: For everything that is drawn at random; it stands in the dossier.
         quick: Ask the framework's short form only.
         evidence: What was measured, by id; what stands in the case folder when not given.
+        draw: Draws the money; one that remembers may be given where only answers change.
 
     Returns:
         The dossier. Equal arguments give equal bytes.
@@ -117,9 +117,9 @@ def decide(
     measured, pictured = on_record(told) if evidence is None else (evidence, ())
     case, replaced = with_evidence(told, ledger := known(measured))
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
-    states, prices = assessment.states, _prices(case, as_of)
+    states, prices = assessment.states, prices_of(case, as_of)
     decision = apply_rules(states, framework, rules)
-    money = _money(case, framework, assessment, prices, seed)
+    money = outlook(case, framework, assessment, prices, seed, draw)
     fits = approaches(case, framework, _offered(framework, assessment, as_of))
     all_gates = gates(case, assessment, decision, fits, money, as_of)
     asked = questions(states, framework, rules)
@@ -131,7 +131,7 @@ def decide(
         Parts(
             told=told,
             case=case,
-            measured=measured,
+            measured={**measured, **as_evidence(figures(case))},
             series=pictured,
             framework=framework,
             stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
@@ -196,32 +196,6 @@ def _offered(
     return {name: services().offering(name, as_of, inside=inside) for name in framework.approaches}
 
 
-def _prices(case: Case, as_of: date) -> Prices:
-    """List prices of the case's models, where there is traffic to price and one isn't stated."""
-    traffic = case.economics.traffic
-    tokens = traffic.input_tokens
-    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
-        return NO_PRICES
-    if all(model.usd_per_mtok is not None for model in case.models):
-        return NO_PRICES
-    return look_up(case.models, as_of, input_tokens=tokens.likely)
-
-
-def _money(
-    case: Case, framework: Framework, assessment: Assessment, prices: Prices, seed: int
-) -> Outlook:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    books = keep_books(case, framework.costs)
-    comparison = compare(case, prices, books, assessment.state("data_sovereignty"))
-    appraisal = appraise(case, framework, books, comparison)
-    drawn = None
-    if appraisal.investment is not None:
-        from tuneworthy.forecast.simulate import draw_seeded  # numpy is needed only here
-
-        drawn = draw_seeded(case, framework, books, computed_saving(books, comparison), seed)
-    return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
-
-
 def evidence_of(case: Case) -> Mapping[str, Evidence]:
     """The latest measurement of each id that lies beside a case, unknown ones too.
 
@@ -238,8 +212,8 @@ def on_record(case: Case) -> tuple[Mapping[str, Evidence], tuple[Series, ...]]:
 
 
 def known(measured: Mapping[str, Evidence]) -> Ledger:
-    """Those of the measurements that have a value."""
-    return {name: one for name, one in measured.items() if one.known}
+    """Those that have a value and were measured; what somebody published settles nothing."""
+    return {n: one for n, one in measured.items() if one.known and one.grade == "measured"}
 
 
 def _look(

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ValidationError
 
@@ -83,6 +83,8 @@ class Ledger:
     Raises:
         InputError: If another process is writing, or the file is no ledger.
     """
+
+    _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -239,9 +241,9 @@ class Ledger:
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""
         rows = self._run(
-            "SELECT key, status, held, paid, reply, why FROM calls WHERE status = 'in_doubt' "
+            "SELECT key, status, held, paid, reply, why FROM calls WHERE status IN (?, ?) "
             "AND (? IS NULL OR run = ?) ORDER BY key",
-            (run, run),
+            (*self._unsettled, run, run),
         )
         return tuple(_settled(row[0], row[1:]) for row in rows)
 

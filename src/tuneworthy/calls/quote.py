@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tuneworthy.calls.ledger import Ledger
 from tuneworthy.calls.money import most_usd
@@ -42,6 +42,17 @@ def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quot
         likely += _likely(request, price, bound, written[request.model])
     return Quote(
         calls=calls, reused=reused, usd_most=most, usd_likely=likely, unpriced=tuple(unpriced)
+    )
+
+
+def total(parts: Sequence[Quote]) -> Quote:
+    """Quotes for different calls as one."""
+    return Quote(
+        calls=sum(one.calls for one in parts),
+        reused=sum(one.reused for one in parts),
+        usd_most=sum(one.usd_most for one in parts),
+        usd_likely=sum(one.usd_likely for one in parts),
+        unpriced=tuple(dict.fromkeys(name for one in parts for name in one.unpriced)),
     )
 
 

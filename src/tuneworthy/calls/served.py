@@ -24,9 +24,9 @@ WAIT_S = 1.0
 _MOST_BYTES = 1024 * 1024
 _MOST_NAMED = 100
 
-State = Literal["key", "no_key", "answers", "silent", "open", "inside", "unknown"]
+State = Literal["key", "no_key", "answers", "silent", "open", "inside", "published", "unknown"]
 """Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;
-it runs inside this program; nobody knows where it is served."""
+it runs inside this program; it is a figure somebody published; nobody knows where it is served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,8 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
             places.append(reach(model))
             at.append(number)
         except CaseError as caught:
-            found[number] = Served(model.id, "", "unknown", why=str(caught))
+            state: State = "unknown" if model.published is None else "published"
+            found[number] = Served(model.id, "", state, why=str(caught))
     for number, (_, probed) in zip(at, _probed(places), strict=True):
         model = known[number]
         inside = probed.place.provider in (LOCAL, FAKE) and not probed.place.base_url

@@ -34,6 +34,10 @@ class Arm(Record):
     """Runs that ended in an error: left out of the score."""
     usd_per_run: float | Unknown
     """Mean cost of a run."""
+    usd_per_run_low: float | Unknown
+    """Lower end of its 95% interval, cases as clusters; unknown where a single case has a cost."""
+    usd_per_run_high: float | Unknown
+    """Upper end."""
     latency_p50_s: float | Unknown
     """Median time of a call."""
 
@@ -71,4 +75,5 @@ class ArmsResult(Record):
     scale: Literal["share", "score"]
     """A share where all scores lie within 0 and 1, else a score on its own scale."""
     left_out: Natural = 0
-    """Arms beyond the most that are compared, those with the fewest cases."""
+    """Arms beyond the most that are compared, those with the fewest cases; and those that share
+    no case with any other, where these have too few to be a test of their own."""

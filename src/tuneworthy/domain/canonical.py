@@ -34,3 +34,19 @@ def digest(record: Record) -> str:
     data = record.model_dump(mode="json", exclude_defaults=True)
     text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+_last: tuple[Record | None, str] = (None, "")
+
+
+def remembered_digest(record: Record) -> str:
+    """``digest`` of a large record that many decisions share; that of the last one is remembered.
+
+    Records are told apart as objects, which is enough because they are frozen.
+    """
+    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    known, told = _last
+    if known is not record:
+        told = digest(record)
+        _last = (record, told)
+    return told

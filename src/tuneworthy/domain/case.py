@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, field_validator
+from pydantic import Field, PrivateAttr, field_validator, model_validator
 
 from tuneworthy.domain.answers import SimpleAnswer, SimpleCheck
 from tuneworthy.domain.economics import Economics, Quantity, Serving
@@ -100,6 +100,21 @@ class TokenPrice(FileRecord):
     """Share of the price that is left off when calls are sent as a batch."""
 
 
+class PublishedScore(FileRecord):
+    """What somebody else measured of a tuned model, on cases that aren't the team's."""
+
+    metric: Name
+    """How it was measured there, as ``accuracy``."""
+    quality: Share
+    """Share of cases it got right there."""
+    cases: Annotated[Natural, Field(ge=1)]
+    """How many cases that share was counted on."""
+    source: Name
+    """Where it stands: an address or a citation."""
+    dated: date
+    """When it was published."""
+
+
 class Model(FileRecord):
     """A model in use or in question."""
 
@@ -121,6 +136,20 @@ class Model(FileRecord):
     """Who runs it and so sees the prompts."""
     serving: Serving | None = None
     """How it is served, when not as economics.serving says."""
+    published: PublishedScore | None = None
+    """A figure somebody published of it, in place of a model: it can't be called or served."""
+
+    @model_validator(mode="after")
+    def _nothing_beside_a_published_figure(self) -> Model:
+        if self.published is None:
+            return self
+        if self.kind != "tuned":
+            fix = "write kind: tuned; a model that is prompted can be tried here"
+            raise wrong("has a published figure and isn't tuned", fix)
+        if more := sorted(self.model_fields_set - {"id", "kind", "published"}):
+            what = f"has {more[0]} beside a published figure, which is no model to call"
+            raise wrong(what, f"leave {more[0]} out, or name the served model on its own")
+        return self
 
     @field_validator("base_url")
     @classmethod
@@ -201,6 +230,12 @@ class Case(FileRecord):
     _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
     _folder: Path | None = PrivateAttr(default=None)
     _supposed: frozenset[str] = PrivateAttr(default=frozenset())
+    _ran: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def callable_models(self) -> tuple[Model, ...]:
+        """Its models but for those of which only a published figure is there."""
+        return tuple(model for model in self.models if model.published is None)
 
     def where(self, *path: str | int) -> str:
         """File and line of a value, for errors; just the dotted path when there is no file."""
@@ -216,14 +251,23 @@ class Case(FileRecord):
         """Dotted paths of what is only supposed, as a what-if: no measurement overrules them."""
         return self._supposed
 
+    @property
+    def ran(self) -> frozenset[str]:
+        """Options of the framework that a lab has run on its cases."""
+        return self._ran
+
     def placed(
         self,
         where: Callable[[tuple[str | int, ...]], str],
         folder: Path | None = None,
         supposed: frozenset[str] = frozenset(),
+        ran: frozenset[str] = frozenset(),
     ) -> Case:
-        """The same case, knowing where its values stand, where its data lie, what is a what-if."""
-        self._where, self._folder, self._supposed = where, folder, supposed
+        """The same case, knowing where its values stand, where its data lie, what is a what-if.
+
+        ``ran`` names options that a lab has run on its cases.
+        """
+        self._where, self._folder, self._supposed, self._ran = where, folder, supposed, ran
         return self
 
     @field_validator("framework")

@@ -43,6 +43,8 @@ class Evidence(LateRecord):
     """First day of the data."""
     sample: Literal["all", "sampled"] = "all"
     """Whether every trace was looked at."""
+    grade: Literal["measured", "published"] = "measured"
+    """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}
     """Further numbers that the report shows, such as the four counts of a 2×2."""
     examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
@@ -84,8 +86,11 @@ class Series(LateRecord):
     """Columns by name; units stand in the names."""
 
 
+_OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
+
+
 class Skipped(LateRecord):
-    """Records that couldn't be used, and why."""
+    """Records that couldn't be used, whole or in part, and why."""
 
     why: Name
     """The reason."""
@@ -93,6 +98,14 @@ class Skipped(LateRecord):
     """How many."""
     where: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     """The first of them, as ``file:line``."""
+    in_part: bool = False
+    """Whether only a part of each was left out, and the rest was used."""
+
+    @property
+    def predicate(self) -> str:
+        """The reason with its verb in the number of the records, as ``aren't JSON`` of two."""
+        verb, _, rest = self.why.partition(" ")
+        return f"{_OF_SEVERAL.get(verb, verb) if self.n != 1 else verb} {rest}"
 
 
 class Reading(LateRecord):
@@ -103,7 +116,7 @@ class Reading(LateRecord):
     format: Name
     """Recognised by content, as ``Inspect log``."""
     digest: str
-    """SHA-256 of its bytes."""
+    """BLAKE3 of its bytes, in 64 hexadecimal digits."""
     size: Natural
     """Bytes on disk."""
     traces: Natural

@@ -234,6 +234,8 @@ class Framework(FileRecord):
 
     def filled(self, text: str, at_least: int | None = None) -> str:
         """A text of this framework with ``{threshold}`` and ``{at_least}`` put in."""
+        if "{" not in text:
+            return text
         numbers = {name: entry.value for name, entry in self.thresholds.items()}
         if at_least is not None:
             numbers["at_least"] = at_least

@@ -10,6 +10,7 @@ from tuneworthy.domain.assessment import Reason
 from tuneworthy.domain.decision import Ends
 from tuneworthy.domain.framework import OptionKind, Risk
 from tuneworthy.domain.outlook import Grade, Helps
+from tuneworthy.domain.published import PublishedFigure
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 
@@ -58,6 +59,8 @@ class Option:
     risk: Risk
     rank: int = 0
     dominated_by: str = "none"
+    figure: PublishedFigure | None = None
+    """For a kind of tuning: the highest figure that somebody published of a tuned model."""
 
 
 @dataclass(frozen=True, slots=True)

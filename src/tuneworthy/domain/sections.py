@@ -83,6 +83,8 @@ class EvidenceResult(Record):
     """Traces or cases it was counted on."""
     clusters: int
     """Conversations those come from."""
+    grade: Literal["measured", "published"]
+    """Measured on the case's own data; or published by somebody else, which settles nothing."""
     says: State
     """Side of the framework's limit on which the whole interval lies; unknown across it."""
     role: Literal["settles", "supports"]

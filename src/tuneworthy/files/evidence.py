@@ -97,8 +97,13 @@ def append_evidence(case: Case, measured: Measured) -> bool:
     return True
 
 
-def append_line(path: Path, line: bytes) -> None:
+def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
     """One write at the end; half a line that a crash left goes first, so that ours is whole.
+
+    Args:
+        path: The file; made if it isn't there.
+        line: What to add, with its line feed.
+        sync: Wait until it is on the disk; without, only a loss of power can take it back.
 
     Raises:
         OSError: If it can't be written.
@@ -111,7 +116,8 @@ def append_line(path: Path, line: bytes) -> None:
         if torn:
             os.ftruncate(descriptor, _last_end(descriptor, size))
         os.write(descriptor, line)
-        os.fsync(descriptor)
+        if sync:
+            os.fsync(descriptor)
     finally:
         os.close(descriptor)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -23,7 +24,12 @@ VARIABLES = ("input", "contexts", "examples")
 
 def names(variant: PromptVariant) -> frozenset[str]:
     """The variables that a prompt puts in, in either of its templates."""
-    return frozenset(_VARIABLE.findall(f"{variant.system}\n{variant.user}"))
+    return frozenset(variables(f"{variant.system}\n{variant.user}"))
+
+
+def variables(template: str) -> tuple[str, ...]:
+    """The variables of a template in their order, each as often as it stands there."""
+    return tuple(_VARIABLE.findall(template))
 
 
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
@@ -78,6 +84,19 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=str(path), fix=fix)
     return variant
+
+
+def prompt_text(variant: PromptVariant) -> str:
+    """A prompt as the text of a file that ``prompt_from`` reads as the same prompt.
+
+    A template with a line that is a heading of such a file, or with blanks at its ends, is read as
+    another one.
+    """
+    told = variant.model_dump(mode="json", by_alias=True, exclude={"system", "user"},
+                              exclude_defaults=True)  # fmt: skip
+    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
+    head = "\n".join(lines)
+    return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 
 def _parts(body: str, path: Path) -> dict[str, str]:

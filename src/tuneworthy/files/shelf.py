@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.errors import CaseError, NoSuchCaseError
 from tuneworthy.files.case import CASE_FILE
 
 MOST_CASES = 2_000
@@ -41,13 +41,13 @@ class Shelf:
         """The folder of a case, by its name.
 
         Raises:
-            CaseError: If there is no such case; whatever leads out of the folder is none.
+            NoSuchCaseError: If there is none; whatever leads out of the folder is none.
         """
         if self._alone() and name == self.folder.resolve().name:
             return self.folder
         if self._alone() or not self._holds(name):
             fix = "one of those that are listed"
-            raise CaseError(f'"{name[:80]}" is no case here', where=self.folder.name, fix=fix)
+            raise NoSuchCaseError(f'"{name[:80]}" is no case here', where=self.folder.name, fix=fix)
         return self.folder / name
 
     def place(self, name: str) -> Path:
@@ -73,12 +73,16 @@ class Shelf:
         return (self.folder / CASE_FILE).is_file()
 
     def _holds(self, name: str) -> bool:
-        """Whether a plain name is a folder with a case in it, and lies in this folder itself."""
+        """Whether a plain name is a folder with a case in it, and neither leads out of here."""
         if _NAME.fullmatch(name) is None:
             return False
         path = self.folder / name
+        file = path / CASE_FILE
         try:
-            inside = path.resolve().parent == self.folder.resolve()
-            return inside and (path / CASE_FILE).is_file()
-        except OSError:
+            return self._inside(path) and self._inside(file) and file.is_file()
+        except (OSError, RuntimeError):
             return False
+
+    def _inside(self, path: Path) -> bool:
+        """Whether something with a plain name is no link, or one that stays in this folder."""
+        return not path.is_symlink() or path.resolve().is_relative_to(self.folder.resolve())

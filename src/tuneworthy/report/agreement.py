@@ -46,26 +46,36 @@ def agreement_page(found: Sequence[AgreementOf], *, folder: str, colour: bool = 
 
 
 def _block(one: AgreementOf, paint: Paint) -> list[str]:
-    name = _TITLES[one.task] + (f" {one.rubric[:6]}" if one.rubric else "")
-    who = listing([safe(each) for each in one.labellers])
-    lines = [paint("strong", name)]
-    lines += wrapped(f"{counted(one.labelled, 'item')}, labelled by {who}", first="  ")
-    if not one.both:
-        return [*lines, *wrapped("no item has two labels yet", first="  ")]
-    ends = f"{share(one.low)} to {share(one.high)}"
-    said = (
-        f"the same on {count(one.same)} of {count(one.both)} that two have labelled: "
-        f"{share(one.same / one.both)} ({ends})"
-    )
-    lines += wrapped(said, first="  ", rest="    ")
-    for each in one.coefficients:
-        lines += wrapped(_coefficient(each), first="  ", rest="    ")
+    lines = [paint("strong", title_of(one))]
+    first, *more_said = said_of(one)
+    lines += wrapped(first, first="  ")
+    for said in more_said:
+        lines += wrapped(said, first="  ", rest="    ")
     if one.disagreements:
-        lines += ["", *table(_rows(one.disagreements))]
+        lines += ["", *table(rows_of(one.disagreements))]
         more = len(one.disagreements) - _MOST_ROWS
         if more > 0:
             lines.append(f"  and {count(more)} more")
     return lines
+
+
+def title_of(one: AgreementOf) -> str:
+    """What was labelled, with the begin of its rubric's digest."""
+    return _TITLES[one.task] + (f" {one.rubric[:6]}" if one.rubric else "")
+
+
+def said_of(one: AgreementOf) -> tuple[str, ...]:
+    """Who labelled how much, and how far they agree, a sentence each."""
+    who = listing([safe(each) for each in one.labellers])
+    first = f"{counted(one.labelled, 'item')}, labelled by {who}"
+    if not one.both:
+        return (first, "no item has two labels yet")
+    ends = f"{share(one.low)} to {share(one.high)}"
+    same = (
+        f"the same on {count(one.same)} of {count(one.both)} that two have labelled: "
+        f"{share(one.same / one.both)} ({ends})"
+    )
+    return (first, same, *map(_coefficient, one.coefficients))
 
 
 def _coefficient(one: Coefficient) -> str:
@@ -83,7 +93,8 @@ def _signed(value: float) -> str:
     return f"-{quality(-value)}" if value < 0 else quality(value)
 
 
-def _rows(differ: Sequence[Disagreement]) -> list[tuple[str, ...]]:
+def rows_of(differ: Sequence[Disagreement]) -> list[tuple[str, ...]]:
+    """A head, and a row for each of the first items that labellers differ on."""
     rows: list[tuple[str, ...]] = [("Case", "Said", "Settled")]
     for one in differ[:_MOST_ROWS]:
         said = ", ".join(f"{safe(who)} {_short(value)}" for who, value in one.said)

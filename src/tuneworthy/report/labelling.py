@@ -12,11 +12,12 @@ from tuneworthy.report.words import count
 
 _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later
-_ASKED: dict[Task, str] = {
+ASKED: dict[Task, str] = {
     "answer": "What is the right answer?",
     "rubric": "Does it meet the rubric?",
     "pairwise": "Which is better?",
 }
+"""What is asked."""
 _KEYS = {"yes": "y", "no": "n", "first": "1", "second": "2", "tie": "t"}
 
 
@@ -76,29 +77,37 @@ def item_page(
     """
     paint = Paint(colour)
     lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(WIDTH - 1, "·"))]
-    lines += _said(item.case, paint)
-    for place, text in enumerate(item.shown, start=1):
-        name = f"Output {place}" if len(item.outputs) > 1 else "Output"
+    for name, text in item_parts(item, rubric=rubric, said=said):
         lines += _part(name, text, paint)
-    if rubric:
-        lines += _part("Rubric", rubric, paint)
-    if said:
-        lines += _part("Labellers said", "\n".join(said), paint)
     return "\n".join([*lines, "", *_question(item)]) + "\n"
 
 
-def _said(case: EvalCase, paint: Paint) -> list[str]:
-    lines: list[str] = []
+def item_parts(
+    item: Item, *, rubric: str = "", said: Sequence[str] = ()
+) -> tuple[tuple[str, str], ...]:
+    """What is shown of an item, each text with its name, as it was written.
+
+    Args:
+        item: What to show.
+        rubric: What outputs are held against.
+        said: What labellers said who differ, for whoever settles it.
+    """
+    case, found = item.case, []
     if case.input is not None:
-        lines += _part("Input", case.input, paint)
-    for one in case.messages:
-        lines += _part(one.role.capitalize(), one.content, paint)
-    for passage in case.contexts:
-        lines += _part("Passage", passage.text, paint)
+        found.append(("Input", case.input))
+    found += [(one.role.capitalize(), one.content) for one in case.messages]
+    found += [("Passage", passage.text) for passage in case.contexts]
     if case.reference is not None:
         told = case.reference if isinstance(case.reference, str) else repr(case.reference)
-        lines += _part("Reference", told, paint)
-    return lines
+        found.append(("Reference", told))
+    several = len(item.outputs) > 1
+    for place, text in enumerate(item.shown, start=1):
+        found.append((f"Output {place}" if several else "Output", text))
+    if rubric:
+        found.append(("Rubric", rubric))
+    if said:
+        found.append(("Labellers said", "\n".join(said)))
+    return tuple(found)
 
 
 def _part(name: str, text: str, paint: Paint) -> list[str]:
@@ -122,7 +131,7 @@ def _question(item: Item) -> list[str]:
             key if key == choice else f"{key} {choice}" for key, choice in keys_of(item).items()
         )
         keys = f"{told}; s skip, b back, q stop"
-    return wrapped(f"{_ASKED[item.task]} ({keys})")
+    return wrapped(f"{ASKED[item.task]} ({keys})")
 
 
 def tally_page(done: int, of: int) -> str:

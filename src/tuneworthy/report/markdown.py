@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.report.evidence.rows import evidence_rows
+from tuneworthy.domain.sections import EvidenceResult
+from tuneworthy.report.evidence.rows import by_grade, evidence_rows
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import safe
+from tuneworthy.report.published import LIMITS
 from tuneworthy.report.text import (
     ceiling_text,
     finality,
@@ -151,16 +153,24 @@ def _answers(dossier: Dossier) -> list[str]:
 
 
 def _evidence(dossier: Dossier) -> list[str]:
-    if isinstance(dossier.evidence, Unknown):
-        return []
-    rows = [tuple(md(cell) for cell in row) for row in evidence_rows(dossier, dossier.evidence)]
-    head = ("measured", "value", "says", "counted on", "how", "source")
-    lines = ["## Measured", "", *_table(head, rows)]
-    for one in dossier.evidence:
+    own, published = by_grade(dossier)
+    lines: list[str] = []
+    if own:
+        head = ("measured", "value", "says", "counted on", "how", "source")
+        lines += ["## Measured", "", *_table(head, _rows_of(dossier, own))]
+    for one in own:
         if one.examples:
             lines += ["", f"Samples, {md(one.title)}:", ""]
             lines += [f"- {md(text)}" for text in one.examples]
+    if published:
+        head = ("published", "value", "says", "counted on", "how", "source")
+        lines += [""] * bool(lines) + ["## Published, not measured here", ""]
+        lines += [f"{LIMITS}.", "", *_table(head, _rows_of(dossier, published))]
     return lines
+
+
+def _rows_of(dossier: Dossier, found: Sequence[EvidenceResult]) -> list[tuple[str, ...]]:
+    return [tuple(md(cell) for cell in row) for row in evidence_rows(dossier, found)]
 
 
 def _rules(dossier: Dossier) -> list[str]:

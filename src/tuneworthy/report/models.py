@@ -65,11 +65,14 @@ def _state(one: Served) -> str:
         "silent": f"does not answer at {safe(one.base_url)}",
         "open": f"called without a key; {one.key_from} would hold one",
         "inside": "runs inside this program",
+        "published": "a published figure, no model to call",
         "unknown": safe(one.why),
     }[one.state]
 
 
 def _price(one: Served) -> str:
+    if one.state == "published":
+        return ""
     if one.price is None:
         return "no price: state usd_per_mtok; 0 is a price"
     told = one.price.catalogue or _without_catalogue(one)

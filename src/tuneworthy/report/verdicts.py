@@ -11,6 +11,7 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
 from tuneworthy.domain.options import Option
 from tuneworthy.report.evidence.values import interval_text, limit_text
+from tuneworthy.report.published import LIMITS, figure_says
 from tuneworthy.report.serving import MONEY_WHY, money_why
 from tuneworthy.report.words import count, few, listing, months, months_range, plain, sentence
 
@@ -150,6 +151,7 @@ _CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         "the rules justify tuning, but something stands against each kind of it: see the options"
     ),
     "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
+    "published_figure": lambda n: f"{figure_says(n['figure'])}. {LIMITS}",
 }
 
 
@@ -188,9 +190,13 @@ def caveats(
     """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open.
 
     Options may know what a framework doesn't weigh: a candidate that no closed gate holds up says
-    so where none of the kinds of tuning is left.
+    so where none of the kinds of tuning is left. A published figure is told of with what it
+    doesn't tell, unless the present approach meets everything.
     """
     found: list[Caveat] = []
+    figure = next((one.figure for one in options if one.figure is not None), None)
+    if figure is not None and not any(g.id == "need" and g.state == "no" for g in gates):
+        found.append(Caveat("published_figure", {"figure": figure}))
     for name, answer in case.factors.items():
         if answer.now is not None and answer.now != answer.value:
             low = name == "low_volume" and answer.now == "yes"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from tuneworthy.domain.assessment import Assessed, Assessment, Challenge
-from tuneworthy.domain.canonical import digest
+from tuneworthy.domain.canonical import digest, remembered_digest
 from tuneworthy.domain.case import Attempt, Case
 from tuneworthy.domain.decision import (
     Action,
@@ -101,7 +101,7 @@ def compose(parts: Parts) -> Dossier:
     return Dossier.model_validate(
         {
             "case": Named(name=case.name, digest=digest(parts.told)),
-            "framework": Named(name=framework.name, digest=digest(framework)),
+            "framework": Named(name=framework.name, digest=remembered_digest(framework)),
             "as_of": parts.as_of,
             "seed": parts.seed,
             "ceiling": _ceiling(parts),

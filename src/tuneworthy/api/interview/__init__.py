@@ -9,9 +9,18 @@ which part something is still worth knowing.
 from __future__ import annotations
 
 from tuneworthy.api.interview.asks import ask_of
-from tuneworthy.api.interview.order import is_answered, next_ask, offers, part_asks, standing
+from tuneworthy.api.interview.kept import clash_of
+from tuneworthy.api.interview.order import (
+    asked_again,
+    is_answered,
+    next_ask,
+    offers,
+    part_asks,
+    standing,
+)
 from tuneworthy.api.interview.script import Script, read_script
 from tuneworthy.api.interview.step import answered, keep_both
+from tuneworthy.api.interview.suppose import amounts, put_all, supposed
 from tuneworthy.domain.interview import (
     PARTS,
     Ask,
@@ -27,6 +36,7 @@ from tuneworthy.files.edit import Written, read_with_digest, text_digest
 
 __all__ = [
     "PARTS", "Ask", "AskKind", "Choice", "Clash", "Offer", "Part", "Script", "Standing", "Step",
-    "Written", "answered", "ask_of", "is_answered", "keep_both", "next_ask", "offers", "part_asks",
-    "read_script", "read_with_digest", "standing", "text_digest",
+    "Written", "amounts", "answered", "ask_of", "asked_again", "clash_of", "is_answered",
+    "keep_both", "next_ask", "offers", "part_asks", "put_all", "read_script", "read_with_digest",
+    "standing", "supposed", "text_digest",
 ]  # fmt: skip

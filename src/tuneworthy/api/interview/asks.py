@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuneworthy.api.cases import answer_path
-from tuneworthy.api.interview.fields import ATTEMPT, CHANGES, DATA, INVESTMENT, MODEL, OPTIONS
+from tuneworthy.api.interview.fields import (
+    ATTEMPT,
+    CHANGES,
+    DATA,
+    INVESTMENT,
+    MODEL,
+    OPTIONS,
+    UNASKED,
+)
 from tuneworthy.api.interview.values import at, shown, stands
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError
@@ -22,7 +30,7 @@ from tuneworthy.report.interview.words import (
 )
 from tuneworthy.syntax.build import did_you_mean
 
-_BY_ID = {field.id: field for field in (*OPTIONS, *DATA, *INVESTMENT)}
+_BY_ID = {field.id: field for field in (*OPTIONS, *DATA, *INVESTMENT, *UNASKED)}
 _MOST_DIGITS = 4
 SAFETY = ("safety.data_reviewed", "safety.process_named")
 """Asked last: whether it can be done responsibly."""

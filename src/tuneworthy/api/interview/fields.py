@@ -108,6 +108,9 @@ INVESTMENT: tuple[Field, ...] = (
 )  # fmt: skip
 """What it costs and brings, and how it would be done; the two questions of safety come last."""
 
+UNASKED: tuple[Field, ...] = (Field("economics.assumptions.horizon_months", "count"),)
+"""What has a value of its own: it may be changed, and nobody is asked for it."""
+
 ATTEMPT: tuple[Field, ...] = (
     Field("name", "text", "options"),
     Field("change", "text", "options"),

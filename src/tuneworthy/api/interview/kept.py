@@ -31,9 +31,22 @@ def clashes(case: Case, ask_id: str, before: Dossier, after: Dossier) -> tuple[C
             continue
         others = tuple(path for path in one.between if not _about(path, ask_id))
         if all(_said(case, after, path) for path in others) and not _kept(case, one):
-            asked = tuple(dict.fromkeys(_asked(path) for path in others))
-            found.append(Clash(one, asked, bool(_noted_on(case, ask_id, one))))
+            found.append(_clash(case, ask_id, one))
     return tuple(found)
+
+
+def clash_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) -> Clash | None:
+    """A clash by its challenge, for a surface that shows it later; None once it is settled."""
+    found = next((one for one in dossier.challenges if one.id == challenge_id), None)
+    if found is None or not any(_about(path, ask_id) for path in found.between):
+        return None
+    return None if _kept(case, found) else _clash(case, ask_id, found)
+
+
+def _clash(case: Case, ask_id: str, challenge: ChallengeResult) -> Clash:
+    others = (path for path in challenge.between if not _about(path, ask_id))
+    asked = tuple(dict.fromkeys(_asked(path) for path in others))
+    return Clash(challenge, asked, bool(_noted_on(case, ask_id, challenge)))
 
 
 def kept_note(case: Case, ask_id: str, challenge: ChallengeResult) -> dict[Keys, Value]:

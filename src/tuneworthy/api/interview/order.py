@@ -48,6 +48,20 @@ def next_ask(
     return replace(ask_of(case, framework, waiting[0]), gain_bits=gain, left=len(waiting))
 
 
+def asked_again(
+    case: Case, framework: Framework, ask_id: str, *, passed: Collection[str] = (),
+    part: Part | None = None,
+) -> Ask:  # fmt: skip
+    """A question by its id, answered or not, with what ``next_ask`` says of its round.
+
+    Raises:
+        CaseError: If nothing like that is asked.
+    """
+    ask, opened = ask_of(case, framework, ask_id), _open(case, framework, part)
+    waiting = {ask.id, *(name for name in opened if name not in passed)}
+    return replace(ask, gain_bits=opened.get(ask.id), left=len(waiting))
+
+
 def offers(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> tuple[Offer, ...]:
     """The parts in which something is still worth knowing; empty when nothing is.
 

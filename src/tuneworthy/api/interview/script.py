@@ -15,7 +15,7 @@ from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.syntax.yaml import parse
 
 _LINE = re.compile(r"(?P<id>[A-Za-z][\w.]*)[ \t]*=[ \t]*(?P<given>.*)", re.ASCII)
-_NAME, _KEPT = "name", "kept"
+_NAME, _KEPT, _SAY, _CONFIRM = "name", "kept", "say", "confirm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,10 @@ class Script:
     """Challenges to which the answer is that both sides hold."""
     name: str = ""
     """What a case is called that isn't there yet."""
+    says: tuple[str, ...] = ()
+    """What is said to a model, in order."""
+    confirmed: tuple[str, ...] = ()
+    """Ids of what a model proposes to which the answer is yes."""
     places: Mapping[str, str] = field(default_factory=dict)
     """Id, or challenge, to file and line."""
 
@@ -36,7 +40,8 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     """A file of answers.
 
     Either a mapping in YAML from ids to answers, or lines of ``id = answer``. ``kept`` lists
-    challenges, ``name`` names a case that isn't there yet.
+    challenges, ``name`` names a case that isn't there yet. ``say`` is what a model is told, a list
+    or one line each, and ``confirm`` lists the ids to which the answer is yes.
 
     Raises:
         CaseError: If it can't be read, gives an answer twice, or answers what isn't asked.
@@ -46,19 +51,28 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     answers: dict[str, str] = {}
     places: dict[str, str] = {}
     kept: tuple[str, ...] = ()
+    says: tuple[str, ...] = ()
+    confirmed: tuple[str, ...] = ()
     name = ""
     for key, given, where in pairs:
         if key == _NAME:
             name = _text(given, where)
         elif key == _KEPT:
-            kept = tuple(part for part in re.split(r",\s*", _text(given, where)) if part)
+            kept = _names(given, where)
             places |= dict.fromkeys(kept, where)
+        elif key == _SAY:
+            told = given if isinstance(given, list) else [given]
+            says = (*says, *(_line(one, where) for one in told))
+            places |= dict.fromkeys(says, where)
+        elif key == _CONFIRM:
+            confirmed = tuple(is_asked(framework, one, where) for one in _names(given, where))
+            places |= dict.fromkeys(confirmed, where)
         else:
             path_of = is_asked(framework, key, where)
             if path_of in answers:
                 raise CaseError(f"answers {path_of} twice", where=where, fix="keep one of them")
             answers[path_of], places[path_of] = _text(given, where), where
-    return Script(answers, kept, name, places)
+    return Script(answers, kept, name, says, confirmed, places)
 
 
 def _is_lines(text: str) -> bool:
@@ -79,7 +93,7 @@ def _lines(text: str, name: str) -> list[tuple[str, Any, str]]:
             raise CaseError(
                 "is no id = answer", where=f"{name}:{number}", fix="write few_shot = yes"
             )
-        if any(parts["id"] == key for key, _, _ in found):
+        if parts["id"] != _SAY and any(parts["id"] == key for key, _, _ in found):
             fix = "keep one of them"
             raise CaseError(f"answers {parts['id']} twice", where=f"{name}:{number}", fix=fix)
         found.append((parts["id"], parts["given"], f"{name}:{number}"))
@@ -92,6 +106,16 @@ def _mapping(text: str, name: str) -> list[tuple[str, Any, str]]:
         fix = "write few_shot: yes, one answer a line"
         raise CaseError("is no list of answers", where=name, fix=fix)
     return [(key, given, document.where((key,))) for key, given in document.data.items()]
+
+
+def _line(given: Any, where: str) -> str:
+    if not isinstance(given, str):
+        raise CaseError("is nothing to say", where=where, fix="write a sentence")
+    return given
+
+
+def _names(given: Any, where: str) -> tuple[str, ...]:
+    return tuple(part for part in re.split(r",\s*", _text(given, where)) if part)
 
 
 def _text(given: Any, where: str) -> str:

@@ -16,6 +16,7 @@ from tuneworthy.api.interview.given import (
 )
 from tuneworthy.api.interview.kept import clashes, kept_note, without_notes
 from tuneworthy.api.interview.values import at, shown, stands
+from tuneworthy.api.outlook import Draw
 from tuneworthy.api.road import decide, framework_of
 from tuneworthy.domain.answers import Answer, CheckAnswer
 from tuneworthy.domain.case import Case
@@ -32,6 +33,7 @@ Places = dict[Keys, Value]
 def answered(
     source: str | Path, ask_id: str, given: str, *, chosen: str | None = None,
     read_digest: str | None = None, as_of: date | None = None, seed: int = 0,
+    draw: Draw | None = None,
 ) -> Step:  # fmt: skip
     """Write one answer into a case file, and say what it came to.
 
@@ -47,6 +49,7 @@ def answered(
             nothing is written.
         as_of: The day the dossier speaks for; today when not given.
         seed: For everything that is drawn at random.
+        draw: As for ``decide``.
 
     Raises:
         ConflictError: If the file has changed since it was read.
@@ -56,23 +59,33 @@ def answered(
     read = read_with_digest(source)
     framework = framework_of(read.case, chosen)
     ask = ask_of(read.case, framework, ask_id)
-    text = cleaned(given, ask.id)
-    places = _taken_back(read.case, ask) if unknown(text) else _places(read.case, ask, text)
-    before = decide(read.case, framework, as_of=as_of, seed=seed)
+    places = places_of(read.case, ask, given)
+    before = decide(read.case, framework, as_of=as_of, seed=seed, draw=draw)
     after = [before]
 
     def check(case: Case) -> None:
-        _there(case, ask, text)
-        after.append(decide(case, framework, as_of=as_of, seed=seed))
+        _there(case, ask, given)
+        after.append(decide(case, framework, as_of=as_of, seed=seed, draw=draw))
 
     written = put(source, places, read_digest=read_digest, check=check if places else None)
     found = clashes(written.case, ask.id, before, after[-1])
     return Step(written.case, after[-1], before, found, written.digest)
 
 
+def places_of(case: Case, ask: Ask, given: str) -> Places:
+    """Where an answer goes in the case file, and what is written there; empty for no change.
+
+    Raises:
+        CaseError: If it is no answer; the error's ``fix`` says what would be.
+    """
+    text = cleaned(given, ask.id)
+    return _taken_back(case, ask) if unknown(text) else _places(case, ask, text)
+
+
 def keep_both(
     source: str | Path, ask_id: str, challenge_id: str, *, chosen: str | None = None,
     read_digest: str | None = None, as_of: date | None = None, seed: int = 0,
+    draw: Draw | None = None,
 ) -> Step:  # fmt: skip
     """Note beside an answer that it stands although something doesn't fit with it.
 
@@ -87,6 +100,7 @@ def keep_both(
         read_digest: As for ``answered``.
         as_of: As for ``answered``.
         seed: As for ``answered``.
+        draw: As for ``answered``.
 
     Raises:
         ConflictError: If the file has changed since it was read.
@@ -94,7 +108,7 @@ def keep_both(
     """
     read = read_with_digest(source)
     framework = framework_of(read.case, chosen)
-    before = decide(read.case, framework, as_of=as_of, seed=seed)
+    before = decide(read.case, framework, as_of=as_of, seed=seed, draw=draw)
     found = next((one for one in before.challenges if one.id == challenge_id), None)
     if found is None:
         fix = "answer the question again"
@@ -102,12 +116,13 @@ def keep_both(
     ask = ask_of(read.case, framework, ask_id)
     note = kept_note(read.case, ask.id, found)
     written = put(source, note, read_digest=read_digest)
-    after = decide(written.case, framework, as_of=as_of, seed=seed)
+    after = decide(written.case, framework, as_of=as_of, seed=seed, draw=draw)
     return Step(written.case, after, before, (), written.digest)
 
 
-def _there(case: Case, ask: Ask, text: str) -> None:
+def _there(case: Case, ask: Ask, given: str) -> None:
     """Refuse the name of a file that isn't there."""
+    text = given.strip()
     for entry in missing_entries(case):
         if entry.partition("[")[0] == ask.id:
             what, fix = f'"{text[:80]}" isn\'t there', "name a file or folder beside the case file"

@@ -20,6 +20,7 @@ from tuneworthy.files.traces.decoding import Broken, decode
 from tuneworthy.files.traces.formats.inspect_log import INSPECT, Header, sample_rows
 from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.shape import NotTraces, not_recognised
+from tuneworthy.files.traces.sound import sound
 from tuneworthy.files.traces.stream import GZIP, ZIP, ZSTD, Ahead, Raw, check_ratio
 from tuneworthy.files.traces.values import Row
 
@@ -82,7 +83,8 @@ class Archive:
             tally.records += 1
             try:
                 data = self._whole(archive, archive.getinfo(name))
-                yield from sample_rows(data, log, f"sample {number}", self._content.context)
+                found = sample_rows(data, log, f"sample {number}", self._content.context)
+                yield from sound(found, tally, f"sample {number}")
             except Broken as broken:
                 tally.skip(broken.why, f"sample {number}")
 

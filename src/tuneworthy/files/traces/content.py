@@ -21,6 +21,7 @@ from tuneworthy.files.traces.lines import Block, blocks
 from tuneworthy.files.traces.mapping import FieldMap
 from tuneworthy.files.traces.plain import trace_rows
 from tuneworthy.files.traces.shape import not_recognised, objects, shape
+from tuneworthy.files.traces.sound import sound
 from tuneworthy.files.traces.stream import Ahead
 from tuneworthy.files.traces.tally import NO_OBJECT, NOT_JSON, Tally
 from tuneworthy.files.traces.texttable import fields_of, table_rows
@@ -44,7 +45,7 @@ class Content:
 
     def __init__(self, name: str, where: str, mapping: FieldMap | None, limits: Limits) -> None:
         self.where, self.mapping, self.limits = where, mapping, limits
-        self.tally = Tally(name)
+        self.tally = Tally(name, until_s=limits.until_s)
         self.context = Context(self.tally, name)
         self.format, self.packed = "", ""
 
@@ -118,9 +119,11 @@ class Content:
         if kind is None:
             yield from self._mapped(decode(raw, object), place)
         elif kind.document is not None:
-            yield from kind.document(raw, place, self.context)
+            for number, row in enumerate(kind.document(raw, place, self.context), start=1):
+                yield from sound((row,), self.tally, f"result {number}")
         elif kind.rows is not None:
-            yield from kind.rows(decode_object(raw), place, self.context)
+            found = kind.rows(decode_object(raw), place, self.context)
+            yield from sound(found, self.tally, place)
 
     def _mapped(self, value: Any, place: int | str) -> Iterator[Row]:
         assert self.mapping is not None  # whoever comes here has no format
@@ -133,7 +136,8 @@ class Content:
 
     def _plain(self, record: Mapping[str, Any], place: int | str) -> Iterator[Row]:
         conversation = f"{self.context.file}:{place}"
-        return trace_rows(record, self.tally, place, conversation=conversation)
+        found = trace_rows(record, self.tally, place, conversation=conversation)
+        return sound(found, self.tally, place)
 
     def _document(self, stream: Ahead) -> Iterator[Row]:
         data = self._whole(stream)
@@ -214,7 +218,7 @@ class Content:
             if self.mapping is not None:
                 yield from self._mapped(row, place)
             elif kind is not None and kind is not PLAIN and kind.rows is not None:
-                yield from kind.rows(row, place, self.context)
+                yield from sound(kind.rows(row, place, self.context), self.tally, place)
             else:
                 yield from self._plain({taken[k]: v for k, v in row.items() if k in taken}, place)
 

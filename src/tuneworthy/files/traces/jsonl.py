@@ -20,6 +20,7 @@ from tuneworthy.files.traces.decoding import Broken, decode, decode_object
 from tuneworthy.files.traces.later import Known, LaterPassages, LaterTurns, Source
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS, reference, said, trace_rows
+from tuneworthy.files.traces.sound import sound
 from tuneworthy.files.traces.tally import CUT_OFF, NOT_JSON, NOT_UTF8, TOO_LONG, Tally
 from tuneworthy.files.traces.values import (
     Row,
@@ -111,10 +112,17 @@ class Lines:
     def _parts(self, block: Block) -> Iterator[Batch]:
         """A block turns into columns at once, while it is still in the processor's cache."""
         traces = self._typed(block)
-        if traces is None:
+        if traces is not None and not traces:
+            return
+        made = None
+        if traces:
+            source = Source(block, self._decoder, len(traces))
+            made = _columns(traces, source, self._known, self._tally.until_s)
+        if made is None:
             yield from batches(self._lenient(block), self._size)
-        elif traces:
-            yield _columns(traces, Source(block, self._decoder, len(traces)), self._known)
+        else:
+            self._tally.records += len(made)
+            yield made
 
     def _typed(self, block: Block) -> list[_Trace] | None:
         """All lines of a block, or None where one of them wants a closer look."""
@@ -128,7 +136,6 @@ class Lines:
         if any(each.output is None and not each.tool_calls for each in traces):
             return None
         self._failed = 0
-        self._tally.records += len(traces)
         return traces
 
     def _lenient(self, block: Block) -> Iterator[Row]:
@@ -138,7 +145,9 @@ class Lines:
             except Broken as broken:
                 self._tally.skip(broken.why, line)
                 continue
-            yield from trace_rows(record, self._tally, line, conversation=f"{self._name}:{line}")
+            name = f"{self._name}:{line}"
+            found = trace_rows(record, self._tally, line, conversation=name)
+            yield from sound(found, self._tally, line)
 
 
 def each_line(block: Block, tally: Tally) -> Iterator[tuple[int, bytes]]:
@@ -170,20 +179,29 @@ def _is_cut(data: bytes) -> bool:
 _FIELDS = tuple(each.name for each in msgspec.structs.fields(_Trace))
 
 
-def _columns(traces: list[_Trace], source: Source, known: Known) -> Batch:
+def _columns(traces: list[_Trace], source: Source, known: Known, until_s: float) -> Batch | None:
     """Columns of typed traces; one that no trace has a value for is empty.
 
     A field of all traces at a time is much quicker than all fields of a trace at a time.
+
+    Returns:
+        The batch; None where an amount lies below zero or a time after ``until_s``: such are
+        counted with their lines.
     """
     columns = zip(*map(astuple, traces), strict=True)
     every: dict[str, Column] = dict(zip(_FIELDS, columns, strict=True))
     some = {field: values for field, values in every.items() if has_value(values)}
+    if any(_below_zero(some[amount]) for amount in AMOUNTS if amount in some):
+        return None
     if "feedback" in some:
         some |= _judged(every["score"], every["label"], some["feedback"])
     made: dict[str, Column] = {"output": every["output"]}
     made |= {column: make(some[field]) for field, column, make in _MADE if field in some}
+    if "timestamp" in made and max(filter(None, made["timestamp"]), default=0.0) > until_s:
+        return None
     if "prompt_name" in some or "prompt_version" in some:
-        made["prompt"] = _prompts(every["prompt_name"], every["prompt_version"])
+        pairs = zip(every["prompt_name"], every["prompt_version"], strict=True)
+        made["prompt"] = [*map(_Prompts().__getitem__, pairs)]
     spoken = some.get("messages")
     if spoken or "system" in some:
         made["system"] = _systems(every["system"], spoken, known)
@@ -211,17 +229,23 @@ def _judged(scores: Column, labels: Column, feedback: Column) -> dict[str, Colum
     }
 
 
-def _prompts(names: Column, versions: Column) -> Column:
-    pairs = list(zip(names, versions, strict=True))
-    told = {pair: prompt_name(*pair) for pair in set(pairs)}
-    return [told[pair] for pair in pairs]
+class _Prompts(dict[tuple[Any, Any], str | None]):
+    """Names of prompts by name and version, each made when it is first asked for."""
+
+    def __missing__(self, pair: tuple[Any, Any]) -> str | None:
+        found = self[pair] = prompt_name(*pair)
+        return found
 
 
 def _no_debts(values: Column) -> Column:
-    """Amounts as they are; one below zero is none."""
-    if min(filter(None, values), default=0) < 0:
+    """Numbers as they are; one below zero is none."""
+    if _below_zero(values):
         return [None if value is None or value < 0 else value for value in values]
     return values
+
+
+def _below_zero(values: Column) -> bool:
+    return min(filter(None, values), default=0) < 0
 
 
 def _names(values: Column) -> Column:
@@ -285,7 +309,7 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("score", "score", _each(score)),
     ("label", "label", _each(lambda value: value or None)),
     ("case", "case", _each(name)),
-    *((amount, amount, _no_debts) for amount in AMOUNTS),
+    *((amount, amount, _as_they_are) for amount in AMOUNTS),
 )
 """Field, column and how one becomes the other."""
 _NOT_ASKING = frozenset({"assistant", "system"})

@@ -15,25 +15,28 @@ from tuneworthy.domain.traces import Message
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.values import role_of
 
-_MOST_KNOWN = 1000
-_ENDS = 24  # characters of each end by which long texts are told apart before they are compared
+_MOST_KNOWN, _LONGEST_KNOWN = 1000, 100_000  # a hundred megabytes at most
 
 
 class Known:
-    """Gives equal texts as one object, so that who looks them up needn't read them."""
+    """Gives equal texts as one object, so that who looks them up needn't read them.
+
+    Of each length the last text is remembered: comparing with it is quicker than any hash.
+    """
 
     def __init__(self) -> None:
-        self._texts: dict[tuple[int, str, str], str] = {}
+        self._texts: dict[int, str] = {}
 
     def one(self, text: str) -> str:
-        """The first text that was seen and is equal."""
-        ends = (len(text), text[:_ENDS], text[-_ENDS:])
-        known = self._texts.get(ends)
+        """The text, as the object that was seen last if that is equal."""
+        length = len(text)
+        known = self._texts.get(length)
         if known == text:
             return known
-        if len(self._texts) >= _MOST_KNOWN:
-            self._texts.clear()
-        self._texts[ends] = text
+        if length <= _LONGEST_KNOWN:
+            if len(self._texts) >= _MOST_KNOWN:
+                self._texts.clear()
+            self._texts[length] = text
         return text
 
 
@@ -75,12 +78,9 @@ class Source:
         Between ``}`` and ``{`` in two lines no value can go on: it would take a comma.
         """
         data = self._data
-        inner = [at for at in self._breaks if at + 1 < len(data)]
-        apart = all(data[at - 1] == _CLOSES and data[at + 1] == _OPENS for at in inner)
+        inner = self._breaks[:-1] if data.endswith(b"\n") else self._breaks
+        apart = all(data[at - 1 : at + 2] == b"}\n{" for at in inner)
         return apart and len(inner) + 1 == self._n
-
-
-_OPENS, _CLOSES = b"{}"
 
 
 class LaterTurns(Sequence[Message]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from tuneworthy.files.disk import MIB
@@ -31,3 +32,5 @@ class Limits:
     """What DuckDB may take for a table."""
     batch_traces: int = 2048
     """Traces of a batch."""
+    until_s: float = math.inf
+    """A later time, in seconds since 1970, is that of a wrong clock, and no time."""

@@ -57,7 +57,7 @@ def blocks(stream: Readable, longest: int) -> Iterator[Block]:
 
 
 def _breaks(data: bytes) -> tuple[int, ...]:
-    """Where lines break; looking for one byte goes over many at once."""
+    """Where lines break; looking for one byte goes over many at once, counting it does not."""
     found: list[int] = []
     find, at = data.find, -1
     while (at := find(b"\n", at + 1)) >= 0:

@@ -14,10 +14,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.errors import InputError, one_line
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.files.traces.plain import FIELDS
 from tuneworthy.files.traces.values import dumped
@@ -29,6 +30,7 @@ _STEP = re.compile(r"\[(\d{0,6})\]|([^.\[\]]+)")
 _PATH = re.compile(r"(?:[^.\[\]]+|\[\d{0,6}\])(?:\.[^.\[\]]+|\[\d{0,6}\])*")
 _MOST = 10_000
 _DEEPEST = 30
+_LONGEST = 40
 
 Path_ = tuple[str | int | None, ...]
 """Steps: a key, a place in a list, or None for every item."""
@@ -122,16 +124,26 @@ def mapping_from_text(written: str, name: str) -> FieldMap:
     if not isinstance(data, dict) or not data:
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
+    ours = (*FIELDS, _EACH)
+    if not any(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data):
+        # some other file: what stands in it is nobody's business
+        fix = "name a file with lines such as output: answer.text"
+        raise InputError("is not a mapping file: none of its keys is a field", where=name, fix=fix)
     for key in data:
-        if key not in (*FIELDS, _EACH):
-            fix = did_you_mean(key, (*FIELDS, _EACH))
-            raise InputError(f'"{key}" is not a field', where=document.where((key,)), fix=fix)
+        if key not in ours:
+            fix = did_you_mean(key, ours)
+            raise InputError(f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix)
     picks = {key: _pick(value, (key,), document) for key, value in data.items() if key != _EACH}
     if not picks:
         raise InputError("maps no field", where=name, fix="add at least output: …")
     each = _path(data[_EACH], (_EACH,), document) if data.get(_EACH) else ()
     digest = hashlib.sha256(written.encode()).hexdigest()
     return FieldMap(picks, each[:-1] if each and each[-1] is None else each, digest)
+
+
+def _quoted(word: str) -> str:
+    """A word of the file, which may be any file, cut and cleaned."""
+    return f'"{one_line(word, limit=_LONGEST)}"'
 
 
 def _pick(value: Any, key: tuple[str | int, ...], document: Document) -> Pick:
@@ -142,7 +154,7 @@ def _pick(value: Any, key: tuple[str | int, ...], document: Document) -> Pick:
     if unknown := set(value) - {"value", "path", "values"}:
         word = min(unknown)
         fix = did_you_mean(word, ("value", "path", "values"))
-        raise InputError(f'"{word}" is not a key here', where=document.where((*key, word)), fix=fix)
+        raise InputError(f"{_quoted(word)} is not a key here", where=document.where((*key, word)), fix=fix)
     if isinstance(value.get("value"), str):
         return Pick(constant=value["value"])
     values = value.get("values")

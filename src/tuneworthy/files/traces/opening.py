@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from blake3 import blake3
 
 from tuneworthy.domain.evidence import Reading
 from tuneworthy.domain.traces import Batch
@@ -35,7 +36,7 @@ class Opened:
         self._place, self._name, self._limits = place, name, limits
         self._content = Content(name, str(place), mapping, limits)
         self._raw = Raw(place) if isinstance(place, Path) else None
-        self._remote = hashlib.sha256()
+        self._remote = blake3()
         self._remote_size = 0
         self._traces = 0
 
@@ -55,7 +56,8 @@ class Opened:
             yield batch
         self._content.tally.check(self._content.where, self._limits)
         if not self._traces:
-            skipped = ", ".join(f"{one.n} {one.why}" for one in self._content.tally.skipped())
+            found = self._content.tally.skipped()
+            skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
             raise NotTraces(what, where=self._content.where, fix=fix)
@@ -93,8 +95,11 @@ class Opened:
             inner = Ahead(packed)
             if inner.peek(4).startswith((ZIP, GZIP, ZSTD, _PARQUET)):
                 raise not_recognised(content.where)
+            if not inner.peek(1) and packed.torn:
+                what = "is cut off before its first record"
+                raise NotTraces(what, where=content.where, fix="pack it again, or fetch it anew")
             yield from content.text(inner)
-            if packed.torn:
+            if packed.torn and CUT_OFF not in content.tally.reasons:
                 content.tally.skip(CUT_OFF, "end")
         else:
             yield from content.text(stream)

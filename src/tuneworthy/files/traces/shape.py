@@ -21,6 +21,7 @@ UNDERSTOOD = (
     "Inspect logs, CSV and Parquet"
 )
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behind it
@@ -52,8 +53,8 @@ def shape(stream: Ahead, where: str, limits: Limits) -> Shape:
     if head.startswith(codecs.BOM_UTF8):
         stream.read(3)
         head = stream.peek(MIB)
-    if head.startswith(_UTF16) or (len(head) > 3 and head[0:2].count(0) == 1 and 0 in head[2:4]):
-        raise InputError("is UTF-16 text", where=where, fix="save it as UTF-8")
+    if (wide := _wide(head)) is not None:
+        raise InputError(f"is {wide} text", where=where, fix="save it as UTF-8")
     if not head.strip():
         raise NotTraces("is empty", where=where, fix="name a file with traces or results")
     if b"\n" not in head:
@@ -69,6 +70,14 @@ def shape(stream: Ahead, where: str, limits: Limits) -> Shape:
     if start != b"{" and (sign := looks_like_table(head)) is not None:
         return Shape("table", sign)
     raise not_recognised(where)
+
+
+def _wide(head: bytes) -> str | None:
+    """The encoding of a text with more than a byte a sign: by its mark, or by where zeros stand."""
+    zeros = tuple(place for place, byte in enumerate(head[:4]) if not byte)
+    if head.startswith(_UTF32) or zeros in {(0, 1, 2), (1, 2, 3)}:
+        return "UTF-32"
+    return "UTF-16" if head.startswith(_UTF16) or zeros in {(0, 2), (1, 3)} else None
 
 
 def _is_lines(head: bytes) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol
+
+from blake3 import blake3
 
 from tuneworthy.domain.errors import InputError
 from tuneworthy.files.disk import MIB
@@ -30,7 +31,7 @@ class Raw:
 
     def __init__(self, path: Path) -> None:
         self.path, self.done = path, 0
-        self._sha = hashlib.sha256()
+        self._digest = blake3()
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(path, flags)
@@ -53,14 +54,14 @@ class Raw:
         except OSError as caught:
             raise unreadable(self.path, caught) from None
         self.done += len(data)
-        self._sha.update(data)
+        self._digest.update(data)
         return data
 
     def digest(self) -> str:
-        """SHA-256 of the whole file; what was not read yet is read now."""
+        """BLAKE3 of the whole file; what was not read yet is read now."""
         while self.read(MIB):
             pass
-        return self._sha.hexdigest()
+        return self._digest.hexdigest()
 
     @property
     def descriptor(self) -> int:
@@ -116,6 +117,7 @@ class Unpacked:
         self._gzip = under.peek(4).startswith(GZIP)
         self._given, self._rest = 0, b""
         self.torn = False
+        """Whether it ended before it was whole; known once all was read."""
         self._feed = self._gunzip() if self._gzip else self._unzstd()
 
     def read(self, size: int, /) -> bytes:
@@ -155,11 +157,15 @@ class Unpacked:
     def _unzstd(self) -> Iterator[bytes]:
         import zstandard
 
+        from tuneworthy.files.traces.frames import Frames
+
         machine = zstandard.ZstdDecompressor(max_window_size=128 * MIB)
-        under: Any = self._under
+        watched = Frames(self._under)
+        under: Any = watched
         reader = machine.stream_reader(under, read_size=_PIECE, read_across_frames=True)
         while out := self._tried(reader.read, MIB):
             yield out
+        self.torn = watched.torn
 
     def _tried(self, step: Callable[..., bytes], *arguments: object) -> bytes:
         import zstandard

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 from tuneworthy.domain.errors import InputError
@@ -18,6 +19,10 @@ NO_OBJECT = "isn't an object"
 NO_OUTPUT = "has no output"
 NO_CALL = "is no call of a model"
 OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
+BELOW_ZERO = "has an amount below zero, which is left out"
+TO_COME = "has a time that is still to come, which is left out"
+IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
+"""Reasons that cost a record some of its values; the others are used."""
 BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, OUT_OF_RANGE})
 """Reasons that say the file is damaged, not just that a record is of no use."""
 _PLACES = 10
@@ -29,6 +34,8 @@ class Tally:
 
     name: str
     """The file, for places."""
+    until_s: float = math.inf
+    """A later time, in seconds since 1970, is that of a wrong clock."""
     records: int = 0
     """Records seen, the broken ones among them."""
     reasons: dict[str, int] = field(default_factory=dict)
@@ -44,7 +51,7 @@ class Tally:
     def skipped(self) -> tuple[Skipped, ...]:
         """Everything that was skipped, by reason."""
         return tuple(
-            Skipped(why=why, n=n, where=tuple(self.places[why]))
+            Skipped(why=why, n=n, where=tuple(self.places[why]), in_part=why in IN_PART)
             for why, n in sorted(self.reasons.items())
         )
 

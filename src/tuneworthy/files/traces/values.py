@@ -56,15 +56,14 @@ def number(value: Any) -> float | None:
 
 
 def amount(value: Any) -> float | None:
-    """A number that isn't below zero: seconds, tokens or USD."""
-    found = number(value)
-    return found if found is not None and found >= 0 else None
+    """Seconds, tokens or USD; an amount below zero is left to ``sound``, which counts it."""
+    return number(value)
 
 
 def whole(value: Any) -> int | None:
-    """A count."""
-    found = amount(value)
-    return None if found is None else int(found)
+    """A count; None for one below zero."""
+    found = number(value)
+    return int(found) if found is not None and found >= 0 else None
 
 
 def yes_no(value: Any) -> bool | None:

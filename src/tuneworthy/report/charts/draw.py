@@ -46,23 +46,45 @@ _PLAIN = re.compile(r"[\w\s.,#%()+-]*")
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture in two widths, as the text of an ``svg`` element without its label."""
+    """One picture, drawn when it is asked for. Equal charts give equal text."""
 
-    wide: str
-    narrow: str
+    chart: Callable[[int], Layers]
+    """Makes the chart for a width in pixels."""
+    rows: int | None = None
+    """For a chart of rows: how many; it decides the height."""
+
+    @property
+    def wide(self) -> str:
+        """For a desk and for paper: the text of an ``svg`` element without its label."""
+        return _svg(self.spec(WIDE))
+
+    @property
+    def narrow(self) -> str:
+        """The same for a telephone."""
+        return _svg(self.spec(NARROW))
+
+    def height(self, width: int) -> int:
+        """Its height in pixels, at a width."""
+        return 30 * self.rows + 44 if self.rows else (320 if width == WIDE else 240)
+
+    def spec(self, width: int) -> dict[str, Any]:
+        """The picture as Vega-Lite, for whoever draws it elsewhere.
+
+        Held against the grammar in the tests and not here: that takes most of the time.
+        """
+        fit = alt.AutoSizeParams(type="fit", contains="padding")
+        chart = self.chart(width).properties(width=width, height=self.height(width), autosize=fit)
+        return chart.to_dict(validate=False) | {"config": _config(narrow=width == NARROW)}
 
 
 def drawn(chart: Callable[[int], Layers], rows: int | None = None) -> Drawing:
-    """A chart in both widths.
+    """A chart as a picture, in both widths.
 
     Args:
         chart: Makes the chart for a width in pixels.
         rows: For a chart of rows: how many; it decides the height.
-
-    Returns:
-        The picture. Equal charts give equal text.
     """
-    return Drawing(*(_svg(chart(width), width, rows) for width in (WIDE, NARROW)))
+    return Drawing(chart, rows)
 
 
 def labels(titles: Sequence[str]) -> list[str]:
@@ -88,15 +110,14 @@ def in_rows(rows: Sequence[Row], titles: Sequence[str]) -> alt.Chart:
     return chart
 
 
-def _svg(chart: Layers, width: int, rows: int | None) -> str:
-    height = 30 * rows + 44 if rows else (320 if width == WIDE else 240)
-    narrow = width == NARROW
-    spec = chart.properties(
-        width=width, height=height, autosize=alt.AutoSizeParams(type="fit", contains="padding")
-    ).to_dict()
-    spec["config"] = _config(narrow=narrow)
-    version = "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
-    return _clean(vl_convert.vegalite_to_svg(spec, vl_version=version, allowed_base_urls=[]))
+def _svg(spec: dict[str, Any]) -> str:
+    drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
+    return _clean(drawing)
+
+
+def vl_version() -> str:
+    """The version of Vega-Lite that charts are made for, as the renderer names it."""
+    return "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
 
 
 def _config(*, narrow: bool) -> dict[str, Any]:

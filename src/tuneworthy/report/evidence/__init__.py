@@ -28,12 +28,19 @@ def evidence_section(
     return tuple(_result(one, framework.measures.get(one.id)) for one in measured.values())
 
 
+def _title(one: Evidence) -> str:
+    """What it is called where no rule of the framework names it."""
+    if one.grade == "published":
+        return f"{one.details.get('model', 'a tuned model')}, as published"
+    return one.id.replace("_", " ")
+
+
 def _result(one: Evidence, rule: MeasureRule | None) -> EvidenceResult:
     open_ = one.value if isinstance(one.value, Unknown) else None
     no_clock = Unknown(ask="log a timestamp with each trace")
     return EvidenceResult(
         id=one.id,
-        title=rule.title if rule else one.id.replace("_", " "),
+        title=rule.title if rule else _title(one),
         factor=rule.about if rule else one.factor,
         value=one.value,
         low=open_ if one.low is None and open_ else one.low or 0.0,
@@ -41,8 +48,9 @@ def _result(one: Evidence, rule: MeasureRule | None) -> EvidenceResult:
         unit=one.unit,
         n=one.n,
         clusters=one.clusters,
+        grade=one.grade,
         says=rule.side(one.low, one.high) if rule and one.known else "unknown",
-        role=rule.role if rule else "settles",
+        role=rule.role if rule else "settles" if one.grade == "measured" else "supports",
         limit=rule.limit if rule else Unknown(ask="no rule of the framework reads it"),
         method=one.method,
         source=one.source,

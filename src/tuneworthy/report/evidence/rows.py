@@ -35,6 +35,7 @@ _TITLES = {
     "best_arm_share": "best prompt so far",
     "cacheable_share": "input that a cache could take",
     "cached_share": "input read from a cache",
+    "constrained_arms": "arms with constrained output",
     "distinct_prompts": "prompts that differ",
     "error_share": "calls that failed",
     "few_shot_arms": "arms with examples",
@@ -53,9 +54,11 @@ _TITLES = {
     "latency_p95_s": "95th percentile of latency",
     "models_seen": "models seen",
     "named_person_share": "requests naming a person",
+    "nearest_example_arms": "arms with the nearest examples",
     "novel_request_share": "requests unlike anything before",
     "output_tokens": "output tokens a request",
     "personal_data_share": "requests with personal or secret data",
+    "plateau_gain": "gain of one more proposed prompt",
     "position_effect": "instructions lost by position",
     "prompt_changes_per_month": "changes of the system prompt",
     "prompt_latency_share": "missed latency due to the prompt",
@@ -87,6 +90,13 @@ _ANSWERS = {
 def measured_name(measure: str, otherwise: str = "") -> str:
     """What a measurement is called."""
     return _TITLES.get(measure) or otherwise or plain(measure)
+
+
+def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResult]]:
+    """What was measured, and what somebody else published; both empty where nothing is there."""
+    found = () if isinstance(dossier.evidence, Unknown) else dossier.evidence
+    own = [one for one in found if one.grade == "measured"]
+    return own, [one for one in found if one.grade == "published"]
 
 
 def evidence_rows(dossier: Dossier, found: Sequence[EvidenceResult]) -> tuple[Row, ...]:
@@ -155,18 +165,19 @@ def measured_text(dossier: Dossier, paint: Paint) -> list[str]:
     """The block of the terminal's report: what was measured and bears on an answer.
 
     Returns:
-        Lines; none where nothing was measured.
+        Lines; none where nothing was measured: a published figure was not.
     """
-    if isinstance(dossier.evidence, Unknown):
+    own, _ = by_grade(dossier)
+    if not own:
         return []
-    told = [one for one in dossier.evidence if not isinstance(one.value, Unknown)]
+    told = [one for one in own if not isinstance(one.value, Unknown)]
     bearing = [one for one in told if one.factor]
     shown = evidence_rows(dossier, bearing)[:_MOST_ROWS]
     rows = [(safe(row.title), safe(row.value), safe(row.bears)) for row in shown]
     lines = [paint("strong", "Measured"), *table(rows)]
-    if len(dossier.evidence) > len(shown):
+    if len(own) > len(shown):
         lines += wrapped(
-            f"{few(len(dossier.evidence) - len(shown))} more, with methods and what couldn't be "
+            f"{few(len(own) - len(shown))} more, with methods and what couldn't be "
             "measured: --format markdown",
             first="  ",
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TypeGuard
 
 from tuneworthy.domain.dossier import Dossier
@@ -25,7 +25,7 @@ from tuneworthy.report.html.blocks import (
     Table,
     Todo,
 )
-from tuneworthy.report.html.values import day, hours, money, quality, seconds, weeks
+from tuneworthy.report.html.values import NOT_KNOWN, day, hours, money, quality, seconds, weeks
 from tuneworthy.report.options.shown import asks, says
 from tuneworthy.report.plan import part_title
 from tuneworthy.report.plan.notes import hours_text
@@ -39,8 +39,13 @@ GRADES: dict[Grade, str] = {
 }
 
 
-def options(dossier: Dossier) -> Section:
-    """What could be done instead or beside, side by side."""
+def options(dossier: Dossier, *, folded: bool = True) -> Section:
+    """What could be done instead or beside.
+
+    Args:
+        dossier: The case, judged.
+        folded: With the reasons of each option and all figures; False where they stand beside.
+    """
     title, short = "What could be done instead, or first", "Instead"
     found, advice = dossier.options, dossier.recommendation
     if isinstance(found, Unknown):
@@ -50,7 +55,45 @@ def options(dossier: Dossier) -> Section:
         blocks.append(Prose(says(advice, found), "lead"))
     else:
         blocks.append(Todo(advice.ask, "No recommendation was worked out."))
-    return Section("instead", title, (*blocks, *_compared(found)), short)
+    if folded:
+        blocks += _compared(found)
+    elif (drawing := charts.options(found)) is not None:
+        blocks.append(_soon(drawing, sorted(found, key=lambda option: option.rank)))
+    return Section("instead", title, tuple(blocks), short)
+
+
+def side_by_side(dossier: Dossier) -> Section:
+    """Every option with all that is known of it, for a page that is wide enough."""
+    title, found = "All options, side by side", dossier.options
+    if isinstance(found, Unknown):
+        return Section("side-by-side", title, (Todo(found.ask, "The options weren’t compared."),))
+    ranked = sorted(found, key=lambda option: option.rank)
+    titles = {option.id: option.title for option in ranked}
+    figures = [_figures_of(one) for one in ranked]
+    kept = [n for n, _ in enumerate(_COLUMNS) if any(row[n] != NOT_KNOWN for row in figures)]
+    head = (Column("Option"), Column("Helps here", "state"), Column("Because"))
+    rows = tuple(
+        (
+            Cell(one.title, _beside(one, titles)),
+            one.helps,
+            Cell(sentence(one.because), one.published),
+            *(row[n] if row[n] != NOT_KNOWN else "" for n in kept),
+        )
+        for one, row in zip(ranked, figures, strict=True)
+    )
+    caption = "The first to try on top; a dash is what nobody knows yet"
+    table = Table(caption, (*head, *(_COLUMNS[n] for n in kept)), rows)
+    lacking = [column.title.lower() for n, column in enumerate(_COLUMNS) if n not in kept]
+    said = f"not known of any option: {listing(lacking)}" if lacking else ""
+    todo = tuple(map(sentence, (*((said,) if said else ()), *asks(ranked))))
+    missing = (Part("To fill what isn’t known", (Bullets(todo),)),) if todo else ()
+    return Section("side-by-side", title, (table, *missing))
+
+
+def _beside(one: OptionResult, titles: Mapping[str, str]) -> str:
+    """What kind of option it is, and which is no worse in anything known and better in one."""
+    beaten = titles.get(one.dominated_by)
+    return f"{plain(one.kind)}; beaten by {beaten}" if beaten else plain(one.kind)
 
 
 def _compared(found: tuple[OptionResult, ...]) -> list[Block]:
@@ -97,30 +140,31 @@ def _why_options(caption: str, shown: list[OptionResult]) -> Table:
 
 
 def _figures(ranked: list[OptionResult]) -> Table:
-    rows = tuple(
-        (
-            o.title,
-            money(o.usd_per_month),
-            hours(o.effort_hours),
-            weeks(o.weeks),
-            quality(o.quality),
-            seconds(o.latency_p95_s),
-            o.risk,
-            GRADES[o.grade],
-        )
-        for o in ranked
+    rows = tuple((o.title, *_figures_of(o)) for o in ranked)
+    return Table("Cost, work and risk of each option", (Column("Option"), *_COLUMNS), rows)
+
+
+_COLUMNS = (
+    Column("Cost a month", "number"),
+    Column("Work", "number"),
+    Column("Weeks", "number"),
+    Column("Right answers", "number"),
+    Column("Slowest answers", "number"),
+    Column("Risk"),
+    Column("Rests on"),
+)
+
+
+def _figures_of(one: OptionResult) -> tuple[str, ...]:
+    return (
+        money(one.usd_per_month),
+        hours(one.effort_hours),
+        weeks(one.weeks),
+        quality(one.quality),
+        seconds(one.latency_p95_s),
+        one.risk,
+        GRADES[one.grade],
     )
-    head = (
-        Column("Option"),
-        Column("Cost a month", "number"),
-        Column("Work", "number"),
-        Column("Weeks", "number"),
-        Column("Right answers", "number"),
-        Column("Slowest answers", "number"),
-        Column("Risk"),
-        Column("Rests on"),
-    )
-    return Table("Cost, work and risk of each option", head, rows)
 
 
 def _notes(ranked: list[OptionResult]) -> list[Block]:

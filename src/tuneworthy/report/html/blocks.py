@@ -38,6 +38,8 @@ class Fact:
     beside: str = ""
     link: str = ""
     """Id of the section that says more; empty for none."""
+    source: str = ""
+    """Where the value comes from, for a page that can be touched; empty where it stands beside."""
 
 
 @dataclass(frozen=True, slots=True)

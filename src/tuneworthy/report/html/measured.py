@@ -45,15 +45,19 @@ def _picture(
 
 
 def _arms(found: Found) -> Picture | None:
-    numbers = ("value", "low_of_all", "high_of_all", "cases")
-    rows = rows_of(series_of(found, "arms"), numbers, ("prompt", "model"))[:_MOST_ARMS]
-    names = [_arm(row) for row in rows]
+    series = series_of(found, "arms")
+    several = series is not None and "test" in series.columns
+    numbers = ("value", "low_of_all", "high_of_all", "cases", *["test"] * several)
+    rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
+    names = [_of_test(row, _arm(row)) for row in rows]
+    short = [_of_test(row, name) for row, name in zip(rows, _short(rows), strict=True)]
     return _picture(
         "arms",
         "Prompts and models side by side",
         "The mean score over the cases of the test. The bars are intervals that hold for all of "
-        "them at once, because the best was picked on the same cases.",
-        charts.arms(rows, _short(rows)) if rows else None,
+        "them at once, because the best was picked on the same cases."
+        + " Tests share no case: only what is of one test can be compared." * several,
+        charts.arms(rows, short) if rows else None,
         (("Prompt and model", False), ("Score", True), ("Interval", True), ("Cases", True)),
         (
             (name, quality(row["value"]), f"{quality(row['low_of_all'])} to "
@@ -61,6 +65,11 @@ def _arms(found: Found) -> Picture | None:
             for name, row in zip(names, map(_numbers, rows), strict=True)
         ),
     )  # fmt: skip
+
+
+def _of_test(row: Row, name: str) -> str:
+    """A name with the number of its test, where there are several."""
+    return f"test {row['test']:.0f}: {name}" if "test" in row else name
 
 
 def _arm(row: Row) -> str:

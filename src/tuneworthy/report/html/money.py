@@ -76,9 +76,19 @@ def _facts(found: InvestmentResult) -> Facts:
     label, net = monthly(found.monthly_net_usd, "Gained each month", "Lost each month")
     rows = [
         Fact("Justified by money", sentence(found.justified), sentence(found.why)),
-        Fact("Spent once", money(found.upfront_usd)),
-        Fact(label, net, "after running costs, as stated"),
-        Fact("Paid back after", duration(found.break_even_months.point), "as stated"),
+        Fact("Spent once", money(found.upfront_usd), source=_step(found, "Up front")),
+        Fact(
+            label,
+            net,
+            "after running costs, as stated",
+            source=_step(found, "Benefits a month", "Running costs a month"),
+        ),
+        Fact(
+            "Paid back after",
+            duration(found.break_even_months.point),
+            "as stated",
+            source=_step(found, "Left a month"),
+        ),
     ]
     if not isinstance(table.break_even_months, Unknown):
         rows.append(
@@ -90,6 +100,11 @@ def _facts(found: InvestmentResult) -> Facts:
             )
         )
     return Facts(tuple(rows))
+
+
+def _step(found: InvestmentResult, *starts: str) -> str:
+    """The lines of the calculation that begin so, each as a sentence; empty for none."""
+    return " ".join(sentence(line) for line in found.steps if line.startswith(starts))
 
 
 def _computed(found: Computed | Unknown) -> tuple[Block, ...]:

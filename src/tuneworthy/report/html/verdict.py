@@ -153,17 +153,18 @@ def sure(dossier: Dossier) -> Section:
     if noted:
         blocks.append(Part("Keep in mind", (Bullets(tuple(map(sentence, noted))),)))
     if dossier.verdict.outcome == "fine_tune_candidate":
-        rows = tuple(
-            (Cell(GATES[gate.id]), gate.state, sentence(gate.why)) for gate in dossier.verdict.gates
-        )
-        head = (Column("Question"), Column("Answer", "state"), Column("Because"))
-        blocks.append(
-            Part(
-                "Before money is spent",
-                (Table("Questions to settle before money is spent", head, rows, quiet=True),),
-            )
-        )
+        blocks.append(gates(dossier))
     return Section("sure", "How sure that is", tuple(blocks), "How sure")
+
+
+def gates(dossier: Dossier) -> Part:
+    """What stands between a candidate and money."""
+    rows = tuple(
+        (Cell(GATES[gate.id]), gate.state, sentence(gate.why)) for gate in dossier.verdict.gates
+    )
+    head = (Column("Question"), Column("Answer", "state"), Column("Because"))
+    table = Table("Questions to settle before money is spent", head, rows, quiet=True)
+    return Part("Before money is spent", (table,))
 
 
 def _openness(dossier: Dossier) -> list[Block]:

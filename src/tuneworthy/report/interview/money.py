@@ -99,6 +99,13 @@ MONEY_FIELDS: dict[str, FieldWords] = {
         "20",
         "Sixty hours at four a week is a quarter of a year; the plan's dates follow from it.",
     ),
+    "economics.assumptions.horizon_months": FieldWords(
+        "months to look ahead",
+        "How many months ahead shall be counted?",
+        "36",
+        "What comes later than that counts for nothing.",
+        1,
+    ),
     "strategic_value": FieldWords(
         "strategic value",
         "What is it worth beyond money?",

@@ -92,8 +92,20 @@ def keys_line(ask: Ask) -> str:
     return f"{how}{' ' if ask.kind == 'state' else '; '}{_KEYS}"
 
 
+def hint(ask: Ask) -> str:
+    """What may be typed at a question, without keys; empty where nothing is typed."""
+    if ask.kind == "count" and ask.id.startswith("ceiling."):
+        return "a number, or yes or no"
+    return "" if ask.kind == "state" else _HOW[ask.kind]
+
+
 def why_page(ask: Ask) -> str:
     """Why a question is asked, what it takes to find out, and what the answer would do."""
+    return "\n".join(wrapped(why_text(ask), first=MARGIN)) + "\n"
+
+
+def why_text(ask: Ask) -> str:
+    """The same as a text of one line."""
     told = [safe(ask.why)] if ask.why else []
     told.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
@@ -101,20 +113,26 @@ def why_page(ask: Ask) -> str:
     elif ask.part == "evaluate" and ask.id != "goals":
         told.append("It can't change the verdict by itself.")
     told.append(f"It is kept as {safe(ask.id)}.")
-    return "\n".join(wrapped(" ".join(told), first=MARGIN)) + "\n"
+    return " ".join(told)
 
 
 def standing_line(before: Dossier, after: Dossier, now: Standing) -> str:
     """What an answer moved, and what is still possible, in a line or two."""
+    told = moved_text(before, after, now)
+    if not now.final:
+        shares = dict(now.possible)
+        ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
+        told = f"{told}Still possible: {ways}"
+    return "\n".join(wrapped(told, first=MARGIN)) + "\n"
+
+
+def moved_text(before: Dossier, after: Dossier, now: Standing) -> str:
+    """What an answer moved; empty where it only shifted shares."""
     if now.final:
         settled = f"Settled: {OUTCOME_WORDS[now.outcome]}, whatever else is answered. "
         told = ("" if before.verdict.final else settled) + _beside(before, after)
-        told = told or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
-    else:
-        shares = dict(now.possible)
-        ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
-        told = f"{_moved(before, after)}Still possible: {ways}"
-    return "\n".join(wrapped(told, first=MARGIN)) + "\n"
+        return told or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
+    return _moved(before, after)
 
 
 def _moved(before: Dossier, after: Dossier) -> str:
@@ -150,12 +168,7 @@ def clash_page(
 ) -> str:
     """What doesn't fit together since an answer, and what may be done about it."""
     paint = Paint(colour)
-    if others:
-        said = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
-        head = f"That doesn't fit with {said}."
-    else:
-        head = "That seems unlikely."
-    lines = [paint("warn", line) for line in wrapped(head, first=MARGIN)]
+    lines = [paint("warn", line) for line in wrapped(clash_head(others), first=MARGIN)]
     lines += wrapped(safe(clash.challenge.says), first=MARGIN)
     lines += [
         paint("dim", line)
@@ -165,6 +178,14 @@ def clash_page(
         told = [f"[{key}] {what}" for key, what in clash_choices(clash, ask, others)]
         lines += wrapped(f"Which holds?  {'  '.join(told)}", first=MARGIN)
     return "\n".join(lines) + "\n"
+
+
+def clash_head(others: Sequence[Ask]) -> str:
+    """With what an answer doesn't fit."""
+    if not others:
+        return "That seems unlikely."
+    said = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+    return f"That doesn't fit with {said}."
 
 
 def clash_choices(clash: Clash, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:

@@ -17,8 +17,6 @@ from tuneworthy.report.words import counted, few, several
 
 __all__ = ["Found", "measure_dict", "measure_page", "quick_page"]
 
-_OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
-
 
 def measure_dict(found: Found) -> str:
     """The run as JSON: what was read, the evidence as the dossier has it, and the pictures."""
@@ -74,9 +72,11 @@ def _left_out(found: Found) -> list[str]:
         for skipped in one.skipped:
             places = f": {', '.join(skipped.where[:3])}" if skipped.where else ""
             more = ", …" if skipped.n > len(skipped.where[:3]) and skipped.where else ""
-            verb, _, rest = skipped.why.partition(" ")
-            why = f"{_OF_SEVERAL.get(verb, verb) if skipped.n != 1 else verb} {rest}"
-            said = f"left out {counted(skipped.n, 'record')}, {why}{places}{more}"
+            records = counted(skipped.n, "record")
+            said = f"{records} {skipped.predicate}" if skipped.in_part else (
+                f"left out {records}, {skipped.predicate}"
+            )  # fmt: skip
+            said += f"{places}{more}"
             lines += wrapped(safe(said), first="  ", rest="    ")
     return lines
 

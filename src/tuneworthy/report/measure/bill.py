@@ -93,11 +93,13 @@ def _each(cost: _Cost) -> str:
 
 def _cost(found: Found) -> _Cost | None:
     """As reported for the best arm, as reported for all, or by list price."""
-    best = found.details("best_arm_share").get("best_usd_per_run")
-    runs = found.details("best_arm_share").get("best_runs")
+    told = found.details("best_arm_share")
+    ends = [told.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high")]
+    best = [float(end) for end in ends if isinstance(end, int | float)]
+    runs = told.get("best_runs")
     enough = isinstance(runs, int | float) and runs >= ENOUGH_RUNS
-    if found.arms > 1 and enough and isinstance(best, int | float):
-        return _Cost(best, best, best, " with the best")
+    if found.arms > 1 and enough and len(best) == len(ends):
+        return _Cost(*best, how=" with the best")
     one = found.one("usd_per_request")
     if one is not None and one.low is not None and isinstance(one.high, int | float):
         return _Cost(one.number, one.low, one.high, "")

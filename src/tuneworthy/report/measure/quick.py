@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.report.evidence.values import interval_text
@@ -12,6 +12,7 @@ from tuneworthy.report.measure.found import Found
 from tuneworthy.report.words import count, counted, few, listing, quality, sentence
 
 _LONGEST_NAME = 40
+_MOST_TESTS = 5
 _COUNTS = {
     "prompt_variations": ("distinct_prompts", "prompt"),
     "foundation_models": ("models_seen", "model"),
@@ -65,10 +66,22 @@ def _arms(found: Found) -> Iterator[tuple[str, str]]:
         ask = found.ask("success_share", "label some outputs as right or wrong")
         yield "Success", _with_interval(one) if one is not None else sentence(f"unknown: {ask}")
         return
+    if (tests := arms.columns.get("test")) is not None:
+        yield from _tests(found, arms, tests)
+        return
     yield ("Best so far" if found.arms > 1 else "So far"), _arm(arms, 0)
     if found.arms > 1:
         yield "Next best", _arm(arms, 1)
         yield "", sentence(_apart(found))
+
+
+def _tests(found: Found, arms: Series, tests: Sequence[object]) -> Iterator[tuple[str, str]]:
+    """The best of each of the first tests, and that these can't be compared."""
+    firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
+    for place in firsts[:_MOST_TESTS]:
+        several = tests.count(tests[place]) > 1
+        yield f"Test {tests[place]}", f"{'best so far: ' * several}{_arm(arms, place)}"
+    yield "", sentence(found.ask("best_arm_share", "measure each test by itself"))
 
 
 def _with_interval(one: Evidence) -> str:

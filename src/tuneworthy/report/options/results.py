@@ -11,6 +11,7 @@ from tuneworthy.domain.outlook import Number, OptionResult, Recommendation
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.report.options.advice import ADVICE
 from tuneworthy.report.options.reasons import ARMS, REASONS
+from tuneworthy.report.published import figure_says
 from tuneworthy.report.words import count, plain, sentence
 
 NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the lesson")
@@ -50,7 +51,7 @@ def _result(option: Option, case: Case) -> OptionResult:
         risk=option.risk,
         dominated_by=option.dominated_by,
         variant_of="none" if option.family == option.id else option.family,
-        published=published(option.published) if option.helps in ("yes", "partly") else "",
+        published=_published(option) if option.helps in ("yes", "partly") else "",
     )
 
 
@@ -62,6 +63,14 @@ def _span(ends: Ends | None, ask: str) -> Number:
     if ends is None:
         return Unknown(ask=ask)
     return ends.low if ends.low == ends.high else Range(low=ends.low, high=ends.high)
+
+
+def _published(option: Option) -> str:
+    """What others published that bears on an option; the reason may have told of the figure."""
+    told = "" if option.figure is None or option.because.id == "published_short" else (
+        sentence(figure_says(option.figure))
+    )  # fmt: skip
+    return f"{published(option.published)} {told}".strip()
 
 
 def published(found: Published | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tuneworthy.report.options.pieces import SIGNS, Numbers, goals, missing
+from tuneworthy.report.published import figure_says
 from tuneworthy.report.words import count, listing, plain
 
 _CHECKS = {
@@ -52,6 +53,9 @@ TUNING: dict[str, Callable[[Numbers], str]] = {
         "policy": "rules of behaviour change about every month, and each change means retraining",
         "both": "facts and rules change about every month; only what stays can be trained",
     }.get(n["changes"], "requirements change about every month; only what stays can be trained"),
+    "published_short": lambda n: (
+        f"prompting is at its ceiling, and {figure_says(n['figure'])}: more than tuning is needed"
+    ),
     "data_open": lambda n: (
         f"prompting is at its ceiling; count the {plain(n['unit'])}, {count(n['need'])} are needed"
     ),

@@ -1,0 +1,34 @@
+"""Values that can't be true are left out of a trace, and counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from tuneworthy.files.traces.plain import AMOUNTS
+from tuneworthy.files.traces.tally import BELOW_ZERO, TO_COME, Tally
+from tuneworthy.files.traces.values import Row
+
+
+def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
+    """The traces of one record without amounts below zero and times that are still to come.
+
+    Args:
+        rows: The traces; they are changed in place.
+        tally: Where the record is counted, once for each reason; knows when the future begins.
+        place: Line or number of the record.
+    """
+    told: set[str] = set()
+    for row in rows:
+        found = []
+        below = [key for key in AMOUNTS if (row.get(key) or 0) < 0]
+        if below:
+            row |= dict.fromkeys(below)
+            found.append(BELOW_ZERO)
+        if (row.get("timestamp") or 0) > tally.until_s:
+            row["timestamp"] = None
+            found.append(TO_COME)
+        for why in found:
+            if why not in told:
+                tally.skip(why, place)
+        told.update(found)
+        yield row

@@ -1,0 +1,188 @@
+"""What every request passes before anything else sees it, and what every answer carries."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import cookie_parser
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tuneworthy.surfaces.web.site import Site
+
+MIB = 1024 * 1024
+BODY_LIMIT = MIB
+"""Bytes of a request."""
+COOKIE = "tuneworthy"
+API = "/api/"
+_UPLOADS = ((re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB),)
+"""Addresses that take a file, and the bytes of a request to them."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # not no-referrer: with it a browser says "Origin: null" for our own forms
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-store",
+}
+"""What an answer carries unless it says otherwise itself."""
+
+_LENGTH = re.compile(r"[0-9]{1,12}")
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+_OPEN = frozenset({"/login"})
+
+
+class Refusal(NamedTuple):
+    """Why a request goes no further."""
+
+    status: int
+    says: str
+
+
+class TooLargeError(Exception):
+    """A body longer than its address takes."""
+
+
+class Guard:
+    """Refuses what isn't meant for this server, limits bodies, and adds the headers of safety."""
+
+    def __init__(self, app: ASGIApp, site: Site) -> None:
+        self.app, self.site = app, site
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it."""
+        if scope["type"] != "http":
+            if scope["type"] == "lifespan":
+                await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        dressed = _dressed(send)
+        refused = self._refusal(scope, headers)
+        if refused is not None:
+            await _answer(scope, refused)(scope, receive, dressed)
+        elif not self._known(scope, headers):
+            await self._ask(scope)(scope, receive, dressed)
+        else:
+            await self._limited(scope, receive, dressed)
+
+    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
+        host = headers.get("host", "")
+        if not self._ours(host):
+            return Refusal(421, "this server does not answer to that name")
+        if scope["method"] not in _SAFE:
+            origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+            if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+                return Refusal(403, "a change has to come from a page of this server")
+            if site not in (None, "same-origin", "none"):
+                return Refusal(403, "a change has to come from a page of this server")
+        length = headers.get("content-length", "0")
+        if not _LENGTH.fullmatch(length) or int(length) > _limit(scope["path"]):
+            return Refusal(413, _too_large(scope["path"]))
+        return None
+
+    def _ours(self, host: str) -> bool:
+        """Whether a Host header names this server: else another site's name may lead here."""
+        name = _without_port(host)
+        if name in self.site.hosts:
+            return True
+        return self.site.any_address and _is_address(name)
+
+    def _known(self, scope: Scope, headers: Headers) -> bool:
+        """Whether the visitor may come in."""
+        if (
+            self.site.token is None
+            or scope["path"] in _OPEN
+            or scope["path"].startswith("/static/")
+        ):
+            return True
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.site.is_token(given.strip()):
+            return True
+        return self.site.is_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
+
+    def _ask(self, scope: Scope) -> Response:
+        if scope["method"] in _SAFE and not scope["path"].startswith(API):
+            return RedirectResponse("/login", 303)
+        refused = _answer(scope, Refusal(401, "give the token that the terminal showed"))
+        refused.headers["WWW-Authenticate"] = "Bearer"
+        return refused
+
+    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass on with a body that ends at its limit, also where no length was told."""
+        left, started = _limit(scope["path"]), False
+
+        async def counted() -> Message:
+            nonlocal left
+            message = await receive()
+            left -= len(message.get("body", b""))
+            if left < 0:
+                raise TooLargeError
+            return message
+
+        async def watched(message: Message) -> None:
+            """Whatever the inside made of the end of its body, it was too large."""
+            nonlocal started
+            if left < 0 and not started:
+                raise TooLargeError
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, counted, watched)
+        except TooLargeError:
+            if started:
+                raise
+            refused = _answer(scope, Refusal(413, _too_large(scope["path"])))
+            await refused(scope, receive, send)
+
+
+def _limit(path: str) -> int:
+    return next((most for known, most in _UPLOADS if known.fullmatch(path)), BODY_LIMIT)
+
+
+def _too_large(path: str) -> str:
+    return f"a request may have {_limit(path) // MIB} MiB here"
+
+
+def _without_port(host: str) -> str:
+    name = host.strip().lower()
+    if name.startswith("["):
+        return name[1:].partition("]")[0]
+    return name.partition(":")[0]
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _answer(scope: Scope, refused: Refusal) -> Response:
+    if scope["path"].startswith(API):
+        told = {"title": "refused", "status": refused.status, "detail": refused.says}
+        return JSONResponse(told, refused.status, media_type="application/problem+json")
+    return PlainTextResponse(refused.says + "\n", refused.status)
+
+
+def _dressed(send: Send) -> Send:
+    async def dressed(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+        await send(message)
+
+    return dressed

@@ -1,0 +1,293 @@
+"""Cases judged once, and again when anything they rest on has changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tuneworthy import decide, load_case, load_framework
+from tuneworthy.api.board import Board, plain_error
+from tuneworthy.api.history import earlier, since
+from tuneworthy.api.road import framework_of
+from tuneworthy.api.shelf import open_shelf
+from tuneworthy.domain.errors import CaseError, ConflictError, InputError, NoSuchCaseError
+from tuneworthy.framework.load import catalogue_text
+from web_world import DAY, OPEN_CASE, a_shelf
+
+RICH = """\
+name: Rich
+framework: own.yaml
+data: {prompts: prompts, voice: voice.md}
+ceiling: {prompt_variations: 5}
+"""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, a part of a list ends when it is full."""
+    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+
+
+def a_board(folder: Path, chosen: str | None = None) -> Board:
+    return Board(open_shelf(folder), chosen, DAY)
+
+
+def fresh(folder: Path) -> str:
+    """The dossier as a command would make it now."""
+    case = load_case(folder)
+    return decide(case, framework_of(case), as_of=DAY).to_json()
+
+
+@pytest.fixture
+def rich(tmp_path: Path, project: Path) -> Path:
+    """A case that rests on every kind of file: framework, prompts, evidence, and one that lacks."""
+    folder = a_shelf(tmp_path / "shelf", rich=RICH) / "rich"
+    (folder / "own.yaml").write_text(catalogue_text("lesson.yaml"), "utf-8")
+    (folder / "prompts").mkdir()
+    for number in range(2):
+        (folder / "prompts" / f"{number}.md").write_text(f"Prompt {number}: " + "do " * 30, "utf-8")
+    ledger = project / "examples/broadband-helpdesk/.tuneworthy/evidence.jsonl"
+    (folder / ".tuneworthy").mkdir()
+    shutil.copy(ledger, folder / ".tuneworthy" / "evidence.jsonl")
+    return folder
+
+
+def swap(path: Path, old: str, new: str) -> None:
+    """Change a file in place to one of the same size and the same times."""
+    times, text = path.stat(), path.read_text("utf-8")
+    assert old in text
+    assert len(old) == len(new)
+    path.write_text(text.replace(old, new), "utf-8")
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def test_what_has_not_changed_is_not_judged_again(rich: Path) -> None:
+    board = a_board(rich.parent)
+    assert board.judged("rich") is board.judged("rich")
+    assert board.judged("rich").dossier.to_json() == fresh(rich)
+
+
+@pytest.mark.parametrize("change", ["case", "framework", "prompt", "evidence", "missing", "torn"])
+def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: str) -> None:
+    if change == "prompt":  # measured prompts would count before those that lie there
+        (rich / ".tuneworthy" / "evidence.jsonl").unlink()
+    board = a_board(rich.parent)
+    before = board.judged("rich").dossier.to_json()
+    if change == "case":
+        swap(rich / "case.yaml", "prompt_variations: 5", "prompt_variations: 2")
+    elif change == "framework":
+        swap(rich / "own.yaml", "denominator: 10", "denominator: 11")
+    elif change == "prompt":
+        other = (rich / "prompts" / "0.md").read_text("utf-8")
+        (rich / "prompts" / "1.md").write_text(other, "utf-8")
+    elif change == "evidence":
+        (rich / ".tuneworthy" / "evidence.jsonl").unlink()
+    elif change == "missing":
+        (rich / "voice.md").write_text("ours", "utf-8")
+    else:
+        path = rich / ".tuneworthy" / "evidence.jsonl"
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[:-1]), "utf-8")
+    after = board.judged("rich").dossier.to_json()
+    assert after == fresh(rich)
+    assert after != before
+    assert board.row("rich").glance is not None
+
+
+def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    board = Board(open_shelf(a_shelf(tmp_path, one=OPEN_CASE)))
+    for day in (date(2026, 11, 24), date(2026, 11, 25)):
+        monkeypatch.setattr("tuneworthy.api.board.today", lambda day=day: day)
+        assert board.judged("one").dossier.as_of == day
+
+
+def test_what_was_there_only_while_it_was_judged_is_not_kept(
+    rich: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board, lacking = a_board(rich.parent), rich / "voice.md"
+    real = board.decide
+
+    def meanwhile(*given: object) -> object:
+        lacking.write_text("ours", "utf-8")
+        return real(*given)  # type: ignore[arg-type]  # handed on as it came
+
+    monkeypatch.setattr(board, "decide", meanwhile)
+    board.judged("rich")
+    monkeypatch.setattr(board, "decide", real)
+    lacking.unlink()
+    assert board.judged("rich").dossier.to_json() == fresh(rich)
+
+
+LESSON = load_framework("lesson")
+NAMES = [*LESSON.ceiling, *LESSON.factors, *LESSON.signals]
+MONEY = """\
+name: Money
+goals: [persona]
+economics:
+  hourly_rate_usd: 100
+  upfront: {hours: {low: 40, likely: 60, high: 80}}
+  monthly:
+    api_savings_usd: {low: 500, likely: 1500, high: 2500}
+    ongoing_usd: {low: 100, likely: 400, high: 900}
+  traffic: {requests_per_month: 200000, input_tokens: 3000, output_tokens: 300}
+models: [{id: "openai:gpt-4o"}]
+data: {examples: 4000}
+"""
+
+
+@settings(max_examples=10)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(["yes", "no", "unknown"])), max_size=4
+    )
+)
+def test_toggling_one_answer_after_the_other_comes_to_what_the_file_says(
+    tmp_path_factory: pytest.TempPathFactory, toggles: list[tuple[str, str]]
+) -> None:
+    folder = a_shelf(tmp_path_factory.mktemp("toggled"), money=MONEY)
+    board = a_board(folder)
+    for name, state in toggles:
+        judged = board.answer("money", {name: state}, board.judged("money").digest)
+        assert judged is board.judged("money")
+    assert board.judged("money").dossier.to_json() == fresh(folder / "money")
+
+
+def test_an_answer_to_another_file_is_a_conflict_and_writes_nothing(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    board, path = a_board(folder), folder / "one" / "case.yaml"
+    seen = board.judged("one").digest
+    path.write_text(OPEN_CASE + "description: theirs\n", "utf-8")
+    with pytest.raises(ConflictError):
+        board.answer("one", {"few_shot": "yes"}, seen)
+    assert path.read_text("utf-8") == OPEN_CASE + "description: theirs\n"
+
+
+def test_a_wrong_answer_writes_nothing(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    board = a_board(folder)
+    for answers in ({"few_shot": "perhaps"}, {"nonsense": "yes"}, {"few_shot": "9"}):
+        with pytest.raises(CaseError):
+            board.answer("one", answers, board.judged("one").digest)
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+
+
+def test_the_parts_of_a_list_hold_every_case_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {f"case-{n:03}" for n in range(7)}
+    board = a_board(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE)))
+    for page, moment in ((3, 10.0), (50, 0.0)):  # a part ends when it is full, and when it is late
+        monkeypatch.setattr("tuneworthy.api.board._PAGE", page)
+        monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", moment)
+        found: list[str] = []
+        part = board.listed()
+        while True:
+            found += [row.name for row in part.rows]
+            if not part.left:
+                break
+            part = board.listed(after=found[-1])
+        assert found == sorted(names)
+    assert [row.name for row in board.listed("005").rows] == ["case-005"]
+
+
+def test_a_case_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) -> None:
+    folder = a_shelf(
+        tmp_path, bad="name: [", good=OPEN_CASE, strange="name: x\nfactors: {a: yes}\n"
+    )
+    rows = {row.name: row for row in a_board(folder).listed().rows}
+    assert set(rows) == {"bad", "good", "strange"}
+    assert rows["good"].glance is not None
+    assert rows["good"].error == ""
+    assert rows["strange"].glance is None
+    assert rows["strange"].error.startswith("strange/case.yaml:2: ")
+    assert str(tmp_path) not in rows["bad"].error + rows["strange"].error
+
+
+def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
+    board = a_board(a_shelf(tmp_path, one=OPEN_CASE))
+    for name in ("two", "../one", "", "one/../one"):
+        with pytest.raises(NoSuchCaseError):
+            board.judged(name)
+
+
+# History ---------------------------------------------------------------------------------------
+
+
+def test_every_version_that_was_written_is_kept_with_the_one_before(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    board = a_board(folder)
+    first = board.judged("one")
+    board.answer("one", {"few_shot": "yes"}, first.digest)
+    path = folder / "one" / "case.yaml"
+    path.write_text(path.read_text("utf-8").replace("few_shot: yes", "few_shot: no"), "utf-8")
+    by_hand = board.judged("one")
+    now = board.answer("one", {"brand_voice": "yes"}, by_hand.digest)
+    kept = earlier(now.case, now.framework)
+    assert [one.said["ceiling.few_shot"] for one in kept] == ["no", "no", "yes", "unknown"]
+    assert [one.said["factors.brand_voice"] for one in kept] == ["yes", "no", "no", "no"]
+    assert [one.verdict for one in kept] == ["keep_optimizing_prompts"] * 2 + ["undecided"] * 2
+    found = since(now.case, now.framework, now.dossier, now.text, first.digest)
+    assert {(one.id, one.before, one.after) for one in found.difference.answers} == {
+        ("few_shot", "unknown", "no"),
+        ("brand_voice", "no", "yes"),
+    }
+    assert found.difference.moved_by == (("few_shot",),)
+    assert "-  brand_voice: no  # asked twice" in found.lines
+    with pytest.raises(CaseError):
+        since(now.case, now.framework, now.dossier, now.text, "0" * 64)
+
+
+def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> None:
+    folder = a_shelf(tmp_path / "shelf", one=OPEN_CASE)
+    outside = tmp_path / "outside"
+    outside.write_text("theirs", "utf-8")
+    (folder / "one" / ".tuneworthy").mkdir()
+    history = folder / "one" / ".tuneworthy" / "history.jsonl"
+    history.symlink_to(outside)
+    board = a_board(folder)
+    judged = board.answer("one", {"few_shot": "yes"}, board.judged("one").digest)
+    assert outside.read_text("utf-8") == "theirs"
+    history.unlink()
+    history.write_text('{"at": "2026-11-24T00', "utf-8")
+    assert earlier(judged.case, judged.framework) == ()
+    judged = board.answer("one", {"few_shot": "no"}, judged.digest)
+    assert [one.said["ceiling.few_shot"] for one in earlier(judged.case, judged.framework)] == [
+        "no",
+        "yes",
+    ]
+
+
+def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    monkeypatch.setattr("tuneworthy.files.history._MOST", 3000)
+    board = a_board(folder)
+    judged = board.judged("one")
+    for n in range(12):
+        state = ("yes", "no")[n % 2]
+        judged = board.answer("one", {"few_shot": state}, judged.digest)
+        assert (folder / "one" / ".tuneworthy" / "history.jsonl").stat().st_size <= 3000
+    kept = earlier(judged.case, judged.framework)
+    assert kept[0].digest == judged.digest
+    assert 2 <= len(kept) < 12
+
+
+@pytest.mark.parametrize("spoken", ["absolute", "relative", "here"])
+def test_an_error_is_told_as_seen_from_the_folder_of_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoken: str
+) -> None:
+    folder = a_shelf(tmp_path / "c", bad="name: x\nfactors: {a: c/c}\n")
+    monkeypatch.chdir(folder if spoken == "here" else tmp_path)
+    shelf = open_shelf({"absolute": folder, "relative": Path("c"), "here": Path()}[spoken])
+    error = Board(shelf, None, DAY).row("bad").error
+    assert error.startswith("bad/case.yaml:2: ")
+    assert str(tmp_path) not in error
+    told = InputError("is abc/d", where=str(folder), fix="look into c/x.c/y")
+    said = plain_error(told, shelf)
+    assert re.fullmatch(r"(c|the folder): is abc/d\. Look into (c/)?x\.c/y", said)

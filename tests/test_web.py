@@ -1,0 +1,388 @@
+"""The page: what it shows, what it writes, and that both are what the command line says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from starlette.testclient import TestClient
+
+import hostile
+from tuneworthy import decide, load_case, load_framework
+from tuneworthy.report.plain import plain_headline
+from tuneworthy.report.toggles import titles
+from tuneworthy.surfaces.cli import run
+from web_world import (
+    DAY,
+    OPEN_CASE,
+    Seen,
+    a_client,
+    a_shelf,
+    a_site,
+    hostile_text,
+    with_examples,
+)
+
+HTMX = {"HX-Request": "true"}
+TABS = ("", "/evidence", "/options", "/money", "/plan", "/history", "/report")
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, a part of a list ends when it is full."""
+    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return a_shelf(tmp_path / "shelf", one=OPEN_CASE, bad="name: [")
+
+
+@pytest.fixture
+def client(folder: Path) -> TestClient:
+    return a_client(a_site(folder))
+
+
+def get(client: TestClient, path: str, status: int = 200) -> Seen:
+    answer = client.get(path)
+    assert answer.status_code == status, answer.text
+    return Seen(answer.text)
+
+
+def form_of(seen: Seen, changes: dict[str, str] | None = None) -> dict[str, str]:
+    """The form of a case as a browser would send it after some changes."""
+    fields = {name: seen.hidden(name) for name in ("csrf", "digest", "seen")}
+    return {**fields, **seen.checked(), **(changes or {})}
+
+
+# The list --------------------------------------------------------------------------------------
+
+
+def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
+    client: TestClient, folder: Path
+) -> None:
+    seen = get(client, "/")
+    dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
+    assert plain_headline(dossier) in seen.text
+    assert dossier.verdict.next in seen.text
+    assert "Warehouse helper" in seen.text
+    assert "Can’t be read. bad/case.yaml:" in seen.text
+    assert str(folder) not in seen.text
+
+
+def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuneworthy.api.board._PAGE", 2)
+    names = [f"n{number}" for number in range(5)]
+    client = a_client(a_site(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE))))
+    address, found = "/", []
+    while address:
+        seen = get(client, address)
+        links = [one["href"] or "" for one in seen.all("a")]
+        found += [link for link in links if re.fullmatch(r"/cases/n\d", link)]
+        address = next((link for link in links if "after=" in link), "")
+    assert found == [f"/cases/{name}" for name in names]
+    part = client.get("/?after=n1", headers=HTMX).text
+    assert part.lstrip().startswith("<li")
+    assert "n2" in part
+
+
+def test_a_filter_leaves_what_it_names_and_says_so(client: TestClient) -> None:
+    assert "1 of 2 cases" in get(client, "/?find=ON").text
+    assert "1 of 2 cases" in get(client, "/?find=warehouse+one").text  # its title, and its folder
+    assert "No case matches “zebra”." in get(client, "/?find=zebra").text
+
+
+def test_an_empty_folder_offers_to_start(tmp_path: Path) -> None:
+    assert "No case here yet." in get(a_client(a_site(tmp_path)), "/").text
+
+
+def test_a_new_case_is_made_whole_and_an_old_one_is_never_touched(
+    client: TestClient, folder: Path
+) -> None:
+    csrf = get(client, "/new").hidden("csrf")
+    made = client.post("/new", data={"csrf": csrf, "title": "Größe & <b>Maß</b>"})
+    assert made.status_code == 303
+    assert made.headers["location"].startswith("/cases/gr%C3%B6%C3%9Fe-b-ma%C3%9F-b")
+    assert load_case(folder / "größe-b-maß-b").name == "Größe & <b>Maß</b>"
+    again = client.post("/new", data={"csrf": csrf, "title": "x", "folder": "one"})
+    assert again.status_code == 422
+    assert "is there already" in Seen(again.text).text
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+    for name in ("../out", "/etc/x", "a/b", "..", ".hidden"):
+        assert client.post("/new", data={"csrf": csrf, "title": "x", "folder": name}).is_error
+    assert {path.name for path in folder.parent.iterdir()} == {"shelf"}
+
+
+# A case ----------------------------------------------------------------------------------------
+
+
+def test_a_case_asks_everything_its_framework_asks_and_shows_what_the_file_says(
+    client: TestClient,
+) -> None:
+    lesson = load_framework("lesson")
+    seen = get(client, "/cases/one")
+    asked = titles(lesson)
+    assert seen.checked() == {**dict.fromkeys(asked, "unknown"), "factors.brand_voice": "no"}
+    assert [title for title in asked.values() if title not in seen.text] == []
+    assert len(asked) == 5 + 11 + 6
+
+
+def test_a_count_is_shown_as_the_answer_it_comes_to(tmp_path: Path) -> None:
+    told = "name: x\nceiling: {prompt_variations: 4, foundation_models: 2}\n"
+    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one")
+    assert seen.checked()["ceiling.prompt_variations"] == "no"
+    assert seen.checked()["ceiling.foundation_models"] == "yes"
+
+
+def test_what_counts_is_told_where_the_file_says_something_else(tmp_path: Path) -> None:
+    told = "name: x\neconomics: {traffic: {requests_per_month: 900000}}\n"
+    seen = get(a_client(a_site(a_shelf(tmp_path, one=told))), "/cases/one")
+    assert seen.checked()["factors.low_volume"] == "unknown"
+    assert "counts as no, from numbers the team gave" in seen.text
+
+
+def test_a_form_without_scripts_writes_what_changed_and_nothing_else(
+    client: TestClient, folder: Path
+) -> None:
+    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "yes", "signals.latency": "no"})
+    done = client.post("/cases/one/answers", data=form)
+    assert (done.status_code, done.headers["location"]) == (303, "/cases/one")
+    told = (folder / "one" / "case.yaml").read_text("utf-8")
+    assert told.startswith(OPEN_CASE)
+    assert yaml.safe_load(told) == {
+        "name": "Warehouse helper",
+        "factors": {"brand_voice": False},
+        "ceiling": {"few_shot": True},
+        "signals": {"latency": False},
+    }
+
+
+def test_a_form_that_changes_nothing_writes_nothing(client: TestClient, folder: Path) -> None:
+    before = (folder / "one" / "case.yaml").stat()
+    client.post("/cases/one/answers", data=form_of(get(client, "/cases/one")))
+    after = (folder / "one" / "case.yaml").stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+    assert not (folder / "one" / ".tuneworthy").exists()
+
+
+def fragments(text: str) -> Iterator[tuple[str, str]]:
+    """Id and opening of each part that takes its place in a page."""
+    yield from re.findall(r'<(\w+)[^>]* id="([\w-]+)"[^>]* hx-swap-oob="true"', text)
+
+
+def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
+    client: TestClient,
+) -> None:
+    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "no"})
+    moved = client.post("/cases/one/answers", data=form, headers=HTMX)
+    assert moved.status_code == 200
+    assert {"verdict", "seen", "side", "notice"} <= {name for _, name in fragments(moved.text)}
+    parts, fresh = Seen(moved.text), get(client, "/cases/one")
+    assert parts.hidden("digest") == fresh.hidden("digest") != form["digest"]
+    assert parts.hidden("seen") == fresh.hidden("seen")
+    said = {one.strip() for one in parts.texts} - {"", "Saved."}
+    assert [one for one in said if one not in fresh.text] == []
+    assert "Don’t fine-tune yet. Keep working on the prompt." in parts.text
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_two_editors_lose_nothing_and_are_told(
+    client: TestClient, folder: Path, *, htmx: bool
+) -> None:
+    path = folder / "one" / "case.yaml"
+    form = form_of(
+        get(client, "/cases/one"), {"ceiling.few_shot": "yes", "factors.data_sovereignty": "yes"}
+    )
+    theirs = OPEN_CASE.replace("brand_voice: no", "brand_voice: yes") + "  data_sovereignty: no\n"
+    path.write_text(theirs, "utf-8")
+    refused = client.post("/cases/one/answers", data=form, headers=HTMX if htmx else {})
+    assert refused.status_code == 409
+    assert path.read_text("utf-8") == theirs
+    seen = Seen(refused.text)
+    for said in ("Somebody else changed this case meanwhile", "brand voice: no → yes",
+                 "data sovereignty: unknown → no", "few-shot examples: yes",
+                 "(the file says no)"):  # fmt: skip
+        assert said in seen.text
+    if htmx:
+        assert refused.headers["HX-Retarget"] == "#notice"
+    kept = {
+        one["name"] or "": one["value"] or ""
+        for one in Seen(refused.text.partition('class="choose"')[2].partition("</form>")[0]).all(
+            "input"
+        )
+    }
+    assert client.post("/cases/one/answers", data=kept).status_code == 303
+    told = yaml.safe_load(path.read_text("utf-8"))
+    assert told["factors"] == {"brand_voice": True, "data_sovereignty": True}
+    assert told["ceiling"] == {"few_shot": True}
+
+
+def test_an_answer_that_is_none_is_refused_in_words(client: TestClient, folder: Path) -> None:
+    form = form_of(get(client, "/cases/one"), {"ceiling.few_shot": "perhaps"})
+    refused = client.post("/cases/one/answers", data=form, headers=HTMX)
+    assert refused.status_code == 422
+    assert "ceiling.few_shot" in refused.text
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+
+
+def test_a_question_that_is_not_asked_is_not_written(client: TestClient, folder: Path) -> None:
+    form = form_of(get(client, "/cases/one"))
+    form |= {"seen": form["seen"] + " name=unknown economics.hourly_rate_usd=1", "name": "Theirs"}
+    assert client.post("/cases/one/answers", data=form).status_code == 303
+    assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
+
+
+@pytest.mark.parametrize("name", ["first-idea", "task-api", "broadband-helpdesk"])
+def test_every_tab_of_a_case_has_its_verdict_and_its_links(
+    tmp_path: Path, project: Path, name: str
+) -> None:
+    client = a_client(a_site(with_examples(tmp_path, project, name)))
+    says = plain_headline(decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY))
+    for tab in TABS:
+        seen = get(client, f"/cases/{name}{tab}")
+        assert says in seen.text
+        links = {one["href"]: one.get("aria-current") for one in seen.all("a")}
+        assert {f"/cases/{name}{each}" for each in TABS} <= set(links)
+        assert links[f"/cases/{name}{tab}"] == "page"
+
+
+# What is taken along ---------------------------------------------------------------------------
+
+
+def assert_shown_by_its_own_policy(
+    client: TestClient, name: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The report that is shown keeps its own style, and runs nothing."""
+    monkeypatch.setattr("tuneworthy.surfaces.web.exports.render", lambda *_, **__: text)
+    answer = client.get(f"/cases/{name}/report/view")
+    assert answer.text == text
+    policy = answer.headers["content-security-policy"]
+    style = re.search(r"'sha256-[^']+'", text.replace("&#39;", "'"))
+    assert style is not None
+    assert style.group() in policy
+    assert "script-src" not in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json", "record"])
+def test_an_export_is_what_the_command_line_writes_byte_for_byte(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    name = "first-idea" if form == "html" else "insurance-claims"  # pictures take their time
+    folder = with_examples(tmp_path / "shelf", project, name)
+    client, out = a_client(a_site(folder)), tmp_path / "out"
+    case = str(folder / name)
+    asked = ["decide", case, "--as-of", DAY.isoformat(), "--format", form, "--output", str(out)]
+    assert run(asked) == 0
+    paths = [f"/cases/{name}/report", f"/api/v1/cases/{name}/report"]
+    for path in paths[: 1 if form == "html" else 2]:
+        answer = client.get(f"{path}/{form}")
+        assert answer.content == out.read_bytes()
+        assert answer.headers["content-disposition"].startswith("attachment; filename=")
+    if form == "html":
+        assert_shown_by_its_own_policy(client, name, out.read_text("utf-8"), monkeypatch)
+    if form == "json":
+        assert client.get(f"/api/v1/cases/{name}/dossier").content == out.read_bytes()
+
+
+# History ---------------------------------------------------------------------------------------
+
+
+def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestClient) -> None:
+    before = client.get("/cases/one/report/json").content
+    client.post(
+        "/cases/one/answers", data=form_of(get(client, "/cases/one"), {"ceiling.few_shot": "no"})
+    )
+    seen = get(client, "/cases/one/history")
+    then = [one["href"] or "" for one in seen.all("a") if "then=" in (one["href"] or "")]
+    assert len(then) == 1
+    told = get(client, then[0]).text
+    for said in ("The verdict was: undecided. Now it is: keep optimising prompts.",
+                 "Moved by few-shot examples unknown → no.", "+ few_shot: no"):  # fmt: skip
+        assert said in told
+    csrf = seen.hidden("csrf")
+    post = client.post("/cases/one/history", data={"csrf": csrf}, files={"dossier": before})
+    assert "Moved by few-shot examples unknown → no." in Seen(post.text).text
+    for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):
+        post = client.post("/cases/one/history", data={"csrf": csrf}, files={"dossier": junk})
+        assert post.status_code == 422, junk[:10]
+    assert client.get("/cases/one/history?then=" + "0" * 64).status_code == 422
+    assert client.get("/cases/one/history?then=../../x").status_code == 422
+
+
+# Strangers' words ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def hostile_client(tmp_path_factory: pytest.TempPathFactory) -> TestClient:
+    folder = tmp_path_factory.mktemp("hostile")
+    attack = hostile.Attack()
+    rules = folder / "rules.yaml"
+    rules.write_text(hostile_text(hostile.framework(attack)), "utf-8")
+    told = hostile.case(attack)
+    shelf = a_shelf(
+        folder / "shelf",
+        evil=hostile_text(told),
+        broken=hostile_text({"name": "x", hostile.PAYLOADS[0]: 1}),
+        worse=hostile_text({"name": hostile.PAYLOADS[1], "factors": {hostile.PAYLOADS[2]: "yes"}}),
+    )
+    client = a_client(a_site(shelf, str(rules)))
+    csrf = Seen(client.get("/new").text).hidden("csrf")
+    digest = Seen(client.get("/cases/evil").text).hidden("digest")
+    state = Seen(client.get("/cases/evil").text).hidden("seen")
+    client.post("/cases/evil/answers", data={"csrf": csrf, "digest": digest, "seen": state,
+                                             "signals.latency": "no"})  # fmt: skip
+    return client
+
+
+OURS = re.compile(r"/(?:static/[\w.]+|charts\.js)\?[0-9a-f]+")
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/?find=<script>alert(1)</script>", "/new", "/cases/<script>", "/nowhere/<b>",
+     *(f"/cases/evil{tab}" for tab in TABS), "/cases/worse", "/cases/broken"],
+)  # fmt: skip
+def test_nothing_a_stranger_wrote_becomes_markup(hostile_client: TestClient, path: str) -> None:
+    answer = hostile_client.get(path)
+    assert answer.status_code in (200, 404, 422)
+    seen = Seen(answer.text)
+    for tag, attributes in seen.elements:
+        assert tag not in {"style", "iframe", "object", "embed", "base", "form" * (path == "/x")}
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name, value)
+            assert name != "style"
+            if name in {"src", "action", "formaction", "poster", "hx-get", "hx-post", "data-chart"}:
+                assert (value or "").startswith("/"), value
+                assert not (value or "").startswith("//")
+            if name == "href":
+                assert re.match(r"(/(?!/)|#|https?://|data:,$)", value or ""), value
+    for script in seen.all("script"):
+        assert OURS.fullmatch(script["src"] or "")
+    assert all(OURS.fullmatch(one["href"] or "") for one in seen.all("link")[1:])
+    assert "18671" + "041" not in seen.text  # 4321 * 2 computed by nobody
+    assert "\u202e" not in answer.text
+    assert "\x1b" not in answer.text
+
+
+def test_strangers_words_are_shown_as_they_were_written(hostile_client: TestClient) -> None:
+    seen = hostile.squeezed(Seen(hostile_client.get("/cases/evil/evidence").text).text)
+    attack = hostile.Attack()
+    hostile.framework(attack)
+    hostile.case(attack)
+    shown = [text for text in attack.given if hostile.squeezed(text) in seen]
+    assert len(shown) > 60
+
+
+def test_the_conflict_page_escapes_too(hostile_client: TestClient) -> None:
+    seen = Seen(hostile_client.get("/cases/evil").text)
+    form = form_of(seen, {"ceiling.few_shot": "no", "digest": "0" * 64})
+    answer = hostile_client.post("/cases/evil/answers", data=form)
+    assert answer.status_code == 409
+    assert not [one for one in Seen(answer.text).elements if one[0] in ("img", "iframe", "style")]

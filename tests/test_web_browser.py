@@ -1,0 +1,519 @@
+"""The page in a real browser: a person's whole way through it, and what may never happen there."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlencode
+
+import pytest
+import yaml
+
+import hostile
+from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
+from live import served
+from test_html_browser import FLAGS, NO_BROWSER, chromium
+from tuneworthy import decide, load_case, load_framework
+from tuneworthy.api.board import Board
+from tuneworthy.api.interview import read_script
+from tuneworthy.api.running import Labs
+from tuneworthy.api.shelf import open_shelf
+from tuneworthy.calls.fake import Fake, Manners
+from tuneworthy.report.charts.script import chart_script
+from tuneworthy.surfaces.cli import run
+from tuneworthy.surfaces.web.site import Site
+from web_world import DAY, a_shelf, hostile_text, with_examples
+
+HERE = Path(__file__).resolve().parents[1]
+PHONE = 390
+LONGEST_MS = 20_000
+LAB_CASES = 60
+RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
+PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
+OPEN = "name: Warehouse helper\ngoals: [knowledge]\nfactors: {brand_voice: no}\n"
+CLASHING = "name: Clash\ngoals: [format]\nfactors: {low_volume: yes}\n"
+BLANK = "name: Blank\ndata: {evaluation: eval.jsonl}\n"
+TABS = ("", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents", "/lab",
+        "/label", "/history", "/report")  # fmt: skip
+ASKED = ("goals", "ceiling.few_shot", "ceiling.prompt_variations", "strategic_value",
+         "economics.hourly_rate_usd", "attempts.1.name", "description")  # fmt: skip
+"""One question of each kind."""
+
+
+class Slow:
+    """A model that is known, and takes a while."""
+
+    def __init__(self) -> None:
+        self.fake = known(RIGHT, manners=Manners(latency_s=0.05))
+
+    def __call__(self, _: object) -> Fake:
+        """The transport of a run."""
+        return self.fake
+
+
+class World:
+    """A server over some cases."""
+
+    def __init__(self, folder: Path, port: int, slow: Slow) -> None:
+        self.folder, self.home, self.slow = folder, f"http://127.0.0.1:{port}", slow
+
+    def text(self, name: str) -> str:
+        """Of a case file."""
+        return (self.folder / name / "case.yaml").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A browser with an empty profile of its own."""
+    path = chromium()
+    if path is None or not find_spec("playwright") or not find_spec("axe_playwright_python"):
+        if os.environ.get("TUNEWORTHY_BROWSER") == "required":
+            pytest.fail(NO_BROWSER)
+        pytest.skip(NO_BROWSER)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=path, args=list(FLAGS))
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Cases of the gallery, open ones, a hostile one, one with a lab, and a server over them."""
+    folder, slow = tmp_path_factory.mktemp("world"), Slow()
+    with_examples(folder, HERE, "task-api", "energy-supplier")
+    attack = hostile.Attack()
+    rules = hostile_text(hostile.framework(attack))
+    told = hostile_text({**hostile.case(attack), "framework": "rules.yaml"})
+    a_shelf(
+        folder, open_one=OPEN, toggles=OPEN, keys=OPEN, plain=OPEN, clash=CLASHING, evil=told,
+        broken=hostile_text({"name": "x", hostile.PAYLOADS[0]: 1}), blank=BLANK, talk=OPEN,
+    )  # fmt: skip
+    (folder / "evil" / "rules.yaml").write_text(rules, "utf-8")
+    asked = [{"id": f"c{n}", "input": f"{text} {hostile.HIDDEN}"}
+             for n, text in enumerate(hostile.PAYLOADS[:4])]  # fmt: skip
+    lines = "".join(json.dumps(one) + "\n" for one in asked)
+    (folder / "blank" / "eval.jsonl").write_text(lines, "utf-8")
+    prompts = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
+    folder_of(folder / "library", n=LAB_CASES, prompts=prompts, models=PRICED)
+    chart_script()  # made in seconds and kept, so that no page has to wait for it
+    site = Site(Board(open_shelf(folder), None, DAY), labs=Labs(slow))
+    with served(site) as port:
+        yield World(folder, port, slow)
+
+
+class Watched:
+    """A tab of the browser: what it asks for, which dialogs it opens, what it complains of."""
+
+    def __init__(self, browser: Any, world: World, *, width: int = 1100, **more: Any) -> None:
+        self.world = world
+        self.strangers: list[str] = []
+        self.dialogs: list[str] = []
+        self.complaints: list[str] = []
+        self.context = browser.new_context(viewport={"width": width, "height": 900}, **more)
+        self.context.set_default_timeout(LONGEST_MS)
+        self.page = self.context.new_page()
+        self.page.on("request", self._asked)
+        self.page.on("dialog", self._dialog)
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _asked(self, request: Any) -> None:
+        if not request.url.startswith((self.world.home + "/", "data:,")):
+            self.strangers.append(request.url)
+
+    def _dialog(self, dialog: Any) -> None:
+        self.dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    def go(self, path: str, wait: str = "load") -> Self:
+        """Go to an address of the server."""
+        self.page.goto(self.world.home + path, wait_until=wait)
+        return self
+
+    def ask(self, code: str) -> Any:
+        """What an expression comes to in the page; the page's own policy doesn't bind us."""
+        return self.page.evaluate(code)
+
+    def text(self, selector: str = "body") -> str:
+        """What is shown, blanks as one."""
+        return " ".join(self.page.inner_text(selector).split())
+
+    def until(self, selector: str, holds: str) -> None:
+        """Wait until something shows a text."""
+        self.page.wait_for_function(
+            "([at, said]) => document.querySelector(at)?.innerText.replace(/\\s+/g, ' ')"
+            ".includes(said)",
+            arg=[selector, holds],
+        )
+
+    def unfold(self) -> None:
+        """Open everything that opens."""
+        self.ask("document.querySelectorAll('details').forEach(one => one.open = true)")
+
+    def answer(self, label: str) -> None:
+        """Press a button of the interview, and wait for what follows."""
+        before = self.page.url
+        self.page.get_by_role("button", name=label, exact=True).click()
+        self.page.wait_for_function("was => location.href !== was", arg=before)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self.context.close()
+        if kind is None:
+            assert self.strangers == []
+            assert self.dialogs == []
+            assert self.complaints == []
+
+
+# The interview ---------------------------------------------------------------------------------
+
+
+def asked(watched: Watched) -> str:
+    """Id of the question that is shown; empty at a rest."""
+    fields = watched.page.locator("#talk input[name=ask]")
+    return fields.first.input_value() if fields.count() else ""
+
+
+def reply(watched: Watched, said: str) -> None:
+    """Answer what is asked as a person would: with a button, a tick or a line; keep both."""
+    page, before = watched.page, watched.page.url
+    if page.locator("#talk input[name=challenge]").count():
+        page.locator("#talk form button").click()
+    elif said in ("yes", "no"):
+        page.locator(f"#talk button[value={said}]").click()
+    elif page.locator("#talk input[name=first]").count():
+        goals = said.split(", ")
+        page.locator(f"#talk input[name=first][value={goals[0]}]").check()
+        for goal in goals[1:]:
+            page.locator(f"#talk input[name=also][value={goal}]").check()
+        page.get_by_role("button", name="Keep them").click()
+    elif said and page.locator("#typed").count():
+        page.locator("#typed").fill(said)
+        page.keyboard.press("Enter")
+    else:
+        page.locator(f"#talk button[value={said or 'unknown'}]").first.click()
+    page.wait_for_function("was => location.href !== was", arg=before)
+
+
+def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
+    browser: Any, world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    script = read_script(HERE / "examples/task-api/answers.yaml", load_framework("lesson")).answers
+    with Watched(browser, world).go("/") as watched:
+        page = watched.page
+        page.get_by_role("link", name="New case").click()
+        page.get_by_label("What is the use case called?").fill("My <b>first</b> case")
+        page.get_by_role("button", name="Start it").click()
+        page.wait_for_url("**/interview")
+        seen = []
+        while name := asked(watched):
+            assert name not in seen
+            seen.append(name)
+            reply(watched, script[name])
+        assert "Fine-tuning is justified" in watched.text("h1")
+        assert watched.text("#talk h2").startswith("Nothing that is open can change")
+        page.get_by_role("link", name="What would it cost and bring?").click()
+        watched.until("#talk", "Question")
+        while (name := asked(watched)) and name != "economics.hours_per_week":
+            reply(watched, script.get(name, ""))
+        page.get_by_role("link", name="Report", exact=True).click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Text", exact=True).click()
+        got = Path(download.value.path()).read_text("utf-8")
+        place = world.folder / "my-b-first-b-case"
+        assert run(["decide", str(place), "--as-of", DAY.isoformat()]) == 0
+        assert got == capsys.readouterr().out
+        dossier = decide(load_case(place), load_framework("lesson"), as_of=DAY)
+        assert dossier.verdict.outcome == "fine_tune_candidate"
+        assert "4.0 months" in got
+
+
+def test_going_back_by_the_link_and_by_the_browser_shows_what_was_said(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world).go("/cases/talk/interview") as watched:
+        first = asked(watched)
+        reply(watched, "yes")
+        second = asked(watched)
+        reply(watched, "yes")
+        watched.page.get_by_role("link", name="Back to the one before").click()
+        watched.until("#talk .now", "Now: yes")
+        assert asked(watched) == second
+        watched.page.go_back()
+        watched.page.wait_for_function(
+            "was => document.querySelector('#talk input[name=ask]').value !== was", arg=second
+        )
+        watched.page.go_back()
+        watched.until("#talk .now", "Now: yes")
+        assert asked(watched) == second
+        watched.go(f"/cases/talk/interview?ask={first}")
+        assert watched.text("#talk .now").startswith("Now: ")
+
+
+def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world).go(
+        "/cases/clash/interview?ask=factors.cost_optimization"
+    ) as watched:
+        watched.answer("Yes")
+        assert "doesn't fit with low volume (yes)" in watched.text("#talk h2")
+        watched.page.wait_for_function("document.activeElement.id === 'talk-title'")
+        watched.answer("Both hold: note it in the case file")
+        assert asked(watched) not in ("", "factors.cost_optimization")
+        told = yaml.safe_load(world.text("clash"))["factors"]["cost_optimization"]
+        assert told["value"] is True or told["value"] == "yes"
+        assert told["note"].startswith("both kept: ")
+
+
+def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world, java_script_enabled=False).go("/cases/plain/interview") as watched:
+        seen = []
+        for said in ("Yes", "Yes", "I don’t know"):
+            seen.append(asked(watched))
+            watched.page.get_by_role("button", name=said, exact=True).click()
+        assert len({*seen, asked(watched)}) == 4
+        told = yaml.safe_load(world.text("plain"))
+        room, name = seen[0].split(".")
+        assert told[room][name] in (True, "yes")
+        watched.go("/cases/plain/money")
+        watched.page.get_by_label("Saving a month", exact=True).fill("900")
+        watched.page.get_by_label("Running cost", exact=True).fill("100")
+        watched.page.get_by_label("Work up front", exact=True).fill("40")
+        watched.page.get_by_label("Rate of work", exact=True).fill("100")
+        watched.page.get_by_role("button", name="Work it out").click()
+        assert "Paid back after not known 5.0 months" in watched.text("#side")
+        assert "economics" not in yaml.safe_load(world.text("plain"))
+
+
+# Answers and money -----------------------------------------------------------------------------
+
+
+def test_a_toggle_moves_the_verdict_what_is_possible_and_what_does_not_fit(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world).go("/cases/toggles") as watched:
+        before = [watched.text(f"#side section:has(#{part}-title)") for part in
+                  ("reach", "fit", "change")]  # fmt: skip
+        headline = watched.text("h1")
+        page = watched.page
+        for name, state in (("factors.cost_optimization", "yes"), ("factors.low_volume", "yes"),
+                            ("ceiling.few_shot", "no")):  # fmt: skip
+            with page.expect_response("**/answers"):
+                page.check(f"input[name='{name}'][value={state}]", force=True)
+        watched.until("h1", "Don’t fine-tune yet")
+        after = [watched.text(f"#side section:has(#{part}-title)") for part in
+                 ("reach", "fit", "change")]  # fmt: skip
+        assert headline.startswith("It can’t be decided yet")
+        assert all(was != now for was, now in zip(before, after, strict=True))
+        assert "and nothing else" in after[0]
+        assert "To settle it" in after[1]
+
+
+def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world: World) -> None:
+    with Watched(browser, world).go("/cases/task-api/money") as watched:
+        page, before = watched.page, world.text("task-api")
+        lever = page.get_by_label("Saving a month, as a lever")
+        lever.focus()
+        page.keyboard.press("Home")
+        watched.until("#side", "never")
+        page.get_by_label("Saving a month", exact=True).fill("3000")
+        watched.until("#side", "2.0 months")
+        assert lever.input_value() == "3000"
+        assert "4.0 months" in watched.text("#side")
+        assert "with these numbers" in watched.text("#worked h2")
+        assert world.text("task-api") == before
+        page.reload()
+        watched.until("#side", "2.0 months")
+        page.get_by_role("button", name="Write into the case").click()
+        page.wait_for_url("**/money")
+        assert "2.0 months" in watched.text("#side")
+        was, now = yaml.safe_load(before), yaml.safe_load(world.text("task-api"))
+        assert now["economics"]["monthly"].pop("api_savings_usd") == 3000
+        assert was["economics"]["monthly"].pop("api_savings_usd") == 1500
+        assert now == was
+
+
+# The lab and labels ----------------------------------------------------------------------------
+
+
+def start_lab(watched: Watched) -> None:
+    """Start the lab that is offered, with a cap."""
+    watched.page.get_by_label("The most it may cost, in USD").fill("5")
+    watched.page.get_by_role("button", name="Start the lab").click()
+    watched.page.wait_for_selector("#run, .run")
+
+
+def test_a_lab_is_stopped_started_again_and_followed_to_its_end(browser: Any, world: World) -> None:
+    fake = world.slow.fake
+    with Watched(browser, world).go("/cases/library/lab") as watched:
+        start_lab(watched)
+        watched.page.wait_for_selector("#run progress")
+        watched.page.get_by_role("button", name="Stop the lab").click()
+        watched.page.wait_for_selector("#offer form")
+        sent = fake.sent
+        assert 0 < sent < 3 * LAB_CASES
+        fake.manners = Manners()
+        start_lab(watched)
+        watched.page.wait_for_selector("#offer form", timeout=2 * LONGEST_MS)
+        assert fake.answered <= 3 * LAB_CASES * 2
+        assert "careful" in watched.text("main")
+        watched.page.wait_for_selector("[data-chart][data-drawn=yes]")
+        done = fake.sent
+        start_lab(watched)
+        watched.page.wait_for_selector("#offer form", timeout=2 * LONGEST_MS)
+        assert fake.sent == done  # all of it was paid: the same lab again sends nothing
+
+
+def test_labels_are_given_by_the_keyboard_and_hostile_texts_stay_texts(
+    browser: Any, world: World
+) -> None:
+    with Watched(browser, world).go("/cases/blank/label") as watched:
+        page = watched.page
+        page.get_by_label("Your name").fill("ada")
+        page.keyboard.press("Enter")
+        for number in range(len(hostile.PAYLOADS[:4])):
+            watched.until("main", f"Number {number + 1} of 4")
+            page.keyboard.type(f"<b>answer {number}</b>")
+            page.keyboard.press("Control+Enter")
+        watched.until("main", "All are labelled")
+        assert watched.ask("window.hit") is None
+        kept = list((world.folder / "blank/.tuneworthy/labels").glob("*"))
+        assert kept[0].read_text("utf-8").count("<b>answer ") == 4
+
+
+# What may never happen -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", [*TABS, "/interview?ask=factors.brand_voice"])
+def test_a_hostile_case_is_shown_and_does_nothing(browser: Any, world: World, tab: str) -> None:
+    with Watched(browser, world).go(f"/cases/evil{tab}") as watched:
+        watched.unfold()
+        for target in watched.page.query_selector_all("main summary, main td, main li")[:150]:
+            target.dispatch_event("mouseover")
+        watched.page.wait_for_timeout(50)
+        assert watched.ask("window.hit") is None
+        assert watched.page.url.startswith(world.home)
+        assert watched.ask("getComputedStyle(document.body).display") == "block"
+        refused = "iframe, object, embed, base, img:not(.still), image, foreignObject, style"
+        assert watched.ask(f"document.querySelectorAll('{refused}').length") == 0
+        assert watched.ask("document.documentElement.scrollWidth") <= 1100
+
+
+def test_the_watch_sees_what_the_policy_refuses(browser: Any, world: World) -> None:
+    watched = Watched(browser, world).go("/")
+    watched.ask("const s = document.createElement('script'); s.textContent = 'window.hit = 1';"
+                "document.body.append(s)")  # fmt: skip
+    watched.ask("fetch('https://evil.test/').catch(() => 0)")
+    assert watched.ask("window.hit") is None
+    assert len(watched.complaints) >= 2
+    watched.context.close()
+
+
+def pages() -> list[str]:
+    """Addresses of every kind of page, with everything on them."""
+    found = ["/", "/new", "/?find=nothing-like-it", *(f"/cases/task-api{tab}" for tab in TABS)]
+    found += [f"/cases/open-one/interview?ask={name}" for name in ASKED]
+    found += ["/cases/energy-supplier/evidence", "/cases/open-one/money", "/cases/open-one"]
+    moved = {"economics.monthly.api_savings_usd": "600 to 900", "economics.hourly_rate_usd": "70"}
+    found += [f"/cases/task-api/money?{urlencode(moved)}", "/cases/library/lab"]
+    found += ["/cases/blank/label/next?kind=answer&labeller=eve", "/cases/library/label/agreement"]
+    return found
+
+
+@pytest.mark.parametrize("path", pages())
+def test_every_page_is_open_to_all_in_both_schemes_and_fits_a_telephone(
+    browser: Any, world: World, path: str
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    with Watched(browser, world, reduced_motion="reduce").go(path) as watched:
+        if watched.page.locator("#offer[hx-get]").count():
+            watched.page.wait_for_selector("#offer:not([hx-get])")
+        watched.unfold()
+        serious = []
+        for scheme, options in (("light", None), ("dark", {"runOnly": ["color-contrast"]})):
+            watched.page.emulate_media(color_scheme=scheme)
+            found = Axe().run(watched.page, options=options)
+            assert found.response["passes"] != []
+            serious += [
+                (scheme, one["id"], one["nodes"][0]["html"][:200])
+                for one in found.response["violations"]
+                if one["impact"] in ("serious", "critical", "moderate")
+            ]
+        assert serious == [], json.dumps(serious, indent=1)
+        paper = watched.ask("getComputedStyle(document.body).backgroundColor")
+        assert sum(map(int, re.findall(r"\d+", paper)[:3])) < 150
+        moving = watched.ask(
+            "[...document.querySelectorAll('*')].filter(one => { const s = getComputedStyle(one);"
+            "return s.animationName !== 'none' || parseFloat(s.transitionDuration) > 0; }).length"
+        )
+        assert moving == 0
+        watched.page.set_viewport_size({"width": PHONE, "height": 800})
+        assert watched.ask("document.documentElement.scrollWidth") <= PHONE
+
+
+def test_the_keyboard_alone_reaches_everything_and_is_never_trapped(
+    browser: Any, world: World
+) -> None:
+    here = "document.activeElement"
+    for path in ("/cases/keys", "/cases/keys/money", "/cases/keys/interview"):
+        with Watched(browser, world).go(path) as watched:
+            watched.page.keyboard.press("Tab")
+            assert watched.ask(f"{here}.className") == "skip"
+            assert watched.ask(f"{here}.getBoundingClientRect().left") >= 0
+            seen = []
+            for _ in range(150):
+                watched.page.keyboard.press("Tab")
+                if watched.ask(f"{here} === document.body"):
+                    break
+                shown = watched.ask(
+                    f"(one => {{ const at = one.matches('.states input') ? one.nextElementSibling"
+                    f" : one; return getComputedStyle(at).outlineStyle }})({here})"
+                )
+                assert shown == "solid", watched.ask(f"{here}.outerHTML")
+                seen.append(watched.ask(f"{here}.name || {here}.textContent.trim()"))
+            else:
+                pytest.fail(f"the keyboard doesn't leave {path}")
+            named = watched.ask(
+                "new Set([...document.querySelectorAll('main [name]:not([type=hidden])')]"
+                ".map(one => one.name)).size"
+            )
+            assert len({name for name in seen if name}) > named
+
+
+def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world: World) -> None:
+    with Watched(browser, world).go("/cases/keys") as watched:
+        page = watched.page
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        assert watched.ask("document.activeElement.id") == "main"
+        page.keyboard.press("Tab")
+        name = watched.ask("document.activeElement.name")
+        with page.expect_response("**/answers"):
+            page.keyboard.press("ArrowLeft")
+        watched.until(".tally", "open")
+        room, key = name.split(".")
+        assert yaml.safe_load(world.text("keys"))[room][key] in (False, "no")
+        assert watched.ask("document.activeElement.name") == name
+        watched.go("/cases/open-one/interview?ask=ceiling.structured_prompt")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        page.keyboard.press("Tab")
+        assert watched.ask("document.activeElement.textContent") == "Yes"
+        page.keyboard.press("Enter")
+        watched.until("#talk .small", "Question 2")
+        watched.page.wait_for_function("document.activeElement.id === 'talk-title'")
+        page.keyboard.press("Tab")
+        assert watched.ask("document.activeElement.closest('#talk') !== null")

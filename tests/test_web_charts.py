@@ -1,0 +1,227 @@
+"""Charts on the page: the report's own pictures, drawn by the browser, and still without it."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from starlette.testclient import TestClient
+
+import series
+from hostile import PAYLOADS
+from tuneworthy.api.board import Board, Judged
+from tuneworthy.api.cases import write
+from tuneworthy.domain.lab import ArmResult, CurvePoint
+from tuneworthy.report.charts import lab as charts
+from tuneworthy.report.charts import script
+from tuneworthy.report.charts.draw import NARROW, WIDE, Drawing
+from tuneworthy.report.charts.still import DARK, still
+from tuneworthy.report.html.page import style
+from tuneworthy.report.html.pictures import pictures
+from web_world import Seen, a_client, a_site, with_examples
+
+HOME = "/cases/task-api"
+SHAPES = {"svg", "g", "path", "rect", "line", "text", "tspan", "circle", "style"}
+
+
+@pytest.fixture
+def client(tmp_path: Path, project: Path) -> TestClient:
+    return a_client(a_site(with_examples(tmp_path / "shelf", project, "task-api")))
+
+
+@pytest.fixture
+def dossier(client: TestClient) -> Any:
+    app: Any = client.app
+    return app.state.site.board.judged("task-api").dossier
+
+
+def every(value: Any) -> list[tuple[str, Any]]:
+    """Every key of a JSON value with what stands under it."""
+    if isinstance(value, dict):
+        return [*value.items(), *(pair for each in value.values() for pair in every(each))]
+    return [pair for each in value for pair in every(each)] if isinstance(value, list) else []
+
+
+def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
+    client: TestClient, dossier: Any
+) -> None:
+    found = pictures(dossier)
+    assert {"balance", "options", "fan", "gantt"} <= set(found)
+    for name, picture in found.items():
+        for width, pixels in (("wide", WIDE), ("narrow", NARROW)):
+            answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
+            assert answer.status_code == 200
+            assert answer.json() == json.loads(json.dumps(picture.drawing.spec(pixels)))
+            assert picture.drawing.chart(pixels).to_dict()  # held against the grammar
+
+
+def test_a_chart_names_no_address_and_no_code_to_load(client: TestClient, dossier: Any) -> None:
+    for name in pictures(dossier):
+        told = client.get(f"{HOME}/charts/{name}.json").json()
+        assert not [value for key, value in every(told) if key in ("url", "href", "signals")]
+        schema = told.pop("$schema")
+        assert schema.startswith("https://vega.github.io/schema/vega-lite/")
+        assert "http" not in json.dumps(told)
+
+
+def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
+    client: TestClient, dossier: Any
+) -> None:
+    named = set()
+    for tab in ("/evidence", "/options", "/money", "/plan"):
+        text = client.get(f"{HOME}{tab}").text
+        seen = Seen(text)
+        boxes = [one for one in seen.all("div") if "data-chart" in one]
+        stills = [one["src"] or "" for one in seen.all("img")]
+        assert [(one["data-chart"] or "").removesuffix(".json") for one in boxes] == [
+            one.removesuffix(".svg") for one in stills
+        ]
+        for box, address in zip(boxes, stills, strict=True):
+            assert box["role"] == "img"
+            assert box["aria-label"]
+            assert client.get(box["data-chart"] or "").status_code == 200
+            assert client.get(address).headers["content-type"].startswith("image/svg+xml")
+            named.add(address.rpartition("/")[2].removesuffix(".svg"))
+        assert text.count("<figure") == len(boxes)
+        assert all("<table" in part for part in re.findall(r"<figure.*?</figure>", text, re.DOTALL))
+    assert named >= {"options", "fan", "gantt"}
+
+
+def test_a_chart_is_sent_once_and_again_when_it_has_changed(
+    client: TestClient, dossier: Any, tmp_path: Path
+) -> None:
+    address = f"{HOME}/charts/balance.json"
+    first = client.get(address)
+    known = {"If-None-Match": first.headers["etag"]}
+    assert client.get(address, headers=known).status_code == 304
+    state = dossier.factors["brand_voice"].state
+    write(tmp_path / "shelf" / "task-api", {"brand_voice": "no" if state == "yes" else "yes"})
+    again = client.get(address, headers=known)
+    assert again.status_code == 200
+    assert again.json() != first.json()
+
+
+@pytest.mark.parametrize(
+    "name", ["nothing.json", "fan", "fan.png", ".json", "..%2F..%2Fcase.yaml", "fan.json%00"]
+)
+def test_what_is_no_chart_is_not_found(client: TestClient, name: str) -> None:
+    assert client.get(f"{HOME}/charts/{name}").status_code in (404, 422)
+    assert client.get(f"{HOME}/charts/fan.json?width=huge").status_code == 422
+
+
+def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, dossier: Any) -> None:
+    answer = client.get(f"{HOME}/charts/fan.svg")
+    root = ET.fromstring(answer.text)
+    names = {element.tag.rpartition("}")[2] for element in root.iter()}
+    assert names <= SHAPES
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert "script-src" not in answer.headers["content-security-policy"]
+    assert "url(" not in answer.text
+    narrow = client.get(f"{HOME}/charts/fan.svg?width=narrow").text
+    assert narrow == still(pictures(dossier)["fan"].drawing, narrow=True) != answer.text
+
+
+def test_a_still_picture_has_the_colours_of_the_page_in_the_dark() -> None:
+    light, dark = (
+        dict(re.findall(r"--(\w+): (#\w+)", block))
+        for block in re.findall(r":root \{(.*?)\}", style(), re.DOTALL)[:2]
+    )
+    for one, other in DARK.items():
+        (name,) = [key for key, value in light.items() if value == one]
+        assert dark[name] == other
+
+
+def test_the_script_that_draws_compiles_nothing_and_is_kept_by_its_digest(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr(script, "_kept", [b"drawn"])
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: made.append("again"))
+    box = next(one for one in Seen(client.get(f"{HOME}/money").text).all("div")
+               if "data-chart" in one)  # fmt: skip
+    answer = client.get(box["data-script"] or "")
+    assert answer.content == b"drawn"
+    assert "immutable" in answer.headers["cache-control"]
+    assert "immutable" not in client.get("/charts.js").headers["cache-control"]
+    known = {"If-None-Match": answer.headers["etag"]}
+    assert client.get("/charts.js", headers=known).status_code == 304
+    assert made == []
+    assert "ast: true" in script._SNIPPET
+
+
+def test_the_script_is_made_by_the_library_in_a_process_of_its_own() -> None:
+    made = script.chart_script()
+    assert script.chart_script() is made
+    assert b"data-chart" in made
+    assert b"vega" in made
+    assert len(made) > 500_000
+
+
+@pytest.mark.parametrize("say", ["", *PAYLOADS[:4]])
+def test_what_was_measured_is_drawn_with_hostile_names_as_text(
+    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, say: str
+) -> None:
+    site = a_site(with_examples(tmp_path / "shelf", project, "broadband-helpdesk"))
+    real = site.board.judged("broadband-helpdesk")
+    found = real.dossier.model_copy(update={"series": series.every(say)})
+    judged = Judged(real.case, real.framework, found, real.digest)
+    monkeypatch.setattr(Board, "judged", lambda self, name: judged)
+    client, base = a_client(site), "/cases/broadband-helpdesk"
+    page = client.get(f"{base}/evidence").text
+    seen = Seen(page)
+    named = {(one["data-chart"] or "").rpartition("-")[2] for one in seen.all("div")
+             if "measured-" in (one.get("data-chart") or "")}  # fmt: skip
+    kinds = ("arms", "volume", "latency", "signatures", "voice", "knowledge", "examples")
+    assert named == {f"{kind}.json" for kind in kinds}
+    assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
+    assert all((one.get("src") or "").startswith("/static/") for one in seen.all("script"))
+    told = client.get(f"{base}/charts/measured-signatures.json").json()
+    values = [str(value) for key, value in every(told) if key == "title"]
+    assert any(say[:20] in value for value in values)
+    drawn = client.get(f"{base}/charts/measured-signatures.svg").text
+    assert {element.tag.rpartition("}")[2] for element in ET.fromstring(drawn).iter()} <= SHAPES
+
+
+# A lab's ---------------------------------------------------------------------------------------
+
+
+def arm(name: str, value: float | None, dropped: int | None = None) -> ArmResult:
+    quality: Any = {"unknown": True, "ask": "run it"}
+    if value is not None:
+        quality = {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 9, "clusters": 9}
+    unknown = {"unknown": True, "ask": "x"}
+    return ArmResult.model_validate(
+        {"arm": {"id": name, "kind": "prompt"}, "quality": quality, "usd_per_case": unknown,
+         "latency_p95_s": unknown, "dropped_after": dropped}
+    )  # fmt: skip
+
+
+def data_of(drawing: Drawing | None) -> list[dict[str, Any]]:
+    assert drawing is not None
+    return [row for rows in drawing.spec(WIDE)["datasets"].values() for row in rows]
+
+
+def test_the_board_draws_every_arm_that_ran_and_the_target() -> None:
+    found = [arm("a", 0.8), arm("b", 0.5, 20), arm("c", None)]
+    rows = data_of(charts.board(found, 0.9))
+    drawn = {row["title"]: row for row in rows if "title" in row}
+    assert set(drawn) == {"a", "b"}
+    assert (drawn["a"]["low"], drawn["a"]["high"]) == pytest.approx((0.7, 0.9))
+    assert (drawn["a"]["look"], drawn["b"]["look"]) == ("stayed", "left")
+    assert {"at": 0.9} in rows
+    assert {"at": 0.9} not in data_of(charts.board(found, None))
+    assert charts.board([arm("c", None)], 0.9) is None
+
+
+def test_the_curve_draws_the_best_after_each_arm_with_target_and_bound() -> None:
+    points = [CurvePoint(arms=1, best=0.5), CurvePoint(arms=2, best=0.7)]
+    rows = data_of(charts.curve(points, target=0.9, upper=0.8))
+    assert {"arms": 2, "best": 0.7} in rows
+    assert {"at": 0.9} in rows
+    assert {"at": 0.8} in rows
+    assert charts.curve(points[:1], target=None, upper=None) is None

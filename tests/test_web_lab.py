@@ -1,0 +1,530 @@
+"""Labs on the page: quoted and confirmed, followed by many, stopped, resumed, never paid twice."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import socket
+import threading
+import time
+from collections.abc import Callable
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+import hostile
+from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
+from live import LONGEST_S, events, served
+from tuneworthy.api import ceiling
+from tuneworthy.api.board import Board
+from tuneworthy.api.interrupt import Handle
+from tuneworthy.api.lab import ledger_of, prepare
+from tuneworthy.api.road import load_case
+from tuneworthy.api.running import GrownError, Labs, Running, Terms
+from tuneworthy.api.shelf import open_shelf
+from tuneworthy.calls.fake import Fake, Manners
+from tuneworthy.calls.reading import Reading
+from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.lab import Placed, ShareOf, Stand
+from tuneworthy.labs.ceiling import RUN
+from tuneworthy.report.lab.live import duration, left_s
+from tuneworthy.report.lab.rows import answered_rows, board_row, ceiling_rows, failure_kinds
+from tuneworthy.surfaces.web.follow import event, followed
+from tuneworthy.surfaces.web.site import Site
+from web_world import DAY, Seen, a_client
+
+PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
+RIGHT = {"careful": 0.9, "SHOUT": 0.3, "Answer": 0.6}
+PRICED = "[{id: 'fake:one', usd_per_mtok: {input: 1, output: 2}}]"
+LAB = "/cases/library/lab"
+API = "/api/v1/cases/library/lab"
+BY_A_PROGRAM = {"X-Tuneworthy": "1"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return folder_of(tmp_path / "library", n=60, prompts=PROMPTS, models=PRICED)
+
+
+def site_of(folder: Path, fake: Fake) -> Site:
+    board = Board(open_shelf(folder.parent), None, DAY)
+    return Site(board, labs=Labs(lambda ready: fake))
+
+
+def offer_of(client: TestClient) -> dict[str, str]:
+    """The form that starts a lab, as a browser would send it once a cap is typed."""
+    seen = Seen(client.get(f"{LAB}/offer").text)
+    names = ("csrf", "calls", "usd", "max_tokens", "seed", "at_once")
+    fields = {one["name"] or "": one["value"] or "" for one in seen.all("input") if "value" in one}
+    return {name: fields[name] for name in names}
+
+
+def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> Running:
+    answer = client.post(LAB, data={**offer_of(client), "cap_usd": cap})
+    assert answer.status_code == 303, answer.text
+    running = site.labs.last(folder)
+    assert running is not None
+    return running
+
+
+def over(running: Running) -> Running:
+    assert running.wait(LONGEST_S)
+    return running
+
+
+def until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + LONGEST_S
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def spent(folder: Path) -> Any:
+    with ledger_of(load_case(folder)) as ledger:
+        return ledger.spend(RUN)
+
+
+# Before it starts -----------------------------------------------------------------------------
+
+
+def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder: Path) -> None:
+    fake = known(RIGHT)
+    client = a_client(site_of(folder, fake))
+    before = sorted(path for path in folder.rglob("*"))
+    assert client.get(LAB).status_code == client.get(f"{LAB}/offer").status_code == 200
+    told = client.get(f"{API}/offer").json()
+    assert told["most_calls"] > 0
+    assert fake.sent == 0
+    assert sorted(path for path in folder.rglob("*")) == before
+
+
+def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
+    ready = prepare(folder, as_of=DAY)
+    said = ceiling.render_quote(ready, ceiling.quoted(ready))
+    seen = Seen(a_client(site_of(folder, known(RIGHT))).get(f"{LAB}/offer").text)
+    for label in ("Cases", "Calls", "Price"):
+        (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
+        assert f"{label} {told}" in seen.text
+    assert "Sent to fake" in seen.text
+
+
+@pytest.mark.parametrize("cap", ["", "nan", "inf", "-1", "much", "1e400"])
+def test_without_a_cap_that_is_an_amount_nothing_is_sent(folder: Path, cap: str) -> None:
+    fake = known(RIGHT)
+    site = site_of(folder, fake)
+    client = a_client(site)
+    fields = offer_of(client)
+    assert client.post(LAB, data={**fields, "cap_usd": cap}).status_code == 422
+    assert client.post(LAB, data=fields).status_code == 422
+    assert site.labs.last(folder) is None
+    assert fake.sent == 0
+
+
+def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
+    fake = known(RIGHT)
+    site = site_of(folder, fake)
+    client = a_client(site)
+    fields = {**offer_of(client), "cap_usd": "5"}
+    lines(folder, 80)
+    answer = client.post(LAB, data=fields)
+    assert answer.status_code == 409
+    assert "Nothing was sent" in answer.text
+    assert int(Seen(answer.text).hidden("calls")) > int(fields["calls"])
+    assert (fake.sent, site.labs.last(folder)) == (0, None)
+    more = {"cap_usd": 5, "calls": int(fields["calls"]), "usd": float(fields["usd"])}
+    assert client.post(API, json=more, headers=BY_A_PROGRAM).status_code == 409
+    assert fake.sent == 0
+
+
+def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
+    labs = Labs(lambda ready: known(RIGHT))
+    told = labs.offer(folder, Terms())
+    with pytest.raises(GrownError):
+        labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd * 0.99)
+    with pytest.raises(GrownError):
+        labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls - 1, usd=told.most_usd)
+    over(labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+
+
+def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> None:
+    labs = Labs(lambda ready: known(RIGHT, manners=Manners(malformed=0.2)))
+    told = labs.offer(folder, Terms())
+    over(labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+    doubtful = spent(folder).in_doubt
+    assert doubtful > 0
+    plain, again = (labs.offer(folder, Terms(ask_again=flag)) for flag in (False, True))
+    assert plain.doubtful == again.doubtful == doubtful
+    assert again.most_calls == plain.most_calls + doubtful
+    assert again.most_usd == pytest.approx(plain.most_usd + spent(folder).held)
+
+
+def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Path) -> None:
+    place = "[{id: 'openai:nobody-knows', base_url: 'http://127.0.0.1:9/v1'}]"
+    folder = folder_of(tmp_path / "library", models=place)
+    fake = known(RIGHT)
+    client = a_client(site_of(folder, fake))
+    text = Seen(client.get(f"{LAB}/offer").text).text
+    assert "nobody-knows: state usd_per_mtok" in text
+    assert "Sent to http://127.0.0.1:9/v1" in text
+    assert "Start the lab" not in text
+    sent = {"cap_usd": 5, "calls": 10**6, "usd": 10**6}
+    answer = client.post(API, json=sent, headers=BY_A_PROGRAM)
+    assert answer.status_code == 422
+    assert "has no price" in answer.json()["detail"]
+    assert fake.sent == 0
+
+
+def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
+    (folder / "own.py").write_text("open('ran', 'w')\ndef score(*a):\n    return 1\n")
+    lines(folder, 60, scorers=[{"id": "python", "function": "own.py:score"}])
+    client = a_client(site_of(folder, known(RIGHT)))
+    answer = client.get(f"{API}/offer")
+    assert answer.status_code == 422
+    assert "The lab can’t run yet." in Seen(client.get(f"{LAB}/offer").text).text
+    assert not (folder / "ran").exists()
+
+
+# While it runs --------------------------------------------------------------------------------
+
+
+def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path) -> None:
+    fake = known(RIGHT, manners=Manners(latency_s=0.01))
+    site = site_of(folder, fake)
+    client = a_client(site)
+    with served(site) as port:
+        running = started(client, site, folder)
+        told = events(port, f"{LAB}/events?run={running.id}")
+        again = events(port, f"{LAB}/events?run={running.id}")
+    assert [one.name for one in told[-1:]] == ["over"]
+    stands = [one for one in told if one.name == "stand"]
+    assert len(stands) >= 3
+    answered = [int(n) for one in stands for n in re.findall(r'progress value="(\d+)"', one.data)]
+    assert answered == sorted(answered)
+    assert "in the race" in stands[-1].data
+    assert [one.name for one in again] == ["stand", "over"]
+
+    dead = Fake(lambda request: pytest.fail("it was paid for already"))
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
+    assert dead.sent == 0
+    text = Seen(client.get(LAB).text).text
+    for row in done.result.arms:
+        share, cost, wait, arm = board_row(row)
+        assert " ".join(f"{arm} {share} {cost or '–'} {wait or '–'}".split()) in text
+    for label, said in ceiling_rows(done.result):
+        assert f"{label} {said}" in text
+    for kind in failure_kinds(done.result.failures):
+        assert kind.says in text
+        assert all(example in text for example in kind.examples)
+    first = running.done
+    assert first is not None
+    for label, said in answered_rows(first.result, first.dossier, first.before):
+        assert f"{label} {said}" in text
+
+
+def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT))
+    client = a_client(site)
+    before = Seen(client.get(LAB).text)
+    over(started(client, site, folder))
+    after = Seen(client.get(LAB).text)
+    told = client.get("/api/v1/cases/library/dossier").json()
+    assert {one["id"] for one in told["evidence"]} >= {"success_share", "distinct_prompts"}
+    shown = [name for name, check in told["ceiling"]["checks"].items() if check["state"] == "yes"]
+    assert shown
+    missing = [int(re.findall(r"(\d+) answers are missing", s.text)[0]) for s in (before, after)]
+    assert missing[0] - missing[1] == len(shown)
+
+
+def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
+    site = Site(
+        Board(open_shelf(folder.parent), "precedent", date(2026, 3, 4)),
+        labs=Labs(lambda ready: known(RIGHT)),
+    )
+    done = over(started(a_client(site), site, folder)).done
+    assert done is not None
+    assert (done.dossier.framework.name, done.dossier.as_of) == ("precedent", date(2026, 3, 4))
+    line = (folder / ".tuneworthy" / "evidence.jsonl").read_text()
+    assert "2026-03-04" in line
+
+
+def test_a_follower_who_comes_again_gets_only_what_is_new(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT))
+    running = over(started(a_client(site), site, folder))
+
+    async def all_of(last: str) -> list[str]:
+        return [part async for part in followed(running, lambda: "<p>x</p>", last)]
+
+    whole = asyncio.run(all_of(""))
+    mark = f"{running.id}-{running.progress.number}"
+    assert [part for part in whole if "event: stand" in part]
+    rest = asyncio.run(all_of(mark))
+    assert not [part for part in rest if "event: stand" in part]
+    assert "event: over" in rest[-1]
+
+
+def test_an_event_keeps_every_line_of_its_data_inside_itself() -> None:
+    told = event("stand", "a\n\nevent: over\r\ndata: b\rid: 7", "x-1")
+    assert told == (
+        "id: x-1\nevent: stand\ndata: a\ndata: \ndata: event: over\ndata: data: b\ndata: id: 7\n\n"
+    )
+
+
+def test_a_dead_follower_holds_nothing_up(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
+    with served(site) as port:
+        running = started(a_client(site), site, folder)
+        deaf = [socket.create_connection(("127.0.0.1", port)) for _ in range(5)]
+        for one in deaf:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024)
+            path = f"{LAB}/events?run={running.id}"
+            one.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
+        deaf[0].close()
+        over(running)
+        assert running.progress.state == "done"
+        assert events(port, f"{LAB}/events?run={running.id}")[-1].data == "done"
+        for one in deaf[1:]:
+            one.close()
+
+
+def test_events_of_a_run_that_is_not_there_end_for_good(folder: Path) -> None:
+    client = a_client(site_of(folder, known(RIGHT)))
+    assert client.get(f"{LAB}/events?run=none").status_code == 204
+
+
+def test_a_page_without_scripts_loads_itself_while_a_lab_runs(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.02)))
+    client = a_client(site)
+    running = started(client, site, folder)
+    assert '<noscript><meta http-equiv="refresh"' in client.get(LAB).text
+    over(running)
+    assert 'http-equiv="refresh"' not in client.get(LAB).text
+
+
+# Stopped, and on again ------------------------------------------------------------------------
+
+
+def test_a_lab_that_is_stopped_and_started_again_pays_nothing_twice(folder: Path) -> None:
+    fake = known(RIGHT, manners=Manners(latency_s=0.02))
+    site = site_of(folder, fake)
+    client = a_client(site)
+    running = started(client, site, folder)
+    until(lambda: running.progress.stand is not None)
+    form = {"csrf": site.csrf, "run": running.id}
+    assert client.post(f"{LAB}/stop", data=form).status_code == 303
+    assert over(running).progress.state == "stopped"
+    assert "Start it again to go on" in Seen(client.get(LAB).text).text
+    paid = fake.sent
+    assert 0 < paid < int(client.get(f"{API}/offer").json()["most_calls"]) + paid
+    assert (spent(folder).calls, spent(folder).in_doubt) == (paid, 0)
+
+    second = over(started(client, site, folder))
+    assert second.progress.state == "done"
+    assert fake.sent == fake.answered == spent(folder).calls
+    third = over(started(client, site, folder))
+    assert third.progress.state == "done"
+    assert fake.sent == spent(folder).calls
+
+
+def test_a_form_of_an_earlier_run_does_not_stop_a_later_one(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT, manners=Manners(latency_s=0.01)))
+    client = a_client(site)
+    first = started(client, site, folder)
+    first.stop()
+    over(first)
+    second = started(client, site, folder)
+    client.post(f"{LAB}/stop", data={"csrf": site.csrf, "run": first.id})
+    wrong = client.post(f"{API}/stop", json={"run": first.id}, headers=BY_A_PROGRAM)
+    assert wrong.status_code == 409
+    assert over(second).progress.state == "done"
+
+
+def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
+    fake = known(RIGHT, manners=Manners(latency_s=0.01))
+    site = site_of(folder, fake)
+    client = a_client(site)
+    fields = {**offer_of(client), "cap_usd": "5"}
+    codes: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: codes.append(client.post(LAB, data=fields).status_code))
+        for _ in range(4)
+    ]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join(LONGEST_S)
+    assert codes == [303] * 4
+    running = site.labs.last(folder)
+    assert running is not None
+    told = {"cap_usd": 5, "calls": 10**6, "usd": 1000}
+    if not running.progress.over:
+        assert client.post(API, json=told, headers=BY_A_PROGRAM).status_code == 422
+    over(running)
+    assert fake.sent == spent(folder).calls
+
+
+def test_a_ledger_that_another_process_writes_is_told_and_nothing_is_sent(folder: Path) -> None:
+    fake = known(RIGHT)
+    site = site_of(folder, fake)
+    client = a_client(site)
+    fields = {**offer_of(client), "cap_usd": "5"}
+    with ledger_of(load_case(folder)):
+        assert client.get(f"{LAB}/offer").status_code == 200  # a price takes no lock
+        client.post(LAB, data=fields)
+        running = site.labs.last(folder)
+        assert running is not None
+        assert over(running).progress.state == "failed"
+    assert "is in use by another run" in Seen(client.get(LAB).text).text
+    assert client.get(API).json()["state"] == "failed"
+    assert str(folder.parent) not in client.get(LAB).text
+    assert fake.sent == 0
+
+
+def test_a_fault_ends_a_run_with_a_line_and_not_in_silence(folder: Path) -> None:
+    def broken(request: object) -> str:
+        raise ZeroDivisionError("<b>boom</b>")
+
+    site = site_of(folder, Fake(broken))
+    client = a_client(site)
+    assert over(started(client, site, folder)).progress.state == "failed"
+    answer = client.get(LAB)
+    assert "ZeroDivisionError" in answer.text
+    assert "<b>boom" not in answer.text
+
+
+def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
+    fake = known(RIGHT, manners=Manners(latency_s=0.3))
+    site = site_of(folder, fake)
+    with served(site):
+        running = started(a_client(site), site, folder)
+        until(lambda: fake.sent > 0)
+    assert running.progress.state == "stopped"
+    assert (spent(folder).in_doubt, spent(folder).calls) == (0, fake.sent)
+
+
+def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
+    fake, handle = known(RIGHT), Handle()
+    handle.stop()
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
+    assert done.result.stopped
+    assert fake.sent == 0
+    handle.stop()  # after its end it stops nothing
+    assert handle.asked
+
+
+def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
+    labs = Labs(lambda ready: known(RIGHT, manners=Manners(latency_s=0.5)))
+    folders = [folder_of(tmp_path / f"case{i}", n=40, models=PRICED) for i in range(5)]
+    told = labs.offer(folders[0], Terms())
+    begin = partial(
+        labs.start, terms=Terms(), cap_usd=5.0, calls=told.most_calls, usd=told.most_usd
+    )
+    for one in folders[:4]:
+        begin(one)
+    with pytest.raises(InputError, match="4 labs are running"):
+        begin(folders[4])
+    with pytest.raises(InputError, match="is running"):
+        begin(folders[0])
+    assert labs.close(LONGEST_S)
+
+
+# What others wrote ----------------------------------------------------------------------------
+
+
+def test_hostile_outputs_and_names_are_text_on_every_page_of_a_lab(tmp_path: Path) -> None:
+    prompts = {"plain": PLAIN, "x'><img src=x onerror=alert(1)>": LOUD}
+    folder = folder_of(tmp_path / "library", n=48, prompts=prompts, models=PRICED)
+    outputs = iter(hostile.PAYLOADS * 1000)
+    site = site_of(folder, Fake(lambda request: f"{next(outputs)} {hostile.HIDDEN}"))
+    client = a_client(site)
+    with served(site) as port:
+        running = started(client, site, folder)
+        told = events(port, f"{LAB}/events?run={running.id}")
+    pages = [client.get(LAB).text, client.get(f"{LAB}/offer").text, *(one.data for one in told)]
+    for page in pages:
+        seen = Seen(page)
+        assert all((one["src"] or "").startswith(f"{LAB}/charts/") for one in seen.all("img"))
+        assert not [one for one in seen.all("script") if not (one.get("src") or "").startswith("/")]
+        assert not [a for _, a in seen.elements if any(key.startswith("on") for key in a)]
+        assert "\u202e" not in page
+    assert "alert(" in Seen(pages[0]).text
+
+
+# Words and numbers of the way -----------------------------------------------------------------
+
+
+def stand(done: int, of: int) -> Stand:
+    spend = {"cap": 1, "paid": 0, "held": 0, "calls": 0, "reused": 0, "in_doubt": 0, "failed": 0}
+    told = {"arm": "", "quality": {"unknown": True, "ask": "wait"}, "done": done, "of": of}
+    return Stand.model_validate({**told, "running": 1, "spend": spend})
+
+
+def test_the_time_to_go_is_what_is_left_at_the_pace_so_far() -> None:
+    assert left_s(stand(0, 10), 5.0) is None
+    assert left_s(stand(4, 10), 8.0) == pytest.approx(12.0)
+    assert left_s(stand(10, 10), 8.0) == 0
+    assert [duration(s) for s in (0, 59.6, 99, 180, 7200)] == [
+        "0 s",
+        "60 s",
+        "99 s",
+        "3 min",
+        "2 h",
+    ]
+
+
+def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_first(
+    folder: Path,
+) -> None:
+    stands: list[Stand] = []
+    ready = prepare(folder, as_of=DAY)
+    ceiling.run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
+    boards = [one.board for one in stands if one.board]
+    assert boards
+
+    def rank(one: Placed) -> tuple[bool, float]:
+        return one.running, one.quality.value if isinstance(one.quality, ShareOf) else -1.0
+
+    for board in boards:
+        assert {one.arm for one in board} == {arm.id for arm in ready.plan.arms}
+        assert [rank(one) for one in board] == sorted(map(rank, board), reverse=True)
+    assert any(not one.running for one in boards[-1])
+    assert [s.done for s in stands] == sorted(s.done for s in stands)
+
+
+def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder: Path) -> None:
+    over(a_lab(folder))
+    path = folder / ".tuneworthy" / "calls.sqlite3"
+    with ledger_of(load_case(folder)) as writer, Reading(path) as first, Reading(path) as second:
+        assert writer.reserve("k", run=RUN, model="m", usd=0.1, cap_usd=9) == "go"
+        assert first.spend(RUN) == second.spend(RUN) == writer.spend(RUN)
+        assert [one.key for one in first.doubtful(RUN)] == ["k"]  # on the wire: nobody knows yet
+        assert writer.doubtful(RUN) == ()
+        with pytest.raises(InputError, match="can't be written"):
+            first.release(RUN)
+        writer.fail("k", "no")
+    with pytest.raises(InputError, match="is no ledger"):
+        Reading(folder / "case.yaml")
+
+
+def a_lab(folder: Path) -> Running:
+    labs = Labs(lambda ready: known(RIGHT))
+    told = labs.offer(folder, Terms())
+    return labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
+
+
+def test_the_state_for_programs_holds_the_result_of_the_command_line(folder: Path) -> None:
+    site = site_of(folder, known(RIGHT))
+    client = a_client(site)
+    assert client.get(API).json()["state"] == "none"
+    over(started(client, site, folder))
+    told = client.get(API).json()
+    assert told["state"] == "done"
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
+    mine, its = told["result"], json.loads(done.result.model_dump_json())
+    for name in ("quote", "spend"):
+        del mine[name], its[name]
+    assert mine == its
