@@ -1,4 +1,4 @@
-"""What the page takes: its first screen with 200 cases, a toggle, and 50 readers beside a lab.
+"""What the page takes: its first screen with 200 cases, answers, and 50 readers beside a lab.
 
 Run ``python benchmarks/page.py`` in an environment where Tuneworthy is installed with the extras
 ``serve`` and ``lab``. The server is a process of its own (``page_server.py``); times are taken by
@@ -33,6 +33,8 @@ FIRST_S, TOGGLE_S, READER_S = 0.3, 0.05, 0.5
 """Budgets: the first page, a toggle, and the 95th percentile of what readers wait."""
 TOGGLES, IN_A_ROW = 60, 10
 PAGES = 30
+TALKS = 30
+"""Answers of an interview, and levers moved."""
 READERS, READING_S, PAUSE_S = 50, 20.0, 1.0
 """Readers, for how long, and the mean time each looks at what came before it asks again."""
 LAB_CASES = 1500
@@ -169,6 +171,39 @@ async def toggles(client: aiohttp.ClientSession) -> list[float]:
     return found
 
 
+async def talks(client: aiohttp.ClientSession) -> list[float]:
+    """Seconds of each of some answers of an interview, with the next question."""
+    found = []
+    for number in range(TALKS):
+        path = f"/cases/case-{100 + number:03}/interview"
+        _, text = await timed(client, f"{path}?ask=factors.brand_voice")
+        form = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', text))
+        said = "no" if 'value="yes" aria-pressed' in text else "yes"
+        began = time.perf_counter()
+        sent = client.post(path, data={**form, "said": said}, headers={"HX-Request": "true"})
+        async with sent as answer:
+            await answer.text()
+            found.append(time.perf_counter() - began)
+            if answer.status != 200:
+                raise RuntimeError(f"{path}: {answer.status}")
+    return found
+
+
+async def levers(client: aiohttp.ClientSession) -> list[float]:
+    """Seconds until the money of a what-if is there, for amounts that were never drawn before."""
+    found = []
+    for number in range(TALKS):
+        given = f"economics.monthly.api_savings_usd={500 + 50 * number}"
+        path = f"/cases/case-{100 + number:03}/money?{given}"
+        began = time.perf_counter()
+        async with client.get(path, headers={"HX-Request": "true"}) as answer:
+            await answer.text()
+            found.append(time.perf_counter() - began)
+            if answer.status != 200:
+                raise RuntimeError(f"{path}: {answer.status}")
+    return found
+
+
 async def readers(client: aiohttp.ClientSession) -> tuple[list[float], int]:
     """What many readers wait, and how many answers were errors."""
     until, waits, errors = time.monotonic() + READING_S, list[float](), 0
@@ -216,6 +251,7 @@ async def measure(server: Server, lab: str) -> tuple[list[Line], list[str]]:
         cpu.append(server.cpu_s())
         took = await toggles(client)
         cpu.append(server.cpu_s())
+        said, moved = await talks(client), await levers(client)
         calls = server.say(lab)
         waits, errors = await readers(client)
         state = server.say("how")
@@ -227,6 +263,8 @@ async def measure(server: Server, lab: str) -> tuple[list[Line], list[str]]:
         Line(f"a toggle, median of {TOGGLES}", statistics.median(took), "s", TOGGLE_S),
         Line("the same, 95th percentile", p95(took), "s"),
         Line("CPU of the server for one", (cpu[2] - cpu[1]) / TOGGLES, "s", TOGGLE_S),
+        Line(f"an answer of the interview, median of {TALKS}", statistics.median(said), "s"),
+        Line(f"a lever moved, median of {TALKS}", statistics.median(moved), "s"),
         Line(f"{READERS} readers beside a lab, median", statistics.median(waits), "s"),
         Line("the same, 95th percentile", p95(waits), "s", READER_S),
         Line("answers that were errors", float(errors), "", 0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ from tuneworthy.api.road import framework_of
 from tuneworthy.api.shelf import open_shelf
 from tuneworthy.domain.errors import CaseError, ConflictError, InputError, NoSuchCaseError
 from tuneworthy.framework.load import catalogue_text
-from web_world import DAY, OPEN_CASE, a_shelf
+from web_world import DAY, OPEN_CASE, a_client, a_shelf, a_site
 
 RICH = """\
 name: Rich
@@ -262,6 +263,23 @@ def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> 
         "no",
         "yes",
     ]
+
+
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00",
+           "2026-11-24T00:00:00"],
+)  # fmt: skip
+def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at: str) -> None:
+    folder = a_shelf(tmp_path, one=OPEN_CASE)
+    client = a_client(a_site(folder))
+    (folder / "one" / ".tuneworthy").mkdir()
+    told = {"at": at, "digest": "b" * 64, "text": OPEN_CASE}
+    history = folder / "one" / ".tuneworthy" / "history.jsonl"
+    history.write_text(json.dumps(told) + "\n", "utf-8")
+    assert client.get("/cases/one/history").status_code == 200
+    told["at"] = "2026-11-24T00:00:00Z"
+    history.write_text(json.dumps(told) + "\n", "utf-8")
+    assert "2026-11-2" in client.get("/cases/one/history").text
 
 
 def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -261,3 +261,15 @@ def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
     """The command names them itself, so that its help needs none of the nouns."""
     assert set(decide_command._OUTCOMES) == set(OUTCOMES)
     assert set(decide_command._ACTIONS) == set(get_args(Action)) - {"answer_questions"}
+
+
+def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:
+    code = (
+        "import atexit, gc, sys\n"
+        "from tuneworthy.surfaces.cli import main\n"
+        "atexit.register(lambda: print('frozen' if gc.get_freeze_count() > 1000 else 'thawed'))\n"
+        "main(['decide', 'nowhere'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "frozen\n")
+    assert done.stderr.count("\n") == 1

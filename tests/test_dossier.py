@@ -13,6 +13,7 @@ from ruamel.yaml import YAML
 
 from tuneworthy import Dossier, decide, load_case, load_framework
 from tuneworthy.api.road import framework_of
+from tuneworthy.domain.canonical import digest, remembered_digest
 from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
 
 DAY = date(2026, 11, 24)
@@ -101,6 +102,14 @@ def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) ->
     assert "four prompts and one model" in shown
     assert "5 wanted" in shown
     assert "2 wanted" in shown
+
+
+def test_a_remembered_digest_is_that_of_its_own_record() -> None:
+    lesson = load_framework()
+    other = lesson.model_copy(update={"name": "other"})
+    for each in (lesson, other, lesson, lesson, other):
+        assert remembered_digest(each) == digest(each)
+    assert remembered_digest(lesson) != remembered_digest(other)
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)

@@ -24,7 +24,15 @@ from tuneworthy.gather.duplicates import BANDS, duplicate_groups
 from tuneworthy.gather.engine import measure
 from tuneworthy.gather.names import MOST_NAMES
 from tuneworthy.gather.shingles import PLACES, signatures
-from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Signal, Table, as_numbers
+from tuneworthy.gather.signals.base import (
+    DUPLICATE_OF,
+    Found,
+    Numbers,
+    Signal,
+    Table,
+    as_numbers,
+    distinct,
+)
 from tuneworthy.gather.signals.registry import signals
 from tuneworthy.gather.store import Store
 
@@ -518,3 +526,12 @@ def test_every_signal_bears_columns_that_are_missing(tmp_path: Path, kept: tuple
     together = measure(cut(batch, [7]), signals(materials()), folder=tmp_path)
     for name, found in zip(IDS, together, strict=True):
         assert found == plain_engine.measure(one_signal(name), only(world(3, 60), kept)), name
+
+
+@given(st.lists(st.one_of(st.none(), st.sampled_from("abc"), st.text(max_size=2))))
+def test_distinct_values_stand_in_the_order_of_their_first_appearance(
+    values: list[str | None],
+) -> None:
+    different, places = distinct(values)
+    assert [different[place] for place in places] == values
+    assert different == list(dict.fromkeys(values))

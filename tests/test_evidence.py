@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from datetime import date
@@ -314,6 +315,29 @@ def test_a_line_cut_off_by_a_crash_is_left_out_and_nothing_before_it_is_lost(cut
         assert [one.inputs for one in read_evidence(case)] == ["a"]
         append_evidence(case, run("b"))
         assert [one.inputs for one in read_evidence(case)] == ["a", "b"]
+
+
+def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest_or_its_owner_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_case(tmp_path)
+    case, write, taken = load_case(tmp_path), os.write, [10, 7, 10**6]
+
+    def partly(descriptor: int, data: bytes | memoryview) -> int:
+        if not taken:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, bytes(data)[: taken.pop(0)])
+
+    monkeypatch.setattr(os, "write", partly)
+    assert append_evidence(case, run("a"))
+    assert [one.inputs for one in read_evidence(case)] == ["a"]
+    taken[:] = [10]
+    with pytest.raises(OutputError, match="No space left"):
+        append_evidence(case, run("b"))
+    assert [one.inputs for one in read_evidence(case)] == ["a"]
+    monkeypatch.undo()
+    assert append_evidence(case, run("b"))
+    assert [one.inputs for one in read_evidence(case)] == ["a", "b"]
 
 
 GOOD = run("a").model_dump_json(by_alias=True)

@@ -34,7 +34,7 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "yaml": ("syntax",), "click": ("surfaces",), "aiohttp": ("calls",), "genai_prices": ("calls",),
     "duckdb": ("files", "gather"), "hyperscan": ("texts",), "zstandard": ("files",),
     "jsonschema_rs": ("scoring", "texts"), "msgspec": ("files", "gather", "texts"),
-    "rensa": ("gather",), "wordllama": ("gather",),
+    "blake3": ("files",), "rensa": ("gather",), "wordllama": ("gather",),
     "altair": ("report",), "vl_convert": ("report",), "gepa": ("labs",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "surfaces")),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn", "mcp", "questionary"), ("surfaces",)),

@@ -297,7 +297,7 @@ def test_a_plan_reads_the_same_in_every_time_zone() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
         "from made_up import plan\nfrom tuneworthy.report.charts.outlook import gantt\n"
-        "print(gantt(plan('')))"
+        "drawing = gantt(plan(''))\nprint(drawing.wide, drawing.narrow)"
     )
     said = {
         subprocess.run(

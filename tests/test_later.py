@@ -14,8 +14,9 @@ from tuneworthy.domain.traces import COLUMNS, Message
 from tuneworthy.files.traces.later import Known
 from tuneworthy.files.traces.read import read
 from tuneworthy.gather.engine import measure
-from tuneworthy.gather.signals.refusals import refused
+from tuneworthy.gather.signals.refusals import refused, refuses
 from tuneworthy.gather.signals.success import Success
+from tuneworthy.texts.json_text import UNREAD, read_each, read_json, readable
 
 ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
 RECORDS: list[dict[str, Any]] = [
@@ -117,6 +118,38 @@ def test_refusals_are_remembered_for_the_same_outputs_alone() -> None:
     assert refused(declined) == refused(declined) == (True, False)
     assert refused(["Yes.", None]) == (False, False)
     assert refused(list(declined)) == (True, False)
+
+
+REFUSALS = ("I'm sorry, but I can't help with that.", "Unfortunately I cannot do that.",
+            "sorry: we will not", "As an AI I am unable to", "I can't help you.")  # fmt: skip
+
+
+@pytest.mark.parametrize("front", ["", " ", '{"', '["', "\n\n", "** ", "\u2014 ", "1) ", "'"])
+@pytest.mark.parametrize("refusal", REFUSALS)
+def test_a_refusal_is_seen_behind_marks_and_not_behind_a_word(front: str, refusal: str) -> None:
+    marks = not any(letter.isalnum() for letter in front)
+    assert refuses(front + refusal) is marks
+    assert refuses(front + refusal.upper()) is marks
+    assert not refuses(f"{front}{refusal[0]}x{refusal}")
+    assert not refuses(f"Well. {front}{refusal}")
+
+
+def test_what_can_be_read_is_remembered_for_the_same_texts_alone() -> None:
+    texts = ['{"a": 1}', None, "{", "```json\n[1]\n```", "prose", "7"]
+    for each in (texts, ["{}"], texts, list(texts)):
+        assert list(readable(each)) == [
+            text is not None and read_json(text)[0] is not UNREAD for text in each
+        ]
+    values = list(read_each(texts))
+    assert values[0] == ({"a": 1}, False)
+    assert values[3] == ([1], True)
+    assert readable(texts)[3]
+
+
+def test_reading_that_was_given_up_is_not_remembered() -> None:
+    texts = ["{}", "{", "[]"]
+    next(iter(read_each(texts)))
+    assert list(readable(texts)) == [True, False, True]
 
 
 def test_cycles_are_looked_for_as_before_once_it_is_measured(tmp_path: Path) -> None:

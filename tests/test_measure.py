@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -360,8 +361,15 @@ def test_prompts_of_several_tests_are_no_comparison(
     ]
     (tmp_path / "a.jsonl").write_bytes(jsonl(told))
     text = said(capsys, "measure", "--from", "a.jsonl")
-    assert "None of the five checks is answered by this." in " ".join(text.split())
+    plain = " ".join(text.split())
+    assert "None of the five checks is answered by this." in plain
     assert load_case(tmp_path / "a-case").ceiling["prompt_variations"].count is None
+    assert 'Test 1 prompt "p' in plain
+    assert (
+        "Measure each test by itself: these results are of 2 tests, which share no case." in plain
+    )
+    assert "Next best" not in plain
+    assert "Best so far" not in plain
 
 
 def test_the_cost_of_a_few_runs_is_no_bill(
@@ -381,6 +389,41 @@ def test_several_records_are_left_out_in_the_plural(
     text = said(capsys, "measure", "--from", "A Mine.jsonl")
     assert "left out 2 records, aren't JSON" in text
     assert load_case(tmp_path / "A-Mine-case").name == "A Mine"
+
+
+def test_a_single_wrong_clock_stretches_no_span(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = rows(60)
+    for place, ahead in ((10, 27_000), (20, 3), (30, 1)):
+        moment = datetime.combine(today() + timedelta(days=ahead), time(1), UTC)
+        told[place]["timestamp"] = moment.isoformat()
+    (tmp_path / "a.jsonl").write_bytes(jsonl(told))
+    text = said(capsys, "measure", "--from", "a.jsonl")
+    plain = " ".join(text.split())
+    assert (
+        "2 records have a time that is still to come, which is left out: a.jsonl:11, a.jsonl:21"
+        in plain
+    )
+    tomorrow = today() + timedelta(days=1)
+    assert f"2026-10-01 to {tomorrow}" in plain  # a clock of another zone may be ahead by a day
+    days = [one.observed_on for one in ledger(tmp_path / "a-case")[-1].evidence if one.observed_on]
+    assert max(days) == tomorrow
+
+
+def test_amounts_below_zero_are_said_and_nothing_is_made_of_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = rows(60)
+    told[5]["input_tokens"] = -1_000_000
+    (tmp_path / "a.jsonl").write_bytes(jsonl(told))
+    text = said(capsys, "measure", "--from", "a.jsonl")
+    assert "1 record has an amount below zero, which is left out: a.jsonl:6" in " ".join(
+        text.split()
+    )
+    tokens = known(tmp_path / "a-case")["input_tokens"]
+    assert tokens.value == 1000
+    assert tokens.n == 59
 
 
 def test_old_data_is_nothing_that_somebody_said(
@@ -618,6 +661,11 @@ def test_inspect_logs_are_too_few_to_say_much(
     pattern = str(shared / "real" / "inspect_logs" / "*.json")
     text = " ".join(said(capsys, "measure", "--from", pattern).split())
     assert text.startswith("Read 7 ")
+    assert "cases" not in text.split(".")[0]  # three tests: no number of cases is that of all
+    assert "More can't be compared: they share no case with these." in text.replace(
+        "Two more", "More"
+    )
     (folder,) = (path for path in tmp_path.iterdir() if path.is_dir())
     assert [model.id for model in load_case(folder).models] == ["openai:gpt-4o-mini"]
+    assert known(folder)["usable_examples"].high == "open"  # seven results are no stock of examples
     assert "success_share" not in known(folder)

@@ -121,7 +121,7 @@ def test_a_hostile_month_is_no_month_of_a_picture_s_code() -> None:
 def test_numbers_that_are_none_draw_nothing_and_break_nothing(
     kind: Series, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(charts, "drawn", lambda chart, rows=None: (chart(760), Drawing("", ""))[1])
+    monkeypatch.setattr(charts, "drawn", lambda chart, rows=None: (chart(760), Drawing(chart))[1])
     spoilt: list[dict[str, Any]] = [{}]
     for name, values in kind.columns.items():
         spoilt.append({k: v for k, v in kind.columns.items() if k != name})

@@ -70,6 +70,28 @@ def test_a_text_is_found_whatever_stands_beside_it(
         }
 
 
+def test_half_of_a_surrogate_pair_beside_a_word_is_no_letter() -> None:
+    for half in ("\ud800", "\udfff"):
+        assert found(literal("é", word=True), f"{half}é", f"é{half}", f"a{half}é") == [True] * 3
+        assert found(literal("é", word=True), f"{half}aé", f"éa{half}") == [False] * 2
+
+
+def test_a_list_that_was_searched_is_known_again_only_as_the_same_list() -> None:
+    searcher = Searcher({"it": literal("a")})
+    lists: list[list[str | None]] = [
+        ["a", "b"],
+        ["b", "a"],
+        [None, "a"],
+        ["b", "b"],
+        ["a", "a"],
+        ["a", "b"],
+    ]
+    expected = [[text == "a" for text in texts] for texts in lists]
+    for _ in range(2):
+        assert [searcher.rows(texts)["it"].tolist() for texts in lists] == expected
+    assert Searcher({"it": literal("b")}).rows(lists[0])["it"].tolist() == [False, True]
+
+
 @given(EXPRESSION, TEXTS)
 def test_an_expression_is_found_where_re_finds_it_in_the_bytes(
     pattern: Pattern, texts: list[str | None]

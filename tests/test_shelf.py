@@ -50,6 +50,19 @@ def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
         Shelf(shelf).path("link")
 
 
+def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("name: theirs\n", "utf-8")
+    shelf = a_case(tmp_path / "shelf" / "one").parent
+    (shelf / "two").mkdir()
+    (shelf / "two" / "case.yaml").symlink_to(outside)
+    (shelf / "three").mkdir()
+    (shelf / "three" / "case.yaml").symlink_to(shelf / "one" / "case.yaml")
+    assert Shelf(shelf).names() == ("one", "three")
+    with pytest.raises(CaseError):
+        Shelf(shelf).path("two")
+
+
 @pytest.mark.parametrize(
     "name", ["..", ".", "", "../outside", "a/b", "/etc", "a\0b", "case.yaml", "~", "x" * 300]
 )

@@ -33,8 +33,13 @@ def trial(scores: Any, **more: Any) -> Batch:
 
 
 def result(*batches: Batch) -> ArmsResult:
+    (found,) = results(*batches)
+    return found
+
+
+def results(*batches: Batch) -> tuple[ArmsResult, ...]:
     signal = Arms()
-    return signal.result(table_of(signal, batches))
+    return signal.results(table_of(signal, batches))
 
 
 def lead(*batches: Batch) -> Lead:
@@ -169,12 +174,61 @@ def test_of_very_many_arms_those_with_most_cases_are_compared() -> None:
     many = 3000
     often = trial(np.ones((30, 2)))
     rare = batch(
-        score=[1.0] * many, case=[f"rare {row}" for row in range(many)],
+        score=[1.0] * many, case=[f"case {row % 30}" for row in range(many)],
         prompt=[f"user {row}" for row in range(many)], model=["m"] * many,
     )  # fmt: skip
     found = result(rare, often)
     assert (len(found.arms), found.left_out) == (50, many + 2 - 50)
     assert {"p0", "p1"} <= {arm.prompt for arm in found.arms}
+
+
+def renamed(traces: Batch, mark: str) -> Batch:
+    """The same results with cases and prompts of other names."""
+    traces.case = [f"{mark} {each}" for each in traces.case]
+    traces.prompt = [f"{mark} {each}" for each in traces.prompt]
+    return traces
+
+
+def test_what_shares_no_case_is_another_test_and_no_match() -> None:
+    easy, hard = renamed(trial([[1, 1]] * 40), "easy"), renamed(trial(THREE), "hard")
+    found = results(hard, easy)
+    assert [[arm.prompt for arm in one.arms] for one in found] == [
+        ["hard p0", "hard p1", "hard p2"], ["easy p0", "easy p1"],
+    ]  # fmt: skip
+    assert [one.lead.told_apart for one in found if isinstance(one.lead, Lead)] == ["yes", "no"]
+    both = measure(Arms(), hard, easy)
+    for name in ("best_arm_share", "best_arm_lead"):
+        value = evidence(both, name).value
+        assert isinstance(value, Unknown)
+        assert "2 tests" in value.ask
+    (picture,) = both.series
+    assert picture.columns["test"] == (1, 1, 1, 2, 2)
+    # each by itself says what it said alone
+    assert found[0].arms == result(hard).arms
+
+
+def test_a_few_stray_cases_are_no_test_of_their_own() -> None:
+    found = results(trial(THREE), renamed(trial([[1, 1]] * 19), "stray"))
+    assert len(found) == 1
+    assert (len(found[0].arms), found[0].left_out) == (3, 2)
+    assert evidence(measure(Arms(), trial(THREE)), "best_arm_share").known
+
+
+def test_a_case_that_leads_from_one_to_the_other_makes_one_test() -> None:
+    scores = np.full((61, 3), np.nan)
+    scores[:40, 0], scores[39:61, 1], scores[60:, 2] = 1, 0, 1
+    assert [len(one.arms) for one in results(trial(scores))] == [3]
+
+
+def test_a_long_chain_of_arms_is_followed_in_moments() -> None:
+    size = 20_000
+    chain = batch(
+        score=[1.0] * 2 * size,
+        case=[f"c{place + side}" for place in range(size) for side in (0, 1)],
+        prompt=[f"p{place}" for place in range(size) for _ in (0, 1)],
+    )
+    found = result(chain)
+    assert (len(found.arms), found.left_out) == (50, size - 50)
 
 
 def test_costs_and_times_are_per_run_and_unknown_where_not_logged() -> None:
@@ -184,6 +238,24 @@ def test_costs_and_times_are_per_run_and_unknown_where_not_logged() -> None:
     bare = result(trial([[1]] * 30)).arms[0]
     assert isinstance(bare.usd_per_run, Unknown)
     assert isinstance(bare.latency_p50_s, Unknown)
+
+
+def test_the_cost_of_a_run_has_an_interval_over_cases() -> None:
+    # by hand: ten cases cost 1 and ten 3, twice each; over the 20 means of cases the mean is 2 and
+    # the deviation √(20/19); t of 19 degrees is 2.0930, so half the interval is 0.4801
+    costs = [1.0, 3.0] * 10
+    twice = batch(
+        score=[1.0] * 40, case=[f"c{each}" for each in range(20)] * 2, prompt=["p"] * 40,
+        conversation=[f"r{each}" for each in range(40)], usd=costs * 2,
+    )  # fmt: skip
+    arm = result(twice).arms[0]
+    assert arm.usd_per_run == 2
+    assert isinstance(arm.usd_per_run_low, float)
+    assert isinstance(arm.usd_per_run_high, float)
+    assert arm.usd_per_run_low == pytest.approx(2 - 0.4801, abs=0.06)
+    assert arm.usd_per_run_high == pytest.approx(2 + 0.4801, abs=0.06)
+    alone = result(batch(score=[1.0] * 3, case=["a"] * 3, prompt=["p"] * 3, usd=[1.0] * 3)).arms[0]
+    assert isinstance(alone.usd_per_run_high, Unknown)
 
 
 def test_what_is_missing_is_named() -> None:
@@ -261,13 +333,11 @@ def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) ->
         name: [getattr(whole, name)[row] for row in order]
         for name in ("output", "score", "case", "prompt", "model")
     })  # fmt: skip
-    one, other = result(whole), result(shuffled)
-    assert sorted((arm.prompt, arm.value, arm.cases) for arm in one.arms) == sorted(
-        (arm.prompt, arm.value, arm.cases) for arm in other.arms
+    one, other = ([arm for each in results(log) for arm in each.arms] for log in (whole, shuffled))
+    assert sorted((arm.prompt, arm.value, arm.cases) for arm in one) == sorted(
+        (arm.prompt, arm.value, arm.cases) for arm in other
     )
-    assert all(
-        arm.low_of_all <= arm.low <= arm.value <= arm.high <= arm.high_of_all for arm in one.arms
-    )
+    assert all(arm.low_of_all <= arm.low <= arm.value <= arm.high <= arm.high_of_all for arm in one)
 
 
 def test_an_interval_for_a_single_arm_is_its_own() -> None:

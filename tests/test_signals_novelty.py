@@ -17,8 +17,8 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather import embedding
 from tuneworthy.gather.embedding import embed
-from tuneworthy.gather.signals.novelty import Novelty, nearest, novel_share
-from tuneworthy.stats.clustered import Estimate
+from tuneworthy.gather.signals.neighbours import Neighbours, flagged, neighbours
+from tuneworthy.gather.signals.novelty import Novelty
 from worlds_novelty import DAY_S, START_S, asked
 
 THINGS = (
@@ -57,8 +57,9 @@ def asks(one: Evidence) -> str:
     return one.value.ask
 
 
-def world(share: float, seed: int = 1, **more: int) -> Batch:
-    return asked(np.random.default_rng(seed), KNOWN * 8, OTHER * 8, share=share, **more)
+def world(share: float, seed: int = 1, conversations: int = 800) -> Batch:
+    rng = np.random.default_rng(seed)
+    return asked(rng, KNOWN * 8, OTHER * 8, share=share, conversations=conversations)
 
 
 def test_what_is_unlike_anything_before_is_found() -> None:
@@ -120,29 +121,58 @@ def test_the_same_traces_give_the_same_evidence_in_any_order() -> None:
         assert ends(other) == pytest.approx(ends(one), abs=1e-3)
 
 
-def test_the_nearest_of_one_s_own_conversation_does_not_count() -> None:
-    vectors = np.array([[1, 0], [1, 0], [0, 1]], dtype=np.float32)
-    own = np.array([[True, True, False], [True, True, False], [False, False, True]])
-    assert nearest(vectors, vectors).tolist() == [1, 1, 1]
-    assert nearest(vectors, vectors, own).tolist() == [0, 0, 0]
-    assert nearest(vectors, vectors[:0]).tolist() == [-1, -1, -1]
+def test_neighbours_are_those_of_other_conversations_the_nearest_first() -> None:
+    angle = np.array([0.0, 0.1, 0.25, 1.0])
+    vectors = np.column_stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+    found = neighbours(vectors, np.array([0, 0, 1, 2]), np.array([False, False, True, True]))
+    assert found.places[:, 0].tolist() == [2, 2, 1, 2]
+    assert found.cosines[0, :2].tolist() == pytest.approx([np.cos(0.25), np.cos(1.0)])
+    # of the first two the only earlier ones are of their own conversation
+    assert found.earlier.tolist() == pytest.approx([-1, -1, np.cos(0.15), np.cos(0.9)])
 
 
-@given(st.floats(0, 1), st.floats(0.3, 0.9))
-def test_the_true_share_is_within_what_a_known_detector_says(real: float, found: float) -> None:
-    flagged = real * found + (1 - real) * 0.2
-    seen = Estimate(flagged, flagged, flagged, 100, 100)
-    none = Estimate(0.2, 0.2, 0.2, 100, 100)
-    value, low, high = novel_share(seen, none, (found - 0.05, found + 0.05))
-    assert low - 1e-9 <= real <= high + 1e-9
-    assert low <= value <= high
+def test_less_is_new_enough_where_another_of_the_last_month_is_nearer() -> None:
+    """By hand: of cosines 0.50, 0.52 … 0.88 a tenth lie under 0.538, three tenths under 0.614."""
+    earlier = [0.5 + 0.02 * each for each in range(20)] + [0.53, 0.60, 0.60, 0.62]
+    nearest = [(each + 1) % 20 for each in range(20)] + [0, 22, 0, 22]
+    later = np.arange(24) >= 20
+    near = Neighbours(
+        np.array(nearest)[:, None], np.full((24, 1), 0.9, np.float32), np.array(earlier, np.float32)
+    )
+    found = flagged(near, np.arange(24), later, np.random.default_rng(1))
+    assert found.limits == pytest.approx((0.538, 0.614))
+    assert found.rows[later].tolist() == [True, True, False, False]
 
 
-def test_errors_of_both_shares_are_taken_together() -> None:
-    seen, none = Estimate(0.5, 0.46, 0.54, 100, 100), Estimate(0.2, 0.17, 0.23, 100, 100)
-    _, low, high = novel_share(seen, none, (0.8, 0.8))
-    # an excess of 0.3, give or take the hypotenuse of 0.04 and 0.03, of the 0.6 that could be
-    assert (low, high) == pytest.approx((0.25 / 0.6, 0.35 / 0.6))
+def test_the_same_request_in_other_letters_is_never_new() -> None:
+    near = Neighbours(
+        np.zeros((40, 1), np.int64), np.ones((40, 1), np.float32), np.full(40, 0.96, np.float32)
+    )
+    later = np.arange(40) >= 20
+    near.earlier[later] = 0.955  # farther than all earlier ones among themselves
+    assert not flagged(near, np.arange(40), later, np.random.default_rng(1)).rows.any()
+
+
+def test_shuffled_conversations_say_what_chance_flags() -> None:
+    rng = np.random.default_rng(4)
+    vectors = rng.normal(size=(900, 12)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    talks = np.arange(900) // 3
+    later = talks >= 200
+    found = flagged(neighbours(vectors, talks, later), talks, later, rng)
+    # nothing is new: what is flagged lies within four deviations of what chance flags
+    assert abs(found.rows[later].mean() - found.by_chance) < 4 * found.spread
+    assert 0.005 < found.spread < 0.06
+    # a tenth alone, and of the next fifth those whose nearest is one of the third that is later
+    assert found.by_chance == pytest.approx(0.1 + 0.2 / 3, abs=0.05)
+
+
+def test_a_conversation_that_reaches_over_both_times_is_not_moved() -> None:
+    vectors = np.eye(60, dtype=np.float32)
+    talks = np.zeros(60, dtype=np.int64)  # a single conversation, half of it later
+    later = np.arange(60) >= 30
+    found = flagged(neighbours(vectors, talks, later), talks, later, np.random.default_rng(1))
+    assert found.spread == 0
 
 
 @given(st.lists(st.text(max_size=30), max_size=5))

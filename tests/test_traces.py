@@ -10,6 +10,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Any
 import duckdb
 import pytest
 import zstandard
+from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +27,7 @@ from tuneworthy import load_case
 from tuneworthy.domain.errors import CaseError, InputError
 from tuneworthy.domain.evidence import Reading
 from tuneworthy.domain.traces import COLUMNS, Message, ToolCall
+from tuneworthy.files.traces.frames import Frames
 from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.files.traces.read import read
@@ -149,7 +152,7 @@ def test_what_another_hand_wrote_is_understood_or_missing(
     for text in (lines(record, {"output": "y"}), json.dumps([record, record])):
         rows, reading = one(tmp_path / "t.jsonl", text)
         assert rows[0].get(column) == kept
-        assert reading.skipped == ()
+        assert all(each.in_part for each in reading.skipped)
 
 
 @pytest.mark.parametrize("word", ["NaN", "Infinity", "-Infinity"])
@@ -205,7 +208,7 @@ def test_a_record_without_an_answer_is_skipped_and_one_with_a_cost_is_not(tmp_pa
     rows, reading = one(tmp_path / "t.jsonl", text)
     assert rows == [{"output": "a"}, {"input": "q", "error": "429"}, {"usd": 0.1}]
     assert reading.skipped[0].model_dump() == {
-        "why": "has no output", "n": 1, "where": ("t.jsonl:2",)
+        "why": "has no output", "n": 1, "where": ("t.jsonl:2",), "in_part": False
     }  # fmt: skip
 
 
@@ -346,7 +349,7 @@ def test_an_eval_archive_gives_what_its_log_gives(tmp_path: Path) -> None:
     inside, (reading,) = load(tmp_path / "log.eval")
     outside, _ = load(FIXTURES / "inspect.json")
     assert inside == outside
-    assert reading.digest == hashlib.sha256((tmp_path / "log.eval").read_bytes()).hexdigest()
+    assert reading.digest == blake3((tmp_path / "log.eval").read_bytes()).hexdigest()
     assert [path.name for path in tmp_path.iterdir()] == ["log.eval"]
 
 
@@ -402,6 +405,21 @@ def test_a_wrong_mapping_is_refused_with_the_word_that_was_meant(text: str, says
     with pytest.raises(InputError) as caught:
         mapping_from_text(text, "map.yaml")
     assert says in str(caught.value)
+
+
+def test_a_wrong_file_given_as_a_mapping_is_not_quoted(tmp_path: Path) -> None:
+    for text in (
+        '{"sk-SECRET0123": 1}',
+        'sk-SECRET0123: "x\\u001b[31m"',
+        "{output: a, sk-" + "SECRET0123" * 9 + "\u202e: b}",
+    ):
+        (tmp_path / "m").write_text(text)
+        with pytest.raises(InputError) as caught:
+            read_mapping(tmp_path / "m")
+        told = str(caught.value)
+        assert told.count("SECRET0123") <= (3 if "output" in text else 0), told
+        assert "\u202e" not in told
+        assert len(told) < 250 + len(str(tmp_path))
 
 
 def test_a_mapping_file_is_known_by_its_digest(tmp_path: Path) -> None:
@@ -494,7 +512,7 @@ def test_a_file_is_the_same_however_it_is_packed(tmp_path: Path, way: str) -> No
     data = PACKED[way](PLAIN_TEXT.encode())
     rows, reading = one(tmp_path / "x", data)
     assert [row["output"] for row in rows] == ["answer 0", "answer 1", "answer 2"]
-    assert (reading.digest, reading.size) == (hashlib.sha256(data).hexdigest(), len(data))
+    assert (reading.digest, reading.size) == (blake3(data).hexdigest(), len(data))
     assert reading.skipped == ()
 
 
@@ -502,7 +520,58 @@ def test_a_packed_file_that_is_cut_off_says_so_and_keeps_what_it_has(tmp_path: P
     text = lines(*({"output": hashlib.sha256(bytes([n])).hexdigest()} for n in range(200)))
     rows, reading = one(tmp_path / "x.gz", gzip.compress(text.encode())[:-3000])
     assert 0 < len(rows) < 200
-    assert why(reading)["is cut off"] >= 1
+    assert why(reading) == {"is cut off": 1}
+
+
+def test_a_zstd_file_cut_between_two_blocks_is_cut_off_and_not_empty(tmp_path: Path) -> None:
+    text = lines(*({"output": hashlib.sha512(n.to_bytes(2)).hexdigest()} for n in range(4000)))
+    whole = zstandard.ZstdCompressor(level=1, write_checksum=True).compress(text.encode())
+    rows, reading = one(tmp_path / "whole.zst", whole + whole)
+    assert (len(rows), why(reading)) == (8000, {})
+    ends = block_ends(whole)
+    assert len(ends) > 3
+    # the first two blocks are whole; of the third, and of the checksum, something lacks
+    for cut in (ends[1], ends[2] - 1, len(whole) - 1):
+        rows, reading = one(tmp_path / "cut.zst", whole[:cut])
+        assert 0 < len(rows) <= 4000
+        assert why(reading) == {"is cut off": 1}
+    with pytest.raises(InputError, match="is cut off before its first record"):
+        one(tmp_path / "head.zst", whole[: ends[0] - 1])
+    rows, reading = one(tmp_path / "second.zst", whole + whole[: ends[0]])
+    assert len(rows) > 4000
+    assert why(reading) == {"is cut off": 1}
+
+
+def block_ends(frame: bytes) -> list[int]:
+    """Where the blocks of a zstd frame end (RFC 8878, 3.1.1), by its own header's length."""
+    at, found, last = zstandard.frame_header_size(frame), [], False
+    while not last:
+        block = int.from_bytes(frame[at : at + 3], "little")
+        last = bool(block & 1)
+        at += 3 + (1 if block >> 1 & 3 == 1 else block >> 3)
+        found.append(at)
+    return found
+
+
+@given(st.binary(max_size=3000), st.integers(1, 3), st.booleans(), st.integers(0, 40), st.data())
+def test_a_watched_zstd_stream_is_torn_wherever_it_is_cut_and_nowhere_else(
+    data: bytes,
+    frames: int,
+    checked: bool,
+    skipped: int,
+    draw: st.DataObject,
+) -> None:
+    packer = zstandard.ZstdCompressor(write_checksum=checked, write_content_size=not checked)
+    one_frame = packer.compress(data)
+    beside = b"\x50\x2a\x4d\x18" + skipped.to_bytes(4, "little") + bytes(skipped)
+    whole = (one_frame + beside) * frames
+    cut = draw.draw(st.integers(0, len(whole)))
+    step = draw.draw(st.integers(1, 700))
+    watched = Frames(io.BytesIO(whole[:cut]))
+    while watched.read(step):
+        pass
+    turn = len(one_frame) + len(beside)
+    assert watched.torn is (cut % turn not in {0, len(one_frame)})
 
 
 def test_files_are_read_once_and_in_the_order_of_their_names(tmp_path: Path) -> None:
@@ -597,6 +666,51 @@ def test_a_last_line_that_is_cut_off_is_no_broken_one(tmp_path: Path) -> None:
     assert reading.traces == 30
 
 
+@pytest.mark.parametrize("form", ["plain", "mapped", "odd", "table"])
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("input_tokens", -5, "has an amount below zero, which is left out"),
+        ("usd", -0.01, "has an amount below zero, which is left out"),
+        ("timestamp", 2e9, "has a time that is still to come, which is left out"),
+    ],
+)
+def test_a_value_that_can_not_be_is_left_out_and_counted_with_its_line(
+    tmp_path: Path, field: str, value: float, reason: str, form: str
+) -> None:
+    told = [
+        {"output": f"a{n}", "timestamp": 1.7e9, "input_tokens": 9, "usd": 0.5} for n in range(40)
+    ]
+    told[30][field] = value
+    if form == "odd":  # a line that is read leniently
+        told[0]["input_tokens"] = "9"
+    text = lines(*told)
+    if form == "table":
+        text = "output,timestamp,input_tokens,usd\n" + "".join(
+            f"{row['output']},{row['timestamp']},{row['input_tokens']},{row['usd']}\n"
+            for row in told
+        )
+    mapping = "".join(f"{name}: {name}\n" for name in told[0]) if form == "mapped" else ""
+    limits = Limits(until_s=1.8e9)
+    rows, reading = one(tmp_path / "t", text, limits=limits, mapping=mapping)
+    line = 32 if form == "table" else 31
+    assert [(s.why, s.n, s.where, s.in_part) for s in reading.skipped] == [
+        (reason, 1, (f"t:{line}",), True)
+    ]
+    assert reading.traces == len(rows) == 40
+    assert [field in row for row in rows].count(False) == 1
+    assert field not in rows[30]
+    assert rows[30]["output"] == "a30"
+
+
+@pytest.mark.parametrize("fixture", ["langfuse.json", "promptfoo-v3.json"])
+def test_amounts_below_zero_of_any_tool_are_counted(tmp_path: Path, fixture: str) -> None:
+    text = (FIXTURES / fixture).read_text()
+    text = re.sub(r'("input"|"prompt"): (?=[1-9])', r"\1: -", text)
+    _, reading = one(tmp_path / "t", text)
+    assert why(reading)["has an amount below zero, which is left out"] >= 1
+
+
 def test_a_gigantic_line_is_skipped_wherever_it_stands(tmp_path: Path) -> None:
     giant = '{"output": "' + "x" * 3_000_000 + '"}\n'
     for text in (giant + GOOD, GOOD + giant + GOOD, GOOD + giant[:-1]):
@@ -622,6 +736,10 @@ def test_a_file_with_too_many_broken_lines_is_refused(tmp_path: Path) -> None:
         (b" \n\n", "is empty"),
         ('{"output": "x"}'.encode("utf-16"), "is UTF-16 text. Save it as UTF-8"),
         ('{"output": "x"}'.encode("utf-16-le"), "is UTF-16 text"),
+        ('{"output": "x"}'.encode("utf-16-be"), "is UTF-16 text"),
+        ('{"output": "x"}'.encode("utf-32"), "is UTF-32 text. Save it as UTF-8"),
+        ('{"output": "x"}'.encode("utf-32-le"), "is UTF-32 text"),
+        ('{"output": "x"}'.encode("utf-32-be"), "is UTF-32 text"),
         (b"hello\nworld\n", "isn't recognised. What is understood: plain traces"),
         (b"\x89PNG\r\n\x1a\n" + b"\0" * 64, "isn't recognised"),
         (b'{"a": 1}\n{"a": 2}\n', "isn't recognised"),
@@ -632,7 +750,7 @@ def test_a_file_with_too_many_broken_lines_is_refused(tmp_path: Path) -> None:
         (b'[{"output": "x"}, ', "is cut off"),
         (b'{"output": "x"', "is cut off"),
         (b"[" * 100_000, "is nested too deeply"),
-        (b'{"input": "q"}\n{"contexts": []}\n', "holds no trace (2 has no output)"),
+        (b'{"input": "q"}\n{"contexts": []}\n', "holds no trace (2 have no output)"),
         (b'{"output": "x"}' * 9, "isn't JSON"),
         (b'[{"output": "' + b"x" * 200_000 + b'"}]', "is one JSON value of more than"),
         (b"\x1f\x8b\x08\0 broken", "can't be unpacked as gzip"),
@@ -704,7 +822,7 @@ def test_bytes_behind_a_good_file_lose_none_of_its_lines(
     path.write_bytes(GOOD.encode() * 8 + tail)
     rows, readings = load(path)
     assert [row["output"] for row in rows[:240]] == [f"good {n}" for n in range(30)] * 8
-    assert readings[0].digest == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert readings[0].digest == blake3(path.read_bytes()).hexdigest()
 
 
 @given(st.binary(max_size=200), st.sampled_from(sorted(path.name for path in FIXTURES.iterdir())),

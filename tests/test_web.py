@@ -27,7 +27,8 @@ from web_world import (
 )
 
 HTMX = {"HX-Request": "true"}
-TABS = ("", "/evidence", "/options", "/money", "/plan", "/history", "/report")
+TABS = ("", "/interview", "/evidence", "/options", "/money", "/plan", "/precedents", "/history",
+        "/report")  # fmt: skip
 
 
 @pytest.fixture(autouse=True)

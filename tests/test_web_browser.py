@@ -267,7 +267,7 @@ def test_what_does_not_fit_is_pushed_back_at_once_and_both_can_be_kept(
     ) as watched:
         watched.answer("Yes")
         assert "doesn't fit with low volume (yes)" in watched.text("#talk h2")
-        watched.page.wait_for_function("document.activeElement.id === 'talk-title'")
+        watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
         watched.answer("Both hold: note it in the case file")
         assert asked(watched) not in ("", "factors.cost_optimization")
         told = yaml.safe_load(world.text("clash"))["factors"]["cost_optimization"]
@@ -343,6 +343,14 @@ def test_a_lever_shows_what_it_does_and_writes_when_told_to(browser: Any, world:
         assert now["economics"]["monthly"].pop("api_savings_usd") == 3000
         assert was["economics"]["monthly"].pop("api_savings_usd") == 1500
         assert now == was
+
+
+def test_a_server_that_is_gone_is_said_on_the_page(browser: Any, world: World) -> None:
+    watched = Watched(browser, world).go("/cases/toggles")
+    watched.context.set_offline(True)
+    watched.page.check("input[name='signals.latency'][value=yes]", force=True)
+    watched.until("#notice", "The server doesn’t answer")
+    watched.context.close()
 
 
 # The lab and labels ----------------------------------------------------------------------------
@@ -514,6 +522,6 @@ def test_answers_and_the_interview_are_worked_by_keys_alone(browser: Any, world:
         assert watched.ask("document.activeElement.textContent") == "Yes"
         page.keyboard.press("Enter")
         watched.until("#talk .small", "Question 2")
-        watched.page.wait_for_function("document.activeElement.id === 'talk-title'")
+        watched.page.wait_for_function("() => document.activeElement.id === 'talk-title'")
         page.keyboard.press("Tab")
         assert watched.ask("document.activeElement.closest('#talk') !== null")

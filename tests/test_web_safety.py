@@ -64,7 +64,9 @@ def a_change(client: TestClient) -> dict[str, str]:
 
 @pytest.mark.parametrize(
     "host", ["evil.test", "evil.test:8765", "127.0.0.1.evil.test", "localhost.evil.test", "",
-             "10.0.0.1:8765", "[::2]:8765", "127.0.0.1@evil.test", "169.254.169.254"],
+             "10.0.0.1:8765", "[::2]:8765", "127.0.0.1@evil.test", "169.254.169.254",
+             "localhost:@evil.test", "[::1]evil.test", "localhost:80.evil.test", "localhost.",
+             ":1"],
 )  # fmt: skip
 def test_a_name_that_is_not_ours_gets_nothing(client: TestClient, host: str) -> None:
     answer = client.get("/", headers={"Host": host})
@@ -81,7 +83,9 @@ def test_the_names_of_the_loopback_are_ours(client: TestClient, host: str) -> No
     "headers",
     [{"Origin": "https://evil.test"}, {"Origin": "null"}, {"Origin": "http://127.0.0.1:1"},
      {"Origin": "http://localhost:8765"}, {"Sec-Fetch-Site": "cross-site"},
-     {"Sec-Fetch-Site": "same-site"}, {"Origin": HOME, "Sec-Fetch-Site": "cross-site"}],
+     {"Sec-Fetch-Site": "same-site"}, {"Origin": HOME, "Sec-Fetch-Site": "cross-site"},
+     {"Origin": "http://["}, {"Origin": ""}, {"Origin": f"{HOME}/"}, {"Origin": HOME[5:]},
+     {"Origin": f"ftp{HOME[4:]}"}, {"Origin": f"{HOME}, https://evil.test"}],
 )  # fmt: skip
 def test_a_change_from_another_site_is_refused(
     client: TestClient, folder: Path, headers: dict[str, str]
@@ -93,6 +97,29 @@ def test_a_change_from_another_site_is_refused(
         path = "/api/v1/cases/one/answers"
         assert client.post(path, json=body, headers={**headers, **extra}).status_code == 403
     assert untouched(folder)
+
+
+def test_a_second_origin_does_not_hide_behind_ours(client: TestClient, folder: Path) -> None:
+    for other in ("https://evil.test", "null"):
+        for headers in (
+            [("Origin", HOME), ("Origin", other)],
+            [("Origin", other), ("Origin", HOME)],
+        ):
+            answer = client.post("/cases/one/answers", data=a_change(client), headers=headers)
+            assert answer.status_code == 403
+    assert untouched(folder)
+
+
+def test_another_site_may_link_here_and_load_nothing_from_here(client: TestClient) -> None:
+    link = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+    for site in ("cross-site", "same-site"):
+        assert client.get("/cases/one", headers={"Sec-Fetch-Site": site, **link}).status_code == 200
+        for mode, dest in (("no-cors", "image"), ("navigate", "iframe"), ("cors", "empty")):
+            headers = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode, "Sec-Fetch-Dest": dest}
+            for path in ("/", "/cases/one/report/view", "/static/page.css", "/api/v1/cases"):
+                assert client.get(path, headers=headers).status_code == 403, (path, mode)
+    for site in ("same-origin", "none"):
+        assert client.get("/", headers={"Sec-Fetch-Site": site}).status_code == 200
 
 
 def test_a_change_from_our_own_page_is_taken(client: TestClient, folder: Path) -> None:

@@ -22,6 +22,7 @@ def asked(
     share: float,
     conversations: int = 800,
     turns: int = 2,
+    later: Sequence[str] = (),
 ) -> Batch:
     """Four months of conversations; of the last month's a share asks for something new.
 
@@ -32,16 +33,23 @@ def asked(
         share: Share of the last month's conversations whose every turn is new.
         conversations: In all four months.
         turns: Requests in each.
+        later: Requests of known kinds for the last month, if they are others than before.
     """
     day = np.sort(rng.uniform(0, DAYS, conversations))
     late = np.flatnonzero(day > DAYS - 30.4)
     fresh: NDArray[np.int64] = rng.permutation(late)[: round(share * len(late))]
     picked = iter(rng.permutation(len(known)).tolist())
     unseen = iter(rng.permutation(len(new)).tolist())
+    shifted = iter(rng.permutation(len(later)).tolist())
     times, texts, talks = [], [], []
     for talk in range(conversations):
         for turn in range(turns):
-            text = new[next(unseen)] if talk in fresh else known[next(picked)]
+            if talk in fresh:
+                text = new[next(unseen)]
+            elif later and day[talk] > DAYS - 30.4:
+                text = later[next(shifted)]
+            else:
+                text = known[next(picked)]
             times.append(START_S + float(day[talk]) * DAY_S + 60 * turn)
             texts.append(text)
             talks.append(f"t{talk}")

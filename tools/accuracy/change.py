@@ -2,13 +2,18 @@
 
     python tools/accuracy/change.py [--sets N] [--only WORDS]
 
-Each data set is six months of four conversations a day under a prompt of 240 words. A yes is a
-whole interval above the framework's limit of one change a month.
+Each data set is six months of four conversations a day under a prompt of 240 words, unless it says
+otherwise. A yes is a whole interval above the framework's limit of one change a month.
+
+*At best* is how often the most powerful test would say yes that is given every rewrite, and says
+yes in at most 2.5% of logs with one rewrite a month at random times (Neyman and Pearson 1933; by
+the draw of a lot at the count where that share is reached). No 95% interval can do better.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from pathlib import Path
 
@@ -23,8 +28,8 @@ from tuneworthy.gather.signals.change import Change
 from tuneworthy.stats.intervals import wilson
 from worlds_change import prompted
 
-SEED = 20261124
-LIMIT = 1.0
+SEED = 20261125
+LIMIT, LEVEL = 1.0, 0.025
 WORLDS: dict[str, dict[str, Any]] = {
     "never rewritten, nothing filled in": {"filled": False},
     "never rewritten, filled in each call": {},
@@ -36,7 +41,27 @@ WORLDS: dict[str, dict[str, Any]] = {
     "1 a month, 30% of the text": {"a_month": 1.0},
     "3 a month, 30% of the text": {"a_month": 3.0},
     "3 a month, 30%, a variant tested": {"a_month": 3.0, "variant": True},
+    "3 a month, 30%, nine months": {"a_month": 3.0, "months": 9},
+    "3 a month, 30%, twelve months": {"a_month": 3.0, "months": 12},
+    "1 a month, 30%, twelve months": {"a_month": 1.0, "months": 12},
 }
+
+
+def best(rewrites: int, expected: float) -> float:
+    """The chance that the most powerful test says yes to a count.
+
+    Args:
+        rewrites: How many there were.
+        expected: How many the limit allows over the span of the log.
+    """
+    chances = [math.exp(-expected)]
+    while sum(chances) < 1 - LEVEL:
+        chances.append(chances[-1] * expected / len(chances))
+    edge = len(chances) - 1
+    above = 1 - sum(chances)
+    if rewrites == edge:
+        return (LEVEL - above) / chances[-1]
+    return float(rewrites > edge)
 
 
 def main() -> None:
@@ -46,22 +71,23 @@ def main() -> None:
     parser.add_argument("--only", default="", help="worlds whose name holds this")
     asked = parser.parse_args()
     sets = asked.sets
-    print("| world | says yes | rewrites | changes counted |\n|---|---|---|---|")
+    print("| world | says yes | at best | rewrites | changes counted |\n|---|---|---|---|---|")
     for name, world in WORLDS.items():
         if asked.only not in name:
             continue
-        yes, made, counted = 0, [], []
+        yes, made, counted, possible = 0, [], [], 0.0
         for each in range(sets):
             log, rewrites = prompted(np.random.default_rng([SEED, each, *name.encode()]), **world)
             found = measure(Change(), log).evidence[0]
             assert isinstance(found.low, float), found
             yes += found.low > LIMIT
+            possible += best(rewrites, LIMIT * float(found.details["months"]))
             made.append(rewrites)
             counted.append(int(found.details["changes"]))
         low, high = wilson(yes, sets)
         print(
-            f"| {name} | {yes / sets:.3f} ({low:.3f}–{high:.3f}) | {np.mean(made):.2f} "
-            f"| {np.mean(counted):.2f} |",
+            f"| {name} | {yes / sets:.3f} ({low:.3f}–{high:.3f}) | {possible / sets:.3f} "
+            f"| {np.mean(made):.2f} | {np.mean(counted):.2f} |",
             flush=True,
         )
 

@@ -43,6 +43,12 @@ _NUMBERS = {
 _MOST = 10**15
 """The most of anything that a case file takes; a ledger somebody wrote in may say more."""
 
+RUN_OPTIONS = {
+    "retrieved_examples": "nearest_example_arms",
+    "constrained_output": "constrained_arms",
+}
+"""Options that a lab may have run, with the measurement that counts its arms."""
+
 COUNTED_CHECKS = {
     "prompt_variations": "distinct_prompts",
     "foundation_models": "models_seen",
@@ -53,7 +59,7 @@ COUNTED_CHECKS = {
 
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
-    """The case with measured numbers in the place of stated ones.
+    """The case with measured numbers in the place of stated ones, knowing what a lab has run.
 
     A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so.
 
@@ -68,10 +74,13 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
         _put(tree, path, value)
         if one not in replaced:
             replaced.append(one)
-    if not replaced:
+    ran = frozenset(
+        option for option, arms in RUN_OPTIONS.items() if arms in ledger and ledger[arms].number > 0
+    )
+    if not replaced and not ran:
         return case, ()
     filled = Case.model_validate(tree)
-    filled.placed(lambda path: case.where(*path), case.folder, case.supposed)
+    filled.placed(lambda path: case.where(*path), case.folder, case.supposed, ran)
     return filled, tuple(replaced)
 
 

@@ -98,7 +98,7 @@ def append_evidence(case: Case, measured: Measured) -> bool:
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
-    """One write at the end; half a line that a crash left goes first, so that ours is whole.
+    """A line at the end; half a line that a crash left goes first, so that ours is whole.
 
     Args:
         path: The file; made if it isn't there.
@@ -115,7 +115,9 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
         torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
         if torn:
             os.ftruncate(descriptor, _last_end(descriptor, size))
-        os.write(descriptor, line)
+        left = memoryview(line)
+        while left:  # a disk that is nearly full takes a part, and refuses only the next one
+            left = left[os.write(descriptor, left) :]
         if sync:
             os.fsync(descriptor)
     finally:

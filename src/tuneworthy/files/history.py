@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import ValidationError
+from pydantic import AwareDatetime, Field, ValidationError
 
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, OutputError
@@ -19,12 +20,14 @@ from tuneworthy.files.evidence import FOLDER, append_line
 HISTORY = "history.jsonl"
 _MOST = 4 * MIB
 """Bytes that are kept; what is older goes."""
+_FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
+"""Times that every place on earth has a calendar day for."""
 
 
 class Version(LateRecord):
     """A case file as it was."""
 
-    at: datetime
+    at: Annotated[AwareDatetime, Field(ge=_FIRST, le=_LAST)]
     """When it was written, or first seen."""
     digest: str
     """SHA-256 of its text."""

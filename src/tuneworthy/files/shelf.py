@@ -46,7 +46,7 @@ class Shelf:
         if self._alone() and name == self.folder.resolve().name:
             return self.folder
         if self._alone() or not self._holds(name):
-            fix = "one of those that are listed"
+            fix = "choose one of those that are listed"
             raise NoSuchCaseError(f'"{name[:80]}" is no case here', where=self.folder.name, fix=fix)
         return self.folder / name
 

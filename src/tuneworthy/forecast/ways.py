@@ -35,8 +35,9 @@ class Ways:
     def every(self) -> Iterator[Priced]:
         """The ways, model by model in the order of the case; the implied tuned model last."""
         for position, model in enumerate(self.case.models):
-            yield from self._of(model, position)
-        if not any(model.kind == "tuned" for model in self.case.models):
+            if model.published is None:  # a figure serves nobody
+                yield from self._of(model, position)
+        if not any(model.kind == "tuned" for model in self.case.callable_models):
             yield from self._implied()
 
     def _note(self, name: str, amount: Amount | None) -> None:

@@ -1,8 +1,8 @@
 """Which texts are near copies of an earlier one.
 
-Signatures lie in a file and their bands in the store, so memory holds one band at a time. Texts
-whose signatures are equal are one; the others are compared where a band of their signatures agrees,
-and are copies where the signatures agree in the share asked for. Copies of copies are one group.
+Signatures lie in a file, so memory holds one band of them at a time. Texts whose signatures are
+equal are one; the others are compared where a band of their signatures agrees, and are copies where
+the signatures agree in the share asked for. Copies of copies are one group.
 
 What it cannot see: two texts at exactly 0.8 meet in no band once in a hundred times, and of a band
 shared by many texts each is compared with the first and with the few before it only.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -33,6 +33,7 @@ BANDS, ROWS = 12, 5
 
 _BEFORE = 3  # neighbours in a band that a text is compared with, besides the first
 _PAIRS = 1 << 16  # pairs compared at once
+_READ_BYTES = PLACES * 4 << 14  # sixteen thousand signatures
 _NO_WORD = np.uint32(0xFFFFFFFF)
 
 
@@ -62,15 +63,13 @@ class Copies:
         """
         found = signatures([text or "" for text in texts])
         self._keep(found)
-        bands = _bands(found)
-        columns = {f"band{i}": band for i, band in enumerate(bands)}
-        whole = _folded([*bands, *_bands(found[:, BANDS * ROWS :], PLACES - BANDS * ROWS)])
+        whole = _keys(found.view(np.uint64))
         for row in np.flatnonzero((found == _NO_WORD).all(axis=1)).tolist():
             text = texts[row]  # without a word: the same only where it is the same to the letter
             place = self._texts + row
             whole[row] = _digest(f"\0{place}" if text is None else text[:LONGEST])
         self._texts += len(texts)
-        return {**columns, "whole": whole}
+        return {"whole": whole}
 
     def groups(self) -> NDArray[np.int64]:
         """For each text the place of the first text of its group; its own where it is no copy."""
@@ -82,8 +81,7 @@ class Copies:
         rows = np.sort(first)  # one text for each signature, in the order of reading
         group = np.arange(len(rows), dtype=np.int64)
         for band in range(BANDS):
-            keys = self._store.get([f"band{band}"])[f"band{band}"][rows]
-            for left, right in _pairs(keys):
+            for left, right in _pairs(self._band(band)[rows]):
                 apart = group[left] != group[right]
                 one, other = left[apart], right[apart]
                 same = self._similar(rows[one], rows[other])
@@ -96,6 +94,20 @@ class Copies:
             return
         with self._path.open("ab") as file:
             file.write(found.tobytes())
+
+    def _band(self, band: int) -> NDArray[np.uint64]:
+        """A number for one band of each signature; places left over are in none."""
+        places = slice(band * ROWS, (band + 1) * ROWS)
+        return np.concatenate([_keys(some[:, places]) for some in self._signatures()])
+
+    def _signatures(self) -> Iterator[NDArray[np.uint32]]:
+        """All signatures, some at a time."""
+        if self._path is None:
+            yield from self._kept
+            return
+        with self._path.open("rb") as file:
+            while data := file.read(_READ_BYTES):
+                yield np.frombuffer(data, dtype=np.uint32).reshape(-1, PLACES)
 
     def _similar(self, left: NDArray[np.int64], right: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether the signatures of two rows agree in the share asked for."""
@@ -132,23 +144,12 @@ def compared_text(asked: str | None, answer: str | None) -> str | None:
     return None if answer is None else f"{asked or ''}\n{answer}"
 
 
-def _bands(found: NDArray[np.uint32], width: int = ROWS) -> list[NDArray[np.uint64]]:
-    """A number for each band of each signature; places left over are in none."""
-    bands = found.shape[1] // width
-    # All bands together, so that neighbours in memory are worked on one after the other.
-    places = np.ascontiguousarray(found[:, : bands * width].T).reshape(bands, width, len(found))
-    keys: NDArray[np.uint64] = np.zeros((bands, len(found)), dtype=np.uint64)
-    for place in range(width):
-        keys = mix64(keys + places[:, place])
-    return list(keys)
-
-
-def _folded(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """One number for several."""
-    whole = np.zeros(len(parts[0]), dtype=np.uint64)
-    for part in parts:
-        whole = mix64(whole + part)
-    return whole
+def _keys(numbers: NDArray[Any]) -> NDArray[np.uint64]:
+    """One number for each row of some."""
+    keys = np.zeros(len(numbers), dtype=np.uint64)
+    for column in np.ascontiguousarray(numbers.T):
+        keys = mix64(keys + column)
+    return keys
 
 
 def _digest(text: str) -> int:

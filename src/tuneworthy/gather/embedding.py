@@ -31,7 +31,9 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:
         return np.zeros((0, 1), dtype=np.float32)
     # half a pair of UTF-16 is no text that a tokenizer takes
     clean = [each[:LONGEST].encode("utf-8", "replace").decode() or " " for each in texts]
-    found = np.nan_to_num(model.embed(clean))
+    # The model takes some texts at a time, each as long as the longest of them.
+    order = sorted(range(len(clean)), key=lambda row: len(clean[row]))
+    found = np.nan_to_num(model.embed([clean[row] for row in order]))[np.argsort(order)]
     length = np.linalg.norm(found, axis=1, keepdims=True)
     return np.asarray(found / np.where(length > 0, length, 1.0), dtype=np.float32)
 

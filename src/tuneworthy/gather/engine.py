@@ -21,7 +21,14 @@ from tuneworthy.gather.duplicates import Copies, compared_text
 from tuneworthy.gather.names import Names, Systems, hashed
 from tuneworthy.gather.sample import Sample
 from tuneworthy.gather.shingles import mix64
-from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Signal, Table, as_numbers
+from tuneworthy.gather.signals.base import (
+    DUPLICATE_OF,
+    Found,
+    Signal,
+    Table,
+    as_numbers,
+    how_many,
+)
 from tuneworthy.gather.store import Store
 
 if TYPE_CHECKING:
@@ -171,12 +178,13 @@ class _Run:
         base = self._store.get(_BASE)
         keys, system = base["conversation"], base["system"]
         sample, cut = self._sample.batch()
-        systems = self._systems.kept(len(np.unique(keys[system >= 0])))
+        conversation = _by_appearance(keys)
+        systems = self._systems.kept(how_many(conversation[system >= 0]))
         if not systems:
             system = np.full_like(system, -1)
         prompt, prompts = _versions(base["prompt"], self._prompts.all, system)
         return {
-            "conversation": _by_appearance(keys),
+            "conversation": conversation,
             "time": base["time"],
             "turn": base["turn"],
             "model": base["model"],

@@ -97,9 +97,8 @@ def plain_headline(dossier: Dossier) -> str:
             else "Perhaps: worth the full look."
         )
     if verdict.outcome == "undecided":
-        many = open_answers(dossier)
-        missing = "is" if many == 1 else "are"
-        return f"It can’t be decided yet: {several(many, 'answer')} {missing} missing."
+        many = len(dossier.next_questions) or open_answers(dossier)
+        return f"It can’t be decided yet: it depends on {several(many, 'open answer')}."
     if verdict.outcome != "fine_tune_candidate":
         return _NOT_NOW[verdict.outcome]
     if verdict.action == "keep_prompting":
@@ -197,9 +196,9 @@ def source_words(state: State, source: Source) -> str:
     """Where an answer comes from."""
     if source == "measured":
         return "data"
-    if source == "stated":
-        return "the team"
-    return "nobody yet" if state == "unknown" else "numbers the team gave"
+    if state == "unknown":
+        return "nobody yet"
+    return "the team" if source == "stated" else "numbers the team gave"
 
 
 def rests_on(dossier: Dossier) -> str:

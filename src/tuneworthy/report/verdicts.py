@@ -89,7 +89,7 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
         f"{count(n['have'])} {plain(n['unit'])}, and a service to use them"
     ),
     "no_benefit_stated": lambda _: "state what it saves or is worth a month (economics.monthly)",
-    "no_hourly_rate": lambda _: "state economics.hourly_rate_usd, so that hours can be priced",
+    "no_hourly_rate": lambda _: "state what an hour of work costs (economics.hourly_rate_usd)",
     "no_break_even_rule": lambda n: (
         f"pays back in {months_range(n['low'], n['high'])}; no rule judges it"
     ),

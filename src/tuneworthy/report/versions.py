@@ -62,4 +62,4 @@ def _changed(
         for name, state in said.items()
         if before.get(name, "unknown") != state
     ]
-    return ", ".join(named) or "no answer; something else in the file"
+    return ", ".join(named) or "goals, amounts or other fields of the file"

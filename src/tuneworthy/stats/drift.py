@@ -57,22 +57,28 @@ def drift(
     if side.sum() < 2 or (~side).sum() < 2:
         return None
     squares = np.einsum("ij,ij->i", sums, sums)
-    value = _distance(sums, sizes, squares, side)
+    value = float(_distances(sums, sizes, squares, side[None])[0])
     without = _without_each(sums, sizes, squares, side)
     error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
-    shuffled = [_distance(sums, sizes, squares, rng.permutation(side)) for _ in range(DRAWS)]
+    sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
+    shuffled = _distances(sums, sizes, squares, sides)
     half = t95(k - 1) * math.hypot(error, float(np.std(shuffled)))
-    chance = (1 + sum(each >= value for each in shuffled)) / (DRAWS + 1)
+    chance = (1 + int((shuffled >= value).sum())) / (DRAWS + 1)
     return Drift(value, value - half, value + half, chance)
 
 
-def _distance(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> float:
-    weight = side.astype(np.float64)
-    one, other = weight @ sums, (1 - weight) @ sums
-    n = np.array([weight @ sizes, (1 - weight) @ sizes])
-    same = np.array([one @ one - weight @ squares, other @ other - (1 - weight) @ squares])
-    pairs = n**2 - np.array([weight @ sizes**2, (1 - weight) @ sizes**2])
-    return float((same / pairs).sum() - 2 * (one @ other) / (n[0] * n[1]))
+def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]) -> Floats:
+    """The distance for each way to part the clusters, a row of ``sides`` each."""
+    weight = sides.astype(np.float64)
+    one = weight @ sums
+    other = sums.sum(axis=0) - one
+    n, square, own = (
+        np.array([weight @ each, each.sum() - weight @ each]) for each in (sizes, sizes**2, squares)
+    )
+    inner = np.array([np.einsum("ij,ij->i", each, each) for each in (one, other)])
+    same = (inner - own) / (n**2 - square)
+    found: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", one, other) / (n[0] * n[1])
+    return found
 
 
 def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from msgspec import MsgspecError
@@ -33,10 +34,38 @@ def read_json(text: str) -> tuple[Any, bool]:
     Returns:
         The value, or ``UNREAD``; and whether it stood in a fenced block.
     """
-    value = _decoded(text) if may_be_json(text) else UNREAD
+    if not may_be_json(text):
+        return UNREAD, False
+    value = _decoded(text)
     if value is UNREAD and "```" in text[:200] and (found := _FENCED.fullmatch(text)):
         return _decoded(found[1]), True
     return value, False
+
+
+_last: tuple[Sequence[str | None], Sequence[bool]] = ((), ())
+
+
+def read_each(texts: Sequence[str | None]) -> Iterator[tuple[Any, bool]]:
+    """What ``read_json`` gives for each text, one at a time; None can't be read."""
+    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    read: list[bool] = []
+    for text in texts:
+        found = (UNREAD, False) if text is None else read_json(text)
+        read.append(found[0] is not UNREAD)
+        yield found
+    _last = (texts, read)
+
+
+def readable(texts: Sequence[str | None]) -> Sequence[bool]:
+    """Which texts ``read_json`` can read; None isn't one.
+
+    The answer for the texts that were read last is remembered, because several signals read the
+    outputs of the same batch, one after the other. They must not be changed in between.
+    """
+    if _last[0] is not texts:
+        for _ in read_each(texts):
+            pass
+    return _last[1]
 
 
 def may_be_json(text: str) -> bool:

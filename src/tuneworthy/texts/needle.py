@@ -167,7 +167,7 @@ def at_edges(needle: Needle, joined: bytes, end: int) -> bool:
     if needle.backward is None:
         return True
     if needle.edges[1]:
-        after = joined[end : end + 4].decode("utf-8", "ignore")[:1]
+        after = joined[end : end + 4].decode("utf-8", "replace")[:1]
         if joined[end : end + 1] != BETWEEN and after and _touches(after):
             return False
     if not needle.edges[0]:
@@ -177,4 +177,4 @@ def at_edges(needle: Needle, joined: bytes, end: int) -> bool:
     assert match is not None  # it ends here
     start = from_here + match.start()
     before = joined[max(0, start - 4) : start]
-    return before[-1:] in {b"", BETWEEN} or not _touches(before.decode("utf-8", "ignore")[-1:])
+    return before[-1:] in {b"", BETWEEN} or not _touches(before.decode("utf-8", "replace")[-1:])

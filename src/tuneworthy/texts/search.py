@@ -55,14 +55,15 @@ class Searcher:
         """Which texts each pattern is found in.
 
         Args:
-            texts: Any texts; None is found by nothing.
+            texts: Any texts; None is found by nothing. What the last few lists were turned into is
+                remembered, so a list must not be changed between searches.
 
         Returns:
             One array a pattern, as long as ``texts``.
         """
         found = np.zeros((len(self._names), len(texts)), dtype=bool)
         if self._names and texts:
-            whole = _Texts([text or "" for text in texts])
+            whole = _prepared(texts)
             start = 0
             for stop in whole.passes():
                 self._pass(whole, start, stop, found[:, start:stop])
@@ -118,6 +119,7 @@ class _Texts:
         self._bytes: Sequence[bytes] = () if self.plain.all() else _encoded(texts)
         sizes = map(len, self._bytes or texts)
         self._lengths = np.fromiter(sizes, dtype=np.int64, count=len(texts))
+        self._whole: tuple[bytes, NDArray[np.int64]] | None = None
 
     def one(self, row: int) -> bytes:
         """A text as UTF-8."""
@@ -125,6 +127,13 @@ class _Texts:
 
     def joined(self, start: int, stop: int) -> tuple[bytes, NDArray[np.int64]]:
         """Some texts with ``BETWEEN`` between them, and where each of them ends."""
+        if stop - start < len(self._lengths):
+            return self._joined(start, stop)
+        if self._whole is None:
+            self._whole = self._joined(start, stop)
+        return self._whole
+
+    def _joined(self, start: int, stop: int) -> tuple[bytes, NDArray[np.int64]]:
         last = np.cumsum(self._lengths[start:stop] + 1) - 1
         if self._bytes:
             return BETWEEN.join(self._bytes[start:stop]), last
@@ -140,6 +149,21 @@ class _Texts:
             taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
             stops.append(taken)
         return stops
+
+
+_REMEMBERED = 4  # lists: outputs and inputs of a batch, which several signals look through
+_recent: tuple[tuple[Sequence[str | None], _Texts], ...] = ()
+
+
+def _prepared(texts: Sequence[str | None]) -> _Texts:
+    """Texts ready to be searched; lists are told apart as objects."""
+    global _recent  # noqa: PLW0603  # a memory of a few, read and replaced as a whole
+    for known, whole in _recent:
+        if known is texts:
+            return whole
+    whole = _Texts([text or "" for text in texts])
+    _recent = ((texts, whole), *_recent[: _REMEMBERED - 1])
+    return whole
 
 
 def _encoded(texts: Sequence[str]) -> list[bytes]:

@@ -49,12 +49,17 @@ def checks_not_shown_by_attempts(facts: Facts) -> Challenge | None:
 
 
 def prompts_near_copies(facts: Facts) -> Challenge | None:
-    """Prompt files that are fewer than the check wants when near copies count once."""
+    """Prompt files that are fewer than the check wants when near copies count once.
+
+    What was run counts where it was measured: proposed prompts lie in no folder of the team's.
+    """
     check = facts.framework.ceiling.get("prompt_variations")
     distinct = facts.findings.distinct_prompts
     if check is None or check.at_least is None or distinct is None:
         return None
     if not facts.holds("prompt_variations") or distinct >= check.at_least:
+        return None
+    if facts.assessment.answers["prompt_variations"].source == "measured":
         return None
     numbers = {
         "found": facts.findings.prompts,

@@ -26,7 +26,7 @@ class Frames:
         """The next bytes, looked at on their way."""
         data = self._under.read(size)
         rest = memoryview(data)
-        while len(rest) + len(self._held) >= self._wanted and len(rest):
+        while len(rest) + len(self._held) >= self._wanted and rest:
             take = self._wanted - len(self._held)
             whole = self._held + bytes(rest[:take]) if self._kept else b""
             rest, self._held = rest[take:], b""

@@ -20,7 +20,7 @@ from tuneworthy.files.traces.decoding import Broken, decode, decode_object
 from tuneworthy.files.traces.later import Known, LaterPassages, LaterTurns, Source
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS, reference, said, trace_rows
-from tuneworthy.files.traces.sound import sound
+from tuneworthy.files.traces.sound import below_zero, sound, without_debts
 from tuneworthy.files.traces.tally import CUT_OFF, NOT_JSON, NOT_UTF8, TOO_LONG, Tally
 from tuneworthy.files.traces.values import (
     Row,
@@ -191,7 +191,7 @@ def _columns(traces: list[_Trace], source: Source, known: Known, until_s: float)
     columns = zip(*map(astuple, traces), strict=True)
     every: dict[str, Column] = dict(zip(_FIELDS, columns, strict=True))
     some = {field: values for field, values in every.items() if has_value(values)}
-    if any(_below_zero(some[amount]) for amount in AMOUNTS if amount in some):
+    if any(below_zero(some[amount]) for amount in AMOUNTS if amount in some):
         return None
     if "feedback" in some:
         some |= _judged(every["score"], every["label"], some["feedback"])
@@ -200,8 +200,7 @@ def _columns(traces: list[_Trace], source: Source, known: Known, until_s: float)
     if "timestamp" in made and max(filter(None, made["timestamp"]), default=0.0) > until_s:
         return None
     if "prompt_name" in some or "prompt_version" in some:
-        pairs = zip(every["prompt_name"], every["prompt_version"], strict=True)
-        made["prompt"] = [*map(_Prompts().__getitem__, pairs)]
+        made["prompt"] = _prompts(every["prompt_name"], every["prompt_version"])
     spoken = some.get("messages")
     if spoken or "system" in some:
         made["system"] = _systems(every["system"], spoken, known)
@@ -229,23 +228,9 @@ def _judged(scores: Column, labels: Column, feedback: Column) -> dict[str, Colum
     }
 
 
-class _Prompts(dict[tuple[Any, Any], str | None]):
-    """Names of prompts by name and version, each made when it is first asked for."""
-
-    def __missing__(self, pair: tuple[Any, Any]) -> str | None:
-        found = self[pair] = prompt_name(*pair)
-        return found
-
-
-def _no_debts(values: Column) -> Column:
-    """Numbers as they are; one below zero is none."""
-    if _below_zero(values):
-        return [None if value is None or value < 0 else value for value in values]
-    return values
-
-
-def _below_zero(values: Column) -> bool:
-    return min(filter(None, values), default=0) < 0
+def _prompts(names: Column, versions: Column) -> Column:
+    told = {pair: prompt_name(*pair) for pair in set(zip(names, versions, strict=True))}
+    return [*map(told.__getitem__, zip(names, versions, strict=True))]
 
 
 def _names(values: Column) -> Column:
@@ -301,7 +286,7 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("model", "model", _as_they_are),
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
-    ("turn", "turn", _no_debts),
+    ("turn", "turn", without_debts),
     ("timestamp", "timestamp", times),
     ("tool_calls", "tool_calls", _each(lambda value: tool_calls(value) or None)),
     ("reference", "reference", _each(reference)),

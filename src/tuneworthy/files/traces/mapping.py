@@ -132,7 +132,9 @@ def mapping_from_text(written: str, name: str) -> FieldMap:
     for key in data:
         if key not in ours:
             fix = did_you_mean(key, ours)
-            raise InputError(f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix)
+            raise InputError(
+                f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
+            )
     picks = {key: _pick(value, (key,), document) for key, value in data.items() if key != _EACH}
     if not picks:
         raise InputError("maps no field", where=name, fix="add at least output: …")
@@ -154,7 +156,9 @@ def _pick(value: Any, key: tuple[str | int, ...], document: Document) -> Pick:
     if unknown := set(value) - {"value", "path", "values"}:
         word = min(unknown)
         fix = did_you_mean(word, ("value", "path", "values"))
-        raise InputError(f"{_quoted(word)} is not a key here", where=document.where((*key, word)), fix=fix)
+        raise InputError(
+            f"{_quoted(word)} is not a key here", where=document.where((*key, word)), fix=fix
+        )
     if isinstance(value.get("value"), str):
         return Pick(constant=value["value"])
     values = value.get("values")

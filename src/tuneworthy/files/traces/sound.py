@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from tuneworthy.files.traces.plain import AMOUNTS
 from tuneworthy.files.traces.tally import BELOW_ZERO, TO_COME, Tally
@@ -22,7 +23,7 @@ def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
         found = []
         below = [key for key in AMOUNTS if (row.get(key) or 0) < 0]
         if below:
-            row |= dict.fromkeys(below)
+            row.update(dict.fromkeys(below))
             found.append(BELOW_ZERO)
         if (row.get("timestamp") or 0) > tally.until_s:
             row["timestamp"] = None
@@ -32,3 +33,15 @@ def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
                 tally.skip(why, place)
         told.update(found)
         yield row
+
+
+def below_zero(values: Sequence[Any]) -> bool:
+    """Whether a column of numbers and None holds one below zero."""
+    return min(filter(None, values), default=0) < 0
+
+
+def without_debts(values: Sequence[Any]) -> Sequence[Any]:
+    """A column of numbers as it is; one below zero is none."""
+    if below_zero(values):
+        return [None if value is None or value < 0 else value for value in values]
+    return values

@@ -70,9 +70,13 @@ class Scanner:
         return {each.id: found[each.id] for each in self._kinds}
 
 
-@cache
 def shared_scanner(*, plain: bool = False) -> Scanner:
     """A scanner for every kind, made once: that takes longer than going over some megabytes."""
+    return _made_once(plain)
+
+
+@cache
+def _made_once(plain: bool) -> Scanner:
     return Scanner(plain=plain)
 
 

@@ -10,15 +10,15 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import outcomes
 from tuneworthy.gather.signals.base import Found, Numbers, Table, as_numbers
-from tuneworthy.gather.signals.compare import Runs, compare_arms
+from tuneworthy.gather.signals.compare import Runs, compare_tests
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import Estimate
-
-__all__ = ["Arms", "compare_arms"]
 
 _NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
 _ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
 _ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
+_ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
+_SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
 
 
@@ -28,7 +28,9 @@ class Arms:
     An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases
     (repeats of a case averaged first), with the interval that holds for all arms at once, because
     the best was picked on the cases it is reported on; ``best_arm_lead`` its paired difference to
-    the next, with an upper end that holds for all pairs at once.
+    the next, with an upper end that holds for all pairs at once. Where the results are of several
+    tests, which share no case, both are unknown: the best of an easy test is no better than the
+    best of a hard one.
 
     It can't see how the best arm does on other cases than these, cases that were chosen because
     an arm failed on them, or an arm that was dropped before the file was written.
@@ -62,13 +64,16 @@ class Arms:
 
     def finish(self, table: Table) -> Found:
         """The best arm and its lead."""
-        result = self.result(table)
+        results = self.results(table)
+        if len(results) > 1:
+            return Found(_of_several(table, results), (_series(results),))
+        (result,) = results
         lacking = _ADD_CASE if "case" not in table.present else _ADD_SCORE
         evidence = (_best(table, result, lacking), _lead(table, result, lacking))
-        return Found(evidence, (_series(result),) if result.arms else ())
+        return Found(evidence, (_series(results),) if result.arms else ())
 
-    def result(self, table: Table) -> ArmsResult:
-        """The comparison itself, as a record."""
+    def results(self, table: Table) -> tuple[ArmsResult, ...]:
+        """The comparison itself as a record, one for each test."""
         rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
         models = len(table.models) + 1
         code = (table.prompt[rows] + 1) * models + table.model[rows] + 1
@@ -87,11 +92,23 @@ class Arms:
             latency_s=latency_s,
             error=error > 0,
         )
-        return compare_arms(names, runs, rng=np.random.default_rng(self._seed))
+        return compare_tests(names, runs, rng=np.random.default_rng(self._seed))
 
 
 def _named(names: tuple[str, ...], place: int) -> str:
     return outcomes.shown(names[place]) if place >= 0 else ""
+
+
+def _of_several(table: Table, results: tuple[ArmsResult, ...]) -> tuple[Evidence, ...]:
+    """Evidence that there is no best of all, and no lead."""
+    ask = _ONE_TEST.format(len(results))
+    details = {"arms": sum(len(one.arms) for one in results), "tests": len(results)}
+    units = {"best_arm_share": _SHARE, "best_arm_lead": _DIFFERENCE}
+    return tuple(
+        told(table, name, None, factor="success_with_prompts", unit=unit, method="", lacking=ask,
+             details=details)
+        for name, unit in units.items()
+    )  # fmt: skip
 
 
 def _best(table: Table, result: ArmsResult, lacking: str) -> Evidence:
@@ -106,7 +123,7 @@ def _best(table: Table, result: ArmsResult, lacking: str) -> Evidence:
         "best_arm_share",
         estimate,
         factor="success_with_prompts",
-        unit="mean score over cases",
+        unit=_SHARE,
         method="repeats averaged, Wilson over cases; picked on the same cases, so the interval is "
         "the one that holds for all arms at once (max-T)",
         lacking=lacking,
@@ -126,7 +143,7 @@ def _lead(table: Table, result: ArmsResult, lacking: str) -> Evidence:
         "best_arm_lead",
         estimate,
         factor="success_with_prompts",
-        unit="difference of mean scores",
+        unit=_DIFFERENCE,
         method="paired over the cases both have; Student's lower end, which picking the two makes "
         "safe, and an upper end that holds for all pairs of arms at once",
         lacking=lacking,
@@ -140,10 +157,10 @@ def _details(result: ArmsResult) -> dict[str, Scalar]:
     for name, arm in zip(("best", "next"), result.arms, strict=False):
         found |= {f"{name}_prompt": arm.prompt, f"{name}_model": arm.model}
         found |= {f"{name}_errors": arm.errors, f"{name}_runs": arm.runs}
-        if not isinstance(arm.usd_per_run, Unknown):
-            found[f"{name}_usd_per_run"] = arm.usd_per_run
-        if not isinstance(arm.latency_p50_s, Unknown):
-            found[f"{name}_latency_p50_s"] = arm.latency_p50_s
+        for field in ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s"):
+            value = getattr(arm, field)
+            if not isinstance(value, Unknown):
+                found[f"{name}_{field}"] = value
     if isinstance(result.lead, Lead):
         found |= {"told_apart": result.lead.told_apart, "power": result.lead.power}
         found["same_cases"] = result.same_cases
@@ -152,15 +169,23 @@ def _details(result: ArmsResult) -> dict[str, Scalar]:
     return found
 
 
-def _series(result: ArmsResult) -> Series:
-    """Every arm as a row; costs and times only where all arms have one."""
+def _series(results: tuple[ArmsResult, ...]) -> Series:
+    """Every arm as a row; costs and times only where all arms have one.
+
+    Of several tests each row has the number of its test, from 1.
+    """
+    arms = [arm for result in results for arm in result.arms]
     columns: dict[str, tuple[Scalar, ...]] = {
-        name: tuple(getattr(arm, name) for arm in result.arms)
+        name: tuple(getattr(arm, name) for arm in arms)
         for name in ("prompt", "model", "value", "low", "high", "low_of_all", "high_of_all",
                      "cases", "runs", "errors")
     }  # fmt: skip
-    for name in ("usd_per_run", "latency_p50_s"):
-        values = [getattr(arm, name) for arm in result.arms]
+    for name in ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s"):
+        values = [getattr(arm, name) for arm in arms]
         if not any(isinstance(value, Unknown) for value in values):
             columns[name] = tuple(values)
+    if len(results) > 1:
+        columns["test"] = tuple(
+            place for place, result in enumerate(results, start=1) for _ in result.arms
+        )
     return Series(id="arms", columns=columns)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,4 +105,11 @@ def how_many(conversations: NDArray[np.int64]) -> int:
 
 def as_numbers(values: Iterable[Any]) -> NDArray[np.float64]:
     """Numbers and None as an array, NaN for None."""
-    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.fromiter(values, dtype=np.float64)  # which takes None for NaN
+
+
+def distinct(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64]]:
+    """Different values in the order of their first appearance, and the place of each among them."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    each = map(places.__getitem__, values)
+    return list(places), np.fromiter(each, dtype=np.int64, count=len(values))

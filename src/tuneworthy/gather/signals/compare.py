@@ -11,6 +11,7 @@ import numpy as np
 from tuneworthy.domain.arms import Arm, ArmsResult, Lead
 from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS
+from tuneworthy.stats.clustered import mean
 from tuneworthy.stats.contest import Quantiles, arm_estimates, paired, quantiles
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ if TYPE_CHECKING:
 MOST_ARMS = 50
 """Arms that are compared; of more, those with the most cases."""
 
+MOST_TESTS = 10
+"""Tests that are told of; of more, those with the most cases."""
+
 _ADD_USD = "log `usd`, what the call cost"
+_ONE_CASE = "log `usd` for more cases: one alone shows no spread"
 _ADD_LATENCY = "log `latency_s`, the time until the answer was whole"
 _ONE_ARM = "run the same cases through another prompt or model"
 _NEVER = "the two score alike: no number of cases would tell them apart"
@@ -42,6 +47,70 @@ class Runs:
     usd: Floats
     latency_s: Floats
     error: NDArray[np.bool_]
+
+    def only(self, kept: NDArray[np.bool_]) -> Runs:
+        """The traces that are kept."""
+        return Runs(
+            arm=self.arm[kept], case=self.case[kept], run=self.run[kept], score=self.score[kept],
+            usd=self.usd[kept], latency_s=self.latency_s[kept], error=self.error[kept],
+        )  # fmt: skip
+
+
+def compare_tests(
+    names: Sequence[tuple[str, str]], runs: Runs, *, rng: np.random.Generator
+) -> tuple[ArmsResult, ...]:
+    """The tests that the runs belong to, each compared by itself: what shares no case is no match.
+
+    Arms are of one test when a case leads from one to the other. A test of under 20 cases is left
+    out where there is a larger one; of more than ``MOST_TESTS`` the largest are kept.
+
+    Args:
+        names: Prompt and model of each arm.
+        runs: The traces.
+        rng: The source of chance.
+
+    Returns:
+        A comparison for each test, the one with most cases first; a single one, perhaps without an
+        arm, where there is one test or none.
+    """
+    case, arm = _met(runs)
+    if not len(case):
+        return (compare_arms(names, runs, rng=rng),)
+    of_arm = _connected(case, arm, int(runs.arm.max()) + 1)
+    of_case = np.zeros(int(case.max()) + 1, dtype=np.int64)
+    of_case[case] = of_arm[arm]
+    each, first_case, sizes = np.unique(of_case, return_index=True, return_counts=True)
+    largest = np.lexsort((first_case, -sizes))[:MOST_TESTS]
+    tests = each[largest[(sizes[largest] >= ENOUGH_CONVERSATIONS) | (largest == largest[0])]]
+    found = []
+    for test in tests.tolist():
+        own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
+        found.append(compare_arms(names, runs.only(own), rng=rng))
+    left_out = int((~np.isin(of_arm[np.unique(arm)], tests)).sum())
+    first = found[0]
+    found[0] = first.model_copy(update={"left_out": first.left_out + left_out})
+    return tuple(found)
+
+
+def _met(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Pairs of a case and an arm that has a score on it; cases as numbers from 0."""
+    rows = (runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(runs.score) & ~runs.error
+    case = np.unique(runs.case[rows], return_inverse=True)[1].astype(np.int64)
+    return case, runs.arm[rows]
+
+
+def _connected(case: NDArray[np.int64], arm: NDArray[np.int64], arms: int) -> NDArray[np.int64]:
+    """The group of each arm: arms with a case in common, and those that have one with these."""
+    of_arm = np.arange(arms, dtype=np.int64)
+    while True:
+        of_case = np.full(int(case.max()) + 1, arms, dtype=np.int64)
+        np.minimum.at(of_case, case, of_arm[arm])
+        wider = of_arm.copy()
+        np.minimum.at(wider, arm, of_case[case])
+        wider = np.minimum(wider, wider[wider])  # long chains are cut short
+        if np.array_equal(wider, of_arm):
+            return of_arm
+        of_arm = wider
 
 
 def compare_arms(
@@ -128,6 +197,7 @@ def _arm(
     one, low, high = arm_estimates(column[:, None], reach.arms, as_share=as_share)[0]
     rows = (runs.arm == arm) & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
+    usd = _usd_per_run(runs, rows)
     broken = np.unique(runs.run[rows & runs.error])
     ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
     return Arm(
@@ -141,17 +211,22 @@ def _arm(
         cases=one.n,
         runs=len(np.unique(runs.run[rows])),
         errors=len(broken),
-        usd_per_run=_usd_per_run(runs, rows),
+        usd_per_run=usd[0],
+        usd_per_run_low=usd[1],
+        usd_per_run_high=usd[2],
         latency_p50_s=float(np.median(times)) if len(times) else Unknown(ask=_ADD_LATENCY),
     )
 
 
-def _usd_per_run(runs: Runs, rows: NDArray[np.bool_]) -> float | Unknown:
-    """Mean cost of the runs all of whose traces have a cost."""
-    _, place = np.unique(runs.run[rows], return_inverse=True)
-    sums = np.bincount(place, weights=runs.usd[rows])
-    known = sums[np.isfinite(sums)]
-    return float(known.mean()) if len(known) else Unknown(ask=_ADD_USD)
+def _usd_per_run(runs: Runs, rows: NDArray[np.bool_]) -> tuple[float | Unknown, ...]:
+    """Mean cost of the runs all of whose traces have a cost, and its ends; cases are clusters."""
+    _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
+    found = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
+    if found is None:
+        return (Unknown(ask=_ADD_USD),) * 3
+    if not np.isfinite(found.high):
+        return found.value, Unknown(ask=_ONE_CASE), Unknown(ask=_ONE_CASE)
+    return found.value, max(0.0, found.low), found.high
 
 
 def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from tuneworthy.domain.evidence import Evidence, Scalar, Series
@@ -21,7 +20,7 @@ from tuneworthy.gather.signals.picking import members, picked
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import share
-from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
+from tuneworthy.texts.json_text import looks_like_json, readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,7 +49,9 @@ class Examples:
     conversation went wrong says so once, mostly at its end.
     Unit: examples. It is a count of what was read and has no sampling error: the upper end is the
     count, the lower end leaves out what may hold personal or secret data and would have to be
-    cleaned, by patterns on a sample, their errors and the sample's included.
+    cleaned, by patterns on a sample, their errors and the sample's included. Of runs of a test
+    (traces with a ``case``) the upper end is open: a test is as long as its makers made it, and
+    says nothing of what else the team has.
 
     It can't see whether an unscored answer is right, refusals in other words than those of its
     list, or whether the examples cover what will be asked.
@@ -120,7 +121,8 @@ class Examples:
             return evidence
         sizes = {"n": len(table), "clusters": how_many(table.conversation)}
         ends = {"value": float(usable), "low": float(int(usable * (1 - found)))}
-        return evidence.model_copy(update={**ends, **sizes, "high": float(usable)})
+        high = "open" if "case" in table.present else float(usable)
+        return evidence.model_copy(update={**ends, **sizes, "high": high})
 
 
 def _judged(
@@ -140,19 +142,10 @@ def _judged(
     silent = [text is None and not call for text, call in zip(texts, calls, strict=True)]
     reasons[np.array(silent, dtype=bool)] = REASONS.index("no_output")
     looks = as_numbers(None if text is None else looks_like_json(text) for text in texts)
-    broken = np.zeros(size)
+    broken, reads = np.zeros(size), readable(batch.output)
     for row in np.flatnonzero(looks == 1).tolist():
-        broken[row] = not _reads(texts[row] or "")
+        broken[row] = not reads[row]
     return reasons, looks, broken
-
-
-def _reads(text: str) -> bool:
-    """Whether a text is JSON, whole or as one fenced block."""
-    try:
-        msgspec.json.decode(text, type=msgspec.Raw)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError, ValueError):
-        return "```" in text and read_json(text)[0] is not UNREAD
-    return True
 
 
 def _flagged(

@@ -6,6 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from tuneworthy.gather.signals.shapes import Numbered, Shape, differences, fits,
 from tuneworthy.gather.signals.telling import rate, readable, told
 from tuneworthy.gather.signals.tool_calls import invalid_tool_calls, unread_calls
 from tuneworthy.stats.clustered import Estimate, share
-from tuneworthy.texts.json_text import UNREAD, looks_like_json, may_be_json, read_json
+from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_each, read_json
 from tuneworthy.texts.schema import validator
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ _STRUCTURES = frozenset({dict, list})
 _OPENS = frozenset("[{`")  # what is read as JSON begins with one of these, or is no structure
 _NOTHING = (math.nan,) * 6
 _PROSE = (0.0, 0.0, 1.0, 0.0, math.nan, math.nan)
+_MEANT = (0.0, 1.0, *_PROSE[2:])  # for JSON, and isn't
 _REFUSED = (1.0, *_NOTHING[1:])
 
 
@@ -86,19 +88,20 @@ class Format:
         errors, calls = batch.column("error"), batch.tool_calls or [None] * len(batch)
         read = self._read
         declined = refused(batch.output)
-        made = np.array(
-            [
-                _NOTHING if text is None or error or (called and not text) else read(text, declines)
-                for text, error, called, declines in zip(
-                    batch.output, errors, calls, declined, strict=True
-                )
-            ],
-            dtype=np.float64,
-        ).reshape(-1, len(_COLUMNS))
+        made = [
+            _NOTHING
+            if text is None or error or (called and not text)
+            else read(text, declines, *value)
+            for text, error, called, declines, value in zip(
+                batch.output, errors, calls, declined, read_each(batch.output), strict=True
+            )
+        ]
+        columns = np.fromiter(chain.from_iterable(made), dtype=np.float64)
         counted, unread = unread_calls(calls)
         failed = np.array([bool(error) for error in errors], dtype=np.float64)
         extra = {"failed": failed, "calls": counted, "calls_unread": unread}
-        return dict(zip(_COLUMNS, made.T, strict=True)) | extra
+        columns = columns.reshape(-1, len(_COLUMNS)).T
+        return dict(zip(_COLUMNS, columns, strict=True)) | extra
 
     def finish(self, table: Table) -> Found:
         """Shares of what is out of form, and the same by prompt version."""
@@ -108,17 +111,12 @@ class Format:
         series = (_signatures(table, versions),) if versions else ()
         return Found((outputs, calls), series)
 
-    def _read(self, text: str, declines: bool) -> tuple[float, ...]:
-        """The columns of one output."""
-        if not may_be_json(text) and "```" not in text:
-            return _REFUSED if declines else _PROSE
-        value, fenced = UNREAD, False
-        if text[:1] in _OPENS or self._valid or text.lstrip()[:1] in _OPENS:
-            value, fenced = read_json(text)
-        if value is UNREAD:
+    def _read(self, text: str, declines: bool, value: Any, fenced: bool) -> tuple[float, ...]:
+        """The columns of one output that was read."""
+        if value is UNREAD or not (self._valid or text.lstrip()[:1] in _OPENS):
             if declines:
                 return _REFUSED
-            return 0.0, float(looks_like_json(text)), 1.0, 0.0, math.nan, math.nan
+            return _MEANT if looks_like_json(text) else _PROSE
         invalid = math.nan if self._valid is None else float(not self._valid(value))
         structured = 1.0 if type(value) in _STRUCTURES else 0.0
         return 0.0, structured, 0.0, float(fenced), invalid, self._number(value)

@@ -66,9 +66,9 @@ def counts(answer: str, passages: Sequence[str]) -> tuple[float, ...]:
     missing = max(
         sum(word not in COMMON and stem(word) not in roots for word in each) for _, each in said
     )
+    stemmed = [[stem(word) for word in each] for _, each in said]
     best = sum(
-        max((sum(stem(word) in part for word in each) for part in within), default=0)
-        for _, each in said
+        max((sum(map(part.__contains__, each)) for part in within), default=0) for each in stemmed
     )
     n = len(said)
     return (

@@ -16,7 +16,8 @@ from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import Estimate, quantile, share, slope
 from tuneworthy.texts.checks import follows
-from tuneworthy.texts.verifiable import MOST_INSTRUCTIONS, Instruction, Reader
+from tuneworthy.texts.json_text import readable
+from tuneworthy.texts.verifiable import Instruction, Reader
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -93,7 +94,14 @@ class Instructions:
             counts = [0 if errors[row] else len(calls[row] or ()) for row in members]
             places = np.array(members)
             for bit, instruction in enumerate(instructions):
-                answers = follows(instruction, texts, counts)
+                if instruction.kind == "json":
+                    reads = readable(batch.output)
+                    answers = [
+                        reads[row] if text and not text.isspace() else None
+                        for row, text in zip(members, texts, strict=True)
+                    ]
+                else:
+                    answers = follows(instruction, texts, counts)
                 known = np.array([answer is not None for answer in answers])
                 failed = np.array([answer is False for answer in answers])
                 checked[places[known]] += float(1 << bit)
@@ -222,7 +230,7 @@ def _ignored(table: Table, checks: Sequence[Checked]) -> Evidence:
 def _bits(numbers: NDArray[np.float64]) -> NDArray[np.int64]:
     """How many bits of each number are set."""
     whole, counts = numbers.astype(np.int64), np.zeros(len(numbers), dtype=np.int64)
-    for bit in range(MOST_INSTRUCTIONS):
+    for bit in range(int(whole.max(initial=0)).bit_length()):
         counts += whole >> bit & 1
     return counts
 

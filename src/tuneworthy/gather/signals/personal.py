@@ -14,7 +14,7 @@ from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.personal import recogniser
 from tuneworthy.gather.personal.mask import excerpt
 from tuneworthy.gather.personal.patterns import KINDS, Scanner, shared_scanner, spans
-from tuneworthy.gather.signals.base import Found, Numbers, Table, how_many
+from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct, how_many
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import Estimate, share, true_share
 
@@ -87,7 +87,8 @@ class Personal:
         asked = table.numbers["input_kinds"]
         kinds = np.where(np.isnan(asked), 0, asked).astype(np.int64)
         system = table.numbers["system_kinds"].astype(np.int64)
-        kinds |= np.where(_of_the_template(table), system & SECRET_BITS, system)
+        if system.any():
+            kinds |= np.where(_of_the_template(table), system & SECRET_BITS, system)
         return Found(
             (
                 _evidence(
@@ -106,7 +107,7 @@ class Personal:
 
     def _of_systems(self, batch: Batch) -> NDArray[np.float64]:
         """Kinds and a number for what was found, a system prompt each; every text is read once."""
-        systems = batch.system or [None] * len(batch)
+        systems, place = distinct(batch.system or [None] * len(batch))
         names = [hash(text) if text else 0 for text in systems]  # the texts may be long
         new = self._new(systems, names)
         if len(self._systems) + len(new) > _MOST_SYSTEMS:
@@ -115,7 +116,7 @@ class Personal:
         for name, kinds in zip(new, self._kinds([*new.values()]).tolist(), strict=True):
             self._systems[name] = (kinds, _of_values(new[name]) if kinds else 0.0)
         found = [self._systems[name] for name in names]
-        return np.array(found, dtype=np.float64).reshape(-1, 2)
+        return np.array(found, dtype=np.float64).reshape(-1, 2)[place]
 
     def _new(self, systems: Sequence[str | None], names: Sequence[int]) -> dict[int, str]:
         pairs = zip(names, systems, strict=True)
@@ -142,9 +143,11 @@ def _evidence(
     name: str, table: Table, kinds: NDArray[np.int64], wanted: int, scanner: Scanner
 ) -> Evidence:
     kept = ~np.isnan(table.numbers["input_kinds"])
-    seen = share((kinds[kept] & wanted) != 0, table.conversation[kept])
+    found = kinds[kept] & wanted
+    seen = share(found != 0, table.conversation[kept])
+    some = found[found != 0]  # mostly few, and each kind is counted among them
     counts = {
-        kind.id: int(((kinds[kept] >> place) & 1).sum())
+        kind.id: int(((some >> place) & 1).sum())
         for place, kind in enumerate(KINDS)
         if wanted >> place & 1
     }

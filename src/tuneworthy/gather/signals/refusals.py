@@ -8,10 +8,12 @@ from collections.abc import Sequence
 _CANNOT = r"(?:can(?:no|['’])t|cannot|(?:am |['’]m )?(?:unable|not able) to|won['’]t|will not)"
 _SORRY = r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
 _DO = r"(?:help|assist|comply|provide|answer|fulfil|discuss|share|create|generate|write|do that)"
-_FIRST = frozenset("iIsSuUaA")  # letters a refusal begins with; asking them first is quick
+_BEGINS = {"I": " '’", "i": " '’", "S": "Oo", "s": "Oo", "U": "Nn", "u": "Nn", "A": "Ss", "a": "Ss"}
+"""Letters a refusal begins with, and what follows them; asking that first is quick."""
+_MARKS = " \n{[\"'"  # often before a first word, mostly in JSON
 _REFUSAL = re.compile(
-    rf"\W*(?:{_SORRY}[^.!?\n]{{0,60}}\b{_CANNOT}\b|i(?: |['’]m ){_CANNOT} (?:\w+ )?{_DO}\b"
-    rf"|as an ai\b[^.!?\n]{{0,60}}\b{_CANNOT}\b)",
+    rf"\W*+(?:{_SORRY}[^.!?\n]{{0,60}}\b{_CANNOT}\b"
+    rf"|i(?: |['’]m ){_CANNOT} (?:\w+ )?{_DO}\b|as an ai\b[^.!?\n]{{0,60}}\b{_CANNOT}\b)",
     re.IGNORECASE,
 )
 
@@ -22,10 +24,17 @@ def refuses(text: str) -> bool:
     It looks at the opening alone, by a closed list of wordings: a refusal in other words, in the
     middle of a text or in another language isn't seen.
     """
+    return _may_refuse(text) and _REFUSAL.match(text, 0, 240) is not None
+
+
+def _may_refuse(text: str) -> bool:
     first = text[:1]
-    if first.isalpha() and first not in _FIRST:
+    if first in _BEGINS:
+        return text[1:2] in _BEGINS[first]
+    if first.isalpha():
         return False
-    return _REFUSAL.match(text, 0, 240) is not None
+    begin = text[:16].lstrip(_MARKS)
+    return not begin[:1].isalpha() or begin[1:2] in _BEGINS.get(begin[:1], "-")
 
 
 _Seen = tuple[Sequence[str | None], tuple[bool, ...]]

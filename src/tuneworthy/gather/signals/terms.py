@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from tuneworthy.domain.evidence import Series
 from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.base import Found, Numbers, Table
+from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct
 from tuneworthy.gather.signals.telling import rate, told
 from tuneworthy.stats.clustered import share
 from tuneworthy.texts.glossary import Glossary
@@ -68,23 +68,26 @@ class Terms:
         if not made:
             return made
         errors = batch.column("error")
-        outputs = [
-            None if error else text for text, error in zip(batch.output, errors, strict=True)
-        ]
-        judged = np.array([text is not None for text in outputs], dtype=bool)
-        written = glossary.look(outputs)
+        judged = np.array(
+            [
+                text is not None and not error
+                for text, error in zip(batch.output, errors, strict=True)
+            ],
+            dtype=bool,
+        )
+        written = glossary.look(batch.output)
         asked = glossary.look(batch.input or [None] * n)
-        distinct, place = _distinct(batch.system or [None] * n)
-        prompts = glossary.look(distinct)
+        prompts, place = distinct(batch.system or [None] * n)
+        held = glossary.look(prompts)
         for index in range(len(glossary)):
             column, bit = index // TERMS_A_COLUMN, float(1 << index % TERMS_A_COLUMN)
             wrong = np.zeros(n, dtype=bool)
-            for _, flags in glossary.wrong(written, index, outputs):
+            for _, flags in glossary.wrong(written, index, batch.output):
                 wrong |= flags
             due = glossary.said(written, index) | wrong | glossary.called_for(asked, index)
             made[f"due_{column}"][due & judged] += bit
-            made[f"wrong_{column}"][wrong] += bit
-            made[f"held_{column}"][glossary.said(prompts, index)[place]] += bit
+            made[f"wrong_{column}"][wrong & judged] += bit
+            made[f"held_{column}"][glossary.said(held, index)[place]] += bit
         return made
 
     def finish(self, table: Table) -> Found:
@@ -145,13 +148,6 @@ class Terms:
             for word, flags in self._glossary.wrong(found, index, texts):
                 seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
         return [f"{says} ({n} in the sample)" for says, n in seen.most_common(10) if n]
-
-
-def _distinct(systems: Sequence[str | None]) -> tuple[list[str | None], NDArray[np.int64]]:
-    """Distinct system prompts, and the place of each trace's among them."""
-    distinct: dict[str | None, int] = {}
-    places = [distinct.setdefault(system, len(distinct)) for system in systems]
-    return list(distinct), np.array(places, dtype=np.int64)
 
 
 def _series(terms: list[tuple[str, int, float]]) -> Series:

@@ -61,12 +61,12 @@ class Voice:
     def rows(self, batch: Batch) -> Numbers:
         """``generic``: 1 for an output with such a phrase, 0 for one without, NaN for no output."""
         errors = batch.column("error")
-        outputs = [
-            None if error or not text or text.isspace() else text
+        left_out = [
+            bool(error) or not text or text.isspace()
             for text, error in zip(batch.output, errors, strict=True)
         ]
-        generic = self._phrases.any(outputs).astype(np.float64)
-        generic[[text is None for text in outputs]] = np.nan
+        generic = self._phrases.any(batch.output).astype(np.float64)
+        generic[left_out] = np.nan
         return {"generic": generic}
 
     def finish(self, table: Table) -> Found:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import calendar
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tuneworthy.domain.evidence import Evidence, Series
+from tuneworthy.domain.evidence import Evidence, Scalar, Series
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Table, how_many
 from tuneworthy.gather.signals.clock import DAY_S, MONTH_DAYS, Clock, Teller, few
+from tuneworthy.stats.design import t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
 
 if TYPE_CHECKING:
@@ -22,6 +24,10 @@ TREND_DAYS = 91
 """Days of clock that a trend needs: three whole months, as thirteen whole weeks."""
 
 FORECAST_MONTHS = 6
+MOST_MONTHS = 36
+"""A growth that takes longer to be told is none for any plan."""
+
+_POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
 _LACKING = 0.01
 _GAPS = 0.2
 _MOST_GROWTH = 1e6
@@ -136,17 +142,36 @@ def growth(table: Table, tell: Teller) -> tuple[Evidence, Trend | None]:
     if found is None:
         return lacks("measure a log without gaps; weeks of this one are empty")
     value, low, high = (each - 1 for each in found.interval(MONTH_DAYS / WEEK))
+    method = "Poisson regression of whole weeks, widened by their scatter and likeness"
+    details: dict[str, Scalar] = {"weeks": len(weeks), "empty_weeks": empty}
+    if low <= 0 <= high and (needed := _months_needed(found, clock.days / MONTH_DAYS)) is not None:
+        details["months_needed"] = needed
+        method += f"; about {needed} months of such days would tell this growth from none"
     evidence = tell.known(
         measure,
         (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), high if high < _MOST_GROWTH else "open"),
         n=len(clock.times),
         clusters=held,
         unit=unit,
-        method="Poisson regression of whole weeks, widened by their scatter and likeness",
+        method=method,
         factor=factor,
-        details={"weeks": len(weeks), "empty_weeks": empty},
+        details=details,
     )
     return evidence, found
+
+
+def _months_needed(found: Trend, months: float) -> int | None:
+    """Months of clock that would tell the growth seen from none, in four logs of five.
+
+    The error of a slope falls with the length of the log to the power of 1.5.
+
+    Returns:
+        The months; None where more than ``MOST_MONTHS`` would be needed.
+    """
+    reach = (t95(found.degrees) + _POWER_80) * found.error
+    if reach <= 0 or abs(found.growth) <= reach * (months / MOST_MONTHS) ** 1.5:
+        return None
+    return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(found.growth), 2 / 3)))
 
 
 def volume(clock: Clock, found: Trend | None) -> Series | None:

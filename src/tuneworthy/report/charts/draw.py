@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -111,6 +113,11 @@ def in_rows(rows: Sequence[Row], titles: Sequence[str]) -> alt.Chart:
 
 
 def _svg(spec: dict[str, Any]) -> str:
+    return _rendered(json.dumps(spec, allow_nan=False))
+
+
+@lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
+def _rendered(spec: str) -> str:
     drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
     return _clean(drawing)
 
@@ -131,7 +138,7 @@ def _config(*, narrow: bool) -> dict[str, Any]:
         "axis": {
             "labelColor": INK,
             "labelFontSize": size,
-            "labelLimit": 155 if narrow else 290,
+            "labelLimit": 155 if narrow else 310,
             "titleColor": MUTED,
             "titleFontSize": size,
             "titleFontWeight": "normal",

@@ -130,7 +130,7 @@ def proposal_choices(left: int) -> list[tuple[str, str]]:
         left: How many are still to come, this one counted.
     """
     found = [("y", "yes, write it"), ("n", "no"), ("e", "edit it")]
-    return [*found, ("a", f"all {few(left)}"), ("z", "none")] if left > 1 else found
+    return [*found, ("a", "all of them"), ("z", "none")] if left > 1 else found
 
 
 def rules_line(dossier: Dossier, now: Standing) -> str:
@@ -154,4 +154,4 @@ def spent_line(usd: float, cap_usd: float) -> str:
     """What all conversations about the case have cost; empty where they cost nothing."""
     if not usd:
         return ""
-    return note(f"The model has cost {small_usd(usd)} of {small_usd(cap_usd)}.")
+    return f"The model has cost {small_usd(usd)} of {small_usd(cap_usd)}.\n"

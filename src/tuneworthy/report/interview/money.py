@@ -73,7 +73,7 @@ MONEY_FIELDS: dict[str, FieldWords] = {
         5,
     ),
     "economics.traffic.cacheable_share": FieldWords(
-        "the same in every call",
+        "repeated input",
         "What share of the input tokens is the same in every call?",
         "70%",
         "Caching saves it at once, without training.",

@@ -110,7 +110,7 @@ def why_text(ask: Ask) -> str:
     told.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
         told.append("Of the open answers this one removes most doubt for its time.")
-    elif ask.part == "evaluate" and ask.id != "goals":
+    elif ask.part == "evaluate" and ask.id != "goals" and not ask.value:
         told.append("It can't change the verdict by itself.")
     told.append(f"It is kept as {safe(ask.id)}.")
     return " ".join(told)
@@ -140,13 +140,17 @@ def _moved(before: Dossier, after: Dossier) -> str:
     was = {name for name, part in before.distribution.items() if part > 0}
     now = {name for name, part in after.distribution.items() if part > 0}
     told = []
-    if gone := [SHORT[name] for name in SHORT if name in was - now]:
-        told.append(f"Ruled out: {listing(gone)}. ")
-    if back := [SHORT[name] for name in SHORT if name in now - was]:
-        told.append(f"Possible again: {listing(back)}. ")
+    if gone := [name for name in SHORT if name in was - now]:
+        told.append(f"Ruled out: {_quoted(gone)}. ")
+    if back := [name for name in SHORT if name in now - was]:
+        told.append(f"Possible again: {_quoted(back)}. ")
     if after.verdict.leaning != before.verdict.leaning:
-        told.append(f"Leaning now: {SHORT[after.verdict.leaning]}. ")
+        told.append(f"Leaning now: {OUTCOME_WORDS[after.verdict.leaning]}. ")
     return "".join(told)
+
+
+def _quoted(names: Sequence[Outcome]) -> str:
+    return listing([f"“{OUTCOME_WORDS[name]}”" for name in names])
 
 
 def _beside(before: Dossier, after: Dossier) -> str:

@@ -59,7 +59,7 @@ def part(which: Part, offer: Offer | None) -> tuple[str, str]:
 
 def unknowns(many: int) -> str:
     """A way back to what wasn't known."""
-    return f"Ask the {several(many, 'question')} again that I didn’t know" if many else ""
+    return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
 
 
 def rest(dossier: Dossier) -> tuple[str, str]:

@@ -13,7 +13,7 @@ STATES = {
     "stopping": "The lab is stopping: nothing more is sent, and what is on the wire is waited for.",
     "done": "The lab has run to its end.",
     "stopped": "The lab was stopped. What was paid for is kept: start it again to go on.",
-    "failed": "The lab ended with a fault. What was paid for is kept.",
+    "failed": "The lab could not go on. What was paid for is kept.",
 }
 """How a run stands, in a sentence."""
 

@@ -99,7 +99,7 @@ def _cost(found: Found) -> _Cost | None:
     runs = told.get("best_runs")
     enough = isinstance(runs, int | float) and runs >= ENOUGH_RUNS
     if found.arms > 1 and enough and len(best) == len(ends):
-        return _Cost(*best, how=" with the best")
+        return _Cost(best[0], best[1], best[2], " with the best")
     one = found.one("usd_per_request")
     if one is not None and one.low is not None and isinstance(one.high, int | float):
         return _Cost(one.number, one.low, one.high, "")

@@ -44,6 +44,7 @@ def _size(found: Found) -> str:
         return counted(traces, "trace")
     told = counted(traces, "answer")
     same = found.arms == 1 or found.details("best_arm_lead").get("same_cases") is True
+    same = same and not _others(found)
     return f"{told} to {counted(float(arms.columns['cases'][0]), 'case')}" if same else told
 
 
@@ -73,6 +74,8 @@ def _arms(found: Found) -> Iterator[tuple[str, str]]:
     if found.arms > 1:
         yield "Next best", _arm(arms, 1)
         yield "", sentence(_apart(found))
+    if others := _others(found):
+        yield "", sentence(f"{few(others)} more can't be compared: they share no case with these")
 
 
 def _tests(found: Found, arms: Series, tests: Sequence[object]) -> Iterator[tuple[str, str]]:
@@ -82,6 +85,12 @@ def _tests(found: Found, arms: Series, tests: Sequence[object]) -> Iterator[tupl
         several = tests.count(tests[place]) > 1
         yield f"Test {tests[place]}", f"{'best so far: ' * several}{_arm(arms, place)}"
     yield "", sentence(found.ask("best_arm_share", "measure each test by itself"))
+
+
+def _others(found: Found) -> int:
+    """Prompts with models that aren't among those compared."""
+    told = found.details("best_arm_share").get("arms")
+    return int(told) - found.arms if isinstance(told, int | float) else 0
 
 
 def _with_interval(one: Evidence) -> str:

@@ -31,7 +31,7 @@ from tuneworthy.report.serving import money_why, way_name
 from tuneworthy.report.verdicts import why
 from tuneworthy.report.words import count
 
-_NO_RATE = "state economics.hourly_rate_usd, so that hours can be priced"
+_NO_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 _NO_RULE = "the framework has no break-even rule: add break_even.under_months"
 
 _ASSUMES: dict[str, Callable[[Mapping[str, Any]], str]] = {

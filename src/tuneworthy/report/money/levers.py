@@ -11,14 +11,14 @@ from typing import Literal
 
 from tuneworthy.domain.interview import Ask
 
-Unit = Literal["", "USD", "%", "hours", "months", "tokens"]
+Unit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
 
 _USD_MONTH, _TOKENS = 5_000.0, 10_000.0
 LEVERS: dict[str, tuple[str, Unit, float]] = {
     "economics.monthly.api_savings_usd": ("Each month", "USD", _USD_MONTH),
     "economics.monthly.quality_value_usd": ("Each month", "USD", _USD_MONTH),
     "economics.monthly.ongoing_usd": ("Each month", "USD", _USD_MONTH),
-    "economics.hourly_rate_usd": ("Spent once", "USD", 200),
+    "economics.hourly_rate_usd": ("Spent once", "USD/h", 200),
     "economics.upfront.hours": ("Spent once", "hours", 200),
     "economics.upfront.usd": ("Spent once", "USD", 1_000),
     "economics.traffic.requests_per_month": ("Traffic", "", 100_000),

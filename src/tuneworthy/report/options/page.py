@@ -31,8 +31,10 @@ def options_text(
         return "\n".join(wrapped(f"{name}: no options; {safe(found.ask)}.")) + "\n"
     shown = found if everything else matter(found)
     helping = sum(one.helps == "yes" for one in found)
-    many = few(helping) if helping else "none"
-    head = f"{name}: {many} of {few(len(found))} options would help, as far as is known."
+    partly = sum(one.helps == "partly" for one in found)
+    many = few(helping or partly) if helping or partly else "none"
+    also = f", {few(partly)} in part" if helping and partly else " in part" if partly else ""
+    head = f"{name}: {many} of {few(len(found))} options would help{also}, as far as is known."
     blocks = [
         [paint("strong", line) for line in wrapped(head, rest="  ")],
         rows(shown, {one.id: safe(one.title) for one in found}),

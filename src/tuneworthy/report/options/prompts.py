@@ -71,7 +71,7 @@ PROMPT: dict[str, Callable[[Numbers], str]] = {
     ),
     "structure_right": lambda _: "the structure is right; what is wrong is the content",
     "structure_is_a_goal": lambda n: (
-        f"{goals(n)} has a structure a schema can state; whether it varies isn't said"
+        f"{goals(n)}: a schema can state the structure; whether it varies isn't said"
     ),
     "structure_open": lambda _: "whether the structure varies isn't said",
     "steps_fail": lambda _: "an attempt split the task, and its steps still fail",

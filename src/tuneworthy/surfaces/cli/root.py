@@ -17,6 +17,7 @@ class _Home(NamedTuple):
 
 _COMMANDS: dict[str, _Home] = {
     "init": _Home("start", "Start a case folder with a commented case file."),
+    "interview": _Home("interview", "Ask what removes most doubt, and show the verdict forming."),
     "decide": _Home("decide", "Judge a case: is fine-tuning worth it, and how sure is that?"),
     "options": _Home("alternatives", "Compare what could be done instead, or as well."),
     "explain": _Home("explain", "Walk through a verdict, or explain one factor."),
@@ -27,6 +28,8 @@ _COMMANDS: dict[str, _Home] = {
     "ceiling": _Home("ceiling", "Find out whether prompting has reached its limit."),
     "verify": _Home("verify", "Hold a tuned model against the best untuned arm."),
     "models": _Home("models", "List the models that can be called, and what they cost."),
+    "serve": _Home("serve", "Show cases on a page in the browser, and take answers there."),
+    "mcp": _Home("mcp", "Lend the tools to an assistant, over its own protocol."),
     "precedents": _Home("precedents", "Show what happened to others, and how often tuning won."),
     "answer": _Home("start", "Write answers into a case file, leaving the rest as it is."),
     "diff": _Home("compare", "Say what changed between two dossiers, and why the verdict moved."),

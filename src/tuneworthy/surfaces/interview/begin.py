@@ -10,9 +10,11 @@ from pathlib import Path
 from tuneworthy.api import interview as api
 from tuneworthy.api.road import framework_of, load_framework
 from tuneworthy.api.start import start_case
+from tuneworthy.domain.errors import InputError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.files.case import CASE_FILE
 from tuneworthy.report.interview.pages import welcome
+from tuneworthy.surfaces.interview.listener import Listener
 from tuneworthy.surfaces.interview.menus import Menus
 from tuneworthy.surfaces.interview.plain import Plain
 from tuneworthy.surfaces.interview.scripted import Scripted
@@ -22,7 +24,7 @@ from tuneworthy.surfaces.interview.terminal import Terminal
 
 def interview(
     source: str, *, chosen: str | None, as_of: date | None, plain: bool, script: str | None,
-    colour: bool,
+    colour: bool, listener: Listener | None = None,
 ) -> None:  # fmt: skip
     """Talk about a case until whoever answers has had enough.
 
@@ -33,14 +35,20 @@ def interview(
         plain: Lines only, also where there could be menus.
         script: File with the answers, instead of a person.
         colour: Whether the terminal takes colour.
+        listener: The model that listens; None for single questions.
 
     Raises:
-        InputError: If the case, the framework, the script or an answer in it is wrong.
+        InputError: If the case, the framework, the script or an answer in it is wrong, or the model
+            can't be asked.
     """
     terminal: Terminal
     if script is not None:
         framework = _framework(source, chosen)
-        terminal = Scripted(api.read_script(script, framework), colour=colour)
+        read = api.read_script(script, framework)
+        if read.says and listener is None:
+            fix = "add --model MODEL, or leave say out"
+            raise InputError("says something to no model", where=script, fix=fix)
+        terminal = Scripted(read, colour=colour)
     elif plain or not _moves():
         terminal = Plain(colour=colour)
     else:
@@ -52,7 +60,12 @@ def interview(
     if isinstance(terminal, Scripted):
         for name, said in terminal.changes(_answered(talk, terminal.script)):
             talk.change(name, said)
-    talk.run()
+    if listener is None:
+        talk.run()
+    else:
+        from tuneworthy.surfaces.interview.conversation import converse
+
+        converse(talk, listener)
     if isinstance(terminal, Scripted):
         terminal.finish()
 

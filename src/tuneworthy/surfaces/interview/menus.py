@@ -6,8 +6,10 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from tuneworthy.api.interview import Ask, Clash, Offer, Standing
+from tuneworthy.domain.conversation import Proposal
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import InputError
+from tuneworthy.report.interview.conversation import confirm_line, proposal_choices
 from tuneworthy.report.interview.pages import (
     MARGIN,
     choices,
@@ -73,6 +75,16 @@ class Menus(Plain):
         self.say(rest_page(dossier, now, offers, colour=self.colour, keys=False))
         told = [(key, name) for key, name, _ in choices(offers)]
         return self._menu([*told, ("b", "back"), ("q", "that's enough")])
+
+    def words(self) -> str | None:
+        """A line that can be edited; what is pasted into it may have several."""
+        return self._line()
+
+    def confirm(self, proposal: Proposal, number: int, of: int) -> str:
+        """What to do with a proposal."""
+        told = proposal_choices(of - number + 1)
+        self.say(confirm_line(proposal, (), number=number, of=of))
+        return self._menu(told, at="n")
 
     def _typed(self, ask: Ask, number: int) -> Said:
         self.say(question_page(ask, number=number, colour=self.colour, keys=False))

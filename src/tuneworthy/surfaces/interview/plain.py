@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import select
 import sys
 from collections.abc import Iterable, Sequence
 
 import click
 
 from tuneworthy.api.interview import Ask, Clash, Offer, Standing
+from tuneworthy.domain.conversation import Proposal
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError, one_line
+from tuneworthy.report.interview.conversation import confirm_line, proposal_choices
 from tuneworthy.report.interview.pages import (
     MARGIN,
     choices,
@@ -22,6 +25,8 @@ from tuneworthy.report.layout import wrapped
 from tuneworthy.surfaces.interview.terminal import Said, said
 
 _LONGEST = 10_000  # characters of a line
+_FENCE = "```"
+_PASTED_S = 0.03  # nobody types the next line that fast
 
 
 class Plain:
@@ -58,6 +63,25 @@ class Plain:
         self.say(rest_page(dossier, now, offers, colour=self.colour))
         return self._one([*(key for key, _, _ in choices(offers)), "b", "q"], "q")
 
+    def words(self) -> str | None:
+        """A line, with those that were pasted along or stand between lines of backticks."""
+        line = self._line()
+        if line is None:
+            return None
+        told, fenced = [line], line.lstrip().startswith(_FENCE)
+        while fenced or _waiting():
+            more = self._read()
+            told.append(more if more and sum(map(len, told)) < _LONGEST else "")
+            if more is None or (fenced and more.strip() == _FENCE):
+                break
+        return "".join(told)
+
+    def confirm(self, proposal: Proposal, number: int, of: int) -> str:
+        """What to do with a proposal; nothing at the end of the input."""
+        told = proposal_choices(of - number + 1)
+        self.say(confirm_line(proposal, told, number=number, of=of))
+        return self._one([key for key, _ in told], "n")
+
     def name(self, suggested: str) -> str | None:
         """What a new use case is called."""
         self.say(f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n")
@@ -76,12 +100,26 @@ class Plain:
         return at_end
 
     def _line(self) -> str | None:
-        """A line of the input, cut where it is far too long; None at its end."""
+        """A line of the input; None at its end."""
         self.say(f"{MARGIN}> ")
         sys.stdout.flush()
+        return self._read()
+
+    def _read(self) -> str | None:
+        """As ``_line``, with nothing asked; cut where it is far too long."""
         given = part = sys.stdin.readline(_LONGEST)
         while part and not part.endswith("\n"):
             part = sys.stdin.readline(_LONGEST)
         if not sys.stdin.isatty():
             self.say("\n")
         return given or None
+
+
+def _waiting() -> bool:
+    """Whether more lines came along with the last one, as when a text is pasted."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return bool(select.select([sys.stdin], [], [], _PASTED_S)[0])
+    except (OSError, ValueError):  # a system on which a terminal can't be waited for
+        return False

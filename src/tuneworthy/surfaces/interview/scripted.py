@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import click
 
 from tuneworthy.api.interview import Ask, Clash, Offer, Script, Standing
+from tuneworthy.domain.conversation import Proposal
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError, one_line
 from tuneworthy.report.interview.pages import choices, clash_choices, clash_page
@@ -22,6 +23,7 @@ class Scripted:
         self._left = dict(script.answers)
         self._kept = list(script.kept)
         self._parts = ["e", "o", "m"]
+        self._says, self._confirmed = list(script.says), list(script.confirmed)
 
     def say(self, text: str) -> None:
         """Show a text."""
@@ -44,7 +46,7 @@ class Scripted:
         Raises:
             CaseError: Always, with the line.
         """
-        raise CaseError(caught.what, where=self.script.places[ask.id], fix=caught.fix)
+        raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
 
     def clash(self, clash: Clash, ask: Ask, others: Sequence[Ask]) -> str:
         """Keep both where the file says so, else leave it as it is."""
@@ -62,6 +64,20 @@ class Scripted:
                 return key
         return "q"
 
+    def words(self) -> str | None:
+        """The next thing that is said; behind the last, single questions."""
+        if not self._says:
+            return "s"
+        self.say(f"say: {one_line(self._says[0])}\n")
+        return self._says.pop(0)
+
+    def confirm(self, proposal: Proposal, number: int, of: int) -> str:
+        """Yes where the file says so."""
+        if proposal.path not in self._confirmed:
+            return "n"
+        self._confirmed.remove(proposal.path)
+        return "y"
+
     def name(self, suggested: str) -> str | None:
         """The name in the file."""
         return self.script.name or suggested
@@ -72,7 +88,7 @@ class Scripted:
         Raises:
             CaseError: If anything in the file had no use.
         """
-        for name in (*self._left, *self._kept):
+        for name in (*self._left, *self._kept, *self._says, *self._confirmed):
             fix = "leave it out, or give the answer that leads to it"
             raise CaseError(f"{name} never came up", where=self.script.places[name], fix=fix)
 

@@ -76,12 +76,14 @@ class Talk:
             part = _PARTS[key]
 
     def change(self, name: str, said: Said) -> None:
-        """Give an answer anew that the interview wouldn't ask for, since it has one.
+        """Give an answer that wasn't asked for just now; it is asked for where it doesn't go.
 
         Raises:
             InputError: As ``run``.
         """
-        self._taken(api.ask_of(self.case, self.framework, name), said)
+        ask = api.ask_of(self.case, self.framework, name)
+        if not self._taken(ask, said):
+            self._question(ask)
 
     def _part(self, part: Part | None) -> None:
         """Ask what is open in a part, to its end or until it is left."""

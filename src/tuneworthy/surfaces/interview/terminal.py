@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, Protocol
 
 from tuneworthy.api.interview import Ask, Clash, Offer, Standing
+from tuneworthy.domain.conversation import Proposal
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.errors import CaseError
 
@@ -56,6 +57,12 @@ class Terminal(Protocol):
 
     def rest(self, dossier: Dossier, now: Standing, offers: Sequence[Offer]) -> str:
         """What to go on with; a key of ``choices``, ``b`` or ``q``."""
+
+    def words(self) -> str | None:
+        """What a person writes freely; several lines where it was pasted, None at the end."""
+
+    def confirm(self, proposal: Proposal, number: int, of: int) -> str:
+        """What to do with a proposal that was shown; a key of ``proposal_choices``."""
 
     def name(self, suggested: str) -> str | None:
         """What a new use case is called; None to make none."""

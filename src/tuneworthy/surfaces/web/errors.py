@@ -49,7 +49,11 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, caught: HTTPException) -> Response:
-        return answer(request, caught.status_code, str(caught.detail))
+        bare = caught.detail == HTTPStatus(caught.status_code).phrase
+        says = (
+            "Nothing is at this address." if bare and caught.status_code == 404 else caught.detail
+        )
+        return answer(request, caught.status_code, str(says))
 
     @app.exception_handler(RequestValidationError)
     def unreadable(request: Request, caught: RequestValidationError) -> Response:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ipaddress
 import re
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
@@ -39,6 +38,8 @@ HEADERS = {
 """What an answer carries unless it says otherwise itself."""
 
 _LENGTH = re.compile(r"[0-9]{1,12}")
+_HOST = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]{1,5})?|([^:\[\]]*)(?::[0-9]{1,5})?")
+_OWN_SITE = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 _OPEN = frozenset({"/login"})
 
@@ -80,12 +81,13 @@ class Guard:
         host = headers.get("host", "")
         if not self._ours(host):
             return Refusal(421, "this server does not answer to that name")
+        elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
         if scope["method"] not in _SAFE:
-            origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-            if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+            ours = {f"{scheme}://{host.lower()}" for scheme in ("http", "https")}
+            if elsewhere or not ours.issuperset(map(str.lower, headers.getlist("origin"))):
                 return Refusal(403, "a change has to come from a page of this server")
-            if site not in (None, "same-origin", "none"):
-                return Refusal(403, "a change has to come from a page of this server")
+        elif elsewhere and not _follows_a_link(headers):
+            return Refusal(403, "a page of another site may link here, and load nothing from here")
         length = headers.get("content-length", "0")
         if not _LENGTH.fullmatch(length) or int(length) > _limit(scope["path"]):
             return Refusal(413, _too_large(scope["path"]))
@@ -155,11 +157,17 @@ def _too_large(path: str) -> str:
     return f"a request may have {_limit(path) // MIB} MiB here"
 
 
+def _follows_a_link(headers: Headers) -> bool:
+    """Whether a browser says that somebody opens a page, and no other page loads it as a part."""
+    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
+        "navigate", "document",
+    )  # fmt: skip
+
+
 def _without_port(host: str) -> str:
-    name = host.strip().lower()
-    if name.startswith("["):
-        return name[1:].partition("]")[0]
-    return name.partition(":")[0]
+    """The name in a Host header; empty, which nobody is called, for what is none."""
+    found = _HOST.fullmatch(host.strip().lower())
+    return "" if found is None else found[1] or found[2] or ""
 
 
 def _is_address(name: str) -> bool:

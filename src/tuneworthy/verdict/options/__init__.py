@@ -10,6 +10,7 @@ from tuneworthy.domain.decision import ApproachFit, Ends
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.options import Judgement, Option, Published, Record
 from tuneworthy.domain.outlook import Grade
+from tuneworthy.domain.published import PublishedFigure
 from tuneworthy.verdict.options import model, prompt, retrieval, serving, tuning
 from tuneworthy.verdict.options.facts import Facts, judged
 from tuneworthy.verdict.options.figures import added, span, tuned_usd_per_month, tuning_hours
@@ -113,7 +114,7 @@ def _tunings(facts: Facts, record: Record) -> list[Option]:
         facts.framework.approaches
     )
     hours, usd = tuning_hours(facts.case, facts.framework), tuned_usd_per_month(facts.case)
-    tuned = facts.scored("tuned")
+    tuned, figure = facts.scored("tuned"), facts.figure
     found = []
     for name in names:
         goal = fits[name].goal if name in fits else None
@@ -128,8 +129,9 @@ def _tunings(facts: Facts, record: Record) -> list[Option]:
                 family=name,
                 helps=verdict.helps,
                 because=verdict.because,
-                grade=_grade(verdict, published),
+                grade=_grade(verdict, published, figure),
                 published=published,
+                figure=figure,
                 quality=tuned.quality if tuned else None,
                 usd_per_month=usd,
                 latency_p95_s=tuned.latency_p95_s if tuned else None,
@@ -173,16 +175,19 @@ def _published(arm: str | None, goal: str | None, facts: Facts, record: Record) 
     return Published(arm, goal, winners.get(arm, 0), total)
 
 
-def _grade(verdict: Judgement, published: Published | None) -> Grade:
+def _grade(
+    verdict: Judgement, published: Published | None, figure: PublishedFigure | None = None
+) -> Grade:
     """What a judgement rests on.
 
     The published cases carry one that says it helps when the arm measured best more often than
-    its even share among all arms would be.
+    its even share among all arms would be, or when a published figure meets the case's target.
     """
     if verdict.measured:
         return "measured"
     arms = len({*_ARMS.values(), "fine_tune"})
     helps = verdict.helps in ("yes", "partly")
-    if helps and published is not None and published.won * arms > published.of:
+    often = published is not None and published.won * arms > published.of
+    if helps and (often or (figure is not None and figure.meets == "yes")):
         return "published_cases"
     return "rule_of_thumb"

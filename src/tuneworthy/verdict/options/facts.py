@@ -13,8 +13,10 @@ from tuneworthy.domain.decision import ApproachFit
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.options import Judgement
 from tuneworthy.domain.outlook import Helps
+from tuneworthy.domain.published import PublishedFigure
 from tuneworthy.domain.record import State
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.stats.published import figures
 
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
@@ -56,7 +58,9 @@ class Facts:
         return self.assessment.state(name)
 
     def tried(self, option: str) -> bool:
-        """Whether a recorded attempt made use of an option."""
+        """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
+        if option in self.case.ran and self.target("quality") == "no":
+            return True
         return any(option in attempt.tried for attempt in self.case.attempts)
 
     def goals(self, kinds: frozenset[str]) -> tuple[str, ...]:
@@ -153,6 +157,11 @@ class Facts:
         others = models if kind == "tuned" else models[1:]
         known = [model for model in others if model.quality is not None]
         return max(known, key=lambda model: model.quality or 0.0, default=None)
+
+    @property
+    def figure(self) -> PublishedFigure | None:
+        """The highest published figure of a tuned model; None without one."""
+        return next(iter(figures(self.case)), None)
 
     @property
     def examples(self) -> int | None:

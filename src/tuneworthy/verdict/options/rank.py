@@ -52,7 +52,8 @@ def _beaten_by(option: Option, order: Sequence[Option]) -> str:
 def _rivals(one: Option, other: Option) -> bool:
     if one.family == other.family:
         return True
-    return any({one.id, other.id} <= group for group in SAME_TROUBLE)
+    both = {one.id, other.id}
+    return any(both <= group for group in SAME_TROUBLE)
 
 
 def _beats(one: Option, other: Option) -> bool:

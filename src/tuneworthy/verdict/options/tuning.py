@@ -43,6 +43,8 @@ def tuning(facts: Facts, fit: ApproachFit) -> Judgement:
         return judged("partly", "sign_absent", goal=fit.goal, signs=signs)
     if facts.changes in ("policy", "both", "unknown"):
         return judged("partly", "rules_change", changes=facts.changes)
+    if facts.figure is not None and facts.figure.meets == "no":
+        return judged("partly", "published_short", figure=facts.figure)
     if sign == "unknown":
         helps: Helps = "partly" if _falls_short(facts) else "unknown"
         return judged(helps, f"sign_open_{helps}", goal=fit.goal, signs=signs)

@@ -1,6 +1,15 @@
+// What a browser has to say by itself: the server is gone, so nobody else can.
+document.addEventListener("htmx:sendError", () => {
+  const notice = document.getElementById("notice");
+  const said = document.getElementById("gone");
+  if (notice !== null && said !== null) {
+    notice.replaceChildren(said.content.cloneNode(true));
+  }
+});
+
 // What comes in the place of a question takes the focus, and the tab that is open can be seen.
 document.addEventListener("htmx:afterSettle", (settled) => {
   settled.target.querySelector("[data-focus]")?.focus();
 });
 const here = document.querySelector("nav.tabs [aria-current]");
-if (here) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
+if (here !== null) here.closest("ul").scrollLeft = here.offsetLeft - here.closest("ul").offsetLeft - 16;
