@@ -198,6 +198,17 @@ def test_usable_examples_are_held_against_the_need_of_the_goal(usable: int, stat
     assert answer(decided(case, found), "insufficient_data").state == state
 
 
+@pytest.mark.parametrize(("usable", "state"), [(7, "unknown"), (2000, "no")])
+def test_results_of_a_test_are_the_least_of_the_examples_and_never_too_few(
+    usable: int, state: str
+) -> None:
+    case = {"goals": ["persona"]}  # persona takes 500
+    found = evidence("usable_examples", usable, usable, "open", unit="examples")
+    assert answer(decided(case, found), "insufficient_data").state == state
+    many = {**case, "data": {"examples": 9000}}
+    assert answer(decided(many, found), "insufficient_data").state == "no"
+
+
 @given(st.integers(1, 400), st.integers(2, 400))
 def test_quality_keeps_the_interval_that_was_measured(right: int, cases: int) -> None:
     right = min(right, cases)

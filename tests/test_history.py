@@ -274,9 +274,7 @@ def test_a_framework_is_not_compared_with_itself() -> None:
 
 def test_a_third_blind_answer_is_refused_and_not_ignored() -> None:
     def of(blind: str) -> str:
-        return (
-            f"- {{id: a, winner: fine_tune, factors: {{voice: {{value: yes, blind: {blind}}}}}}}"
-        )
+        return f"- {{id: a, winner: fine_tune, factors: {{voice: {{value: yes, blind: {blind}}}}}}}"
 
     assert read_cases(parse(of("[yes, no]"), "x", CaseError))
     with pytest.raises(CaseError, match="blind"):

@@ -175,6 +175,9 @@ def test_a_case_that_isnt_there_is_made_after_asking_for_its_name(tmp_path: Path
     assert not (tmp_path / "no-case").exists()
     assert tuneworthy("interview", tmp_path / "some-case", typed="\nq\n").code == 0
     assert load_case(tmp_path / "some-case").name == "Some case"
+    seen = tuneworthy("interview", tmp_path / "red\x1b[31m\u202e", typed="q\n")
+    assert (seen.code, r"(Enter: Red\x1b[31m\u202e; q stops)" in seen.out) == (0, True)
+    assert "\x1b" not in seen.out
     seen = tuneworthy("interview", tmp_path / "gone.yaml", typed="x\n")
     assert (seen.code, "does not exist" in seen.err) == (2, True)
 

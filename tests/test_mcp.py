@@ -692,6 +692,8 @@ def test_a_request_from_elsewhere_is_refused(address: str) -> None:
             assert status(origin=origin) == 403, origin
         assert status(None, **{"content-type": "text/plain"}) == 400
         assert status(b"x" * (http.LARGEST_BODY + 1)) == 413
+        opened = client.get(address, headers={"accept": "text/event-stream"})
+        assert opened.status_code == 405, "a stream that never ends would hold its connection"
         assert status(b"{") == 400
         told = client.get(address.replace("/mcp", "/"))
         assert told.status_code == 404

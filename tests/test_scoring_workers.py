@@ -198,6 +198,15 @@ def test_a_function_that_goes_wrong_says_nothing_of_the_output(
     assert not (folder / "note.txt").exists() or (folder / "note.txt").stat().st_size == 0
 
 
+def test_a_bare_name_of_a_file_means_one_beside_the_case(folder: Path) -> None:
+    (folder / "known.txt").write_text("x", encoding="utf-8")
+    code = "def known(output, case, context): return open('known.txt').read() == output"
+    (folder / "reads.py").write_text(code, encoding="utf-8")
+    assert asked(own(folder, "known", file="reads.py"), "x", "y").ok is True
+    asked(own(folder, "writes"), "x", "y")
+    assert not Path("note.txt").exists()
+
+
 def test_a_module_that_fails_says_nothing_of_the_output(folder: Path) -> None:
     one = asked(own(folder, "f", file="broken.py"), "x", "y")
     assert (one.why, one.about) == ("function_cannot_load", "f: ZeroDivisionError")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals.traffic import Traffic, distinct_models
+from tuneworthy.gather.signals.volume import months_needed
+from tuneworthy.stats.forecast import Trend
 from worlds_traffic import DAY_S, MONTH_DAYS, START_S, visits
 
 
@@ -204,6 +207,34 @@ def test_growth_without_noise_is_found() -> None:
     assert rows["month"][-1] == "2027-01"
     length += 31
     assert ahead[-1] == pytest.approx(31 * 20 * 1.1 ** (length / MONTH_DAYS), rel=0.05)
+
+
+def test_a_growth_that_is_not_told_from_none_says_how_many_months_would() -> None:
+    # by hand: t of 10 degrees is 2.2281, so (2.2281 + 0.8416) · 0.05 = 0.1535 must fit into 0.1;
+    # the error falls with the power 1.5 of the length: 3 · 1.535^(2/3) = 3.99 months
+    line = Trend(
+        growth=0.1, error=0.05, degrees=10, level=0.0, level_error=0.0, together=0.0,
+        scatter=0.0, alike=0.0,
+    )  # fmt: skip
+    assert months_needed(line, 3.0) == 4
+    assert months_needed(replace(line, growth=-0.1), 3.0) == 4
+    assert months_needed(replace(line, growth=0.05), 3.0) == 7  # 3 · 3.07^(2/3) = 6.3
+    assert months_needed(replace(line, growth=0.0), 3.0) is None
+    assert months_needed(replace(line, error=0.01), 3.0) == 4  # never fewer than there are
+
+
+def test_three_months_of_growth_ask_for_more_only_where_none_is_seen() -> None:
+    asked = []
+    for seed in range(6):
+        log = visits(np.random.default_rng(seed), a_day=30, months=3.1, growth=0.2)
+        found = evidence(log)["growth_per_month"]
+        assert found.low is not None
+        open_still = found.low <= 0
+        assert open_still is ("would tell this growth from none" in found.method)
+        if open_still:
+            asked.append(int(found.details["months_needed"]))
+    assert all(4 <= each <= 36 for each in asked)
+    assert asked
 
 
 def test_a_log_with_gaps_has_no_trend() -> None:

@@ -126,6 +126,16 @@ def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, doss
     assert narrow == still(pictures(dossier)["fan"].drawing, narrow=True) != answer.text
 
 
+def test_a_picture_is_drawn_once_however_often_it_is_asked_for(
+    client: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = client.get(f"{HOME}/charts/fan.svg")
+    monkeypatch.setattr("tuneworthy.report.charts.draw.vl_convert", None)
+    again = client.get(f"{HOME}/charts/fan.svg")
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert again.content == first.content
+
+
 def test_a_still_picture_has_the_colours_of_the_page_in_the_dark() -> None:
     light, dark = (
         dict(re.findall(r"--(\w+): (#\w+)", block))

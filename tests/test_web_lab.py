@@ -364,7 +364,7 @@ def test_two_starts_at_a_time_are_one_lab(folder: Path) -> None:
     assert running is not None
     told = {"cap_usd": 5, "calls": 10**6, "usd": 1000}
     if not running.progress.over:
-        assert client.post(API, json=told, headers=BY_A_PROGRAM).status_code == 422
+        assert client.post(API, json=told, headers=BY_A_PROGRAM).status_code == 409
     over(running)
     assert fake.sent == spent(folder).calls
 

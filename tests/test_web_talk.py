@@ -18,7 +18,7 @@ from tuneworthy.api import sitting
 from tuneworthy.api.board import Board
 from tuneworthy.api.history import earlier
 from tuneworthy.api.shelf import open_shelf
-from tuneworthy.domain.errors import ConflictError
+from tuneworthy.domain.errors import CaseError, ConflictError
 from tuneworthy.domain.interview import Ask
 from tuneworthy.report.html.what_if import compared
 from tuneworthy.report.money.levers import LEVERS, grouped, lever
@@ -126,6 +126,10 @@ def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path)
         assert asked(seen) == ask.id
         assert ask.question in seen.text
         assert ask.example in seen.text
+        again = get(
+            client, f"{TALK}?{urlencode({'part': chosen or '', 'way': way, 'ask': ask.id})}"
+        )
+        assert again.text == seen.text
 
 
 def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -> None:
@@ -183,10 +187,16 @@ def test_what_is_no_answer_is_said_beside_the_question_and_nothing_is_written(
     again = Seen(answer.text)
     assert asked(again) == ask
     assert [one for one in again.all("p") if one.get("class") == "wrong"]
+    with pytest.raises(CaseError) as caught:
+        api.answered(folder / "one", ask, typed)
+    assert " ".join(caught.value.fix[1:].split()) in again.text
     assert str(folder) not in answer.text
     assert "\x1b" not in answer.text
     assert "<script>" not in answer.text
     assert told(folder) == before
+    part = client.post(TALK, data=form_of(seen, typed=typed), headers=HTMX)
+    assert part.status_code == 422
+    assert "Saved." not in part.text
 
 
 def test_a_form_made_from_an_older_file_writes_nothing_and_says_so(
@@ -240,6 +250,7 @@ def test_a_part_for_htmx_moves_the_question_the_verdict_and_the_side(client: Tes
     assert not seen.all("html")
     assert answer.headers["HX-Push-Url"].startswith(TALK)
     assert "Settled: " in seen.text
+    assert "Saved." in seen.text
     moved = [one["id"] for _, one in seen.elements if "hx-swap-oob" in one]
     assert {"verdict", "side", "notice"} <= set(moved)
 
@@ -267,6 +278,8 @@ def test_a_clash_offers_to_change_either_side_or_to_keep_both(
     assert "clash=" not in kept(client, seen)
     note = yaml.safe_load(told(folder))["factors"]["cost_optimization"]["note"]
     assert note == f"both kept: {seen.hidden('challenge')}"
+    again = f"{TALK}?ask=factors.cost_optimization&clash={seen.hidden('clash')}"
+    assert "challenge" not in {one.get("name") for one in get(client, again).all("input")}
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
     assert seen.hidden("challenge") in [one.id for one in dossier.challenges]
 
@@ -331,6 +344,8 @@ def test_a_what_if_is_what_writing_would_come_to(
     judged = board.judged("pays")
     supposed = sitting.what_if(board, "pays", given_amounts)
     assert told(folder, "pays") == PAYING
+    unknown = {name for name, said in given_amounts.items() if said == "unknown"}
+    assert {*given_amounts} - unknown <= supposed.case.supposed  # no measurement overrules them
     written = sitting.write_all(board, "pays", given_amounts, judged.digest)
     assert written.dossier == supposed.dossier
     assert told(folder, "pays").count("# guessed") == 1
@@ -408,7 +423,7 @@ def test_a_part_for_htmx_has_the_sums_and_an_address_that_keeps_them(client: Tes
 
 @given(
     value=st.sampled_from(["", "0", "5", "1500", "40 to 60 to 80", "0.1", "123456.5"]),
-    text=st.one_of(st.none(), st.text(max_size=20)),
+    text=st.one_of(st.none(), st.text(max_size=20), st.sampled_from(["9e9", "-7", "1 to 1e12"])),
     name=st.sampled_from(sorted(LEVERS)),
 )
 def test_a_lever_stands_between_its_ends_whatever_is_given(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from plain_engine import batch
 from tuneworthy.domain.traces import Batch
@@ -23,6 +24,15 @@ LENGTH = 240
 def words(rng: np.random.Generator, count: int) -> list[str]:
     """Words at random."""
     return [WORDS[each] for each in rng.integers(0, len(WORDS), count).tolist()]
+
+
+def rewrites(rng: np.random.Generator, a_month: float, months: int) -> NDArray[np.float64]:
+    """Days of rewrites, at random times (Poisson).
+
+    A rewrite needs a few days of use on either side to be one that anybody could see.
+    """
+    when = np.sort(rng.uniform(3, 30 * months - 3, rng.poisson(a_month * months)))
+    return when[np.concatenate(([True], np.diff(when) > 2))] if len(when) else when
 
 
 def prompted(
@@ -48,9 +58,7 @@ def prompted(
     """
     days = 30 * months
     text, other = words(rng, LENGTH), words(rng, LENGTH)
-    # a rewrite needs a few days of use on either side to be one that anybody could see
-    when = np.sort(rng.uniform(3, days - 3, rng.poisson(a_month * months)))
-    when = when[np.concatenate(([True], np.diff(when) > 2))] if len(when) else when
+    when = rewrites(rng, a_month, months)
     times, systems, talks = [], [], []
     done = 0
     for talk, day in enumerate(np.sort(rng.uniform(0, days, days * a_day)).tolist()):

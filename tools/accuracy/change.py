@@ -1,6 +1,6 @@
 """How often changes of the prompt say yes: logs with rewrites of known number and size.
 
-    python tools/accuracy/change.py [--sets N] [--only WORDS]
+    python tools/accuracy/change.py [--sets N] [--only WORDS] [--possible N]
 
 Each data set is six months of four conversations a day under a prompt of 240 words, unless it says
 otherwise. A yes is a whole interval above the framework's limit of one change a month.
@@ -8,6 +8,8 @@ otherwise. A yes is a whole interval above the framework's limit of one change a
 *At best* is how often the most powerful test would say yes that is given every rewrite, and says
 yes in at most 2.5% of logs with one rewrite a month at random times (Neyman and Pearson 1933; by
 the draw of a lot at the count where that share is reached). No 95% interval can do better.
+``--possible`` prints that alone, and what the exact Poisson interval of all rewrites would say,
+over N draws of the times of rewrites.
 """
 
 from __future__ import annotations
@@ -25,8 +27,10 @@ import numpy as np
 
 from plain_engine import measure
 from tuneworthy.gather.signals.change import Change
+from tuneworthy.gather.signals.clock import MONTH_DAYS
+from tuneworthy.stats.forecast import poisson_interval
 from tuneworthy.stats.intervals import wilson
-from worlds_change import prompted
+from worlds_change import prompted, rewrites
 
 SEED = 20261125
 LIMIT, LEVEL = 1.0, 0.025
@@ -47,11 +51,11 @@ WORLDS: dict[str, dict[str, Any]] = {
 }
 
 
-def best(rewrites: int, expected: float) -> float:
+def best(count: int, expected: float) -> float:
     """The chance that the most powerful test says yes to a count.
 
     Args:
-        rewrites: How many there were.
+        count: How many rewrites there were.
         expected: How many the limit allows over the span of the log.
     """
     chances = [math.exp(-expected)]
@@ -59,9 +63,21 @@ def best(rewrites: int, expected: float) -> float:
         chances.append(chances[-1] * expected / len(chances))
     edge = len(chances) - 1
     above = 1 - sum(chances)
-    if rewrites == edge:
+    if count == edge:
         return (LEVEL - above) / chances[-1]
-    return float(rewrites > edge)
+    return float(count > edge)
+
+
+def possible(a_month: float, months: int, draws: int) -> str:
+    """What could be said at best of rewrites at some rate, from their number alone."""
+    rng = np.random.default_rng([SEED, months, int(10 * a_month)])
+    expected = LIMIT * 30 * months / MONTH_DAYS
+    counts = np.bincount([len(rewrites(rng, a_month, months)) for _ in range(draws)]) / draws
+    at_best = sum(part * best(count, expected) for count, part in enumerate(counts.tolist()))
+    exact = sum(
+        part for count, part in enumerate(counts.tolist()) if poisson_interval(count)[0] > expected
+    )
+    return f"| {a_month:g} | {months} | {at_best:.3f} | {exact:.3f} |"
 
 
 def main() -> None:
@@ -69,24 +85,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sets", type=int, default=200)
     parser.add_argument("--only", default="", help="worlds whose name holds this")
+    parser.add_argument("--possible", type=int, default=0, help="draws of rewrites alone")
     asked = parser.parse_args()
     sets = asked.sets
+    if asked.possible:
+        print("| rewrites a month | months | at best | exact interval |\n|---|---|---|---|")
+        for a_month, months in ((1, 6), (3, 6), (3, 9), (3, 12), (4, 6)):
+            print(possible(a_month, months, asked.possible), flush=True)
+        return
     print("| world | says yes | at best | rewrites | changes counted |\n|---|---|---|---|---|")
     for name, world in WORLDS.items():
         if asked.only not in name:
             continue
-        yes, made, counted, possible = 0, [], [], 0.0
+        yes, made, counted, reach = 0, [], [], 0.0
         for each in range(sets):
-            log, rewrites = prompted(np.random.default_rng([SEED, each, *name.encode()]), **world)
+            log, made_of = prompted(np.random.default_rng([SEED, each, *name.encode()]), **world)
             found = measure(Change(), log).evidence[0]
             assert isinstance(found.low, float), found
             yes += found.low > LIMIT
-            possible += best(rewrites, LIMIT * float(found.details["months"]))
-            made.append(rewrites)
+            reach += best(made_of, LIMIT * float(found.details["months"]))
+            made.append(made_of)
             counted.append(int(found.details["changes"]))
         low, high = wilson(yes, sets)
         print(
-            f"| {name} | {yes / sets:.3f} ({low:.3f}–{high:.3f}) | {possible / sets:.3f} "
+            f"| {name} | {yes / sets:.3f} ({low:.3f}–{high:.3f}) | {reach / sets:.3f} "
             f"| {np.mean(made):.2f} | {np.mean(counted):.2f} |",
             flush=True,
         )

@@ -159,50 +159,44 @@ def main() -> None:
     bank = banking(asked_for.shared)
     everything = [text for text, _ in within]
     vectors_of = Remembered([*everything, *outside, *(text for text, _ in bank)])
-    with mock.patch.object(novelty, "embed", vectors_of):
-        tables(asked_for, within, outside, bank, vectors_of)
-
-
-def tables(
-    asked_for: argparse.Namespace,
-    within: Requests,
-    outside: list[str],
-    bank: Requests,
-    vectors_of: Remembered,
-) -> None:
-    """Print both tables."""
-    everything = [text for text, _ in within]
     worlds: dict[str, Kinds] = {
         "out of scope, CLINC150": lambda _: (everything, outside),
         "held-out intents, CLINC150": held_out(within),
         "held-out intents, BANKING77": held_out(bank),
     }
     worlds = {name: kinds for name, kinds in worlds.items() if asked_for.only in name}
-    if asked_for.draws:
-        print(
-            "| new is | earlier requests | new among later | new that is flagged | old that isn't |"
-        )
-        print("|---|---|---|---|---|")
+    shifted = {"CLINC150": within, "BANKING77": bank}
+    shifted = {name: requests for name, requests in shifted.items() if asked_for.only in name}
+    with mock.patch.object(novelty, "embed", vectors_of):
+        if asked_for.draws:
+            of_detector(worlds, asked_for.draws, vectors_of)
+        if asked_for.sets:
+            of_signal(worlds, shifted, asked_for.sets)
+
+
+def of_detector(worlds: dict[str, Kinds], draws: int, vectors_of: Remembered) -> None:
+    """Print the first table."""
+    print("| new is | earlier requests | new among later | new that is flagged | old that isn't |")
+    print("|---|---|---|---|---|")
     for name, kinds in worlds.items():
-        for earlier in (400, 1500) if asked_for.draws else ():
+        for earlier in (400, 1500):
             for share in (0.05, 0.2, 0.5):
-                flags = detector(kinds, earlier, share, asked_for.draws, vectors_of)
+                flags = detector(kinds, earlier, share, draws, vectors_of)
                 print(f"| {name} | {earlier} | {share:.0%} | {flags} |", flush=True)
-    if not asked_for.sets:
-        return
+
+
+def of_signal(worlds: dict[str, Kinds], shifted: dict[str, Requests], sets: int) -> None:
+    """Print the second."""
     print("\n| new is | planted | low end above 0 | above 0.2 | below 0.2 | holds it | drift |")
     print("|---|---|---|---|---|---|---|")
-    for share in (0.2, 0.0, 0.05, 0.5, 0.01):
-        for name, kinds in worlds.items():
-            sets = asked_for.sets if share in {0.0, 0.2} else asked_for.sets // 4
-            print(f"| {name} | {share:.0%} | {signal(kinds, share, sets)} |", flush=True)
-    for by in (0.35, 0.7):
-        for name, requests in (("CLINC150", within), ("BANKING77", bank)):
-            if asked_for.only in name:
-                counted = shift(requests, by, asked_for.sets // 2)
-                print(
-                    f"| nothing, {name}, intents shifted by {by:g} | 0% | {counted} |", flush=True
-                )
+    for name, kinds in worlds.items():
+        for share in (0.0, 0.01, 0.05, 0.2, 0.5):
+            some = sets if share in {0.0, 0.2} else sets // 4
+            print(f"| {name} | {share:.0%} | {signal(kinds, share, some)} |", flush=True)
+    for name, requests in shifted.items():
+        for by in (0.35, 0.7):
+            counted = shift(requests, by, sets // 2)
+            print(f"| nothing, {name}, intents shifted by {by:g} | 0% | {counted} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -267,7 +267,7 @@ class Labs:
         own = self.last(source)
         if own is not None and not own.progress.over:
             fix = "follow it, or stop it"
-            raise CaseError("has a lab that is running", where=str(source), fix=fix)
+            raise ConflictError("has a lab that is running", where=str(source), fix=fix)
         if self.running >= MOST_RUNS:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
 

@@ -135,8 +135,8 @@ def _quality(case: Case, found: Evidence | None) -> Iterator[Filled]:
 
 def _examples(case: Case, found: Evidence | None) -> Iterator[Filled]:
     """Usable examples; what was stated as their number stays beside it."""
-    if found is None or found.number < 0:
-        return
+    if found is None or found.number < 0 or found.high == "open":
+        return  # where there may be more, what was seen is no number of what is there
     usable, stated = min(math.floor(found.number), _MOST), case.data.examples
     good = stated.good if stated else None
     replaced = Replaced("data.examples", None if good is None else (good, good), found)

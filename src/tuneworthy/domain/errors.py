@@ -44,7 +44,7 @@ class CaseError(InputError):
 
 
 class ConflictError(CaseError):
-    """A case file that somebody else changed since it was read; nothing was written."""
+    """What was asked for doesn't fit what somebody else did meanwhile; nothing was written."""
 
 
 class NoSuchCaseError(CaseError):

@@ -86,5 +86,7 @@ def make(of: Any, kit: Kit) -> Python:
     if not path.is_relative_to(folder) or not path.is_file():
         raise asked.bad("names a file that is not beside the case", "put it into the case folder")
     child = Path(__file__).with_name("child.py")
-    worker = Worker(child, ("own", str(folder), str(path), named[2]), seconds=seconds, bare=False)
+    worker = Worker(
+        child, ("own", str(folder), str(path), named[2]), seconds=seconds, bare=False, folder=folder
+    )
     return Python(worker, named[2])

@@ -30,14 +30,16 @@ class Worker:
         arguments: Its arguments.
         seconds: The longest an answer may take.
         bare: Start it without the packages that are installed here.
+        folder: Where it starts, so that a bare name of a file means one that lies there.
     """
 
     def __init__(
-        self, script: Path, arguments: Sequence[str] = (), *, seconds: float, bare: bool
-    ) -> None:
+        self, script: Path, arguments: Sequence[str] = (), *, seconds: float, bare: bool,
+        folder: Path | None = None,
+    ) -> None:  # fmt: skip
         flags = ["-I", "-S"] if bare else ["-I"]
         self._command = [sys.executable, *flags, str(script), *arguments]
-        self._seconds, self._turn = seconds, threading.Lock()
+        self._seconds, self._turn, self._folder = seconds, threading.Lock(), folder
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Worker] | None = None
 
@@ -95,6 +97,7 @@ class Worker:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 env={"PATH": os.environ.get("PATH", "")},
+                cwd=self._folder,
                 start_new_session=True,
                 bufsize=0,
             )

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from tuneworthy.api.interrupt import stopped_by_user
-from tuneworthy.api.lab import ledger_of
+from tuneworthy.api.lab import ledger_of, ledger_or_none
 from tuneworthy.calls.choose import prices_of, transport_for
 from tuneworthy.calls.endpoints import reach
 from tuneworthy.calls.money import most_usd
@@ -133,11 +133,11 @@ class Caller:
     def spent_usd(self) -> float:
         """What was paid and is held for conversations about the case."""
         try:
-            with ledger_of(self._case) as ledger:
-                spend = ledger.spend(RUN, self._cap)
-        except InputError:
+            with ledger_or_none(self._case) as ledger:
+                spend = None if ledger is None else ledger.spend(RUN, self._cap)
+        except InputError:  # it can't be read just now; what was asked is in it all the same
             return 0.0
-        return spend.paid + spend.held
+        return 0.0 if spend is None else spend.paid + spend.held
 
     def _none(self, why: str) -> ModelAnswer:
         self._lost += 1

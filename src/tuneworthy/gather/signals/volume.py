@@ -144,7 +144,7 @@ def growth(table: Table, tell: Teller) -> tuple[Evidence, Trend | None]:
     value, low, high = (each - 1 for each in found.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
     details: dict[str, Scalar] = {"weeks": len(weeks), "empty_weeks": empty}
-    if low <= 0 <= high and (needed := _months_needed(found, clock.days / MONTH_DAYS)) is not None:
+    if low <= 0 <= high and (needed := months_needed(found, clock.days / MONTH_DAYS)) is not None:
         details["months_needed"] = needed
         method += f"; about {needed} months of such days would tell this growth from none"
     evidence = tell.known(
@@ -160,7 +160,7 @@ def growth(table: Table, tell: Teller) -> tuple[Evidence, Trend | None]:
     return evidence, found
 
 
-def _months_needed(found: Trend, months: float) -> int | None:
+def months_needed(found: Trend, months: float) -> int | None:
     """Months of clock that would tell the growth seen from none, in four logs of five.
 
     The error of a slope falls with the length of the log to the power of 1.5.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.errors import InputError
 from tuneworthy.domain.interview import Ask, Clash, Offer, Part, Standing, Step
 from tuneworthy.report.interview.pages import (
     PART_WORDS,
@@ -14,8 +15,8 @@ from tuneworthy.report.interview.pages import (
 from tuneworthy.report.words import count, few, sentence, several
 
 __all__ = (
-    "clash_head", "doubts", "hint", "keep", "moved", "part", "place", "rest", "stands", "unknowns",
-    "why_text",
+    "clash_head", "doubts", "hint", "keep", "moved", "part", "place", "refused", "rest", "stands",
+    "unknowns", "why_text",
 )  # fmt: skip
 
 _TITLES: dict[Part, str] = {
@@ -41,6 +42,11 @@ def stands(ask: Ask) -> str:
 def moved(step: Step, now: Standing) -> str:
     """What an answer moved; empty for nothing."""
     return moved_text(step.before, step.dossier, now).strip()
+
+
+def refused(caught: InputError) -> str:
+    """Why something is no answer, beside the question, so without naming it."""
+    return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
 def keep(clash: Clash, *, alone: bool) -> str:

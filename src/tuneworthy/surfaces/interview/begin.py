@@ -10,7 +10,7 @@ from pathlib import Path
 from tuneworthy.api import interview as api
 from tuneworthy.api.road import framework_of, load_framework
 from tuneworthy.api.start import start_case
-from tuneworthy.domain.errors import InputError
+from tuneworthy.domain.errors import InputError, one_line
 from tuneworthy.domain.framework import Framework
 from tuneworthy.files.case import CASE_FILE
 from tuneworthy.report.interview.pages import welcome
@@ -85,7 +85,7 @@ def _there(source: str) -> bool:
 
 def _made(source: str, chosen: str | None, terminal: Terminal) -> bool:
     """Start a case; False where nobody wants one."""
-    folder = Path(os.path.abspath(source)).name  # noqa: PTH100  # never raises
+    folder = one_line(Path(os.path.abspath(source)).name)  # noqa: PTH100  # never raises
     suggested = folder.replace("-", " ").replace("_", " ").capitalize()[:200] or "My use case"
     name = terminal.name(suggested)
     if name is None:

@@ -77,7 +77,23 @@ def make_app(
         transport_security=security(host, allowed),
         host=host,
     )
-    return app if token is None else _guarded(app, token)
+    posts = _without_streams(app)
+    return posts if token is None else _guarded(posts, token)
+
+
+def _without_streams(app: ASGIApp) -> ASGIApp:
+    """Refuse GET: where requests stand by themselves a stream would only hold a connection."""
+
+    async def only(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+            from starlette.responses import PlainTextResponse
+
+            refused = PlainTextResponse("send a POST", 405, {"Allow": "POST"})
+            await refused(scope, receive, send)
+            return
+        await app(scope, receive, send)
+
+    return only
 
 
 def _guarded(app: ASGIApp, token: str) -> ASGIApp:

@@ -134,17 +134,20 @@ def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Respons
             )
         step = None  # the same was sent twice
     except InputError as caught:
-        says = plain_error(caught, board.shelf)
+        says = words.refused(caught) if caught.where == given.ask else ""
+        says = says or plain_error(caught, board.shelf)
         return _shown(
             request, name, given, given.ask, status=422, wrong=says, typed=given.typed
         )  # fmt: skip
     known = given.given.strip().casefold() not in UNKNOWN_WORDS
     way = given.after(given.ask, known=known)
     clash = "" if step is None else ",".join(one.challenge.id for one in step.clashes)
-    moved = ""
-    if step is not None and not clash and step.digest != given.digest:
+    saved, moved = step is not None and step.digest != given.digest, ""
+    if step is not None and saved and not clash:
         moved = words.moved(step, api.standing(step.dossier))
-    return _onward(request, name, way, given.ask if clash else "", clash, moved)
+    return _onward(
+        request, name, way, given.ask if clash else "", clash, moved=moved, saved=saved
+    )  # fmt: skip
 
 
 @router.post("/cases/{name}/interview/kept")
@@ -162,8 +165,9 @@ def kept(request: Request, name: str, given: Annotated[Kept, Form()]) -> Respons
 
 
 def _onward(
-    request: Request, name: str, way: Way, ask: str, clash: str, moved: str = ""
-) -> Response:
+    request: Request, name: str, way: Way, ask: str, clash: str, *, moved: str = "",
+    saved: bool = True,
+) -> Response:  # fmt: skip
     """To the page behind an answer, whose address names what it shows."""
     if not ask:
         judged = site_of(request).board.judged(name)
@@ -174,7 +178,7 @@ def _onward(
     at = way.at(name, ask=ask, clash=clash)
     if not wants_part(request):
         return RedirectResponse(at, 303)
-    part = _shown(request, name, way, ask, clash, moved=moved)
+    part = _shown(request, name, way, ask, clash, moved=moved, saved=saved)
     part.headers["HX-Push-Url"] = at
     return part
 
@@ -182,12 +186,14 @@ def _onward(
 def _shown(
     request: Request, name: str, way: Way, ask_id: str = "", clash: str = "", *,
     status: int = 200, moved: str = "", notice: str = "", wrong: str = "", typed: str = "",
+    saved: bool = False,
 ) -> HTMLResponse:  # fmt: skip
     judged = site_of(request).board.judged(name)
     ask = _ask(judged, way, ask_id)
     back = way.of(way.asked[:-1])
     values: dict[str, Any] = {
         "ask": ask, "at": way, "moved": moved, "notice": notice, "wrong": wrong, "typed": typed,
+        "saved": saved,
         "clash": _clash(judged, way, name, ask, clash), "here": way.at(name),
         "back": back.at(name, ask=way.asked[-1].removeprefix("-")) if way.asked else "",
         **_side(judged, way, name),

@@ -1,0 +1,55 @@
+"""What a newcomer reads first: one screen never says two things about the same answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+from tuneworthy.api.interview import next_ask
+from tuneworthy.api.road import decide, load_case, load_framework
+from tuneworthy.domain.dossier import Dossier
+from tuneworthy.report.interview.talk import rest, why_text
+from tuneworthy.report.options.page import options_text
+from tuneworthy.report.plain import plain_headline, source_words
+
+DONE = ("prompt_variations", "foundation_models", "retrieval_optimised", "few_shot")
+NO = ("domain_knowledge", "brand_voice", "data_sovereignty")
+LETTERS: dict[str, Any] = {
+    "name": "Letters", "goals": ["classification", "format"],
+    "ceiling": dict.fromkeys(DONE, "yes"),
+    "factors": {
+        **dict.fromkeys(("consistent_behavior", "cost_optimization"), "yes"),
+        **dict.fromkeys(NO, "no"),
+    },
+}  # fmt: skip
+"""At most three reasons can hold, so of the seven open answers only the fifth check counts."""
+
+
+def decided(case: dict[str, Any]) -> Dossier:
+    return decide(load_case(case), load_framework("lesson"), as_of=date(2026, 11, 24))
+
+
+def test_headline_and_interview_count_the_same_open_answers() -> None:
+    found = decided(LETTERS)
+    assert plain_headline(found) == "It can’t be decided yet: it depends on one open answer."
+    assert rest(found)[0] == "It isn’t settled: one open answer can still change the verdict."
+
+
+def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
+    ask = next_ask(load_case({"name": "Letters", "goals": "format"}), load_framework("lesson"))
+    assert ask is not None
+    assert "can't change" in why_text(replace(ask, gain_bits=None))
+    assert "can't change" not in why_text(replace(ask, gain_bits=None, value="yes"))
+
+
+def test_options_that_help_in_part_are_counted() -> None:
+    told = options_text(
+        decided(LETTERS), load_framework("lesson"), case_path="x", everything=False, colour=False
+    )
+    assert told.startswith("Letters: two of 18 options would help in part, as far as is known.")
+
+
+def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
+    assert source_words("unknown", "stated") == "nobody yet"
+    assert source_words("no", "stated") == "the team"
