@@ -790,3 +790,14 @@ def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
         )  # fmt: skip
         assert dossier.verdict.outcome == "fine_tune_candidate"
         assert ("no_tuning_fits" in {one.id for one in dossier.verdict.caveats}) is told
+
+
+def test_a_verdict_that_names_what_is_done_already_says_so(project: Path) -> None:
+    """By the lesson's tree both checks are yes before it can send anybody there."""
+    case = project / "examples" / "museum-guide"
+    dossier = judge(case)
+    assert dossier.verdict.outcome == "improve_rag_or_switch_model"
+    assert "named_is_done" in {one.id for one in dossier.verdict.caveats}
+    other = judge(case, answers={"few_shot": "no"})
+    assert other.verdict.outcome == "keep_optimizing_prompts"
+    assert "named_is_done" not in {one.id for one in other.verdict.caveats}

@@ -282,7 +282,8 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
         seen = []
         for said in ("Yes", "Yes", "I don’t know"):
             seen.append(asked(watched))
-            watched.page.get_by_role("button", name=said, exact=True).click()
+            with watched.page.expect_navigation():
+                watched.page.get_by_role("button", name=said, exact=True).click()
         assert len({*seen, asked(watched)}) == 4
         told = yaml.safe_load(world.text("plain"))
         room, name = seen[0].split(".")
@@ -292,7 +293,8 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
         watched.page.get_by_label("Running cost", exact=True).fill("100")
         watched.page.get_by_label("Work up front", exact=True).fill("40")
         watched.page.get_by_label("Rate of work", exact=True).fill("100")
-        watched.page.get_by_role("button", name="Work it out").click()
+        with watched.page.expect_navigation():
+            watched.page.get_by_role("button", name="Work it out").click()
         assert "Paid back after not known 5.0 months" in watched.text("#side")
         assert "economics" not in yaml.safe_load(world.text("plain"))
 

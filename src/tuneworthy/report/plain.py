@@ -45,7 +45,7 @@ _BLOCKED: dict[GateId, str] = {
 _NOT_NOW = {
     "keep_optimizing_prompts": "Don’t fine-tune yet. Keep working on the prompt.",
     "improve_rag_or_switch_model": (
-        "Don’t fine-tune. Look documents up better, or try another model."
+        "Don’t fine-tune: the reasons for it are too few. Do what is simpler."
     ),
     "address_anti_indicators": "Don’t fine-tune yet. First clear what speaks against it.",
 }

@@ -139,6 +139,12 @@ WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 """Reason id to its words, from its numbers."""
 
+_NAMED_BY_THE_TREE = {
+    "retrieval_optimised": "better retrieval",
+    "foundation_models": "another model",
+}
+"""Checks that must be yes before the tree can name what they are about, as the lesson has it."""
+
 _CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "low_volume_now": lambda _: "volume is low at present: watch that the expected growth comes",
     "answer_not_yet": lambda n: f"{plain(n['name'])} doesn't hold yet",
@@ -147,12 +153,20 @@ _CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
         if n["open"] == 1
         else f"{few(n['open'])} answers are still open and can't change it"
     ),
+    "named_is_done": lambda n: (
+        f"the rules send you to {_named(n['names'])}, and by your answers that is done: see the "
+        "options for what is left"
+    ),
     "no_tuning_fits": lambda _: (
         "the rules justify tuning, but something stands against each kind of it: see the options"
     ),
     "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
     "published_figure": lambda n: f"{figure_says(n['figure'])}. {LIMITS}",
 }
+
+
+def _named(checks: Sequence[str]) -> str:
+    return listing([_NAMED_BY_THE_TREE[name] for name in checks], "or")
 
 
 def why(reason: Reason) -> str:
@@ -210,6 +224,10 @@ def caveats(
     still_open = sum(answer.state == "unknown" for answer in assessment.answers.values())
     if decision.final and still_open:
         found.append(Caveat("open_after_final", {"open": still_open}))
+    if decision.outcome == "improve_rag_or_switch_model":
+        done = tuple(name for name in _NAMED_BY_THE_TREE if assessment.state(name) == "yes")
+        if done:
+            found.append(Caveat("named_is_done", {"names": done}))
     if decision.outcome == "fine_tune_candidate":
         tunings = [one for one in options if one.kind == "tuning"]
         held_up = action in ("keep_prompting", "explore_alternatives")
