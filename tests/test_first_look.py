@@ -11,7 +11,8 @@ from tuneworthy.api.road import decide, load_case, load_framework
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.report.interview.talk import rest, why_text
 from tuneworthy.report.options.page import options_text
-from tuneworthy.report.plain import plain_headline, source_words
+from tuneworthy.report.plain import plain_finality, plain_headline, source_words
+from tuneworthy.report.text import finality
 
 DONE = ("prompt_variations", "foundation_models", "retrieval_optimised", "few_shot")
 NO = ("domain_knowledge", "brand_voice", "data_sovereignty")
@@ -53,3 +54,14 @@ def test_options_that_help_in_part_are_counted() -> None:
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:
     assert source_words("unknown", "stated") == "nobody yet"
     assert source_words("no", "stated") == "the team"
+
+
+def test_nothing_is_leant_to_before_anything_is_answered() -> None:
+    """The share of ways to answer is the tree's shape then, and no sign of the case's."""
+    empty = decide(load_case({"name": "x"}), load_framework("lesson"))
+    begun = decide(
+        load_case({"name": "x", "factors": {"brand_voice": "yes"}}), load_framework("lesson")
+    )
+    for told in (finality, plain_finality):
+        assert "lean" not in told(empty)
+        assert "lean" in told(begun)

@@ -128,6 +128,8 @@ def plain_finality(dossier: Dossier) -> str:
     """Whether an answer that is still missing could move the verdict."""
     verdict = dossier.verdict
     if not verdict.final:
+        if open_answers(dossier) == len(_asked(dossier)):
+            return "Not final: nothing is answered yet."
         return f"Not final. So far it leans to: {OUTCOME_WORDS[verdict.leaning]}."
     if open_answers(dossier):
         return "Final: the answers that are still missing can’t change it."

@@ -75,11 +75,12 @@ def headline(dossier: Dossier) -> str:
 
 def finality(dossier: Dossier) -> str:
     """Whether the verdict can still move."""
+    asked = [*dossier.factors.values(), *dossier.ceiling.checks.values()]
+    open_answers = sum(answer.state == "unknown" for answer in asked)
     if not dossier.verdict.final:
+        if open_answers == len(asked):
+            return "Not final: nothing is answered yet."
         return f"Not final; leaning to {OUTCOME_WORDS[dossier.verdict.leaning]}."
-    open_answers = any(f.state == "unknown" for f in dossier.factors.values()) or any(
-        c.state == "unknown" for c in dossier.ceiling.checks.values()
-    )
     return "Final: no open answer changes it." if open_answers else "Final: every answer is in."
 
 
