@@ -179,6 +179,21 @@ def test_a_model_without_a_price_is_refused_before_anything_is_sent(tmp_path: Pa
     assert fake.sent == 0
 
 
+@pytest.mark.parametrize("key", [None, "sk-0123456789"])
+def test_a_key_that_lacks_is_said_with_the_price_and_not_after_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    monkeypatch.delenv("MISTRAL_API_KEY", raising=False)
+    if key is not None:
+        monkeypatch.setenv("MISTRAL_API_KEY", key)
+    place = "[{id: 'mistral:small', usd_per_mtok: {input: 1, output: 1}}]"
+    folder = folder_of(tmp_path / "library", models=place)
+    site = Site(Board(open_shelf(folder.parent), None, DAY), labs=Labs())
+    page = a_client(site).get(f"{LAB}/offer").text
+    assert ("MISTRAL_API_KEY" in page) is (key is None)
+    assert key is None or key not in page
+
+
 def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
     (folder / "own.py").write_text("open('ran', 'w')\ndef score(*a):\n    return 1\n")
     lines(folder, 60, scorers=[{"id": "python", "function": "own.py:score"}])

@@ -18,6 +18,7 @@ from typing import Literal
 from tuneworthy.api.ceiling import Done, run
 from tuneworthy.api.interrupt import Handle
 from tuneworthy.api.lab import MOST_TOKENS, Ready, ledger_or_none, prepare, price, refuse_unpriced
+from tuneworthy.calls.choose import lacking_keys
 from tuneworthy.calls.transport import Transport
 from tuneworthy.domain.calls import Quote
 from tuneworthy.domain.errors import CaseError, ConflictError, InputError
@@ -67,6 +68,8 @@ class Offer:
     """What is put aside for those."""
     again: bool
     """Whether those would be sent once more."""
+    lacking: tuple[str, ...] = ()
+    """Keys that it takes and that aren't there, a sentence each."""
 
     @property
     def most_calls(self) -> int:
@@ -260,6 +263,7 @@ class Labs:
             arms=plan.arms, select=len(plan.select), report=len(plan.report), quote=told,
             doubtful=len(doubtful), held_usd=sum(one.usd for one in doubtful),
             again=terms.ask_again,
+            lacking=lacking_keys(reached) if self._transport is None else (),
         )  # fmt: skip
 
     def _refuse(self, source: str | Path) -> None:

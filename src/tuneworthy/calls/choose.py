@@ -77,6 +77,17 @@ def transport_for(
     return Switch(found)
 
 
+def lacking_keys(places: Iterable[Reached]) -> tuple[str, ...]:
+    """The keys that some of the places need and this machine doesn't have, a sentence each."""
+    found = []
+    for place in places:
+        try:
+            _want_key(place)
+        except CaseError as caught:
+            found.append(str(caught))
+    return tuple(dict.fromkeys(found))
+
+
 def _want_key(place: Reached) -> None:
     preset = PRESETS.get(place.provider)
     known = preset is not None and preset.base_url == place.base_url and preset.key_from
