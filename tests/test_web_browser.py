@@ -49,7 +49,7 @@ class Slow:
     """A model that is known, and takes a while."""
 
     def __init__(self) -> None:
-        self.fake = known(RIGHT, manners=Manners(latency_s=0.05))
+        self.fake = known(RIGHT, manners=Manners(latency_s=0.6))
 
     def __call__(self, _: object) -> Fake:
         """The transport of a run."""
@@ -361,23 +361,25 @@ def test_a_server_that_is_gone_is_said_on_the_page(browser: Any, world: World) -
 def start_lab(watched: Watched) -> None:
     """Start the lab that is offered, with a cap."""
     watched.page.get_by_label("The most it may cost, in USD").fill("5")
-    watched.page.get_by_role("button", name="Start the lab").click()
-    watched.page.wait_for_selector("#run, .run")
+    with watched.page.expect_navigation():
+        watched.page.get_by_role("button", name="Start the lab").click()
 
 
 def test_a_lab_is_stopped_started_again_and_followed_to_its_end(browser: Any, world: World) -> None:
     fake = world.slow.fake
     with Watched(browser, world).go("/cases/library/lab") as watched:
         start_lab(watched)
-        watched.page.wait_for_selector("#run progress")
-        watched.page.get_by_role("button", name="Stop the lab").click()
+        watched.page.wait_for_function(
+            "() => document.querySelector('#run progress')?.value > 0"
+        )  # as it is told, without loading the page again
+        with watched.page.expect_navigation():
+            watched.page.get_by_role("button", name="Stop the lab").click()
         watched.page.wait_for_selector("#offer form")
         sent = fake.sent
         assert 0 < sent < 3 * LAB_CASES
         fake.manners = Manners()
         start_lab(watched)
         watched.page.wait_for_selector("#offer form", timeout=2 * LONGEST_MS)
-        assert fake.answered <= 3 * LAB_CASES * 2
         assert "careful" in watched.text("main")
         watched.page.wait_for_selector("[data-chart][data-drawn=yes]")
         done = fake.sent
