@@ -273,6 +273,12 @@ def test_no_published_figure_ever_settles_an_answer(
         assert getattr(told.verdict, part) == getattr(plain.verdict, part)
 
 
+@given(shares, st.integers(1, 10**9))
+def test_a_published_figure_lies_in_its_own_interval(value: float, cases: int) -> None:
+    (one,) = figures(load_case({"name": "x", "models": [paper(quality=value, cases=cases)]}))
+    assert 0 <= one.low <= one.value <= one.high <= 1
+
+
 def test_a_published_grade_in_the_ledger_settles_nothing_either() -> None:
     case = load_case({"name": "x", "targets": {"quality": {"at_least": 0.9}}, **TEAM,
                       "today": {"api": "own"}})  # fmt: skip

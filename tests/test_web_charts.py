@@ -19,7 +19,7 @@ from tuneworthy.api.cases import write
 from tuneworthy.domain.lab import ArmResult, CurvePoint
 from tuneworthy.report.charts import lab as charts
 from tuneworthy.report.charts import script
-from tuneworthy.report.charts.draw import NARROW, WIDE, Drawing
+from tuneworthy.report.charts.draw import NARROW, WIDE, Drawing, _rendered
 from tuneworthy.report.charts.still import DARK, still
 from tuneworthy.report.html.page import style
 from tuneworthy.report.html.pictures import pictures
@@ -127,13 +127,16 @@ def test_a_still_picture_runs_nothing_and_loads_nothing(client: TestClient, doss
 
 
 def test_a_picture_is_drawn_once_however_often_it_is_asked_for(
-    client: TestClient, monkeypatch: pytest.MonkeyPatch
+    client: TestClient,
 ) -> None:
+    _rendered.cache_clear()
     first = client.get(f"{HOME}/charts/fan.svg")
-    monkeypatch.setattr("tuneworthy.report.charts.draw.vl_convert", None)
+    drawn = _rendered.cache_info().misses
     again = client.get(f"{HOME}/charts/fan.svg")
     assert (first.status_code, again.status_code) == (200, 200)
     assert again.content == first.content
+    assert drawn > 0
+    assert _rendered.cache_info().misses == drawn
 
 
 def test_a_still_picture_has_the_colours_of_the_page_in_the_dark() -> None:

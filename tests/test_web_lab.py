@@ -208,7 +208,7 @@ def test_code_beside_a_case_never_runs_from_the_page(folder: Path) -> None:
 
 
 def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path) -> None:
-    fake = known(RIGHT, manners=Manners(latency_s=0.01))
+    fake = known(RIGHT, manners=Manners(latency_s=0.05))
     site = site_of(folder, fake)
     client = a_client(site)
     with served(site) as port:

@@ -75,8 +75,9 @@ def headline(dossier: Dossier) -> str:
 
 def finality(dossier: Dossier) -> str:
     """Whether the verdict can still move."""
-    asked = [*dossier.factors.values(), *dossier.ceiling.checks.values()]
-    open_answers = sum(answer.state == "unknown" for answer in asked)
+    asked = [one.state for one in dossier.factors.values()]
+    asked += [one.state for one in dossier.ceiling.checks.values()]
+    open_answers = asked.count("unknown")
     if not dossier.verdict.final:
         if open_answers == len(asked):
             return "Not final: nothing is answered yet."

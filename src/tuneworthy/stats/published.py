@@ -24,6 +24,7 @@ def figures(case: Case) -> tuple[PublishedFigure, ...]:
 
 def _figure(model: str, told: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
     low, high = wilson(told.quality * told.cases, told.cases)
+    low, high = min(low, told.quality), max(high, told.quality)  # that product is rounded
     target = _target(told.metric, wanted)
     meets: State = "unknown"
     if not isinstance(target, Unknown):

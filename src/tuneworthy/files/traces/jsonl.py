@@ -20,7 +20,7 @@ from tuneworthy.files.traces.decoding import Broken, decode, decode_object
 from tuneworthy.files.traces.later import Known, LaterPassages, LaterTurns, Source
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS, reference, said, trace_rows
-from tuneworthy.files.traces.sound import below_zero, sound, without_debts
+from tuneworthy.files.traces.sound import sound, sound_columns, without_debts
 from tuneworthy.files.traces.tally import CUT_OFF, NOT_JSON, NOT_UTF8, TOO_LONG, Tally
 from tuneworthy.files.traces.values import (
     Row,
@@ -114,15 +114,13 @@ class Lines:
         traces = self._typed(block)
         if traces is not None and not traces:
             return
-        made = None
-        if traces:
-            source = Source(block, self._decoder, len(traces))
-            made = _columns(traces, source, self._known, self._tally.until_s)
-        if made is None:
+        if traces is None:
             yield from batches(self._lenient(block), self._size)
-        else:
-            self._tally.records += len(made)
-            yield made
+            return
+        self._tally.records += len(traces)
+        made = _columns(traces, Source(block, self._decoder, len(traces)), self._known)
+        sound_columns(made, self._tally, block)
+        yield Batch(**{name: list(values) for name, values in made.items()})
 
     def _typed(self, block: Block) -> list[_Trace] | None:
         """All lines of a block, or None where one of them wants a closer look."""
@@ -179,26 +177,18 @@ def _is_cut(data: bytes) -> bool:
 _FIELDS = tuple(each.name for each in msgspec.structs.fields(_Trace))
 
 
-def _columns(traces: list[_Trace], source: Source, known: Known, until_s: float) -> Batch | None:
-    """Columns of typed traces; one that no trace has a value for is empty.
+def _columns(traces: list[_Trace], source: Source, known: Known) -> dict[str, Column]:
+    """Columns of typed traces; one that no trace has a value for isn't there.
 
     A field of all traces at a time is much quicker than all fields of a trace at a time.
-
-    Returns:
-        The batch; None where an amount lies below zero or a time after ``until_s``: such are
-        counted with their lines.
     """
     columns = zip(*map(astuple, traces), strict=True)
     every: dict[str, Column] = dict(zip(_FIELDS, columns, strict=True))
     some = {field: values for field, values in every.items() if has_value(values)}
-    if any(below_zero(some[amount]) for amount in AMOUNTS if amount in some):
-        return None
     if "feedback" in some:
         some |= _judged(every["score"], every["label"], some["feedback"])
     made: dict[str, Column] = {"output": every["output"]}
     made |= {column: make(some[field]) for field, column, make in _MADE if field in some}
-    if "timestamp" in made and max(filter(None, made["timestamp"]), default=0.0) > until_s:
-        return None
     if "prompt_name" in some or "prompt_version" in some:
         made["prompt"] = _prompts(every["prompt_name"], every["prompt_version"])
     spoken = some.get("messages")
@@ -216,7 +206,7 @@ def _columns(traces: list[_Trace], source: Source, known: Known, until_s: float)
             None if each is None else LaterPassages(source, place)
             for place, each in enumerate(some["contexts"])
         ]
-    return Batch(**{name: list(values) for name, values in made.items()})
+    return made
 
 
 def _judged(scores: Column, labels: Column, feedback: Column) -> dict[str, Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS
 from tuneworthy.files.traces.tally import BELOW_ZERO, TO_COME, Tally
 from tuneworthy.files.traces.values import Row
@@ -33,6 +34,32 @@ def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
                 tally.skip(why, place)
         told.update(found)
         yield row
+
+
+def sound_columns(columns: dict[str, Sequence[Any]], tally: Tally, block: Block) -> None:
+    """The same for the traces of a block as columns, which are changed in place."""
+    debts: set[int] = set()
+    for amount in AMOUNTS:
+        values = columns.get(amount, ())
+        if below_zero(values):
+            debts |= {n for n, value in enumerate(values) if value is not None and value < 0}
+            columns[amount] = without_debts(values)
+    clocks = columns.get("timestamp", ())
+    late = set()
+    if max(filter(None, clocks), default=0.0) > tally.until_s:
+        late = {n for n, clock in enumerate(clocks) if clock is not None and clock > tally.until_s}
+        columns["timestamp"] = [None if n in late else clock for n, clock in enumerate(clocks)]
+    for why, found in ((BELOW_ZERO, debts), (TO_COME, late)):
+        lines = _lines(block, len(columns["output"])) if found else []
+        for place in sorted(found):
+            tally.skip(why, lines[place])
+
+
+def _lines(block: Block, traces: int) -> list[int]:
+    """The line of each trace; the first of the block where they don't stand one a line."""
+    lines = enumerate(block.data.split(b"\n"), start=block.first)
+    found = [number for number, data in lines if data.strip()]
+    return found if len(found) == traces else [block.first] * traces
 
 
 def below_zero(values: Sequence[Any]) -> bool:

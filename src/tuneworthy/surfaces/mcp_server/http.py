@@ -85,7 +85,8 @@ def _without_streams(app: ASGIApp) -> ASGIApp:
     """Refuse GET: where requests stand by themselves a stream would only hold a connection."""
 
     async def only(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["method"] in ("GET", "HEAD"):
+        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
+        if reads and scope["path"] == PATH:
             from starlette.responses import PlainTextResponse
 
             refused = PlainTextResponse("send a POST", 405, {"Allow": "POST"})
