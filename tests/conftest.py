@@ -15,7 +15,7 @@ NO_SHARED = "the shared materials do not stand beside this project"
 # No law depends on the clock, so a slow machine is no failure. `quick` tries the same examples in
 # every run, so a fresh clone gets the answer everybody got; `thorough` goes looking for new ones.
 _CLOCKLESS = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.register_profile("quick", _CLOCKLESS, max_examples=60, derandomize=True)
+settings.register_profile("quick", _CLOCKLESS, max_examples=30, derandomize=True)
 settings.register_profile("thorough", _CLOCKLESS, max_examples=200, print_blob=True)
 settings.load_profile(os.environ.get("TUNEWORTHY_EXAMPLES", "quick"))
 
