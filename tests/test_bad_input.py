@@ -45,7 +45,7 @@ FORMS = ("text", "markdown", "json", "record")
 COLUMNS = 80
 SECONDS = 20  # for one command on the largest file that is read; all took under two when written
 
-# The quick profile tries 60 examples of each law; the mutants are as many times more.
+# At the examples of the quick profile the mutants are as listed; a thorough run has more of them.
 EFFORT = max(1, settings().max_examples // 60)
 
 NO_TEXT = {"Cc", "Cs", "Zl", "Zp"}  # controls, halves of a sign, separators of lines
