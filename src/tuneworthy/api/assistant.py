@@ -7,15 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.api.board import Board, Judged
+from tuneworthy.api.board import Board, Judged, plain_error
 from tuneworthy.api.cases import with_answers
 from tuneworthy.api.road import decide
-from tuneworthy.api.start import start_case
 from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import CaseError, InputError, OutputError, one_line
+from tuneworthy.domain.errors import CaseError, InputError, OutputError
 from tuneworthy.domain.shelf import Listed
 from tuneworthy.files.case import beside, case_from_text, case_path
-from tuneworthy.files.disk import CASE_LIMIT, made_whole, read_text
+from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.files.edit import text_digest
 
 __all__ = [
@@ -26,7 +25,6 @@ __all__ = [
     "inside",
     "listed",
     "new_case",
-    "plain_error",
     "read_told",
     "supposed",
 ]
@@ -86,7 +84,7 @@ def _line(board: Board, name: str) -> Listed:
     try:
         dossier = board.judged(name).dossier
     except InputError as caught:
-        return Listed(name=name, problem=plain_error(board, caught))
+        return Listed(name=name, problem=plain_error(caught, board.shelf))
     verdict = dossier.verdict
     return Listed(
         name=name,
@@ -97,15 +95,6 @@ def _line(board: Board, name: str) -> Listed:
         summary=verdict.summary,
         next=verdict.next,
     )
-
-
-def plain_error(board: Board, caught: InputError) -> str:
-    """An error as one line that doesn't tell where on the disk the cases lie."""
-    folder, told = board.shelf.folder, str(caught)
-    for name in (str(folder.absolute()), str(folder)):
-        if name != ".":
-            told = told.replace(f"{name}/", "")
-    return one_line(told.replace(str(folder.absolute()), folder.absolute().name))
 
 
 def new_case(board: Board, name: str, title: str | None = None) -> Judged:
@@ -119,10 +108,7 @@ def new_case(board: Board, name: str, title: str | None = None) -> Judged:
     Raises:
         InputError: If the name is none for a folder, or taken.
     """
-    place = board.shelf.place(name)
-    called = title or name.replace("-", " ").replace("_", " ").capitalize()
-    with made_whole(place) as folder:
-        start_case(folder, called, board.chosen)
+    board.start(name, title or name.replace("-", " ").replace("_", " ").capitalize())
     return board.judged(name)
 
 

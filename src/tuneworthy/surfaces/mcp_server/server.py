@@ -14,7 +14,7 @@ from mcp.server import Server, ServerRequestContext
 from mcp.shared.exceptions import MCPError
 
 from tuneworthy import __version__
-from tuneworthy.api.assistant import plain_error
+from tuneworthy.api.board import plain_error
 from tuneworthy.domain.errors import InputError, one_line
 from tuneworthy.report.assistant import QUOTED, cleaned, marked
 from tuneworthy.report.assistant.prompts import INSTRUCTIONS, TALKS, talk_text
@@ -78,7 +78,7 @@ def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToo
         tool = _named(name)
         data, text = tool.run(desk, _understood(tool, arguments))
     except InputError as caught:
-        return _failed(f"{plain_error(desk.board, caught)} {QUOTED}")
+        return _failed(f"{plain_error(caught, desk.board.shelf)} {QUOTED}")
     except Exception as caught:  # an assistant gets a line and never a traceback
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
@@ -111,7 +111,7 @@ def _asked(desk: Desk, work: Any, *given: Any) -> Any:
     try:
         return work(*given)
     except InputError as caught:
-        line = plain_error(desk.board, caught)
+        line = plain_error(caught, desk.board.shelf)
         raise MCPError(code=types.INVALID_PARAMS, message=line) from None
 
 
