@@ -7,17 +7,17 @@ from urllib.parse import urlencode
 from weakref import WeakKeyDictionary
 
 from fastapi import APIRouter, Form, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
-from tuneworthy.api.board import Board, plain_error
-from tuneworthy.api.lab import MOST_TOKENS
-from tuneworthy.api.running import GrownError, Running, Terms
+from tuneworthy.api.board import plain_error
+from tuneworthy.api.running import GrownError, Running
 from tuneworthy.domain.errors import InputError
 from tuneworthy.report.html import lab as words
 from tuneworthy.report.html.blocks import Section
 from tuneworthy.report.html.pictures import pictures_in
 from tuneworthy.report.lab.live import STATES
+from tuneworthy.surfaces.web.api_lab import LabTerms
 from tuneworthy.surfaces.web.follow import followed
 from tuneworthy.surfaces.web.pages.charts import Width, chart_answer
 from tuneworthy.surfaces.web.render import page, site_of, wants_part
@@ -28,20 +28,10 @@ _DRAWN: WeakKeyDictionary[Running, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
 
-class Asked(BaseModel):
+class Asked(LabTerms):
     """What a lab is run by, as a form says it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)
-    seed: int = Field(0, ge=0, lt=2**32)
-    at_once: int = Field(16, ge=1, le=256)
-    ask_again: bool = False
-
-    def terms(self, board: Board) -> Terms:
-        """The same for the API, by the framework and on the day that the page goes by."""
-        told = self.max_tokens, self.seed, self.at_once, self.ask_again
-        return Terms(*told, board.chosen, board.as_of)
+    model_config = ConfigDict(extra="ignore")
 
     @property
     def query(self) -> str:
