@@ -11,12 +11,12 @@ import pytest
 
 import plain_engine
 from tuneworthy.domain.traces import COLUMNS, Message
-from tuneworthy.files.traces.later import Known
+from tuneworthy.files.traces.known import Known
 from tuneworthy.files.traces.read import read
 from tuneworthy.gather.engine import measure
 from tuneworthy.gather.signals.refusals import refused, refuses
 from tuneworthy.gather.signals.success import Success
-from tuneworthy.texts.json_text import UNREAD, read_each, read_json, readable
+from tuneworthy.texts.json_text import UNREAD, read_json, read_rows, readable
 
 ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
 RECORDS: list[dict[str, Any]] = [
@@ -115,9 +115,11 @@ def test_equal_texts_become_one_object_and_others_stay_themselves() -> None:
 
 def test_refusals_are_remembered_for_the_same_outputs_alone() -> None:
     declined = ["I'm sorry, but I can't help with that.", None]
-    assert refused(declined) == refused(declined) == (True, False)
-    assert refused(["Yes.", None]) == (False, False)
-    assert refused(list(declined)) == (True, False)
+    for texts, expected in (
+        (declined, [True, False]), (declined, [True, False]), (["Yes.", None], [False, False]),
+        (list(declined), [True, False]),
+    ):  # fmt: skip
+        assert refused(texts).tolist() == expected
 
 
 REFUSALS = ("I'm sorry, but I can't help with that.", "Unfortunately I cannot do that.",
@@ -140,15 +142,13 @@ def test_what_can_be_read_is_remembered_for_the_same_texts_alone() -> None:
         assert list(readable(each)) == [
             text is not None and read_json(text)[0] is not UNREAD for text in each
         ]
-    values = list(read_each(texts))
-    assert values[0] == ({"a": 1}, False)
-    assert values[3] == ([1], True)
+    assert list(read_rows(texts)) == [(0, {"a": 1}, False), (3, [1], True), (5, 7, False)]
     assert readable(texts)[3]
 
 
 def test_reading_that_was_given_up_is_not_remembered() -> None:
     texts = ["{}", "{", "[]"]
-    next(iter(read_each(texts)))
+    next(iter(read_rows(texts)))
     assert list(readable(texts)) == [True, False, True]
 
 

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+import numpy as np
 from msgspec import MsgspecError
 from msgspec.json import Decoder
+
+from tuneworthy.texts.joined import SPACES, joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _decode = Decoder().decode
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _LOOKS = re.compile(r"\s*(?:```[\w-]*\s*)?(?:\{|\[\s*[\[{\"\]])")
 _BEGINS = frozenset('{["-0123456789tfn`')
 _LOOKS_FROM = frozenset("{[`")
+_MAY_BEGIN = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _BEGINS])
+_MAY_LOOK = SPACES | np.isin(np.arange(256), [ord(sign) for sign in _LOOKS_FROM])
 _BLOCK = re.compile(r"```json\b|```\s*\{")
 
 
@@ -42,30 +50,42 @@ def read_json(text: str) -> tuple[Any, bool]:
     return value, False
 
 
-_last: tuple[Sequence[str | None], Sequence[bool]] = ((), ())
+_last: tuple[Sequence[str | None], NDArray[np.bool_]] | None = None
 
 
-def read_each(texts: Sequence[str | None]) -> Iterator[tuple[Any, bool]]:
-    """What ``read_json`` gives for each text, one at a time; None can't be read."""
+def read_rows(texts: Sequence[str | None]) -> Iterator[tuple[int, Any, bool]]:
+    """What ``read_json`` gives for those texts that it can read, with their places."""
     global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    read: list[bool] = []
-    for text in texts:
-        found = (UNREAD, False) if text is None else read_json(text)
-        read.append(found[0] is not UNREAD)
-        yield found
+    read = np.zeros(len(texts), dtype=bool)
+    for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
+        value, fenced = read_json(texts[row] or "")
+        if value is not UNREAD:
+            read[row] = True
+            yield row, value, fenced
     _last = (texts, read)
 
 
-def readable(texts: Sequence[str | None]) -> Sequence[bool]:
+def readable(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     """Which texts ``read_json`` can read; None isn't one.
 
     The answer for the texts that were read last is remembered, because several signals read the
     outputs of the same batch, one after the other. They must not be changed in between.
     """
-    if _last[0] is not texts:
-        for _ in read_each(texts):
+    if _last is None or _last[0] is not texts:
+        for _ in read_rows(texts):
             pass
+    assert _last is not None  # it was just made
     return _last[1]
+
+
+def looking(texts: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Which texts ``looks_like_json`` says yes of; None isn't one."""
+    whole = joined(texts)
+    found = whole.first == ord("{")
+    perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
+    for row in np.flatnonzero(perhaps & ~found).tolist():
+        found[row] = looks_like_json(texts[row] or "")
+    return found
 
 
 def may_be_json(text: str) -> bool:

@@ -162,7 +162,7 @@ def _touches(letter: str) -> bool:
     return letter.isalnum() or letter == "_" or unicodedata.combining(letter) != 0
 
 
-def at_edges(needle: Needle, joined: bytes, end: int) -> bool:
+def at_edges(needle: Needle, joined: bytearray, end: int) -> bool:
     """Whether a whole-word literal that ends here is one; true for other patterns."""
     if needle.backward is None:
         return True
@@ -177,4 +177,4 @@ def at_edges(needle: Needle, joined: bytes, end: int) -> bool:
     assert match is not None  # it ends here
     start = from_here + match.start()
     before = joined[max(0, start - 4) : start]
-    return before[-1:] in {b"", BETWEEN} or not _touches(before.decode("utf-8", "replace")[-1:])
+    return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])

@@ -91,8 +91,9 @@ class Content:
         held: list[Block] = []
         tried = 0
         for block in lines:
-            held.append(block)
-            for _, line in objects(block.data, most=_TRIED - tried):
+            data = bytes(block.data)
+            held.append(block._replace(data=data))
+            for _, line in objects(data, most=_TRIED - tried):
                 tried += 1
                 if (kind := recognise(decode(line, Raws))) is not None:
                     return kind, held

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS
 from tuneworthy.files.traces.tally import BELOW_ZERO, TO_COME, Tally
 from tuneworthy.files.traces.values import Row
@@ -36,8 +35,16 @@ def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
         yield row
 
 
-def sound_columns(columns: dict[str, Sequence[Any]], tally: Tally, block: Block) -> None:
-    """The same for the traces of a block as columns, which are changed in place."""
+def sound_columns(
+    columns: dict[str, Sequence[Any]], tally: Tally, lines: Callable[[], Sequence[int]]
+) -> None:
+    """The same for traces as columns, which are changed in place.
+
+    Args:
+        columns: Columns by name.
+        tally: As above.
+        lines: Gives the line of each trace; asked for only where there is something to count.
+    """
     debts: set[int] = set()
     for amount in AMOUNTS:
         values = columns.get(amount, ())
@@ -50,16 +57,9 @@ def sound_columns(columns: dict[str, Sequence[Any]], tally: Tally, block: Block)
         late = {n for n, clock in enumerate(clocks) if clock is not None and clock > tally.until_s}
         columns["timestamp"] = [None if n in late else clock for n, clock in enumerate(clocks)]
     for why, found in ((BELOW_ZERO, debts), (TO_COME, late)):
-        lines = _lines(block, len(columns["output"])) if found else []
+        places = lines() if found else ()
         for place in sorted(found):
-            tally.skip(why, lines[place])
-
-
-def _lines(block: Block, traces: int) -> list[int]:
-    """The line of each trace; the first of the block where they don't stand one a line."""
-    lines = enumerate(block.data.split(b"\n"), start=block.first)
-    found = [number for number, data in lines if data.strip()]
-    return found if len(found) == traces else [block.first] * traces
+            tally.skip(why, places[place])
 
 
 def below_zero(values: Sequence[Any]) -> bool:

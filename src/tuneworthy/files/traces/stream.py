@@ -6,6 +6,7 @@ import os
 import stat
 import zlib
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +36,7 @@ class Raw:
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(path, flags)
+            self._file = FileIO(self._descriptor, closefd=False)
         except (OSError, ValueError) as caught:
             raise unreadable(path, caught) from None
         status = os.fstat(self._descriptor)
@@ -56,6 +58,20 @@ class Raw:
         self.done += len(data)
         self._digest.update(data)
         return data
+
+    def readinto(self, room: memoryview) -> int:
+        """The next bytes, as many as there is room for; how many they are.
+
+        Raises:
+            InputError: If the disk says no.
+        """
+        try:
+            size = self._file.readinto(room) or 0
+        except OSError as caught:
+            raise unreadable(self.path, caught) from None
+        self.done += size
+        self._digest.update(room[:size])
+        return size
 
     def digest(self) -> str:
         """BLAKE3 of the whole file; what was not read yet is read now."""
@@ -107,6 +123,14 @@ class Ahead:
             data, self._held = self._held[:size], self._held[size:]
             return data
         return b"" if self._ended else self._under.read(size)
+
+    def readinto(self, room: memoryview) -> int:
+        """The next bytes into memory that is there already; how many they are, 0 at the end."""
+        if isinstance(self._under, Raw) and not (self._held or self._ended):
+            return self._under.readinto(room)
+        data = self.read(len(room))
+        room[: len(data)] = data
+        return len(data)
 
 
 class Unpacked:

@@ -108,8 +108,29 @@ def as_numbers(values: Iterable[Any]) -> NDArray[np.float64]:
     return np.fromiter(values, dtype=np.float64)  # which takes None for NaN
 
 
+_last: tuple[Sequence[Any], tuple[list[Any], NDArray[np.int64]]] | None = None
+
+
 def distinct(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64]]:
-    """Different values in the order of their first appearance, and the place of each among them."""
-    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
-    each = map(places.__getitem__, values)
-    return list(places), np.fromiter(each, dtype=np.int64, count=len(values))
+    """Different values in the order of their first appearance, and the place of each among them.
+
+    The values that were asked for last are remembered with the answer, because several signals look
+    at the system prompts of the same batch. They must not be changed in between.
+    """
+    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    if _last is None or _last[0] is not values:
+        places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+        each = map(places.__getitem__, values)
+        found = list(places), np.fromiter(each, dtype=np.int64, count=len(values))
+        _last = (values, found)
+    return _last[1]
+
+
+def happened(values: Sequence[Any], size: int) -> NDArray[np.bool_]:
+    """Which values of a column say something, as errors do: nothing, False and "" don't.
+
+    Args:
+        values: The column; may be empty.
+        size: How long it is where it is empty.
+    """
+    return np.fromiter(map(bool, values or [None] * size), dtype=bool, count=size)

@@ -14,13 +14,21 @@ from tuneworthy.gather.duplicates import compared_text, duplicate_groups
 from tuneworthy.gather.personal.mask import excerpt
 from tuneworthy.gather.personal.patterns import shared_scanner
 from tuneworthy.gather.signals import outcomes
-from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Numbers, Table, as_numbers, how_many
+from tuneworthy.gather.signals.base import (
+    DUPLICATE_OF,
+    Found,
+    Numbers,
+    Table,
+    happened,
+    how_many,
+)
 from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.gather.signals.picking import members, picked
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import share
-from tuneworthy.texts.json_text import looks_like_json, readable
+from tuneworthy.texts.joined import joined
+from tuneworthy.texts.json_text import looking, readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,19 +141,14 @@ def _judged(
     And whether it looks like JSON, and can't be read as such; NaN for an answer without words.
     """
     size = len(batch)
-    calls, errors = batch.tool_calls or [None] * size, batch.error or [None] * size
-    texts = [text if text and not text.isspace() else None for text in batch.output]
-    reasons = np.full(size, -1.0)
-    reasons[np.array(refused(batch.output), dtype=bool)] = REASONS.index("refused")
-    broke = [each is not None for each in errors]
-    reasons[np.array(broke, dtype=bool)] = REASONS.index("error")
-    silent = [text is None and not call for text, call in zip(texts, calls, strict=True)]
-    reasons[np.array(silent, dtype=bool)] = REASONS.index("no_output")
-    looks = as_numbers(None if text is None else looks_like_json(text) for text in texts)
-    broken, reads = np.zeros(size), readable(batch.output)
-    for row in np.flatnonzero(looks == 1).tolist():
-        broken[row] = not reads[row]
-    return reasons, looks, broken
+    calls, errors = batch.tool_calls, batch.error or [None] * size
+    silent = joined(batch.output).blank
+    reasons = np.where(refused(batch.output), float(REASONS.index("refused")), -1.0)
+    reasons[[each is not None for each in errors]] = REASONS.index("error")
+    reasons[silent & ~happened(calls, size)] = REASONS.index("no_output")
+    means = looking(batch.output)
+    looks = np.where(silent, np.nan, means)
+    return reasons, looks, (means & ~readable(batch.output)).astype(np.float64)
 
 
 def _flagged(

@@ -6,7 +6,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,13 +13,14 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.base import Found, Numbers, Table
+from tuneworthy.gather.signals.base import Found, Numbers, Table, happened
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.shapes import Numbered, Shape, differences, fits, shape_of
 from tuneworthy.gather.signals.telling import rate, readable, told
 from tuneworthy.gather.signals.tool_calls import invalid_tool_calls, unread_calls
 from tuneworthy.stats.clustered import Estimate, share
-from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_each, read_json
+from tuneworthy.texts.joined import joined
+from tuneworthy.texts.json_text import UNREAD, looking, read_json, read_rows
 from tuneworthy.texts.schema import validator
 
 if TYPE_CHECKING:
@@ -30,13 +30,8 @@ ENOUGH_OUTPUTS = 20
 """A prompt version with fewer outputs than this has no usual keys of its own."""
 
 _ABOUT = "inconsistent_format"
-_COLUMNS = ("refused", "structured", "unread", "fenced", "invalid", "shape")
 _STRUCTURES = frozenset({dict, list})
 _OPENS = frozenset("[{`")  # what is read as JSON begins with one of these, or is no structure
-_NOTHING = (math.nan,) * 6
-_PROSE = (0.0, 0.0, 1.0, 0.0, math.nan, math.nan)
-_MEANT = (0.0, 1.0, *_PROSE[2:])  # for JSON, and isn't
-_REFUSED = (1.0, *_NOTHING[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,23 +80,26 @@ class Format:
         (against the schema) are shares; ``shape`` numbers the keys; ``failed`` is an error;
         ``calls`` and ``calls_unread`` count tool calls.
         """
-        errors, calls = batch.column("error"), batch.tool_calls or [None] * len(batch)
-        read = self._read
-        declined = refused(batch.output)
-        made = [
-            _NOTHING
-            if text is None or error or (called and not text)
-            else read(text, declines, *value)
-            for text, error, called, declines, value in zip(
-                batch.output, errors, calls, declined, read_each(batch.output), strict=True
-            )
-        ]
-        columns = np.fromiter(chain.from_iterable(made), dtype=np.float64)
-        counted, unread = unread_calls(calls)
-        failed = np.array([bool(error) for error in errors], dtype=np.float64)
-        extra = {"failed": failed, "calls": counted, "calls_unread": unread}
-        columns = columns.reshape(-1, len(_COLUMNS)).T
-        return dict(zip(_COLUMNS, columns, strict=True)) | extra
+        counted, calls_unread = unread_calls(batch.tool_calls or [None] * len(batch))
+        failed, texts = happened(batch.error, len(batch)), joined(batch.output)
+        told = texts.there & ~failed & ((counted == 0) | (texts.lengths > 0))
+        rows, values = self._values(batch.output)
+        read = np.zeros(len(batch), dtype=bool)
+        read[rows] = True
+        declines = told & ~read & refused(batch.output)
+        judged = told & ~declines
+        structured = looking(batch.output) & ~read
+        fenced, invalid, shape = np.zeros(len(batch)), *np.full((2, len(batch)), np.nan)
+        structured[rows], fenced[rows], invalid[rows], shape[rows] = values
+        columns = {"structured": structured, "unread": ~read, "fenced": fenced,
+                   "invalid": invalid, "shape": shape}  # fmt: skip
+        return {
+            "refused": np.where(told, declines, np.nan),
+            **{name: np.where(judged, found, np.nan) for name, found in columns.items()},
+            "failed": failed.astype(np.float64),
+            "calls": counted,
+            "calls_unread": calls_unread,
+        }
 
     def finish(self, table: Table) -> Found:
         """Shares of what is out of form, and the same by prompt version."""
@@ -111,15 +109,25 @@ class Format:
         series = (_signatures(table, versions),) if versions else ()
         return Found((outputs, calls), series)
 
-    def _read(self, text: str, declines: bool, value: Any, fenced: bool) -> tuple[float, ...]:
-        """The columns of one output that was read."""
-        if value is UNREAD or not (self._valid or text.lstrip()[:1] in _OPENS):
-            if declines:
-                return _REFUSED
-            return _MEANT if looks_like_json(text) else _PROSE
-        invalid = math.nan if self._valid is None else float(not self._valid(value))
-        structured = 1.0 if type(value) in _STRUCTURES else 0.0
-        return 0.0, structured, 0.0, float(fenced), invalid, self._number(value)
+    def _values(self, texts: Sequence[str | None]) -> tuple[list[int], NDArray[np.float64]]:
+        """Rows that hold JSON; and whether it is a structure, fenced, invalid, and its shape.
+
+        Without a schema, plain numbers and words are prose.
+        """
+        valid, number = self._valid, self._number
+        rows: list[int] = []
+        found: list[tuple[float, float, float, float]] = []
+        for row, value, fenced in read_rows(texts):
+            structured = type(value) in _STRUCTURES
+            if valid is None:
+                if not (structured or (texts[row] or "").lstrip()[:1] in _OPENS):
+                    continue
+                invalid = math.nan
+            else:
+                invalid = not valid(value)
+            rows.append(row)
+            found.append((structured, fenced, invalid, number(value)))
+        return rows, np.array(found, dtype=np.float64).reshape(-1, 4).T
 
     def _versions(self, table: Table) -> Iterator[_Version]:
         """Prompt versions with structured outputs, in the order of the table."""

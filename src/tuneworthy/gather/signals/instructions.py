@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.base import Found, Numbers, Table
+from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct, happened
 from tuneworthy.gather.signals.checked import Checked, quotes, series
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import clusters_of, told
 from tuneworthy.stats.clustered import Estimate, quantile, share, slope
 from tuneworthy.texts.checks import follows
+from tuneworthy.texts.joined import joined
 from tuneworthy.texts.json_text import readable
 from tuneworthy.texts.verifiable import Instruction, Reader
 
@@ -77,35 +79,19 @@ class Instructions:
         """
         checked, ignored = np.zeros(len(batch)), np.zeros(len(batch))
         length = np.full(len(batch), np.nan)
-        calls = batch.tool_calls or [None] * len(batch)
-        errors = batch.column("error")
-        judged = [
-            None if error or declined else text
-            for text, error, declined in zip(
-                batch.output, errors, refused(batch.output), strict=True
-            )
-        ]
-        for system, members in _by_text(batch.system):
-            length[members] = len(system)
-            instructions = self._read(system)
-            if not instructions:
+        systems, place = distinct(batch.column("system"))
+        order = np.argsort(place, kind="stable")
+        ends = np.cumsum(np.bincount(place, minlength=len(systems)))
+        for system, members in zip(systems, np.split(order, ends[:-1]), strict=True):
+            if system is None:
                 continue
-            texts = [judged[row] for row in members]
-            counts = [0 if errors[row] else len(calls[row] or ()) for row in members]
-            places = np.array(members)
-            for bit, instruction in enumerate(instructions):
-                if instruction.kind == "json":
-                    reads = readable(batch.output)
-                    answers = [
-                        reads[row] if text and not text.isspace() else None
-                        for row, text in zip(members, texts, strict=True)
-                    ]
-                else:
-                    answers = follows(instruction, texts, counts)
-                known = np.array([answer is not None for answer in answers])
-                failed = np.array([answer is False for answer in answers])
-                checked[places[known]] += float(1 << bit)
-                ignored[places[failed]] += float(1 << bit)
+            length[members] = len(system)
+            if instructions := self._read(system):
+                outputs = _Outputs(batch, members)
+                for bit, instruction in enumerate(instructions):
+                    known, failed = outputs.held_against(instruction)
+                    checked[members[known]] += float(1 << bit)
+                    ignored[members[failed]] += float(1 << bit)
         return {"system_characters": length, "checked": checked, "ignored": ignored}
 
     def finish(self, table: Table) -> Found:
@@ -172,18 +158,35 @@ def _whole(table: Table) -> _Traces:
     )
 
 
-def _by_text(systems: Sequence[str | None]) -> Iterator[tuple[str, list[int]]]:
-    """Rows by system prompt. Neighbours mostly share one: comparing is cheaper than hashing."""
-    groups: dict[str, list[int]] = {}
-    last: str | None = None
-    members: list[int] = []
-    for row, system in enumerate(systems):
-        if system is None:
-            continue
-        if system is not last and system != last:
-            last, members = system, groups.setdefault(system, [])
-        members.append(row)
-    yield from groups.items()
+class _Outputs:
+    """Outputs that were written under one system prompt; errors and refusals count as none."""
+
+    def __init__(self, batch: Batch, members: NDArray[np.int64]) -> None:
+        self._batch, self._members = batch, members
+        failed = happened(batch.error, len(batch))[members]
+        self._judged = ~(failed | refused(batch.output)[members])
+        self._failed = failed.tolist()
+
+    def held_against(self, instruction: Instruction) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Which outputs an instruction bears on, and which of them don't follow it."""
+        output, members = self._batch.output, self._members
+        if instruction.kind == "json":  # was read already
+            known = self._judged & ~joined(output).blank[members]
+            return known, known & ~readable(output)[members]
+        answers = follows(instruction, self._texts, self._calls)
+        known = np.array([answer is not None for answer in answers])
+        return known, np.array([answer is False for answer in answers])
+
+    @cached_property
+    def _texts(self) -> list[str | None]:
+        pairs = zip(self._members.tolist(), self._judged.tolist(), strict=True)
+        return [self._batch.output[row] if judged else None for row, judged in pairs]
+
+    @cached_property
+    def _calls(self) -> list[int]:
+        calls = self._batch.tool_calls or [None] * len(self._batch)
+        pairs = zip(self._members.tolist(), self._failed, strict=True)
+        return [0 if failed else len(calls[row] or ()) for row, failed in pairs]
 
 
 def _tokens(table: Table) -> Evidence:

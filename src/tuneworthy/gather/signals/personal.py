@@ -107,7 +107,7 @@ class Personal:
 
     def _of_systems(self, batch: Batch) -> NDArray[np.float64]:
         """Kinds and a number for what was found, a system prompt each; every text is read once."""
-        systems, place = distinct(batch.system or [None] * len(batch))
+        systems, place = distinct(batch.column("system"))
         names = [hash(text) if text else 0 for text in systems]  # the texts may be long
         new = self._new(systems, names)
         if len(self._systems) + len(new) > _MOST_SYSTEMS:

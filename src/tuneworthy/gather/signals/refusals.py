@@ -4,6 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.texts.joined import joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _CANNOT = r"(?:can(?:no|['’])t|cannot|(?:am |['’]m )?(?:unable|not able) to|won['’]t|will not)"
 _SORRY = r"(?:(?:i['’]m|i am) (?:very |so |truly )?sorry|sorry|unfortunately|i apologi[sz]e)"
@@ -37,19 +45,36 @@ def _may_refuse(text: str) -> bool:
     return not begin[:1].isalpha() or begin[1:2] in _BEGINS.get(begin[:1], "-")
 
 
-_Seen = tuple[Sequence[str | None], tuple[bool, ...]]
-_last: _Seen = ((), ())
+_OPENING = 18  # bytes in which a first word begins, if a refusal may stand there at all
+_ALPHABETIC = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)])
+_IS_MARK = np.array([chr(byte) in _MARKS for byte in range(256)])
+_IN_PAIR = np.zeros((256, 256), dtype=bool)
+_IN_PAIR[[*zip(*((ord(one), other.encode()[0]) for one in _BEGINS for other in _BEGINS[one]))]] = 1
+
+_last: tuple[Sequence[str | None], NDArray[np.bool_]] | None = None
 
 
-def refused(texts: Sequence[str | None]) -> tuple[bool, ...]:
+def refused(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     """Which texts open with a refusal; None does not.
 
     The texts that were asked for last are remembered with the answer, because several signals look
     at the outputs of the same batch, one after the other. They must not be changed in between.
     """
     global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    known, found = _last
-    if known is not texts:
-        found = tuple([text is not None and refuses(text) for text in texts])
+    if _last is None or _last[0] is not texts:
+        found = np.zeros(len(texts), dtype=bool)
+        for row in np.flatnonzero(_perhaps(texts)).tolist():
+            found[row] = refuses(texts[row] or "")
         _last = (texts, found)
-    return found
+    return _last[1]
+
+
+def _perhaps(texts: Sequence[str | None]) -> NDArray[np.bool_]:
+    """Texts that begin, behind marks, as a refusal may; most that are none are left out."""
+    whole = joined(texts)
+    opening = whole.opening(_OPENING)
+    at = np.argmin(_IS_MARK[opening], axis=1)  # 0 where there are nothing but marks
+    rows = np.arange(len(whole))
+    first, second = opening[rows, at], opening[rows, np.minimum(at + 1, _OPENING - 1)]
+    unlike = _ALPHABETIC[first] & ~_IN_PAIR[first, second] & (at < _OPENING - 4)
+    return ~unlike & (whole.lengths > 0)

@@ -81,14 +81,16 @@ def _skeleton(value: Any, depth: int = 0) -> list[object]:
     kind = type(value)
     if kind is dict:
         seen: list[object] = [kind, *value, None]
-        inside = value.values()
+        inside = list(value.values())
     elif kind is list:
         seen = [kind]
         inside = value[:_MOST_ITEMS]
     else:
         return [kind]
-    for one in inside if depth <= _DEEPEST else ():
-        kind = type(one)
+    kinds = list(map(type, inside)) if depth <= _DEEPEST else []
+    if not (dict in kinds or list in kinds):
+        return seen + kinds
+    for one, kind in zip(inside, kinds, strict=True):
         if kind is dict or kind is list:
             seen += _skeleton(one, depth + 1)
             seen.append(None)

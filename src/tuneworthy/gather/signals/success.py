@@ -14,6 +14,7 @@ from tuneworthy.gather.signals.base import Found, Numbers, Table, as_numbers
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import share
+from tuneworthy.texts.joined import joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -65,9 +66,7 @@ class Success:
 
 def _declined(texts: Sequence[str | None]) -> NDArray[np.float64]:
     """1 for a refusal, 0 for another answer, NaN for none."""
-    found = np.array(refused(texts), dtype=np.float64)
-    found[[not text for text in texts]] = np.nan
-    return found
+    return np.where(joined(texts).lengths > 0, refused(texts), np.nan)
 
 
 def _success(table: Table) -> Evidence:

@@ -11,10 +11,11 @@ import numpy as np
 from tuneworthy.domain.evidence import Series
 from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct
+from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct, happened
 from tuneworthy.gather.signals.telling import rate, told
 from tuneworthy.stats.clustered import share
 from tuneworthy.texts.glossary import Glossary
+from tuneworthy.texts.joined import joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,17 +68,10 @@ class Terms:
         made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
         if not made:
             return made
-        errors = batch.column("error")
-        judged = np.array(
-            [
-                text is not None and not error
-                for text, error in zip(batch.output, errors, strict=True)
-            ],
-            dtype=bool,
-        )
+        judged = joined(batch.output).there & ~happened(batch.error, n)
         written = glossary.look(batch.output)
         asked = glossary.look(batch.input or [None] * n)
-        prompts, place = distinct(batch.system or [None] * n)
+        prompts, place = distinct(batch.column("system"))
         held = glossary.look(prompts)
         for index in range(len(glossary)):
             column, bit = index // TERMS_A_COLUMN, float(1 << index % TERMS_A_COLUMN)

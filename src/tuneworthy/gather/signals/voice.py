@@ -12,10 +12,11 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.materials import Materials
 from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Found, Numbers, Table
+from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Found, Numbers, Table, happened
 from tuneworthy.gather.signals.style import PIECE_WORDS, Style
 from tuneworthy.gather.signals.telling import clusters_of, of_sample, told
 from tuneworthy.stats.clustered import Estimate, mean, share, slope, t95
+from tuneworthy.texts.joined import joined
 from tuneworthy.texts.phrases import Phrases
 
 if TYPE_CHECKING:
@@ -60,11 +61,7 @@ class Voice:
 
     def rows(self, batch: Batch) -> Numbers:
         """``generic``: 1 for an output with such a phrase, 0 for one without, NaN for no output."""
-        errors = batch.column("error")
-        left_out = [
-            bool(error) or not text or text.isspace()
-            for text, error in zip(batch.output, errors, strict=True)
-        ]
+        left_out = happened(batch.error, len(batch)) | joined(batch.output).blank
         generic = self._phrases.any(batch.output).astype(np.float64)
         generic[left_out] = np.nan
         return {"generic": generic}
