@@ -54,11 +54,11 @@ class Batch:
     """The system prompt."""
     input: list[str | None] = field(default_factory=list)
     """What the user asked: the last message that isn't the assistant's."""
-    messages: list[Sequence[Message] | None] = field(default_factory=list)
+    messages: Sequence[Sequence[Message] | None] = field(default_factory=list)
     """The conversation so far, where it is there; what isn't new is there again."""
     tool_calls: list[Sequence[ToolCall] | None] = field(default_factory=list)
     """Tools the output calls."""
-    contexts: list[Sequence[str] | None] = field(default_factory=list)
+    contexts: Sequence[Sequence[str] | None] = field(default_factory=list)
     """Passages that were given to the model."""
     reference: list[str | None] = field(default_factory=list)
     """The right answer."""

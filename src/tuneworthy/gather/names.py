@@ -36,10 +36,9 @@ class Names:
         """The number of each; -1 for none, and for what comes after too many."""
         codes = self._codes
         try:
-            found = [codes[value] for value in values]
+            return np.fromiter(map(codes.__getitem__, values), np.int64, len(values))
         except KeyError:
-            found = [self._code(value) for value in values]
-        return np.array(found, dtype=np.int64)
+            return np.array([self._code(value) for value in values], dtype=np.int64)
 
     def _code(self, value: str | None) -> int:
         if value is not None and len(value) > _LONGEST_NAME:

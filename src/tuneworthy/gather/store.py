@@ -16,7 +16,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ROWS = 1 << 15  # rows that are gathered before they are written
+_ROWS = 1 << 16  # rows that are gathered before they are written
+_FIRST = 512  # rows that mostly tell what a column isn't
 _UNKNOWN_SHARE = 2  # stands for NaN where all else is 0 or 1
 _TYPES = {
     "u1": "UTINYINT", "i2": "SMALLINT", "i8": "BIGINT", "u8": "UBIGINT",
@@ -120,9 +121,7 @@ class Store:
         for name, kind in self._kinds.items():
             values = np.concatenate([self._part(batch, name, kind) for batch in self._waiting])
             kept[name] = _Kept(len(values), values[0])
-            if not np.array_equal(
-                values, np.full_like(values, values[0]), equal_nan=kind.kind == "f"
-            ):
+            if not (_is_one(values[:_FIRST]) and _is_one(values)):
                 column = f"c{len(narrow)}"
                 narrow[column] = _narrowed(values)
                 kept[name].column = column
@@ -168,6 +167,12 @@ class _Kept:
         return values
 
 
+def _is_one(values: NDArray[Any]) -> bool:
+    """Whether all values are the same; of NaN each is."""
+    first = values[0]
+    return bool((np.isnan(values) if first != first else values == first).all())  # noqa: PLR0124  # NaN
+
+
 def _narrowed(values: NDArray[Any]) -> NDArray[Any]:
     """The same numbers in the narrowest type that holds them exactly."""
     kind = values.dtype.kind
@@ -176,9 +181,17 @@ def _narrowed(values: NDArray[Any]) -> NDArray[Any]:
     if kind == "i":
         short = values.astype(np.int16)
         return short if np.array_equal(short, values) else values
-    unknown = np.isnan(values)
-    if ((values == 0) | (values == 1) | unknown).all():
-        return np.where(unknown, _UNKNOWN_SHARE, values).astype(np.uint8)
+    if _are_shares(values[:_FIRST]) and _are_shares(values):
+        return np.where(np.isnan(values), _UNKNOWN_SHARE, values).astype(np.uint8)
+    if _are_single(values[:_FIRST]) and _are_single(values):
+        return values.astype(np.float32)
+    return values
+
+
+def _are_shares(values: NDArray[Any]) -> bool:
+    return bool(((values == 0) | (values == 1) | np.isnan(values)).all())
+
+
+def _are_single(values: NDArray[Any]) -> bool:
     with np.errstate(over="ignore"):
-        single = values.astype(np.float32)
-    return single if ((single == values) | unknown).all() else values
+        return bool(((values.astype(np.float32) == values) | np.isnan(values)).all())

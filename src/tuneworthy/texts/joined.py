@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuneworthy.texts.memory import remembered
 from tuneworthy.texts.needle import BETWEEN, as_bytes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_REMEMBERED = 4  # lists: outputs and inputs of a batch, which several signals look through
 
 SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 """Bytes that a space may begin with, by their number."""
@@ -73,7 +73,8 @@ class Joined:
     def holding(self, piece: bytes) -> NDArray[np.bool_]:
         """Which texts hold some bytes."""
         held = np.zeros(len(self), dtype=bool)
-        at = self.data.find(piece)
+        # One byte is looked for far quicker than several, and mostly it isn't there.
+        at = self.data.find(piece, self.data.find(piece[:1])) if piece[:1] in self.data else -1
         while at >= 0:
             row = int(np.searchsorted(self.ends, at))
             held[row] = True
@@ -94,19 +95,7 @@ class Joined:
         return blank
 
 
-_recent: tuple[tuple[Sequence[str | None], Joined], ...] = ()
-
-
+@remembered(4)  # outputs and inputs of a batch, which several signals look through
 def joined(texts: Sequence[str | None]) -> Joined:
-    """Texts as one run of bytes.
-
-    What the last few lists came to is remembered; they are told apart as objects, so a list must
-    not be changed between two looks at it.
-    """
-    global _recent  # noqa: PLW0603  # a memory of a few, read and replaced as a whole
-    for known, whole in _recent:
-        if known is texts:
-            return whole
-    made = Joined(texts)
-    _recent = ((texts, made), *_recent[: _REMEMBERED - 1])
-    return made
+    """Texts as one run of bytes."""
+    return Joined(texts)

@@ -11,11 +11,13 @@ from msgspec import MsgspecError
 from msgspec.json import Decoder
 
 from tuneworthy.texts.joined import SPACES, joined
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _decode = Decoder().decode
+_NO_JSON = (MsgspecError, RecursionError, UnicodeError, ValueError)
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
 _LOOKS = re.compile(r"\s*(?:```[\w-]*\s*)?(?:\{|\[\s*[\[{\"\]])")
 _BEGINS = frozenset('{["-0123456789tfn`')
@@ -50,32 +52,28 @@ def read_json(text: str) -> tuple[Any, bool]:
     return value, False
 
 
-_last: tuple[Sequence[str | None], NDArray[np.bool_]] | None = None
-
-
 def read_rows(texts: Sequence[str | None]) -> Iterator[tuple[int, Any, bool]]:
-    """What ``read_json`` gives for those texts that it can read, with their places."""
-    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    """What ``read_json`` gives for those texts that it can read, one at a time with its place."""
     read = np.zeros(len(texts), dtype=bool)
     for row in np.flatnonzero(_MAY_BEGIN[joined(texts).first]).tolist():
-        value, fenced = read_json(texts[row] or "")
-        if value is not UNREAD:
-            read[row] = True
-            yield row, value, fenced
-    _last = (texts, read)
+        text = texts[row] or ""
+        try:
+            value, fenced = _decode(text), False
+        except _NO_JSON:
+            value, fenced = read_json(text)
+            if value is UNREAD:
+                continue
+        read[row] = True
+        yield row, value, fenced
+    readable.note(texts, read)
 
 
+@remembered(1)
 def readable(texts: Sequence[str | None]) -> NDArray[np.bool_]:
-    """Which texts ``read_json`` can read; None isn't one.
-
-    The answer for the texts that were read last is remembered, because several signals read the
-    outputs of the same batch, one after the other. They must not be changed in between.
-    """
-    if _last is None or _last[0] is not texts:
-        for _ in read_rows(texts):
-            pass
-    assert _last is not None  # it was just made
-    return _last[1]
+    """Which texts ``read_json`` can read; None isn't one."""
+    read = np.zeros(len(texts), dtype=bool)
+    read[[row for row, _, _ in read_rows(texts)]] = True
+    return read
 
 
 def looking(texts: Sequence[str | None]) -> NDArray[np.bool_]:
@@ -108,5 +106,5 @@ def looks_like_json(text: str) -> bool:
 def _decoded(text: str) -> Any:
     try:
         return _decode(text)
-    except (MsgspecError, RecursionError, UnicodeError, ValueError):
+    except _NO_JSON:
         return UNREAD

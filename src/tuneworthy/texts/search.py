@@ -62,7 +62,15 @@ class Searcher:
         Returns:
             One array a pattern, as long as ``texts``.
         """
-        found = np.zeros((len(self._names), len(texts)), dtype=bool)
+        return {name: ends > 0 for name, ends in self.ends(texts).items()}
+
+    def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int64]]:
+        """Where in each text a match of each pattern ends, mostly the first: in bytes of UTF-8.
+
+        Returns:
+            One array a pattern, as long as ``texts``; 0 where it isn't found.
+        """
+        found = np.zeros((len(self._names), len(texts)), dtype=np.int64)
         if self._names and texts:
             whole = joined(texts)
             start = 0
@@ -71,9 +79,10 @@ class Searcher:
                 start = stop
         return dict(zip(self._names, found, strict=True))
 
-    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.bool_]) -> None:
-        """Mark which of some texts each pattern is in."""
-        begin = int(texts.ends[start] - texts.lengths[start])
+    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int64]) -> None:
+        """Mark where in some texts each pattern is."""
+        begins = texts.ends - texts.lengths
+        begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()
         ids: list[int] = []
         ends: list[int] = []
@@ -81,20 +90,23 @@ class Searcher:
         def resolve() -> None:
             which, stops = np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64) + begin
             at = np.searchsorted(texts.ends, stops)
+            within = stops - begins[at]
             # In plain ASCII the engine has seen to the edges; every place of a match is alike.
             simple = self._simple[which] & texts.plain[at]
-            found[which[simple], at[simple]] = True
+            sure = np.flatnonzero(simple)[::-1]  # backwards, so that of several the first stays
+            found[which[sure], at[sure]] = within[sure]
             for k in np.flatnonzero(~simple).tolist():
                 index, row = ids[k], int(at[k])
                 if found[index, row] or (index, row) in refuted:
                     continue
                 exact = self._confirm[index]
                 if exact is not None:
-                    found[index, row] = is_there = exact.search(texts.one(row)) is not None
-                    if not is_there:
+                    if (match := exact.search(texts.one(row))) is not None:
+                        found[index, row] = match.end()
+                    else:
                         refuted.add((index, row))
                 elif at_edges(self._needles[index], texts.data, int(stops[k])):
-                    found[index, row] = True
+                    found[index, row] = within[k]
             ids.clear()
             ends.clear()
 

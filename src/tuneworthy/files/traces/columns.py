@@ -19,13 +19,15 @@ from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import AMOUNTS, reference, said
 from tuneworthy.files.traces.sound import sound_columns, without_debts
 from tuneworthy.files.traces.tally import Tally
-from tuneworthy.files.traces.typed import FIELDS, Passages, Said, SaidTurns, Trace
+from tuneworthy.files.traces.typed import FIELDS, Passages, Said, SaidTurns, Trace, Views
 from tuneworthy.files.traces.values import name, prompt_name, role_of, score, tool_calls
 
 Column = Sequence[Any]
 Fields = dict[str, Column]
 
-_MESSAGES, _SYSTEM, _INPUT = map(FIELDS.index, ("messages", "system", "input"))
+_MESSAGES, _SYSTEM, _INPUT, _OUTPUT, _CALLS = map(
+    FIELDS.index, ("messages", "system", "input", "output", "tool_calls")
+)
 _NOT_ASKING = frozenset({"assistant", "system"})
 
 
@@ -41,12 +43,18 @@ class Gathered:
         self._held: tuple[list[Any], ...] = tuple([] for _ in FIELDS)
         self._lines: list[Sequence[int]] = []
 
-    def add(self, traces: Sequence[Trace], block: Block) -> None:
+    def add(self, traces: Sequence[Trace], block: Block) -> bool:
         """Take the traces of a block apart, while they are still in the processor's cache.
 
         A system prompt that was seen before becomes that same object: its copy can go at once.
+
+        Returns:
+            False, and nothing is taken, where a trace has neither an output nor calls of tools.
         """
         columns: list[Column] = list(zip(*map(astuple, traces), strict=True))
+        said, calls = columns[_OUTPUT], columns[_CALLS]
+        if not all(said) and (None, False) in zip(said, map(bool, calls), strict=True):
+            return False
         if has_value(columns[_SYSTEM]):
             one = self._known.one
             columns[_SYSTEM] = [one(text) if text else text for text in columns[_SYSTEM]]
@@ -57,6 +65,7 @@ class Gathered:
         one_a_line = len(traces) == block.lines
         lines = range(block.first, block.first + block.lines)
         self._lines.append(lines if one_a_line else [block.first] * len(traces))
+        return True
 
     def batch(self) -> Iterator[Batch]:
         """What was gathered, as one batch or as none; nothing is held afterwards."""
@@ -98,7 +107,7 @@ def _newest(spoken: Sequence[Said]) -> str | None:
     return next((one.content or "" for one in heard), None)
 
 
-def _columns(fields: Fields) -> Iterator[tuple[str, list[Any]]]:
+def _columns(fields: Fields) -> Iterator[tuple[str, Any]]:
     """Fields as columns of a batch."""
     nothing = [None] * len(fields["output"])
     if "feedback" in fields:
@@ -108,8 +117,7 @@ def _columns(fields: Fields) -> Iterator[tuple[str, list[Any]]]:
         yield "prompt", _prompts(*named)
     for field, column, make in _MADE:
         if field in fields:
-            made = make(fields[field])
-            yield column, made if isinstance(made, list) else list(made)
+            yield column, make(fields[field])
 
 
 def _judged(scores: Column, labels: Column, feedback: Column) -> Fields:
@@ -124,9 +132,15 @@ def _judged(scores: Column, labels: Column, feedback: Column) -> Fields:
 
 
 def _prompts(names: Column, versions: Column) -> list[str | None]:
-    pairs = list(zip(names, versions, strict=True))
-    told = {pair: prompt_name(*pair) for pair in set(pairs)}
-    return [told[pair] for pair in pairs]
+    return [*map(_PromptNames().__getitem__, zip(names, versions, strict=True))]
+
+
+class _PromptNames(dict[tuple[Any, Any], str | None]):
+    """Names of prompts by their parts, each put together once."""
+
+    def __missing__(self, pair: tuple[Any, Any]) -> str | None:
+        found = self[pair] = prompt_name(*pair)
+        return found
 
 
 def _names(values: Column) -> Column:
@@ -139,6 +153,10 @@ def _each(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
     return lambda values: [None if value is None else make(value) for value in values]
 
 
+def _turns(spoken: Sequence[Said]) -> SaidTurns | None:
+    return SaidTurns(spoken) if spoken else None
+
+
 def _as_they_are(values: Column) -> Column:
     return values
 
@@ -147,8 +165,8 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("output", "output", _as_they_are),
     ("system", "system", _as_they_are),
     ("input", "input", _as_they_are),
-    ("messages", "messages", lambda values: [SaidTurns(each) if each else None for each in values]),
-    ("contexts", "contexts", _each(Passages)),
+    ("messages", "messages", lambda values: Views(values, _turns)),
+    ("contexts", "contexts", lambda values: Views(values, Passages)),
     ("model", "model", _as_they_are),
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),

@@ -66,12 +66,10 @@ class Lines:
         except (msgspec.MsgspecError, ValueError, RecursionError):
             self._failed += 1
             return 0
-        if any(each.output is None and not each.tool_calls for each in traces):
+        if not traces or not typed.add(traces, block):
             return 0
         self._failed = 0
         self._tally.records += len(traces)
-        if traces:
-            typed.add(traces, block)
         return len(traces)
 
     def _lenient(self, block: Block) -> Iterator[Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,6 @@ class Passage(msgspec.Struct, gc=False):
 class Trace(msgspec.Struct, gc=False):
     """A trace."""
 
-    output: str | None = None
     timestamp: datetime | float | None = None
     conversation_id: str | int | None = None
     turn: int | None = None
@@ -46,6 +45,7 @@ class Trace(msgspec.Struct, gc=False):
     messages: list[Said] | None = None
     system: str | None = None
     input: str | None = None
+    output: str | None = None
     tool_calls: Any = None
     contexts: list[Passage] | None = None
     reference: Any = None
@@ -88,6 +88,24 @@ class SaidTurns(Sequence[Message]):
 
 def _message(said: Said) -> Message:
     return Message(role_of(said.role), said.content or "")
+
+
+class Views(Sequence[Any]):
+    """A column of which each value is made when somebody asks, and None stays None."""
+
+    __slots__ = ("_make", "_values")
+
+    def __init__(self, values: Sequence[Any], make: Callable[[Any], Any]) -> None:
+        self._values, self._make = values, make
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return Views(self._values[place], self._make)
+        value = self._values[place]
+        return None if value is None else self._make(value)
 
 
 class Passages(Sequence[str]):

@@ -23,6 +23,7 @@ _ROLES = {
     "human": "user", "gpt": "assistant", "agent": "assistant", "ai": "assistant",
     "model": "assistant", "bot": "assistant", "developer": "system", "function": "tool",
 }  # fmt: skip
+_OURS = frozenset({"user", "assistant", "system", "tool"})
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 FAR_S = 1e11
@@ -183,11 +184,9 @@ def tool_calls(value: Any) -> tuple[ToolCall, ...]:
     """Calls of tools in OpenAI's shape, flat, or as parts of a message."""
     if isinstance(value, str):
         value = unpacked(value)
-    if isinstance(value, Mapping):
-        value = [value]
     if not isinstance(value, list | tuple):
-        return ()
-    return tuple(call for each in value if (call := _call(each)) is not None)
+        value = [value] if isinstance(value, Mapping) else []
+    return tuple([call for each in value if (call := _call(each)) is not None])
 
 
 def _call(each: Any) -> ToolCall | None:
@@ -243,6 +242,8 @@ def _turn(each: Mapping[str, Any]) -> Turn:
 
 def role_of(name: str) -> str:
     """A role by our name for it; one that we have none for keeps its own, in small letters."""
+    if name in _OURS:  # as mostly
+        return name
     folded = name.casefold()
     return _ROLES.get(folded, folded)
 

@@ -23,6 +23,7 @@ KINDS: tuple[Kind, ...] = (*SECRETS, *NUMBERS, *CONTACT)
 
 
 _BEHIND = 64  # characters in front that are looked at
+_NEAR = 80  # characters in front of the end of a gate in which a match mostly begins
 _SIX = "six digits"
 
 
@@ -57,17 +58,17 @@ class Scanner:
         Returns:
             One array a kind, as long as ``texts``; false for None.
         """
-        found = self._first.rows(texts)
-        places = np.flatnonzero(found[_SIX]).tolist()
-        numbered = self._second.rows([texts[row] for row in places])
-        for each in self._kinds:
-            if each.digits:
-                found[each.id] = np.zeros(len(texts), dtype=bool)
-                found[each.id][places] = numbered[each.id]
-            for row in np.flatnonzero(found[each.id]).tolist():
-                text = texts[row]
-                found[each.id][row] = text is not None and any(True for _ in _of_kind(each, text))
-        return {each.id: found[each.id] for each in self._kinds}
+        first = self._first.ends(texts)
+        places = np.flatnonzero(first.pop(_SIX))
+        second = self._second.ends([texts[row] for row in places.tolist()])
+        found = np.zeros((len(self._kinds), len(texts)), dtype=bool)
+        for hits, each in zip(found, self._kinds, strict=True):
+            ends = second[each.id] if each.digits else first[each.id]
+            at = np.flatnonzero(ends)
+            rows = places[at] if each.digits else at
+            for row, end in zip(rows.tolist(), ends[at].tolist(), strict=True):
+                hits[row] = _holds(each, texts[row] or "", end)
+        return {each.id: hits for each, hits in zip(self._kinds, found, strict=True)}
 
 
 def shared_scanner(*, plain: bool = False) -> Scanner:
@@ -98,8 +99,21 @@ def _is_free(span: Span, kept: Sequence[Span]) -> bool:
     return at == 0 or kept[at - 1].end <= span.start
 
 
-def _of_kind(kind: Kind, text: str) -> Iterator[Span]:
-    for match in kind.exact.finditer(text):
+def _holds(kind: Kind, text: str, gate: int) -> bool:
+    """Whether a text holds a kind of data; mostly near where its gate ends, so there it begins.
+
+    It begins behind a letter, so that no number is cut in two.
+    """
+    near = max(0, gate - _NEAR)
+    while near and not text[near - 1].isalpha():
+        near -= 1
+    return any(True for _ in _of_kind(kind, text, near)) or (
+        near > 0 and any(True for _ in _of_kind(kind, text))
+    )
+
+
+def _of_kind(kind: Kind, text: str, begin: int = 0) -> Iterator[Span]:
+    for match in kind.exact.finditer(text, begin):
         group = match.lastindex or 0
         start, end = match.span(group)
         if kind.behind and not kind.behind.search(text, max(0, start - _BEHIND), start):

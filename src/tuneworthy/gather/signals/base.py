@@ -11,6 +11,7 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.traces import Batch, SystemPrompt
 from tuneworthy.stats.design import members
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -108,22 +109,12 @@ def as_numbers(values: Iterable[Any]) -> NDArray[np.float64]:
     return np.fromiter(values, dtype=np.float64)  # which takes None for NaN
 
 
-_last: tuple[Sequence[Any], tuple[list[Any], NDArray[np.int64]]] | None = None
-
-
+@remembered(1)  # the system prompts of a batch, which several signals look at
 def distinct(values: Sequence[Any]) -> tuple[list[Any], NDArray[np.int64]]:
-    """Different values in the order of their first appearance, and the place of each among them.
-
-    The values that were asked for last are remembered with the answer, because several signals look
-    at the system prompts of the same batch. They must not be changed in between.
-    """
-    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    if _last is None or _last[0] is not values:
-        places = {value: place for place, value in enumerate(dict.fromkeys(values))}
-        each = map(places.__getitem__, values)
-        found = list(places), np.fromiter(each, dtype=np.int64, count=len(values))
-        _last = (values, found)
-    return _last[1]
+    """Different values in the order of their first appearance, and the place of each among them."""
+    places = {value: place for place, value in enumerate(dict.fromkeys(values))}
+    each = map(places.__getitem__, values)
+    return list(places), np.fromiter(each, dtype=np.int64, count=len(values))
 
 
 def happened(values: Sequence[Any], size: int) -> NDArray[np.bool_]:

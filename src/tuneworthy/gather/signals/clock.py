@@ -14,6 +14,7 @@ from tuneworthy.domain.evidence import Evidence, Scalar
 from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Table
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,9 +68,9 @@ def clock(table: Table, end_s: float = END_S) -> Clock:
     lie later than all others by more than these span together: what counts the last month must
     not count the month of a wrong clock.
     """
-    there = np.isfinite(table.time)
+    there, known = _known(table.time)
     usable = there & (table.time >= FIRST_S) & (table.time < end_s)
-    times = np.sort(table.time[usable])
+    times = known[np.searchsorted(known, FIRST_S) : np.searchsorted(known, end_s)]
     if len(times):
         bulk = times[: max(1, math.ceil(len(times) * (1 - _FEW)))]
         limit = bulk[-1] + max(float(bulk[-1] - bulk[0]), DAY_S)
@@ -77,6 +78,13 @@ def clock(table: Table, end_s: float = END_S) -> Clock:
         times = times[times <= limit]
     lacking = len(table) - int(there.sum())
     return Clock(usable, times, lacking, int(there.sum()) - len(times))
+
+
+@remembered(1)  # every signal with a clock asks for that of the same table
+def _known(times: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Which times are known, and those in order."""
+    there = np.isfinite(times)
+    return there, np.sort(times[there])
 
 
 @dataclass(frozen=True, slots=True)

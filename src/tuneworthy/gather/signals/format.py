@@ -116,7 +116,7 @@ class Format:
         """
         valid, number = self._valid, self._number
         rows: list[int] = []
-        found: list[tuple[float, float, float, float]] = []
+        found: list[float] = []
         for row, value, fenced in read_rows(texts):
             structured = type(value) in _STRUCTURES
             if valid is None:
@@ -126,7 +126,7 @@ class Format:
             else:
                 invalid = not valid(value)
             rows.append(row)
-            found.append((structured, fenced, invalid, number(value)))
+            found += (structured, fenced, invalid, number(value))
         return rows, np.array(found, dtype=np.float64).reshape(-1, 4).T
 
     def _versions(self, table: Table) -> Iterator[_Version]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ import numpy as np
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.personal.mask import without_secrets
 from tuneworthy.gather.signals.base import Table, as_numbers
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,11 +40,16 @@ def scores_of(batch: Batch) -> NDArray[np.float64]:
         One number a trace on whatever scale it was given; NaN where there is none.
     """
     size = len(batch)
-    scores = as_numbers(batch.score or [None] * size)
+    scores = _numbers(batch.score) if batch.score else np.full(size, np.nan)
     if batch.label:
         by_label = as_numbers(None if each is None else _in_words(each) for each in batch.label)
         scores = np.where(np.isnan(scores), by_label, scores)
     return scores
+
+
+@remembered(1)
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float64]:
+    return as_numbers(values)
 
 
 def on_scale(scores: NDArray[np.float64]) -> NDArray[np.float64]:

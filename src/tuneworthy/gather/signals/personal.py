@@ -17,6 +17,7 @@ from tuneworthy.gather.personal.patterns import KINDS, Scanner, shared_scanner, 
 from tuneworthy.gather.signals.base import Found, Numbers, Table, distinct, how_many
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import Estimate, share, true_share
+from tuneworthy.texts.joined import joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,8 +78,7 @@ class Personal:
     def rows(self, batch: Batch) -> Numbers:
         """Kinds found, as a sum of powers of two; NaN where there is no message."""
         asked = batch.input or [None] * len(batch)
-        found = self._kinds(asked)
-        found[[text is None for text in asked]] = np.nan
+        found = np.where(joined(asked).there, self._kinds(asked), np.nan)
         kinds, number = self._of_systems(batch).T
         return {"input_kinds": found, "system_kinds": kinds, "system_number": number}
 
@@ -102,7 +102,7 @@ class Personal:
     def _kinds(self, texts: Sequence[str | None]) -> NDArray[np.float64]:
         found = np.zeros(len(texts))
         for place, hits in enumerate(self._scanner.rows(texts).values()):
-            found += hits * float(1 << place)
+            found[hits] += float(1 << place)
         return found
 
     def _of_systems(self, batch: Batch) -> NDArray[np.float64]:

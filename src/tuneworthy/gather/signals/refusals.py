@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.texts.joined import joined
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -49,24 +50,16 @@ _OPENING = 18  # bytes in which a first word begins, if a refusal may stand ther
 _ALPHABETIC = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)])
 _IS_MARK = np.array([chr(byte) in _MARKS for byte in range(256)])
 _IN_PAIR = np.zeros((256, 256), dtype=bool)
-_IN_PAIR[[*zip(*((ord(one), other.encode()[0]) for one in _BEGINS for other in _BEGINS[one]))]] = 1
+for _one, _other in ((ord(one), other.encode()) for one in _BEGINS for other in _BEGINS[one]):
+    _IN_PAIR[_one, _other[0]] = True
 
-_last: tuple[Sequence[str | None], NDArray[np.bool_]] | None = None
-
-
+@remembered(1)
 def refused(texts: Sequence[str | None]) -> NDArray[np.bool_]:
-    """Which texts open with a refusal; None does not.
-
-    The texts that were asked for last are remembered with the answer, because several signals look
-    at the outputs of the same batch, one after the other. They must not be changed in between.
-    """
-    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    if _last is None or _last[0] is not texts:
-        found = np.zeros(len(texts), dtype=bool)
-        for row in np.flatnonzero(_perhaps(texts)).tolist():
-            found[row] = refuses(texts[row] or "")
-        _last = (texts, found)
-    return _last[1]
+    """Which texts open with a refusal; None does not."""
+    found = np.zeros(len(texts), dtype=bool)
+    for row in np.flatnonzero(_perhaps(texts)).tolist():
+        found[row] = refuses(texts[row] or "")
+    return found
 
 
 def _perhaps(texts: Sequence[str | None]) -> NDArray[np.bool_]:

@@ -59,11 +59,11 @@ class Numbered:
 
     def __call__(self, value: Any) -> float:
         """A whole number below 2**48, which a float holds exactly."""
-        skeleton = tuple(_skeleton(value))
+        skeleton = _skeleton(value)
         number = self._known.get(skeleton)
         if number is None:
             number = number_of(shape_of(value))
-            if len(skeleton) <= _MOST_SEEN:  # larger ones aren't worth remembering
+            if _size(skeleton) <= _MOST_SEEN:  # larger ones aren't worth remembering
                 if len(self._known) >= _MOST_KNOWN:
                     self._known.clear()
                 self._known[skeleton] = number
@@ -76,27 +76,26 @@ def number_of(shape: Shape) -> float:
     return float(int.from_bytes(blake2b(text, digest_size=6).digest(), "big"))
 
 
-def _skeleton(value: Any, depth: int = 0) -> list[object]:
+def _skeleton(value: Any, depth: int = 0) -> tuple[Any, ...]:
     """What decides the shape, made as quickly as Python can: keys as they come, and types."""
     kind = type(value)
+    seen: list[Any] = [kind]
     if kind is dict:
-        seen: list[object] = [kind, *value, None]
-        inside = list(value.values())
+        seen += value
+        value = value.values()
     elif kind is list:
-        seen = [kind]
-        inside = value[:_MOST_ITEMS]
+        value = value[:_MOST_ITEMS]
     else:
-        return [kind]
-    kinds = list(map(type, inside)) if depth <= _DEEPEST else []
-    if not (dict in kinds or list in kinds):
-        return seen + kinds
-    for one, kind in zip(inside, kinds, strict=True):
-        if kind is dict or kind is list:
-            seen += _skeleton(one, depth + 1)
-            seen.append(None)
-        else:
-            seen.append(kind)
-    return seen
+        return (kind,)
+    for one in value if depth <= _DEEPEST else ():
+        kind = type(one)
+        seen.append(_skeleton(one, depth + 1) if kind is dict or kind is list else kind)
+    return tuple(seen)
+
+
+def _size(skeleton: tuple[Any, ...]) -> int:
+    """How many keys and types it holds."""
+    return sum(_size(each) if type(each) is tuple else 1 for each in skeleton)
 
 
 def fits(one: Shape, other: Shape) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tuneworthy.domain.traces import Batch, Message
 from tuneworthy.gather.signals.base import Numbers
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,8 +36,11 @@ def amounts(values: Sequence[float | None], length: int) -> NDArray[np.float64]:
         values: The column; may be empty.
         length: How long it is where it is empty.
     """
-    if not values:
-        return np.full(length, np.nan)
+    return _possible(values) if values else np.full(length, np.nan)
+
+
+@remembered(4)  # several signals count tokens
+def _possible(values: Sequence[float | None]) -> NDArray[np.float64]:
     found = np.array(values, dtype=np.float64)
     return np.where((found >= 0) & (found <= _MOST), found, np.nan)
 

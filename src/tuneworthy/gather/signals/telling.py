@@ -14,6 +14,7 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, Table
 from tuneworthy.gather.signals.clock import END_S, FIRST_S
 from tuneworthy.stats.clustered import Estimate
+from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +51,7 @@ def told(
         Known evidence; unknown, with what to do, for None, for an end that is not finite and for
         under ``ENOUGH_CONVERSATIONS`` conversations.
     """
+    since, until = _days(table.time)
     common: dict[str, Any] = {
         "id": measure,
         "factor": factor,
@@ -58,8 +60,8 @@ def told(
         "sample": sample,
         "details": {k: v for k, v in (details or {}).items() if _finite(v)},
         "examples": tuple(readable(each, 200) for each in examples[:10]),
-        "since": _day(table.time, np.nanmin),
-        "observed_on": _day(table.time, np.nanmax),
+        "since": since,
+        "observed_on": until,
     }
     if estimate is None:
         return Evidence(value=Unknown(ask=lacking), **common)
@@ -104,12 +106,15 @@ def _finite(value: Scalar) -> bool:
     return not isinstance(value, float) or math.isfinite(value)
 
 
-def _day(times: NDArray[np.float64], end: Any) -> date | None:
-    """First or last day by UTC; None without a clock or for times no calendar holds."""
+@remembered(1)  # all evidence of a run tells the same two
+def _days(times: NDArray[np.float64]) -> tuple[date | None, date | None]:
+    """First and last day by UTC; None without a clock or for times no calendar holds."""
     known = times[(times >= FIRST_S) & (times < END_S)]  # NaN is neither
-    if not len(known):
-        return None
+    return (_day(known.min()), _day(known.max())) if len(known) else (None, None)
+
+
+def _day(time: float) -> date | None:
     try:
-        return datetime.fromtimestamp(float(end(known)), UTC).date()
+        return datetime.fromtimestamp(float(time), UTC).date()
     except (OverflowError, ValueError, OSError):
         return None
