@@ -30,6 +30,7 @@ from tuneworthy.gather.signals.base import (
     how_many,
 )
 from tuneworthy.gather.store import Store
+from tuneworthy.texts.memory import forget
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +65,7 @@ def measure(
     Raises:
         InputError: If there is no room for the temporary file, or reading a batch raises it.
     """
-    with _rarely_collected(), _store(folder, memory) as (store, place):
+    with _rarely_collected(), _forgotten(), _store(folder, memory) as (store, place):
         run = _Run(store, signals, place)
         for batch in batches:
             if len(batch):
@@ -90,6 +91,16 @@ def _rarely_collected() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
+
+
+@contextmanager
+def _forgotten() -> Iterator[None]:
+    """What functions remember of texts is of this run alone."""
+    forget()
+    try:
+        yield
+    finally:
+        forget()
 
 
 @contextmanager
@@ -207,11 +218,10 @@ class _Run:
 
 def conversation_keys(names: Sequence[str | None], first_row: int) -> NDArray[np.uint64]:
     """A hash for each conversation; a trace without one has its own."""
+    if all(names):
+        return hashed(names)  # type: ignore[arg-type]  # none of them is None
     keys = mix64(np.arange(first_row, first_row + len(names), dtype=np.uint64) ^ _ALONE)
-    given = [name for name in names if name]
-    if len(given) == len(names):
-        return hashed(given)
-    if given:
+    if given := [name for name in names if name]:
         keys[[row for row, name in enumerate(names) if name]] = hashed(given)
     return keys
 

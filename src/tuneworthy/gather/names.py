@@ -11,7 +11,8 @@ import numpy as np
 
 from tuneworthy.domain.traces import SystemPrompt
 from tuneworthy.gather.shingles import mix64
-from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, as_numbers
+from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, as_numbers, distinct
+from tuneworthy.texts.joined import Joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -23,7 +24,7 @@ _MOST_CHARACTERS = 64 << 20  # of all system prompts together
 _HASHED_AT_ONCE = 64  # characters of a name
 _MOST_DIGESTS = 1_000_000  # counted no further
 _LONGEST_NAME = 200
-_NEITHER, _UNSEEN = -1, -2
+_NEITHER = -1
 
 
 class Names:
@@ -85,38 +86,16 @@ class Systems:
     def __init__(self) -> None:
         self._codes: dict[str, int] = {}
         self._seen: list[_Seen] = []
-        self._alike: dict[tuple[int, str, str], str] = {}
         self._characters = 0
         self._digests: set[bytes] | None = None
-        self._ids = {id(None): _NEITHER}  # of the texts that are kept, so none is used again
 
-    def of(self, values: list[str | None], times: Sequence[float | None]) -> NDArray[np.int64]:
-        """The number of each; -1 for none.
-
-        Equal texts in ``values`` are made one object, so that who looks them up needn't read them.
-        """
-        known = self._ids
-        codes = [known.get(id(value), _UNSEEN) for value in values]
-        for row in [row for row, code in enumerate(codes) if code == _UNSEEN]:
-            text = values[row]
-            if text is not None:
-                text = values[row] = self._one(text)
-                codes[row] = self._code(text)
-        found = np.array(codes, dtype=np.int64)
+    def of(self, values: Sequence[str | None], times: Sequence[float | None]) -> NDArray[np.int64]:
+        """The number of each; -1 for none."""
+        texts, place = distinct(values)
+        codes = [_NEITHER if text is None else self._code(text) for text in texts]
+        found = np.array(codes, dtype=np.int64)[place]
         self._note(found, times)
         return found
-
-    def _one(self, value: str) -> str:
-        """The first text seen that is equal; found by its ends, which is quicker than by all."""
-        if self._digests is not None:
-            return value
-        ends = (len(value), value[:24], value[-24:])
-        known = self._alike.get(ends)
-        if known == value:
-            return known
-        if known is None and len(self._alike) <= MOST_NAMES:
-            self._alike[ends] = value
-        return value
 
     def _code(self, value: str) -> int:
         if self._digests is not None:
@@ -126,13 +105,12 @@ class Systems:
         known = self._codes.get(value)
         if known is not None:
             return known
-        self._ids[id(value)] = self._codes[value] = len(self._seen)
+        self._codes[value] = len(self._seen)
         self._seen.append(_Seen())
         self._characters += len(value)
         if len(self._seen) > MOST_NAMES or self._characters > _MOST_CHARACTERS:
             self._digests = {_digest(text) for text in self._codes}
-            self._ids = {id(None): _NEITHER}
-            self._codes, self._seen, self._alike = {}, [], {}
+            self._codes, self._seen = {}, []
             return _NEITHER
         return len(self._seen) - 1
 
@@ -172,17 +150,22 @@ class Systems:
 
 def hashed(names: Sequence[str]) -> NDArray[np.uint64]:
     """A hash of each name, the same in every run: of all its characters, two at a time."""
-    short = [
-        name if len(name) <= _HASHED_AT_ONCE else _digest(name).hex() for name in names
-    ]  # fmt: skip
-    table = np.array(short)
-    characters = table.dtype.itemsize // 4
-    if characters % 2:
-        table = table.astype(f"U{characters + 1}")
     found = np.zeros(len(names), dtype=np.uint64)
-    for pair in table.view(np.uint64).reshape(len(names), -1).T:
+    for pair in _characters(names).view(np.uint64).T:
         found = np.where(pair != 0, mix64(found ^ pair), found)
     return found
+
+
+def _characters(names: Sequence[str]) -> NDArray[np.uint32]:
+    """Characters by number, an even number a name; of a long name those of its digest."""
+    whole = Joined(names)
+    if whole.plain.all() and (longest := int(whole.lengths.max(initial=0))) <= _HASHED_AT_ONCE:
+        return whole.opening(longest + longest % 2).astype(np.uint32)
+    short = [name if len(name) <= _HASHED_AT_ONCE else _digest(name).hex() for name in names]
+    table = np.array(short)
+    characters = table.dtype.itemsize // 4
+    table = table.astype(f"U{characters + characters % 2}")
+    return table.view(np.uint32).reshape(len(names), -1)
 
 
 def _digest(text: str) -> bytes:

@@ -29,7 +29,7 @@ LONGEST_TEXT = 20_000
 
 _MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
 
-_TEXTS = ("output", "input", "reference", "error", "label")
+_TEXTS = frozenset({"output", "input", "reference", "error", "label"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +113,20 @@ class Sample:
 
 
 def _trace(columns: dict[str, list[Any]], row: int, key: int, place: int) -> _Trace:
-    values = {name: column[row] for name, column in columns.items()}
-    size, cut = 0, 0
-    for name in _TEXTS:
-        text = values.get(name)
-        if text is not None:
-            length = len(text)
+    values, size, cut = {}, 0, 0
+    for name, column in columns.items():
+        value = column[row]
+        if value is None:
+            continue
+        if name in _TEXTS:
+            length = len(value)
             if length > LONGEST_TEXT:
-                values[name], length = text[:LONGEST_TEXT], LONGEST_TEXT
-                cut += 1
+                value, length, cut = value[:LONGEST_TEXT], LONGEST_TEXT, cut + 1
             size += length
-    for name, shorten in _LISTS:
-        some = values.get(name)
-        if some is not None:
-            values[name], length, shortened = shorten(some)
-            size += length
-            cut += shortened
+        elif name in _LISTS:
+            value, length, shortened = _LISTS[name](value)
+            size, cut = size + length, cut + shortened
+        values[name] = value
     return _Trace(key, place, values, size, cut)
 
 
@@ -162,6 +160,4 @@ def _calls(calls: Sequence[ToolCall]) -> tuple[Sequence[ToolCall], int, bool]:
     return cut, sum(len(call.arguments) for call in cut), True
 
 
-_LISTS: tuple[tuple[str, Any], ...] = (
-    ("messages", _turns), ("contexts", _passages), ("tool_calls", _calls),
-)  # fmt: skip
+_LISTS: dict[str, Any] = {"messages": _turns, "contexts": _passages, "tool_calls": _calls}

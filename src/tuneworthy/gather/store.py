@@ -169,8 +169,7 @@ class _Kept:
 
 def _is_one(values: NDArray[Any]) -> bool:
     """Whether all values are the same; of NaN each is."""
-    first = values[0]
-    return bool((np.isnan(values) if first != first else values == first).all())  # noqa: PLR0124  # NaN
+    return bool((np.isnan(values) if np.isnan(values[0]) else values == values[0]).all())
 
 
 def _narrowed(values: NDArray[Any]) -> NDArray[Any]:

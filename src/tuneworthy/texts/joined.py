@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from tuneworthy.texts.memory import remembered
 from tuneworthy.texts.needle import BETWEEN, as_bytes
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_BEHIND = 64
 SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 """Bytes that a space may begin with, by their number."""
 
@@ -40,7 +42,7 @@ class Joined:
         if whole.isascii():  # as most are: a text has as many bytes as characters
             self.plain: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
             """Which are nothing but ASCII."""
-            sizes = map(len, self._texts)
+            sizes: Iterable[int] = map(len, self._texts)
         else:
             self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))
             sizes = (len(text) if text.isascii() else len(as_bytes(text)) for text in self._texts)
@@ -48,8 +50,8 @@ class Joined:
         """Bytes of each text."""
         self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
         """Where each text ends."""
-        self.data = bytearray(as_bytes(whole))
-        """All texts."""
+        self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
+        """All texts, and zeros behind the last."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
         self._bytes[self.ends[:-1]] = BETWEEN[0]
 
@@ -62,12 +64,15 @@ class Joined:
         return bytes(self.data[end - int(self.lengths[row]) : end])
 
     def opening(self, most: int) -> NDArray[np.uint8]:
-        """The first bytes of each text, a row each; zeros behind the end of a shorter one."""
-        if not self.data:
-            return np.zeros((len(self), most), dtype=np.uint8)
-        places = (self.ends - self.lengths)[:, None] + np.arange(most)
-        found = self._bytes[np.minimum(places, len(self.data) - 1)]
-        found[places >= self.ends[:, None]] = 0
+        """The first bytes of each text, a row each; zeros behind the end of a shorter one.
+
+        Args:
+            most: How many; 64 at most.
+        """
+        every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
+        found: NDArray[np.uint8] = every[self.ends - self.lengths]
+        short = np.flatnonzero(self.lengths < most)
+        found[short] *= np.arange(most) < self.lengths[short, None]
         return found
 
     def holding(self, piece: bytes) -> NDArray[np.bool_]:
@@ -89,7 +94,7 @@ class Joined:
     @cached_property
     def blank(self) -> NDArray[np.bool_]:
         """Which texts are empty or nothing but spaces."""
-        blank = self.lengths == 0
+        blank: NDArray[np.bool_] = self.lengths == 0
         for row in np.flatnonzero(~blank & SPACES[self.first]).tolist():
             blank[row] = self._texts[row].isspace()
         return blank

@@ -79,7 +79,7 @@ def readable(texts: Sequence[str | None]) -> NDArray[np.bool_]:
 def looking(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     """Which texts ``looks_like_json`` says yes of; None isn't one."""
     whole = joined(texts)
-    found = whole.first == ord("{")
+    found: NDArray[np.bool_] = whole.first == ord("{")
     perhaps = _MAY_LOOK[whole.first] | whole.holding(b"```")
     for row in np.flatnonzero(perhaps & ~found).tolist():
         found[row] = looks_like_json(texts[row] or "")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+_ALL: list[Remembered[Any, Any]] = []
 Given = TypeVar("Given")
 Made = TypeVar("Made")
 
@@ -24,6 +25,7 @@ class Remembered(Generic[Given, Made]):
         self._function, self._most = function, most
         self._recent: tuple[tuple[Given, Made], ...] = ()
         update_wrapper(self, function)
+        _ALL.append(self)
 
     def __call__(self, given: Given) -> Made:
         """What the function gives, or gave."""
@@ -34,6 +36,10 @@ class Remembered(Generic[Given, Made]):
         self.note(given, made)
         return made
 
+    def forget(self) -> None:
+        """Let go of all answers, and of what they were given for."""
+        self._recent = ()
+
     def note(self, given: Given, made: Made) -> None:
         """Take an answer that came about on the way to something else."""
         self._recent = ((given, made), *self._recent[: self._most - 1])
@@ -42,3 +48,9 @@ class Remembered(Generic[Given, Made]):
 def remembered(most: int) -> Callable[[Callable[[Given], Made]], Remembered[Given, Made]]:
     """Make a function remember what it gave for the last ``most`` arguments."""
     return lambda function: Remembered(function, most)
+
+
+def forget() -> None:
+    """Let every such function forget: nobody's texts stay behind once they were measured."""
+    for each in _ALL:
+        each.forget()

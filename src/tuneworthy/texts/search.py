@@ -64,13 +64,13 @@ class Searcher:
         """
         return {name: ends > 0 for name, ends in self.ends(texts).items()}
 
-    def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int64]]:
+    def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int32]]:
         """Where in each text a match of each pattern ends, mostly the first: in bytes of UTF-8.
 
         Returns:
             One array a pattern, as long as ``texts``; 0 where it isn't found.
         """
-        found = np.zeros((len(self._names), len(texts)), dtype=np.int64)
+        found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
             start = 0
@@ -79,7 +79,7 @@ class Searcher:
                 start = stop
         return dict(zip(self._names, found, strict=True))
 
-    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int64]) -> None:
+    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int32]) -> None:
         """Mark where in some texts each pattern is."""
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
@@ -148,7 +148,7 @@ def _hyperscan(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
 
     def scan(data: memoryview, seen: Seen) -> None:
         with one_at_a_time:
-            database.scan(data, match_event_handler=seen)
+            database.scan(data, match_event_handler=seen)  # type: ignore[type-var]  # any buffer
 
     return scan
 

@@ -61,7 +61,7 @@ class Gathered:
         if any(columns[_MESSAGES]):
             columns[_SYSTEM], columns[_INPUT] = self._told(columns)
         for held, values in zip(self._held, columns, strict=True):
-            held += values
+            held.extend(values)
         one_a_line = len(traces) == block.lines
         lines = range(block.first, block.first + block.lines)
         self._lines.append(lines if one_a_line else [block.first] * len(traces))
@@ -128,7 +128,7 @@ def _judged(scores: Column, labels: Column, feedback: Column) -> Fields:
             if score[row] is None:
                 score[row] = told.score
             label[row] = label[row] or told.label
-    return {"score": score, "label": label}
+    return {"score": score} | ({"label": label} if has_value(label) else {})
 
 
 def _prompts(names: Column, versions: Column) -> list[str | None]:

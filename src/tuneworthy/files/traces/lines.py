@@ -30,41 +30,66 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
 
     It is bounded by the longest line allowed.
     """
-    piece = min(_PIECE, longest)
-    room = bytearray(2 * piece)
-    held, line, dropping = 0, 1, False  # bytes of a line that goes on, and its number
-    while True:
-        if len(room) < held + piece:
-            room = room + bytearray(len(room))
-        seen = memoryview(room)
-        if not (more := stream.readinto(seen[held : held + piece])):
-            break
-        begin, end = 0, held + more
-        if dropping:
-            begin = room.find(b"\n", 0, end) + 1
-            if not begin:
-                continue
-            yield Block(b"", line, 1, ended=True, too_long=True)
-            line, dropping = line + 1, False
-        cut = room.rfind(b"\n", max(begin, held), end) + 1
-        if cut:
-            first = room.find(b"\n", max(begin, held), cut) + 1
-            if first - 1 - begin > longest:
-                yield Block(b"", line, 1, ended=True, too_long=True)
-                line, begin = line + 1, first
-            if lines := _breaks(room, begin, cut):
-                yield Block(seen[begin:cut], line, lines, ended=True)
-                line += lines
-            begin = cut
-        held = end - begin
-        if held > longest:
-            held, dropping = 0, True
+    room = _Room(longest)
+    while room.fill(stream):
+        yield from room.whole()
+    yield from room.rest()
+
+
+class _Room:
+    """Memory that a stream is read into, a piece behind the beginning of a line that goes on."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest, self._piece = longest, min(_PIECE, longest)
+        self._data = bytearray(2 * self._piece)
+        self._held = self._end = 0
+        """Bytes of a line that goes on, and of all there is."""
+        self._line, self._dropping = 1, False
+
+    def fill(self, stream: Ahead) -> bool:
+        """Read a piece; False at the end."""
+        if len(self._data) < self._held + self._piece:
+            self._data = self._data + bytearray(len(self._data))
+        room = memoryview(self._data)[self._held : self._held + self._piece]
+        self._end = self._held + stream.readinto(room)
+        return self._end > self._held
+
+    def whole(self) -> Iterator[Block]:
+        """The whole lines there are; what is left of a line then stands first."""
+        data, begin, end = self._data, 0, self._end
+        first = data.find(b"\n", self._held, end) + 1
+        if self._dropping:
+            if not first:
+                return
+            yield self._too_long(ended=True)
+            begin, self._dropping = first, False
+        elif first - 1 > self._longest:
+            yield self._too_long(ended=True)
+            begin = first
+        cut = data.rfind(b"\n", max(begin, self._held), end) + 1
+        if lines := _breaks(data, begin, cut):
+            yield Block(memoryview(data)[begin:cut], self._line, lines, ended=True)
+            self._line += lines
+        self._keep(max(begin, cut), end)
+
+    def rest(self) -> Iterator[Block]:
+        """The last line, where it has no end."""
+        if self._dropping:
+            yield self._too_long(ended=False)
+        elif self._held:
+            yield Block(memoryview(self._data)[: self._held], self._line, 1, ended=False)
+
+    def _keep(self, begin: int, end: int) -> None:
+        self._held = end - begin
+        if self._held > self._longest:
+            self._held, self._dropping = 0, True
         elif begin:
-            seen[:held] = seen[begin:end]
-    if dropping:
-        yield Block(b"", line, 1, ended=False, too_long=True)
-    elif held:
-        yield Block(memoryview(room)[:held], line, 1, ended=False)
+            view = memoryview(self._data)
+            view[: self._held] = view[begin:end]
+
+    def _too_long(self, *, ended: bool) -> Block:
+        self._line += 1
+        return Block(b"", self._line - 1, 1, ended=ended, too_long=True)
 
 
 def _breaks(data: bytearray, begin: int, end: int) -> int:

@@ -58,17 +58,25 @@ class Scanner:
         Returns:
             One array a kind, as long as ``texts``; false for None.
         """
+        bits = self.bits(texts)
+        return {each.id: (bits >> place & 1) == 1 for place, each in enumerate(self._kinds)}
+
+    def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
+        """The same as bits of one whole number a text: bit k stands for the k-th kind."""
+        found = np.zeros(len(texts), dtype=np.int64)
         first = self._first.ends(texts)
         places = np.flatnonzero(first.pop(_SIX))
         second = self._second.ends([texts[row] for row in places.tolist()])
-        found = np.zeros((len(self._kinds), len(texts)), dtype=bool)
-        for hits, each in zip(found, self._kinds, strict=True):
+        for place, each in enumerate(self._kinds):
             ends = second[each.id] if each.digits else first[each.id]
+            if not ends.any():  # as mostly
+                continue
             at = np.flatnonzero(ends)
             rows = places[at] if each.digits else at
             for row, end in zip(rows.tolist(), ends[at].tolist(), strict=True):
-                hits[row] = _holds(each, texts[row] or "", end)
-        return {each.id: hits for each, hits in zip(self._kinds, found, strict=True)}
+                if _holds(each, texts[row] or "", end):
+                    found[row] |= 1 << place
+        return found
 
 
 def shared_scanner(*, plain: bool = False) -> Scanner:

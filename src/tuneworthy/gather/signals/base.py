@@ -124,4 +124,19 @@ def happened(values: Sequence[Any], size: int) -> NDArray[np.bool_]:
         values: The column; may be empty.
         size: How long it is where it is empty.
     """
-    return np.fromiter(map(bool, values or [None] * size), dtype=bool, count=size)
+    return _true(values) if values else np.zeros(size, dtype=bool)
+
+
+def there(values: Sequence[Any], size: int) -> NDArray[np.bool_]:
+    """Which values of a column are there, whatever they say."""
+    return _there(values) if values else np.zeros(size, dtype=bool)
+
+
+@remembered(2)
+def _true(values: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.fromiter(map(bool, values), dtype=bool, count=len(values))
+
+
+@remembered(2)
+def _there(values: Sequence[Any]) -> NDArray[np.bool_]:
+    return np.array([value is not None for value in values], dtype=bool)

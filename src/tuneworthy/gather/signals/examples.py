@@ -21,6 +21,7 @@ from tuneworthy.gather.signals.base import (
     Table,
     happened,
     how_many,
+    there,
 )
 from tuneworthy.gather.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.gather.signals.picking import members, picked
@@ -141,11 +142,10 @@ def _judged(
     And whether it looks like JSON, and can't be read as such; NaN for an answer without words.
     """
     size = len(batch)
-    calls, errors = batch.tool_calls, batch.error or [None] * size
     silent = joined(batch.output).blank
     reasons = np.where(refused(batch.output), float(REASONS.index("refused")), -1.0)
-    reasons[[each is not None for each in errors]] = REASONS.index("error")
-    reasons[silent & ~happened(calls, size)] = REASONS.index("no_output")
+    reasons[there(batch.error, size)] = REASONS.index("error")
+    reasons[silent & ~happened(batch.tool_calls, size)] = REASONS.index("no_output")
     means = looking(batch.output)
     looks = np.where(silent, np.nan, means)
     return reasons, looks, (means & ~readable(batch.output)).astype(np.float64)

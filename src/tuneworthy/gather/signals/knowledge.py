@@ -79,7 +79,9 @@ class Knowledge:
     def rows(self, batch: Batch) -> Numbers:
         """Labels and scores as numbers, and the test case."""
         return {
-            "knowledge_sufficient": as_numbers(batch.column("answerable")),
+            "knowledge_sufficient": as_numbers(batch.answerable)
+            if batch.answerable
+            else np.full(len(batch), np.nan),
             "knowledge_right": outcomes.right(outcomes.on_scale(outcomes.scores_of(batch))),
             "knowledge_case": outcomes.case_numbers(batch),
         }

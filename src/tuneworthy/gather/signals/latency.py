@@ -11,7 +11,7 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Series
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import sizes
-from tuneworthy.gather.signals.base import Found, Numbers, Table
+from tuneworthy.gather.signals.base import Found, Numbers, Table, there
 from tuneworthy.gather.signals.clock import END_S, Teller, clock
 from tuneworthy.stats.clustered import Estimate, quantile, share
 from tuneworthy.stats.explained import explained_share
@@ -68,9 +68,7 @@ class Latency:
         """Seconds of calls that didn't fail, failures, and tokens read anew and written."""
         n = len(batch)
         tokens = sizes.token_numbers(batch)
-        failed = np.zeros(n)
-        if batch.error:
-            failed = np.array([0.0 if each is None else 1.0 for each in batch.error])
+        failed = there(batch.error, n).astype(np.float64)
         cached = np.nan_to_num(sizes.amounts(batch.cached_tokens, n))
         read = tokens["input_tokens"]
         return {

@@ -78,7 +78,7 @@ class Personal:
     def rows(self, batch: Batch) -> Numbers:
         """Kinds found, as a sum of powers of two; NaN where there is no message."""
         asked = batch.input or [None] * len(batch)
-        found = np.where(joined(asked).there, self._kinds(asked), np.nan)
+        found = np.where(joined(asked).there, self._scanner.bits(asked), np.nan)
         kinds, number = self._of_systems(batch).T
         return {"input_kinds": found, "system_kinds": kinds, "system_number": number}
 
@@ -99,12 +99,6 @@ class Personal:
             )
         )
 
-    def _kinds(self, texts: Sequence[str | None]) -> NDArray[np.float64]:
-        found = np.zeros(len(texts))
-        for place, hits in enumerate(self._scanner.rows(texts).values()):
-            found[hits] += float(1 << place)
-        return found
-
     def _of_systems(self, batch: Batch) -> NDArray[np.float64]:
         """Kinds and a number for what was found, a system prompt each; every text is read once."""
         systems, place = distinct(batch.column("system"))
@@ -113,7 +107,7 @@ class Personal:
         if len(self._systems) + len(new) > _MOST_SYSTEMS:
             self._systems = {0: (0.0, 0.0)}
             new = self._new(systems, names)
-        for name, kinds in zip(new, self._kinds([*new.values()]).tolist(), strict=True):
+        for name, kinds in zip(new, self._scanner.bits([*new.values()]).tolist(), strict=True):
             self._systems[name] = (kinds, _of_values(new[name]) if kinds else 0.0)
         found = [self._systems[name] for name in names]
         return np.array(found, dtype=np.float64).reshape(-1, 2)[place]

@@ -53,6 +53,7 @@ _IN_PAIR = np.zeros((256, 256), dtype=bool)
 for _one, _other in ((ord(one), other.encode()) for one in _BEGINS for other in _BEGINS[one]):
     _IN_PAIR[_one, _other[0]] = True
 
+
 @remembered(1)
 def refused(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     """Which texts open with a refusal; None does not."""
@@ -70,4 +71,5 @@ def _perhaps(texts: Sequence[str | None]) -> NDArray[np.bool_]:
     rows = np.arange(len(whole))
     first, second = opening[rows, at], opening[rows, np.minimum(at + 1, _OPENING - 1)]
     unlike = _ALPHABETIC[first] & ~_IN_PAIR[first, second] & (at < _OPENING - 4)
-    return ~unlike & (whole.lengths > 0)
+    perhaps: NDArray[np.bool_] = ~unlike & (whole.lengths > 0)
+    return perhaps

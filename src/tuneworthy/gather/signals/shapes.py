@@ -79,18 +79,23 @@ def number_of(shape: Shape) -> float:
 def _skeleton(value: Any, depth: int = 0) -> tuple[Any, ...]:
     """What decides the shape, made as quickly as Python can: keys as they come, and types."""
     kind = type(value)
-    seen: list[Any] = [kind]
+    seen: list[Any] = []
     if kind is dict:
-        seen += value
-        value = value.values()
-    elif kind is list:
-        value = value[:_MOST_ITEMS]
-    else:
-        return (kind,)
-    for one in value if depth <= _DEEPEST else ():
+        for key, one in value.items():
+            kind = type(one)
+            seen.append(key)
+            seen.append(_inside(one, depth) if kind is dict or kind is list else kind)
+        return tuple(seen)
+    seen.append(kind)
+    for one in value[:_MOST_ITEMS] if kind is list else ():
         kind = type(one)
-        seen.append(_skeleton(one, depth + 1) if kind is dict or kind is list else kind)
+        seen.append(_inside(one, depth) if kind is dict or kind is list else kind)
     return tuple(seen)
+
+
+def _inside(value: Any, depth: int) -> Any:
+    """The skeleton of a value that others stand in; of one too deep nothing but its type."""
+    return _skeleton(value, depth + 1) if depth < _DEEPEST else type(value)
 
 
 def _size(skeleton: tuple[Any, ...]) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.domain.traces import Batch, Message
-from tuneworthy.gather.signals.base import Numbers
+from tuneworthy.gather.signals.base import Numbers, as_numbers
 from tuneworthy.texts.memory import remembered
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def amounts(values: Sequence[float | None], length: int) -> NDArray[np.float64]:
 
 @remembered(4)  # several signals count tokens
 def _possible(values: Sequence[float | None]) -> NDArray[np.float64]:
-    found = np.array(values, dtype=np.float64)
+    found = as_numbers(values)
     return np.where((found >= 0) & (found <= _MOST), found, np.nan)
 
 

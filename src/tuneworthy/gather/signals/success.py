@@ -10,7 +10,7 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence, Scalar
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import outcomes
-from tuneworthy.gather.signals.base import Found, Numbers, Table, as_numbers
+from tuneworthy.gather.signals.base import Found, Numbers, Table, there
 from tuneworthy.gather.signals.refusals import refused
 from tuneworthy.gather.signals.telling import told
 from tuneworthy.stats.clustered import share
@@ -51,10 +51,9 @@ class Success:
     def rows(self, batch: Batch) -> Numbers:
         """Scores, errors and refusals as numbers, and the test case."""
         size = len(batch)
-        empty: list[str | None] = [None] * size
         return {
             "success_score": outcomes.scores_of(batch),
-            "success_error": as_numbers(each is not None for each in batch.error or empty),
+            "success_error": there(batch.error, size).astype(np.float64),
             "success_refused": _declined(batch.output),
             "success_case": outcomes.case_numbers(batch),
         }

@@ -11,7 +11,14 @@ import numpy as np
 from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals import sizes, volume
-from tuneworthy.gather.signals.base import Found, Numbers, Table, how_many
+from tuneworthy.gather.signals.base import (
+    Found,
+    Numbers,
+    Table,
+    as_numbers,
+    distinct,
+    how_many,
+)
 from tuneworthy.gather.signals.clock import END_S, Teller, clock
 from tuneworthy.gather.signals.outcomes import shown
 from tuneworthy.gather.signals.prefixes import HOUR_S, MINUTES_5_S, followers, repeated
@@ -55,12 +62,13 @@ class Traffic:
     def rows(self, batch: Batch) -> Numbers:
         """Tokens read, written and cached, USD, and tokens of the system prompt by characters."""
         n = len(batch)
-        lengths = [None if text is None else len(text) for text in batch.system]
+        systems, place = distinct(batch.column("system"))
+        lengths = as_numbers(None if text is None else len(text) for text in systems)
         return {
             **sizes.token_numbers(batch),
             "cached_tokens": sizes.amounts(batch.cached_tokens, n),
             "usd": sizes.amounts(batch.usd, n),
-            "system_tokens": sizes.amounts(lengths, n) / sizes.CHARACTERS_A_TOKEN,
+            "system_tokens": lengths[place] / sizes.CHARACTERS_A_TOKEN,
         }
 
     def finish(self, table: Table) -> Found:
