@@ -161,8 +161,12 @@ def _pairs(
     keys: NDArray[np.uint64],
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Places with the same key, some pairs at a time: each with the first and the few before it."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
+    # Numbers that carry their place in the lowest bits are sorted several times as quickly as
+    # places by their numbers; the bits that gives up only let some strangers be compared.
+    low = np.uint64(max(1, len(keys)).bit_length())
+    ordered = np.sort((keys >> low << low) | np.arange(len(keys), dtype=np.uint64))
+    order = (ordered & np.uint64((1 << int(low)) - 1)).astype(np.int64)
+    ordered >>= low
     changes = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
     begin = np.repeat(changes, np.diff(np.append(changes, len(keys))))
     place = np.arange(len(keys))

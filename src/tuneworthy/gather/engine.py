@@ -140,15 +140,15 @@ class _Run:
     def add(self, batch: Batch) -> None:
         """Look at some traces."""
         self._note_present(batch)
-        times = batch.column("timestamp")
+        times = as_numbers(batch.column("timestamp"))
         keys = conversation_keys(batch.conversation or [None] * len(batch), self.traces)
         columns: dict[str, NDArray[Any]] = {
             "conversation": keys,
-            "time": as_numbers(times),
+            "time": times,
             "turn": as_numbers(batch.column("turn")),
             "model": self._models.of(batch.model or [None] * len(batch)),
             "prompt": self._prompts.of([name or None for name in batch.column("prompt")]),  # type: ignore[misc]  # a column of texts
-            "system": self._systems.of(batch.system or [None] * len(batch), batch.timestamp),
+            "system": self._systems.of(batch.system or [None] * len(batch), times),
         }
         for place, signal in enumerate(self._signals):
             found = signal.rows(batch)

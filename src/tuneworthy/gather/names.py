@@ -11,7 +11,7 @@ import numpy as np
 
 from tuneworthy.domain.traces import SystemPrompt
 from tuneworthy.gather.shingles import mix64
-from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, as_numbers, distinct
+from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS, distinct
 from tuneworthy.texts.joined import Joined
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Systems:
         self._characters = 0
         self._digests: set[bytes] | None = None
 
-    def of(self, values: Sequence[str | None], times: Sequence[float | None]) -> NDArray[np.int64]:
+    def of(self, values: Sequence[str | None], times: NDArray[np.float64]) -> NDArray[np.int64]:
         """The number of each; -1 for none."""
         texts, place = distinct(values)
         codes = [_NEITHER if text is None else self._code(text) for text in texts]
@@ -114,13 +114,12 @@ class Systems:
             return _NEITHER
         return len(self._seen) - 1
 
-    def _note(self, found: NDArray[np.int64], times: Sequence[float | None]) -> None:
+    def _note(self, found: NDArray[np.int64], times: NDArray[np.float64]) -> None:
         """Count what was seen, and when."""
         if not self._seen or not len(found):
             return
-        clock = as_numbers(times) if times else np.full(len(found), np.nan)
         order = np.argsort(found, kind="stable")
-        ordered, clock = found[order], clock[order]
+        ordered, clock = found[order], times[order]
         begins = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
         counts = np.diff(np.append(begins, len(found)))
         first, last = np.fmin.reduceat(clock, begins), np.fmax.reduceat(clock, begins)

@@ -7,9 +7,8 @@ names, so any way of reading the same traces gives the same sample.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -32,15 +31,16 @@ _MOST_TURNS = 100  # the newest messages, and the first passages and calls, are 
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Trace:
-    """A trace of the sample; its order is that of the draw."""
+class _Trace(NamedTuple):
+    """A trace of the sample; the order of them is that of the draw."""
 
     key: int
     row: int
-    values: dict[str, Any]
     size: int
     cut: int
+    names: tuple[str, ...]
+    values: tuple[Any, ...]
+    """What the trace has, by ``names``."""
 
 
 class Sample:
@@ -68,11 +68,17 @@ class Sample:
             first_row: Place of the first of them among all traces.
         """
         drawn = range(len(keys)) if self._limit is None else self._within(keys, self._limit)
-        columns = {name: values for name in COLUMNS if (values := getattr(batch, name))}
-        for row in drawn:
-            trace = _trace(columns, row, int(keys[row]), first_row + row)
-            self._kept.append(trace)
-            self._size += trace.size
+        if not drawn:
+            return
+        named = {name: values for name in COLUMNS if (values := getattr(batch, name))}
+        sizes, cut = np.zeros((2, len(drawn)), dtype=np.int64)
+        columns = [_kept(name, [values[row] for row in drawn], sizes, cut)
+                   for name, values in named.items()]  # fmt: skip
+        names, places = tuple(named), [first_row + row for row in drawn]
+        found = keys[list(drawn)].tolist(), places, sizes.tolist(), cut.tolist()
+        for key, row, size, n, values in zip(*found, zip(*columns, strict=True), strict=True):
+            self._kept.append(_Trace(key, row, size, n, names, values))
+            self._size += size
             if len(self._kept) > self._shrunk_at or self._size > 2 * self._characters:
                 self._shrink()
 
@@ -85,8 +91,9 @@ class Sample:
         whole = [trace for trace in self._kept if trace.key != self._limit]
         kept = sorted(whole or self._kept, key=lambda trace: trace.row)
         sample = Batch()
+        had = [dict(zip(trace.names, trace.values, strict=True)) for trace in kept]
         for name in COLUMNS:
-            values = [trace.values.get(name) for trace in kept]
+            values = [each.get(name) for each in had]
             if name == "output" or any(value is not None for value in values):
                 setattr(sample, name, values)
         return sample, sum(trace.cut for trace in kept)
@@ -112,22 +119,25 @@ class Sample:
         self._size = size
 
 
-def _trace(columns: dict[str, list[Any]], row: int, key: int, place: int) -> _Trace:
-    values, size, cut = {}, 0, 0
-    for name, column in columns.items():
-        value = column[row]
-        if value is None:
-            continue
-        if name in _TEXTS:
-            length = len(value)
-            if length > LONGEST_TEXT:
-                value, length, cut = value[:LONGEST_TEXT], LONGEST_TEXT, cut + 1
-            size += length
-        elif name in _LISTS:
-            value, length, shortened = _LISTS[name](value)
-            size, cut = size + length, cut + shortened
-        values[name] = value
-    return _Trace(key, place, values, size, cut)
+def _kept(
+    name: str, values: list[Any], sizes: NDArray[np.int64], cut: NDArray[np.int64]
+) -> list[Any]:
+    """Values of a column as they are kept; their characters and cuts are added up."""
+    if name in _TEXTS:
+        lengths = np.array([len(text) if text else 0 for text in values], dtype=np.int64)
+        long = np.flatnonzero(lengths > LONGEST_TEXT)
+        for place in long.tolist():
+            values[place] = values[place][:LONGEST_TEXT]
+        sizes += np.minimum(lengths, LONGEST_TEXT)
+        cut[long] += 1
+    elif name in _LISTS:
+        shorten = _LISTS[name]
+        for place, some in enumerate(values):
+            if some is not None:
+                values[place], size, shortened = shorten(some)
+                sizes[place] += size
+                cut[place] += shortened
+    return values
 
 
 def _turns(turns: Sequence[Message]) -> tuple[Sequence[Message], int, bool]:

@@ -24,7 +24,7 @@ LONGEST = 20_000
 
 _SEED = 20_261_124
 _ROW = Struct(f"={PLACES}I")
-_BLOCK = 1 << 18  # bytes hashed at once: small enough for the arrays to stay in the cache
+_BLOCK = 1 << 17  # bytes hashed at once: small enough for the arrays to stay in the cache
 _IDEOGRAPHS = 0xE3  # lead bytes from here on begin a sign that stands for a word or a syllable
 _SPACE, _BEFORE = 0x20, 8
 _SPACES = b" " * _BEFORE  # before the first text, and behind the last

@@ -112,8 +112,9 @@ def _asked(line: str) -> Iterator[tuple[str, Ask]]:
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
         outside = _QUOTED.sub(lambda found: '"' + "x" * len(found[1]) + '"', sentence)
+        ambiguous = _AMBIGUOUS.search(outside) is not None
         for rule in RULES:
-            if rule.states_its_condition or not _AMBIGUOUS.search(outside):
+            if rule.states_its_condition or not ambiguous:
                 match = rule.wording.search(sentence)
                 if match is not None and not (rule.unless and rule.unless.search(sentence)):
                     yield from ((sentence, ask) for ask in rule.asks(match))

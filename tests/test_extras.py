@@ -1,0 +1,131 @@
+"""Each extra alone brings all that its commands import."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+from shutil import copytree
+
+import httpx
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+CASE = ROOT / "examples" / "insurance-claims"
+AS_OF = ("--as-of", "2026-11-24")
+
+
+def brought(extra: str) -> Iterator[Distribution]:
+    """What pip would install for Tuneworthy with one extra, as far as it is installed here."""
+    waiting, seen = [(Requirement(f"tuneworthy[{extra}]"))], set[tuple[str, str]]()
+    while waiting:
+        asked = waiting.pop()
+        for name in asked.extras or {""}:
+            if (asked.name.lower(), name) in seen:
+                continue
+            seen.add((asked.name.lower(), name))
+            try:
+                found = distribution(asked.name)
+            except PackageNotFoundError:
+                continue
+            yield found
+            needs = [Requirement(line) for line in found.requires or ()]
+            waiting += [
+                each for each in needs
+                if each.marker is None or any(
+                    each.marker.evaluate({"extra": one}) for one in {"", name}
+                )
+            ]  # fmt: skip
+
+
+def environment(extra: str, folder: Path) -> dict[str, str]:
+    """Variables under which Python finds Tuneworthy and nothing but what an extra brings."""
+    for each in brought(extra):
+        for file in each.files or ():
+            top = file.parts[0]
+            place, link = Path(str(each.locate_file(top))), folder / top
+            if top not in {"..", "__pycache__"} and place.exists() and not link.exists():
+                link.symlink_to(place)
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("TUNEWORTHY_", "PYTHON"))}
+    return kept | {"PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{folder}", "HOME": str(folder)}
+
+
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "": ("decide", "case", *AS_OF),
+    "report": ("decide", "case", *AS_OF, "--format", "html"),
+    "traces": ("measure", "--from", "t.jsonl"),
+    "lab": ("ceiling", "case", "--budget", "5", "--dry-run"),
+    "mcp": ("mcp", ".", *AS_OF),
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A case with all that a lab needs, a log of calls, and an empty folder for libraries."""
+    copytree(CASE, tmp_path / "case")
+    with (tmp_path / "case" / "case.yaml").open("a", encoding="utf-8") as file:
+        file.write('\nmodels: [{id: "openai:gpt-4o-mini"}]\n')
+    record = {"output": '{"a": 1}', "input": "Where is it?", "conversation_id": "c"}
+    (tmp_path / "t.jsonl").write_text("".join(json.dumps(record) + "\n" for _ in range(30)))
+    (tmp_path / "site").mkdir()
+    return tmp_path
+
+
+@pytest.mark.parametrize("extra", COMMANDS)
+def test_an_extra_alone_brings_what_its_command_imports(extra: str, folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "tuneworthy", *COMMANDS[extra]],
+        capture_output=True, text=True, check=False, cwd=folder, stdin=subprocess.DEVNULL,
+        env=environment(extra, folder / "site"), timeout=300,
+    )  # fmt: skip
+    assert (done.returncode, "install" in done.stderr) == (0, False), done.stderr
+
+
+def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
+    command = [sys.executable, "-S", "-m", "tuneworthy", "serve", "case", "--port", "0"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env=environment("serve", folder / "site"),
+    ) as it:  # fmt: skip
+        try:
+            assert it.stdout is not None
+            said = it.stdout.readline()
+            home = re.search(r"http://127\.0\.0\.1:\d+/", said)
+            assert home is not None, said
+            assert httpx.get(home.group(), timeout=60).status_code == 200
+            it.send_signal(signal.SIGINT)
+            _, wrong = it.communicate(timeout=60)
+        finally:
+            it.kill()
+    assert wrong == ""
+
+
+@pytest.mark.parametrize(
+    ("extra", "modules"),
+    [
+        ("interview", "questionary, tuneworthy.surfaces.interview.menus"),
+        ("optimise", "gepa, tuneworthy.labs.proposing.generator, tuneworthy.labs.proposing.run"),
+    ],
+)
+def test_an_extra_alone_brings_what_its_modules_import(
+    extra: str, modules: str, folder: Path
+) -> None:
+    subprocess.run(
+        [sys.executable, "-S", "-c", f"import {modules}"],
+        check=True, env=environment(extra, folder / "site"), timeout=60,
+    )  # fmt: skip
+
+
+def test_what_no_extra_brings_is_not_found(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", "import duckdb"],
+        check=False, env=environment("report", folder / "site"), capture_output=True, timeout=60,
+    )  # fmt: skip
+    assert b"No module named 'duckdb'" in done.stderr

@@ -1,0 +1,172 @@
+"""Looking at all texts of a batch at once says the same as looking at each."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import plain_engine
+from tuneworthy.files.traces import jsonl, lines
+from tuneworthy.files.traces.lines import blocks
+from tuneworthy.files.traces.read import read
+from tuneworthy.files.traces.stream import Ahead
+from tuneworthy.gather.engine import measure
+from tuneworthy.gather.names import hashed
+from tuneworthy.gather.personal import patterns
+from tuneworthy.gather.personal.patterns import shared_scanner
+from tuneworthy.gather.signals.base import distinct
+from tuneworthy.gather.signals.refusals import refused, refuses
+from tuneworthy.gather.signals.success import Success
+from tuneworthy.texts.joined import Joined, joined
+from tuneworthy.texts.json_text import UNREAD, looking, looks_like_json, read_json, readable
+
+PIECES = (
+    "", " ", "\n", "{", "[", "]", "}", '"', "`", "```", "```json\n", "'",
+    "\u2019", "\u00e9", "\u2003",
+    "I", "i", "'m", " am ", "sorry", "Sorry, I cannot", "I can't help", "As an AI I", "7", "true",
+    "null", "-1.5", '{"a": 1}', '["x"]', "\ud800", "\U0001f600", "\0", "x" * 70,
+)  # fmt: skip
+TEXTS = st.lists(
+    st.none() | st.lists(st.sampled_from(PIECES), max_size=6).map("".join) | st.text(), max_size=9
+)
+
+
+@given(TEXTS, st.integers(1, 64))
+def test_joined_texts_are_those_that_were_given(texts: list[str | None], most: int) -> None:
+    whole = Joined(texts)
+    raw = [(text or "").encode("utf-8", "surrogatepass") for text in texts]
+    assert [whole.one(row) for row in range(len(texts))] == raw
+    assert whole.there.tolist() == [text is not None for text in texts]
+    assert whole.plain.tolist() == [(text or "").isascii() for text in texts]
+    assert whole.blank.tolist() == [not text or text.isspace() for text in texts]
+    assert [bytes(row) for row in whole.opening(most)] == [
+        each[:most].ljust(most, b"\0") for each in raw
+    ]
+    for piece in (b"```", b"a", b"\n"):
+        assert whole.holding(piece).tolist() == [piece in each for each in raw]
+
+
+@given(TEXTS)
+def test_signs_of_json_and_of_refusals_are_those_of_each_text(texts: list[str | None]) -> None:
+    assert looking(texts).tolist() == [bool(text) and looks_like_json(text or "") for text in texts]
+    assert refused(texts).tolist() == [bool(text) and refuses(text or "") for text in texts]
+    assert readable(texts).tolist() == [
+        text is not None and read_json(text)[0] is not UNREAD for text in texts
+    ]
+
+
+@given(st.lists(st.text(max_size=80), min_size=1, max_size=9))
+def test_a_name_has_the_same_hash_whatever_names_stand_beside_it(names: list[str]) -> None:
+    alone = [int(hashed([name])[0]) for name in names]
+    assert hashed(names).tolist() == alone
+
+
+@given(st.lists(st.none() | st.sampled_from(["a", "b", str(b"a", "ascii")]), max_size=12))
+def test_different_values_stand_in_the_order_they_first_appear(values: list[str | None]) -> None:
+    found, place = distinct(list(values))
+    assert found == list(dict.fromkeys(values))
+    assert [found[at] for at in place] == values
+
+
+# Personal data ----------------------------------------------------------------------------------
+
+HELD = (
+    "call me at +49 30 1234567", "the card is 4111 1111 1111 1111", "anna@firm.test",
+    "phone: 030 / 12 34 56 78", "12 34 56 78 90 12 34 56 78 90 12 34", "SG.", "aadhaar 2345 6789",
+    "of the order 1234567890123 from", "x" * 90, "192.168.10.25", "\u00e9" * 50, "+1 212 555 0100",
+)  # fmt: skip
+
+
+@given(st.lists(st.lists(st.sampled_from(HELD), max_size=5).map(" ".join), max_size=5))
+def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -> None:
+    scanner = shared_scanner()
+    bits = scanner.bits(texts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(patterns, "_NEAR", 1 << 30)  # every text is gone through from its beginning
+        assert scanner.bits(texts).tolist() == bits.tolist()
+    for place, (kind, found) in enumerate(scanner.rows(texts).items()):
+        assert found.tolist() == ((bits >> place & 1) == 1).tolist()
+        for text in (text for text, seen in zip(texts, found, strict=True) if seen):
+            assert any(True for _ in patterns._of_kind(patterns.KINDS[place], text)), kind
+
+
+# Lines ------------------------------------------------------------------------------------------
+
+
+class Bytes:
+    """A stream that gives some bytes at a time."""
+
+    def __init__(self, data: bytes, at_once: int) -> None:
+        self._data, self._at_once = data, at_once
+
+    def read(self, size: int, /) -> bytes:
+        size = min(size, self._at_once)
+        data, self._data = self._data[:size], self._data[size:]
+        return data
+
+
+@given(
+    st.lists(st.binary(max_size=9).map(lambda line: line.replace(b"\n", b"")), max_size=12),
+    st.booleans(), st.integers(1, 7), st.integers(1, 20), st.integers(1, 9),
+)  # fmt: skip
+def test_blocks_hold_every_line_once_and_know_its_number(
+    rows: list[bytes], ended: bool, at_once: int, piece: int, longest: int
+) -> None:
+    data = b"\n".join(rows) + b"\n" * (ended and bool(rows))
+    expected = dict(enumerate(data.split(b"\n"), start=1))
+    if not expected[len(expected)]:
+        del expected[len(expected)]
+    found: dict[int, bytes | None] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "_PIECE", piece)
+        for block in blocks(Ahead(Bytes(data, at_once)), longest):
+            held = bytes(block.data)
+            whole = held.removesuffix(b"\n").split(b"\n") if held else [None]
+            assert block.ended == held.endswith(b"\n") or block.too_long
+            assert block.lines == len(whole)
+            found |= dict(enumerate(whole, start=block.first))
+    assert found == {n: None if len(row) > longest else row for n, row in expected.items()}
+
+
+def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"output": "' + "x" * 1000 + '"}\n', encoding="utf-8")
+    path.write_text(path.read_text() * 50, encoding="utf-8")
+    assert [len(chunk.batch) for chunk in read([path])] == [50]
+    monkeypatch.setattr(jsonl, "_BATCH_BYTES", 5_000)
+    monkeypatch.setattr(lines, "_PIECE", 2_000)
+    sizes = [len(chunk.batch) for chunk in read([path])]
+    assert sum(sizes) == 50
+    assert max(sizes) < 9
+    assert all(one > 0 for one in sizes)
+
+
+def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path) -> None:
+    texts: list[str | None] = ["a secret"]
+    joined(texts)
+    measure([plain_engine.batch(output=texts)], [Success()], folder=tmp_path)
+    assert joined._recent == ()
+    assert refused._recent == ()
+
+
+def test_numbers_that_carry_their_place_find_every_pair_of_equal_ones() -> None:
+    from tuneworthy.gather.duplicates import _pairs
+
+    rng = np.random.default_rng(5)
+    keys = rng.integers(0, 2**63, 2000, dtype=np.uint64)
+    keys[500:600] = keys[:100]
+    keys[700:720] = keys[3]
+    pairs = {
+        (int(a), int(b)) for one, other in _pairs(keys)
+        for a, b in zip(one, other, strict=True)
+    }  # fmt: skip
+    assert {(n, 500 + n) for n in range(100) if n != 3} <= pairs
+    same = [3, 503, *range(700, 720)]
+    assert {(3, each) for each in same[1:]} | set(pairwise(same)) <= pairs
