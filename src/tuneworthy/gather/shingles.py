@@ -145,9 +145,10 @@ def _threes(
 ) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
     """Runs of three from words; text i has the words from ``first[i]`` to ``first[i + 1]``."""
     one, two, three = (np.uint64(weight) for weight in _WEIGHTS)
-    runs = words * one
-    runs[:-1] += words[1:] * two
-    runs[:-2] += words[2:] * three
+    runs, part = words * one, words[1:] * two
+    runs[:-1] += part
+    np.multiply(words[2:], three, out=part[:-1])
+    runs[:-2] += part[:-1]
     counts = np.diff(first)
     kept = np.ones(len(words), dtype=bool)
     kept[first[1:][counts > 0] - 1] = False  # these runs would go on into the next text
@@ -158,4 +159,4 @@ def _threes(
     kept[alone] = kept[pair] = True
     per_text = np.where(counts > 2, counts - 2, counts > 0)
     offsets = np.concatenate(([0], np.cumsum(per_text))).astype(np.uint64)
-    return mix64(runs[kept]), offsets
+    return runs[kept], offsets  # sums of numbers that are mixed already
