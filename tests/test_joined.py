@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 import plain_engine
@@ -83,6 +83,7 @@ HELD = (
 
 
 @given(st.lists(st.lists(st.sampled_from(HELD), max_size=5).map(" ".join), max_size=5))
+@example(["\u00e9" * 200 + " call me at +49 30 1234567"])  # its gate ends behind the last character
 def test_a_kind_of_data_is_seen_wherever_in_a_text_it_stands(texts: list[str]) -> None:
     scanner = shared_scanner()
     bits = scanner.bits(texts)

@@ -110,9 +110,10 @@ def _is_free(span: Span, kept: Sequence[Span]) -> bool:
 def _holds(kind: Kind, text: str, gate: int) -> bool:
     """Whether a text holds a kind of data; mostly near where its gate ends, so there it begins.
 
-    It begins behind a letter, so that no number is cut in two.
+    It begins behind a letter, so that no number is cut in two. The gate's end is told in bytes and
+    so may lie too far behind: what isn't found from there is looked for from the beginning.
     """
-    near = max(0, gate - _NEAR)
+    near = max(0, min(gate, len(text)) - _NEAR)
     while near and not text[near - 1].isalpha():
         near -= 1
     return any(True for _ in _of_kind(kind, text, near)) or (
