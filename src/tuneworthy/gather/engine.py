@@ -72,6 +72,9 @@ def measure(
                 run.add(batch)
             if progress is not None:
                 progress(run.traces)
+            # Gone before the next one is read, which then lies where the processor has it near.
+            del batch
+            forget()
         return tuple(run.answers())
 
 

@@ -27,16 +27,13 @@ def _batch(rows: list[Row]) -> Batch:
     return slim(Batch(**columns))
 
 
-def joined(parts: Sequence[Batch]) -> Iterator[Batch]:
-    """Several batches as one; none for none."""
-    if len(parts) <= 1:
-        yield from parts
-        return
+def joined(parts: Sequence[Batch]) -> Batch:
+    """Batches as one."""
     made: dict[str, list[Any]] = {}
     for name in COLUMNS:
         if any(getattr(part, name) for part in parts):
             made[name] = list(chain.from_iterable(part.column(name) for part in parts))
-    yield slim(Batch(**made))
+    return slim(Batch(**made))
 
 
 def slim(batch: Batch) -> Batch:

@@ -67,11 +67,11 @@ class Gathered:
         self._lines.append(lines if one_a_line else [block.first] * len(traces))
         return True
 
-    def batch(self) -> Iterator[Batch]:
+    def batch(self) -> list[Batch]:
         """What was gathered, as one batch or as none; nothing is held afterwards."""
         held, lines = self._held, self._lines
         if not lines:
-            return
+            return []
         self._held, self._lines = tuple([] for _ in FIELDS), []
         every = dict(zip(FIELDS, held, strict=True))
         fields: Fields = {field: values for field, values in every.items() if has_value(values)}
@@ -79,7 +79,7 @@ class Gathered:
         if "timestamp" in fields:
             fields["timestamp"] = times(fields["timestamp"])
         sound_columns(fields, self._tally, lambda: list(chain.from_iterable(lines)))
-        yield Batch(**dict(_columns(fields)))
+        return [Batch(**dict(_columns(fields)))]
 
     def _told(self, columns: Sequence[Column]) -> tuple[Column, Column]:
         """System prompts and newest messages, out of the turns where they stand nowhere else."""

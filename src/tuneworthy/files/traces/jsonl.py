@@ -48,14 +48,15 @@ class Lines:
         for block in found:
             many = self._typed(block, typed)
             if not many:
-                slow = [*batches(self._lenient(block), self._size)]
-                held += [*typed.batch(), *slow]
-                many = sum(map(len, slow))
+                held += typed.batch()
+                many = self._lenient(block, held)
             traces, size = traces + many, size + len(block.data)
             if traces >= self._size or size >= _BATCH_BYTES:
-                yield from joined([*held, *typed.batch()])
-                held, traces, size = [], 0, 0
-        yield from joined([*held, *typed.batch()])
+                held += typed.batch()
+                yield from _handed_on(held)
+                traces = size = 0
+        held += typed.batch()
+        yield from _handed_on(held)
 
     def _typed(self, block: Block, typed: Gathered) -> int:
         """Gather all lines of a block; 0 where one of them wants a closer look."""
@@ -72,7 +73,13 @@ class Lines:
         self._tally.records += len(traces)
         return len(traces)
 
-    def _lenient(self, block: Block) -> Iterator[Row]:
+    def _lenient(self, block: Block, held: list[Batch]) -> int:
+        """Add what can be read of a block, a line at a time; gives how many traces that are."""
+        before = len(held)
+        held += batches(self._rows(block), self._size)
+        return sum(map(len, held[before:]))
+
+    def _rows(self, block: Block) -> Iterator[Row]:
         for line, data in each_line(block, self._tally):
             try:
                 record = decode_object(data)
@@ -82,6 +89,14 @@ class Lines:
             name = f"{self._name}:{line}"
             found = trace_rows(record, self._tally, line, conversation=name)
             yield from sound(found, self._tally, line)
+
+
+def _handed_on(held: list[Batch]) -> Iterator[Batch]:
+    """Batches as one, if there are any, of which nothing stays here while it is looked at."""
+    if len(held) > 1:
+        held[:] = [joined(held)]
+    while held:
+        yield held.pop()
 
 
 def each_line(block: Block, tally: Tally) -> Iterator[tuple[int, bytes]]:

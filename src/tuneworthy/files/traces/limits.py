@@ -30,7 +30,7 @@ class Limits:
     """Files that a pattern or a folder may stand for."""
     memory_mib: int = 512
     """What DuckDB may take for a table."""
-    batch_traces: int = 2048
+    batch_traces: int = 4096
     """Traces of a batch."""
     until_s: float = math.inf
     """A later time, in seconds since 1970, is that of a wrong clock, and no time."""

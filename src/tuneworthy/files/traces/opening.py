@@ -51,9 +51,7 @@ class Opened:
         Raises:
             InputError: If it is no file of traces, or broken.
         """
-        for batch in self._local(self._raw) if self._raw else self._far():
-            self._traces += len(batch)
-            yield batch
+        yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
         self._content.tally.check(self._content.where, self._limits)
         if not self._traces:
             found = self._content.tally.skipped()
@@ -78,6 +76,10 @@ class Opened:
         """Let go of the file."""
         if self._raw:
             self._raw.close()
+
+    def _counted(self, batch: Batch) -> Batch:
+        self._traces += len(batch)
+        return batch
 
     def _local(self, raw: Raw) -> Iterator[Batch]:
         content, stream = self._content, Ahead(raw)

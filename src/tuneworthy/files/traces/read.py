@@ -74,8 +74,7 @@ class TraceFiles:
         self._readings, done = [], 0
         for source in self._sources:
             try:
-                for batch, within in self._batches(source):
-                    yield Chunk(batch, source.name, done + within, self.total_bytes)
+                yield from self._chunks(source, done)
             except NotTraces as nothing:
                 if not source.searched:
                     raise
@@ -85,13 +84,17 @@ class TraceFiles:
         if refused is not None and not any(one.traces for one in self._readings):
             raise refused
 
-    def _batches(self, source: _Source) -> Iterator[tuple[Batch, int]]:
+    def _chunks(self, source: _Source, before: int) -> Iterator[Chunk]:
         from tuneworthy.files.traces.opening import Opened
 
         opened = Opened(source.place, source.name, self._mapping, self._limits)
+
+        def chunk(batch: Batch) -> Chunk:
+            return Chunk(batch, source.name, before + opened.done, self.total_bytes)
+
         try:
-            for batch in opened.batches():
-                yield batch, opened.done
+            # By ``map``, and not by a loop, which would keep the last batch while the next is read.
+            yield from map(chunk, opened.batches())
             self._readings.append(opened.reading())
         finally:
             opened.close()
