@@ -82,10 +82,11 @@ def _drafts(
 ) -> tuple[Aim, list[Draft]]:
     if decision.outcome == "undecided":
         first = questions(desk, asked)
-        return "confirm", [first, *settling(desk, decision.leaning, fits, (first.id,))]
+        then = settling(desk, decision.leaning, fits, simpler, (first.id,))
+        return "confirm", [first, *then]
     if decision.outcome != "fine_tune_candidate":
         aim: Aim = "confirm" if decision.outcome == "improve_rag_or_switch_model" else "change"
-        return aim, settling(desk, decision.outcome, fits)
+        return aim, settling(desk, decision.outcome, fits, simpler)
     if any(gate.id == "need" and gate.state == "no" for gate in gates):
         return "confirm", keeping(desk)
     return "tune", tuning(desk, gates, fits, simpler)

@@ -11,13 +11,19 @@ from tuneworthy.domain.planning import either
 from tuneworthy.domain.rules import Outcome
 from tuneworthy.domain.units import MONTHS_PER_QUARTER, months_to_reach
 from tuneworthy.forecast.plan.desk import FREE, Desk, Taken, hours
-from tuneworthy.forecast.plan.tuning import WEEKS_PER_QUARTER, evaluation
+from tuneworthy.forecast.plan.tuning import WEEKS_PER_QUARTER, evaluation, simpler_first
 
 _RETRIEVAL, _OTHER_MODEL = "better_retrieval", "other_model"
+_DONE = {_RETRIEVAL: "retrieval_optimised", _OTHER_MODEL: "foundation_models"}
+"""The check of the ceiling test that says an option was done already."""
 
 
 def settling(
-    desk: Desk, outcome: Outcome, fits: Sequence[ApproachFit], needs: tuple[str, ...] = ()
+    desk: Desk,
+    outcome: Outcome,
+    fits: Sequence[ApproachFit],
+    advised: Sequence[str] = (),
+    needs: tuple[str, ...] = (),
 ) -> list[Draft]:
     """The steps for an outcome other than to tune, and the decision after them.
 
@@ -25,6 +31,7 @@ def settling(
         desk: The case and its framework.
         outcome: What the verdict is, or what an open one leans to.
         fits: Approaches, the primary one first.
+        advised: Ids of options that are recommended and are no tuning.
         needs: What comes before all of them.
 
     Raises:
@@ -33,7 +40,7 @@ def settling(
     if outcome == "keep_optimizing_prompts":
         found = _checks(desk, needs)
     elif outcome == "improve_rag_or_switch_model":
-        found = _retrieval(desk, needs)
+        found = _improving(desk, advised, needs)
     elif outcome == "address_anti_indicators":
         found = _against(desk, fits, needs)
     else:
@@ -86,25 +93,59 @@ def _checks(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
     return found
 
 
-def _retrieval(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
-    """Find out whether the passage is found, mend that, and look at another model."""
+def _improving(desk: Desk, advised: Sequence[str], needs: tuple[str, ...]) -> list[Draft]:
+    """Find out whether the passage is found and mend that, look at another model, or go on.
+
+    The lesson's tree comes here only where retrieval and other models are answered as done. Then
+    neither is done again, unless a count says otherwise, and what is advised takes their place.
+    """
     found = _cases(desk, needs)
     needs = (*needs, *(draft.id for draft in found))
-    options, recall = desk.framework.options, desk.case.today.retrieval_recall
-    enough = desk.framework.threshold("retrieval_recall")
-    numbers = {"recall": recall, "enough": enough, "cases": desk.rule.evaluation_cases}
-    if recall is None:
-        found.append(desk.step("recall", Reason("recall", numbers), desk.rule.steps.recall, needs))
-    if _RETRIEVAL in options and (recall is None or enough is None or recall < enough):
-        kinds = [name for name, o in options.items() if o.variant_of == _RETRIEVAL]
-        taken = sum((desk.option(name) for name in kinds or [_RETRIEVAL]), FREE)
-        what = Reason("retrieval", {**numbers, "kinds": tuple(kinds)})
-        after = ("recall",) if recall is None else needs
-        found.append(desk.draft("retrieval", what, taken, needs=after))
-    if _OTHER_MODEL in options:
+    found += _retrieval(desk, needs)
+    if _OTHER_MODEL in desk.framework.options and (
+        _OTHER_MODEL in advised or not _is_done(desk, _OTHER_MODEL)
+    ):
         what = Reason("other_model", {"cases": desk.rule.evaluation_cases})
         found.append(desk.draft("other_model", what, desk.option(_OTHER_MODEL), needs=needs))
+    planned = {_OTHER_MODEL, _RETRIEVAL, *_kinds_of_retrieval(desk)}
+    more = [name for name in advised if name not in planned and not _is_serving(desk, name)]
+    if all(_is_done(desk, name) for name in _DONE):
+        found += simpler_first(desk, more, needs)
     return found
+
+
+def _retrieval(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
+    """Count whether the passage is found; try every kind of better retrieval where it isn't."""
+    found = []
+    recall, enough = desk.case.today.retrieval_recall, desk.framework.threshold("retrieval_recall")
+    numbers = {"recall": recall, "enough": enough, "cases": desk.rule.evaluation_cases}
+    done = _is_done(desk, _RETRIEVAL)
+    if recall is None:
+        what = Reason("recall", {**numbers, "done": done})
+        found.append(desk.step("recall", what, desk.rule.steps.recall, needs))
+        needs = ("recall",)
+    wanted = not done if recall is None or enough is None else recall < enough
+    if wanted and _RETRIEVAL in desk.framework.options:
+        kinds = _kinds_of_retrieval(desk)
+        taken = sum((desk.option(name) for name in kinds or (_RETRIEVAL,)), FREE)
+        what = Reason("retrieval", {**numbers, "kinds": kinds})
+        found.append(desk.draft("retrieval", what, taken, needs=needs))
+    return found
+
+
+def _kinds_of_retrieval(desk: Desk) -> tuple[str, ...]:
+    options = desk.framework.options.items()
+    return tuple(name for name, option in options if option.variant_of == _RETRIEVAL)
+
+
+def _is_done(desk: Desk, option: str) -> bool:
+    """Whether the answers say that an option was done already."""
+    return desk.assessment.state(_DONE[option]) == "yes"
+
+
+def _is_serving(desk: Desk, option: str) -> bool:
+    """Whether an option makes calls cheaper, which mends no answer."""
+    return desk.framework.options[option].kind == "serving"
 
 
 def _against(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) -> list[Draft]:

@@ -33,7 +33,7 @@ def tuning(
     if "need" in still:
         what = Reason("need", {"cases": desk.rule.evaluation_cases})
         drafts.append(desk.step("need", what, desk.rule.steps.targets, ("evaluation",)))
-    drafts += _simpler(desk, simpler)
+    drafts += simpler_first(desk, simpler, ("evaluation",))
     drafts.append(_pilot(desk, fits, tuple(draft.id for draft in drafts)))
     needs = ["pilot"]
     if "investment" in still and "alternatives" not in stop:
@@ -53,13 +53,19 @@ def _stop(desk: Desk, still: Mapping[str, Gate]) -> list[Draft]:
     return [desk.step("alternatives", what, desk.rule.steps.alternatives)]
 
 
-def _simpler(desk: Desk, options: Sequence[str]) -> list[Draft]:
-    """What would help and is simpler than tuning is tried on the same cases before any training."""
+def simpler_first(desk: Desk, options: Sequence[str], needs: tuple[str, ...]) -> list[Draft]:
+    """What would help and is simpler than tuning is tried on the same cases before any training.
+
+    Args:
+        desk: The case and its framework.
+        options: Their ids; for none there is no such step.
+        needs: What comes before.
+    """
     if not options:
         return []
     what = Reason("simpler", {"options": tuple(options), "cases": desk.rule.evaluation_cases})
     taken = sum((desk.option(name) for name in options), FREE)
-    return [desk.draft("simpler", what, taken, needs=("evaluation",))]
+    return [desk.draft("simpler", what, taken, needs=needs)]
 
 
 def _preconditions(

@@ -50,9 +50,21 @@ def _recall(v: Voice) -> Words:
         (
             f"Mark the passage that holds the answer for {count(v.n['cases'])} questions",
             "Count how often it is among the passages retrieved",
+            *_against_what_is_said(v),
         ),
         f"the share of {count(v.n['cases'])} questions whose passage is retrieved is on file with "
         f"its 95% interval{enough}",
+    )
+
+
+def _against_what_is_said(v: Voice) -> tuple[str, ...]:
+    """Retrieval is said to be optimised, and nobody has counted yet whether it finds enough."""
+    if not v.n["done"]:
+        return ()
+    few = f"under {quality(v.n['enough'])}" if v.n["enough"] else "too low"
+    return (
+        "By your answers retrieval is optimised, or the task needs none: leave this out where "
+        f"nothing is retrieved, and where the share is {few} mend that first",
     )
 
 
