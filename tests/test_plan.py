@@ -25,7 +25,7 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Ends
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outline import Draft, NoPlan
-from tuneworthy.domain.outlook import Phase, Plan
+from tuneworthy.domain.outlook import Phase, Plan, Recommendation
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import OUTCOMES
 from tuneworthy.forecast.plan.calendar import dated, day, working_days
@@ -268,7 +268,7 @@ def test_retrieval_that_is_done_is_counted_and_not_done_again() -> None:
     assert "0.80" in phase(plan, "recall").steps[-1]
     case = load_case(GALLERY / "museum-guide")
     dossier = decide(case, framework_of(case), as_of=DAY)
-    assert dossier.recommendation is not None
+    assert isinstance(dossier.recommendation, Recommendation)
     assert dossier.recommendation.options == ("retrieved_examples", "decomposition")
     assert phase(plan, "simpler").title.endswith("retrieved examples and prompt decomposition")
 

@@ -6,8 +6,15 @@ expectations written by hand.
 
 from __future__ import annotations
 
+import fcntl
 import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -17,6 +24,7 @@ import wcwidth
 from tuneworthy import decide, load_case
 from tuneworthy.api.reports import render
 from tuneworthy.api.road import framework_of
+from tuneworthy.report.width import WIDEST, columns, lay_out_for
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
@@ -42,11 +50,62 @@ def test_the_report_reads_as_reviewed(name: str, form: str) -> None:
     assert text == path.read_text(encoding="utf-8")
 
 
+@pytest.fixture
+def terminal() -> Iterator[Callable[[int], None]]:
+    yield lay_out_for
+    lay_out_for(WIDEST)
+
+
+@pytest.mark.parametrize("wide", [80, 66, 56])
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_terminal_report_fits_eighty_columns(name: str) -> None:
+def test_the_report_fits_the_terminal(
+    name: str, wide: int, terminal: Callable[[int], None]
+) -> None:
+    terminal(wide)
     for line in rendered(name, "text").splitlines():
-        assert wcwidth.width(line) <= 80
+        assert wcwidth.width(line) <= wide
         assert line == line.rstrip()
+
+
+def test_a_terminal_is_never_taken_for_wider_or_narrower_than_a_text_can_be(
+    terminal: Callable[[int], None],
+) -> None:
+    for told, laid_out in ((0, 80), (-1, 80), (1, 40), (59, 59), (80, 80), (500, 80)):
+        terminal(told)
+        assert columns() == laid_out
+
+
+def in_a_terminal(columns: int, *arguments: str) -> str:
+    """What the command shows in a terminal of so many columns."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
+    kept = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES")}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tuneworthy", *arguments],
+        stdin=theirs, stdout=theirs, stderr=theirs, env={**kept, "NO_COLOR": "1"},
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        shown = bytearray()
+        while True:
+            try:
+                piece = os.read(ours, 1 << 16)
+            except OSError:  # how Linux says that nobody writes any more
+                break
+            if not piece:
+                break
+            shown += piece
+        os.close(ours)
+        assert process.wait() == 0
+    return shown.decode().replace("\r\n", "\n")
+
+
+def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(tmp_path: Path) -> None:
+    case = str(ROOT / "examples" / "task-api")
+    shown = in_a_terminal(50, "decide", case)
+    assert 44 < max(map(wcwidth.width, shown.splitlines())) <= 50
+    written = tmp_path / "report.txt"
+    in_a_terminal(50, "decide", case, "--output", str(written))
+    assert 74 < max(map(wcwidth.width, written.read_text("utf-8").splitlines())) <= 80
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -18,11 +18,11 @@ from tuneworthy.domain.precedent import (
     Interval,
     RuleId,
 )
+from tuneworthy.report.width import columns
 from tuneworthy.report.words import plain, share
 
 SCHEMA = "tuneworthy/backtest/1"
 
-_WIDTH = 78
 
 _RULES: dict[RuleId, str] = {
     "tree_recorded": "tree, checks as recorded",
@@ -277,7 +277,9 @@ def _many(count: int, one: str, more: str | None = None) -> str:
 
 
 def _wrapped(lines: Iterable[str], bullet: str = "") -> str:
-    fill = textwrap.TextWrapper(_WIDTH, initial_indent=bullet, subsequent_indent=" " * len(bullet))
+    fill = textwrap.TextWrapper(
+        columns() - 2, initial_indent=bullet, subsequent_indent=" " * len(bullet)
+    )
     fill.break_on_hyphens = False
     return "\n".join(fill.fill(line) for line in lines)
 

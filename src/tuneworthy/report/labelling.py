@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.labels import PAIRS, ItemKey, Task
-from tuneworthy.report.layout import WIDTH, Paint, safe, wrapped
+from tuneworthy.report.layout import Paint, safe, wrapped
+from tuneworthy.report.width import columns
 from tuneworthy.report.words import count
 
 _MOST_LINES = 60
@@ -76,7 +77,7 @@ def item_page(
         colour: Whether the terminal takes colour.
     """
     paint = Paint(colour)
-    lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(WIDTH - 1, "·"))]
+    lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(columns() - 1, "·"))]
     for name, text in item_parts(item, rubric=rubric, said=said):
         lines += _part(name, text, paint)
     return "\n".join([*lines, "", *_question(item)]) + "\n"

@@ -10,8 +10,8 @@ from typing import Literal
 import wcwidth
 
 from tuneworthy.domain.errors import one_line
+from tuneworthy.report.width import columns
 
-WIDTH = 80
 _NARROWEST = 8
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
@@ -36,7 +36,7 @@ def safe(text: str) -> str:
 
 
 def wrapped(
-    text: str, *, first: str = "", rest: str | None = None, width: int = WIDTH
+    text: str, *, first: str = "", rest: str | None = None, width: int | None = None
 ) -> list[str]:
     """Lines of at most ``width`` columns.
 
@@ -44,11 +44,12 @@ def wrapped(
         text: One paragraph, already safe.
         first: What the first line begins with.
         rest: What the others begin with; blanks as wide as ``first`` when not given.
-        width: Columns.
+        width: Columns; those of the terminal when not given.
 
     Returns:
         At least one line; words longer than a line are broken.
     """
+    width = columns() if width is None else width
     indent = " " * wcwidth.width(first) if rest is None else rest
     lines = wcwidth.wrap(text, width - 1, initial_indent=first, subsequent_indent=indent)
     return [line.rstrip() for line in lines] or [first.rstrip()]
@@ -61,9 +62,9 @@ def pad(text: str, width: int) -> str:
 
 def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list[str]:
     """A labelled row, wrapped beside its label, with a mark at the right end of its last line."""
-    lines = wrapped(text, first="  " + pad(label, label_width), width=WIDTH - len(mark))
+    lines = wrapped(text, first="  " + pad(label, label_width), width=columns() - len(mark))
     if mark:
-        lines[-1] = pad(lines[-1], WIDTH - 1 - len(mark)) + mark
+        lines[-1] = pad(lines[-1], columns() - 1 - len(mark)) + mark
     return lines
 
 
@@ -75,7 +76,7 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> li
     if not rows:
         return []
     last = len(rows[0]) - 1
-    room = WIDTH - 1 - len(indent) - gap * last
+    room = columns() - 1 - len(indent) - gap * last
     natural = [max(wcwidth.width(line[c]) for line in rows) for c in range(last + 1)]
     widths = natural[:last]
     while widths and max(widths) > _NARROWEST and sum(widths) + min(natural[last], 28) > room:

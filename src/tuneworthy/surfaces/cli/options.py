@@ -11,6 +11,15 @@ from pathlib import Path
 import click
 
 from tuneworthy.domain.errors import InputError, OutputError
+from tuneworthy.report.width import WIDEST, lay_out_for
+
+
+def _for_a_file(_: object, __: object, output: str | None) -> str | None:
+    """A file is as wide as ever, however narrow the terminal is that it is asked for in."""
+    if output is not None:
+        lay_out_for(WIDEST)
+    return output
+
 
 case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
 framework_option = click.option(
@@ -28,6 +37,7 @@ set_option = click.option(
 output_option = click.option(
     "--output",
     metavar="FILE",
+    callback=_for_a_file,
     help="Write there, not to the terminal.",
 )
 force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
-_WIDTH = 79
+
+
+def _on_one_line(text: str) -> str:
+    """As much as the terminal has room for: what wraps can't be erased again."""
+    return one_line(text, limit=max(1, shutil.get_terminal_size().columns - 1))
 
 
 @contextmanager
@@ -35,7 +40,7 @@ def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | No
         left = (now - started) * (1 - share) / share if share > 0.02 else None
         wait = "" if left is None else f", {left:.0f} s left"
         part = f"{share:.0%} read, " if total else ""
-        stream.write(f"{_ERASE}{part}{traces:,} traces{wait}")
+        stream.write(_ERASE + _on_one_line(f"{part}{traces:,} traces{wait}"))
         stream.flush()
 
     try:
@@ -65,7 +70,7 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
         line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
         if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
             line = f"prompts are proposed: {stand.done} calls, {small_usd(stand.spend.paid)}"
-        stream.write(f"{_ERASE}{one_line(line, limit=_WIDTH)}")
+        stream.write(_ERASE + _on_one_line(line))
         stream.flush()
 
     try:
