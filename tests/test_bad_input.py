@@ -901,7 +901,8 @@ MISTAKES: dict[str, Mistake] = {
     ),
     "a mapping for a word": Mistake("name: {a: b}\n", 1, "name", "Write text"),
     "a word for a mapping": Mistake(
-        "name: x\neconomics: much\n", 2, 'economics is not a mapping'
+        "name: x\neconomics: much\n", 2, 'economics is "much", which is not a mapping',
+        "Write {hourly_rate_usd: …, ",
     ),
     "a mapping for a list": Mistake("name: x\nattempts:\n  name: a\n", 2, "attempts"),
     "a name too long": Mistake(f"name: {'x' * 201}\n", 1, "200 characters"),

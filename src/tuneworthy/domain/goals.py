@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, FailFast, Field
 
 from tuneworthy.domain.record import one_or_many, shown, wrong
 
@@ -82,6 +82,7 @@ _Said = Annotated[Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _
 
 Goals = Annotated[
     tuple[_Said, ...],
+    FailFast(),  # looking for what was meant by each of a hundred thousand takes long
     BeforeValidator(
         one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]
     ),

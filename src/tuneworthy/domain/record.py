@@ -44,9 +44,11 @@ class FileRecord(Record):
     @model_validator(mode="before")
     @classmethod
     def _known_keys(cls, data: Any) -> Any:
-        if not isinstance(data, Mapping):
+        if isinstance(data, cls):
             return data
         known = [field.alias or name for name, field in cls.model_fields.items()]
+        if not isinstance(data, Mapping):
+            raise PydanticCustomError("no_mapping", "no mapping", {"known": tuple(known)})
         for key, value in data.items():
             if key not in known:
                 context = {"key": shown(str(key)), "known": tuple(known), "empty": value is None}

@@ -25,8 +25,9 @@ _FIXES: dict[str, tuple[str, str]] = {
     "string_type": ("is not text", "write text, in quotes if it looks like a number"),
     "tuple_type": ("is not a list", "write a list"),
     "dict_type": ("is not a mapping", "write keys and values"),
-    "model_type": ("is not a mapping", "write keys and values"),
 }
+
+_SHOWN_KEYS = 4  # of a mapping that isn't there
 
 
 def build(kind: type[R], document: Document, error: Callable[..., InputError]) -> R:
@@ -82,7 +83,7 @@ def explain(
             fix = "A text with a comma in it goes in quotes"
         return _made(error, what, document.where((*path, key)), fix, more)
     what, fix = _words(kind, finding, context)
-    if kind == "model_type" and not path:
+    if kind == "no_mapping" and not path:
         what, fix = "is not a mapping of keys and values", "start with name: …"
         label = "the file"
     return _made(error, f"{label or 'the file'} {what}", document.where(path), fix, more)
@@ -100,11 +101,11 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     given = shown(finding.get("input"))
     if kind in _FIXES:
         what, fix = _FIXES[kind]
-        return (
-            (what, fix)
-            if kind in ("missing", "model_type")
-            else (f'is "{given}", which {what}', fix)
-        )
+        return (what, fix) if kind == "missing" else (f'is "{given}", which {what}', fix)
+    if kind == "no_mapping":
+        keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
+        more = ", …" if len(context["known"]) > _SHOWN_KEYS else ""
+        return f'is "{given}", which is not a mapping', f"write {{{', '.join(keys)}{more}}}"
     if kind == "state":
         return f'is "{given}"', "use yes, no or unknown"
     if kind in ("literal_error", "enum"):

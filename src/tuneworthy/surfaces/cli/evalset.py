@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -99,6 +100,8 @@ def import_(file: str, output: str | None) -> None:
     path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
     n = api.import_csv(file, path)
     click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
+    named = one_line(shlex.quote(f"data.evaluation={path.name}"))
+    click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")
 
 
 for _command in (labelling.label, labelling.agreement, labelling.adjudicate):
