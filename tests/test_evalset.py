@@ -17,6 +17,7 @@ from tuneworthy.domain.errors import CaseError, OutputError
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.domain.traces import Batch, Message
 from tuneworthy.files.evalset import parted, read_evalset, split_of, write_evalset
+from tuneworthy.files.traces.read import read
 from tuneworthy.gather.evalset import build_evalset
 from tuneworthy.gather.frame import failures
 from tuneworthy.gather.personal.mask import Masker, mask
@@ -183,6 +184,33 @@ def test_results_of_a_test_give_each_test_case_once() -> None:
     assert {one.text: one.reference for one in drawn.cases} == {
         "what is a refund": "money back", "who are you": "a bot",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("every", [True, False], ids=["each answer", "the last answer"])
+def test_a_conversation_of_a_test_case_stays_whole(tmp_path: Path, every: bool) -> None:
+    """A record of four answers, and four lines of which the last alone names the case."""
+    rng, lines = random.Random(5), []
+    for talk in range(40):
+        asked = [f"{talk} {turn} {' '.join(rng.choices(WORDS, k=9))}" for turn in range(4)]
+        told: dict[str, object] = {"conversation_id": f"c{talk}", "score": float(talk % 2)}
+        if every:
+            turns = [{"role": role, "content": text}
+                     for text in asked for role in ("user", "assistant")]  # fmt: skip
+            lines.append(told | {"case": f"k{talk // 2}", "messages": turns})
+        else:
+            lines += [told | {"input": text, "output": "done"} for text in asked]
+            lines[-1] |= {"case": f"k{talk // 2}"}
+    path = tmp_path / "t.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+    drawn = build_evalset((chunk.batch for chunk in read([path])), n=500, seed=1)
+    assert sum(one.conversations for one in drawn.strata) == 20
+    sides: dict[int, set[object]] = {}
+    for case in drawn.cases:
+        talk = int(case.messages[-1].content.split()[0] if case.messages else case.text.split()[0])
+        sides.setdefault(talk // 2, set()).add(case.split)
+        assert "failed" in case.tags
+    assert len(sides) == 20
+    assert all(len(side) == 1 for side in sides.values())
 
 
 def test_of_rendered_prompts_the_shortest_is_the_question() -> None:

@@ -106,9 +106,15 @@ def _salt(seed: int) -> np.uint64:
 
 
 def _names(batch: Batch) -> list[str | None]:
-    """What belongs together: the test case, else the conversation."""
-    pairs = zip(batch.column("case"), batch.column("conversation"), strict=True)
-    return [f"case {case}" if case else f"talk {talk}" if talk else None for case, talk in pairs]
+    """What belongs together: the test case, that of the same conversation, else the conversation.
+
+    A log may name the case beside the last answer alone.
+    """
+    pairs = [*zip(batch.column("case"), batch.column("conversation"), strict=True)]
+    of_talk = {talk: case for case, talk in pairs if case and talk}
+    cases = (case or of_talk.get(talk) if talk else case for case, talk in pairs)
+    return [f"case {case}" if case else f"talk {talk}" if talk else None
+            for case, (_, talk) in zip(cases, pairs, strict=True)]  # fmt: skip
 
 
 def _units(batch: Batch, valid: Validator | None) -> tuple[list[Unit], dict[str, int], int]:

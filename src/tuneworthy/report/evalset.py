@@ -119,7 +119,8 @@ def _sure(page: Page, paint: Paint) -> list[str]:
         "": "where an interval is widest, as no target is stated",
     }[page.expected_by]
     expected = quality(page.report.expected)
-    lines = [paint("strong", f"How sure a score will be, if it is {expected} ({why})")]
+    head = wrapped(f"How sure a score will be, if it is {expected} ({why})", rest="  ")
+    lines = [paint("strong", line) for line in head]
     for name, one in (("on all cases", page.whole), ("to report on", page.report)):
         if not one.cases:
             continue

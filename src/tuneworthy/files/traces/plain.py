@@ -38,7 +38,7 @@ FIELDS = (
 AMOUNTS = (
     "latency_s", "time_to_first_token_s", "input_tokens", "output_tokens", "cached_tokens", "usd"
 )  # fmt: skip
-_LAST_ONLY = ("score", "label", "reference", "error", "case", "contexts", "answerable")
+_LAST_ONLY = ("score", "label", "reference", "error", "contexts", "answerable")
 
 
 def trace_rows(
