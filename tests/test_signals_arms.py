@@ -17,7 +17,8 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.traces import Batch
 from tuneworthy.gather.signals.arms import Arms
 from tuneworthy.gather.signals.base import Found
-from tuneworthy.stats.contest import arm_estimates, paired, quantiles
+from tuneworthy.stats.contest import arm_estimate, paired, quantiles
+from tuneworthy.stats.intervals import Z95
 
 
 def trial(scores: Any, **more: Any) -> Batch:
@@ -341,6 +342,22 @@ def test_the_order_of_the_rows_changes_no_score(rows: list[Any], chance: Any) ->
 
 
 def test_an_interval_for_a_single_arm_is_its_own() -> None:
-    scores = np.array([[1.0]] * 80 + [[0.0]] * 20)
-    ((one, low, high),) = arm_estimates(scores, 1.959964, as_share=True)
+    scores = np.array([1.0] * 80 + [0.0] * 20)
+    one, low, high = arm_estimate(scores, np.arange(100), Z95, as_share=True)
     assert (low, high) == pytest.approx((one.low, one.high))
+
+
+def test_repeats_of_a_case_say_more_than_one_run_and_less_than_as_many_cases() -> None:
+    """Four runs of each case: half of the cases are hard, and half of their runs fail."""
+    hard, once = np.array([1.0, 0.0, 1.0, 0.0]), np.ones(4)
+    repeated = np.concatenate([hard if case % 2 else once for case in range(40)])
+    cases = np.repeat(np.arange(40), 4)
+    widths = []
+    means = repeated.reshape(40, 4).mean(axis=1)
+    ways = ((repeated, np.arange(160)), (repeated, cases), (means, cases[::4]))
+    for scores, clusters in ways:
+        one, low, high = arm_estimate(scores, clusters, 2.5, as_share=True)
+        assert one.value == 0.75
+        assert low < one.low < 0.75 < one.high < high
+        widths.append(one.high - one.low)
+    assert widths[0] <= widths[1] < widths[2]

@@ -54,7 +54,9 @@ class Estimate:
     """Clusters these come from."""
 
 
-def share(hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False) -> Estimate | None:
+def share(
+    hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False, reach: float = Z95
+) -> Estimate | None:
     """The share of traces that are hits.
 
     Args:
@@ -62,6 +64,7 @@ def share(hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False) -> Estim
         clusters: The cluster of each, as whole numbers.
         exact: Clopper and Pearson's interval in place of Wilson's: wider, and each of its ends may
             be held against a target.
+        reach: Standard errors that the interval reaches, of as many clusters as there could be.
 
     Returns:
         The estimate, with an interval of (0, 1) where there is a single cluster; None where nothing
@@ -78,7 +81,7 @@ def share(hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False) -> Estim
     hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
     # what few clusters with a hit show of their likeness is little: lean to the worst there is
     effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
-    worth = n / effect * (Z95 / t95(degrees)) ** 2
+    worth = n / effect * (Z95 / t95(degrees) * Z95 / reach) ** 2
     low, high = (clopper_pearson if exact else wilson)(rate * worth, worth)
     return Estimate(rate, min(low, rate), max(high, rate), n, k)
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.stats.clustered import Estimate, mean, share, t95
-from tuneworthy.stats.intervals import Z80, Z95, wilson
+from tuneworthy.stats.intervals import Z80, Z95
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,38 +61,34 @@ def quantiles(scores: NDArray[np.float64], rng: np.random.Generator) -> Quantile
     )
 
 
-def arm_estimates(
-    scores: NDArray[np.float64], reach: float, *, as_share: bool
-) -> list[tuple[Estimate, float, float]]:
-    """Each arm's mean over its cases, with the interval of its own and that of all at once.
+def arm_estimate(
+    scores: NDArray[np.float64], cases: NDArray[np.int64], reach: float, *, as_share: bool
+) -> tuple[Estimate, float, float]:
+    """An arm's mean score, with the interval of its own and the end of the one for all at once.
 
-    Wilson's interval for shares, whose width depends on the reach and the cases alone by their
-    ratio squared; the mean and its standard error otherwise.
+    Wilson's interval for shares; the mean and its standard error otherwise. Cases are clusters.
 
     Args:
-        scores: One row a case, one column an arm; every arm has a case.
+        scores: A score a run; at least one.
+        cases: The case of each.
         reach: Standard errors that an interval for all reaches.
         as_share: Whether all scores lie within 0 and 1.
 
     Returns:
         The estimate, and low and high of all; infinite ends for a single case that is no share.
     """
-    found = []
-    for column in scores.T:
-        rows = np.arange(len(column))
-        one = share(column, rows) if as_share else mean(column, rows)
-        assert one is not None  # every arm has a case
-        if as_share:
-            fewer = one.n * (Z95 / (reach * t95(max(one.n - 1, 1)) / Z95)) ** 2
-            low, high = wilson(one.value * fewer, fewer)
-            ends = min(low, one.low), max(high, one.high)
-        else:
-            ends = (
-                one.value - (one.value - one.low) * reach / Z95,
-                one.value + (one.high - one.value) * reach / Z95,
-            )
-        found.append((one, *ends))
-    return found
+    one = share(scores, cases) if as_share else mean(scores, cases)
+    assert one is not None  # every arm has a case
+    if as_share:
+        wide = share(scores, cases, reach=reach)
+        assert wide is not None
+        return one, min(wide.low, one.low), max(wide.high, one.high)
+    wider = reach / Z95
+    return (
+        one,
+        one.value - (one.value - one.low) * wider,
+        one.value + (one.high - one.value) * wider,
+    )
 
 
 def paired(

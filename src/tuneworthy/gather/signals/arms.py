@@ -17,6 +17,9 @@ from tuneworthy.stats.clustered import Estimate
 _NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
 _ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
 _ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
+_PICKED = (
+    "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
+)
 _ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
 _SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
@@ -124,8 +127,7 @@ def _best(table: Table, result: ArmsResult, lacking: str) -> Evidence:
         estimate,
         factor="success_with_prompts",
         unit=_SHARE,
-        method="repeats averaged, Wilson over cases; picked on the same cases, so the interval is "
-        "the one that holds for all arms at once (max-T)",
+        method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
         lacking=lacking,
         details=_details(result),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from tuneworthy.domain.arms import Arm, ArmsResult, Lead
 from tuneworthy.domain.record import Unknown
 from tuneworthy.gather.signals.base import ENOUGH_CONVERSATIONS
 from tuneworthy.stats.clustered import mean
-from tuneworthy.stats.contest import Quantiles, arm_estimates, paired, quantiles
+from tuneworthy.stats.contest import Quantiles, arm_estimate, paired, quantiles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -118,9 +118,11 @@ def compare_arms(
 ) -> ArmsResult:
     """Each arm's score with its intervals, and the best against the next.
 
-    Repeats of a case are averaged first, so a case counts once. Where at least 20 cases have a
-    score from every arm, only these are compared; else every arm is judged on its own cases and
-    ``same_cases`` is false. Runs that ended in an error are left out of the score and counted.
+    Repeats of a case are averaged first, so a case counts once; where every case was repeated as
+    often, the interval takes the repeats one by one, with cases as clusters. Where at least 20
+    cases have a score from every arm, only these are compared; else every arm is judged on its own
+    cases and ``same_cases`` is false. Runs that ended in an error are left out of the score and
+    counted.
 
     Args:
         names: Prompt and model of each arm.
@@ -131,11 +133,12 @@ def compare_arms(
         Arms, the best first, and its lead; no arm where no case has a score.
     """
     scored = np.where(runs.error, np.nan, runs.score)
-    kept, scores, left_out = _matrix(runs, scored)
-    shared = ~np.isnan(scores).any(axis=1)
+    kept, scores, repeats, left_out = _matrix(runs, scored)
+    shared = np.asarray(~np.isnan(scores).any(axis=1))
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
     if together:
         scores = scores[shared]
+        repeats = [each.of(shared) for each in repeats]
     known = scores[~np.isnan(scores)]
     as_share = bool(((known >= 0) & (known <= 1)).all())
     if not len(kept):
@@ -147,7 +150,7 @@ def compare_arms(
     order = sorted(range(len(kept)), key=lambda each: (-columns[each].mean(), each))
     return ArmsResult(
         arms=tuple(
-            _arm(names, int(kept[place]), columns[place], runs, reach, as_share=as_share)
+            _arm(names, int(kept[place]), repeats[place], runs, reach, as_share=as_share)
             for place in order
         ),
         lead=_lead(scores[:, order], reach),
@@ -158,11 +161,33 @@ def compare_arms(
     )
 
 
-def _matrix(runs: Runs, scored: Floats) -> tuple[NDArray[np.int64], Floats, int]:
-    """Arms with a score, their mean scores (a row a case, a column an arm), and arms left out."""
+class _Repeats(NamedTuple):
+    """Scores of one arm, and the case of each."""
+
+    scores: Floats
+    cases: NDArray[np.int64]
+
+    def of(self, some: NDArray[np.bool_]) -> _Repeats:
+        """Those of some cases."""
+        kept = some[self.cases]
+        return _Repeats(self.scores[kept], self.cases[kept])
+
+    def even(self) -> _Repeats:
+        """As they are where each case has as many; else the mean of each case, once."""
+        cases, place, many = np.unique(self.cases, return_inverse=True, return_counts=True)
+        if len(set(many.tolist())) == 1:
+            return self
+        return _Repeats(np.bincount(place, weights=self.scores) / many, cases)
+
+
+def _matrix(runs: Runs, scored: Floats) -> tuple[NDArray[np.int64], Floats, list[_Repeats], int]:
+    """Arms with a score, their mean scores (a row a case, a column an arm), arms left out.
+
+    And between them each arm's scores one by one.
+    """
     rows = np.flatnonzero((runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(scored))
     if not len(rows):
-        return np.zeros(0, dtype=np.int64), np.zeros((0, 0)), 0
+        return np.zeros(0, dtype=np.int64), np.zeros((0, 0)), [], 0
     case = np.unique(runs.case[rows], return_inverse=True)[1]
     arms = int(runs.arm.max()) + 1
     had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
@@ -177,24 +202,26 @@ def _matrix(runs: Runs, scored: Floats) -> tuple[NDArray[np.int64], Floats, int]
     span = int(run.max()) + 1
     once, place = np.unique(cell * span + run, return_inverse=True)
     of_run = np.bincount(place, weights=scored[rows]) / np.bincount(place)
-    size = (int(case.max()) + 1) * len(kept)
-    sums = np.bincount(once // span, weights=of_run, minlength=size)
+    cells, size = once // span, (int(case.max()) + 1) * len(kept)
+    sums = np.bincount(cells, weights=of_run, minlength=size)
     with np.errstate(invalid="ignore"):
-        means = sums / np.bincount(once // span, minlength=size)
-    return kept, means.reshape(-1, len(kept)), int((had > 0).sum()) - len(kept)
+        means = sums / np.bincount(cells, minlength=size)
+    of_arm = (cells % len(kept) == place for place in range(len(kept)))
+    repeats = [_Repeats(of_run[own], cells[own] // len(kept)) for own in of_arm]
+    return kept, means.reshape(-1, len(kept)), repeats, int((had > 0).sum()) - len(kept)
 
 
 def _arm(
     names: Sequence[tuple[str, str]],
     arm: int,
-    column: Floats,
+    own: _Repeats,
     runs: Runs,
     reach: Quantiles,
     *,
     as_share: bool,
 ) -> Arm:
     """One arm's record."""
-    one, low, high = arm_estimates(column[:, None], reach.arms, as_share=as_share)[0]
+    one, low, high = arm_estimate(*own.even(), reach.arms, as_share=as_share)
     rows = (runs.arm == arm) & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     usd = _usd_per_run(runs, rows)
@@ -208,7 +235,7 @@ def _arm(
         high=ends[1],
         low_of_all=ends[2],
         high_of_all=ends[3],
-        cases=one.n,
+        cases=one.clusters,
         runs=len(np.unique(runs.run[rows])),
         errors=len(broken),
         usd_per_run=usd[0],
