@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, OutputError
 from tuneworthy.domain.evidence import Measured
+from tuneworthy.files.appended import append_line, whole_lines
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 
 FOLDER = ".tuneworthy"
@@ -40,7 +41,7 @@ def ledger_path(case: Case) -> Path | None:
 def read_evidence(case: Case) -> tuple[Measured, ...]:
     """Every run that was recorded, the oldest first; () where nothing was measured yet.
 
-    A last line without its end was cut off while it was written: it is left out.
+    A last line that was cut off while it was written is left out.
 
     Raises:
         CaseError: If a line is no evidence, or the file is too large.
@@ -48,12 +49,9 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
     path = ledger_path(case)
     if path is None or not os.path.lexists(path):
         return ()
-    text = read_text(path, CASES_LIMIT, CaseError)
-    whole = text[: text.rfind("\n") + 1]
+    lines = whole_lines(read_text(path, CASES_LIMIT, CaseError))
     return tuple(
-        _run(line, f"{path}:{number}")
-        for number, line in enumerate(whole.split("\n"), start=1)
-        if line.strip()
+        _run(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()
     )
 
 
@@ -95,35 +93,3 @@ def append_evidence(case: Case, measured: Measured) -> bool:
         why = getattr(caught, "strerror", None) or "not a usable name"
         raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
     return True
-
-
-def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
-    """A line at the end; half a line that a crash left goes first, so that ours is whole.
-
-    Args:
-        path: The file; made if it isn't there.
-        line: What to add, with its line feed.
-        sync: Wait until it is on the disk; without, only a loss of power can take it back.
-
-    Raises:
-        OSError: If it can't be written.
-    """
-    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
-    descriptor = os.open(path, flags, 0o666)
-    try:
-        size = os.fstat(descriptor).st_size
-        torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
-        if torn:
-            os.ftruncate(descriptor, _last_end(descriptor, size))
-        left = memoryview(line)
-        while left:  # a disk that is nearly full takes a part, and refuses only the next one
-            left = left[os.write(descriptor, left) :]
-        if sync:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _last_end(descriptor: int, size: int) -> int:
-    """Where the last whole line ends."""
-    return os.pread(descriptor, size, 0).rfind(b"\n") + 1

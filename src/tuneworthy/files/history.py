@@ -13,9 +13,10 @@ from pydantic import AwareDatetime, Field, ValidationError
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, OutputError
 from tuneworthy.domain.record import LateRecord
+from tuneworthy.files.appended import append_line
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text, write_over
-from tuneworthy.files.evidence import FOLDER, append_line
+from tuneworthy.files.evidence import FOLDER
 
 HISTORY = "history.jsonl"
 _MOST = 4 * MIB

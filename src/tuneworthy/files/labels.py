@@ -12,9 +12,10 @@ from pydantic import ValidationError
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, InputError, OutputError
 from tuneworthy.domain.labels import ItemKey, Label
+from tuneworthy.files.appended import append_line, whole_lines
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import CASES_LIMIT, read_text
-from tuneworthy.files.evidence import FOLDER, append_line
+from tuneworthy.files.evidence import FOLDER
 
 ADJUDICATED = "adjudicated"
 """The labeller who settles what the others differ on."""
@@ -80,11 +81,10 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
 
 
 def _labels(path: Path) -> tuple[Label, ...]:
-    text = read_text(path, CASES_LIMIT, CaseError)
-    whole = text[: text.rfind("\n") + 1]
+    lines = whole_lines(read_text(path, CASES_LIMIT, CaseError))
     return tuple(
         _label(line, f"{path}:{number}")
-        for number, line in enumerate(whole.split("\n"), start=1)
+        for number, line in enumerate(lines, start=1)
         if line.strip()
     )
 
