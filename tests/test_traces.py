@@ -432,7 +432,7 @@ def test_a_table_of_text_is_read_by_its_usual_names(tmp_path: Path, sign: str) -
     text = sign.join(("TIMESTAMP", "ContextTokens", "GeneratedTokens", "Other")) + "\r\n"
     text += sign.join(("2026-11-01 00:00:10.1234567", "4808", "10", '"=1+1"')) + "\r\n"
     rows, reading = one(tmp_path / "t.csv", text)
-    assert rows == [{"timestamp": 1793491210.123456, "input_tokens": 4808.0, "output_tokens": 10.0}]
+    assert rows == [{"timestamp": 1793491210.123457, "input_tokens": 4808.0, "output_tokens": 10.0}]
     assert reading.format == "CSV"
 
 

@@ -53,7 +53,10 @@ class Gathered:
         """
         columns: list[Column] = list(zip(*map(astuple, traces), strict=True))
         said, calls = columns[_OUTPUT], columns[_CALLS]
-        if not all(said) and (None, False) in zip(said, map(bool, calls), strict=True):
+        if not all(said) and any(
+            text is None and not tool_calls(called)
+            for text, called in zip(said, calls, strict=True)
+        ):
             return False
         if has_value(columns[_SYSTEM]):
             one = self._known.one
@@ -144,9 +147,9 @@ class _PromptNames(dict[tuple[Any, Any], str | None]):
 
 
 def _names(values: Column) -> Column:
-    if set(map(type, values)) <= {str, type(None)}:
+    if set(map(type, values)) <= {str, type(None)} and "" not in values:
         return values
-    return [value if type(value) is str else name(value) for value in values]
+    return [(value or None) if type(value) is str else name(value) for value in values]
 
 
 def _each(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
@@ -167,7 +170,7 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("input", "input", _as_they_are),
     ("messages", "messages", lambda values: Views(values, _turns)),
     ("contexts", "contexts", lambda values: Views(values, Passages)),
-    ("model", "model", _as_they_are),
+    ("model", "model", _names),
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
     ("turn", "turn", without_debts),

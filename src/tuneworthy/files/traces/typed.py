@@ -1,4 +1,8 @@
-"""Our own format by the types it says, as it is decoded at full speed."""
+"""Our own format by the types it says, as it is decoded at full speed.
+
+What another spelling would say is typed as None: a line that has it fits no type, and is read
+leniently.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,17 @@ from tuneworthy.domain.traces import Message
 from tuneworthy.files.traces.values import role_of
 
 
-class Said(msgspec.Struct, gc=False):
+class Said(msgspec.Struct, gc=False, rename={"from_": "from"}):
     """A turn of a conversation."""
 
     role: str = "user"
     content: str | None = None
     tool_calls: Any = None
+    speaker: None = None
+    from_: None = None
+    parts: None = None
+    text: None = None
+    value: None = None
 
 
 class Feedback(msgspec.Struct, gc=False):
@@ -31,6 +40,9 @@ class Passage(msgspec.Struct, gc=False):
     """A passage that was given to the model."""
 
     text: str | None = None
+    content: None = None
+    page_content: None = None
+    document: None = None
 
 
 class Trace(msgspec.Struct, gc=False):
@@ -41,7 +53,7 @@ class Trace(msgspec.Struct, gc=False):
     turn: int | None = None
     model: str | None = None
     prompt_name: str | int | None = None
-    prompt_version: str | float | None = None
+    prompt_version: str | int | float | None = None
     messages: list[Said] | None = None
     system: str | None = None
     input: str | None = None

@@ -63,7 +63,7 @@ def amount(value: Any) -> float | None:
 
 def whole(value: Any) -> int | None:
     """A count; None for one below zero."""
-    found = number(value)
+    found = value if type(value) is int else number(value)
     return int(found) if found is not None and found >= 0 else None
 
 
@@ -122,7 +122,13 @@ def _since_1970(found: float) -> float | None:
 
 
 def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str) or not _ISO.match(value) or len(value) > 64:
+    if not isinstance(value, str):
+        return None
+    try:
+        return msgspec.convert(value, datetime)  # as our own format is decoded at full speed
+    except msgspec.ValidationError:
+        pass
+    if not _ISO.match(value) or len(value) > 64:
         return None
     try:
         return datetime.fromisoformat(value)
