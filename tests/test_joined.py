@@ -11,7 +11,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import plain_engine
-from tuneworthy.files.traces import jsonl, lines
+from tuneworthy.files.traces import lines
+from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.lines import blocks
 from tuneworthy.files.traces.read import read
 from tuneworthy.files.traces.stream import Ahead
@@ -141,9 +142,9 @@ def test_a_batch_of_long_lines_closes_before_it_has_its_number_of_traces(
     path.write_text('{"output": "' + "x" * 1000 + '"}\n', encoding="utf-8")
     path.write_text(path.read_text() * 50, encoding="utf-8")
     assert [len(chunk.batch) for chunk in read([path])] == [50]
-    monkeypatch.setattr(jsonl, "_BATCH_BYTES", 5_000)
     monkeypatch.setattr(lines, "_PIECE", 2_000)
-    sizes = [len(chunk.batch) for chunk in read([path])]
+    limits = Limits(batch_bytes=5_000)
+    sizes = [len(chunk.batch) for chunk in read([path], limits=limits)]
     assert sum(sizes) == 50
     assert max(sizes) < 9
     assert all(one > 0 for one in sizes)

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from tuneworthy.domain.traces import COLUMNS, Batch
 from tuneworthy.files.traces import jsonl
 from tuneworthy.files.traces.jsonl import Lines
+from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.lines import blocks
 from tuneworthy.files.traces.stream import Ahead
 from tuneworthy.files.traces.tally import Tally
@@ -60,7 +61,7 @@ def told(text: bytes, *, lenient: bool, patch: pytest.MonkeyPatch) -> tuple[list
     """Columns of all traces, and what was skipped, by one of the readers."""
     patch.setattr(jsonl, "_GIVE_UP", 0 if lenient else 10**9)
     tally = Tally("t", until_s=1.9e9)
-    batches = [*Lines(tally, "t", 4096).batches(blocks(Ahead(BytesIO(text)), 1 << 20))]
+    batches = [*Lines(tally, "t", Limits()).batches(blocks(Ahead(BytesIO(text)), 1 << 20))]
     rows = [row for batch in batches for row in zip(*columns(batch), strict=True)]
     return rows, tally.skipped()
 

@@ -13,6 +13,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -917,3 +918,47 @@ def test_mtrag_is_read_by_a_mapping(shared: Path) -> None:
     wanted = [{"ANSWERABLE": True, "UNANSWERABLE": False}.get(label) for label in labels]
     assert [row.get("answerable") for row in rows] == wanted
     assert rows[0]["turn"] == 7
+
+
+# What takes more memory than it has bytes
+
+
+def test_a_record_of_nothing_but_brackets_is_skipped(tmp_path: Path) -> None:
+    """Each pair of them takes thirty times its two bytes, in either reader."""
+    hollow = '{"output": "x", "messages": [' + ", ".join(["{}"] * 600_000) + "]}\n"
+    rows, reading = one(tmp_path / "t.jsonl", GOOD + hollow + GOOD)
+    assert len(rows) == 60
+    assert why(reading) == {"holds too many lists and objects": 1}
+    few = '{"output": "x", "messages": [' + ", ".join(["{}"] * 100_000) + "]}\n"
+    assert len(one(tmp_path / "u.jsonl", few)[0]) == 1
+
+
+def test_a_list_of_millions_of_records_wants_lines(tmp_path: Path) -> None:
+    text = "[" + ",".join(['{"output":1}'] * 5_000_001) + "]"
+    with pytest.raises(InputError, match="too many lists and objects"):
+        one(tmp_path / "t.json", text)
+
+
+def test_batches_of_long_records_are_short(tmp_path: Path) -> None:
+    """Of our own lines, of lines by a mapping, and of a table."""
+    limits = replace(Limits(), batch_bytes=400_000)
+    long = "x" * 100_000
+    path = tmp_path / "t"
+    (tmp_path / "m.yaml").write_text("output: said\n", "utf-8")
+    mapping = read_mapping(tmp_path / "m.yaml")
+    for text, fields in (
+        (lines(*({"output": long} for _ in range(20))), None),
+        (lines(*({"output": 1, "input": long} for _ in range(20))), None),
+        (lines(*({"said": long} for _ in range(20))), mapping),
+        ("output,input\n" + f"{long},a\n" * 20, None),
+    ):
+        path.write_text(text, "utf-8")
+        sizes = [len(each.batch) for each in read([path], limits=limits, mapping=fields)]
+        assert sum(sizes) == 20
+        assert max(sizes) <= 8  # a block of lines is 256 KiB, and comes whole
+
+
+def test_a_row_of_a_table_that_never_ends_is_refused(tmp_path: Path) -> None:
+    limits = replace(Limits(), line_bytes=100_000)
+    with pytest.raises(InputError, match="can't be read as CSV"):
+        one(tmp_path / "t.csv", 'output,input\n"a' + 'b\n","a' * 50_000, limits=limits)

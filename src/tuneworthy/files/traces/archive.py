@@ -53,7 +53,7 @@ class Archive:
             header = names.get("header.json") or names.get("_journal/start.json")
             if header is not None:
                 rows = self._samples(archive, header, members)
-                yield from batches(rows, self._limits.batch_traces)
+                yield from batches(rows, self._limits, self._content.tally)
             else:
                 yield from self._members(archive, members)
 
@@ -83,6 +83,7 @@ class Archive:
             tally.records += 1
             try:
                 data = self._whole(archive, archive.getinfo(name))
+                tally.size += len(data)
                 found = sample_rows(data, log, f"sample {number}", self._content.context)
                 yield from sound(found, tally, f"sample {number}")
             except Broken as broken:

@@ -7,17 +7,26 @@ from itertools import chain
 from typing import Any
 
 from tuneworthy.domain.traces import COLUMNS, Batch
+from tuneworthy.files.traces.limits import Limits
+from tuneworthy.files.traces.tally import Tally
 from tuneworthy.files.traces.values import Row
 
 
-def batches(rows: Iterable[Row], size: int) -> Iterator[Batch]:
-    """Rows in batches of ``size``; none for no rows. A column no row has a value in is empty."""
+def batches(rows: Iterable[Row], limits: Limits, tally: Tally) -> Iterator[Batch]:
+    """Rows in batches; none for no rows. A column no row has a value in is empty.
+
+    Args:
+        rows: The traces.
+        limits: How many traces, and how large, a batch may be.
+        tally: Knows how much of the file was read by now.
+    """
     held: list[Row] = []
+    closes = tally.size + limits.batch_bytes
     for row in rows:
         held.append(row)
-        if len(held) >= size:
+        if len(held) >= limits.batch_traces or tally.size >= closes:
             yield _batch(held)
-            held = []
+            held, closes = [], tally.size + limits.batch_bytes
     if held:
         yield _batch(held)
 

@@ -71,7 +71,7 @@ class Content:
             yield from self._lines(stream)
 
     def _pack(self, rows: Iterator[Row]) -> Iterator[Batch]:
-        return batches(rows, self.limits.batch_traces)
+        return batches(rows, self.limits, self.tally)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines, kind = blocks(stream, self.limits.line_bytes), None
@@ -80,7 +80,7 @@ class Content:
             lines = chain(held, lines)
         if kind is PLAIN:
             self.format = PLAIN.name
-            reader = Lines(self.tally, self.context.file, self.limits.batch_traces)
+            reader = Lines(self.tally, self.context.file, self.limits)
             yield from reader.batches(lines)
             return
         records = chain.from_iterable(each_line(block, self.tally) for block in lines)
@@ -111,6 +111,7 @@ class Content:
         """Traces of raw records, each already counted; by the mapping where there is no format."""
         self.format = kind.name if kind else "JSON by a mapping"
         for place, raw in records:
+            self.tally.size += memoryview(raw).nbytes
             try:
                 yield from self._record(raw, place, kind)
             except Broken as broken:
@@ -216,6 +217,7 @@ class Content:
     ) -> Iterator[Row]:
         for place, row in rows:
             self.tally.records += not counted
+            self.tally.size += sum(len(cell) for cell in row.values() if isinstance(cell, str))
             if self.mapping is not None:
                 yield from self._mapped(row, place)
             elif kind is not None and kind is not PLAIN and kind.rows is not None:

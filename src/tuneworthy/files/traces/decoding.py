@@ -7,12 +7,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from tuneworthy.files.traces.tally import NO_OBJECT, NOT_JSON, NOT_UTF8, OUT_OF_RANGE, TOO_DEEP
+from tuneworthy.files.disk import MIB
+from tuneworthy.files.traces.tally import (
+    NO_OBJECT,
+    NOT_JSON,
+    NOT_UTF8,
+    OUT_OF_RANGE,
+    TOO_DEEP,
+    TOO_MANY,
+)
 
 T = TypeVar("T")
 Bytes = bytes | memoryview | msgspec.Raw
 Raws = dict[str, msgspec.Raw]
 
+_MOST_INSIDE, _MOST_RECORDS = 500_000, 5_000_000
+"""Lists and objects of a record, and of a list of records that are left as they are: each takes
+thirty times its bytes when there is nothing in it."""
 _NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|-?\bInfinity\b|\bNaN\b', re.DOTALL)
 _HALF = re.compile(
     rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\[^u]|(\\u[dD][89a-fA-F]\w\w)", re.DOTALL
@@ -36,6 +47,10 @@ def decode(data: Bytes, kind: type[T]) -> T:
     Raises:
         Broken: If it isn't JSON of that type.
     """
+    if kind not in (Raws, msgspec.Raw) and has_too_much(
+        data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
+    ):
+        raise Broken(TOO_MANY)
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
@@ -52,6 +67,14 @@ def decode(data: Bytes, kind: type[T]) -> T:
         except (msgspec.MsgspecError, ValueError) as caught:
             first = caught
     raise Broken(_why(raw, first)) from None
+
+
+def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
+    """Whether there are more lists and objects in some JSON than memory should hold."""
+    if memoryview(data).nbytes <= MIB:
+        return False
+    raw = bytes(data)
+    return raw.count(b"{") + raw.count(b"[") > most
 
 
 def _mended(raw: bytes) -> bytes:

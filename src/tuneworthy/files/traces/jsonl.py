@@ -11,10 +11,10 @@ from collections.abc import Iterator
 import msgspec
 
 from tuneworthy.domain.traces import Batch
-from tuneworthy.files.disk import MIB
 from tuneworthy.files.traces.building import batches, joined
 from tuneworthy.files.traces.columns import Gathered
-from tuneworthy.files.traces.decoding import Broken, decode, decode_object
+from tuneworthy.files.traces.decoding import Broken, decode, decode_object, has_too_much
+from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.lines import Block
 from tuneworthy.files.traces.plain import trace_rows
 from tuneworthy.files.traces.sound import sound
@@ -23,7 +23,6 @@ from tuneworthy.files.traces.typed import Trace
 from tuneworthy.files.traces.values import Row
 
 _GIVE_UP = 3
-_BATCH_BYTES = 32 * MIB  # a batch of very long lines closes before it has its number of traces
 
 
 class Lines:
@@ -32,11 +31,11 @@ class Lines:
     Args:
         tally: Where what can't be used is counted.
         name: The file, for the names of conversations that have none.
-        size: Traces of a batch.
+        limits: How many traces, and how large, a batch may be.
     """
 
-    def __init__(self, tally: Tally, name: str, size: int) -> None:
-        self._tally, self._name, self._size = tally, name, size
+    def __init__(self, tally: Tally, name: str, limits: Limits) -> None:
+        self._tally, self._name, self._limits = tally, name, limits
         self._decoder = msgspec.json.Decoder(Trace)
         self._failed = 0
 
@@ -51,7 +50,7 @@ class Lines:
                 held += typed.batch()
                 many = self._lenient(block, held)
             traces, size = traces + many, size + len(block.data)
-            if traces >= self._size or size >= _BATCH_BYTES:
+            if traces >= self._limits.batch_traces or size >= self._limits.batch_bytes:
                 held += typed.batch()
                 yield from _handed_on(held)
                 traces = size = 0
@@ -60,7 +59,7 @@ class Lines:
 
     def _typed(self, block: Block, typed: Gathered) -> int:
         """Gather all lines of a block; 0 where one of them wants a closer look."""
-        if self._failed >= _GIVE_UP or block.too_long:
+        if self._failed >= _GIVE_UP or block.too_long or has_too_much(block.data):
             return 0
         try:
             traces = self._decoder.decode_lines(block.data)
@@ -76,7 +75,7 @@ class Lines:
     def _lenient(self, block: Block, held: list[Batch]) -> int:
         """Add what can be read of a block, a line at a time; gives how many traces that are."""
         before = len(held)
-        held += batches(self._rows(block), self._size)
+        held += batches(self._rows(block), self._limits, self._tally)
         return sum(map(len, held[before:]))
 
     def _rows(self, block: Block) -> Iterator[Row]:

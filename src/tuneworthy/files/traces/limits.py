@@ -31,6 +31,8 @@ class Limits:
     memory_mib: int = 512
     """What DuckDB may take for a table."""
     batch_traces: int = 4096
-    """Traces of a batch."""
+    """Traces of a batch, at most;"""
+    batch_bytes: int = 12 * MIB
+    """one of very long records closes before."""
     until_s: float = math.inf
     """A later time, in seconds since 1970, is that of a wrong clock, and no time."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tuneworthy.files.traces.clocks import when
 from tuneworthy.files.traces.tally import NO_OUTPUT, OF_THE_WHOLE, Tally
 from tuneworthy.files.traces.values import (
     Row,
@@ -22,7 +23,6 @@ from tuneworthy.files.traces.values import (
     text,
     tool_calls,
     turns,
-    when,
     whole,
     yes_no,
 )

@@ -14,6 +14,7 @@ NOT_UTF8 = "isn't UTF-8"
 CUT_OFF = "is cut off"
 TOO_LONG = "is a line that is too long"
 TOO_DEEP = "is nested too deeply"
+TOO_MANY = "holds too many lists and objects"
 OUT_OF_RANGE = "holds a number that is too large"
 NO_OBJECT = "isn't an object"
 NO_OUTPUT = "has no output"
@@ -23,7 +24,7 @@ BELOW_ZERO = "has an amount below zero, which is left out"
 TO_COME = "has a time that is still to come, which is left out"
 IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
 """Reasons that cost a record some of its values; the others are used."""
-BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, OUT_OF_RANGE})
+BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
 """Reasons that say the file is damaged, not just that a record is of no use."""
 _PLACES = 10
 
@@ -38,6 +39,8 @@ class Tally:
     """A later time, in seconds since 1970, is that of a wrong clock."""
     records: int = 0
     """Records seen, the broken ones among them."""
+    size: int = 0
+    """Bytes or characters of those that were read one by one."""
     reasons: dict[str, int] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 

@@ -65,10 +65,12 @@ def table_rows(
         InputError: If it can't be read as a table.
     """
     csv.field_size_limit(longest)
-    reader = csv.reader(_lines(stream, longest, where), delimiter=sign)
+    lines = _Counted(_lines(stream, longest, where), longest)
+    reader = csv.reader(lines, delimiter=sign)
     names: list[str] = []
     try:
         for row in reader:
+            lines.taken = 0
             if not names:
                 names = row
                 continue
@@ -79,13 +81,32 @@ def table_rows(
                 tally.skip(NOT_UTF8, reader.line_num)
                 continue
             yield reader.line_num, {n: v for n, v in zip(names, row, strict=False) if v != ""}
-    except csv.Error:
+    except (csv.Error, OverflowError):
         raise _unreadable(where, reader.line_num) from None
 
 
 def _unreadable(where: str, line: int) -> InputError:
     fix = "check its quotes; one that isn't closed swallows all that follows"
     return InputError("can't be read as CSV", where=f"{where}:{line}", fix=fix)
+
+
+class _Counted:
+    """Lines, as many as a row may take: a reader asks for more until its quotes are closed."""
+
+    def __init__(self, lines: Iterator[str], longest: int) -> None:
+        self._lines, self._longest = lines, longest
+        self.taken = 0
+        """Characters of this row so far."""
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken += len(line)
+        if self.taken - len(line) > self._longest:  # a line alone is bounded already
+            raise OverflowError
+        return line
 
 
 def _lines(stream: Readable, longest: int, where: str) -> Iterator[str]:

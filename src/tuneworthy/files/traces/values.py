@@ -6,9 +6,7 @@ Everything here takes anything and never raises: what can't be understood is mis
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -24,10 +22,6 @@ _ROLES = {
     "model": "assistant", "bot": "assistant", "developer": "system", "function": "tool",
 }  # fmt: skip
 _OURS = frozenset({"user", "assistant", "system", "tool"})
-_ISO = re.compile(r"\d{4}-\d\d-\d\d")
-_LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
-FAR_S = 1e11
-"""The year 5138: a larger number counts something smaller than seconds."""
 _YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good"})
 _NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad"})
 
@@ -93,51 +87,6 @@ def name(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return str(value)
-
-
-def when(value: Any) -> float | None:
-    """A time as seconds since 1970; a clock without a zone counts as UTC.
-
-    Numbers may count seconds, milliseconds, microseconds or nanoseconds.
-    """
-    if isinstance(value, datetime):
-        moment: datetime | None = value
-    else:
-        found = number(value)
-        if found is not None:
-            return _since_1970(found)
-        moment = _moment(value)
-    if moment is None:
-        return None
-    try:
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (OverflowError, ValueError, OSError):
-        return None
-
-
-def _since_1970(found: float) -> float | None:
-    while found > FAR_S:
-        found /= 1000
-    return found if found >= 0 else None
-
-
-def _moment(value: Any) -> datetime | None:
-    if not isinstance(value, str):
-        return None
-    try:
-        return msgspec.convert(value, datetime)  # as our own format is decoded at full speed
-    except msgspec.ValidationError:
-        pass
-    if not _ISO.match(value) or len(value) > 64:
-        return None
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        pass
-    try:
-        return datetime.fromisoformat(_LONG_FRACTION.sub(r"\1", value.removesuffix(" UTC")))
-    except ValueError:
-        return None
 
 
 def dumped(value: Any) -> str:

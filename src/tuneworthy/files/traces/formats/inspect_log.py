@@ -18,11 +18,12 @@ from typing import Any
 
 import msgspec
 
+from tuneworthy.files.traces.clocks import when
 from tuneworthy.files.traces.decoding import Broken, Bytes, decode
 from tuneworthy.files.traces.formats.base import Context, Format
 from tuneworthy.files.traces.plain import said
 from tuneworthy.files.traces.tally import NO_OUTPUT
-from tuneworthy.files.traces.values import Row, Turn, amount, name, number, text, turns, when
+from tuneworthy.files.traces.values import Row, Turn, amount, name, number, text, turns
 
 _GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ATTACHED = "attachment://"

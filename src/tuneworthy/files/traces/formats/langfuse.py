@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuneworthy.files.traces.clocks import when
 from tuneworthy.files.traces.formats.base import Context, Format, has_any
 from tuneworthy.files.traces.plain import trace_rows
 from tuneworthy.files.traces.tally import NO_CALL
-from tuneworthy.files.traces.values import Row, amount, first_of, turns, unpacked, when
+from tuneworthy.files.traces.values import Row, amount, first_of, turns, unpacked
 
 
 def _fits(record: Mapping[str, Any]) -> bool:

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tuneworthy.files.traces.clocks import when
 from tuneworthy.files.traces.decoding import Bytes, decode_object
 from tuneworthy.files.traces.formats.attributes import attributes, indexed, spans
 from tuneworthy.files.traces.formats.base import Context, Format
 from tuneworthy.files.traces.plain import trace_rows
 from tuneworthy.files.traces.tally import NO_CALL
-from tuneworthy.files.traces.values import Row, amount, first_of, text, turns, unpacked, when
+from tuneworthy.files.traces.values import Row, amount, first_of, text, turns, unpacked
 
 _CALLS = frozenset({"chat", "text_completion", "generate_content", "completion"})
 _START = ("startTimeUnixNano", "start_time_unix_nano", "start_time", "startTime", "timestamp")

@@ -17,6 +17,7 @@ from typing import Any
 
 import msgspec
 
+from tuneworthy.files.traces.clocks import when
 from tuneworthy.files.traces.decoding import Broken, Bytes, Raws, decode, decode_object
 from tuneworthy.files.traces.formats.base import Context, Format
 from tuneworthy.files.traces.tally import NO_OUTPUT
@@ -29,7 +30,6 @@ from tuneworthy.files.traces.values import (
     text,
     turns,
     unpacked,
-    when,
 )
 
 _LONGEST_LABEL = 80
