@@ -962,3 +962,19 @@ def test_a_row_of_a_table_that_never_ends_is_refused(tmp_path: Path) -> None:
     limits = replace(Limits(), line_bytes=100_000)
     with pytest.raises(InputError, match="can't be read as CSV"):
         one(tmp_path / "t.csv", 'output,input\n"a' + 'b\n","a' * 50_000, limits=limits)
+
+
+def test_a_path_of_a_mapping_that_leads_nowhere_is_told(tmp_path: Path) -> None:
+    told: list[dict[str, Any]] = [{"said": f"a{n}", "rated": {"reward": 1}} for n in range(3)]
+    mapping = "output: said\nscore: rated.rewrd\nlabel: [mark, 'marks[0].a']\nmodel: {value: m}\n"
+    rows, reading = one(tmp_path / "t.jsonl", lines(*told), mapping=mapping)
+    assert len(rows) == 3
+    assert [(each.n, each.why, each.in_part) for each in reading.skipped] == [
+        (3, 'has nothing at "mark or marks[0].a", where label is said to be', True),
+        (3, 'has nothing at "rated.rewrd", where score is said to be', True),
+    ]
+    told[1]["rated"]["rewrd"] = 1  # one is enough: a field may be rare
+    told[2]["mark"] = "good"
+    assert one(tmp_path / "u.jsonl", lines(*told), mapping=mapping)[1].skipped == ()
+    with pytest.raises(InputError, match="where output is said to be"):
+        one(tmp_path / "t.jsonl", lines(*told), mapping="output: sayed\n")

@@ -116,8 +116,9 @@ def measure_new(
     target = Path(folder) if folder is not None else Path(f"{_stem(sources)}-case")
     if os.path.lexists(target):
         holds = os.path.lexists(case_path(target))
-        named = f"{shlex.quote(str(target))} --from {shlex.quote(sources[0])}"
-        add = f"add to it: tuneworthy measure {named}"
+        given = [str(target), "--from", sources[0]]
+        given += [] if mapping is None else ["--map", str(mapping)]
+        add = f"add to it: tuneworthy measure {shlex.join(given)}"
         fix = add if holds else "move it away, or run this in another folder"
         what = "holds a case already" if holds else "exists already"
         raise InputError(what, where=str(target), fix=fix)

@@ -23,7 +23,7 @@ from tuneworthy.files.traces.plain import trace_rows
 from tuneworthy.files.traces.shape import not_recognised, objects, shape
 from tuneworthy.files.traces.sound import sound
 from tuneworthy.files.traces.stream import Ahead
-from tuneworthy.files.traces.tally import NO_OBJECT, NOT_JSON, Tally
+from tuneworthy.files.traces.tally import NO_OBJECT, NOT_JSON, NOTHING_AT, Tally
 from tuneworthy.files.traces.texttable import fields_of, table_rows
 from tuneworthy.files.traces.values import Row
 
@@ -48,6 +48,7 @@ class Content:
         self.tally = Tally(name, until_s=limits.until_s)
         self.context = Context(self.tally, name)
         self.format, self.packed = "", ""
+        self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
         """The format with what there is to say of it."""
@@ -134,7 +135,16 @@ class Content:
             if not isinstance(record, Mapping):
                 self.tally.skip(NO_OBJECT, exact)
                 continue
-            yield from self._plain(self.mapping.plain(record), exact)
+            found = self.mapping.plain(record)
+            self._unseen = {name for name in self._unseen if found[name] is None}
+            yield from self._plain(found, exact)
+
+    def note_unseen(self) -> None:
+        """Count paths of the mapping that led to nothing in any record: a slip is likely."""
+        led = self.mapping.led if self.mapping is not None else {}
+        for name in sorted(self._unseen):
+            why = f'{NOTHING_AT}"{one_line(led[name], limit=100)}", where {name} is said to be'
+            self.tally.reasons[why], self.tally.places[why] = self.tally.records, []
 
     def _plain(self, record: Mapping[str, Any], place: int | str) -> Iterator[Row]:
         conversation = f"{self.context.file}:{place}"

@@ -79,9 +79,22 @@ class FieldMap:
         elif found is not None:
             yield found
 
+    @property
+    def led(self) -> dict[str, str]:
+        """The paths of each field that has one, as they are written."""
+        return {name: " or ".join(map(shown, pick.paths))
+                for name, pick in self.picks.items() if pick.paths}  # fmt: skip
+
     def plain(self, record: Any) -> dict[str, Any]:
         """A record as one of our own format."""
         return {name: pick.of(record) for name, pick in self.picks.items()}
+
+
+def shown(path: Path_) -> str:
+    """A path as it is written."""
+    steps = ("[]" if step is None else f"[{step}]" if isinstance(step, int) else f".{step}"
+             for step in path)  # fmt: skip
+    return "".join(steps).removeprefix(".")
 
 
 def walk(value: Any, path: Path_) -> Any:

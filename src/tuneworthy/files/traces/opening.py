@@ -52,12 +52,15 @@ class Opened:
             InputError: If it is no file of traces, or broken.
         """
         yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
+        self._content.note_unseen()
         self._content.tally.check(self._content.where, self._limits)
         if not self._traces:
             found = self._content.tally.skipped()
             skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
+            if self._content.mapping is not None:
+                fix = "check the paths of the mapping"
             raise NotTraces(what, where=self._content.where, fix=fix)
 
     def reading(self) -> Reading:

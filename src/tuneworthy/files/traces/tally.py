@@ -22,6 +22,8 @@ NO_CALL = "is no call of a model"
 OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
 BELOW_ZERO = "has an amount below zero, which is left out"
 TO_COME = "has a time that is still to come, which is left out"
+NOTHING_AT = "has nothing at "
+"""How a reason begins that names a path of a mapping."""
 IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
 """Reasons that cost a record some of its values; the others are used."""
 BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
@@ -54,7 +56,12 @@ class Tally:
     def skipped(self) -> tuple[Skipped, ...]:
         """Everything that was skipped, by reason."""
         return tuple(
-            Skipped(why=why, n=n, where=tuple(self.places[why]), in_part=why in IN_PART)
+            Skipped(
+                why=why,
+                n=n,
+                where=tuple(self.places[why]),
+                in_part=why in IN_PART or why.startswith(NOTHING_AT),
+            )
             for why, n in sorted(self.reasons.items())
         )
 
