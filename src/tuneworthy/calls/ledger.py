@@ -23,6 +23,7 @@ from pydantic import ValidationError
 
 from tuneworthy.calls.lock import locked
 from tuneworthy.calls.money import PICO, pico, whole_cap
+from tuneworthy.calls.sound import opening, refuse_strange
 from tuneworthy.domain.calls import Reply, Settled, Spend, Status
 from tuneworthy.domain.errors import CaseError, InputError
 
@@ -81,7 +82,8 @@ class Ledger:
         path: The SQLite file; its folder is made if it isn't there.
 
     Raises:
-        InputError: If another process is writing, or the file is no ledger.
+        InputError: If another process is writing, the file is no ledger, or somebody changed its
+            sums.
     """
 
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
@@ -90,18 +92,14 @@ class Ledger:
         self._path = path
         self._lock = locked(path)
         self._base: sqlite3.Connection | None = None
-        try:
+        with opening(path, self.close):
             self._base = sqlite3.connect(path, isolation_level=None)
             self._base.execute("PRAGMA trusted_schema=OFF")
             self._base.execute("PRAGMA journal_mode=WAL")
             self._base.execute("PRAGMA synchronous=NORMAL")  # survives a killed process
             self._base.executescript(_SCHEMA)
-            self._refuse_strange()
+            refuse_strange(self._base, path)
             self.recovered = self._recover()
-        except sqlite3.Error:
-            self.close()
-            fix = "move it away; answers that were paid for may lie in it"
-            raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
 
     def __enter__(self) -> Self:
         return self
@@ -121,14 +119,6 @@ class Ledger:
         if self._lock >= 0:
             os.close(self._lock)
         self._base, self._lock = None, -1
-
-    def _refuse_strange(self) -> None:
-        """A file made by somebody else may hold triggers that write what we didn't."""
-        kinds = self._run("SELECT type, name FROM sqlite_schema").fetchall()
-        if sorted(kinds) != [("table", "calls"), ("table", "runs")]:
-            raise sqlite3.DatabaseError("not made by us")
-        self._run("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
-        self._run("SELECT run, held, paid FROM runs LIMIT 0")
 
     def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
         if self._base is None:

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from tuneworthy.calls.ledger import Ledger
-from tuneworthy.domain.errors import InputError
+from tuneworthy.calls.sound import opening, refuse_strange
 
 
 class Reading(Ledger):
@@ -18,7 +18,7 @@ class Reading(Ledger):
         path: The SQLite file; it has to be there.
 
     Raises:
-        InputError: If the file is no ledger.
+        InputError: If the file is no ledger, or somebody changed its sums.
     """
 
     _unsettled = ("in_doubt", "sent")
@@ -26,13 +26,9 @@ class Reading(Ledger):
     def __init__(self, path: Path) -> None:
         self._path, self._lock, self.recovered = path, -1, 0
         self._base = None
-        try:
+        with opening(path, self.close):
             address = f"{path.absolute().as_uri()}?mode=rw"
             self._base = sqlite3.connect(address, uri=True, isolation_level=None)
             self._base.execute("PRAGMA trusted_schema=OFF")
             self._base.execute("PRAGMA query_only=ON")
-            self._refuse_strange()
-        except sqlite3.Error:
-            self.close()
-            fix = "move it away; answers that were paid for may lie in it"
-            raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
+            refuse_strange(self._base, path)
