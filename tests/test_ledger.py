@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -77,3 +79,40 @@ def test_a_call_that_is_asked_again_leaves_sums_that_are_believed(path: Path) ->
         ledger.settle("doubtful", Reply(text="yes"), 1.5)
     with Reading(path) as ledger:
         assert (ledger.spend("r").paid, ledger.spend("r").held) == (3.5, 0)
+
+
+def read_all(ledger: Ledger) -> None:
+    """All that is ever asked of a ledger."""
+    for key in ("paid", "failed", "doubtful"):
+        ledger.find(key)
+    ledger.doubtful("r")
+    ledger.spend("r")
+    ledger.output_tokens("m")
+
+
+@pytest.mark.parametrize(
+    "change_to",
+    ["why = CAST(x'ff' AS TEXT)", "reply = CAST(x'ff' AS TEXT)", "reply = '{'", "reply = x'ff00fe'",
+     "why = x'ff'", "status = CAST(x'ff' AS TEXT)"],
+)  # fmt: skip
+def test_what_cannot_be_read_is_told_in_one_line(path: Path, change_to: str) -> None:
+    change(path, f"UPDATE calls SET {change_to}")
+    for opened in (Ledger, Reading):
+        with pytest.raises(InputError, match="can't be read") as caught, opened(path) as ledger:
+            read_all(ledger)
+        assert "ove " in caught.value.fix
+
+
+def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(path: Path) -> None:
+    chance, whole, spoilt = random.Random(3), path.read_bytes(), path.with_name("spoilt")
+    for _ in range(400):
+        raw = bytearray(whole)
+        for at in chance.sample(range(len(raw)), chance.choice([1, 5, 50])):
+            raw[at] = chance.randrange(256)
+        spoilt.write_bytes(raw)
+        for opened in (Reading, Ledger):
+            with suppress(InputError), opened(spoilt) as ledger:
+                read_all(ledger)
+                ledger.release("r")
+        for beside in ("-wal", "-shm"):
+            Path(f"{spoilt}{beside}").unlink(missing_ok=True)

@@ -6,6 +6,7 @@ import asyncio
 import json
 import re
 import socket
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -525,6 +526,22 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
         writer.fail("k", "no")
     with pytest.raises(InputError, match="is no ledger"):
         Reading(folder / "case.yaml")
+
+
+@pytest.mark.parametrize(
+    "change", ["calls SET why = CAST(x'ff' AS TEXT)", "runs SET paid = 'x'", "runs SET paid = -1"]
+)
+def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change: str) -> None:
+    over(a_lab(folder))
+    base = sqlite3.connect(folder / ".tuneworthy" / "calls.sqlite3")
+    base.execute(f"UPDATE {change}")
+    base.commit()
+    base.close()
+    client = a_client(site_of(folder, known(RIGHT)))
+    for at, status in ((f"{LAB}/offer", 200), ("/cases/library/label", 200), (f"{API}/offer", 422)):
+        told = client.get(at)
+        assert told.status_code == status
+        assert re.search(r"calls\.sqlite3: (can.+t be read|was changed)", told.text), at
 
 
 def a_lab(folder: Path) -> Running:

@@ -17,13 +17,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ValidationError
 
 from tuneworthy.calls.lock import locked
 from tuneworthy.calls.money import PICO, pico, whole_cap
-from tuneworthy.calls.sound import opening, refuse_strange
+from tuneworthy.calls.sound import DAMAGE, opening, refuse_strange, unreadable
 from tuneworthy.domain.calls import Reply, Settled, Spend, Status
 from tuneworthy.domain.errors import CaseError, InputError
 
@@ -125,6 +125,13 @@ class Ledger:
             raise ValueError("the ledger is closed")
         return self._base.execute(statement, values)
 
+    def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """What a statement finds; an InputError where the file is damaged there."""
+        try:
+            return self._run(statement, values).fetchall()
+        except DAMAGE as caught:
+            raise unreadable(self._path, caught) from None
+
     def _recover(self) -> int:
         """Calls that were on the wire when the last process died are in doubt from now on."""
         return self._run(
@@ -143,17 +150,15 @@ class Ledger:
                 if self._base is not None and self._base.in_transaction:
                     self._run("ROLLBACK")
                 raise
-        except sqlite3.Error as caught:
+        except DAMAGE as caught:
             fix = "make room, or check the folder, and run it again"
             what = f"can't be written ({caught})"
             raise InputError(what, where=str(self._path), fix=fix) from None
 
     def find(self, key: str) -> Settled | None:
         """What became of a request; None for one that was never sent, or that failed unpaid."""
-        row = self._run(
-            "SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,)
-        ).fetchone()
-        return None if row is None or row[0] == "failed" else _settled(key, row)
+        rows = self._rows("SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,))
+        return None if not rows or rows[0][0] == "failed" else _settled(key, rows[0])
 
     def reserve(self, key: str, *, run: str, model: str, usd: float, cap_usd: float) -> Answer:
         """Put a request's worst price aside, if the run's cap allows it.
@@ -209,7 +214,7 @@ class Ledger:
         self, key: str, status: Status, *, paid: int, reply: str | None, why: str
     ) -> Settled:
         with self._transaction():
-            run, held = self._run("SELECT run, held FROM calls WHERE key = ?", (key,)).fetchone()
+            ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (key,))
             self._run(
                 "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
                 (status, paid, reply, why, key),
@@ -230,7 +235,7 @@ class Ledger:
 
     def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
         """Calls of which nobody knows whether they were paid."""
-        rows = self._run(
+        rows = self._rows(
             "SELECT key, status, held, paid, reply, why FROM calls WHERE status IN (?, ?) "
             "AND (? IS NULL OR run = ?) ORDER BY key",
             (*self._unsettled, run, run),
@@ -241,9 +246,7 @@ class Ledger:
         """A run's money so far."""
         money, count = self._money(run), dict[str, int]()
         count.update(
-            self._run(
-                "SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,)
-            ).fetchall()
+            self._rows("SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,))
         )
         return Spend(
             cap=cap_usd, paid=money.paid / PICO, held=money.held / PICO,
@@ -253,16 +256,16 @@ class Ledger:
 
     def output_tokens(self, model: str) -> float | None:
         """Mean output tokens of a model's settled calls; None without one."""
-        found = self._run(
+        ((found,),) = self._rows(
             "SELECT AVG(json_extract(reply, '$.usage.output_tokens')) FROM calls "
             "WHERE model = ? AND status = 'settled'",
             (model,),
-        ).fetchone()[0]
+        )
         return None if found is None else float(found)
 
     def _money(self, run: str) -> Money:
-        row = self._run("SELECT held, paid FROM runs WHERE run = ?", (run,)).fetchone()
-        return Money(0, 0) if row is None else Money(*row)
+        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
+        return Money(*rows[0]) if rows else Money(0, 0)
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
         self._run(

@@ -9,6 +9,15 @@ from pathlib import Path
 
 from tuneworthy.domain.errors import InputError
 
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises where a file is damaged; what it says of it may itself be no text."""
+
+
+def unreadable(path: Path, caught: Exception) -> InputError:
+    """The one line for a ledger that was opened, and in which something can't be read."""
+    fix = "run it again, or move the file away; answers that were paid for may lie in it"
+    return InputError(f"can't be read ({str(caught)[:80]})", where=str(path), fix=fix)
+
 
 @contextmanager
 def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
@@ -23,7 +32,7 @@ def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error:
+    except DAMAGE:
         close()
         fix = "move it away; answers that were paid for may lie in it"
         raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
@@ -36,7 +45,7 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that somebody else made or changed.
 
     Raises:
-        sqlite3.DatabaseError: If it has other tables: triggers could write what we didn't.
+        sqlite3.Error: If it is damaged, or has other tables: triggers could write what we didn't.
         InputError: If its sums aren't those of its calls: the cap is held by them.
     """
     kinds = base.execute("SELECT type, name FROM sqlite_schema").fetchall()
