@@ -83,7 +83,17 @@ class Endpoint:
             return CONSTANT[model]
         if model == "unauthorised":
             return 401, f"wrong key: {key}".encode(), {}
-        said = {"mirror": f"your key: {key}", "lone": "a\ud800b", "oversized": OVERSIZED}
+        spelt = key.replace("-", "\\u002d").replace("/", "\\/")
+        if model == "escaped":
+            return 200, answer(f"your key: {key}").replace(key.encode(), spelt.encode()), {}
+        if model == "escaped_error":
+            return 400, f'{{"error": "wrong key: {spelt}"}}'.encode(), {}
+        said = {
+            "mirror": f"your key: {key}",
+            "nested": f'{{"key": "{spelt}"}}',
+            "lone": "a\ud800b",
+            "oversized": OVERSIZED,
+        }
         usage = {"usageless": None, "hostile": float("inf"), "negative": -3}
         return 200, answer(said.get(model, asked), usage.get(model, 1)), {}
 

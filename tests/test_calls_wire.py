@@ -22,7 +22,7 @@ import pytest
 
 from tuneworthy.calls.choose import FREE, transport_for
 from tuneworthy.calls.endpoints import PRESETS, Secret, key_variable, reach
-from tuneworthy.calls.http import _seconds
+from tuneworthy.calls.http import _seconds, parse
 from tuneworthy.calls.ledger import Ledger
 from tuneworthy.calls.run import Job, Outcome, Runner
 from tuneworthy.domain.calls import ChatMessage, Request
@@ -83,7 +83,10 @@ def ask(base_url: str, model: str, folder: Path, many: int = 1, timeout_s: float
 # Keys -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("model", ["plain", "unauthorised", "mirror", "drop", "malformed"])
+@pytest.mark.parametrize(
+    "model",
+    ["plain", "unauthorised", "mirror", "escaped", "escaped_error", "nested", "drop", "malformed"],
+)
 def test_a_key_is_sent_and_stands_nowhere(
     keyed: str, model: str, tmp_path: Path, caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
@@ -95,7 +98,7 @@ def test_a_key_is_sent_and_stands_nowhere(
     out, err = capfd.readouterr()
     place = reach(Model(id="own:x", base_url=keyed))
     said = f"{outcome!r} {place!r} {place} {place.key} {place.key!r:>9} {out} {err} {caplog.text}"
-    for part in (KEY, KEY[3:20]):
+    for part in (KEY, KEY[3:20], "very+secret"):
         assert part not in said
         assert part.encode() not in written
     with pytest.raises(TypeError):
@@ -104,6 +107,29 @@ def test_a_key_is_sent_and_stands_nowhere(
         json.dumps(place.key)
     with pytest.raises(TypeError):
         asdict(place)
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+@pytest.mark.parametrize("which", [KEY, KEY[:1], "-/.", "s-", "0123456789"])
+def test_a_key_is_hidden_however_json_spells_it(which: str, times: int) -> None:
+    spelt = "".join(f"\\u{ord(c):04X}" if c in which else c for c in KEY)
+    for _ in range(times - 1):  # JSON inside of JSON
+        spelt = json.dumps(spelt)[1:-1]
+    key = Secret(KEY)
+    assert key.hide(f'it is "{spelt}", and \\u00e9') == 'it is "***", and \\u00e9'
+    assert key.hide(spelt.lower().replace("/", "\\/")) == "***"
+    assert Secret("none").hide("none of it") == "none of it"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_key_is_looked_for_in_what_an_answer_means(encoding: str) -> None:
+    arguments = json.dumps({"a": f"one\n{KEY}"})
+    message = {"content": KEY, "tool_calls": [{"function": {"name": KEY, "arguments": arguments}}]}
+    told = json.dumps({"choices": [{"message": message, "finish_reason": f"{'x' * 90}{KEY}"}]})
+    raw = told.replace("-", r"\u002d").encode(encoding)
+    found = parse(raw, latency_s=0, key=Secret(KEY))
+    assert (found.text, found.finish) == ("***", "x" * 90 + "***")
+    assert found.tool_calls[0][0] == json.loads(found.tool_calls[0][1])["a"][-3:] == "***"
 
 
 def test_a_wrong_key_ends_the_run_at_once_in_one_plain_line(keyed: str, tmp_path: Path) -> None:

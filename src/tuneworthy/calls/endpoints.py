@@ -69,16 +69,17 @@ class Secret:
         """The key itself, for a header and for nothing else."""
         return self._key
 
-    def hide(self, text: bytes) -> bytes:
-        """A text without the key, where somebody's answer repeats it.
+    def hide(self, text: str) -> str:
+        """A text without the key, where somebody's answer repeats it, also with JSON's escapes.
 
+        An answer may be JSON inside of JSON, so that each character may have several backslashes.
         Placeholders of fewer than eight characters, as local servers take them, are no keys, and
         stand in many an answer.
         """
         if len(self._key) < _SHORTEST_KEY:
             return text
-        plain = self._key.encode()
-        return text.replace(plain, b"***").replace(plain.replace(b"/", rb"\/"), b"***")
+        spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
+        return re.sub("".join(spelt), "***", text)
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,13 +63,12 @@ class Http:
             raise Doubtful(f"no answer within {self._timeout:g} s") from None
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
-        if key is not None:
-            raw = key.hide(raw)
         if status != _OK:
             known = request.base_url in self._answered
-            raise _refusal(status, retry_after, raw, known=known)
+            said = _hidden(raw.decode("utf-8", "replace"), key)
+            raise _refusal(status, retry_after, said, known=known)
         self._answered.add(request.base_url)
-        return parse(raw, latency_s=time.monotonic() - sent)
+        return parse(raw, latency_s=time.monotonic() - sent, key=key)
 
     async def _post(self, base_url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
         """Status, Retry-After and body of an answer; a body past its limit is cut."""
@@ -119,8 +118,14 @@ def payload(request: Request) -> dict[str, Any]:
     return body
 
 
-def parse(raw: bytes, *, latency_s: float) -> Reply:
+def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
     """An endpoint's answer.
+
+    Args:
+        raw: Its body.
+        latency_s: Seconds until it was whole.
+        key: What was sent with the request, and is kept nowhere; looked for in decoded texts, as
+            JSON can spell it in many ways.
 
     Raises:
         Doubtful: If it can't be read: it was answered, and so paid, but nothing can be made of it.
@@ -135,9 +140,9 @@ def parse(raw: bytes, *, latency_s: float) -> Reply:
         details = usage.get("prompt_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
-            text=_text(message.get("content") or ""),
-            tool_calls=tuple((_text(c["name"]), _text(c["arguments"])) for c in calls),
-            finish=_text(choice.get("finish_reason") or "stop")[:100],
+            text=_text(message.get("content") or "", key),
+            tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
+            finish=_text(choice.get("finish_reason") or "stop", key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),
@@ -149,11 +154,15 @@ def parse(raw: bytes, *, latency_s: float) -> Reply:
         raise Doubtful("the answer can't be read") from None
 
 
-def _text(value: object) -> str:
-    """Text that can be kept: half a pair of UTF-16 becomes a question mark."""
+def _text(value: object, key: Secret | None) -> str:
+    """Text that can be kept: without the key, and half a pair of UTF-16 is a question mark."""
     if not isinstance(value, str):
         raise TypeError("no text")
-    return value.encode("utf-8", "replace").decode("utf-8")
+    return _hidden(value.encode("utf-8", "replace").decode("utf-8"), key)
+
+
+def _hidden(text: str, key: Secret | None) -> str:
+    return text if key is None else key.hide(text)
 
 
 def _tokens(value: object) -> int:
@@ -163,17 +172,17 @@ def _tokens(value: object) -> int:
     return int(min(value, _MOST_TOKENS))
 
 
-def _refusal(status: int, retry_after: str, raw: bytes, *, known: bool) -> Exception:
+def _refusal(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
     """What an answer that is no answer means.
 
     Args:
         status: Of HTTP.
         retry_after: The header.
-        raw: The body, without the key.
+        body: The body, without the key.
         known: Whether this endpoint answered before: then a 403 is about this request alone, as
             with a prompt that it won't take.
     """
-    said = one_line(raw[:2000].decode("utf-8", "replace"), limit=200)
+    said = one_line(body[:2000], limit=200)
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in _BUSY:
         return Busy(why, _seconds(retry_after))

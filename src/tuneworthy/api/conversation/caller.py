@@ -97,7 +97,7 @@ class Caller:
         """What a person wrote, without keys, tokens and addresses: it is sent to somebody."""
         key = self.place.key
         if key is not None:
-            words = key.hide(words.encode("utf-8", "replace")).decode("utf-8", "replace")
+            words = key.hide(words)
         return without_secrets(words)
 
     def ask(self, request: Request) -> ModelAnswer:
