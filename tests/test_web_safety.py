@@ -437,6 +437,37 @@ def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) 
     assert (it.returncode, rest, wrong) == (0, "", "")
 
 
+_BROKEN = """
+import sys
+from tuneworthy.api.board import Board
+from tuneworthy.surfaces.cli import run
+
+def broken(*_, **__):
+    raise RuntimeError("red \\x1b[31m \\x9b2J \\u202e" + "x" * 9999)
+
+Board.judged = broken
+Board.warm = lambda self, within_s=0.0: within_s or broken()  # the thread that judges beside
+sys.exit(run(["serve", sys.argv[1], "--port", "0"]))
+"""
+
+
+def test_a_fault_of_ours_steers_no_terminal(folder: Path) -> None:
+    command = [sys.executable, "-c", _BROKEN, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
+        try:
+            assert it.stdout is not None
+            home = re.search(rb"http://127\.0\.0\.1:\d+/", it.stdout.readline())
+            assert home is not None
+            assert httpx.get(f"{home.group().decode()}cases/one", timeout=30).status_code == 500
+            it.send_signal(signal.SIGINT)
+            said = it.communicate(timeout=60)[1].decode()
+        finally:
+            it.kill()
+    assert said.count("RuntimeError: red \\x1b[31m \\x9b2J \\u202ex") >= 2
+    assert said.count("Traceback") >= 2
+    assert all(line.isprintable() and len(line) <= 1000 for line in said.split("\n"))
+
+
 def test_what_can_not_be_served_is_said_in_one_line(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

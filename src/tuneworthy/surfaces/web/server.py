@@ -20,6 +20,7 @@ from tuneworthy.surfaces.listen import EVERYWHERE, in_link, is_loopback, listeni
 from tuneworthy.surfaces.web.app import make_app
 from tuneworthy.surfaces.web.render import load
 from tuneworthy.surfaces.web.site import LOOPBACK, Site
+from tuneworthy.surfaces.web.terminal import keep_plain
 
 _MOST_AT_ONCE = 256
 _PREPARE_S = 1.0
@@ -38,6 +39,7 @@ def run(
     """
     site = make_site(Board(open_shelf(folder), chosen, as_of), host)
     with listening(host, port) as sock:
+        keep_plain()
         prepare(site)
         address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
         for line in told(address, site):
@@ -49,6 +51,7 @@ def run(
         config = uvicorn.Config(
             make_app(site), log_level="warning", access_log=False, server_header=False,
             limit_concurrency=_MOST_AT_ONCE, timeout_graceful_shutdown=3, proxy_headers=False,
+            log_config=None,
         )  # fmt: skip
         with suppress(KeyboardInterrupt):  # how it is meant to end
             uvicorn.Server(config).run(sockets=[sock])
