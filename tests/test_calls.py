@@ -492,3 +492,26 @@ def test_fakes_are_models_like_any_other(tmp_path: Path) -> None:
     assert reply is not None
     assert reply.text == "said"
     assert json.loads(reply.model_dump_json())["usage"]["input_tokens"] == 2
+
+
+@pytest.mark.parametrize("name", ["echo", "parrot"])
+def test_half_a_surrogate_pair_in_a_case_ends_no_lab(name: str, tmp_path: Path) -> None:
+    half = {"id": "half", "input": "\ud800", "reference": "\udfff"}
+    cases = [half, *({"id": f"c{i}", "input": f"q{i}", "reference": f"q{i}"} for i in range(12))]
+    (tmp_path / "eval.jsonl").write_text("".join(json.dumps(one) + "\n" for one in cases))
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "prompts" / "plain.md").write_text("{{ input }}")
+    (tmp_path / "case.yaml").write_text(
+        f"name: Half\nmodels: [{{id: 'fake:{name}'}}]\ntargets: {{quality: {{at_least: 0.8}}}}\n"
+        "data: {evaluation: eval.jsonl, prompts: prompts}\n"
+    )
+    assert command_line(["ceiling", str(tmp_path)]) == 0
+    with Ledger(ledger_path(tmp_path)) as ledger:
+        assert ledger.spend("ceiling").calls >= len(cases)
+        assert ledger.doubtful() == ()
+
+
+def test_half_a_surrogate_pair_in_an_answer_becomes_a_question_mark(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        found = send(ledger, Fake(echo), [asked("a \ud800")]).settled
+    assert [one.reply and one.reply.text for one in found.values()] == ["a ?"]

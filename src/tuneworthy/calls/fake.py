@@ -101,7 +101,8 @@ class Fake:
         if fault == "hangs":
             await asyncio.sleep(manners.timeout_s)
             raise Doubtful(f"no answer within {manners.timeout_s:g} s")
-        text = self._answer(request)
+        # Half a pair of UTF-16, as it comes with somebody's cases, can't be kept.
+        text = self._answer(request).encode("utf-8", "replace").decode("utf-8")
         return Reply(text=text, usage=self._usage(request, text), latency_s=manners.latency_s)
 
     def _usage(self, request: Request, text: str) -> Usage:
