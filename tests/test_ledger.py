@@ -81,6 +81,16 @@ def test_a_call_that_is_asked_again_leaves_sums_that_are_believed(path: Path) ->
         assert (ledger.spend("r").paid, ledger.spend("r").held) == (3.5, 0)
 
 
+def test_a_call_asked_again_twice_counts_once_each_time(path: Path) -> None:
+    with Ledger(path) as ledger:
+        for paid in (2, 3):  # a dollar for the call that was answered is in it
+            assert [one.usd for one in ledger.doubtful("r")] == [1]
+            assert ledger.release("r") == 1
+            assert (ledger.spend("r").paid, ledger.spend("r").held) == (paid, 0)
+            assert ledger.reserve("doubtful", run="r", model="m", usd=1, cap_usd=9) == "go"
+            ledger.doubt("doubtful", "late")
+
+
 def read_all(ledger: Ledger) -> None:
     """All that is ever asked of a ledger."""
     for key in ("paid", "failed", "doubtful"):

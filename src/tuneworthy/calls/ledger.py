@@ -184,7 +184,7 @@ class Ledger:
             written = self._run(
                 "INSERT INTO calls (key, run, model, status, held) VALUES (?, ?, ?, 'sent', ?) "
                 "ON CONFLICT (key) DO UPDATE SET run = excluded.run, status = 'sent', "
-                "held = excluded.held, why = '' WHERE calls.status = 'failed'",
+                "held = excluded.held, paid = 0, why = '' WHERE calls.status = 'failed'",
                 (key, run, model, amount),
             )
             if written.rowcount != 1:
