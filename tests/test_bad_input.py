@@ -904,6 +904,13 @@ MISTAKES: dict[str, Mistake] = {
         "name: x\neconomics: much\n", 2, 'economics is "much", which is not a mapping',
         "Write {hourly_rate_usd: …, ",
     ),
+    "a count with a comma": Mistake(
+        "name: x\ndata:\n  examples: 10,000\n", 3, 'data.examples is "10,000"',
+        "plain number, such as 10000",
+    ),
+    "a count with a letter": Mistake(
+        "name: x\ndata: {documents: {path: ~ 12k}}\n", 2, "data.documents", "plain number",
+    ),
     "a mapping for a list": Mistake("name: x\nattempts:\n  name: a\n", 2, "attempts"),
     "a name too long": Mistake(f"name: {'x' * 201}\n", 1, "200 characters"),
     "an alias": Mistake(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, field_validator
@@ -12,7 +13,12 @@ from tuneworthy.domain.record import (
     inside_folder,
     is_whole_number,
     one_or_many,
+    shown,
+    wrong,
 )
+
+_COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
+"""A count as people write it to each other; no file has such a name."""
 
 
 def _to_holding(value: Any) -> Any:
@@ -39,6 +45,8 @@ class Holding(FileRecord):
     @field_validator("path")
     @classmethod
     def _path_inside(cls, value: str | None) -> str | None:
+        if value is not None and _COUNTED.fullmatch(value):
+            raise wrong(f'is "{shown(value)}"', "write the count as a plain number, such as 10000")
         return None if value is None else inside_folder(value)
 
 
