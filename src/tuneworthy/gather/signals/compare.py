@@ -62,7 +62,8 @@ def compare_tests(
     """The tests that the runs belong to, each compared by itself: what shares no case is no match.
 
     Arms are of one test when a case leads from one to the other. A test of under 20 cases is left
-    out where there is a larger one; of more than ``MOST_TESTS`` the largest are kept.
+    out where another has as many; where none has, one of under half of the largest's. Of more than
+    ``MOST_TESTS`` the largest are kept.
 
     Args:
         names: Prompt and model of each arm.
@@ -81,7 +82,8 @@ def compare_tests(
     of_case[case] = of_arm[arm]
     each, first_case, sizes = np.unique(of_case, return_index=True, return_counts=True)
     largest = np.lexsort((first_case, -sizes))[:MOST_TESTS]
-    tests = each[largest[(sizes[largest] >= ENOUGH_CONVERSATIONS) | (largest == largest[0])]]
+    enough = sizes[largest] >= min(ENOUGH_CONVERSATIONS, max(2, sizes[largest[0]] / 2))
+    tests = each[largest[enough | (largest == largest[0])]]
     found = []
     for test in tests.tolist():
         own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
