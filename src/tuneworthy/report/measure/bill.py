@@ -137,5 +137,10 @@ def _missing(found: Found) -> str:
         answered = f"{few(len(found.models))} models answered, at different list prices"
         return f"log the `usd` of every call; {answered}"
     if found.models:
-        return f"log the `usd` of every call; no list price is known for {safe(found.models[0])}"
-    return _LOG
+        name = safe(found.models[0])
+        named = "" if ":" in name else f"; name it with its provider, as openai:{name}"
+        return f"log the `usd` of every call; no list price is known for {name}{named}"
+    tokens = [count(one.number) for name in ("input_tokens", "output_tokens")
+              if (one := found.one(name)) is not None]  # fmt: skip
+    takes = f"a call takes {' tokens in and '.join(tokens)} out"
+    return f"{takes}, but whose they are isn't logged: log its `model`, or its `usd`"
