@@ -911,6 +911,13 @@ MISTAKES: dict[str, Mistake] = {
     "a count with a letter": Mistake(
         "name: x\ndata: {documents: {path: ~ 12k}}\n", 2, "data.documents", "plain number",
     ),
+    "a share in percent": Mistake(
+        "name: x\neconomics:\n  traffic:\n    growth_per_month: 5%\n", 4, "growth_per_month",
+        "Write 0.05",
+    ),
+    "thousands apart": Mistake(
+        "name: x\neconomics:\n  hourly_rate_usd: 1,200\n", 3, "hourly_rate_usd", "Write 1200",
+    ),
     "a mapping for a list": Mistake("name: x\nattempts:\n  name: a\n", 2, "attempts"),
     "a name too long": Mistake(f"name: {'x' * 201}\n", 1, "200 characters"),
     "an alias": Mistake(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -28,6 +29,8 @@ _FIXES: dict[str, tuple[str, str]] = {
 }
 
 _SHOWN_KEYS = 4  # of a mapping that isn't there
+_PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
+_THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
 def build(kind: type[R], document: Document, error: Callable[..., InputError]) -> R:
@@ -101,6 +104,8 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     given = shown(finding.get("input"))
     if kind in _FIXES:
         what, fix = _FIXES[kind]
+        if "number" in fix:
+            fix = _as_number(finding.get("input")) or fix
         return (what, fix) if kind == "missing" else (f'is "{given}", which {what}', fix)
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
@@ -120,6 +125,17 @@ def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
     return f'is "{given}"', f"pydantic says: {message[:1].lower()}{message[1:]}".removeprefix(
         "pydantic says: "
     )
+
+
+def _as_number(given: Any) -> str:
+    """How to write a number that was meant as a share or with thousands apart; "" for no such."""
+    if not isinstance(given, str):
+        return ""
+    if found := _PERCENT.fullmatch(given.strip()):
+        return f"write {float(found[1]) / 100:g}"
+    if _THOUSANDS.fullmatch(given.strip()):
+        return f"write {given.strip().replace(',', '')}"
+    return ""
 
 
 def _path(loc: tuple[Any, ...], data: Any) -> tuple[str | int, ...]:
