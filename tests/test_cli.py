@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -138,7 +139,95 @@ def test_answer_then_diff_tells_what_moved_the_verdict(
     said(capsys, "decide", str(folder), "--format", "json", "--output", str(new))
     data = json.loads(said(capsys, "diff", str(old), str(new), "--format", "json"))
     assert data["moved_by"] == [["few_shot"]]
-    assert "No answer changed" in said(capsys, "diff", str(new), str(new))
+    same = "No answer changed, nor anything else that the dossiers show."
+    assert same in said(capsys, "diff", str(new), str(new))
+
+
+AMOUNTS = ("economics.hourly_rate_usd=90", "economics.monthly.api_savings_usd=1800")
+DATA = ("data.examples=200", "economics.traffic.requests_per_month=50000")
+
+
+def a_candidate(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[str, str]:
+    """A case that reaches a candidate with no amounts and no data, and its dossier."""
+    checks = ("prompt_variations", "foundation_models", "retrieval_optimised", "few_shot")
+    given = [f"{name}=yes" for name in (*checks, "structured_prompt", "consistent_behavior")]
+    given += [f"{name}=yes" for name in ("domain_knowledge", "brand_voice", "latency_requirements")]
+    against = ("low_volume", "insufficient_data", "exploration_phase", "success_with_prompts")
+    given += [f"{name}=no" for name in (*against, "rapidly_changing_requirements")]
+    case, old = str(folder / "bot"), str(folder / "old.json")
+    said(capsys, "init", case)
+    said(capsys, "answer", case, "goals=persona", *given)
+    said(capsys, "decide", case, "--format", "json", "--output", old)
+    return case, old
+
+
+def flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def test_a_diff_tells_of_amounts_where_no_answer_changed(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case, old = a_candidate(capsys, tmp_path)
+    said(capsys, "answer", case, *AMOUNTS)
+    out = flat(said(capsys, "diff", case, "--since", old))
+    assert "the verdict stays fine-tune candidate" in out
+    assert "No answer changed" not in out
+    assert "Nothing moved" not in out
+    assert re.search(
+        r"Pays back: \d.* months .*; drawn .* before: unknown: state what it saves", out
+    )
+    assert re.search(r"investment unknown: pays back in .* before: state what it saves", out)
+    assert "Different, too: money" in out
+    data = json.loads(said(capsys, "diff", case, "--since", old, "--format", "json"))
+    assert [one["id"] for one in data["gates"]] == ["investment"]
+    assert [one["id"] for one in data["figures"]] == ["break_even_months"]
+    assert (data["answers"], data["action_moved_by"]) == ([], "nothing")
+
+
+def test_a_diff_names_the_gate_that_moved_the_action(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case, old = a_candidate(capsys, tmp_path)
+    said(capsys, "answer", case, *DATA, "safety.data_reviewed=no")
+    out = flat(said(capsys, "diff", case, "--since", old))
+    assert "Action: pilot → explore alternatives." in out
+    assert "Action moved by feasibility unknown → no." in out  # safety closed, too, and moves less
+    assert "feasibility unknown → no: persona tuning takes 500 examples, 200 are there" in out
+    assert "safety unknown → no" in out
+    assert "before: count the examples" in out
+    data = json.loads(said(capsys, "diff", case, "--since", old, "--format", "json"))
+    assert (data["moved_by"], data["action_moved_by"]) == ("nothing", [["feasibility"]])
+
+
+def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case, old = a_candidate(capsys, tmp_path)
+    counted = ("low_volume=unknown", "insufficient_data=unknown", *DATA)
+    said(capsys, "answer", case, *counted)
+    out = flat(said(capsys, "diff", case, "--since", old))
+    assert "from 50,000 requests a month; low is under" in out
+    assert "from 200 examples; 500 are needed for persona before: not counted" in out
+    before, after = tmp_path / "before.json", tmp_path / "after.json"
+    fewer = ("--set", "economics.traffic.requests_per_month=20000")
+    said(capsys, "decide", TASK, "--format", "json", "--output", str(before))
+    said(capsys, "decide", TASK, *fewer, "--format", "json", "--output", str(after))
+    out = flat(said(capsys, "diff", str(before), str(after)))
+    assert "Bill a month: $360, openai:gpt-4o as it is before: $36, openai:gpt-4o" in out
+
+
+def test_a_diff_counts_a_changed_signal_and_a_changed_note(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case, old = a_candidate(capsys, tmp_path)
+    said(capsys, "answer", case, "voice_drift=yes")
+    assert "voice drift unknown → yes" in flat(said(capsys, "diff", case, "--since", old)).lower()
+    noted = json.loads(Path(old).read_text(encoding="utf-8"))
+    noted["factors"]["brand_voice"]["note"] = "heard"
+    (tmp_path / "noted.json").write_text(json.dumps(noted), encoding="utf-8")
+    out = said(capsys, "diff", old, str(tmp_path / "noted.json"))
+    assert "Different, too: notes to answers." in out
 
 
 def test_the_framework_commands_answer(capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -313,6 +314,14 @@ def test_what_changed_since_a_version_and_since_a_dossier_is_told(client: TestCl
     for junk in (b"", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'):
         post = client.post("/cases/one/history", data={"csrf": csrf}, files={"dossier": junk})
         assert post.status_code == 422, junk[:10]
+    other = json.loads(client.get("/cases/one/report/json").content)
+    other["verdict"]["gates"][4]["why"] = "it was reviewed"
+    kept = {"dossier": json.dumps(other).encode()}
+    post = client.post("/cases/one/history", data={"csrf": csrf}, files=kept)
+    told = Seen(post.text).text
+    assert "Gates that changed" in told
+    assert "it was reviewed" in told
+    assert "No answer changed" not in told
     assert client.get("/cases/one/history?then=" + "0" * 64).status_code == 422
     assert client.get("/cases/one/history?then=../../x").status_code == 422
 

@@ -23,6 +23,7 @@ from tuneworthy.files.edit import text_digest
 from tuneworthy.files.history import Version, add_versions, read_versions
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.report.difference import compare
+from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.robustness import verdict_of
 
 MOST_SHOWN = 30
@@ -133,7 +134,7 @@ def _compared(then: Dossier, now: Dossier, framework: Framework) -> Difference:
     def judge(states: Mapping[str, State]) -> Verdict:
         return verdict_of(rules, states)
 
-    return compare(then, now, judge)
+    return compare(then, now, judge, choose_action)
 
 
 def _lines(before: str, after: str) -> tuple[str, ...]:

@@ -26,6 +26,7 @@ from tuneworthy.report.explain import explain_answer, unknown_name
 from tuneworthy.report.explain import explain_case as _explain_case
 from tuneworthy.report.explain import explain_factor as _explain_factor
 from tuneworthy.report.text import text
+from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.robustness import verdict_of
 
 __all__ = ["difference", "difference_text", "explain", "explain_factor", "render", "save"]
@@ -122,7 +123,7 @@ def difference(before: str | Path, after: str | Path, chosen: str | None = None)
     """
     earlier = read_dossier(Path(before))
     later = _dossier_or_case(Path(after), chosen)
-    return compare(earlier, later, _judge(later, Path(after), chosen))
+    return compare(earlier, later, _judge(later, Path(after), chosen), choose_action)
 
 
 def _dossier_or_case(path: Path, chosen: str | None) -> Dossier:

@@ -123,7 +123,7 @@ def decide(
     fits = approaches(case, framework, _offered(framework, assessment, as_of))
     all_gates = gates(case, assessment, decision, fits, money, as_of)
     asked = questions(states, framework, rules)
-    action = choose_action(decision, all_gates)
+    action = choose_action(decision.outcome, {one.id: one.state for one in all_gates})
     judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
     ahead = _ahead(case, framework, judged, as_of, quick=quick)
     findings = _look(case, framework, prices, ledger, replaced, as_of)

@@ -9,6 +9,15 @@ from tuneworthy.domain.decision import Verdict
 from tuneworthy.domain.difference import AnswerChange, Difference, Moved
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.record import State
+from tuneworthy.report.changes import (
+    Act,
+    action_moved_by,
+    answers_of,
+    elsewhere,
+    figure_changes,
+    gate_changes,
+    section_words,
+)
 from tuneworthy.report.layout import row, safe, table, wrapped
 from tuneworthy.report.verdicts import OUTCOME_WORDS
 from tuneworthy.report.words import listing, plain
@@ -19,7 +28,7 @@ MOST_TRIED = 4096
 Judge = Callable[[Mapping[str, State]], Verdict]
 
 
-def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
+def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> Difference:
     """Hold two dossiers against each other.
 
     Args:
@@ -27,8 +36,9 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         after: The later one.
         judge: The later one's framework as a function from answers to outcome; None when it isn't
             at hand, and then it stays unknown which answers moved the verdict.
+        act: The action that follows from an outcome and the states of the gates.
     """
-    then, now = _states(before), _states(after)
+    then, now = ({n: a.state for n, a in answers_of(d).items()} for d in (before, after))
     names = [*now, *(name for name in then if name not in now)]
     changes = tuple(
         AnswerChange(
@@ -42,6 +52,8 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     )
     old, new = ({one.id: one for one in d.challenges} for d in (before, after))
     reframed = before.framework.digest != after.framework.digest
+    figures = figure_changes(before, after)
+    told = {*(one.id for one in changes), *(one.id for one in figures), *(set(old) ^ set(new))}
     return Difference(
         case_before=before.case.name,
         case_after=after.case.name,
@@ -50,10 +62,14 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         action_before=before.verdict.action,
         action_after=after.verdict.action,
         answers=changes,
+        gates=gate_changes(before, after),
+        figures=figures,
         framework_changed=reframed,
         moved_by=_moved_by(before, after, changes, judge, reframed),
+        action_moved_by=action_moved_by(before, after, act),
         appeared=tuple(new[name].says for name in new if name not in old),
         settled=tuple(old[name].says for name in old if name not in new),
+        elsewhere=elsewhere(before, after, frozenset(told)),
         as_of_before=str(before.as_of),
         as_of_after=str(after.as_of),
     )
@@ -65,7 +81,7 @@ def _states(dossier: Dossier) -> dict[str, State]:
 
 
 def _title(name: str, dossier: Dossier) -> str:
-    found = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
+    found = answers_of(dossier).get(name)
     return found.title if found else ""
 
 
@@ -114,21 +130,59 @@ def difference_text(difference: Difference) -> str:
     lines += wrapped(f"From {d.as_of_before} to {d.as_of_after}.")
     if d.case_before != d.case_after:
         lines += wrapped(f"The case was called {safe(d.case_before)} before.")
-    lines += ["", *_why(d)]
+    lines += ["", *_why(d)] if _why(d) else []
     if d.answers:
         lines += ["", "Answers that changed"]
         lines += table([(safe(a.title), f"{a.before} → {a.after}") for a in d.answers])
+    lines += [*_gates(d), *_figures(d)]
     for label, said in (("New doubts", d.appeared), ("Settled", d.settled)):
         if said:
             lines += ["", label]
             for text in said:
                 lines += wrapped(safe(text), first="  ")
+    if d.elsewhere:
+        lines += ["", *wrapped(f"Different, too: {listing(section_words(d.elsewhere))}.")]
     return "\n".join(lines) + "\n"
 
 
+def unchanged(d: Difference) -> bool:
+    """Whether the two show the same, but for the day."""
+    listed = (d.answers, d.gates, d.figures, d.appeared, d.settled, d.elsewhere)
+    same = d.moved_by == d.action_moved_by == "nothing"
+    return same and not d.framework_changed and not any(listed)
+
+
+def _gates(d: Difference) -> list[str]:
+    if not d.gates:
+        return []
+    lines = ["", "Gates that changed"]
+    for one in d.gates:
+        moved = "" if one.before == one.after else f"{one.before} → "
+        lines += row(one.id, f"{moved}{one.after}: {safe(one.why_after)}", label_width=13)
+        if one.why_before != one.why_after:
+            lines += row("", f"before: {safe(one.why_before)}", label_width=13)
+    return lines
+
+
+def _figures(d: Difference) -> list[str]:
+    if not d.figures:
+        return []
+    lines = ["", "Figures that changed"]
+    for one in d.figures:
+        lines += wrapped(f"{safe(one.title)}: {safe(one.after)}", first="  ", rest="    ")
+        lines += wrapped(f"before: {safe(one.before)}", first="    ", rest="    ")
+    return lines
+
+
 def _why(d: Difference) -> list[str]:
+    if unchanged(d):
+        return ["No answer changed, nor anything else that the dossiers show."]
+    return [*_verdict_why(d), *_action_why(d)]
+
+
+def _verdict_why(d: Difference) -> list[str]:
     if d.moved_by == "nothing":
-        return ["Nothing moved the verdict." if d.answers else "No answer changed."]
+        return wrapped("The framework changed, and the verdict stays.") * d.framework_changed
     if d.moved_by == "framework":
         return wrapped("The framework changed, and that moved it: not the answers alone.")
     if isinstance(d.moved_by, str):
@@ -139,3 +193,20 @@ def _why(d: Difference) -> list[str]:
     for other in sets[1:4]:
         lines += row("or", other, label_width=9)
     return lines
+
+
+def _action_why(d: Difference) -> list[str]:
+    if d.action_moved_by in ("nothing", "verdict"):
+        return []
+    if isinstance(d.action_moved_by, str):
+        return wrapped("Which of the changes moved the action isn't known.")
+    said = " or ".join(gates_text(d))
+    return wrapped(f"Action moved by {said}.", first="  ")
+
+
+def gates_text(d: Difference) -> list[str]:
+    """The sets of gates that moved the action, each in words; () where none alone did."""
+    if isinstance(d.action_moved_by, str):
+        return []
+    moves = {one.id: f"{one.id} {one.before} → {one.after}" for one in d.gates}
+    return [listing([moves[name] for name in chosen]) for chosen in d.action_moved_by]

@@ -5,12 +5,12 @@ Gates never change the outcome. An unknown gate doesn't stop a pilot; it stops `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 
 from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
-from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate
+from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, GateId, Verdict
 from tuneworthy.domain.money import Outlook
 from tuneworthy.domain.record import State
 
@@ -97,17 +97,16 @@ def _safety(case: Case) -> Gate:
     return Gate("safety", "yes", Reason("safety_yes"))
 
 
-def choose_action(decision: Decision, all_gates: Iterable[Gate]) -> Action:
-    """The first action that applies."""
-    state = {gate.id: gate.state for gate in all_gates}
+def choose_action(outcome: Verdict, state: Mapping[GateId, State]) -> Action:
+    """The first action that applies, from the outcome and the state of every gate."""
     by_outcome: dict[str, Action] = {
         "undecided": "answer_questions",
         "keep_optimizing_prompts": "keep_prompting",
         "improve_rag_or_switch_model": "improve_rag_or_switch",
         "address_anti_indicators": "clear_anti_indicators",
     }
-    if decision.outcome in by_outcome:
-        return by_outcome[decision.outcome]
+    if outcome in by_outcome:
+        return by_outcome[outcome]
     if state["need"] == "no":
         return "keep_prompting"
     if "no" in (state["feasibility"], state["investment"], state["strength"]):
