@@ -21,8 +21,9 @@ from tuneworthy.domain.errors import CaseError, OutputError
 from tuneworthy.domain.evidence import Evidence, Measured, latest
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.evidence import LEDGER, append_evidence, read_evidence
-from tuneworthy.report.evidence.rows import evidence_rows
+from tuneworthy.report.evidence.rows import evidence_rows, measured_text
 from tuneworthy.report.evidence.values import interval_text
+from tuneworthy.report.layout import Paint
 from tuneworthy.stats.intervals import wilson
 
 LESSON = load_framework("lesson")
@@ -272,6 +273,30 @@ def test_traces_are_told_from_independent_ones() -> None:
     assert counted(12, 1) == "12 (1 independent)"
     assert counted(6_300, 6_300) == "6,300"
     assert counted(6_300, 0) == "6,300"
+
+
+def test_the_measurement_that_settles_an_answer_is_never_cut() -> None:
+    supporting = [
+        evidence(name, rule.limit * 1.8, rule.limit * 2, rule.limit * 2.2)
+        for name, rule in SUPPORTING.items()
+    ]
+    amounts = ("cached_share", "input_tokens", "output_tokens", "usd_per_month", "latency_p95_s")
+    open_ones = [evidence(name, 0.1, 0.2, 0.3) for name in amounts]
+    across = [
+        evidence(name, rule.limit * 0.9, rule.limit, rule.limit * 1.1)
+        for name, rule in SETTLING.items()
+    ]
+    case = {
+        "targets": {"quality": {"metric": "accepted", "at_least": 0.95}},
+        "factors": {"success_with_prompts": "yes", "data_sovereignty": "no"},
+    }
+    settles = evidence("success_share", 0.7, 0.75, 0.8, factor="today.quality")
+    dossier = decided(case, *supporting, *open_ones, *across, settles)
+    assert answer(dossier, "success_with_prompts").source == "measured"
+    block = measured_text(dossier, Paint())
+    assert "success with prompts is no" in " ".join(block[:4])
+    assert "speaks for data sovereignty" in " ".join(block[:4])  # that was said not to matter
+    assert "more, with methods" in block[-1]
 
 
 def test_a_past_attempt_is_not_judged_by_what_is_measured_today() -> None:

@@ -100,9 +100,31 @@ def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResul
 
 
 def evidence_rows(dossier: Dossier, found: Sequence[EvidenceResult]) -> tuple[Row, ...]:
-    """Measurements as rows, those that settle an answer first, unknown ones last."""
-    order = sorted(found, key=lambda one: (isinstance(one.value, Unknown), one.says == "unknown"))
-    return tuple(_row(one, dossier) for one in order)
+    """Measurements as rows, those that settle or challenge an answer first, unknown ones last."""
+    return tuple(_row(one, dossier) for one in _ordered(dossier, found))
+
+
+def _ordered(dossier: Dossier, found: Sequence[EvidenceResult]) -> list[EvidenceResult]:
+    return sorted(
+        found,
+        key=lambda one: (
+            isinstance(one.value, Unknown), not _carries(one, dossier), one.says == "unknown",
+        ),
+    )  # fmt: skip
+
+
+def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
+    """Whether it settles an answer, or a challenge holds it against what was said."""
+    if not one.factor or isinstance(one.value, Unknown):
+        return False
+    about = _ANSWERS.get(one.id, one.factor)
+    decided = isinstance(one.limit, Unknown) or one.says != "unknown"
+    if one.role == "settles" and decided and _source(about, dossier) == "measured":
+        return True
+    paths = {one.factor, *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals"))}
+    return any(
+        "evidence" in each.between and paths & set(each.between) for each in dossier.challenges
+    )
 
 
 def _row(one: EvidenceResult, dossier: Dossier) -> Row:
@@ -164,6 +186,8 @@ def _counted(one: EvidenceResult) -> str:
 def measured_text(dossier: Dossier, paint: Paint) -> list[str]:
     """The block of the terminal's report: what was measured and bears on an answer.
 
+    It is cut where it is long, but never before the last that settles or challenges one.
+
     Returns:
         Lines; none where nothing was measured: a published figure was not.
     """
@@ -172,7 +196,8 @@ def measured_text(dossier: Dossier, paint: Paint) -> list[str]:
         return []
     told = [one for one in own if not isinstance(one.value, Unknown)]
     bearing = [one for one in told if one.factor]
-    shown = evidence_rows(dossier, bearing)[:_MOST_ROWS]
+    carrying = sum(_carries(one, dossier) for one in bearing)
+    shown = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
     rows = [(safe(row.title), safe(row.value), safe(row.bears)) for row in shown]
     lines = [paint("strong", "Measured"), *table(rows)]
     if len(own) > len(shown):
