@@ -11,8 +11,10 @@ from typing import get_args
 
 import pytest
 
-from tuneworthy.domain.decision import Action
+from tuneworthy.domain.assessment import Reason
+from tuneworthy.domain.decision import Action, Gate
 from tuneworthy.domain.rules import OUTCOMES
+from tuneworthy.report.verdicts import unsettled
 from tuneworthy.surfaces.cli import decide as decide_command
 from tuneworthy.surfaces.cli import run
 
@@ -163,6 +165,33 @@ def a_candidate(capsys: pytest.CaptureFixture[str], folder: Path) -> tuple[str, 
 
 def flat(text: str) -> str:
     return " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ("strategic_value=high", "fine-tune candidate, justified; start with a pilot."),
+        (
+            "strategic_value=unknown",
+            "fine-tune candidate; start with a pilot, while the investment is open.",
+        ),
+    ],
+)
+def test_nothing_is_called_justified_while_it_is_open_whether_it_pays(
+    capsys: pytest.CaptureFixture[str], changed: str, told: str
+) -> None:
+    out = flat(said(capsys, "decide", TASK, "--set", changed))
+    assert out.startswith(f"Task API assistant: {told}")
+    page = said(capsys, "decide", TASK, "--set", changed, "--format", "html")
+    assert ("Fine-tuning is justified" in page) == ("justified" in told)
+    assert ("whether it pays is open" in page) == ("justified" not in told)
+
+
+def test_a_strength_that_may_be_weak_justifies_nothing() -> None:
+    pays = Gate("investment", "yes", Reason("pays_in_time"))
+    assert unsettled([pays], "moderate") == []
+    assert unsettled([pays], "weak") == ["strength"]
+    assert unsettled([], "weak") == ["investment", "strength"]
 
 
 def test_a_diff_tells_of_amounts_where_no_answer_changed(

@@ -219,7 +219,7 @@ def test_from_an_empty_form_to_a_verdict_and_the_report_of_the_command_line(
             assert name not in seen
             seen.append(name)
             reply(watched, script[name])
-        assert "Fine-tuning is justified" in watched.text("h1")
+        assert "The reasons speak for fine-tuning" in watched.text("h1")
         assert watched.text("#talk h2").startswith("Nothing that is open can change")
         page.get_by_role("link", name="What would it cost and bring?").click()
         watched.until("#talk", "Question")

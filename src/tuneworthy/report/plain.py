@@ -10,7 +10,7 @@ from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.record import State
 from tuneworthy.domain.sections import CheckResult, FactorResult
 from tuneworthy.report.layout import safe
-from tuneworthy.report.verdicts import OUTCOME_WORDS
+from tuneworthy.report.verdicts import OUTCOME_WORDS, unsettled
 from tuneworthy.report.words import few, listing, sentence, several
 
 WHAT_IT_IS = (
@@ -86,6 +86,9 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
 )
 """Words of the trade that a report can't do without."""
 
+_OPEN = {"investment": "whether it pays", "strength": "how strong the case is"}
+"""What is open about a candidate that isn't justified yet."""
+
 
 def plain_headline(dossier: Dossier) -> str:
     """The verdict in one sentence or two, without the case's name."""
@@ -109,10 +112,15 @@ def plain_headline(dossier: Dossier) -> str:
             f"The reasons speak for fine-tuning, but {listing(reasons)}. "
             "Compare the alternatives first."
         )
-    return {
-        "clear_gates": "Fine-tuning is justified, but not before its safety is settled.",
-        "proceed": "Fine-tuning is justified. Go ahead.",
-    }.get(verdict.action, "Fine-tuning is justified. Start with a pilot.")
+    missing = unsettled(verdict.gates, dossier.strength.low)
+    if verdict.action == "clear_gates":
+        first = "The reasons speak for fine-tuning" if missing else "Fine-tuning is justified"
+        return f"{first}, but not before its safety is settled."
+    if missing:
+        open_ones = " and ".join(_OPEN[name] for name in missing)
+        return f"The reasons speak for fine-tuning. Start with a pilot: {open_ones} is open."
+    go_on = "Go ahead." if verdict.action == "proceed" else "Start with a pilot."
+    return f"Fine-tuning is justified. {go_on}"
 
 
 def open_answers(dossier: Dossier) -> int:

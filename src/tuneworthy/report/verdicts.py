@@ -10,6 +10,8 @@ from tuneworthy.domain.assessment import Assessment, Reason
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Action, Caveat, Decision, Gate
 from tuneworthy.domain.options import Option
+from tuneworthy.domain.rules import Band
+from tuneworthy.domain.sections import GateResult
 from tuneworthy.report.evidence.values import interval_text, limit_text
 from tuneworthy.report.published import LIMITS, figure_says
 from tuneworthy.report.serving import MONEY_WHY, money_why
@@ -181,6 +183,16 @@ def caveat_says(caveat: Caveat) -> str:
     return _CAVEATS[caveat.id](caveat.numbers)
 
 
+def unsettled(gates: Sequence[Gate] | Sequence[GateResult], weakest: Band) -> list[str]:
+    """What a candidate lacks to be called justified; [] where nothing does.
+
+    The rules justify a candidate between the bands. Whether it is worth its money they say only
+    where the investment gate holds, and a strength that may be weak justifies nothing.
+    """
+    pays = any(gate.id == "investment" and gate.state == "yes" for gate in gates)
+    return [*([] if pays else ["investment"]), *(["strength"] if weakest == "weak" else [])]
+
+
 def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
     """The verdict in one sentence, without the case's name."""
     if decision.outcome == "undecided":
@@ -190,8 +202,11 @@ def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
     if decision.outcome != "fine_tune_candidate":
         return f"{words}."
     if action in ("pilot", "proceed"):
-        done = "justified; start with a pilot" if action == "pilot" else "justified; proceed"
-        return f"{words}, {done}."
+        missing = unsettled(gates, decision.strength[0])
+        if missing:
+            are = "are" if len(missing) > 1 else "is"
+            return f"{words}; {ACTION_WORDS[action]}, while the {listing(missing)} {are} open."
+        return f"{words}, justified; {ACTION_WORDS[action]}."
     blocking = [gate for gate in gates if gate.state == "no"]
     reasons = "; ".join(why(gate.why) for gate in blocking)
     return f"{words} by the tree, but {ACTION_WORDS[action]}: {reasons}."
