@@ -27,6 +27,7 @@ from tuneworthy.forecast.breakeven import appraise, computed_saving
 from tuneworthy.forecast.savings import compare
 from tuneworthy.forecast.simulate import _draw, simulate
 from tuneworthy.forecast.terms import keep_books
+from tuneworthy.report.money.text import money_text
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 DAY = date(2026, 11, 24)
@@ -913,3 +914,30 @@ def test_many_ways_of_ones_own_are_gone_through_once_each(many: int) -> None:
         models=[tuned, *own],
     )["computed"]  # fmt: skip
     assert len(found["servings"]) == many + 1
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_doubts_about_money_are_told_in_the_words_of_the_report(form: str) -> None:
+    dossier = decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY)
+    about = {"saving_above_bill", "low_volume_now", "ongoing_below_table"}
+    out = " ".join(money_report(GALLERY / "task-api", form, as_of=DAY).split())
+    assert about < {one.id for one in dossier.challenges}
+    for one in dossier.challenges:
+        assert (one.says in out) == (one.id in about), one.id
+        assert (one.settle in out) == (one.id in about), one.id
+    assert out.index("What doesn't fit together") < out.index("Justified")
+
+
+def test_money_that_can_not_be_computed_has_its_doubts_and_latency_is_none() -> None:
+    told = {
+        "name": "x",
+        "factors": {"latency_requirements": "yes"},
+        "economics": {"traffic": {"input_tokens": 300}},
+    }
+    dossier = decide(load_case(told), LESSON, as_of=DAY)
+    assert any("economics.traffic.input_tokens" in one.between for one in dossier.challenges)
+    assert "fit together" not in money_text(dossier)
+    told["factors"] = {"cost_optimization": "yes", "low_volume": "yes"}
+    said = money_text(decide(load_case(told), LESSON, as_of=DAY))
+    assert "can't be computed yet" in said
+    assert "What doesn't fit together" in said

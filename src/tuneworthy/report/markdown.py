@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.domain.sections import EvidenceResult
+from tuneworthy.domain.sections import ChallengeResult, EvidenceResult
 from tuneworthy.report.evidence.rows import by_grade, evidence_rows
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import safe
@@ -42,7 +42,7 @@ def markdown(dossier: Dossier) -> str:
         [f"# {md(headline(dossier))}", "", _by(dossier)],
         _quick(dossier),
         _summary(dossier),
-        _challenges(dossier),
+        challenge_lines(dossier.challenges),
         _change(dossier),
         _answers(dossier),
         _evidence(dossier),
@@ -92,11 +92,12 @@ def _summary(dossier: Dossier) -> list[str]:
     return lines
 
 
-def _challenges(dossier: Dossier) -> list[str]:
-    if not dossier.challenges:
+def challenge_lines(found: Sequence[ChallengeResult]) -> list[str]:
+    """Challenges under a heading, each with what settles it; [] for none."""
+    if not found:
         return []
     lines = ["## What doesn't fit together", ""]
-    for number, one in enumerate(dossier.challenges, start=1):
+    for number, one in enumerate(found, start=1):
         between = ", ".join(f"`{path}`" for path in map(_code, one.between))
         lines.append(f"{number}. **{one.severity}** ({between}): {md(one.says)}")
         lines.append(f"   To settle: {md(one.settle)}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import Duration, InvestmentResult
 from tuneworthy.domain.record import Range, Unknown
 from tuneworthy.domain.rules import Band
-from tuneworthy.domain.sections import BandRange, FactorResult
+from tuneworthy.domain.sections import BandRange, ChallengeResult, FactorResult
 from tuneworthy.report.evidence.rows import measured_text
 from tuneworthy.report.flips import flip_lines
 from tuneworthy.report.layout import Paint, Style, row, safe, table, wrapped
@@ -48,7 +48,7 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         _head(dossier, paint),
         _rows(dossier),
         measured_text(dossier, paint),
-        _challenges(dossier, paint),
+        challenge_lines(dossier.challenges, paint),
         _flips(dossier, paint),
         _questions(dossier, paint),
         _stages(dossier, paint),
@@ -219,11 +219,12 @@ def _row_of(path: str, dossier: Dossier) -> str:
     return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
 
 
-def _challenges(dossier: Dossier, paint: Paint) -> list[str]:
-    if not dossier.challenges:
+def challenge_lines(found: Sequence[ChallengeResult], paint: Paint) -> list[str]:
+    """Challenges, numbered, each with what settles it; [] for none."""
+    if not found:
         return []
     lines = [paint("strong", "What doesn't fit together")]
-    for position, one in enumerate(dossier.challenges, start=1):
+    for position, one in enumerate(found, start=1):
         lines += wrapped(safe(one.says), first=f"  [{position}] ")
         settle = wrapped(f"To settle: {safe(one.settle)}", first="      ")
         lines += [paint("dim", line) for line in settle]

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import Computed, InvestmentResult, Simulation
 from tuneworthy.domain.record import Unknown
-from tuneworthy.report.markdown import md
+from tuneworthy.report.markdown import challenge_lines, md
 from tuneworthy.report.money.rows import (
     chances,
     computed_facts,
+    doubts,
     facts,
     servings,
     swings,
@@ -24,14 +25,20 @@ def money_markdown(dossier: Dossier) -> str:
     """The money of a dossier as a document of its own."""
     found = dossier.investment
     if isinstance(found, Unknown):
-        return f"# {md(dossier.case.name)}: the money\n\nUnknown: {md(sentence(found.ask))}\n"
+        blocks = [f"# {md(dossier.case.name)}: the money", f"Unknown: {md(sentence(found.ask))}"]
+        return "\n\n".join([*blocks, *_doubts(dossier)]) + "\n"
     gate = next(gate for gate in dossier.verdict.gates if gate.id == "investment")
     head = [
         f"# {md(dossier.case.name)}: the money",
         f"By the {md(dossier.framework.name)} framework, as of {dossier.as_of}, seed "
         f"{dossier.seed}. Investment {gate.state}: {md(gate.why)}.",
     ]
-    return "\n\n".join([*head, *money_blocks(found, "##")]) + "\n"
+    return "\n\n".join([*head, *_doubts(dossier), *money_blocks(found, "##")]) + "\n"
+
+
+def _doubts(dossier: Dossier) -> list[str]:
+    lines = challenge_lines(doubts(dossier))
+    return ["\n".join(lines)] if lines else []
 
 
 def money_blocks(found: InvestmentResult, level: str) -> list[str]:

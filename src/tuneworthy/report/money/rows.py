@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.outlook import (
     BreakEven,
     Computed,
@@ -11,6 +12,7 @@ from tuneworthy.domain.outlook import (
     Simulation,
 )
 from tuneworthy.domain.record import Range, Unknown
+from tuneworthy.domain.sections import ChallengeResult
 from tuneworthy.report.money.labels import label
 from tuneworthy.report.serving import way_name
 from tuneworthy.report.words import (
@@ -26,6 +28,25 @@ from tuneworthy.report.words import (
 SAVINGS = "economics.monthly.api_savings_usd"
 
 Rows = list[tuple[str, ...]]
+
+
+_BILL = ("economics", "today.usd_per_month")
+_ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
+_ANSWERS = ("factors", "signals", "ceiling")
+
+
+def doubts(dossier: Dossier) -> list[ChallengeResult]:
+    """Challenges about money, in the report's order; [] for none.
+
+    One that names answers is about those: latency with few tokens is no doubt about money.
+    """
+    found = []
+    for one in dossier.challenges:
+        answers = [path for path in one.between if path.startswith(_ANSWERS)]
+        paths, about = (answers, _ABOUT_MONEY) if answers else (one.between, _BILL)
+        if any(path.startswith(about) for path in paths):
+            found.append(one)
+    return found
 
 
 def amount(value: Number) -> str:

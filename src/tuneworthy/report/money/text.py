@@ -12,11 +12,12 @@ from tuneworthy.report.money.rows import (
     Rows,
     chances,
     computed_facts,
+    doubts,
     facts,
     servings,
     swings,
 )
-from tuneworthy.report.text import pays_back_text
+from tuneworthy.report.text import challenge_lines, pays_back_text
 from tuneworthy.report.words import sentence
 
 _MOST_SWINGS = 6
@@ -36,12 +37,14 @@ def money_text(dossier: Dossier, *, colour: bool = False) -> str:
     name = safe(dossier.case.name)
     if isinstance(found, Unknown):
         said = f"{name}: the money can't be computed yet. {safe(sentence(found.ask))}"
-        return "\n".join(wrapped(said, rest="  ")) + "\n"
+        blocks = [wrapped(said, rest="  "), challenge_lines(doubts(dossier), paint)]
+        return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
     head = f"{name}: break-even {safe(pays_back_text(dossier))}."
     gate = next(gate for gate in dossier.verdict.gates if gate.id == "investment")
     by = f"By the {dossier.framework.name} framework. Investment {gate.state}: {safe(gate.why)}."
     blocks = [
         [*(paint("strong", line) for line in wrapped(head, rest="  ")), *wrapped(by)],
+        challenge_lines(doubts(dossier), paint),
         _block("The calculation", paint, found.steps),
         _table("As stated", paint, facts(found)),
         *_computed(found.computed, paint),
