@@ -23,6 +23,7 @@ from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.assess.weigh import weigh
 from tuneworthy.domain.decision import Ends
 from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.evidence import Evidence
 from tuneworthy.domain.goals import GOALS, SPOKEN
 from tuneworthy.domain.options import Option
 from tuneworthy.domain.record import Unknown
@@ -288,6 +289,19 @@ def test_another_model_does_not_help_where_the_problem_persists_across_models() 
     assert because(made({"ceiling": {"foundation_models": 3}}), "other_model") == (
         "no", "persists_across_models",
     )  # fmt: skip
+
+
+def test_a_case_that_names_no_goal_is_not_said_to_have_one() -> None:
+    followed = {"signals": {"instruction_limit": "no"}}
+    assert because(made(followed), "decomposition") == ("unknown", "goals_open")
+    one = {**followed, "goals": ["persona"]}
+    assert because(made(one), "decomposition") == ("no", "does_one_thing")
+    found = Evidence(id="ignored_instruction_share", value=0.01, low=0.005, high=0.02,
+                     unit="share of outputs", n=900, clusters=300)  # fmt: skip
+    counted = decide(load_case(made(followed)), LESSON, as_of=AS_OF, evidence={found.id: found})
+    assert not isinstance(counted.options, Unknown)
+    (split,) = [each for each in counted.options if each.id == "decomposition"]
+    assert (split.helps, split.because) == ("no", "The prompt is followed to its end.")
 
 
 def test_decomposition_does_not_help_without_time_or_where_steps_fail() -> None:

@@ -89,6 +89,10 @@ PROMPT: dict[str, Callable[[Numbers], str]] = {
     "overloaded": lambda n: f"one prompt carries too much{long(n)}, and more calls fit the time",
     "several_goals": lambda n: f"{few(n['many'])} goals in one prompt might be steps of their own",
     "does_one_thing": lambda _: "the prompt has one thing to do and is followed to its end",
+    "followed": lambda _: "the prompt is followed to its end",
+    "goals_open": lambda _: (
+        "name the goals: whether the prompt has more than one thing to do isn't said"
+    ),
     "overload_open": lambda _: "whether parts of the prompt are ignored isn't said",
 }
 

@@ -57,6 +57,11 @@ class Facts:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""
         return self.assessment.state(name)
 
+    def measured(self, name: str) -> bool:
+        """Whether a check, factor or signal was settled by a measurement."""
+        found = self.assessment.answers.get(name) or self.assessment.signals.get(name)
+        return found is not None and found.source == "measured"
+
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
         if option in self.case.ran and self.target("quality") == "no":

@@ -122,6 +122,6 @@ def decomposition(facts: Facts) -> Judgement:
         return judged("yes", "overloaded", tokens=facts.tokens)
     if many > 1:
         return judged("partly", "several_goals", many=many)
-    if overloaded == "no":
-        return judged("no", "does_one_thing")
-    return judged("unknown", "overload_open")
+    if overloaded == "no" and (many or facts.measured("instruction_limit")):
+        return judged("no", "does_one_thing" if many else "followed")
+    return judged("unknown", "goals_open" if overloaded == "no" else "overload_open")
