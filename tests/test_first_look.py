@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tuneworthy.api.interview import next_ask
-from tuneworthy.api.road import decide, load_case, load_framework
+from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.domain.dossier import Dossier
+from tuneworthy.domain.record import Unknown
 from tuneworthy.report.interview.talk import rest, why_text
 from tuneworthy.report.options.page import options_text
+from tuneworthy.report.options.shown import matter
 from tuneworthy.report.plain import plain_finality, plain_headline, source_words
 from tuneworthy.report.text import finality
 
@@ -48,7 +53,29 @@ def test_options_that_help_in_part_are_counted() -> None:
     told = options_text(
         decided(LETTERS), load_framework("lesson"), case_path="x", everything=False, colour=False
     )
-    assert told.startswith("Letters: two of 18 options would help in part, as far as is known.")
+    assert " ".join(told.split()).startswith(
+        "Letters: of 18 options two would help in part, two would not and 14 are unknown."
+    )
+
+
+def test_what_is_unknown_is_not_told_as_what_does_not_help() -> None:
+    told = options_text(
+        decided({"name": "Idea"}), load_framework("lesson"), case_path="x", everything=False,
+        colour=False,
+    )  # fmt: skip
+    assert told.startswith("Idea: of 22 options all are unknown.")
+
+
+GALLERY = sorted(Path(__file__).parents[1].glob("examples/*/case.yaml"))
+
+
+@pytest.mark.parametrize("path", GALLERY, ids=lambda path: path.parent.name)
+def test_nothing_that_does_not_help_is_shown_before_all_that_does(path: Path) -> None:
+    dossier = decide(load_case(path), framework_of(load_case(path)), as_of=date(2026, 11, 24))
+    assert not isinstance(dossier.options, Unknown)
+    helping = [one for one in dossier.options if one.helps in ("yes", "partly")]
+    shown = matter(dossier.options)
+    assert sum(one in helping for one in shown) == min(len(shown), len(helping))
 
 
 def test_nobody_is_named_as_the_source_of_what_is_unknown() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any
 
 from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.outlook import OptionResult, Recommendation
+from tuneworthy.domain.outlook import Helps, OptionResult, Recommendation
 from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.services import Service, Services
 from tuneworthy.report.layout import Paint, safe, wrapped
@@ -30,11 +31,7 @@ def options_text(
     if isinstance(found, Unknown):
         return "\n".join(wrapped(f"{name}: no options; {safe(found.ask)}.")) + "\n"
     shown = found if everything else matter(found)
-    helping = sum(one.helps == "yes" for one in found)
-    partly = sum(one.helps == "partly" for one in found)
-    many = few(helping or partly) if helping or partly else "none"
-    also = f", {few(partly)} in part" if helping and partly else " in part" if partly else ""
-    head = f"{name}: {many} of {few(len(found))} options would help{also}, as far as is known."
+    head = f"{name}: of {few(len(found))} options {_counts(found)}."
     blocks = [
         [paint("strong", line) for line in wrapped(head, rest="  ")],
         rows(shown, {one.id: safe(one.title) for one in found}),
@@ -48,6 +45,21 @@ def options_text(
         told = wrapped(says(dossier.recommendation, found), first="  ")
         blocks.append([paint("strong", "Recommendation"), *told])
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _counts(found: Sequence[OptionResult]) -> str:
+    """How many help, help in part, don't, and are unknown; kinds that have none are left out."""
+    many = Counter(one.helps for one in found)
+    are = "is" if many["unknown"] == 1 else "are"
+    words: dict[Helps, str] = {
+        "yes": "would help",
+        "partly": "would help in part",
+        "no": "would not",
+        "unknown": f"{are} unknown",
+    }
+    if len(many) == 1 and len(found) > 1:
+        return f"all {words[found[0].helps]}"
+    return listing([f"{few(many[one])} {says}" for one, says in words.items() if many[one]])
 
 
 def _steps_text(framework: Framework, found: Sequence[OptionResult]) -> list[str]:

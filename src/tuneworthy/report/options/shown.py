@@ -21,17 +21,23 @@ _ASKED = ("better_retrieval", "other_model", "decomposition", "hybrid")
 def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
     """The five to look at first: what helps, by rank, then what everybody asks about.
 
-    Of the variants of one option, and of the kinds of tuning, only the best stands there.
+    Of the variants of one option, and of the kinds of tuning, the best goes first, and the others
+    stand there only where they help and there is room.
     """
     best: dict[str, OptionResult] = {}
     for one in options:
         best.setdefault(_family(one), one)
 
-    def order(one: OptionResult) -> tuple[bool, bool, int]:
-        helps = one.helps in ("yes", "partly")
-        return not helps, not helps and _family(one) not in _ASKED, one.rank
+    def helps(one: OptionResult) -> bool:
+        return one.helps in ("yes", "partly")
 
-    return sorted(best.values(), key=order)[:FIVE]
+    def order(one: OptionResult) -> tuple[bool, bool, int]:
+        first = best[_family(one)] is one if helps(one) else _family(one) in _ASKED
+        return not helps(one), not first, one.rank
+
+    there = [one for one in options if helps(one) or best[_family(one)] is one]
+    shown = sorted(there, key=order)[:FIVE]
+    return sorted(shown, key=lambda one: (not helps(one), one.rank if helps(one) else 0))
 
 
 def _family(option: OptionResult) -> str:
