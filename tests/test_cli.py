@@ -116,6 +116,15 @@ def test_explain_knows_factors_checks_and_signals(
     assert "{" not in out
 
 
+def test_explain_names_nobody_as_the_source_of_what_is_unknown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name, title in (("latency", "latency"), ("brand_voice", "brand voice")):
+        out = said(capsys, "explain", "examples/first-idea", name)
+        assert out.startswith(f"{title} is unknown (not answered).")
+    assert said(capsys, "explain", TASK, "brand_voice").startswith("brand voice is yes (stated).")
+
+
 def test_init_starts_a_case_that_decides(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -100,7 +100,8 @@ def explain_answer(
     )  # fmt: skip
     if found is None:
         raise unknown_name(name, framework)
-    lines = wrapped(f"{safe(found.title)} is {found.state} ({found.source}).")
+    source = found.source if found.state != "unknown" else "not answered"
+    lines = wrapped(f"{safe(found.title)} is {found.state} ({source}).")
     if found.note:
         lines += row("Note", safe(found.note))
     for to, verdict in otherwise:
