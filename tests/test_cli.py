@@ -94,6 +94,11 @@ def test_an_error_says_where_what_and_the_fix(
         f'{case}:4: factor "low_volum" is not in the lesson framework. Did you mean "low_volume"?\n'
     )
     assert 'Did you mean "decide"?' in said(capsys, "decied", code=2)
+    err = said(capsys, "decide", TASK, "--framework", "lessn", code=2)
+    assert err.endswith('Did you mean "lesson"? Or name a file\n')
+    (tmp_path / "list.json").write_text("[]")
+    err = said(capsys, "diff", TASK, "--since", str(tmp_path / "list.json"), code=2)
+    assert "list.json: is no dossier but another kind of JSON. Write one with" in err
     assert "--as-of" in said(capsys, "decide", TASK, "--as-of", "tomorrow", code=2)
 
 

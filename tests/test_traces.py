@@ -33,7 +33,7 @@ from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.files.traces.read import read
 from tuneworthy.files.traces.sources import named
-from tuneworthy.files.traces.tables import remote_kind
+from tuneworthy.files.traces.tables import _cause, remote_kind
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 Row = dict[str, Any]
@@ -483,6 +483,17 @@ def test_a_broken_parquet_file_is_one_line_of_words(tmp_path: Path) -> None:
 )
 def test_what_lies_elsewhere_is_known_by_the_end_of_its_address(address: str, kind: str) -> None:
     assert remote_kind(address) == kind
+
+
+def test_an_extension_that_can_not_be_fetched_is_told_in_a_whole_sentence() -> None:
+    said = (
+        "An error occurred while trying to automatically install the required extension 'httpfs:\n"
+        'Failed to download extension "httpfs" at URL "http://127.0.0.1:9/x"'
+    )
+    assert _cause(duckdb.IOException(said)) == (
+        "it takes DuckDB's extension httpfs, which couldn't be fetched"
+    )
+    assert _cause(duckdb.IOException("No magic bytes found:\nx")) == "No magic bytes found"
 
 
 # Packed, many, named ----------------------------------------------------------------------------

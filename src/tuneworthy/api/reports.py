@@ -181,7 +181,8 @@ def parse_dossier(raw: str, where: str) -> Dossier:
         what = "is no dossier"
         if isinstance(caught, ValidationError):
             first: Any = caught.errors(include_url=False)[0]
-            what += f" ({'.'.join(map(str, first['loc'][:4]))}: {first['msg'][:80]})"
+            place = ".".join(map(str, first["loc"][:4]))
+            what += f" ({place}: {first['msg'][:80]})" if place else " but another kind of JSON"
         raise DossierError(what, where=where, fix=fix) from None
 
 

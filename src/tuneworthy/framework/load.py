@@ -56,8 +56,9 @@ def _whole(document: Document) -> Document:
 
 def _named_document(name: str, where: str) -> Document:
     if name not in NAMES:
+        guess = did_you_mean(name, NAMES)
         raise FrameworkError(
             f'"{name}" is no framework of the catalogue', where="" if where == name else where,
-            fix=did_you_mean(name, NAMES) + ", or name a file",
+            fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
         )  # fmt: skip
     return parse(catalogue_text(f"{name}.yaml"), f"{name}.yaml", FrameworkError)

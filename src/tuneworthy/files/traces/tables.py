@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -104,8 +105,16 @@ def _values(query: str, path: str, limits: Limits, *, remote: bool) -> Iterator[
         while rows := result.fetchmany(_BATCH):
             yield from (row[0] for row in rows)
     except duckdb.Error as caught:
-        first = str(caught).strip().splitlines()[0][:200]
-        fix = "download it first" if remote else "check that it is whole"
-        raise InputError(f"can't be read: {first}", where=path, fix=fix) from None
+        fix = "download the file first" if remote else "check that it is whole"
+        raise InputError(f"can't be read: {_cause(caught)}", where=path, fix=fix) from None
     finally:
         connection.close()
+
+
+def _cause(caught: Exception) -> str:
+    """The first line of what DuckDB says; its line about an extension breaks off within a name."""
+    first = str(caught).strip().splitlines()[0][:200]
+    lacking = re.search(r"install the required extension '(\w+)", first)
+    if lacking:
+        return f"it takes DuckDB's extension {lacking[1]}, which couldn't be fetched"
+    return first.rstrip(" :.")
