@@ -121,6 +121,27 @@ def test_explain_knows_factors_checks_and_signals(
     assert "{" not in out
 
 
+def test_a_factor_where_a_case_was_wanted_is_told_how_to_ask(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for name in ("brand_voice", "few_shot", "voice_drift"):
+        err = said(capsys, "explain", name, code=2)
+        assert err.endswith(f"tuneworthy explain --factor {name}\n")
+    assert "Check the path" in said(capsys, "explain", "brand_voices", code=2)
+
+
+def test_the_next_question_comes_with_the_command_that_answers_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "c"
+    said(capsys, "init", str(folder))
+    out = flat(said(capsys, "decide", str(folder)))
+    asked = json.loads(said(capsys, "decide", str(folder), "--format", "json"))["next_questions"][0]
+    assert f"Next: Answer this first: {asked['ask']} tuneworthy answer" in out
+    assert f"{asked['factor']}=yes (or no)" in out
+    assert "=yes (or no)" not in said(capsys, "decide", TASK)
+
+
 def test_explain_names_nobody_as_the_source_of_what_is_unknown(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -13,10 +14,11 @@ from pydantic import ValidationError
 from tuneworthy.api.cases import with_answers
 from tuneworthy.api.road import decide, framework_of, load_case, load_framework
 from tuneworthy.domain.canonical import digest
+from tuneworthy.domain.case import Case
 from tuneworthy.domain.decision import Verdict
 from tuneworthy.domain.difference import Difference
 from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.errors import DossierError, InputError
+from tuneworthy.domain.errors import CaseError, DossierError, InputError
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.record import State
 from tuneworthy.files.disk import CASES_LIMIT, read_text, write_new
@@ -86,7 +88,7 @@ def explain(
     Raises:
         InputError: If the case, the framework or the name is wrong.
     """
-    case = load_case(source)
+    case = _case(source, name, chosen)
     framework = framework_of(case, chosen)
     if answers:
         case = with_answers(case, framework, answers)
@@ -104,6 +106,19 @@ def explain(
         (to, verdict_of(rules, {**states, name: to})) for to in every if to != states[name]
     ]
     return explain_answer(dossier, framework, name, otherwise)
+
+
+def _case(source: str | Path, name: str | None, chosen: str | None) -> Case:
+    """The case; for a factor's name where a path was wanted, the error says how to ask for it."""
+    try:
+        return load_case(source)
+    except CaseError as caught:
+        if name is None and not os.path.lexists(source):
+            asked = load_framework(chosen or "lesson")
+            if str(source) in {*asked.factors, *asked.ceiling, *asked.signals}:
+                fix = f"to look at what is asked: tuneworthy explain --factor {source}"
+                raise CaseError(caught.what, where=caught.where, fix=fix) from None
+        raise
 
 
 def explain_factor(name: str, chosen: str | None = None) -> str:

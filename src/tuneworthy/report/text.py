@@ -54,9 +54,19 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         _stages(dossier, paint),
         _caveats(dossier, paint),
         instead(dossier, paint, case_path),
-        [*wrapped(safe(dossier.verdict.next), first="Next: "), *_more(case_path)],
+        [*_next(dossier, case_path), *_more(case_path)],
     ]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def _next(dossier: Dossier, case_path: str) -> list[str]:
+    """The next step; for a question, with the command that answers it."""
+    lines = wrapped(safe(dossier.verdict.next), first="Next: ")
+    asked = dossier.next_questions
+    if case_path and asked and dossier.verdict.action == "answer_questions":
+        said = f"tuneworthy answer {safe(case_path)} {safe(asked[0].factor)}=yes (or no)"
+        lines += wrapped(said, first="      ")
+    return lines
 
 
 def _more(case_path: str) -> list[str]:
