@@ -300,6 +300,97 @@ def test_a_pattern_that_explodes_elsewhere_takes_no_time() -> None:
     assert found.value == 1
 
 
+def chained(links: int, last: dict[str, Any], **link: Any) -> dict[str, Any]:
+    """A schema of definitions, each of which leads to the next in the way of ``link``."""
+
+    def aimed(value: Any, to: str) -> Any:
+        if isinstance(value, dict):
+            return {key: aimed(each, to) for key, each in value.items()}
+        return [aimed(each, to) for each in value] if isinstance(value, list) else value or to
+
+    defs = {f"d{n}": aimed(link, f"#/$defs/d{n + 1}") for n in range(links)}
+    return {"$defs": {**defs, f"d{links}": last}, "$ref": "#/$defs/d0"}
+
+
+NEXT = {"$ref": ""}
+NESTED = {"allOf": [{"properties": {"a": {}}}], "unevaluatedProperties": False}
+for _ in range(30):
+    NESTED = {"allOf": [NESTED], "unevaluatedProperties": False}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        chained(40, {"type": "string"}, anyOf=[NEXT, NEXT]),
+        chained(40, {}, properties={"a": {"oneOf": [NEXT, NEXT]}}),
+        chained(40, {}, **{"not": NEXT, "if": NEXT}),
+        chained(40, {}, patternProperties={"a": NEXT, "a$": NEXT}),
+        chained(25, {"properties": {"a": {}}}, allOf=[NEXT] * 3) | {"unevaluatedProperties": False},
+        {
+            "$defs": {f"d{n}": {"$anchor": f"a{n}", "allOf": [{"$ref": f"#a{n + 1}"}] * 2}
+                      for n in range(40)} | {"d40": {"$anchor": "a40", "type": "string"}},
+            "$ref": "#a0",
+        },
+        {
+            "$id": "http://x/y/",
+            "$defs": {f"d{n}": {"$id": f"d{n}", "allOf": [{"$ref": f"d{n + 1}"}] * 2}
+                      for n in range(40)} | {"d40": {"$id": "d40", "type": "string"}},
+            "$ref": "d0",
+        },
+        NESTED,
+    ],
+)  # fmt: skip
+def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(schema: dict[str, Any]) -> None:
+    asked = ask(outputs(Format(Materials(output_schema=schema)), output=['{"a": 1}'] * 60))
+    assert "mend data.output_schema: its references lead to 5,000 parts" in asked
+    assert "\n" not in asked
+
+
+def test_a_large_schema_of_the_ordinary_kind_is_used() -> None:
+    """Hundreds of definitions, shared, recursive and one of many kinds: as schemas are written."""
+    text, expression = {"type": ["string", "null"], "maxLength": 50}, {"$ref": "#/$defs/expression"}
+    address = {"type": "object", "properties": {f"line_{n}": {"$ref": "#/$defs/text"}
+                                                for n in range(20)}}  # fmt: skip
+    kinds = {
+        f"kind_{n}": {
+            "allOf": [{"$ref": "#/$defs/base"}],
+            "properties": {
+                "kind": {"const": f"kind_{n}"},
+                "left": expression,
+                "right": expression,
+                "all": {"type": "array", "items": expression},
+                **{f"address_{k}": {"$ref": "#/$defs/address"} for k in range(10)},
+            },
+            "required": ["kind"],
+        }
+        for n in range(300)
+    }
+    base = {"type": "object", "properties": {"name": {"$ref": "#/$defs/text"}}}
+    defs = {"text": text, "address": address, "base": base, **kinds,
+            "expression": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in kinds]}}  # fmt: skip
+    schema = {"$defs": defs, **expression}
+    right = '{"kind": "kind_7", "left": {"kind": "kind_299"}, "address_3": {"line_1": null}}'
+    wrong = '{"kind": "kind_7", "left": {"kind": "kind_300"}}'
+    found = outputs(Format(Materials(output_schema=schema)), output=[right, right, wrong] * 20)
+    assert found.value == pytest.approx(1 / 3)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"anyOf": [{"$ref": "#"}, {"$ref": "#"}, {}]},
+        {"properties": {"a": {"$ref": "#"}, "b": {"$ref": "#"}}},
+        {"$dynamicAnchor": "x", "items": {"$dynamicRef": "#x"}},
+        chained(300, {"type": "object"}, allOf=[NEXT]),
+        chained(30, {}, properties={"a": NEXT, "b": NEXT, "c": NEXT}),
+        {"$ref": "#/anyOf/1", "anyOf": [{"type": "string"}, {"type": "object"}]},
+    ],
+)
+def test_a_schema_that_leads_back_to_itself_or_far_down_is_used(schema: dict[str, Any]) -> None:
+    found = outputs(Format(Materials(output_schema=schema)), output=['{"a": {"b": {}}}'] * 60)
+    assert found.value == 0
+
+
 def test_hostile_outputs_are_out_of_form_and_nothing_worse() -> None:
     wide = json.dumps({f"k{i}": [i] for i in range(5000)})
     deep = '{"a":' * 400 + "1" + "}" * 400

@@ -5,14 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tuneworthy.texts.schema_size import Size
+
 Validator = Callable[[Any], bool]
+
+MOST_PARTS = 5_000
+"""Of a schema, gone through for one place of a value: some milliseconds at worst."""
 
 
 def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
     """A test for one schema.
 
     References to other documents are refused, because nothing is fetched; patterns are matched by
-    an engine whose time is linear in the text.
+    an engine whose time is linear in the text; and a schema whose references multiply is refused
+    before it is used.
 
     Args:
         schema: A JSON Schema of any draft; None for none.
@@ -25,6 +31,11 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
         return None, ""
     import jsonschema_rs
 
+    if Size(dict(schema), MOST_PARTS).count() >= MOST_PARTS:
+        return None, (
+            f"mend data.output_schema: its references lead to {MOST_PARTS:,} parts or more for one"
+            " value; let fewer of allOf, anyOf and oneOf lead to each other"
+        )
     try:
         compiled = jsonschema_rs.validator_for(
             dict(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions()
