@@ -11,6 +11,8 @@ from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.materials import Materials, Term, Voice
 from tuneworthy.files.materials import read_materials
+from tuneworthy.texts.glossary import Glossary
+from tuneworthy.texts.phrases import Phrases
 
 CASE = """
 name: x
@@ -77,6 +79,18 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
         ("s_json", "[" * 200_000, "is nested too deeply"),
         ("s_json", "1" * 2_000_000, "is larger than 1 MiB"),
         ("voice__a_md", "x" * 2_000_000, "is larger than 1 MiB"),
+        ("voice__avoid_txt", "a\n" + "z" * 201, "avoid.txt:2: holds a word or phrase of more than"),
+        (
+            "g_yaml",
+            f"- term: a\n- {{term: {'ä' * 101}}}",
+            "g.yaml:2: holds a word or phrase of more",
+        ),
+        ("g_yaml", f"- {{term: a, forbidden: [{'ä' * 101}]}}", "g.yaml:1: holds a word or phrase"),
+        (
+            "g_yaml",
+            f"- {{term: a, due_when: [{'ä' * 101}]}}",
+            "g.yaml:1: holds a word or phrase of",
+        ),
     ],
 )
 def test_a_wrong_material_is_one_line_with_its_place(
@@ -87,6 +101,17 @@ def test_a_wrong_material_is_one_line_with_its_place(
         read_materials(case)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("letter", ["z", "ß", "ΐ", "ᾷ", "- ", "字"])
+def test_the_longest_word_that_is_read_can_be_looked_for(tmp_path: Path, letter: str) -> None:
+    word = (letter * (200 // len(letter.encode()))).strip()
+    glossary = f"- {{term: a, forbidden: ['{word}'], due_when: ['{word}']}}"
+    found = read_materials(case_in(tmp_path, g_yaml=glossary, voice__avoid_txt=word))
+    assert found.glossary is not None
+    assert Phrases(found.voice).any([word]).all()
+    glossary_searched = Glossary(found.glossary)
+    assert glossary_searched.called_for(glossary_searched.look([word]), 0).all()
 
 
 @pytest.mark.parametrize("link", ["g.yaml", "s.json", "voice", "voice/a.md", "voice/avoid.txt"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tuneworthy.files.case import beside, prompt_texts
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.syntax.build import build
 from tuneworthy.syntax.yaml import Document, parse
+from tuneworthy.texts.needle import as_bytes
 
 AVOID = "avoid.txt"
 """File of a voice folder with phrases the brand never uses, one a line."""
@@ -23,6 +25,7 @@ _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_TERMS = 10_000
 _VOICE_BYTES = 8 * MIB
+_WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns
 
 
 class _Terms(Record):
@@ -73,7 +76,18 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     if len(listed) > _MOST_TERMS:
         raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=str(path), fix="split it")
     placed = {("terms", *key): line for key, line in lines.items()}
-    return build(_Terms, Document({"terms": listed}, str(path), placed), CaseError).terms
+    whole = Document({"terms": listed}, str(path), placed)
+    terms = build(_Terms, whole, CaseError).terms
+    for n, term in enumerate(terms):
+        _short((term.term, *term.forbidden, *term.due_when), whole.where(("terms", n)))
+    return terms
+
+
+def _short(words: Iterable[str], where: str) -> None:
+    """Refuse a word or phrase that is too long to be looked for."""
+    if any(len(as_bytes(word)) > _WORD_BYTES for word in words):
+        what = f"holds a word or phrase of more than {_WORD_BYTES} bytes"
+        raise CaseError(what, where=where, fix="shorten it, or leave it out")
 
 
 def _voice(case: Case) -> Voice | None:
@@ -93,11 +107,15 @@ def _voice(case: Case) -> Voice | None:
         if left < 0:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
             raise CaseError(what, where=str(folder), fix="keep the samples that sound best")
-    phrases = read_text(avoid, MIB, CaseError).splitlines() if avoid.is_file() else []
-    return Voice(
-        samples=tuple(samples),
-        avoid=tuple(dict.fromkeys(p.strip() for p in phrases if p.strip())),
-    )
+    return Voice(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
+
+
+def _avoided(path: Path) -> tuple[str, ...]:
+    """Phrases, one a line; of equal ones the first."""
+    phrases = [line.strip() for line in read_text(path, MIB, CaseError).splitlines()]
+    for number, phrase in enumerate(phrases, start=1):
+        _short((phrase,), f"{path}:{number}")
+    return tuple(dict.fromkeys(filter(None, phrases)))
 
 
 def _texts(folder: Path) -> list[Path]:
