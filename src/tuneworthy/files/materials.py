@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
-from itertools import islice
+from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ AVOID = "avoid.txt"
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_TERMS = 10_000
+_MOST_WORDS = 2_000  # looked for together, of all terms or of avoid.txt: more take too long to
+_WORDS_BYTES = 20_000  # make ready, a few seconds for so many
 _VOICE_BYTES = 8 * MIB
 _WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns
 
@@ -78,8 +80,10 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     placed = {("terms", *key): line for key, line in lines.items()}
     whole = Document({"terms": listed}, str(path), placed)
     terms = build(_Terms, whole, CaseError).terms
-    for n, term in enumerate(terms):
-        _short((term.term, *term.forbidden, *term.due_when), whole.where(("terms", n)))
+    words = [(term.term, *term.forbidden, *term.due_when) for term in terms]
+    for n, of_term in enumerate(words):
+        _short(of_term, whole.where(("terms", n)))
+    _few(list(chain(*words)), path)
     return terms
 
 
@@ -88,6 +92,15 @@ def _short(words: Iterable[str], where: str) -> None:
     if any(len(as_bytes(word)) > _WORD_BYTES for word in words):
         what = f"holds a word or phrase of more than {_WORD_BYTES} bytes"
         raise CaseError(what, where=where, fix="shorten it, or leave it out")
+
+
+def _few(words: Sequence[str], path: Path) -> None:
+    """Refuse more words or phrases than can be looked for together."""
+    if len(words) > _MOST_WORDS or sum(len(as_bytes(word)) for word in words) > _WORDS_BYTES:
+        what = (
+            f"holds more than {_MOST_WORDS:,} words and phrases, or {_WORDS_BYTES:,} bytes of them"
+        )
+        raise CaseError(what, where=str(path), fix="keep those that matter most")
 
 
 def _voice(case: Case) -> Voice | None:
@@ -115,7 +128,9 @@ def _avoided(path: Path) -> tuple[str, ...]:
     phrases = [line.strip() for line in read_text(path, MIB, CaseError).splitlines()]
     for number, phrase in enumerate(phrases, start=1):
         _short((phrase,), f"{path}:{number}")
-    return tuple(dict.fromkeys(filter(None, phrases)))
+    found = tuple(dict.fromkeys(filter(None, phrases)))
+    _few(found, path)
+    return found
 
 
 def _texts(folder: Path) -> list[Path]:
