@@ -450,6 +450,7 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
         ("inputs\na\n", 'Did you mean "input"?'),
         ("id,input\n1,a\n1,b\n", "stands twice"),
         ("input,messages\na,{\n", "messages is no JSON"),
+        (f"input,reference_json\na,{'[' * 900}{']' * 900}\n", "a.csv:2: is nested too deeply"),
         ("input,split\na,test\n", "a.csv:2"),
         ("id\n1\n", "no input"),
         ('input\n"a\n', "no CSV"),
@@ -463,6 +464,16 @@ def test_a_table_that_is_no_set_says_where(tmp_path: Path, text: str, says: str)
     with pytest.raises(CaseError) as caught:
         read_csv(path)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_case_too_deep_to_be_exported_is_named(
+    folder: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    deep = f'{{"id": "7", "input": "a", "reference": {"[" * 300}{"]" * 300}}}\n'
+    (folder / "eval.jsonl").write_text(deep, encoding="utf-8")
+    assert run(["evalset", "export", str(folder), "--format", form]) == 2
+    assert 'case "7": is nested too deeply. Flatten it' in capsys.readouterr().err
 
 
 def test_import_replaces_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

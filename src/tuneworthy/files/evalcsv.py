@@ -17,7 +17,7 @@ from typing import Any
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.files.disk import read_text
-from tuneworthy.files.evalset import EVALSET_LIMIT
+from tuneworthy.files.evalset import EVALSET_LIMIT, told
 from tuneworthy.syntax.build import build, did_you_mean
 from tuneworthy.syntax.yaml import Document
 
@@ -29,16 +29,20 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001  # a sprea
 
 
 def csv_text(cases: Iterable[EvalCase]) -> str:
-    """Cases as CSV with a heading, one row each."""
+    """Cases as CSV with a heading, one row each.
+
+    Raises:
+        CaseError: If a case is nested too deeply.
+    """
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*TEXTS, *JSONS))
     for one in cases:
-        told = one.model_dump(mode="json", exclude_defaults=True)
-        if not isinstance(told.get("reference", ""), str) or told.get("reference") == "":
-            told["reference_json"] = told.pop("reference")
-        texts = [_guarded(str(told.get(name, ""))) for name in TEXTS]
-        jsons = [_guarded(_dumped(told[name])) if name in told else "" for name in JSONS]
+        row = told(one)
+        if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
+            row["reference_json"] = row.pop("reference")
+        texts = [_guarded(str(row.get(name, ""))) for name in TEXTS]
+        jsons = [_guarded(_dumped(row[name])) if name in row else "" for name in JSONS]
         writer.writerow([*texts, *jsons])
     return out.getvalue()
 
@@ -113,7 +117,9 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
     if not data.get("messages"):
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
-    return build(EvalCase, Document(data, where), CaseError)
+    one = build(EvalCase, Document(data, where), CaseError)
+    told(one, where)  # what can't be written again is told with its line
+    return one
 
 
 def _value(name: str, cell: str, where: str) -> Any:

@@ -74,19 +74,40 @@ def write_evalset(path: Path, cases: Iterable[EvalCase], *, force: bool = False)
     """Write an evaluation set; nothing that is there is replaced unless ``force`` says so.
 
     Raises:
+        CaseError: If a case is nested too deeply.
         OutputError: If it can't be written.
     """
     write_new(path, evalset_text(cases), force=force)
 
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
-    """An evaluation set as JSON lines; empty for no case."""
+    """An evaluation set as JSON lines; empty for no case.
+
+    Raises:
+        CaseError: If a case is nested too deeply.
+    """
     return "".join(_line(one) for one in cases)
 
 
 def _line(one: EvalCase) -> str:
-    told = one.model_dump(mode="json", exclude_defaults=True)
-    return json.dumps(told, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(told(one), ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def told(one: EvalCase, where: str = "") -> dict[str, Any]:
+    """A case as plain values, without what is as it would be anyway.
+
+    Args:
+        one: The case.
+        where: File and line, for an error; the case's id where none is given.
+
+    Raises:
+        CaseError: If it is nested too deeply to be written.
+    """
+    try:
+        return one.model_dump(mode="json", exclude_defaults=True)
+    except (ValueError, RecursionError):
+        where = where or f'case "{one.id[:60]}"'
+        raise CaseError("is nested too deeply", where=where, fix="flatten it") from None
 
 
 def split_of(one: EvalCase, *, seed: int = 0, report_share: float = 0.5) -> Split:
