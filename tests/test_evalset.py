@@ -365,6 +365,7 @@ def test_groups_part_what_lies_apart() -> None:
         ('{"id": "1"}', "no input"),
         ('{"id": "1", "input": "a", "weight": 0}', "weight"),
         ('{"id": "1", "input": "a", "weight": NaN}', "no JSON"),
+        ('{"id": "1", "input": "a", "reference": [-1e999]}', "no JSON"),
         ("[1]", "no object"),
         ("{", "no JSON"),
         ("[" * 100_000, "no JSON"),

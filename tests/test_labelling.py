@@ -450,6 +450,8 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
         ("inputs\na\n", 'Did you mean "input"?'),
         ("id,input\n1,a\n1,b\n", "stands twice"),
         ("input,messages\na,{\n", "messages is no JSON"),
+        ("input,reference_json\na,NaN\n", "a.csv:2: reference_json is no JSON"),
+        ("input,reference_json\na,[1e999]\n", "a.csv:2: reference_json is no JSON"),
         (f"input,reference_json\na,{'[' * 900}{']' * 900}\n", "a.csv:2: is nested too deeply"),
         ("input,split\na,test\n", "a.csv:2"),
         ("id\n1\n", "no input"),

@@ -17,7 +17,7 @@ from typing import Any
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.evalset import EvalCase
 from tuneworthy.files.disk import read_text
-from tuneworthy.files.evalset import EVALSET_LIMIT, told
+from tuneworthy.files.evalset import EVALSET_LIMIT, strict_json, told
 from tuneworthy.syntax.build import build, did_you_mean
 from tuneworthy.syntax.yaml import Document
 
@@ -126,7 +126,7 @@ def _value(name: str, cell: str, where: str) -> Any:
     if name == "tags" and not cell.lstrip().startswith("["):
         return [tag.strip() for tag in cell.split(";") if tag.strip()]
     try:
-        return json.loads(cell)
+        return strict_json(cell)
     except (ValueError, RecursionError):
         fix = "write it as JSON, or leave it empty"
         raise CaseError(f"{name} is no JSON", where=where, fix=fix) from None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,7 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
 
 def _case(line: str, where: str) -> EvalCase:
     try:
-        data: Any = json.loads(line, parse_constant=_no_constant)
+        data: Any = strict_json(line)
     except (ValueError, RecursionError):
         raise CaseError("is no JSON", where=where, fix="write one object a line") from None
     if not isinstance(data, dict):
@@ -56,8 +57,24 @@ def _case(line: str, where: str) -> EvalCase:
     return build(EvalCase, Document(data, name, {(): int(number)}), CaseError)
 
 
-def _no_constant(name: str) -> None:
+def strict_json(text: str) -> Any:
+    """A JSON text as plain values; numbers that JSON has none of, as NaN and 1e999, are refused.
+
+    Raises:
+        ValueError: If it is no JSON.
+        RecursionError: If it is nested too deeply.
+    """
+    return json.loads(text, parse_constant=_no_number, parse_float=_number)
+
+
+def _no_number(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
+
+
+def _number(text: str) -> float:
+    """A number that can be written again: an infinite one would become none."""
+    found = float(text)
+    return found if math.isfinite(found) else _no_number(text)
 
 
 def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
