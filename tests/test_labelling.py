@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,11 +24,12 @@ from tuneworthy.domain.evalset import CheckCall, EvalCase, Passage, Said
 from tuneworthy.domain.labels import Label
 from tuneworthy.domain.record import Unknown
 from tuneworthy.files.evalcsv import csv_text, read_csv
-from tuneworthy.files.evalset import read_evalset
+from tuneworthy.files.evalset import evalset_text, read_evalset, write_evalset
 from tuneworthy.files.labels import append_label, latest_labels, read_labels
 from tuneworthy.report.labelling import Item, item_page
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.surfaces.cli import run
+from tuneworthy.surfaces.cli.options import deliver
 
 Rows = list[tuple[str | None, ...]]
 
@@ -476,6 +478,38 @@ def test_a_case_too_deep_to_be_exported_is_named(
     (folder / "eval.jsonl").write_text(deep, encoding="utf-8")
     assert run(["evalset", "export", str(folder), "--format", form]) == 2
     assert 'case "7": is nested too deeply. Flatten it' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_terminal_is_given_no_control_characters_and_a_pipe_is_given_all(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    strange = "\x1b[31mred\x1b]0;title\x07\x9b2J\u202e\r\x7f"
+    one = EvalCase(id="1", input=f"{strange}\t字\xa0é", reference=strange)
+    write_evalset(folder / "eval.jsonl", [one], force=True)
+    asked = ["evalset", "export", str(folder), "--format", form]
+    assert run(asked) == 0
+    piped = capsys.readouterr().out
+    whole = csv_text([one]) if form == "csv" else evalset_text([one])
+    assert piped == whole
+    assert "\x9b" in piped
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    assert run([*asked, "--output", str(folder / "out")]) == 0
+    assert (folder / "out").read_bytes() == whole.encode()
+    capsys.readouterr()
+    assert run(asked) == 0
+    shown = capsys.readouterr().out
+    assert not set(shown) & set("\x1b\x07\x9b\u202e\r\x7f")
+    assert r"\x9b2J\u202e" in shown
+    assert "字\xa0é" in shown
+
+
+def test_colours_of_a_report_reach_a_terminal_and_nothing_else_that_it_obeys(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    deliver("\x1b[1;31mNo\x1b[0m — 5\u202f%\n\x1b[2J\x9b1m\x1b", None, False)
+    assert capsys.readouterr().out == "\x1b[1;31mNo\x1b[0m — 5\u202f%\n\\x1b[2J\\x9b1m\\x1b"
 
 
 def test_import_replaces_nothing(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -78,8 +78,12 @@ def one_line(text: str, limit: int = 400) -> str:
         The text with line breaks, control characters and direction overrides as visible
         escapes; the empty string for an empty text.
     """
-    shown = "".join(
-        c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for c in text
-    )
+    shown = "".join(map(visible, text))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
+
+
+def visible(letter: str) -> str:
+    """One character, or its visible escape where it is none to be printed."""
+    if letter.isprintable():
+        return letter
+    return letter.encode("unicode_escape", "surrogatepass").decode("ascii")

@@ -87,7 +87,7 @@ def export(case: str, form: str, output: str | None, force: bool) -> None:
     """Print the evaluation set of CASE with the right answers that labelling gave."""
     from tuneworthy.api import agreement as api
 
-    deliver(api.export(case, form), output, force)
+    deliver(api.export(case, form), output, force, painted=False)
 
 
 @evalset.command("import")

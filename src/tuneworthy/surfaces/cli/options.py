@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
+import unicodedata
 from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
 import click
 
-from tuneworthy.domain.errors import InputError, OutputError
+from tuneworthy.domain.errors import InputError, OutputError, visible
 from tuneworthy.report.width import WIDEST, lay_out_for
+
+_STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
+_STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
+
+
+def _shown(strange: re.Match[str]) -> str:
+    """A character as a terminal may have it; spaces of any width are as good as letters."""
+    letter = strange[0]
+    return letter if unicodedata.category(letter) == "Zs" else visible(letter)
 
 
 def _for_a_file(_: object, __: object, output: str | None) -> str | None:
@@ -104,9 +115,21 @@ def wanted(output: str | None, force: bool) -> None:
         raise OutputError("exists already", where=output, fix="use --force to replace it")
 
 
-def deliver(text: str, output: str | None, force: bool) -> None:
-    """Print a text, or write it to a file."""
+def deliver(text: str, output: str | None, force: bool, *, painted: bool = True) -> None:
+    """Print a text, or write it to a file.
+
+    A file and a pipe get it to the letter. On a terminal, which would obey them, control characters
+    are shown as escapes.
+
+    Args:
+        text: The text.
+        output: A file; None for the standard output.
+        force: Replace a file that is there.
+        painted: Whether colours in it are the report's own; a stranger's are shown as escapes.
+    """
     if output is None:
+        if sys.stdout.isatty():
+            text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_shown, text)
         click.echo(text, nl=False, color=True)  # the report has decided about colour
         return
     from tuneworthy.api.reports import save
