@@ -8,14 +8,17 @@ import re
 import shutil
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tuneworthy import decide, load_case, load_framework
+from tuneworthy.api import assistant
 from tuneworthy.api.board import Board, plain_error
 from tuneworthy.api.history import earlier, since
+from tuneworthy.api.resting import resting_on
 from tuneworthy.api.road import framework_of
 from tuneworthy.api.shelf import open_shelf
 from tuneworthy.domain.errors import CaseError, ConflictError, InputError, NoSuchCaseError
@@ -209,6 +212,34 @@ def test_a_case_that_cannot_be_read_is_listed_with_its_reason(tmp_path: Path) ->
     assert rows["strange"].glance is None
     assert rows["strange"].error.startswith("strange/case.yaml:2: ")
     assert str(tmp_path) not in rows["bad"].error + rows["strange"].error
+
+
+def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = a_board(a_shelf(tmp_path, good=OPEN_CASE, odd="name: Odd\n"))
+
+    def failing(folder: Path, *more: Any) -> Any:
+        if folder.name == "odd":
+            raise RecursionError("too deep\nby far")
+        return resting_on(folder, *more)
+
+    monkeypatch.setattr("tuneworthy.api.board.resting_on", failing)
+    board.warm()
+    good, odd = board.listed().rows
+    assert good.glance is not None
+    assert odd.glance is None
+    assert odd.error == r"odd: a fault of ours (RecursionError: too deep\nby far)"
+    told = {each.name: each.problem for each in assistant.listed(board, ["good", "odd"])}
+    assert told == {"good": "", "odd": odd.error}
+
+
+@pytest.mark.parametrize("value", ["b/" * 3000 + "*", "b/" * 100 + "*", "**/" * 3000])
+def test_a_pattern_of_many_parts_is_told_with_its_line(tmp_path: Path, value: str) -> None:
+    case = f"name: x\ndata:\n  traces:\n    - {json.dumps(value)}\n"
+    row = a_board(a_shelf(tmp_path, deep=case)).row("deep")
+    assert row.error.startswith("deep/case.yaml:3: data.traces ")
+    assert row.error.endswith("has more than 100 parts. Name a shorter path")
 
 
 def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:

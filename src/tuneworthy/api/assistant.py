@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.api.board import Board, Judged, plain_error
+from tuneworthy.api.board import Board, Judged, fault_of_ours, plain_error
 from tuneworthy.api.cases import with_answers
 from tuneworthy.api.road import decide
 from tuneworthy.domain.case import Case
@@ -85,6 +85,8 @@ def _line(board: Board, name: str) -> Listed:
         dossier = board.judged(name).dossier
     except InputError as caught:
         return Listed(name=name, problem=plain_error(caught, board.shelf))
+    except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
+        return Listed(name=name, problem=plain_error(fault_of_ours(caught, name), board.shelf))
     verdict = dossier.verdict
     return Listed(
         name=name,

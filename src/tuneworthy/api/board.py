@@ -159,6 +159,8 @@ class Board:
                 line = glance(self._judge(name, found).dossier)
         except InputError as caught:
             return Row(name, None, plain_error(caught, self.shelf))
+        except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
+            return Row(name, None, plain_error(fault_of_ours(caught, name), self.shelf))
         return Row(name, line)
 
     def warm(self, within_s: float = math.inf) -> None:
@@ -260,6 +262,11 @@ class _Kept(Generic[T]):
             self._found.move_to_end(name)
             while len(self._found) > self._most:
                 self._found.popitem(last=False)
+
+
+def fault_of_ours(caught: Exception, name: str) -> InputError:
+    """What nobody foresaw, as an error about the case of this name."""
+    return InputError(f"a fault of ours ({type(caught).__name__}: {caught})", where=name)
 
 
 def plain_error(caught: InputError, shelf: Shelf) -> str:

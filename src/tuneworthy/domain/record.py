@@ -107,13 +107,20 @@ def one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+MOST_PARTS = 100
+"""Of a path or a pattern: each is searched within the one before."""
+
+
 def inside_folder(value: str) -> str:
     """A relative path that can't leave the case folder by its own words.
 
     Raises:
-        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address.
+        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address,
+            and for more than ``MOST_PARTS`` folders within each other.
     """
     parts = re.split(r"[/\\]", value)
+    if len(parts) > MOST_PARTS:
+        raise wrong(f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path")
     if "\0" in value or not value.strip():
         raise wrong("is not a path", "name a file or folder beside case.yaml")
     if value.startswith(("/", "\\", "~")) or ".." in parts or re.match(r"[A-Za-z][\w+.-]*:", value):
