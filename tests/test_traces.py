@@ -5,6 +5,7 @@ The files under fixtures/traces are written by hand from the field lists of the 
 
 from __future__ import annotations
 
+import glob
 import gzip
 import hashlib
 import io
@@ -13,6 +14,7 @@ import os
 import re
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ from tuneworthy import load_case
 from tuneworthy.domain.errors import CaseError, InputError
 from tuneworthy.domain.evidence import Reading
 from tuneworthy.domain.traces import COLUMNS, Message, ToolCall
+from tuneworthy.files.case import missing_entries
+from tuneworthy.files.patterns import matching
 from tuneworthy.files.traces.frames import Frames
 from tuneworthy.files.traces.limits import Limits
 from tuneworthy.files.traces.mapping import mapping_from_text, read_mapping
@@ -638,6 +642,56 @@ def test_a_case_names_files_inside_its_folder_only(tmp_path: Path) -> None:
     for pattern in ("logs/*.jsonl", "logs", "logs/two.jsonl"):
         with pytest.raises(CaseError, match="leads out of the case folder"):
             named(a_case(folder, f"{{traces: ['{pattern}']}}"), "traces")
+
+
+def test_a_search_of_any_depth_follows_no_link_to_a_folder(tmp_path: Path) -> None:
+    folder, outside = tmp_path / "case", tmp_path / "outside"
+    for place in (folder / "a" / "b", folder / ".hidden", outside):
+        place.mkdir(parents=True)
+        (place / "t.jsonl").write_text(PLAIN_TEXT)
+    (folder / "a" / ".t.jsonl").write_text(PLAIN_TEXT)
+    (folder / "out").symlink_to(outside)
+    (folder / "root").symlink_to("/")
+    (folder / "linked.jsonl").symlink_to(folder / ".hidden" / "t.jsonl")
+    for name in ("round", "again"):
+        (folder / name).symlink_to(".")
+    for pattern in ("**/*.jsonl", "**/**/*.jsonl", "**/a/**/*.jsonl", "**"):
+        case = a_case(folder, f"{{traces: ['{pattern}']}}")
+        assert missing_entries(case) == ()
+        found = {path.relative_to(folder).as_posix() for path in named(case, "traces")}
+        assert "a/b/t.jsonl" in found
+        assert found <= {"a/b/t.jsonl", "linked.jsonl", "case.yaml"}
+        assert ("linked.jsonl" in found) == ("a/" not in pattern)
+    with pytest.raises(CaseError, match="leads out of the case folder"):
+        named(a_case(folder, "{traces: ['*/t.jsonl']}"), "traces")
+
+
+def test_links_that_lead_round_do_not_multiply_a_search(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).symlink_to(".")
+    case = a_case(tmp_path, f"{{traces: ['{'*/' * 40}*.jsonl']}}")
+    assert missing_entries(case) == ("data.traces[1]",)
+    (tmp_path / "t.jsonl").write_text(PLAIN_TEXT)
+    assert [path.name for path in named(case, "traces")] == ["t.jsonl"]
+
+
+@given(st.data())
+def test_patterns_mean_what_they_do_elsewhere(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    folder = tmp_path_factory.mktemp("[x]")
+    names = st.sampled_from(["a", "b", ".c", "a.b"])
+    for parts in data.draw(st.lists(st.lists(names, min_size=1, max_size=3), max_size=6)):
+        place = folder.joinpath(*parts[:-1])
+        with suppress(OSError):
+            place.mkdir(parents=True, exist_ok=True)
+            (place / parts[-1]).touch()
+    pieces = st.sampled_from(["*", "**", "a", "?", ".*", "[ab]*", "*.b", "a*"])
+    pattern = "/".join(data.draw(st.lists(pieces, min_size=1, max_size=4)))
+    told = glob.glob(pattern, root_dir=folder, recursive=True)  # noqa: PTH207  # what is tested
+    meant = {Path(one) for one in told}
+    found = {one.relative_to(folder) for one in matching(pattern, folder)}
+    assert found - {Path()} == meant - {Path()}
 
 
 # Hostile files ----------------------------------------------------------------------------------

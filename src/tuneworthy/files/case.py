@@ -12,6 +12,7 @@ from typing import Any
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.files.disk import CASE_LIMIT, MIB, read_text
+from tuneworthy.files.patterns import matching
 from tuneworthy.syntax.build import build
 from tuneworthy.syntax.yaml import Document, parse
 
@@ -111,8 +112,8 @@ def _any_match(case: Case, name: str, pattern: str) -> bool:
     """Whether a pattern finds anything; every one of the first finds has to lie inside."""
     assert case.folder is not None  # only called with one
     try:
-        found = list(islice(case.folder.glob(pattern), MOST_PROMPTS))
-    except (OSError, ValueError, NotImplementedError):
+        found = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
+    except (OSError, ValueError):
         fix = "write a pattern such as logs/*.jsonl"
         raise CaseError(f"{name} is no pattern", where=case.where("data"), fix=fix) from None
     for path in found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +12,7 @@ from typing import Literal
 from tuneworthy.domain.case import Case
 from tuneworthy.domain.errors import CaseError, InputError
 from tuneworthy.files.case import beside
+from tuneworthy.files.patterns import matching
 from tuneworthy.files.traces.limits import Limits
 
 Entry = Literal["traces", "examples", "preference_pairs", "evaluation"]
@@ -63,8 +63,7 @@ def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
     try:
         there = os.path.lexists(given)
         if not there and any(sign in text for sign in _SIGNS):
-            matches = glob.iglob(text, recursive=True)  # noqa: PTH207  # a pattern may be absolute
-            found = _files((Path(one) for one in matches), limits)
+            found = _files(matching(text), limits)
         elif there and given.is_dir():
             listed = (one for one in given.iterdir() if not one.name.startswith("."))
             found = _files(listed, limits)
