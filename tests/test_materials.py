@@ -80,11 +80,23 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
         ("s_json", "[" * 200_000, "is nested too deeply"),
         ("s_json", "1" * 2_000_000, "is larger than 1 MiB"),
         ("voice__a_md", "x" * 2_000_000, "is larger than 1 MiB"),
-        ("g_yaml", f"- {{term: a, forbidden: [{'b, ' * 2_000}]}}", "g.yaml: holds more than 2,000"),
-        ("g_yaml", f"- {{term: a, due_when: [{f'{BIG}, ' * 102}]}}", "or 20,000 bytes of them"),
-        ("g_yaml", "- {term: a, forbidden: [b], due_when: [c]}\n" * 667, "g.yaml: holds more than"),
-        ("voice__avoid_txt", "\n".join(map(str, range(2_001))), "avoid.txt: holds more than 2,000"),
-        ("voice__avoid_txt", "\n".join(f"{BIG}{n}" for n in range(110)), "avoid.txt: holds more"),
+        (
+            "g_yaml",
+            f"- {{term: a, forbidden: [{'b, ' * 20_000}]}}",
+            "g.yaml: holds more than 20,000",
+        ),
+        ("g_yaml", f"- {{term: a, due_when: [{f'{BIG}, ' * 2_040}]}}", "or 400,000 bytes of them"),
+        (
+            "g_yaml",
+            "- {term: a, forbidden: [b], due_when: [c]}\n" * 6_667,
+            "g.yaml: holds more than",
+        ),
+        (
+            "voice__avoid_txt",
+            "\n".join(map(str, range(20_001))),
+            "avoid.txt: holds more than 20,000",
+        ),
+        ("voice__avoid_txt", "\n".join(f"{BIG[:-9]}{n}" for n in range(2_200)), "avoid.txt: holds more"),
         ("voice__avoid_txt", "a\n" + "z" * 201, "avoid.txt:2: holds a word or phrase of more than"),
         (
             "g_yaml",

@@ -24,8 +24,8 @@ AVOID = "avoid.txt"
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_TERMS = 10_000
-_MOST_WORDS = 2_000  # looked for together, of all terms or of avoid.txt: more take too long to
-_WORDS_BYTES = 20_000  # make ready, a few seconds for so many
+_MOST_WORDS = 20_000  # of all terms together, or of avoid.txt: more take minutes to make ready
+_WORDS_BYTES = 400_000
 _VOICE_BYTES = 8 * MIB
 _WORD_BYTES = 200  # of one word or phrase: every letter takes room among the patterns
 
