@@ -96,7 +96,11 @@ def test_terms_may_stand_under_a_key(tmp_path: Path) -> None:
             "\n".join(map(str, range(20_001))),
             "avoid.txt: holds more than 20,000",
         ),
-        ("voice__avoid_txt", "\n".join(f"{BIG[:-9]}{n}" for n in range(2_200)), "avoid.txt: holds more"),
+        (
+            "voice__avoid_txt",
+            "\n".join(f"{BIG[:-9]}{n}" for n in range(2_200)),
+            "avoid.txt: holds more",
+        ),
         ("voice__avoid_txt", "a\n" + "z" * 201, "avoid.txt:2: holds a word or phrase of more than"),
         (
             "g_yaml",

@@ -618,6 +618,7 @@ def test_an_hour_of_traffic_is_a_least_and_no_trend(
     lines = path.read_text().splitlines()[1:]
     text = said(capsys, "measure", "--from", str(path))
     assert text.startswith("Read 19,366 traces (CSV, 2023-11-16)")
+    assert "a call takes 1,155 tokens in and 211 out" in " ".join(text.split())
     found = known(tmp_path / "AzureLLMInferenceTrace_conv-case")
     assert (found["requests_per_month"].low, found["requests_per_month"].high) == (19366, "open")
     tokens = [int(line.split(",")[1]) for line in lines]
@@ -633,6 +634,8 @@ def test_tau_bench_is_measured_by_a_mapping(
     rewards = [one["reward"] for one in json.loads(path.read_text())]
     text = said(capsys, "measure", "--from", str(path), "--map", "map.yaml")
     assert text.startswith("Read 2,454 answers to 50 cases, 1 prompt (JSON by a mapping).")
+    assert "a call takes about 2,594 tokens in" in " ".join(text.split())  # by its characters
+    assert "0.42 (0.32–0.53) on 50 cases" in text  # as options has it, by the same clusters
     found = known(tmp_path / "gpt-4o-airline-case")
     assert len(rewards) == 200
     assert found["success_share"].number == pytest.approx(sum(rewards) / 200) == 0.42

@@ -140,7 +140,8 @@ def _missing(found: Found) -> str:
         name = safe(found.models[0])
         named = "" if ":" in name else f"; name it with its provider, as openai:{name}"
         return f"log the `usd` of every call; no list price is known for {name}{named}"
-    tokens = [count(one.number) for name in ("input_tokens", "output_tokens")
-              if (one := found.one(name)) is not None]  # fmt: skip
-    takes = f"a call takes {' tokens in and '.join(tokens)} out"
+    names = ("input_tokens", "output_tokens")
+    tokens = [count(one.number) for name in names if (one := found.one(name)) is not None]
+    guessed = "" if all(found.details(name).get("reported") for name in names) else "about "
+    takes = f"a call takes {guessed}{' tokens in and '.join(tokens)} out"
     return f"{takes}, but whose they are isn't logged: log its `model`, or its `usd`"
