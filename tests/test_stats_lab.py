@@ -8,7 +8,7 @@ import operator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tuneworthy.stats.ceiling import ceiling, estimates
@@ -71,6 +71,7 @@ def test_an_exact_upper_end_misses_no_more_than_one_in_forty(n: int, rate: float
     assert missed <= 0.025
 
 
+@example([], Estimate(0.0, 0.0, 0.5, 10, 10), 5e-324)
 @given(st.lists(ends, max_size=5), ends, unit)
 def test_a_ceiling_is_claimed_only_where_every_bound_allows_it(
     tried: list[Estimate], chosen: Estimate, target: float

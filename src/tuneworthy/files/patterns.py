@@ -46,7 +46,7 @@ def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
     elif part != _ANY_DEPTH:
         for place in waiting:
             for entry in _entries(place, hidden=part.startswith(".")):
-                if fnmatch.fnmatch(entry.name, part):
+                if fnmatch.fnmatch(entry.name, part) and (last or entry.is_dir()):
                     yield _path(place, entry)
     else:
         yield from _anywhere(waiting, seen, last=last)

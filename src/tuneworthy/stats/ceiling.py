@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Answer = Literal["yes", "no", "too_few_cases"]
 
 _MOST_CASES = 10**9
+_FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,8 @@ def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) ->
 def _longer(one: Estimate, target: float) -> float:
     """How many times its cases an estimate would need."""
     half = one.high - one.value if one.value < target else one.value - one.low
-    return float((half / (one.value - target)) ** 2 * ((Z95 + Z80) / Z95) ** 2)
+    times = min(abs(half / (one.value - target)), _FARTHEST)  # next to the target without end
+    return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
 
 
 def estimates(scores: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[Estimate, ...]:
