@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import shutil
 import sys
 from collections.abc import Sequence
 
@@ -13,6 +12,7 @@ import click
 from tuneworthy.domain.errors import StoppedError, TuneworthyError, one_line
 from tuneworthy.report.width import lay_out_for
 from tuneworthy.surfaces.cli.root import cli
+from tuneworthy.surfaces.cli.terminal import columns_of
 
 ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
 """Exit codes: answered; ``--require`` not met; the input is wrong; stopped by the user or a cap."""
@@ -43,7 +43,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal that lacks a sign still gets the text
-    lay_out_for(shutil.get_terminal_size().columns if sys.stdout.isatty() else 0)
+    lay_out_for(columns_of(sys.stdout))
     try:
         code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
         return code if isinstance(code, int) else ANSWERED

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from tuneworthy.domain.errors import one_line
+from tuneworthy.report.width import WIDEST
+from tuneworthy.surfaces.cli.terminal import columns_of
 
 if TYPE_CHECKING:
     from tuneworthy.domain.lab import Stand
@@ -17,9 +18,9 @@ _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
 
 
-def _on_one_line(text: str) -> str:
+def _on_one_line(text: str, stream: TextIO) -> str:
     """As much as the terminal has room for: what wraps can't be erased again."""
-    return one_line(text, limit=max(1, shutil.get_terminal_size().columns - 1))
+    return one_line(text, limit=(columns_of(stream) or WIDEST) - 1)
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | No
         left = (now - started) * (1 - share) / share if share > 0.02 else None
         wait = "" if left is None else f", {left:.0f} s left"
         part = f"{share:.0%} read, " if total else ""
-        stream.write(_ERASE + _on_one_line(f"{part}{traces:,} traces{wait}"))
+        stream.write(_ERASE + _on_one_line(f"{part}{traces:,} traces{wait}", stream))
         stream.flush()
 
     try:
@@ -70,7 +71,7 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
         line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
         if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
             line = f"prompts are proposed: {stand.done} calls, {small_usd(stand.spend.paid)}"
-        stream.write(_ERASE + _on_one_line(line))
+        stream.write(_ERASE + _on_one_line(line, stream))
         stream.flush()
 
     try:
