@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,6 @@ import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
-from hypothesis import given
-from hypothesis import strategies as st
 
 from tuneworthy.api.backtest import history, history_dict, history_text
 from tuneworthy.domain.errors import CaseError, FrameworkError
@@ -23,8 +20,7 @@ from tuneworthy.domain.record import Unknown
 from tuneworthy.framework.load import catalogue_text, load_document, load_named
 from tuneworthy.framework.schema import cases_schema
 from tuneworthy.precedent.cases import read_cases, shipped_cases
-from tuneworthy.precedent.chance import weigh
-from tuneworthy.precedent.judge import chance_record, gap
+from tuneworthy.precedent.judge import gap
 from tuneworthy.surfaces.cli.root import cli
 from tuneworthy.syntax.yaml import parse
 
@@ -53,20 +49,21 @@ def compared(framework: Framework, other: Framework, cases: Any = CASES) -> Gap:
 # Never on its own cases ---------------------------------------------------------------------------
 
 
-def test_a_fitted_framework_shows_its_nested_record_on_its_own_cases() -> None:
+def test_a_fitted_framework_has_no_record_on_its_own_cases() -> None:
     found = history(framework="precedent", codes="blind1")
     assert found.backtest is None
     assert found.fitted is not None
-    assert PRECEDENT.odds is not None
-    assert found.fitted.records == PRECEDENT.odds.records
     told = " ".join(history_text(found, "text", seed=0).split())
     assert "was fitted to these 84 cases" in told
     assert "says nothing" in told
+    assert "withdrawn" in told
     # what the rules say of the cases they were made from is told nowhere
     assert "tree" not in told
     data = history_dict(found, seed=0)
     assert set(data) == {"schema", "seed", "fitted"}
-    assert data["fitted"]["records"]["blind1"]["cases"] == 84
+    assert data["fitted"] == {
+        "framework": "precedent", "dated": "2026-11-24", "cases": 84, "clusters": 73,
+    }  # fmt: skip
 
 
 def test_a_copy_of_its_cases_is_no_new_case(tmp_path: Path) -> None:
@@ -97,8 +94,25 @@ def test_a_comparison_on_the_cases_one_was_fitted_to_is_refused() -> None:
 def test_a_framework_that_extends_a_fitted_one_inherits_its_fit() -> None:
     text = "name: ours\nextends: precedent\nquick: [narrow_task]\n"
     ours = load_document(parse(text, "ours.yaml", FrameworkError))
-    assert ours.odds == PRECEDENT.odds
+    assert ours.fitted_on == PRECEDENT.fitted_on is not None
     assert set(ours.ceiling) == set(LESSON.ceiling)
+
+
+def test_a_file_with_odds_loads_without_them_and_is_still_fitted() -> None:
+    """Decisions of the days when a fit gave a chance can be replayed."""
+    source = {"cases": 84, "clusters": 73, "won": 46, "digest": "0" * 64}
+    odds = {"dated": "2026-11-24", "fitted_on": source, "intercept": "-0.5", "earned": "yes"}
+    text = yaml.safe_dump({"name": "ours", "extends": "lesson", "odds": odds})
+    ours = load_document(parse(text, "ours.yaml", FrameworkError))
+    assert ours.fitted_on is not None
+    assert (ours.fitted_on.cases, ours.fitted_on.digest) == (84, "0" * 64)
+    assert "odds" not in ours.model_dump()
+    bare = load_document(parse("name: ours\nextends: lesson\nodds: {}\n", "x", FrameworkError))
+    assert bare.fitted_on is None
+    source["won"] = 85
+    text = yaml.safe_dump({"name": "ours", "extends": "lesson", "odds": odds})
+    with pytest.raises(FrameworkError, match="more wins"):
+        load_document(parse(text, "ours.yaml", FrameworkError))
 
 
 # Two frameworks -----------------------------------------------------------------------------------
@@ -162,66 +176,6 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
     assert "they part in" in told
     assert "may be noise" in told
     assert "more than noise" not in told
-
-
-# A chance on new cases ----------------------------------------------------------------------------
-
-
-def test_a_chance_is_scored_as_by_hand() -> None:
-    odds = PRECEDENT.odds
-    assert odds is not None
-    found = chance_record(CASES, odds, codes="blind1", rng=np.random.default_rng(0), draws=400)
-    untied = [case for case in CASES if case.winner != "tie"]
-    pairs = []
-    for case in untied:
-        told = weigh(odds, case.coded("blind1"), goal=case.goal_kind)
-        if told.open_share <= odds.most_open:
-            pairs.append((told.value, case.tuning_won))
-    assert found.n == len(pairs)
-    assert found.abstained == len(untied) - len(pairs)
-    assert not isinstance(found.agreement, Unknown)
-    assert found.agreement.agreed == sum((p > 0.5) == won for p, won in pairs)
-    assert found.brier == pytest.approx(sum((p - won) ** 2 for p, won in pairs) / len(pairs))
-    rate = sum(won for _, won in pairs) / len(pairs)
-    assert found.base_brier == pytest.approx(rate * (1 - rate))
-
-
-def test_where_nothing_is_answered_no_chance_is_scored(tmp_path: Path) -> None:
-    cases = [{"id": f"c{k}", "winner": "rag"} for k in range(3)]
-    found = history(put(tmp_path, cases), "precedent")
-    assert found.chance is not None
-    assert (found.chance.n, found.chance.abstained) == (0, 3)
-    assert "No chance was given" in history_text(found, "markdown", seed=0)
-    json.dumps(history_dict(found, seed=0), allow_nan=False)
-
-
-some = st.lists(
-    st.builds(
-        lambda winner, states: {
-            "winner": winner,
-            "factors": {name: {"blind": [state]} for name, state in states.items()},
-        },
-        st.sampled_from(("fine_tune", "rag", "tie")),
-        st.dictionaries(
-            st.sampled_from(("narrow_task", "consistent_behavior", "house_convention")),
-            st.sampled_from(("yes", "no", "unknown")),
-        ),
-    ),
-    min_size=1, max_size=30,
-).filter(lambda cases: any(case["winner"] != "tie" for case in cases))  # fmt: skip
-
-
-@given(some)
-def test_counts_of_a_chance_add_up(entries: list[dict[str, Any]]) -> None:
-    cases = [PublishedCase.model_validate({"id": f"c{k}", **e}) for k, e in enumerate(entries)]
-    assert PRECEDENT.odds is not None
-    rng = np.random.default_rng(0)
-    found = chance_record(cases, PRECEDENT.odds, codes="blind1", rng=rng, draws=20)
-    assert found.n + found.abstained == sum(case.winner != "tie" for case in cases)
-    if not isinstance(found.gain, Unknown):
-        assert not isinstance(found.brier, Unknown)
-        assert not isinstance(found.base_brier, Unknown)
-        assert found.gain == pytest.approx(found.base_brier - found.brier)
 
 
 # The command and the format -----------------------------------------------------------------------

@@ -32,7 +32,6 @@ from tuneworthy.domain.likeness import (
     PrecedentsResult,
     Rate,
 )
-from tuneworthy.domain.odds import Odds
 from tuneworthy.domain.precedent import PublishedCase
 from tuneworthy.domain.record import State, Unknown
 from tuneworthy.framework.dated import published_counts
@@ -401,8 +400,8 @@ def test_an_address_is_a_plain_web_address_or_none(source: str, url: str) -> Non
 # One case against them ---------------------------------------------------------------------------
 
 
-def index_of(cases: list[Precedent], odds: Odds | None = None) -> Index:
-    return Index(tuple(cases), telling(cases), every_rate(cases), odds)
+def index_of(cases: list[Precedent]) -> Index:
+    return Index(tuple(cases), telling(cases), every_rate(cases))
 
 
 def held(index: Index, data: dict[str, Any]) -> Others:
@@ -410,8 +409,8 @@ def held(index: Index, data: dict[str, Any]) -> Others:
     return look(index, case.goals, framework, weigh(case, framework))
 
 
-def section(others: Others | None, outcome: Any = "undecided") -> PrecedentsResult | Unknown:
-    found = precedents(others, load_framework(), outcome)
+def section(others: Others | None) -> PrecedentsResult | Unknown:
+    found = precedents(others, load_framework())
     return found if isinstance(found, Unknown) else PrecedentsResult.model_validate(found)
 
 
@@ -436,7 +435,6 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
     assert isinstance(found.base_rate, Unknown)
     assert "eight more published cases of extraction: there are two" in found.base_rate.ask
     assert isinstance(found.pattern_rate, Unknown)
-    assert isinstance(found.p_fine_tune, Unknown)
     assert (found.every_rate.n, found.every_rate.won) == (3, 1)
 
 
@@ -464,82 +462,64 @@ def test_checks_and_signals_are_not_compared() -> None:
     assert known([coded], {"few_shot": "yes"}) == {"few_shot": "yes"}
 
 
-def fitted(*, earned: str, intercept: float = 0.0) -> Odds:
-    """Odds by hand: brand voice multiplies them by four or divides them by four."""
-    gain = {"value": 0.05, "low": 0.01, "high": 0.09}
-    record = {
-        "cases": 84, "clusters": 73, "accuracy": {"value": 0.75, "low": 0.65, "high": 0.85},
-        "brier": {"value": 0.2, "low": 0.15, "high": 0.24},
-        "accuracy_gain": gain, "brier_gain": gain,
-    }  # fmt: skip
-    return Odds.model_validate({
-        "dated": DAY, "source": "by hand",
-        "fitted_on": {"cases": 84, "clusters": 73, "won": 46, "digest": "0" * 64},
-        "intercept": intercept,
-        "answers": {"brand_voice": {"yes": math.log(4), "no": -math.log(4)}},
-        "spread": {"intercept": {"intercept": 1e-12}},
-        "most_open": 0.9, "earned": earned, "records": {"blind1": record, "blind2": record},
-    })  # fmt: skip
-
-
-VOICE = {"factors": {"brand_voice": "yes"}}
-
-
-@pytest.mark.parametrize(
-    ("outcome", "verb"),
-    [
-        ("fine_tune_candidate", "agree with"),
-        ("keep_optimizing_prompts", "disagree with"),
-        ("undecided", "lean towards tuning"),
-    ],
-)
-def test_the_probability_and_the_verdict_agree_or_not_in_one_sentence(
-    outcome: str, verb: str
-) -> None:
-    found = section(held(index_of([*THREE], fitted(earned="yes")), VOICE), outcome)
-    assert isinstance(found, PrecedentsResult)
-    assert found.p_fine_tune == pytest.approx(0.8)  # odds of four to one
-    assert verb in found.disagrees
-    assert "80%" in found.disagrees
-    assert found.disagrees.count(".") == 1
-    assert [move.says for move in found.moves] == ["Brand voice yes multiplies the odds by 4."]
-    assert not isinstance(found.track_record, Unknown)
-    assert (found.track_record.cases, found.track_record.accuracy) == (84, 0.75)
-
-
-def test_a_fit_that_has_not_earned_its_place_gives_its_record_and_no_probability() -> None:
-    found = section(held(index_of([*THREE], fitted(earned="no")), VOICE), "fine_tune_candidate")
-    assert isinstance(found, PrecedentsResult)
-    assert isinstance(found.p_fine_tune, Unknown)
-    assert found.moves == ()
-    assert "80%" not in found.disagrees
-    assert not isinstance(found.track_record, Unknown)
-    assert found.track_record.earned is False
-
-
-def test_what_the_framework_at_hand_does_not_ask_is_asked_by_another() -> None:
-    odds = fitted(earned="yes")
-    far = odds.answers["brand_voice"].model_copy(update={"yes": 9.0})
-    odds = odds.model_copy(update={"answers": {**odds.answers, "narrow_task": far}})
-    found = section(held(index_of([*THREE], odds.model_copy(update={"most_open": 0.5})), VOICE))
-    assert isinstance(found, PrecedentsResult)
-    assert isinstance(found.p_fine_tune, Unknown)
-    assert found.p_fine_tune.ask == "answer what --framework precedent asks: narrow_task"
-    assert "narrow task is open, which --framework precedent asks" in found.disagrees
-
-
-def test_a_probability_without_a_side_takes_none() -> None:
-    odds = fitted(earned="yes").model_copy(update={"spread": {"intercept": {"intercept": 4.0}}})
-    found = section(held(index_of([*THREE], odds), VOICE), "fine_tune_candidate")
-    assert isinstance(found, PrecedentsResult)
-    assert "take no side" in found.disagrees
-
-
 def test_the_short_form_compares_nothing() -> None:
     case = load_case(ROOT / "examples" / "task-api")
     found = decide(case, load_framework(), as_of=DAY, quick=True).precedents
     assert isinstance(found, Unknown)
     assert "--quick" in found.ask
+
+
+# The chance that is withdrawn --------------------------------------------------------------------
+
+CHANCE = re.compile(
+    r"hadn.t seen|a chance of \d|multipl\w+ the odds|earned its place|second opinion|Brier score \d"
+    r"|take no side|lean (towards|away)|(agree|disagree) with the verdict",
+    re.IGNORECASE,
+)
+"""What the fitted chance, its record and what moved it were told in."""
+
+
+def no_chance(section: Any) -> None:
+    """The names of the dossier that held the chance say that it is withdrawn, and why."""
+    for name in ("p_fine_tune", "p_interval", "p_open", "track_record"):
+        assert section[name]["unknown"] is True
+        assert "withdrawn on 2026-11-27" in section[name]["ask"]
+        assert "38 such cases" in section[name]["ask"]
+    assert section["moves"] == []
+    assert "withdrawn" in section["disagrees"]
+
+
+@pytest.mark.parametrize("framework", ["", "precedent"], ids=["its own", "precedent"])
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_no_surface_shows_a_chance_from_published_cases(folder: Path, framework: str) -> None:
+    case = load_case(folder)
+    other = framework and case.framework is None  # a case's own may ask what no other does
+    rules = load_framework(framework) if other else framework_of(case)
+    dossier = decide(case, rules, as_of=DAY)
+    told = [render(dossier, form) for form in ("text", "markdown", "record", "html")]
+    told += [precedents_text(dossier), precedents_markdown(dossier)]
+    for text in told:
+        assert CHANCE.search(" ".join(text.split())) is None
+    if not isinstance(dossier.precedents, Unknown):
+        no_chance(json.loads(dossier.to_json())["precedents"])
+        for text in told[3:]:
+            assert "is withdrawn. On 38 cases kept aside" in " ".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["framework", "show", "precedent"], ["framework", "list"],
+     ["backtest", "--framework", "precedent"],
+     ["backtest", "--framework", "precedent", "--format", "json"]],
+    ids=" ".join,
+)  # fmt: skip
+def test_no_command_shows_the_record_of_the_withdrawn_chance(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert CHANCE.search(told) is None
+    assert re.search(r"accuracy|brier_gain|0\.75\b|75%", told) is None
 
 
 # As people see it --------------------------------------------------------------------------------

@@ -3,8 +3,7 @@
 python tools/precedents.py            write it if it has changed
 python tools/precedents.py --check    exit code 1 if it would change
 
-It holds what a decision reads of the cases and of the precedent framework's fit: run it after
-either has changed.
+It holds what a decision reads of the cases: run it after they have changed.
 """
 
 from __future__ import annotations
@@ -12,8 +11,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tuneworthy.api.road import load_framework
-from tuneworthy.framework.load import NAMES, catalogue_text
+from tuneworthy.framework.load import catalogue_text
 from tuneworthy.precedent.cases import FILE as CASES
 from tuneworthy.precedent.cases import shipped_cases
 from tuneworthy.precedent.index import FILE, index_text
@@ -26,8 +24,7 @@ PATH = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue
 def made() -> str:
     """The index as it should be."""
     cases = [precedent_of(case) for case in shipped_cases()]
-    odds = getattr(load_framework("precedent"), "odds", None) if "precedent" in NAMES else None
-    return index_text(cases, telling(cases), every_rate(cases), odds, catalogue_text(CASES))
+    return index_text(cases, telling(cases), every_rate(cases), catalogue_text(CASES))
 
 
 def main() -> int:

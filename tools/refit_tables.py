@@ -6,12 +6,12 @@ python tools/refit_tables.py
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tuneworthy.framework.load import catalogue_text
-
+RECORD = Path(__file__).with_name("precedent_record.yaml")
 CODERS = ("blind1", "blind2")
 
 _GUESSERS = {
@@ -45,7 +45,7 @@ Number = Mapping[str, float]
 
 def main() -> int:
     """Print every table."""
-    record = yaml.safe_load(catalogue_text("precedent_record.yaml"))
+    record = yaml.safe_load(RECORD.read_text(encoding="utf-8"))
     for table in tables(record):
         print("\n".join(table) + "\n")
     return 0

@@ -100,7 +100,7 @@ def _spread(
 
 
 def odds(record: Mapping[str, Any], fitted: Mapping[str, Any], dated: str) -> dict[str, Any]:
-    """The section of the framework file."""
+    """What the fit comes to; it stands in the record, and nothing that ships reads it."""
     records = {}
     for codes in CODERS:
         found = record["nested"][codes]
@@ -116,7 +116,7 @@ def odds(record: Mapping[str, Any], fitted: Mapping[str, Any], dated: str) -> di
     return {
         "dated": dated,
         "source": f"{record['cases']} published cases, both blind coders, by {COMMAND}: "
-        f"{fitted['candidate']}; how it was tested stands in precedent_record.yaml",
+        f"{fitted['candidate']}",
         "fitted_on": {
             "cases": record["cases"], "clusters": record["clusters"], "won": record["won"],
             "codings": len(CODERS), "digest": record["digest"],
@@ -148,23 +148,26 @@ def framework_text(cases: Sequence[PublishedCase], section: Mapping[str, Any]) -
             parts.append(f"  # {_provenance(cases, name, name in answers)}\n")
             parts.append(indent(_dump({name: entry}, flow=False), "  "))
     parts.append("\n" + _rules(section, weights))
-    parts.append(f"\n# What a refit found. {COMMAND} writes all of this file.\n")
-    parts.append(_dump({"odds": section}))
+    parts.append("\n# What the weights come from: a backtest never judges them by these cases.\n")
+    parts.append(_dump({"fitted_on": {"dated": section["dated"], **section["fitted_on"]}}))
     return "".join(parts)
 
 
 def _head(section: Mapping[str, Any]) -> str:
     return (
-        "# What published cases say, as a framework: the lesson's factors, and questions that told "
-        "cases apart.\n"
+        "# A description of published cases, as a framework: the lesson's factors, and questions "
+        "that told them apart.\n"
+        "# It predicts nothing: its chance is withdrawn, docs/concepts/how-often-is-it-right.md "
+        "says why.\n"
         f"# Written whole by `{COMMAND}`; don't edit it by hand. A weight is the distance in log "
         "odds from no to yes,\n"
         "# after shrinking; 0 means that the fit found nothing in that answer. Beside it: tuning "
         "won / cases.\n"
         "name: precedent\n"
-        "title: What published cases say\n"
+        "title: A description of published cases, withdrawn as a predictor\n"
         f"source: {section['fitted_on']['cases']} published cases from "
-        f"{section['fitted_on']['clusters']} papers and companies\n"
+        f"{section['fitted_on']['clusters']} papers and companies, which it describes; on cases "
+        "kept aside it was no better than the share of wins\n"
         f"dated: {section['dated']}\n"
         "extends: lesson\n\n"
     )

@@ -11,8 +11,9 @@ import numpy as np
 from tuneworthy.api.road import load_framework
 from tuneworthy.domain.canonical import digest
 from tuneworthy.domain.errors import CaseError
+from tuneworthy.domain.fitted import FittedOn
 from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.history import ChanceRecord, Fitted, Gap
+from tuneworthy.domain.history import Fitted, Gap
 from tuneworthy.domain.precedent import Backtest, Codes, PublishedCase
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.precedent import backtest as room
@@ -33,8 +34,6 @@ class History:
     """What is told instead then."""
     left_out: tuple[str, ...] = ()
     """Ids of cases that a framework was fitted to, and which therefore don't count."""
-    chance: ChanceRecord | None = None
-    """How the framework's fitted chance did, where it has one."""
     gap: Gap | None = None
     """The comparison with another framework, where one was asked for."""
 
@@ -86,20 +85,17 @@ def history(
     seen = _seen(cases, mine, other)
     kept = tuple(case for case in cases if case.id not in seen)
     if not any(case.winner != "tie" for case in kept) and seen:
-        if other is not None or mine.odds is None:
+        if other is not None or mine.fitted_on is None:
             raise CaseError(
                 "holds what one of the two was fitted to, so a comparison on it is unfair",
                 where=file or "the file of shipped cases",
                 fix="give cases of your own with --cases FILE",
             )
-        return History(fitted=_fitted(mine))
+        return History(fitted=_fitted(mine, mine.fitted_on))
     rng = np.random.default_rng(seed)
     return History(
         backtest=room.backtest(kept, mine, codes=codes, rng=rng),
         left_out=tuple(sorted(seen)),
-        chance=None
-        if mine.odds is None
-        else judge.chance_record(kept, mine.odds, codes=codes, rng=rng),
         gap=None if other is None else judge.gap(kept, mine, other, codes=codes, rng=rng),
     )
 
@@ -115,22 +111,18 @@ def _seen(
     cases: tuple[PublishedCase, ...], mine: Framework, other: Framework | None
 ) -> frozenset[str]:
     """Cases that one of the frameworks was fitted to: the shipped ones, wherever they stand."""
-    if mine.odds is None and (other is None or other.odds is None):
+    if mine.fitted_on is None and (other is None or other.fitted_on is None):
         return frozenset()
     shipped = {case.id for case in shipped_cases()}
     return frozenset(case.id for case in cases if case.id in shipped)
 
 
-def _fitted(framework: Framework) -> Fitted:
-    odds = framework.odds
-    assert odds is not None  # the caller asked
+def _fitted(framework: Framework, source: FittedOn) -> Fitted:
     return Fitted(
         framework=framework.name,
-        dated=odds.dated,
-        cases=odds.fitted_on.cases,
-        clusters=odds.fitted_on.clusters,
-        earned=odds.earned,
-        records=odds.records,
+        dated=source.dated,
+        cases=source.cases,
+        clusters=source.clusters,
     )
 
 
@@ -140,13 +132,13 @@ def history_text(found: History, form: str, *, seed: int) -> str:
         return words.fitted(found.fitted, form)
     assert found.backtest is not None  # it is one or the other
     base = backtest_text(found.backtest, form, seed=seed)
-    return base + words.more(found.left_out, found.chance, found.gap, form)
+    return base + words.more(found.left_out, found.gap, form)
 
 
 def history_dict(found: History, *, seed: int) -> dict[str, Any]:
     """A backtest as plain data: ``fitted`` instead of everything else where that is what is told.
 
-    ``left_out``, ``chance`` and ``against`` are there where they say something.
+    ``left_out`` and ``against`` are there where they say something.
     """
     if found.fitted is not None:
         told = found.fitted.model_dump(mode="json")
@@ -155,8 +147,6 @@ def history_dict(found: History, *, seed: int) -> dict[str, Any]:
     data = report.to_dict(found.backtest, seed=seed)
     if found.left_out:
         data["left_out"] = list(found.left_out)
-    if found.chance is not None:
-        data["chance"] = found.chance.model_dump(mode="json")
     if found.gap is not None:
         data["against"] = found.gap.model_dump(mode="json")
     return data

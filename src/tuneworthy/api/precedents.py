@@ -31,8 +31,8 @@ def precedents_report(
         colour: For text: whether the terminal takes colour.
 
     Returns:
-        The nearest published cases, base rates and a second opinion; where nothing is known of the
-        case, what to answer first. As JSON, the dossier's ``case``, ``framework``, ``as_of`` and
+        The nearest published cases and base rates; where nothing is known of the case, what to
+        answer first. As JSON, the dossier's ``case``, ``framework``, ``as_of`` and
         ``precedents``.
 
     Raises:

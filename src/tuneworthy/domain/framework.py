@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tuneworthy.domain.costs import BreakEvenRule, Costs, Span, WorkedExample
-from tuneworthy.domain.odds import Odds, check_odds
+from tuneworthy.domain.fitted import FittedOn
 from tuneworthy.domain.planning import PlanRule
 from tuneworthy.domain.record import FileRecord, Ident, Name, Natural, NonNegative, Text, wrong
 from tuneworthy.domain.rules import Scoring, TreeRule, asked_names
@@ -208,16 +208,14 @@ class Framework(FileRecord):
     """What is asked about safety."""
     worked_example: WorkedExample | None = None
     """An example to be computed again."""
-    odds: Odds | None = None
-    """What published cases say about the chance that tuning wins, as fitted numbers."""
+    fitted_on: FittedOn | None = None
+    """Published cases that its weights were fitted to; it describes them, and predicts nothing."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
         _check_names(self)
         _check_measures(self)
         _check_tree(self)
-        if self.odds is not None:
-            check_odds(self.odds, self.indicators, self.anti_indicators)
         if self.scoring.weights == "counted":
             words = {f.weight for f in self.factors.values() if isinstance(f.weight, str)}
             if lacking := sorted(words - set(self.scoring.weight_values)):

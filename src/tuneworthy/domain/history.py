@@ -1,4 +1,4 @@
-"""Two frameworks on the same cases, and how a fitted chance did on cases it hadn't seen."""
+"""Two frameworks on the same cases, and a framework on those it was fitted to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from tuneworthy.domain.odds import BlindCoder, TrackRecord
-from tuneworthy.domain.precedent import Agreement, Codes, Interval, RuleId
-from tuneworthy.domain.record import Ident, Natural, Record, Share, State, Unknown
+from tuneworthy.domain.precedent import Codes, Interval, RuleId
+from tuneworthy.domain.record import Ident, Natural, Record, State, Unknown
 
 Difference = Annotated[float, Field(ge=-1, le=1)]
-"""A difference of two shares, or of two Brier scores."""
+"""A difference of two shares."""
 
 
 class RuleGap(Record):
@@ -51,27 +50,6 @@ class Gap(Record):
     """Every rule but the two that ask nothing."""
 
 
-class ChanceRecord(Record):
-    """How a fitted chance did on cases that it wasn't fitted to."""
-
-    n: Natural
-    """Cases for which it gave a chance."""
-    abstained: Natural
-    """Cases for which it gave none, because too much was open."""
-    agreement: Agreement | Unknown
-    """How often the likelier side won; unknown where it never gave a chance."""
-    brier: Share | Unknown
-    """Mean squared distance between chance and outcome."""
-    base_brier: Share | Unknown
-    """The same for the share of wins among these cases, which the base rate is allowed to know."""
-    gain: Difference | Unknown
-    """Brier score of the base rate less that of the chance."""
-    interval: Interval | Unknown
-    """95% interval of the gain; unknown where there are too few clusters to draw from."""
-    excludes_zero: State
-    """Whether the chance is told apart from the base rate."""
-
-
 class Fitted(Record):
     """What is told instead of a backtest on the cases that a framework was fitted to."""
 
@@ -83,7 +61,3 @@ class Fitted(Record):
     """Cases it was fitted to, which are those asked about."""
     clusters: Natural
     """Papers and companies they come from."""
-    earned: State
-    """Whether it beat the base rate for both coders."""
-    records: dict[BlindCoder, TrackRecord]
-    """Its record by fits that hadn't seen the case's paper or company."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tuneworthy.domain.odds import Chance, Odds, TrackRecord
 from tuneworthy.domain.record import LateRecord, Natural, Range, Share, State, Unknown
 from tuneworthy.domain.winner import Winner
 
@@ -84,8 +83,6 @@ class Index:
     """Questions that patterns are made of, the most telling first."""
     rates: Mapping[str, Rate]
     """Rates by the key of their goal or pattern; the empty key is all cases."""
-    odds: Odds | None
-    """The fitted odds of the precedent framework, for frameworks that have none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,14 +113,6 @@ class Others:
     """The answers that pattern holds."""
     telling: tuple[str, ...]
     """Questions a pattern may hold, the most telling first."""
-    chance: Chance | Unknown
-    record: TrackRecord | None
-    earned: bool
-    """Whether the fit has earned a place in the report at all."""
-    still_open: tuple[str, ...]
-    """What the fit asks and nobody answered, the answer that would move it most first."""
-    unasked: bool
-    """Whether the framework lacks one of these questions."""
 
 
 class Tried(LateRecord):
@@ -251,14 +240,14 @@ class PrecedentsResult(LateRecord):
     every_rate: BaseRate
     """How often it won in all published cases."""
     p_fine_tune: Share | Unknown
-    """Chance that tuning measures best, open answers adding nothing; unknown where it abstains."""
+    """Chance that tuning measures best; withdrawn on 2026-11-27, and unknown since."""
     p_interval: Range | Unknown
-    """95% interval of that chance by the fit alone."""
+    """95% interval of that chance; withdrawn with it."""
     p_open: Range | Unknown
-    """That chance if every open answer came out against tuning, and if all came out for it."""
+    """That chance with every open answer against tuning, and with all for it; withdrawn with it."""
     track_record: Recorded | Unknown
-    """How often the fit behind the chance was right."""
+    """How often the fit behind the chance was right; withdrawn with it."""
     disagrees: str
-    """Whether the published cases and the verdict agree, in one sentence."""
+    """That the published cases neither agree nor disagree with the verdict, and why."""
     moves: tuple[Moved, ...]
-    """What moves the chance most, the largest first; empty where it abstains."""
+    """What moves the chance; withdrawn with it, and empty since."""

@@ -43,12 +43,24 @@ def load_document(document: Document) -> Framework:
     return build(Framework, _whole(document), FrameworkError)
 
 
+def _past_odds(data: Any) -> Any:
+    """A file with odds loads: the chance they gave is withdrawn, what they came from counts."""
+    odds = data.get("odds") if isinstance(data, dict) else None
+    if not isinstance(odds, dict):
+        return data
+    rest = {name: value for name, value in data.items() if name != "odds"}
+    source = odds.get("fitted_on")
+    if isinstance(source, dict) and "dated" in odds:
+        rest.setdefault("fitted_on", {**source, "dated": odds["dated"]})
+    return rest
+
+
 def _whole(document: Document) -> Document:
     """A document with the sections it leaves out; a framework it extends may extend another."""
-    data: Any = document.data
+    data: Any = _past_odds(document.data)
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
-        return document
+        return Document(data, document.name, document.lines)
     parent = _whole(_named_document(str(base), document.where(("extends",)))).data
     inherited = {key: value for key, value in parent.items() if key not in _OWN}
     return Document({**inherited, **data}, document.name, document.lines)

@@ -10,7 +10,6 @@ from functools import cache
 from typing import Any
 
 from tuneworthy.domain.likeness import Index, Precedent, Rate
-from tuneworthy.domain.odds import Odds
 from tuneworthy.framework.load import catalogue_text
 
 FILE = "published_index.json"
@@ -23,12 +22,10 @@ _KEPT = ("id", "title", "year", "kind", "cluster", "goal", "winner", "margin", "
 def shipped_index() -> Index:
     """The index that comes with the package; a test holds it against the cases it was made from."""
     data = json.loads(catalogue_text(FILE))
-    odds = data["odds"]
     return Index(
         cases=tuple(map(_case, data["cases"])),
         telling=tuple(data["telling"]),
         rates={key: Rate(*numbers) for key, numbers in data["rates"].items()},
-        odds=None if odds is None else Odds.model_validate(odds),
     )
 
 
@@ -40,7 +37,6 @@ def index_text(
     cases: Sequence[Precedent],
     telling: Sequence[str],
     rates: dict[str, Rate],
-    odds: Odds | None,
     made_from: str,
 ) -> str:
     """The file of an index.
@@ -49,7 +45,6 @@ def index_text(
         cases: Published cases, in the order they are to stand in.
         telling: Questions of patterns in order.
         rates: Rates by key.
-        odds: The fitted odds, if any.
         made_from: The text of the file of cases; its SHA-256 is kept.
 
     Returns:
@@ -67,11 +62,9 @@ def index_text(
         f"{json.dumps(key)}: {json.dumps(list(asdict(rate).values()))}"
         for key, rate in rates.items()
     ]
-    fitted = None if odds is None else odds.model_dump(mode="json", exclude_defaults=True)
     return (
         '{"made_from": ' + json.dumps(hashlib.sha256(made_from.encode("utf-8")).hexdigest())
         + ',\n"telling": ' + json.dumps(list(telling))
-        + ',\n"odds": ' + json.dumps(fitted)
         + ',\n"rates": {\n' + ",\n".join(counted)
         + '\n},\n"cases": [\n' + ",\n".join(rows) + "\n]}\n"
     )  # fmt: skip

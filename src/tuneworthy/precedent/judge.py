@@ -1,4 +1,4 @@
-"""Two frameworks against each other, and a fitted chance against the base rate."""
+"""Two frameworks against each other."""
 
 from __future__ import annotations
 
@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 
 from tuneworthy.domain.errors import CaseError
 from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.history import ChanceRecord, Gap, RuleGap
-from tuneworthy.domain.odds import Odds
-from tuneworthy.domain.precedent import RULES, Agreement, Codes, Interval, PublishedCase, RuleId
+from tuneworthy.domain.history import Gap, RuleGap
+from tuneworthy.domain.precedent import RULES, Codes, Interval, PublishedCase, RuleId
 from tuneworthy.domain.record import State, Unknown
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS
-from tuneworthy.precedent.chance import weigh
 from tuneworthy.precedent.trials import Trial, tried
-from tuneworthy.stats.intervals import wilson
 from tuneworthy.stats.resample import (
     DRAWS,
     cluster_means,
-    independent_cases,
     percentile_interval,
 )
 
@@ -96,62 +92,6 @@ def _rule_gap(
         interval=interval,
         excludes_zero=_excludes_zero(interval),
     )
-
-
-def chance_record(
-    cases: Sequence[PublishedCase],
-    odds: Odds,
-    *,
-    codes: Codes,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-) -> ChanceRecord:
-    """How a fitted chance did, on cases that the fit hasn't seen (the caller makes sure).
-
-    Args:
-        cases: Published cases; ties are left out.
-        odds: The fit, whether or not it has earned its place.
-        codes: Whose answers count.
-        rng: The source of chance for the intervals.
-        draws: How often clusters are drawn again.
-
-    Returns:
-        Its agreement and Brier score over the cases for which enough is answered.
-    """
-    kept = [case for case in cases if case.winner != "tie"]
-    told = [(case, weigh(odds, case.coded(codes), goal=case.goal_kind)) for case in kept]
-    given = [(case, one) for case, one in told if one.open_share <= odds.most_open]
-    if not given:
-        cure = Unknown(ask="Answer the questions that the fit asks, for each case")
-        return ChanceRecord(
-            n=0, abstained=len(kept), agreement=cure, brier=cure, base_brier=cure, gain=cure,
-            interval=cure, excludes_zero="unknown",
-        )  # fmt: skip
-    won = [float(case.tuning_won) for case, _ in given]
-    rate = sum(won) / len(won)
-    brier = [(one.value - y) ** 2 for (_, one), y in zip(given, won, strict=True)]
-    base = [(rate - y) ** 2 for y in won]
-    leads = [b - a for a, b in zip(brier, base, strict=True)]
-    clusters = [case.group for case, _ in given]
-    interval = _drawn([leads], clusters, rng, draws)[0]
-    right = sum((one.value > 0.5) == case.tuning_won for case, one in given)
-    return ChanceRecord(
-        n=len(given),
-        abstained=len(kept) - len(given),
-        agreement=_agreement(right, clusters),
-        brier=sum(brier) / len(brier),
-        base_brier=sum(base) / len(base),
-        gain=sum(leads) / len(leads),
-        interval=interval,
-        excludes_zero=_excludes_zero(interval),
-    )
-
-
-def _agreement(right: int, clusters: Sequence[str]) -> Agreement:
-    worth, n = independent_cases(clusters), len(clusters)
-    low, high = wilson(right / n * worth, worth)
-    interval = Interval(low=low, high=high, method="wilson_by_cluster")
-    return Agreement(n=n, agreed=right, rate=right / n, interval=interval)
 
 
 def _drawn(

@@ -89,7 +89,6 @@ def _evidence(dossier: Dossier) -> list[str]:
     lines += [f"- Gate {g.id}: {g.state}, {md(g.why)}" for g in dossier.verdict.gates]
     if not isinstance(dossier.precedents, Unknown):
         lines.append(f"- Others: {md(others_text(dossier.precedents))}")
-        lines.append(f"- Second opinion: {md(dossier.precedents.disagrees)}")
     lines += [f"- {sentence(one.severity)} {md(one.says)}" for one in dossier.challenges]
     return lines
 

@@ -125,7 +125,7 @@ def compose(parts: Parts) -> Dossier:
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
             "investment": investment(parts.money),
-            "precedents": precedents(parts.others, framework, decision.outcome),
+            "precedents": precedents(parts.others, framework),
             "plan": plan.section(parts.plan, case, framework),
             "evidence": evidence_section(parts.measured, framework),
             "series": parts.series or Unknown(ask=NOTHING_MEASURED),

@@ -7,7 +7,6 @@ from tuneworthy.domain.likeness import BaseRate, Neighbour, PrecedentsResult
 from tuneworthy.domain.record import Unknown
 from tuneworthy.report.html.blocks import (
     Block,
-    Bullets,
     Cell,
     Column,
     Fact,
@@ -23,23 +22,18 @@ from tuneworthy.report.precedents.words import (
     ARM_WORDS,
     BEWARE,
     kind_text,
-    record_text,
     won_text,
 )
 from tuneworthy.report.words import count, few, sentence, share
 
 
 def others(dossier: Dossier) -> Section:
-    """The nearest published cases, how often tuning won, and a second opinion."""
+    """The nearest published cases, and how often tuning won."""
     title, short, found = "What happened to others", "Others", dossier.precedents
     if isinstance(found, Unknown):
         return Section("others", title, (Todo(found.ask, "Not compared here."),), short)
-    blocks: list[Block] = [
-        _rates(found),
-        *_nearest(found),
-        Part("A second opinion", _second(found)),
-    ]
-    return Section("others", title, (*blocks, Prose(BEWARE, "small")), short)
+    blocks = (_rates(found), *_nearest(found), Prose(BEWARE, "small"))
+    return Section("others", title, blocks, short)
 
 
 def _rates(found: PrecedentsResult) -> Facts:
@@ -92,14 +86,3 @@ def _tried(near: Neighbour) -> Part:
     )
     head = tuple(map(Column, ("Arm", "What was done", "Model", "Came to", "Measured as")))
     return Part(near.title, (Table("What was tried, as its source says it", head, rows, True),))
-
-
-def _second(found: PrecedentsResult) -> tuple[Block, ...]:
-    blocks: list[Block] = [Prose(found.disagrees)]
-    if isinstance(found.track_record, Unknown):
-        blocks.append(Todo(found.track_record.ask, "It has no record."))
-    else:
-        blocks.append(Prose(sentence(f"its record: {record_text(found.track_record)}")))
-    if found.moves:
-        blocks.append(Bullets(tuple(one.says for one in found.moves)))
-    return tuple(blocks)

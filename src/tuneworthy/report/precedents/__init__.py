@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tuneworthy.domain.decision import Verdict
 from tuneworthy.domain.framework import Framework
 from tuneworthy.domain.likeness import Few, Near, Others, Precedent, Rate, Told
-from tuneworthy.domain.odds import Estimated, Move, TrackRecord
-from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.report.precedents.words import answers_text, disagrees_text, moved_text, why_alike
+from tuneworthy.domain.record import Unknown
+from tuneworthy.report.precedents.words import answers_text, why_alike
 from tuneworthy.report.words import few, plain
 
 IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
@@ -18,15 +16,19 @@ NOTHING_KNOWN = Unknown(ask="name the goals, and answer the reasons for and agai
 NONE_ALIKE = Unknown(ask="answer more of the reasons: by those known no published case is alike")
 
 
-def precedents(
-    others: Others | None, framework: Framework, outcome: Verdict
-) -> dict[str, Any] | Unknown:
+WITHDRAWN = Unknown(
+    ask="find one that beats the share of wins on cases nobody had seen when it was made: "
+    "withdrawn on 2026-11-27, because on 38 such cases the fitted one was right in 20"
+)
+"""What the names of the withdrawn chance carry; the names stay for whoever reads the dossier."""
+
+
+def precedents(others: Others | None, framework: Framework) -> dict[str, Any] | Unknown:
     """The section, as the dossier validates it.
 
     Args:
         others: What the published cases say; None where nobody asked.
         framework: Gives the titles of answers.
-        outcome: The verdict, to agree with or not.
 
     Returns:
         The fields of ``PrecedentsResult``. Unknown where nobody asked or nothing is known.
@@ -36,18 +38,16 @@ def precedents(
     if not others.answers and others.goal is None:
         return NOTHING_KNOWN
     titles = {name: factor.title for name, factor in framework.factors.items()}
-    found = others.chance
-    moves = () if isinstance(found, Unknown) else found.moves
     return {
         "nearest": tuple(_neighbour(near, others, titles) for near in others.near) or NONE_ALIKE,
         "as_near": others.as_near,
         "base_rate": _goal_rate(others),
         "pattern_rate": _pattern_rate(others, titles),
         "every_rate": _rate(others.every, "published cases", {}),
-        **_chance(others),
-        "track_record": _record(others.record, others.earned),
-        "disagrees": disagrees_text(others, outcome),
-        "moves": tuple(_moved(move, titles) for move in moves),
+        **dict.fromkeys(("p_fine_tune", "p_interval", "p_open", "track_record"), WITHDRAWN),
+        "disagrees": "The published cases give no probability to agree or disagree with: the "
+        "fitted one is withdrawn.",
+        "moves": (),
     }
 
 
@@ -119,45 +119,3 @@ def _too_few(found: Few, of: str) -> Unknown:
         ask=f"find {few(found.least - found.n)} more {of}: there are {few(found.n)}, "
         f"and a rate takes {few(found.least)}"
     )
-
-
-def _chance(others: Others) -> dict[str, Any]:
-    found = others.chance
-    if isinstance(found, Unknown):
-        if others.earned and others.unasked:  # what the framework at hand has no question for
-            ask = f"answer what --framework precedent asks: {', '.join(others.still_open)}"
-            found = Unknown(ask=ask)
-        return dict.fromkeys(("p_fine_tune", "p_interval", "p_open"), found)
-    return {
-        "p_fine_tune": found.value,
-        "p_interval": Range(low=found.low, high=found.high),
-        "p_open": Range(low=found.open_low, high=found.open_high),
-    }
-
-
-def _record(found: TrackRecord | None, earned: bool) -> dict[str, Any] | Unknown:
-    if found is None:
-        return Unknown(ask="fit the published cases and test that on cases it hasn't seen")
-    return {
-        "cases": found.cases,
-        "accuracy": found.accuracy.value,
-        "accuracy_interval": _range(found.accuracy),
-        "brier": found.brier.value,
-        "brier_interval": _range(found.brier),
-        "brier_gain": found.brier_gain.value,
-        "brier_gain_interval": _range(found.brier_gain),
-        "earned": earned,
-    }
-
-
-def _range(found: Estimated) -> Range:
-    return Range(low=found.low, high=found.high)
-
-
-def _moved(move: Move, titles: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "id": move.id,
-        "state": move.state,
-        "log_odds": Range(low=move.log_odds_low, high=move.log_odds_high),
-        "says": moved_text(move, titles),
-    }

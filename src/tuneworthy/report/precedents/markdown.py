@@ -6,12 +6,10 @@ from tuneworthy.domain.dossier import Dossier
 from tuneworthy.domain.likeness import Neighbour, PrecedentsResult
 from tuneworthy.domain.record import Unknown
 from tuneworthy.report.markdown import md
-from tuneworthy.report.options.page import pipes
 from tuneworthy.report.precedents.words import (
     BEWARE,
     kind_text,
     rate_text,
-    record_text,
     tried_text,
     won_text,
 )
@@ -31,7 +29,7 @@ def precedents_markdown(dossier: Dossier) -> str:
 
 
 def precedent_blocks(found: PrecedentsResult, level: str) -> list[str]:
-    """Rates, nearest cases and second opinion, each as a block.
+    """Rates and nearest cases, each as a block.
 
     Args:
         found: What happened to others.
@@ -47,12 +45,6 @@ def precedent_blocks(found: PrecedentsResult, level: str) -> list[str]:
         if found.as_near:
             last = "is" if found.as_near == 1 else "are"
             blocks.append(f"{few(found.as_near).capitalize()} more {last} as alike as the last.")
-    blocks += [f"{level} A second opinion", md(found.disagrees)]
-    blocks.append(md(sentence(f"record: {record_text(found.track_record)}")))
-    if found.moves:
-        blocks.append(
-            "\n".join(pipes(("what moves it",), [(md(one.says),) for one in found.moves]))
-        )
     return [*blocks, BEWARE]
 
 

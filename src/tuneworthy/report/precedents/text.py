@@ -10,13 +10,10 @@ from tuneworthy.report.precedents.words import (
     BEWARE,
     kind_text,
     rate_text,
-    record_text,
     tried_text,
     won_text,
 )
 from tuneworthy.report.words import few, number, several, share
-
-_MOST_MOVES = 3
 
 
 def others_row(dossier: Dossier) -> list[str]:
@@ -57,7 +54,6 @@ def precedents_text(dossier: Dossier, *, colour: bool = False) -> str:
         _head(dossier, found, paint),
         _rates(found),
         *_near(found, paint),
-        _chance(found, paint),
         wrapped(BEWARE),
         wrapped("tuneworthy backtest says how often the rules were right.", first="More: "),
     ]
@@ -108,11 +104,3 @@ def _one(place: int, near: Neighbour, paint: Paint) -> list[str]:
 
 def _row(label: str, text: str) -> list[str]:
     return row(f" {label}", safe(text), label_width=8)
-
-
-def _chance(found: PrecedentsResult, paint: Paint) -> list[str]:
-    lines = [paint("strong", "A second opinion"), *wrapped(safe(found.disagrees), first="  ")]
-    lines += row("Record", safe(record_text(found.track_record)))
-    for place, move in enumerate(found.moves[:_MOST_MOVES]):
-        lines += row("" if place else "Moved by", safe(move.says))
-    return lines

@@ -1,26 +1,22 @@
-"""Words about published cases: why one is alike, what won, and what their chance says."""
+"""Words about published cases: why one is alike, and what won."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
-from tuneworthy.domain.decision import Verdict
 from tuneworthy.domain.likeness import (
     ArmId,
     BaseRate,
     Near,
     Neighbour,
     Others,
-    Recorded,
     Told,
     Tried,
 )
-from tuneworthy.domain.odds import Move
 from tuneworthy.domain.record import Unknown
 from tuneworthy.domain.winner import Winner
 from tuneworthy.report.options.reasons import ARMS
-from tuneworthy.report.words import few, listing, number, plain, quality, sentence, share
+from tuneworthy.report.words import few, listing, number, plain, share
 
 MOST_SHARED = 4
 """Answers in common that are named; further ones are counted."""
@@ -48,9 +44,16 @@ ARM_WORDS: dict[ArmId, str] = {
 RECALLED = "figures recalled from memory"
 """What is said of a case whose figures nobody read again in their source."""
 
+NO_CHANCE = (
+    "No chance that tuning wins is computed from published cases: the one that was is withdrawn. "
+    "On 38 cases kept aside it was right in 20, and its Brier score was worse than that of the "
+    "share of wins."
+)
+"""Why no chance is shown, with the figures of docs/concepts/how-often-is-it-right.md."""
+
 BEWARE = (
     "Winners are published more often than losers, and few cases are alike in everything that "
-    "counts. What happened to others is no odds for what is still open here."
+    "counts. What happened to others is no odds for what is still open here. " + NO_CHANCE
 )
 """What stands under every list of precedents."""
 
@@ -131,60 +134,3 @@ def _examples(arm: Tried) -> str:
         return ""
     text = arm.train_examples
     return f"{int(text):,} examples" if text.isdecimal() and len(text) < 12 else text
-
-
-def record_text(found: Recorded | Unknown) -> str:
-    """How often the fit was right, whether that earned it a place or not."""
-    if isinstance(found, Unknown):
-        return f"unknown: {found.ask}"
-    accuracy, gain = found.accuracy_interval, found.brier_gain_interval
-    place = "earned its place" if found.earned else "not better than the base rate beyond chance"
-    right = f"{share(found.accuracy)} ({share(accuracy.low)} to {share(float(accuracy.high))})"
-    return (
-        f"right in {right} of {number(found.cases)} cases it hadn't seen; Brier score "
-        f"{quality(found.brier)}, better than the base rate by {found.brier_gain:.3f} "
-        f"({gain.low:.3f} to {float(gain.high):.3f}): {place}"
-    )
-
-
-def disagrees_text(others: Others, outcome: Verdict) -> str:
-    """Whether the published cases and the verdict agree, in one sentence."""
-    found = others.chance
-    if isinstance(found, Unknown):
-        if others.record is None:
-            why = "nothing was fitted to them"
-        elif not others.earned:
-            why = "what was fitted to them doesn't beat the base rate beyond chance"
-        else:
-            still_open = listing([plain(name) for name in others.still_open])
-            verb = "is" if len(others.still_open) == 1 else "are"
-            asks = ", which --framework precedent asks" if others.unasked else ""
-            why = f"{still_open} {verb} open{asks}"
-        return sentence(f"the published cases give no probability to agree or disagree with: {why}")
-    held = f"{share(found.value)} ({share(found.low)} to {share(found.high)})"
-    chance = f"a chance of {held} that tuning measures best"
-    if found.says == "unknown":
-        return sentence(f"the published cases take no side: {chance} leaves either open")
-    if outcome == "undecided":
-        lean = "towards tuning" if found.says == "tune" else "away from tuning"
-        return sentence(f"the verdict is open, and the published cases lean {lean}: {chance}")
-    agree = (found.says == "tune") == (outcome == "fine_tune_candidate")
-    verb = "agree" if agree else "disagree"
-    return sentence(f"the published cases {verb} with the verdict: {chance}")
-
-
-def moved_text(move: Move, titles: Mapping[str, str]) -> str:
-    """What one answer does to the odds."""
-    kind, _, goal = move.id.partition(":")
-    title = f"the goal {plain(goal)}" if goal else titles.get(kind, plain(kind))
-    if move.state == "unknown":
-        least, most = _times(move.log_odds_low), _times(move.log_odds_high)
-        return sentence(f"{title} is open: its answer would multiply the odds by {least} to {most}")
-    said = title if goal else f"{title} {move.state}"
-    return sentence(f"{said} multiplies the odds by {_times(move.log_odds)}")
-
-
-def _times(log_odds: float) -> str:
-    """A factor with two digits that say something."""
-    factor = math.exp(log_odds)
-    return f"{factor:.2g}" if factor < 10 else f"{factor:,.0f}"

@@ -46,8 +46,8 @@ def precedents(
 ) -> None:  # fmt: skip
     """Show what happened to others: the published cases most like CASE, and how often tuning won.
 
-    Says why each is alike, what was tried, what won and by how much, and where to read it; then
-    whether the published cases and the verdict agree.
+    Says why each is alike, what was tried, what won and by how much, and where to read it. None
+    of it is a chance that tuning wins for you.
     """
     from tuneworthy.api import precedents as api
 
