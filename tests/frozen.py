@@ -34,6 +34,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from datetime import date, datetime
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
@@ -127,7 +128,8 @@ def workplace() -> Iterator[None]:
         shutil.copytree(ROOT / "examples", place / "examples")
         shutil.copytree(ROOT / "tests" / "fixtures" / "traces", place / "traces")
         make_shop(place / "shop")
-        make_library(place / "library")
+        make_library(place / "library", "eval.jsonl")
+        make_library(place / "annex", "open.jsonl")
         plain = {
             "PATH": os.environ.get("PATH", ""), "HOME": str(place / "home"), "TZ": "UTC",
             "XDG_CACHE_HOME": str(place / "home"), "LANG": "C.UTF-8", "COLUMNS": "80",
@@ -183,8 +185,11 @@ def make_shop(folder: Path) -> None:
     )
 
 
-def make_library(folder: Path) -> None:
-    """A case that labs can run: one model echoes, the tuned one repeats the last example."""
+def make_library(folder: Path, evaluation: str) -> None:
+    """A case that labs can run: one model echoes, the tuned one repeats the last example.
+
+    The set ``eval.jsonl`` has its right answers, ``open.jsonl`` none.
+    """
     (folder / "prompts").mkdir(parents=True)
     (folder / "prompts" / "plain.md").write_text("Answer the question.\n", "utf-8")
     (folder / "prompts" / "careful.md").write_text("Think of every shelf first.\n", "utf-8")
@@ -199,7 +204,7 @@ def make_library(folder: Path) -> None:
         "name: Library\n"
         "targets: {quality: {metric: match, at_least: 0.8}}\n"
         "models: [{id: 'fake:echo'}, {id: 'fake:parrot', kind: tuned}]\n"
-        "data: {evaluation: eval.jsonl, prompts: prompts}\n",
+        f"data: {{evaluation: {evaluation}, prompts: prompts}}\n",
         "utf-8",
     )
 
@@ -335,7 +340,6 @@ completion fish
 models --as-of DAY
 models list examples/task-api --as-of DAY --format json
 init started --name "A new case"
-decide started --as-of DAY --format json
 decide started --as-of DAY --format json --output before.json
 answer started few_shot=no brand_voice=yes
 diff started --since before.json
@@ -372,14 +376,23 @@ verify library --as-of DAY --format json
 decide library --as-of DAY --format json
 decide library --as-of DAY --format markdown
 ceiling shop --dry-run --as-of DAY
+evalset label library --labeller ada --rubric library/rubric.md <<< y|n|:b|y|:q
+evalset label annex --labeller ada <<< shelf 1|shelf 2|:s
+evalset label annex --labeller ben <<< shelf 1|shelf 9|shelf 3
+evalset agreement annex
+evalset adjudicate annex <<< shelf 2
+evalset export annex
+interview asked --plain --as-of DAY <<< Asked one|knowledge|?|no|yes|s|q
 """
-"""Commands that follow each other in one folder; a later one may use what an earlier one wrote."""
+"""Commands that follow each other in one folder; a later one may use what an earlier one wrote.
+What stands behind ``<<<`` is typed, a line at a time."""
 
 WRITTEN = (
-    "started/case.yaml", "talked/case.yaml", "chat-case/case.yaml", "otel-case/case.yaml",
+    "before.json", "started/case.yaml", "talked/case.yaml", "chat-case/case.yaml", "otel-case/case.yaml",
     "promptfoo-v3-case/.tuneworthy/evidence.jsonl", "otel-case/.tuneworthy/evidence.jsonl",
     "shop/.tuneworthy/evidence.jsonl", "shop/eval.jsonl", "shop/eval-2.jsonl", "again.jsonl",
-    "library/.tuneworthy/evidence.jsonl",
+    "library/.tuneworthy/evidence.jsonl", "annex/.tuneworthy/labels/ada.jsonl",
+    "annex/.tuneworthy/labels/adjudicated.jsonl", "asked/case.yaml",
 )  # fmt: skip
 """What these commands leave behind; data is law, a commented case file is looks."""
 
@@ -441,15 +454,17 @@ class Book:
         self.goldens: Goldens = {}
         self.codes: dict[str, int] = {}
 
-    def run(self, command: str, name: str, ending: str = "text", typed: str = "") -> Ran:
+    def run(self, command: str, name: str, ending: str = "text") -> Ran:
         """Run a command and keep its output under a name, and its exit code."""
-        row = command.replace("DAY", DAY)
-        found = run(*next(csv.reader([row], delimiter=" ")), typed=typed)
+        row, _, typed = command.replace("DAY", DAY).partition(" <<< ")
+        found = run(*next(csv.reader([row], delimiter=" ")), typed=typed.replace("|", "\n"))
         self.codes[command] = found.code
         text = steady(found.out + (f"--- on stderr\n{found.err}" if found.err else ""))
         kind = LAW if ending in ("json", "jsonl", "csv") else LOOKS
         zipped = ".gz" if ending == "html" else ""
-        self.goldens[f"{kind}/commands/{name}.{ending}{zipped}"] = text
+        path = f"{kind}/commands/{name}.{ending}{zipped}"
+        assert path not in self.goldens, f"two commands are kept as {path}"
+        self.goldens[path] = text
         return found
 
 
@@ -477,6 +492,7 @@ def commands() -> Goldens:
 
 
 def _slug(command: str) -> str:
+    command = command.partition(" <<< ")[0]
     return re.sub(r"[^\w.=]+", "-", re.sub(r"--as-of DAY|--format|examples/", "", command)).strip(
         "-"
     )
@@ -530,8 +546,8 @@ def _wrong(book: Book) -> None:
     told = []
     for command in WRONG.split("\n")[1:-1]:
         found = book.run(command, "wrong")
+        del book.goldens[f"{LOOKS}/commands/wrong.text"]
         told.append(f"$ tuneworthy {command}\n{steady(found.err)}{steady(found.out[:2000])}")
-    del book.goldens[f"{LOOKS}/commands/wrong.text"]
     book.goldens[f"{LOOKS}/commands/errors.text"] = "\n".join(told)
 
 
@@ -747,7 +763,7 @@ def compared(new: Goldens, old: Goldens, part: str = "") -> list[str]:
         if name not in new or name not in old:
             found.append(f"{name}: {'is no longer made' if name in old else 'has no golden'}")
             continue
-        pairs = zip([*old[name].split("\n"), ""], [*new[name].split("\n"), ""], strict=False)
+        pairs = zip_longest(old[name].split("\n"), new[name].split("\n"), fillvalue="<the end>")
         at, (was, now) = next((n, pair) for n, pair in enumerate(pairs, 1) if pair[0] != pair[1])
         found.append(f"{name}:{at}:\n    was {was[:200]!r}\n    now {now[:200]!r}")
     return found
