@@ -388,7 +388,8 @@ interview asked --plain --as-of DAY <<< Asked one|knowledge|?|no|yes|s|q
 What stands behind ``<<<`` is typed, a line at a time."""
 
 WRITTEN = (
-    "before.json", "started/case.yaml", "talked/case.yaml", "chat-case/case.yaml", "otel-case/case.yaml",
+    "before.json", "started/case.yaml", "talked/case.yaml", "chat-case/case.yaml",
+    "otel-case/case.yaml",
     "promptfoo-v3-case/.tuneworthy/evidence.jsonl", "otel-case/.tuneworthy/evidence.jsonl",
     "shop/.tuneworthy/evidence.jsonl", "shop/eval.jsonl", "shop/eval-2.jsonl", "again.jsonl",
     "library/.tuneworthy/evidence.jsonl", "annex/.tuneworthy/labels/ada.jsonl",
