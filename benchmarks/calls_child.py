@@ -13,11 +13,11 @@ import sys
 import time
 from pathlib import Path
 
-from tuneworthy.calls.http import Http
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.calls.run import Job, Outcome, Runner
-from tuneworthy.domain.calls import ChatMessage, Request
-from tuneworthy.domain.prices import Price
+from tuneworthy.llm.http import Http
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.runner import Job, Outcome, Runner
+from tuneworthy.model.case import Price
+from tuneworthy.model.lab import ChatMessage, Request
 
 PRICE = Price(input=1.0, output=1.0)
 RUN, TIMEOUT_S = "run", 20.0

@@ -59,11 +59,10 @@ def measure_draws(seed: int) -> dict[str, float]:
     import numpy as np
 
     from tuneworthy import load_case, load_framework
-    from tuneworthy.domain.prices import NO_PRICES
-    from tuneworthy.forecast.breakeven import computed_saving
-    from tuneworthy.forecast.savings import compare
-    from tuneworthy.forecast.simulate import simulate
-    from tuneworthy.forecast.terms import keep_books
+    from tuneworthy.model.case import NO_PRICES
+    from tuneworthy.money.serving import compare
+    from tuneworthy.money.simulate import simulate
+    from tuneworthy.money.terms import computed_saving, keep_books
 
     case, lesson = load_case(uncertain()), load_framework("lesson")
     books = keep_books(case, lesson.costs)
@@ -88,7 +87,7 @@ def measure_decide(_: int) -> dict[str, float]:
 
 def measure_price(_: int) -> dict[str, float]:
     """Look a price up: the catalogue is loaded with the first one."""
-    from tuneworthy.calls.prices import price_on
+    from tuneworthy.llm.endpoints import price_on
 
     first, price = timed(lambda: price_on("openai:gpt-4o", DAY))
     assert price is not None

@@ -13,15 +13,13 @@ from pathlib import Path
 
 import uvicorn
 
-from tuneworthy.api.board import Board
-from tuneworthy.api.running import Labs, Terms
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.domain.calls import Request
-from tuneworthy.surfaces.listen import listening
-from tuneworthy.surfaces.web.app import make_app
-from tuneworthy.surfaces.web.server import prepare
-from tuneworthy.surfaces.web.site import Site
+from tuneworthy.lab.background import Labs, Terms
+from tuneworthy.llm.fake import Fake, Manners
+from tuneworthy.model.lab import Request
+from tuneworthy.web.app import make_app, prepare
+from tuneworthy.web.guard import Site
+from tuneworthy.workspace.board import Board, open_shelf
+from tuneworthy.workspace.listen import listening
 
 LATENCY_S = 0.05
 AT_ONCE = 16

@@ -20,7 +20,7 @@ HEAVIEST = "travel-concierge"
 
 PEAK = """
 import resource, sys
-from tuneworthy.surfaces.cli import run
+from tuneworthy.cli import run
 assert run(sys.argv[1:]) == 0
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(peak / (1024 * 1024 if sys.platform == "darwin" else 1024))

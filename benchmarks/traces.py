@@ -68,7 +68,7 @@ def parse(path: Path) -> dict[str, float]:
 
 def read_only(path: Path) -> dict[str, float]:
     """The file read into batches that nobody looks at."""
-    from tuneworthy.files.traces.read import read
+    from tuneworthy.traces.read import read
 
     before = time.process_time()
     many = sum(len(chunk.batch) for chunk in read([path]))
@@ -77,7 +77,7 @@ def read_only(path: Path) -> dict[str, float]:
 
 def materials() -> Any:
     """A glossary, a voice and a schema, so that every signal has work."""
-    from tuneworthy.domain.materials import Materials, Term, Voice
+    from tuneworthy.model.case import Materials, Term, Voice
 
     return Materials(
         glossary=tuple(
@@ -122,8 +122,8 @@ class Timed:
 
 def run(path: Path, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed]]:
     """Signals over a file by the engine."""
-    from tuneworthy.files.traces.read import read
-    from tuneworthy.gather.engine import measure
+    from tuneworthy.measure.engine import measure
+    from tuneworthy.traces.read import read
 
     timed = [Timed(each, wants_duplicates=hasattr(each, "wants_duplicates")) for each in chosen]
     before = time.process_time()
@@ -133,7 +133,8 @@ def run(path: Path, chosen: Iterable[Any]) -> tuple[dict[str, float], list[Timed
 
 def light(path: Path) -> dict[str, float]:
     """Every signal without near-duplicates and embeddings; the recogniser reads nothing."""
-    from tuneworthy.gather.signals import personal, registry
+    from tuneworthy.measure import signals as registry
+    from tuneworthy.measure.signals import personal
 
     personal._MOST_NAMED = 0  # noqa: SLF001  # it is measured apart
     chosen = [
@@ -146,7 +147,7 @@ def light(path: Path) -> dict[str, float]:
 
 def everything(path: Path) -> dict[str, float]:
     """Every signal, the sampled ones and near-duplicates among them."""
-    from tuneworthy.gather.signals import registry
+    from tuneworthy.measure import signals as registry
 
     figures, timed = run(path, registry.signals(materials()))
     for each in timed:

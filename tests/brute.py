@@ -12,8 +12,8 @@ from fractions import Fraction
 from itertools import combinations, product
 from typing import Any
 
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.rules import Bands, Bound, Condition
+from internals import Bands, Bound, Condition
+from tuneworthy import Framework
 
 Answers = Mapping[str, str]
 

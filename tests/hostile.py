@@ -6,8 +6,7 @@ import re
 from datetime import date
 from typing import Any
 
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.domain.dossier import Dossier
+from tuneworthy import Dossier, decide, load_case, load_framework
 
 PAYLOADS = (
     "<script>window.hit=1;alert(1)</script>",

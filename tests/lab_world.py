@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.domain.calls import Request
+from internals import Fake, Manners, Request
 
 PLAIN = "Answer the question.\n"
 CAREFUL = "You are a careful clerk of a library. Think of every shelf, then give the place alone.\n"

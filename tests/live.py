@@ -12,8 +12,7 @@ from typing import NamedTuple
 
 import uvicorn
 
-from tuneworthy.surfaces.web.app import make_app
-from tuneworthy.surfaces.web.site import Site
+from internals import Site, make_app
 
 LONGEST_S = 30.0
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.outlook import (
+from internals import (
     BreakEven,
     Computed,
     InvestmentResult,
@@ -16,12 +15,14 @@ from tuneworthy.domain.outlook import (
     Percentiles,
     Phase,
     Plan,
+    Range,
     Recommendation,
     Serving,
     Simulation,
     Swing,
+    Unknown,
 )
-from tuneworthy.domain.record import Range, Unknown
+from tuneworthy import Dossier
 
 ASK = "ask whoever knows"
 

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tuneworthy.domain.traces import COLUMNS, Batch, SystemPrompt
-from tuneworthy.gather.signals.base import DUPLICATE_OF, Found, Signal, Table, as_numbers
+from internals import COLUMNS, DUPLICATE_OF, Batch, Found, Signal, SystemPrompt, Table, as_numbers
 
 
 def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.files.appended import append_line, whole_lines
-from tuneworthy.surfaces.cli import run
+from internals import append_line, run, whole_lines
 
 LINES = st.lists(st.dictionaries(st.text(max_size=4), st.integers(), min_size=1), max_size=4)
 

@@ -16,24 +16,28 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.precedent import (
+from internals import CASES_FILE as FILE
+from internals import (
     CODES,
+    ENOUGH_CLUSTERS,
     RULES,
     Backtest,
     Codes,
     Interval,
     PublishedCase,
     RuleId,
+    Unknown,
+    backtest,
+    catalogue_text,
+    load_document,
+    load_named,
+    parse,
+    read_cases,
+    shipped_cases,
+    wilson,
 )
-from tuneworthy.domain.record import Unknown
-from tuneworthy.framework.load import catalogue_text, load_document, load_named
-from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS, backtest
-from tuneworthy.precedent.cases import FILE, read_cases, shipped_cases
-from tuneworthy.report import backtest as report
-from tuneworthy.stats.intervals import wilson
-from tuneworthy.syntax.yaml import parse
+from internals import sections_precedents as report
+from tuneworthy import CaseError, Framework
 
 CASES = shipped_cases()
 LESSON = load_named("lesson")
@@ -595,7 +599,7 @@ def test_the_page_tells_the_counts_of_this_code(page: str) -> None:
         found = run(codes=codes)
         section = page.split(f"`--codes {codes}`", 1)[1].split("\n## ", 1)[0]
         for record in found.rules:
-            name, right = report._RULES[record.rule], record.agreement
+            name, right = report._BACKTEST_RULES[record.rule], record.agreement
             assert f"| {name} | {right.agreed} | {round(100 * right.rate)}% |" in section
     blind = run(codes="blind1")
     for goals in zip(*(record.by_goal for record in blind.rules), strict=True):

@@ -28,15 +28,19 @@ import yaml
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tuneworthy import InputError, decide, load_case, load_framework
-from tuneworthy.api.reports import render
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT
-from tuneworthy.framework.load import catalogue_text
-from tuneworthy.precedent.cases import FILE as CASES_FILE
-from tuneworthy.precedent.index import shipped_index
-from tuneworthy.surfaces.cli import root, run
-from tuneworthy.syntax.yaml import parse
+from internals import (
+    CASE_LIMIT,
+    CASES_FILE,
+    CASES_LIMIT,
+    FRAMEWORK_LIMIT,
+    catalogue_text,
+    parse,
+    render,
+    run,
+    shipped_index,
+)
+from internals import cli_module as root
+from tuneworthy import Dossier, InputError, decide, load_case, load_framework
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 TASK_API = str(GALLERY / "task-api")

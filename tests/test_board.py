@@ -14,15 +14,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api import assistant
-from tuneworthy.api.board import Board, plain_error
-from tuneworthy.api.history import earlier, since
-from tuneworthy.api.resting import resting_on
-from tuneworthy.api.road import framework_of
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.domain.errors import CaseError, ConflictError, InputError, NoSuchCaseError
-from tuneworthy.framework.load import catalogue_text
+from internals import (
+    Board,
+    ConflictError,
+    NoSuchCaseError,
+    catalogue_text,
+    earlier,
+    framework_of,
+    open_shelf,
+    plain_error,
+    resting_on,
+    since,
+)
+from internals import workspace_board as assistant
+from tuneworthy import CaseError, InputError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, a_client, a_shelf, a_site
 
 RICH = """\
@@ -36,7 +41,7 @@ ceiling: {prompt_variations: 5}
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
 
 
 def a_board(folder: Path, chosen: str | None = None) -> Board:
@@ -108,7 +113,7 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
 def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     board = Board(open_shelf(a_shelf(tmp_path, one=OPEN_CASE)))
     for day in (date(2026, 11, 24), date(2026, 11, 25)):
-        monkeypatch.setattr("tuneworthy.api.board.today", lambda day=day: day)
+        monkeypatch.setattr("tuneworthy.workspace.board.today", lambda day=day: day)
         assert board.judged("one").dossier.as_of == day
 
 
@@ -188,8 +193,8 @@ def test_the_parts_of_a_list_hold_every_case_once(
     names = {f"case-{n:03}" for n in range(7)}
     board = a_board(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE)))
     for page, moment in ((3, 10.0), (50, 0.0)):  # a part ends when it is full, and when it is late
-        monkeypatch.setattr("tuneworthy.api.board._PAGE", page)
-        monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", moment)
+        monkeypatch.setattr("tuneworthy.workspace.board._PAGE", page)
+        monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", moment)
         found: list[str] = []
         part = board.listed()
         while True:
@@ -224,7 +229,7 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
             raise RecursionError("too deep\nby far")
         return resting_on(folder, *more)
 
-    monkeypatch.setattr("tuneworthy.api.board.resting_on", failing)
+    monkeypatch.setattr("tuneworthy.workspace.board.resting_on", failing)
     board.warm()
     good, odd = board.listed().rows
     assert good.glance is not None
@@ -315,7 +320,7 @@ def test_a_version_of_a_time_that_no_calendar_has_is_left_out(tmp_path: Path, at
 
 def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
-    monkeypatch.setattr("tuneworthy.files.history._MOST", 3000)
+    monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)
     board = a_board(folder)
     judged = board.judged("one")
     for n in range(12):

@@ -15,22 +15,41 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.calls.choose import FREE, prices_of, transport_for
-from tuneworthy.calls.endpoints import reach
-from tuneworthy.calls.fake import Fake, Manners, echo
-from tuneworthy.calls.gate import Gate
-from tuneworthy.calls.ledger import Ledger, ledger_path
-from tuneworthy.calls.money import most_usd, paid_usd, pico
-from tuneworthy.calls.quote import quote
-from tuneworthy.calls.recorded import Recorded, Recording
-from tuneworthy.calls.run import Job, Outcome, Runner
-from tuneworthy.calls.transport import Busy, NotSent, Transport
-from tuneworthy.domain.calls import ChatMessage, Reply, Request, Usage
-from tuneworthy.domain.case import Model, TokenPrice
-from tuneworthy.domain.errors import CaseError, InputError, StoppedError
-from tuneworthy.domain.prices import Price
-from tuneworthy.surfaces.cli import STOPPED
-from tuneworthy.surfaces.cli import run as command_line
+from internals import (
+    FREE,
+    STOPPED,
+    Busy,
+    ChatMessage,
+    Fake,
+    Gate,
+    Job,
+    Ledger,
+    Manners,
+    Model,
+    NotSent,
+    Outcome,
+    Price,
+    Recorded,
+    Recording,
+    Reply,
+    Request,
+    Runner,
+    StoppedError,
+    TokenPrice,
+    Transport,
+    Usage,
+    echo,
+    ledger_path,
+    most_usd,
+    paid_usd,
+    pico,
+    prices_of,
+    quote,
+    reach,
+    transport_for,
+)
+from internals import run as command_line
+from tuneworthy import CaseError, InputError
 
 A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
 DAY = date(2026, 11, 24)
@@ -137,7 +156,7 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
     def stopped(*_: object, **__: object) -> None:
         outcome.raise_if_stopped()
 
-    monkeypatch.setattr("tuneworthy.surfaces.cli.cli.main", stopped)
+    monkeypatch.setattr("tuneworthy.cli.cli.main", stopped)
     assert command_line([]) == STOPPED
     assert capsys.readouterr().err.count("\n") == 1
 
@@ -333,7 +352,7 @@ def test_nobody_is_sent_while_an_endpoint_asks_to_wait(tmp_path: Path) -> None:
 def test_an_endpoint_that_nobody_reaches_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworthy.calls.run._FIRST_WAIT_S", 0.0005)
+    monkeypatch.setattr("tuneworthy.llm.runner._FIRST_WAIT_S", 0.0005)
     waits: list[float] = []
     plain = Gate.close_for
 

@@ -20,14 +20,24 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.calls.choose import FREE, transport_for
-from tuneworthy.calls.endpoints import PRESETS, Secret, key_variable, reach
-from tuneworthy.calls.http import _seconds, parse
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.calls.run import Job, Outcome, Runner
-from tuneworthy.domain.calls import ChatMessage, Request
-from tuneworthy.domain.case import Model
-from tuneworthy.domain.errors import CaseError
+from internals import (
+    FREE,
+    PRESETS,
+    ChatMessage,
+    Job,
+    Ledger,
+    Model,
+    Outcome,
+    Request,
+    Runner,
+    Secret,
+    _seconds,
+    key_variable,
+    reach,
+    transport_for,
+)
+from internals import http_parse as parse
+from tuneworthy import CaseError
 
 KEY = "sk-a/very+secret.key-0123456789"
 AT_ONCE, CALLS, CAP_USD = 16, 500, 1.0

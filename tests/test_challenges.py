@@ -13,12 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from tuneworthy.api.road import decide, framework_of, load_case, load_framework
-from tuneworthy.assess.challenge import ALL
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.sections import ChallengeResult
-from tuneworthy.report.challenges import WORDS
+from internals import ALL, WORDS, ChallengeResult, Evidence, framework_of
+from tuneworthy import Case, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
 AS_OF = date(2026, 11, 24)

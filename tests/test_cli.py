@@ -11,12 +11,9 @@ from typing import get_args
 
 import pytest
 
-from tuneworthy.domain.assessment import Reason
-from tuneworthy.domain.decision import Action, Gate
-from tuneworthy.domain.rules import OUTCOMES
-from tuneworthy.report.verdicts import unsettled
-from tuneworthy.surfaces.cli import decide as decide_command
-from tuneworthy.surfaces.cli import run
+from internals import OUTCOMES, Action, Reason, run, unsettled
+from internals import DecisionGate as Gate
+from internals import cli_reports as decide_command
 
 TASK = "examples/task-api"
 ON = ("--as-of", "2026-11-24")
@@ -419,7 +416,7 @@ def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
 def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:
     code = (
         "import atexit, gc, sys\n"
-        "from tuneworthy.surfaces.cli import main\n"
+        "from tuneworthy.cli import main\n"
         "atexit.register(lambda: print('frozen' if gc.get_freeze_count() > 1000 else 'thawed'))\n"
         "main(['decide', 'nowhere'])"
     )

@@ -11,12 +11,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.stats.clustered import mean, quantile, ratio, share, slope, true_share
-from tuneworthy.stats.design import t95
-from tuneworthy.stats.drift import drift
-from tuneworthy.stats.explained import explained_share
-from tuneworthy.stats.forecast import level, poisson_interval, trend
-from tuneworthy.stats.intervals import wilson
+from internals import (
+    drift,
+    explained_share,
+    level,
+    mean,
+    poisson_interval,
+    quantile,
+    ratio,
+    share,
+    slope,
+    t95,
+    trend,
+    true_share,
+    wilson,
+)
 
 rows = st.lists(
     st.tuples(st.floats(0, 1e6, allow_subnormal=False), st.integers(0, 8)), min_size=1, max_size=60

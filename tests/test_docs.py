@@ -17,10 +17,8 @@ from typing import Any, NamedTuple
 import click
 import pytest
 
+from internals import Bound, Condition, cli, run
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.domain.rules import Bound, Condition
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.cli.root import cli
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGES = sorted(

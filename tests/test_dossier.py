@@ -11,10 +11,15 @@ import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
+from internals import (
+    case_schema,
+    digest,
+    dossier_schema,
+    framework_of,
+    framework_schema,
+    remembered_digest,
+)
 from tuneworthy import Dossier, decide, load_case, load_framework
-from tuneworthy.api.road import framework_of
-from tuneworthy.domain.canonical import digest, remembered_digest
-from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
 
 DAY = date(2026, 11, 24)
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*/case.yaml"))

@@ -27,20 +27,36 @@ from urllib.request import urlopen
 
 import pytest
 
-from tuneworthy.api.models import render
-from tuneworthy.calls import embedded, weights
-from tuneworthy.calls.choose import FREE, transport_for
-from tuneworthy.calls.embedded import Embedded, local_model
-from tuneworthy.calls.endpoints import PRESETS, reach
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.calls.processor import lacks_avx2
-from tuneworthy.calls.run import Job, Outcome, Runner
-from tuneworthy.calls.transport import Busy, NotSent, Refused
-from tuneworthy.calls.weights import Pulled, pull, weights_path
-from tuneworthy.domain.calls import ChatMessage, Reply, Request, Settled, canonical_json
-from tuneworthy.domain.case import Model
-from tuneworthy.domain.errors import InputError
-from tuneworthy.surfaces.cli.models_pull import pull as pull_command
+from internals import (
+    FREE,
+    PRESETS,
+    Busy,
+    ChatMessage,
+    Embedded,
+    Job,
+    Ledger,
+    Model,
+    NotSent,
+    Outcome,
+    Pulled,
+    Refused,
+    Reply,
+    Request,
+    Runner,
+    Settled,
+    canonical_json,
+    lacks_avx2,
+    local_model,
+    pull,
+    reach,
+    transport_for,
+    weights_path,
+)
+from internals import llm_embedded as embedded
+from internals import llm_embedded as weights
+from internals import models_pull_pull as pull_command
+from internals import models_render as render
+from tuneworthy import InputError
 
 NO_MODEL = "the extra local is not installed, or the weights are not there"
 SMALL = 1024  # tokens of context: several of these processes may run at a time here
@@ -479,8 +495,8 @@ def test_a_run_goes_through_a_crash_with_all_answered_and_costs_nothing(
 PARENT = """
 import asyncio, os, sys, time
 from pathlib import Path
-from tuneworthy.calls.embedded import Embedded
-from tuneworthy.domain.calls import ChatMessage, Request
+from tuneworthy.llm.embedded import Embedded
+from tuneworthy.model.lab import ChatMessage, Request
 
 async def main():
     model = Embedded(Path(sys.argv[1]))

@@ -14,27 +14,34 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 import plain_engine
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.materials import Materials, Term, Voice
-from tuneworthy.domain.traces import COLUMNS, Batch, Message, ToolCall
-from tuneworthy.gather import duplicates
-from tuneworthy.gather import sample as sampling
-from tuneworthy.gather import store as storing
-from tuneworthy.gather.duplicates import BANDS, duplicate_groups
-from tuneworthy.gather.engine import measure
-from tuneworthy.gather.names import MOST_NAMES
-from tuneworthy.gather.shingles import PLACES, signatures
-from tuneworthy.gather.signals.base import (
+from internals import (
+    BANDS,
+    COLUMNS,
     DUPLICATE_OF,
+    MOST_NAMES,
+    PLACES,
+    Batch,
     Found,
+    Materials,
+    Message,
     Numbers,
     Signal,
+    Store,
     Table,
+    Term,
+    ToolCall,
+    Voice,
     as_numbers,
     distinct,
+    duplicate_groups,
+    measure,
+    signals,
+    signatures,
 )
-from tuneworthy.gather.signals.registry import signals
-from tuneworthy.gather.store import Store
+from internals import measure_duplicates as duplicates
+from internals import measure_sample as sampling
+from internals import measure_store as storing
+from tuneworthy import InputError
 
 Places = NDArray[np.int64]
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "inlet", "jetty")

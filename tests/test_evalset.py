@@ -12,19 +12,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.drawing import Drawn
-from tuneworthy.domain.errors import CaseError, OutputError
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.traces import Batch, Message
-from tuneworthy.files.evalset import parted, read_evalset, split_of, write_evalset
-from tuneworthy.files.traces.read import read
-from tuneworthy.gather.evalset import build_evalset
-from tuneworthy.gather.frame import failures
-from tuneworthy.gather.personal.mask import Masker, mask
-from tuneworthy.gather.personal.patterns import spans
-from tuneworthy.stats.kmeans import kmeans
-from tuneworthy.stats.stratified import allocate, draw, worth
-from tuneworthy.surfaces.cli import run
+from internals import (
+    Batch,
+    Drawn,
+    EvalCase,
+    Masker,
+    Message,
+    OutputError,
+    allocate,
+    build_evalset,
+    draw,
+    failures,
+    kmeans,
+    mask,
+    parted,
+    read,
+    read_evalset,
+    run,
+    spans,
+    split_of,
+    worth,
+    write_evalset,
+)
+from tuneworthy import CaseError
 
 WORDS = (
     "refund", "parcel", "invoice", "address", "voucher", "warranty", "receipt", "charge", "card",

@@ -13,18 +13,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.api.cases import judge
-from tuneworthy.api.road import decide, load_case, load_framework
-from tuneworthy.assess.measured import independent
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.errors import CaseError, OutputError
-from tuneworthy.domain.evidence import Evidence, Measured, latest
-from tuneworthy.domain.record import Unknown
-from tuneworthy.files.evidence import LEDGER, append_evidence, read_evidence
-from tuneworthy.report.evidence.rows import evidence_rows, measured_text
-from tuneworthy.report.evidence.values import interval_text
-from tuneworthy.report.layout import Paint
-from tuneworthy.stats.intervals import wilson
+from internals import (
+    LEDGER,
+    Evidence,
+    Measured,
+    OutputError,
+    Paint,
+    Unknown,
+    append_evidence,
+    evidence_rows,
+    independent,
+    interval_text,
+    latest,
+    measured_text,
+    read_evidence,
+    wilson,
+)
+from internals import judge_case as judge
+from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
 
 LESSON = load_framework("lesson")
 AS_OF = date(2026, 11, 24)

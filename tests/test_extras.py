@@ -110,8 +110,8 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [
-        ("interview", "questionary, tuneworthy.surfaces.interview.menus"),
-        ("optimise", "gepa, tuneworthy.labs.proposing.generator, tuneworthy.labs.proposing.run"),
+        ("interview", "questionary, tuneworthy.terminal.talk"),
+        ("optimise", "gepa, tuneworthy.lab.propose, tuneworthy.lab.propose"),
     ],
 )
 def test_an_extra_alone_brings_what_its_modules_import(

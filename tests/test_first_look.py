@@ -9,15 +9,20 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.api.interview import next_ask
-from tuneworthy.api.road import decide, framework_of, load_case, load_framework
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.record import Unknown
-from tuneworthy.report.interview.talk import rest, why_text
-from tuneworthy.report.options.page import options_text
-from tuneworthy.report.options.shown import matter
-from tuneworthy.report.plain import plain_finality, plain_headline, source_words
-from tuneworthy.report.text import finality
+from internals import (
+    Unknown,
+    finality,
+    framework_of,
+    matter,
+    next_ask,
+    options_text,
+    plain_finality,
+    plain_headline,
+    rest,
+    source_words,
+    why_text,
+)
+from tuneworthy import Dossier, decide, load_case, load_framework
 
 DONE = ("prompt_variations", "foundation_models", "retrieval_optimised", "few_shot")
 NO = ("domain_knowledge", "brand_voice", "data_sovereignty")

@@ -13,13 +13,8 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.api.road import decide, load_case, load_framework
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import FrameworkError
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.framework.check import check
-from tuneworthy.framework.load import catalogue_text
-from tuneworthy.syntax.yaml import parse
+from internals import Evidence, catalogue_text, check, parse
+from tuneworthy import Case, FrameworkError, decide, load_case, load_framework
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 AS_OF = date(2026, 11, 24)

@@ -15,10 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tuneworthy.api.road import decide, framework_of, load_case, load_framework, verdicts
-from tuneworthy.assess.challenge import ALL
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.rules import OUTCOMES
+from internals import ALL, OUTCOMES, framework_of
+from tuneworthy import Case, decide, load_case, load_framework, verdicts
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))

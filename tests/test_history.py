@@ -11,18 +11,24 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from tuneworthy.api.backtest import history, history_dict, history_text
-from tuneworthy.domain.errors import CaseError, FrameworkError
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.history import Gap
-from tuneworthy.domain.precedent import PublishedCase
-from tuneworthy.domain.record import Unknown
-from tuneworthy.framework.load import catalogue_text, load_document, load_named
-from tuneworthy.framework.schema import cases_schema
-from tuneworthy.precedent.cases import read_cases, shipped_cases
-from tuneworthy.precedent.judge import gap
-from tuneworthy.surfaces.cli.root import cli
-from tuneworthy.syntax.yaml import parse
+from internals import (
+    Gap,
+    PublishedCase,
+    Unknown,
+    cases_schema,
+    catalogue_text,
+    cli,
+    gap,
+    history,
+    history_dict,
+    history_text,
+    load_document,
+    load_named,
+    parse,
+    read_cases,
+    shipped_cases,
+)
+from tuneworthy import CaseError, Framework, FrameworkError
 
 CASES = shipped_cases()
 LESSON = load_named("lesson")

@@ -209,7 +209,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_help_does_no_arithmetic_and_writes_no_yaml() -> None:
     code = (
-        "from tuneworthy.surfaces.cli import main\n"
+        "from tuneworthy.cli import main\n"
         "import sys; sys.argv = ['tuneworthy', '--help']\n"
         "try: main()\n"
         "except SystemExit as done: assert not done.code, done.code"

@@ -18,20 +18,11 @@ from pathlib import Path
 import pytest
 
 from hostile import HIDDEN, dossier, squeezed
+from internals import InvestmentResult, Unknown, framework_of, html, labels, render, run, shown
+from internals import report_charts as outlook_charts
+from internals import report_charts as verdict_charts
 from made_up import full
-from tuneworthy import decide, load_case
-from tuneworthy.api.reports import render
-from tuneworthy.api.road import framework_of
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.outlook import InvestmentResult
-from tuneworthy.domain.record import Unknown
-from tuneworthy.report.charts import outlook as outlook_charts
-from tuneworthy.report.charts import verdict as verdict_charts
-from tuneworthy.report.charts.draw import labels
-from tuneworthy.report.html import html
-from tuneworthy.report.html.page import shown
-from tuneworthy.surfaces.cli import run
+from tuneworthy import Dossier, InputError, decide, load_case
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
@@ -296,7 +287,7 @@ def test_labels_are_short_and_no_two_alike() -> None:
 def test_a_plan_reads_the_same_in_every_time_zone() -> None:
     code = (
         "import sys; sys.path.insert(0, 'tests')\n"
-        "from made_up import plan\nfrom tuneworthy.report.charts.outlook import gantt\n"
+        "from made_up import plan\nfrom tuneworthy.report.charts import gantt\n"
         "drawing = gantt(plan(''))\nprint(drawing.wide, drawing.narrow)"
     )
     said = {
@@ -314,9 +305,9 @@ def test_a_plan_reads_the_same_in_every_time_zone() -> None:
 def test_without_the_extra_one_line_says_what_to_install(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [n for n in sys.modules if n.startswith(("tuneworthy.report.html.", "altair"))]:
+    for name in [n for n in sys.modules if n.startswith(("tuneworthy.report.", "altair"))]:
         monkeypatch.delitem(sys.modules, name)
-    for name in [n for n in sys.modules if n.startswith("tuneworthy.report.charts")]:
+    for name in [n for n in sys.modules if n.startswith("tuneworthy.report")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, missing, None)
     with pytest.raises(InputError, match=r'pip install "\.\[report\]"'):

@@ -19,10 +19,9 @@ from typing import Any, Self
 import pytest
 
 from hostile import dossier, squeezed
+from internals import framework_of, html
 from made_up import full
 from tuneworthy import decide, load_case
-from tuneworthy.api.road import framework_of
-from tuneworthy.report.html import html
 
 NO_BROWSER = "there is no Chromium, or the extra browser is not installed"
 ROOT = Path(__file__).parents[1]

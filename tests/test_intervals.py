@@ -7,13 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tuneworthy.stats import resample
-from tuneworthy.stats.intervals import cases_to_exclude, wilson
-from tuneworthy.stats.resample import (
-    cluster_interval,
-    cluster_means,
-    independent_cases,
-)
+from internals import cases_to_exclude, cluster_interval, cluster_means, independent_cases, wilson
+from internals import stats_clustered as resample
 
 sizes = st.integers(1, 5000)
 shares = st.integers(0, 1000).map(lambda k: k / 1000)

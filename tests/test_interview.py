@@ -18,22 +18,37 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tuneworthy.api import interview as api
-from tuneworthy.api.interview import Ask, Step
-from tuneworthy.api.interview.fields import ATTEMPT, DATA, INVESTMENT, MODEL, OPTIONS
-from tuneworthy.api.road import decide, load_case, load_framework, verdicts
-from tuneworthy.api.start import start_case
-from tuneworthy.domain.canonical import digest
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import CaseError, ConflictError
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.record import UNKNOWN_WORDS
-from tuneworthy.files import lock
-from tuneworthy.files.edit import put, write_answers
-from tuneworthy.framework.load import NAMES
-from tuneworthy.framework.schema import case_schema
-from tuneworthy.syntax.edit import Value, Whole, edit
-from tuneworthy.syntax.yaml import parse
+from internals import (
+    ATTEMPT,
+    DATA,
+    INVESTMENT,
+    MODEL,
+    NAMES,
+    OPTIONS,
+    PARTS,
+    UNKNOWN_WORDS,
+    Ask,
+    ConflictError,
+    Step,
+    Value,
+    Whole,
+    ask_of,
+    case_schema,
+    digest,
+    edit,
+    next_ask,
+    offers,
+    parse,
+    part_asks,
+    put,
+    read_with_digest,
+    standing,
+    start_case,
+    write_answers,
+)
+from internals import files_disk as lock
+from internals import interview_answers as api
+from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework, verdicts
 
 AS_OF = date(2026, 11, 24)
 COST, LOW = "factors.cost_optimization", "factors.low_volume"
@@ -102,11 +117,11 @@ def some_answer(ask: Ask) -> str:
 
 def test_goals_are_asked_first_and_then_what_removes_most_doubt_for_its_time() -> None:
     case = load_case({"name": "x"})
-    first = api.next_ask(case, lesson())
+    first = next_ask(case, lesson())
     assert first is not None
     assert (first.id, first.kind) == ("goals", "choices")
     case = load_case({"name": "x", "goals": "format"})
-    second = api.next_ask(case, lesson())
+    second = next_ask(case, lesson())
     assert second is not None
     best = decide(case, lesson()).next_questions[0]
     assert second.id.split(".")[1] == best.factor
@@ -126,23 +141,23 @@ def test_nothing_more_is_asked_exactly_when_the_verdict_is_final(
 ) -> None:
     case = load_case({"name": "x", "goals": "format", "ceiling": checks, "factors": factors})
     (quickly,) = verdicts([case], lesson())
-    asked = api.next_ask(case, lesson())
+    asked = next_ask(case, lesson())
     assert (asked is None) == quickly.final
     dossier = decide(case, lesson(), as_of=AS_OF)
-    assert api.standing(dossier).final == quickly.final
+    assert standing(dossier).final == quickly.final
     matter = 0 if asked is None else asked.left
-    assert matter == api.standing(dossier).matter == len(dossier.next_questions)
+    assert matter == standing(dossier).matter == len(dossier.next_questions)
 
 
 def test_it_offers_all_three_parts_when_nothing_can_change_the_verdict(folder: Path) -> None:
     say(folder, "goals", "format")
     step = say(folder, "few_shot", "no")
     assert step.dossier.verdict.final
-    assert api.next_ask(step.case, lesson()) is None
-    offers = api.offers(step.case, lesson())
-    assert [offer.part for offer in offers] == ["evaluate", "options", "investment"]
-    assert all(offer.open > 0 for offer in offers)
-    left = api.next_ask(step.case, lesson(), part="evaluate")
+    assert next_ask(step.case, lesson()) is None
+    open_parts = offers(step.case, lesson())
+    assert [offer.part for offer in open_parts] == ["evaluate", "options", "investment"]
+    assert all(offer.open > 0 for offer in open_parts)
+    left = next_ask(step.case, lesson(), part="evaluate")
     assert left is not None
     assert left.gain_bits is None
 
@@ -150,15 +165,15 @@ def test_it_offers_all_three_parts_when_nothing_can_change_the_verdict(folder: P
 def test_what_was_passed_is_not_asked_and_what_is_left_is_offered() -> None:
     case = load_case({"name": "x"})
     passed: set[str] = set()
-    while (ask := api.next_ask(case, lesson(), passed=passed)) is not None:
+    while (ask := next_ask(case, lesson(), passed=passed)) is not None:
         assert ask.id not in passed
         passed.add(ask.id)
     assert len(passed) == 1 + 5 + 11
-    open_parts = {offer.part: offer.open for offer in api.offers(case, lesson(), passed=passed)}
+    open_parts = {offer.part: offer.open for offer in offers(case, lesson(), passed=passed)}
     assert open_parts["evaluate"] == 6  # the signals
-    for part in api.PARTS:
-        passed |= set(api.part_asks(case, lesson(), part))
-    assert api.offers(case, lesson(), passed=passed) == ()
+    for part in PARTS:
+        passed |= set(part_asks(case, lesson(), part))
+    assert offers(case, lesson(), passed=passed) == ()
 
 
 def test_every_question_of_every_shipped_framework_is_askable() -> None:
@@ -172,12 +187,12 @@ def test_every_question_of_every_shipped_framework_is_askable() -> None:
         listed = [f"attempts.1.{field.id}" for field in ATTEMPT]
         listed += [f"models.1.{field.id}" for field in MODEL]
         for path in (*own, *fields, *listed, "goals"):
-            ask = api.ask_of(case, framework, path)
+            ask = ask_of(case, framework, path)
             assert ask.id == path
             assert ask.question
             assert ask.title
         if framework.safety is not None:
-            assert "?" in api.ask_of(case, framework, "safety.process_named").question
+            assert "?" in ask_of(case, framework, "safety.process_named").question
 
 
 @pytest.mark.parametrize(
@@ -202,13 +217,13 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
         say(folder, name, "yes")
     step = say(folder, LOW, "no")
     asked: list[str] = []
-    for part in api.PARTS:
-        while (ask := api.next_ask(step.case, lesson(), passed=passed, part=part)) is not None:
+    for part in PARTS:
+        while (ask := next_ask(step.case, lesson(), passed=passed, part=part)) is not None:
             assert ask.id not in asked
             asked.append(ask.id)
             assert ask.value == ""
             step = say(folder, ask.id, some_answer(ask), read_digest=step.digest)
-            again = api.ask_of(step.case, lesson(), ask.id)
+            again = ask_of(step.case, lesson(), ask.id)
             assert again.value != ""
     fields = {field.id for field in (*OPTIONS, *DATA, *INVESTMENT)}
     assert fields <= set(asked)
@@ -216,10 +231,10 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
     assert {f"models.1.{field.id}" for field in MODEL} <= set(asked)
     assert {"factors.low_volume.now", "factors.low_volume.by_month"} <= set(asked)
     assert {"safety.data_reviewed", "safety.process_named"} <= set(asked)
-    assert api.offers(step.case, lesson(), passed=passed) == ()
+    assert offers(step.case, lesson(), passed=passed) == ()
     kept = text_of(folder)
     for name in asked[::4]:  # what is shown can be given again, and then nothing changes
-        say(folder, name, api.ask_of(step.case, lesson(), name).value)
+        say(folder, name, ask_of(step.case, lesson(), name).value)
         assert text_of(folder) == kept
     schema = case_schema(lesson())
     jsonschema.validate(step.case.model_dump(mode="json", exclude_defaults=True), schema)
@@ -466,7 +481,7 @@ def test_what_no_longer_clashes_cant_be_kept(folder: Path) -> None:
 
 
 def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: Path) -> None:
-    seen = api.read_with_digest(folder).digest
+    seen = read_with_digest(folder).digest
     mine = say(folder, "few_shot", "yes", read_digest=seen)
     kept = text_of(folder)
     with pytest.raises(ConflictError, match="was changed by somebody else meanwhile"):
@@ -474,7 +489,7 @@ def test_the_second_of_two_editors_gets_a_clear_error_and_loses_nothing(folder: 
     assert text_of(folder) == kept
     theirs = say(folder, "brand_voice", "no", read_digest=mine.digest).case
     assert theirs.ceiling["few_shot"].value == "yes"
-    assert api.read_with_digest(folder).digest != mine.digest
+    assert read_with_digest(folder).digest != mine.digest
     with pytest.raises(ConflictError):  # also where there is nothing to write
         say(folder, "retrieval_optimised", "unknown", read_digest=seen)
 
@@ -485,7 +500,7 @@ NAMES_HELD = ("few_shot", "retrieval_optimised", "structured_prompt", "foundatio
 def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
     """Four threads and a process write at once, each its own answer, again and again."""
     code = (
-        "import sys; from tuneworthy.files.edit import write_answers\n"
+        "import sys; from tuneworthy.files.case import write_answers\n"
         "for n in range(25):\n"
         "    write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes' if n % 2 else 'no'})\n"
         "write_answers(sys.argv[1], {('factors', 'brand_voice'): 'yes'})"
@@ -517,7 +532,7 @@ def test_no_answer_of_many_writers_is_lost(folder: Path) -> None:
 
 
 def test_of_two_who_saw_the_same_file_exactly_one_writes(folder: Path) -> None:
-    seen = api.read_with_digest(folder).digest
+    seen = read_with_digest(folder).digest
     came: list[str] = []
     gate = threading.Barrier(2)
 

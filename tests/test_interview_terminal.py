@@ -20,19 +20,17 @@ from typing import NamedTuple
 import pytest
 import wcwidth
 
+from internals import Menus, ask_of, framework_of, offers, part_asks, run, standing, start_case
+from internals import interview_answers as api
+from internals import terminal_begin as begin
 from test_gallery import agrees, expected
 from test_gallery import said as parts
-from tuneworthy.api import interview as api
-from tuneworthy.api.road import decide, framework_of, load_case
-from tuneworthy.api.start import start_case
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.interview import begin
-from tuneworthy.surfaces.interview.menus import Menus
+from tuneworthy import decide, load_case
 
 AS_OF = date(2026, 11, 24)
 ANSWERS = Path(__file__).resolve().parents[1] / "examples" / "task-api" / "answers.yaml"
 CLASH = "cost_reason_with_low_volume"
-START = "from tuneworthy.surfaces.cli import main; main()"
+START = "from tuneworthy.cli import main; main()"
 SECONDS = 60
 
 
@@ -217,7 +215,7 @@ def test_from_the_end_of_a_part_one_can_go_back_too(folder: Path) -> None:
 
 def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> None:
     api.answered(folder, "cost_optimization", "yes")
-    asks = api.part_asks(load_case(folder), framework_of(load_case(folder)))
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)))
     typed = "d\n" * asks.index("factors.low_volume") + "y\n2\nq\n"
     seen = tuneworthy("interview", folder, typed=f"{typed}n\nn\nn\n")
     assert load_case(folder).factors["exploration_phase"].value == "unknown"
@@ -250,7 +248,7 @@ def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: P
 
 def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
     api.answered(folder, "cost_optimization", "yes")
-    asks = api.part_asks(load_case(folder), framework_of(load_case(folder)))
+    asks = part_asks(load_case(folder), framework_of(load_case(folder)))
     typed = "d\n" * asks.index("factors.low_volume")
     before = case_text(folder)
     for then, low, cost in (
@@ -284,7 +282,7 @@ def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Pa
 def test_a_file_that_changes_between_question_and_answer_is_read_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tuneworthy.surfaces.interview.plain import Plain
+    from internals import Plain
 
     lines = iter(["y\n", "y\n", "q\n"])
 
@@ -315,7 +313,7 @@ def test_without_the_library_menus_are_refused_with_the_cure_and_lines_work(
 
 def test_lines_and_files_need_no_library(folder: Path) -> None:
     code = (
-        "import sys; from tuneworthy.surfaces.cli import run\n"
+        "import sys; from tuneworthy.cli import run\n"
         f"run(['interview', {str(folder)!r}])\n"
         "assert not {'questionary', 'prompt_toolkit'} & set(sys.modules)"
     )
@@ -461,9 +459,9 @@ def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
     framework = framework_of(case)
     with redirect_stdout(io.StringIO()):
         for name in ("few_shot", "strategic_value", "today.api", "tuning.pilot"):
-            menus.ask(api.ask_of(case, framework, name), 1)
+            menus.ask(ask_of(case, framework, name), 1)
         dossier = decide(case, framework, as_of=AS_OF)
-        menus.rest(dossier, api.standing(dossier), api.offers(case, framework))
+        menus.rest(dossier, standing(dossier), offers(case, framework))
     for told in taken:
         keys = [key for key, _ in told]
         assert len(set(keys)) == len(keys)

@@ -11,20 +11,28 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import plain_engine
-from tuneworthy.files.traces import lines
-from tuneworthy.files.traces.limits import Limits
-from tuneworthy.files.traces.lines import blocks
-from tuneworthy.files.traces.read import read
-from tuneworthy.files.traces.stream import Ahead
-from tuneworthy.gather.engine import measure
-from tuneworthy.gather.names import hashed
-from tuneworthy.gather.personal import patterns
-from tuneworthy.gather.personal.patterns import shared_scanner
-from tuneworthy.gather.signals.base import distinct
-from tuneworthy.gather.signals.refusals import refused, refuses
-from tuneworthy.gather.signals.success import Success
-from tuneworthy.texts.joined import Joined, joined
-from tuneworthy.texts.json_text import UNREAD, looking, looks_like_json, read_json, readable
+from internals import (
+    UNREAD,
+    Ahead,
+    Joined,
+    Limits,
+    Success,
+    blocks,
+    distinct,
+    hashed,
+    joined,
+    looking,
+    looks_like_json,
+    measure,
+    read,
+    read_json,
+    readable,
+    refused,
+    refuses,
+    shared_scanner,
+)
+from internals import measure_personal as patterns
+from internals import traces_stream as lines
 
 PIECES = (
     "", " ", "\n", "{", "[", "]", "}", '"', "`", "```", "```json\n", "'",
@@ -159,7 +167,7 @@ def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path
 
 
 def test_numbers_that_carry_their_place_find_every_pair_of_equal_ones() -> None:
-    from tuneworthy.gather.duplicates import _pairs
+    from internals import _pairs
 
     rng = np.random.default_rng(5)
     keys = rng.integers(0, 2**63, 2000, dtype=np.uint64)

@@ -16,24 +16,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    CeilingResult,
+    EvalCase,
+    Fake,
+    JudgeAsked,
+    Label,
+    Ready,
+    Reply,
+    Request,
+    Unknown,
+    VerifyResult,
+    append_label,
+    digest_of,
+    drawn,
+    prepare,
+    read_evidence,
+    reply_text,
+    schema,
+)
+from internals import lab_run as ceiling
+from internals import lab_run as verify
+from internals import run as command
+from internals import workspace_labelling as labelling
 from lab_world import CAREFUL, LOUD, chance, folder_of
 from test_labs_verify import RIGHT
-from tuneworthy.api import ceiling, labelling, verify
-from tuneworthy.api.frameworks import schema
-from tuneworthy.api.judged import JudgeAsked
-from tuneworthy.api.lab import Ready, prepare
-from tuneworthy.calls.fake import Fake
-from tuneworthy.domain.calls import Reply, Request
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import CeilingResult, VerifyResult
-from tuneworthy.domain.labels import Label, digest_of
-from tuneworthy.domain.record import Unknown
-from tuneworthy.files.evidence import read_evidence
-from tuneworthy.files.labels import append_label
-from tuneworthy.labs.drawn import drawn
-from tuneworthy.labs.judging import reply_text
-from tuneworthy.surfaces.cli import run as command
+from tuneworthy import InputError
 
 AS_OF = date(2026, 11, 24)
 OPEN = {"reference": None}
@@ -107,7 +115,7 @@ def ready_of(
 
 def raced(folder: Path, fake: Fake, **more: Any) -> CeilingResult:
     ready = ready_of(folder, **more)
-    return ceiling.run(ready, cap_usd=0, transport=fake, source=str(folder)).result
+    return ceiling.ceiling_run(ready, cap_usd=0, transport=fake, source=str(folder)).result
 
 
 def verified(folder: Path, fake: Fake, **more: Any) -> VerifyResult:
@@ -264,9 +272,11 @@ def test_a_judge_that_says_nothing_of_use_is_no_judgement_and_people_still_count
 
 def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=60)
-    done = ceiling.run(ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …"))
+    done = ceiling.ceiling_run(
+        ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …")
+    )
     assert (done.result.best, done.result.reached) == ("", "unknown")
-    page = " ".join(ceiling.render(done).split())
+    page = " ".join(ceiling.ceiling_render(done).split())
     assert "Next: nothing the judge said could be used: try another --judge-model" in page
 
 
@@ -275,7 +285,7 @@ def test_a_judge_that_judges_its_own_work_is_named(tmp_path: Path) -> None:
     result = raced(folder, world(WORLD), model="fake:one")
     assert set(known(result.judge).own) == {"careful · fake:one", "loud · fake:one"}
     ready = ready_of(folder, model="fake:one")
-    page = ceiling.render_quote(ready, ceiling.quoted(ready))
+    page = ceiling.ceiling_render_quote(ready, ceiling.lab_quoted(ready))
     assert "It wrote the outputs of two arms itself" in " ".join(page.split())
 
 
@@ -387,15 +397,15 @@ def test_a_quote_holds_what_the_judge_costs_and_is_never_passed(tmp_path: Path) 
     models = f"[{{id: 'fake:base', {PRICED}}}, {{id: 'fake:mine', kind: tuned, {PRICED}}}]"
     folder = case_of(tmp_path, n=60, models=models)
     ready = ready_of(folder, model="fake:base", max_tokens=20)
-    plain = ceiling.quoted(prepare(folder, scored=False, max_tokens=20))
-    told = ceiling.quoted(ready)
+    plain = ceiling.lab_quoted(prepare(folder, scored=False, max_tokens=20))
+    told = ceiling.lab_quoted(ready)
     assert told.calls > 1.9 * plain.calls
     fake = world({"base": 0.5, "mine": 0.9})
-    result = ceiling.run(ready, cap_usd=told.usd_most, transport=fake).result
+    result = ceiling.ceiling_run(ready, cap_usd=told.usd_most, transport=fake).result
     assert result.stopped == ""
     assert result.spend.paid <= told.usd_most
     assert result.spend.calls <= told.calls
-    again = ceiling.quoted(ready_of(folder, model="fake:base", max_tokens=20))
+    again = ceiling.lab_quoted(ready_of(folder, model="fake:base", max_tokens=20))
     assert again.calls + again.reused <= told.calls
     assert again.reused > told.calls / 2
     assert again.usd_most < told.usd_most / 4
@@ -403,19 +413,25 @@ def test_a_quote_holds_what_the_judge_costs_and_is_never_passed(tmp_path: Path) 
 
 def test_a_quote_of_answers_that_may_be_long_still_holds_the_judges_calls(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=60)
-    short, long = (ceiling.quoted(ready_of(folder, max_tokens=m)) for m in (20, 50_000))
+    short, long = (ceiling.lab_quoted(ready_of(folder, max_tokens=m)) for m in (20, 50_000))
     assert short.calls == long.calls
 
 
 def test_a_judge_stops_at_the_cap_of_the_lab_and_goes_on_later(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:base', {PRICED}}}]"
     folder, fake = case_of(tmp_path / "a", n=60, models=models), world(WORLD)
-    cut = ceiling.run(ready_of(folder, model="fake:base"), cap_usd=0.02, transport=fake).result
+    cut = ceiling.ceiling_run(
+        ready_of(folder, model="fake:base"), cap_usd=0.02, transport=fake
+    ).result
     assert "cap" in cut.stopped
     assert 0 < cut.spend.paid <= 0.02
-    whole = ceiling.run(ready_of(folder, model="fake:base"), cap_usd=9, transport=fake).result
+    whole = ceiling.ceiling_run(
+        ready_of(folder, model="fake:base"), cap_usd=9, transport=fake
+    ).result
     fresh, other = case_of(tmp_path / "b", n=60, models=models), world(WORLD)
-    alone = ceiling.run(ready_of(fresh, model="fake:base"), cap_usd=9, transport=other).result
+    alone = ceiling.ceiling_run(
+        ready_of(fresh, model="fake:base"), cap_usd=9, transport=other
+    ).result
     assert fake.sent == other.sent
     assert whole.arms == alone.arms
 
@@ -425,7 +441,7 @@ def test_a_quote_of_verify_holds_the_general_tasks(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, models=models, prompts={"p": "Answer.\n"})
     ready = prepare(folder, as_of=AS_OF)
     told = verify.quoted(ready)
-    assert told.calls == ceiling.quoted(ready).calls + 2 * len(RIGHT)
+    assert told.calls == ceiling.lab_quoted(ready).calls + 2 * len(RIGHT)
     assert not (folder / ".tuneworthy").exists()
     result = verify.run(ready, cap_usd=told.usd_most, transport=world({"base": 0.5, "mine": 0.9}))
     assert (result.stopped, result.spend.calls) == ("", told.calls)

@@ -9,17 +9,21 @@ from typing import Any
 
 import pytest
 
+from internals import (
+    CeilingResult,
+    Contrast,
+    EvalCase,
+    Evidence,
+    Pool,
+    Unknown,
+    answer_text,
+    board_note,
+    ceiling_rows,
+    difference_text,
+    prepare,
+)
 from lab_world import CAREFUL, folder_of, known
-from tuneworthy.api.lab import prepare
-from tuneworthy.api.road import decide, load_case, load_framework
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.lab import CeilingResult, Contrast
-from tuneworthy.domain.record import Unknown
-from tuneworthy.labs.pool import Pool, answer_text
-from tuneworthy.report.lab.rows import board_note, ceiling_rows
-from tuneworthy.report.lab.words import difference_text
+from tuneworthy import Dossier, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
@@ -85,14 +89,14 @@ def test_an_option_that_a_lab_has_run_is_no_attempt_of_the_case() -> None:
 
 
 def test_a_lab_counts_its_arms_with_the_nearest_examples_and_constraints(tmp_path: Path) -> None:
-    from tuneworthy.api import ceiling as api
+    from internals import lab_run as api
 
     prompts = {
         "plain": CAREFUL,
         "tight": f"---\nconstrained: grammar\nfew_shot: {{k: 1, from: fixed}}\n---\n{CAREFUL}",
     }
     folder_of(tmp_path, n=60, prompts=prompts, cases={"reference": "shelf"})
-    done = api.run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=known({}))
+    done = api.ceiling_run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=known({}))
     assert not isinstance(done.dossier.evidence, Unknown)
     told = {one.id: one.value for one in done.dossier.evidence}
     # two prompts, each as written and with the nearest example; one has the grammar and an example

@@ -14,22 +14,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.api import agreement as agreeing
-from tuneworthy.api import labelling
-from tuneworthy.api.lab import ledger_of, prepare
-from tuneworthy.api.road import load_case
-from tuneworthy.domain.calls import Reply
-from tuneworthy.domain.errors import CaseError, InputError, OutputError
-from tuneworthy.domain.evalset import CheckCall, EvalCase, Passage, Said
-from tuneworthy.domain.labels import Label
-from tuneworthy.domain.record import Unknown
-from tuneworthy.files.evalcsv import csv_text, read_csv
-from tuneworthy.files.evalset import evalset_text, read_evalset, write_evalset
-from tuneworthy.files.labels import append_label, latest_labels, read_labels
-from tuneworthy.report.labelling import Item, item_page
-from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.cli.options import deliver
+from internals import (
+    CheckCall,
+    EvalCase,
+    Item,
+    Label,
+    OutputError,
+    Passage,
+    Reply,
+    Said,
+    Unknown,
+    append_label,
+    cohen_kappa,
+    csv_text,
+    deliver,
+    evalset_text,
+    fleiss_kappa,
+    item_page,
+    latest_labels,
+    ledger_of,
+    nominal_alpha,
+    prepare,
+    read_csv,
+    read_evalset,
+    read_labels,
+    run,
+    write_evalset,
+)
+from internals import workspace_labelling as agreeing
+from internals import workspace_labelling as labelling
+from tuneworthy import CaseError, InputError, load_case
 
 Rows = list[tuple[str | None, ...]]
 

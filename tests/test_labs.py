@@ -15,31 +15,44 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    Arm,
+    CeilingResult,
+    EvalCase,
+    Fake,
+    Kit,
+    Lab,
+    Ledger,
+    Manners,
+    Marker,
+    Pool,
+    Price,
+    PromptVariant,
+    Quote,
+    Reached,
+    Ready,
+    Request,
+    Scores,
+    Setting,
+    Stand,
+    Unknown,
+    chosen_arms,
+    echo,
+    make_plan,
+    outcome,
+    plan_arms,
+    prepare,
+    question,
+    read_examples,
+    request_for,
+    schema,
+    scorer_for,
+)
+from internals import CeilingPlan as Plan
+from internals import lab_run as api
+from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
-from tuneworthy.api import ceiling as api
-from tuneworthy.api.frameworks import schema
-from tuneworthy.api.lab import Ready, prepare
-from tuneworthy.api.road import decide, load_case, load_framework
-from tuneworthy.calls.endpoints import Reached
-from tuneworthy.calls.fake import Fake, Manners, echo
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.domain.calls import Quote, Request
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import Arm, CeilingResult, Stand
-from tuneworthy.domain.prices import Price
-from tuneworthy.domain.prompts import PromptVariant
-from tuneworthy.domain.record import Unknown
-from tuneworthy.files.examples import read_examples
-from tuneworthy.labs.arms import plan_arms
-from tuneworthy.labs.ceiling import Lab, Plan, make_plan
-from tuneworthy.labs.choice import chosen_arms
-from tuneworthy.labs.outcome import outcome
-from tuneworthy.labs.pool import Pool, question
-from tuneworthy.labs.requests import Setting, request_for
-from tuneworthy.labs.scores import Scores
-from tuneworthy.scoring import Kit, Marker, scorer_for
-from tuneworthy.surfaces.cli import run as command
+from tuneworthy import InputError, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 LESSON = load_framework("lesson")
@@ -52,7 +65,7 @@ def ready_of(folder: Path, **more: Any) -> Ready:
 
 
 def ran(folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any) -> CeilingResult:
-    return api.run(ready_of(folder, **more), cap_usd=cap_usd, transport=fake).result
+    return api.ceiling_run(ready_of(folder, **more), cap_usd=cap_usd, transport=fake).result
 
 
 def told(result: CeilingResult) -> str:
@@ -275,7 +288,7 @@ def test_the_choice_is_written_down_before_a_reporting_case_is_sent(tmp_path: Pa
                 seen.append((folder / ".tuneworthy" / "ceiling-plan.json").is_file())
             return await fake.send(request)
 
-    result = api.run(ready, cap_usd=0, transport=Watched(echo)).result
+    result = api.ceiling_run(ready, cap_usd=0, transport=Watched(echo)).result
     assert len(seen) >= len(later)
     assert all(seen)
     plan = json.loads((folder / ".tuneworthy" / "ceiling-plan.json").read_text())
@@ -363,7 +376,9 @@ def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Pat
 def test_progress_only_goes_forward_and_ends_at_the_end(tmp_path: Path) -> None:
     seen: list[Stand] = []
     folder = folder_of(tmp_path)
-    result = api.run(ready_of(folder), cap_usd=0, transport=known(SHARES), watch=seen.append).result
+    result = api.ceiling_run(
+        ready_of(folder), cap_usd=0, transport=known(SHARES), watch=seen.append
+    ).result
     parts = [one.done / one.of for one in seen]
     assert parts == sorted(parts)
     assert parts[0] < 0.2
@@ -410,7 +425,7 @@ def test_a_quote_counts_the_dearest_that_may_be_reported_on(tmp_path: Path) -> N
         for name, usd in (("one", 1), ("two", 100))
     )
     found = [
-        api.quoted(ready_of(folder_of(tmp_path / name, models=f"[{models}]")))
+        api.lab_quoted(ready_of(folder_of(tmp_path / name, models=f"[{models}]")))
         for name, models in (("a", f"{cheap}, {dear}"), ("b", f"{dear}, {cheap}"))
     ]
     assert found[0].usd_most == pytest.approx(found[1].usd_most)
@@ -423,8 +438,8 @@ def test_a_quote_is_never_passed(tmp_path: Path) -> None:
     )
     folder = folder_of(tmp_path, models=f"[{two}]", prompts={"a": PLAIN, "b": CAREFUL * 4})
     ready = ready_of(folder)
-    quote = api.quoted(ready)
-    result = api.run(
+    quote = api.lab_quoted(ready)
+    result = api.ceiling_run(
         ready, cap_usd=quote.usd_most, transport=known({"one": 0.1, "two": 0.1})
     ).result
     assert result.stopped == ""
@@ -472,7 +487,7 @@ def test_ctrl_c_waits_for_the_wire_and_loses_nothing(tmp_path: Path) -> None:
                 os.kill(os.getpid(), signal.SIGINT)
             return await fake.send(request)
 
-    cut = api.run(ready_of(folder), cap_usd=0, transport=Pressed(echo)).result
+    cut = api.ceiling_run(ready_of(folder), cap_usd=0, transport=Pressed(echo)).result
     assert cut.stopped == "stopped by the user"
     assert cut.spend.calls == fake.sent < 100
     assert cut.spend.in_doubt == 0
@@ -581,7 +596,7 @@ def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Pat
     fake = known(SHARES)
     for target in (0.99, 0.6):
         folder = folder_of(tmp_path, n=240, more=strong_case(), target=target)
-        done = api.run(ready_of(folder), cap_usd=0, transport=fake)
+        done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=fake)
         dossier = decide(load_case(folder), LESSON, as_of=AS_OF)
         assert dossier.verdict == done.dossier.verdict
         found[target] = done.result.reached, dossier, fake.sent
@@ -666,12 +681,12 @@ def test_the_page_says_what_to_do_next(
     tmp_path: Path, n: int, target: float | None, says: str
 ) -> None:
     folder = folder_of(tmp_path, n=n, target=target)
-    done = api.run(ready_of(folder), cap_usd=0, transport=known(SHARES), source="my-case")
-    page = api.render(done)
+    done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=known(SHARES), source="my-case")
+    page = api.ceiling_render(done)
     assert says in page
     assert max(map(len, page.splitlines())) <= 80
     assert "0.92" not in page or "careful" in page
-    as_json = json.loads(api.render(done, "json"))
+    as_json = json.loads(api.ceiling_render(done, "json"))
     assert set(as_json) == set(schema("ceiling")["properties"])
     assert as_json["schema"] == "tuneworthy/ceiling/1"
     assert as_json["verdict"]["outcome"] == done.dossier.verdict.outcome

@@ -13,19 +13,29 @@ from typing import Any
 
 import pytest
 
+from internals import (
+    Context,
+    Contrast,
+    EvalCase,
+    Fake,
+    Kit,
+    Manners,
+    Marker,
+    Output,
+    StoppedError,
+    Unknown,
+    VerifyPlan,
+    VerifyResult,
+    _outcome,
+    general_skills,
+    prepare,
+    schema,
+)
+from internals import lab_run as api
+from internals import lab_run as ceiling
+from internals import run as command
 from lab_world import folder_of, known
-from tuneworthy.api import ceiling
-from tuneworthy.api import verify as api
-from tuneworthy.api.frameworks import schema
-from tuneworthy.api.lab import prepare
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.domain.errors import InputError, StoppedError
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.lab import Contrast, VerifyPlan, VerifyResult
-from tuneworthy.domain.record import Unknown
-from tuneworthy.labs.verify import _outcome, general_skills
-from tuneworthy.scoring import Context, Kit, Marker, Output
-from tuneworthy.surfaces.cli import run as command
+from tuneworthy import InputError
 
 AS_OF = date(2026, 11, 24)
 TWO = "[{id: 'fake:base'}, {id: 'fake:mine', kind: tuned}]"
@@ -142,7 +152,7 @@ def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_pat
 def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.9}
-    ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
+    ceiling.ceiling_run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
     fake = known(shares, general=WELL)
     verified(folder, fake)
     assert fake.sent == 2 * len(general_skills())
@@ -225,7 +235,7 @@ def served(answer: dict[str, str], right: float) -> Iterator[str]:
 
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            from tuneworthy.domain.calls import ChatMessage, Request
+            from internals import ChatMessage, Request
 
             messages = tuple(ChatMessage(**m) for m in asked["messages"])
             request = Request(provider="x", base_url="", model=asked["model"], messages=messages)

@@ -10,13 +10,20 @@ from typing import Any
 import pytest
 
 import plain_engine
-from tuneworthy.domain.traces import COLUMNS, Message
-from tuneworthy.files.traces.known import Known
-from tuneworthy.files.traces.read import read
-from tuneworthy.gather.engine import measure
-from tuneworthy.gather.signals.refusals import refused, refuses
-from tuneworthy.gather.signals.success import Success
-from tuneworthy.texts.json_text import UNREAD, read_json, read_rows, readable
+from internals import (
+    COLUMNS,
+    UNREAD,
+    Known,
+    Message,
+    Success,
+    measure,
+    read,
+    read_json,
+    read_rows,
+    readable,
+    refused,
+    refuses,
+)
 
 ASKED = [{"role": "system", "content": "S"}, {"role": "user", "content": "Q"}]
 RECORDS: list[dict[str, Any]] = [

@@ -13,15 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from tuneworthy import decide, load_case, load_framework, verdicts
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.record import State
-from tuneworthy.domain.rules import BANDS
-from tuneworthy.framework import tally as tally_module
-from tuneworthy.framework.rules import compile_rules
-from tuneworthy.framework.tally import effort, tally
-from tuneworthy.verdict.robustness import MOST_WORK, flips, questions
-from tuneworthy.verdict.rules import apply_rules
+from internals import MOST_WORK, State, apply_rules, compile_rules, effort, flips, questions, tally
+from internals import framework_tally as tally_module
+from internals import rules_BANDS as BANDS
+from tuneworthy import Framework, decide, load_case, load_framework, verdicts
 
 LESSON = load_framework("lesson")
 RULES = compile_rules(LESSON)

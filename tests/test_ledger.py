@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.calls.reading import Reading
-from tuneworthy.domain.calls import Reply
-from tuneworthy.domain.errors import InputError
+from internals import Ledger, Reading, Reply
+from tuneworthy import InputError
 
 
 @pytest.fixture

@@ -8,11 +8,9 @@ from itertools import product
 import pytest
 
 import brute
+from internals import Lint, LintFinding, check, finding_says, lint_dict, lint_text
+from internals import rules_BANDS as BANDS
 from tuneworthy import load_framework
-from tuneworthy.domain.lint import Lint, LintFinding
-from tuneworthy.domain.rules import BANDS
-from tuneworthy.framework.check import check
-from tuneworthy.report.lint import finding_says, lint_dict, lint_text
 
 
 def by_id(lint: Lint, name: str) -> list[LintFinding]:

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tuneworthy import load_case
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.domain.materials import Materials, Term, Voice
-from tuneworthy.files.materials import read_materials
-from tuneworthy.texts.glossary import Glossary
-from tuneworthy.texts.phrases import Phrases
+from internals import Glossary, Materials, Phrases, Term, Voice, read_materials
+from tuneworthy import Case, CaseError, load_case
 
 CASE = """
 name: x

@@ -24,6 +24,25 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
 
 import hostile
+from internals import (
+    INSTRUCTIONS,
+    QUOTED,
+    TALKS,
+    TOOLS,
+    Board,
+    Desk,
+    Ledger,
+    called,
+    catalogue_text,
+    is_loopback,
+    open_shelf,
+    text_digest,
+)
+from internals import assistant_DATA as DATA
+from internals import mcp_server as http
+from internals import mcp_server as pages
+from internals import mcp_server as server
+from internals import run as command
 from mcp_world import (
     AT_ONCE_S,
     COMMAND,
@@ -37,20 +56,7 @@ from mcp_world import (
     make_cases,
     started,
 )
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api.board import Board
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.domain.errors import InputError
-from tuneworthy.files.edit import text_digest
-from tuneworthy.framework.load import catalogue_text
-from tuneworthy.report.assistant import DATA, QUOTED
-from tuneworthy.report.assistant.prompts import INSTRUCTIONS, TALKS
-from tuneworthy.surfaces.cli import run as command
-from tuneworthy.surfaces.listen import is_loopback
-from tuneworthy.surfaces.mcp_server import http, pages, server
-from tuneworthy.surfaces.mcp_server.server import called
-from tuneworthy.surfaces.mcp_server.tools import TOOLS, Desk
+from tuneworthy import InputError, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 TOKEN = "a-token-of-some-length-0123456789"
@@ -415,7 +421,7 @@ def test_no_tool_can_send_anything(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("socket.socket.sendto", refuse)
-    monkeypatch.setattr("tuneworthy.api.lab.transport_for", refuse)
+    monkeypatch.setattr("tuneworthy.lab.run.transport_for", refuse)
     seen = data(desk, "read_case", case="with data")["file_digest"]
     said = [{"key": "brand_voice", "value": "yes", "quote": "yes"}]
     given = {"new_case": {"case": "n"}, "list_cases": {},
@@ -731,7 +737,7 @@ def test_beyond_this_machine_there_is_always_a_token(monkeypatch: pytest.MonkeyP
 
 def test_without_the_extra_one_line_says_what_to_install(shelf: Path) -> None:
     code = (
-        "import sys\nsys.modules['mcp'] = None\nfrom tuneworthy.surfaces.cli import main, run\n"
+        "import sys\nsys.modules['mcp'] = None\nfrom tuneworthy.cli import main, run\n"
         "assert run(['mcp', '--help']) == 0\nmain(['mcp', sys.argv[1]])"
     )
     done = subprocess.run(

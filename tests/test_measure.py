@@ -16,13 +16,20 @@ import pytest
 import wcwidth
 import zstandard
 
+from internals import (
+    Evidence,
+    Measured,
+    Series,
+    appendix,
+    latest_series,
+    measured_name,
+    model_id,
+    run,
+    today,
+)
+from internals import EvidenceReading as Reading
+from internals import workspace_measure as api
 from tuneworthy import load_case
-from tuneworthy.api import measure as api
-from tuneworthy.api.road import today
-from tuneworthy.api.seen import appendix, model_id
-from tuneworthy.domain.evidence import Evidence, Measured, Reading, Series, latest_series
-from tuneworthy.report.evidence.rows import measured_name
-from tuneworthy.surfaces.cli import run
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 HOSTILE = 'x\'); DROP TABLE rows0; -- "q" {a: [b]} # !!python/object:os.system \x1b[31m\u202e\ud800'
@@ -552,7 +559,7 @@ def test_the_series_of_the_last_run_count(tmp_path: Path) -> None:
 
 def start(*arguments: str, before: str = "") -> list[str]:
     """A command line in a Python of its own, with something done first."""
-    code = f"{before}\nfrom tuneworthy.surfaces.cli import main\nmain({list(arguments)!r})"
+    code = f"{before}\nfrom tuneworthy.cli import main\nmain({list(arguments)!r})"
     return [sys.executable, "-c", code]
 
 
@@ -574,7 +581,7 @@ def test_an_interrupt_leaves_nothing_half_written(tmp_path: Path) -> None:
     place = tmp_path / "tmp"
     place.mkdir()
     stop = (
-        "import tuneworthy.api.measure as m, signal, os\n"
+        "import tuneworthy.workspace.measure as m, signal, os\n"
         # who runs the tests in the background may have told us to ignore it
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "was = m.write_answers\n"

@@ -10,16 +10,10 @@ import pytest
 
 import series as made
 from hostile import PAYLOADS, squeezed
+from internals import Drawing, Series, Unknown, html, pictures, rows_of, steps_of
+from internals import report_charts as charts
 from test_html import STYLE, Page, decided
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.evidence import Series
-from tuneworthy.domain.record import Unknown
-from tuneworthy.report.charts import evidence as charts
-from tuneworthy.report.charts.draw import Drawing
-from tuneworthy.report.evidence.numbers import rows_of
-from tuneworthy.report.evidence.steps import steps_of
-from tuneworthy.report.html import html
-from tuneworthy.report.html.measured import pictures
+from tuneworthy import Dossier
 
 KINDS = ["arms", "volume", "latency", "signatures", "voice", "knowledge", "examples"]
 

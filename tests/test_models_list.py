@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.api.models import models, render
-from tuneworthy.calls.endpoints import PRESETS
-from tuneworthy.surfaces.cli import run
+from internals import PRESETS, models, run
+from internals import models_render as render
 
 KEY = "sk-never-to-be-shown-0123456789"
 

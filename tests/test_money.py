@@ -15,19 +15,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    NO_PRICES,
+    REQUESTS,
+    Model,
+    Saved,
+    Spread,
+    _draw,
+    appraise,
+    compare,
+    computed_saving,
+    keep_books,
+    look_up,
+    money_report,
+    money_text,
+    months_to_reach,
+    price_on,
+    simulate,
+    usd_per_request,
+)
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api.invest import money_report
-from tuneworthy.calls.prices import look_up, price_on
-from tuneworthy.domain.books import REQUESTS, Spread
-from tuneworthy.domain.case import Model
-from tuneworthy.domain.prices import NO_PRICES
-from tuneworthy.domain.serving import Saved
-from tuneworthy.domain.units import months_to_reach, usd_per_request
-from tuneworthy.forecast.breakeven import appraise, computed_saving
-from tuneworthy.forecast.savings import compare
-from tuneworthy.forecast.simulate import _draw, simulate
-from tuneworthy.forecast.terms import keep_books
-from tuneworthy.report.money.text import money_text
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 DAY = date(2026, 11, 24)
@@ -825,7 +832,7 @@ def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked(
 
 
 def test_the_terminal_says_what_the_draws_say_only_where_something_varies() -> None:
-    from tuneworthy.report.text import text
+    from internals import text
 
     assert "drawn" not in text(decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY))
     said = " ".join(text(decide(uncertain(0.3), LESSON, as_of=DAY)).split())

@@ -16,25 +16,32 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.api import frameworks
-from tuneworthy.api import options as api
-from tuneworthy.api.cases import judge
-from tuneworthy.api.road import decide, framework_of, load_case, load_framework
-from tuneworthy.assess.weigh import weigh
-from tuneworthy.domain.decision import Ends
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.goals import GOALS, SPOKEN
-from tuneworthy.domain.options import Option
-from tuneworthy.domain.record import Unknown
-from tuneworthy.framework.dated import published_counts, services
-from tuneworthy.precedent.cases import shipped_cases
-from tuneworthy.report.options.advice import ADVICE
-from tuneworthy.report.options.reasons import REASONS
-from tuneworthy.surfaces.cli import run
-from tuneworthy.verdict.approach import approaches
-from tuneworthy.verdict.options import JUDGES, options
-from tuneworthy.verdict.options.rank import GRADES, HELPS, RISKS
+from internals import (
+    ADVICE,
+    GOALS,
+    GRADES,
+    HELPS,
+    JUDGES,
+    REASONS,
+    RISKS,
+    SPOKEN,
+    Ends,
+    Evidence,
+    Option,
+    Unknown,
+    approaches,
+    framework_of,
+    options,
+    published_counts,
+    run,
+    services,
+    shipped_cases,
+    weigh,
+)
+from internals import judge_case as judge
+from internals import workspace_reports as api
+from internals import workspace_reports as frameworks
+from tuneworthy import CaseError, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
 GALLERY = PROJECT / "examples"
@@ -776,17 +783,17 @@ def test_markdown_holds_every_option_the_models_and_who_still_tunes(
 def test_json_is_the_part_of_the_dossier_and_a_what_if_changes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    compared = api.compare(GALLERY / "task-api", as_of=AS_OF)
+    compared = api.options_compare(GALLERY / "task-api", as_of=AS_OF)
     whole = compared.dossier.to_dict()
     text = said(capsys, str(GALLERY / "task-api"), "--format", "json")
-    assert text == api.render(compared, "json")
+    assert text == api.options_render(compared, "json")
     assert all(f'"{one["id"]}"' in text for one in whole["options"])
     other = said(capsys, str(GALLERY / "task-api"), "--format", "json", "--set", "few_shot=no")
     assert other != text
 
 
 def test_decide_shows_the_five_and_where_the_rest_is() -> None:
-    from tuneworthy.report.text import text
+    from internals import text
 
     told = decide(load_case(GALLERY / "task-api"), LESSON, as_of=AS_OF)
     shown = text(told, case_path="examples/task-api")

@@ -18,14 +18,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import KINDS, Evidence, Personal, Scanner, Unknown, excerpt, mask, spans
+from internals import measure_personal as checks
+from internals import measure_personal as recogniser
+from internals import signal_personal as personal
 from plain_engine import batch, measure, table_of
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.gather.personal import checks, recogniser
-from tuneworthy.gather.personal.mask import excerpt, mask
-from tuneworthy.gather.personal.patterns import KINDS, Scanner, spans
-from tuneworthy.gather.signals import personal
-from tuneworthy.gather.signals.personal import Personal
 
 KEY = (
     "AKIA" + "IOSFODNN7EXAMPLE"

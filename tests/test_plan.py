@@ -18,24 +18,31 @@ import wcwidth
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api.road import framework_of
-from tuneworthy.domain.assessment import Reason
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.decision import Ends
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.outline import Draft, NoPlan
-from tuneworthy.domain.outlook import Phase, Plan, Recommendation
-from tuneworthy.domain.record import Range, Unknown
-from tuneworthy.domain.rules import OUTCOMES
-from tuneworthy.forecast.plan.calendar import dated, day, working_days
-from tuneworthy.report.plan.gantt import gantt
-from tuneworthy.report.plan.gantt import name as gantt_name
-from tuneworthy.report.plan.markdown import plan_markdown
-from tuneworthy.report.plan.registry import WORDS
-from tuneworthy.report.plan.text import plan_text
-from tuneworthy.report.plan.tracker import COLUMNS, tracker
-from tuneworthy.surfaces.cli import run
+from internals import (
+    OUTCOMES,
+    Draft,
+    Ends,
+    NoPlan,
+    Phase,
+    Plan,
+    Range,
+    Reason,
+    Recommendation,
+    Unknown,
+    dated,
+    day,
+    framework_of,
+    gantt,
+    plan_markdown,
+    plan_text,
+    run,
+    tracker,
+    working_days,
+)
+from internals import name as gantt_name
+from internals import registry_WORDS as WORDS
+from internals import tracker_COLUMNS as COLUMNS
+from tuneworthy import Case, Dossier, decide, load_case, load_framework
 
 ROOT = Path(__file__).resolve().parents[1]
 GALLERY = ROOT / "examples"

@@ -19,14 +19,16 @@ import numpy as np
 import pytest
 import yaml
 
-from tuneworthy.api.road import decide, load_case
-from tuneworthy.domain.errors import FrameworkError
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.precedent import PublishedCase
-from tuneworthy.framework.check import check
-from tuneworthy.framework.load import catalogue_text, load_document, load_named
-from tuneworthy.precedent.cases import shipped_cases
-from tuneworthy.syntax.yaml import parse
+from internals import (
+    PublishedCase,
+    catalogue_text,
+    check,
+    load_document,
+    load_named,
+    parse,
+    shipped_cases,
+)
+from tuneworthy import Framework, FrameworkError, decide, load_case
 
 TOOLS = Path(__file__).resolve().parents[1] / "tools"
 

@@ -19,40 +19,44 @@ import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api.reports import render
-from tuneworthy.api.road import framework_of
-from tuneworthy.assess.weigh import weigh
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.likeness import (
+from internals import (
+    FILE,
+    SEPARATING,
     Few,
     Index,
     Others,
     Precedent,
     PrecedentsResult,
+    PublishedCase,
     Rate,
-)
-from tuneworthy.domain.precedent import PublishedCase
-from tuneworthy.domain.record import State, Unknown
-from tuneworthy.framework.dated import published_counts
-from tuneworthy.precedent.cases import shipped_cases
-from tuneworthy.precedent.index import FILE, shipped_index
-from tuneworthy.precedent.nearest import address, known, likeness, nearest, precedent_of, vote
-from tuneworthy.precedent.others import look
-from tuneworthy.precedent.rates import (
-    SEPARATING,
+    State,
+    Unknown,
+    address,
     every_rate,
+    framework_of,
+    known,
+    likeness,
+    look,
+    nearest,
     of_goal,
     of_pattern,
     pattern_key,
+    precedent_of,
+    precedents,
+    precedents_markdown,
+    precedents_text,
+    published_counts,
     rate,
+    render,
+    run,
+    shipped_cases,
+    shipped_index,
     telling,
+    tried_text,
+    vote,
+    weigh,
 )
-from tuneworthy.report.precedents import precedents
-from tuneworthy.report.precedents.markdown import precedents_markdown
-from tuneworthy.report.precedents.text import precedents_text
-from tuneworthy.report.precedents.words import tried_text
-from tuneworthy.surfaces.cli import run
+from tuneworthy import Dossier, decide, load_case, load_framework
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]

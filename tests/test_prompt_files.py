@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.files.prompts import VARIABLES, filled, names, prompt_from
+from internals import VARIABLES, filled, names, prompt_from
+from tuneworthy import CaseError
 
 FILE = Path("prompts/v3.md")
 

@@ -14,13 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.traces import COLUMNS, Batch
-from tuneworthy.files.traces import jsonl
-from tuneworthy.files.traces.jsonl import Lines
-from tuneworthy.files.traces.limits import Limits
-from tuneworthy.files.traces.lines import blocks
-from tuneworthy.files.traces.stream import Ahead
-from tuneworthy.files.traces.tally import Tally
+from internals import COLUMNS, Ahead, Batch, Limits, Lines, Tally, blocks
+from internals import traces_content as jsonl
 
 WORDS = st.sampled_from(["", "a", "3", "yes", "My card is 4111 1111 1111 1111."])
 NUMBERS = st.sampled_from([0, 1, 3, 1.0, 2.5, -1, 2**60 + 1, 1e300, True])

@@ -21,10 +21,8 @@ from pathlib import Path
 import pytest
 import wcwidth
 
+from internals import WIDEST, columns, framework_of, lay_out_for, render
 from tuneworthy import decide, load_case
-from tuneworthy.api.reports import render
-from tuneworthy.api.road import framework_of
-from tuneworthy.report.width import WIDEST, columns, lay_out_for
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]

@@ -9,26 +9,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.calls import Reply
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.evalset import CheckCall, EvalCase
-from tuneworthy.domain.materials import Materials, Term, Voice
-from tuneworthy.scoring import (
+from internals import (
+    SCORERS,
+    CheckCall,
     Context,
+    EvalCase,
+    How,
+    Judge,
     Kit,
     Marker,
+    Materials,
     Output,
+    Reply,
     Scored,
     Scorer,
+    Term,
+    Voice,
+    alike,
+    as_date,
     default_scorers,
+    near,
+    normal,
+    numbers_in,
+    same,
     scorer_for,
     together,
 )
-from tuneworthy.scoring.judge import Judge
-from tuneworthy.scoring.normal import normal
-from tuneworthy.scoring.numbers import near, numbers_in
-from tuneworthy.scoring.registry import SCORERS
-from tuneworthy.scoring.values import How, alike, as_date, same
+from tuneworthy import InputError
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 KIT = Kit(

@@ -12,9 +12,16 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.domain.evalset import CheckCall, EvalCase
-from tuneworthy.scoring import Context, Kit, Output, default_scorers, scorer_for
-from tuneworthy.scoring.sql import query_in
+from internals import (
+    CheckCall,
+    Context,
+    EvalCase,
+    Kit,
+    Output,
+    default_scorers,
+    query_in,
+    scorer_for,
+)
 
 LEFT_OUT = ""
 FILES = ("live_simple", "multiple", "parallel", "simple_python")

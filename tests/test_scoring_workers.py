@@ -9,11 +9,20 @@ from typing import Any
 
 import pytest
 
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.evalset import CheckCall, EvalCase
-from tuneworthy.scoring import Context, Kit, Output, Scored, Scorer, scorer_for
-from tuneworthy.scoring.sql import orders, query_in
-from tuneworthy.scoring.worker import Worker
+from internals import (
+    CheckCall,
+    Context,
+    EvalCase,
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    Worker,
+    orders,
+    query_in,
+    scorer_for,
+)
+from tuneworthy import InputError
 
 TABLES = "CREATE TABLE t(a, b); INSERT INTO t VALUES (1, 'x'), (2, 'y'), (2, 'y'), (3, NULL);"
 

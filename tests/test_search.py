@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.texts.needle import as_bytes
-from tuneworthy.texts.search import Pattern, Searcher
+from internals import Pattern, Searcher, as_bytes
 
 LETTERS = "aAbB1 -.+\n_éÉäÄßs日本\u0301\xa0\ud800x"
 TEXTS = st.lists(st.none() | st.text(LETTERS, max_size=30), max_size=8)
@@ -163,13 +162,13 @@ def test_none_and_the_empty_text_hold_nothing_and_no_texts_give_nothing() -> Non
 
 
 def test_a_long_batch_is_gone_through_in_several_passes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneworthy.texts.search._PASS_BYTES", 10)
+    monkeypatch.setattr("tuneworthy.text.search._PASS_BYTES", 10)
     texts = ("x" * 30, "a", "b" * 9 + "a", "c", None, "aaaa")
     assert found(literal("a"), *texts) == [False, True, True, False, False, True]
 
 
 def test_more_hits_than_may_be_kept_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneworthy.texts.search._RESOLVE_AT", 3)
+    monkeypatch.setattr("tuneworthy.text.search._RESOLVE_AT", 3)
     assert found(literal("a"), "aaaaaaa", "b", "aaaa") == [True, False, True]
 
 
@@ -199,7 +198,7 @@ def test_without_hyperscan_the_answer_is_the_same(monkeypatch: pytest.MonkeyPatc
     patterns = {"a": literal("art", word=True), "b": Pattern(r"\d{3}-\d{2}")}
     texts = ["art 123-45", "party", None]
     with_it = Searcher(patterns).rows(texts)
-    monkeypatch.setattr("tuneworthy.texts.search.find_spec", lambda _name: None)
+    monkeypatch.setattr("tuneworthy.text.search.find_spec", lambda _name: None)
     monkeypatch.setitem(sys.modules, "hyperscan", None)
     without = Searcher(patterns).rows(texts)
     for name in patterns:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.files.shelf import Shelf
+from internals import Shelf
+from tuneworthy import CaseError
 
 
 def a_case(folder: Path) -> Path:

@@ -10,15 +10,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    Z95,
+    Arms,
+    ArmsResult,
+    Batch,
+    Evidence,
+    Found,
+    Lead,
+    Unknown,
+    arm_estimate,
+    paired,
+    quantiles,
+)
 from plain_engine import batch, measure, table_of
-from tuneworthy.domain.arms import ArmsResult, Lead
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.arms import Arms
-from tuneworthy.gather.signals.base import Found
-from tuneworthy.stats.contest import arm_estimate, paired, quantiles
-from tuneworthy.stats.intervals import Z95
 
 
 def trial(scores: Any, **more: Any) -> Batch:

@@ -9,13 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    Batch,
+    Change,
+    Evidence,
+    Text,
+    Unknown,
+    Version,
+    changes,
+    poisson_interval,
+    runs_of,
+    versions,
+)
+from internals import versions_alike as alike
 from plain_engine import batch, measure, table_of
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.change import Change, changes
-from tuneworthy.gather.signals.versions import Text, Version, alike, runs_of, versions
-from tuneworthy.stats.forecast import poisson_interval
 from worlds_change import DAY_S, START_S, prompted, words
 
 RNG = np.random.default_rng(7)

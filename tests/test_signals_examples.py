@@ -10,18 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    Arms,
+    Batch,
+    Evidence,
+    Examples,
+    Knowledge,
+    Materials,
+    Signal,
+    Success,
+    ToolCall,
+    Unknown,
+)
+from internals import examples_REASONS as REASONS
+from internals import measure_engine as engine
 from plain_engine import batch, measure
 from planted import faults
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch, ToolCall
-from tuneworthy.gather import engine
-from tuneworthy.gather.signals.arms import Arms
-from tuneworthy.gather.signals.base import Signal
-from tuneworthy.gather.signals.examples import REASONS, Examples
-from tuneworthy.gather.signals.knowledge import Knowledge
-from tuneworthy.gather.signals.success import Success
 
 SORRY = "I'm sorry, but I can't help with that."
 THINGS = "apple river stone candle window garden mirror ladder basket harbour"

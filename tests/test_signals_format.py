@@ -15,17 +15,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    UNREAD,
+    Batch,
+    Evidence,
+    Format,
+    Materials,
+    Numbered,
+    Signal,
+    ToolCall,
+    Unknown,
+    fits,
+    looks_like_json,
+    number_of,
+    read_json,
+    refuses,
+    shape_of,
+)
 from plain_engine import batch, measure
 from planted import faults
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch, ToolCall
-from tuneworthy.gather.signals.base import Signal
-from tuneworthy.gather.signals.format import Format
-from tuneworthy.gather.signals.refusals import refuses
-from tuneworthy.gather.signals.shapes import Numbered, fits, number_of, shape_of
-from tuneworthy.texts.json_text import UNREAD, looks_like_json, read_json
 from worlds_outputs import WORLDS, tickets
 
 RIGHT = '{"id": "a", "tags": ["x"], "due": "today"}'
@@ -163,7 +171,7 @@ def test_shapes_fit_when_nothing_but_nulls_and_empty_lists_differ(
 
 def test_numbers_of_shapes_are_the_same_in_every_process() -> None:
     code = (
-        "from tuneworthy.gather.signals.shapes import Numbered\n"
+        "from tuneworthy.measure.signals.format import Numbered\n"
         "print(Numbered()({'b': [1, 'x', None], 'a': {'c': 1.5, 'd': True}}))"
     )
     told = {

@@ -12,15 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    CHECKS,
+    COLUMNS,
+    MOST_INSTRUCTIONS,
+    Batch,
+    Evidence,
+    Instruction,
+    Instructions,
+    Reader,
+    Table,
+    ToolCall,
+    Unknown,
+    follows,
+)
 from plain_engine import batch, measure, table_of
 from planted import faults
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import COLUMNS, Batch, ToolCall
-from tuneworthy.gather.signals.base import Table
-from tuneworthy.gather.signals.instructions import Instructions
-from tuneworthy.texts.checks import CHECKS, follows
-from tuneworthy.texts.verifiable import MOST_INSTRUCTIONS, Instruction, Reader
 from worlds_outputs import RULES, WORLDS, adherence
 
 SORRY = "I'm sorry, but I can't help with that."

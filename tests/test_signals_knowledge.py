@@ -13,16 +13,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import CERTAIN, Evidence, Found, Knowledge, Unknown, share, share_given, stem, words
+from internals import signal_knowledge as groundedness
+from internals import signal_knowledge as sufficiency
 from plain_engine import batch, measure
 from planted import faults, fired
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.gather.signals import groundedness, sufficiency
-from tuneworthy.gather.signals.base import Found
-from tuneworthy.gather.signals.knowledge import Knowledge
-from tuneworthy.gather.signals.words import stem, words
-from tuneworthy.stats.clustered import share
-from tuneworthy.stats.detected import CERTAIN, share_given
 
 PASSAGE = "The Aurora plan costs 12 dollars a month. It includes phone support on weekdays."
 
@@ -347,9 +342,17 @@ def test_the_model_beats_plain_overlap_on_answers_others_labelled(shared: Path) 
     ]
     assert gain.mean() > 0.015
     assert np.quantile(means, 0.025) > 0
-    hits = (model >= groundedness.THRESHOLD) == truth
-    assert groundedness.SENSITIVITY[0] < hits[~truth].mean() < groundedness.SENSITIVITY[1]
-    assert groundedness.SPECIFICITY[0] < hits[truth].mean() < groundedness.SPECIFICITY[1]
+    hits = (model >= groundedness.GROUNDEDNESS_THRESHOLD) == truth
+    assert (
+        groundedness.GROUNDEDNESS_SENSITIVITY[0]
+        < hits[~truth].mean()
+        < groundedness.GROUNDEDNESS_SENSITIVITY[1]
+    )
+    assert (
+        groundedness.GROUNDEDNESS_SPECIFICITY[0]
+        < hits[truth].mean()
+        < groundedness.GROUNDEDNESS_SPECIFICITY[1]
+    )
 
 
 def test_retrieval_recall_on_real_questions_holds_what_people_labelled(shared: Path) -> None:

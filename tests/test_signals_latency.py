@@ -9,11 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import Batch, Evidence, Latency, Unknown, by_tokens
 from plain_engine import batch, measure
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.latency import Latency, by_tokens
 from worlds_latency import calls
 
 

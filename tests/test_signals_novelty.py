@@ -11,14 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import Batch, Evidence, Neighbours, Novelty, Unknown, embed, flagged, neighbours
+from internals import measure_sample as embedding
 from plain_engine import measure
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather import embedding
-from tuneworthy.gather.embedding import embed
-from tuneworthy.gather.signals.neighbours import Neighbours, flagged, neighbours
-from tuneworthy.gather.signals.novelty import Novelty
 from worlds_novelty import DAY_S, START_S, asked
 
 THINGS = (

@@ -11,12 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import Batch, Evidence, Success, Unknown
 from plain_engine import batch, measure
 from planted import fired
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.success import Success
 
 
 def evidence(measured: str, *batches: Batch) -> Evidence:

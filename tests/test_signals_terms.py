@@ -10,13 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import COLUMNS, Batch, Evidence, Materials, Term, Terms, Unknown
 from plain_engine import batch, measure
 from planted import faults
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials, Term
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import COLUMNS, Batch
-from tuneworthy.gather.signals.terms import Terms
 from worlds_outputs import WORLDS, glossary
 
 LIST = Term(term="task list", forbidden=("task", "to-do"), due_when=("backlog",))

@@ -14,13 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    Batch,
+    Evidence,
+    Series,
+    Traffic,
+    Trend,
+    Unknown,
+    distinct_models,
+    months_needed,
+)
 from plain_engine import batch, measure
-from tuneworthy.domain.evidence import Evidence, Series
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.traffic import Traffic, distinct_models
-from tuneworthy.gather.signals.volume import months_needed
-from tuneworthy.stats.forecast import Trend
 from worlds_traffic import DAY_S, MONTH_DAYS, START_S, visits
 
 

@@ -10,16 +10,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from internals import (
+    COLUMNS,
+    FEATURES,
+    PIECE_WORDS,
+    Batch,
+    Evidence,
+    Materials,
+    Phrases,
+    Style,
+    Unknown,
+    features,
+    generic_phrases,
+    pieces,
+)
+from internals import Voice as Wanted
+from internals import VoiceVoice as Voice
 from plain_engine import batch, measure
 from planted import faults
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials
-from tuneworthy.domain.materials import Voice as Wanted
-from tuneworthy.domain.record import Unknown
-from tuneworthy.domain.traces import COLUMNS, Batch
-from tuneworthy.gather.signals.style import FEATURES, PIECE_WORDS, Style, features, pieces
-from tuneworthy.gather.signals.voice import Voice
-from tuneworthy.texts.phrases import Phrases, generic_phrases
 from worlds_outputs import WORLDS, phrasing
 
 GENERIC = "I'd be happy to help you with that."
@@ -53,7 +61,7 @@ def ask(told: Evidence) -> str:
 def test_the_list_has_a_source_and_a_date_and_every_phrase_once() -> None:
     from importlib.resources import files
 
-    text = files("tuneworthy.texts").joinpath("generic_phrases.txt").read_text("utf-8")
+    text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
     assert "# Source: ours" in text
     assert "# Dated: 20" in text
     phrases = generic_phrases()

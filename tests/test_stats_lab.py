@@ -11,13 +11,20 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tuneworthy.stats.ceiling import ceiling, estimates
-from tuneworthy.stats.clustered import Estimate
-from tuneworthy.stats.exact import beta_quantile, beta_share, clopper_pearson
-from tuneworthy.stats.paired import cases_needed, paired_difference
-from tuneworthy.stats.plateau import expected_gain
-from tuneworthy.stats.predicted import predicted_difference, predicted_mean
-from tuneworthy.stats.sequential import Race
+from internals import (
+    Estimate,
+    Race,
+    beta_quantile,
+    beta_share,
+    cases_needed,
+    ceiling,
+    clopper_pearson,
+    estimates,
+    expected_gain,
+    paired_difference,
+    predicted_difference,
+    predicted_mean,
+)
 from worlds_lab import LONGEST, answers, conversations, judged, lab, raced
 
 unit = st.floats(0, 1)

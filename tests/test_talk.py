@@ -24,24 +24,36 @@ import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.api import conversation as api
-from tuneworthy.api import interview as plain
-from tuneworthy.api.conversation import caller as calling
-from tuneworthy.api.conversation.reading import folded
-from tuneworthy.api.road import decide, load_case, load_framework
-from tuneworthy.api.start import start_case
-from tuneworthy.calls import run as running
-from tuneworthy.calls.endpoints import reach
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.calls.ledger import Ledger, ledger_path
-from tuneworthy.calls.transport import Refused
-from tuneworthy.domain.calls import Reply, Request
-from tuneworthy.domain.case import Case, Model
-from tuneworthy.domain.conversation import Heard, Turn
-from tuneworthy.domain.interview import Ask
-from tuneworthy.report.interview.conversation import LONGEST_REPLY, reply_page, rules_line
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.interview.conversation import parted
+from internals import (
+    LONGEST_REPLY,
+    PARTS,
+    Ask,
+    Fake,
+    Heard,
+    Ledger,
+    Manners,
+    Model,
+    Refused,
+    Reply,
+    Request,
+    Turn,
+    ask_of,
+    folded,
+    ledger_path,
+    next_ask,
+    reach,
+    reply_page,
+    rules_line,
+    run,
+    standing,
+    start_case,
+)
+from internals import conversation_parted as parted
+from internals import interview_answers as plain
+from internals import interview_free as api
+from internals import interview_free as calling
+from internals import llm_runner as running
+from tuneworthy import Case, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 MARK = "Zanzibar"
@@ -287,7 +299,7 @@ def test_only_questions_of_the_interview_can_be_set_and_no_file_model_or_scorer(
 def test_every_question_that_may_be_set_is_one_that_the_interview_asks() -> None:
     case = Case(name="A")
     for name in api.catalogue(case, lesson()):
-        assert plain.ask_of(case, lesson(), name).id == name
+        assert ask_of(case, lesson(), name).id == name
     rooms = {name.split(".")[0] for name in api.catalogue(case, lesson())}
     assert "models" not in rooms
     held = [name for name in api.catalogue(case, lesson()) if name.startswith("data.")]
@@ -517,7 +529,7 @@ def test_the_verdict_line_is_the_rules_whatever_the_model_says(
     listens(Talker(answer(reply=lie)))
     seen = talk(folder, "Shall we tune this thing?\nq\n")
     dossier = decide(load_case(folder), lesson(), as_of=AS_OF)
-    assert rules_line(dossier, plain.standing(dossier)) in seen.out
+    assert rules_line(dossier, standing(dossier)) in seen.out
     for line in seen.out.splitlines():
         if "tune now" in line or "Settled:" in line:
             assert line.startswith("      | ")
@@ -548,7 +560,7 @@ def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder:
     told = json.loads(request.messages[-1].content)
     assert told["person"] == "Well, what now?"
     assert told["state"]["answered"] == {"goals": "format", "ceiling.few_shot": "yes"}
-    best = plain.next_ask(case, framework)
+    best = next_ask(case, framework)
     assert best is not None
     assert told["state"]["open"][0] == best.id
     shares = told["state"]["verdict"]["possible_percent"]
@@ -562,8 +574,8 @@ def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder:
 def test_questions_go_from_the_verdict_through_the_three_conversations_in_their_order() -> None:
     case, framework = Case.model_validate({"name": "A", "goals": ["format"]}), lesson()
     names = list(api.following(case, framework))
-    parts = [plain.ask_of(case, framework, name).part for name in names]
-    assert parts == sorted(parts, key=plain.PARTS.index)
+    parts = [ask_of(case, framework, name).part for name in names]
+    assert parts == sorted(parts, key=PARTS.index)
     assert len(set(names)) == len(names)
     assert names[0] not in list(api.following(case, framework, passed=names[:1]))
 
@@ -585,9 +597,9 @@ def test_dont_know_goes_on_and_why_says_what_the_answer_would_do(
     plain.answered(folder, "goals", "format")
     seen = talk(folder, "?\nd\nq\n")
     assert "removes most doubt for its time" in seen.told
-    asked = plain.next_ask(load_case(folder), lesson())
+    asked = next_ask(load_case(folder), lesson())
     assert asked is not None
-    after = plain.next_ask(load_case(folder), lesson(), passed=[asked.id])
+    after = next_ask(load_case(folder), lesson(), passed=[asked.id])
     assert after is not None
     assert seen.out.index(asked.question[:30]) < seen.out.index(after.question[:30])
     assert fake.sent == 0  # keys cost nothing
@@ -680,7 +692,7 @@ def test_a_model_that_gives_nothing_leaves_the_interview_whole(
     monkeypatch.setattr(running, "MOST_TRIES", 3)
     listens(Talker(answer()), manners)
     plain.answered(folder, "goals", "format")
-    asked = plain.next_ask(load_case(folder), lesson())
+    asked = next_ask(load_case(folder), lesson())
     assert asked is not None
     seen = talk(folder, "We have tried few things\nAnd a few more things\nd\nq\n")
     assert (seen.code, seen.err) == (0, "")

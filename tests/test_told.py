@@ -7,12 +7,16 @@ import sys
 
 import pytest
 
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.framework import Check, Factor
-from tuneworthy.domain.record import Record
-from tuneworthy.framework.schema import cases_schema, dossier_schema, framework_schema
-from tuneworthy.framework.told import meanings
+from internals import (
+    Check,
+    Factor,
+    Record,
+    cases_schema,
+    dossier_schema,
+    framework_schema,
+    meanings,
+)
+from tuneworthy import Case, Dossier
 
 
 def test_a_field_means_what_the_line_below_it_says() -> None:
@@ -55,7 +59,7 @@ def test_a_decision_reads_no_source() -> None:
         "import sys, tuneworthy\n"
         "case = tuneworthy.load_case({'name': 'x', 'goals': ['persona']})\n"
         "tuneworthy.decide(case, tuneworthy.load_framework('lesson'))\n"
-        "print('tuneworthy.framework.told' in sys.modules)\n"
+        "print('tuneworthy.framework.schema' in sys.modules)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "False\n"), done.stderr

@@ -26,18 +26,23 @@ from blake3 import blake3
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy import load_case
-from tuneworthy.domain.errors import CaseError, InputError
-from tuneworthy.domain.evidence import Reading
-from tuneworthy.domain.traces import COLUMNS, Message, ToolCall
-from tuneworthy.files.case import missing_entries
-from tuneworthy.files.patterns import matching
-from tuneworthy.files.traces.frames import Frames
-from tuneworthy.files.traces.limits import Limits
-from tuneworthy.files.traces.mapping import mapping_from_text, read_mapping
-from tuneworthy.files.traces.read import read
-from tuneworthy.files.traces.sources import named
-from tuneworthy.files.traces.tables import _cause, remote_kind
+from internals import (
+    COLUMNS,
+    Frames,
+    Limits,
+    Message,
+    ToolCall,
+    _cause,
+    mapping_from_text,
+    matching,
+    missing_entries,
+    named,
+    read,
+    read_mapping,
+    remote_kind,
+)
+from internals import EvidenceReading as Reading
+from tuneworthy import CaseError, InputError, load_case
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 Row = dict[str, Any]

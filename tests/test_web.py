@@ -12,10 +12,8 @@ import yaml
 from starlette.testclient import TestClient
 
 import hostile
+from internals import plain_headline, run, titles
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.report.plain import plain_headline
-from tuneworthy.report.toggles import titles
-from tuneworthy.surfaces.cli import run
 from web_world import (
     DAY,
     OPEN_CASE,
@@ -35,7 +33,7 @@ TABS = ("", "/interview", "/evidence", "/options", "/money", "/plan", "/preceden
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
 
 
 @pytest.fixture
@@ -78,7 +76,7 @@ def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
 def test_a_list_goes_on_by_a_plain_link_until_all_were_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneworthy.api.board._PAGE", 2)
+    monkeypatch.setattr("tuneworthy.workspace.board._PAGE", 2)
     names = [f"n{number}" for number in range(5)]
     client = a_client(a_site(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE))))
     address, found = "/", []
@@ -260,7 +258,7 @@ def assert_shown_by_its_own_policy(
     client: TestClient, name: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The report that is shown keeps its own style, and runs nothing."""
-    monkeypatch.setattr("tuneworthy.surfaces.web.exports.render", lambda *_, **__: text)
+    monkeypatch.setattr("tuneworthy.web.render.render", lambda *_, **__: text)
     answer = client.get(f"/cases/{name}/report/view")
     assert answer.text == text
     policy = answer.headers["content-security-policy"]

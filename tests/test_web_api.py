@@ -21,8 +21,8 @@ from schemathesis.specs.openapi.checks import (
 )
 from starlette.testclient import TestClient
 
+from internals import make_app
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.surfaces.web.app import make_app
 from web_world import DAY, OPEN_CASE, a_client, a_shelf, a_site, with_examples
 
 PROGRAM = {"X-Tuneworthy": "1"}
@@ -39,7 +39,7 @@ CHECKS = [
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
 
 
 @pytest.fixture

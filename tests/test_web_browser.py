@@ -15,18 +15,11 @@ import pytest
 import yaml
 
 import hostile
+from internals import Board, Fake, Labs, Manners, Site, chart_script, open_shelf, read_script, run
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
 from live import served
 from test_html_browser import FLAGS, NO_BROWSER, chromium
 from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api.board import Board
-from tuneworthy.api.interview import read_script
-from tuneworthy.api.running import Labs
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.report.charts.script import chart_script
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.web.site import Site
 from web_world import DAY, a_shelf, hostile_text, with_examples
 
 HERE = Path(__file__).resolve().parents[1]

@@ -14,15 +14,23 @@ from starlette.testclient import TestClient
 
 import series
 from hostile import PAYLOADS
-from tuneworthy.api.board import Board, Judged
-from tuneworthy.api.cases import write
-from tuneworthy.domain.lab import ArmResult, CurvePoint
-from tuneworthy.report.charts import lab as charts
-from tuneworthy.report.charts import script
-from tuneworthy.report.charts.draw import NARROW, WIDE, Drawing, _rendered
-from tuneworthy.report.charts.still import DARK, still
-from tuneworthy.report.html.page import style
-from tuneworthy.report.html.pictures import pictures
+from internals import (
+    DARK,
+    NARROW,
+    WIDE,
+    ArmResult,
+    Board,
+    CurvePoint,
+    Drawing,
+    Judged,
+    _rendered,
+    still,
+    style,
+    write,
+)
+from internals import pictures_pictures as pictures
+from internals import report_charts as charts
+from internals import report_html as script
 from web_world import Seen, a_client, a_site, with_examples
 
 HOME = "/cases/task-api"

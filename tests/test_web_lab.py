@@ -19,24 +19,37 @@ import pytest
 from starlette.testclient import TestClient
 
 import hostile
+from internals import CEILING_RUN as RUN
+from internals import (
+    Board,
+    Fake,
+    GrownError,
+    Handle,
+    Labs,
+    Manners,
+    Placed,
+    Reading,
+    Running,
+    ShareOf,
+    Site,
+    Stand,
+    answered_rows,
+    board_row,
+    ceiling_rows,
+    duration,
+    event,
+    failure_kinds,
+    followed,
+    ledger_of,
+    left_s,
+    open_shelf,
+    prepare,
+)
+from internals import RunningTerms as Terms
+from internals import lab_run as ceiling
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
 from live import LONGEST_S, events, served
-from tuneworthy.api import ceiling
-from tuneworthy.api.board import Board
-from tuneworthy.api.interrupt import Handle
-from tuneworthy.api.lab import ledger_of, prepare
-from tuneworthy.api.road import load_case
-from tuneworthy.api.running import GrownError, Labs, Running, Terms
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.calls.fake import Fake, Manners
-from tuneworthy.calls.reading import Reading
-from tuneworthy.domain.errors import InputError
-from tuneworthy.domain.lab import Placed, ShareOf, Stand
-from tuneworthy.labs.ceiling import RUN
-from tuneworthy.report.lab.live import duration, left_s
-from tuneworthy.report.lab.rows import answered_rows, board_row, ceiling_rows, failure_kinds
-from tuneworthy.surfaces.web.follow import event, followed
-from tuneworthy.surfaces.web.site import Site
+from tuneworthy import InputError, load_case
 from web_world import DAY, Seen, a_client
 
 PROMPTS = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
@@ -106,7 +119,7 @@ def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder:
 
 def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
     ready = prepare(folder, as_of=DAY)
-    said = ceiling.render_quote(ready, ceiling.quoted(ready))
+    said = ceiling.ceiling_render_quote(ready, ceiling.lab_quoted(ready))
     seen = Seen(a_client(site_of(folder, known(RIGHT))).get(f"{LAB}/offer").text)
     for label in ("Cases", "Calls", "Price"):
         (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
@@ -225,7 +238,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     assert [one.name for one in again] == ["stand", "over"]
 
     dead = Fake(lambda request: pytest.fail("it was paid for already"))
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
+    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
     assert dead.sent == 0
     text = Seen(client.get(LAB).text).text
     for row in done.result.arms:
@@ -427,7 +440,7 @@ def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
 def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
     fake, handle = known(RIGHT), Handle()
     handle.stop()
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
+    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
     assert done.result.stopped
     assert fake.sent == 0
     handle.stop()  # after its end it stops nothing
@@ -499,7 +512,7 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
 ) -> None:
     stands: list[Stand] = []
     ready = prepare(folder, as_of=DAY)
-    ceiling.run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
+    ceiling.ceiling_run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
     boards = [one.board for one in stands if one.board]
     assert boards
 
@@ -557,7 +570,7 @@ def test_the_state_for_programs_holds_the_result_of_the_command_line(folder: Pat
     over(started(client, site, folder))
     told = client.get(API).json()
     assert told["state"] == "done"
-    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
+    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
     mine, its = told["result"], json.loads(done.result.model_dump_json())
     for name in ("quote", "spend"):
         del mine[name], its[name]

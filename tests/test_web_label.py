@@ -13,20 +13,28 @@ import pytest
 from starlette.testclient import TestClient
 
 import hostile
+from internals import (
+    ConflictError,
+    Desks,
+    Fake,
+    Label,
+    Labs,
+    Request,
+    Work,
+    add_rubric,
+    append_label,
+    begin,
+    keep_rubric,
+    ledger_of,
+    prepare,
+    read_labels,
+    read_rubrics,
+)
+from internals import RunningTerms as Terms
+from internals import lab_run as ceiling
+from internals import workspace_labelling as agreeing
 from lab_world import CAREFUL, LOUD, folder_of
-from tuneworthy.api import agreement as agreeing
-from tuneworthy.api import ceiling
-from tuneworthy.api.desk import Desks, Work, add_rubric
-from tuneworthy.api.lab import ledger_of, prepare
-from tuneworthy.api.labelling import begin
-from tuneworthy.api.road import load_case
-from tuneworthy.api.running import Labs, Terms
-from tuneworthy.calls.fake import Fake
-from tuneworthy.domain.calls import Request
-from tuneworthy.domain.errors import ConflictError
-from tuneworthy.domain.labels import Label
-from tuneworthy.files.labels import append_label, read_labels
-from tuneworthy.files.rubrics import keep_rubric, read_rubrics
+from tuneworthy import load_case
 from web_world import DAY, Seen, a_client, a_site
 
 HOME = "/cases/shop/label"
@@ -57,7 +65,7 @@ def ran(tmp_path: Path) -> Path:
     (folder / "examples.jsonl").unlink()
     text = (folder / "case.yaml").read_text().replace(", examples: examples.jsonl", "")
     (folder / "case.yaml").write_text(text)
-    ceiling.run(prepare(folder, as_of=DAY), cap_usd=0, transport=Fake(answer))
+    ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=0, transport=Fake(answer))
     return folder
 
 

@@ -21,12 +21,7 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from tuneworthy.api.board import Board
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.surfaces.cli import run
-from tuneworthy.surfaces.web.app import make_app
-from tuneworthy.surfaces.web.guard import BODY_LIMIT, HEADERS
-from tuneworthy.surfaces.web.server import make_site, told
+from internals import BODY_LIMIT, HEADERS, Board, make_app, make_site, open_shelf, run, told
 from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 TOKEN = "t" * 43
@@ -35,7 +30,7 @@ TOKEN = "t" * 43
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.api.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
 
 
 @pytest.fixture
@@ -314,7 +309,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_code(
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError(f"secret {folder}")
 
-    monkeypatch.setattr("tuneworthy.surfaces.web.pages.cases.how_many", broken)
+    monkeypatch.setattr("tuneworthy.web.cases.how_many", broken)
     monkeypatch.setattr(site.board.__class__, "judged", broken)
     for path in ("/", "/cases/one", "/api/v1/cases/one"):
         answer = client.get(path)
@@ -439,8 +434,8 @@ def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) 
 
 _BROKEN = """
 import sys
-from tuneworthy.api.board import Board
-from tuneworthy.surfaces.cli import run
+from tuneworthy.workspace.board import Board
+from tuneworthy.cli import run
 
 def broken(*_, **__):
     raise RuntimeError("red \\x1b[31m \\x9b2J \\u202e" + "x" * 9999)
@@ -483,6 +478,6 @@ def test_what_can_not_be_served_is_said_in_one_line(
             out, wrong = capsys.readouterr()
             assert (out, wrong.count("\n")) == ("", 1)
             assert said in wrong
-    monkeypatch.setattr("tuneworthy.surfaces.cli.serve.find_spec", lambda name: None)
+    monkeypatch.setattr("tuneworthy.cli.servers.find_spec", lambda name: None)
     assert run(["serve", str(folder)]) == 2
     assert 'pip install ".[serve]"' in capsys.readouterr().err

@@ -12,16 +12,24 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import hostile
-from tuneworthy import decide, load_case, load_framework
-from tuneworthy.api import interview as api
-from tuneworthy.api import sitting
-from tuneworthy.api.board import Board
-from tuneworthy.api.history import earlier
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.domain.errors import CaseError, ConflictError
-from tuneworthy.domain.interview import Ask
-from tuneworthy.report.html.what_if import compared
-from tuneworthy.report.money.levers import LEVERS, grouped, lever
+from internals import (
+    LEVERS,
+    PARTS,
+    Ask,
+    Board,
+    ConflictError,
+    ask_of,
+    compared,
+    earlier,
+    grouped,
+    lever,
+    next_ask,
+    open_shelf,
+    part_asks,
+)
+from internals import interview_answers as api
+from internals import workspace_board as sitting
+from tuneworthy import CaseError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 TALK = "/cases/one/interview"
@@ -117,10 +125,10 @@ def test_answers_are_written_one_by_one_until_nothing_can_change_the_verdict(
 
 def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path) -> None:
     case, lesson = load_case(folder / "one"), load_framework("lesson")
-    for chosen in (None, *api.PARTS):
+    for chosen in (None, *PARTS):
         passed = ["goals", "factors.low_volume", "attempts.1.name", "tuning.pilot"]
         way = " ".join(f"-{one}" for one in passed)
-        ask = api.next_ask(case, lesson, passed=passed, part=chosen)
+        ask = next_ask(case, lesson, passed=passed, part=chosen)
         assert ask is not None
         seen = get(client, f"{TALK}?{urlencode({'part': chosen or '', 'way': way})}")
         assert asked(seen) == ask.id
@@ -134,9 +142,9 @@ def test_the_page_asks_what_the_interview_asks(client: TestClient, folder: Path)
 
 def test_every_open_question_has_a_form_that_can_answer_it(client: TestClient) -> None:
     case, lesson = load_case({"name": "x", "goals": ["safety"]}), load_framework("lesson")
-    names = {name for part in api.PARTS for name in api.part_asks(case, lesson, part)}
+    names = {name for part in PARTS for name in part_asks(case, lesson, part)}
     for name in sorted({*names, "goals"}):
-        ask, seen = api.ask_of(case, lesson, name), get(client, f"{TALK}?ask={name}")
+        ask, seen = ask_of(case, lesson, name), get(client, f"{TALK}?ask={name}")
         fields = {one.get("name") for one in (*seen.all("input"), *seen.all("button"))}
         if ask.kind in ("count", "number", "amount", "text"):
             assert "typed" in fields
@@ -162,7 +170,7 @@ def test_not_knowing_writes_nothing_and_is_not_asked_again_until_it_is_wanted(
     way = " ".join(f"-{name}" for name in names)
     assert seen.hidden("way") == way
     lesson = load_framework("lesson")
-    every = api.part_asks(load_case(folder / "one"), lesson)
+    every = part_asks(load_case(folder / "one"), lesson)
     rest = get(client, f"{TALK}?{urlencode({'way': ' '.join(f'-{name}' for name in every)})}")
     assert asked(rest) == ""
     assert "can still change the verdict" in rest.text

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tuneworthy.report.charts.draw import labels
-from tuneworthy.report.money.labels import rate, small_usd
-from tuneworthy.report.words import figure, number, usd
+from internals import figure, labels, number, small_usd, usd
+from internals import labels_rate as rate
 
 
 @given(st.floats(1e-9, 1e14))

@@ -22,13 +22,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tuneworthy.api.cases import answer_path
-from tuneworthy.api.road import framework_of, load_case
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.files.edit import text_digest, write_answers
-from tuneworthy.surfaces.cli import run
-from tuneworthy.syntax.edit import edit
-from tuneworthy.syntax.yaml import parse
+from internals import answer_path, edit, framework_of, parse, run, text_digest, write_answers
+from tuneworthy import CaseError, load_case
 
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))

@@ -10,10 +10,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from tuneworthy.api.board import Board
-from tuneworthy.api.shelf import open_shelf
-from tuneworthy.surfaces.web.app import make_app
-from tuneworthy.surfaces.web.site import Site
+from internals import Board, Site, make_app, open_shelf
 
 DAY = date(2026, 11, 24)
 HOME = "http://127.0.0.1:8765"

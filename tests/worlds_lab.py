@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.stats.ceiling import Ceiling, ceiling, estimates
-from tuneworthy.stats.clustered import Estimate
-from tuneworthy.stats.sequential import Race
+from internals import Ceiling, Estimate, Race, ceiling, estimates
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

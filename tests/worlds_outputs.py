@@ -16,15 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from internals import Batch, Format, Instructions, Materials, Signal, Term, Terms, ToolCall
+from internals import Voice as Wanted
+from internals import VoiceVoice as Voice
 from plain_engine import batch
-from tuneworthy.domain.materials import Materials, Term
-from tuneworthy.domain.materials import Voice as Wanted
-from tuneworthy.domain.traces import Batch, ToolCall
-from tuneworthy.gather.signals.base import Signal
-from tuneworthy.gather.signals.format import Format
-from tuneworthy.gather.signals.instructions import Instructions
-from tuneworthy.gather.signals.terms import Terms
-from tuneworthy.gather.signals.voice import Voice
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,12 +10,13 @@ from pathlib import Path
 from layout import bullet, page, paragraph
 from rules import Rule
 
-from tuneworthy.api.reports import explain_factor
-from tuneworthy.api.road import decide, framework_of, load_case
-from tuneworthy.assess.challenge import ALL, claims, data, evidence, money, reasons
-from tuneworthy.domain.dossier import Dossier
-from tuneworthy.domain.framework import Asked, Framework
-from tuneworthy.report.words import few, number
+from tuneworthy import Dossier, Framework, decide, load_case
+from tuneworthy.model.framework import Asked
+from tuneworthy.pipeline import framework_of
+from tuneworthy.verdict.challenges import ALL, claims, data, money, reasons
+from tuneworthy.verdict.challenges import data as evidence
+from tuneworthy.words import few, number
+from tuneworthy.workspace.reports import explain_factor
 
 _AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
 _ROOMS = {

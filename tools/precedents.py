@@ -12,11 +12,15 @@ import sys
 from pathlib import Path
 
 from tuneworthy.framework.load import catalogue_text
-from tuneworthy.precedent.cases import FILE as CASES
-from tuneworthy.precedent.cases import shipped_cases
-from tuneworthy.precedent.index import FILE, index_text
-from tuneworthy.precedent.nearest import precedent_of
-from tuneworthy.precedent.rates import every_rate, telling
+from tuneworthy.precedents.nearest import CASES_FILE as CASES
+from tuneworthy.precedents.nearest import (
+    FILE,
+    every_rate,
+    index_text,
+    precedent_of,
+    shipped_cases,
+    telling,
+)
 
 PATH = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue" / FILE
 

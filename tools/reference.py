@@ -17,11 +17,10 @@ import meanings
 from answers import Answers, gallery
 from layout import NOTE, bullet, page, paragraph
 
-from tuneworthy.api.road import load_framework
-from tuneworthy.domain.framework import Asked, Framework
+from tuneworthy import Framework, load_framework
+from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT, cli
 from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
-from tuneworthy.surfaces.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT
-from tuneworthy.surfaces.cli.root import cli
+from tuneworthy.model.framework import Asked
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -25,11 +25,11 @@ from refit_data import untied
 from refit_record import record
 from refit_write import final, framework_text, odds, record_text
 
-from tuneworthy.domain.errors import CaseError
+from tuneworthy import CaseError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
-from tuneworthy.precedent.backtest import ENOUGH_CLUSTERS
-from tuneworthy.precedent.cases import read_cases, shipped_cases
-from tuneworthy.syntax.yaml import parse
+from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS
+from tuneworthy.precedents.nearest import read_cases, shipped_cases
+from tuneworthy.syntax.document import parse
 
 TOOLS = Path(__file__).resolve().parent
 CATALOGUE = TOOLS.parent / "src/tuneworthy/framework/catalogue"

@@ -9,9 +9,9 @@ from typing import Any
 
 from refit_data import LEFT_OUT, LESSON_ASKS, SANE, untied
 
-from tuneworthy.domain.precedent import Codes, PublishedCase
+from tuneworthy.model.precedents import Codes, PublishedCase
+from tuneworthy.stats.clustered import independent_cases
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.stats.resample import independent_cases
 
 
 def agreement(cases: Sequence[PublishedCase]) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworthy.domain.goals import GOALS
-from tuneworthy.domain.precedent import Codes, PublishedCase
+from tuneworthy.model.framework import GOALS
+from tuneworthy.model.precedents import Codes, PublishedCase
 
 Array = Any
 

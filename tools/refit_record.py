@@ -22,10 +22,10 @@ from refit_study import (
     scores,
 )
 
-from tuneworthy.domain.precedent import Codes, PublishedCase
 from tuneworthy.framework.load import load_named
 from tuneworthy.framework.rules import compile_rules
-from tuneworthy.precedent.trials import tried
+from tuneworthy.model.precedents import Codes, PublishedCase
+from tuneworthy.precedents.backtest import tried
 
 CODERS: tuple[Codes, Codes] = ("blind1", "blind2")
 RULES = ("always", "never", "tree_recorded", "tree_granted", "score", "difference")

@@ -16,7 +16,7 @@ from refit_data import Array, Data
 from refit_models import sigmoid
 from refit_nested import left_out
 
-from tuneworthy.stats.resample import cluster_means, percentile_interval
+from tuneworthy.stats.clustered import cluster_means, percentile_interval
 
 GOAL_CASES = 4.0
 """Cases at the common rate that a goal is given in thought, for the baseline by goal."""

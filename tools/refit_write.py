@@ -17,10 +17,10 @@ from refit_nested import choose, row_weights
 from refit_questions import QUESTIONS
 from refit_record import CODERS
 
-from tuneworthy.domain.goals import GOALS
-from tuneworthy.domain.precedent import PublishedCase
 from tuneworthy.framework.load import catalogue_text
-from tuneworthy.stats.resample import independent_cases
+from tuneworthy.model.framework import GOALS
+from tuneworthy.model.precedents import PublishedCase
+from tuneworthy.stats.clustered import independent_cases
 
 COMMAND = "python tools/refit.py"
 MOST_OPEN = 0.5

@@ -9,8 +9,8 @@ import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tuneworthy.assess.challenge import reasons
-from tuneworthy.domain.framework import Framework
+from tuneworthy import Framework
+from tuneworthy.verdict.challenges import reasons
 
 _SEVERITIES = ("contradiction", "doubt", "pushback")
 _PATH = re.compile(

@@ -13,27 +13,27 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuneworthy.domain.version import __version__
+from tuneworthy.model.base import __version__
 
 if TYPE_CHECKING:
-    from tuneworthy.api.road import decide, load_case, load_framework, verdicts
-    from tuneworthy.domain.case import Case
-    from tuneworthy.domain.dossier import Dossier
-    from tuneworthy.domain.errors import CaseError, FrameworkError, InputError, TuneworthyError
-    from tuneworthy.domain.framework import Framework
+    from tuneworthy.errors import CaseError, FrameworkError, InputError, TuneworthyError
+    from tuneworthy.model.case import Case
+    from tuneworthy.model.dossier import Dossier
+    from tuneworthy.model.framework import Framework
+    from tuneworthy.pipeline import decide, load_case, load_framework, verdicts
 
 _HOMES = {
-    "decide": "tuneworthy.api.road",
-    "load_case": "tuneworthy.api.road",
-    "load_framework": "tuneworthy.api.road",
-    "verdicts": "tuneworthy.api.road",
-    "Case": "tuneworthy.domain.case",
-    "Dossier": "tuneworthy.domain.dossier",
-    "Framework": "tuneworthy.domain.framework",
-    "TuneworthyError": "tuneworthy.domain.errors",
-    "InputError": "tuneworthy.domain.errors",
-    "CaseError": "tuneworthy.domain.errors",
-    "FrameworkError": "tuneworthy.domain.errors",
+    "decide": "tuneworthy.pipeline",
+    "load_case": "tuneworthy.pipeline",
+    "load_framework": "tuneworthy.pipeline",
+    "verdicts": "tuneworthy.pipeline",
+    "Case": "tuneworthy.model.case",
+    "Dossier": "tuneworthy.model.dossier",
+    "Framework": "tuneworthy.model.framework",
+    "TuneworthyError": "tuneworthy.errors",
+    "InputError": "tuneworthy.errors",
+    "CaseError": "tuneworthy.errors",
+    "FrameworkError": "tuneworthy.errors",
 }
 
 __all__ = [

@@ -1,5 +1,5 @@
 """``python -m tuneworthy``."""
 
-from tuneworthy.surfaces.cli import main
+from tuneworthy.cli import main
 
 main()

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.domain.arms import ArmsResult, Lead
-from tuneworthy.gather.signals.compare import Runs, compare_arms
+from tuneworthy.measure.signals.arms import Runs, compare_arms
+from tuneworthy.model.evidence import ArmsResult, Lead
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -26,8 +26,8 @@ from typing import Any
 import numpy as np
 
 from plain_engine import measure
-from tuneworthy.gather.signals.change import Change
-from tuneworthy.gather.signals.clock import MONTH_DAYS
+from tuneworthy.measure.signals.base import MONTH_DAYS
+from tuneworthy.measure.signals.change import Change
 from tuneworthy.stats.forecast import poisson_interval
 from tuneworthy.stats.intervals import wilson
 from worlds_change import prompted, rewrites

@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from made import names
 
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials
-from tuneworthy.domain.traces import Batch, ToolCall
-from tuneworthy.gather.engine import measure
-from tuneworthy.gather.signals.examples import REASONS, Examples
+from tuneworthy.measure.engine import measure
+from tuneworthy.measure.signals.examples import REASONS, Examples
+from tuneworthy.model.case import Materials
+from tuneworthy.model.evidence import Batch, Evidence, ToolCall
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from binary import auc, balanced, best_threshold, between, fit, half_of, redrawn
 
-from tuneworthy.gather.signals import groundedness
+from tuneworthy.measure.signals import knowledge as groundedness
 from tuneworthy.stats.clustered import share
 
 DRAWS = 4000

@@ -23,11 +23,11 @@ import numpy as np
 from binary import auc, balanced, best_threshold, half_of
 from made import names
 
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals import groundedness, sufficiency
-from tuneworthy.gather.signals.knowledge import Knowledge
-from tuneworthy.gather.signals.refusals import refuses
-from tuneworthy.gather.signals.words import stems
+from tuneworthy.measure.signals import knowledge as groundedness
+from tuneworthy.measure.signals import knowledge as sufficiency
+from tuneworthy.measure.signals.knowledge import Knowledge, stems
+from tuneworthy.measure.signals.success import refuses
+from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.clustered import share
 
 if TYPE_CHECKING:

@@ -20,9 +20,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.stats.clustered import Estimate, mean
-from tuneworthy.stats.paired import paired_difference
-from tuneworthy.stats.plateau import expected_gain
-from tuneworthy.stats.predicted import predicted_difference, predicted_mean
+from tuneworthy.stats.compare import (
+    expected_gain,
+    paired_difference,
+    predicted_difference,
+    predicted_mean,
+)
 from worlds_lab import LONGEST, answers, conversations, judged, lab, raced
 
 if TYPE_CHECKING:

@@ -24,29 +24,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from lab_world import CAREFUL, LOUD, chance
-from tuneworthy.api.road import load_case, load_framework
-from tuneworthy.calls.endpoints import Reached
-from tuneworthy.calls.fake import Fake
-from tuneworthy.calls.ledger import Ledger
-from tuneworthy.domain.calls import Quote, Request
-from tuneworthy.domain.case import Model
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.domain.judging import JudgePlan
-from tuneworthy.domain.lab import CeilingResult
-from tuneworthy.domain.labels import digest_of
-from tuneworthy.domain.prices import Price
-from tuneworthy.domain.prompts import PromptVariant
-from tuneworthy.domain.record import Unknown
-from tuneworthy.labs.arms import plan_arms
-from tuneworthy.labs.ceiling import Lab, Plan, make_plan
-from tuneworthy.labs.choice import chosen_arms
-from tuneworthy.labs.drawn import drawn
-from tuneworthy.labs.judging import Judging
-from tuneworthy.labs.outcome import outcome
-from tuneworthy.labs.pool import Pool
-from tuneworthy.labs.requests import Setting
-from tuneworthy.labs.scores import Scores
-from tuneworthy.scoring import Kit, Marker
+from tuneworthy import load_case, load_framework
+from tuneworthy.lab.judge import Judging, drawn
+from tuneworthy.lab.plan import Pool, Setting, plan_arms
+from tuneworthy.lab.race import Lab, Plan, chosen_arms, make_plan
+from tuneworthy.lab.result import outcome
+from tuneworthy.lab.scores import Scores
+from tuneworthy.llm.endpoints import Reached
+from tuneworthy.llm.fake import Fake
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Model, Price, PromptVariant
+from tuneworthy.model.evalset import EvalCase, digest_of
+from tuneworthy.model.lab import CeilingResult, JudgePlan, Quote, Request
+from tuneworthy.scoring import Marker
+from tuneworthy.scoring.base import Kit
 from tuneworthy.scoring.judge import make
 
 BEST = 0.8

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tuneworthy.domain.evidence import Evidence
-    from tuneworthy.domain.traces import Batch
-    from tuneworthy.gather.signals.base import Signal
+    from tuneworthy.measure.signals.base import Signal
+    from tuneworthy.model.evidence import Batch, Evidence
 
 RATES = (0.0, 0.01, 0.05, 0.1, 0.2)
 SETS = 400

@@ -28,11 +28,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from plain_engine import measure
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.embedding import embed
-from tuneworthy.gather.signals import novelty
-from tuneworthy.gather.signals.neighbours import flagged, neighbours
-from tuneworthy.gather.signals.novelty import Novelty
+from tuneworthy.measure.sample import embed
+from tuneworthy.measure.signals import novelty
+from tuneworthy.measure.signals.novelty import Novelty, flagged, neighbours
+from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.intervals import wilson
 from worlds_novelty import asked
 

@@ -21,9 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworthy.gather.personal.patterns import Scanner, Span, spans
-from tuneworthy.gather.personal.recogniser import persons
-from tuneworthy.gather.signals import personal
+from tuneworthy.measure.personal import Scanner, Span, persons, spans
+from tuneworthy.measure.signals import personal
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.intervals import wilson
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tuneworthy.stats.clustered import share
-from tuneworthy.texts.phrases import Phrases
+from tuneworthy.text.glossary import Phrases
 
 Text = tuple[str, str]
 """A text and the conversation it stands in."""

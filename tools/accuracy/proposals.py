@@ -17,9 +17,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.api import ceiling
-from tuneworthy.calls.endpoints import reach
-from tuneworthy.labs.proposing import Wish, parted_for
+from tuneworthy.lab import run as ceiling
+from tuneworthy.lab.propose import Wish, parted_for
+from tuneworthy.llm.endpoints import reach
 
 INTENTS = ("lost_or_stolen_card", "exchange_rate", "age_limit", "card_arrival", "terminate_account")
 CASES, DRAWS, TOKENS, SEED = 60, 3, 16, 1
@@ -54,8 +54,8 @@ def main() -> None:
     plan, taught = parted_for(ready.plan)
     writer = ready.case.models[0]
     ready = replace(ready, plan=plan, wish=Wish(DRAWS, writer, reach(writer), taught))
-    done = ceiling.run(ready, cap_usd=0.0, at_once=4)
-    print(ceiling.render(done))
+    done = ceiling.ceiling_run(ready, cap_usd=0.0, at_once=4)
+    print(ceiling.ceiling_render(done))
     print(done.result.model_dump_json(indent=2, include={"proposing", "plateau"}))
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from made import names, table, told
 
-from tuneworthy.domain.traces import Batch
-from tuneworthy.gather.signals.success import Success
+from tuneworthy.measure.signals.success import Success
+from tuneworthy.model.evidence import Batch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

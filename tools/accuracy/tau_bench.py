@@ -19,13 +19,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from plain_engine import batch, measure
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.domain.materials import Materials
-from tuneworthy.domain.materials import Voice as Wanted
-from tuneworthy.domain.traces import Batch, ToolCall
-from tuneworthy.gather.signals.format import Format
-from tuneworthy.gather.signals.instructions import Instructions
-from tuneworthy.gather.signals.voice import Voice
+from tuneworthy.measure.signals.format import Format
+from tuneworthy.measure.signals.instructions import Instructions
+from tuneworthy.measure.signals.voice import Voice
+from tuneworthy.model.case import Materials
+from tuneworthy.model.case import Voice as Wanted
+from tuneworthy.model.evidence import Batch, Evidence, ToolCall
 
 DRAWS = 100
 SAMPLES = 10

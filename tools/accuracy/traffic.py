@@ -22,8 +22,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from plain_engine import measure
-from tuneworthy.domain.evidence import Evidence
-from tuneworthy.gather.signals.traffic import Traffic
+from tuneworthy.measure.signals.traffic import Traffic
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.intervals import wilson
 from worlds_traffic import MONTH_DAYS, visits
 

@@ -1,1 +1,1 @@
-"""The user's files: the only room that opens or writes them."""
+"""The only room that opens or writes the user's files."""

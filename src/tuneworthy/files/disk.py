@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import fnmatch
 import os
+import re
 import shutil
 import stat
+import sys
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from tuneworthy.domain.errors import InputError, OutputError
+from tuneworthy.errors import CaseError, InputError, OutputError
+
+# Reading with limits, and writing so that no half file and no lost file is left behind.
 
 MIB = 1024 * 1024
 CASE_LIMIT = MIB
@@ -169,3 +175,155 @@ def _umask() -> int:
     current = os.umask(0)
     os.umask(current)
     return current
+
+
+# What a pattern of paths stands for, found without walking in circles.
+
+_SIGNS = re.compile(r"[*?\[]")
+_ANY_DEPTH = "**"
+
+
+def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
+    """Files and folders that fit a pattern, in no order; none for a pattern that fits nothing.
+
+    ``*``, ``?`` and ``[]`` stand for what is in one name, ``**`` for any number of folders within
+    each other, none included. Hidden ones fit only a part that begins with a dot. ``**`` follows no
+    link to a folder: one could lead anywhere, and in circles. Other parts follow it, and what lies
+    in one folder is found by one way only.
+
+    Args:
+        pattern: Relative to a folder, or absolute.
+        within: The folder, whatever signs its own name holds; the working directory for None.
+
+    Raises:
+        ValueError: If a part is no name that a file could have.
+    """
+    whole = Path(pattern)
+    places: Iterable[str] = [whole.anchor or str(within or "")]
+    parts = whole.parts[1:] if whole.anchor else whole.parts
+    for part, following in zip(parts, (*parts[1:], None), strict=True):
+        if part != _ANY_DEPTH or following != _ANY_DEPTH:
+            places = _next(places, part, last=following is None)
+    return map(Path, places)
+
+
+def _next(places: Iterable[str], part: str, *, last: bool) -> Iterator[str]:
+    """What fits the next part, in every folder that fits those before."""
+    seen: set[tuple[int, int]] = set()
+    waiting = [place for place in places if _new(place, seen)]
+    if not _SIGNS.search(part):
+        joined = (os.path.join(place, part) for place in waiting)  # noqa: PTH118  # as it was given
+        yield from filter(os.path.lexists, joined)
+    elif part != _ANY_DEPTH:
+        for place in waiting:
+            for entry in _entries(place, hidden=part.startswith(".")):
+                if fnmatch.fnmatch(entry.name, part) and (last or entry.is_dir()):
+                    yield _path(place, entry)
+    else:
+        yield from _anywhere(waiting, seen, last=last)
+
+
+def _anywhere(waiting: list[str], seen: set[tuple[int, int]], *, last: bool) -> Iterator[str]:
+    """Folders at any depth, themselves included; of the last part also what lies in them."""
+    while waiting:
+        place = waiting.pop()
+        yield place
+        for entry in _entries(place):
+            path, below = _path(place, entry), entry.is_dir(follow_symlinks=False)
+            if last and not os.path.isdir(path):  # noqa: PTH112  # never raises
+                yield path
+            if below and _new(path, seen):
+                waiting.append(path)
+
+
+def _entries(place: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
+    """What lies in a folder; nothing where it is none, or may not be read."""
+    try:
+        with os.scandir(place or ".") as found:
+            return [entry for entry in found if hidden or not entry.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _path(place: str, entry: os.DirEntry[str]) -> str:
+    return os.path.join(place, entry.name)  # noqa: PTH118  # many, of which few become paths
+
+
+def _new(place: str, seen: set[tuple[int, int]]) -> bool:
+    """Whether this is a folder that wasn't there yet, by whatever name."""
+    try:
+        told = os.stat(place or ".")  # noqa: PTH116  # as above
+    except OSError:
+        return False
+    before = len(seen)
+    seen.add((told.st_dev, told.st_ino))
+    return len(seen) > before
+
+
+# One writer at a time on a file that is replaced as a whole.
+
+MOST_WAIT_S = 10.0
+_STEP_S = 0.005
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep other writers out for the moment between reading a file and replacing it.
+
+    The file itself is locked, so that nothing is left beside it. A writer that waited may hold the
+    lock of a file that was replaced meanwhile; it then takes that of the new one. Where the system
+    or the place has no such lock, the digest is all that guards, and nobody waits.
+
+    Args:
+        path: A file that is there; where it isn't, reading it says so.
+
+    Raises:
+        CaseError: If somebody else holds it for longer than ``MOST_WAIT_S``.
+    """
+    descriptor = _locked(path, time.monotonic() + MOST_WAIT_S)
+    try:
+        yield
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
+
+
+def _locked(path: Path, until: float) -> int | None:
+    """The descriptor that holds the lock; None where there is no lock to be had."""
+    if sys.platform == "win32":
+        return None
+    while True:
+        descriptor = None
+        with suppress(OSError, ValueError):  # whoever reads it next says what is wrong
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        if descriptor is None:
+            return None
+        kept = False
+        try:
+            kept = _taken(descriptor, path)
+            if kept:
+                return descriptor
+        except OSError:
+            return None
+        finally:
+            if not kept:
+                os.close(descriptor)
+        if time.monotonic() > until:
+            fix = "try again when the other program is done"
+            raise CaseError("is being written by somebody else", where=str(path), fix=fix)
+        time.sleep(_STEP_S)
+
+
+def _taken(descriptor: int, path: Path) -> bool:
+    """Whether the lock is ours and still that of the file which stands there.
+
+    Raises:
+        OSError: If files can't be locked in that place.
+    """
+    import fcntl  # not on every system
+
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return os.path.samestat(os.fstat(descriptor), path.stat())

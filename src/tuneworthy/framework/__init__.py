@@ -1,1 +1,1 @@
-"""The framework as data: loaded, compiled into rules, checked."""
+"""Questions and rules, ready to use."""

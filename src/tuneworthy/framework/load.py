@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any
 
-from tuneworthy.domain.errors import FrameworkError
-from tuneworthy.domain.framework import Framework
-from tuneworthy.syntax.build import build, did_you_mean
-from tuneworthy.syntax.yaml import Document, parse
+from tuneworthy.errors import FrameworkError
+from tuneworthy.model.dossier import GoalRecord
+from tuneworthy.model.framework import Framework, Services
+from tuneworthy.syntax.document import Document, build, did_you_mean, parse
+
+# Frameworks by name from the catalogue, or from a file that has been parsed.
 
 NAMES = ("lesson", "precedent")
 """Frameworks of the catalogue."""
@@ -70,7 +72,28 @@ def _named_document(name: str, where: str) -> Document:
     if name not in NAMES:
         guess = did_you_mean(name, NAMES)
         raise FrameworkError(
-            f'"{name}" is no framework of the catalogue', where="" if where == name else where,
+            f'"{name}" is no framework of the catalogue',
+            where="" if where == name else where,
             fix=guess + (" Or name a file" if guess.endswith("?") else ", or name a file"),
-        )  # fmt: skip
+        )
     return parse(catalogue_text(f"{name}.yaml"), f"{name}.yaml", FrameworkError)
+
+
+# What the catalogue knows of the world on a day: who tunes, and who won in published cases.
+
+SERVICES, COUNTS = "services.yaml", "published_counts.yaml"
+
+
+@cache
+def services() -> Services:
+    """Who offers which kind of tuning, as of the day each was read."""
+    return build(
+        Services, parse(catalogue_text(SERVICES), SERVICES, FrameworkError), FrameworkError
+    )
+
+
+@cache
+def published_counts() -> GoalRecord:
+    """Goal to the arm that measured best to the number of published cases, ties left out."""
+    data = parse(catalogue_text(COUNTS), COUNTS, FrameworkError).data
+    return {goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()}

@@ -12,10 +12,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tuneworthy.domain.errors import CaseError
-from tuneworthy.domain.record import State
-from tuneworthy.domain.rules import OUTCOMES, Outcome
+from tuneworthy.errors import CaseError
 from tuneworthy.framework.rules import Columns, Rules, holds
+from tuneworthy.model.base import State
+from tuneworthy.model.framework import OUTCOMES, Outcome
 
 _LOOP_UP_TO = 4096
 _CHUNK = 1 << 18

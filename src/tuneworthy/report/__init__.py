@@ -1,1 +1,1 @@
-"""The dossier as people read it."""
+"""One document, and its renderers."""

@@ -12,11 +12,11 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tuneworthy.domain.calls import ChatMessage, Reply, Request, canonical_json
-from tuneworthy.domain.evalset import EvalCase
-from tuneworthy.scoring.asks import Asked
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.lab import ChatMessage, Reply, Request, canonical_json
 from tuneworthy.scoring.base import (
     WRONG,
+    Asked,
     Context,
     Kit,
     Output,
@@ -25,7 +25,7 @@ from tuneworthy.scoring.base import (
     unjudged,
     wrong,
 )
-from tuneworthy.scoring.match import as_text
+from tuneworthy.scoring.texts import as_text
 
 LONGEST_PART = 60_000
 """Characters of one part that a judge is shown; a longer output can't be judged."""

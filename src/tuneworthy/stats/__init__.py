@@ -1,1 +1,1 @@
-"""Intervals and resampling; no noun of ours beyond numbers."""
+"""Intervals, resampling and comparisons."""

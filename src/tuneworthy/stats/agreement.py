@@ -15,6 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
 DRAWS = 4_000
 FEWEST_CLUSTERS = 5
 """With fewer clusters there is no interval: draws of so few say little."""

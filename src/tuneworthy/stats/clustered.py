@@ -12,28 +12,137 @@ docs/accuracy.md says how often these intervals hold the truth.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuneworthy.stats.design import (
-    design_effect,
-    dot,
-    leaning,
-    members,
-    sum_by,
-    t95,
-    variance,
-    worst_effect,
-)
-from tuneworthy.stats.exact import clopper_pearson
-from tuneworthy.stats.intervals import Z95, wilson
+from tuneworthy.stats.intervals import Z95, clopper_pearson, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ("Estimate", "mean", "quantile", "ratio", "share", "slope", "t95", "true_share")
+    Floats = NDArray[np.float64]
+
+
+# What clusters do to a variance: who belongs where, and how much evidence that leaves.
+
+_DENSE = 4
+"""Clusters are counted without a sort when no number is above so many times the rows."""
+
+
+def t95(degrees: float) -> float:
+    """Student's 97.5% quantile for one degree of freedom or more; a broken one is rounded down.
+
+    Cornish and Fisher's expansion (Abramowitz and Stegun 1964, 26.7.5), within 0.2% from five
+    degrees on, and a table before.
+    """
+    exact = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776}
+    whole = max(1, math.floor(degrees + 1e-9))
+    if whole in exact:
+        return exact[whole]
+    z, v = Z95, float(whole)
+    return (
+        z
+        + (z**3 + z) / (4 * v)
+        + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * v**2)
+        + (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / (384 * v**3)
+    )
+
+
+def members(groups: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+    """Each row's cluster, numbered from 0 without gaps.
+
+    Small whole numbers keep their order, which saves a sort; others go by first appearance, so
+    that a hash in their place changes nothing.
+    """
+    if not len(groups):
+        return np.zeros(0, dtype=np.int64), 0
+    if groups.dtype.kind in "iu" and groups.min() >= 0 and groups.max() < _DENSE * len(groups):
+        place = np.cumsum(np.bincount(groups) > 0) - 1
+        return place[groups], int(place[-1]) + 1
+    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
+    place = np.empty(len(first), dtype=np.int64)
+    place[np.argsort(first)] = np.arange(len(first))
+    return place[member], len(first)
+
+
+def sum_by(member: NDArray[np.int64], values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
+    """Sums by cluster of one value a row."""
+    return np.bincount(member, weights=values, minlength=k).astype(np.float64)
+
+
+def dot(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """The sum of products, by one thread.
+
+    The library behind ``@`` splits long arrays over threads, which here costs more than it gives
+    and sums in another order on each machine.
+    """
+    return float(np.einsum("i,i->", one, other))
+
+
+def worst_effect(counts: NDArray[np.float64]) -> float:
+    """The design effect if all values of a cluster are alike."""
+    return dot(counts, counts) / float(counts.sum())
+
+
+def design_effect(
+    rate: float, plain: float, sums: NDArray[np.float64], sizes: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Design effect of a share, at least 1, and degrees of freedom.
+
+    Where all are hits or none is, the data can't show how alike a cluster's are: the worst counts.
+    """
+    found, degrees = variance(rate, plain, sums, sizes, sizes)
+    if plain > 0 and found > 0:
+        return min(max(found / plain, 1.0), float(sizes.sum())), degrees
+    return worst_effect(sizes), degrees
+
+
+def variance(
+    middle: float,
+    plain: float,
+    sums: NDArray[np.float64],
+    sizes: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
+
+    Args:
+        middle: The ratio.
+        plain: Its variance if all values were independent.
+        sums: Numerator by cluster.
+        sizes: Denominator by cluster.
+        counts: Values by cluster.
+    """
+    k, total = len(sizes), float(sizes.sum())
+    leverage = np.minimum(sizes / total, 1 - 1 / (2 * total + 2))
+    left_out = (sums - middle * sizes) / (1 - leverage)
+    found = (k - 1) / k * dot(left_out, left_out) / total**2
+    worst, alike = worst_effect(counts), 1.0
+    if plain > 0 and worst > 1:
+        alike = min(1.0, max(0.0, (found / plain - 1) / (worst - 1)))
+    weight = counts + (counts**2 - counts) * alike  # what each adds to the variance
+    equal = float(weight.sum()) ** 2 / dot(weight, weight)
+    return found, max(equal - 1, 1.0)
+
+
+def leaning(error: float, t: float, residual: NDArray[np.float64]) -> tuple[float, float]:
+    """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
+    square = float((residual**2).mean())
+    low, high = -t * error, t * error
+    if square <= 0 or error <= 0:
+        return low, high
+    skew = float((residual * residual * residual).mean()) / square**1.5 / math.sqrt(len(residual))
+    if abs(skew) < 1e-6:
+        return low, high
+    ends = [-error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)]
+    return min(low, *ends), max(high, *ends)
+
+
+# Estimates from traces that come in conversations: turns of one are not independent.
 
 _LEANING = 0.5
 """Clusters with a hit that the worst case is worth, when a design effect is judged; set so that the
@@ -226,3 +335,499 @@ def _by_cluster(
     data, groups = _known(values, clusters)
     member, k = members(groups)
     return sum_by(member, data, k), sum_by(member, np.ones(len(data)), k)
+
+
+# Intervals by drawing whole clusters again, for cases that are not independent.
+
+RESAMPLES = 10_000
+"""With so many, the ends of an interval 20 points wide differ by under half a point by the seed."""
+
+_CELLS = 1 << 22
+
+
+def cluster_means(
+    values: ArrayLike,
+    clusters: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    draws: int = RESAMPLES,
+) -> NDArray[np.float64]:
+    """Means of per-case values under drawing whole clusters with replacement.
+
+    As many clusters are drawn as there are; the mean is over the cases drawn, so large clusters
+    weigh what their cases weigh (Davison and Hinkley 1997, on hierarchical data).
+
+    Args:
+        values: One row a case, one column a measure; all measures see the same draws.
+        clusters: The cluster of each case.
+        rng: The source of chance.
+        draws: How often to draw.
+
+    Returns:
+        An array of (draws × measures).
+
+    Raises:
+        ValueError: If there is no case, or rows and clusters differ in number.
+    """
+    import numpy as np
+
+    table = np.asarray(values, dtype=np.float64)
+    if table.ndim != 2 or not len(clusters) or len(table) != len(clusters):
+        raise ValueError("values need one row for each case, and a case")
+    # sorted, so that the order in which cases stand in a file changes nothing
+    place = {name: position for position, name in enumerate(sorted(set(clusters)))}
+    member, count = [place[name] for name in clusters], len(place)
+    sums = np.zeros((count, table.shape[1]))
+    np.add.at(sums, member, table)
+    sizes = np.bincount(member, minlength=count).astype(np.float64)
+    result = np.empty((draws, table.shape[1]))
+    rows = max(1, _CELLS // count)
+    for start in range(0, draws, rows):
+        drawn = rng.multinomial(count, np.full(count, 1 / count), size=min(rows, draws - start))
+        weights = drawn.astype(np.float64)
+        result[start : start + rows] = (weights @ sums) / (weights @ sizes)[:, None]
+    return result
+
+
+def percentile_interval(means: Any) -> list[tuple[float, float]]:
+    """The 95% percentile interval of each column of ``cluster_means``."""
+    import numpy as np
+
+    ends = np.percentile(means, (2.5, 97.5), axis=0)
+    return [(float(low), float(high)) for low, high in ends.T]
+
+
+def cluster_interval(
+    values: Sequence[float],
+    clusters: Sequence[str],
+    *,
+    rng: np.random.Generator,
+    draws: int = RESAMPLES,
+) -> tuple[float, float]:
+    """The 95% percentile interval of a mean, whole clusters drawn again.
+
+    Args:
+        values: A value for each case; 1 and 0 for a share.
+        clusters: The cluster of each case.
+        rng: The source of chance.
+        draws: How often to draw.
+
+    Returns:
+        Lower and upper end. With one cluster both are the mean, which says nothing; with few
+        clusters the interval is too narrow. The caller decides how many are enough.
+
+    Raises:
+        ValueError: If there is no case, or values and clusters differ in number.
+    """
+    columns = [(float(value),) for value in values]
+    means = cluster_means(columns, clusters, rng=rng, draws=draws)
+    return percentile_interval(means)[0]
+
+
+def independent_cases(clusters: Sequence[str]) -> float:
+    """How many independent cases these are worth if cases of one cluster answer all alike.
+
+    The design effect of unequal clusters at an intraclass correlation of one (Kish 1965) is the sum
+    of squared sizes over the number of cases. It is the most that clustering can cost.
+
+    Returns:
+        A number between 1 and the number of cases; 0.0 without a case.
+    """
+    sizes: dict[str, int] = {}
+    for name in clusters:
+        sizes[name] = sizes.get(name, 0) + 1
+    squares = sum(size * size for size in sizes.values())
+    return len(clusters) ** 2 / squares if squares else 0.0
+
+
+# Drawing units from strata so that weights give back the mean of the whole.
+
+_HALVINGS = 200
+_HAIR = 1e-9
+
+
+def allocate(sizes: NDArray[np.float64], most: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+    """How many units each stratum gives: in proportion to size, at least one, at most all.
+
+    Args:
+        sizes: Size of each stratum, above 0; larger where it shall give more than its part.
+        most: Units each one has, 1 or more.
+        wanted: Units in all; not fewer than there are strata.
+
+    Returns:
+        Counts that sum to ``wanted``, or to all units where there are fewer.
+
+    Raises:
+        ValueError: If fewer units are wanted than there are strata.
+    """
+    if wanted < len(sizes):
+        raise ValueError("every stratum has to give one")
+    goal = min(wanted, int(most.sum()))
+    low, high = 0.0, float(most.max(initial=1)) / float(sizes.min(initial=np.inf))
+    for _ in range(_HALVINGS):  # the scale at which all strata give what is wanted together
+        scale = (low + high) / 2
+        less = np.clip(scale * sizes, 1, most).sum() < goal
+        low, high = (scale, high) if less else (low, scale)
+    share = np.clip(high * sizes, 1, most)
+    given = np.floor(share + _HAIR).astype(np.int64)
+    for place in np.argsort(given - share, kind="stable"):
+        if given.sum() < goal and given[place] < most[place]:
+            given[place] += 1
+    return given
+
+
+def draw(
+    sizes: NDArray[np.float64], wanted: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Units of one stratum, drawn with a chance in proportion to their size.
+
+    Args:
+        sizes: Size of each unit, above 0.
+        wanted: How many; no more than there are.
+        rng: The source of chance.
+
+    Returns:
+        Places of the units in order, and what each stands for, in the unit of the sizes: size over
+        chance, summing to the size of the stratum.
+    """
+    stands = np.zeros(len(sizes))
+    rest, left = np.arange(len(sizes)), wanted
+    while left and len(rest):
+        large = sizes[rest] * left >= sizes[rest].sum()
+        if not large.any():
+            break
+        stands[rest[large]] = sizes[rest[large]]
+        rest, left = rest[~large], left - int(large.sum())
+    if left and len(rest):
+        order = rng.permutation(rest)
+        ends = np.cumsum(sizes[order])
+        step = ends[-1] / left
+        at = np.searchsorted(ends, (rng.random() + np.arange(left)) * step, side="right")
+        stands[order[np.minimum(at, len(order) - 1)]] = step
+    chosen = np.flatnonzero(stands)
+    return chosen, stands[chosen]
+
+
+def worth(weights: NDArray[np.float64]) -> float:
+    """How many cases of equal weight these are worth (Kish 1965); 0.0 for none."""
+    squares = float((weights * weights).sum())
+    return float(weights.sum()) ** 2 / squares if squares else 0.0
+
+
+# Shares among things that only a detector with known errors tells apart.
+
+Ends = tuple[float, float]
+
+CERTAIN: Ends = (1.0, 1.0)
+"""Sensitivity or specificity of what needs no detector: a label."""
+
+
+def share_given(
+    hits: ArrayLike, flags: ArrayLike, clusters: ArrayLike, sensitivity: Ends, specificity: Ends
+) -> Estimate | None:
+    """The share of hits among what a detector flags, freed of what it flags wrongly.
+
+    With sensitivity s and specificity c, ``(flag - (1 - c)) / (s + c - 1)`` is right on average
+    for what is flagged, whether it is a hit or not (Rogan and Gladen 1978, for each trace); the
+    share is the ratio of two sums of it, with a variance linearised over clusters (Cochran 1977,
+    chapter 9A). It takes for granted that the detector errs as often on hits as on others.
+
+    Args:
+        hits: 1 for a hit, 0 for none.
+        flags: 1 where the detector says so, 0 elsewhere.
+        clusters: The cluster of each.
+        sensitivity: Interval of the share of real ones that are flagged; (1, 1) for a label.
+        specificity: Interval of the share of others that are not.
+
+    Returns:
+        The share with an interval that holds those at all ends of the two, and that of the flagged
+        alone; ``n`` is the number flagged. (0, 1) where the detector may be no better than chance
+        or may have flagged nothing real. None where nothing is flagged.
+    """
+    hit, flag = np.asarray(hits, dtype=np.float64), np.asarray(flags, dtype=np.float64)
+    groups = np.asarray(clusters)
+    seen = share(hit[flag > 0], groups[flag > 0])
+    if seen is None or (sensitivity == CERTAIN == specificity):
+        return seen
+    found: list[tuple[float, float, float]] = []
+    middle = (sum(sensitivity) / 2, sum(specificity) / 2)
+    for s, c in (middle, *product(sensitivity, specificity)):
+        at = _ratio(hit, (flag - (1 - c)) / (s + c - 1), groups) if s + c > 1 else None
+        if at is None:
+            return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
+        found.append(at)
+    value = found[0][0]
+    low = min(seen.low, *(each[1] for each in found))
+    high = max(seen.high, *(each[2] for each in found))
+    return Estimate(value, low, high, seen.n, seen.clusters)
+
+
+def _ratio(
+    hit: NDArray[np.float64], weight: NDArray[np.float64], groups: NDArray[np.int64]
+) -> tuple[float, float, float] | None:
+    """The weighted share with its ends, within 0 and 1; None for weights that sum to nothing."""
+    total = float(weight.sum())
+    _, member = np.unique(groups, return_inverse=True)
+    k = int(member.max()) + 1
+    if total <= 0 or k < 2:
+        return None
+    value = float(weight @ hit) / total
+    sums = np.bincount(member, weights=weight * (hit - value), minlength=k)
+    half = t95(k - 1) * math.sqrt(k / (k - 1) * float(sums @ sums)) / total
+    low, middle, high = np.clip((value - half, value, value + half), 0.0, 1.0).tolist()
+    return middle, low, high
+
+
+# How much of a time one cause explains, beside another and within groups.
+
+LEAST_VARIATION = 0.05
+"""Standard deviation over mean of the cause, under which its slope can't be told."""
+
+_EXPLAINED_ROUNDS = 3
+_FAR = 0.99
+_FLOOR = 0.1
+
+
+def explained_share(
+    time: NDArray[np.float64],
+    cause: NDArray[np.float64],
+    other: NDArray[np.float64],
+    group: NDArray[np.int64],
+    clusters: NDArray[np.int64],
+) -> Estimate | None:
+    """The share of the mean time that a cause explains: its slope times its mean, over that mean.
+
+    Least squares of the time on cause and other, with a level of its own for each group. Weights
+    are one over the squared fit, because times scatter in proportion to themselves; times beyond
+    the 99th percentile of time over fit are drawn in to it, so that a few calls that hung don't
+    decide. The variance is that of the influence of each cluster (Huber 1967; Liang and Zeger
+    1986).
+
+    Args:
+        time: A time each, above or at 0; NaN is left out, here and below.
+        cause: What may explain it, such as input tokens.
+        other: What is held fixed, such as output tokens.
+        group: Groups that differ in level, such as models; -1 is one of them.
+        clusters: Cases that are not independent.
+
+    Returns:
+        The share, as it comes: noise can take it below 0 or above 1. None where fewer than four
+        clusters are there, where all times are 0, or where the cause varies within its groups by
+        less than ``LEAST_VARIATION`` of its mean once the other is taken out.
+    """
+    kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
+    y, x, z = time[kept], cause[kept], other[kept]
+    if not len(y) or y.sum() <= 0 or x.mean() <= 0:
+        return None
+    _, level = np.unique(group[kept], return_inverse=True)
+    member, k = members(clusters[kept])
+    own = _within(x, level, np.ones(len(x)))
+    aside = _within(z, level, np.ones(len(z)))
+    own = own - aside * _slope(own, aside)
+    if k < 4 or own.std() < LEAST_VARIATION * x.mean():
+        return None
+    y, weight, slope = _fit(y, x, z, level)
+    columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
+    left = _within(y, level, weight) - columns @ slope
+    inner = np.linalg.pinv(columns.T @ (columns * weight[:, None]))
+    leverage = sum_by(member, ((columns @ inner) * columns).sum(axis=1) * weight, k)
+    pull = inner[0] @ (columns * (weight * left)[:, None]).T
+    pull /= 1 - np.minimum(leverage, 0.9)[member]  # as if the cluster had been left out
+    middle_x, middle_y, n = float(x.mean()), float(y.mean()), len(y)
+    value = float(slope[0]) * middle_x / middle_y
+    influence = pull * middle_x / middle_y
+    influence = influence + float(slope[0]) * (x - middle_x) / (middle_y * n)
+    influence = influence - value * (y - middle_y) / (middle_y * n)
+    each = sum_by(member, influence, k)
+    half = t95(k - 3) * math.sqrt(k / (k - 1) * float(each @ each))
+    return Estimate(value, value - half, value + half, n, k)
+
+
+def _fit(
+    y: NDArray[np.float64], x: NDArray[np.float64], z: NDArray[np.float64], level: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Times drawn in, weights and the two slopes."""
+    weight, drawn = np.ones(len(y)), y
+    slope = np.zeros(2)
+    for _ in range(_EXPLAINED_ROUNDS):
+        columns = np.column_stack([_within(x, level, weight), _within(z, level, weight)])
+        inner = columns.T @ (columns * weight[:, None])
+        slope = np.linalg.pinv(inner) @ (columns.T @ (weight * _within(drawn, level, weight)))
+        ahead = np.column_stack([x, z]) @ slope
+        fitted = ahead + _means(drawn - ahead, level, weight)[level]
+        fitted = np.maximum(fitted, _FLOOR * float(y.mean()))
+        drawn = np.minimum(y, fitted * float(np.quantile(y / fitted, _FAR)))
+        weight = (float(y.mean()) / fitted) ** 2
+    return drawn, weight, slope
+
+
+def _means(
+    values: NDArray[np.float64], level: NDArray[np.int64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    return np.bincount(level, weights=values * weight) / np.bincount(level, weights=weight)
+
+
+def _within(
+    values: NDArray[np.float64], level: NDArray[np.int64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Values less the weighted mean of their group."""
+    return values - _means(values, level, weight)[level]
+
+
+def _slope(y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+    spread = float(x @ x)
+    return float(x @ y) / spread if spread > 0 else 0.0
+
+
+# Whether vectors of two times have the same middle, with cases that come in clusters.
+
+DRAWS = 499
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """The squared distance of two middles."""
+
+    value: float
+    """Without the part that scatter alone gives; noise can take it below 0."""
+    low: float
+    high: float
+    chance: float
+    """Share of shuffled clusters in which it is as large."""
+
+
+def drift(
+    vectors: Floats, later: NDArray[np.bool_], clusters: NDArray[np.int64], rng: np.random.Generator
+) -> Drift | None:
+    """The squared distance between the middles of earlier and of later vectors.
+
+    Products of vectors from one cluster are left out, so that it is 0 on average where the middles
+    are the same. The interval has the variance of the jackknife over clusters plus that of drawing
+    anew which clusters are later: where the middles are the same the jackknife alone has none. The
+    chance is that of the same draws. A cluster that is partly later counts as later.
+
+    Args:
+        vectors: One row a case.
+        later: Which are later.
+        clusters: Cases that are not independent.
+        rng: For the shuffles.
+
+    Returns:
+        The distance, in squared units of the vectors; None for under two clusters on either side.
+    """
+    member, k = members(clusters)
+    sums = np.zeros((k, vectors.shape[1]))
+    sizes = np.bincount(member, minlength=k).astype(np.float64)
+    np.add.at(sums, member, vectors)
+    side = np.bincount(member, weights=later, minlength=k) > 0
+    if side.sum() < 2 or (~side).sum() < 2:
+        return None
+    squares = np.einsum("ij,ij->i", sums, sums)
+    value = float(_distances(sums, sizes, squares, side[None])[0])
+    without = _without_each(sums, sizes, squares, side)
+    error = math.sqrt((k - 1) / k * float(((without - without.mean()) ** 2).sum()))
+    sides = np.array([rng.permutation(side) for _ in range(DRAWS)])
+    shuffled = _distances(sums, sizes, squares, sides)
+    half = t95(k - 1) * math.hypot(error, float(np.std(shuffled)))
+    chance = (1 + int((shuffled >= value).sum())) / (DRAWS + 1)
+    return Drift(value, value - half, value + half, chance)
+
+
+def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]) -> Floats:
+    """The distance for each way to part the clusters, a row of ``sides`` each."""
+    weight = sides.astype(np.float64)
+    one = weight @ sums
+    other = sums.sum(axis=0) - one
+    n, square, own = (
+        np.array([weight @ each, each.sum() - weight @ each]) for each in (sizes, sizes**2, squares)
+    )
+    inner = np.array([np.einsum("ij,ij->i", each, each) for each in (one, other)])
+    same = (inner - own) / (n**2 - square)
+    found: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", one, other) / (n[0] * n[1])
+    return found
+
+
+def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:
+    """The distance without each cluster."""
+    found = np.zeros(len(sizes))
+    totals = {each: sums[side == each].sum(axis=0) for each in (True, False)}
+    for own in (True, False):
+        mine = side == own
+        s, o = totals[own], totals[not own]
+        n, m = sizes[mine].sum() - sizes[mine], sizes[~mine].sum()
+        left = s @ s - 2 * sums[mine] @ s + squares[mine]
+        same = left - (squares[mine].sum() - squares[mine])
+        pairs = n**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
+        other = (o @ o - squares[~mine].sum()) / (m**2 - (sizes[~mine] ** 2).sum())
+        cross = (s @ o - sums[mine] @ o) / (n * m)
+        found[mine] = same / np.maximum(pairs, 1e-12) + other - 2 * cross
+    return found
+
+
+# Groups of alike vectors.
+
+_ROUNDS = 30
+
+
+def kmeans(
+    vectors: NDArray[np.float32], groups: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Vectors in groups around their means (Lloyd 1982), begun as Arthur and Vassilvitskii (2007).
+
+    Args:
+        vectors: One a row.
+        groups: The most groups; fewer come out where there are fewer distinct vectors.
+        rng: The source of chance.
+
+    Returns:
+        The group of each row, the largest group 0; and its squared distance to the group's mean.
+        Empty for no vectors.
+    """
+    if not len(vectors):
+        return np.empty(0, dtype=np.int64), np.empty(0)
+    centres = _begun(vectors, groups, rng)
+    member = _nearest(vectors, centres)[0]
+    for _ in range(_ROUNDS):
+        sums = np.zeros(centres.shape)
+        np.add.at(sums, member, vectors)
+        count = np.bincount(member, minlength=len(centres))
+        full = count > 0
+        centres[full] = (sums[full] / count[full, None]).astype(np.float32)
+        moved, _ = _nearest(vectors, centres)
+        if np.array_equal(moved, member):
+            break
+        member = moved
+    member, away = _nearest(vectors, centres)
+    count = np.bincount(member, minlength=len(centres))
+    rank = np.empty(len(centres), dtype=np.int64)
+    rank[np.argsort(-count, kind="stable")] = np.arange(len(centres))
+    return rank[member], away
+
+
+def _begun(
+    vectors: NDArray[np.float32], groups: int, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """First centres: each far from those before it, by chance."""
+    centres = [vectors[int(rng.integers(len(vectors)))]]
+    away = _nearest(vectors, np.array(centres))[1]
+    while len(centres) < groups:
+        away[away < 1e-6] = 0.0  # the same vector, but for rounding
+        total = away.sum()
+        if total <= 0:
+            break
+        centres.append(vectors[int(rng.choice(len(vectors), p=away / total))])
+        away = np.minimum(away, _nearest(vectors, np.array(centres[-1:]))[1])
+    return np.array(centres, dtype=np.float32)
+
+
+def _nearest(
+    vectors: NDArray[np.float32], centres: NDArray[np.float32]
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The nearest centre of each vector, and the squared distance to it."""
+    square = (
+        (vectors.astype(np.float64) ** 2).sum(axis=1)[:, None]
+        - 2.0 * (vectors @ centres.T)
+        + (centres.astype(np.float64) ** 2).sum(axis=1)
+    )
+    found = square.argmin(axis=1).astype(np.int64)
+    return found, np.maximum(square[np.arange(len(vectors)), found], 0.0)

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.stats.design import t95
+from tuneworthy.stats.clustered import t95
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
 
 WEEK = 7
 LEVEL_DAYS = 28

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+# Intervals for a share, and how many cases it takes to rule a target out.
+
 Z95 = 1.959963984540054
 """The normal quantile that leaves 2.5% on either side."""
 Z80 = 0.8416212335729143
@@ -66,3 +68,84 @@ def cases_to_exclude(rate: float, target: float) -> int | None:
     if limit * limit >= _MOST_CASES:
         return None
     return math.floor(limit * limit) + 1
+
+
+# The exact interval of a share, for a claim that is held against one of its ends.
+
+_TINY = 1e-300
+_STEPS = 10_000
+_HALVINGS = 200
+
+
+def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
+    """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
+
+    Args:
+        successes: How many succeeded, between 0 and ``n``; need not be whole.
+        n: How many there were; need not be whole, as after a correction for cases that aren't
+            independent (Korn and Graubard 1998).
+
+    Returns:
+        Lower and upper end; (0, 1) when ``n`` is 0.
+
+    Raises:
+        ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
+    """
+    if not (0 <= successes <= n < math.inf):
+        raise ValueError("successes must lie between 0 and n")
+    if n == 0:
+        return 0.0, 1.0
+    low = beta_quantile(0.025, successes, n - successes + 1) if successes > 0 else 0.0
+    high = beta_quantile(0.975, successes + 1, n - successes) if successes < n else 1.0
+    share = successes / n
+    return min(low, share), max(high, share)
+
+
+def beta_quantile(chance: float, a: float, b: float) -> float:
+    """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket.
+
+    Args:
+        chance: Between 0 and 1.
+        a: First shape, above 0.
+        b: Second shape, above 0.
+    """
+    low, high, middle = 0.0, 1.0, a / (a + b)
+    spread = math.sqrt(middle * (1 - middle) / (a + b + 1))
+    x = min(max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2), (1 + middle) / 2)
+    front = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    for _ in range(_HALVINGS):
+        miss = beta_share(x, a, b) - chance
+        low, high = (low, x) if miss > 0 else (x, high)
+        if abs(miss) < 1e-10 or high - low < 1e-12:
+            break
+        density = math.exp(front + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+        step = x - miss / density if density > _TINY else -1.0
+        x = step if low < step < high else (low + high) / 2
+    return x
+
+
+def beta_share(x: float, a: float, b: float) -> float:
+    """The share of a beta distribution below ``x``: the incomplete beta function.
+
+    The continued fraction of the NIST handbook (Olver et al. 2010, 8.17.22), evaluated after Lentz
+    (1976).
+    """
+    if x <= 0 or x >= 1:
+        return float(x >= 1)
+    if x > (a + 1) / (a + b + 2):
+        return 1 - beta_share(1 - x, b, a)
+    front = (
+        math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
+    )
+    c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
+    found = d
+    for m in range(1, _STEPS):
+        part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
+        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        found *= d * c
+        part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+        d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
+        found *= d * c
+        if abs(d * c - 1) < 1e-14:
+            break
+    return math.exp(front) * found / a

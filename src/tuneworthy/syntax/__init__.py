@@ -1,1 +1,1 @@
-"""Hostile text into plain values: YAML read as data only, and values into records."""
+"""YAML from strangers into plain values, and edits that keep every other byte."""

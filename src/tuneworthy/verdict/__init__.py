@@ -1,1 +1,1 @@
-"""What follows from the answers, how firmly, and what would change it."""
+"""From answers to a verdict: weigh, rules, challenges, options, gates."""

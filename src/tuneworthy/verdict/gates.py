@@ -8,11 +8,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import date
 
-from tuneworthy.domain.assessment import Assessment, Reason
-from tuneworthy.domain.case import Case
-from tuneworthy.domain.decision import Action, ApproachFit, Decision, Gate, GateId, Verdict
-from tuneworthy.domain.money import Outlook
-from tuneworthy.domain.record import State
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import (
+    Action,
+    ApproachFit,
+    ApproachResult,
+    Assessment,
+    Change,
+    DataNeed,
+    Decision,
+    FlipResult,
+    Flips,
+    Gate,
+    GateId,
+    Outlook,
+    Question,
+    QuestionResult,
+    Reason,
+    Verdict,
+)
+from tuneworthy.model.framework import Framework
+from tuneworthy.words import listing, plain, sentence
+
+# What stands between a candidate and money, and the action that follows.
 
 
 def gates(
@@ -54,9 +73,15 @@ def _feasibility(case: Case, fits: Sequence[ApproachFit], as_of: date) -> Gate:
     if not fits:
         return Gate("feasibility", "unknown", Reason("no_goal"))
     first, tuning = fits[0], case.tuning
-    numbers = {"goal": first.goal, "approach": first.approach, "have": first.have,
-               "low": first.low, "unit": first.unit, "missing": first.missing,
-               "others": first.offered_by}  # fmt: skip
+    numbers = {
+        "goal": first.goal,
+        "approach": first.approach,
+        "have": first.have,
+        "low": first.low,
+        "unit": first.unit,
+        "missing": first.missing,
+        "others": first.offered_by,
+    }
     if first.feasible == "no":
         return Gate("feasibility", "no", Reason("data_short", numbers))
     if tuning.available == "no":
@@ -114,3 +139,117 @@ def choose_action(outcome: Verdict, state: Mapping[GateId, State]) -> Action:
     if state["safety"] == "no":
         return "clear_gates"
     return "proceed" if set(state.values()) == {"yes"} else "pilot"
+
+
+# The next step, in one sentence, for each action.
+
+
+def next_step(
+    action: Action,
+    assessment: Assessment,
+    framework: Framework,
+    fits: Sequence[ApproachFit],
+    asked: Sequence[str],
+    simpler: Sequence[str] = (),
+) -> str:
+    """What to do now.
+
+    Args:
+        action: What the gates came to.
+        assessment: The answers, for what is missing.
+        framework: For the step that settles each check.
+        fits: Approaches, the primary one first.
+        asked: Open questions, the best first.
+        simpler: Titles of options that would help and come before any tuning.
+    """
+    if action == "answer_questions":
+        return sentence(f"answer this first: {asked[0]}" if asked else "answer what is open")
+    if action == "keep_prompting":
+        return sentence(_prompting(assessment, framework))
+    if action == "clear_anti_indicators":
+        held = [a.id for a in assessment.of_kind("anti_indicator").values() if a.state == "yes"]
+        titles = [framework.factors[name].title for name in held]
+        return sentence(f"don't tune as long as these hold: {listing(titles)}")
+    approach = "the approach that fits the goal"
+    if fits:
+        approach = framework.approaches[fits[0].approach].title
+    first = f"try {listing(simpler)}" if simpler else ""
+    pilot = (
+        f"run a pilot of {approach} on a part of the data, and compare it with the best prompt on "
+        "untouched cases"
+    )
+    go = f"plan {approach}, with the evaluation written down before the training"
+    return sentence(
+        {
+            "improve_rag_or_switch": first
+            or "count how often the right passage is retrieved, and run the best prompt on another "
+            "model",
+            "explore_alternatives": f"{first or 'compare the alternatives'} before any money goes "
+            "into tuning",
+            "clear_gates": "review the data and name a process for safety before any training",
+            "proceed": f"{first} first; if the target is still missed, {go}" if first else go,
+            "pilot": f"{first} first; if the target is still missed, {pilot}" if first else pilot,
+        }[action]
+    )
+
+
+def _prompting(assessment: Assessment, framework: Framework) -> str:
+    """The first check that isn't done; when all are, the prompt is simply kept."""
+    for name, check in framework.ceiling.items():
+        if assessment.state(name) == "no":
+            step = check.settle or f"do this check: {check.ask}"
+            return framework.filled(step, check.at_least)
+    return "keep the present prompt, and decide again when targets, volume or requirements change"
+
+
+# Sections of the dossier that need no more than their own stage.
+
+
+def flip_results(flips: Flips) -> tuple[FlipResult, ...]:
+    """Flips as they stand in the dossier."""
+    return tuple(
+        FlipResult(
+            changes=tuple(Change(factor=name, to=to) for name, to in flip.changes),
+            outcome=flip.outcome,
+        )
+        for flip in flips.sets
+    )
+
+
+def question_results(
+    found_questions: Sequence[Question], framework: Framework
+) -> tuple[QuestionResult, ...]:
+    """Open answers as questions, the best first."""
+    found = []
+    for one in found_questions:
+        check = framework.ceiling.get(one.id)
+        asked = check or framework.factors[one.id]
+        ask = framework.filled(asked.ask, check.at_least if check else None)
+        found.append(
+            QuestionResult(factor=one.id, ask=ask, gain_bits=one.gain_bits, minutes=one.minutes)
+        )
+    return tuple(found)
+
+
+def approach_results(
+    fits: Sequence[ApproachFit], framework: Framework
+) -> tuple[ApproachResult, ...] | Unknown:
+    """Approaches, or what to name first."""
+    if not fits:
+        return Unknown(ask="name the goals, the primary one first")
+    return tuple(
+        ApproachResult(
+            goal=fit.goal,
+            approach=fit.approach,
+            title=framework.approaches[fit.approach].title,
+            data=DataNeed(low=fit.low, high=fit.high, unit=fit.unit),
+            compute=fit.compute,
+            priority=f"P{fit.priority}",
+            feasible=fit.feasible,
+            missing=Unknown(ask=f"count the {plain(fit.unit)} (data.{fit.unit})")
+            if fit.missing is None
+            else fit.missing,
+            offered_by=fit.offered_by,
+        )
+        for fit in fits
+    )

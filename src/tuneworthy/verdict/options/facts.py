@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from tuneworthy.domain.assessment import Assessment, Reason
-from tuneworthy.domain.case import Case, Model
-from tuneworthy.domain.decision import ApproachFit
-from tuneworthy.domain.framework import Framework
-from tuneworthy.domain.options import Judgement
-from tuneworthy.domain.outlook import Helps
-from tuneworthy.domain.published import PublishedFigure
-from tuneworthy.domain.record import State
+from tuneworthy.model.base import State
+from tuneworthy.model.case import Amount, Case, Effort, Model, PublishedFigure
+from tuneworthy.model.dossier import ApproachFit, Assessment, Ends, Helps, Judgement, Reason
+from tuneworthy.model.framework import Framework, Span
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.stats.published import figures
+from tuneworthy.verdict.weigh import figures
+from tuneworthy.words import count, few, listing, plain, quality, share
+
+# What every option is judged by, in one place: structured answers, never the words of a note.
 
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
@@ -220,3 +219,113 @@ class Facts:
         if success == "yes":
             return "no"
         return "yes" if success == "no" and self.seen else "unknown"
+
+
+# The columns an option is compared by: what this case states, else the framework's own figures.
+
+
+def tuning_hours(case: Case, framework: Framework) -> Ends | None:
+    """Hours up to the first tuned version: as stated, else the framework's table.
+
+    Categories nobody stated are taken from the table; None where that has none either.
+    """
+    upfront = case.economics.upfront
+    if upfront.hours is not None:
+        return _ends(upfront.hours)
+    costs = framework.costs
+    rows = costs.upfront if costs is not None else {}
+    table: dict[str, Span | None] = {name: row.hours for name, row in rows.items()}
+    stated = upfront.by_category
+    if stated:
+        spans = [
+            _hours(stated.get(name)) or _ends(table.get(name))
+            for name in dict.fromkeys((*table, *stated))
+        ]
+        known = [span for span in spans if span is not None]
+        return Ends(sum(one.low for one in known), sum(one.high for one in known))
+    if costs is None or costs.upfront_total is None:
+        return None
+    return _ends(costs.upfront_total.hours)
+
+
+def tuned_usd_per_month(case: Case) -> Ends | None:
+    """USD a month a tuned model takes, as stated; None where nobody said."""
+    return _ends(case.economics.monthly.ongoing_usd)
+
+
+def added(one: Ends | None, other: Ends | None) -> Ends | None:
+    """Both together; None where one isn't known."""
+    if one is None or other is None:
+        return None
+    return Ends(one.low + other.low, one.high + other.high)
+
+
+def span(value: Span | None) -> Ends | None:
+    """A framework's range."""
+    return _ends(value)
+
+
+def _hours(effort: Effort | None) -> Ends | None:
+    return _ends(effort.hours) if effort is not None else None
+
+
+def _ends(value: Amount | Span | None) -> Ends | None:
+    return Ends(value.low, value.high) if value is not None else None
+
+
+# Pieces of sentences that several reasons share, from the case's numbers.
+
+Numbers = Mapping[str, Any]
+
+SIGNS = {
+    "knowledge_gaps": "passages are found and misread",
+    "terminology_errors": "terms come out wrong",
+    "voice_drift": "the voice drifts",
+    "inconsistent_format": "the structure varies",
+}
+"""Signals as a trouble one sees."""
+
+
+def recalled(n: Numbers) -> str:
+    """How often the passage is found, with a comma behind it; empty where nobody counted."""
+    recall = n.get("recall")
+    return "" if recall is None else f"the passage is found for {share(recall)} of questions, and "
+
+
+def missing(n: Numbers) -> str:
+    """That passages aren't found, or that nobody saw to it."""
+    recall = n.get("recall")
+    if recall is None:
+        return "retrieval was never optimised"
+    return f"the passage is found for only {share(recall)} of questions"
+
+
+def long(n: Numbers) -> str:
+    """Input tokens of a request in brackets; empty where nobody counted."""
+    tokens = n.get("tokens")
+    return "" if tokens is None else f" ({count(tokens)} input tokens a request)"
+
+
+def models(n: Numbers) -> str:
+    """How many models were tested."""
+    return f"{few(n['count'])} models" if n.get("count") else "several models"
+
+
+def shortfall(n: Numbers) -> str:
+    """A quality that is missed."""
+    return f"{quality(n['quality'])} where {quality(n['target'])} is wanted"
+
+
+def pair(n: Numbers) -> str:
+    """A quality beside its target."""
+    return f"{quality(n['quality'])}, {quality(n['target'])} is wanted"
+
+
+def goals(n: Numbers) -> str:
+    """Goals in words."""
+    return listing([plain(goal) for goal in n["goals"]])
+
+
+def presses(n: Numbers) -> str:
+    """Cost, latency or both as a reason to change something."""
+    return f"{listing(n['by'])} {'presses' if len(n['by']) == 1 else 'press'}"

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from tuneworthy.domain.decision import ApproachFit
-from tuneworthy.domain.options import Judgement
-from tuneworthy.domain.outlook import Helps
-from tuneworthy.domain.record import State
-from tuneworthy.verdict.options.facts import BEHAVIOUR_GOALS, KNOWLEDGE_GOALS, Facts, judged
+from collections.abc import Callable, Mapping
+
+from tuneworthy.model.base import State
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import ApproachFit, Helps, Judgement
+from tuneworthy.model.framework import Framework
+from tuneworthy.verdict.options.facts import (
+    BEHAVIOUR_GOALS,
+    KNOWLEDGE_GOALS,
+    SIGNS,
+    Facts,
+    Numbers,
+    goals,
+    judged,
+    missing,
+)
+from tuneworthy.words import count, figure_says, listing, plain
+
+# The kinds of tuning, and tuning together with retrieval.
 
 _SIGNS: dict[str, tuple[str, ...]] = {
     "knowledge": ("knowledge_gaps", "terminology_errors"),
@@ -137,3 +151,129 @@ def _knowledge(facts: Facts) -> State:
 
 def _lacking(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in facts.framework.ceiling if facts.state(name) == "no")
+
+
+# Each goal to the approach that serves it, held against what the team has.
+
+_NOBODY: Mapping[str, tuple[str, ...]] = {}
+
+
+def approaches(
+    case: Case, framework: Framework, offered: Mapping[str, tuple[str, ...]] = _NOBODY
+) -> tuple[ApproachFit, ...]:
+    """Approaches in the order of the goals, the primary one first with priority 0.
+
+    Args:
+        case: The case, for its goals and what the team has.
+        framework: Says which approach serves a goal, and what it takes.
+        offered: Approach to who takes new work of that kind. It is shown and settles nothing.
+
+    Returns:
+        One for each goal the framework knows; empty when the case names no goal.
+    """
+    fits: list[ApproachFit] = []
+    for goal in case.goals:
+        rule = framework.goals.get(goal)
+        if rule is None:
+            continue
+        approach = framework.approaches[rule.approach]
+        have = held(case, approach.data.unit)
+        feasible: State = "unknown"
+        if have is not None:
+            feasible = "yes" if have >= approach.data.low else "no"
+        fits.append(
+            ApproachFit(
+                goal=goal,
+                approach=rule.approach,
+                low=approach.data.low,
+                high=approach.data.high,
+                unit=approach.data.unit,
+                have=have,
+                compute=approach.compute,
+                priority=len(fits),
+                feasible=feasible,
+                missing=None if have is None else max(0, approach.data.low - have),
+                offered_by=offered.get(rule.approach, ()),
+            )
+        )
+    return tuple(fits)
+
+
+def held(case: Case, unit: str) -> int | None:
+    """How many of a kind of data the team has: the usable ones where they were counted."""
+    holding = {
+        "examples": case.data.examples,
+        "preference_pairs": case.data.preference_pairs,
+        "documents": case.data.documents,
+    }[unit]
+    return holding.good if holding else None
+
+
+# Why a kind of tuning helps or doesn't.
+
+_CHECKS = {
+    "prompt_variations": "more prompts",
+    "foundation_models": "a second model",
+    "retrieval_optimised": "retrieval",
+    "few_shot": "examples in the prompt",
+    "structured_prompt": "a structured prompt",
+}
+
+
+def _signs(n: Numbers, word: str) -> str:
+    """The signs of a goal: seen, absent, or not said."""
+    told = [SIGNS.get(name, plain(name)) for name in n["signs"]]
+    return f"{word} {listing(told, 'or')}"
+
+
+def _both(n: Numbers) -> str:
+    trained = goals(n) if n["goals"] else "the way to answer"
+    moving = ", which changes about every month" if n["changes"] == "content" else ""
+    return f"train {trained}, fetch the knowledge{moving}"
+
+
+TUNING: dict[str, Callable[[Numbers], str]] = {
+    "goal_open": lambda _: "name the goals: each kind of tuning serves one",
+    "still_exploring": lambda _: "the task is still moving: a prompt changes in a minute",
+    "not_found_yet": lambda n: f"{missing(n)}: what isn't found can't be learned to be read",
+    "facts_change": lambda _: "the facts change about every month and belong in retrieval",
+    "data_short": lambda n: (
+        f"{count(n['have'])} {plain(n['unit'])} are there; it takes {count(n['need'])} or more"
+    ),
+    "prompts_first": lambda n: (
+        "prompting isn't at its ceiling; still to do: "
+        + listing([_CHECKS.get(name, plain(name)) for name in n["lacking"]])
+    ),
+    "ceiling_open": lambda _: "whether prompting has reached its ceiling isn't known",
+    "sign_absent": lambda n: f"prompting is at its ceiling, but {_signs(n, 'nobody sees that')}",
+    "sign_open_partly": lambda n: f"a target is missed; nobody said {_signs(n, 'whether')}",
+    "sign_open_unknown": lambda n: (
+        f"nobody said {_signs(n, 'whether')}"
+        if n["signs"]
+        else (f"whether {plain(n['goal'])} falls short isn't said")
+    ),
+    "rules_change": lambda n: {
+        "policy": "rules of behaviour change about every month, and each change means retraining",
+        "both": "facts and rules change about every month; only what stays can be trained",
+    }.get(n["changes"], "requirements change about every month; only what stays can be trained"),
+    "published_short": lambda n: (
+        f"prompting is at its ceiling, and {figure_says(n['figure'])}: more than tuning is needed"
+    ),
+    "data_open": lambda n: (
+        f"prompting is at its ceiling; count the {plain(n['unit'])}, {count(n['need'])} are needed"
+    ),
+    "ceiling_and_sign": lambda n: (
+        f"prompting is at its ceiling and {plain(n['goal'])} falls short; {count(n['have'])} "
+        f"{plain(n['unit'])} are there, {count(n['need'])} are needed"
+    ),
+    "no_behaviour_to_train": lambda _: "no behaviour has to be trained; retrieval alone would do",
+    "no_knowledge_to_fetch": lambda _: "no knowledge has to be fetched; tuning alone would do",
+    "hybrid_open": lambda n: (
+        "whether a behaviour has to be trained isn't said"
+        if n["behaviour"] == "unknown"
+        else "whether knowledge has to be fetched isn't said"
+    ),
+    "hybrid_data_open": lambda n: f"{_both(n)}; count the examples first",
+    "behaviour_and_knowledge": _both,
+    "own_option": lambda n: f"the framework says it helps when {n['when']}; judge that yourself",
+}

@@ -1,1 +1,0 @@
-"""Evidence into states, and statements held against each other."""

@@ -1,1 +1,0 @@
-"""Models from outside: what they cost, and later what they say."""

@@ -1,0 +1,195 @@
+"""The command line: parse, one call of the API, hand to the report."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NamedTuple, TextIO
+
+import click
+
+from tuneworthy.errors import StoppedError, TuneworthyError, one_line
+from tuneworthy.model.base import __version__
+from tuneworthy.report.text import lay_out_for
+
+# The root command. A command's module is imported when the command is used, not before.
+
+
+class _Home(NamedTuple):
+    module: str
+    says: str
+
+
+_COMMANDS: dict[str, _Home] = {
+    "init": _Home("cases", "Start a case folder with a commented case file."),
+    "interview": _Home("cases", "Ask what removes most doubt, and show the verdict forming."),
+    "decide": _Home("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
+    "options": _Home("reports", "Compare what could be done instead, or as well."),
+    "explain": _Home("reports", "Walk through a verdict, or explain one factor."),
+    "invest": _Home("reports", "Compute cost and return, line by line, and how sure they are."),
+    "plan": _Home("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
+    "measure": _Home("cases", "Measure traces or results, and keep the evidence."),
+    "evalset": _Home("cases", "Draw an evaluation set from traces, and label it."),
+    "ceiling": _Home("labs", "Find out whether prompting has reached its limit."),
+    "verify": _Home("labs", "Hold a tuned model against the best untuned arm."),
+    "models": _Home("labs", "List the models that can be called, and what they cost."),
+    "serve": _Home("servers", "Show cases on a page in the browser, and take answers there."),
+    "mcp": _Home("servers", "Lend the tools to an assistant, over its own protocol."),
+    "precedents": _Home("reports", "Show what happened to others, and how often tuning won."),
+    "answer": _Home("cases", "Write answers into a case file, leaving the rest as it is."),
+    "diff": _Home("reports", "Say what changed between two dossiers, and why the verdict moved."),
+    "framework": _Home("frameworks", "List, show and check decision frameworks."),
+    "backtest": _Home("frameworks", "Show how often a framework was right about published cases."),
+    "schema": _Home("frameworks", "Print the JSON Schema of a case, a framework or a dossier."),
+    "completion": _Home("frameworks", "Print the completion script for a shell."),
+}
+
+
+class _Lazy(click.Group):
+    """A group that knows its commands' names and imports each on demand."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        home = _COMMANDS.get(cmd_name)
+        if home is None:
+            return None
+        module = import_module(f"tuneworthy.cli.{home.module}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, home.says) for name, home in _COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            close = get_close_matches(args[0], _COMMANDS, n=1)
+            fix = f' Did you mean "{close[0]}"?' if close else ""
+            ctx.fail(f'there is no command "{args[0]}".{fix}')
+        return super().resolve_command(ctx, args)
+
+
+def examples(*lines: str) -> str:
+    """An epilog of example commands, one a line."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    epilog=examples(
+        "tuneworthy init my-case            start a case",
+        "tuneworthy decide my-case          judge it",
+        "tuneworthy explain my-case         see why",
+    ),
+)
+@click.version_option(__version__, message="tuneworthy %(version)s")
+def cli() -> None:
+    """Is fine-tuning worth it for your use case, and what instead when it isn't?
+
+    Every answer names its evidence. What is unknown is called unknown, with the step that would
+    settle it.
+    """
+
+
+# What the terminal is like.
+
+
+def columns_of(stream: TextIO) -> int:
+    """Columns of the terminal that a stream goes to; 0 for none, and for one that doesn't say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except (OSError, ValueError):  # closed, or no stream of the system
+        return 0
+
+
+# The command line: parse, one call of the API, hand to the report.
+
+ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
+"""Exit codes: answered; ``--require`` not met; the input is wrong; stopped by the user or a cap."""
+
+_COLLECTED_AFTER = 100_000
+"""New objects after which Python looks for cycles among them, and not after 700: starting makes
+many objects and hardly a cycle. What is there in the end goes with the process, so it is frozen:
+looking through all of it once more took a sixth of the time of a whole decision."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with its exit code."""
+    gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
+    code = run(arguments)
+    gc.freeze()
+    sys.exit(code)
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Args:
+        arguments: What follows the program's name; the process's own when not given.
+
+    Returns:
+        The exit code. Whatever is wrong with the input is one line on stderr, never a traceback.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal that lacks a sign still gets the text
+    lay_out_for(columns_of(sys.stdout))
+    try:
+        code = cli.main(arguments, prog_name="tuneworthy", standalone_mode=False)
+        return code if isinstance(code, int) else ANSWERED
+    except click.exceptions.Exit as caught:
+        return caught.exit_code
+    except SystemExit:  # how click takes it when whoever read our output has seen enough
+        return ANSWERED
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped")
+        return STOPPED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ANSWERED
+    except (TuneworthyError, click.ClickException) as caught:
+        return _explained(caught)
+    except Exception as caught:
+        if os.environ.get("TUNEWORTHY_TRACEBACK"):
+            raise
+        fault = f"{type(caught).__name__}: {caught}"
+        return _wrong(f"a fault of ours ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+
+
+def _explained(caught: TuneworthyError | click.ClickException) -> int:
+    """One line about what is wrong; the help where nothing was asked."""
+    if isinstance(caught, click.exceptions.NoArgsIsHelpError):
+        click.echo(caught.ctx.get_help())
+        return ANSWERED
+    if isinstance(caught, StoppedError):
+        _say(str(caught))
+        return STOPPED
+    return _wrong(_message(caught))
+
+
+def _message(caught: TuneworthyError | click.ClickException) -> str:
+    if isinstance(caught, TuneworthyError):
+        return str(caught)
+    if isinstance(caught, click.UsageError):
+        path = caught.ctx.command_path if caught.ctx else "tuneworthy"
+        return f"{path}: {caught.format_message()} Help: {path} --help"
+    return caught.format_message()
+
+
+def _wrong(message: str) -> int:
+    _say(message)
+    return WRONG_INPUT
+
+
+def _say(message: str) -> None:
+    click.echo(one_line(" ".join(message.split()), limit=1000), err=True)

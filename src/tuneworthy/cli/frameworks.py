@@ -1,0 +1,195 @@
+"""tuneworthy framework list, show, check, schema."""
+
+from __future__ import annotations
+
+import click
+
+from tuneworthy.cli import cli, examples
+from tuneworthy.cli.options import deliver, framework_option
+from tuneworthy.model.base import json_text
+
+# tuneworthy framework list, show, check, schema.
+
+
+@click.group(
+    epilog=examples(
+        "tuneworthy framework list",
+        "tuneworthy framework show lesson",
+        "tuneworthy framework check lesson",
+        "tuneworthy framework check ours.yaml --strict",
+    )
+)
+def framework() -> None:
+    """List, show and check decision frameworks."""
+
+
+@framework.command("list")
+def list_() -> None:
+    """List the frameworks of the catalogue."""
+    from tuneworthy.workspace import reports as frameworks
+
+    for name, title in frameworks.names():
+        click.echo(f"{name}  {title}")
+
+
+@framework.command()
+@click.argument("name", metavar="NAME|FILE", default="lesson")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "yaml"]),
+    default="text",
+    show_default=True,
+    help="In words, or as the file.",
+)
+def show(name: str, form: str) -> None:
+    """Show what a framework asks and how it decides."""
+    from tuneworthy.workspace import reports as frameworks
+
+    deliver(frameworks.show(name, form), None, False)
+
+
+@framework.command()
+@click.argument("name", metavar="NAME|FILE", default="lesson")
+@click.option("--strict", is_flag=True, help="Exit with 1 if there is anything to know.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report.",
+)
+def check(name: str, strict: bool, form: str) -> int:
+    """Go through every combination of answers and say where the rules contradict each other."""
+    from tuneworthy.report.sections.framework import lint_dict, lint_text
+    from tuneworthy.workspace import reports as frameworks
+
+    lint = frameworks.check(name)
+    deliver(
+        json_text(lint_dict(lint)) if form == "json" else lint_text(lint),
+        None,
+        False,
+    )
+    return 1 if strict and lint.warnings else 0
+
+
+@framework.command("schema")
+def framework_schema() -> None:
+    """Print the JSON Schema of a framework file."""
+    from tuneworthy.workspace import reports as frameworks
+
+    deliver(json_text(frameworks.schema("framework")), None, False)
+
+
+# tuneworthy backtest.
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy backtest",
+        "tuneworthy backtest --codes blind1",
+        "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
+    )
+)
+@click.argument("file", metavar="[FILE]", required=False)
+@click.option("--cases", metavar="FILE", help="The same as FILE: cases of your own.")
+@click.option(
+    "--framework",
+    metavar="NAME|FILE",
+    default="lesson",
+    show_default=True,
+    help="Framework to judge by.",
+)
+@click.option(
+    "--against",
+    metavar="NAME|FILE",
+    help="Another framework to compare with, case by case.",
+)
+@click.option(
+    "--codes",
+    type=click.Choice(["value", "blind1", "blind2"]),
+    default="value",
+    show_default=True,
+    help="Whose answers: a coder who knew the outcome, or one who didn't.",
+)
+@click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed for the intervals.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "markdown", "json"]),
+    default="text",
+    show_default=True,
+    help="How to report.",
+)
+def backtest(
+    file: str | None,
+    cases: str | None,
+    framework: str,
+    against: str | None,
+    codes: str,
+    seed: int,
+    form: str,
+) -> None:
+    """Show how often a framework's rules were right about published cases, or those in FILE."""
+    from tuneworthy.workspace import reports as history
+
+    if file is not None and cases is not None:
+        raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
+    found = history.history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
+    if form == "json":
+        deliver(json_text(history.history_dict(found, seed=seed)), None, False)
+    else:
+        deliver(history.history_text(found, form, seed=seed), None, False)
+
+
+# tuneworthy schema.
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy schema case > case.schema.json",
+        "tuneworthy schema case --framework ours.yaml",
+        "tuneworthy schema cases > cases.schema.json",
+        "tuneworthy schema dossier",
+        "tuneworthy schema ceiling",
+    )
+)
+@click.argument(
+    "what", type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify"])
+)
+@framework_option
+def schema(what: str, framework: str | None) -> None:
+    """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
+
+    Results are a dossier, and what the labs ceiling and verify found.
+    """
+    from tuneworthy.workspace import reports as frameworks
+
+    deliver(json_text(frameworks.schema(what, framework)), None, False)
+
+
+# tuneworthy completion.
+
+
+@click.command(
+    epilog=examples(
+        'eval "$(tuneworthy completion bash)"',
+        "tuneworthy completion fish > ~/.config/fish/completions/tuneworthy.fish",
+    )
+)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes commands and options in a shell."""
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choice admits only shells that click knows
+    click.echo(kind(cli, {}, "tuneworthy", "_TUNEWORTHY_COMPLETE").source())

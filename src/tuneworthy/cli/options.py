@@ -1,0 +1,346 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+
+import click
+
+from tuneworthy.cli import columns_of
+from tuneworthy.errors import InputError, OutputError, one_line, visible
+from tuneworthy.report.text import WIDEST, lay_out_for
+
+if TYPE_CHECKING:
+    from tuneworthy.lab.run import JudgeAsked
+    from tuneworthy.model.lab import Stand
+
+
+# Options that several commands share, and how their values are read.
+
+_STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
+_STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
+
+
+def _shown(strange: re.Match[str]) -> str:
+    """A character as a terminal may have it; spaces of any width are as good as letters."""
+    letter = strange[0]
+    return letter if unicodedata.category(letter) == "Zs" else visible(letter)
+
+
+def _for_a_file(_: object, __: object, output: str | None) -> str | None:
+    """A file is as wide as ever, however narrow the terminal is that it is asked for in."""
+    if output is not None:
+        lay_out_for(WIDEST)
+    return output
+
+
+case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
+framework_option = click.option(
+    "--framework",
+    metavar="NAME|FILE",
+    help="Framework to judge by; the case's own or the lesson when not given.",
+)
+set_option = click.option(
+    "--set",
+    "answers",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Another answer, as a what-if; may be repeated. KEY is a check, factor or dotted path.",
+)
+output_option = click.option(
+    "--output",
+    metavar="FILE",
+    callback=_for_a_file,
+    help="Write there, not to the terminal.",
+)
+force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
+as_of_option = click.option(
+    "--as-of",
+    metavar="DATE",
+    help="The day the answer speaks for, as 2026-11-24; today if not given.",
+)
+
+
+def colour() -> bool:
+    """Whether the terminal takes colour and nobody asked for none."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def day(given: str | None, where: str = "--as-of") -> date | None:
+    """A date as people write it in ISO form; None for none.
+
+    Raises:
+        InputError: If it is no date.
+    """
+    if given is None:
+        return None
+    found = None
+    with suppress(ValueError):
+        found = date.fromisoformat(given)
+    if found is None or not 1970 <= found.year <= 2200:
+        raise InputError(f'"{given}" is no date', where=where, fix="write 2026-11-24")
+    return found
+
+
+def pairs(given: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
+    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``.
+
+    Raises:
+        InputError: If one has no key or no equals sign; when strict, no value or a key twice.
+    """
+    found = {}
+    for text in given:
+        key, sign, value = text.partition("=")
+        if not sign or not key.strip():
+            raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
+        if strict and not value.strip():
+            raise InputError(
+                f"{key.strip()} gets no value", where=where, fix="write yes, no or unknown"
+            )
+        if strict and key.strip() in found:
+            raise InputError(f"{key.strip()} is given twice", where=where, fix="give it once")
+        found[key.strip()] = value.strip()
+    return found
+
+
+def wanted(output: str | None, force: bool) -> None:
+    """Refuse an output that is there already, before money is spent on what would go into it.
+
+    Raises:
+        OutputError: If it is there, and ``--force`` isn't given.
+    """
+    if output is not None and not force and os.path.lexists(output):
+        raise OutputError("exists already", where=output, fix="use --force to replace it")
+
+
+def deliver(text: str, output: str | None, force: bool, *, painted: bool = True) -> None:
+    """Print a text, or write it to a file.
+
+    A file and a pipe get it to the letter. On a terminal, which would obey them, control characters
+    are shown as escapes.
+
+    Args:
+        text: The text.
+        output: A file; None for the standard output.
+        force: Replace a file that is there.
+        painted: Whether colours in it are the report's own; a stranger's are shown as escapes.
+    """
+    if output is None:
+        if sys.stdout.isatty():
+            text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_shown, text)
+        click.echo(text, nl=False, color=True)  # the report has decided about colour
+        return
+    from tuneworthy.workspace.reports import save
+
+    save(Path(output), text, force=force)
+
+
+# Options that all labs share.
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+STOPPED = 3
+"""Exit code of a lab that ended early; what was paid for is kept."""
+
+_OPTIONS = (
+    click.option(
+        "--budget",
+        type=click.FloatRange(0, 1e9),
+        metavar="USD",
+        default=0.0,
+        show_default=True,
+        help="The most all calls of this lab may cost, earlier runs included. Models that cost "
+        "nothing need none.",
+    ),
+    click.option(
+        "--at-once",
+        type=click.IntRange(1, 256),
+        default=16,
+        show_default=True,
+        help="The most calls on the wire.",
+    ),
+    click.option(
+        "--max-tokens",
+        type=click.IntRange(1, 100_000),
+        default=512,
+        show_default=True,
+        help="Tokens an answer may have; it bounds the price.",
+    ),
+    click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        help="For the split of the cases and their order.",
+    ),
+    click.option(
+        "--ask-again",
+        is_flag=True,
+        help="Send calls in doubt once more; some of them may be paid twice.",
+    ),
+    click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run."),
+    click.option(
+        "--format",
+        "form",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="How to report.",
+    ),
+)
+
+
+_JUDGE = (
+    click.option(
+        "--judge",
+        metavar="RUBRIC",
+        help="Have a model judge every output by this file, in place of scorers; people's labels "
+        "put it right.",
+    ),
+    click.option(
+        "--judge-model",
+        metavar="MODEL",
+        help="The model that judges: one of CASE, or another, at its list price.",
+    ),
+    click.option("--judge-url", metavar="URL", help="Where another is served."),
+    click.option(
+        "--judge-price",
+        type=click.FloatRange(0),
+        nargs=2,
+        metavar="IN OUT",
+        help="Its price in USD for a million tokens; 0 is a price.",
+    ),
+    click.option(
+        "--labels",
+        type=click.IntRange(20, 100_000),
+        metavar="N",
+        help="Cases of either part on which people's labels count.  [default: 50]",
+    ),
+)
+
+
+def judge_options(command: F) -> F:
+    """A command with the options of a judge, in their order."""
+    for option in reversed(_JUDGE):
+        command = option(command)
+    return command
+
+
+def judge_asked(
+    judge: str | None,
+    judge_model: str | None,
+    judge_url: str | None,
+    judge_price: tuple[float, float] | None,
+    labels: int | None,
+) -> JudgeAsked | None:
+    """The judge that the options name; None for none.
+
+    Raises:
+        InputError: If they name half of one.
+    """
+    from tuneworthy.lab.run import LABELS, JudgeAsked
+
+    if judge is None:
+        others = {
+            "--judge-model": judge_model,
+            "--judge-url": judge_url,
+            "--judge-price": judge_price,
+            "--labels": labels,
+        }
+        for name, given in others.items():
+            if given is not None:
+                fix = "give --judge RUBRIC as well, or leave it out"
+                raise InputError("there is no judge", where=name, fix=fix)
+        return None
+    if judge_model is None:
+        fix = "name a model: --judge-model MODEL"
+        raise InputError("needs a model that judges", where="--judge", fix=fix)
+    return JudgeAsked(judge, judge_model, judge_url or "", judge_price, labels or LABELS)
+
+
+def lab_options(command: F) -> F:
+    """A command with all of them, in their order."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+# Progress of long work: one line on stderr, and only where somebody looks at it.
+
+_EVERY_S = 0.2
+_ERASE = "\r\x1b[K"
+
+
+def _on_one_line(text: str, stream: TextIO) -> str:
+    """As much as the terminal has room for: what wraps can't be erased again."""
+    return one_line(text, limit=(columns_of(stream) or WIDEST) - 1)
+
+
+@contextmanager
+def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | None]:
+    """A line that says how far reading has come; nothing where the stream is no terminal."""
+    if not stream.isatty():
+        yield None
+        return
+    started, last = time.monotonic(), 0.0
+
+    def told(done: int, total: int, traces: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _EVERY_S:
+            return
+        last = now
+        share = min(done / total, 1.0) if total else 0.0
+        left = (now - started) * (1 - share) / share if share > 0.02 else None
+        wait = "" if left is None else f", {left:.0f} s left"
+        part = f"{share:.0%} read, " if total else ""
+        stream.write(_ERASE + _on_one_line(f"{part}{traces:,} traces{wait}", stream))
+        stream.flush()
+
+    try:
+        yield told
+    finally:
+        stream.write(_ERASE)
+        stream.flush()
+
+
+@contextmanager
+def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
+    """A line that says how a lab stands; nothing where the stream is no terminal."""
+    if not stream.isatty():
+        yield None
+        return
+    from tuneworthy.report.sections.lab import duration, left_s, share_text
+    from tuneworthy.words import small_usd
+
+    started = time.monotonic()
+
+    def told(stand: Stand) -> None:
+        share = stand.done / stand.of if stand.of else 1.0
+        seconds = left_s(stand, time.monotonic() - started)
+        left = "" if seconds is None else f", {duration(seconds)} left"
+        best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
+        line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
+        if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
+            line = f"prompts are proposed: {stand.done} calls, {small_usd(stand.spend.paid)}"
+        stream.write(_ERASE + _on_one_line(line, stream))
+        stream.flush()
+
+    try:
+        yield told
+    finally:
+        stream.write(_ERASE)
+        stream.flush()

@@ -1,0 +1,188 @@
+"""tuneworthy serve."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuneworthy.cli import examples
+from tuneworthy.cli.options import as_of_option, day, framework_option
+from tuneworthy.errors import InputError
+
+if TYPE_CHECKING:
+    from tuneworthy.mcp.tools import Desk
+
+
+# tuneworthy serve.
+
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "altair", "vl_convert")
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy serve",
+        "tuneworthy serve examples --open",
+        "tuneworthy serve cases --host 0.0.0.0 --port 9000",
+    )
+)
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen on; any but this machine's own needs a token, which is made and shown.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8765,
+    show_default=True,
+    help="Port to listen on; 0 for any that is free.",
+)
+@click.option("--open", "browse", is_flag=True, help="Open it in a browser.")
+@framework_option
+@as_of_option
+def serve(
+    folder: str, host: str, port: int, browse: bool, framework: str | None, as_of: str | None
+) -> None:
+    """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
+
+    Answers are written into the case files; what a file said before is kept beside it, in
+    .tuneworthy. Ends with Ctrl-C.
+    """
+    for library in _NEEDED:
+        if find_spec(library) is None:
+            fix = 'in a clone, pip install ".[serve]" installs it'
+            what = f"the page needs the extra serve ({library} is not installed)"
+            raise InputError(what, where="tuneworthy serve", fix=fix)
+    from tuneworthy.web.app import run
+
+    run(folder, host=host, port=port, browse=browse, chosen=framework, as_of=day(as_of))
+
+
+# tuneworthy mcp.
+
+_ANSWERED, _STOPPED = 0, 3
+_PATIENCE_S = 5.0
+_EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
+
+
+@click.command(
+    epilog=examples(
+        "tuneworthy mcp cases",
+        "tuneworthy mcp cases --http --port 8766",
+    )
+)
+@click.argument("folder", metavar="[CASES_DIR]", default=".")
+@click.option("--http", "over_http", is_flag=True, help="Streamable HTTP in place of stdio.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen, for --http.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8766,
+    show_default=True,
+    help="Port, for --http; 0 takes a free one.",
+)
+@click.option(
+    "--allow-host",
+    "allowed",
+    metavar="NAME",
+    multiple=True,
+    help="Another name by which clients call the server; may be repeated.",
+)
+@framework_option
+@as_of_option
+def mcp(
+    folder: str,
+    over_http: bool,
+    host: str,
+    port: int,
+    allowed: tuple[str, ...],
+    framework: str | None,
+    as_of: str | None,
+) -> None:
+    """Lend the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
+
+    Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
+    inside the case folders, and only by the tools that say so; no tool spends money. Beyond this
+    machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
+    """
+    from tuneworthy.errors import InputError
+    from tuneworthy.workspace.board import Board, open_shelf
+
+    board = Board(open_shelf(folder), framework, day(as_of))
+    try:
+        from tuneworthy.mcp.tools import Desk
+
+        _quiet()
+        desk = Desk(board)
+        _serve_http(desk, host, port, allowed) if over_http else _serve_stdio(desk)
+    except ModuleNotFoundError as caught:
+        if (caught.name or "").partition(".")[0] not in _EXTRA:
+            raise
+        fix = 'in a clone, pip install ".[mcp]" installs it'
+        what = f"the assistant's tools need the extra mcp ({caught.name} is not installed)"
+        raise InputError(what, fix=fix) from None
+
+
+def _serve_stdio(desk: Desk) -> None:
+    from tuneworthy.mcp.server import make_server, serve_stdio
+
+    _until_stopped(desk, serve_stdio, make_server(desk))
+
+
+def _serve_http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> None:
+    from tuneworthy.mcp import server as http
+    from tuneworthy.mcp.server import make_server
+    from tuneworthy.workspace.listen import listening
+
+    token, made = http.token_for(host)
+    listens = listening(host, port)
+    app = http.make_app(make_server(desk), host, token, allowed)
+    click.echo(f"Serving {desk.board.shelf.folder} at {http.address_of(host, listens)}", err=True)
+    if made:
+        click.echo(f"Token: {token}", err=True)
+        click.echo("It is shown this once, and the connection isn't encrypted.", err=True)
+    _until_stopped(desk, http.serve_http, app, listens)
+
+
+def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
+    """Serve, then leave at once: threads that still compute have nothing to write.
+
+    A file that is being written is waited for, and what they put aside is taken away, so that
+    nothing half made is left.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it means Ctrl-C
+    code, tempfile.tempdir = _ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    try:
+        serve(*given)
+    except KeyboardInterrupt:
+        code = _STOPPED
+    except (BrokenPipeError, ExceptionGroup) as caught:
+        if not _hung_up(caught):
+            raise
+    desk.writing.acquire(timeout=_PATIENCE_S)
+    shutil.rmtree(tempfile.tempdir, ignore_errors=True)
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _hung_up(caught: BaseException) -> bool:
+    """Whether nothing went wrong but that the other side reads no more."""
+    if isinstance(caught, ExceptionGroup):
+        return all(map(_hung_up, caught.exceptions))
+    return isinstance(caught, BrokenPipeError)
+
+
+def _quiet() -> None:
+    """No line of a library's log, which may hold what a client sent, reaches the terminal."""
+    if not os.environ.get("TUNEWORTHY_TRACEBACK"):
+        logging.disable(logging.CRITICAL)

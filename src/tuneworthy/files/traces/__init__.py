@@ -1,1 +1,0 @@
-"""Logs of calls and results of other tools, each format by a reader of its own."""

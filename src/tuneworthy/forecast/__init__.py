@@ -1,1 +1,0 @@
-"""What it costs, what it brings, when it pays."""

@@ -1,1 +1,0 @@
-"""What can be observed beside the case file."""

@@ -1,1 +1,0 @@
-"""Personal and secret data: what gives it away, who is named, and how to hide it."""

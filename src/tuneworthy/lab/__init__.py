@@ -1,0 +1,1 @@
+"""What can only be found out by trying."""

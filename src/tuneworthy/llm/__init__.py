@@ -1,0 +1,1 @@
+"""Calls to models: endpoints, prices, the ledger and the runner."""

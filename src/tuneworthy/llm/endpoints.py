@@ -1,0 +1,428 @@
+"""Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
+
+A key is bound to the host it was given for: a case file that names another address for a known
+provider never gets that provider's key.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from tuneworthy.errors import CaseError
+from tuneworthy.model.base import usd_per_request
+from tuneworthy.model.case import Model, Price, Prices
+from tuneworthy.model.lab import Reply, Request
+
+# Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
+
+LOCAL = "local"
+"""Provider of the embedded model."""
+FAKE = "fake"
+"""Provider of models that are functions of ours, for tests and trials."""
+_HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+_SHORTEST_KEY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a provider is reached."""
+
+    base_url: str
+    key_from: str = ""
+    """Environment variable with the key; empty where none is needed."""
+
+
+PRESETS: dict[str, Endpoint] = {
+    "openai": Endpoint("https://api.openai.com/v1", "OPENAI_API_KEY"),
+    "anthropic": Endpoint("https://api.anthropic.com/v1", "ANTHROPIC_API_KEY"),
+    "google": Endpoint("https://generativelanguage.googleapis.com/v1beta/openai", "GEMINI_API_KEY"),
+    "together": Endpoint("https://api.together.xyz/v1", "TOGETHER_API_KEY"),
+    "openrouter": Endpoint("https://openrouter.ai/api/v1", "OPENROUTER_API_KEY"),
+    "fireworks": Endpoint("https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY"),
+    "mistral": Endpoint("https://api.mistral.ai/v1", "MISTRAL_API_KEY"),
+    "groq": Endpoint("https://api.groq.com/openai/v1", "GROQ_API_KEY"),
+    "deepseek": Endpoint("https://api.deepseek.com/v1", "DEEPSEEK_API_KEY"),
+    "ollama": Endpoint("http://127.0.0.1:11434/v1"),
+    "vllm": Endpoint("http://127.0.0.1:8000/v1"),
+    "llamacpp": Endpoint("http://127.0.0.1:8080/v1"),
+}
+"""Providers by the first half of a model's id."""
+
+
+class Secret:
+    """A key. It is no text, so nothing prints, joins, pickles or serialises it by accident."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __repr__(self) -> str:
+        return "***"
+
+    def __reduce__(self) -> str:
+        raise TypeError("a key is not written anywhere")
+
+    def reveal(self) -> str:
+        """The key itself, for a header and for nothing else."""
+        return self._key
+
+    def hide(self, text: str) -> str:
+        """A text without the key, where somebody's answer repeats it, also with JSON's escapes.
+
+        An answer may be JSON inside of JSON, so that each character may have several backslashes.
+        Placeholders of fewer than eight characters, as local servers take them, are no keys, and
+        stand in many an answer.
+        """
+        if len(self._key) < _SHORTEST_KEY:
+            return text
+        spelt = (rf"\\{{0,8}}(?:{re.escape(c)}|u(?i:{ord(c):04x}))" for c in self._key)
+        return re.sub("".join(spelt), "***", text)
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A model with the place it is reached at."""
+
+    provider: str
+    name: str
+    base_url: str
+    key: Secret | None = field(default=None, repr=False)
+    key_from: str = ""
+    """Environment variable the key is read from, or would be."""
+
+
+def reach(model: Model) -> Reached:
+    """Where and how a model of a case is called.
+
+    Args:
+        model: Its id is ``provider:name``; with an address of its own it may be anything.
+
+    Returns:
+        The place. Without a key in the environment ``key`` is None, which is an error only where
+        one is needed.
+
+    Raises:
+        CaseError: If nobody knows where it is served, or its address isn't safe to send to.
+    """
+    if model.published is not None:
+        fix = "add the served model on its own, with kind: tuned"
+        raise CaseError(f'model "{model.id}" is a published figure: nothing can be called', fix=fix)
+    provider, _, name = model.id.partition(":")
+    preset = PRESETS.get(provider) if name else None
+    if model.base_url is None:
+        if provider in (LOCAL, FAKE) and name:
+            return Reached(provider, name, "")
+        if preset is None:
+            fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
+            raise CaseError(f'model "{model.id}" is served nobody knows where', fix=fix)
+        return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
+    base_url = model.base_url.rstrip("/")
+    place = _place(base_url)
+    if place[0] != "https" and place[1] not in _LOOPBACK:
+        fix = "use https, or an address on this machine"
+        raise CaseError(f'address "{base_url[:80]}" is not encrypted', fix=fix)
+    variable = key_variable(base_url)
+    if preset is not None and place == _place(preset.base_url):
+        variable = preset.key_from or variable
+    return Reached(
+        provider if name else "other", name or model.id, base_url, _key(variable), variable
+    )
+
+
+def key_variable(base_url: str) -> str:
+    """The environment variable that holds the key of an address.
+
+    It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
+    share a key. A port that isn't the usual one follows as ``_PORT_8443``.
+
+    Raises:
+        CaseError: If it is no address.
+    """
+    _, host, port = _place(base_url)
+    name = host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
+    return f"TUNEWORTHY_KEY_{name}" + (f"_PORT_{port}" if port else "")
+
+
+def on_this_machine(base_url: str) -> bool:
+    """Whether an address leads to this machine and nowhere else."""
+    return _place(base_url)[1] in _LOOPBACK
+
+
+def _place(base_url: str) -> tuple[str, str, int | None]:
+    """Scheme, host, and the port if that isn't the scheme's own.
+
+    What different readers of addresses could take for different hosts is refused.
+    """
+    try:
+        parts = urlsplit(base_url)
+        host, port = parts.netloc.lower(), parts.port
+    except ValueError:
+        host, port, parts = "", None, urlsplit("")
+    plain = host if port is None else host.removesuffix(f":{port}")
+    if not base_url.isascii() or not base_url.isprintable() or not _HOST.fullmatch(plain):
+        what = f'"{base_url[:80]}" is no address'
+        raise CaseError(what, fix="write https://, a host in plain letters, and a path")
+    usual = {"https": 443, "http": 80}.get(parts.scheme)
+    return parts.scheme, plain, None if port == usual else port
+
+
+def _key(variable: str) -> Secret | None:
+    """A key from the environment, else from the system's keyring where that package is there."""
+    if not variable:
+        return None
+    found = os.environ.get(variable, "").strip() or _from_keyring(variable)
+    if not found:
+        return None
+    if not found.isascii() or not found.isprintable():
+        fix = "copy the key again"
+        raise CaseError("holds characters that no key has", where=variable, fix=fix)
+    return Secret(found)
+
+
+def _from_keyring(variable: str) -> str:
+    try:
+        import keyring
+    except ImportError:
+        return ""
+    try:
+        return (keyring.get_password("tuneworthy", variable) or "").strip()
+    except Exception:  # noqa: BLE001  # a keyring without a desktop raises what it likes
+        return ""
+
+
+# Prices of hosted models, from a catalogue that lies on disk: nothing is fetched.
+
+_NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
+_PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
+
+
+def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) -> Prices:
+    """Prices of models without a stated one.
+
+    A tuned model, or one of the team's own, is in no catalogue: what is found under such a name
+    would be somebody else's price.
+
+    Args:
+        models: Models in use or in question.
+        as_of: The day whose prices count. For a day before a model's first entry the catalogue
+            gives its first price.
+        input_tokens: Input tokens a request; some prices rise from a number of them on.
+
+    Returns:
+        Price by id and address; a model the catalogue doesn't know is left out.
+    """
+    found: dict[tuple[str, str | None], Price] = {}
+    for model in models:
+        if model.usd_per_mtok is None and model.kind == "prompted" and model.runs != "own":
+            price = price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
+            if price is not None:
+                found[model.id, model.base_url] = price
+    return found
+
+
+def price_on(
+    model_id: str, as_of: date, *, base_url: str | None = None, input_tokens: float = 0.0
+) -> Price | None:
+    """The list price of a model on a day, USD for a million tokens.
+
+    Args:
+        model_id: Provider and name, as ``openai:gpt-4o``; a name without a provider has no price.
+        as_of: The day.
+        base_url: Where it is served; when given, the provider is told by it and not by the id.
+        input_tokens: Input tokens a request, for prices that rise with them.
+
+    Returns:
+        The price, or None for a model or address that the catalogue doesn't know, and for one
+        without a price for both input and output.
+    """
+    from genai_prices import __version__ as version
+    from genai_prices.data_snapshot import get_snapshot
+
+    provider, _, name = model_id.partition(":")
+    if not name:  # a bare name may be served by anybody, at any price
+        return None
+    try:
+        _, model = get_snapshot().find_provider_model(
+            name, None, None if base_url else provider, base_url
+        )
+    except LookupError:
+        return None
+    moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
+    plain = _numbers(model.get_prices(moment), input_tokens)
+    batch = _numbers(model.get_prices(moment, {"processing": "batch"}), input_tokens)
+    if plain["input_mtok"] is None or plain["output_mtok"] is None:
+        return None
+    batched = batch != plain and batch["output_mtok"] is not None
+    return Price(
+        input=plain["input_mtok"],
+        output=plain["output_mtok"],
+        cached_input=plain["cache_read_mtok"],
+        batch_input=batch["input_mtok"] if batched else None,
+        batch_output=batch["output_mtok"] if batched else None,
+        context_tokens=model.context_window,
+        catalogue=f"genai-prices {version}",
+    )
+
+
+def _numbers(price: Any, input_tokens: float) -> dict[str, float | None]:
+    """Prices as plain numbers; of a price in tiers the one that these tokens reach."""
+    found: dict[str, float | None] = {}
+    for name in _PRICES:
+        value = getattr(price, name)
+        if hasattr(value, "tiers"):
+            reached = [tier.price for tier in value.tiers if input_tokens > tier.start]
+            value = reached[-1] if reached else value.base
+        found[name] = None if value is None else float(value)
+    return found
+
+
+# What carries a request to a model and its answer back, and the four ways in which it can fail.
+
+
+class CallError(Exception):
+    """A call that gave no answer; the message carries no key and no header."""
+
+
+class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
+    """Nothing left this machine, so nothing was paid.
+
+    Args:
+        why: What is in the way.
+        again: Whether it may be gone in a moment, as with a server that is starting.
+    """
+
+    def __init__(self, why: str, *, again: bool = True) -> None:
+        super().__init__(why)
+        self.again = again
+
+
+class Busy(CallError):  # noqa: N818  # the same
+    """The endpoint was busy or broken and says so: not paid, to be tried again later.
+
+    Args:
+        why: What it said.
+        retry_after_s: Seconds it asks to wait; None where it doesn't say.
+    """
+
+    def __init__(self, why: str, retry_after_s: float | None = None) -> None:
+        super().__init__(why)
+        self.retry_after_s = retry_after_s
+
+
+class Refused(CallError):  # noqa: N818  # the same
+    """The endpoint refused it for good: not paid, and no use to try again.
+
+    Args:
+        why: What it said.
+        for_all: Whether every other request would be refused too, as with a wrong key.
+    """
+
+    def __init__(self, why: str, *, for_all: bool = False) -> None:
+        super().__init__(why)
+        self.for_all = for_all
+
+
+class Doubtful(CallError):  # noqa: N818  # the same
+    """It was sent and no usable answer came: whether it was paid, nobody knows."""
+
+
+class Transport(Protocol):
+    """The narrow door to a model; a fake and a recorded one stand beside the real one."""
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request once, with no retry of any kind.
+
+        Raises:
+            NotSent: If nothing left this machine.
+            Busy: If the endpoint asks to come again.
+            Refused: If it refuses for good.
+            Doubtful: If it was sent and the answer is missing, late or can't be read.
+        """
+
+    async def close(self) -> None:
+        """Let go of what is held."""
+
+
+# Money of calls: what a request can cost at most, what an answer cost, and whole picodollars.
+
+PICO = 10**12
+"""Picodollars of a dollar: sums of whole ones are exact."""
+_MOST = 10**17  # 100,000 USD; sums of larger amounts would leave SQLite's whole numbers
+_TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
+_TOKENS_OF_TOOLS = 1024  # what endpoints add to a prompt that brings tools or a schema
+
+
+def pico(usd: float) -> int:
+    """USD as whole picodollars, rounded up so that a cap is never passed by rounding.
+
+    Raises:
+        ValueError: If it is less than nothing or no number.
+    """
+    if not usd >= 0:
+        raise ValueError("an amount of money is 0 or more")
+    if usd >= _MOST // PICO:
+        return _MOST
+    return int((Decimal(repr(float(usd))) * PICO).to_integral_value(ROUND_CEILING))
+
+
+def whole_cap(usd: float) -> int:
+    """A cap in picodollars, exactly as it is written, and rounded down."""
+    return math.floor(Decimal(repr(float(usd))) * PICO)
+
+
+def most_input_tokens(request: Request) -> int:
+    """The most tokens a request can have: none has less than one byte."""
+    told = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
+    extras = [text for text in (request.response_schema, request.grammar, request.tools) if text]
+    told += sum(len(text.encode("utf-8", "surrogatepass")) for text in extras)
+    told += _TOKENS_OF_TOOLS if extras else 0
+    return told + _TOKENS_A_MESSAGE * (len(request.messages) + 1)
+
+
+def most_usd(request: Request, price: Price) -> float | None:
+    """The most a request can cost, in USD.
+
+    Its input has no more tokens than bytes; its output has no more than it may have, or than the
+    model's window where nobody says.
+
+    Returns:
+        None where nothing bounds the output.
+    """
+    written = price.context_tokens if request.max_tokens is None else request.max_tokens
+    if written is None:
+        return 0.0 if price.input == price.output == 0 else None
+    return usd_per_request(
+        input_tokens=most_input_tokens(request),
+        output_tokens=written,
+        usd_per_mtok_input=price.input,
+        usd_per_mtok_output=price.output,
+    )
+
+
+def paid_usd(reply: Reply, price: Price, reserved: float) -> float:
+    """What an answer cost by its endpoint's count of tokens; the most it could, without one."""
+    usage = reply.usage
+    cached = min(usage.cached_tokens, usage.input_tokens)
+    rate = price.input if price.cached_input is None else price.cached_input
+    plain = usd_per_request(
+        input_tokens=usage.input_tokens - cached,
+        output_tokens=usage.output_tokens,
+        usd_per_mtok_input=price.input,
+        usd_per_mtok_output=price.output,
+    )
+    counted = plain + cached * rate / 1e6
+    wrote = bool(reply.text or reply.tool_calls)
+    missing = not usage.input_tokens or (wrote and not usage.output_tokens)
+    return max(counted, reserved) if missing else counted

@@ -1,0 +1,204 @@
+"""The wire: OpenAI-compatible chat completions over HTTP, each request sent exactly once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import aiohttp
+
+from tuneworthy.errors import one_line
+from tuneworthy.llm.endpoints import PRESETS, Busy, Doubtful, NotSent, Refused, Secret
+from tuneworthy.model.lab import Reply, Request, Usage
+
+_BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
+_NO_KEY, _FORBIDDEN, _OK, _REDIRECT = frozenset({401, 402}), 403, 200, 300
+_MOST_BYTES = 4 * 1024 * 1024  # a hundred times the longest answer that any model gives
+_MOST_TOKENS = 10**9
+_IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be in doubt
+
+
+class Http:
+    """A transport over HTTP.
+
+    Args:
+        keys: Key by base URL; None where an endpoint needs none.
+        timeout_s: Seconds after which an answer that hasn't come is in doubt.
+        at_once: The most connections.
+    """
+
+    def __init__(
+        self, keys: Mapping[str, Secret | None], *, timeout_s: float = 120.0, at_once: int = 64
+    ) -> None:
+        self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
+        self._answered: set[str] = set()
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def send(self, request: Request) -> Reply:
+        """Send a request once; see ``Transport``."""
+        key, sent = self._keys.get(request.base_url), time.monotonic()
+        try:
+            body = json.dumps(payload(request)).encode()
+        except (ValueError, RecursionError):
+            raise Refused("its schema or tools are no JSON") from None
+        try:
+            async with asyncio.timeout(self._timeout):
+                status, retry_after, raw = await self._post(request.base_url, body, key)
+        except aiohttp.InvalidURL:
+            raise Refused("its address is no address") from None
+        except aiohttp.ClientConnectorError as caught:
+            raise NotSent(f"can't connect to {caught.host}") from None
+        except TimeoutError:
+            raise Doubtful(f"no answer within {self._timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as caught:
+            raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
+        if status != _OK:
+            known = request.base_url in self._answered
+            said = _hidden(raw.decode("utf-8", "replace"), key)
+            raise _refusal(status, retry_after, said, known=known)
+        self._answered.add(request.base_url)
+        return parse(raw, latency_s=time.monotonic() - sent, key=key)
+
+    async def _post(self, base_url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
+        """Status, Retry-After and body of an answer; a body past its limit is cut."""
+        headers = {"Content-Type": "application/json"}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key.reveal()}"
+        async with self._open().post(
+            f"{base_url}/chat/completions", data=body, headers=headers, allow_redirects=False
+        ) as response:
+            raw = bytearray()
+            async for chunk in response.content.iter_any():
+                raw += chunk
+                if len(raw) > _MOST_BYTES:
+                    break
+            return response.status, response.headers.get("Retry-After", ""), bytes(raw)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            connector = aiohttp.TCPConnector(limit=self._at_once, keepalive_timeout=_IDLE_S)
+            self._session = aiohttp.ClientSession(
+                connector=connector,
+                timeout=aiohttp.ClientTimeout(total=None),
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._session
+
+
+def payload(request: Request) -> dict[str, Any]:
+    """The body of a request as the endpoint wants it."""
+    body: dict[str, Any] = {
+        "model": request.model,
+        "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+        "temperature": request.temperature,
+    }
+    if request.max_tokens is not None:
+        # OpenAI's newer models refuse the older name, and all of its models know the newer one.
+        newer = request.base_url == PRESETS["openai"].base_url
+        body["max_completion_tokens" if newer else "max_tokens"] = request.max_tokens
+    if request.seed is not None:
+        body["seed"] = request.seed
+    if request.response_schema is not None:
+        schema = {"name": "output", "strict": True, "schema": json.loads(request.response_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
+    if request.grammar is not None:
+        body["grammar"] = request.grammar
+    if request.tools is not None:
+        body["tools"] = json.loads(request.tools)
+    return body
+
+
+def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
+    """An endpoint's answer.
+
+    Args:
+        raw: Its body.
+        latency_s: Seconds until it was whole.
+        key: What was sent with the request, and is kept nowhere; looked for in decoded texts, as
+            JSON can spell it in many ways.
+
+    Raises:
+        Doubtful: If it can't be read: it was answered, and so paid, but nothing can be made of it.
+    """
+    if len(raw) > _MOST_BYTES:
+        raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
+    try:
+        body = json.loads(raw)
+        choice = body["choices"][0]
+        message = choice["message"]
+        usage = body.get("usage") or {}
+        details = usage.get("prompt_tokens_details") or {}
+        calls = [call["function"] for call in message.get("tool_calls") or ()]
+        return Reply(
+            text=_text(message.get("content") or "", key),
+            tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
+            finish=_text(choice.get("finish_reason") or "stop", key)[:100],
+            usage=Usage(
+                input_tokens=_tokens(usage.get("prompt_tokens")),
+                output_tokens=_tokens(usage.get("completion_tokens")),
+                cached_tokens=_tokens(details.get("cached_tokens")),
+            ),
+            latency_s=latency_s,
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        raise Doubtful("the answer can't be read") from None
+
+
+def _text(value: object, key: Secret | None) -> str:
+    """Text that can be kept: without the key, and half a pair of UTF-16 is a question mark."""
+    if not isinstance(value, str):
+        raise TypeError("no text")
+    return _hidden(value.encode("utf-8", "replace").decode("utf-8"), key)
+
+
+def _hidden(text: str, key: Secret | None) -> str:
+    return text if key is None else key.hide(text)
+
+
+def _tokens(value: object) -> int:
+    """A count of tokens; 0, which counts as the most it can be, where that is no count."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        return 0
+    return int(min(value, _MOST_TOKENS))
+
+
+def _refusal(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
+    """What an answer that is no answer means.
+
+    Args:
+        status: Of HTTP.
+        retry_after: The header.
+        body: The body, without the key.
+        known: Whether this endpoint answered before: then a 403 is about this request alone, as
+            with a prompt that it won't take.
+    """
+    said = one_line(body[:2000], limit=200)
+    why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
+    if status in _BUSY:
+        return Busy(why, _seconds(retry_after))
+    if _OK < status < _REDIRECT:
+        return Doubtful(why)
+    return Refused(why, for_all=status in _NO_KEY or (status == _FORBIDDEN and not known))
+
+
+def _seconds(retry_after: str) -> float | None:
+    """Seconds of a Retry-After header, a number or a date; None for nonsense."""
+    try:
+        found = float(retry_after)
+    except ValueError:
+        try:
+            until = parsedate_to_datetime(retry_after)
+            found = (until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+        except (ValueError, TypeError, OverflowError):
+            return None
+    return found if found >= 0 and found != float("inf") else None

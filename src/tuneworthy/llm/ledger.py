@@ -1,0 +1,437 @@
+"""Every paid call, kept for ever: reserve, send once, settle.
+
+One SQLite table, keyed by the digest of the request. Money is put aside before anything is sent, in
+the transaction that checks the cap, so that no number of calls at a time can pass it. A row that
+is found ``sent`` when the ledger is opened was on the wire when the last process died: it is in
+doubt, its money stays aside, and it is never sent again unless somebody says so. Amounts are whole
+picodollars (1e-12 USD), so that sums are exact.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import ValidationError
+
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.llm.endpoints import PICO, pico, whole_cap
+from tuneworthy.model.lab import Reply, Settled, Spend, Status
+
+# One process at a time may pay.
+
+
+def locked(path: Path) -> int:
+    """Lock a file beside another; the lock goes with the process, however that ends.
+
+    Args:
+        path: What is locked; its folder is made if it isn't there.
+
+    Returns:
+        The descriptor that holds the lock; closing it lets go.
+
+    Raises:
+        InputError: If another process holds it, or the file can't be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+        descriptor = os.open(f"{path}.lock", flags, 0o644)
+    except OSError as caught:
+        what = f"can't be written ({caught.strerror})"
+        raise InputError(what, where=str(path), fix="check the folder") from None
+    try:
+        _lock(descriptor)
+    except OSError:
+        os.close(descriptor)
+        fix = "wait for it, or stop it"
+        raise InputError("is in use by another run", where=str(path), fix=fix) from None
+    return descriptor
+
+
+def _lock(descriptor: int) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+# Whether a file is a ledger that we wrote, and one whose sums are those of its calls.
+
+DAMAGE = (sqlite3.Error, UnicodeDecodeError)
+"""What SQLite raises where a file is damaged; what it says of it may itself be no text."""
+
+
+def unreadable(path: Path, caught: Exception) -> InputError:
+    """The one line for a ledger that was opened, and in which something can't be read."""
+    fix = "run it again, or move the file away; answers that were paid for may lie in it"
+    return InputError(f"can't be read ({str(caught)[:80]})", where=str(path), fix=fix)
+
+
+@contextmanager
+def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
+    """Around the opening of a ledger: what can't be opened is closed again, and told in one line.
+
+    Args:
+        path: The file.
+        close: Lets go of it.
+
+    Raises:
+        InputError: If it is no ledger of calls, or its sums aren't those of its calls.
+    """
+    try:
+        yield
+    except DAMAGE:
+        close()
+        fix = "move it away; answers that were paid for may lie in it"
+        raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
+    except InputError:
+        close()
+        raise
+
+
+def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
+    """Refuse a file that somebody else made or changed.
+
+    Raises:
+        sqlite3.Error: If it is damaged, or has other tables: triggers could write what we didn't.
+        InputError: If its sums aren't those of its calls: the cap is held by them.
+    """
+    kinds = base.execute("SELECT type, name FROM sqlite_schema").fetchall()
+    if sorted(kinds) != [("table", "calls"), ("table", "runs")]:
+        raise sqlite3.DatabaseError("not made by us")
+    base.execute("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
+    if not _adds_up(base):
+        what = "was changed by something else: what its runs paid isn't what its calls cost"
+        fix = "put a copy from before in its place, or move it away; what was paid for lies in it"
+        raise InputError(what, where=str(path), fix=fix)
+
+
+def _adds_up(base: sqlite3.Connection) -> bool:
+    """Whether each run holds what its calls hold, and paid no less than they cost.
+
+    It may have paid more: what was put aside for a call that is asked again counts as paid, and
+    the call then has what its next answer cost. It is one statement, so that a run that writes
+    beside us can't come between the two tables.
+    """
+    rows = base.execute(
+        "SELECT SUM(held), SUM(paid), SUM(aside), SUM(cost) FROM ("
+        "SELECT run, held, paid, 0 AS aside, 0 AS cost FROM runs UNION ALL "
+        "SELECT run, 0, 0, held, CASE WHEN status IN ('settled', 'failed') THEN paid ELSE 0 END "
+        "FROM calls) GROUP BY run"
+    )
+    return all(
+        {type(one) for one in row} == {int} and 0 <= row[0] == row[2] and row[1] >= row[3] >= 0
+        for row in rows
+    )
+
+
+# Every paid call, kept for ever: reserve, send once, settle.
+
+FILE = "calls.sqlite3"
+"""Name of the ledger in the folder where things are computed for a case."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS calls (
+    key TEXT PRIMARY KEY,
+    run TEXT NOT NULL,
+    model TEXT NOT NULL,
+    status TEXT NOT NULL CHECK (status IN ('sent', 'settled', 'failed', 'in_doubt')),
+    held INTEGER NOT NULL DEFAULT 0,
+    paid INTEGER NOT NULL DEFAULT 0,
+    reply TEXT,
+    why TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (run TEXT PRIMARY KEY, held INTEGER NOT NULL, paid INTEGER NOT NULL)
+WITHOUT ROWID;
+"""
+
+Answer = Literal["go", "over_cap"]
+
+
+def ledger_path(folder: Path) -> Path:
+    """Where the ledger of a case folder lies, or would lie.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+    """
+    path = folder / ".tuneworthy" / FILE
+    try:
+        inside = all(
+            part.resolve().is_relative_to(folder.resolve())
+            for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal"))
+        )
+    except (OSError, ValueError, RuntimeError):
+        inside = False
+    if not inside:
+        raise CaseError("leads out of the case folder", where=str(path), fix="remove the link")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """A run's money in picodollars."""
+
+    held: int
+    paid: int
+
+
+class Ledger:
+    """The ledger of a case. One process at a time may write; it is a context manager.
+
+    Args:
+        path: The SQLite file; its folder is made if it isn't there.
+
+    Raises:
+        InputError: If another process is writing, the file is no ledger, or somebody changed its
+            sums.
+    """
+
+    _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = locked(path)
+        self._base: sqlite3.Connection | None = None
+        with opening(path, self.close):
+            self._base = sqlite3.connect(path, isolation_level=None)
+            self._base.execute("PRAGMA trusted_schema=OFF")
+            self._base.execute("PRAGMA journal_mode=WAL")
+            self._base.execute("PRAGMA synchronous=NORMAL")  # survives a killed process
+            self._base.executescript(_SCHEMA)
+            refuse_strange(self._base, path)
+            self.recovered = self._recover()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._base is not None:
+            self._base.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+        self._base, self._lock = None, -1
+
+    def _run(self, statement: str, values: tuple[object, ...] = ()) -> sqlite3.Cursor:
+        if self._base is None:
+            raise ValueError("the ledger is closed")
+        return self._base.execute(statement, values)
+
+    def _rows(self, statement: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        """What a statement finds; an InputError where the file is damaged there."""
+        try:
+            return self._run(statement, values).fetchall()
+        except DAMAGE as caught:
+            raise unreadable(self._path, caught) from None
+
+    def _recover(self) -> int:
+        """Calls that were on the wire when the last process died are in doubt from now on."""
+        return self._run(
+            "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
+            "WHERE status = 'sent'"
+        ).rowcount
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        try:
+            self._run("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._run("COMMIT")
+            except BaseException:
+                if self._base is not None and self._base.in_transaction:
+                    self._run("ROLLBACK")
+                raise
+        except DAMAGE as caught:
+            fix = "make room, or check the folder, and run it again"
+            what = f"can't be written ({caught})"
+            raise InputError(what, where=str(self._path), fix=fix) from None
+
+    def find(self, key: str) -> Settled | None:
+        """What became of a request; None for one that was never sent, or that failed unpaid."""
+        rows = self._rows("SELECT status, held, paid, reply, why FROM calls WHERE key = ?", (key,))
+        return None if not rows or rows[0][0] == "failed" else _settled(key, rows[0])
+
+    def reserve(self, key: str, *, run: str, model: str, usd: float, cap_usd: float) -> Answer:
+        """Put a request's worst price aside, if the run's cap allows it.
+
+        From here on the request counts as sent. One that failed unpaid before, or is in doubt and
+        was released, may be reserved again.
+
+        Args:
+            key: The request's key.
+            run: The run whose cap counts; what earlier processes spent for it counts too.
+            model: For quotes of later runs.
+            usd: The most it can cost.
+            cap_usd: The most the run may pay and hold.
+
+        Returns:
+            ``go``, or ``over_cap`` with nothing changed.
+        """
+        amount = pico(usd)
+        with self._transaction():
+            money = self._money(run)
+            if money.held + money.paid + amount > whole_cap(cap_usd):
+                return "over_cap"
+            written = self._run(
+                "INSERT INTO calls (key, run, model, status, held) VALUES (?, ?, ?, 'sent', ?) "
+                "ON CONFLICT (key) DO UPDATE SET run = excluded.run, status = 'sent', "
+                "held = excluded.held, paid = 0, why = '' WHERE calls.status = 'failed'",
+                (key, run, model, amount),
+            )
+            if written.rowcount != 1:
+                raise ValueError("the call was sent before: look it up first")
+            self._add(run, held=amount, paid=0)
+        return "go"
+
+    def settle(self, key: str, reply: Reply, usd: float) -> Settled:
+        """Keep an answer with what it cost, and free what was put aside for it."""
+        return self._close(key, "settled", paid=pico(usd), reply=reply.model_dump_json(), why="")
+
+    def fail(self, key: str, why: str) -> Settled:
+        """It wasn't paid: free what was put aside."""
+        return self._close(key, "failed", paid=0, reply=None, why=why[:500])
+
+    def doubt(self, key: str, why: str) -> Settled:
+        """Nobody knows whether it was paid: what was put aside stays aside."""
+        with self._transaction():
+            self._run(
+                "UPDATE calls SET status = 'in_doubt', why = ? WHERE key = ?", (why[:500], key)
+            )
+        found = self.find(key)
+        assert found is not None  # it was reserved before
+        return found
+
+    def _close(
+        self, key: str, status: Status, *, paid: int, reply: str | None, why: str
+    ) -> Settled:
+        with self._transaction():
+            ((run, held),) = self._rows("SELECT run, held FROM calls WHERE key = ?", (key,))
+            self._run(
+                "UPDATE calls SET status = ?, held = 0, paid = ?, reply = ?, why = ? WHERE key = ?",
+                (status, paid, reply, why, key),
+            )
+            self._add(run, held=-held, paid=paid)
+        return _settled(key, (status, 0, paid, reply, why))
+
+    def release(self, run: str) -> int:
+        """Let a run's doubtful calls be sent again, because the user says so.
+
+        They may be paid twice: what was put aside for them counts as paid from then on, so that the
+        cap holds either way. Returns how many there were.
+        """
+        found = self.doubtful(run)
+        for one in found:
+            self._close(one.key, "failed", paid=pico(one.usd), reply=None, why="released")
+        return len(found)
+
+    def doubtful(self, run: str | None = None) -> tuple[Settled, ...]:
+        """Calls of which nobody knows whether they were paid."""
+        rows = self._rows(
+            "SELECT key, status, held, paid, reply, why FROM calls WHERE status IN (?, ?) "
+            "AND (? IS NULL OR run = ?) ORDER BY key",
+            (*self._unsettled, run, run),
+        )
+        return tuple(_settled(row[0], row[1:]) for row in rows)
+
+    def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
+        """A run's money so far."""
+        money, count = self._money(run), dict[str, int]()
+        count.update(
+            self._rows("SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,))
+        )
+        return Spend(
+            cap=cap_usd,
+            paid=money.paid / PICO,
+            held=money.held / PICO,
+            calls=count.get("settled", 0),
+            reused=0,
+            in_doubt=count.get("in_doubt", 0),
+            failed=count.get("failed", 0),
+        )
+
+    def output_tokens(self, model: str) -> float | None:
+        """Mean output tokens of a model's settled calls; None without one."""
+        ((found,),) = self._rows(
+            "SELECT AVG(json_extract(reply, '$.usage.output_tokens')) FROM calls "
+            "WHERE model = ? AND status = 'settled'",
+            (model,),
+        )
+        return None if found is None else float(found)
+
+    def _money(self, run: str) -> Money:
+        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
+        return Money(*rows[0]) if rows else Money(0, 0)
+
+    def _add(self, run: str, *, held: int, paid: int) -> None:
+        self._run(
+            "INSERT INTO runs (run, held, paid) VALUES (?, ?, ?) ON CONFLICT (run) DO UPDATE "
+            "SET held = held + excluded.held, paid = paid + excluded.paid",
+            (run, held, paid),
+        )
+
+
+def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
+    status, held, paid, reply, why = row
+    try:
+        return Settled.model_validate(
+            {
+                "key": key,
+                "status": status,
+                "reply": None if reply is None else json.loads(reply),
+                "usd": (held + paid) / PICO,
+                "why": why,
+            }
+        )
+    except (ValidationError, ValueError, TypeError, RecursionError):
+        what = f"a call in the ledger can't be read ({key[:12]})"
+        raise InputError(what, fix=f"move .tuneworthy/{FILE} away") from None
+
+
+# The ledger of paid calls, to be read only: by many at a time, and beside the run that writes.
+
+
+class Reading(Ledger):
+    """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
+
+    A call that is on the wire, or was when a run was cut off, counts as doubtful here.
+
+    Args:
+        path: The SQLite file; it has to be there.
+
+    Raises:
+        InputError: If the file is no ledger, or somebody changed its sums.
+    """
+
+    _unsettled = ("in_doubt", "sent")
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._lock, self.recovered = path, -1, 0
+        self._base = None
+        with opening(path, self.close):
+            address = f"{path.absolute().as_uri()}?mode=rw"
+            self._base = sqlite3.connect(address, uri=True, isolation_level=None)
+            self._base.execute("PRAGMA trusted_schema=OFF")
+            self._base.execute("PRAGMA query_only=ON")
+            refuse_strange(self._base, path)

@@ -1,0 +1,441 @@
+"""Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
+
+Identical requests on the wire share one payment. A busy endpoint closes a gate that all its calls
+wait at, for as long as it asks, and halves how many are sent at a time; each answer opens it by a
+little. Nothing is retried that may have been paid.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from tuneworthy.errors import InputError, StoppedError
+from tuneworthy.llm.endpoints import (
+    Busy,
+    CallError,
+    NotSent,
+    Refused,
+    Transport,
+    most_usd,
+    paid_usd,
+    pico,
+)
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.model.case import Price
+from tuneworthy.model.lab import Quote, Request, Settled
+
+# How many calls may be on the wire to one endpoint, and when the next may go.
+
+
+class Gate:
+    """A number of places, fewer when the endpoint is busy, and none while it asks us to wait.
+
+    Args:
+        most: Places while nothing is wrong.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._limit, self._busy = float(most), float(most), 0
+        self._opens = 0.0
+        self.closings = 0
+        """How often it closed since the last answer."""
+        self.closed_since = 0.0
+        """When it first did, on the monotonic clock."""
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    @property
+    def limit(self) -> float:
+        """Calls that may be on the wire at present, a whole number."""
+        return max(1.0, self._limit // 1)
+
+    async def enter(self) -> None:
+        """Wait for a place, and for the time the endpoint asked for."""
+        while self._busy >= self.limit or time.monotonic() < self._opens:
+            turn = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            try:
+                await turn
+            except asyncio.CancelledError:
+                self._wake()  # the turn it may have been given goes to the next
+                raise
+        self._busy += 1
+
+    def leave(self, *, answered: bool) -> None:
+        """Give the place back; an answer lets a little more through."""
+        self._busy -= 1
+        if answered:
+            self.closings = 0
+            self._limit = min(self._most, self._limit + 1 / self._limit)
+        self._wake()
+
+    def close_for(self, seconds: float) -> None:
+        """Nobody goes for so long, and half as many at a time afterwards.
+
+        A closed gate isn't halved again by calls that were on the wire when it closed.
+        """
+        if self._limit == math.inf:
+            return
+        now = time.monotonic()
+        if self._opens <= now:
+            self._limit = max(1.0, self._limit / 2)
+            self.closed_since = self.closed_since if self.closings else now
+            self.closings += 1
+        self._opens = max(self._opens, now + seconds)
+        asyncio.get_running_loop().call_later(seconds, self._wake)
+
+    def open(self) -> None:
+        """Let everybody through: nothing more is sent, and they are to see that."""
+        self._opens, self._limit, self._most = 0.0, math.inf, math.inf
+        self._wake()
+
+    def _wake(self) -> None:
+        if (rest := self._opens - time.monotonic()) > 0:
+            if self._busy == 0 and self._waiting:  # a clock that rang early
+                asyncio.get_running_loop().call_later(rest, self._wake)
+            return
+        free = self.limit - self._busy
+        while free > 0 and self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                free -= 1
+
+
+# Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
+
+MOST_TRIES = 8
+"""Times a request is offered to a busy endpoint before it counts as failed."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
+_LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
+
+Stopped = Literal["", "cap", "refused", "user", "fault"]
+_FIXES: dict[Stopped, str] = {
+    "cap": "raise the cap and run it again; nothing is paid twice",
+    "refused": "mend that and run it again; nothing is paid twice",
+    "user": "run it again to go on; nothing is paid twice",
+    "fault": "run it again; nothing is paid twice",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A request, and which repeat of it."""
+
+    request: Request
+    repeat: int = 0
+
+    @property
+    def key(self) -> str:
+        """The key of this call in the ledger."""
+        return self.request.key(self.repeat)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of a run; a job that isn't in ``settled`` was never sent."""
+
+    settled: dict[str, Settled] = field(default_factory=dict)
+    """By key."""
+    stopped: Stopped = ""
+    """Why it ended before its end: the cap, an endpoint that refuses everything, the user, or a
+    fault of ours."""
+    why: str = ""
+    reused: int = 0
+    """Answers that were there already, or that two jobs shared."""
+
+    def raise_if_stopped(self) -> None:
+        """Say why the run ended before its end.
+
+        Raises:
+            StoppedError: If it did.
+        """
+        if self.stopped:
+            raise StoppedError(self.why, fix=_FIXES[self.stopped])
+
+
+PriceOf = Callable[[Request], Price | None]
+Progress = Callable[[Settled], None]
+
+
+class Runner:
+    """Sends jobs under a cap.
+
+    Args:
+        ledger: Where every call is kept.
+        transport: What sends.
+        price_of: The price of a request; None for one without, which is refused.
+        run: Name of the run whose cap counts.
+        cap_usd: The most it may pay and hold, what earlier processes spent for it included.
+        at_once: The most calls on the wire.
+        progress: Told of each call as it ends.
+
+    Raises:
+        InputError: If the cap is no amount of money.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        transport: Transport,
+        price_of: PriceOf,
+        *,
+        run: str,
+        cap_usd: float,
+        at_once: int = 16,
+        progress: Progress | None = None,
+    ) -> None:
+        if not 0 <= cap_usd < math.inf:
+            raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
+        self._ledger, self._transport, self._price_of = ledger, transport, price_of
+        self._run, self._cap, self._at_once = run, cap_usd, max(1, at_once)
+        self._gates: dict[str, Gate] = {}
+        self._flying: dict[str, asyncio.Future[None]] = {}
+        self._progress = progress or (lambda _: None)
+        self._outcome = Outcome()
+        self._held, self._freed = 0, asyncio.Event()
+        self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
+
+    def stop(self) -> None:
+        """Send nothing more; what is on the wire is waited for."""
+        self._end("user", "stopped by the user")
+
+    def _end(self, reason: Stopped, why: str) -> None:
+        if not self._outcome.stopped:
+            self._outcome.stopped, self._outcome.why = reason, why
+            for gate in self._gates.values():
+                gate.open()  # who waits there has to learn that it is over
+
+    async def all(self, jobs: Sequence[Job]) -> Outcome:
+        """Run jobs to their end, the cap, or a stop.
+
+        Returns:
+            What came of each job that was sent or was there already.
+        """
+        waiting = iter(jobs)
+
+        async def worker() -> None:
+            for job in waiting:
+                if self._outcome.stopped:
+                    return
+                try:
+                    await self._one(job)
+                except Exception:
+                    self._end("fault", "a call could not be kept")
+                    raise
+
+        workers = (worker() for _ in range(min(self._at_once, len(jobs))))
+        # A fault in one worker ends the run; what the others have on the wire is waited for.
+        for fault in await asyncio.gather(*workers, return_exceptions=True):
+            if fault is not None:
+                raise fault
+        return self._outcome
+
+    async def _one(self, job: Job) -> None:
+        key = job.key
+        while (flying := self._flying.get(key)) is not None:
+            await flying
+        known = self._outcome.settled.get(key) or self._ledger.find(key)
+        if known is not None:
+            if known.status == "settled":
+                self._outcome.reused += 1
+                known = known.model_copy(update={"reused": True})
+            self._done(known)
+            return
+        future = self._flying[key] = asyncio.get_running_loop().create_future()
+        try:
+            found = await self._offer(job)
+            if found is not None:
+                self._done(found)
+        finally:
+            del self._flying[key]
+            future.set_result(None)
+
+    def _done(self, found: Settled) -> None:
+        first = self._outcome.settled.setdefault(found.key, found)
+        if first is found or found.reused:
+            self._progress(found)
+
+    async def _offer(self, job: Job) -> Settled | None:
+        """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
+        price = self._price_of(job.request)
+        if price is None:
+            why = f"{job.request.model} has no price: state usd_per_mtok; 0 is a price"
+            return Settled(key=job.key, status="failed", why=why)
+        most = most_usd(job.request, price)
+        if most is None:
+            why = f"nothing bounds what {job.request.model} writes: set max_tokens"
+            return Settled(key=job.key, status="failed", why=why)
+        gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
+        found: Settled | None = None
+        for _ in range(MOST_TRIES):
+            await gate.enter()
+            answered = False
+            try:
+                if not await self._reserved(job, most):
+                    return found
+                try:
+                    found = await self._answer(job, price, most)
+                except (Busy, NotSent) as caught:
+                    found = self._ledger.fail(job.key, str(caught))
+                    if not self._again(caught, gate):
+                        return found
+                    gate.close_for(self._wait(caught, gate.closings))
+                else:
+                    answered = found.status == "settled"
+                    return found
+                finally:
+                    self._free()
+            finally:
+                gate.leave(answered=answered)
+        return found
+
+    def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
+        """Whether to offer it again; where an endpoint answers nobody, the run ends."""
+        silent = gate.closings >= MOST_TRIES
+        if isinstance(caught, NotSent):
+            if caught.again and silent:
+                self._end("refused", str(caught))
+            return caught.again and not silent
+        if silent and time.monotonic() - gate.closed_since > _LONGEST_ASKED_S:
+            self._end("refused", f"{caught}; nothing was answered for minutes")
+            return False
+        if (caught.retry_after_s or 0.0) > _LONGEST_ASKED_S:
+            self._end("refused", f"{caught}; it asks to come again in {caught.retry_after_s:.0f} s")
+            return False
+        return True
+
+    async def _reserved(self, job: Job, most: float) -> bool:
+        """Whether the money is put aside.
+
+        Where the cap is in the way, calls on the wire are waited for first: most cost less than
+        was put aside for them.
+        """
+        while not self._outcome.stopped:
+            told = self._ledger.reserve(
+                job.key, run=self._run, model=job.request.model, usd=most, cap_usd=self._cap
+            )
+            if told == "go":
+                self._held += 1
+                return True
+            if not self._held:
+                self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
+                return False
+            await self._freed.wait()
+        return False
+
+    def _free(self) -> None:
+        self._held -= 1
+        self._freed.set()
+        self._freed = asyncio.Event()
+
+    async def _answer(self, job: Job, price: Price, most: float) -> Settled:
+        try:
+            reply = await self._transport.send(job.request)
+        except Refused as caught:
+            if caught.for_all:
+                self._end("refused", str(caught))
+            return self._ledger.fail(job.key, str(caught))
+        except (Busy, NotSent):
+            raise
+        except CallError as caught:  # doubtful, or a transport of somebody else's
+            return self._ledger.doubt(job.key, str(caught))
+        except asyncio.CancelledError:
+            self._ledger.doubt(job.key, "the run was stopped while it was on the wire")
+            raise
+        except Exception as caught:
+            self._ledger.doubt(
+                job.key, f"a fault while it was on the wire: {type(caught).__name__}"
+            )
+            raise
+        paid = paid_usd(reply, price, most)
+        if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
+            self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
+        return self._ledger.settle(job.key, reply, paid)
+
+    def _wait(self, caught: Busy | NotSent, closings: int) -> float:
+        asked = caught.retry_after_s if isinstance(caught, Busy) else None
+        if asked:
+            return asked
+        spread = 0.5 + self._chance.random()
+        return min(_FIRST_WAIT_S * 2.0 ** min(closings, 10) * spread, _LONGEST_WAIT_S)
+
+
+# What a run would cost, before anything is sent.
+
+
+def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:
+    """What some calls would cost; nothing is sent and nothing put aside.
+
+    Args:
+        jobs: The calls; equal ones count once.
+        ledger: What was paid for before; None for a case without a ledger.
+        price_of: The price of a request.
+
+    Returns:
+        Calls that were answered cost nothing more and count as reused. One in doubt is never sent
+        again and counts as neither. A request that is refused, for want of a price or of a bound
+        on its output, adds no money; its model stands in ``unpriced``.
+    """
+    new, reused = _sorted(jobs, ledger)
+    written: dict[str, float | None] = {}
+    unpriced: dict[str, None] = {}
+    most = likely = 0.0
+    calls = 0
+    for request in new:
+        price = price_of(request)
+        bound = None if price is None else most_usd(request, price)
+        if price is None or bound is None:
+            unpriced[request.model] = None
+            continue
+        if request.model not in written:
+            told = ledger.output_tokens(request.model) if ledger is not None else None
+            written[request.model] = told
+        calls, most = calls + 1, most + bound
+        likely += _likely(request, price, bound, written[request.model])
+    return Quote(
+        calls=calls, reused=reused, usd_most=most, usd_likely=likely, unpriced=tuple(unpriced)
+    )
+
+
+def total(parts: Sequence[Quote]) -> Quote:
+    """Quotes for different calls as one."""
+    return Quote(
+        calls=sum(one.calls for one in parts),
+        reused=sum(one.reused for one in parts),
+        usd_most=sum(one.usd_most for one in parts),
+        usd_likely=sum(one.usd_likely for one in parts),
+        unpriced=tuple(dict.fromkeys(name for one in parts for name in one.unpriced)),
+    )
+
+
+def _sorted(jobs: Iterable[Job], ledger: Ledger | None) -> tuple[list[Request], int]:
+    """Requests that would be sent, and how many were answered before."""
+    new: list[Request] = []
+    seen: set[str] = set()
+    reused = 0
+    for job in jobs:
+        if (key := job.key) in seen:
+            continue
+        seen.add(key)
+        found = ledger.find(key) if ledger is not None else None
+        if found is None:
+            new.append(job.request)
+        elif found.status == "settled":
+            reused += 1
+    return new, reused
+
+
+def _likely(request: Request, price: Price, most: float, written: float | None) -> float:
+    """The most, with an output as long as those so far, or half as long as it may be."""
+    longest = price.context_tokens if request.max_tokens is None else request.max_tokens
+    if longest is None:
+        return most
+    expected = longest / 2 if written is None else min(written, longest)
+    return max(0.0, most - (longest - expected) * price.output / 1e6)

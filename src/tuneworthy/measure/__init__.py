@@ -1,0 +1,1 @@
+"""What logs and results show: signals with intervals."""

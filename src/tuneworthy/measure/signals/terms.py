@@ -1,0 +1,149 @@
+"""Terminology: words the glossary forbids, where the prompt already says them right."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.measure.signals.base import Found, Numbers, Table, distinct, happened, rate, told
+from tuneworthy.model.case import Materials
+from tuneworthy.model.evidence import Batch, Series
+from tuneworthy.stats.clustered import share
+from tuneworthy.text.glossary import Glossary
+from tuneworthy.text.search import joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Flags = NDArray[np.bool_]
+
+TERMS_A_COLUMN = 48
+"""Terms that one column carries as the bits of a whole number; a float holds 53 exactly."""
+
+MOST_TERMS = 480
+"""Further terms of a glossary are not looked for."""
+
+_KINDS = ("due", "wrong", "held")
+_ABOUT = "terminology_errors"
+_SAY_IT = "say it right in the prompt first: none of the terms that were due stands in it"
+
+
+class Terms:
+    """Wrong words for the terms of a glossary.
+
+    ``forbidden_term_share`` is the share of outputs that use a forbidden variant, among outputs in
+    which a term is due that the system prompt already says right. A term is due where it or one of
+    its variants stands in the input or the output, or a word of ``due_when`` in the input. Whole
+    words are looked for, in any capitals unless the term says otherwise; a variant that is part of
+    its own term ("task" in "task list") doesn't count there. Unit: a share; its interval has
+    conversations as clusters.
+
+    It can't see inflected forms that the glossary doesn't list, a right word used for the wrong
+    thing, or a term that is missing altogether. Where the prompt doesn't hold the term, outputs
+    are counted apart, because then it is the prompt that needs work.
+
+    Args:
+        materials: For the glossary.
+    """
+
+    id = "terms"
+    needs = ("output", "input", "system", "error")
+
+    def __init__(self, materials: Materials) -> None:
+        self._glossary = Glossary((materials.glossary or ())[:MOST_TERMS])
+
+    def rows(self, batch: Batch) -> Numbers:
+        """For each trace which terms are due, said wrong, and held by its system prompt.
+
+        They are bits of whole numbers: ``due_0``, ``wrong_0`` and ``held_0`` carry the first 48
+        terms, ``due_1`` the next, and so on.
+        """
+        n, glossary = len(batch), self._glossary
+        columns = range(-(-len(glossary) // TERMS_A_COLUMN))
+        made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
+        if not made:
+            return made
+        judged = joined(batch.output).there & ~happened(batch.error, n)
+        written = glossary.look(batch.output)
+        asked = glossary.look(batch.input or [None] * n)
+        prompts, place = distinct(batch.column("system"))
+        held = glossary.look(prompts)
+        for index in range(len(glossary)):
+            column, bit = index // TERMS_A_COLUMN, float(1 << index % TERMS_A_COLUMN)
+            wrong = np.zeros(n, dtype=bool)
+            for _, flags in glossary.wrong(written, index, batch.output):
+                wrong |= flags
+            due = glossary.said(written, index) | wrong | glossary.called_for(asked, index)
+            made[f"due_{column}"][due & judged] += bit
+            made[f"wrong_{column}"][wrong & judged] += bit
+            made[f"held_{column}"][glossary.said(held, index)[place]] += bit
+        return made
+
+    def finish(self, table: Table) -> Found:
+        """The share of wrong words, over all terms and for each."""
+        counted = np.zeros(len(table), dtype=bool)
+        failed, apart, apart_failed = counted.copy(), counted.copy(), counted.copy()
+        terms: list[tuple[str, int, float]] = []
+        for index, due, wrong, said in self._flags(table):
+            counted |= due & said
+            failed |= wrong & said
+            apart |= due & ~said
+            apart_failed |= wrong & ~said
+            if (n := int(np.sum(due & said))) > 0:
+                terms.append((self._glossary.right(index), n, int(np.sum(wrong & said)) / n))
+        evidence = told(
+            table,
+            "forbidden_term_share",
+            share(failed[counted], table.conversation[counted]),
+            factor=_ABOUT,
+            unit="share of outputs in which the term is due",
+            method="whole words of the glossary, where the system prompt holds the right one;"
+            " interval by conversation",
+            lacking=self._lacking(table, due=bool(apart.any())),
+            details={
+                "terms": len(self._glossary),
+                "due_but_not_in_prompt": int(apart.sum()),
+                "wrong_but_not_in_prompt_share": rate(apart_failed[apart]),
+            },
+            examples=self._examples(table),
+        )
+        return Found((evidence,), (_series(terms),) if terms else ())
+
+    def _lacking(self, table: Table, *, due: bool) -> str:
+        if not len(self._glossary):
+            return "name data.glossary: the terms, and the words that are wrong for them"
+        if not due:
+            return "measure traces in which a term of the glossary is due: in these, none is"
+        if "system" not in table.present:
+            return "log the system prompt with each trace (field system), to see what it says right"
+        return _SAY_IT
+
+    def _flags(self, table: Table) -> Iterator[tuple[int, Flags, Flags, Flags]]:
+        """For each term: its place, where it is due, said wrong, and held by the prompt."""
+        bits: list[NDArray[np.int64]] = []
+        for index in range(len(self._glossary)):
+            column, bit = divmod(index, TERMS_A_COLUMN)
+            if bit == 0:
+                bits = [table.numbers[f"{kind}_{column}"].astype(np.int64) for kind in _KINDS]
+            due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
+            yield index, due, wrong, held
+
+    def _examples(self, table: Table) -> list[str]:
+        """Which wrong words the sample holds, most frequent first."""
+        texts, seen = table.sample.output, Counter[str]()
+        found = self._glossary.look(texts)
+        for index in range(len(self._glossary)):
+            right = self._glossary.right(index)[:60]
+            for word, flags in self._glossary.wrong(found, index, texts):
+                seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
+        return [f"{says} ({n} in the sample)" for says, n in seen.most_common(10) if n]
+
+
+def _series(terms: list[tuple[str, int, float]]) -> Series:
+    """Terms that were due and said: how often, and how often wrong; the hundred worst."""
+    worst = sorted(terms, key=lambda row: (-row[2], row[0]))[:100]
+    columns = zip(("term", "due", "wrong_share"), zip(*worst, strict=True), strict=True)
+    return Series(id="terms", columns=dict(columns))

@@ -1,0 +1,338 @@
+"""Voice: generic phrasing, its growth over a conversation, and the distance to a team's samples."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.measure.signals.base import (
+    ENOUGH_CONVERSATIONS,
+    Found,
+    Numbers,
+    Table,
+    clusters_of,
+    happened,
+    of_sample,
+    told,
+)
+from tuneworthy.model.case import Materials
+from tuneworthy.model.evidence import Batch, Evidence, Series
+from tuneworthy.stats.clustered import Estimate, mean, share, slope, t95
+from tuneworthy.text.glossary import Phrases
+from tuneworthy.text.search import joined
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# How a text is written, whatever it is about: rates of small words, sentences, punctuation.
+
+PIECE_WORDS = 60
+"""Words of a piece."""
+
+_SMALL = (
+    "the",
+    "a",
+    "an",
+    "and",
+    "or",
+    "but",
+    "so",
+    "if",
+    "of",
+    "in",
+    "on",
+    "at",
+    "to",
+    "for",
+    "with",
+    "from",
+    "by",
+    "as",
+    "it",
+    "this",
+    "that",
+    "these",
+    "you",
+    "your",
+    "we",
+    "our",
+    "us",
+    "i",
+    "my",
+    "me",
+    "is",
+    "are",
+    "be",
+    "was",
+    "have",
+    "has",
+    "can",
+    "could",
+    "will",
+    "would",
+    "may",
+    "should",
+    "do",
+    "not",
+    "no",
+    "just",
+    "very",
+    "please",
+    "there",
+    "any",
+    "all",
+    "more",
+    "here",
+    "what",
+)
+_MARKS = (",", ";", ":", "!", "?", "—", "(", "…", "*", "\n")
+_WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
+_SENTENCE = re.compile(r"[.!?]+(?=\s|\Z)")
+
+FEATURES = len(_SMALL) + len(_MARKS) + 4
+"""Numbers that describe a piece."""
+
+
+def pieces(texts: Iterable[str]) -> Iterator[str]:
+    """Texts put end to end and cut into pieces of ``PIECE_WORDS`` words.
+
+    Args:
+        texts: Texts of one writer.
+
+    Yields:
+        Whole pieces; what is left at the end is left out, so a few words give none.
+    """
+    whole = " ".join(texts)
+    start = 0
+    for n, match in enumerate(_WORD.finditer(whole), start=1):
+        if n % PIECE_WORDS == 0:
+            stop = match.end()
+            while stop < len(whole) and not whole[stop].isalnum() and not whole[stop].isspace():
+                stop += 1  # punctuation belongs to the word before
+            yield whole[start:stop]
+            start = stop
+
+
+def features(piece: str) -> NDArray[np.float64]:
+    """What describes a piece: rates a word, mean lengths of word and sentence.
+
+    Returns:
+        ``FEATURES`` numbers; zeros for a text without a word.
+    """
+    words = [word.replace("’", "'") for word in _WORD.findall(piece.casefold())]
+    if not words:
+        return np.zeros(FEATURES)
+    n, counts = len(words), Counter(words)
+    contracted = sum("'" in word for word in words)
+    sentences = max(1, len(_SENTENCE.findall(piece)))
+    values = [counts[word] / n for word in _SMALL]
+    values += [piece.count(mark) / n for mark in _MARKS]
+    values += [
+        contracted / n,
+        sum(map(len, words)) / n / 50,
+        1 / sentences,
+        sum(letter.isupper() for letter in piece) / max(1, len(piece)),
+    ]
+    return np.array(values)
+
+
+class Style:
+    """The way some samples are written.
+
+    Args:
+        samples: Texts that sound right, two or more of them with a piece each.
+    """
+
+    def __init__(self, samples: Sequence[str]) -> None:
+        cut = [[features(piece) for piece in pieces([text])] for text in samples]
+        self._cut = [np.array(each) for each in cut if each]
+
+    def __len__(self) -> int:
+        """Samples long enough for a piece."""
+        return len(self._cut)
+
+    def among_themselves(self) -> NDArray[np.float64]:
+        """For each sample the mean distance of its pieces from all the others."""
+        means = []
+        for left_out, own in enumerate(self._cut):
+            others = np.concatenate([each for k, each in enumerate(self._cut) if k != left_out])
+            means.append(_delta(own, others).mean())
+        return np.array(means)
+
+    def distances(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """The distance of each piece of one writer's texts from the samples; none for few words."""
+        found = np.array([features(piece) for piece in pieces(texts)])
+        return _delta(found, np.concatenate(self._cut)) if len(found) else np.empty(0)
+
+
+def _delta(found: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Burrows's Delta of each row; a rate that is rare in the samples has the spread of a count."""
+    middle = usual.mean(axis=0)
+    counted = np.sqrt((middle + 1 / PIECE_WORDS) / PIECE_WORDS)
+    spread = np.maximum(usual.std(axis=0), counted)
+    return np.asarray(np.mean(np.abs(found - middle) / spread, axis=1))
+
+
+# Voice: generic phrasing, its growth over a conversation, and the distance to a team's samples.
+
+ENOUGH_SAMPLES = 5
+"""Under this many samples there is no telling how much a voice varies by itself."""
+
+MOST_TURNS = 30
+"""Turns that the picture shows."""
+
+_ABOUT = "voice_drift"
+_ALIKE = 1e-6  # samples nearer than this to each other are copies and no yardstick
+
+
+class Voice:
+    """Whether outputs sound like the team, or like anybody.
+
+    ``generic_phrase_share`` is the share of outputs with a phrase that could be any assistant's
+    (``phrases`` has the list), or that the team avoids. ``voice_drift_per_turn`` is the
+    least-squares slope of the same on the turn: share of outputs a turn. ``voice_distance`` is the
+    mean distance of the outputs' style from the samples' (``style``), in units of the samples'
+    mean distance from each other: 1 is as near as they are. Intervals have conversations as
+    clusters; that of the distance has the spread among the samples in it too.
+
+    It can't see a generic tone in other words or languages, nor tell a drift from closing
+    phrases that belong at the end of a conversation: so slope and distance settle nothing.
+    Without named voice samples the share says that outputs could be anybody's, not that somebody
+    minds. The distance knows small words and punctuation, not wit or warmth, and little about
+    languages other than English. Outputs that are empty or failed are left out.
+
+    Args:
+        materials: For the voice.
+    """
+
+    id = "voice"
+    needs = ("output", "conversation", "turn", "error")
+
+    def __init__(self, materials: Materials) -> None:
+        self._voice = materials.voice
+        self._phrases = Phrases(materials.voice)
+
+    def rows(self, batch: Batch) -> Numbers:
+        """``generic``: 1 for an output with such a phrase, 0 for one without, NaN for no output."""
+        left_out = happened(batch.error, len(batch)) | joined(batch.output).blank
+        generic = self._phrases.any(batch.output).astype(np.float64)
+        generic[left_out] = np.nan
+        return {"generic": generic}
+
+    def finish(self, table: Table) -> Found:
+        """Share, slope and distance, and the share by turn."""
+        evidence = (self._share(table), self._drift(table), self._distance(table))
+        by_turn = _by_turn(table)
+        return Found(evidence, (by_turn,) if by_turn else ())
+
+    def _share(self, table: Table) -> Evidence:
+        counts = self._phrases.counts(table.sample.output)
+        return told(
+            table,
+            "generic_phrase_share",
+            share(table.numbers["generic"], table.conversation),
+            factor=_ABOUT,
+            unit="share of outputs",
+            method="outputs with at least one phrase of the list; interval by conversation",
+            lacking="measure traces with outputs: these have none",
+            details={
+                "phrases": len(self._phrases.phrases),
+                "voice_samples": len(self._voice.samples) if self._voice else 0,
+            },
+            examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
+        )
+
+    def _drift(self, table: Table) -> Evidence:
+        """The slope, over conversations that have more than one turn."""
+        known = ~(np.isnan(table.turn) | np.isnan(table.numbers["generic"]))
+        where = table.conversation[known]
+        _, member, sizes = np.unique(where, return_inverse=True, return_counts=True)
+        longer = sizes[member] > 1 if len(where) else np.zeros(0, dtype=bool)
+        estimate = None
+        if longer.any():
+            generic, turn = table.numbers["generic"][known][longer], table.turn[known][longer]
+            estimate = slope(generic, turn, where[longer])
+        return told(
+            table,
+            "voice_drift_per_turn",
+            estimate,
+            factor=_ABOUT,
+            unit="share of outputs a turn",
+            method="least squares of generic phrasing on the turn, over conversations of two or"
+            " more; interval by conversation",
+            lacking="measure conversations of two or more turns (fields conversation_id and turn)",
+        )
+
+    def _distance(self, table: Table) -> Evidence:
+        style = Style(self._voice.samples if self._voice else ())
+        enough = len(style) >= ENOUGH_SAMPLES
+        return told(
+            table,
+            "voice_distance",
+            _ratio(style, *_written(style, table)) if enough else None,
+            factor=_ABOUT,
+            unit="distance of the samples among themselves",
+            method=f"Burrows's Delta on pieces of {PIECE_WORDS} words, outputs against samples over"
+            " samples against each other; interval by conversation and sample",
+            lacking=f"put conversations of {PIECE_WORDS} words or more among the traces"
+            if enough
+            else f"name data.voice with at least {ENOUGH_SAMPLES} samples of {PIECE_WORDS} words or"
+            " more each",
+            sample=of_sample(table),
+            details={"samples_long_enough": len(style)},
+        )
+
+
+def _written(style: Style, table: Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Distances of the sample's outputs, piece by piece, with the conversation of each."""
+    texts: dict[int, list[str]] = defaultdict(list)
+    where = clusters_of(table.sample.column("conversation")).tolist()
+    errors = table.sample.column("error")
+    for conversation, text, error in zip(where, table.sample.output, errors, strict=True):
+        if text and not error:
+            texts[conversation].append(text)
+    found = {conversation: style.distances(each) for conversation, each in texts.items()}
+    if not found:
+        return np.empty(0), np.empty(0, dtype=np.int64)
+    codes = [np.full(len(each), conversation) for conversation, each in found.items()]
+    return np.concatenate(list(found.values())), np.concatenate(codes)
+
+
+def _ratio(
+    style: Style, distances: NDArray[np.float64], where: NDArray[np.int64]
+) -> Estimate | None:
+    """Outputs' mean distance over the samples' own, by the delta method on the logarithm."""
+    outputs, own = mean(distances, where), style.among_themselves()
+    if outputs is None or outputs.clusters < 2 or own.mean() < _ALIKE:
+        return None
+    ratio = outputs.value / float(own.mean())
+    half = (outputs.high - outputs.value) / outputs.value
+    half_own = t95(len(own) - 1) * float(own.std(ddof=1)) / math.sqrt(len(own)) / float(own.mean())
+    spread = math.exp(math.hypot(half, half_own))
+    return Estimate(ratio, ratio / spread, ratio * spread, outputs.n, outputs.clusters)
+
+
+def _by_turn(table: Table) -> Series | None:
+    """Generic phrasing turn by turn, for turns that enough conversations reach."""
+    rows: list[tuple[int, float, float, float, int]] = []
+    for turn in range(MOST_TURNS):
+        here = table.turn == turn
+        estimate = share(table.numbers["generic"][here], table.conversation[here])
+        if estimate is not None and estimate.clusters >= ENOUGH_CONVERSATIONS:
+            rows.append((turn, estimate.value, estimate.low, estimate.high, estimate.n))
+    if not rows:
+        return None
+    return Series(id="voice_by_turn", columns=_columns(rows))
+
+
+def _columns(
+    rows: Sequence[tuple[int, float, float, float, int]],
+) -> dict[str, tuple[float | int, ...]]:
+    names = ("turn", "share", "low", "high", "n")
+    return dict(zip(names, zip(*rows, strict=True), strict=True))

@@ -1,0 +1,1 @@
+"""The records: what is known, decided and written, and nothing else."""

@@ -1,0 +1,285 @@
+"""The base of every noun, and the few values that all of them share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+# The base of every noun, and the few values that all of them share.
+
+State = Literal["yes", "no", "unknown"]
+"""Three values all the way: what is not known is never taken for a no."""
+
+YES_WORDS = frozenset({"yes", "y", "true", "on"})
+NO_WORDS = frozenset({"no", "n", "false", "off"})
+UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
+
+
+class Record(BaseModel):
+    """A frozen, closed noun."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        hide_input_in_errors=True,
+    )
+
+
+class LateRecord(Record):
+    """A record that few runs need, or only as a part: built on first use, to save starting time."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class FileRecord(Record):
+    """A noun that people write by hand in a file.
+
+    A key with nothing behind it counts as absent, and a key we don't know is refused together
+    with the keys we do know, so that the error can say which was meant.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known_keys(cls, data: Any) -> Any:
+        if isinstance(data, cls):
+            return data
+        known = [field.alias or name for name, field in cls.model_fields.items()]
+        if not isinstance(data, Mapping):
+            raise PydanticCustomError("no_mapping", "no mapping", {"known": tuple(known)})
+        for key, value in data.items():
+            if key not in known:
+                context = {"key": shown(str(key)), "known": tuple(known), "empty": value is None}
+                raise PydanticCustomError("unknown_key", "unknown key", context)
+        return {key: value for key, value in data.items() if value is not None}
+
+
+def to_state(value: Any) -> Any:
+    """What a person means by yes, no, on, off, true, false, unknown or nothing at all.
+
+    Raises:
+        PydanticCustomError: If it is none of these.
+    """
+    if value is None:
+        return "unknown"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    word = value.strip().casefold() if isinstance(value, str) else None
+    if word in YES_WORDS:
+        return "yes"
+    if word in NO_WORDS:
+        return "no"
+    if word in UNKNOWN_WORDS:
+        return "unknown"
+    raise PydanticCustomError("state", "use yes, no or unknown", {"given": shown(value)})
+
+
+def shown(value: Any) -> str:
+    """A short picture of a value for an error message."""
+    if isinstance(value, str):
+        text = value[:40].encode("utf-8", "backslashreplace").decode("utf-8")
+        return text if len(value) <= 40 else text[:39] + "…"
+    if isinstance(value, Mapping):
+        return "a mapping"
+    if isinstance(value, list | tuple):
+        return "a list"
+    return str(value)[:40]
+
+
+def wrong(what: str, fix: str) -> PydanticCustomError:
+    """A finding of a validator: what is wrong, and the fix."""
+    return PydanticCustomError("fix", "{what}", {"what": what, "fix": fix})
+
+
+def is_whole_number(value: Any) -> bool:
+    """Whether a value is a count as people write it; yes and true are not."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int | float) or (
+        isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9][0-9_.]*\s*", value) is not None
+    )
+
+
+def one_or_many(value: Any) -> Any:
+    """A single word where a list of them is meant."""
+    return [value] if isinstance(value, str) else value
+
+
+MOST_PARTS = 100
+"""Of a path or a pattern: each is searched within the one before."""
+
+
+def inside_folder(value: str) -> str:
+    """A relative path that can't leave the case folder by its own words.
+
+    Raises:
+        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address,
+            and for more than ``MOST_PARTS`` folders within each other.
+    """
+    parts = re.split(r"[/\\]", value)
+    if len(parts) > MOST_PARTS:
+        raise wrong(f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path")
+    if "\0" in value or not value.strip():
+        raise wrong("is not a path", "name a file or folder beside case.yaml")
+    if value.startswith(("/", "\\", "~")) or ".." in parts or re.match(r"[A-Za-z][\w+.-]*:", value):
+        raise wrong(f'"{shown(value)}" leaves the case folder', "name it relative to case.yaml")
+    return value
+
+
+_TRI_PATTERN = "^(?:[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Oo][Nn]|[Oo][Ff][Ff]|[Tt]rue|[Ff]alse|[Uu]nknown)$"
+
+TriInput = (
+    Literal["yes", "no", "unknown"]
+    | bool
+    | Annotated[str, Field(pattern=_TRI_PATTERN, description="The same in any spelling.")]
+    | None
+)
+
+Tri = Annotated[State, BeforeValidator(to_state, json_schema_input_type=TriInput)]
+"""A state as people write it."""
+
+Natural = Annotated[int, Field(ge=0, le=10**15)]
+"""A count. The upper end keeps arithmetic finite; nobody has that many."""
+
+NonNegative = Annotated[float, Field(ge=0, le=1e15)]
+"""An amount that can't be below zero, in the unit its field names."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A share between 0 and 1."""
+
+Text = Annotated[str, Field(max_length=4000)]
+"""A note or a description."""
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+"""A short name."""
+
+Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+"""An id: a lowercase word, with underscores."""
+
+
+class Range(Record):
+    """A value between two ends, both included, in the unit of its field."""
+
+    low: float
+    """The least."""
+    high: float | Literal["open"]
+    """The most, or ``open`` when it has no upper end."""
+
+
+class Unknown(Record):
+    """A value nobody knows yet."""
+
+    unknown: Literal[True] = True
+    """Always true: it tells this object from a value."""
+    ask: str
+    """The step that would settle it, as a command or a question."""
+
+
+# One text for one meaning: digests, and JSON that is safe to print.
+
+_UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+"""What moves a cursor or turns text around and that JSON itself doesn't escape."""
+
+
+def json_text(data: Any) -> str:
+    """Plain data as JSON, two spaces deep, with a line feed at its end.
+
+    Characters a terminal would act on instead of showing are escaped; the value stays the same.
+
+    Raises:
+        ValueError: For NaN or infinity, which JSON doesn't have.
+    """
+    text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+
+
+def digest(record: Record) -> str:
+    """SHA-256 of the canonical JSON of a validated record, as 64 hexadecimal digits.
+
+    An absent key and its default are the same thing; the order of keys, quotes, comments and the
+    spelling of a yes don't count.
+    """
+    data = record.model_dump(mode="json", exclude_defaults=True)
+    text = json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+_last: tuple[Record | None, str] = (None, "")
+
+
+def remembered_digest(record: Record) -> str:
+    """``digest`` of a large record that many decisions share; that of the last one is remembered.
+
+    Records are told apart as objects, which is enough because they are frozen.
+    """
+    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
+    known, told = _last
+    if known is not record:
+        told = digest(record)
+        _last = (record, told)
+    return told
+
+
+# Arithmetic of money, tokens and months. Every name carries its unit.
+
+MONTHS_PER_QUARTER = 3
+MONTHS_PER_YEAR = 12
+HOURS_PER_MONTH = 730.0  # 365 days of 24 hours, over 12
+TOKENS_PER_MTOK = 1_000_000
+
+
+def usd_per_request(
+    *,
+    input_tokens: float,
+    output_tokens: float,
+    usd_per_mtok_input: float,
+    usd_per_mtok_output: float,
+) -> float:
+    """Price of one request in USD, nothing cached."""
+    return (
+        input_tokens * usd_per_mtok_input + output_tokens * usd_per_mtok_output
+    ) / TOKENS_PER_MTOK
+
+
+def months_to_reach(*, now: float, target: float, growth_per_month: float) -> int | None:
+    """The first month in which ``now`` growing by ``growth_per_month`` has reached ``target``.
+
+    Args:
+        now: Requests a month today.
+        target: Requests a month wanted.
+        growth_per_month: Growth as a share: 0.5 is half as much again every month.
+
+    Returns:
+        A count of months from today, 0 when it is reached already, or None when it never is.
+    """
+    if now >= target:
+        return 0
+    if now <= 0 or growth_per_month <= 0:
+        return None
+    months = (math.log(target) - math.log(now)) / math.log1p(growth_per_month) - 1e-9
+    return math.ceil(months) if months <= 1200 else None  # a century of growth is no plan
+
+
+def growth_needed(*, now: float, target: float, months: int) -> float | None:
+    """The monthly growth that takes ``now`` to ``target`` in ``months``, as a share.
+
+    Returns:
+        0.0 when the target is met already; None when nothing can get there (no traffic, no months).
+    """
+    if now >= target:
+        return 0.0
+    if now <= 0 or months <= 0:
+        return None
+    return float((target / now) ** (1 / months) - 1)
+
+
+# The version, where every room may read it.
+
+__version__ = "0.1.0"

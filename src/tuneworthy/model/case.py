@@ -1,0 +1,844 @@
+"""The use case as told: what a person writes in ``case.yaml``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
+
+from tuneworthy.model.base import (
+    FileRecord,
+    Ident,
+    LateRecord,
+    Name,
+    Natural,
+    NonNegative,
+    Share,
+    State,
+    Text,
+    Tri,
+    TriInput,
+    Unknown,
+    inside_folder,
+    is_whole_number,
+    one_or_many,
+    shown,
+    wrong,
+)
+from tuneworthy.model.framework import Goal, Goals
+
+# Answers as people write them: a word, a count, or a mapping that says more.
+
+
+class Answer(FileRecord):
+    """An answer about a factor or a signal."""
+
+    value: Tri = "unknown"
+    """The answer that counts."""
+    note: Text = ""
+    """Why, for people; no rule reads it."""
+    now: Tri | None = None
+    """The answer as things stand today, when ``value`` speaks of later."""
+    by_month: Annotated[int, Field(ge=0, le=120)] | None = None
+    """Months from today until ``value`` holds."""
+    changes: Literal["content", "policy", "both"] | None = None
+    """For changing requirements: what changes, the facts or the rules of behaviour."""
+
+
+class CheckAnswer(FileRecord):
+    """An answer to one check of the ceiling test."""
+
+    value: Tri = "unknown"
+    """Whether it was done."""
+    count: Natural | None = None
+    """How many, for checks that count: prompt variations, foundation models."""
+    note: Text = ""
+    """Why, for people; no rule reads it."""
+
+
+def _to_answer(value: Any) -> Any:
+    return value if isinstance(value, dict | Answer) else {"value": value}
+
+
+def _to_check(value: Any) -> Any:
+    if isinstance(value, dict | CheckAnswer):
+        return value
+    return {"count": value} if is_whole_number(value) else {"value": value}
+
+
+SimpleAnswer = Annotated[
+    Answer, BeforeValidator(_to_answer, json_schema_input_type=TriInput | Answer)
+]
+SimpleCheck = Annotated[
+    CheckAnswer, BeforeValidator(_to_check, json_schema_input_type=TriInput | Natural | CheckAnswer)
+]
+
+
+# What a team has beside its case file: data, by relative path or by count.
+
+_COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
+"""A count as people write it to each other; no file has such a name."""
+
+
+def _to_holding(value: Any) -> Any:
+    if isinstance(value, dict | Holding):
+        return value
+    return {"count": value} if is_whole_number(value) else {"path": value}
+
+
+class Holding(FileRecord):
+    """Something the team has: how many, where it lies, or both."""
+
+    path: str | None = None
+    """Relative path of the file or folder."""
+    count: Natural | None = None
+    """How many there are."""
+    usable: Natural | None = None
+    """How many of them are good enough to learn from, when somebody has counted."""
+
+    @property
+    def good(self) -> int | None:
+        """How many count: the usable ones, or all of them where nobody counted those."""
+        return self.count if self.usable is None else self.usable
+
+    @field_validator("path")
+    @classmethod
+    def _path_inside(cls, value: str | None) -> str | None:
+        if value is not None and _COUNTED.fullmatch(value):
+            raise wrong(f'is "{shown(value)}"', "write the count as a plain number, such as 10000")
+        return None if value is None else inside_folder(value)
+
+
+SimpleHolding = Annotated[
+    Holding, BeforeValidator(_to_holding, json_schema_input_type=Natural | str | Holding)
+]
+
+
+class Data(FileRecord):
+    """What lies beside the case file, by relative path; counts where a count is all there is."""
+
+    traces: Annotated[
+        tuple[str, ...],
+        BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+        Field(max_length=1000),
+    ] = ()
+    """Logs of calls; globs are allowed."""
+    evaluation: str | None = None
+    """Evaluation set (JSONL)."""
+    documents: SimpleHolding | None = None
+    """Documents to retrieve from or to pretrain on."""
+    examples: SimpleHolding | None = None
+    """Quality examples of input and wanted output."""
+    preference_pairs: SimpleHolding | None = None
+    """Pairs of a better and a worse answer."""
+    prompts: str | None = None
+    """Folder of prompt variants."""
+    glossary: str | None = None
+    """Terms and the variants that are wrong."""
+    voice: str | None = None
+    """Folder of samples of how the brand speaks."""
+    output_schema: str | None = None
+    """JSON Schema of the output."""
+
+    @field_validator("evaluation", "prompts", "glossary", "voice", "output_schema")
+    @classmethod
+    def _path_inside(cls, value: str | None) -> str | None:
+        return None if value is None else inside_folder(value)
+
+    @field_validator("traces")
+    @classmethod
+    def _traces_inside(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(inside_folder(item) for item in value)
+
+
+# Money, work and traffic as stated; every unit is in the name of its field.
+
+
+def _to_amount(value: Any) -> Any:
+    if isinstance(value, int | float | str) and not isinstance(value, bool):
+        return {"low": value, "likely": value, "high": value}
+    return value
+
+
+class Amount(FileRecord):
+    """A number, or three of them when it isn't certain; the unit is in the field's name."""
+
+    low: NonNegative
+    """The least it could be."""
+    likely: NonNegative
+    """The likeliest."""
+    high: NonNegative
+    """The most it could be."""
+
+    def at_most(self, limit: float) -> State:
+        """Whether it stays within a limit: yes or no only where all of it is on one side."""
+        if self.high <= limit:
+            return "yes"
+        return "no" if self.low > limit else "unknown"
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Amount:
+        if not self.low <= self.likely <= self.high:
+            raise wrong("is out of order", "write low ≤ likely ≤ high")
+        return self
+
+
+Quantity = Annotated[
+    Amount, BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount)
+]
+"""An amount as people write it: a number, or ``{low, likely, high}``."""
+
+_Rate = Annotated[float, Field(ge=-1, le=10)]
+_Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
+_PositiveShare = Annotated[float, Field(ge=1e-6, le=1)]  # the same
+_Lasting = Annotated[float, Field(ge=1, le=1200)]
+
+
+class GrowthAmount(Amount):
+    """Growth a month as a share; negative where traffic shrinks."""
+
+    low: _Rate
+    """The least it could be."""
+    likely: _Rate
+    """The likeliest."""
+    high: _Rate
+    """The most it could be."""
+
+
+class PositiveAmount(Amount):
+    """An amount above zero."""
+
+    low: _Positive
+    """The least it could be."""
+    likely: _Positive
+    """The likeliest."""
+    high: _Positive
+    """The most it could be."""
+
+
+class ShareAmount(Amount):
+    """A share between 0 and 1."""
+
+    low: Share
+    """The least it could be."""
+    likely: Share
+    """The likeliest."""
+    high: Share
+    """The most it could be."""
+
+
+class PositiveShareAmount(Amount):
+    """A share above 0 and up to 1."""
+
+    low: _PositiveShare
+    """The least it could be."""
+    likely: _PositiveShare
+    """The likeliest."""
+    high: _PositiveShare
+    """The most it could be."""
+
+
+class LastingAmount(Amount):
+    """Months, one or more."""
+
+    low: _Lasting
+    """The least it could be."""
+    likely: _Lasting
+    """The likeliest."""
+    high: _Lasting
+    """The most it could be."""
+
+
+Growth = Annotated[
+    GrowthAmount, BeforeValidator(_to_amount, json_schema_input_type=_Rate | GrowthAmount)
+]
+PositiveQuantity = Annotated[
+    PositiveAmount, BeforeValidator(_to_amount, json_schema_input_type=_Positive | PositiveAmount)
+]
+ShareQuantity = Annotated[
+    ShareAmount, BeforeValidator(_to_amount, json_schema_input_type=Share | ShareAmount)
+]
+PositiveShareQuantity = Annotated[
+    PositiveShareAmount,
+    BeforeValidator(_to_amount, json_schema_input_type=_PositiveShare | PositiveShareAmount),
+]
+LastingQuantity = Annotated[
+    LastingAmount, BeforeValidator(_to_amount, json_schema_input_type=_Lasting | LastingAmount)
+]
+
+
+class Effort(FileRecord):
+    """Work and money for one thing."""
+
+    hours: Quantity | None = None
+    """Hours of work."""
+    usd: Quantity | None = None
+    """USD beside the work."""
+
+
+class Upfront(FileRecord):
+    """Cost up to the first version: in all, or by category."""
+
+    hours: Quantity | None = None
+    """Hours in all."""
+    usd: Quantity | None = None
+    """USD in all, beside the hours."""
+    data_preparation: Effort | None = None
+    """Cleaning, formatting, review."""
+    training: Effort | None = None
+    """Training runs."""
+    evaluation: Effort | None = None
+    """Design of the test and human evaluation."""
+    deployment: Effort | None = None
+    """Infrastructure and integration."""
+
+    @property
+    def by_category(self) -> dict[str, Effort]:
+        """The categories that were named; empty when only totals were."""
+        names = ("data_preparation", "training", "evaluation", "deployment")
+        return {name: effort for name in names if (effort := getattr(self, name)) is not None}
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Upfront:
+        if self.by_category and (self.hours or self.usd):
+            raise wrong("gives totals and categories", "keep one of them")
+        return self
+
+
+class Ongoing(FileRecord):
+    """Running cost by category."""
+
+    inference_usd: Quantity | None = None
+    """USD a month for serving the tuned model."""
+    monitoring_hours: Quantity | None = None
+    """Hours a month of quality checks."""
+    retraining_hours_per_quarter: Quantity | None = None
+    """Hours a quarter to keep the model fresh."""
+    other_usd: Quantity | None = None
+    """USD a month for anything else."""
+
+
+class Monthly(FileRecord):
+    """What tuning brings and costs a month, as stated."""
+
+    api_savings_usd: Quantity | None = None
+    """USD a month saved on calls."""
+    quality_value_usd: Quantity | None = None
+    """USD a month that better answers are worth."""
+    ongoing_usd: Quantity | None = None
+    """USD a month the tuned model costs to run, watch and retrain."""
+    ongoing: Ongoing | None = None
+    """The same by category."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Monthly:
+        if self.ongoing is not None and self.ongoing_usd is not None:
+            raise wrong("gives ongoing_usd and ongoing", "keep one of them")
+        return self
+
+
+class Traffic(FileRecord):
+    """How much the system is used."""
+
+    requests_per_month: Quantity | None = None
+    """Requests a month."""
+    growth_per_month: Growth | None = None
+    """Growth a month as a share: 0.5 is half as much again every month."""
+    input_tokens: Quantity | None = None
+    """Input tokens a request."""
+    output_tokens: Quantity | None = None
+    """Output tokens a request."""
+    cached_share: Share | None = None
+    """Share of the input tokens that is read from a cache."""
+    cacheable_share: Share | None = None
+    """Share of the input tokens that is the same in every call, so that it could be cached."""
+    batchable: Tri = "unknown"
+    """Whether nobody waits for the answer, so that calls could be sent as a batch."""
+    tuned_input_tokens: Quantity | None = None
+    """Input tokens a request once the model is tuned."""
+    tuned_output_tokens: Quantity | None = None
+    """Output tokens a request once the model is tuned."""
+
+
+class Serving(FileRecord):
+    """Serving a model on GPUs of one's own, bought or rented."""
+
+    gpu_usd_per_hour: Quantity | None = None
+    """USD an hour of a GPU, or of the group of them that one copy of the model takes."""
+    requests_per_gpu_hour: PositiveQuantity | None = None
+    """Requests that GPU can answer in an hour under full load."""
+    utilisation: PositiveShareQuantity | None = None
+    """Share of a paid hour in which it works under full load."""
+    always_on_gpus: Quantity | None = None
+    """How many of them are paid day and night, whether somebody asks or not."""
+
+
+class Assumptions(FileRecord):
+    """What a forecast takes for granted."""
+
+    discount_per_year: ShareQuantity | None = None
+    """What money a year later is worth less, as a share."""
+    failure_chance: ShareQuantity | None = None
+    """Chance that tuning brings nothing that goes into use."""
+    model_life_months: LastingQuantity | None = None
+    """Months after which the model has to be tuned again, on a newer base."""
+    horizon_months: Annotated[int, Field(ge=1, le=120)] = 36
+    """Months to look ahead."""
+
+
+class Economics(FileRecord):
+    """Money, as stated."""
+
+    hourly_rate_usd: Quantity | None = None
+    """USD an hour of the team's work."""
+    hours_per_week: PositiveQuantity | None = None
+    """Hours a week the team can give to it."""
+    upfront: Upfront = Upfront()
+    """Cost up to the first version."""
+    monthly: Monthly = Monthly()
+    """Benefits and costs a month."""
+    traffic: Traffic = Traffic()
+    """Use of the system."""
+    serving: Serving = Serving()
+    """How models of one's own are served."""
+    assumptions: Assumptions = Assumptions()
+    """What the forecast takes for granted."""
+
+
+# The use case as told: what a person writes in ``case.yaml``.
+
+
+class Attempt(FileRecord):
+    """Something that was tried, in order; it becomes a stage with its own verdict."""
+
+    name: Name
+    """What the attempt is called."""
+    change: Text = ""
+    """What was changed."""
+    result: Text = ""
+    """What came of it."""
+    prompts: Natural = 1
+    """How many prompts were compared in it."""
+    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
+    """The models it was run with."""
+    tried: Annotated[tuple[Ident, ...], Field(max_length=100)] = ()
+    """Options of the framework it made use of, such as few_shot or constrained_output."""
+    ceiling: dict[str, SimpleCheck] = {}
+    """Checks whose answer was different at that time."""
+    factors: dict[str, SimpleAnswer] = {}
+    """Factors whose answer was different at that time."""
+
+
+class QualityTarget(FileRecord):
+    """The quality that is good enough."""
+
+    metric: Name = "quality"
+    """How it is measured."""
+    at_least: Share
+    """The share that has to be reached."""
+
+
+class Targets(FileRecord):
+    """What the system has to meet, all of it."""
+
+    quality: QualityTarget | None = None
+    """Quality that is good enough."""
+    latency_p95_s: NonNegative | None = None
+    """Seconds within which 95 of 100 answers have to arrive."""
+    usd_per_month: NonNegative | None = None
+    """USD a month it may cost to run."""
+
+
+class Today(FileRecord):
+    """What the present system does, as far as it is known."""
+
+    quality: Share | None = None
+    """Share of cases it gets right, by the metric of the target."""
+    cases: Natural | None = None
+    """How many cases that share was counted on."""
+    latency_p95_s: Quantity | None = None
+    """Seconds within which 95 of 100 answers arrive."""
+    usd_per_month: Quantity | None = None
+    """USD a month it costs to run."""
+    retrieval_recall: Share | None = None
+    """Share of questions for which the passage that holds the answer is retrieved."""
+    api: Literal["third_party", "own", "unknown"] = "unknown"
+    """Who runs the model that sees the prompts today."""
+
+
+class TokenPrice(FileRecord):
+    """USD for a million tokens."""
+
+    input: NonNegative
+    """Of input."""
+    output: NonNegative
+    """Of output."""
+    cached_input: NonNegative | None = None
+    """Of input read from a cache."""
+    batch_discount: Share | None = None
+    """Share of the price that is left off when calls are sent as a batch."""
+
+
+class PublishedScore(FileRecord):
+    """What somebody else measured of a tuned model, on cases that aren't the team's."""
+
+    metric: Name
+    """How it was measured there, as ``accuracy``."""
+    quality: Share
+    """Share of cases it got right there."""
+    cases: Annotated[Natural, Field(ge=1)]
+    """How many cases that share was counted on."""
+    source: Name
+    """Where it stands: an address or a citation."""
+    dated: date
+    """When it was published."""
+
+
+class Model(FileRecord):
+    """A model in use or in question."""
+
+    id: Name
+    """Provider and name, as ``openai:gpt-4o``."""
+    base_url: Annotated[str, Field(max_length=500)] | None = None
+    """Where it is served, when not at its provider's usual address."""
+    kind: Literal["prompted", "tuned"] = "prompted"
+    """Used as it comes, or tuned."""
+    usd_per_mtok: TokenPrice | None = None
+    """Its price; 0 is a price."""
+    quality: Share | None = None
+    """Share of cases it gets right, by the metric of the target."""
+    cases: Natural | None = None
+    """How many cases that share was counted on."""
+    latency_p95_s: NonNegative | None = None
+    """Seconds within which 95 of 100 of its answers arrive."""
+    runs: Literal["third_party", "own", "unknown"] = "unknown"
+    """Who runs it and so sees the prompts."""
+    serving: Serving | None = None
+    """How it is served, when not as economics.serving says."""
+    published: PublishedScore | None = None
+    """A figure somebody published of it, in place of a model: it can't be called or served."""
+
+    @model_validator(mode="after")
+    def _nothing_beside_a_published_figure(self) -> Model:
+        if self.published is None:
+            return self
+        if self.kind != "tuned":
+            fix = "write kind: tuned; a model that is prompted can be tried here"
+            raise wrong("has a published figure and isn't tuned", fix)
+        if more := sorted(self.model_fields_set - {"id", "kind", "published"}):
+            what = f"has {more[0]} beside a published figure, which is no model to call"
+            raise wrong(what, f"leave {more[0]} out, or name the served model on its own")
+        return self
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain_url(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if not re.match(r"https?://[^\s/]", value):
+            raise wrong(
+                f'is "{shown(value)}"', "write an address that starts with https:// or http://"
+            )
+        if "?" in value or "#" in value:
+            raise wrong("carries a query", "keep keys in the environment, never in an address")
+        if "@" in re.split(r"[/?#]", value.split("://", 1)[1])[0]:
+            raise wrong("carries a user or a key", "keep keys in the environment, never in a file")
+        return value
+
+
+class Tuning(FileRecord):
+    """How the tuning would be done, as far as that is known."""
+
+    service: Literal["hosted", "self_hosted", "unknown"] = "unknown"
+    """Who would run the training: a provider's service, or the team itself."""
+    available: Tri = "unknown"
+    """Whether that service takes new work and will still serve the model."""
+    until: date | None = None
+    """The day on which the service ends, when one is announced."""
+    pilot: Tri = "unknown"
+    """Whether a pilot comes first."""
+    model_switch: Tri = "unknown"
+    """Whether another base model is planned for the near future."""
+
+
+class Safety(FileRecord):
+    """Responsible tuning: a model learns what is in its data."""
+
+    data_reviewed: Tri = "unknown"
+    """Whether the data was reviewed for bias, harm and personal data."""
+    process_named: Tri = "unknown"
+    """Whether somebody and some process are named for safety."""
+
+
+class Case(FileRecord):
+    """A use case. A key that is absent means unknown."""
+
+    name: Name
+    """What the use case is called."""
+    description: Text = ""
+    """What it does, for people."""
+    framework: str | None = None
+    """Framework to judge by: a name, or a file beside the case. The lesson when absent."""
+    goals: Goals = ()
+    """What tuning should bring, the primary goal first."""
+    ceiling: dict[str, SimpleCheck] = {}
+    """The checks of the ceiling test."""
+    signals: dict[str, SimpleAnswer] = {}
+    """Signs that prompting has reached its limit."""
+    factors: dict[str, SimpleAnswer] = {}
+    """Reasons for tuning and reasons against it."""
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()
+    """What was tried, in order."""
+    targets: Targets = Targets()
+    """What has to be met."""
+    today: Today = Today()
+    """What the present system does."""
+    economics: Economics = Economics()
+    """Money and traffic."""
+    strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
+    """What it is worth beyond money."""
+    data: Data = Data()
+    """What the team has."""
+    models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()
+    """Models in use or in question."""
+    tuning: Tuning = Tuning()
+    """How it would be tuned."""
+    safety: Safety = Safety()
+    """Whether it can be done responsibly."""
+
+    _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
+    _folder: Path | None = PrivateAttr(default=None)
+    _supposed: frozenset[str] = PrivateAttr(default=frozenset())
+    _ran: frozenset[str] = PrivateAttr(default=frozenset())
+
+    @property
+    def callable_models(self) -> tuple[Model, ...]:
+        """Its models but for those of which only a published figure is there."""
+        return tuple(model for model in self.models if model.published is None)
+
+    def where(self, *path: str | int) -> str:
+        """File and line of a value, for errors; just the dotted path when there is no file."""
+        return self._where(path) if self._where else ".".join(map(str, path))
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder its data lie in; None for a case that came from a mapping."""
+        return self._folder
+
+    @property
+    def supposed(self) -> frozenset[str]:
+        """Dotted paths of what is only supposed, as a what-if: no measurement overrules them."""
+        return self._supposed
+
+    @property
+    def ran(self) -> frozenset[str]:
+        """Options of the framework that a lab has run on its cases."""
+        return self._ran
+
+    def placed(
+        self,
+        where: Callable[[tuple[str | int, ...]], str],
+        folder: Path | None = None,
+        supposed: frozenset[str] = frozenset(),
+        ran: frozenset[str] = frozenset(),
+    ) -> Case:
+        """The same case, knowing where its values stand, where its data lie, what is a what-if.
+
+        ``ran`` names options that a lab has run on its cases.
+        """
+        self._where, self._folder, self._supposed, self._ran = where, folder, supposed, ran
+        return self
+
+    @field_validator("framework")
+    @classmethod
+    def _framework_inside(cls, value: str | None) -> str | None:
+        return None if value is None else inside_folder(value)
+
+    @field_validator("goals")
+    @classmethod
+    def _goals_once(cls, value: tuple[Goal, ...]) -> tuple[Goal, ...]:
+        if len(set(value)) < len(value):
+            raise wrong("names a goal twice", "keep each goal once, the primary one first")
+        return value
+
+
+# A prompt variant: one file of the folder of prompts.
+
+
+class Structure(FileRecord):
+    """The four parts of a structured prompt, as its author sees them."""
+
+    persona: Tri = "unknown"
+    context: Tri = "unknown"
+    task: Tri = "unknown"
+    format: Tri = "unknown"
+
+
+class FewShot(FileRecord):
+    """Examples in the prompt."""
+
+    k: int = Field(default=8, ge=0, le=200)
+    """How many."""
+    source: Literal["fixed", "nearest"] = Field(default="fixed", alias="from")
+    """The same for every case, or the nearest to each one."""
+
+
+class PromptVariant(FileRecord):
+    """A prompt: its front matter and its two templates."""
+
+    name: Name
+    model: str | None = None
+    """Model it was written for; every model of the case when absent."""
+    structured: Structure | None = None
+    few_shot: FewShot | None = None
+    constrained: Literal["schema", "grammar"] | None = None
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    system: str = ""
+    """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``."""
+    user: str = "{{ input }}"
+    """Template of the user message."""
+
+
+# What a team wrote down about how its outputs should be: glossary, voice, schema, prompts.
+
+
+class Term(FileRecord):
+    """A term of a glossary."""
+
+    term: Name
+    """The right word."""
+    means: Text = ""
+    """What it means."""
+    forbidden: tuple[Name, ...] = ()
+    """Words that are wrong for it."""
+    case_sensitive: bool = False
+    """Whether capitals matter."""
+    due_when: tuple[Name, ...] = ()
+    """Words of the input that call for the term."""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a brand speaks."""
+
+    samples: tuple[str, ...]
+    """Texts that sound right."""
+    avoid: tuple[str, ...] = ()
+    """Phrases it never uses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Materials:
+    """Everything beside the case file that says how outputs should be; None where it is not named.
+
+    ``latency_target_s`` and ``quality_target`` are the case's targets.
+    """
+
+    glossary: tuple[Term, ...] | None = None
+    voice: Voice | None = None
+    output_schema: Mapping[str, Any] | None = None
+    prompts: tuple[str, ...] | None = None
+    examples_need: int | None = None
+    """Examples the approach of the primary goal needs at least."""
+    latency_target_s: float | None = None
+    quality_target: float | None = None
+
+
+# What measures are called: one by several names is still one.
+
+OTHER_NAMES = {
+    "exact_match": "match",
+    "exact match": "match",
+    "accuracy": "label",
+    "field accuracy": "json_fields",
+}
+"""Metrics of a case file that mean a scorer, by its id."""
+
+
+def metric_named(name: str) -> str:
+    """The one name of a metric: capitals and blanks around it aside, the id of its scorer."""
+    plain = name.strip().casefold()
+    return OTHER_NAMES.get(plain, plain)
+
+
+# What a model's tokens cost.
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """USD for a million tokens of one model."""
+
+    input: float
+    output: float
+    cached_input: float | None = None
+    """Input read from a cache; None where no such price is known."""
+    batch_input: float | None = None
+    """Input of a call sent as part of a batch; None where no such price is known."""
+    batch_output: float | None = None
+    """Output of such a call."""
+    context_tokens: int | None = None
+    """The most tokens a request may have; None where nobody says."""
+    catalogue: str = ""
+    """Catalogue and version it was looked up in; empty for a price stated in the case."""
+
+
+Prices = Mapping[tuple[str, str | None], Price]
+"""Prices that were looked up, by model id and the address it is served at."""
+
+NO_PRICES: Prices = {}
+
+
+def price_of(model: Model, looked_up: Prices) -> Price | None:
+    """The price of a model: the one stated with it, else the one looked up, else None."""
+    stated = model.usd_per_mtok
+    if stated is None:
+        return looked_up.get((model.id, model.base_url))
+    rest = None if stated.batch_discount is None else 1 - stated.batch_discount
+    return Price(
+        input=stated.input,
+        output=stated.output,
+        cached_input=stated.cached_input,
+        batch_input=None if rest is None else stated.input * rest,
+        batch_output=None if rest is None else stated.output * rest,
+    )
+
+
+def in_use(case: Case) -> Model | None:
+    """The model in use today: the first that isn't tuned; None when none is named."""
+    return next((model for model in case.models if model.kind == "prompted"), None)
+
+
+# A figure somebody else published of a tuned model, as the labs and the verdict read it.
+
+
+class PublishedFigure(LateRecord):
+    """A published share, held against the target of a case.
+
+    It was counted on other cases, so it is never compared case by case with anything here.
+    """
+
+    model: Name
+    """Id of the model in the case."""
+    metric: Name
+    """How it was measured there."""
+    value: Share
+    """Share of cases it got right there."""
+    low: Share
+    """Lower end of its 95% interval (Wilson), from the share and its cases."""
+    high: Share
+    """Upper end."""
+    cases: Natural
+    """Cases it was counted on."""
+    source: Name
+    """Where it stands."""
+    dated: date
+    """When it was published."""
+    target: Share | Unknown
+    """The target it is held against; unknown where there is none by the same metric."""
+    meets: State
+    """Whether the whole interval lies on one side of the target."""

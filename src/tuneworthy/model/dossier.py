@@ -1,0 +1,1361 @@
+"""The answer to a case as one object: what ``--format json`` prints."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from itertools import product
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tuneworthy.model.base import HOURS_PER_MONTH, Range, Record, State, Unknown, json_text
+from tuneworthy.model.case import Prices, PublishedFigure
+from tuneworthy.model.evidence import Evidence, Series
+from tuneworthy.model.framework import Band, OptionKind, Outcome, Risk
+from tuneworthy.model.precedents import PrecedentsResult
+
+# What the evidence says about each answer, and what doesn't fit together.
+
+Source = Literal["stated", "measured", "assumed"]
+"""Said by a person; counted from data; or inferred, which includes nothing said at all."""
+
+Severity = Literal["contradiction", "doubt", "pushback"]
+"""Statements exclude each other; one lacks what would carry it; an expectation is unrealistic."""
+
+Kind = Literal["check", "signal", "indicator", "anti_indicator"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A reason as an id with its numbers; the report makes the words."""
+
+    id: str
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Assessed:
+    """One answer after weighing."""
+
+    id: str
+    kind: Kind
+    state: State
+    source: Source
+    note: str = ""
+    """What the person wrote beside it."""
+    because: Reason | None = None
+    """For an inferred answer: from what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """Two statements that don't fit together, or one that nothing carries."""
+
+    id: str
+    severity: Severity
+    between: tuple[str, ...]
+    """Dotted paths of the statements in the case file."""
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """A number of the case file that gave way to a measured one."""
+
+    path: str
+    """Dotted path in the case file."""
+    stated: tuple[float, float] | None
+    """What was said, as low and high; None where nothing was."""
+    evidence: Evidence
+    """What was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found beside the case file."""
+
+    prompts: int | None = None
+    """Prompt files in the folder the case names; None when it names none."""
+    distinct_prompts: int | None = None
+    """How many of them are no near copies of another."""
+    missing: tuple[str, ...] = ()
+    """Dotted paths of entries whose file or folder isn't there."""
+    prices: Prices = field(default_factory=dict)
+    """Prices that were looked up for the case's models."""
+    ledger: Mapping[str, Evidence] = field(default_factory=dict)
+    """What was measured and is known, by its id."""
+    replaced: tuple[Replaced, ...] = ()
+    """Numbers of the case file that gave way to measured ones."""
+    as_of: date | None = None
+    """The day the dossier speaks for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """Every answer of a case, weighed."""
+
+    answers: Mapping[str, Assessed]
+    """Checks and factors by id, in the framework's order."""
+    signals: Mapping[str, Assessed]
+    """Signals by id."""
+    reached: State
+    """Whether the ceiling is reached: the checks alone decide."""
+
+    @property
+    def states(self) -> dict[str, State]:
+        """State of every check and factor."""
+        return {name: answer.state for name, answer in self.answers.items()}
+
+    def state(self, name: str) -> State:
+        """State of a check, factor or signal; unknown for one the framework doesn't have."""
+        found = self.answers.get(name) or self.signals.get(name)
+        return found.state if found else "unknown"
+
+    def of_kind(self, kind: Kind) -> dict[str, Assessed]:
+        """Answers of one kind, in order."""
+        return {name: a for name, a in self.answers.items() if a.kind == kind}
+
+
+# What follows from the answers, and how firmly.
+
+Verdict = Literal[
+    "keep_optimizing_prompts",
+    "improve_rag_or_switch_model",
+    "address_anti_indicators",
+    "fine_tune_candidate",
+    "undecided",
+]
+
+Action = Literal[
+    "answer_questions",
+    "keep_prompting",
+    "improve_rag_or_switch",
+    "clear_anti_indicators",
+    "explore_alternatives",
+    "clear_gates",
+    "proceed",
+    "pilot",
+]
+
+GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """The least and the most of a number over all completions; equal when nothing is open."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class PathStep:
+    """A step of the tree with this case's numbers."""
+
+    ask: str
+    """The condition, such as ``indicators at most 3``."""
+    answer: State
+    """Whether it holds, among the completions that come this far."""
+    value: Mapping[str, Ends]
+    """The measures the condition reads."""
+    outcome: Outcome
+    """What follows when it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The framework's rules applied to an assessment."""
+
+    outcome: Verdict
+    final: bool
+    leaning: Outcome
+    reach: tuple[Outcome, ...]
+    path: tuple[PathStep, ...]
+    score: Ends
+    denominator: float
+    score_bands: tuple[Band, Band]
+    difference: Ends
+    difference_bands: tuple[Band, Band]
+    strength: tuple[Band, Band]
+    shares: Mapping[Outcome, float]
+    bounds: Mapping[Outcome, Ends]
+
+
+@dataclass(frozen=True, slots=True)
+class Flip:
+    """A smallest set of answers that changes the verdict."""
+
+    changes: tuple[tuple[str, Literal["yes", "no"]], ...]
+    outcome: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Flips:
+    """All the smallest sets, or how far the search went without finding one."""
+
+    sets: tuple[Flip, ...]
+    searched_to: int
+    """Every set of up to this many answers was tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An open answer and what it is worth to ask."""
+
+    id: str
+    gain_bits: float
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApproachFit:
+    """A goal's approach against what the team has."""
+
+    goal: str
+    approach: str
+    low: int
+    high: int | Literal["open"]
+    unit: str
+    have: int | None
+    """How many there are, None when nobody said."""
+    compute: str
+    priority: int
+    feasible: State
+    missing: int | None = None
+    """How many are lacking to the least that makes sense; None when nobody counted."""
+    offered_by: tuple[str, ...] = ()
+    """Who is known to take new work of this kind; only one's own where data may not leave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """Something that stands between a candidate and money."""
+
+    id: GateId
+    state: State
+    why: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Caveat:
+    """Something to keep in mind beside the verdict."""
+
+    id: str
+    numbers: Mapping[str, Any]
+
+
+# The sections of a dossier, each as it stands in the JSON.
+
+
+class Named(Record):
+    """Something with a digest (SHA-256 of its validated canonical JSON)."""
+
+    name: str
+    digest: str
+
+
+class CheckResult(Record):
+    """A check of the ceiling test."""
+
+    title: str
+    state: State
+    value: int | State
+    """The count where one was given, else the state."""
+    source: Source
+    note: str = ""
+    ask: str = ""
+    """The question, as the framework asks it."""
+
+
+class Ceiling(Record):
+    """The ceiling test."""
+
+    reached: State
+    checks: dict[str, CheckResult]
+
+
+class SignalResult(Record):
+    """A sign that prompting has reached its limit."""
+
+    title: str
+    state: State
+    source: Source
+    note: str
+    ask: str = ""
+    """The question, as the framework asks it."""
+
+
+class FactorResult(Record):
+    """A reason for or against."""
+
+    title: str
+    kind: Literal["indicator", "anti_indicator"]
+    state: State
+    source: Source
+    weight: float | str
+    note: str
+    ask: str = ""
+    """The question, as the framework asks it."""
+
+
+class EvidenceResult(Record):
+    """A measurement with what it says about an answer."""
+
+    id: str
+    """What was measured, as an id."""
+    title: str
+    """What was measured, for people."""
+    factor: str
+    """The signal, factor, check or dotted path of the case that it bears on; may be empty."""
+    value: float | Unknown
+    """The best single number, in ``unit``."""
+    low: float | Unknown
+    """Lower end of the 95% interval."""
+    high: float | Literal["open"] | Unknown
+    """Upper end; ``open`` where only a lower one is known."""
+    unit: str
+    """Unit of value, low and high."""
+    n: int
+    """Traces or cases it was counted on."""
+    clusters: int
+    """Conversations those come from."""
+    grade: Literal["measured", "published"]
+    """Measured on the case's own data; or published by somebody else, which settles nothing."""
+    says: State
+    """Side of the framework's limit on which the whole interval lies; unknown across it."""
+    role: Literal["settles", "supports"]
+    """Whether it settles the answer, or only speaks for or against a need."""
+    limit: float | Unknown
+    """The framework's limit."""
+    method: str
+    """How value and interval were made."""
+    source: str
+    """What it was measured on."""
+    observed_on: date | Unknown
+    """Last day of the data."""
+    since: date | Unknown
+    """First day of the data."""
+    sample: Literal["all", "sampled"]
+    """Whether every trace was looked at."""
+    details: dict[str, float | int | str | bool]
+    """Further numbers."""
+    examples: tuple[str, ...]
+    """A few masked samples."""
+
+
+class Counts(Record):
+    """How many factors are known to hold, and how many are open."""
+
+    indicators: int
+    anti_indicators: int
+    unknown: int
+    """Open factors; open checks are not counted here."""
+
+
+class BandRange(Record):
+    """Bands from one to another."""
+
+    low: Band
+    high: Band
+
+
+class Step(Record):
+    """A step of the tree."""
+
+    ask: str
+    answer: State
+    value: dict[str, float | Range]
+    outcome: Outcome
+    """What follows when the answer is yes."""
+
+
+class TreeResult(Record):
+    """The tree."""
+
+    outcome: Verdict
+    path: tuple[Step, ...]
+
+
+class ScoreResult(Record):
+    """The score."""
+
+    value: float | Range
+    denominator: float
+    band: Band | BandRange
+
+
+class DifferenceResult(Record):
+    """The difference rule."""
+
+    value: float | Range
+    band: Band | BandRange
+
+
+class RuleResults(Record):
+    """The three published rules side by side."""
+
+    tree: TreeResult
+    score: ScoreResult
+    difference: DifferenceResult
+
+
+class Stage(Record):
+    """An attempt with its own verdict."""
+
+    name: str
+    outcome: Verdict
+    final: bool
+    change: str
+
+
+class GateResult(Record):
+    """A gate and its reason."""
+
+    id: GateId
+    state: State
+    why: str
+
+
+class CaveatResult(Record):
+    """Something to keep in mind."""
+
+    id: str
+    says: str
+
+
+class VerdictResult(Record):
+    """The verdict."""
+
+    outcome: Verdict
+    final: bool
+    leaning: Outcome
+    """The outcome when final; else the one with the largest share, the more cautious of equals."""
+    action: Action
+    summary: str
+    gates: tuple[GateResult, ...]
+    caveats: tuple[CaveatResult, ...]
+    next: str
+    """The next step, in one sentence."""
+
+
+class Change(Record):
+    """An answer to change."""
+
+    factor: str
+    to: Literal["yes", "no"]
+
+
+class FlipResult(Record):
+    """A smallest set of changes and the verdict it gives."""
+
+    changes: tuple[Change, ...]
+    outcome: Verdict
+
+
+class QuestionResult(Record):
+    """An open answer: what it is worth and what it takes."""
+
+    factor: str
+    ask: str
+    gain_bits: float
+    minutes: int
+
+
+class ChallengeResult(Record):
+    """What doesn't fit together."""
+
+    id: str
+    severity: Severity
+    between: tuple[str, ...]
+    says: str
+    settle: str
+
+
+class DataNeed(Record):
+    """Data an approach takes."""
+
+    low: int
+    high: int | Literal["open"]
+    unit: str
+
+
+class ApproachResult(Record):
+    """A goal and its approach."""
+
+    goal: str
+    approach: str
+    title: str
+    data: DataNeed
+    compute: str
+    priority: str
+    feasible: State
+    missing: int | Unknown = Unknown(ask="count what there is to learn from")
+    """How many examples, pairs or documents lack to the least that makes sense."""
+    offered_by: tuple[str, ...] = ()
+    """Services and programs known to take new work of this kind, as of the dossier's day."""
+
+
+class Quick(Record):
+    """The short form's answer."""
+
+    asked: tuple[str, ...]
+    ruled_out: bool
+    says: str
+
+
+# The sections of a dossier that look ahead: options, money, plan.
+
+Number = float | Range | Unknown
+"""A number, its ends where it is open, or what would settle it."""
+
+Duration = float | Range | Literal["never"] | Unknown
+"""Months; ``never`` for what doesn't come."""
+
+Helps = Literal["yes", "partly", "no", "unknown"]
+OutlookGrade = Literal["measured", "published_cases", "rule_of_thumb"]
+"""What a judgement rests on, the best first."""
+
+OutlookRisk = Literal["low", "medium", "high"]
+
+Aim = Literal["tune", "confirm", "change"]
+"""Tune; or take the steps that would confirm the verdict, or change it."""
+
+Part = Literal["steps", "first_version", "running", "later_goals"]
+"""Part of a plan: what comes before or instead, up to the launch, after it, and further goals."""
+
+
+class OptionResult(Record):
+    """Something that could be done instead of tuning, or beside it, or a kind of tuning."""
+
+    id: str
+    title: str
+    kind: Literal["prompt", "retrieval", "model", "serving", "tuning"]
+    rank: int
+    """1 for the first to try."""
+    helps: Helps
+    because: str
+    """Why, from this case's own answers."""
+    grade: OutlookGrade
+    quality: Number
+    """Share of cases it gets right."""
+    usd_per_month: Number
+    latency_p95_s: Number
+    effort_hours: Number
+    weeks: Number
+    """Until it is in production."""
+    risk: OutlookRisk
+    dominated_by: str
+    """Id of an option that is no worse in anything and better in something, or ``none``."""
+    variant_of: str = "none"
+    """Id of the option it is one variant of, or ``none``."""
+    published: str = ""
+    """How often this kind of thing measured best in published cases of the goal it serves."""
+
+
+class Recommendation(Record):
+    """The honest end of the comparison: tune, or the simpler path."""
+
+    choice: Literal["fine_tune", "simpler_path", "both", "undecided"]
+    options: tuple[str, ...]
+    """Ids to begin with, in order."""
+    says: str
+
+
+class BreakEven(Record):
+    """Months until it has paid itself back."""
+
+    point: Duration
+    p10: Duration
+    p50: Duration
+    p90: Duration
+
+
+class ByTable(Record):
+    """The same with the running costs of the framework's own table."""
+
+    ongoing_usd: Number
+    break_even_months: Duration
+
+
+class Serving(Record):
+    """One way to serve the traffic, with its price."""
+
+    model: str
+    how: Literal["as_is", "cached", "batched", "self_hosted"]
+    tuned: bool
+    usd_per_month: Number
+    admissible: State
+    why: str
+    """Why it is admissible or not: targets, sovereignty, a price that isn't known."""
+
+
+class Computed(Record):
+    """What tuning saves by traffic and prices, beside what was stated."""
+
+    servings: tuple[Serving, ...]
+    """Every way, the cheapest first; those without a price last, with what would give them one."""
+    best_untuned: str
+    """The cheapest admissible untuned serving; one that may turn out admissible where there is none
+    yet; or ``none``."""
+    savings_usd_per_month: Number
+    """Cost of that one less the tuned one, on the same traffic; may be negative."""
+    pays_from_requests_per_month: Number | Literal["never"]
+    """The monthly volume from which the running costs are earned back."""
+    pays_from_month: Duration
+    """The month in which the stated growth gets there; 0 for today."""
+    steps: tuple[str, ...]
+    """The calculation, line by line, so that it can be checked."""
+
+
+class Percentiles(Record):
+    """10th, 50th and 90th percentile."""
+
+    p10: float
+    p50: float
+    p90: float
+
+
+class Month(Record):
+    """Cumulated money at the end of a month, in USD."""
+
+    month: int
+    p10: float
+    p50: float
+    p90: float
+
+
+class Swing(Record):
+    """What one input alone does to the net present value, at its low and at its high end."""
+
+    input: str
+    low_usd: float
+    high_usd: float
+
+
+class Simulation(Record):
+    """The investment drawn many times."""
+
+    draws: int
+    """1 where nothing varies: every draw would be the same."""
+    horizon_months: int
+    p_never: float
+    """Share of draws that don't pay back within the horizon, those that fail among them."""
+    npv_usd: Percentiles
+    curve: tuple[Month, ...]
+    tornado: tuple[Swing, ...]
+    """The inputs that are ranges, the widest swing first."""
+    cost_of_waiting_usd: Number
+    """Net present value lost for each month the start is put off; negative when waiting pays."""
+    assumes: tuple[str, ...]
+    """What was taken as given because nobody stated it."""
+
+
+class InvestmentResult(Record):
+    """The money."""
+
+    upfront_usd: Number
+    monthly_net_usd: Number
+    break_even_months: BreakEven
+    p_within_6_months: Number
+    justified: State
+    why: str
+    assumed: tuple[str, ...]
+    """Costs nobody stated, taken from the framework's table."""
+    by_table: ByTable
+    steps: tuple[str, ...]
+    """The calculation from the amounts to the break-even, line by line."""
+    computed: Computed | Unknown
+    simulation: Simulation | Unknown
+
+
+class Phase(Record):
+    """A phase of the plan."""
+
+    id: str
+    title: str
+    part: Part
+    """The part of the plan it belongs to."""
+    hours: Range
+    usd: Range
+    """``open`` at its upper end where hours have no price."""
+    needs: tuple[str, ...]
+    """Ids of phases that have to be done before."""
+    start: date
+    end: date
+    """The last day, included."""
+    steps: tuple[str, ...]
+    """What is done in it."""
+    done_when: str
+
+
+class PartTotal(Record):
+    """A part of the plan in sum."""
+
+    hours: Range
+    usd: Range
+    end: date
+    """The last day of its last phase."""
+
+
+class Plan(Record):
+    """From here to a tuned model in production; for other verdicts, to a verdict that stands."""
+
+    aim: Aim
+    start: date
+    """The first working day."""
+    phases: tuple[Phase, ...]
+    hours: Range
+    usd: Range
+    weeks: float
+    """Weeks of five working days until everything is done."""
+    parts: dict[Part, PartTotal]
+    """Sums of the parts that have a phase, in their order."""
+    notes: tuple[str, ...]
+    """What it rests on, and what to expect."""
+
+
+# The answer to a case as one object: what ``--format json`` prints.
+
+SCHEMA = "tuneworthy/dossier/1"
+"""Names may be added under this number; none moves."""
+
+
+class Dossier(Record):
+    """Everything Tuneworthy has to say about a case.
+
+    Frozen; ``to_dict`` gives the published names in their order, ``to_json`` the same as bytes that
+    are equal for equal inputs.
+    """
+
+    schema_: str = Field(default=SCHEMA, alias="schema")
+    case: Named
+    framework: Named
+    as_of: date
+    seed: int
+    ceiling: Ceiling
+    signals: dict[str, SignalResult]
+    factors: dict[str, FactorResult]
+    counts: Counts
+    rules: RuleResults
+    strength: BandRange
+    stages: tuple[Stage, ...]
+    verdict: VerdictResult
+    distribution: dict[Outcome, float]
+    bounds: dict[Outcome, Range]
+    flips: tuple[FlipResult, ...]
+    flips_searched_to: int
+    """Sets of up to this many answers were all tried."""
+    next_questions: tuple[QuestionResult, ...]
+    challenges: tuple[ChallengeResult, ...]
+    approaches: tuple[ApproachResult, ...] | Unknown
+    options: tuple[OptionResult, ...] | Unknown
+    recommendation: Recommendation | Unknown
+    investment: InvestmentResult | Unknown
+    precedents: PrecedentsResult | Unknown
+    plan: Plan | Unknown
+    evidence: tuple[EvidenceResult, ...] | Unknown
+    series: tuple[Series, ...] | Unknown
+    """Numbers of the pictures of what was measured; unknown where nothing was."""
+    quick: Quick | None = None
+    """Only for the short form."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The object as plain JSON values."""
+        data = self.model_dump(mode="json", by_alias=True)
+        if self.quick is None:
+            del data["quick"]
+        return data
+
+    def to_json(self) -> str:
+        """The object as text, two spaces deep, with a line feed at its end."""
+        return json_text(self.to_dict())
+
+
+# What could be done instead of tuning, or beside it: judged, ranked, and where to begin.
+
+Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
+
+GoalRecord = Mapping[str, Mapping[str, int]]
+"""Goal to the arm that measured best to the number of published cases; ties are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """Whether an option would help a case, and why."""
+
+    helps: Helps
+    because: Reason
+    measured: bool = False
+    """Whether the answer that decides was counted on this case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How often an arm measured best in the published cases of a goal."""
+
+    arm: str
+    goal: str
+    won: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option with everything it is compared by; None for what nobody knows."""
+
+    id: str
+    title: str
+    kind: OptionKind
+    family: str
+    """Options of one family are variants of each other; most are a family of their own."""
+    helps: Helps
+    because: Reason
+    grade: OutlookGrade
+    published: Published | None
+    quality: float | None
+    usd_per_month: Ends | None
+    latency_p95_s: float | None
+    effort_hours: Ends | None
+    weeks: Ends | None
+    risk: Risk
+    rank: int = 0
+    dominated_by: str = "none"
+    figure: PublishedFigure | None = None
+    """For a kind of tuning: the highest figure that somebody published of a tuned model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Tune, the simpler path, or both, and where to begin."""
+
+    choice: Choice
+    options: tuple[str, ...]
+    because: Reason
+
+
+# A plan before words: which phases, what they take, and when.
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A phase before it has dates."""
+
+    id: str
+    what: Reason
+    """Which words tell it, with their numbers."""
+    part: Part
+    hours: Ends
+    usd: Ends
+    """``math.inf`` at its upper end, inside the program only, where hours have no price."""
+    needs: tuple[str, ...] = ()
+    """Ids of drafts that come before it in the list and have to be done first."""
+    weeks: float = 0.0
+    """Calendar weeks it takes at least; the team is free for other phases meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatedPhase:
+    """A phase with its dates, both included."""
+
+    draft: Draft
+    start: date
+    end: date
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """A plan."""
+
+    aim: Aim
+    start: date
+    """The first working day."""
+    phases: tuple[DatedPhase, ...]
+    weeks: float
+    """Weeks of five working days until everything is done."""
+    notes: tuple[Reason, ...]
+    """What it rests on, and what to expect."""
+
+
+@dataclass(frozen=True, slots=True)
+class NoPlan:
+    """Why there is no plan, and so what to do about it."""
+
+    why: Reason
+
+
+# What tuning costs, brings, and when it has paid itself back.
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An amount in USD as three numbers; equal when it is certain."""
+
+    low: float
+    likely: float
+    high: float
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.low + other.low, self.likely + other.likely, self.high + other.high)
+
+    def __sub__(self, other: Money) -> Money:
+        """The widest difference: the least less the most, and the other way round."""
+        return Money(self.low - other.high, self.likely - other.likely, self.high - other.low)
+
+
+@dataclass(frozen=True, slots=True)
+class Months:
+    """Months until the money is back; ``math.inf`` stands for never, inside the program only."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Investment:
+    """The closed form: upfront / (savings + quality value - ongoing)."""
+
+    upfront: Money
+    """USD before the first version is live."""
+    monthly_net: Money
+    """USD a month after running costs."""
+    months: Months
+    """Months to break-even, from best to worst."""
+    table_ongoing: Money | None
+    """Running costs by the framework's own table, USD a month; None without an hourly rate."""
+    table_months: Months | None
+    """Months to break-even with those."""
+    assumed: tuple[str, ...]
+    """Costs nobody stated, taken from the table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Appraisal:
+    """The investment judged by the framework's rule."""
+
+    investment: Investment | None
+    """None when too little is stated to compute it."""
+    justified: State
+    why: Reason
+
+
+def break_even(upfront: Money, net: Money) -> Months:
+    """Months until ``upfront`` is back at ``net`` a month, from the best pairing to the worst.
+
+    Returns:
+        0 for no upfront cost, ``math.inf`` where the monthly net is not positive.
+    """
+    return Months(_months(upfront.low, net.high), _months(upfront.high, net.low))
+
+
+def _months(upfront_usd: float, net_usd: float) -> float:
+    if upfront_usd <= 0:
+        return 0.0
+    return upfront_usd / net_usd if net_usd > 0 else math.inf
+
+
+# The money of a case as sums of products over its inputs.
+
+RATE = "economics.hourly_rate_usd"
+REQUESTS = "economics.traffic.requests_per_month"
+GROWTH = "economics.traffic.growth_per_month"
+DISCOUNT = "economics.assumptions.discount_per_year"
+FAILURE = "economics.assumptions.failure_chance"
+LIFE = "economics.assumptions.model_life_months"
+
+Values = Mapping[str, Any]
+"""Value of every input: a number, or an array with one number for each draw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """An input: its least, likeliest and greatest value, equal when it is certain."""
+
+    low: float
+    likely: float
+    high: float
+
+    @property
+    def varies(self) -> bool:
+        """Whether it is a range."""
+        return self.low < self.high
+
+
+Inputs = Mapping[str, Spread]
+"""Inputs by the dotted path of what states them; ``table.…`` for those of the framework."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A product of inputs, times a constant."""
+
+    names: tuple[str, ...]
+    factor: float = 1.0
+
+    def value(self, values: Values) -> Any:
+        """The product, in the unit that its inputs make."""
+        result: Any = 1.0
+        for name in self.names:
+            result = result * values[name]
+        return result * self.factor
+
+
+Terms = tuple[Term, ...]
+
+
+def total(terms: Iterable[Term], values: Values) -> Any:
+    """The sum of terms; 0 for none."""
+    return sum((term.value(values) for term in terms), 0.0)
+
+
+def likely(inputs: Inputs) -> dict[str, float]:
+    """Every input at its likeliest."""
+    return {name: spread.likely for name, spread in inputs.items()}
+
+
+def money(terms: Terms, inputs: Inputs) -> Money:
+    """A sum at the low ends, at the likely values and at the high ends of its inputs.
+
+    Right only where every input raises the sum, which hours, rates and amounts do.
+    """
+    ends = ({n: getattr(s, end) for n, s in inputs.items()} for end in ("low", "likely", "high"))
+    return Money(*(float(total(terms, values)) for values in ends))
+
+
+def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
+    """Every pairing of the ends of some inputs, the others at their likeliest.
+
+    Yields:
+        One mapping when none of them is a range, 2ⁿ for n ranges.
+    """
+    base = likely(inputs)
+    open_names = sorted({name for name in names if name in inputs and inputs[name].varies})
+    ends = [(inputs[name].low, inputs[name].high) for name in open_names]
+    for chosen in product(*ends):
+        yield {**base, **dict(zip(open_names, chosen, strict=True))}
+
+
+AgainIs = Literal["stated", "by_table", "all"]
+"""How it is known what tuning again costs: by category as stated, by the table's proportion, or
+not at all, so that everything is paid again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """Costs and benefits of tuning as terms over the inputs of a case."""
+
+    inputs: Inputs
+    upfront: Terms | None
+    """USD before the first version is live; None when hours can't be priced."""
+    again: Terms
+    """The part of it that is paid again when the model has to be tuned anew."""
+    again_is: AgainIs
+    running: Terms | None
+    """USD a month, the tuned model's serving among it; None when hours can't be priced."""
+    running_besides: Terms | None
+    """The same without the serving, where that is stated apart; None where it isn't."""
+    savings: Terms
+    """USD a month saved on calls, as stated; empty when nobody stated it."""
+    quality: Terms
+    """USD a month that better answers are worth; empty when nobody stated it."""
+    table_running: Terms | None
+    """Running costs by the framework's table; None without a table or an hourly rate."""
+    table_besides: Terms | None
+    """The same without serving."""
+    assumed: tuple[str, ...]
+    """Costs nobody stated, taken from the table."""
+
+
+# Ways to serve the traffic, what each costs, and what tuning saves beside them.
+
+How = Literal["as_is", "cached", "batched", "self_hosted"]
+Runs = Literal["third_party", "own", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """Names of the inputs that price a GPU."""
+
+    usd_per_hour: str
+    requests_per_hour: str
+    utilisation: str
+    always_on: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All four."""
+        return self.usd_per_hour, self.requests_per_hour, self.utilisation, self.always_on
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """USD a month over requests a month: at least ``floor``, and ``slope`` for each request."""
+
+    floor: float
+    slope: float
+
+    def usd(self, requests: float) -> float:
+        """USD a month at so many requests."""
+        return max(self.floor, self.slope * requests)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A way to serve the traffic; at most one of its prices is set."""
+
+    model: str
+    how: How
+    tuned: bool
+    runs: Runs
+    request: Terms = ()
+    """USD a request, for a price by tokens."""
+    gpu: Gpu | None = None
+    """GPUs of one's own."""
+    bill_usd: float | None = None
+    """A stated bill, USD a month."""
+    bill_for: str | None = None
+    """Input with the requests that bill is for; None when it is the same at any volume."""
+    catalogue: str = ""
+    """Where its price was looked up; empty when it is stated in the case."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Inputs that its cost depends on, the number of requests aside."""
+        from_terms = tuple(name for term in self.request for name in term.names)
+        from_bill = (self.bill_for,) if self.bill_for else ()
+        return from_terms + from_bill + (self.gpu.names if self.gpu else ())
+
+    def parts(self, values: Values) -> tuple[Any, Any]:
+        """Floor (USD a month) and slope (USD a request): numbers, or arrays where values are."""
+        if self.gpu is not None:
+            hour, each, share, always = (values[name] for name in self.gpu.names)
+            return always * HOURS_PER_MONTH * hour, hour / (each * share)
+        if self.bill_usd is not None:
+            if self.bill_for is None:
+                return self.bill_usd, 0.0
+            return 0.0, self.bill_usd / values[self.bill_for]
+        return 0.0, total(self.request, values)
+
+    def line(self, values: Values) -> Line:
+        """Its cost at one number for every input."""
+        floor, slope = self.parts(values)
+        return Line(float(floor), float(slope))
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A way with what it costs and whether it may be used."""
+
+    way: Way
+    usd: Money | None
+    """USD a month; None where it has no price."""
+    admissible: State
+    reasons: tuple[Reason, ...]
+    """What makes it so; what lacks for a price comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What the tuned way saves, all of it on the same traffic."""
+
+    inputs: Inputs
+    """The inputs of the ways, and the requests."""
+    baseline: tuple[Way, ...]
+    """Untuned ways whose cheapest it is held against."""
+    tuned: Way
+    from_today: bool
+    """No untuned way meets the targets: it is held against what runs today."""
+    best: Judged
+    """The cheapest of the baseline at the likely values."""
+    usd: Money
+    """USD a month; may be negative."""
+    fixed: Money | None
+    """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
+    serving_in_total: bool
+    """The stated running costs were one total; the serving was taken out of it."""
+    net: Money | None
+    """The saving less one total of running costs, in which the tuned serving cancels out; None
+    where the running costs beside the serving are known by themselves."""
+    volume: Spread | Reason
+    """Requests a month from which the running costs are earned back; ``math.inf`` for never."""
+    month: Spread | Reason
+    """Months until the stated growth gets there; ``math.inf`` for never."""
+    cheaper_perhaps: Judged | None
+    """An untuned way that costs less and may or may not meet the targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every way to serve the traffic side by side."""
+
+    ways: tuple[Judged, ...]
+    """The cheapest first, those without a price last; empty when no model is named."""
+    saved: Saved | Reason
+    """What tuning saves, or what lacks to compute it."""
+    stays_inside: State
+    """Where data may not leave: whether tuning is the best of what stays inside."""
+    inside_why: Reason
+    growth: Spread | None
+    """Growth a month as stated."""
+
+
+def cheapest(ways: tuple[Way, ...], values: Values, requests: float) -> float:
+    """USD a month of the cheapest way at so many requests; ways must not be empty."""
+    return min(way.line(values).usd(requests) for way in ways)
+
+
+# Everything about the money of a case, before words.
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """The investment drawn many times; months are ``math.inf`` for never, inside the program."""
+
+    draws: int
+    """1 where nothing varies: every draw would be the same."""
+    horizon_months: int
+    months: tuple[float, float, float]
+    """10th, 50th and 90th percentile of the months to break-even."""
+    in_time: float | None
+    """Share of draws that pay back in time by the framework's rule; None without a rule."""
+    never: float
+    """Share of draws that don't pay back within the horizon."""
+    npv: tuple[float, float, float]
+    """Percentiles of the net present value, USD."""
+    curve: tuple[tuple[float, float, float], ...]
+    """Percentiles of the cumulated USD at the end of each month, from month 0 on."""
+    tornado: tuple[tuple[str, float, float], ...]
+    """Input, and the net present value at its low and at its high end; the widest swing first."""
+    waiting_usd: float
+    """Mean net present value lost when the start is put off by a month."""
+    assumes: tuple[Reason, ...]
+    """What was taken for granted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Everything about the money of a case."""
+
+    books: Books
+    comparison: Comparison
+    appraisal: Appraisal
+    drawn: Drawn | None
+    """None where the investment can't be computed."""
+
+
+# What changed between two dossiers of a case.
+
+Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
+"""The smallest sets of changed answers that alone move the outcome; ``framework`` when none does
+and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
+
+ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "nothing"]
+"""The smallest sets of changed gates that alone move the action; ``verdict`` when it follows the
+outcome, ``unknown`` when no gate's change moves it, ``nothing`` when it stayed."""
+
+
+class AnswerChange(Record):
+    """An answer that isn't what it was."""
+
+    id: str
+    title: str
+    before: str
+    after: str
+
+
+class GateChange(Record):
+    """A gate whose state or reason isn't what it was."""
+
+    id: GateId
+    before: State
+    after: State
+    why_before: str
+    why_after: str
+
+
+class FigureChange(Record):
+    """A figure that isn't what it was, as the report says it."""
+
+    id: str
+    title: str
+    before: str
+    after: str
+
+
+class Difference(Record):
+    """The second dossier against the first."""
+
+    case_before: str
+    case_after: str
+    outcome_before: Verdict
+    outcome_after: Verdict
+    action_before: str
+    action_after: str
+    answers: tuple[AnswerChange, ...]
+    """Answers that changed, in the framework's order: checks, factors, signals."""
+    gates: tuple[GateChange, ...]
+    """Gates that changed, in their order."""
+    figures: tuple[FigureChange, ...]
+    """Break-even, the bill, and what answers were counted from."""
+    framework_changed: bool
+    """Whether another framework, or another version of it, judged."""
+    moved_by: Moved
+    action_moved_by: ActionMoved
+    appeared: tuple[str, ...]
+    """What challenges say that didn't fire before."""
+    settled: tuple[str, ...]
+    """What challenges said that fired before."""
+    elsewhere: tuple[str, ...]
+    """Other sections of the dossier that differ, by their names in it; () when none does."""
+    as_of_before: str
+    as_of_after: str
+
+
+# What a framework's own rules say about each other.
+
+Grade = Literal["warning", "note"]
+"""Something to mend, or to know before relying on it; or a figure computed again that fits."""
+
+
+class LintCell(Record):
+    """Combinations with the same numbers of reasons for and against."""
+
+    indicators: int
+    anti_indicators: int
+    combinations: int
+    score: Band | Literal["mixed"]
+    """The band of the score (for another denominator: by the framework's own)."""
+    difference: Band | Literal["mixed"]
+    """The band of the difference (for another denominator: of the score by that one)."""
+
+
+class LintFinding(Record):
+    """One finding with its numbers; the report makes the words."""
+
+    id: str
+    grade: Grade
+    numbers: dict[str, Any]
+    count: int = 0
+    """Combinations it concerns."""
+    of: int = 0
+    """Combinations that were gone through for it."""
+    cells: tuple[LintCell, ...] = ()
+    """The same by how many reasons hold."""
+    combinations: tuple[tuple[str, ...], ...] = ()
+    """For each combination the factors that are yes, the first 4,096 of them."""
+
+
+class Lint(Record):
+    """Everything the linter found."""
+
+    framework: Named
+    combinations: int
+    """Combinations of answers to the factors."""
+    findings: tuple[LintFinding, ...]
+
+    @property
+    def warnings(self) -> tuple[LintFinding, ...]:
+        """What ``--strict`` fails on."""
+        return tuple(one for one in self.findings if one.grade == "warning")

@@ -1,0 +1,253 @@
+"""Cases to measure on: what goes in, what should come out, and what each may be used for."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tuneworthy.model.base import FileRecord, Name, Natural, NonNegative, Record, Unknown, wrong
+
+# Cases to measure on: what goes in, what should come out, and what each may be used for.
+
+Split = Literal["select", "report"]
+"""Selecting among arms and reporting on the winner never share a case."""
+
+
+class Said(FileRecord):
+    """A message of a conversation that is the input."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str = ""
+
+
+class Passage(FileRecord):
+    """A passage to answer from."""
+
+    id: str = ""
+    text: str
+
+
+class CheckCall(FileRecord):
+    """A scorer, with what it is given, for one case."""
+
+    scorer: Name
+    """Id of a scorer, as ``contains``."""
+    of: Any = None
+    """What it checks for, in the scorer's own terms."""
+
+
+class EvalCase(FileRecord):
+    """One case of an evaluation set (a line of its JSONL)."""
+
+    id: Name
+    """Unique in its set."""
+    input: str | None = None
+    """The input as text."""
+    messages: tuple[Said, ...] = ()
+    """Or as a conversation."""
+    reference: Any = None
+    """The right output: a text, an object, or a list of accepted ones."""
+    contexts: tuple[Passage, ...] = ()
+    """Passages that may be given to the model."""
+    conversation_id: str | None = None
+    """Cases of one conversation stand or fall together."""
+    tags: tuple[str, ...] = ()
+    """Words to group by, such as the intent."""
+    checks: tuple[CheckCall, ...] = ()
+    """Scorers of this case alone; those of the set apply as well."""
+    split: Split | None = None
+    """What it may be used for; drawn by a seeded hash of the conversation where it is missing."""
+    weight: Annotated[NonNegative, Field(gt=0)] = 1.0
+    """How often it stands for others like it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _messages_as_input(cls, data: Any) -> Any:
+        """``input: {messages: […]}`` means the same as ``messages``."""
+        given = data.get("input") if isinstance(data, dict) else None
+        if isinstance(given, dict) and set(given) == {"messages"} and "messages" not in data:
+            rest = {key: value for key, value in data.items() if key != "input"}
+            return {**rest, "messages": given["messages"]}
+        return data
+
+    @model_validator(mode="after")
+    def _has_input(self) -> EvalCase:
+        if (self.input is None) == (not self.messages):
+            raise wrong("has no input, or two", "give input as text, or messages")
+        return self
+
+    @property
+    def cluster(self) -> str:
+        """The conversation, or the case's own id where it has none."""
+        return self.conversation_id or f"case {self.id}"
+
+    @property
+    def text(self) -> str:
+        """The newest thing that was said to the model."""
+        if self.input is not None:
+            return self.input
+        asked = [one.content for one in self.messages if one.role != "assistant"]
+        return asked[-1] if asked else ""
+
+    @property
+    def accepted(self) -> tuple[Any, ...]:
+        """Every output that counts as right; () where nobody said."""
+        if self.reference is None:
+            return ()
+        return tuple(self.reference) if isinstance(self.reference, list) else (self.reference,)
+
+
+# An evaluation set that was drawn from traces, and how it was drawn.
+
+IntentBy = Literal["reference", "embedding", "nothing"]
+"""What told kinds of request apart: few and short right answers, or groups of alike vectors."""
+
+
+class Stratum(Record):
+    """Conversations that were drawn from together."""
+
+    intent: str
+    """Kind of request; empty where kinds aren't told apart in it."""
+    length: str
+    """``short``, ``medium`` or ``long``; empty where lengths aren't told apart in it."""
+    failed: bool | None
+    """Whether something went wrong in them; None where that isn't told apart."""
+    traces: Natural
+    """Traces it stands for."""
+    conversations: Natural
+    """Conversations that could be drawn, near copies folded."""
+    drawn: Natural
+    """Conversations that were."""
+    cases: Natural
+    """Cases those gave."""
+
+
+class Drawn(Record):
+    """A drawn set, with what was done to it."""
+
+    cases: tuple[EvalCase, ...]
+    """The cases in the order of reading; weights have a mean of 1."""
+    strata: tuple[Stratum, ...]
+    """What was drawn from, failures first, then by size."""
+    intent_by: IntentBy
+    """What told kinds of request apart."""
+    examples: dict[str, str] = {}
+    """A masked request for each kind that bears only a number."""
+    read: Natural
+    """Traces that were read."""
+    framed: Natural
+    """Traces it could be drawn from: all, or those of conversations drawn by a hash."""
+    without_input: Natural = 0
+    """Traces of these that were left out, as nothing says what was asked."""
+    folded: Natural = 0
+    """Conversations folded into a near copy."""
+    failures: dict[str, int] = {}
+    """Traces that failed in what could be drawn from, by what gave it away."""
+    masked: dict[str, int] = {}
+    """Cases with hidden personal or secret data, by kind."""
+    lost: Natural = 0
+    """Right answers left out because masking hid what only they hold."""
+    cut: Natural = 0
+    """Texts of which only the beginning could be kept."""
+    unlabelled: Natural = 0
+    """Cases without a right answer."""
+
+
+class Precision(Record):
+    """How sure a score on a set can be."""
+
+    cases: Natural
+    """Cases it is counted on."""
+    worth: NonNegative
+    """Independent cases of equal weight these are worth, at the worst."""
+    expected: float
+    """The share right that is assumed."""
+    low: float
+    """Lower end of the 95% interval at that share."""
+    high: float
+    """Upper end."""
+
+
+# What people said of cases and of outputs, and how far they agree.
+
+Task = Literal["answer", "rubric", "pairwise"]
+"""Give the right answer, hold an output against a rubric, or say which of two is better."""
+
+ItemKey = tuple[str, str, str, str, str]
+"""Task, rubric, case, arm and the arm it is held against."""
+
+SCALES = {"yes-no": ("yes", "no"), "1-5": ("1", "2", "3", "4", "5")}
+"""What may be said of an output."""
+PAIRS = ("first", "second", "tie")
+"""What may be said of two: which is better, in the order of the arms' names and not as shown."""
+
+
+def digest_of(*parts: str) -> str:
+    """Begin of the SHA-256 of texts: of a rubric and its scale, or of outputs that were shown."""
+    told = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(told).hexdigest()[:16]
+
+
+class Label(Record):
+    """What one person said of one thing."""
+
+    task: Task
+    case: Name
+    """Id of the case."""
+    value: Annotated[str, Field(max_length=100_000)]
+    """A right answer, a word of a scale, or of ``PAIRS``."""
+    arm: str = ""
+    """The arm whose output it was; empty for a right answer."""
+    against: str = ""
+    """The other arm of a pair."""
+    rubric: str = ""
+    """Begin of the SHA-256 of rubric and scale."""
+    output: str = ""
+    """Begin of the SHA-256 of the outputs that were shown."""
+
+    @property
+    def key(self) -> ItemKey:
+        """What it is about: a later label of the same replaces an earlier one."""
+        return (self.task, self.rubric, self.case, self.arm, self.against)
+
+
+class Coefficient(Record):
+    """Agreement beyond chance, with its 95% interval where one can be given."""
+
+    id: Literal["cohen_kappa", "fleiss_kappa", "nominal_alpha"]
+    value: float | Unknown
+    low: float | None = None
+    high: float | None = None
+    items: Natural = 0
+
+
+class Disagreement(Record):
+    """An item on which labellers differ."""
+
+    key: ItemKey
+    said: tuple[tuple[str, str], ...]
+    """Labeller and what they said."""
+    settled: str | None = None
+    """What adjudication said; None while it is open."""
+
+
+class AgreementOf(Record):
+    """How far the labellers of one task agree."""
+
+    task: Task
+    rubric: str
+    labellers: tuple[str, ...]
+    labelled: Natural
+    """Items with a label."""
+    both: Natural
+    """Items with two labels or more."""
+    same: Natural
+    """Of these, items on which all say the same."""
+    low: float
+    """Lower end of the 95% interval of the share that is the same."""
+    high: float
+    """Upper end."""
+    coefficients: tuple[Coefficient, ...]
+    disagreements: tuple[Disagreement, ...]

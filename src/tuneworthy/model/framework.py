@@ -1,0 +1,852 @@
+"""A decision framework, whole: what is asked, how it counts, and what follows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, FailFast, Field, field_validator, model_validator
+
+from tuneworthy.model.base import (
+    MONTHS_PER_QUARTER,
+    FileRecord,
+    Ident,
+    Name,
+    Natural,
+    NonNegative,
+    Share,
+    State,
+    Text,
+    Tri,
+    one_or_many,
+    shown,
+    wrong,
+)
+
+# Scoring and tree as written: a small closed grammar, read as data and never run as code.
+
+Outcome = Literal[
+    "keep_optimizing_prompts",
+    "improve_rag_or_switch_model",
+    "address_anti_indicators",
+    "fine_tune_candidate",
+]
+"""What a tree can come to, the most cautious first."""
+
+OUTCOMES: tuple[Outcome, ...] = (
+    "keep_optimizing_prompts",
+    "improve_rag_or_switch_model",
+    "address_anti_indicators",
+    "fine_tune_candidate",
+)
+
+Band = Literal["weak", "moderate", "strong"]
+BANDS: tuple[Band, ...] = ("weak", "moderate", "strong")
+
+
+class Bound(FileRecord):
+    """One or two ends that a measure has to keep to."""
+
+    at_least: float | None = None
+    """Equal or more."""
+    more_than: float | None = None
+    """More, not equal."""
+    at_most: float | None = None
+    """Equal or less."""
+    less_than: float | None = None
+    """Less, not equal."""
+
+    @model_validator(mode="after")
+    def _some_end(self) -> Bound:
+        if self.at_least is self.more_than is self.at_most is self.less_than is None:
+            raise wrong("names no bound", "use at_least, more_than, at_most or less_than")
+        return self
+
+
+class Condition(FileRecord):
+    """A condition of the tree. Several keys in one condition have to hold together."""
+
+    ceiling: Tri | None = None
+    """The ceiling is reached (yes) or not (no)."""
+    indicators: Bound | None = None
+    """Number of reasons for that hold."""
+    anti_indicators: Bound | None = None
+    """Number of reasons against that hold."""
+    indicator_weight: Bound | None = None
+    """Weight of the reasons for that hold."""
+    anti_indicator_weight: Bound | None = None
+    """Weight of the reasons against that hold."""
+    difference: Bound | None = None
+    """Weight of the reasons for less weight of the reasons against."""
+    score: Bound | None = None
+    """The difference divided by the denominator."""
+    answers: dict[Ident, Tri] = {}
+    """Single factors or checks with the answer they must have."""
+    all: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
+    """Every one of these holds."""
+    any: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
+    """At least one of these holds."""
+    none: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
+    """Not one of these holds."""
+
+    @model_validator(mode="after")
+    def _something(self) -> Condition:
+        if not self.model_fields_set:
+            raise wrong("names no condition", "use ceiling, indicators, score, answers, all, any …")
+        if self.ceiling == "unknown" or "unknown" in self.answers.values():
+            raise wrong("asks for unknown", "a condition asks for yes or no; unknown is no answer")
+        return self
+
+
+class TreeRule(FileRecord):
+    """One step of the tree: the first whose condition holds gives the outcome."""
+
+    when: Condition | None = None
+    """The condition; only the last step has none."""
+    outcome: Outcome
+    """What follows."""
+
+
+class Bands(FileRecord):
+    """Where moderate and strong begin; what is below both is weak."""
+
+    strong: Bound
+    """Begins with ``more_than`` or ``at_least``."""
+    moderate: Bound
+    """Begins with ``more_than`` or ``at_least``."""
+
+    @model_validator(mode="after")
+    def _lower_ends(self) -> Bands:
+        for bound in (self.strong, self.moderate):
+            if bound.at_most is not None or bound.less_than is not None:
+                raise wrong("gives an upper end", "say where it begins: more_than or at_least")
+            if bound.at_least is not None and bound.more_than is not None:
+                raise wrong("gives two lower ends", "keep more_than or at_least")
+        return self
+
+
+class Scoring(FileRecord):
+    """How answers become a score and two bands."""
+
+    weights: Literal["shown", "counted"] = "shown"
+    """Whether weights only stand beside the factors or count in score and difference."""
+    weight_values: dict[Literal["high", "medium", "low"], NonNegative] = {}
+    """What a weight in words counts, where weights count."""
+    denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = "count"
+    """What the difference is divided by: a number, the number of factors, or all their weight."""
+    score: Bands
+    """Bands of the score."""
+    difference: Bands
+    """Bands of the difference."""
+
+
+def asked_names(condition: Condition) -> set[str]:
+    """Factors and checks that a condition asks for by name."""
+    names = set(condition.answers)
+    for part in (*condition.all, *condition.any, *condition.none):
+        names |= asked_names(part)
+    return names
+
+
+# Cost tables, the break-even rule, and the example that is computed again.
+
+
+class Span(FileRecord):
+    """A range of a table."""
+
+    low: NonNegative
+    """The least."""
+    high: NonNegative
+    """The most."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Span:
+        if self.low > self.high:
+            raise wrong("is out of order", "write low ≤ high")
+        return self
+
+
+class CostRow(FileRecord):
+    """A row of a cost table."""
+
+    hours: Span | None = None
+    """Hours of work."""
+    usd: Span | None = None
+    """USD beside the work."""
+    every: Literal["month", "quarter"] | None = None
+    """How often, for running costs."""
+    pays_for: Text = ""
+    """What it pays for."""
+
+
+class UpfrontTotal(FileRecord):
+    """The total as published."""
+
+    hours: Span
+    """Hours of work."""
+    usd_under: NonNegative
+    """USD beside the work stay below this."""
+
+
+class Returns(FileRecord):
+    """What tuning is said to bring."""
+
+    api_savings_usd_per_month: Span
+    """USD a month saved on calls at scale."""
+    also: tuple[Text, ...] = ()
+    """What is harder to count."""
+
+
+class Costs(FileRecord):
+    """Cost tables: ``upfront`` and ``ongoing`` by category."""
+
+    upfront: dict[Literal["data_preparation", "training", "evaluation", "deployment"], CostRow]
+    """Up to the first version."""
+    upfront_total: UpfrontTotal | None = None
+    """The total as published."""
+    ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]
+    """Running costs."""
+    ongoing_also: Text = ""
+    """What the table can't put a number on."""
+    returns: Returns | None = None
+    """What it is said to bring."""
+
+
+class BreakEvenRule(FileRecord):
+    """When an investment is justified."""
+
+    under_months: Annotated[float, Field(ge=0, le=1200)]
+    """It has to pay back in less than this many months."""
+    strategic_value: Literal["low", "medium", "high"] = "high"
+    """And be worth at least this much beyond money."""
+
+
+class WorkedExample(FileRecord):
+    """An example that the framework's publication computes; the linter computes it again."""
+
+    indicators: Natural
+    anti_indicators: Natural
+    score: float
+    upfront_hours: NonNegative
+    hourly_rate_usd: NonNegative
+    api_savings_usd: NonNegative
+    quality_value_usd: NonNegative
+    ongoing_usd: NonNegative
+    break_even_months: NonNegative
+
+
+def ongoing_usd(costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"]) -> float:
+    """One end of the running costs that the table adds up to, in USD a month."""
+    total = 0.0
+    for row in costs.ongoing.values():
+        months = MONTHS_PER_QUARTER if row.every == "quarter" else 1
+        hours = getattr(row.hours, end) if row.hours else 0.0
+        usd = getattr(row.usd, end) if row.usd else 0.0
+        total += (hours * hourly_rate_usd + usd) / months
+    return total
+
+
+# What a plan is made from: hours and weeks of each step, with their source.
+
+Rate = Annotated[float, Field(gt=0, le=1e9)]
+
+
+class Work(FileRecord):
+    """What a step takes."""
+
+    hours: Span
+    """Hours of work."""
+    weeks: NonNegative = 0
+    """Calendar weeks it takes at least, however much work is put in."""
+
+
+class HourlyYield(FileRecord):
+    """How much of a kind of data a person gets ready in an hour."""
+
+    low: Rate
+    """When each one is written anew."""
+    high: Rate
+    """When drafts are only corrected."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> HourlyYield:
+        if self.low > self.high:
+            raise wrong("is out of order", "write low ≤ high")
+        return self
+
+
+class Steps(FileRecord):
+    """Steps that don't depend on what a framework asks."""
+
+    alternatives: Work
+    """Compare the alternatives side by side."""
+    data_review: Work
+    """Review the data for bias, harm and personal data, and name a process."""
+    service: Work
+    """Ask a tuning service what it will still offer, and for how long."""
+    other_service: Work
+    """Find another service, or hardware of one's own."""
+    goal: Work
+    """Name the goals, or count what there is."""
+    targets: Work
+    """Measure the present system against every target."""
+    money: Work
+    """State or narrow the amounts."""
+    recall: Work
+    """Measure how often the right passage is retrieved."""
+    watch: Work
+    """Watch, then look again."""
+    decide: Work
+    """Put the answers in and decide again."""
+
+
+class PlanRule(FileRecord):
+    """Everything a plan takes that isn't in the cost tables."""
+
+    source: Text
+    """Who says so."""
+    dated: date
+    """When that was."""
+    hours_per_week: Rate
+    """Hours a week a team gives, where the case doesn't say."""
+    pilot_share: Share
+    """Share of data preparation and training that a pilot takes."""
+    design_share: Share
+    """Share of the evaluation that is done before any training; the rest is two comparisons."""
+    evaluation_cases: Natural
+    """Cases to keep untouched."""
+    per_hour: dict[Literal["examples", "preference_pairs", "documents"], HourlyYield]
+    """Data got ready in an hour of work, by unit."""
+    steps: Steps
+    """Steps that don't depend on what a framework asks."""
+    checks: Annotated[dict[Ident, Work], Field(min_length=1)]
+    """What it takes to do a check of the ceiling test that isn't done."""
+    against: Annotated[dict[Ident, Work], Field(min_length=1)]
+    """What it takes to clear a reason against."""
+
+
+def either(works: dict[str, Work], name: str) -> Work:
+    """The row of a name; for one without a row, from the least to the most of all rows."""
+    if name in works:
+        return works[name]
+    spans = [work.hours for work in works.values()]
+    hours = Span(low=min(s.low for s in spans), high=max(s.high for s in spans))
+    return Work(hours=hours, weeks=max(work.weeks for work in works.values()))
+
+
+# Numbers that separate one answer from another, each with its source and date.
+
+
+class Threshold(FileRecord):
+    """A number that a challenge or a derivation uses."""
+
+    value: NonNegative
+    """The number."""
+    unit: Name
+    """Its unit."""
+    says: Text
+    """What is on its far side."""
+    source: Text
+    """Who says so."""
+    dated: date
+    """When that was."""
+
+
+class MeasureRule(FileRecord):
+    """What a measurement says about an answer: yes on one side of a limit, no on the other."""
+
+    title: Name
+    """What is measured."""
+    about: Ident
+    """Signal, factor or check it bears on."""
+    role: Literal["settles", "supports"] = "settles"
+    """Settles what can be observed; supports or challenges a need, which stays as it was said."""
+    yes: Literal["above", "below"] = "above"
+    """Side of the limit on which the answer is yes."""
+    limit: NonNegative
+    """The limit, in the unit of the measurement."""
+    unit: Name
+    """Unit of the measurement."""
+    says: Text
+    """Why there."""
+    source: Text
+    """Who says so."""
+    dated: date
+    """When that was."""
+
+    def side(self, low: float | None, high: float | Literal["open"] | None) -> State:
+        """The answer on whose side of the limit a whole interval lies; unknown where it crosses.
+
+        Args:
+            low: Lower end of the interval.
+            high: Upper end, ``open`` where there is none.
+        """
+        if low is None or high is None:
+            return "unknown"
+        if low > self.limit:
+            return "yes" if self.yes == "above" else "no"
+        if high != "open" and high < self.limit:
+            return "no" if self.yes == "above" else "yes"
+        return "unknown"
+
+
+# What the weights of a framework were fitted to.
+
+
+class FittedOn(FileRecord):
+    """The cases that weights were fitted to."""
+
+    dated: date
+    """When they were fitted."""
+    cases: Natural
+    """Cases that are no tie."""
+    clusters: Natural
+    """Papers or companies they come from."""
+    won: Natural
+    """Cases in which tuning won."""
+    codings: Natural = 2
+    """How often each case was coded."""
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of what the fit read of them."""
+
+    @model_validator(mode="after")
+    def _possible(self) -> FittedOn:
+        if self.won > self.cases or self.clusters > self.cases:
+            raise wrong("counts more wins or clusters than cases", "count again")
+        return self
+
+
+# A decision framework, whole: what is asked, how it counts, and what follows.
+
+Minutes = Annotated[int, Field(ge=1, le=100_000)]
+"""Minutes it takes to find an answer out."""
+
+OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
+"""What an option works on."""
+
+Risk = Literal["low", "medium", "high"]
+"""How much can go wrong, or be hard to take back."""
+
+
+class Asked(FileRecord):
+    """Something a person is asked about."""
+
+    title: Name
+    """What it is called in a sentence."""
+    ask: Text
+    """The question; ``{threshold}`` stands for a number of this framework."""
+    why: Text = ""
+    """Why it means what it means."""
+    example: Text = ""
+    """An example of a yes."""
+
+
+class Signal(Asked):
+    """A sign that prompting has reached its limit."""
+
+
+class Check(Asked):
+    """One of the checks that must all be yes before the ceiling counts as reached."""
+
+    at_least: Natural | None = None
+    """For a check that counts: how many are wanted."""
+    minutes: Minutes = 2
+    """Minutes it takes to find the answer out (not to do what is asked)."""
+    settle: Text = ""
+    """The step that would make it a yes."""
+
+
+class Factor(Asked):
+    """A reason for tuning, or a reason against it."""
+
+    means: Text = ""
+    """When the answer is yes."""
+    weight: Literal["high", "medium", "low"] | NonNegative = 1.0
+    """How much it weighs: a word that is shown, or a number that counts."""
+    minutes: Minutes = 5
+    """Minutes it takes to find the answer out."""
+
+
+class GoalRule(FileRecord):
+    """A goal and the approach that serves it."""
+
+    title: Name
+    """What the goal is called."""
+    need: Text = ""
+    """The everyday need behind it."""
+    approach: Ident
+    """Id of the approach."""
+    source: Text = ""
+    """Who says so."""
+
+
+class Need(FileRecord):
+    """How much data an approach takes."""
+
+    low: Natural
+    """The least that makes sense."""
+    high: Natural | Literal["open"]
+    """The most that is usual, or ``open``."""
+    unit: Literal["examples", "preference_pairs", "documents"]
+    """What is counted."""
+
+
+class ApproachRule(FileRecord):
+    """A kind of tuning."""
+
+    title: Name
+    """What it is called."""
+    data: Need
+    """Data it takes."""
+    compute: Name
+    """Compute it takes, in words."""
+    weeks: Span | None = None
+    """Weeks until it is in production."""
+    risk: Risk = "medium"
+    """How much can go wrong."""
+    figures_from: Text = ""
+    """Who says weeks and risk."""
+    dated: date | None = None
+    """When that was."""
+
+
+class OptionRule(FileRecord):
+    """An alternative to tuning, or something to do beside it."""
+
+    title: Name
+    """What it is called."""
+    helps_when: Text
+    """When it works."""
+    not_when: Text
+    """When it doesn't."""
+    kinds: dict[Ident, Text] = {}
+    """Its parts or variants."""
+    kind: OptionKind = "prompt"
+    """What it works on."""
+    variant_of: Ident | None = None
+    """Option of which this is one variant."""
+    effort_hours: Span | None = None
+    """Hours of work; for the hybrid those beside the tuning."""
+    weeks: Span | None = None
+    """Weeks until it is in production; for the hybrid those beside the tuning."""
+    risk: Risk = "medium"
+    """How much can go wrong."""
+    source: Text = ""
+    """Who says when it works and when it doesn't."""
+    figures_from: Text = ""
+    """Who says effort, weeks and risk."""
+    dated: date | None = None
+    """When that was."""
+
+
+class ModelStrengths(FileRecord):
+    """What models are said to be good at."""
+
+    dated: date
+    """When it was said."""
+    says: Text
+    """How to read it."""
+    strengths: dict[str, Text]
+    """Model to strength."""
+    suits: dict[str, tuple[Ident, ...]] = {}
+    """Model to the goals, signals and factors its strength speaks to."""
+    measure: Text = ""
+    """How to measure instead of believing it."""
+
+
+class SafetyQuestions(FileRecord):
+    """What is asked before a model is made from data."""
+
+    data_reviewed: Text
+    """Asks about the data."""
+    process_named: Text
+    """Asks about the process."""
+
+
+class Framework(FileRecord):
+    """A decision framework."""
+
+    name: Ident
+    """How it is called on the command line and in a dossier."""
+    title: Name = "A decision framework"
+    """What it is, for people."""
+    source: Text = ""
+    """Where it comes from."""
+    dated: date | None = None
+    """When it was written."""
+    extends: Ident | None = None
+    """A framework of the catalogue whose sections stand where this file has none."""
+    signals: dict[Ident, Signal] = {}
+    """Signs of a ceiling."""
+    ceiling: dict[Ident, Check] = {}
+    """The checks of the ceiling test."""
+    indicators: dict[Ident, Factor]
+    """Reasons for tuning."""
+    anti_indicators: dict[Ident, Factor]
+    """Reasons against tuning."""
+    scoring: Scoring
+    """Score, difference and their bands."""
+    tree: Annotated[tuple[TreeRule, ...], Field(min_length=1, max_length=100)]
+    """Steps in order; the first that holds counts."""
+    quick: tuple[Ident, ...] = ()
+    """The factors of the short form."""
+    thresholds: dict[Ident, Threshold] = {}
+    """Numbers that challenges use."""
+    measures: dict[Ident, MeasureRule] = {}
+    """What measurements say; an answer is settled only when the whole interval is on one side."""
+    goals: dict[Ident, GoalRule] = {}
+    """Goal to approach."""
+    approaches: dict[Ident, ApproachRule] = {}
+    """Kinds of tuning."""
+    options: dict[Ident, OptionRule] = {}
+    """What else can be done."""
+    models: ModelStrengths | None = None
+    """What models are said to be good at."""
+    costs: Costs | None = None
+    """Cost tables."""
+    break_even: BreakEvenRule | None = None
+    """When it pays."""
+    plan: PlanRule | None = None
+    """What the steps of a plan take."""
+    safety: SafetyQuestions | None = None
+    """What is asked about safety."""
+    worked_example: WorkedExample | None = None
+    """An example to be computed again."""
+    fitted_on: FittedOn | None = None
+    """Published cases that its weights were fitted to; it describes them, and predicts nothing."""
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Framework:
+        _check_names(self)
+        _check_measures(self)
+        _check_tree(self)
+        if self.scoring.weights == "counted":
+            words = {f.weight for f in self.factors.values() if isinstance(f.weight, str)}
+            if lacking := sorted(words - set(self.scoring.weight_values)):
+                raise wrong(
+                    f'counts weights in words, and "{lacking[0]}" has no number',
+                    "add scoring.weight_values, or write weights as numbers",
+                )
+        return self
+
+    @property
+    def factors(self) -> dict[str, Factor]:
+        """Reasons for, then reasons against, by id."""
+        return {**self.indicators, **self.anti_indicators}
+
+    def filled(self, text: str, at_least: int | None = None) -> str:
+        """A text of this framework with ``{threshold}`` and ``{at_least}`` put in."""
+        if "{" not in text:
+            return text
+        numbers = {name: entry.value for name, entry in self.thresholds.items()}
+        if at_least is not None:
+            numbers["at_least"] = at_least
+        for name, number in numbers.items():
+            text = text.replace("{" + name + "}", f"{number:,g}")
+        return text
+
+    def threshold(self, name: str) -> float | None:
+        """A threshold's number, or None where this framework has none."""
+        found = self.thresholds.get(name)
+        return found.value if found else None
+
+
+def _check_names(framework: Framework) -> None:
+    """No id means two things, and every id that is referred to exists."""
+    seen: set[str] = set()
+    for names in (framework.ceiling, framework.indicators, framework.anti_indicators):
+        for name in names:
+            if name in seen:
+                raise wrong(f'uses the id "{name}" twice', "give each check and factor its own id")
+            seen.add(name)
+    for name in framework.quick:
+        if name not in framework.factors:
+            raise wrong(f'asks for "{name}" in quick, which is no factor', "name a factor")
+    for name, goal in framework.goals.items():
+        if goal.approach not in framework.approaches:
+            raise wrong(
+                f'leads goal "{name}" to "{goal.approach}", which is no approach',
+                "name one of its approaches",
+            )
+    for name, option in framework.options.items():
+        if option.variant_of is not None and option.variant_of not in framework.options:
+            raise wrong(
+                f'makes "{name}" a variant of "{option.variant_of}", which is no option',
+                "name one of its options",
+            )
+
+
+def _check_measures(framework: Framework) -> None:
+    """What a measurement bears on is asked."""
+    for name, measure in framework.measures.items():
+        if measure.about not in {**framework.signals, **framework.ceiling, **framework.factors}:
+            raise wrong(
+                f'measures "{name}" for "{measure.about}", which it doesn\'t ask',
+                "name a signal, check or factor",
+            )
+
+
+def _check_tree(framework: Framework) -> None:
+    """Only the last step is without a condition, and conditions ask for answers that exist."""
+    for number, step in enumerate(framework.tree, start=1):
+        last = number == len(framework.tree)
+        if (step.when is None) != last:
+            raise wrong(
+                f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
+                "every step but the last has a when, the last has none",
+            )
+        if step.when is not None:
+            for name in sorted(asked_names(step.when)):
+                if name not in framework.ceiling and name not in framework.factors:
+                    raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
+
+
+# Who still offers which kind of tuning: dated, with the page it was read on.
+
+
+class Service(FileRecord):
+    """A service or a program that tunes models."""
+
+    service: Name
+    """What it is called."""
+    kind: Literal["hosted", "self_hosted"]
+    """Run by a provider, or by the team itself."""
+    approaches: tuple[Ident, ...] = ()
+    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
+    open_to_new: Tri = "unknown"
+    """Whether somebody can start with it now; for a program, whether it is maintained."""
+    until: date | None = None
+    """The day on which new work ends, or ended."""
+    says: Text = ""
+    """What else the page says that matters here."""
+    sources: tuple[Name, ...]
+    """Addresses of the pages."""
+    dated: date
+    """When they were read."""
+
+    @field_validator("sources")
+    @classmethod
+    def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not value or not all(one.startswith("https://") for one in value):
+            raise wrong("names no address", "give the https:// address of the page")
+        return value
+
+    def open_on(self, day: date) -> bool:
+        """Whether new work can be started on a day, as far as the pages say."""
+        return self.open_to_new == "yes" and (self.until is None or day < self.until)
+
+
+class Services(FileRecord):
+    """The file of all of them."""
+
+    says: Text
+    """How to read it."""
+    services: tuple[Service, ...]
+    """In the order they are shown."""
+
+    def offering(self, approach: str, day: date, *, inside: bool = False) -> tuple[str, ...]:
+        """Names of those that offer an approach to somebody new.
+
+        Args:
+            approach: Id of the approach.
+            day: The day they have to be open on.
+            inside: Only what the team runs itself, because data may not leave.
+        """
+        return tuple(
+            one.service
+            for one in self.services
+            if approach in one.approaches
+            and one.open_on(day)
+            and (one.kind == "self_hosted" or not inside)
+        )
+
+
+# Goals of a case: as an id, by their title, or as the everyday need behind them.
+
+Goal = Literal[
+    "knowledge",
+    "persona",
+    "format",
+    "tool_calling",
+    "safety",
+    "domain_expertise",
+    "classification",
+    "extraction",
+    "generation",
+]
+"""The lesson's six goals, and three plain tasks."""
+
+GOALS: tuple[Goal, ...] = get_args(Goal)
+
+SPOKEN: Mapping[Goal, tuple[str, ...]] = {
+    "knowledge": ("knowledge", "understand our product deeply"),
+    "persona": ("persona and voice", "persona", "voice", "speak in our brand voice"),
+    "format": ("format consistency", "always output valid json"),
+    "tool_calling": ("tool and api calling", "tool calling", "call our api correctly"),
+    "safety": ("safety and alignment", "avoid harmful answers about a topic"),
+    "domain_expertise": ("deep domain expertise", "know specialised vocabulary"),
+    "classification": ("classification", "sort inputs into our classes"),
+    "extraction": ("extraction", "pull our fields out of text"),
+    "generation": ("generation", "write a document of our kind"),
+}
+"""What people write for each goal, in small letters: its title, and the need behind it.
+
+Titles and needs are the lesson's; a framework of one's own uses the same goals.
+"""
+
+_HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")
+_OTHER_SPELLING = {"know specialized vocabulary": "know specialised vocabulary"}
+
+
+def to_goal(value: Any) -> Any:
+    """The id of what a person means by a goal, in any case; ids and values of other kinds as given.
+
+    Raises:
+        PydanticCustomError: If it is no goal; with the one that was likely meant.
+    """
+    if not isinstance(value, str):
+        return value
+    said = re.sub(r"[\s_-]+", " ", value.casefold()).strip(" .\"'")
+    said = _OTHER_SPELLING.get(said, said)
+    for goal in GOALS:
+        if said == goal.replace("_", " ") or said in SPOKEN[goal]:
+            return goal
+    if _HARM.fullmatch(said):
+        return "safety"
+    raise wrong(f'is "{shown(value)}", which is no goal', _meant(said))
+
+
+def _meant(said: str) -> str:
+    """The likeliest goal, or all of them."""
+    from difflib import get_close_matches  # needed only for an error
+
+    known = {spoken: goal for goal in GOALS for spoken in (goal.replace("_", " "), *SPOKEN[goal])}
+    close = get_close_matches(said, list(known), n=1, cutoff=0.6)
+    if close:
+        return f'Did you mean "{known[close[0]]}"?'
+    return f"use one of {', '.join(GOALS)}, or the need as the lesson words it"
+
+
+def _pattern() -> str:
+    """Every spoken form in any case, for editors."""
+    phrases = sorted({spoken for many in SPOKEN.values() for spoken in many})
+    letters = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in one) for one in phrases)
+    return f"^(?:{'|'.join(letters)})[.]?$"
+
+
+_SPOKEN = Annotated[
+    str, Field(pattern=_pattern(), description="Its title, or the need behind it, in any case.")
+]
+
+_Said = Annotated[Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _SPOKEN)]
+
+Goals = Annotated[
+    tuple[_Said, ...],
+    FailFast(),  # looking for what was meant by each of a hundred thousand takes long
+    BeforeValidator(
+        one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]
+    ),
+]
+"""Goals as people write them, the primary one first."""

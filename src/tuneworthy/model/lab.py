@@ -1,0 +1,495 @@
+"""A lab: the arms that are compared, what each scored, and what may be said of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from tuneworthy.model.base import Name, Natural, NonNegative, Record, Share, Unknown
+from tuneworthy.model.case import PublishedFigure
+from tuneworthy.model.evalset import Coefficient
+
+# A judge among models: what was asked of it, and how far people agree with what it said.
+
+
+class JudgePlan(Record):
+    """Who judges, and whose labels put that right; written down before a reporting case is sent."""
+
+    model: Name
+    """Id of the judging model."""
+    base_url: str = ""
+    """Where it is served; empty for the usual address."""
+    file: str
+    """Name of the rubric's file."""
+    rubric: str
+    """Begin of the SHA-256 of rubric and scale, as in labels."""
+    labels: Natural
+    """Cases of either part on which people's word counts: the first in an order drawn by the seed.
+    More labels than these don't count, so that nobody can label until the result pleases."""
+    seed: Natural
+    """Of that order, and of the lab."""
+    max_tokens: Natural
+    """Tokens an answer may have, as the lab was given it."""
+
+
+class Bias(Record):
+    """The judge's word less people's, on the outputs that both have seen."""
+
+    value: float
+    low: float
+    high: float
+    n: Natural
+    """Outputs."""
+
+
+class JudgedArm(Record):
+    """What a judge and people say of one arm, on one part of the cases."""
+
+    arm: str
+    part: Literal["select", "report"]
+    judge: Share | Unknown
+    """Share of outputs the judge lets pass: counts for nothing by itself."""
+    labels: Natural
+    """Outputs among the drawn ones that people have labelled."""
+    missing: Natural
+    """Outputs among the drawn ones that nobody has labelled yet."""
+    bias: Bias | Unknown
+    kappa: Coefficient
+    """Agreement of judge and people beyond chance, where people are of one mind."""
+
+
+class JudgeOf(Record):
+    """The judge of a lab, held against people."""
+
+    plan: JudgePlan
+    own: tuple[str, ...] = ()
+    """Arms whose outputs the judging model wrote itself; () where it judges others alone."""
+    chosen_by: Literal["judge", "people", "nobody"]
+    """Whose word chose the arms: people's where each arm has its labels on the cases for selecting,
+    else the judge's alone, which may choose badly but reports nothing; nobody's where there was
+    nothing to choose from."""
+    arms: tuple[JudgedArm, ...] = ()
+
+    def missing(self, part: str) -> int:
+        """Outputs of a part of the cases that are still to be labelled."""
+        return sum(one.missing for one in self.arms if one.part == part)
+
+
+# Prompts that a generator proposes: what was asked for, what came, and what one more would add.
+
+
+class Draw(Record):
+    """One restart of a generator of prompts."""
+
+    prompt: str
+    """Name of the prompt it came to: a proposed one, or the one it began from."""
+    asked: Natural
+    """Texts that were written on the way."""
+    unusable: Natural = 0
+    """Those of them that are no prompt, or the same one again."""
+    whole: bool = True
+    """Whether every text that was asked for came; one cut short is no draw like the others."""
+    value: Share | Unknown
+    """Share of right answers on the cases for selecting, all of them."""
+    low: Share = 0.0
+    """Lower end of its 95% interval."""
+    high: Share = 1.0
+    """Upper end."""
+
+
+class Proposed(Record):
+    """A prompt that a generator came to."""
+
+    name: Name
+    text: str
+    """Its system template."""
+    file: str
+    """Where it is kept, beside the case file; copy it to your prompts to keep it."""
+
+
+class Proposing(Record):
+    """What a generator was asked for, and what came."""
+
+    model: Name
+    """Id of the model that wrote."""
+    parent: Name
+    """Id of the arm that every draw began from: the best as written on the cases shown."""
+    shown: Natural
+    """Cases that were learned from; they raced nothing and reported nothing."""
+    draws: tuple[Draw, ...]
+    prompts: tuple[Proposed, ...]
+    """Each text once; () where nothing better than the parent came."""
+
+
+class Gain(Record):
+    """What one more draw of a generator would add to the best so far, in share of cases."""
+
+    value: Share
+    low: Share
+    high: Share
+    draws: Natural
+    """Draws it is told by."""
+    n: Natural
+    """Cases that all of them were scored on."""
+    clusters: Natural
+    """Conversations those come from."""
+
+
+# A call of a model: what is asked, what came back, and what became of the money.
+
+
+class ChatMessage(Record):
+    """One message of a request."""
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+
+
+class Request(Record):
+    """What is asked of a model, in the wire format that all endpoints speak.
+
+    Two requests with equal fields are the same question: one answer serves both.
+    """
+
+    provider: Name
+    """Preset of the endpoint, as ``openai`` or ``local``."""
+    base_url: str
+    """Where it is served, without a key."""
+    model: Name
+    """The endpoint's own name of the model."""
+    messages: tuple[ChatMessage, ...]
+    max_tokens: Natural | None = None
+    """The most that may be written; it bounds the price."""
+    temperature: float = 0.0
+    seed: int | None = None
+    response_schema: str | None = None
+    """JSON Schema, as canonical JSON, that constrains the output."""
+    grammar: str | None = None
+    """GBNF grammar that constrains the output, where the endpoint takes one."""
+    tools: str | None = None
+    """Tool definitions, as canonical JSON."""
+
+    def key(self, repeat: int = 0) -> str:
+        """SHA-256 of the canonical request and the number of the repeat."""
+        told = self.model_dump(mode="json", exclude_none=True)
+        text = json.dumps([told, repeat], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class Usage(Record):
+    """Tokens as the endpoint counts them."""
+
+    input_tokens: Natural = 0
+    output_tokens: Natural = 0
+    cached_tokens: Natural = 0
+
+
+class Reply(Record):
+    """What came back."""
+
+    text: str
+    tool_calls: tuple[tuple[str, str], ...] = ()
+    """Name and arguments (JSON as the model wrote it) of each tool that is called."""
+    finish: str = "stop"
+    """Why it ended, as the endpoint says it."""
+    usage: Usage = Usage()
+    latency_s: NonNegative = 0.0
+    """Until the answer was whole, on the wire, waiting in our queue left out."""
+
+
+Status = Literal["sent", "settled", "failed", "in_doubt"]
+"""Money put aside and on the wire; answered and paid; refused and not paid; nobody knows."""
+
+
+class Settled(Record):
+    """What became of a request."""
+
+    key: str
+    status: Status
+    reply: Reply | None = None
+    """None unless it was settled."""
+    usd: NonNegative = 0.0
+    """Paid, or put aside while that isn't known."""
+    why: Annotated[str, Field(max_length=500)] = ""
+    """For a failed or doubtful one: what happened, without a key or a header."""
+    reused: bool = False
+    """It was paid for before."""
+
+
+class Spend(Record):
+    """A run's money, in USD."""
+
+    cap: NonNegative
+    paid: NonNegative
+    held: NonNegative
+    """Put aside for calls on the wire and in doubt."""
+    calls: Natural
+    """Settled calls."""
+    reused: Natural
+    """Answers that were there already."""
+    in_doubt: Natural
+    failed: Natural
+
+
+class Quote(Record):
+    """What a run would cost, before anything is sent."""
+
+    calls: Natural
+    """Calls that would be sent."""
+    reused: Natural
+    """Answers that are there already."""
+    usd_most: NonNegative
+    """Worst case: every answer as long as it may be."""
+    usd_likely: NonNegative
+    """With answers as long as those of the same model so far, or half as long as they may be."""
+    unpriced: tuple[str, ...] = ()
+    """Models without a price: they are refused until one is given; 0 is a price."""
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no blanks, for schemas and tools inside a request."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+# A lab: the arms that are compared, what each scored, and what may be said of them.
+
+ArmKind = Literal["prompt", "baseline", "tuned"]
+
+
+class Arm(Record):
+    """One way to answer every case."""
+
+    id: Name
+    """Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``."""
+    kind: ArmKind
+    prompt: str = ""
+    """Name of the prompt variant; empty for a baseline."""
+    model: str = ""
+    """Model id of the case; empty for a baseline."""
+    few_shot: Natural = 0
+    """Examples in the prompt."""
+    few_shot_from: Literal["none", "fixed", "nearest"] = "none"
+    retrieval: bool = False
+    """Whether the case's contexts are given."""
+    constrained: Literal["none", "schema", "grammar"] = "none"
+    of: str = ""
+    """For a baseline: ``majority`` or ``nearest_neighbour``."""
+
+
+class ShareOf(Record):
+    """A share with its 95% interval."""
+
+    value: Share
+    low: Share
+    high: Share
+    n: Natural
+    """Cases; repeats of one are one."""
+    clusters: Natural
+    """Conversations those come from."""
+
+
+class Placed(Record):
+    """An arm in the race."""
+
+    arm: str
+    quality: ShareOf | Unknown
+    """On the cases it was run on so far."""
+    running: bool
+    """False for one that was left behind."""
+
+
+class Stand(Record):
+    """How a lab stands while it runs."""
+
+    arm: str
+    """The leader; empty before the first round."""
+    quality: ShareOf | Unknown
+    """Of the leader, on the cases so far."""
+    done: Natural
+    """Calls that are answered."""
+    of: Natural
+    """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
+    running: Natural
+    """Arms still in the race."""
+    spend: Spend
+    board: tuple[Placed, ...] = ()
+    """Every arm as of the last round, the best first; () before the first round."""
+
+
+class ArmResult(Record):
+    """An arm with what it scored."""
+
+    arm: Arm
+    quality: ShareOf | Unknown
+    """On the cases it was run on for selecting: never the number to report of the winner."""
+    usd_per_case: NonNegative | Unknown
+    latency_p95_s: NonNegative | Unknown
+    dropped_after: Natural | None = None
+    """Cases after which the race left it behind; None for one that stayed."""
+    failed: Natural = 0
+    """Cases without an answer; they count as wrong."""
+    in_doubt: Natural = 0
+    """Cases of which nobody knows; they are left out, and counted."""
+    unjudged: Natural = 0
+    """Cases whose answer no scorer can judge; they are left out, and counted."""
+
+
+class Contrast(Record):
+    """Two arms on the same untouched cases; written down before these were looked at."""
+
+    first: str
+    second: str
+    difference: float | Unknown
+    """First less second, in share of cases; unknown where a judge's word lacks people's labels."""
+    low: float
+    high: float
+    n: Natural
+    clusters: Natural = 0
+    """Conversations those come from."""
+    told_apart: Literal["yes", "no"]
+    cases_needed: Natural | Unknown
+    """To tell them apart at the observed difference, with 80% power."""
+
+
+class Failures(Record):
+    """Wrong answers of one kind."""
+
+    signal: str
+    """What they are a sign of: a signal of the framework, ``wrong_answer`` or ``no_answer``."""
+    n: Natural
+    """Cases."""
+    of: Natural
+    """Cases that were scored."""
+    mends: Literal["yes", "no", "unknown"]
+    """Whether tuning changes this kind of failure."""
+    examples: tuple[str, ...] = ()
+    """A few of them, masked: what was asked → what came."""
+
+
+class CurvePoint(Record):
+    """How good the best was after so many arms."""
+
+    arms: Natural
+    best: Share
+
+
+class CeilingResult(Record):
+    """What a ceiling lab found."""
+
+    arms: tuple[ArmResult, ...]
+    """The best first, by the selection split."""
+    best: str
+    """Id of the arm that was chosen there."""
+    reported: ShareOf | Unknown
+    """The chosen arm on cases that chose nothing."""
+    contrasts: tuple[Contrast, ...]
+    target: Share | Unknown
+    reached: Literal["yes", "no", "too_few_cases", "unknown"]
+    """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
+    it. ``too_few_cases``: neither, and more cases would tell."""
+    upper: Share | Unknown
+    """The simultaneous 95% upper bound of the best that was tried."""
+    effort: Natural
+    """Pairs of a model and a prompt variant that really differs: how far was searched."""
+    prompts: Natural = 0
+    """Prompt variants; near copies count once."""
+    models: Natural = 0
+    """Models that are prompted."""
+    select: Natural = 0
+    """Cases for selecting."""
+    report: Natural = 0
+    """Cases that chose nothing."""
+    seed: Natural = 0
+    """Of the split."""
+    plateau: Gain | Unknown
+    """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
+    proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
+    """What a generator was asked for, and what came."""
+    cases_needed: Natural | Unknown
+    """For ``too_few_cases``: how many in all, both parts together."""
+    checks: dict[str, Literal["yes", "no", "unknown"]]
+    """Which of the five checks this run has answered, and how."""
+    failures: tuple[Failures, ...] = ()
+    """Of the chosen arm, the commonest first."""
+    published: tuple[PublishedFigure, ...] = ()
+    """Figures of tuned models on other cases, the highest first. They are no arms: they didn't
+    race, are in no contrast, and count neither as tried nor for the ceiling."""
+    curve: tuple[CurvePoint, ...] = ()
+    """The best so far, arm by arm in the order they were planned, on the selection split."""
+    scorer: str = ""
+    """What scored the answers."""
+    judge: JudgeOf | None = None
+    """The model that judged, held against people; None where rules scored. With one, ``quality`` of
+    the arms and ``curve`` are its word alone; ``reported``, ``contrasts`` and ``upper`` rest on
+    people's labels."""
+    calls_saved: Natural = 0
+    """Calls the race didn't have to make."""
+    stopped: str = ""
+    """Why it ended early; empty where it didn't."""
+    quote: Quote
+    spend: Spend
+
+
+class CeilingPlan(Record):
+    """What is written down before the chosen arms meet the cases that chose nothing."""
+
+    chosen: tuple[str, ...]
+    """Ids of the chosen arm, then of each it is held against."""
+    select: Natural
+    """Cases that chose."""
+    report: Natural
+    """Cases that will report; all of them are run, there is no other stop."""
+    inputs: str
+    """SHA-256 of those cases and of the arms."""
+    judge: JudgePlan | None = None
+    """Who judges, and how many labels count; None where rules score."""
+    written_on: date
+
+
+class VerifyPlan(Record):
+    """What was written down before the untouched cases were looked at."""
+
+    tuned: str
+    """Id of the tuned arm."""
+    untuned: str
+    """Id of the best untuned arm, by the cases for selecting."""
+    margin: Share
+    """Share of cases it has to be better by."""
+    general_margin: Share
+    """Share of general tasks it may be worse by."""
+    cases: Natural
+    """Untouched cases; all of them are run, there is no other stop."""
+    general: Natural
+    """General tasks."""
+    inputs: str
+    """SHA-256 of cases, prompts and both models."""
+    judge: JudgePlan | None = None
+    """Who judges, and how many labels count; None where rules score."""
+    written_on: date
+
+
+class VerifyResult(Record):
+    """Whether tuning did what it was for."""
+
+    plan: VerifyPlan
+    contrast: Contrast
+    """Tuned less best untuned, on untouched cases."""
+    general: Contrast
+    """The same on general tasks."""
+    tuned: ShareOf | Unknown
+    untuned: ShareOf | Unknown
+    outcome: Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
+    """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
+    lies below zero, or general skills fell by more than their margin. No gain: it lies below the
+    margin. Unknown: a judge's word lacks people's labels. Else there are too few cases."""
+    why: str = ""
+    """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
+    or the ``choice`` of the untuned arm by the judge's word alone; or, cut short, ``stopped``."""
+    judge: JudgeOf | None = None
+    """The model that judged, held against people; None where rules scored."""
+    spend: Spend
+    stopped: str = ""

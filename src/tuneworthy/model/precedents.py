@@ -1,0 +1,611 @@
+"""Published cases, and how often a framework's rules would have been right about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import BeforeValidator, Field
+
+from tuneworthy.model.base import (
+    FileRecord,
+    Ident,
+    LateRecord,
+    Name,
+    Natural,
+    Range,
+    Record,
+    Share,
+    State,
+    Text,
+    Tri,
+    TriInput,
+    Unknown,
+)
+from tuneworthy.model.framework import Goal
+
+# Which approach measured best in a published case; apart, so that a decision loads little.
+
+Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomposition", "tie"]
+"""The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
+
+WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
+"""Those in which tuning had a part."""
+
+
+# Published cases, and how often a framework's rules would have been right about them.
+
+Codes = Literal["value", "blind1", "blind2"]
+"""Whose answers count: the coder who knew the outcome, or one of the two who did not."""
+
+CODES: tuple[Codes, ...] = get_args(Codes)
+
+
+BlindAnswers = Annotated[tuple[Tri, ...], Field(max_length=2)]
+"""One answer of each blind coder; a third would be nobody's."""
+
+
+def _to_said(value: Any) -> Any:
+    """Figures stay as their source gives them; a quoted null is nothing."""
+    if isinstance(value, str) and value.strip().casefold() in {"", "null", "~"}:
+        return None
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value
+
+
+def _to_coded(value: Any) -> Any:
+    return value if isinstance(value, Mapping) else {"value": value}
+
+
+Said = Annotated[
+    Text | None, BeforeValidator(_to_said, json_schema_input_type=str | int | float | None)
+]
+"""A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None."""
+
+
+class Arm(FileRecord):
+    """One approach that was tried, with what it came to."""
+
+    approach: Said = None
+    """What was done."""
+    model: Said = None
+    """The model it was done with."""
+    base_model: Said = None
+    """For tuning: the model that was tuned."""
+    train_examples: Said = None
+    """For tuning: how many examples, as the source says it."""
+    metric: Said = None
+    """How it was measured."""
+    value: Said = None
+    """What it came to, as the source says it."""
+
+
+class Account(FileRecord):
+    """Money and time, as the source says it."""
+
+    volume: Said = None
+    """Calls in a period."""
+    cost_before: Said = None
+    """Cost without tuning."""
+    cost_after: Said = None
+    """Cost afterwards."""
+    latency_before: Said = None
+    """Waiting time before."""
+    latency_after: Said = None
+    """Waiting time afterwards."""
+    build_cost: Said = None
+    """What it took to get there."""
+
+
+class Coded(FileRecord):
+    """What coders answered about one factor."""
+
+    value: Tri = "unknown"
+    """The answer of the coder who had read the source and knew the outcome."""
+    reason: Text = ""
+    """Why."""
+    blind: BlindAnswers = ()
+    """Answers of the two coders who saw only the situation, in their order."""
+
+
+class PublishedCase(FileRecord):
+    """A task on which several approaches were tried and somebody published what came out."""
+
+    id: Name
+    """A short name of its own."""
+    title: Name = "untitled"
+    """What it is called."""
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None
+    """The year of publication."""
+    kind: Literal["paper", "industry"] | None = None
+    """Research, or a report from practice."""
+    cluster: Name | None = None
+    """Cases of one paper or company share it; a case without one stands alone."""
+    source_url: Text = ""
+    """Where it can be read."""
+    source_status: Literal["read", "recalled"] | None = None
+    """Whether its figures were read in the source or come from memory."""
+    domain: Text = ""
+    """The field it belongs to."""
+    task: Text = ""
+    """What had to be done."""
+    goal_kind: Goal | None = None
+    """What kind of goal that is."""
+    baseline: Arm | None = None
+    """Where it started."""
+    best_prompt: Arm | None = None
+    """The best that prompting reached."""
+    other_model: Arm | None = None
+    """Another model with a prompt."""
+    rag: Arm | None = None
+    """Retrieval."""
+    fine_tuned: Arm | None = None
+    """Tuning."""
+    winner: Winner
+    """What measured best."""
+    margin: Text = ""
+    """By how much."""
+    train_examples: Natural | None = None
+    """Examples the tuning had, where the source gives a count."""
+    economics: Account | None = None
+    """Money and time."""
+    notes: Text = ""
+    """What to keep in mind."""
+    factors: dict[
+        Ident, Annotated[Coded, BeforeValidator(_to_coded, json_schema_input_type=Coded | TriInput)]
+    ] = {}
+    """Reasons for and against, as coded."""
+    extra_factors_blind: dict[Ident, BlindAnswers] = {}
+    """Factors that only the blind coders answered."""
+    ceiling_test: dict[Ident, Tri] = {}
+    """Checks of the ceiling that the source shows."""
+
+    @property
+    def tuning_won(self) -> bool:
+        """Whether tuning, alone or in a hybrid, measured best; a tie is no win."""
+        return self.winner in WINS_OF_TUNING
+
+    @property
+    def group(self) -> str:
+        """The cluster, or the case's own id where it has none."""
+        return self.cluster if self.cluster is not None else self.id
+
+    def coded(self, codes: Codes) -> dict[str, State]:
+        """The answers of one coder by factor; one that coder left out is unknown."""
+        if codes == "value":
+            return {name: factor.value for name, factor in self.factors.items()}
+        position = CODES.index(codes) - 1
+        answers = {name: factor.blind for name, factor in self.factors.items()}
+        return {
+            name: blind[position] if position < len(blind) else "unknown"
+            for name, blind in {**answers, **self.extra_factors_blind}.items()
+        }
+
+
+RuleId = Literal["tree_recorded", "tree_granted", "score", "difference", "always", "never"]
+"""What is put to the test; the last two ask nothing."""
+
+RULES: tuple[RuleId, ...] = get_args(RuleId)
+
+
+class Interval(Record):
+    """A 95% interval, in the unit of its measure."""
+
+    low: float
+    """Lower end."""
+    high: float
+    """Upper end."""
+    method: Literal["cluster_bootstrap", "wilson_by_cluster"]
+    """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
+
+
+class Agreement(Record):
+    """In how many cases a rule said what came out."""
+
+    n: Natural
+    """Cases asked."""
+    agreed: Natural
+    """Cases in which the rule was right."""
+    rate: Share
+    """Share in which it was right."""
+    interval: Interval
+    """95% interval of the share."""
+
+
+class Confusion(Record):
+    """What a rule said against what came out, in cases."""
+
+    tune_won: Natural
+    """Said tune; tuning won."""
+    tune_lost: Natural
+    """Said tune; something else won."""
+    keep_won: Natural
+    """Said don't tune; tuning won."""
+    keep_lost: Natural
+    """Said don't tune; something else won."""
+
+
+class Against(Record):
+    """A rule's agreement less that of the better baseline, case by case."""
+
+    baseline: RuleId
+    """The baseline: always or never, whichever agrees more often."""
+    difference: Annotated[float, Field(ge=-1, le=1)]
+    """Share of cases; above zero where the rule agrees more often."""
+    interval: Interval | Unknown
+    """95% interval of the difference; unknown where there are too few clusters to draw from."""
+    excludes_zero: State
+    """Whether the interval leaves zero out, which is to say the two are told apart."""
+
+
+class GoalRecord(Record):
+    """A rule's agreement among the cases of one goal."""
+
+    goal: str
+    """The goal, or ``unknown`` for cases that name none."""
+    won: Natural
+    """Cases in which tuning won."""
+    agreement: Agreement
+    """How often the rule was right."""
+
+
+class RuleRecord(Record):
+    """How one rule did."""
+
+    rule: RuleId
+    """The rule."""
+    agreement: Agreement
+    """How often it was right."""
+    confusion: Confusion
+    """What it said against what came out."""
+    against: Against | None
+    """Compared with the better baseline; None for the baselines themselves."""
+    by_goal: tuple[GoalRecord, ...]
+    """Agreement by goal, the most frequent goal first."""
+
+
+class Backtest(Record):
+    """How often the rules of a framework would have been right about published cases."""
+
+    framework: Ident
+    """The framework."""
+    codes: Codes
+    """Whose answers were used."""
+    cases: Natural
+    """Cases read."""
+    ties: Natural
+    """Cases left out because nothing won."""
+    n: Natural
+    """Cases counted."""
+    won: Natural
+    """Cases counted in which tuning won."""
+    recalled: Natural
+    """Cases counted whose figures come from memory."""
+    clusters: Natural
+    """Papers or companies that the cases counted come from."""
+    factors: Natural
+    """Factors the framework asks about."""
+    uncoded: tuple[str, ...]
+    """Those of them that are answered in no case counted, so that they never count as yes."""
+    answers: Natural
+    """Factor answers wanted: cases counted times factors."""
+    unknown_answers: Natural
+    """Those of them that are unknown, and so don't count as yes."""
+    checks: Natural
+    """Checks of the ceiling the framework asks for."""
+    unknown_checks: Natural
+    """Check answers, of cases times checks, that are unknown."""
+    ceilings: Natural
+    """Cases counted in which every check is recorded as yes."""
+    draws: Natural
+    """Times the clusters were drawn again."""
+    rules: tuple[RuleRecord, ...]
+    """Every rule, in the order of RULES."""
+
+    def rule(self, rule: RuleId) -> RuleRecord:
+        """The record of one rule."""
+        return self.rules[RULES.index(rule)]
+
+
+# What happened to others: published cases like a case, and how often tuning won among them.
+
+ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
+"""The arms a published case may have."""
+
+Told = Literal["yes", "no"]
+"""An answer that is known."""
+
+Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
+"""Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precedent:
+    """A published case as far as likeness and rates need it."""
+
+    id: str
+    title: str
+    year: int | None
+    kind: str
+    """``paper``, ``industry`` or ``unknown``."""
+    cluster: str
+    """Its paper or company; its own id where it stands alone."""
+    goal: str
+    """The goal, or ``unknown``."""
+    winner: Winner
+    margin: str
+    source: str
+    """Where it can be read, as its file says it."""
+    url: str
+    """The first web address in that; empty for none."""
+    status: str
+    """``read``, ``recalled`` or ``unknown``."""
+    tried: tuple[Mapping[str, str], ...]
+    """What was tried, as in ``Tried``; what the source doesn't say is left out."""
+    answers: Mapping[str, State]
+    """What both blind coders answered alike; where they differ it is left out."""
+    won: bool
+    """Whether tuning, alone or in a hybrid, measured best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Near:
+    """A published case with what makes it like the one asked about."""
+
+    case: Precedent
+    bits: float
+    """Likeness; above 0."""
+    same_goal: bool
+    shared: tuple[str, ...]
+    """Ids of the answers both have in common, the one that says most first."""
+    differs: tuple[str, ...]
+    """Ids of the answers that differ, likewise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often tuning won, with its 95% interval."""
+
+    n: int
+    won: int
+    clusters: int
+    low: float
+    high: float
+    method: Method
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What a decision reads of the published cases."""
+
+    cases: tuple[Precedent, ...]
+    telling: tuple[str, ...]
+    """Questions that patterns are made of, the most telling first."""
+    rates: Mapping[str, Rate]
+    """Rates by the key of their goal or pattern; the empty key is all cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class Few:
+    """Too few cases to say how often; how many there are and how many it takes."""
+
+    n: int
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What the published cases say about one case, before words."""
+
+    goal: str | None
+    answers: Mapping[str, Told]
+    """The case's known answers to questions that published cases answer."""
+    near: tuple[Near, ...]
+    as_near: int
+    """Further cases as alike as the last one, behind it only by the rule for equals."""
+    every: Rate
+    """All published cases without a tie."""
+    of_goal: Rate | Few | None
+    """The same goal; None while no goal is named."""
+    of_pattern: Rate | Few | None
+    """The same answers to the most telling questions; None while none of those is answered."""
+    pattern: Mapping[str, Told]
+    """The answers that pattern holds."""
+    telling: tuple[str, ...]
+    """Questions a pattern may hold, the most telling first."""
+
+
+class Tried(LateRecord):
+    """One approach that was tried; what the source doesn't say is an empty text."""
+
+    arm: ArmId
+    """Which arm of the comparison it is."""
+    approach: str = ""
+    """What was done."""
+    model: str = ""
+    """The model it was done with; for tuning the model that was tuned."""
+    train_examples: str = ""
+    """For tuning: how many examples, as the source says it."""
+    metric: str = ""
+    """How it was measured."""
+    value: str = ""
+    """What it came to, as the source says it."""
+
+
+class Neighbour(LateRecord):
+    """A published case like this one."""
+
+    id: str
+    """Its id in the catalogue's published cases."""
+    title: str
+    """What it is called."""
+    winner: Winner
+    """The arm that measured best, or a tie."""
+    source_url: str
+    """Where it can be read: the first web address of its source; empty where it names none."""
+    source: str
+    """Its source in full."""
+    source_status: str
+    """Whether its figures were ``read`` there, or are ``recalled`` from memory."""
+    year: int | Unknown
+    """Year of publication."""
+    kind: str
+    """``paper``, or ``industry`` for a report from practice."""
+    goal: str
+    """Its goal."""
+    margin: str
+    """By how much it was won, as its source says it."""
+    tried: tuple[Tried, ...]
+    """What was tried."""
+    likeness_bits: float
+    """How alike it is: bits of the answers in common, less bits of those that differ."""
+    same_goal: bool
+    """Whether it has a goal of this case."""
+    shared: dict[str, Told]
+    """Answers in common, the one that says most first."""
+    differs: dict[str, Told]
+    """This case's answers where it answers the other way."""
+    why: str
+    """Why it is alike, in words."""
+
+
+class BaseRate(LateRecord):
+    """How often tuning measured best among published cases; ties are left out."""
+
+    of: str
+    """Which cases."""
+    answers: dict[str, Told]
+    """The answers they share; empty for a goal."""
+    n: Natural
+    """Cases."""
+    won: Natural
+    """Cases in which tuning, alone or in a hybrid, measured best."""
+    clusters: Natural
+    """Papers or companies they come from."""
+    rate: Share
+    """Share of cases won."""
+    low: Share
+    """Lower end of its 95% interval."""
+    high: Share
+    """Upper end."""
+    method: Method
+    """How the interval was found."""
+
+
+class Recorded(LateRecord):
+    """How the fit did on published cases it hadn't seen; the coder it did worse with."""
+
+    cases: Natural
+    """Cases predicted."""
+    accuracy: Share
+    """Share in which the likelier side won."""
+    accuracy_interval: Range
+    """95% interval of that."""
+    brier: Share
+    """Mean squared distance between chance and outcome; 0.25 for a coin, 0 at best."""
+    brier_interval: Range
+    """95% interval of that."""
+    brier_gain: float
+    """Brier score of the base rate less this one; above zero where the fit is better."""
+    brier_gain_interval: Range
+    """95% interval of that."""
+    earned: bool
+    """Whether it beat the base rate with both coders, by intervals without zero."""
+
+
+class Moved(LateRecord):
+    """What one answer does to the chance."""
+
+    id: str
+    """Factor, or ``goal:`` with the goal."""
+    state: State
+    """The answer."""
+    log_odds: Range
+    """What it adds to the log odds; from the least to the most where it is open."""
+    says: str
+    """The same in words."""
+
+
+class PrecedentsResult(LateRecord):
+    """What happened to others."""
+
+    nearest: tuple[Neighbour, ...] | Unknown
+    """Published cases most like this one, at most five, the most alike first."""
+    as_near: Natural
+    """Further cases as alike as the last of them."""
+    base_rate: BaseRate | Unknown
+    """How often tuning won for the primary goal."""
+    pattern_rate: BaseRate | Unknown
+    """How often it won where the most telling questions have this case's answers."""
+    every_rate: BaseRate
+    """How often it won in all published cases."""
+    p_fine_tune: Share | Unknown
+    """Chance that tuning measures best; withdrawn on 2026-11-27, and unknown since."""
+    p_interval: Range | Unknown
+    """95% interval of that chance; withdrawn with it."""
+    p_open: Range | Unknown
+    """That chance with every open answer against tuning, and with all for it; withdrawn with it."""
+    track_record: Recorded | Unknown
+    """How often the fit behind the chance was right; withdrawn with it."""
+    disagrees: str
+    """That the published cases neither agree nor disagree with the verdict, and why."""
+    moves: tuple[Moved, ...]
+    """What moves the chance; withdrawn with it, and empty since."""
+
+
+# Two frameworks on the same cases, and a framework on those it was fitted to.
+
+Difference = Annotated[float, Field(ge=-1, le=1)]
+"""A difference of two shares."""
+
+
+class RuleGap(Record):
+    """One rule as two frameworks have it, case by case."""
+
+    rule: RuleId
+    """The rule."""
+    agreed: Natural
+    """Cases in which the framework's was right."""
+    other_agreed: Natural
+    """Cases in which the other's was right."""
+    apart: Natural
+    """Cases in which they say different things."""
+    difference: Difference
+    """Share in which the framework's was right less that of the other."""
+    interval: Interval | Unknown
+    """95% interval of the difference; unknown where there are too few clusters to draw from."""
+    excludes_zero: State
+    """No means that the difference may be noise."""
+
+
+class Gap(Record):
+    """Two frameworks on the same cases."""
+
+    framework: Ident
+    """The one."""
+    other: Ident
+    """The other."""
+    codes: Codes
+    """Whose answers were used."""
+    n: Natural
+    """Cases counted."""
+    clusters: Natural
+    """Papers, companies or projects they come from."""
+    rules: tuple[RuleGap, ...]
+    """Every rule but the two that ask nothing."""
+
+
+class Fitted(Record):
+    """What is told instead of a backtest on the cases that a framework was fitted to."""
+
+    framework: Ident
+    """The framework."""
+    dated: date
+    """When it was fitted."""
+    cases: Natural
+    """Cases it was fitted to, which are those asked about."""
+    clusters: Natural
+    """Papers and companies they come from."""

@@ -1,0 +1,616 @@
+"""The road, in order: the only module that knows which stage follows which."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from threading import Lock
+from typing import Any, NamedTuple
+
+from tuneworthy.errors import FrameworkError
+from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
+from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
+from tuneworthy.files.stores import read_evidence
+from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
+from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.tally import tally
+from tuneworthy.llm.endpoints import look_up
+from tuneworthy.measure.duplicates import distinct_prompts
+from tuneworthy.model.base import Range, Unknown, digest, remembered_digest
+from tuneworthy.model.case import NO_PRICES, Attempt, Case, Prices
+from tuneworthy.model.dossier import (
+    Action,
+    Advice,
+    ApproachFit,
+    Assessed,
+    Assessment,
+    BandRange,
+    Books,
+    CaveatResult,
+    Ceiling,
+    Challenge,
+    CheckResult,
+    Counts,
+    Decision,
+    DifferenceResult,
+    Dossier,
+    Drawn,
+    Ends,
+    FactorResult,
+    Findings,
+    Flips,
+    Gate,
+    GateResult,
+    Named,
+    NoPlan,
+    Option,
+    Outline,
+    Outlook,
+    Question,
+    Quick,
+    Replaced,
+    RuleResults,
+    Saved,
+    ScoreResult,
+    SignalResult,
+    Stage,
+    Step,
+    TreeResult,
+    Verdict,
+    VerdictResult,
+)
+from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
+from tuneworthy.model.framework import BANDS, Band, Framework, Outcome
+from tuneworthy.model.precedents import Others
+from tuneworthy.money.section import investment
+from tuneworthy.money.serving import compare
+from tuneworthy.money.terms import appraise, computed_saving, keep_books, with_draws
+from tuneworthy.plan import words as plan
+from tuneworthy.plan.phases import draft_plan
+from tuneworthy.precedents.nearest import look, shipped_index
+from tuneworthy.precedents.section import precedents
+from tuneworthy.syntax.document import Document, parse
+from tuneworthy.verdict.challenges import challenge, challenge_result
+from tuneworthy.verdict.gates import (
+    approach_results,
+    choose_action,
+    flip_results,
+    gates,
+    next_step,
+    question_results,
+)
+from tuneworthy.verdict.headline import caveat_says, caveats, quick_says, summary, why
+from tuneworthy.verdict.options import option_results, options, recommendation
+from tuneworthy.verdict.options.advice import recommend
+from tuneworthy.verdict.options.tuning import approaches
+from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
+from tuneworthy.verdict.weigh import ASK as NOTHING_MEASURED
+from tuneworthy.verdict.weigh import (
+    Ledger,
+    as_evidence,
+    evidence_section,
+    figures,
+    stages,
+    weigh,
+    with_evidence,
+)
+
+# The dossier put together: ids and numbers become words here and nowhere else.
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the stages came to, before words."""
+
+    told: Case
+    """The case as it was told."""
+    case: Case
+    """The case with measured numbers in the place of stated ones."""
+    measured: Mapping[str, Evidence]
+    """The latest measurement of each id, unknown ones too."""
+    series: tuple[Series, ...]
+    """The latest numbers of each picture of them."""
+    framework: Framework
+    assessment: Assessment
+    stages: tuple[tuple[Attempt, Verdict], ...]
+    decision: Decision
+    flips: Flips
+    questions: tuple[Question, ...]
+    challenges: tuple[Challenge, ...]
+    approaches: tuple[ApproachFit, ...]
+    money: Outlook
+    gates: tuple[Gate, ...]
+    action: Action
+    simpler: tuple[str, ...]
+    """Ids of options recommended before any tuning."""
+    plan: Outline | NoPlan
+    others: Others | None
+    """None where nobody asked for them."""
+    options: tuple[Option, ...] | None
+    """None where nobody asked for them."""
+    advice: Advice | None
+    quick: bool
+    as_of: date
+    seed: int
+
+
+def compose(parts: Parts) -> Dossier:
+    """Every section of the dossier, in its order."""
+    case, framework, decision = parts.case, parts.framework, parts.decision
+    return Dossier.model_validate(
+        {
+            "case": Named(name=case.name, digest=digest(parts.told)),
+            "framework": Named(name=framework.name, digest=remembered_digest(framework)),
+            "as_of": parts.as_of,
+            "seed": parts.seed,
+            "ceiling": _ceiling(parts),
+            "signals": _signals(parts),
+            "factors": _factors(parts),
+            "counts": _counts(parts.assessment),
+            "rules": _rules(decision),
+            "strength": BandRange(low=decision.strength[0], high=decision.strength[1]),
+            "stages": tuple(
+                Stage(name=a.name, outcome=o, final=o != "undecided", change=a.change)
+                for a, o in parts.stages
+            ),
+            "verdict": _verdict(parts),
+            "distribution": dict(decision.shares),
+            "bounds": {o: Range(low=e.low, high=e.high) for o, e in decision.bounds.items()},
+            "flips": flip_results(parts.flips),
+            "flips_searched_to": parts.flips.searched_to,
+            "next_questions": question_results(parts.questions, parts.framework),
+            "challenges": tuple(challenge_result(one) for one in parts.challenges),
+            "approaches": approach_results(parts.approaches, parts.framework),
+            "options": option_results(parts.options, case),
+            "recommendation": recommendation(parts.advice, parts.options),
+            "investment": investment(parts.money),
+            "precedents": precedents(parts.others, framework),
+            "plan": plan.section(parts.plan, case, framework),
+            "evidence": evidence_section(parts.measured, framework),
+            "series": parts.series or Unknown(ask=NOTHING_MEASURED),
+            "quick": _quick(parts),
+        }
+    )
+
+
+def _ceiling(parts: Parts) -> Ceiling:
+    checks = {}
+    for name, check in parts.framework.ceiling.items():
+        answer = parts.assessment.answers[name]
+        given = parts.case.ceiling.get(name)
+        counted = given.count if given is not None else None
+        told = counted is not None and answer.source == "stated"
+        checks[name] = CheckResult(
+            title=check.title,
+            state=answer.state,
+            value=counted if told and counted is not None else answer.state,
+            source=answer.source,
+            note=_note(answer),
+            ask=parts.framework.filled(check.ask, check.at_least),
+        )
+    return Ceiling(reached=parts.assessment.reached, checks=checks)
+
+
+def _signals(parts: Parts) -> dict[str, SignalResult]:
+    return {
+        name: SignalResult(
+            title=signal.title,
+            state=parts.assessment.signals[name].state,
+            source=parts.assessment.signals[name].source,
+            note=_note(parts.assessment.signals[name]),
+            ask=parts.framework.filled(signal.ask),
+        )
+        for name, signal in parts.framework.signals.items()
+    }
+
+
+def _factors(parts: Parts) -> dict[str, FactorResult]:
+    found = {}
+    for name, factor in parts.framework.factors.items():
+        answer = parts.assessment.answers[name]
+        found[name] = FactorResult(
+            title=factor.title,
+            kind="indicator" if name in parts.framework.indicators else "anti_indicator",
+            state=answer.state,
+            source=answer.source,
+            weight=factor.weight,
+            note=_note(answer),
+            ask=parts.framework.filled(factor.ask),
+        )
+    return found
+
+
+def _note(answer: Assessed) -> str:
+    inferred = why(answer.because) if answer.because else ""
+    return "; ".join(text for text in (answer.note, inferred) if text)
+
+
+def _counts(assessment: Assessment) -> Counts:
+    factors = {**assessment.of_kind("indicator"), **assessment.of_kind("anti_indicator")}
+    return Counts(
+        indicators=sum(a.state == "yes" for a in assessment.of_kind("indicator").values()),
+        anti_indicators=sum(
+            a.state == "yes" for a in assessment.of_kind("anti_indicator").values()
+        ),
+        unknown=sum(a.state == "unknown" for a in factors.values()),
+    )
+
+
+def _ends(ends: Ends) -> float | Range:
+    return ends.low if ends.low == ends.high else Range(low=ends.low, high=ends.high)
+
+
+def _band(bands: tuple[Band, Band]) -> Band | BandRange:
+    low, high = sorted(bands, key=BANDS.index)
+    return low if low == high else BandRange(low=low, high=high)
+
+
+def _rules(decision: Decision) -> RuleResults:
+    return RuleResults(
+        tree=TreeResult(
+            outcome=decision.outcome,
+            path=tuple(
+                Step(
+                    ask=step.ask,
+                    answer=step.answer,
+                    value={name: _ends(ends) for name, ends in step.value.items()},
+                    outcome=step.outcome,
+                )
+                for step in decision.path
+            ),
+        ),
+        score=ScoreResult(
+            value=_ends(decision.score),
+            denominator=decision.denominator,
+            band=_band(decision.score_bands),
+        ),
+        difference=DifferenceResult(
+            value=_ends(decision.difference), band=_band(decision.difference_bands)
+        ),
+    )
+
+
+def _verdict(parts: Parts) -> VerdictResult:
+    decision = parts.decision
+    asked = [one.ask for one in question_results(parts.questions, parts.framework)]
+    noted = caveats(
+        parts.case, parts.assessment, decision, parts.gates, parts.action, parts.options or ()
+    )
+    return VerdictResult(
+        outcome=decision.outcome,
+        final=decision.final,
+        leaning=decision.leaning,
+        action=parts.action,
+        summary=summary(decision, parts.action, parts.gates),
+        gates=tuple(GateResult(id=g.id, state=g.state, why=why(g.why)) for g in parts.gates),
+        caveats=tuple(CaveatResult(id=c.id, says=caveat_says(c)) for c in noted),
+        next=next_step(
+            parts.action,
+            parts.assessment,
+            parts.framework,
+            parts.approaches,
+            asked,
+            [parts.framework.options[name].title for name in parts.simpler],
+        ),
+    )
+
+
+def _quick(parts: Parts) -> Quick | None:
+    if not parts.quick:
+        return None
+    ruled_out = "fine_tune_candidate" not in parts.decision.reach
+    asked = parts.framework.quick
+    return Quick(
+        asked=asked,
+        ruled_out=ruled_out,
+        says=quick_says(ruled_out, asked),
+    )
+
+
+# The money part of the road: prices, books, ways to serve the traffic, and what it comes to.
+
+Draw = Callable[[Case, Framework, Books, Saved | None, int], Drawn | None]
+"""As ``forecast.simulate.draw_seeded``."""
+
+_KEPT = 256
+
+
+def prices_of(case: Case, as_of: date) -> Prices:
+    """List prices of the case's models, where there is traffic to price and one isn't stated."""
+    traffic = case.economics.traffic
+    tokens = traffic.input_tokens
+    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
+        return NO_PRICES
+    if all(model.usd_per_mtok is not None for model in case.models):
+        return NO_PRICES
+    return look_up(case.models, as_of, input_tokens=tokens.likely)
+
+
+def outlook(
+    case: Case,
+    framework: Framework,
+    assessment: Assessment,
+    prices: Prices,
+    seed: int,
+    draw: Draw | None = None,
+) -> Outlook:
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
+    books = keep_books(case, framework.costs)
+    comparison = compare(case, prices, books, assessment.state("data_sovereignty"))
+    appraisal = appraise(case, framework, books, comparison)
+    drawn = None
+    if appraisal.investment is not None:
+        drawn = (draw or _draw)(case, framework, books, computed_saving(books, comparison), seed)
+    return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
+
+
+def _draw(
+    case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
+) -> Drawn | None:
+    from tuneworthy.money.simulate import draw_seeded  # numpy is needed only here
+
+    return draw_seeded(case, framework, books, saved, seed)
+
+
+class Remembered:
+    """Draws what was not drawn before. Safe to use from several threads.
+
+    An answer seldom moves an amount, and drawing the money takes longer than all other steps.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Drawn | None] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(
+        self, case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
+    ) -> Drawn | None:
+        """What drawing gives, drawn or remembered."""
+        horizon = case.economics.assumptions.horizon_months
+        key = repr((horizon, framework.break_even, books, saved, seed))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        drawn = _draw(case, framework, books, saved, seed)
+        with self._lock:
+            self._kept[key] = drawn
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return drawn
+
+
+# The road, in order: the only module that knows which stage follows which.
+
+_NEAR_COPY = 1.0  # where a framework names no threshold, only identical prompts are copies
+
+
+def load_case(source: str | Path | Mapping[str, Any]) -> Case:
+    """A case from its folder, its ``case.yaml``, or a mapping with the same keys.
+
+    Raises:
+        CaseError: If it isn't a case; the message names the line and the fix.
+    """
+    return read_case(source)
+
+
+def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framework:
+    """A framework by its name in the catalogue, from a file, or from a mapping.
+
+    Raises:
+        FrameworkError: If it isn't a framework; the message names the line and the fix.
+    """
+    if isinstance(source, Mapping):
+        return load_document(Document(dict(source), "framework"))
+    if isinstance(source, str) and (source in NAMES or not _looks_like_file(source)):
+        return load_named(source)
+    text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)
+    return load_document(parse(text, str(source), FrameworkError))
+
+
+def _looks_like_file(source: str) -> bool:
+    return any(sign in source for sign in "/\\.") or os.path.exists(source)  # noqa: PTH110  # never raises
+
+
+def framework_of(case: Case, chosen: str | None = None) -> Framework:
+    """The framework to judge a case by: the chosen one, else the case's own, else the lesson."""
+    if chosen is not None:
+        return load_framework(chosen)
+    if case.framework is None:
+        return load_framework("lesson")
+    path = None if case.framework in NAMES else beside(case, "framework", case.framework)
+    return load_framework(case.framework if path is None else path)
+
+
+def decide(
+    case: Case,
+    framework: Framework,
+    *,
+    as_of: date | None = None,
+    seed: int = 0,
+    quick: bool = False,
+    evidence: Mapping[str, Evidence] | None = None,
+    draw: Draw | None = None,
+) -> Dossier:
+    """Judge a case.
+
+    Args:
+        case: The case.
+        framework: The framework to judge it by.
+        as_of: The day the dossier speaks for; today when not given.
+        seed: For everything that is drawn at random; it stands in the dossier.
+        quick: Ask the framework's short form only.
+        evidence: What was measured, by id; what stands in the case folder when not given.
+        draw: Draws the money; one that remembers may be given where only answers change.
+
+    Returns:
+        The dossier. Equal arguments give equal bytes.
+
+    Raises:
+        CaseError: If the case answers something the framework doesn't ask, or names data that lie
+            outside its folder.
+        FrameworkError: If the framework has no short form and one is asked for.
+    """
+    as_of = as_of or today()
+    told = _shortened(case, framework) if quick else case
+    measured, pictured = on_record(told) if evidence is None else (evidence, ())
+    case, replaced = with_evidence(told, ledger := known(measured))
+    rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
+    states, prices = assessment.states, prices_of(case, as_of)
+    decision = apply_rules(states, framework, rules)
+    money = outlook(case, framework, assessment, prices, seed, draw)
+    fits = approaches(case, framework, _offered(framework, assessment, as_of))
+    all_gates = gates(case, assessment, decision, fits, money, as_of)
+    asked = questions(states, framework, rules)
+    action = choose_action(decision.outcome, {one.id: one.state for one in all_gates})
+    judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
+    ahead = _ahead(case, framework, judged, as_of, quick=quick)
+    findings = _look(case, framework, prices, ledger, replaced, as_of)
+    return compose(
+        Parts(
+            told=told,
+            case=case,
+            measured={**measured, **as_evidence(figures(case))},
+            series=pictured,
+            framework=framework,
+            stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
+            flips=flips(states, rules, decision),
+            challenges=challenge(case, framework, assessment, findings),
+            **judged._asdict(),
+            **ahead._asdict(),
+            quick=quick,
+            as_of=as_of,
+            seed=seed,
+        )
+    )
+
+
+class _Judged(NamedTuple):
+    assessment: Assessment
+    decision: Decision
+    approaches: tuple[ApproachFit, ...]
+    gates: tuple[Gate, ...]
+    questions: tuple[Question, ...]
+    action: Action
+    money: Outlook
+
+
+class _Ahead(NamedTuple):
+    options: tuple[Option, ...] | None
+    advice: Advice | None
+    simpler: tuple[str, ...]
+    plan: Outline | NoPlan
+    others: Others | None
+
+
+def _ahead(
+    case: Case, framework: Framework, judged: _Judged, as_of: date, *, quick: bool
+) -> _Ahead:
+    """The options, what is advised, what of that is simpler than any tuning, and the plan.
+
+    The short form asks too little to judge options.
+    """
+    assessment, decision, fits, all_gates, asked, action, money = judged
+    found = None if quick else options(case, framework, assessment, fits, published_counts())
+    advice = None if found is None else recommend(found, assessment, decision, action)
+    known = [name for name in (advice.options if advice else ()) if name in framework.options]
+    simpler = tuple(name for name in known if framework.options[name].kind != "tuning")
+    planned = draft_plan(
+        case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
+    )
+    others = None if quick else look(shipped_index(), case.goals, framework, assessment)
+    return _Ahead(found, advice, simpler, planned, others)
+
+
+def today() -> date:
+    """The local calendar day: a dossier speaks for the day its reader lives in."""
+    return date.today()
+
+
+def _offered(
+    framework: Framework, assessment: Assessment, as_of: date
+) -> dict[str, tuple[str, ...]]:
+    """Who takes new work of each kind of tuning; only one's own where data may not leave."""
+    inside = assessment.state("data_sovereignty") == "yes"
+    return {name: services().offering(name, as_of, inside=inside) for name in framework.approaches}
+
+
+def evidence_of(case: Case) -> Mapping[str, Evidence]:
+    """The latest measurement of each id that lies beside a case, unknown ones too.
+
+    Raises:
+        CaseError: If the ledger can't be read.
+    """
+    return on_record(case)[0]
+
+
+def on_record(case: Case) -> tuple[Mapping[str, Evidence], tuple[Series, ...]]:
+    """What ``evidence_of`` gives, and the latest numbers of each picture of it."""
+    runs = read_evidence(case)
+    return latest(runs), latest_series(runs)
+
+
+def known(measured: Mapping[str, Evidence]) -> Ledger:
+    """Those that have a value and were measured; what somebody published settles nothing."""
+    return {n: one for n, one in measured.items() if one.known and one.grade == "measured"}
+
+
+def _look(
+    case: Case,
+    framework: Framework,
+    prices: Prices,
+    ledger: Ledger,
+    replaced: tuple[Replaced, ...],
+    as_of: date,
+) -> Findings:
+    """What lies beside the case file, what was measured, and what its models cost."""
+    found = Findings(
+        missing=missing_entries(case), prices=prices, ledger=ledger, replaced=replaced, as_of=as_of
+    )
+    if (texts := prompt_texts(case)) is None:
+        return found
+    near = framework.threshold("near_copy")
+    distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
+    return replace(found, prompts=len(texts), distinct_prompts=distinct)
+
+
+def _shortened(case: Case, framework: Framework) -> Case:
+    """The case with nothing but the answers of the short form."""
+    if not framework.quick:
+        fix = "add quick: [factor, …] to the framework, or leave --quick out"
+        raise FrameworkError("has no short form", where=framework.name, fix=fix)
+    weigh(case, framework)  # a wrong id is wrong in the short form too
+    kept = {name: case.factors[name] for name in framework.quick if name in case.factors}
+    return Case(name=case.name, factors=kept).placed(lambda path: case.where(*path))
+
+
+@dataclass(frozen=True, slots=True)
+class Quickly:
+    """A verdict without its dossier."""
+
+    outcome: Verdict
+    final: bool
+    distribution: dict[Outcome, float]
+
+
+def verdicts(cases: Iterable[Case], framework: Framework) -> list[Quickly]:
+    """The verdicts of many cases: outcome, final and distribution, as ``decide`` gives them.
+
+    Raises:
+        CaseError: As ``decide``.
+    """
+    rules = compile_rules(framework)
+    found = []
+    for case in cases:
+        ledger = known(evidence_of(case))
+        filled, _ = with_evidence(case, ledger)
+        counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
+        reach = counted.reach
+        final = len(reach) == 1
+        outcome: Verdict = next(iter(reach)) if final else "undecided"
+        found.append(Quickly(outcome, final, counted.shares()))
+    return found

@@ -1,0 +1,1 @@
+"""Phases, hours, cost and dates."""

@@ -1,0 +1,316 @@
+"""The page put together: sections into markup, with the style inside and nothing from outside."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from importlib import metadata
+from importlib.resources import files
+from threading import Lock
+
+from jinja2 import DictLoader, Environment, StrictUndefined
+from markupsafe import Markup
+
+from tuneworthy.errors import InputError
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.report.blocks import Block, Facts, Fold, Page, Part, Picture, Section
+from tuneworthy.report.charts import (
+    BAND,
+    CON,
+    INK,
+    LINE,
+    MUTED,
+    OPEN,
+    PAPER,
+    PRO,
+    Drawing,
+    vl_version,
+)
+from tuneworthy.report.sections import money, record, verdict
+from tuneworthy.report.sections import options as ahead
+from tuneworthy.report.sections import precedents as others
+from tuneworthy.report.sections.common import WHAT_IT_IS, day, plain_headline
+
+# The page put together: sections into markup, with the style inside and nothing from outside.
+
+_HARMLESS = frozenset("\n\u200c\u200d")
+"""A line break, and the two joiners that some scripts and emoji need."""
+
+
+def rendered(dossier: Dossier) -> str:
+    """The dossier as a whole HTML document."""
+    css = style()
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            page=_page(dossier),
+            style=Markup(css),  # noqa: S704  # our own file
+            policy=policy(css),
+        )
+    )
+
+
+def _page(dossier: Dossier) -> Page:
+    parts = tuple(sections(dossier))
+    there = {section.id for section in parts}
+    facts = (
+        fact if fact.link in there else replace(fact, link="")
+        for fact in verdict.key_facts(dossier).rows
+    )
+    by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
+    return Page(
+        name=dossier.case.name,
+        headline=plain_headline(dossier),
+        byline=by,
+        lead=(WHAT_IT_IS,),
+        facts=Facts(tuple(facts), "key"),
+        warning=verdict.warning(dossier),
+        sections=parts,
+        record=record.lines(dossier),
+    )
+
+
+def sections(dossier: Dossier) -> list[Section]:
+    """The report's sections in their order, those that have something to say."""
+    if dossier.quick is not None:
+        return [verdict.why(dossier), record.answers(dossier), record.glossary()]
+    found = [
+        verdict.why(dossier),
+        verdict.sure(dossier),
+        verdict.change(dossier),
+        verdict.fit(dossier),
+        ahead.options(dossier),
+        money.investment(dossier),
+        ahead.approaches(dossier),
+        ahead.plan(dossier),
+        others.others(dossier),
+        record.answers(dossier),
+        record.attempts(dossier),
+        record.rules(dossier),
+        record.glossary(),
+    ]
+    return [section for section in found if section is not None]
+
+
+def policy(css: str) -> str:
+    """Nothing may be loaded, run or sent; the only style is the page's own, known by its digest."""
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def shown(value: object) -> object:
+    """Text with everything visible: what can hide or turn text around stands there as an escape."""
+    if not isinstance(value, str) or isinstance(value, Markup) or value.isprintable():
+        return value
+    return "".join(
+        c
+        if c.isprintable() or c in _HARMLESS
+        else c.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for c in value
+    )
+
+
+def picture(block: Picture, label: str) -> Markup:
+    """Both widths of a drawing, each with its label; the style shows the one that fits."""
+    escaped = str(Markup.escape(label))
+    return Markup("").join(  # the drawing is our own renderer's, cleaned; the label is escaped
+        Markup(text.replace("<svg ", f'<svg class="{name}" role="img" aria-label="{escaped}" ', 1))  # noqa: S704  # see above
+        for name, text in (("wide", block.drawing.wide), ("narrow", block.drawing.narrow))
+    )
+
+
+@cache
+def _environment() -> Environment:
+    return environment({"page.html": _file("page.html")})
+
+
+def environment(templates: Mapping[str, str]) -> Environment:
+    """Templates that escape everything, show what would hide, and know the report's blocks.
+
+    Args:
+        templates: Name to text; ``blocks.html`` is there already.
+    """
+    made = Environment(
+        loader=DictLoader({"blocks.html": _file("blocks.html"), **templates}),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["picture"] = picture
+    made.globals["touch"] = (
+        False  # a file shows all at once; a page may fold where numbers are from
+    )
+    return made
+
+
+def style() -> str:
+    """The style of the blocks, and of the page that is a file."""
+    return _file("style.css")
+
+
+def _file(name: str) -> str:
+    return files("tuneworthy.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+# The dossier as one self-contained page for a browser. It takes the extra ``report``.
+
+_EXTRA = frozenset({"jinja2", "markupsafe", "altair", "vl_convert"})
+
+
+def html(dossier: Dossier) -> str:
+    """The report as HTML.
+
+    Args:
+        dossier: What to report.
+
+    Returns:
+        A whole document that needs no network, no script and no other file. Equal dossiers give
+        equal text.
+
+    Raises:
+        InputError: If the libraries that make it aren't installed.
+    """
+    try:
+        pass
+    except ModuleNotFoundError as caught:
+        if caught.name not in _EXTRA:
+            raise
+        fix = 'in a clone, pip install ".[report]" installs it; or choose another format'
+        what = f"this format needs the extra report ({caught.name} is not installed)"
+        raise InputError(what, where="--format html", fix=fix) from None
+    return rendered(dossier)
+
+
+# Every picture of a dossier by its id, with its words and its table; nothing is drawn yet.
+
+
+def pictures(dossier: Dossier) -> dict[str, Picture]:
+    """The pictures of the report, in its order; empty where there is nothing to draw."""
+    return pictures_in(sections(dossier))
+
+
+def pictures_in(found: Iterable[Section]) -> dict[str, Picture]:
+    """The pictures of some sections, in their order."""
+    return {picture.id: picture for one in found for picture in _inside(one.blocks)}
+
+
+def _inside(blocks: Iterable[Block]) -> Iterator[Picture]:
+    for block in blocks:
+        if isinstance(block, Picture):
+            yield block
+        elif isinstance(block, (Fold, Part)):
+            yield from _inside(block.blocks)
+
+
+# A picture as a file of its own, for a browser that runs no script.
+
+DARK = {
+    PAPER: "#15191d",
+    INK: "#e7eaed",
+    MUTED: "#a5afb9",
+    LINE: "#3b444d",
+    PRO: "#7db9f0",
+    CON: "#f0a660",
+    OPEN: "#98a2ad",
+    BAND: "#2d4c6a",
+}
+"""What each colour is on a dark page; the same as in the page's own style."""
+
+_RULES = "".join(
+    f'[{part}="{light}"]{{{part}:{dark}}}'
+    for light, dark in DARK.items()
+    for part in ("fill", "stroke")
+)
+STYLE = f"@media (prefers-color-scheme: dark) {{{_RULES}}}"
+"""The style inside such a file: it takes the reader's colours by itself."""
+
+
+def still(drawing: Drawing, *, narrow: bool = False) -> str:
+    """A drawing as an SVG file that loads nothing and runs nothing."""
+    inside = drawing.narrow if narrow else drawing.wide
+    head, rest = inside.split(">", 1)
+    head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return f"{head}><style>{STYLE}</style>{rest}"
+
+
+# The script that draws charts in a browser: Vega, as the renderer ships it, with a few own lines.
+
+# A box names its chart's address; where it can't be drawn, the still picture and the table stay.
+_SNIPPET = """
+const telephone = matchMedia("(max-width: 44rem)");
+const drawn = new WeakMap();
+async function draw(box) {
+  const width = telephone.matches ? "narrow" : "wide";
+  if (drawn.get(box) === width) return;
+  drawn.set(box, width);
+  try {
+    const answer = await fetch(`${box.dataset.chart}?width=${width}`);
+    if (!answer.ok) throw new Error(String(answer.status));
+    const inside = document.createElement("div");
+    await vegaEmbed(inside, await answer.json(), {
+      ast: true, renderer: "svg", actions: false, tooltip: false, defaultStyle: false,
+      loader: { load: () => Promise.reject(new Error("nothing is loaded")) },
+    });
+    const picture = inside.querySelector("svg");
+    for (const name of ["width", "height"]) picture.removeAttribute(name);
+    picture.setAttribute("aria-hidden", "true");
+    box.replaceChildren(picture);
+    box.dataset.drawn = "yes";
+  } catch {
+    drawn.delete(box);
+    box.dataset.drawn = "no";
+    const table = box.closest("figure")?.querySelector("details");
+    if (table) table.open = true;
+  }
+}
+async function look() {
+  for (const box of document.querySelectorAll("[data-chart]")) await draw(box);
+}
+telephone.addEventListener("change", look);
+document.addEventListener("charts", look);
+look();
+"""
+_BUILD = (
+    "import sys, vl_convert;"
+    "sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1], sys.argv[2]).encode())"
+)
+_LONGEST_S = 120.0
+
+_lock = Lock()
+_kept: list[bytes] = []
+
+
+@cache
+def script_digest() -> str:
+    """What the script is made of, in short; known before it is made."""
+    told = "\0".join((metadata.version("vl-convert-python"), vl_version(), _SNIPPET))
+    return hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
+def chart_script() -> bytes:
+    """The script, in UTF-8; made once, in seconds, and kept.
+
+    It is made by a process of its own: the renderer would hold up every thread of this one.
+
+    Raises:
+        subprocess.SubprocessError: If it can't be made.
+    """
+    with _lock:
+        if not _kept:
+            command = [sys.executable, "-P", "-c", _BUILD, _SNIPPET, vl_version()]
+            made = subprocess.run(  # noqa: S603  # our own line, and no text of a user's
+                command, check=True, capture_output=True, timeout=_LONGEST_S
+            )
+            _kept.append(made.stdout)
+        return _kept[0]

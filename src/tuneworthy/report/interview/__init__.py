@@ -1,1 +1,0 @@
-"""What a person sees in an interview, on any surface."""

@@ -1,0 +1,506 @@
+"""Two arms on the same cases: the difference, and how many cases would tell them apart."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from tuneworthy.stats.clustered import Estimate, dot, leaning, mean, members, share, sum_by, t95
+from tuneworthy.stats.intervals import Z80, Z95
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+
+# Two arms on the same cases: the difference, and how many cases would tell them apart.
+
+_MOST_CASES = 10**9
+
+
+def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
+    """The mean difference of two scores between 0 and 1 on the same cases, with a 95% interval.
+
+    Two pairs are added, one that each arm wins, before the variance by cluster is taken: for 0 and
+    1 without clusters that is the interval of Bonett and Price (2012), which keeps its coverage
+    where few pairs differ, and isn't empty where none does. The value is that of the pairs alone.
+
+    Args:
+        first: Scores of the first arm; NaN leaves a case out.
+        second: Scores of the second, in the same order.
+        clusters: The conversation of each case, as whole numbers.
+
+    Returns:
+        First less second, with an interval of (-1, 1) where there is a single conversation; None
+        where no case has both.
+    """
+    differences, groups = _both(first, second, clusters)
+    if not len(differences):
+        return None
+    member, k = members(groups)
+    value = float(differences.mean())
+    if k == 1:
+        return Estimate(value, -1.0, 1.0, len(differences), 1)
+    wide = mean([*differences, 1.0, -1.0], [*member, k, k + 1])
+    assert wide is not None  # there are values
+    low, high = max(-1.0, min(wide.low, value)), min(1.0, max(wide.high, value))
+    return Estimate(value, low, high, len(differences), k)
+
+
+def cases_needed(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike | None = None
+) -> int | None:
+    """Cases at which the difference seen would be told from none in 80 of 100 repetitions.
+
+    ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance that of a pair's difference
+    times the design effect of conversations.
+
+    Args:
+        first: Scores of the first arm; NaN leaves a case out.
+        second: Scores of the second, in the same order.
+        clusters: The conversation of each case; every case its own if left out.
+
+    Returns:
+        A count, 2 or more; None where the two don't differ, by too little for any test, or no two
+        cases (and conversations) have both.
+    """
+    alone = np.arange(np.size(np.asarray(first)))
+    differences, groups = _both(first, second, alone if clusters is None else clusters)
+    n, value = len(differences), float(differences.mean()) if len(differences) else 0.0
+    member, k = members(groups)
+    if k < 2 or value == 0:
+        return None
+    off = sum_by(member, differences - value, k)
+    variance = max(float(differences.var(ddof=1)), k / (k - 1) * float((off**2).sum()) / n)
+    needed = (Z95 + Z80) ** 2 * variance / value**2
+    return max(2, math.ceil(needed)) if needed < _MOST_CASES else None
+
+
+def _both(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Differences and conversations of the cases that have both scores."""
+    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    kept = ~np.isnan(differences)
+    return differences[kept], np.asarray(clusters)[kept]
+
+
+# Several arms on the same cases: intervals that hold for all of them at once.
+
+DRAWS = 20_000
+_MOST_PAIRED = 20
+_FARTHEST = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class Quantiles:
+    """How many standard errors an interval reaches, so that all hold at once."""
+
+    arms: float
+    pairs: float
+
+
+def quantiles(scores: NDArray[np.float64], rng: np.random.Generator) -> Quantiles:
+    """The reach of intervals that hold for all arms, and for all pairs of arms, with 95%.
+
+    The 95% quantile of the largest of normal deviations that correlate as the arms do over the
+    cases (Hothorn, Bretz and Westfall 2008), where every arm has every case, for up to 20 arms;
+    else Bonferroni's, which is wider.
+
+    Args:
+        scores: One row a case, one column an arm; NaN where an arm lacks the case.
+        rng: The source of chance.
+
+    Returns:
+        Both, never less than the normal quantile for one interval.
+    """
+    cases, arms = scores.shape
+    pairs = arms * (arms - 1) // 2
+    if np.isnan(scores).any() or arms > _MOST_PAIRED or cases < 3:
+        return Quantiles(*(_bonferroni(each) for each in (arms, max(pairs, 1))))
+    together = np.atleast_2d(np.cov(scores, rowvar=False))
+    drawn = rng.multivariate_normal(np.zeros(arms), together, size=DRAWS, method="eigh")
+    left, right = np.triu_indices(arms, 1)
+    apart = together[left, left] + together[right, right] - 2 * together[left, right]
+    return Quantiles(
+        _reach(drawn, np.diag(together)), _reach(drawn[:, left] - drawn[:, right], apart)
+    )
+
+
+def arm_estimate(
+    scores: NDArray[np.float64], cases: NDArray[np.int64], reach: float, *, as_share: bool
+) -> tuple[Estimate, float, float]:
+    """An arm's mean score, with the interval of its own and the end of the one for all at once.
+
+    Wilson's interval for shares; the mean and its standard error otherwise. Cases are clusters.
+
+    Args:
+        scores: A score a run; at least one.
+        cases: The case of each.
+        reach: Standard errors that an interval for all reaches.
+        as_share: Whether all scores lie within 0 and 1.
+
+    Returns:
+        The estimate, and low and high of all; infinite ends for a single case that is no share.
+    """
+    one = share(scores, cases) if as_share else mean(scores, cases)
+    assert one is not None  # every arm has a case
+    if as_share:
+        wide = share(scores, cases, reach=reach)
+        assert wide is not None
+        return one, min(wide.low, one.low), max(wide.high, one.high)
+    wider = reach / Z95
+    return (
+        one,
+        one.value - (one.value - one.low) * wider,
+        one.value + (one.high - one.value) * wider,
+    )
+
+
+def paired(
+    first: NDArray[np.float64], second: NDArray[np.float64], reach: float = Z95
+) -> tuple[Estimate, int | None] | None:
+    """The mean difference on the cases that both arms have, and the cases that would settle it.
+
+    Args:
+        first: Scores of the best, by case; NaN where it lacks the case.
+        second: Scores of the next.
+        reach: Standard errors that the upper end reaches; the lower end reaches those of one
+            interval, by the quantile of Student's t.
+
+    Returns:
+        The estimate and the shared cases at which its lower end would lie above zero with 80% power
+        if difference and spread stay; None for those where the first isn't ahead, or by so little
+        that no test would ever be that long. None for all with under two shared cases.
+    """
+    apart = (first - second)[~np.isnan(first - second)]
+    n = len(apart)
+    if n < 2:
+        return None
+    value, spread = float(apart.mean()), float(apart.std(ddof=1))
+    error = t95(n - 1) * spread / math.sqrt(n)
+    estimate = Estimate(value, value - error, value + error * reach / Z95, n, n)
+    if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
+        return estimate, None
+    return estimate, max(2, math.ceil(((Z95 + Z80) * spread / value) ** 2))
+
+
+def _bonferroni(intervals: int) -> float:
+    return NormalDist().inv_cdf(1 - 0.025 / intervals)
+
+
+def _reach(drawn: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+    """The 95% quantile of the largest deviation in standard errors."""
+    moving = variance > 1e-12
+    if not moving.any():
+        return Z95
+    largest = np.abs(drawn[:, moving] / np.sqrt(variance[moving])).max(axis=1)
+    return max(Z95, float(np.quantile(largest, 0.95)))
+
+
+# Looking at results as they come in, without paying for the looks.
+
+_STAKES = np.geomspace(0.03, 0.95, 12)
+"""Shares of the wealth that are staked, side by side: small ones find small differences."""
+_BLOCK = 100
+"""Conversations multiplied before a logarithm is taken; 0.05^100 is still a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raced:
+    """How a race ended."""
+
+    winner: int
+    """Place of the arm that leads in the end."""
+    dropped_after: tuple[int | None, ...]
+    """For each arm: conversations after which it was left behind; None for one that stayed."""
+    runs: int
+    """Arms times conversations that were run."""
+
+
+class Race:
+    """Arms on the same conversations, in rounds; the hopeless leave early.
+
+    Against every other arm of its group, a bet is kept that an arm is behind; it leaves when its
+    bets are worth ``1 / alpha`` on average. Those against the best arm win nothing on average, and
+    nor does their mean, so the best of a group is dropped with a chance of at most ``alpha``,
+    however many arms there are. The leader never leaves.
+
+    Args:
+        arms: How many.
+        alpha: Chance that the best arm of a group is ever dropped.
+        groups: The group of each arm; an arm is only held against its own. One for all if left out.
+    """
+
+    def __init__(
+        self, arms: int, alpha: float = 0.02, *, groups: Sequence[Hashable] | None = None
+    ) -> None:
+        names = [None] * arms if groups is None else list(groups)
+        self._rivals = np.array([[one == other for other in names] for one in names], dtype=bool)
+        self._rivals &= ~np.eye(arms, dtype=bool)
+        self._worth = 1 / alpha
+        self._logs = np.zeros((arms, arms, len(_STAKES)))
+        self._sums, self._seen = np.zeros(arms), [0] * arms
+        self._dropped: list[int | None] = [None] * arms
+
+    @property
+    def running(self) -> tuple[int, ...]:
+        """Places of the arms that are still in."""
+        return tuple(i for i, after in enumerate(self._dropped) if after is None)
+
+    def add(self, scores: dict[int, list[float]]) -> None:
+        """Scores of another round: for each running arm one for each conversation of the round.
+
+        Args:
+            scores: Values between 0 and 1. To hold shares of cases against each other where
+                conversations differ in length, give the sum of each over the longest one's cases.
+        """
+        places = np.array(sorted(scores), dtype=np.int64)
+        rows = np.array([scores[place] for place in places.tolist()], dtype=np.float64)
+        if not rows.size:
+            return
+        self._sums[places] += rows.sum(axis=1)
+        for place in places.tolist():
+            self._seen[place] += rows.shape[1]
+        for start in range(0, rows.shape[1], _BLOCK):
+            grown = np.ones((len(places), len(places), len(_STAKES)))
+            for values in rows[:, start : start + _BLOCK].T:  # what another had more of than I
+                grown *= 1 + (values[None, :] - values[:, None])[:, :, None] * _STAKES
+            self._logs[np.ix_(places, places)] += np.log(grown)
+        self._leave(places)
+
+    def _leave(self, places: NDArray[np.int64]) -> None:
+        with np.errstate(over="ignore"):
+            wealth = np.exp(self._logs).mean(axis=2)
+        for place in places.tolist():
+            mine = self._rivals[place]
+            still = [i for i in places.tolist() if mine[i]]
+            if not still or self._sums[place] > max(self._sums[still]) - 1e-9:
+                continue
+            if wealth[place][mine].mean() >= self._worth:
+                self._dropped[place] = self._seen[place]
+
+    def result(self) -> Raced:
+        """How it stands; the leader is the best mean among those still in, the first of equals."""
+        means = {arm: self._sums[arm] / max(1, self._seen[arm]) for arm in self.running}
+        winner = max(means, key=lambda arm: (round(means[arm], 9), -arm))
+        return Raced(winner, tuple(self._dropped), sum(self._seen))
+
+
+# Has what was tried reached its ceiling? Three answers, and how many cases a fourth would take.
+
+Answer = Literal["yes", "no", "too_few_cases"]
+
+_CEILING_MOST_CASES = 10**9
+_CEILING_FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """Whether the ceiling is reached."""
+
+    reached: Answer
+    upper: float
+    """The largest upper bound of an arm: of the best that was tried, not more than this."""
+    cases_needed: int | None
+    """Where more cases would tell: how many in all; None where it is told, or none would."""
+
+
+def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceiling:
+    """Hold every arm's bounds against a target.
+
+    Args:
+        tried: Each arm that stayed in the race, on the cases used for choosing.
+        chosen: The chosen arm, on cases that chose nothing.
+        target: The share that is wanted.
+
+    Returns:
+        The answer. Without a tried arm it is never ``yes``.
+    """
+    upper = max([*(one.high for one in tried), chosen.high])
+    if chosen.low >= target:
+        return Ceiling("no", upper, None)
+    if tried and upper < target:
+        return Ceiling("yes", upper, None)
+    return Ceiling("too_few_cases", upper, _cases_needed(tried, chosen, target))
+
+
+def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) -> int | None:
+    """Cases in all with which the bounds would clear the target in 80 of 100 repetitions.
+
+    Shares are taken to stay as they are; an interval shrinks with the root of its cases, so the
+    design effect of conversations is in it. A tried arm counts where it lies below the target: one
+    above it was luckier than the chosen one and will come down or be chosen.
+    """
+    if chosen.value == target:
+        return None
+    blocking = [chosen]
+    if chosen.value < target:
+        blocking += [one for one in tried if one.value < target]
+    longer = max(_longer(one, target) for one in blocking)
+    now = chosen.n + max((one.n for one in tried), default=0)
+    needed = (
+        math.ceil(now * max(1.0, longer))
+        if longer < _CEILING_MOST_CASES
+        else _CEILING_MOST_CASES + 1
+    )
+    return max(needed, now + 1) if needed <= _CEILING_MOST_CASES else None
+
+
+def _longer(one: Estimate, target: float) -> float:
+    """How many times its cases an estimate would need."""
+    half = one.high - one.value if one.value < target else one.value - one.low
+    times = min(
+        abs(half / (one.value - target)), _CEILING_FARTHEST
+    )  # next to the target without end
+    return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
+
+
+def estimates(scores: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[Estimate, ...]:
+    """Each arm's share with an interval whose ends may be held against a target.
+
+    Args:
+        scores: Arms × cases, 0 … 1; NaN where an arm wasn't run.
+        clusters: The conversation of each case.
+
+    Returns:
+        One for each arm that has a case.
+    """
+    found = (share(row, clusters, exact=True) for row in scores)
+    return tuple(one for one in found if one is not None)
+
+
+# Would one more variant help? Only where variants are draws of one generator can that be said.
+
+ENOUGH_DRAWS = 5
+"""Under this many draws nothing is said."""
+
+
+def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
+    """What one more draw of a generator would add to the best so far, on average.
+
+    Over all orders in which ``n`` exchangeable draws could have come, the last one raised the best
+    by ``(largest - second largest) / n`` on average, and each further draw is worth no more than
+    the one before it: that is the value.
+
+    A bootstrap would draw the largest twice and see no gap, so the interval is another. The chance
+    that a draw passes the largest of ``n`` lies below ``1 - 0.025^(1/n)`` with 97.5% (a draw's
+    place in its distribution is uniform), and it can't gain more than what is left up to 1: the
+    product bounds the gain. Its other end is 0, which no number of draws rules out.
+
+    Args:
+        scores: Shares between 0 and 1, one a variant, all from the same generator and on the same
+            cases. Hand-written variants are no sample of anything: don't ask about them.
+
+    Returns:
+        Value, low and high, in points of share; None under five draws.
+    """
+    values = np.sort(np.asarray(scores, dtype=np.float64))
+    n = len(values)
+    if n < ENOUGH_DRAWS:
+        return None
+    most = max(0.0, 1.0 - float(values[-1]))
+    high = most * (1 - 0.025 ** (1 / n))
+    return min(float(values[-1] - values[-2]) / n, high), 0.0, high
+
+
+# A judge's scores put right by human labels: prediction-powered inference.
+
+ENOUGH_LABELS = 20
+"""Under this many labels, or labelled conversations, nothing is said."""
+_CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
+"""Labels that are added for a mean, and where between its least and most the judge puts each."""
+_WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])
+"""For a difference; of these the judge knows nothing."""
+
+
+def predicted_mean(
+    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None
+) -> Estimate | None:
+    """The mean of what people would say of all cases, with a 95% interval.
+
+    Four labels are added before the variance is taken, two at either end of the scale, with which
+    the judge agrees half of the time (after Agresti and Coull 1998): neither labels that are all
+    alike nor a judge who agrees with all of them make certain.
+
+    Args:
+        judged: The judge's score of every case, between 0 and 1.
+        labels: The label of each, between 0 and 1, NaN where nobody labelled it; which were
+            labelled must have been drawn at random.
+        clusters: The conversation of each case; every case its own if left out.
+
+    Returns:
+        The estimate, whose ``clusters`` are the conversations with a label; None under 20 of them.
+    """
+    return _estimate(judged, labels, clusters, _CELLS)
+
+
+def predicted_difference(
+    judged: tuple[ArrayLike, ArrayLike],
+    labels: tuple[ArrayLike, ArrayLike],
+    clusters: ArrayLike | None = None,
+) -> Estimate | None:
+    """How much better people would find the first of two arms on the same cases.
+
+    One label is added that each arm wins, as for a paired difference.
+
+    Args:
+        judged: The judge's scores of every case, for either arm.
+        labels: The labels, NaN where nobody labelled; a case counts as labelled where both arms
+            are, and which are must have been drawn at random.
+        clusters: The conversation of each case; every case its own if left out.
+
+    Returns:
+        First less second; None under 20 labelled conversations.
+    """
+    apart = [
+        np.subtract(*(np.asarray(each, dtype=np.float64) for each in of)) for of in (judged, labels)
+    ]
+    return _estimate(apart[0], apart[1], clusters, _WINS)
+
+
+def _estimate(
+    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: NDArray[np.float64]
+) -> Estimate | None:
+    scores, human = np.asarray(judged, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    there = ~np.isnan(human)
+    groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
+    labelled = len(np.unique(groups[there]))
+    if labelled < ENOUGH_LABELS:
+        return None
+    seen, said, rest = scores[there], human[there], scores[~there]
+    weight = _weight(seen, said, rest)
+    others = float(rest.mean()) if len(rest) else float(seen.mean())
+    value = float(said.mean()) + weight * (others - float(seen.mean()))
+    # what each case adds to the error, the added labels as conversations of their own
+    judge = np.where(np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores))
+    added = cells[0] - weight * (judge - others)
+    right = np.concatenate([said - weight * (seen - others), added])
+    centre = float(right.mean())
+    error = np.empty(len(scores))
+    error[there] = (right[: len(said)] - centre) / len(right)
+    error[~there] = weight * (rest - others) / max(1, len(rest))
+    member, k = members(groups)
+    parts = np.concatenate([sum_by(member, error, k), (added - centre) / len(right)])
+    spread = math.sqrt(dot(parts, parts) * labelled / (labelled - 1))
+    below, above = leaning(spread, t95(labelled - 1), parts)
+    least, most = float(cells[0].min()), float(cells[0].max())
+    value = min(most, max(least, value))
+    low, high = max(least, centre + below), min(most, centre + above)
+    return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
+
+
+def _weight(
+    seen: NDArray[np.float64], said: NDArray[np.float64], rest: NDArray[np.float64]
+) -> float:
+    """How far to trust the judge: the weight with the least variance, between 0 and 1."""
+    spread = float(np.var(seen, ddof=1))
+    if spread <= 0 or len(rest) < 2:
+        return 0.0
+    together = float(np.cov(said, seen, ddof=1)[0, 1])
+    return min(1.0, max(0.0, together / (spread * (1 + len(seen) / len(rest)))))

@@ -1,1 +1,0 @@
-"""The interview in a terminal: ask, show the verdict forming, push back."""

@@ -1,0 +1,1 @@
+"""What texts hold and ask for."""

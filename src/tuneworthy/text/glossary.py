@@ -1,0 +1,222 @@
+"""The words of a glossary, ready to be looked for in a batch of texts."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tuneworthy.model.case import Term, Voice
+from tuneworthy.text.search import Pattern, Searcher
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Flags = NDArray[np.bool_]
+    Hits = Mapping[str, Flags]
+
+
+# The words of a glossary, ready to be looked for in a batch of texts.
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """A term with the words that matter, blank ones left out."""
+
+    right: str
+    wrong: tuple[str, ...]
+    due: tuple[str, ...]
+    case_sensitive: bool
+
+
+class Glossary:
+    """Looks for terms, for words that are wrong for them, and for words that call for them.
+
+    Args:
+        terms: The glossary; a term of nothing but spaces is left out.
+    """
+
+    def __init__(self, terms: Sequence[Term]) -> None:
+        self._entries = tuple(_entry(each) for each in terms if each.term.strip())
+        self._searcher = Searcher(_patterns(self._entries))
+        self._inside = {
+            (index, k): (holders, _outside(word, [self._entries[h] for h in holders]))
+            for index, entry in enumerate(self._entries)
+            for k, word in enumerate(entry.wrong)
+            if (holders := _holders(word, self._entries))
+        }
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def right(self, index: int) -> str:
+        """The right word of a term."""
+        return self._entries[index].right
+
+    def look(self, texts: Sequence[str | None]) -> Hits:
+        """What stands in which text, for the methods below."""
+        return self._searcher.rows(texts)
+
+    def said(self, hits: Hits, index: int) -> Flags:
+        """Texts that hold the right word."""
+        return hits[f"{index} right"]
+
+    def called_for(self, hits: Hits, index: int) -> Flags:
+        """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
+        entry = self._entries[index]
+        flags = self.said(hits, index).copy()
+        for k in range(len(entry.wrong)):
+            flags |= hits[f"{index} wrong {k}"]
+        for k in range(len(entry.due)):
+            flags |= hits[f"{index} due {k}"]
+        return flags
+
+    def wrong(self, hits: Hits, index: int, texts: Sequence[str | None]) -> list[tuple[str, Flags]]:
+        """For each wrong word the texts that hold it, outside every right term it is part of."""
+        told = []
+        for k, word in enumerate(self._entries[index].wrong):
+            flags = hits[f"{index} wrong {k}"]
+            if (index, k) in self._inside:
+                holders, outside = self._inside[index, k]
+                flags = flags.copy()
+                near = np.any([self.said(hits, holder) for holder in holders], axis=0)
+                for row in np.flatnonzero(flags & near).tolist():
+                    flags[row] = outside(texts[row] or "")
+            told.append((word, flags))
+        return told
+
+
+def _entry(term: Term) -> _Entry:
+    return _Entry(
+        " ".join(term.term.split()),
+        tuple(word for word in term.forbidden if word.strip()),
+        tuple(word for word in term.due_when if word.strip()),
+        term.case_sensitive,
+    )
+
+
+def _patterns(entries: Sequence[_Entry]) -> dict[str, Pattern]:
+    """Every word as a pattern, named by its place."""
+    patterns = {}
+    for index, entry in enumerate(entries):
+        words = {f"{index} right": entry.right}
+        words |= {f"{index} wrong {k}": word for k, word in enumerate(entry.wrong)}
+        words |= {f"{index} due {k}": word for k, word in enumerate(entry.due)}
+        for name, word in words.items():
+            caseless = not entry.case_sensitive
+            patterns[name] = Pattern(word, literal=True, word=True, caseless=caseless)
+    return patterns
+
+
+def _holders(word: str, entries: Sequence[_Entry]) -> tuple[int, ...]:
+    """Terms that a wrong word is part of."""
+    exact = _word(word)
+    return tuple(
+        index
+        for index, entry in enumerate(entries)
+        if re.search(exact, entry.right, re.IGNORECASE)
+        and entry.right.casefold() != " ".join(word.split()).casefold()
+    )
+
+
+def _outside(word: str, holders: Sequence[_Entry]) -> Callable[[str], bool]:
+    """Whether a word stands outside the terms it is part of."""
+    terms = sorted((_word(each.right) for each in holders), key=len, reverse=True)
+    pattern = re.compile(f"(?:{'|'.join(terms)})|({_word(word)})", re.IGNORECASE)
+    return lambda text: any(match[1] is not None for match in pattern.finditer(text))
+
+
+def _word(text: str) -> str:
+    """A whole word or words as an expression; any space stands for any other."""
+    words = r"\s{1,4}".join(re.escape(each) for each in text.split())
+    front = r"(?<!\w)" if text.strip()[:1].isalnum() else ""
+    return front + words + (r"(?!\w)" if text.strip()[-1:].isalnum() else "")
+
+
+# Phrases that could be anybody's, and which texts hold one.
+
+MOST_AVOIDED = 500
+"""Further phrases of a team's own list are not looked for."""
+
+
+def generic_phrases() -> tuple[str, ...]:
+    """The list that ships with the package; its source and date stand at its head."""
+    text = files("tuneworthy.text").joinpath("generic_phrases.txt").read_text("utf-8")
+    return tuple(line for line in text.splitlines() if line.strip() and not line.startswith("#"))
+
+
+class Phrases:
+    """Generic phrases and those a team avoids.
+
+    A generic phrase that the team's own samples use is part of its voice and not looked for; what
+    it says it avoids always is. Straight and curly apostrophes are the same, and so are all spaces.
+
+    Args:
+        voice: The team's samples and what it avoids; None for the shipped list alone.
+    """
+
+    def __init__(self, voice: Voice | None) -> None:
+        shipped = generic_phrases()
+        avoided = tuple(each for each in (voice.avoid if voice else ()) if each.strip())
+        if voice is not None:
+            own = dict(_counts(shipped, voice.samples))
+            shipped = tuple(phrase for phrase in shipped if phrase not in own)
+        avoided = avoided[:MOST_AVOIDED]
+        self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))
+        """All that is looked for."""
+        self._searcher = _searcher(shipped, avoided)
+
+    def any(self, texts: Sequence[str | None]) -> NDArray[np.bool_]:
+        """Which texts hold at least one."""
+        held = np.zeros(len(texts), dtype=bool)
+        for flags in self._searcher.rows(texts).values():
+            held |= flags
+        return held
+
+    def counts(self, texts: Sequence[str | None]) -> list[tuple[str, int]]:
+        """Phrases that any text holds, with how many do; most frequent first."""
+        held = np.flatnonzero(self.any(texts)).tolist()
+        return _counts(self.phrases, [texts[row] or "" for row in held])
+
+
+def _counts(phrases: Sequence[str], texts: Sequence[str]) -> list[tuple[str, int]]:
+    """How many texts hold each phrase, one text at a time: for samples."""
+    seen = Counter[str]()
+    folded = [(phrase, _folded(phrase)) for phrase in phrases]
+    for text in map(_folded, texts):
+        for phrase, wanted in folded:
+            if wanted in text and re.search(rf"(?<!\w){re.escape(wanted)}(?!\w)", text):
+                seen[phrase] += 1
+    return sorted(seen.items(), key=lambda each: (-each[1], each[0]))
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.replace("’", "'").casefold().split())
+
+
+@lru_cache(maxsize=4)
+def _searcher(shipped: tuple[str, ...], avoided: tuple[str, ...]) -> Searcher:
+    """The shipped phrases as one pattern, because most texts that hold one hold several.
+
+    Kept, because compiling takes longer than looking through a few thousand texts.
+    """
+    patterns: dict[str, Pattern] = {}
+    if shipped:
+        each = "|".join(_expression(phrase) for phrase in shipped)
+        patterns["shipped"] = Pattern(rf"\b(?:{each})\b", caseless=True)
+    for k, phrase in enumerate(avoided):
+        for name, text in (("a", phrase.replace("’", "'")), ("b", phrase.replace("'", "’"))):
+            patterns[f"{k} {name}"] = Pattern(text, literal=True, word=True, caseless=True)
+    return Searcher(patterns)
+
+
+def _expression(phrase: str) -> str:
+    """A shipped phrase, which is plain ASCII, as an expression."""
+    words = [re.escape(word).replace("'", "(?:'|’)") for word in phrase.split()]
+    return r"[ \t\r\n]{1,4}".join(words)

@@ -1,0 +1,564 @@
+"""Whether outputs follow a verifiable instruction: one small check a kind."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from tuneworthy.text.json import UNREAD, read_json
+from tuneworthy.text.search import Pattern, Searcher
+
+# The wordings by which a prompt asks for something that a program can check.
+
+_ONE_TO_TWENTY = (
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+)
+_TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "eighty": 80, "a hundred": 100}
+_NUMBERS = {word: number for number, word in enumerate(_ONE_TO_TWENTY, start=1)} | _TENS
+_N = r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"
+_UNIT = r"(?P<unit>words?|sentences?|characters?)"
+_ANSWER = r"(?:answer|response|reply|replie|output|message)s?"
+_YOUR = r"(?:your|the|all|every|each|any|all of your)"
+_LESS = (
+    r"(?:(?:at|to) most|no more than|not more than|a maximum of|maximum|up to|under|within"
+    r"|fewer than|less than|below|to a maximum of|no longer than|not exceed)"
+)
+_NOT = r"(?:never|do not|don['’]t|must not|mustn['’]t|should not|shouldn['’]t|avoid|no)"
+_EVERY = rf"{_YOUR}(?: single)? {_ANSWER}"
+_OPEN, _CLOSE = r"[\"“`]", r"[\"”`]"
+_QUOTE = rf"{_OPEN}[^\"“”`\n]{{1,80}}{_CLOSE}"
+_LIST = rf"{_QUOTE}(?:(?:,| or| and|, or|, and) {_QUOTE}){{0,12}}"
+_SHORTER = re.compile(r"under|fewer than|less than|below", re.IGNORECASE)
+_INSIDE = re.compile(rf"{_OPEN}([^\"“”`\n]{{1,80}}){_CLOSE}")
+
+Asks = Callable[[re.Match[str]], Iterator[tuple[str, int, tuple[str, ...]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A wording and what it asks for."""
+
+    wording: re.Pattern[str]
+    """Found in a sentence."""
+    asks: Asks
+    """What the match asks for: kinds with their number and words."""
+    unless: re.Pattern[str] | None = None
+    """Says something else where this is found too."""
+    states_its_condition: bool = False
+    """Whether a condition in the sentence is part of what is checked."""
+
+
+def _rule(
+    wording: str, asks: Asks, unless: str | None = None, *, states_its_condition: bool = False
+) -> Rule:
+    other = re.compile(unless, re.IGNORECASE) if unless else None
+    return Rule(re.compile(wording, re.IGNORECASE), asks, other, states_its_condition)
+
+
+def _plain(kind: str, amount: int = 0) -> Asks:
+    def asks(_match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+        yield kind, amount, ()
+
+    return asks
+
+
+def _most(match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    told = match["n"].casefold()
+    amount = _NUMBERS.get(told) or int(told)
+    if _SHORTER.search(match[0]) and not re.search(r"or (?:less|fewer)", match[0]):
+        amount -= 1
+    if amount > 0:
+        yield "most_" + match["unit"].casefold().rstrip("s") + "s", amount, ()
+
+
+def _quoted(kind: str) -> Asks:
+    """One instruction for each text in quotes."""
+
+    def asks(match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+        for text in _INSIDE.findall(match["list"]):
+            # A placeholder is filled in by something we don't see.
+            if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
+                yield kind, 0, (text.strip(),)
+
+    return asks
+
+
+_MAY_NOT = r"\b(?:never|not|don['’]t|avoid|without|instead of|rather than|unlike)\b"
+
+_PART = rf"{_UNIT} (?:each|per|for|in the|of the)\b|\bat least|minimum|exactly|between"
+_RE = r"(?:answer|respond|reply)"
+_ONLY = r"(?:only|exclusively|always|strictly)"
+
+_FORMAT = (
+    _rule(
+        rf"\b(?:{_RE}|return|output)(?: (?:{_ONLY}|{_EVERY}))*"
+        r"(?: (?:in|with|as|using|only|an?|single|valid|raw|strict|well-formed|one)){0,6} json\b"
+        r"(?! (?:schema|lines|mode|tool|file|block of the))",
+        _plain("json"),
+        _MAY_NOT,
+    ),
+    _rule(
+        rf"\b{_EVERY} (?:must|should|shall|has to|have to|is to) (?:always )?be"
+        r"(?: (?:in|only|an?|single|valid|raw)){0,4} json\b",
+        _plain("json"),
+        _MAY_NOT,
+    ),
+    _rule(
+        rf"\b(?:use|(?:write|{_RE}) (?:in|with)|format {_EVERY} (?:as|in|with))"
+        r" (?:bullet points|bullets|a bulleted list|a bullet list|bulleted lists)\b",
+        _plain("bullets"),
+        rf"{_MAY_NOT}|\b(?:for|to) \w+",
+    ),
+    _rule(
+        rf"\b{_NOT} (?:use |using |write |writing )?(?:any )?"
+        r"(?:bullet points|bullets|bulleted lists)\b",
+        _plain("no_bullets"),
+    ),
+    _rule(
+        rf"\b(?:{_NOT}|without) (?:use |using )?(?:any )?markdown(?: formatting| syntax| markup)?"
+        r"(?=[.,;!]|$| (?:and|or) )",
+        _plain("no_markdown"),
+    ),
+)
+
+_LENGTH = (
+    _rule(
+        rf"\b(?:keep|limit|restrict) {_EVERY}(?: short)?[,:]? ?(?:to )?{_LESS}? ?{_N} {_UNIT}"
+        r"(?: or (?:less|fewer))?\b",
+        _most,
+        _PART,
+    ),
+    _rule(
+        rf"\b{_RE}(?: always)? (?:in|with|using) {_LESS} {_N} {_UNIT}\b",
+        _most,
+        _PART,
+    ),
+    _rule(
+        rf"\b{_RE}(?: always)? (?:in|with|using) {_N} {_UNIT} or (?:less|fewer)\b",
+        _most,
+        _PART,
+    ),
+    _rule(
+        rf"\b{_EVERY} (?:must|should|shall|has to|have to)"
+        rf"(?: (?:be|contain|have|use|always)){{0,2}}"
+        rf" (?:{_LESS}|(?:not|never) (?:exceed|be (?:longer|more) than)) {_N} {_UNIT}\b",
+        _most,
+        _PART,
+    ),
+    _rule(
+        rf"\b(?:never (?:write|use|exceed|(?:answer|reply|respond) with)"
+        rf"|do not exceed|don['’]t exceed)(?: more than)? {_N} {_UNIT}\b",
+        _most,
+        _PART,
+    ),
+    _rule(
+        r"\bask (?:at most|no more than|only|never more than) (?:one|1|a single) question"
+        r"(?: at a time| per (?:message|turn|answer|reply|response))?(?=[.,;!]|$)",
+        _plain("most_questions", 1),
+    ),
+)
+
+_WORDS = (
+    _rule(
+        rf"\b(?:start|begin|open) {_EVERY} with (?:the (?:words?|phrase|text|line) )?"
+        rf"(?P<list>{_QUOTE})",
+        _quoted("starts_with"),
+        rf"{_MAY_NOT}|{_QUOTE} or\b",
+    ),
+    _rule(
+        rf"\b(?:end|finish|close|conclude) {_EVERY} with (?:the (?:words?|phrase|text|line) )?"
+        rf"(?P<list>{_QUOTE})",
+        _quoted("ends_with"),
+        rf"{_MAY_NOT}|{_QUOTE} or\b",
+    ),
+    _rule(
+        rf"\b{_NOT} (?:ever )?(?:say|use|write|saying|using|writing)"
+        rf" (?:the (?:words?|phrases?|terms?|expressions?) )?(?P<list>{_LIST})",
+        _quoted("never_says"),
+        rf"{_QUOTE} (?:to|as|for|in|with|more than|alone|without)\b",
+    ),
+    _rule(
+        rf"\b(?:always (?:include|mention|add)"
+        rf"|{_EVERY} must (?:always )?(?:include|contain|mention))"
+        rf" (?:the (?:words?|phrases?|text|sentence|line|disclaimer) )?(?P<list>{_QUOTE})",
+        _quoted("always_says"),
+        rf"{_MAY_NOT}|{_QUOTE} (?:or|to|as|in the)\b",
+    ),
+)
+
+_MANNER = (
+    _rule(
+        rf"\b(?:{_NOT}|without) (?:use |using |include |including )?(?:any )?emojis?\b",
+        _plain("no_emojis"),
+    ),
+    _rule(
+        rf"\b{_NOT} (?:use |using )?(?:any )?exclamation (?:marks?|points?)\b",
+        _plain("no_exclamation_marks"),
+    ),
+    _rule(
+        rf"\b(?:{_RE}|write)(?: only| always| entirely)? in (?:all )?lower ?case"
+        r"(?: letters)?(?: only)?\b",
+        _plain("lower_case"),
+        _MAY_NOT,
+    ),
+    _rule(
+        rf"\b(?:{_RE}|write)(?: only| always| entirely)? in (?:all )?"
+        r"(?:upper ?case|capital letters|capitals)\b",
+        _plain("upper_case"),
+        _MAY_NOT,
+    ),
+    _rule(rf"\b{_NOT} (?:ever )?apologi[sz](?:e|ing)(?=[.,;!]|$)", _plain("no_apology")),
+)
+
+_TOOLS = (
+    _rule(
+        r"\b(?:only )?(?:make|use|issue) (?:only |at most |no more than )?"
+        r"(?:one|1|a single) tool call(?: at a time| per (?:turn|message|response))",
+        _plain("most_tool_calls", 1),
+        states_its_condition=True,
+    ),
+    _rule(
+        r"\bif you make a tool call, (?:you )?(?:should|must|do|may) not (?:also )?"
+        r"(?:respond|reply|write|talk) to the (?:user|customer)",
+        _plain("call_or_text"),
+        states_its_condition=True,
+    ),
+)
+
+RULES: tuple[Rule, ...] = (*_FORMAT, *_LENGTH, *_WORDS, *_MANNER, *_TOOLS)
+"""Every wording that is known; the order is that of a checklist and means nothing."""
+
+
+# Instructions of a prompt that a program can check, and whether an output follows them.
+
+MOST_INSTRUCTIONS = 40
+"""Of one prompt; further ones are not checked."""
+
+_LONGEST_PROMPT = 400_000
+_LONGEST_SENTENCE = 500
+_MOST_KNOWN_LINES = 50_000
+_AMBIGUOUS = re.compile(
+    r"\b(?:if|when|whenever|unless|except|where|once|until|while|for (?:example|instance)|such as"
+    r"|try|prefer\w*|ideally|usually|generally|typically|may|might|could|consider|possible|needed"
+    r"|necessary|appropriate|(?:first|last|final|opening|closing|initial) (?:message|answer|reply"
+    r"|response|turn|sentence)|summar\w+|fields?|titles?|subjects?|columns?|examples?)\b"
+    r"|\be\.g\.|\bin case\b",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"(?<=[.!?;])\s+(?=[A-Z\"“'*-])")
+_BULLET = re.compile(r"^[\s>#]*(?:[-*•]|\d{1,2}[.)])?\s*")
+_QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """Something a prompt asks of every output."""
+
+    kind: str
+    """What is asked, as ``most_words``; the names are those of ``checks.CHECKS``."""
+    quote: str
+    """The sentence that asks it, cut to 120 characters."""
+    position: float
+    """Where in the prompt it stands: 0 at its beginning, 1 at its end."""
+    amount: int = 0
+    """The number, for kinds that have one."""
+    words: tuple[str, ...] = ()
+    """The words, for kinds that have some."""
+
+
+Ask = tuple[str, int, tuple[str, ...]]
+"""Kind, amount and words."""
+
+
+class Reader:
+    """Finds instructions, and remembers lines it has seen: prompts of one template share them."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[tuple[str, Ask], ...]] = {}
+
+    def read(self, prompt: str) -> tuple[Instruction, ...]:
+        """The verifiable instructions of a prompt, in its order.
+
+        What stands in a fenced block or between ``<example>`` marks is no instruction. One that is
+        repeated counts once, where it stands first; one that another contradicts is left out.
+
+        Args:
+            prompt: A system prompt. Beyond 400,000 characters it is not read.
+
+        Returns:
+            At most ``MOST_INSTRUCTIONS``; () for a prompt without any.
+        """
+        text = prompt[:_LONGEST_PROMPT]
+        found: dict[Ask, Instruction] = {}
+        for offset, line in _lines(text):
+            for sentence, ask in self._line(line):
+                place = min(1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt)))
+                kind, amount, words = ask
+                quote = " ".join(sentence.split())[:120]
+                found.setdefault(ask, Instruction(kind, quote, place, amount, words))
+        agreed = [each for each in found.values() if not _contradicted(each, found)]
+        return tuple(agreed[:MOST_INSTRUCTIONS])
+
+    def _line(self, line: str) -> tuple[tuple[str, Ask], ...]:
+        known = self._known.get(line)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN_LINES:
+                self._known.clear()
+            known = self._known[line] = tuple(_asked(line))
+        return known
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines that may instruct, each with its offset."""
+    offset, fenced, example = 0, False, False
+    for line in text.splitlines(keepends=True):
+        bare = line.strip().casefold()
+        if bare.startswith("```"):
+            fenced = not fenced
+        elif bare.startswith(("<example", "<sample")):
+            example = not bare.endswith(("</example>", "</examples>", "</sample>"))
+        elif bare.endswith(("</example>", "</examples>", "</sample>")):
+            example = False
+        elif bare and not fenced and not example:
+            yield offset, line
+        offset += len(line)
+
+
+def _asked(line: str) -> Iterator[tuple[str, Ask]]:
+    """What a line asks, sentence by sentence."""
+    for sentence in _SENTENCE.split(_BULLET.sub("", line).strip()):
+        if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
+            continue
+        outside = _QUOTED.sub(lambda found: '"' + "x" * len(found[1]) + '"', sentence)
+        ambiguous = _AMBIGUOUS.search(outside) is not None
+        for rule in RULES:
+            if rule.states_its_condition or not ambiguous:
+                match = rule.wording.search(sentence)
+                if match is not None and not (rule.unless and rule.unless.search(sentence)):
+                    yield from ((sentence, ask) for ask in rule.asks(match))
+
+
+_OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "bullets"})
+
+
+def _contradicted(one: Instruction, found: dict[Ask, Instruction]) -> bool:
+    """Whether another instruction of the prompt asks for something else of the same kind."""
+    for kind, amount, words in found:
+        if {kind, one.kind} in _OPPOSED:
+            return True
+        if kind == one.kind and kind in {"starts_with", "ends_with"} and words != one.words:
+            return True
+        if kind == one.kind and kind.startswith("most_") and amount != one.amount:
+            return True
+        if {kind, one.kind} == {"never_says", "always_says"} and set(words) & set(one.words):
+            return True
+    return False
+
+
+# Whether outputs follow a verifiable instruction: one small check a kind.
+
+Check = Callable[[str], bool]
+
+_SENTENCE_END = re.compile(
+    r"(?<![.\s]\w)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!Mrs)(?<!\bSt)[.!?]+"
+    r"[\"”’)]*(?=\s+[A-Z“\"]|\s*\Z)"
+)
+_QUESTION = re.compile(r"\?+[\"”’)*]*(?=\s|\Z)")
+_EMOJI = re.compile(
+    "[\U0001f300-\U0001faff\u2600-\u26ff\u2705\u270a-\u270d\u2728\u274c\u2764\u2b50]"
+)
+_BOLD = re.compile(r"\*\*\S[^*\n]*\*\*")
+_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
+_LINK = re.compile(r"\[[^\]\n]+\]\([^)\n]+\)")
+_CHECKS_BULLET = re.compile(r"^\s*[-*•] +\S", re.MULTILINE)
+_APOLOGY = re.compile(
+    r"\b(?:i['’]m|i am|we['’]re|we are|so|very) sorry\b|^\W*sorry\b"
+    r"|\bapolog(?:y|ies|i[sz]e|i[sz]ing)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def follows(
+    instruction: Instruction, texts: Sequence[str | None], calls: Sequence[int]
+) -> list[bool | None]:
+    """Whether each output follows an instruction.
+
+    Args:
+        instruction: What is asked.
+        texts: What the model wrote.
+        calls: How many tools each output calls.
+
+    Returns:
+        One answer an output; None where the instruction has nothing to say about it: it is about
+        text and there is none, or about tool calls and there is none.
+    """
+    if instruction.kind == "most_tool_calls":
+        return [count <= instruction.amount if count else None for count in calls]
+    if instruction.kind == "call_or_text":
+        return [
+            not (text and text.strip()) if count else None
+            for text, count in zip(texts, calls, strict=True)
+        ]
+    check = CHECKS[instruction.kind](instruction)
+    hinted = _hinted(instruction, texts)
+    if hinted is None:
+        return [check(text) if text and not text.isspace() else None for text in texts]
+    without = instruction.kind != "always_says"
+    return [
+        (check(text) if hint else without) if text and not text.isspace() else None
+        for text, hint in zip(texts, hinted, strict=True)
+    ]
+
+
+def _hinted(instruction: Instruction, texts: Sequence[str | None]) -> list[bool] | None:
+    """Which texts may hold what a check of words looks for; None where the check is quick itself.
+
+    Most texts hold no such word, and going through a batch at once is quicker than one by one.
+    """
+    if instruction.kind == "no_apology":
+        words: tuple[str, ...] = ("sorry", "apolog")
+    elif instruction.kind in {"never_says", "always_says"} and instruction.words[0].isascii():
+        words = instruction.words[:1]
+    else:
+        return None
+    found = _searcher(words).rows(texts)
+    return [any(flags) for flags in zip(*(each.tolist() for each in found.values()), strict=True)]
+
+
+@lru_cache(maxsize=256)
+def _searcher(words: tuple[str, ...]) -> Searcher:
+    return Searcher({word: Pattern(word, literal=True, caseless=True) for word in words})
+
+
+def _most_words(asked: Instruction) -> Check:
+    most = asked.amount
+    # Words take a character and a space, so a short text has no more than that many; and a text
+    # has at most one word more than it has spaces.
+    return lambda text: (
+        len(text) < 2 * most
+        or text.count(" ") + text.count("\n") + text.count("\t") < most
+        or len(text.split(None, most)) <= most
+    )
+
+
+def _most_sentences(asked: Instruction) -> Check:
+    most = asked.amount
+    return lambda text: (
+        text.count(".") + text.count("!") + text.count("?") <= most
+        or len(_SENTENCE_END.findall(text)) <= most
+    )
+
+
+def sentence_count(text: str) -> int:
+    """Sentences of a text, as ``most_sentences`` counts them; a rest without a stop is one more."""
+    ends = list(_SENTENCE_END.finditer(text))
+    rest = text[ends[-1].end() :] if ends else text
+    return len(ends) + any(letter.isalnum() for letter in rest)
+
+
+def _most_characters(asked: Instruction) -> Check:
+    return lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
+
+
+def _most_questions(asked: Instruction) -> Check:
+    most = asked.amount
+    return lambda text: text.count("?") <= most or len(_QUESTION.findall(text)) <= most
+
+
+def _json(_asked: Instruction) -> Check:
+    return lambda text: read_json(text)[0] is not UNREAD
+
+
+def _starts_with(asked: Instruction) -> Check:
+    wanted = asked.words[0].casefold()
+    return lambda text: text.lstrip(' \n\t"“*`#')[: 2 * len(wanted)].casefold().startswith(wanted)
+
+
+def _ends_with(asked: Instruction) -> Check:
+    wanted = asked.words[0].casefold().rstrip(".!? ")
+    return lambda text: (
+        text.rstrip(' \n\t"”*`.!?')[-2 * len(wanted) - 2 :].casefold().endswith(wanted)
+    )
+
+
+def _says(asked: Instruction, *, wanted: bool) -> Check:
+    """Whole words, whatever the capitals; most texts are told by a plain search."""
+    word = asked.words[0].casefold()
+    front = r"(?<!\w)" if word[0].isalnum() else ""
+    behind = r"(?!\w)" if word[-1].isalnum() else ""
+    exact = re.compile(front + re.escape(word) + behind)
+
+    def check(text: str) -> bool:
+        folded = text.casefold()
+        return (word in folded and exact.search(folded) is not None) is wanted
+
+    return check
+
+
+def _no_markdown(_asked: Instruction) -> Check:
+    """No bold text, heading, fenced block or link; a list or a single star may be plain text."""
+    return lambda text: (
+        not (
+            ("*" in text and "**" in text and _BOLD.search(text))
+            or ("#" in text and _HEADING.search(text))
+            or ("`" in text and "```" in text)
+            or ("](" in text and _LINK.search(text))
+        )
+    )
+
+
+def _lacks(pattern: re.Pattern[str], *hints: str, asked: bool = False) -> Callable[..., Check]:
+    """A check that nothing, or with ``asked`` something, matches; hints save the search."""
+
+    def make(_instruction: Instruction) -> Check:
+        def check(text: str) -> bool:
+            found = any(hint in text for hint in hints) if hints else not text.isascii()
+            return (found and pattern.search(text) is not None) is asked
+
+        return check
+
+    return make
+
+
+CHECKS: Mapping[str, Callable[[Instruction], Check]] = {
+    "json": _json,
+    "most_words": _most_words,
+    "most_sentences": _most_sentences,
+    "most_characters": _most_characters,
+    "most_questions": _most_questions,
+    "starts_with": _starts_with,
+    "ends_with": _ends_with,
+    "never_says": lambda asked: _says(asked, wanted=False),
+    "always_says": lambda asked: _says(asked, wanted=True),
+    "bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•", asked=True),
+    "no_bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•"),
+    "no_emojis": _lacks(_EMOJI),
+    "no_markdown": _no_markdown,
+    "no_exclamation_marks": lambda _asked: lambda text: "!" not in text,
+    "lower_case": lambda _asked: lambda text: text == text.lower(),
+    "upper_case": lambda _asked: lambda text: text == text.upper(),
+    "no_apology": lambda _asked: lambda text: _APOLOGY.search(text) is None,
+}
+"""By the kind of instruction: makes the check of one text. ``follows`` knows two more kinds, about
+tool calls."""

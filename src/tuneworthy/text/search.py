@@ -1,0 +1,501 @@
+"""Many patterns in many texts, in one pass.
+
+The texts of a batch are joined as UTF-8 with the byte 0xFF between them, which no text can hold,
+and hyperscan goes over the whole once. Where hyperscan is not installed, `re` goes over it once a
+pattern: slower, and with the same answer, because both are given the same pattern in bytes.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, update_wrapper
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+# A pattern, and what both engines of `search` make of it.
+
+BETWEEN = b"\xff"
+"""Stands between two texts: no UTF-8 holds it."""
+
+_SPACES = rb"(?:[ \t\r\n]|\xc2\xa0){1,4}"
+_ESCAPED = re.compile(r"\\.", re.DOTALL)
+_CLASS = re.compile(r"\[\^?\]?[^\]]*\]")
+_REFUSED = re.compile(r"\(\?[=!<P]|[\^$]")
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1100-\u11ff\u1780-\u17ff\u2e80-\u9fff\ua960-\ua97f\uac00-\ud7ff"
+    "\uf900-\ufaff\U00020000-\U0003ffff]"
+)  # Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words touch
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    r"""What to look for.
+
+    A literal is text as it stands: a run of spaces in it stands for up to four spaces, tabs, line
+    breaks or no-break spaces, and its composed and decomposed accents are the same. A regular
+    expression is one that `re` and hyperscan both know, over UTF-8 bytes: `\w`, `\d` and `\b` know
+    ASCII alone; `^`, `$`, look-around, back-references and other letters than ASCII inside `[]` are
+    refused. hyperscan tells of every end of every match, so let a match have few ends: `a\d{8}`
+    and not `a\d{8,}`, and begin or end with something rare.
+    """
+
+    text: str
+    """The literal, or the regular expression."""
+    literal: bool = False
+    """Whether the text stands for itself."""
+    word: bool = False
+    """Whole words, for a literal: no letter, digit, ``_`` or accent of any alphabet touches it
+    where it begins or ends with one itself. Scripts that set no spaces have no such edge."""
+    caseless: bool = False
+    """Whether capitals count as small letters, in every alphabet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """A pattern ready for both engines."""
+
+    raw: bytes
+    flags: int
+    """Those of `re`."""
+    crosses: bool
+    """Whether it could match the byte between two texts, and so has to be confirmed in one."""
+    backward: re.Pattern[bytes] | None
+    """For whole words: matches the literal at the end of what lies before."""
+    longest: int
+    """Bytes that such a match has at most."""
+    edges: tuple[bool, bool]
+    """Whether no letter may touch it in front, and behind."""
+    simple: bool = False
+    """Whether every match in a text of nothing but ASCII is one: the expression itself has the
+    edges there."""
+
+
+def as_bytes(text: str) -> bytes:
+    """Text as UTF-8; half of a surrogate pair as three bytes of its own."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # half of a surrogate pair, as broken JSON has it
+        return text.encode("utf-8", "surrogatepass")
+
+
+def make(name: str, pattern: Pattern) -> Needle:
+    """A pattern for both engines.
+
+    Raises:
+        ValueError: It can't be looked for.
+    """
+    needle = (_literal if pattern.literal else _expression)(name, pattern)
+    try:
+        compiled = re.compile(needle.raw, needle.flags)
+    except re.error as problem:
+        raise ValueError(f"pattern {name}: {problem}") from None
+    if compiled.match(b""):
+        raise ValueError(f"pattern {name} matches the empty text")
+    return needle
+
+
+def _literal(name: str, pattern: Pattern) -> Needle:
+    text = " ".join(pattern.text.split())
+    if not text:
+        raise ValueError(f"pattern {name}: there is nothing to look for")
+    forms = sorted({unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text)})
+    raw = b"|".join(
+        b"".join(_letter(each, caseless=pattern.caseless) for each in form) for form in forms
+    )
+    raw = b"(?:" + raw + b")"
+    flags = re.IGNORECASE if pattern.caseless else 0
+    edges = (False, False)
+    backward = None
+    if pattern.word:
+        edges = (_has_edge(text[0]), _has_edge(text[-1]))
+        backward = re.compile(raw + rb"\Z", flags)
+        # What ASCII can tell of the edges keeps most of what is no word from being told at all.
+        raw = rb"\b" * (edges[0] and text[0].isascii()) + raw
+        raw += rb"\b" * (edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii())
+    longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
+    # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
+    return Needle(
+        raw, flags, crosses=False, backward=backward, longest=longest, edges=edges, simple=True
+    )
+
+
+def _letter(letter: str, *, caseless: bool) -> bytes:
+    """A letter of a literal as an expression; in other alphabets with its capital and small one."""
+    if letter == " ":
+        return _SPACES
+    if letter.isascii() or not caseless:
+        return _escaped(letter)
+    forms = {letter, letter.lower(), letter.upper(), letter.title(), letter.lower().upper()}
+    if letter == "ß":
+        forms.add("\u1e9e")  # its capital, which upper() doesn't give
+    return b"(?:" + b"|".join(_escaped(each) for each in sorted(forms)) + b")"
+
+
+def _escaped(text: str) -> bytes:
+    """Text that stands for itself, in a way both engines read."""
+    return b"".join(
+        bytes((byte,)) if chr(byte).isascii() and chr(byte).isalnum() else b"\\x%02x" % byte
+        for byte in as_bytes(text)
+    )
+
+
+def _expression(name: str, pattern: Pattern) -> Needle:
+    text = pattern.text
+    bare = _ESCAPED.sub("", text)
+    if any(not group.isascii() for group in _CLASS.findall(bare)):
+        raise ValueError(f"pattern {name}: only ASCII may stand in []")
+    outside = _CLASS.sub("", bare)
+    if _REFUSED.search(outside) or re.search(r"\\[AZz1-9]", text) or pattern.word:
+        raise ValueError(f"pattern {name}: anchors, look-around, references, `word` are refused")
+    crosses = "." in outside or "[^" in bare or re.search(r"\\(?:[DSWB]|x[fF])", text)
+    raw = b"".join(
+        each.encode()
+        if each.isascii()
+        else b"(?:" + _letter(each, caseless=pattern.caseless) + b")"
+        for each in text
+    )
+    flags = re.IGNORECASE if pattern.caseless else 0
+    return Needle(
+        raw,
+        flags,
+        bool(crosses),
+        backward=None,
+        longest=0,
+        edges=(False, False),
+        simple=not crosses,
+    )
+
+
+def _has_edge(letter: str) -> bool:
+    return _touches(letter) and not _UNSPACED.match(letter)
+
+
+def _touches(letter: str) -> bool:
+    """Whether a neighbour makes what it touches part of a longer word."""
+    return letter.isalnum() or letter == "_" or unicodedata.combining(letter) != 0
+
+
+def at_edges(needle: Needle, joined: bytearray, end: int) -> bool:
+    """Whether a whole-word literal that ends here is one; true for other patterns."""
+    if needle.backward is None:
+        return True
+    if needle.edges[1]:
+        after = joined[end : end + 4].decode("utf-8", "replace")[:1]
+        if joined[end : end + 1] != BETWEEN and after and _touches(after):
+            return False
+    if not needle.edges[0]:
+        return True
+    from_here = max(0, end - needle.longest)
+    match = needle.backward.search(joined[from_here:end])
+    assert match is not None  # it ends here
+    start = from_here + match.start()
+    before = joined[max(0, start - 4) : start]
+    return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])
+
+
+# What was worked out of a column a moment ago, and is asked for again by the next signal.
+
+_ALL: list[Remembered[Any, Any]] = []
+Given = TypeVar("Given")
+Made = TypeVar("Made")
+
+
+class Remembered(Generic[Given, Made]):
+    """A function that remembers what it gave for the last few arguments.
+
+    Arguments are told apart as objects, so none may be changed between two calls.
+
+    Args:
+        function: What is asked.
+        most: How many of its answers are remembered.
+    """
+
+    def __init__(self, function: Callable[[Given], Made], most: int) -> None:
+        self._function, self._most = function, most
+        self._recent: tuple[tuple[Given, Made], ...] = ()
+        update_wrapper(self, function)
+        _ALL.append(self)
+
+    def __call__(self, given: Given) -> Made:
+        """What the function gives, or gave."""
+        for known, made in self._recent:
+            if known is given:
+                return made
+        made = self._function(given)
+        self.note(given, made)
+        return made
+
+    def forget(self) -> None:
+        """Let go of all answers, and of what they were given for."""
+        self._recent = ()
+
+    def note(self, given: Given, made: Made) -> None:
+        """Take an answer that came about on the way to something else."""
+        self._recent = ((given, made), *self._recent[: self._most - 1])
+
+
+def remembered(most: int) -> Callable[[Callable[[Given], Made]], Remembered[Given, Made]]:
+    """Make a function remember what it gave for the last ``most`` arguments."""
+    return lambda function: Remembered(function, most)
+
+
+def forget() -> None:
+    """Let every such function forget: nobody's texts stay behind once they were measured."""
+    for each in _ALL:
+        each.forget()
+
+
+# Texts of a batch as one run of bytes, so that all of them are looked at in one go.
+
+_BEHIND = 64
+SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
+"""Bytes that a space may begin with, by their number."""
+
+
+class Joined:
+    """Texts as UTF-8, with ``BETWEEN`` between them.
+
+    Args:
+        texts: Any texts; None counts as an empty one. Half a surrogate pair, as broken JSON has it,
+            is three bytes of its own.
+    """
+
+    def __init__(self, texts: Sequence[str | None]) -> None:
+        self.there: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
+        """Which are not None."""
+        try:
+            whole = "\n".join(texts)  # type: ignore[arg-type]  # says so itself where one is None
+            self._texts: Sequence[str] = texts  # type: ignore[assignment]  # none of them is None
+        except TypeError:
+            self.there = np.array([text is not None for text in texts], dtype=bool)
+            self._texts = [text or "" for text in texts]
+            whole = "\n".join(self._texts)
+        if whole.isascii():  # as most are: a text has as many bytes as characters
+            self.plain: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
+            """Which are nothing but ASCII."""
+            sizes: Iterable[int] = map(len, self._texts)
+        else:
+            self.plain = np.fromiter(map(str.isascii, self._texts), bool, len(texts))
+            sizes = (len(text) if text.isascii() else len(as_bytes(text)) for text in self._texts)
+        self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
+        """Bytes of each text."""
+        self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
+        """Where each text ends."""
+        self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
+        """All texts, and zeros behind the last."""
+        self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
+        self._bytes[self.ends[:-1]] = BETWEEN[0]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def one(self, row: int) -> bytes:
+        """A text as UTF-8."""
+        end = int(self.ends[row])
+        return bytes(self.data[end - int(self.lengths[row]) : end])
+
+    def opening(self, most: int) -> NDArray[np.uint8]:
+        """The first bytes of each text, a row each; zeros behind the end of a shorter one.
+
+        Args:
+            most: How many; 64 at most.
+        """
+        every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
+        found: NDArray[np.uint8] = every[self.ends - self.lengths]
+        short = np.flatnonzero(self.lengths < most)
+        found[short] *= np.arange(most) < self.lengths[short, None]
+        return found
+
+    def holding(self, piece: bytes) -> NDArray[np.bool_]:
+        """Which texts hold some bytes."""
+        held = np.zeros(len(self), dtype=bool)
+        # One byte is looked for far quicker than several, and mostly it isn't there.
+        at = self.data.find(piece, self.data.find(piece[:1])) if piece[:1] in self.data else -1
+        while at >= 0:
+            row = int(np.searchsorted(self.ends, at))
+            held[row] = True
+            at = self.data.find(piece, int(self.ends[row]))
+        return held
+
+    @cached_property
+    def first(self) -> NDArray[np.uint8]:
+        """The first byte of each text; 0 for an empty one."""
+        return self.opening(1)[:, 0]
+
+    @cached_property
+    def blank(self) -> NDArray[np.bool_]:
+        """Which texts are empty or nothing but spaces."""
+        blank: NDArray[np.bool_] = self.lengths == 0
+        for row in np.flatnonzero(~blank & SPACES[self.first]).tolist():
+            blank[row] = self._texts[row].isspace()
+        return blank
+
+
+@remembered(4)  # outputs and inputs of a batch, which several signals look through
+def joined(texts: Sequence[str | None]) -> Joined:
+    """Texts as one run of bytes."""
+    return Joined(texts)
+
+
+# Many patterns in many texts, in one pass.
+
+_PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in several passes
+
+_RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
+
+Seen = Callable[[int, int, int, int, object], None]
+"""Told of a hit as hyperscan tells it: pattern, nothing of use, end, nothing, nothing."""
+
+
+class Searcher:
+    """Looks for patterns in the texts of a batch.
+
+    Args:
+        patterns: By name.
+        plain: Use `re` although hyperscan is there.
+
+    Raises:
+        ValueError: A pattern matches the empty text, is refused, or can't be compiled.
+    """
+
+    def __init__(self, patterns: Mapping[str, Pattern], *, plain: bool = False) -> None:
+        self._names = tuple(patterns)
+        self._needles = tuple(make(name, pattern) for name, pattern in patterns.items())
+        self._confirm = tuple(
+            re.compile(each.raw, each.flags) if each.crosses else None for each in self._needles
+        )
+        self._simple = np.array([each.simple for each in self._needles], dtype=bool)
+        hyper = find_spec("hyperscan") is not None and not plain
+        self._scan = (_hyperscan if hyper else _plain)(self._needles)
+
+    def rows(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
+        """Which texts each pattern is found in.
+
+        Args:
+            texts: Any texts; None is found by nothing. What the last few lists were turned into is
+                remembered, so a list must not be changed between searches.
+
+        Returns:
+            One array a pattern, as long as ``texts``.
+        """
+        return {name: ends > 0 for name, ends in self.ends(texts).items()}
+
+    def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int32]]:
+        """Where in each text a match of each pattern ends, mostly the first: in bytes of UTF-8.
+
+        Returns:
+            One array a pattern, as long as ``texts``; 0 where it isn't found.
+        """
+        found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
+        if self._names and texts:
+            whole = joined(texts)
+            start = 0
+            for stop in _passes(whole):
+                self._pass(whole, start, stop, found)
+                start = stop
+        return dict(zip(self._names, found, strict=True))
+
+    def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int32]) -> None:
+        """Mark where in some texts each pattern is."""
+        begins = texts.ends - texts.lengths
+        begin = int(begins[start])
+        refuted: set[tuple[int, int]] = set()
+        ids: list[int] = []
+        ends: list[int] = []
+
+        def resolve() -> None:
+            which, stops = np.array(ids, dtype=np.int64), np.array(ends, dtype=np.int64) + begin
+            at = np.searchsorted(texts.ends, stops)
+            within = stops - begins[at]
+            # In plain ASCII the engine has seen to the edges; every place of a match is alike.
+            simple = self._simple[which] & texts.plain[at]
+            sure = np.flatnonzero(simple)[::-1]  # backwards, so that of several the first stays
+            found[which[sure], at[sure]] = within[sure]
+            for k in np.flatnonzero(~simple).tolist():
+                index, row = ids[k], int(at[k])
+                if found[index, row] or (index, row) in refuted:
+                    continue
+                exact = self._confirm[index]
+                if exact is not None:
+                    if (match := exact.search(texts.one(row))) is not None:
+                        found[index, row] = match.end()
+                    else:
+                        refuted.add((index, row))
+                elif at_edges(self._needles[index], texts.data, int(stops[k])):
+                    found[index, row] = within[k]
+            ids.clear()
+            ends.clear()
+
+        def seen(index: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            ids.append(index)
+            ends.append(end)
+            if len(ids) >= _RESOLVE_AT:
+                resolve()
+
+        self._scan(memoryview(texts.data)[begin : int(texts.ends[stop - 1])], seen)
+        if ids:
+            resolve()
+
+
+def _passes(texts: Joined) -> list[int]:
+    """Where each pass stops, so that none goes over more than it may."""
+    ends = texts.ends + 1
+    stops: list[int] = []
+    taken = 0
+    while taken < len(ends):
+        before = int(ends[taken - 1]) if taken else 0
+        taken = max(taken + 1, int(np.searchsorted(ends, before + _PASS_BYTES, side="right")))
+        stops.append(taken)
+    return stops
+
+
+def _hyperscan(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
+    """A scan by hyperscan: one pass for all patterns."""
+    import hyperscan
+
+    database = hyperscan.Database()
+    if needles:
+        flags = [hyperscan.HS_FLAG_CASELESS if each.flags else 0 for each in needles]
+        try:
+            database.compile(expressions=[each.raw for each in needles], flags=flags)
+        except hyperscan.error as problem:
+            raise ValueError(f"a pattern can't be compiled: {problem}") from None
+    one_at_a_time = threading.Lock()  # a database has one scratch space
+
+    def scan(data: memoryview, seen: Seen) -> None:
+        with one_at_a_time:
+            database.scan(data, match_event_handler=seen)  # type: ignore[type-var]  # any buffer
+
+    return scan
+
+
+def _plain(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
+    """A scan by `re`: one pass a pattern."""
+    compiled = [
+        # Looking ahead finds matches that overlap: the second may be a whole word.
+        re.compile(each.raw if each.backward is None else b"(?=(" + each.raw + b"))", each.flags)
+        for each in needles
+    ]
+
+    def scan(data: memoryview, seen: Seen) -> None:
+        for index, (each, pattern) in enumerate(zip(needles, compiled, strict=True)):
+            if each.crosses:  # any text may hold it
+                for end in re.finditer(rb"\xff|\Z", data):
+                    seen(index, 0, end.start(), 0, None)
+            else:
+                group = 0 if each.backward is None else 1
+                for match in pattern.finditer(data):
+                    seen(index, 0, match.end(group), 0, None)
+
+    return scan

@@ -1,0 +1,71 @@
+"""Examples to train on: OpenAI's chat format, pairs of answers, and TRL's plain columns.
+
+Fields: OpenAI ``messages, tools``; pairs ``input{messages}, preferred_output[]``; TRL ``prompt``
+with ``completion`` or ``chosen``. Of a pair the preferred answer is the output.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tuneworthy.traces.fields import (
+    FIELDS,
+    NO_OUTPUT,
+    Row,
+    Turn,
+    first_of,
+    name,
+    text,
+    trace_rows,
+    turns,
+)
+from tuneworthy.traces.formats.base import Context, Format, has_any
+
+_OURS = frozenset(FIELDS) - {"messages", "input", "label", "score", "tool_calls"}
+
+
+def _fits(record: Mapping[str, Any]) -> bool:
+    if not _OURS.isdisjoint(record):
+        return False
+    if "preferred_output" in record or "messages" in record:
+        return True
+    return "prompt" in record and has_any(record, "completion", "chosen")
+
+
+def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iterator[Row]:
+    answer = first_of(record, ("preferred_output", "completion", "chosen"))
+    if answer is None:
+        known = {"messages": record.get("messages"), "conversation_id": record.get("id")}
+        yield from trace_rows(known, context.tally, place, conversation=f"{context.file}:{place}")
+        return
+    asked = _spoken(first_of(record, ("input", "prompt")), "user")
+    said = _spoken(answer, "assistant")
+    # TRL repeats the question in front of a chosen answer that is a conversation.
+    while said and asked and said[0].role != "assistant":
+        said = said[1:]
+    if not said:
+        context.tally.skip(NO_OUTPUT, place)
+        return
+    known = {"conversation_id": name(record.get("id"))}
+    yield from trace_rows(
+        known | {"messages": [_plain(turn) for turn in (*asked, *said)]},
+        context.tally,
+        place,
+        conversation=f"{context.file}:{place}",
+    )
+
+
+def _spoken(value: Any, role: str) -> list[Turn]:
+    if isinstance(value, str):
+        return [Turn(role, value)]
+    found = turns(value)
+    return found or ([Turn(role, said)] if (said := text(value)) else [])
+
+
+def _plain(turn: Turn) -> dict[str, Any]:
+    calls = [{"name": call.name, "arguments": call.arguments} for call in turn.calls]
+    return {"role": turn.role, "content": turn.content, "tool_calls": calls}
+
+
+CHAT = Format("OpenAI chat", _fits, rows=_rows)

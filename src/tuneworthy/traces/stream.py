@@ -1,0 +1,413 @@
+"""Bytes of a file: counted and digested as they are read, unpacked within bounds."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import zlib
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from io import FileIO
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from blake3 import blake3
+
+from tuneworthy.errors import InputError
+from tuneworthy.files.disk import MIB
+
+# How much of a hostile file is taken in.
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Bounds of reading; the defaults are ours, wide enough for real logs."""
+
+    line_bytes: int = 16 * MIB
+    """A longer line is skipped."""
+    document_bytes: int = 256 * MIB
+    """A file that is one JSON value, and so has to be held whole, may not be larger."""
+    broken_share: float = 0.1
+    """A file with a larger share of broken lines is refused,"""
+    broken_lines: int = 20
+    """if it has more than this many of them."""
+    unpacked_ratio: int = 400
+    """A packed file may unfold to this many times its size,"""
+    unpacked_free_bytes: int = 64 * MIB
+    """and to this much whatever its size."""
+    members: int = 100_000
+    """Files in an archive."""
+    files: int = 10_000
+    """Files that a pattern or a folder may stand for."""
+    memory_mib: int = 512
+    """What DuckDB may take for a table."""
+    batch_traces: int = 4096
+    """Traces of a batch, at most;"""
+    batch_bytes: int = 12 * MIB
+    """one of very long records closes before."""
+    until_s: float = math.inf
+    """A later time, in seconds since 1970, is that of a wrong clock, and no time."""
+
+
+# Bytes of a file: counted and digested as they are read, unpacked within bounds.
+
+GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
+_STREAM_PIECE = MIB // 4
+
+
+class Readable(Protocol):
+    """Something that gives bytes until it gives none."""
+
+    def read(self, size: int, /) -> bytes:
+        """At most ``size`` bytes, not fewer than one before the end."""
+
+
+class Raw:
+    """A plain file, opened so that nothing can keep us waiting."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.done = path, 0
+        self._digest = blake3()
+        try:
+            flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+            self._descriptor = os.open(path, flags)
+            self._file = FileIO(self._descriptor, closefd=False)
+        except (OSError, ValueError) as caught:
+            raise unreadable(path, caught) from None
+        status = os.fstat(self._descriptor)
+        self.size = status.st_size
+        if not stat.S_ISREG(status.st_mode):
+            self.close()
+            raise InputError("is not a file", where=str(path), fix="name a plain file")
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes.
+
+        Raises:
+            InputError: If the disk says no.
+        """
+        try:
+            data = os.read(self._descriptor, size)
+        except OSError as caught:
+            raise unreadable(self.path, caught) from None
+        self.done += len(data)
+        self._digest.update(data)
+        return data
+
+    def readinto(self, room: memoryview) -> int:
+        """The next bytes, as many as there is room for; how many they are.
+
+        Raises:
+            InputError: If the disk says no.
+        """
+        try:
+            size = self._file.readinto(room) or 0
+        except OSError as caught:
+            raise unreadable(self.path, caught) from None
+        self.done += size
+        self._digest.update(room[:size])
+        return size
+
+    def digest(self) -> str:
+        """BLAKE3 of the whole file; what was not read yet is read now."""
+        while self.read(MIB):
+            pass
+        return self._digest.hexdigest()
+
+    @property
+    def descriptor(self) -> int:
+        """The open file, for an archive that has to be read from its end."""
+        return self._descriptor
+
+    def close(self) -> None:
+        """Let go of the file."""
+        os.close(self._descriptor)
+
+
+def unreadable(path: Path | str, caught: Exception) -> InputError:
+    """What the system said, as one of our errors."""
+    what = "can't be read"
+    if isinstance(caught, FileNotFoundError):
+        what = "does not exist"
+    elif isinstance(caught, PermissionError):
+        what = "may not be read"
+    return InputError(what, where=str(path), fix="check the path")
+
+
+class Ahead:
+    """A stream whose beginning can be looked at before it is read."""
+
+    def __init__(self, under: Readable) -> None:
+        self._under, self._held, self._ended = under, b"", False
+
+    def peek(self, size: int) -> bytes:
+        """The first bytes that are still to be read: ``size`` of them, or all there are."""
+        held = [self._held]
+        have = len(self._held)
+        while have < size and not self._ended:
+            data = self._under.read(min(MIB, size - have))
+            self._ended = not data
+            held.append(data)
+            have += len(data)
+        self._held = b"".join(held)
+        return self._held[:size]
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes."""
+        if self._held:
+            data, self._held = self._held[:size], self._held[size:]
+            return data
+        return b"" if self._ended else self._under.read(size)
+
+    def readinto(self, room: memoryview) -> int:
+        """The next bytes into memory that is there already; how many they are, 0 at the end."""
+        if isinstance(self._under, Raw) and not (self._held or self._ended):
+            return self._under.readinto(room)
+        data = self.read(len(room))
+        room[: len(data)] = data
+        return len(data)
+
+
+class Unpacked:
+    """A packed stream, unpacked a piece at a time and within bounds."""
+
+    def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
+        self._under, self._raw, self._limits = under, raw, limits
+        self._gzip = under.peek(4).startswith(GZIP)
+        self._given, self._rest = 0, b""
+        self.torn = False
+        """Whether it ended before it was whole; known once all was read."""
+        self._feed = self._gunzip() if self._gzip else self._unzstd()
+
+    def read(self, size: int, /) -> bytes:
+        """The next unpacked bytes.
+
+        Raises:
+            InputError: If the file unfolds to more than the limits allow.
+        """
+        if not self._rest:
+            self._rest = next(self._feed, b"")
+            self._given += len(self._rest)
+            check_ratio(self._given, self._raw.done, str(self._raw.path), self._limits)
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+    @property
+    def kind(self) -> str:
+        """How it was packed."""
+        return "gzip" if self._gzip else "zstd"
+
+    def _gunzip(self) -> Iterator[bytes]:
+        """Several packed pieces may stand behind one another, and zeros behind the last."""
+        data = b""
+        while (data := data or self._under.read(_STREAM_PIECE)).strip(b"\0"):
+            machine = zlib.decompressobj(31)
+            while True:
+                if out := self._tried(machine.decompress, data, MIB):
+                    yield out
+                if machine.eof:
+                    data = machine.unused_data
+                    break
+                data = machine.unconsumed_tail or self._under.read(_STREAM_PIECE)
+                if not data:
+                    self.torn = True
+                    return
+
+    def _unzstd(self) -> Iterator[bytes]:
+        import zstandard
+
+        machine = zstandard.ZstdDecompressor(max_window_size=128 * MIB)
+        watched = Frames(self._under)
+        under: Any = watched
+        reader = machine.stream_reader(under, read_size=_STREAM_PIECE, read_across_frames=True)
+        while out := self._tried(reader.read, MIB):
+            yield out
+        self.torn = watched.torn
+
+    def _tried(self, step: Callable[..., bytes], *arguments: object) -> bytes:
+        import zstandard
+
+        try:
+            return step(*arguments)
+        except (zlib.error, zstandard.ZstdError, EOFError, MemoryError):
+            raise InputError(
+                f"can't be unpacked as {self.kind}",
+                where=str(self._raw.path),
+                fix="pack it again, or unpack it yourself",
+            ) from None
+
+
+def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
+    """Refuse what unfolds to far more than it is.
+
+    Raises:
+        InputError: If it does.
+    """
+    if given > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
+        what = f"unfolds to more than {limits.unpacked_ratio} times its size"
+        raise InputError(what, where=where, fix="unpack it yourself and measure what you trust")
+
+
+# Whether a zstd stream ended where one of its frames does: the unpacker itself doesn't say.
+
+_SKIPPABLE = b"\x2a\x4d\x18"
+_CHECKSUM = 4
+_RLE = 1
+
+
+class Frames:
+    """A packed stream that is watched while somebody else unpacks it."""
+
+    def __init__(self, under: Readable) -> None:
+        self._under, self._held, self._inside = under, b"", False
+        self._walk = self._steps()
+        self._wanted, self._kept = next(self._walk)
+
+    def read(self, size: int, /) -> bytes:
+        """The next bytes, looked at on their way."""
+        data = self._under.read(size)
+        rest = memoryview(data)
+        while len(rest) + len(self._held) >= self._wanted and rest:
+            take = self._wanted - len(self._held)
+            whole = self._held + bytes(rest[:take]) if self._kept else b""
+            rest, self._held = rest[take:], b""
+            self._wanted, self._kept = self._walk.send(whole)
+        if self._kept:
+            self._held += bytes(rest)
+        else:
+            self._wanted -= len(rest)
+        return data
+
+    @property
+    def torn(self) -> bool:
+        """Whether what was read so far ends inside a frame."""
+        return self._inside or bool(self._held)
+
+    def _steps(self) -> Generator[tuple[int, bool], bytes, None]:
+        """How many bytes come next, and whether they are to be looked at; these are sent back."""
+        while True:
+            self._inside = False
+            magic = yield 4, True
+            self._inside = True
+            if magic[1:] == _SKIPPABLE:
+                size = int.from_bytes((yield 4, True), "little")
+                if size:
+                    yield size, False
+            elif magic == ZSTD:
+                yield from self._frame()
+            else:  # the unpacker refuses it
+                yield 1 << 62, False
+
+    def _frame(self) -> Generator[tuple[int, bool], bytes, None]:
+        told = (yield 1, True)[0]
+        alone = bool(told & 0x20)
+        length = (0, 2, 4, 8)[told >> 6] or int(alone)
+        head = (not alone) + (0, 1, 2, 4)[told & 3] + length
+        if head:
+            yield head, False
+        last = False
+        while not last:
+            block = int.from_bytes((yield 3, True), "little")
+            last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
+            if kind == _RLE:
+                size = 1
+            if size:
+                yield size, False
+        if told & 4:
+            yield _CHECKSUM, False
+
+
+# A stream as blocks of whole lines.
+
+_PIECE = 256 * 1024  # what a processor holds near, together with what is made of it
+
+
+class Block(NamedTuple):
+    """Whole lines, the last one with or without its end."""
+
+    data: bytes | memoryview
+    """The lines, until the next block is asked for; empty where ``too_long``."""
+    first: int
+    """Number of the first line, from 1."""
+    lines: int
+    """How many lines these are."""
+    ended: bool
+    """Whether the last line has its end."""
+    too_long: bool = False
+    """One line that was longer than allowed, and was thrown away."""
+
+
+def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
+    """Blocks of about 256 KiB, one after the other in the same memory.
+
+    It is bounded by the longest line allowed.
+    """
+    room = _Room(longest)
+    while room.fill(stream):
+        yield from room.whole()
+    yield from room.rest()
+
+
+class _Room:
+    """Memory that a stream is read into, a piece behind the beginning of a line that goes on."""
+
+    def __init__(self, longest: int) -> None:
+        self._longest, self._piece = longest, min(_PIECE, longest)
+        self._data = bytearray(2 * self._piece)
+        self._held = self._end = 0
+        """Bytes of a line that goes on, and of all there is."""
+        self._line, self._dropping = 1, False
+
+    def fill(self, stream: Ahead) -> bool:
+        """Read a piece; False at the end."""
+        if len(self._data) < self._held + self._piece:
+            self._data = self._data + bytearray(len(self._data))
+        room = memoryview(self._data)[self._held : self._held + self._piece]
+        self._end = self._held + stream.readinto(room)
+        return self._end > self._held
+
+    def whole(self) -> Iterator[Block]:
+        """The whole lines there are; what is left of a line then stands first."""
+        data, begin, end = self._data, 0, self._end
+        first = data.find(b"\n", self._held, end) + 1
+        if self._dropping:
+            if not first:
+                return
+            yield self._too_long(ended=True)
+            begin, self._dropping = first, False
+        elif first - 1 > self._longest:
+            yield self._too_long(ended=True)
+            begin = first
+        cut = data.rfind(b"\n", max(begin, self._held), end) + 1
+        if lines := _breaks(data, begin, cut):
+            yield Block(memoryview(data)[begin:cut], self._line, lines, ended=True)
+            self._line += lines
+        self._keep(max(begin, cut), end)
+
+    def rest(self) -> Iterator[Block]:
+        """The last line, where it has no end."""
+        if self._dropping:
+            yield self._too_long(ended=False)
+        elif self._held:
+            yield Block(memoryview(self._data)[: self._held], self._line, 1, ended=False)
+
+    def _keep(self, begin: int, end: int) -> None:
+        self._held = end - begin
+        if self._held > self._longest:
+            self._held, self._dropping = 0, True
+        elif begin:
+            view = memoryview(self._data)
+            view[: self._held] = view[begin:end]
+
+    def _too_long(self, *, ended: bool) -> Block:
+        self._line += 1
+        return Block(b"", self._line - 1, 1, ended=ended, too_long=True)
+
+
+def _breaks(data: bytearray, begin: int, end: int) -> int:
+    """How often lines break; looking for one byte goes over many at once, counting it does not."""
+    many, find = 0, data.find
+    while begin := find(b"\n", begin, end) + 1:
+        many += 1
+    return many

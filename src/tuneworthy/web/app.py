@@ -1,0 +1,285 @@
+"""The page: one application made from a board of cases.
+
+How it is put together, for whoever adds to it:
+
+* ``make_app(site)`` gives the application. ``guard.Guard`` wraps it (Host, Origin, token, size of
+  bodies, headers of safety), ``checked.checked`` runs before every route (CSRF), ``errors`` turns
+  what is raised into a page, a part or problem JSON. A route never has to think of these.
+* A page is a module in ``pages/`` with a ``router``, listed in ``_PAGES`` below. A route is a plain
+  function, run in a thread: ``judged = site_of(request).board.judged(name)``, one call of the API,
+  and ``tab_page(request, name, judged, "lab", template="lab.html", …)`` for a page of a case, or
+  ``page(request, "x.html", …)`` for any other.
+* Templates lie in ``templates/``; those of a case extend ``case.html`` and fill ``content``. All
+  that the report knows is there as well: ``{% import "blocks.html" as blocks %}``, then
+  ``blocks.all(section.blocks, 3)`` for what ``report/html`` makes. Everything is escaped.
+* Files to load lie in ``static/`` (``.js``, ``.css``) and are named with ``asset("page.js")``. No
+  script and no style stands inside a page: the policy refuses both.
+* A form has ``<input type="hidden" name="csrf" value="{{ csrf }}">``; htmx sends it by itself, and
+  a script of ours sends the same as the header ``X-CSRF``.
+* Raise an ``InputError`` for whatever the user can mend; ``errors`` says with which status.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import date
+from http import HTTPStatus
+from threading import Thread
+
+import click
+import uvicorn
+from anyio import to_thread
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
+from tuneworthy.model.base import __version__
+from tuneworthy.report.html import chart_script
+from tuneworthy.web import api as api_lab
+from tuneworthy.web import api as api_v1
+from tuneworthy.web import cases, interview, lab, label, money
+from tuneworthy.web import cases as answers
+from tuneworthy.web import cases as charts
+from tuneworthy.web import cases as history
+from tuneworthy.web import cases as report
+from tuneworthy.web import cases as tabs
+from tuneworthy.web import money as login
+from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Site
+from tuneworthy.web.render import assets, checked, load, page, site_of, wants_part
+from tuneworthy.workspace.board import Board, open_shelf, plain_error
+from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
+
+# What went wrong, in one line, with the right number; never where in our code.
+
+_TITLES = {
+    400: "That request can’t be read",
+    401: "Sign in first",
+    403: "Not done",
+    404: "Not found",
+    405: "Not possible here",
+    409: "Changed meanwhile",
+    413: "Too large",
+    422: "That doesn’t work",
+    500: "A fault of ours",
+}
+
+
+def _status(caught: InputError) -> int:
+    if isinstance(caught, NoSuchCaseError):
+        return 404
+    return 409 if isinstance(caught, ConflictError) else 422
+
+
+def answer(request: Request, status: int, says: str) -> Response:
+    """An error as problem JSON to a program, as a part to htmx, as a page to a browser."""
+    title = _TITLES.get(status, HTTPStatus(status).phrase)
+    if request.url.path.startswith(API):
+        told = {"title": title, "status": status, "detail": says}
+        return JSONResponse(told, status, media_type="application/problem+json")
+    if wants_part(request):
+        part = page(request, "said.html", status, title=title, says=says)
+        part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
+        return part
+    return page(request, "message.html", status, title=title, says=says)
+
+
+def register(app: FastAPI) -> None:
+    """Give every kind of error its answer."""
+
+    @app.exception_handler(InputError)
+    def wrong(request: Request, caught: InputError) -> Response:
+        return answer(request, _status(caught), plain_error(caught, site_of(request).board.shelf))
+
+    @app.exception_handler(HTTPException)
+    def refused(request: Request, caught: HTTPException) -> Response:
+        bare = caught.detail == HTTPStatus(caught.status_code).phrase
+        says = (
+            "Nothing is at this address." if bare and caught.status_code == 404 else caught.detail
+        )
+        return answer(request, caught.status_code, str(says))
+
+    @app.exception_handler(RequestValidationError)
+    def unreadable(request: Request, caught: RequestValidationError) -> Response:
+        first = caught.errors()[0]
+        where = ".".join(map(str, first["loc"][1:]))[:80]
+        return answer(request, 422, f"{where}: {first['msg'][:200]}")
+
+    @app.exception_handler(Exception)
+    def fault(request: Request, _: Exception) -> Response:
+        told = answer(request, 500, "The terminal that runs the server says more.")
+        told.headers.update(HEADERS)  # this one is made outside of the guard
+        return told
+
+
+# The page: one application made from a board of cases.
+
+_PAGES = (
+    cases.cases_router,
+    answers.answers_router,
+    interview.router,
+    tabs.tabs_router,
+    money.money_router,
+    charts.charts_router,
+    lab.router,
+    label.router,
+    history.history_router,
+    report.router,
+    login.router,
+    api_v1.api_v1_router,
+    api_lab.router,
+)
+_THREADS = 8
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def make_app(site: Site) -> FastAPI:
+    """The application that serves a site."""
+    app = FastAPI(
+        title="Tuneworthy",
+        version=__version__,
+        openapi_url="/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(checked)],
+        lifespan=_lifespan,
+    )
+    app.state.site = site
+    for router in _PAGES:
+        app.include_router(router)
+    app.get("/static/{name}", include_in_schema=False)(static)
+    register(app)
+    app.add_middleware(Guard, site=site)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Few threads, as they share one interpreter; and at the end no lab is left.
+
+    Each lab sends nothing more, and what is on the wire is waited for.
+    """
+    to_thread.current_default_thread_limiter().total_tokens = _THREADS
+    yield
+    if app.state.site.labs.running:
+        logging.getLogger("tuneworthy.web").warning("A lab stops: waiting for what is on the wire.")
+    await run_in_threadpool(app.state.site.labs.close)
+
+
+def static(request: Request, name: str) -> Response:
+    """A script or a style; nothing but what the package brought."""
+    found = assets().get(name)
+    if found is None:
+        return PlainTextResponse("there is no such file\n", 404)
+    kind = "text/javascript" if name.endswith(".js") else "text/css"
+    kept = _FOREVER if request.url.query == found[1] else "no-cache"
+    return Response(found[0], media_type=kind, headers={"Cache-Control": kept})
+
+
+# What a server that runs writes on the terminal: a fault may repeat what a stranger wrote.
+
+_LONGEST = 1000  # characters of a line; the message of a fault may be a whole file
+
+
+class Plain(logging.Formatter):
+    """Lines, those of a traceback too, in which no character steers the terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record with control characters as visible escapes, each line at most so long."""
+        lines = super().format(record).split("\n")
+        return "\n".join(one_line(line, limit=_LONGEST) for line in lines)
+
+
+def keep_plain() -> None:
+    """From here on all that is logged, and what ends a thread, is written to stderr as ``Plain``.
+
+    The server has to be given no way of its own to log.
+    """
+    handler = logging.StreamHandler()
+    handler.setFormatter(Plain("%(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+    threading.excepthook = _ended
+
+
+def _ended(told: threading.ExceptHookArgs) -> None:
+    if told.exc_value is not None:
+        logging.getLogger("tuneworthy.web").error("A thread ended", exc_info=told.exc_value)
+
+
+# The server started: where it listens, whom it lets in, and what the terminal is told.
+
+_MOST_AT_ONCE = 256
+_PREPARE_S = 1.0
+"""How long a start may be held up by judging cases; the rest is judged beside the requests."""
+_SWITCH_S = 0.001
+"""How long a thread may keep others waiting: a lab that computes must not hold up the readers."""
+
+
+def run(
+    folder: str, *, host: str, port: int, browse: bool, chosen: str | None, as_of: date | None
+) -> None:
+    """Serve until it is stopped.
+
+    Raises:
+        InputError: If there is no such folder, or the address can't be listened on.
+    """
+    site = make_site(Board(open_shelf(folder), chosen, as_of), host)
+    with listening(host, port) as sock:
+        keep_plain()
+        prepare(site)
+        address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
+        for line in told(address, site):
+            click.echo(line)
+        Thread(target=site.board.warm, name="warm", daemon=True).start()
+        Thread(target=chart_script, name="charts", daemon=True).start()
+        if browse:
+            webbrowser.open(address)
+        config = uvicorn.Config(
+            make_app(site),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_MOST_AT_ONCE,
+            timeout_graceful_shutdown=3,
+            proxy_headers=False,
+            log_config=None,
+        )
+        with suppress(KeyboardInterrupt):  # how it is meant to end
+            uvicorn.Server(config).run(sockets=[sock])
+
+
+def prepare(site: Site) -> None:
+    """Load what the first request would wait for: templates, and the first lines of the list."""
+    load()
+    site.board.warm(within_s=_PREPARE_S)
+    sys.setswitchinterval(_SWITCH_S)
+
+
+def make_site(board: Board, host: str) -> Site:
+    """The site for an address: anything but the loopback gets a token."""
+    if is_loopback(host):
+        return Site(board)
+    names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
+    return Site(board, LOOPBACK | names, host in EVERYWHERE, secrets.token_urlsafe(32))
+
+
+def told(address: str, site: Site) -> list[str]:
+    """What the terminal says at the start."""
+    lines = [f"Serving {site.board.shelf.folder} at {address} (Ctrl-C ends it)"]
+    if site.token is not None:
+        lines += [
+            f"Token: {site.token}",
+            "Whoever knows the token can read and change every case here. It is shown this once.",
+            "The connection isn't encrypted: others on the network can read along.",
+            "Where that matters, leave --host out and use a tunnel.",
+        ]
+    return lines

@@ -1,0 +1,343 @@
+"""The first page: the cases side by side; and the form for a new one."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, File, Form, HTTPException, Query, Request, UploadFile
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tuneworthy.errors import ConflictError, InputError
+from tuneworthy.model.base import State
+from tuneworthy.report.blocks import Picture
+from tuneworthy.report.charts import NARROW, WIDE
+from tuneworthy.report.html import STYLE, chart_script, pictures, policy, script_digest, still
+from tuneworthy.report.sections import options as ahead
+from tuneworthy.report.sections import precedents as others
+from tuneworthy.report.sections import record, toggles, verdict
+from tuneworthy.report.sections.common import strength_text
+from tuneworthy.report.sections.difference import difference, version_lines
+from tuneworthy.report.sections.toggles import titles
+from tuneworthy.report.sections.verdict import how_many
+from tuneworthy.web.render import (
+    FORMS,
+    SCRIPT,
+    ExportForm,
+    address,
+    exported,
+    link,
+    page,
+    site_of,
+    tab_page,
+    told,
+    wants_part,
+)
+from tuneworthy.workspace.board import Judged, earlier, plain_error, since, since_dossier
+from tuneworthy.workspace.cases import stated
+
+# The first page: the cases side by side; and the form for a new one.
+
+cases_router = APIRouter(include_in_schema=False)
+
+
+@cases_router.get("/")
+def cases(
+    request: Request,
+    find: Annotated[str, Query(max_length=100)] = "",
+    after: Annotated[str, Query(max_length=100)] = "",
+) -> HTMLResponse:
+    """One line a case; more on demand."""
+    found = site_of(request).board.listed(find, after)
+    more = ""
+    if found.rows and found.left:
+        more = "/?" + urlencode({"find": find, "after": found.rows[-1].name})
+    shown = {
+        "rows": found.rows,
+        "total": found.total,
+        "find": find,
+        "more": more,
+        "says": how_many(found.total, found.matching),
+    }
+    part = wants_part(request) and after
+    return page(request, "rows.html" if part else "list.html", found=shown)
+
+
+@cases_router.get("/new")
+def new(request: Request) -> HTMLResponse:
+    """The form for a new case."""
+    return page(request, "new.html", given={"folder": "", "title": ""}, wrong="")
+
+
+@cases_router.post("/new")
+def make(
+    request: Request,
+    title: Annotated[str, Form(max_length=200)],
+    folder: Annotated[str, Form(max_length=100)] = "",
+) -> Response:
+    """Make a case folder, and go to its interview; one that is there is never touched."""
+    board = site_of(request).board
+    try:
+        place = board.start(folder.strip() or folder_name(title), title)
+    except InputError as caught:
+        given, wrong = {"folder": folder, "title": title}, plain_error(caught, board.shelf)
+        return page(request, "new.html", 422, given=given, wrong=wrong)
+    return RedirectResponse(f"{address(place.name)}/interview", 303)
+
+
+def folder_name(title: str) -> str:
+    """A name for a folder from what a case is called; empty where no letter is left."""
+    words = re.findall(r"\w+", title.lower())
+    return "-".join(words)[:60].strip("-_")
+
+
+# A case: answers that toggle, and what moves with them.
+
+answers_router = APIRouter(include_in_schema=False)
+
+
+@answers_router.get("/cases/{name}")
+def case(request: Request, name: str) -> Response:
+    """The answers of a case beside what they come to."""
+    judged = site_of(request).board.judged(name)
+    return tab_page(request, name, judged, "answers", "answers.html", **moving(judged))
+
+
+def stated_on(judged: Judged) -> dict[str, State]:
+    """What the case file says to each question, by path."""
+    return stated(judged.case, judged.framework)
+
+
+def moving(judged: Judged) -> dict[str, Any]:
+    """Everything on the page that an answer can move."""
+    dossier, said = judged.dossier, stated_on(judged)
+    candidate = dossier.verdict.outcome == "fine_tune_candidate"
+    return {
+        "groups": toggles.groups(dossier, judged.framework, said),
+        "reached": toggles.reached(dossier),
+        "next": toggles.next_question(dossier),
+        "change": verdict.change(dossier),
+        "fit": verdict.fit(dossier),
+        "strength": strength_text(dossier),
+        "gates": verdict.gates(dossier) if candidate else None,
+        "seen": " ".join(f"{key}={value}" for key, value in said.items()),
+    }
+
+
+@answers_router.post("/cases/{name}/answers")
+async def answer(request: Request, name: str) -> Response:
+    """Write what changed on the form, if the case is still as the form was made from it."""
+    from starlette.concurrency import run_in_threadpool
+
+    form = {key: value for key, value in (await request.form()).items() if isinstance(value, str)}
+    return await run_in_threadpool(_answered, request, name, form)
+
+
+def _answered(request: Request, name: str, form: dict[str, str]) -> Response:
+    board = site_of(request).board
+    asked = stated_on(board.judged(name))
+    pairs = (pair.partition("=")[::2] for pair in form.get("seen", "").split())
+    seen = {key: value for key, value in pairs if key in asked}
+    mine = {key: form[key] for key in seen if key in form and form[key] != seen[key]}
+    try:
+        judged = board.answer(name, mine, form.get("digest", "")) if mine else board.judged(name)
+    except ConflictError:
+        return _conflict(request, name, seen, mine)
+    if not wants_part(request):
+        return RedirectResponse(address(name), 303)
+    return page(request, "moved.html", **{**told(name, judged), **moving(judged), "swap": True})
+
+
+def _conflict(request: Request, name: str, seen: dict[str, str], mine: dict[str, str]) -> Response:
+    judged = site_of(request).board.judged(name)
+    now = stated_on(judged)
+    titles = toggles.titles(judged.framework)
+    known = {key: value for key, value in seen.items() if key in titles}
+    values = {
+        "theirs": [(titles[k], was, now[k]) for k, was in known.items() if now[k] != was],
+        "mine": [(k, titles[k], v, now[k]) for k, v in mine.items() if k in titles],
+        **moving(judged),
+    }
+    if wants_part(request):
+        part = page(request, "conflict.html", 409, **{**told(name, judged), **values})
+        part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
+        return part
+    return tab_page(request, name, judged, "answers", "conflicted.html", 409, **values)
+
+
+# Tabs that show a part of the report.
+
+tabs_router = APIRouter(include_in_schema=False)
+
+
+@tabs_router.get("/cases/{name}/evidence")
+def evidence(request: Request, name: str) -> HTMLResponse:
+    """Every answer with where it comes from, and what was measured."""
+    judged = site_of(request).board.judged(name)
+    return tab_page(request, name, judged, "evidence", sections=(record.answers(judged.dossier),))
+
+
+@tabs_router.get("/cases/{name}/options")
+def options(request: Request, name: str) -> HTMLResponse:
+    """What could be done instead, all of it side by side, and how tuning would be done."""
+    judged = site_of(request).board.judged(name)
+    found = (
+        ahead.options(judged.dossier, folded=False),
+        ahead.side_by_side(judged.dossier),
+        ahead.approaches(judged.dossier),
+    )
+    return tab_page(request, name, judged, "options", sections=found)
+
+
+@tabs_router.get("/cases/{name}/precedents")
+def precedents(request: Request, name: str) -> HTMLResponse:
+    """What happened to others."""
+    judged = site_of(request).board.judged(name)
+    return tab_page(request, name, judged, "precedents", sections=(others.others(judged.dossier),))
+
+
+@tabs_router.get("/cases/{name}/plan")
+def plan(request: Request, name: str) -> HTMLResponse:
+    """The phases, with dates."""
+    judged = site_of(request).board.judged(name)
+    return tab_page(request, name, judged, "plan", sections=(ahead.plan(judged.dossier),))
+
+
+# What a case said before, and what changed since.
+
+history_router = APIRouter(include_in_schema=False)
+
+
+@history_router.get("/cases/{name}/history")
+def history(
+    request: Request, name: str, then: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")] = ""
+) -> Response:
+    """The versions that were written from here; and, for one of them, what changed since."""
+    judged = site_of(request).board.judged(name)
+    if not then:
+        return _page(request, name, judged)
+    found = since(judged.case, judged.framework, judged.dossier, judged.text, then)
+    return _page(request, name, judged, sections=(difference(found.difference),), lines=found.lines)
+
+
+@history_router.post("/cases/{name}/history")
+def compared(request: Request, name: str, dossier: Annotated[UploadFile, File()]) -> Response:
+    """What changed since a dossier that was kept; the file isn't stored."""
+    judged = site_of(request).board.judged(name)
+    try:
+        raw = dossier.file.read().decode("utf-8", "replace")
+        found = since_dossier(raw, judged.dossier, judged.framework)
+    except InputError as caught:
+        return _page(request, name, judged, 422, wrong=str(caught))
+    return _page(request, name, judged, sections=(difference(found),))
+
+
+def _page(
+    request: Request, name: str, judged: Judged, status: int = 200, **values: Any
+) -> Response:
+    told = {"sections": (), "lines": (), "wrong": "", **values}
+    found = earlier(judged.case, judged.framework)
+    kept = version_lines(
+        [(one.at, one.digest, one.verdict, one.said) for one in found],
+        titles(judged.framework),
+        judged.digest,
+    )
+    return tab_page(request, name, judged, "history", "history.html", status, versions=kept, **told)
+
+
+# The report of a case, to read and to take along.
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/cases/{name}/report")
+def report(request: Request, name: str) -> Response:
+    """What there is, in which form."""
+    judged = site_of(request).board.judged(name)
+    forms = [(kind.title, kind.says, link(name, form)) for form, kind in FORMS.items()]
+    return tab_page(request, name, judged, "report", "report.html", forms=forms)
+
+
+@router.get("/cases/{name}/report/view")
+def view(request: Request, name: str) -> Response:
+    """The page that is one file, shown."""
+    return exported(site_of(request).board, name, "html", attached=False)
+
+
+@router.get("/cases/{name}/report/{form}")
+def file(request: Request, name: str, form: ExportForm) -> Response:
+    """A file to save."""
+    return exported(site_of(request).board, name, form)
+
+
+# The charts of a case: each at an address of its own, and the script that draws them.
+
+charts_router = APIRouter(include_in_schema=False)
+
+Width = Annotated[Literal["wide", "narrow"], Query()]
+_FOREVER = "public, max-age=31536000, immutable"
+_MAKER = ThreadPoolExecutor(1, "charts")
+"""Who waits for the script to be made takes no thread from other requests."""
+
+
+@charts_router.get(SCRIPT)
+async def script(request: Request) -> Response:
+    """The script that draws; made once, in seconds, and kept."""
+    digest = script_digest()
+    headers = {"ETag": f'"{digest}"', "Cache-Control": "no-cache"}
+    if request.url.query == digest:
+        headers["Cache-Control"] = _FOREVER
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    made = await asyncio.get_running_loop().run_in_executor(_MAKER, chart_script)
+    return Response(made, media_type="text/javascript", headers=headers)
+
+
+@charts_router.get("/cases/{name}/charts/{chart}")
+def chart(request: Request, name: str, chart: str, width: Width = "wide") -> Response:
+    """A chart of the case's report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as it stands."""
+    return chart_answer(
+        request, pictures(site_of(request).board.judged(name).dossier), chart, width
+    )
+
+
+def chart_answer(
+    request: Request, found: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
+) -> Response:
+    """One of some pictures, by its name and the form it is wanted in.
+
+    Args:
+        request: What asked for it.
+        found: Pictures by id.
+        chart: Id and ending.
+        width: For a desk or for a telephone.
+
+    Raises:
+        HTTPException: 404 if there is none of that name.
+    """
+    name, _, form = chart.rpartition(".")
+    picture = found.get(name)
+    if picture is None or form not in ("json", "svg"):
+        raise HTTPException(404, "there is no such chart; what it showed may have changed")
+    narrow = width == "narrow"
+    if form == "svg":
+        body = still(picture.drawing, narrow=narrow)
+        media = "image/svg+xml"
+    else:
+        body = json.dumps(picture.drawing.spec(NARROW if narrow else WIDE), allow_nan=False)
+        media = "application/json"
+    headers = {
+        "ETag": f'"{hashlib.sha256(body.encode()).hexdigest()[:32]}"',
+        "Cache-Control": "private, no-cache",
+    }
+    if form == "svg":
+        headers["Content-Security-Policy"] = policy(STYLE)
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type=media, headers=headers)

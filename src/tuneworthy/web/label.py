@@ -1,0 +1,177 @@
+"""Labelling on the page: what there is to label, one question at a time, and how far people agree.
+
+Nothing is remembered between two requests: a question is known by what it shows, and a label is
+kept as soon as it is sent.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form, Query, Request
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from tuneworthy.errors import ConflictError
+from tuneworthy.lab.run import MOST_TOKENS
+from tuneworthy.report.sections.evalset import ASKED, agreed, item_parts, keys_of, to_settle
+from tuneworthy.web.render import address, site_of, tab_page
+from tuneworthy.workspace.board import plain_error
+from tuneworthy.workspace.labelling import LONGEST, Desk, Work, add_rubric, agreement_of, overview
+
+router = APIRouter(include_in_schema=False)
+
+Short = Annotated[str, Field(max_length=40)]
+Id = Annotated[str, Field(max_length=40)]
+
+
+class Outputs(BaseModel):
+    """Which outputs of the lab are labelled."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    seed: int = Field(0, ge=0, lt=2**32)
+    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)
+
+
+class Asked(Outputs):
+    """What somebody labels, as a form or an address says it."""
+
+    kind: Literal["answer", "rubric", "pairwise", "settle"]
+    labeller: Short = ""
+    rubric: Short = ""
+    scale: Short = "yes-no"
+    arms: Annotated[tuple[Annotated[str, Field(max_length=400)], ...], Field(max_length=200)] = ()
+
+    @property
+    def work(self) -> Work:
+        """The same for the API."""
+        return Work(**{name: getattr(self, name) for name in Asked.model_fields})
+
+    def at(self, name: str, **more: str) -> str:
+        """Where its questions are, on the server."""
+        given = self.model_dump(include=set(Asked.model_fields), exclude_defaults=True)
+        told = {key: value for key, value in more.items() if value}
+        return f"{address(name)}/label/next?" + urlencode({**given, **told}, doseq=True)
+
+
+class Next(Asked):
+    """Which question is wanted: one by its id, or the first open one behind another."""
+
+    item: Id = ""
+    after: Id = ""
+
+
+class Said(Asked):
+    """What was said of a question."""
+
+    item: Id
+    said: Annotated[str, Field(max_length=LONGEST)]
+
+
+class Rubric(Asked):
+    """A rubric to write down, and who labels by it."""
+
+    text: Annotated[str, Field(max_length=LONGEST)] = ""
+
+
+@router.get("/cases/{name}/label")
+def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
+    """What there is to label, and how far it has come."""
+    site = site_of(request)
+    board, source = site.board, site.board.shelf.path(name)
+    ran = site.labs.last(source)
+    if ran is not None and not outputs.model_fields_set:
+        outputs = Outputs(seed=ran.terms.seed, max_tokens=ran.terms.max_tokens)
+    found = overview(source, seed=outputs.seed, max_tokens=outputs.max_tokens)
+    why = "" if found.no_arms is None else plain_error(found.no_arms, board.shelf)
+    return tab_page(
+        request,
+        name,
+        board.judged(name),
+        "label",
+        "label.html",
+        found=found,
+        why=why,
+        outputs=outputs,
+        labelled=sum(one.labelled for one in found.agreement),
+        unsettled=to_settle(found.agreement),
+    )
+
+
+@router.get("/cases/{name}/label/agreement")
+def agreement(request: Request, name: str) -> HTMLResponse:
+    """How far labellers agree, and what they differ on, by name."""
+    board = site_of(request).board
+    found, texts = agreement_of(board.shelf.path(name))
+    told = agreed(found, texts)
+    return tab_page(request, name, board.judged(name), "label", "agreement.html", agreed=told)
+
+
+@router.post("/cases/{name}/label/rubric")
+def rubric(request: Request, name: str, given: Annotated[Rubric, Form()]) -> Response:
+    """Keep a rubric, where a new one was written, and go on to the first output."""
+    chosen = given.rubric
+    if given.text.strip():
+        chosen = add_rubric(site_of(request).board.shelf.path(name), given.text)
+    return RedirectResponse(given.model_copy(update={"rubric": chosen}).at(name), 303)
+
+
+@router.get("/cases/{name}/label/next")
+def following(request: Request, name: str, asked: Annotated[Next, Query()]) -> HTMLResponse:
+    """A question; the page that says how far one has come where none is left."""
+    desk = _desk(request, name, asked)
+    return _question(request, name, asked, desk, asked.item or desk.open_after(asked.after))
+
+
+@router.post("/cases/{name}/label/said")
+def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Response:
+    """Keep what was said, and go on; nothing is kept of a question that has changed."""
+    desk = _desk(request, name, given)
+    try:
+        desk.say(given.item, given.said)
+    except ConflictError as caught:
+        return _question(request, name, given, desk, desk.open_after(), 409, caught.what)
+    return RedirectResponse(given.at(name, after=given.item), 303)
+
+
+def _desk(request: Request, name: str, asked: Asked) -> Desk:
+    site = site_of(request)
+    return site.desks.open(site.board.shelf.path(name), asked.work)
+
+
+def _question(
+    request: Request,
+    name: str,
+    asked: Asked,
+    desk: Desk,
+    wanted: str,
+    status: int = 200,
+    notice: str = "",
+) -> HTMLResponse:
+    item = desk.item(wanted)
+    values: dict[str, Any] = {
+        "asked": asked,
+        "item": None,
+        "done": desk.done,
+        "of": desk.of,
+        "notice": notice,
+        "again": asked.at(name),
+    }
+    if item is not None:
+        before = desk.before(wanted)
+        values |= {
+            "item": wanted,
+            "place": desk.place(wanted),
+            "parts": item_parts(item, rubric=desk.rubric, said=desk.notes(wanted)),
+            "question": ASKED[item.task],
+            "keys": keys_of(item),
+            "said": desk.said(wanted),
+            "skip": asked.at(name, after=wanted),
+            "back": asked.at(name, item=before) if before else "",
+        }
+    elif wanted or notice:
+        values["notice"] = notice or "that question has changed since, or is settled"
+    judged = site_of(request).board.judged(name)
+    return tab_page(request, name, judged, "label", "question.html", status, **values)

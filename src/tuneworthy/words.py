@@ -1,0 +1,243 @@
+"""Numbers into words. Rounding happens here and nowhere else."""
+
+from __future__ import annotations
+
+import math
+from calendar import monthrange
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import PublishedFigure
+from tuneworthy.model.dossier import Ends
+
+# Numbers into words. Rounding happens here and nowhere else.
+
+_SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+
+def usd(amount: float) -> str:
+    """An amount of money: ``$1,500``, cents below ten dollars."""
+    cents = 0 < abs(amount) < 10 and amount != round(amount)
+    text = f"{abs(amount):,.2f}" if cents else f"{abs(amount):,.0f}"
+    return f"-${text}" if amount < 0 and text.strip("0.") else f"${text}"
+
+
+def small_usd(amount: float) -> str:
+    """An amount with two digits that say something, however small it is: ``$0.0041``."""
+    if not 0 < abs(amount) < 0.1:
+        return usd(amount)
+    places = min(1 - math.floor(math.log10(abs(amount))), 15)
+    return f"{'-' if amount < 0 else ''}${abs(amount):.{places}f}"
+
+
+def usd_range(low: float, high: float) -> str:
+    """Two amounts, or one where they are the same."""
+    if usd(low) == usd(high):
+        return usd(low)
+    return f"{usd(low)} to {usd(high)}" if low < 0 else f"{usd(low)}–{usd(high)}"
+
+
+def count(number: float) -> str:
+    """A whole count with thousands, ``83,000`` for a large estimate rounded to two digits."""
+    whole = round(number)
+    if whole >= 10_000 and whole != number:
+        places = len(str(whole)) - 2
+        whole = round(whole, -places)
+    return f"{whole:,}"
+
+
+def few(number: int) -> str:
+    """A small count as a word."""
+    return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
+
+
+def several(number: int, one: str) -> str:
+    """A small count with its noun: ``one prompt``, ``four prompts``."""
+    return f"{few(number)} {one}" if number == 1 else f"{few(number)} {one}s"
+
+
+def counted(number: float, one: str) -> str:
+    """A count in digits with its noun: ``1 prompt``, ``4,000 prompts``."""
+    return f"{count(number)} {one}" if round(number) == 1 else f"{count(number)} {one}s"
+
+
+def share(value: float) -> str:
+    """A share as a percentage, never rounded onto 0% or 100% from beside them."""
+    if 0 < value < 0.005:
+        return "under 1%"
+    if 0.995 <= value < 1:
+        return "over 99%"
+    return f"{value * 100:.0f}%"
+
+
+def quality(value: float) -> str:
+    """A share with two digits behind the point, three where two would round it to a whole."""
+    return f"{value:.3f}" if 0 < value < 1 and round(value, 2) in (0, 1) else f"{value:.2f}"
+
+
+def months(value: float) -> str:
+    """Months to one digit; ``never`` for infinity."""
+    if math.isinf(value):
+        return "never"
+    return f"{value:.1f} month" if f"{value:.1f}" == "1.0" else f"{value:.1f} months"
+
+
+def months_range(low: float, high: float) -> str:
+    """From the best to the worst."""
+    if math.isinf(low):
+        return "never"
+    if months(low) == months(high):
+        return months(low)
+    best = f"{low:.1f}" if not math.isinf(high) else months(low)
+    return f"{best} to {months(high)}"
+
+
+def number(value: float) -> str:
+    """A score or a count: no more digits than it needs."""
+    text = f"{value:,.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def figure(value: float) -> str:
+    """A number in a calculation: six digits that say something, never an exponent."""
+    if value == 0:
+        return "0"
+    places = min(max(5 - math.floor(math.log10(abs(value))), 0), 15)
+    text = f"{value:,.{places}f}"
+    return text.rstrip("0").rstrip(".") if places else text
+
+
+def bits(value: float) -> str:
+    """An amount of information with two digits that say something."""
+    return (
+        f"{value:.2f}" if value >= 0.095 else f"{value:.1g}" if value < 0.00095 else f"{value:.4f}"
+    )
+
+
+def ends(value: Ends) -> str:
+    """A number, or its ends."""
+    low, high = number(value.low), number(value.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def listing(items: Sequence[str], last: str = "and") -> str:
+    """Items in a sentence; empty for none."""
+    if len(items) <= 1:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def plain(name: str) -> str:
+    """An id as words."""
+    return name.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """With a capital and a full stop."""
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
+# Published figures in words: what they say, and what they don't.
+
+LIMITS = (
+    "A published figure was counted on other cases, perhaps split, cleaned and scored otherwise. "
+    "It says what tuning reached there, not what it would reach here"
+)
+"""What a published figure doesn't tell."""
+
+
+def figure_text(one: PublishedFigure) -> str:
+    """A figure with its interval: ``0.94 (0.93–0.95)``."""
+    return f"{quality(one.value)} ({quality(one.low)}–{quality(one.high)})"
+
+
+def against_target(one: PublishedFigure) -> str:
+    """How it stands to the target: ``meets the target 0.90``."""
+    if isinstance(one.target, Unknown):
+        return f"not held against the target ({one.target.ask})"
+    target = f"the target {quality(one.target)}"
+    return {
+        "yes": f"meets {target}",
+        "no": f"falls short of {target}",
+        "unknown": f"can't be told from {target}",
+    }[one.meets]
+
+
+def figure_says(one: PublishedFigure) -> str:
+    """A figure as a clause: who, how much, on how many cases, and how that stands to the target."""
+    return (
+        f"{one.model}, as published on {one.dated}, reached {figure_text(one)} by {one.metric} on "
+        f"{count(one.cases)} other cases, which {_which(one)}"
+    )
+
+
+def _which(one: PublishedFigure) -> str:
+    if isinstance(one.target, Unknown):
+        return f"isn't held against a target ({one.target.ask})"
+    return against_target(one)
+
+
+# A measured value with its interval, in words.
+
+_SHARE = "share"
+_MONEY = "USD"
+_PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
+
+
+def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
+    """A value and its interval with their unit: ``12% (9–15%) of outputs``.
+
+    Returns:
+        ``at least 19,366 requests a month`` where there is no upper end, and ``unknown`` for an
+        unknown value.
+    """
+    if isinstance(value, Unknown) or value is None:
+        return "unknown"
+    if unit.startswith(_SHARE):
+        return f"{_ends(value, low, high, _percent)}{unit.removeprefix(_SHARE)}"
+    if unit.startswith(_MONEY):
+        return f"{_ends(value, low, high, small_usd)}{unit.removeprefix(_MONEY)}"
+    said = _ends(value, low, high, amount)
+    alone = said.removeprefix("at least ") == "1"
+    return f"{said} {unit.removesuffix('s') if alone and unit in _PLURALS else unit}".rstrip()
+
+
+def _ends(value: float, low: Any, high: Any, say: Any) -> str:
+    if high == "open":
+        return f"at least {say(low)}"
+    if low is None or high is None or say(low) == say(high) == say(value):
+        return str(say(value))
+    return f"{say(value)} ({say(low)}–{say(high)})"
+
+
+def limit_text(limit: float, unit: str) -> str:
+    """A limit in the unit of its measurement, the unit itself left out."""
+    if unit.startswith(_SHARE):
+        return _percent(limit)
+    return small_usd(limit) if unit.startswith(_MONEY) else amount(limit)
+
+
+def _percent(value: float) -> str:
+    """Percent with a digit behind the point under ten, so that small shares stay apart."""
+    hundred = value * 100
+    return f"{hundred:.1f}%" if 0 < abs(hundred) < 10 else f"{hundred:.0f}%"
+
+
+def amount(value: float) -> str:
+    """A count or a measure with three digits that say something."""
+    if value == round(value) or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return number(float(f"{value:.3g}"))
+
+
+# Days by months.
+
+
+def months_later(day: date, months: int) -> date:
+    """The same day some months later, or the last day of that month where it has none such."""
+    years, month = divmod(day.month - 1 + months, 12)
+    year = min(day.year + years, date.max.year)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))

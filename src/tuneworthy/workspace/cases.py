@@ -1,0 +1,180 @@
+"""Other answers: as a what-if, or written into the case file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from tuneworthy.errors import CaseError, FrameworkError, OutputError
+from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
+from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
+from tuneworthy.framework.load import NAMES
+from tuneworthy.framework.schema import case_schema
+from tuneworthy.interview.questions import answer_path
+from tuneworthy.model.base import State, json_text
+from tuneworthy.model.case import Answer, Case
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.framework import Framework
+from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
+from tuneworthy.report.sections.framework import case_template
+
+# Other answers: as a what-if, or written into the case file.
+
+
+def judge_case(
+    source: str | Path,
+    chosen: str | None = None,
+    *,
+    answers: Mapping[str, str] | None = None,
+    as_of: date | None = None,
+    seed: int = 0,
+    quick: bool = False,
+) -> Dossier:
+    """Read a case, put other answers in, and decide it by the framework that applies.
+
+    Raises:
+        InputError: If the case, the framework or an answer is wrong.
+    """
+    case = load_case(source)
+    framework = framework_of(case, chosen)
+    if answers:
+        case = with_answers(case, framework, answers)
+    return decide(case, framework, as_of=as_of, seed=seed, quick=quick)
+
+
+def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = None) -> Dossier:
+    """Write answers into a case file and decide what it says now.
+
+    Nothing is written if the answers don't make a case that the framework can judge.
+
+    Raises:
+        InputError: If the case, the framework or an answer is wrong.
+    """
+    case = load_case(source)
+    framework = framework_of(case, chosen)
+    draft = with_answers(case, framework, answers)
+    for entry in missing_entries(draft):
+        if entry in answers:
+            raise CaseError(
+                f"{entry} names a file that isn't there",
+                where=f"{entry}={answers[entry]}",
+                fix="write a count, or the path of a file beside the case",
+            )
+    decide(draft, framework)
+    places = {answer_path(name, framework): value for name, value in answers.items()}
+    return decide(write_answers(source, places), framework)
+
+
+def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -> Case:
+    """The case with other answers, for a what-if; nothing is written.
+
+    Args:
+        case: The case.
+        framework: Says what a bare name is: a check, a factor or a signal.
+        answers: Name or dotted path to the new value.
+
+    Raises:
+        CaseError: If a name isn't known or the result isn't a case.
+    """
+    data = case.model_dump(mode="json", exclude_defaults=True)
+    for name, value in answers.items():
+        _place(data, answer_path(name, framework), value)
+    try:
+        changed = read_case(data)
+    except CaseError as caught:
+        said = " ".join(f"{name}={value}" for name, value in answers.items())
+        raise CaseError(caught.what, where=said, fix=caught.fix) from None
+    supposed = frozenset(".".join(answer_path(name, framework)) for name in answers)
+    return changed.placed(lambda path: f"--set {_named(path, answers)}", case.folder, supposed)
+
+
+def _place(data: dict[str, Any], path: tuple[str, ...], value: str) -> None:
+    here = data
+    for key in path[:-1]:
+        below = here.get(key)
+        if not isinstance(below, dict):
+            below = here[key] = {}
+        here = below
+    here[path[-1]] = value
+
+
+def _named(path: tuple[str | int, ...], answers: Mapping[str, str]) -> str:
+    dotted = ".".join(map(str, path))
+    return next((name for name in answers if dotted.endswith(name)), dotted)
+
+
+# A case folder to begin with.
+
+SCHEMA_FILE = "case.schema.json"
+FRAMEWORK_FILE = "framework.yaml"
+
+
+def start_case(
+    folder: str | Path, name: str | None = None, chosen: str | None = None
+) -> list[Path]:
+    """Write a commented case file and its schema into a folder.
+
+    Args:
+        folder: Where; made if it isn't there.
+        name: What the use case is called; the folder's name when not given.
+        chosen: Framework whose questions are asked; the lesson when not given. A framework in a
+            file is copied into the folder, so that the case can be judged by it anywhere.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: If one of the files is there already, or the framework isn't one.
+    """
+    if not str(folder).strip():
+        raise CaseError("is empty", where="DIR", fix="name a folder")
+    target = Path(folder)
+    framework = load_framework(chosen or "lesson")
+    texts = {CASE_FILE: "", SCHEMA_FILE: json_text(case_schema(framework))}
+    own = chosen
+    if chosen is not None and chosen not in NAMES:
+        own = FRAMEWORK_FILE
+        texts[own] = read_text(Path(chosen), FRAMEWORK_LIMIT, FrameworkError)
+    paths = [target / file for file in texts]
+    for path in paths:
+        if os.path.lexists(path):
+            fix = "choose another folder, or edit the file that is there"
+            raise OutputError("exists already", where=str(path), fix=fix)
+    folder_name = Path(os.path.abspath(target)).name  # noqa: PTH100  # never raises
+    called = name or folder_name.replace("-", " ").replace("_", " ").capitalize()[:200]
+    if len(called) > 200:
+        raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
+    texts[CASE_FILE] = case_template(framework, called or "My use case", SCHEMA_FILE, own)
+    for path, text in zip(paths, texts.values(), strict=True):
+        write_new(path, text)
+    return paths
+
+
+# What a case file says to each question of a framework.
+
+
+def stated(case: Case, framework: Framework) -> dict[str, State]:
+    """The answers as they are written, counts as states; unknown where nothing is.
+
+    Returns:
+        By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
+    """
+    found: dict[str, State] = {}
+    for name, check in framework.ceiling.items():
+        given = case.ceiling.get(name)
+        state: State = given.value if given is not None else "unknown"
+        if given is not None and given.count is not None and check.at_least is not None:
+            state = "yes" if given.count >= check.at_least else "no"
+        found[f"ceiling.{name}"] = state
+    for name in framework.factors:
+        found[f"factors.{name}"] = _state(case.factors.get(name))
+    for name in framework.signals:
+        found[f"signals.{name}"] = _state(case.signals.get(name))
+    return found
+
+
+def _state(answer: Answer | None) -> State:
+    return answer.value if answer is not None else "unknown"

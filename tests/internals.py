@@ -1,0 +1,464 @@
+"""What the tests still reach past the public functions: one place to mend when code moves."""
+
+from __future__ import annotations
+
+from tuneworthy import cli as cli_module
+from tuneworthy.cli import STOPPED, cli, run
+from tuneworthy.cli import reports as cli_reports
+from tuneworthy.cli.labs import pull as models_pull_pull
+from tuneworthy.cli.options import deliver
+from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
+from tuneworthy.files import disk as files_disk
+from tuneworthy.files.case import missing_entries, put, read_with_digest, text_digest, write_answers
+from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, matching
+from tuneworthy.files.evalset import (
+    csv_text,
+    evalset_text,
+    parted,
+    read_csv,
+    read_evalset,
+    read_examples,
+    split_of,
+    write_evalset,
+)
+from tuneworthy.files.materials import (
+    VARIABLES,
+    filled,
+    names,
+    prompt_from,
+    prompt_text,
+    read_materials,
+)
+from tuneworthy.files.stores import (
+    LEDGER,
+    append_evidence,
+    append_label,
+    append_line,
+    keep_rubric,
+    latest_labels,
+    read_evidence,
+    read_labels,
+    read_rubrics,
+    whole_lines,
+)
+from tuneworthy.framework import tally as framework_tally
+from tuneworthy.framework.lint import check
+from tuneworthy.framework.load import (
+    NAMES,
+    catalogue_text,
+    load_document,
+    load_named,
+    published_counts,
+    services,
+)
+from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.schema import (
+    case_schema,
+    cases_schema,
+    dossier_schema,
+    framework_schema,
+    meanings,
+)
+from tuneworthy.framework.tally import effort, tally
+from tuneworthy.interview import answers as interview_answers
+from tuneworthy.interview import free as interview_free
+from tuneworthy.interview.answers import read_script
+from tuneworthy.interview.fields import ATTEMPT, DATA, INVESTMENT, MODEL, OPTIONS
+from tuneworthy.interview.free import folded
+from tuneworthy.interview.pages import LONGEST_REPLY, reply_page, rest, rules_line, why_text
+from tuneworthy.interview.questions import (
+    answer_path,
+    ask_of,
+    next_ask,
+    offers,
+    part_asks,
+    standing,
+)
+from tuneworthy.lab import run as lab_run
+from tuneworthy.lab.background import GrownError, Labs, Running
+from tuneworthy.lab.background import Terms as RunningTerms
+from tuneworthy.lab.judge import drawn, reply_text
+from tuneworthy.lab.plan import Pool, Setting, answer_text, plan_arms, question, request_for
+from tuneworthy.lab.propose import inside, longest, parted_for, proposal
+from tuneworthy.lab.race import CEILING_RUN, Lab, chosen_arms, make_plan
+from tuneworthy.lab.race import Plan as CeilingPlan
+from tuneworthy.lab.result import outcome
+from tuneworthy.lab.run import Handle, JudgeAsked, Ready, ledger_of, prepare
+from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.verify import _outcome, general_skills
+from tuneworthy.llm import embedded as llm_embedded
+from tuneworthy.llm import runner as llm_runner
+from tuneworthy.llm.choose import FREE, prices_of, transport_for
+from tuneworthy.llm.embedded import Embedded, Pulled, lacks_avx2, local_model, pull, weights_path
+from tuneworthy.llm.endpoints import (
+    PRESETS,
+    Busy,
+    NotSent,
+    Reached,
+    Refused,
+    Secret,
+    Transport,
+    key_variable,
+    look_up,
+    most_usd,
+    paid_usd,
+    pico,
+    price_on,
+    reach,
+)
+from tuneworthy.llm.fake import Fake, Manners, Recorded, Recording, echo
+from tuneworthy.llm.http import _seconds
+from tuneworthy.llm.http import parse as http_parse
+from tuneworthy.llm.ledger import Ledger, Reading, ledger_path
+from tuneworthy.llm.runner import Gate, Job, Outcome, Runner, quote
+from tuneworthy.mcp import server as mcp_server
+from tuneworthy.mcp.server import called
+from tuneworthy.mcp.tools import DATA as assistant_DATA
+from tuneworthy.mcp.tools import INSTRUCTIONS, QUOTED, TALKS, TOOLS, Desk
+from tuneworthy.measure import duplicates as measure_duplicates
+from tuneworthy.measure import engine as measure_engine
+from tuneworthy.measure import personal as measure_personal
+from tuneworthy.measure import sample as measure_sample
+from tuneworthy.measure import store as measure_store
+from tuneworthy.measure.duplicates import BANDS, PLACES, _pairs, duplicate_groups, signatures
+from tuneworthy.measure.engine import MOST_NAMES, hashed, measure
+from tuneworthy.measure.evalset import build_evalset, failures
+from tuneworthy.measure.personal import KINDS, Masker, Scanner, excerpt, mask, shared_scanner, spans
+from tuneworthy.measure.sample import embed
+from tuneworthy.measure.signals import knowledge as signal_knowledge
+from tuneworthy.measure.signals import personal as signal_personal
+from tuneworthy.measure.signals import signals
+from tuneworthy.measure.signals.arms import Arms
+from tuneworthy.measure.signals.base import (
+    DUPLICATE_OF,
+    Found,
+    Numbers,
+    Signal,
+    Table,
+    as_numbers,
+    distinct,
+)
+from tuneworthy.measure.signals.change import Change, Text, Version, changes, runs_of, versions
+from tuneworthy.measure.signals.change import alike as versions_alike
+from tuneworthy.measure.signals.examples import REASONS as examples_REASONS
+from tuneworthy.measure.signals.examples import Examples
+from tuneworthy.measure.signals.format import Format, Numbered, fits, number_of, shape_of
+from tuneworthy.measure.signals.instructions import Instructions
+from tuneworthy.measure.signals.knowledge import Knowledge, stem, words
+from tuneworthy.measure.signals.latency import Latency, by_tokens
+from tuneworthy.measure.signals.novelty import Neighbours, Novelty, flagged, neighbours
+from tuneworthy.measure.signals.personal import Personal
+from tuneworthy.measure.signals.success import Success, refused, refuses
+from tuneworthy.measure.signals.terms import Terms
+from tuneworthy.measure.signals.traffic import Traffic, distinct_models, months_needed
+from tuneworthy.measure.signals.voice import FEATURES, PIECE_WORDS, Style, features, pieces
+from tuneworthy.measure.signals.voice import Voice as VoiceVoice
+from tuneworthy.measure.store import Store
+from tuneworthy.model.base import (
+    UNKNOWN_WORDS,
+    Range,
+    Record,
+    State,
+    Unknown,
+    __version__,
+    digest,
+    months_to_reach,
+    remembered_digest,
+    usd_per_request,
+)
+from tuneworthy.model.case import (
+    NO_PRICES,
+    Materials,
+    Model,
+    Price,
+    PromptVariant,
+    Term,
+    TokenPrice,
+    Voice,
+)
+from tuneworthy.model.dossier import (
+    REQUESTS,
+    Action,
+    BreakEven,
+    ChallengeResult,
+    Computed,
+    Draft,
+    Ends,
+    InvestmentResult,
+    Lint,
+    LintFinding,
+    Month,
+    NoPlan,
+    Option,
+    OptionResult,
+    PartTotal,
+    Percentiles,
+    Phase,
+    Plan,
+    Reason,
+    Recommendation,
+    Saved,
+    Serving,
+    Simulation,
+    Spread,
+    Swing,
+)
+from tuneworthy.model.dossier import Gate as DecisionGate
+from tuneworthy.model.evalset import CheckCall, Drawn, EvalCase, Label, Passage, Said, digest_of
+from tuneworthy.model.evidence import (
+    COLUMNS,
+    ArmsResult,
+    Batch,
+    Evidence,
+    Lead,
+    Measured,
+    Message,
+    Series,
+    SystemPrompt,
+    ToolCall,
+    latest,
+    latest_series,
+)
+from tuneworthy.model.evidence import Reading as EvidenceReading
+from tuneworthy.model.framework import BANDS as rules_BANDS
+from tuneworthy.model.framework import (
+    GOALS,
+    OUTCOMES,
+    SPOKEN,
+    Bands,
+    Bound,
+    Check,
+    Condition,
+    Factor,
+)
+from tuneworthy.model.interview import PARTS, Ask, Heard, Step, Turn
+from tuneworthy.model.lab import (
+    Arm,
+    ArmResult,
+    CeilingResult,
+    ChatMessage,
+    Contrast,
+    CurvePoint,
+    Gain,
+    Placed,
+    Proposing,
+    Quote,
+    Reply,
+    Request,
+    Settled,
+    ShareOf,
+    Stand,
+    Usage,
+    VerifyPlan,
+    VerifyResult,
+    canonical_json,
+)
+from tuneworthy.model.precedents import (
+    CODES,
+    RULES,
+    Backtest,
+    Codes,
+    Few,
+    Gap,
+    Index,
+    Interval,
+    Others,
+    Precedent,
+    PrecedentsResult,
+    PublishedCase,
+    Rate,
+    RuleId,
+)
+from tuneworthy.money.serving import TUNED, Ways, compare
+from tuneworthy.money.simulate import _draw, simulate
+from tuneworthy.money.terms import appraise, computed_saving, keep_books, small_usd
+from tuneworthy.money.terms import rate as labels_rate
+from tuneworthy.pipeline import framework_of, today
+from tuneworthy.plan.calendar import dated, day, working_days
+from tuneworthy.plan.words import WORDS as registry_WORDS
+from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
+from tuneworthy.precedents.nearest import (
+    CASES_FILE,
+    FILE,
+    SEPARATING,
+    address,
+    every_rate,
+    known,
+    likeness,
+    look,
+    nearest,
+    of_goal,
+    of_pattern,
+    pattern_key,
+    precedent_of,
+    rate,
+    read_cases,
+    shipped_cases,
+    shipped_index,
+    telling,
+    vote,
+)
+from tuneworthy.precedents.section import precedents, tried_text
+from tuneworthy.report import charts as report_charts
+from tuneworthy.report import html as report_html
+from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
+from tuneworthy.report.document import markdown
+from tuneworthy.report.html import DARK, chart_script, html, shown, still, style
+from tuneworthy.report.html import pictures as pictures_pictures
+from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections.common import finality, plain_finality, plain_headline, source_words
+from tuneworthy.report.sections.evalset import Item, item_page
+from tuneworthy.report.sections.evidence import (
+    evidence_rows,
+    measured_name,
+    measured_text,
+    pictures,
+    rows_of,
+    steps_of,
+)
+from tuneworthy.report.sections.framework import finding_says, lint_dict, lint_text
+from tuneworthy.report.sections.lab import (
+    answered_rows,
+    board_note,
+    board_row,
+    ceiling_rows,
+    difference_text,
+    duration,
+    failure_kinds,
+    left_s,
+)
+from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever, money_text
+from tuneworthy.report.sections.options import COLUMNS as tracker_COLUMNS
+from tuneworthy.report.sections.options import (
+    gantt,
+    matter,
+    name,
+    options_text,
+    plan_markdown,
+    plan_text,
+    tracker,
+)
+from tuneworthy.report.sections.precedents import precedents_markdown, precedents_text
+from tuneworthy.report.sections.toggles import titles
+from tuneworthy.report.sections.verdict import text
+from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for
+from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
+from tuneworthy.scoring.base import (
+    Context,
+    How,
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    alike,
+    as_date,
+    near,
+    normal,
+    numbers_in,
+    same,
+)
+from tuneworthy.scoring.judge import Judge
+from tuneworthy.scoring.sandboxed import Worker, orders, query_in
+from tuneworthy.stats import clustered as stats_clustered
+from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
+from tuneworthy.stats.clustered import (
+    CERTAIN,
+    Estimate,
+    allocate,
+    cluster_interval,
+    cluster_means,
+    draw,
+    drift,
+    explained_share,
+    independent_cases,
+    kmeans,
+    mean,
+    quantile,
+    ratio,
+    share,
+    share_given,
+    slope,
+    t95,
+    true_share,
+    worth,
+)
+from tuneworthy.stats.compare import (
+    Ceiling,
+    Race,
+    arm_estimate,
+    cases_needed,
+    ceiling,
+    estimates,
+    expected_gain,
+    paired,
+    paired_difference,
+    predicted_difference,
+    predicted_mean,
+    quantiles,
+)
+from tuneworthy.stats.forecast import Trend, level, poisson_interval, trend
+from tuneworthy.stats.intervals import (
+    Z95,
+    beta_quantile,
+    beta_share,
+    cases_to_exclude,
+    clopper_pearson,
+    wilson,
+)
+from tuneworthy.syntax.document import parse
+from tuneworthy.syntax.edit import Value, Whole, edit
+from tuneworthy.terminal import begin as terminal_begin
+from tuneworthy.terminal.free import parted as conversation_parted
+from tuneworthy.terminal.talk import Menus, Plain
+from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
+from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
+from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
+from tuneworthy.text.search import Joined, Pattern, Searcher, as_bytes, joined
+from tuneworthy.traces import content as traces_content
+from tuneworthy.traces import stream as traces_stream
+from tuneworthy.traces.content import Known, Lines
+from tuneworthy.traces.fields import Tally
+from tuneworthy.traces.mapping import mapping_from_text, read_mapping
+from tuneworthy.traces.read import named, read
+from tuneworthy.traces.stream import Ahead, Frames, Limits, blocks
+from tuneworthy.traces.tables import _cause, remote_kind
+from tuneworthy.verdict.challenges import ALL
+from tuneworthy.verdict.challenges.facts import WORDS
+from tuneworthy.verdict.headline import unsettled
+from tuneworthy.verdict.options import GRADES, HELPS, JUDGES, REASONS, RISKS, options
+from tuneworthy.verdict.options.advice import ADVICE
+from tuneworthy.verdict.options.tuning import approaches
+from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
+from tuneworthy.verdict.weigh import figures, independent, weigh
+from tuneworthy.web.app import make_app, make_site, told
+from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
+from tuneworthy.web.render import event, followed
+from tuneworthy.words import figure, interval_text, number, usd
+from tuneworthy.workspace import board as workspace_board
+from tuneworthy.workspace import labelling as workspace_labelling
+from tuneworthy.workspace import measure as workspace_measure
+from tuneworthy.workspace import reports as workspace_reports
+from tuneworthy.workspace.board import (
+    Board,
+    Judged,
+    Shelf,
+    earlier,
+    open_shelf,
+    plain_error,
+    resting_on,
+    since,
+)
+from tuneworthy.workspace.cases import judge_case, start_case, write
+from tuneworthy.workspace.labelling import Desks, Work, add_rubric, begin
+from tuneworthy.workspace.listen import is_loopback
+from tuneworthy.workspace.measure import appendix, model_id
+from tuneworthy.workspace.reports import (
+    history,
+    history_dict,
+    history_text,
+    models,
+    models_render,
+    money_report,
+    render,
+    schema,
+)
