@@ -6,6 +6,7 @@ import asyncio
 import json
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import date
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,7 @@ from internals import (
     Price,
     Recorded,
     Recording,
+    Refused,
     Reply,
     Request,
     Runner,
@@ -269,6 +271,46 @@ def test_a_wrong_key_ends_the_run_at_once(tmp_path: Path) -> None:
     assert fake.sent <= 8
     with pytest.raises(StoppedError, match="401"):
         outcome.raise_if_stopped()
+
+
+class Picky(Fake):
+    """A model that refuses some cases at once, and takes its time for an answer."""
+
+    def __init__(self, refuses: Callable[[str], str]) -> None:
+        super().__init__(echo, Manners(latency_s=0.02))
+        self.refuses, self.offered = refuses, 0
+
+    async def send(self, request: Request) -> Reply:
+        self.offered += 1
+        if why := self.refuses(request.messages[0].content):
+            raise Refused(why)
+        return await super().send(request)
+
+
+def test_a_model_that_refuses_everything_is_soon_asked_nothing_more(tmp_path: Path) -> None:
+    fake = Picky(lambda _: "HTTP 404: no such path")
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, fake, many(500), at_once=8)
+    assert fake.offered <= 5 + 8
+    assert outcome.stopped == ""
+    assert {one.why for one in outcome.settled.values()} == {"HTTP 404: no such path"}
+    assert len(outcome.settled) == 500
+
+
+@pytest.mark.parametrize(
+    "refuses",
+    [
+        lambda case: "" if case == "case 3" else "HTTP 400: no",  # an answer is on its way
+        lambda case: f"HTTP 400: {case} is too long",  # each about itself
+    ],
+)
+def test_a_model_that_may_answer_others_is_asked_on(
+    tmp_path: Path, refuses: Callable[[str], str]
+) -> None:
+    fake = Picky(refuses)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        send(ledger, fake, many(100), at_once=8)
+    assert fake.offered == 100
 
 
 def test_a_fault_of_ours_ends_the_run_and_leaves_no_call_unkept(tmp_path: Path) -> None:

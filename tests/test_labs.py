@@ -341,27 +341,24 @@ def test_baselines_need_no_model(tmp_path: Path) -> None:
     assert [one.second for one in result.contrasts] == ["nearest_neighbour"]
 
 
-def test_a_failed_call_is_wrong_and_one_in_doubt_is_left_out(tmp_path: Path) -> None:
-    always = {"careful": 1.0}
-    failing = ran(
-        folder_of(tmp_path / "a", n=100, prompts={"careful": CAREFUL}),
-        known(always, manners=Manners(refused=0.3)),
-    )  # fmt: skip
-    found = row(failing, "careful · fake:one")
-    assert found.quality.n + value(failing).n == 100
-    assert 0.5 < value(failing).value < 0.9
-    assert found.failed > 0
-    (kind,) = failing.failures
-    assert (kind.signal, kind.mends) == ("no_answer", "no")
-    assert kind.n == round((1 - value(failing).value) * value(failing).n)
-    doubtful = ran(
-        folder_of(tmp_path / "b", n=100, prompts={"careful": CAREFUL}),
-        known(always, manners=Manners(malformed=0.3)),
-    )  # fmt: skip
-    found = row(doubtful, "careful · fake:one")
-    assert found.in_doubt > 0
-    assert value(doubtful).value == found.quality.value == 1.0
-    assert found.quality.n + found.in_doubt == doubtful.select
+@pytest.mark.parametrize("fault", ["refused", "malformed"])
+def test_a_call_without_an_answer_is_left_out_and_widens_the_interval(
+    tmp_path: Path, fault: str
+) -> None:
+    result = ran(
+        folder_of(tmp_path, n=400, prompts={"careful": CAREFUL}),
+        known({"careful": 1.0}, manners=Manners(**{fault: 0.03})),
+    )
+    found = row(result, "careful · fake:one")
+    missing = found.failed if fault == "refused" else found.in_doubt
+    assert missing > 0
+    assert found.quality.n + missing == result.select
+    assert value(result).value == found.quality.value == 1.0
+    assert result.failures == ()
+    lost = result.report - value(result).n
+    assert lost > 0
+    assert value(result).low < 1 - lost / result.report  # each of them may have been wrong
+    assert result.stopped == ""
 
 
 def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Path) -> None:

@@ -179,7 +179,8 @@ class Lab:
 
         Prompts race against prompts, tuned models against tuned ones, and baselines, which cost
         nothing, against nobody: a tuned model that is far ahead leaves the best prompt in. Under a
-        judge nobody is dropped: it may be wrong about each arm in a way of its own.
+        judge nobody is dropped: it may be wrong about each arm in a way of its own. An arm with too
+        few answers drops nobody and isn't dropped: nobody knows how good it is.
         """
         arms = self.plan.arms
         later = len({arm.kind for arm in arms} - {"baseline"}) * len(self.plan.report)
@@ -194,7 +195,8 @@ class Lab:
             if self.stopped:
                 break
             self._seen += cases
-            race.add({place: self._sums(arms[place], cases, longest) for place in race.running})
+            answered = (i for i in race.running if not self.unanswered([arms[i]], self._seen))
+            race.add({place: self._sums(arms[place], cases, longest) for place in answered})
             self._leader = arms[race.result().winner]
             self._running = len(race.running)
             if self._watch is not None:
@@ -202,6 +204,11 @@ class Lab:
             self._tell()
         result = race.result()
         self.dropped = {arm.id: result.dropped_after[i] for i, arm in enumerate(arms)}
+
+    def unanswered(self, arms: Iterable[Arm], cases: Sequence[EvalCase]) -> tuple[str, ...]:
+        """Why some arms aren't judged on cases, a sentence each; () where all are."""
+        found = (self.scores.unanswered(arm.id, cases) for arm in arms)
+        return tuple(why for why in found if why)
 
     async def report(self, chosen: Sequence[Arm]) -> None:
         """Run the chosen arms on the cases that chose nothing."""
@@ -338,9 +345,10 @@ def means_of(
     judge's does. Never one for some arms and the other for others.
 
     Returns:
-        Means by the id of the arm; one without a score is left out.
+        Means by the id of the arm; one without a score, or with too few answers, is left out.
     """
-    rows = {arm.id: scores.row(arm.id, cases) for arm in arms}
+    answered = (arm for arm in arms if not scores.unanswered(arm.id, cases))
+    rows = {arm.id: scores.row(arm.id, cases) for arm in answered}
     plain = {name: float(np.nanmean(row)) for name, row in rows.items() if not np.isnan(row).all()}
     people = _people(scores, [arm for arm in arms if arm.id in plain], cases)
     if scores.judging is None:
@@ -561,7 +569,22 @@ def plan_of(
 
 
 def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Contrast:
-    """Two arms on the same cases; an interval of everything where no case has both."""
+    """Two arms on the same cases; an interval of everything where no case has both.
+
+    Unknown where one of the two got too few answers.
+    """
+    if why := scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases):
+        ask = Unknown(ask=why)
+        return Contrast(
+            first=first.id,
+            second=second.id,
+            difference=ask,
+            low=-1.0,
+            high=1.0,
+            n=0,
+            told_apart="no",
+            cases_needed=ask,
+        )
     if scores.judging is not None:
         return contrast_by_people(scores, first, second, cases)
     one, other = scores.row(first.id, cases), scores.row(second.id, cases)

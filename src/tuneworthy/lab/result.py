@@ -12,7 +12,7 @@ from typing import Literal, TypeVar
 import numpy as np
 
 from tuneworthy.lab.race import ENOUGH, LABEL_ALL, Lab, Plan, contrast, judge_of, tried_by_people
-from tuneworthy.lab.scores import Scores, estimate, share_of, shown
+from tuneworthy.lab.scores import Scores, estimate, share_of, shown, unanswered_text
 from tuneworthy.measure.duplicates import distinct_prompts
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
@@ -84,7 +84,8 @@ def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | No
     """What the lab adds to the ledger: quality on untouched cases, and what was tried.
 
     Returns:
-        None for a lab that was cut short: part of an answer is none. None also where a judge's word
+        None for a lab that was cut short, or in which an arm that may be better got too few
+        answers: part of an answer is none. None also where a judge's word
         alone chose an arm that doesn't meet the target: another may be better, and a number of this
         one would speak against prompting.
     """
@@ -107,7 +108,11 @@ def evidence_of(result: CeilingResult, plan: Plan, as_of: date) -> Measured | No
         observed_on=as_of,
         method=f"{result.scorer} on cases that chose nothing; {_interval(result)}",
     )
-    arms = [row.arm for row in result.arms if row.arm.kind == "prompt"]
+    arms = [
+        row.arm
+        for row in result.arms
+        if row.arm.kind == "prompt" and not isinstance(row.quality, Unknown)
+    ]
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
@@ -170,9 +175,9 @@ _MENDS: dict[str, Literal["yes", "no", "unknown"]] = {
     "voice_drift": "yes",
     "instruction_limit": "yes",
     "knowledge_gaps": "no",
-    "no_answer": "no",
 }
-"""Form, words, voice and rules can be trained; facts that weren't there and lost calls can't."""
+"""Form, words, voice and rules can be trained; facts that weren't there can't."""
+_RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
 
 
 def outcome(
@@ -191,14 +196,14 @@ def outcome(
     rows = [_arm(scores, arm, plan.select, lab.dropped.get(arm.id)) for arm in plan.arms]
     prompts = [r.arm for r in rows if r.arm.kind == "prompt" and not isinstance(r.quality, Unknown)]
     told, reached, needed = _judged(lab, chosen, target)
-    ask = "run it to its end: the chosen arm has to meet cases that chose nothing"
-    bound = ask if scores.judging is None or lab.stopped else LABEL_ALL
+    stopped = lab.stopped or ("" if reached == "no" else _unanswered(lab, chosen))
+    bound = _RUN_ON if scores.judging is None or stopped else LABEL_ALL
     return CeilingResult(
         arms=tuple(sorted(rows, key=_quality, reverse=True)),
         best=chosen[0].id if chosen else "",
         reported=share_of(scores, chosen[0], plan.report, exact=True)
         if chosen
-        else Unknown(ask=ask),
+        else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
         target=_or("say which share is good enough (targets.quality.at_least)", target),
         reached=reached,
@@ -218,10 +223,18 @@ def outcome(
         scorer=scorer,
         judge=judge_of(scores, [r.arm for r in rows], chosen, plan.select, plan.report),
         calls_saved=_saved(lab),
-        stopped=lab.stopped,
+        stopped=stopped,
         quote=quote,
         spend=spend,
     )
+
+
+def _unanswered(lab: Lab, chosen: Sequence[Arm]) -> str:
+    """Which prompt arms got too few answers to be judged; empty where all got enough."""
+    prompts = (arm for arm in lab.plan.arms if arm.kind == "prompt")
+    found = lab.unanswered(prompts, lab.plan.select)
+    found += lab.unanswered(chosen[:1], lab.plan.report)
+    return unanswered_text(found)
 
 
 T = TypeVar("T")
@@ -233,6 +246,18 @@ def _or(ask: str, value: T | None) -> T | Unknown:
 
 
 def _judged(
+    lab: Lab, chosen: Sequence[Arm], target: float | None
+) -> tuple[Ceiling | None, Reached, int | None]:
+    """The bounds, the answer, and the cases that would give one.
+
+    Where an arm got too few answers, it may be the one that meets the target: then the only answer
+    is that another meets it.
+    """
+    found = _held_against(lab, chosen, target)
+    return found if found[1] == "no" or not _unanswered(lab, chosen) else (None, "unknown", None)
+
+
+def _held_against(
     lab: Lab, chosen: Sequence[Arm], target: float | None
 ) -> tuple[Ceiling | None, Reached, int | None]:
     """The bounds, the answer, and the cases that would give one; a lab cut short answers nothing.
@@ -334,7 +359,7 @@ def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
     best, found, plan = 0.0, [], lab.plan
     for number, arm in enumerate((a for a in plan.arms if a.kind == "prompt"), start=1):
         row = lab.scores.row(arm.id, plan.select)
-        if np.isnan(row).all():
+        if np.isnan(row).all() or lab.scores.unanswered(arm.id, plan.select):
             continue
         if lab.dropped.get(arm.id) is None:
             best = max(best, float(np.nanmean(row)))

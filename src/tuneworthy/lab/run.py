@@ -58,7 +58,7 @@ from tuneworthy.lab.race import (
     together,
 )
 from tuneworthy.lab.result import evidence_of, outcome
-from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.scores import Scores, unanswered_text
 from tuneworthy.lab.verify import (
     VERIFY_RUN,
     compare,
@@ -92,6 +92,7 @@ from tuneworthy.model.lab import (
 )
 from tuneworthy.pipeline import decide, framework_of, load_case
 from tuneworthy.report.sections.lab import (
+    CORRECT,
     asked_row,
     ceiling_dict,
     ceiling_page,
@@ -1007,7 +1008,8 @@ def run(
     Raises:
         InputError: If the case has no tuned model, a model has no price, or another plan was
             written down before.
-        StoppedError: If it was stopped before both arms were chosen.
+        StoppedError: If it was stopped before both arms were chosen, or an arm got too few answers
+            to be chosen among.
     """
     _refuse_one_sided(ready)
     with ledger_of(ready.case) as ledger:
@@ -1071,6 +1073,9 @@ async def _go(
             if lab.stopped:
                 fix = "run it again to go on, with a larger --budget where that was in the way"
                 raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)
+            called = (arm for arm in ready.plan.arms if arm.kind != "baseline")
+            if lost := unanswered_text(lab.unanswered(called, ready.plan.select)):
+                raise StoppedError(f"not judged: {lost}", fix=CORRECT)
             arms = _pair(chosen_arms(ready.plan, ready.scores, lab.dropped))
             plan = write_down(
                 ready.plan,
@@ -1195,6 +1200,6 @@ def outputs_of(ready: Ready) -> dict[str, dict[str, str]]:
             for case in (*ready.plan.select, *ready.plan.report):
                 jobs = ready.plan.jobs(arm, case)
                 settled = ledger.find(jobs[0].key) if jobs else None
-                if settled is not None and settled.reply is not None:
+                if settled and settled.reply and not settled.reply.lacks:
                     outputs.setdefault(arm.id, {})[case.id] = reply_text(settled.reply)
     return outputs

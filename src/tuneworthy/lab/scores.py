@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+MOST_MISSING = 0.05
+"""Share of its calls that may lack an answer before an arm isn't judged."""
 NO = 0.5
 """Under this, people say no: less than half of them let an output pass."""
 _SHOWN = 200
@@ -34,17 +37,30 @@ class Cell:
     """What an arm did on a case."""
 
     scores: list[float] = field(default_factory=list)
-    """One a repeat; a call that failed is a 0."""
+    """One a repeat; a call without an answer has none."""
     usd: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
     failed: int = 0
+    """Calls without an answer: refused, withheld by a filter, or empty."""
     in_doubt: int = 0
+    why: str = ""
+    """What was said last in place of an answer."""
     unjudged: int = 0
     """Answers that no scorer can say anything about."""
     wrong: tuple[str, str] | None = None
     """For a wrong answer: its signal, and what came, masked."""
     label: float | None = None
     """What people say of the first answer, 0 … 1, NaN where nobody said; None without a judge."""
+
+    @property
+    def missing(self) -> int:
+        """Calls that have no answer."""
+        return self.failed + self.in_doubt
+
+    @property
+    def asked(self) -> int:
+        """Calls, with an answer or without."""
+        return len(self.scores) + self.unjudged + self.missing
 
     @property
     def score(self) -> float:
@@ -79,7 +95,11 @@ class Scores:
         if self.judging is None or outcome.stopped:
             return outcome
         replies = ((outcome.settled.get(job.key), case) for job, _, case in asked)
-        answers = [(Output.of(one.reply), case) for one, case in replies if one and one.reply]
+        answers = [
+            (Output.of(one.reply), case)
+            for one, case in replies
+            if one and one.reply and not one.reply.lacks
+        ]
         return await self.judging.hear(runner, answers) or outcome
 
     def answer(self, arm: str, case: EvalCase, text: Output, system: str = "") -> Scored:
@@ -101,19 +121,34 @@ class Scores:
         return told
 
     def call(self, arm: str, case: EvalCase, found: Settled, system: str = "") -> None:
-        """Take what became of a call: an answer, a failure, or nobody knows."""
-        cell = self.cell(arm, case.id)
+        """Take what became of a call. One without an answer says nothing about the arm."""
+        cell, reply, why = self.cell(arm, case.id), found.reply, found.why
+        if reply is not None:
+            cell.usd += found.usd
+            cell.latencies_s.append(reply.latency_s)
+            why = reply.lacks
+            if not why:
+                self.answer(arm, case, Output.of(reply), system)
+                return
+        cell.why = why[:_SHOWN]
         if found.status == "in_doubt":
             cell.in_doubt += 1
-        elif found.reply is None:
-            cell.failed += 1
-            cell.scores.append(0.0)
-            cell.label = 0.0 if cell.label is None else cell.label
-            cell.wrong = ("no_answer", found.why[:_SHOWN])
         else:
-            cell.usd += found.usd
-            cell.latencies_s.append(found.reply.latency_s)
-            self.answer(arm, case, Output.of(found.reply), system)
+            cell.failed += 1
+
+    def missing(self, arm: str, cases: Sequence[EvalCase]) -> float:
+        """The share of an arm's calls on cases that have no answer; 0 where none was made."""
+        cells = self.cells(arm, cases)
+        return sum(one.missing for one in cells) / max(1, sum(one.asked for one in cells))
+
+    def unanswered(self, arm: str, cases: Sequence[EvalCase]) -> str:
+        """Why an arm isn't judged on cases: too many calls without an answer; else empty."""
+        if self.missing(arm, cases) <= MOST_MISSING:
+            return ""
+        cells = self.cells(arm, cases)
+        missing, asked = sum(one.missing for one in cells), sum(one.asked for one in cells)
+        ((why, _),) = Counter(one.why for one in cells if one.missing).most_common(1)
+        return f"{missing} of {asked} calls of {arm} got no answer ({why})"
 
     def row(self, arm: str, cases: Sequence[EvalCase]) -> NDArray[np.float64]:
         """Scores of an arm on cases, NaN where it has none."""
@@ -121,7 +156,7 @@ class Scores:
         return np.array([cells[one.id].score if one.id in cells else math.nan for one in cases])
 
     def heard(self, arm: str, cases: Sequence[EvalCase]) -> Heard:
-        """An arm as its judge and people see it; a call that failed is a no that both agree on."""
+        """An arm as its judge and people see it; a call without an answer is left out."""
         assert self.judging is not None  # nobody asks for it without one
         cells, wanted = self._cells.get(arm, {}), {one.id for one in self.judging.drawn(cases)}
         judge, people = np.full(len(cases), math.nan), np.full(len(cases), math.nan)
@@ -159,6 +194,13 @@ class Scores:
         return [cells[one.id] for one in cases if one.id in cells]
 
 
+def unanswered_text(found: Sequence[str]) -> str:
+    """Sentences about arms without answers as one: the first, and how many more there are."""
+    if not found:
+        return ""
+    return found[0] if len(found) == 1 else f"{found[0]}; the same goes for {len(found) - 1} more"
+
+
 def shown(text: str) -> str:
     """A text masked, and then cut for showing."""
     return mask(text[:_MASKED])[:_SHOWN]
@@ -173,20 +215,26 @@ def clusters_of(cases: Sequence[EvalCase]) -> NDArray[np.int64]:
 def estimate(
     scores: Scores, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
 ) -> Estimate | None:
-    """An arm's share of right cases; None where it wasn't run.
+    """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
 
     Args:
         scores: What was scored.
         arm: The arm.
         cases: The cases that count.
         exact: With ends that may be held against a target: where a model judges, what people say,
-            and None until they have labelled what was drawn.
+            and None until they have labelled what was drawn. Missing answers widen them, as each
+            may have been right or wrong.
     """
-    if not cases:
+    if not cases or scores.unanswered(arm.id, cases):
         return None
     if exact and scores.judging is not None:
-        return by_people(scores.heard(arm.id, cases), clusters_of(cases))
-    return share(scores.row(arm.id, cases), clusters_of(cases), exact=exact)
+        found = by_people(scores.heard(arm.id, cases), clusters_of(cases))
+    else:
+        found = share(scores.row(arm.id, cases), clusters_of(cases), exact=exact)
+    missing = scores.missing(arm.id, cases)
+    if found is None or not exact or not missing:
+        return found
+    return replace(found, low=max(0.0, found.low - missing), high=min(1.0, found.high + missing))
 
 
 def as_record(one: Estimate) -> ShareOf:
@@ -198,10 +246,12 @@ def as_record(one: Estimate) -> ShareOf:
 def share_of(
     scores: Scores, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
 ) -> ShareOf | Unknown:
-    """An arm's share of right cases with its interval; unknown where it wasn't run or labelled."""
+    """An arm's share of right cases with its interval; else what it takes."""
     found = estimate(scores, arm, cases, exact=exact)
     if found is not None:
         return as_record(found)
+    if why := scores.unanswered(arm.id, cases):
+        return Unknown(ask=why)
     if exact and scores.judging is not None:
         return Unknown(ask=label_more(scores.heard(arm.id, cases).missing))
     return Unknown(ask="it wasn't run")

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Literal
 
 from tuneworthy.lab.race import ENOUGH, Plan, contrast, judge_of, system_of
-from tuneworthy.lab.scores import Scores, share_of
+from tuneworthy.lab.scores import Scores, share_of, unanswered_text
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, Runner
@@ -160,6 +160,10 @@ def judge(
     by_people = found.task.judging is not None
     of_judge = judge_of(found.task, plan.arms, arms, plan.select, plan.report)
     told, why = _outcome(written, task, general)
+    lost = [one for arm in arms for one in _unanswered(plan, arm, found)]
+    stopped = found.stopped or unanswered_text(lost)
+    if lost:
+        told, why = "unknown", "unanswered"
     if told == "improved" and of_judge is not None and of_judge.chosen_by == "judge":
         told, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
     return VerifyResult.model_validate(
@@ -173,9 +177,16 @@ def judge(
             "outcome": "too_few_cases" if found.stopped else told,
             "why": "stopped" if found.stopped else why,
             "spend": spend,
-            "stopped": found.stopped,
+            "stopped": stopped,
         }
     )
+
+
+def _unanswered(plan: Plan, arm: Arm, found: Compared) -> list[str]:
+    """Why an arm isn't judged on untouched cases and on general tasks; [] where it is."""
+    task = found.task.unanswered(arm.id, plan.report)
+    general = found.general.unanswered(arm.id, general_skills())
+    return [why for why in (task, general) if why]
 
 
 Outcome = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]

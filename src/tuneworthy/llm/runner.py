@@ -1,9 +1,4 @@
-"""Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
-
-Identical requests on the wire share one payment. A busy endpoint closes a gate that all its calls
-wait at, for as long as it asks, and halves how many are sent at a time; each answer opens it by a
-little. Nothing is retried that may have been paid.
-"""
+"""Models that refuse everything: after a few equal refusals nothing more is sent to them."""
 
 from __future__ import annotations
 
@@ -11,7 +6,7 @@ import asyncio
 import math
 import random
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -30,6 +25,58 @@ from tuneworthy.llm.endpoints import (
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import Quote, Request, Settled
+
+# Models that refuse everything: after a few equal refusals nothing more is sent to them.
+
+MOST_REFUSALS = 5
+"""Equal refusals in a row, before any answer, after which a model is asked nothing more."""
+
+_Model = tuple[str, str]
+
+
+def _model_of(request: Request) -> _Model:
+    return request.base_url, request.model
+
+
+class Refusals:
+    """What each model of a run refused so far; one that has answered once is never given up."""
+
+    def __init__(self) -> None:
+        self._answered: set[_Model] = set()
+        self._refused: dict[_Model, tuple[str, int]] = {}
+        self._wire: Counter[_Model] = Counter()
+
+    def sent(self, request: Request) -> None:
+        """A call went on the wire."""
+        self._wire[_model_of(request)] += 1
+
+    def ended(self, request: Request) -> None:
+        """It came back, whatever became of it."""
+        self._wire[_model_of(request)] -= 1
+
+    def answered(self, request: Request) -> None:
+        """The model answers."""
+        self._answered.add(_model_of(request))
+
+    def refused(self, request: Request, why: str) -> None:
+        """One more refusal, which counts with those before where it says the same."""
+        before, times = self._refused.get(_model_of(request), ("", 0))
+        self._refused[_model_of(request)] = (why, times + 1 if why == before else 1)
+
+    def interrupted(self, request: Request) -> None:
+        """Something else came in between: the refusals aren't in a row."""
+        self._refused.pop(_model_of(request), None)
+
+    def always(self, request: Request) -> str | None:
+        """What the model says to every call; None where it may answer this one."""
+        model = _model_of(request)
+        why, times = self._refused.get(model, ("", 0))
+        return why if times >= MOST_REFUSALS and model not in self._answered else None
+
+    def undecided(self, request: Request) -> bool:
+        """Whether a call on the wire may still be answered: a refusal comes sooner than that."""
+        return self._wire[_model_of(request)] > 0
+
 
 # How many calls may be on the wire to one endpoint, and when the next may go.
 
@@ -200,6 +247,7 @@ class Runner:
         self._progress = progress or (lambda _: None)
         self._outcome = Outcome()
         self._held, self._freed = 0, asyncio.Event()
+        self._refusals = Refusals()
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
     def stop(self) -> None:
@@ -245,6 +293,7 @@ class Runner:
         if known is not None:
             if known.status == "settled":
                 self._outcome.reused += 1
+                self._refusals.answered(job.request)
                 known = known.model_copy(update={"reused": True})
             self._done(known)
             return
@@ -272,6 +321,10 @@ class Runner:
         if most is None:
             why = f"nothing bounds what {job.request.model} writes: set max_tokens"
             return Settled(key=job.key, status="failed", why=why)
+        while (refusal := self._refusals.always(job.request)) is not None:
+            if not self._refusals.undecided(job.request):
+                return Settled(key=job.key, status="failed", why=refusal)
+            await self._freed.wait()
         gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
         found: Settled | None = None
         for _ in range(MOST_TRIES):
@@ -291,7 +344,7 @@ class Runner:
                     answered = found.status == "settled"
                     return found
                 finally:
-                    self._free()
+                    self._free(job)
             finally:
                 gate.leave(answered=answered)
         return found
@@ -323,6 +376,7 @@ class Runner:
             )
             if told == "go":
                 self._held += 1
+                self._refusals.sent(job.request)
                 return True
             if not self._held:
                 self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
@@ -330,8 +384,9 @@ class Runner:
             await self._freed.wait()
         return False
 
-    def _free(self) -> None:
+    def _free(self, job: Job) -> None:
         self._held -= 1
+        self._refusals.ended(job.request)
         self._freed.set()
         self._freed = asyncio.Event()
 
@@ -341,8 +396,11 @@ class Runner:
         except Refused as caught:
             if caught.for_all:
                 self._end("refused", str(caught))
-            return self._ledger.fail(job.key, str(caught))
+            found = self._ledger.fail(job.key, str(caught))
+            self._refusals.refused(job.request, found.why)
+            return found
         except (Busy, NotSent):
+            self._refusals.interrupted(job.request)
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
             return self._ledger.doubt(job.key, str(caught))
@@ -354,6 +412,7 @@ class Runner:
                 job.key, f"a fault while it was on the wire: {type(caught).__name__}"
             )
             raise
+        self._refusals.answered(job.request)
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
             self._end("cap", f"an answer of {job.request.model} cost more than it could at most")

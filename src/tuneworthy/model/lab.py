@@ -200,6 +200,13 @@ class Reply(Record):
     latency_s: NonNegative = 0.0
     """Until the answer was whole, on the wire, waiting in our queue left out."""
 
+    @property
+    def lacks(self) -> str:
+        """Why it holds no answer, though it was paid for; empty where it holds one."""
+        if self.finish == "content_filter":
+            return "a content filter withheld the answer"
+        return "" if self.text.strip() or self.tool_calls else "the answer was empty"
+
 
 Status = Literal["sent", "settled", "failed", "in_doubt"]
 """Money put aside and on the wire; answered and paid; refused and not paid; nobody knows."""
@@ -331,7 +338,7 @@ class ArmResult(Record):
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
     failed: Natural = 0
-    """Cases without an answer; they count as wrong."""
+    """Cases with a call that was refused, withheld or empty; it is left out, and counted."""
     in_doubt: Natural = 0
     """Cases of which nobody knows; they are left out, and counted."""
     unjudged: Natural = 0
@@ -359,7 +366,7 @@ class Failures(Record):
     """Wrong answers of one kind."""
 
     signal: str
-    """What they are a sign of: a signal of the framework, ``wrong_answer`` or ``no_answer``."""
+    """What they are a sign of: a signal of the framework, or ``wrong_answer``."""
     n: Natural
     """Cases."""
     of: Natural
@@ -429,7 +436,7 @@ class CeilingResult(Record):
     calls_saved: Natural = 0
     """Calls the race didn't have to make."""
     stopped: str = ""
-    """Why it ended early; empty where it didn't."""
+    """Why it ended early, or that an arm got too few answers; empty for one that has its answer."""
     quote: Quote
     spend: Spend
 
@@ -485,10 +492,12 @@ class VerifyResult(Record):
     outcome: Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
     """Improved: the whole interval lies above the margin, and general skills held. Regressed: it
     lies below zero, or general skills fell by more than their margin. No gain: it lies below the
-    margin. Unknown: a judge's word lacks people's labels. Else there are too few cases."""
+    margin. Unknown: a judge's word lacks people's labels, or an arm lacks answers. Else there are
+    too few cases."""
     why: str = ""
     """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
-    or the ``choice`` of the untuned arm by the judge's word alone; or, cut short, ``stopped``."""
+    or the ``choice`` of the untuned arm by the judge's word alone; ``unanswered`` where over 5% of
+    an arm's calls got no answer; or, cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""
     spend: Spend

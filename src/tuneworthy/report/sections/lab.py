@@ -162,6 +162,11 @@ def label_command(
 
 LABEL = 13
 """Columns of a label and the gap behind it."""
+CORRECT = (
+    "correct that, or take the arm out of the case, and run it again, with --ask-again where calls "
+    "are in doubt; nothing else is paid twice"
+)
+"""What to do about an arm that got too few answers."""
 
 
 def labelled(label: str, text: str) -> list[str]:
@@ -253,10 +258,25 @@ def board_row(one: ArmResult) -> tuple[str, str, str, str]:
     notes = []
     if one.dropped_after is not None:
         notes.append(f"left behind after {count(one.dropped_after)}")
-    told = ((one.failed, "failed"), (one.in_doubt, "in doubt"), (one.unjudged, "not judged"))
-    notes += [f"{count(n)} {what}" for n, what in told if n]
+    words = ("without an answer", "in doubt", "not judged")
+    counts = zip((one.failed, one.in_doubt, one.unjudged), words, strict=True)
+    notes += [f"{count(n)} {what}" for n, what in counts if n]
     beside = f" ({', '.join(notes)})" if notes else ""
-    return share_text(one.quality), cost, time, f"{safe(one.arm.id)}{beside}"
+    unknown = "not judged" if one.failed or one.in_doubt else "not run"
+    return share_text(one.quality, unknown), cost, time, f"{safe(one.arm.id)}{beside}"
+
+
+def lacks_answers(result: CeilingResult) -> bool:
+    """Whether a prompt arm isn't judged because too few of its calls were answered."""
+    return any(
+        one.arm.kind == "prompt" and isinstance(one.quality, Unknown) and one.failed + one.in_doubt
+        for one in result.arms
+    )
+
+
+def why_stopped(result: CeilingResult) -> str:
+    """Why a lab that stopped says nothing, in a few words."""
+    return "too many calls got no answer" if lacks_answers(result) else "it was cut short"
 
 
 def board_note(result: CeilingResult) -> str:
@@ -314,7 +334,7 @@ def _whole(result: CeilingResult) -> str:
 
 def _said(result: CeilingResult) -> str:
     if result.stopped:
-        return "not judged: it was cut short"
+        return f"not judged: {why_stopped(result)}"
     if isinstance(result.target, Unknown):
         return f"not judged: {result.target.ask}"
     upper = "" if isinstance(result.upper, Unknown) else f", upper bound {quality(result.upper)}"
@@ -387,7 +407,7 @@ def _verdict(dossier: Dossier) -> str:
 
 
 def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
-    """Which checks the run has answered, and where the verdict went; () for one cut short."""
+    """Which checks the run has answered, and where the verdict went; () for one that stopped."""
     if result.stopped:
         return []
     known = dossier.ceiling.checks
@@ -653,7 +673,7 @@ def _curve(result: CeilingResult) -> Picture | None:
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> tuple[Block, ...]:
     if not (told := answered_rows(result, dossier, before)):
-        return (Prose("Nothing: it was cut short, and part of an answer is none."),)
+        return (Prose(f"Nothing: {why_stopped(result)}, and part of an answer is none."),)
     rows = tuple(
         (safe(check.title), "yes" if result.checks.get(name) == "yes" else "unknown", check.state)
         for name, check in dossier.ceiling.checks.items()
@@ -668,6 +688,8 @@ def _failures(kinds: Sequence[Failures]) -> tuple[Block, ...]:
 
 
 def _next(result: CeilingResult) -> str:
+    if result.stopped and lacks_answers(result):
+        return "Correct that, or take the arm out of the case, and start it again"
     if result.stopped:
         return "Start it again to go on; raise the cap where that was in the way"
     again = "then start it again: nothing is paid twice"
@@ -819,6 +841,8 @@ def _lab_failures(found: Sequence[Failures], paint: Paint) -> list[str]:
 
 def _lab_next(result: CeilingResult, folder: str, rubric: str) -> str:
     again = "then run this again: nothing is paid twice"
+    if result.stopped and lacks_answers(result):
+        return CORRECT
     if result.stopped:
         return f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
     if result.judge is not None:
@@ -850,6 +874,7 @@ _SAYS = {
     ("too_few_cases", "interval"): "too few cases: the interval holds the margin",
     ("too_few_cases", "general"): "better at the task; whether general skills held is open",
     ("too_few_cases", "stopped"): "not judged: it was cut short",
+    ("unknown", "unanswered"): "not judged: too many calls got no answer",
     ("unknown", "labels"): "unknown: a judge's word counts only with people's labels",
     ("unknown", "choice"): "unknown: better than the untuned arm that a judge chose on its word "
     "alone; another untuned one may be better",
