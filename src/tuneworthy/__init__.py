@@ -13,14 +13,14 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from tuneworthy.model.base import __version__
-
 if TYPE_CHECKING:
     from tuneworthy.errors import CaseError, FrameworkError, InputError, TuneworthyError
     from tuneworthy.model.case import Case
     from tuneworthy.model.dossier import Dossier
     from tuneworthy.model.framework import Framework
     from tuneworthy.pipeline import decide, load_case, load_framework, verdicts
+
+__version__ = "0.1.0"
 
 _HOMES = {
     "decide": "tuneworthy.pipeline",

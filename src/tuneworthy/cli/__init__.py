@@ -11,8 +11,8 @@ from typing import NamedTuple, TextIO
 
 import click
 
+from tuneworthy import __version__
 from tuneworthy.errors import StoppedError, TuneworthyError, one_line
-from tuneworthy.model.base import __version__
 from tuneworthy.report.text import lay_out_for
 
 # The root command. A command's module is imported when the command is used, not before.

@@ -19,6 +19,7 @@ from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
 from mcp.shared.exceptions import MCPError
 
+from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.mcp.tools import (
     INSTRUCTIONS,
@@ -32,7 +33,6 @@ from tuneworthy.mcp.tools import (
     schema_of,
     talk_text,
 )
-from tuneworthy.model.base import __version__
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import Document, build, did_you_mean
 from tuneworthy.workspace.board import plain_error

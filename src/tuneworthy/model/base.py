@@ -278,8 +278,3 @@ def growth_needed(*, now: float, target: float, months: int) -> float | None:
     if now <= 0 or months <= 0:
         return None
     return float((target / now) ** (1 / months) - 1)
-
-
-# The version, where every room may read it.
-
-__version__ = "0.1.0"

@@ -42,8 +42,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
+from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
-from tuneworthy.model.base import __version__
 from tuneworthy.report.html import chart_script
 from tuneworthy.web import api as api_lab
 from tuneworthy.web import api as api_v1

@@ -18,8 +18,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
+from tuneworthy import __version__
 from tuneworthy.lab.background import Running
-from tuneworthy.model.base import __version__
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from tuneworthy import __version__
 from tuneworthy.errors import CaseError
-from tuneworthy.model.base import Range, State, Unknown, __version__
+from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, Source, Verdict
 from tuneworthy.model.framework import Asked, Check, Factor, Framework
 from tuneworthy.report.blocks import Block, Cell, Column, Fact, Facts, Fold, Prose, Section, Table

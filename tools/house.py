@@ -1,0 +1,95 @@
+"""What the house comes to: lines, tokens and modules by room, beside the budget of each.
+
+    python tools/house.py
+
+A feature pays for its lines by deleting others: ``tests/test_house.py`` refuses a room that is more
+than 5% over its budget. Lines are counted as the formatter leaves them (100 columns), tokens by
+Python's own tokenizer without comments and line ends.
+"""
+
+from __future__ import annotations
+
+import io
+import tokenize
+from pathlib import Path
+from typing import NamedTuple
+
+SOURCE = Path(__file__).resolve().parents[1] / "src" / "tuneworthy"
+
+MOST_LINES, MOST_TOKENS, MOST_MODULES = 42_000, 260_000, 190
+LONGEST_MODULE = 900
+SLACK = 1.05
+
+BUDGETS = {
+    ("errors", "words", "stats", "__init__", "__main__"): 1_800,
+    ("model",): 3_000,
+    ("syntax", "text", "framework", "llm"): 4_400,
+    ("files", "scoring"): 2_600,
+    ("traces",): 2_200,
+    ("measure",): 4_800,
+    ("verdict",): 3_400,
+    ("money", "plan", "precedents"): 3_300,
+    ("pipeline",): 250,
+    ("report",): 4_600,
+    ("lab",): 3_200,
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): 7_900,
+}
+"""Most lines of the rooms that share a budget."""
+
+_NOT_COUNTED = {
+    tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
+    tokenize.NL,
+}  # fmt: skip
+
+
+class Size(NamedTuple):
+    """Lines, tokens and modules of some files."""
+
+    lines: int
+    tokens: int
+    modules: int
+
+
+def room(path: Path) -> str:
+    """The room of a source file; a module beside the rooms is its own."""
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def size(paths: list[Path]) -> Size:
+    """How much some files come to; zeros for none."""
+    lines = tokens = 0
+    for path in paths:
+        text = path.read_text("utf-8")
+        lines += text.count("\n")
+        readline = io.StringIO(text).readline
+        tokens += sum(t.type not in _NOT_COUNTED for t in tokenize.generate_tokens(readline))
+    return Size(lines, tokens, len(paths))
+
+
+def modules() -> list[Path]:
+    """Every source file of the package."""
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def by_budget() -> dict[tuple[str, ...], Size]:
+    """What the rooms of each budget come to."""
+    return {rooms: size([p for p in modules() if room(p) in rooms]) for rooms in BUDGETS}
+
+
+def main() -> None:
+    """Print the table."""
+    print(f"{'lines':>7}{'most':>8}{'tokens':>9}{'modules':>9}  rooms")
+    for rooms, total in by_budget().items():
+        over = " over" if total.lines > BUDGETS[rooms] * SLACK else ""
+        print(
+            f"{total.lines:>7,}{BUDGETS[rooms]:>8,}{total.tokens:>9,}{total.modules:>9}"
+            f"  {' '.join(rooms)}{over}"
+        )
+    whole = size(modules())
+    print(f"{whole.lines:>7,}{MOST_LINES:>8,}{whole.tokens:>9,}{whole.modules:>9}  all")
+    longest = max(modules(), key=lambda path: path.read_text("utf-8").count("\n"))
+    print(f"The longest module: {longest.relative_to(SOURCE)}, {size([longest]).lines:,} lines")
+
+
+if __name__ == "__main__":
+    main()
