@@ -219,7 +219,7 @@ def steady(text: str) -> str:
 
 
 def _version() -> str:
-    from internals import __version__
+    from tuneworthy import __version__
 
     return __version__
 

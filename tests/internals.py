@@ -160,7 +160,6 @@ from tuneworthy.model.base import (
     Record,
     State,
     Unknown,
-    __version__,
     digest,
     months_to_reach,
     remembered_digest,
