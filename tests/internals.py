@@ -301,9 +301,9 @@ from tuneworthy.precedents.section import precedents, tried_text
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import html as report_html
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
-from tuneworthy.report.document import markdown
-from tuneworthy.report.html import DARK, chart_script, html, shown, still, style
-from tuneworthy.report.html import pictures as pictures_pictures
+from tuneworthy.report.document import html, markdown
+from tuneworthy.report.document import pictures as pictures_pictures
+from tuneworthy.report.html import DARK, chart_script, shown, still, style
 from tuneworthy.report.sections import precedents as sections_precedents
 from tuneworthy.report.sections.common import finality, plain_finality, plain_headline, source_words
 from tuneworthy.report.sections.evalset import Item, item_page

@@ -1,11 +1,27 @@
-"""What a page is made of: plain nouns that a template turns into markup."""
+"""What a document is made of. Terminal, Markdown and HTML are three renderers of these blocks.
+
+A section is a function ``dossier -> Section`` in ``sections/``, made of the blocks below. Write
+plain sentences and never escape anything: each renderer does that. ``detail=True`` on a block means
+that a terminal shows it only with ``--all``; a ``Fold`` is such a detail, closed on the page. A
+fact's ``value`` and ``beside`` are read in one go ("$6,000" "once"). A ``Picture`` is drawn on the
+page; the others show its table, but for ``table_is="elsewhere"``: another table has it all.
+
+    def waiting(dossier: Dossier) -> Section:
+        rows = (Fact("Left a month", "$1,500", "as stated"),)
+        return Section("waiting", "What waiting costs", (Prose("In short."), Facts(rows)))
+
+``text.render(document)``, ``markdown.render(document)`` and ``html.render(document)`` show a
+``Document`` of sections.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal
 
-from tuneworthy.report.charts import Drawing
+if TYPE_CHECKING:
+    from tuneworthy.report.charts import Drawing
 
 Kind = Literal["text", "number", "state", "date"]
 """How a column reads."""
@@ -17,6 +33,7 @@ class Prose:
 
     text: str
     look: Literal["plain", "lead", "small"] = "plain"
+    detail: bool = False
     block: ClassVar[str] = "prose"
 
 
@@ -26,20 +43,22 @@ class Bullets:
 
     items: tuple[str, ...]
     ordered: bool = False
+    detail: bool = False
     block: ClassVar[str] = "bullets"
 
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something with a name, and what is to be known about it."""
+    """A label with its value."""
 
     label: str
     value: str
     beside: str = ""
+    """What continues the value, smaller."""
     link: str = ""
     """Id of the section that says more; empty for none."""
     source: str = ""
-    """Where the value comes from, for a page that can be touched; empty where it stands beside."""
+    """Where the value comes from, for a page that can be touched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +67,7 @@ class Facts:
 
     rows: tuple[Fact, ...]
     look: Literal["plain", "key", "words"] = "plain"
+    detail: bool = False
     block: ClassVar[str] = "facts"
 
 
@@ -66,7 +86,7 @@ class Cell:
     text: str
     below: str = ""
     href: str = ""
-    """A web address to go to, one that starts with http; empty for none."""
+    """A web address to go to, which starts with http; empty for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +97,8 @@ class Table:
     head: tuple[Column, ...]
     rows: tuple[tuple[str | Cell, ...], ...]
     quiet: bool = False
-    """The heading above says the same: the caption is for screen readers only."""
+    """The heading above says the same: only a screen reader needs the caption."""
+    detail: bool = False
     block: ClassVar[str] = "table"
 
 
@@ -93,13 +114,16 @@ class Picture:
     key: tuple[tuple[str, str], ...] = ()
     """Look of a mark, and what it means."""
     table_is: Literal["folded", "open", "elsewhere"] = "folded"
-    """Opened by a click; always open; or folded, and left out on paper for one that says more."""
+    """Opened by a click; always open; or left out on paper and in text for one that says more."""
+    mermaid: str = ""
+    """The drawing as Mermaid source, for Markdown; empty for none."""
+    detail: bool = False
     block: ClassVar[str] = "picture"
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Something that doesn't fit together."""
+    """Statements that don't fit together."""
 
     kind: str
     label: str
@@ -110,28 +134,31 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Things that don't fit together, counted."""
+    """Numbered claims."""
 
     items: tuple[Claim, ...]
+    detail: bool = False
     block: ClassVar[str] = "claims"
 
 
 @dataclass(frozen=True, slots=True)
 class Todo:
-    """Something nobody knows yet, and what would settle it."""
+    """What nobody knows yet, and what would settle it."""
 
     ask: str
     what: str = ""
+    detail: bool = False
     block: ClassVar[str] = "todo"
 
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """Details that open on demand, and on paper."""
+    """Details: closed on the page, open on paper and in Markdown; in a terminal with ``--all``."""
 
     summary: str
     blocks: tuple[Block, ...]
     block: ClassVar[str] = "fold"
+    detail: ClassVar[bool] = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +167,7 @@ class Part:
 
     title: str
     blocks: tuple[Block, ...]
+    detail: bool = False
     block: ClassVar[str] = "part"
 
 
@@ -148,26 +176,50 @@ Block = Prose | Bullets | Facts | Table | Picture | Claims | Todo | Fold | Part
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A section of the page."""
+    """A section; one without a title opens its document."""
 
     id: str
     title: str
     blocks: tuple[Block, ...]
     short: str = ""
     """The title in the list of contents; the whole one when empty."""
+    detail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """The whole page."""
+class Document:
+    """What is rendered."""
 
     name: str
+    """What it is about: the case."""
     headline: str
-    byline: str
-    lead: tuple[str, ...]
-    facts: Facts
-    warning: tuple[str, ...]
-    """What speaks against relying on it, at once."""
+    """What is to be known first, in a sentence."""
     sections: tuple[Section, ...]
-    record: tuple[tuple[str, str], ...] = field(default=())
+    byline: tuple[str, ...] = ()
+    lead: tuple[str, ...] = ()
+    """For somebody who knows no term of the field; not in a terminal."""
+    facts: Facts | None = None
+    warning: tuple[str, ...] = ()
+    """What speaks against relying on it."""
+    record: tuple[tuple[str, str], ...] = ()
     """Lines for machines: name and value."""
+    after: tuple[str, ...] = ()
+    """Where to go on from here, in a terminal."""
+
+    @property
+    def title(self) -> str:
+        """The first line."""
+        return f"{self.name}: {self.headline}" if self.name else self.headline
+
+
+def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
+    """The pictures of some sections by their id, in their order."""
+
+    def inside(blocks: Iterable[Block]) -> Iterator[Picture]:
+        for block in blocks:
+            if isinstance(block, Picture):
+                yield block
+            elif isinstance(block, Fold | Part):
+                yield from inside(block.blocks)
+
+    return {picture.id: picture for one in sections for picture in inside(one.blocks)}

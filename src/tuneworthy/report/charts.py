@@ -9,11 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
-
-import altair as alt
-import vl_convert
 
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
@@ -24,8 +21,22 @@ from tuneworthy.words import share
 
 # From a chart to an SVG that is safe, takes the page's colours and needs nothing from outside.
 
-Layers = alt.LayerChart | alt.FacetChart
-"""What layering charts gives."""
+if TYPE_CHECKING:
+    import altair as alt
+
+    Layers = alt.LayerChart | alt.FacetChart
+    """What layering charts gives."""
+else:
+
+    class _AtFirstUse:
+        """The drawing library: an extra, which text and Markdown must not need."""
+
+        def __getattr__(self, name: str) -> Any:
+            import altair as alt
+
+            return getattr(alt, name)
+
+    alt = _AtFirstUse()
 
 Row = dict[str, object]
 """What one mark of a chart is drawn from."""
@@ -127,6 +138,8 @@ def _svg(spec: dict[str, Any]) -> str:
 
 @lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
 def _rendered(spec: str) -> str:
+    import vl_convert
+
     drawing = vl_convert.vegalite_to_svg(spec, vl_version=vl_version(), allowed_base_urls=[])
     return _clean(drawing)
 
@@ -196,7 +209,9 @@ def _local(tag: str) -> str:
 Found = Sequence[dict[str, Any]]
 """Rows of a picture's numbers, checked by ``report.evidence.numbers``."""
 
-_SHARE = alt.Scale(domain=[0, 1])
+
+def _share_scale() -> alt.Scale:
+    return alt.Scale(domain=[0, 1])
 
 
 def _percent(width: int) -> alt.Axis:
@@ -333,7 +348,7 @@ def signatures(found: Found) -> Drawing | None:
 
 
 def _signatures(rows: list[Row], titles: list[str], width: int) -> Layers:
-    x = partial(alt.X, title=None, axis=_percent(width), scale=_SHARE)
+    x = partial(alt.X, title=None, axis=_percent(width), scale=_share_scale())
     base = in_rows(rows, titles)
     read = base.mark_bar(height=16, fill=BAND, stroke=PRO, strokeWidth=1.5)
     right = base.mark_bar(height=16, color=PRO)

@@ -1,4 +1,4 @@
-"""The page put together: sections into markup, with the style inside and nothing from outside."""
+"""A document as one HTML file, with the style inside and nothing from outside; needs an extra."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import base64
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
 from importlib.resources import files
@@ -16,9 +15,7 @@ from threading import Lock
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from tuneworthy.errors import InputError
-from tuneworthy.model.dossier import Dossier
-from tuneworthy.report.blocks import Block, Facts, Fold, Page, Part, Picture, Section
+from tuneworthy.report.blocks import Document, Picture
 from tuneworthy.report.charts import (
     BAND,
     CON,
@@ -31,71 +28,17 @@ from tuneworthy.report.charts import (
     Drawing,
     vl_version,
 )
-from tuneworthy.report.sections import money, record, verdict
-from tuneworthy.report.sections import options as ahead
-from tuneworthy.report.sections import precedents as others
-from tuneworthy.report.sections.common import WHAT_IT_IS, day, plain_headline
-
-# The page put together: sections into markup, with the style inside and nothing from outside.
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
 
 
-def rendered(dossier: Dossier) -> str:
-    """The dossier as a whole HTML document."""
+def render(document: Document) -> str:
+    """A whole HTML document that needs no network, no script and no other file."""
     css = style()
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            page=_page(dossier),
-            style=Markup(css),  # noqa: S704  # our own file
-            policy=policy(css),
-        )
-    )
-
-
-def _page(dossier: Dossier) -> Page:
-    parts = tuple(sections(dossier))
-    there = {section.id for section in parts}
-    facts = (
-        fact if fact.link in there else replace(fact, link="")
-        for fact in verdict.key_facts(dossier).rows
-    )
-    by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
-    return Page(
-        name=dossier.case.name,
-        headline=plain_headline(dossier),
-        byline=by,
-        lead=(WHAT_IT_IS,),
-        facts=Facts(tuple(facts), "key"),
-        warning=verdict.warning(dossier),
-        sections=parts,
-        record=record.lines(dossier),
-    )
-
-
-def sections(dossier: Dossier) -> list[Section]:
-    """The report's sections in their order, those that have something to say."""
-    if dossier.quick is not None:
-        return [verdict.why(dossier), record.answers(dossier), record.glossary()]
-    found = [
-        verdict.why(dossier),
-        verdict.sure(dossier),
-        verdict.change(dossier),
-        verdict.fit(dossier),
-        ahead.options(dossier),
-        money.investment(dossier),
-        ahead.approaches(dossier),
-        ahead.plan(dossier),
-        others.others(dossier),
-        record.answers(dossier),
-        record.attempts(dossier),
-        record.rules(dossier),
-        record.glossary(),
-    ]
-    return [section for section in found if section is not None]
+    template = _environment().get_template("page.html")
+    safe_style = Markup(css)  # noqa: S704  # our own file
+    return template.render(page=document, style=safe_style, policy=policy(css))
 
 
 def policy(css: str) -> str:
@@ -161,56 +104,6 @@ def style() -> str:
 
 def _file(name: str) -> str:
     return files("tuneworthy.report").joinpath("templates", name).read_text(encoding="utf-8")
-
-
-# The dossier as one self-contained page for a browser. It takes the extra ``report``.
-
-_EXTRA = frozenset({"jinja2", "markupsafe", "altair", "vl_convert"})
-
-
-def html(dossier: Dossier) -> str:
-    """The report as HTML.
-
-    Args:
-        dossier: What to report.
-
-    Returns:
-        A whole document that needs no network, no script and no other file. Equal dossiers give
-        equal text.
-
-    Raises:
-        InputError: If the libraries that make it aren't installed.
-    """
-    try:
-        pass
-    except ModuleNotFoundError as caught:
-        if caught.name not in _EXTRA:
-            raise
-        fix = 'in a clone, pip install ".[report]" installs it; or choose another format'
-        what = f"this format needs the extra report ({caught.name} is not installed)"
-        raise InputError(what, where="--format html", fix=fix) from None
-    return rendered(dossier)
-
-
-# Every picture of a dossier by its id, with its words and its table; nothing is drawn yet.
-
-
-def pictures(dossier: Dossier) -> dict[str, Picture]:
-    """The pictures of the report, in its order; empty where there is nothing to draw."""
-    return pictures_in(sections(dossier))
-
-
-def pictures_in(found: Iterable[Section]) -> dict[str, Picture]:
-    """The pictures of some sections, in their order."""
-    return {picture.id: picture for one in found for picture in _inside(one.blocks)}
-
-
-def _inside(blocks: Iterable[Block]) -> Iterator[Picture]:
-    for block in blocks:
-        if isinstance(block, Picture):
-            yield block
-        elif isinstance(block, (Fold, Part)):
-            yield from _inside(block.blocks)
 
 
 # A picture as a file of its own, for a browser that runs no script.

@@ -1,8 +1,8 @@
-"""Text for a terminal: columns, wrapping by display width, and colour that nothing depends on."""
+"""A document for a terminal: columns, wrapped by display width, and colour nothing depends on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -11,8 +11,20 @@ from typing import Literal
 import wcwidth
 
 from tuneworthy.errors import one_line
-
-# How wide a text may be: eighty columns, and fewer where the terminal has fewer.
+from tuneworthy.report.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Claims,
+    Document,
+    Facts,
+    Fold,
+    Part,
+    Picture,
+    Prose,
+    Table,
+    Todo,
+)
 
 WIDEST, NARROWEST = 80, 40
 """Columns a text is laid out for, at most and at least."""
@@ -30,9 +42,11 @@ def lay_out_for(terminal: int) -> None:
     _COLUMNS.set(max(NARROWEST, min(WIDEST, terminal)) if terminal > 0 else WIDEST)
 
 
-# Text for a terminal: columns, wrapping by display width, and colour that nothing depends on.
-
 _NARROWEST = 8
+"""The least a column gives way to."""
+
+_LONGEST_WORD, _BESIDE = 16, 24
+"""Columns: a word that may be broken in a table, and the least for a value beside its label."""
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 
@@ -58,16 +72,9 @@ def safe(text: str) -> str:
 def wrapped(
     text: str, *, first: str = "", rest: str | None = None, width: int | None = None
 ) -> list[str]:
-    """Lines of at most ``width`` columns.
+    """One or more lines of at most ``width`` columns; words longer than a line are broken.
 
-    Args:
-        text: One paragraph, already safe.
-        first: What the first line begins with.
-        rest: What the others begin with; blanks as wide as ``first`` when not given.
-        width: Columns; those of the terminal when not given.
-
-    Returns:
-        At least one line; words longer than a line are broken.
+    ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
     width = columns() if width is None else width
     indent = " " * wcwidth.width(first) if rest is None else rest
@@ -89,23 +96,142 @@ def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
-    """Rows in aligned columns, every cell wrapped to its column. Empty for no rows.
+    """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
+    widths = _widths(rows, columns() - 1 - len(indent), gap) if rows else []
+    return [line for one in rows for line in _line(one, widths, indent, gap)]
 
-    The last column takes what the others leave; where that is too little, the widest give way.
-    """
+
+def _widths(rows: Sequence[Sequence[str]], room: int, gap: int) -> list[int]:
+    """Columns as wide as their cells; where that is too much, the widest give way."""
+    widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
+    room -= gap * (len(widths) - 1)
+    least = [min(width, _NARROWEST) for width in widths]
+    while sum(widths) > room and widths != least:
+        widest = max(w for w, floor in zip(widths, least, strict=True) if w > floor)
+        widths[len(widths) - 1 - widths[::-1].index(widest)] -= 1
+    return widths
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int) -> list[str]:
+    """A row, on as many lines as its longest cell takes."""
+    pairs = zip(cells, widths, strict=True)
+    columns_ = [wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs]
+    return [
+        (indent + (" " * gap).join(map(pad, parts, widths))).rstrip()
+        for parts in zip_longest(*columns_, fillvalue="")
+    ]
+
+
+def render(document: Document, *, colour: bool = False, everything: bool = False) -> str:
+    """The document in at most 80 columns; its details only with ``everything``."""
+    paint = Paint(colour)
+    head = [paint("strong", line) for line in wrapped(safe(document.title), rest="  ")]
+    head += [paint("dim", line) for text in document.byline for line in wrapped(safe(text))]
+    parts = [head]
+    if document.facts is not None:
+        parts.append(_block(document.facts, paint, "  ", everything))
+    if document.warning:
+        told = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
+        parts.append([paint("strong", "Before you rely on it"), *told])
+    for section in document.sections:
+        shown = section.blocks if everything or not section.detail else ()
+        if lines := blocks(shown, paint, everything=everything):
+            head = [paint("strong", line) for line in wrapped(safe(section.title))]
+            parts.append([*head, *lines] if section.title else lines)
+    parts.append([line for text in document.after for line in wrapped(safe(text), rest="      ")])
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+
+
+def blocks(
+    found: Iterable[Block], paint: Paint, *, indent: str = "  ", everything: bool = False
+) -> list[str]:
+    """Blocks under each other, parted by a blank line."""
+    lines: list[str] = []
+    for block in found:
+        shown = _block(block, paint, indent, everything) if everything or not block.detail else []
+        lines += ["", *shown] if lines and shown else shown
+    return lines
+
+
+def _block(block: Block, paint: Paint, indent: str, everything: bool) -> list[str]:
+    match block:
+        case Prose():
+            lines = wrapped(safe(block.text), first=indent)
+            return [paint("dim", line) for line in lines] if block.look == "small" else lines
+        case Bullets():
+            marks = (f"{n}. " if block.ordered else "- " for n in range(1, len(block.items) + 1))
+            pairs = zip(marks, block.items, strict=True)
+            return [line for m, item in pairs for line in wrapped(safe(item), first=indent + m)]
+        case Facts():
+            return _facts(block, indent)
+        case Table():
+            caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
+            return [*caption, *_table(block, paint, indent)]
+        case Picture():
+            elsewhere = block.table_is == "elsewhere"
+            return [] if elsewhere else _block(block.table, paint, indent, everything)
+        case Claims():
+            return _claims(block, paint, indent)
+        case Todo():
+            return wrapped(
+                safe(f"{block.what or 'Not known.'} To find out: {block.ask}"), first=indent
+            )
+        case Fold() | Part():
+            title = safe(block.summary if isinstance(block, Fold) else block.title)
+            head = [paint("strong", line) for line in wrapped(title, first=indent)]
+            inner = blocks(block.blocks, paint, indent=indent + "  ", everything=everything)
+            return [*head, *inner] if inner else []
+
+
+def _facts(block: Facts, indent: str) -> list[str]:
+    rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
+    widest = max((wcwidth.width(label) for label, _ in rows), default=0)
+    beside = columns() - len(indent) - widest - 2 >= _BESIDE
+    lines: list[str] = []
+    for label, value in rows:
+        if beside:
+            lines += wrapped(value, first=indent + pad(label, widest + 2))
+        else:
+            lines += [*wrapped(label, first=indent), *wrapped(value, first=indent + "  ")]
+    return lines
+
+
+def _claims(block: Claims, paint: Paint, indent: str) -> list[str]:
+    lines: list[str] = []
+    for number, claim in enumerate(block.items, 1):
+        first = f"{indent}[{number}] "
+        lines += wrapped(safe(claim.text), first=first)
+        settle = wrapped(f"To settle: {safe(claim.settle)}", first=" " * len(first))
+        lines += [paint("dim", line) for line in settle]
+    return lines
+
+
+def _table(block: Table, paint: Paint, indent: str) -> list[str]:
+    """Aligned columns; where a terminal is too narrow for them, a row is a list of its cells."""
+    titles = [safe(column.title) for column in block.head]
+    rows = [[_cell(cell) for cell in line] for line in block.rows]
     if not rows:
         return []
-    last = len(rows[0]) - 1
-    room = columns() - 1 - len(indent) - gap * last
-    natural = [max(wcwidth.width(line[c]) for line in rows) for c in range(last + 1)]
-    widths = natural[:last]
-    while widths and max(widths) > _NARROWEST and sum(widths) + min(natural[last], 28) > room:
-        widths[widths.index(max(widths))] -= 1
-    widths.append(room - sum(widths))
-    found = []
-    for line in rows:
-        cells = [wcwidth.wrap(c, max(w, 1)) or [""] for c, w in zip(line, widths, strict=True)]
-        for parts in zip_longest(*cells, fillvalue=""):
-            padded = (pad(part, w) for part, w in zip(parts, widths, strict=True))
-            found.append((indent + (" " * gap).join(padded)).rstrip())
-    return found
+    room = columns() - 1 - len(indent)
+    words = [max(map(_longest_word, cells)) for cells in zip(titles, *rows, strict=True)]
+    if sum(words) + 2 * (len(words) - 1) <= room:
+        widths = _widths([titles, *rows], room, 2)
+        head = [paint("dim", line) for line in _line(titles, widths, indent, 2)]
+        return [*head, *(line for row_ in rows for line in _line(row_, widths, indent, 2))]
+    lines: list[str] = []
+    for name, *rest in rows:
+        lines += wrapped(name, first=indent)
+        named = zip(titles[1:], rest, strict=True)
+        told = ", ".join(f"{title.lower()} {cell}" for title, cell in named if cell)
+        lines += wrapped(told, first=indent + "  ")
+    return lines
+
+
+def _longest_word(cell: str) -> int:
+    return min(max(map(wcwidth.width, cell.split()), default=0), _LONGEST_WORD)
+
+
+def _cell(cell: str | Cell) -> str:
+    if isinstance(cell, str):
+        return safe(cell)
+    return safe(f"{cell.text} ({cell.below})" if cell.below else cell.text)

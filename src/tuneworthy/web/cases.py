@@ -18,7 +18,8 @@ from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.model.base import State
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import NARROW, WIDE
-from tuneworthy.report.html import STYLE, chart_script, pictures, policy, script_digest, still
+from tuneworthy.report.document import pictures
+from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
 from tuneworthy.report.sections import options as ahead
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record, toggles, verdict

@@ -12,8 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response, Stream
 
 from tuneworthy.errors import InputError
 from tuneworthy.lab.background import GrownError, Running
-from tuneworthy.report.blocks import Section
-from tuneworthy.report.html import pictures_in
+from tuneworthy.report.blocks import Section, pictures_in
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.lab import STATES
 from tuneworthy.web.api import LabTerms

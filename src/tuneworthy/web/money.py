@@ -14,7 +14,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview.answers import amounts
-from tuneworthy.report.html import pictures_in
+from tuneworthy.report.blocks import pictures_in
 from tuneworthy.report.sections import money
 from tuneworthy.report.sections.money import LEVERS, Lever, compared, grouped, lever
 from tuneworthy.web.cases import Width, chart_answer

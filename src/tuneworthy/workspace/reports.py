@@ -212,7 +212,7 @@ def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = F
 
         return markdown(dossier)
     if form == "html":
-        from tuneworthy.report.html import html
+        from tuneworthy.report.document import html
 
         return html(dossier)
     if form == "record":
