@@ -156,6 +156,7 @@ from tuneworthy.measure.signals.voice import Voice as VoiceVoice
 from tuneworthy.measure.store import Store
 from tuneworthy.model.base import (
     UNKNOWN_WORDS,
+    Interval,
     Range,
     Record,
     State,
@@ -167,6 +168,7 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.case import (
     NO_PRICES,
+    CaseOrigin,
     Materials,
     Model,
     Price,
@@ -182,7 +184,6 @@ from tuneworthy.model.dossier import (
     ChallengeResult,
     Computed,
     Draft,
-    Ends,
     InvestmentResult,
     Lint,
     LintFinding,
@@ -199,7 +200,6 @@ from tuneworthy.model.dossier import (
     Saved,
     Serving,
     Simulation,
-    Spread,
     Swing,
 )
 from tuneworthy.model.dossier import Gate as DecisionGate
@@ -260,12 +260,12 @@ from tuneworthy.model.precedents import (
     Few,
     Gap,
     Index,
-    Interval,
     Others,
     Precedent,
     PrecedentsResult,
     PublishedCase,
     Rate,
+    RateInterval,
     RuleId,
 )
 from tuneworthy.money.serving import TUNED, Ways, compare

@@ -23,8 +23,8 @@ from internals import (
     RULES,
     Backtest,
     Codes,
-    Interval,
     PublishedCase,
+    RateInterval,
     RuleId,
     Unknown,
     backtest,
@@ -380,7 +380,7 @@ def test_a_difference_is_that_of_the_agreements_and_zero_is_looked_for(codes: Co
         base = found.rule(record.against.baseline).agreement.rate
         assert record.against.difference == pytest.approx(record.agreement.rate - base)
         interval = record.against.interval
-        assert isinstance(interval, Interval)
+        assert isinstance(interval, RateInterval)
         assert interval.low <= record.against.difference <= interval.high
         holds = interval.low <= 0 <= interval.high
         assert record.against.excludes_zero == ("no" if holds else "yes")
@@ -617,7 +617,7 @@ def test_the_page_tells_the_intervals_of_seed_0(page: str) -> None:
             told = [int(number) for number in re.findall(r"-?\d+", row[3].replace("–", " "))]
             ends = [record.agreement.interval.low, record.agreement.interval.high]
             if record.against is not None:
-                assert isinstance(record.against.interval, Interval)
+                assert isinstance(record.against.interval, RateInterval)
                 told += [int(number) for number in re.findall(r"-?\d+", row[4])[1:]]
                 ends += [record.against.interval.low, record.against.interval.high]
                 assert row[5].startswith(record.against.excludes_zero)

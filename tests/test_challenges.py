@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import BaseModel
 
-from internals import ALL, WORDS, ChallengeResult, Evidence, framework_of
+from internals import ALL, WORDS, CaseOrigin, ChallengeResult, Evidence, framework_of
 from tuneworthy import Case, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -491,7 +491,7 @@ def challenges(data: dict[str, Any], folder: Path | None = None) -> dict[str, Ch
     told = {key: value for key, value in data.items() if key != "evidence"}
     case = load_case({"name": "A case", **told})
     if folder is not None and "data" in data:
-        case = case.placed(lambda path: ".".join(map(str, path)), folder)
+        case = case.with_origin(CaseOrigin(folder=folder))
     found = [Evidence.model_validate(one) for one in data.get("evidence", ())]
     evidence = {one.id: one for one in found}
     dossier = decide(case, load_framework("lesson"), as_of=AS_OF, evidence=evidence)

@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from internals import (
     NO_PRICES,
     REQUESTS,
+    Interval,
     Model,
     Saved,
-    Spread,
     _draw,
     appraise,
     compare,
@@ -535,7 +535,7 @@ def test_where_nothing_is_a_range_the_draws_are_the_closed_form(
         assert all(month > 1e6 for month in drawn.months)
     else:
         assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
-    worth = 36 * closed.monthly_net.likely - closed.upfront.likely
+    worth = 36 * closed.monthly_net.value - closed.upfront.value
     assert drawn.npv[1] == pytest.approx(worth, rel=1e-6, abs=1e-3)
 
 
@@ -547,7 +547,7 @@ def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
     _, closed, drawn = outlook(case)
     if closed.months.low < 1e6:
         assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
-    elif math.isinf(closed.months.low) and closed.monthly_net.likely < -1e-6:
+    elif math.isinf(closed.months.low) and closed.monthly_net.value < -1e-6:
         assert drawn.months == (math.inf,) * 3
 
 
@@ -570,7 +570,7 @@ def test_at_a_positive_saving_more_volume_never_pays_later(
     found = [outlook(hosted(n, tokens_in, tokens_out, price, price / 2, hours))[1]
              for n in (volume, volume * times)]  # fmt: skip
     assert found[1].months.low <= found[0].months.low
-    assert found[1].monthly_net.likely >= found[0].monthly_net.likely
+    assert found[1].monthly_net.value >= found[0].monthly_net.value
 
 
 @given(
@@ -589,7 +589,7 @@ def test_a_cheaper_untuned_model_never_raises_the_saving(
     alone = outlook(load_case(data))[0].saved
     data["models"].append({**rival, **measured})
     beside = outlook(load_case(data))[0].saved
-    assert beside.usd.likely <= alone.usd.likely
+    assert beside.usd.value <= alone.usd.value
     assert beside.usd.low <= alone.usd.low
     assert beside.usd.high <= alone.usd.high
     if quality == "0.8":
@@ -605,19 +605,19 @@ def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: i
         {**WORK, "traffic": TRAFFIC, "monthly": WATCHED, "serving": serving}, models=models
     ))[0].saved  # fmt: skip
     assert isinstance(saved, Saved)
-    assert isinstance(saved.volume, Spread)
-    values = {name: spread.likely for name, spread in saved.inputs.items()}
+    assert isinstance(saved.volume, Interval)
+    values = {name: spread.value for name, spread in saved.inputs.items()}
 
     def left(volume: float) -> float:
         values[REQUESTS] = volume
         lines = saved.baseline[0].line(values), saved.tuned.line(values)
         return lines[0].usd(volume) - lines[1].usd(volume) - 400
 
-    if math.isinf(saved.volume.likely):
+    if math.isinf(saved.volume.value):
         assert all(left(10.0**power) < 0 for power in range(12))
     else:
-        assert left(saved.volume.likely) == pytest.approx(0, abs=1e-6 * saved.volume.likely + 1e-6)
-        assert left(saved.volume.likely * 0.99) < 0
+        assert left(saved.volume.value) == pytest.approx(0, abs=1e-6 * saved.volume.value + 1e-6)
+        assert left(saved.volume.value * 0.99) < 0
 
 
 def scattered(low: float, high: float) -> st.SearchStrategy[dict[str, float]]:
@@ -743,7 +743,7 @@ def uncertain(width: float) -> Any:
 @given(st.floats(0.0001, 0.02), st.integers(0, 10**6))
 def test_narrow_ranges_are_drawn_near_the_closed_form(width: float, seed: int) -> None:
     _, closed, drawn = outlook(uncertain(width), seed=seed)
-    point = closed.upfront.likely / closed.monthly_net.likely
+    point = closed.upfront.value / closed.monthly_net.value
     # eight thousand of upfront and three amounts a month: none moves it by more than 4 widths
     assert drawn.months[1] == pytest.approx(point, rel=4 * width)
     assert closed.months.low <= drawn.months[0]
@@ -773,7 +773,7 @@ def test_the_seed_decides_every_draw() -> None:
 
 
 def test_a_pert_draw_has_its_mean_and_keeps_to_its_ends() -> None:
-    spread = Spread(10.0, 20.0, 60.0)
+    spread = Interval(10.0, 20.0, 60.0)
     drawn = np.asarray(_draw(spread, np.random.default_rng(3), 200_000))
     assert drawn.mean() == pytest.approx((10 + 4 * 20 + 60) / 6, rel=0.005)
     assert drawn.min() >= 10

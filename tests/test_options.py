@@ -25,9 +25,9 @@ from internals import (
     REASONS,
     RISKS,
     SPOKEN,
-    Ends,
     Evidence,
     Option,
+    Range,
     Unknown,
     approaches,
     framework_of,
@@ -440,8 +440,8 @@ def test_ranks_are_a_permutation_in_the_order_of_promise_evidence_and_effort(cas
             assert middle(one.effort_hours) <= middle(after.effort_hours)
 
 
-def middle(ends: Ends) -> float:
-    return ends.low + ends.high
+def middle(ends: Range) -> float:
+    return ends.low + ends.most
 
 
 @given(CASES)
@@ -462,7 +462,7 @@ def test_what_beats_an_option_is_no_worse_in_anything_known_and_better_in_someth
             (one.usd_per_month, other.usd_per_month),
         ):
             if mine is not None and its is not None:
-                gains += [mine.low - its.low, mine.high - its.high]
+                gains += [mine.low - its.low, mine.most - its.most]
         if one.quality is not None and other.quality is not None:
             gains.append(other.quality - one.quality)
         if one.latency_p95_s is not None and other.latency_p95_s is not None:
@@ -546,13 +546,13 @@ def strings(node: ast.expr) -> set[str]:
 def test_a_tuning_takes_the_hours_that_were_stated_and_else_those_of_the_table() -> None:
     goals = {"goals": ["persona", "knowledge"]}
     table = judged(made(goals))["persona_tuning"]
-    assert table.effort_hours == Ends(40, 80)  # the lesson's total
+    assert table.effort_hours == Range(low=40, high=80)  # the lesson's total
     stated = judged(made({**goals, "economics": {"upfront": {"hours": 60}}}))
-    assert stated["persona_tuning"].effort_hours == Ends(60, 60)
-    assert stated["hybrid"].effort_hours == Ends(80, 100)  # and 20 to 40 beside them
+    assert stated["persona_tuning"].effort_hours == Range(low=60, high=60)
+    assert stated["hybrid"].effort_hours == Range(low=80, high=100)  # and 20 to 40 beside them
     part = {"upfront": {"data_preparation": {"hours": 100}}}
     filled = judged(made({**goals, "economics": part}))["persona_tuning"]
-    assert filled.effort_hours == Ends(120, 140)  # evaluation and deployment, 10 to 20 each
+    assert filled.effort_hours == Range(low=120, high=140)  # 10 to 20 for each of the other two
 
 
 def test_only_what_the_case_states_fills_quality_cost_and_latency() -> None:
@@ -564,9 +564,11 @@ def test_only_what_the_case_states_fills_quality_cost_and_latency() -> None:
         made({"goals": ["persona"], "today": today, "models": models, "economics": economics})
     )
     kept, other, tuned = (found[n] for n in ("keep_prompt", "other_model", "persona_tuning"))
-    assert (kept.quality, kept.usd_per_month, kept.latency_p95_s) == (0.8, Ends(90, 90), 2)
+    bill = Range(low=90, high=90)
+    assert (kept.quality, kept.usd_per_month, kept.latency_p95_s) == (0.8, bill, 2)
     assert (other.quality, other.usd_per_month, other.latency_p95_s) == (0.85, None, 1)
-    assert (tuned.quality, tuned.usd_per_month, tuned.latency_p95_s) == (0.95, Ends(700, 700), None)
+    stated = Range(low=700, high=700)
+    assert (tuned.quality, tuned.usd_per_month, tuned.latency_p95_s) == (0.95, stated, None)
     rest = [one for name, one in found.items() if one not in (kept, other, tuned)]
     assert {one.quality for one in rest} == {one.latency_p95_s for one in rest} == {None}
     assert {one.usd_per_month for one in rest} == {None}

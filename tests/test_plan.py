@@ -21,7 +21,6 @@ from hypothesis import strategies as st
 from internals import (
     OUTCOMES,
     Draft,
-    Ends,
     NoPlan,
     Phase,
     Plan,
@@ -634,7 +633,9 @@ def test_working_days_are_counted_one_by_one(start: date, number: int) -> None:
 
 
 def draft(name: str, hours: float, *needs: str, weeks: float = 0.0) -> Draft:
-    return Draft(name, Reason(name), "steps", Ends(0, hours), Ends(0, 0), needs, weeks)
+    return Draft(
+        name, Reason(name), "steps", Range.between(0, hours), Range.between(0, 0), needs, weeks
+    )
 
 
 def test_a_gap_is_filled_only_by_what_fits_into_it() -> None:

@@ -353,7 +353,7 @@ def test_a_what_if_is_what_writing_would_come_to(
     supposed = sitting.what_if(board, "pays", given_amounts)
     assert told(folder, "pays") == PAYING
     unknown = {name for name, said in given_amounts.items() if said == "unknown"}
-    assert {*given_amounts} - unknown <= supposed.case.supposed  # no measurement overrules them
+    assert {*given_amounts} - unknown <= supposed.case.origin.assumed
     written = sitting.write_all(board, "pays", given_amounts, judged.digest)
     assert written.dossier == supposed.dossier
     assert told(folder, "pays").count("# guessed") == 1

@@ -20,8 +20,8 @@ from tuneworthy.framework.rules import compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import look_up
 from tuneworthy.measure.duplicates import distinct_prompts
-from tuneworthy.model.base import Range, Unknown, digest, remembered_digest
-from tuneworthy.model.case import NO_PRICES, Attempt, Case, Prices
+from tuneworthy.model.base import Unknown, digest, remembered_digest
+from tuneworthy.model.case import NO_PRICES, Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
     Action,
     Advice,
@@ -39,7 +39,6 @@ from tuneworthy.model.dossier import (
     DifferenceResult,
     Dossier,
     Drawn,
-    Ends,
     FactorResult,
     Findings,
     Flips,
@@ -159,7 +158,7 @@ def compose(parts: Parts) -> Dossier:
             ),
             "verdict": _verdict(parts),
             "distribution": dict(decision.shares),
-            "bounds": {o: Range(low=e.low, high=e.high) for o, e in decision.bounds.items()},
+            "bounds": {**decision.bounds},
             "flips": flip_results(parts.flips),
             "flips_searched_to": parts.flips.searched_to,
             "next_questions": question_results(parts.questions, parts.framework),
@@ -240,10 +239,6 @@ def _counts(assessment: Assessment) -> Counts:
     )
 
 
-def _ends(ends: Ends) -> float | Range:
-    return ends.low if ends.low == ends.high else Range(low=ends.low, high=ends.high)
-
-
 def _band(bands: tuple[Band, Band]) -> Band | BandRange:
     low, high = sorted(bands, key=BANDS.index)
     return low if low == high else BandRange(low=low, high=high)
@@ -257,19 +252,19 @@ def _rules(decision: Decision) -> RuleResults:
                 Step(
                     ask=step.ask,
                     answer=step.answer,
-                    value={name: _ends(ends) for name, ends in step.value.items()},
+                    value={name: ends.narrowed() for name, ends in step.value.items()},
                     outcome=step.outcome,
                 )
                 for step in decision.path
             ),
         ),
         score=ScoreResult(
-            value=_ends(decision.score),
+            value=decision.score.narrowed(),
             denominator=decision.denominator,
             band=_band(decision.score_bands),
         ),
         difference=DifferenceResult(
-            value=_ends(decision.difference), band=_band(decision.difference_bands)
+            value=decision.difference.narrowed(), band=_band(decision.difference_bands)
         ),
     )
 
@@ -585,7 +580,7 @@ def _shortened(case: Case, framework: Framework) -> Case:
         raise FrameworkError("has no short form", where=framework.name, fix=fix)
     weigh(case, framework)  # a wrong id is wrong in the short form too
     kept = {name: case.factors[name] for name in framework.quick if name in case.factors}
-    return Case(name=case.name, factors=kept).placed(lambda path: case.where(*path))
+    return Case(name=case.name, factors=kept).with_origin(CaseOrigin(case.origin.where))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Any
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PublishedFigure
-from tuneworthy.model.dossier import Ends
 
 # Numbers into words. Rounding happens here and nowhere else.
 
@@ -114,12 +113,6 @@ def bits(value: float) -> str:
     return (
         f"{value:.2f}" if value >= 0.095 else f"{value:.1g}" if value < 0.00095 else f"{value:.4f}"
     )
-
-
-def ends(value: Ends) -> str:
-    """A number, or its ends."""
-    low, high = number(value.low), number(value.high)
-    return low if low == high else f"{low} to {high}"
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:

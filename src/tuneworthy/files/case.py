@@ -22,7 +22,7 @@ from tuneworthy.files.disk import (
     read_text,
     write_over,
 )
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, CaseOrigin
 from tuneworthy.syntax.document import Document, build, parse
 from tuneworthy.syntax.edit import K, Value, edit
 
@@ -47,7 +47,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
     """
     if isinstance(source, Mapping):
         document = Document(source, "case")
-        return build(Case, document, CaseError).placed(document.where)
+        return build(Case, document, CaseError).with_origin(CaseOrigin(document.where))
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
@@ -64,7 +64,7 @@ def case_from_text(text: str, path: Path) -> Case:
     document = parse(text, str(path), CaseError)
     if document.data is None:
         raise CaseError("is empty", where=str(path), fix="start with name: …")
-    return build(Case, document, CaseError).placed(document.where, path.parent)
+    return build(Case, document, CaseError).with_origin(CaseOrigin(document.where, path.parent))
 
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:

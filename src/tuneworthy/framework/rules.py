@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Literal
 
@@ -127,7 +127,7 @@ class Cuts:
         return "moderate" if difference >= self.moderate else "weak"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rules:
     """A framework ready to run."""
 
@@ -146,8 +146,6 @@ class Rules:
     difference_cuts: Cuts
     bits: dict[str, int]
     """A bit for each answer the tree asks for by name."""
-    memory: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    """Steps and tallies already worked out; equal answers in equal numbers give equal tallies."""
 
     def step(self, columns: Columns) -> int:
         """Index of the first step whose test holds, for one combination."""

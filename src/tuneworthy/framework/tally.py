@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.rules import Columns, Rules, holds
@@ -102,6 +103,11 @@ class Tally:
         return result
 
 
+_COUNTED: WeakKeyDictionary[Rules, dict[tuple[Group, Group, Group], Tally]] = WeakKeyDictionary()
+_STEPS: WeakKeyDictionary[Rules, dict[tuple[Any, ...], int]] = WeakKeyDictionary()
+"""What was worked out for a framework that is still in use; equal answers give equal tallies."""
+
+
 def tally(rules: Rules, states: Mapping[str, State]) -> Tally:
     """Count the completions of ``states``; a factor or check that is absent is open.
 
@@ -119,11 +125,10 @@ def tally(rules: Rules, states: Mapping[str, State]) -> Tally:
 def tally_groups(rules: Rules, checks: Group, indicators: Group, anti: Group) -> Tally:
     """As ``tally``, from groups; equal groups are counted once."""
     key = (checks, indicators, anti)
-    found: Tally | None = rules.memory.get(key)
-    if found is None:
-        found = _count(rules, checks, indicators, anti)
-        rules.memory[key] = found
-    return found
+    counted = _COUNTED.setdefault(rules, {})
+    if key not in counted:
+        counted[key] = _count(rules, checks, indicators, anti)
+    return counted[key]
 
 
 def effort(rules: Rules, states: Mapping[str, State]) -> int:
@@ -175,7 +180,7 @@ def _loop(
     rules: Rules, groups: tuple[Group, Group, Group], states: list[dict[GroupState, int]]
 ) -> list[dict[Cell, int]]:
     steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
-    memory, size = rules.memory, groups[0].size
+    memory, size = _STEPS.setdefault(rules, {}), groups[0].size
     c_known, i_known, a_known = (one.known[0] for one in groups)
     for (c_yes, _, c_bits), c_count in states[0].items():
         for (i_yes, i_weight, i_bits), i_count in states[1].items():

@@ -31,7 +31,7 @@ from tuneworthy.interview.questions import (
     takes_share,
 )
 from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_number, shown
-from tuneworthy.model.case import Answer, Case, CheckAnswer, Holding
+from tuneworthy.model.case import Answer, Case, CaseOrigin, CheckAnswer, Holding
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
 from tuneworthy.model.interview import (
@@ -548,7 +548,7 @@ def supposed(
     path, places = case_path(source), _all(case, framework, given)
     found = case_from_text(edit(text, places, str(path), CaseError), path)
     paths = frozenset(".".join(map(str, keys)) for keys in places)
-    return found.placed(lambda place: ".".join(map(str, place)), found.folder, paths)
+    return found.with_origin(CaseOrigin(folder=found.folder, assumed=paths))
 
 
 def put_all(

@@ -6,7 +6,8 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
@@ -165,16 +166,76 @@ Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 
 class Range(Record):
-    """A value between two ends, both included, in the unit of its field."""
+    """A value between two ends, both included, in the unit of its field.
+
+    For what JSON shows as ``{low, high}``; a number with a value of its own is an ``Interval``.
+    """
 
     low: float
     """The least."""
     high: float | Literal["open"]
     """The most, or ``open`` when it has no upper end."""
 
+    @classmethod
+    def between(cls, low: float, high: float) -> Range:
+        """From two numbers; ``math.inf`` as the most means open."""
+        return cls(low=low, high="open" if math.isinf(high) else high)
+
+    @classmethod
+    def total(cls, ranges: Iterable[Range]) -> Range:
+        """The sum, open as soon as one part is; 0 for no parts."""
+        parts = tuple(ranges)
+        return cls.between(math.fsum(p.low for p in parts), math.fsum(p.most for p in parts))
+
+    @property
+    def most(self) -> float:
+        """The upper end as a number: ``math.inf`` when open."""
+        return math.inf if self.high == "open" else self.high
+
+    def narrowed(self) -> float | Range:
+        """The number alone where both ends are equal."""
+        return self.low if self.low == self.high else self
+
+    def __add__(self, other: Range) -> Range:
+        return Range.between(self.low + other.low, self.most + other.most)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number with its ends, for calculations; ``math.inf`` is allowed.
+
+    Least, likeliest and most of an amount, or a measured value and its 95% interval. A dossier
+    shows it as a number or a ``Range``; records of a measurement spell the three fields out.
+    """
+
+    low: float
+    value: float
+    high: float
+
+    @classmethod
+    def certain(cls, value: float) -> Interval:
+        """A number without doubt."""
+        return cls(value, value, value)
+
+    @property
+    def varies(self) -> bool:
+        """Whether its ends differ."""
+        return self.low < self.high
+
+    def narrowed(self) -> float | Range:
+        """The value alone where the ends are equal, else the ends."""
+        return Range.between(self.low, self.high) if self.low != self.high else self.value
+
+    def __add__(self, other: Interval) -> Interval:
+        return Interval(self.low + other.low, self.value + other.value, self.high + other.high)
+
+    def __sub__(self, other: Interval) -> Interval:
+        """The widest difference: the least less the most, and the other way round."""
+        return Interval(self.low - other.high, self.value - other.value, self.high - other.low)
+
 
 class Unknown(Record):
-    """A value nobody knows yet."""
+    """A value nobody knows yet: the only "none" of a dossier."""
 
     unknown: Literal[True] = True
     """Always true: it tells this object from a value."""

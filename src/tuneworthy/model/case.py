@@ -575,6 +575,25 @@ class Safety(FileRecord):
     """Whether somebody and some process are named for safety."""
 
 
+def dotted(path: tuple[str | int, ...]) -> str:
+    """A path into a case as text."""
+    return ".".join(map(str, path))
+
+
+@dataclass(frozen=True, slots=True)
+class CaseOrigin:
+    """Where a case comes from: what a decision has to know beside the file's own words."""
+
+    where: Callable[[tuple[str | int, ...]], str] = dotted
+    """File and line of a value, for errors."""
+    folder: Path | None = None
+    """The folder its data lie in; None for a case that came from a mapping."""
+    assumed: frozenset[str] = frozenset()
+    """Dotted paths of what-if values: no measurement overrules them."""
+    ran: frozenset[str] = frozenset()
+    """Options of the framework that a lab has run on its cases."""
+
+
 class Case(FileRecord):
     """A use case. A key that is absent means unknown."""
 
@@ -611,48 +630,32 @@ class Case(FileRecord):
     safety: Safety = Safety()
     """Whether it can be done responsibly."""
 
-    _where: Callable[[tuple[str | int, ...]], str] | None = PrivateAttr(default=None)
-    _folder: Path | None = PrivateAttr(default=None)
-    _supposed: frozenset[str] = PrivateAttr(default=frozenset())
-    _ran: frozenset[str] = PrivateAttr(default=frozenset())
+    _origin: CaseOrigin = PrivateAttr(default=CaseOrigin())
 
     @property
     def callable_models(self) -> tuple[Model, ...]:
         """Its models but for those of which only a published figure is there."""
         return tuple(model for model in self.models if model.published is None)
 
+    @property
+    def origin(self) -> CaseOrigin:
+        """Where it comes from."""
+        return self._origin
+
+    def with_origin(self, origin: CaseOrigin) -> Case:
+        """A copy that comes from elsewhere."""
+        case = self.model_copy()
+        case._origin = origin  # noqa: SLF001  # a copy of its own kind, seen by nobody yet
+        return case
+
     def where(self, *path: str | int) -> str:
         """File and line of a value, for errors; just the dotted path when there is no file."""
-        return self._where(path) if self._where else ".".join(map(str, path))
+        return self._origin.where(path)
 
     @property
     def folder(self) -> Path | None:
         """The folder its data lie in; None for a case that came from a mapping."""
-        return self._folder
-
-    @property
-    def supposed(self) -> frozenset[str]:
-        """Dotted paths of what is only supposed, as a what-if: no measurement overrules them."""
-        return self._supposed
-
-    @property
-    def ran(self) -> frozenset[str]:
-        """Options of the framework that a lab has run on its cases."""
-        return self._ran
-
-    def placed(
-        self,
-        where: Callable[[tuple[str | int, ...]], str],
-        folder: Path | None = None,
-        supposed: frozenset[str] = frozenset(),
-        ran: frozenset[str] = frozenset(),
-    ) -> Case:
-        """The same case, knowing where its values stand, where its data lie, what is a what-if.
-
-        ``ran`` names options that a lab has run on its cases.
-        """
-        self._where, self._folder, self._supposed, self._ran = where, folder, supposed, ran
-        return self
+        return self._origin.folder
 
     @field_validator("framework")
     @classmethod

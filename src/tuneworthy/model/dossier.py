@@ -11,7 +11,15 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from tuneworthy.model.base import HOURS_PER_MONTH, Range, Record, State, Unknown, json_text
+from tuneworthy.model.base import (
+    HOURS_PER_MONTH,
+    Interval,
+    Range,
+    Record,
+    State,
+    Unknown,
+    json_text,
+)
 from tuneworthy.model.case import Prices, PublishedFigure
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Band, OptionKind, Outcome, Risk
@@ -144,14 +152,6 @@ GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
-    """The least and the most of a number over all completions; equal when nothing is open."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class PathStep:
     """A step of the tree with this case's numbers."""
 
@@ -159,7 +159,7 @@ class PathStep:
     """The condition, such as ``indicators at most 3``."""
     answer: State
     """Whether it holds, among the completions that come this far."""
-    value: Mapping[str, Ends]
+    value: Mapping[str, Range]
     """The measures the condition reads."""
     outcome: Outcome
     """What follows when it holds."""
@@ -174,14 +174,14 @@ class Decision:
     leaning: Outcome
     reach: tuple[Outcome, ...]
     path: tuple[PathStep, ...]
-    score: Ends
+    score: Range
     denominator: float
     score_bands: tuple[Band, Band]
-    difference: Ends
+    difference: Range
     difference_bands: tuple[Band, Band]
     strength: tuple[Band, Band]
     shares: Mapping[Outcome, float]
-    bounds: Mapping[Outcome, Ends]
+    bounds: Mapping[Outcome, Range]
 
 
 @dataclass(frozen=True, slots=True)
@@ -816,10 +816,10 @@ class Option:
     grade: OutlookGrade
     published: Published | None
     quality: float | None
-    usd_per_month: Ends | None
+    usd_per_month: Range | None
     latency_p95_s: float | None
-    effort_hours: Ends | None
-    weeks: Ends | None
+    effort_hours: Range | None
+    weeks: Range | None
     risk: Risk
     rank: int = 0
     dominated_by: str = "none"
@@ -847,8 +847,8 @@ class Draft:
     what: Reason
     """Which words tell it, with their numbers."""
     part: Part
-    hours: Ends
-    usd: Ends
+    hours: Range
+    usd: Range
     """``math.inf`` at its upper end, inside the program only, where hours have no price."""
     needs: tuple[str, ...] = ()
     """Ids of drafts that come before it in the list and have to be done first."""
@@ -890,42 +890,18 @@ class NoPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class Money:
-    """An amount in USD as three numbers; equal when it is certain."""
-
-    low: float
-    likely: float
-    high: float
-
-    def __add__(self, other: Money) -> Money:
-        return Money(self.low + other.low, self.likely + other.likely, self.high + other.high)
-
-    def __sub__(self, other: Money) -> Money:
-        """The widest difference: the least less the most, and the other way round."""
-        return Money(self.low - other.high, self.likely - other.likely, self.high - other.low)
-
-
-@dataclass(frozen=True, slots=True)
-class Months:
-    """Months until the money is back; ``math.inf`` stands for never, inside the program only."""
-
-    low: float
-    high: float
-
-
-@dataclass(frozen=True, slots=True)
 class Investment:
     """The closed form: upfront / (savings + quality value - ongoing)."""
 
-    upfront: Money
+    upfront: Interval
     """USD before the first version is live."""
-    monthly_net: Money
+    monthly_net: Interval
     """USD a month after running costs."""
-    months: Months
+    months: Interval
     """Months to break-even, from best to worst."""
-    table_ongoing: Money | None
+    table_ongoing: Interval | None
     """Running costs by the framework's own table, USD a month; None without an hourly rate."""
-    table_months: Months | None
+    table_months: Interval | None
     """Months to break-even with those."""
     assumed: tuple[str, ...]
     """Costs nobody stated, taken from the table."""
@@ -941,19 +917,23 @@ class Appraisal:
     why: Reason
 
 
-def break_even(upfront: Money, net: Money) -> Months:
+def break_even(upfront: Interval, net: Interval) -> Interval:
     """Months until ``upfront`` is back at ``net`` a month, from the best pairing to the worst.
 
     Returns:
         0 for no upfront cost, ``math.inf`` where the monthly net is not positive.
     """
-    return Months(_months(upfront.low, net.high), _months(upfront.high, net.low))
 
+    def months(upfront_usd: float, net_usd: float) -> float:
+        if upfront_usd <= 0:
+            return 0.0
+        return upfront_usd / net_usd if net_usd > 0 else math.inf
 
-def _months(upfront_usd: float, net_usd: float) -> float:
-    if upfront_usd <= 0:
-        return 0.0
-    return upfront_usd / net_usd if net_usd > 0 else math.inf
+    return Interval(
+        months(upfront.low, net.high),
+        months(upfront.value, net.value),
+        months(upfront.high, net.low),
+    )
 
 
 # The money of a case as sums of products over its inputs.
@@ -969,21 +949,7 @@ Values = Mapping[str, Any]
 """Value of every input: a number, or an array with one number for each draw."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """An input: its least, likeliest and greatest value, equal when it is certain."""
-
-    low: float
-    likely: float
-    high: float
-
-    @property
-    def varies(self) -> bool:
-        """Whether it is a range."""
-        return self.low < self.high
-
-
-Inputs = Mapping[str, Spread]
+Inputs = Mapping[str, Interval]
 """Inputs by the dotted path of what states them; ``table.…`` for those of the framework."""
 
 
@@ -1012,16 +978,16 @@ def total(terms: Iterable[Term], values: Values) -> Any:
 
 def likely(inputs: Inputs) -> dict[str, float]:
     """Every input at its likeliest."""
-    return {name: spread.likely for name, spread in inputs.items()}
+    return {name: interval.value for name, interval in inputs.items()}
 
 
-def money(terms: Terms, inputs: Inputs) -> Money:
+def money(terms: Terms, inputs: Inputs) -> Interval:
     """A sum at the low ends, at the likely values and at the high ends of its inputs.
 
     Right only where every input raises the sum, which hours, rates and amounts do.
     """
-    ends = ({n: getattr(s, end) for n, s in inputs.items()} for end in ("low", "likely", "high"))
-    return Money(*(float(total(terms, values)) for values in ends))
+    ends = ({n: getattr(s, end) for n, s in inputs.items()} for end in ("low", "value", "high"))
+    return Interval(*(float(total(terms, values)) for values in ends))
 
 
 def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
@@ -1149,7 +1115,7 @@ class Judged:
     """A way with what it costs and whether it may be used."""
 
     way: Way
-    usd: Money | None
+    usd: Interval | None
     """USD a month; None where it has no price."""
     admissible: State
     reasons: tuple[Reason, ...]
@@ -1169,18 +1135,18 @@ class Saved:
     """No untuned way meets the targets: it is held against what runs today."""
     best: Judged
     """The cheapest of the baseline at the likely values."""
-    usd: Money
+    usd: Interval
     """USD a month; may be negative."""
-    fixed: Money | None
+    fixed: Interval | None
     """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
     serving_in_total: bool
     """The stated running costs were one total; the serving was taken out of it."""
-    net: Money | None
+    net: Interval | None
     """The saving less one total of running costs, in which the tuned serving cancels out; None
     where the running costs beside the serving are known by themselves."""
-    volume: Spread | Reason
+    volume: Interval | Reason
     """Requests a month from which the running costs are earned back; ``math.inf`` for never."""
-    month: Spread | Reason
+    month: Interval | Reason
     """Months until the stated growth gets there; ``math.inf`` for never."""
     cheaper_perhaps: Judged | None
     """An untuned way that costs less and may or may not meet the targets."""
@@ -1197,7 +1163,7 @@ class Comparison:
     stays_inside: State
     """Where data may not leave: whether tuning is the best of what stays inside."""
     inside_why: Reason
-    growth: Spread | None
+    growth: Interval | None
     """Growth a month as stated."""
 
 

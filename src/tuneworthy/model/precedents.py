@@ -191,7 +191,7 @@ RuleId = Literal["tree_recorded", "tree_granted", "score", "difference", "always
 RULES: tuple[RuleId, ...] = get_args(RuleId)
 
 
-class Interval(Record):
+class RateInterval(Record):
     """A 95% interval, in the unit of its measure."""
 
     low: float
@@ -211,7 +211,7 @@ class Agreement(Record):
     """Cases in which the rule was right."""
     rate: Share
     """Share in which it was right."""
-    interval: Interval
+    interval: RateInterval
     """95% interval of the share."""
 
 
@@ -235,7 +235,7 @@ class Against(Record):
     """The baseline: always or never, whichever agrees more often."""
     difference: Annotated[float, Field(ge=-1, le=1)]
     """Share of cases; above zero where the rule agrees more often."""
-    interval: Interval | Unknown
+    interval: RateInterval | Unknown
     """95% interval of the difference; unknown where there are too few clusters to draw from."""
     excludes_zero: State
     """Whether the interval leaves zero out, which is to say the two are told apart."""
@@ -575,7 +575,7 @@ class RuleGap(Record):
     """Cases in which they say different things."""
     difference: Difference
     """Share in which the framework's was right less that of the other."""
-    interval: Interval | Unknown
+    interval: RateInterval | Unknown
     """95% interval of the difference; unknown where there are too few clusters to draw from."""
     excludes_zero: State
     """No means that the difference may be noise."""

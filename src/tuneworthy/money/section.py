@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
-from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Range, Unknown
+from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, Range, Unknown
 from tuneworthy.model.dossier import (
     REQUESTS,
     Appraisal,
@@ -20,9 +20,7 @@ from tuneworthy.model.dossier import (
     Investment,
     InvestmentResult,
     Judged,
-    Money,
     Month,
-    Months,
     Number,
     Outlook,
     Percentiles,
@@ -30,7 +28,6 @@ from tuneworthy.model.dossier import (
     Saved,
     Serving,
     Simulation,
-    Spread,
     Swing,
     Terms,
     Way,
@@ -57,9 +54,9 @@ def stated_steps(outlook: Outlook) -> Iterator[str]:
     yield f"Up front: {_sum(books.upfront, books)}"
     benefits = _line((*books.savings, *books.quality), books)
     if computed is not None:
-        plus = [usd(computed.usd.likely) + " saved on calls (computed below)"]
+        plus = [usd(computed.usd.value) + " saved on calls (computed below)"]
         yield f"Benefits a month: {' + '.join([*plus, *([benefits] if benefits else [])])}"
-        cost = computed.fixed.likely if computed.fixed else 0.0
+        cost = computed.fixed.value if computed.fixed else 0.0
         yield f"Running costs a month beside serving: {usd(cost)} (below)"
     else:
         yield f"Benefits a month: {_sum((*books.savings, *books.quality), books)}"
@@ -68,7 +65,7 @@ def stated_steps(outlook: Outlook) -> Iterator[str]:
 
 
 def _net(found: Investment, appraisal: Appraisal) -> str:
-    net, upfront = found.monthly_net.likely, found.upfront.likely
+    net, upfront = found.monthly_net.value, found.upfront.value
     left = f"Left a month: {usd(net)}. Break-even:"
     point = math.inf if net <= 0 else upfront / net
     if upfront <= 0:
@@ -116,7 +113,7 @@ def computed_steps(comparison: Comparison, books: Books) -> Iterator[str]:
         one = saved.cheaper_perhaps
         yield (
             f"Cheaper, if it may be used: {way_name(one.way.model, one.way.how)}, "
-            f"{usd(saved.cheaper_perhaps.usd.likely)} a month ({money_why(one.reasons[0])})."
+            f"{usd(saved.cheaper_perhaps.usd.value)} a month ({money_why(one.reasons[0])})."
         )
     yield from _fixed(saved, books)
     yield from _volume(saved, comparison.growth)
@@ -150,7 +147,7 @@ def _saving(saved: Saved) -> str:
     values = likely(saved.inputs)
     best = saved.best.way.line(values).usd(values[REQUESTS])
     tuned = saved.tuned.line(values).usd(values[REQUESTS])
-    said = f"Saved a month: {usd(best)} - {usd(tuned)} = {usd(saved.usd.likely)}"
+    said = f"Saved a month: {usd(best)} - {usd(tuned)} = {usd(saved.usd.value)}"
     if saved.usd.low != saved.usd.high:
         said += f"; {usd(saved.usd.low)} to {usd(saved.usd.high)} over everything left open"
     return said
@@ -164,51 +161,47 @@ def _fixed(saved: Saved, books: Books) -> Iterator[str]:
         serving = usd(saved.tuned.line(values).usd(values[REQUESTS]))
         yield (
             f"Running costs beside serving: {_sum(books.running or (), books)} less {serving} of "
-            f"serving, not below 0 = {usd(saved.fixed.likely)} a month"
+            f"serving, not below 0 = {usd(saved.fixed.value)} a month"
         )
     else:
         yield f"Running costs beside serving: {_sum(books.running_besides or (), books)} a month"
 
 
-def _volume(saved: Saved, growth: Spread | None) -> Iterator[str]:
+def _volume(saved: Saved, growth: Interval | None) -> Iterator[str]:
     volume = saved.volume
-    if not isinstance(volume, Spread) or saved.fixed is None:
+    if not isinstance(volume, Interval) or saved.fixed is None:
         return
-    if math.isinf(volume.likely):
+    if math.isinf(volume.value):
         yield "No volume earns the running costs back."
         return
     values = likely(saved.inputs)
     lines = saved.best.way.line(values), saved.tuned.line(values)
-    if lines[0].floor == lines[1].floor == 0 and saved.fixed.likely > 0:
+    if lines[0].floor == lines[1].floor == 0 and saved.fixed.value > 0:
         each = small_usd(lines[0].slope), small_usd(lines[1].slope)
         yield (
-            f"It pays from: {usd(saved.fixed.likely)} / ({each[0]} - {each[1]} a call) = "
-            f"{count(round(volume.likely))} calls a month"
+            f"It pays from: {usd(saved.fixed.value)} / ({each[0]} - {each[1]} a call) = "
+            f"{count(round(volume.value))} calls a month"
         )
     else:
-        covered = usd(saved.fixed.likely)
-        yield f"The saving covers {covered} from {count(round(volume.likely))} calls a month"
-    if isinstance(saved.month, Spread):
+        covered = usd(saved.fixed.value)
+        yield f"The saving covers {covered} from {count(round(volume.value))} calls a month"
+    if isinstance(saved.month, Interval):
         yield _steps_month(saved, saved.month, growth)
 
 
-def _steps_month(saved: Saved, month: Spread, growth: Spread | None) -> str:
-    now = count(saved.inputs[REQUESTS].likely)
-    if month.likely == 0:
+def _steps_month(saved: Saved, month: Interval, growth: Interval | None) -> str:
+    now = count(saved.inputs[REQUESTS].value)
+    if month.value == 0:
         return f"Today's {now} calls are enough."
-    rated = f" at {share(growth.likely)} growth a month" if growth else ""
-    if math.isinf(month.likely):
+    rated = f" at {share(growth.value)} growth a month" if growth else ""
+    if math.isinf(month.value):
         return f"From {now} calls today that volume is never reached{rated}."
-    return f"From {now} calls today that is month {month.likely:g}{rated}."
+    return f"From {now} calls today that is month {month.value:g}{rated}."
 
 
-def spread(value: Spread) -> float | Range | str:
-    """A spread as a number of the dossier: ``never`` where every end is infinite."""
-    if math.isinf(value.low):
-        return "never"
-    if math.isinf(value.high):
-        return Range(low=value.low, high="open")
-    return value.low if value.low == value.high else Range(low=value.low, high=value.high)
+def duration(months: Interval) -> float | Range | Literal["never"]:
+    """Months, or a volume, as a dossier shows it: ``never`` where every end is infinite."""
+    return "never" if math.isinf(months.low) else months.narrowed()
 
 
 # The money as a section of the dossier: numbers become words here.
@@ -259,16 +252,16 @@ def investment(outlook: Outlook) -> InvestmentResult | Unknown:
     later, rate = Unknown(ask=why(appraisal.why)), Unknown(ask=_NO_RATE)
     table_usd, table_months = (found.table_ongoing, found.table_months) if found else (None, None)
     return InvestmentResult(
-        upfront_usd=later if found is None else _usd(found.upfront),
-        monthly_net_usd=later if found is None else _usd(found.monthly_net),
+        upfront_usd=later if found is None else found.upfront.narrowed(),
+        monthly_net_usd=later if found is None else found.monthly_net.narrowed(),
         break_even_months=_break_even(outlook),
         p_within_6_months=_in_time(outlook.drawn, later),
         justified=appraisal.justified,
         why=why(appraisal.why),
         assumed=found.assumed if found else (),
         by_table=ByTable(
-            ongoing_usd=rate if table_usd is None else _usd(table_usd),
-            break_even_months=rate if table_months is None else _months(table_months),
+            ongoing_usd=rate if table_usd is None else table_usd.narrowed(),
+            break_even_months=rate if table_months is None else duration(table_months),
         ),
         steps=tuple(stated_steps(outlook)),
         computed=_computed(outlook),
@@ -281,7 +274,7 @@ def _break_even(outlook: Outlook) -> BreakEven:
     later: Any = Unknown(ask=why(outlook.appraisal.why))
     ends = (later, later, later) if drawn is None else [_month(value) for value in drawn.months]
     return BreakEven(
-        point=later if found is None else _months(found.months),
+        point=later if found is None else duration(found.months),
         p10=ends[0],
         p50=ends[1],
         p90=ends[2],
@@ -292,18 +285,6 @@ def _in_time(drawn: Drawn | None, later: Unknown) -> Number:
     if drawn is None:
         return later
     return Unknown(ask=_NO_RULE) if drawn.in_time is None else drawn.in_time
-
-
-def _usd(money: Money) -> Number:
-    return money.likely if money.low == money.high else Range(low=money.low, high=money.high)
-
-
-def _months(months: Months) -> Duration:
-    if math.isinf(months.low):
-        return "never"
-    if math.isinf(months.high):
-        return Range(low=months.low, high="open")
-    return months.low if months.low == months.high else Range(low=months.low, high=months.high)
 
 
 def _month(value: float) -> Duration:
@@ -319,7 +300,7 @@ def _computed(outlook: Outlook) -> Computed | Unknown:
     return Computed(
         servings=tuple(_serving(one) for one in comparison.ways),
         best_untuned=_best(comparison),
-        savings_usd_per_month=_usd(saved.usd) if isinstance(saved, Saved) else lacks,
+        savings_usd_per_month=saved.usd.narrowed() if isinstance(saved, Saved) else lacks,
         pays_from_requests_per_month=_when(saved.volume) if isinstance(saved, Saved) else lacks,
         pays_from_month=_when(saved.month) if isinstance(saved, Saved) else lacks,
         steps=tuple(computed_steps(comparison, outlook.books)),
@@ -335,8 +316,8 @@ def _best(comparison: Comparison) -> str:
     return "none"
 
 
-def _when(value: Spread | Reason) -> Any:
-    return Unknown(ask=money_why(value)) if isinstance(value, Reason) else spread(value)
+def _when(value: Interval | Reason) -> Any:
+    return Unknown(ask=money_why(value)) if isinstance(value, Reason) else duration(value)
 
 
 def _serving(one: Judged) -> Serving:
@@ -344,7 +325,9 @@ def _serving(one: Judged) -> Serving:
         model=one.way.model,
         how=one.way.how,
         tuned=one.way.tuned,
-        usd_per_month=Unknown(ask=money_why(one.reasons[0])) if one.usd is None else _usd(one.usd),
+        usd_per_month=Unknown(ask=money_why(one.reasons[0]))
+        if one.usd is None
+        else one.usd.narrowed(),
         admissible=one.admissible,
         why="; ".join(money_why(reason) for reason in one.reasons),
     )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tuneworthy.model.base import TOKENS_PER_MTOK, State, months_to_reach
+from tuneworthy.model.base import TOKENS_PER_MTOK, Interval, State, months_to_reach
 from tuneworthy.model.case import Amount, Case, Model, Price, Prices, Serving, in_use, price_of
 from tuneworthy.model.dossier import (
     GROWTH,
@@ -18,11 +18,9 @@ from tuneworthy.model.dossier import (
     Inputs,
     Judged,
     Line,
-    Money,
     Reason,
     Runs,
     Saved,
-    Spread,
     Term,
     Values,
     Way,
@@ -46,7 +44,7 @@ def judge(
     way: Way,
     model: Model | None,
     price: Price | None,
-    usd: Money | None,
+    usd: Interval | None,
     sovereign: State,
     inputs: Inputs,
 ) -> tuple[State, tuple[Reason, ...]]:
@@ -157,7 +155,7 @@ def _latency_of(case: Case, model: Model | None) -> Amount | None:
     return Amount(low=seconds, likely=seconds, high=seconds)
 
 
-def _budget(case: Case, usd: Money | None) -> Iterator[Verdict]:
+def _budget(case: Case, usd: Interval | None) -> Iterator[Verdict]:
     target = case.targets.usd_per_month
     if target is None or usd is None:
         return
@@ -187,7 +185,7 @@ class Ways:
         """Take the traffic down."""
         self.case, self.prices = case, prices
         self.traffic = case.economics.traffic
-        self.inputs: dict[str, Spread] = {}
+        self.inputs: dict[str, Interval] = {}
         for name in (
             "requests_per_month",
             "input_tokens",
@@ -207,7 +205,7 @@ class Ways:
 
     def _note(self, name: str, amount: Amount | None) -> None:
         if amount is not None:
-            self.inputs[name] = Spread(amount.low, amount.likely, amount.high)
+            self.inputs[name] = Interval(amount.low, amount.likely, amount.high)
 
     def _of(self, model: Model, position: int) -> Iterator[Priced]:
         tuned, runs, price = model.kind == "tuned", self._runs(model), price_of(model, self.prices)
@@ -344,15 +342,15 @@ def nothing_besides(serving_usd: float) -> tuple[float, float, float]:
     return 0.0, 0.0, 0.0 * serving_usd
 
 
-def besides_of(books: Books, fixed: Money | None, *, in_total: bool) -> Besides:
+def besides_of(books: Books, fixed: Interval | None, *, in_total: bool) -> Besides:
     """Where one total was stated, what is left of it beside the serving; else what is known."""
     if fixed is None:
         return nothing_besides
     if not in_total:
-        return lambda _: (fixed.low, fixed.likely, fixed.high)
+        return lambda _: (fixed.low, fixed.value, fixed.high)
     assert books.running is not None  # a total was stated
     whole = money(books.running, books.inputs)
-    ends = (whole.low, whole.likely, whole.high)
+    ends = (whole.low, whole.value, whole.high)
 
     def left(serving_usd: float) -> tuple[float, float, float]:
         low, middle, high = (max(end - serving_usd, 0.0) for end in ends)
@@ -363,7 +361,7 @@ def besides_of(books: Books, fixed: Money | None, *, in_total: bool) -> Besides:
 
 def saving_range(
     sure: tuple[Way, ...], wide: tuple[Way, ...], tuned: Way, inputs: Inputs, besides: Besides
-) -> Money:
+) -> Interval:
     """The saving beside the best of several ways, less what runs beside it, USD a month.
 
     The least is that beside the least favourable way. Beside the best of all it is never more than
@@ -375,7 +373,7 @@ def saving_range(
     point = cheapest(sure, values, values[REQUESTS]) - served - besides(served)[1]
     least = min(min(by_way[way]) for way in wide)
     largest = min(max(by_way[way]) for way in sure)
-    return Money(min(point, least), point, max(point, largest))
+    return Interval(min(point, least), point, max(point, largest))
 
 
 def _savings(way: Way, tuned: Way, inputs: Inputs, besides: Besides) -> Iterator[float]:
@@ -472,8 +470,8 @@ def _among(case: Case, left: list[Judged], tuned: Judged) -> tuple[State, Reason
         numbers = {
             "model": best.way.model,
             "how": best.way.how,
-            "usd": best.usd.likely if best.usd else None,
-            "tuned_usd": tuned.usd.likely,
+            "usd": best.usd.value if best.usd else None,
+            "tuned_usd": tuned.usd.value,
         }
         return "no", Reason("inside_cheaper", numbers)
     open_ways = [one for one in left if one.usd is None or one.usd.low < tuned.usd.high]
@@ -481,7 +479,7 @@ def _among(case: Case, left: list[Judged], tuned: Judged) -> tuple[State, Reason
         first = open_ways[0]
         why = _open_because(case, first)
         return "unknown", Reason("inside_open", {"model": first.way.model, "why": why})
-    return "yes", Reason("inside_cheapest", {"usd": tuned.usd.likely})
+    return "yes", Reason("inside_cheapest", {"usd": tuned.usd.value})
 
 
 # What tuning saves on the same traffic, against the best untuned way that may be used.
@@ -503,7 +501,7 @@ def compare(case: Case, prices: Prices, books: Books, sovereign: State) -> Compa
     growth = books.inputs.get(GROWTH)
     inputs = {**listed.inputs, **({GROWTH: growth} if growth else {})}
     judged = tuple(_judge(case, one, sovereign, inputs) for one in priced)
-    ways = tuple(sorted(judged, key=lambda one: math.inf if one.usd is None else one.usd.likely))
+    ways = tuple(sorted(judged, key=lambda one: math.inf if one.usd is None else one.usd.value))
     state, why = stays_inside(case, ways, sovereign)
     return Comparison(
         ways=ways,
@@ -521,11 +519,11 @@ def _judge(case: Case, one: Priced, sovereign: State, inputs: Inputs) -> Judged:
     return Judged(way, usd, state, (lacks, *reasons) if lacks else reasons)
 
 
-def _cost(way: Way, inputs: Inputs) -> Money:
+def _cost(way: Way, inputs: Inputs) -> Interval:
     """USD a month at the ends of the inputs: every input moves a cost one way only."""
     found = [way.line(v).usd(v[REQUESTS]) for v in corners(inputs, (*way.names, REQUESTS))]
     values = likely(inputs)
-    return Money(min(found), way.line(values).usd(values[REQUESTS]), max(found))
+    return Interval(min(found), way.line(values).usd(values[REQUESTS]), max(found))
 
 
 def _saved(case: Case, ways: tuple[Judged, ...], inputs: Inputs, books: Books) -> Saved | Reason:
@@ -595,10 +593,10 @@ def _compute(
     besides, net = besides_of(books, fixed, in_total=in_total), None
     if in_total:
         net = saving_range(sure, wide, tuned.way, inputs, besides)
-    volume: Spread | Reason = Reason("no_running_costs")
-    month: Spread | Reason = volume
+    volume: Interval | Reason = Reason("no_running_costs")
+    month: Interval | Reason = volume
     if fixed is not None:
-        likeliest = volume_that_pays(sure, tuned.way, values, fixed.likely)
+        likeliest = volume_that_pays(sure, tuned.way, values, fixed.value)
         each = [
             (v, volume_that_pays(ways, tuned.way, v, cost))
             for v in paired
@@ -607,9 +605,9 @@ def _compute(
             )
         ]
         each.append((values, likeliest))
-        volume = Spread(min(x for _, x in each), likeliest, max(x for _, x in each))
+        volume = Interval(min(x for _, x in each), likeliest, max(x for _, x in each))
         month = _month(each, values, likeliest)
-    best = min(against.sure, key=lambda one: one.usd.likely if one.usd else math.inf)
+    best = min(against.sure, key=lambda one: one.usd.value if one.usd else math.inf)
     perhaps = [one for one in against.wide if one not in against.sure and _cheaper(one, best)]
     return Saved(
         inputs=inputs,
@@ -628,26 +626,26 @@ def _compute(
 
 
 def _cheaper(one: Judged, other: Judged) -> bool:
-    return one.usd is not None and other.usd is not None and one.usd.low < other.usd.likely
+    return one.usd is not None and other.usd is not None and one.usd.low < other.usd.value
 
 
-def _fixed(books: Books, serving: Money) -> tuple[Money | None, bool]:
+def _fixed(books: Books, serving: Interval) -> tuple[Interval | None, bool]:
     """Running costs beside the serving, and whether the serving was taken out of one total."""
     if books.running_besides is not None:
         return money(books.running_besides, books.inputs), False
     if books.running is None:
         return None, False
     whole = money(books.running, books.inputs)
-    return Money(
+    return Interval(
         max(whole.low - serving.high, 0.0),
-        max(whole.likely - serving.likely, 0.0),
+        max(whole.value - serving.value, 0.0),
         max(whole.high - serving.low, 0.0),
     ), True
 
 
 def _month(
     each: list[tuple[dict[str, float], float]], values: Mapping[str, float], likeliest: float
-) -> Spread | Reason:
+) -> Interval | Reason:
     """Months until the growth gets to the volume, 0 for today, ``math.inf`` for never."""
 
     def months(at: Mapping[str, float], target: float) -> float:
@@ -660,9 +658,9 @@ def _month(
 
     if GROWTH not in values:
         if all(target <= at[REQUESTS] for at, target in each):
-            return Spread(0.0, 0.0, 0.0)
+            return Interval(0.0, 0.0, 0.0)
         if all(math.isinf(target) for _, target in each):
-            return Spread(math.inf, math.inf, math.inf)
+            return Interval(math.inf, math.inf, math.inf)
         return Reason("no_growth")
     found = [months(at, target) for at, target in each]
-    return Spread(min(found), months(values, likeliest), max(found))
+    return Interval(min(found), months(values, likeliest), max(found))

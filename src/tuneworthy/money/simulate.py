@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tuneworthy.model.base import MONTHS_PER_YEAR
+from tuneworthy.model.base import MONTHS_PER_YEAR, Interval
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     DISCOUNT,
@@ -22,7 +22,6 @@ from tuneworthy.model.dossier import (
     Inputs,
     Reason,
     Saved,
-    Spread,
     Terms,
     Values,
     Way,
@@ -204,8 +203,8 @@ def simulate(
         return None
     flows = Flows(books, saved, case.economics.assumptions.horizon_months)
     inputs = flows.inputs
-    chance = inputs.get(FAILURE, Spread(0.0, 0.0, 0.0))
-    luck = chance.varies or 0 < chance.likely < 1
+    chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
+    luck = chance.varies or 0 < chance.value < 1
     count = draws if luck or any(spread.varies for spread in inputs.values()) else 1
     values = {name: _draw(inputs[name], rng, count) for name in sorted(inputs)}
     success = rng.random(count) >= values.get(FAILURE, 0.0)
@@ -225,13 +224,13 @@ def simulate(
     )
 
 
-def _draw(spread: Spread, rng: np.random.Generator, count: int) -> Array | float:
+def _draw(spread: Interval, rng: np.random.Generator, count: int) -> Array | float:
     """PERT: a beta distribution between the ends whose mean is (low + 4 likely + high) / 6."""
     if not spread.varies:
-        return spread.likely
+        return spread.value
     width = spread.high - spread.low
-    rise = 1 + 4 * (spread.likely - spread.low) / width
-    fall = 1 + 4 * (spread.high - spread.likely) / width
+    rise = 1 + 4 * (spread.value - spread.low) / width
+    fall = 1 + 4 * (spread.high - spread.value) / width
     return np.clip(spread.low + width * rng.beta(rise, fall, count), spread.low, spread.high)
 
 
@@ -254,7 +253,7 @@ def _tornado(flows: Flows, inputs: Inputs) -> tuple[tuple[str, float, float], ..
         return ()
     values: dict[str, Array | float] = dict(likely(inputs))
     for position, name in enumerate(names):
-        column = np.full(2 * len(names), inputs[name].likely)
+        column = np.full(2 * len(names), inputs[name].value)
         column[2 * position : 2 * position + 2] = inputs[name].low, inputs[name].high
         values[name] = column
     worked = np.broadcast_to(1 - np.asarray(values.get(FAILURE, 0.0)), 2 * len(names))
@@ -283,14 +282,14 @@ def _assumes(
     found.append(again if LIFE in stated else Reason("no_model_end"))
     growth = stated.get(GROWTH)
     if saved is None:
-        found.append(Reason("benefits_constant", {"growth": growth.likely if growth else None}))
+        found.append(Reason("benefits_constant", {"growth": growth.value if growth else None}))
     elif growth is None:
         found.append(Reason("traffic_constant"))
     else:
-        now = saved.inputs[REQUESTS].likely
+        now = saved.inputs[REQUESTS].value
         numbers = {
             "now": now,
-            "then": now * (1 + growth.likely) ** (flows.horizon - 1),
+            "then": now * (1 + growth.value) ** (flows.horizon - 1),
             "months": flows.horizon,
         }
         found.append(Reason("growth_goes_on", numbers))

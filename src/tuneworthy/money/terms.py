@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Literal
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval
 from tuneworthy.model.case import Amount, Case, Effort
 from tuneworthy.model.dossier import (
     DISCOUNT,
@@ -21,10 +21,8 @@ from tuneworthy.model.dossier import (
     Comparison,
     Drawn,
     Investment,
-    Money,
     Reason,
     Saved,
-    Spread,
     Term,
     Terms,
     Values,
@@ -76,7 +74,7 @@ class _Book:
 
     def __init__(self, case: Case, costs: Costs | None) -> None:
         self.economics, self.costs = case.economics, costs
-        self.inputs: dict[str, Spread] = {}
+        self.inputs: dict[str, Interval] = {}
         self.assumed: list[str] = []
         self.priced = self.note(RATE, case.economics.hourly_rate_usd)
 
@@ -84,7 +82,7 @@ class _Book:
         """Take an input down; False when nobody stated it."""
         if amount is None:
             return False
-        self.inputs[name] = Spread(amount.low, amount.likely, amount.high)
+        self.inputs[name] = Interval(amount.low, amount.likely, amount.high)
         return True
 
     def stated(self, name: str, amount: Amount | None, factor: float = 1.0) -> Terms:
@@ -157,7 +155,7 @@ class _Book:
     def share_again(self, kind: Literal["hours", "usd"]) -> float:
         """Share of the table's upfront hours, or money, that comes again; 1 where it has none."""
         spans = {name: getattr(row, kind) for name, row in self.rows("upfront").items()}
-        middles = {name: _middle(span).likely for name, span in spans.items() if span is not None}
+        middles = {name: _middle(span).value for name, span in spans.items() if span is not None}
         whole = sum(middles.values())
         return sum(middles.get(name, 0.0) for name in _AGAIN) / whole if whole > 0 else 1.0
 
@@ -195,9 +193,9 @@ class _Book:
         self.note(LIFE, assumptions.model_life_months)
 
 
-def _middle(span: Span) -> Spread:
+def _middle(span: Span) -> Interval:
     """A range of a table; its likely value is its middle."""
-    return Spread(span.low, (span.low + span.high) / 2, span.high)
+    return Interval(span.low, (span.low + span.high) / 2, span.high)
 
 
 def _joined(parts: Iterable[Terms | None]) -> Terms | None:
@@ -256,7 +254,7 @@ def computed_saving(books: Books, comparison: Comparison) -> Saved | None:
     return saved if isinstance(saved, Saved) and not books.savings else None
 
 
-def _money(terms: Terms | None, books: Books) -> Money | None:
+def _money(terms: Terms | None, books: Books) -> Interval | None:
     return None if terms is None else money(terms, books.inputs)
 
 

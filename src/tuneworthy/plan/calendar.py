@@ -53,7 +53,7 @@ def dated(
 
 def _length(draft: Draft, hours_per_week: float) -> int:
     """Working days, at least one: the upper end of the hours, or the waiting if that is longer."""
-    weeks = min(max(draft.hours.high / hours_per_week, draft.weeks), _FOREVER_WEEKS)
+    weeks = min(max(draft.hours.most / hours_per_week, draft.weeks), _FOREVER_WEEKS)
     return max(1, math.ceil(weeks * DAYS_PER_WEEK - _SPECK))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, months_to_reach
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, months_to_reach
 from tuneworthy.model.case import Amount, Case, Ongoing
 from tuneworthy.model.dossier import (
     Aim,
@@ -19,7 +19,6 @@ from tuneworthy.model.dossier import (
     DatedPhase,
     Decision,
     Draft,
-    Ends,
     Gate,
     NoPlan,
     Outline,
@@ -42,7 +41,7 @@ from tuneworthy.plan.calendar import DAYS_PER_WEEK, dated, day, working_days
 
 # What a step takes: from the case where it is stated, else from the framework.
 
-NOTHING = Ends(0.0, 0.0)
+NOTHING = Range.between(0.0, 0.0)
 
 
 class LackingError(Exception):
@@ -57,17 +56,17 @@ class LackingError(Exception):
 class Taken:
     """Hours of work, and USD beside the work."""
 
-    hours: Ends
-    usd: Ends
+    hours: Range
+    usd: Range
 
     def __add__(self, other: Taken) -> Taken:
-        return Taken(_sum(self.hours, other.hours), _sum(self.usd, other.usd))
+        return Taken(self.hours + other.hours, self.usd + other.usd)
 
     def part(self, share: float) -> Taken:
         """A share of it."""
         return Taken(
-            Ends(self.hours.low * share, self.hours.high * share),
-            Ends(self.usd.low * share, self.usd.high * share),
+            Range.between(self.hours.low * share, self.hours.most * share),
+            Range.between(self.usd.low * share, self.usd.most * share),
         )
 
     def less(self, share: float) -> Taken:
@@ -102,10 +101,10 @@ class Desk:
         """A phase with its hours priced at the case's rate, which nobody may have stated."""
         rate = self.case.economics.hourly_rate_usd
         if rate is not None:
-            work = Ends(taken.hours.low * rate.low, taken.hours.high * rate.high)
+            work = Range.between(taken.hours.low * rate.low, taken.hours.most * rate.high)
         else:
-            work = Ends(0.0, math.inf if taken.hours.high > 0 else 0.0)
-        return Draft(name, what, part, taken.hours, _sum(taken.usd, work), needs, weeks)
+            work = Range.between(0.0, math.inf if taken.hours.most > 0 else 0.0)
+        return Draft(name, what, part, taken.hours, taken.usd + work, needs, weeks)
 
     def step(self, name: str, what: Reason, work: Work, needs: tuple[str, ...] = ()) -> Draft:
         """A phase that takes what a row of the framework's plan says."""
@@ -189,12 +188,12 @@ class Desk:
             return FREE
         if found is None:
             raise LackingError(Reason("no_yield", {"unit": unit}))
-        return Taken(Ends(least / found.high, most / found.low), NOTHING)
+        return Taken(Range.between(least / found.high, most / found.low), NOTHING)
 
 
 def hours(span: Span) -> Taken:
     """Nothing but work."""
-    return Taken(Ends(span.low, span.high), NOTHING)
+    return Taken(Range.between(span.low, span.high), NOTHING)
 
 
 def _row(costs: Costs | None, table: str, category: str) -> CostRow:
@@ -206,8 +205,8 @@ def _row(costs: Costs | None, table: str, category: str) -> CostRow:
 
 def _taken(row: CostRow) -> Taken:
     return Taken(
-        NOTHING if row.hours is None else Ends(row.hours.low, row.hours.high),
-        NOTHING if row.usd is None else Ends(row.usd.low, row.usd.high),
+        NOTHING if row.hours is None else Range.between(row.hours.low, row.hours.high),
+        NOTHING if row.usd is None else Range.between(row.usd.low, row.usd.high),
     )
 
 
@@ -215,16 +214,12 @@ def _quarterly(monthly: Taken) -> Taken:
     return monthly.part(MONTHS_PER_QUARTER)
 
 
-def _ends(amount: Amount | None) -> Ends:
-    return NOTHING if amount is None else Ends(amount.low, amount.high)
+def _ends(amount: Amount | None) -> Range:
+    return NOTHING if amount is None else Range.between(amount.low, amount.high)
 
 
-def _sum(one: Ends, other: Ends) -> Ends:
-    return Ends(one.low + other.low, one.high + other.high)
-
-
-def _rest(whole: Ends, gone: Ends) -> Ends:
-    return Ends(whole.low - gone.low, whole.high - gone.high)
+def _rest(whole: Range, gone: Range) -> Range:
+    return Range.between(whole.low - gone.low, whole.most - gone.most)
 
 
 # What a plan rests on, and what to expect of it.
@@ -261,7 +256,7 @@ def _tuned(
     stated = desk.case.economics.upfront.hours
     version = [p.draft.hours for p in phases if p.draft.part == "first_version"]
     if stated is not None:
-        low, high = sum(h.low for h in version), sum(h.high for h in version)
+        low, high = sum(h.low for h in version), sum(h.most for h in version)
         yield Reason(
             "hours_in_all",
             {"stated_low": stated.low, "stated_high": stated.high, "low": low, "high": high},
@@ -423,7 +418,7 @@ def _version(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) ->
 def _missing(desk: Desk, fit: ApproachFit, share: float) -> Taken:
     """What lacks of the data, less what the pilot has collected of it."""
     whole, pilot = desk.collecting(fit).hours, desk.collecting(fit, share).hours
-    return Taken(type(whole)(whole.low - pilot.low, whole.high - pilot.high), FREE.usd)
+    return Taken(Range.between(whole.low - pilot.low, whole.most - pilot.most), FREE.usd)
 
 
 def _running(desk: Desk) -> list[Draft]:
@@ -535,7 +530,7 @@ def questions(desk: Desk, asked: Sequence[Question]) -> Draft:
     """The open answers, found out at the minutes the framework gives them."""
     took = sum(question.minutes for question in asked) / 60
     what = Reason("questions", {"names": tuple(question.id for question in asked)})
-    return desk.draft("questions", what, Taken(type(FREE.hours)(took, took), FREE.usd))
+    return desk.draft("questions", what, Taken(Range.between(took, took), NOTHING))
 
 
 def _decide(desk: Desk, needs: tuple[str, ...]) -> Draft:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -12,7 +12,6 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     DatedPhase,
-    Ends,
     NoPlan,
     Outline,
     Part,
@@ -760,8 +759,8 @@ def section(outline: Outline | NoPlan, case: Case, framework: Framework) -> Plan
         aim=outline.aim,
         start=outline.start,
         phases=phases,
-        hours=total(phase.hours for phase in phases),
-        usd=total(phase.usd for phase in phases),
+        hours=Range.total(phase.hours for phase in phases),
+        usd=Range.total(phase.usd for phase in phases),
         weeks=outline.weeks,
         parts={part: _part([p for p in phases if p.part == part]) for part in held},
         notes=tuple(note(reason) for reason in outline.notes),
@@ -775,8 +774,8 @@ def _phase(one: DatedPhase, case: Case, framework: Framework) -> Phase:
         id=draft.id,
         title=words.title,
         part=draft.part,
-        hours=_range(draft.hours),
-        usd=_range(draft.usd),
+        hours=draft.hours,
+        usd=draft.usd,
         needs=draft.needs,
         start=one.start,
         end=one.end,
@@ -787,19 +786,7 @@ def _phase(one: DatedPhase, case: Case, framework: Framework) -> Phase:
 
 def _part(phases: list[Phase]) -> PartTotal:
     return PartTotal(
-        hours=total(p.hours for p in phases),
-        usd=total(p.usd for p in phases),
+        hours=Range.total(p.hours for p in phases),
+        usd=Range.total(p.usd for p in phases),
         end=max(p.end for p in phases),
     )
-
-
-def _range(ends: Ends) -> Range:
-    return Range(low=ends.low, high="open" if math.isinf(ends.high) else ends.high)
-
-
-def total(ranges: Iterable[Range]) -> Range:
-    """The sum of ranges; open upwards as soon as one of them is. 0 for none."""
-    found = list(ranges)
-    highs = [math.inf if one.high == "open" else one.high for one in found]
-    high = math.fsum(highs)
-    return Range(low=math.fsum(one.low for one in found), high="open" if math.isinf(high) else high)

@@ -27,8 +27,8 @@ from tuneworthy.model.precedents import (
     Confusion,
     Gap,
     GoalRecord,
-    Interval,
     PublishedCase,
+    RateInterval,
     RuleGap,
     RuleId,
     RuleRecord,
@@ -207,11 +207,11 @@ def _agreement(
     """Agreement with the interval drawn, or Wilson's where none was drawn or it has no width."""
     n, agreed = len(trials), sum(trial.says[rule] == trial.won for trial in trials)
     if drawn is not None and drawn[0] < drawn[1]:
-        interval = Interval(low=drawn[0], high=drawn[1], method="cluster_bootstrap")
+        interval = RateInterval(low=drawn[0], high=drawn[1], method="cluster_bootstrap")
     else:
         worth = independent_cases([trial.cluster for trial in trials])
         low, high = wilson(agreed / n * worth, worth)
-        interval = Interval(low=low, high=high, method="wilson_by_cluster")
+        interval = RateInterval(low=low, high=high, method="wilson_by_cluster")
     return Agreement(n=n, agreed=agreed, rate=agreed / n, interval=interval)
 
 
@@ -234,7 +234,7 @@ def _against(baseline: RuleId, lead: list[float], drawn: tuple[float, float] | N
     return Against(
         baseline=baseline,
         difference=value,
-        interval=Interval(low=low, high=high, method="cluster_bootstrap"),
+        interval=RateInterval(low=low, high=high, method="cluster_bootstrap"),
         excludes_zero="yes" if low > 0 or high < 0 else "no",
     )
 
@@ -310,7 +310,7 @@ def _leads(mine: Sequence[Trial], its: Sequence[Trial], rule: RuleId) -> list[fl
 
 
 def _rule_gap(
-    rule: RuleId, mine: Sequence[Trial], its: Sequence[Trial], interval: Interval | Unknown
+    rule: RuleId, mine: Sequence[Trial], its: Sequence[Trial], interval: RateInterval | Unknown
 ) -> RuleGap:
     lead = _leads(mine, its, rule)
     return RuleGap(
@@ -329,18 +329,18 @@ def _judge_drawn(
     clusters: Sequence[str],
     rng: np.random.Generator,
     draws: int,
-) -> list[Interval | Unknown]:
+) -> list[RateInterval | Unknown]:
     """An interval for each column on the same draws, or what it takes where clusters are few."""
     if len(set(clusters)) < ENOUGH_CLUSTERS:
         return [_MORE] * len(columns)
     rows = list(zip(*columns, strict=True))
     return [
-        Interval(low=low, high=high, method="cluster_bootstrap")
+        RateInterval(low=low, high=high, method="cluster_bootstrap")
         for low, high in percentile_interval(cluster_means(rows, clusters, rng=rng, draws=draws))
     ]
 
 
-def _excludes_zero(interval: Interval | Unknown) -> State:
+def _excludes_zero(interval: RateInterval | Unknown) -> State:
     if isinstance(interval, Unknown):
         return "unknown"
     return "yes" if interval.low > 0 or interval.high < 0 else "no"

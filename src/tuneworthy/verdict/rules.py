@@ -12,8 +12,8 @@ from typing import Literal
 
 from tuneworthy.framework.rules import Cuts, Rules, bounded, condition_text
 from tuneworthy.framework.tally import Tally, effort, tally
-from tuneworthy.model.base import State
-from tuneworthy.model.dossier import Decision, Ends, Flip, Flips, PathStep, Question, Verdict
+from tuneworthy.model.base import Range, State
+from tuneworthy.model.dossier import Decision, Flip, Flips, PathStep, Question, Verdict
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Condition, Framework, Outcome
 
 # The framework's three rules applied to an assessment: tree, score, difference.
@@ -50,14 +50,16 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
         _bands(rules.difference_cuts, scaled),
     )
     both = [*score_bands, *difference_bands]
-    difference = Ends(scaled.low / rules.scale, scaled.high / rules.scale)
+    difference = Range.between(scaled.low / rules.scale, scaled.most / rules.scale)
     return Decision(
         outcome=reach[0] if len(reach) == 1 else "undecided",
         final=len(reach) == 1,
         leaning=leaning,
         reach=reach,
         path=_path(counted, framework, rules, measures),
-        score=Ends(difference.low / rules.denominator, difference.high / rules.denominator),
+        score=Range.between(
+            difference.low / rules.denominator, difference.most / rules.denominator
+        ),
         denominator=rules.denominator,
         score_bands=score_bands,
         difference=difference,
@@ -68,30 +70,30 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
     )
 
 
-def _bands(cuts: Cuts, scaled: Ends) -> tuple[Band, Band]:
-    return cuts.band(int(scaled.low)), cuts.band(int(scaled.high))
+def _bands(cuts: Cuts, scaled: Range) -> tuple[Band, Band]:
+    return cuts.band(int(scaled.low)), cuts.band(int(scaled.most))
 
 
-def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, Ends]:
+def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, Range]:
     """Each measure's ends over all completions; weights are in scaled units."""
-    ends: dict[str, Ends] = {}
+    ends: dict[str, Range] = {}
     for kind, names in (("indicator", rules.indicators), ("anti_indicator", rules.anti_indicators)):
         yes = [name for name in names if states[name] == "yes"]
         still_open = [name for name in names if states[name] == "unknown"]
         weight = sum(rules.weights[name] for name in yes)
         more = sum(rules.weights[name] for name in still_open)
-        ends[f"{kind}s"] = Ends(len(yes), len(yes) + len(still_open))
-        ends[f"{kind}_weight"] = Ends(weight, weight + more)
+        ends[f"{kind}s"] = Range.between(len(yes), len(yes) + len(still_open))
+        ends[f"{kind}_weight"] = Range.between(weight, weight + more)
     gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
-    ends["difference"] = Ends(gain.low - loss.high, gain.high - loss.low)
+    ends["difference"] = Range.between(gain.low - loss.most, gain.most - loss.low)
     checks = [states[name] for name in rules.checks]
     done = checks.count("yes")
-    ends["checks"] = Ends(done, done + checks.count("unknown"))
+    ends["checks"] = Range.between(done, done + checks.count("unknown"))
     return ends
 
 
 def _path(
-    counted: Tally, framework: Framework, rules: Rules, measures: Mapping[str, Ends]
+    counted: Tally, framework: Framework, rules: Rules, measures: Mapping[str, Range]
 ) -> tuple[PathStep, ...]:
     """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
     path = []
@@ -106,14 +108,14 @@ def _path(
     return tuple(path)
 
 
-def _unscaled(name: str, measures: Mapping[str, Ends], rules: Rules) -> Ends:
+def _unscaled(name: str, measures: Mapping[str, Range], rules: Rules) -> Range:
     by = 1.0
     if name.endswith("_weight") or name == "difference":
         by = rules.scale
     elif name == "score":
         by = rules.scale * rules.denominator
     ends = measures["difference" if name == "score" else name]
-    return Ends(ends.low / by, ends.high / by)
+    return Range.between(ends.low / by, ends.most / by)
 
 
 def _reads(condition: Condition) -> tuple[str, ...]:
@@ -125,7 +127,7 @@ def _reads(condition: Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _bounds(counted: Tally) -> dict[Outcome, Ends]:
+def _bounds(counted: Tally) -> dict[Outcome, Range]:
     """Least and most share of each outcome while the odds of the three groups move.
 
     A share is a polynomial in the three odds. Where the fraction of completions that lead to the
@@ -144,7 +146,7 @@ def _bounds(counted: Tally) -> dict[Outcome, Ends]:
                 shares = counted.shares((c, i, a))
                 for outcome in OUTCOMES:
                     found[outcome].append(shares[outcome])
-    return {outcome: Ends(min(values), max(values)) for outcome, values in found.items()}
+    return {outcome: Range.between(min(values), max(values)) for outcome, values in found.items()}
 
 
 def _monotone(counted: Tally) -> bool:

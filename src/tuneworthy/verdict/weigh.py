@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.errors import CaseError
@@ -92,8 +93,7 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     )
     if not replaced and not ran:
         return case, ()
-    filled = Case.model_validate(tree)
-    filled.placed(lambda path: case.where(*path), case.folder, case.supposed, ran)
+    filled = Case.model_validate(tree).with_origin(replace(case.origin, ran=ran))
     return filled, tuple(replaced)
 
 
@@ -103,12 +103,12 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     Returns:
         The ledger itself where nothing is supposed.
     """
-    if not case.supposed:
+    if not case.origin.assumed:
         return ledger
     return {
         name: one
         for name, one in ledger.items()
-        if not any(_covers(path, _NUMBERS.get(name, name)) for path in case.supposed)
+        if not any(_covers(path, _NUMBERS.get(name, name)) for path in case.origin.assumed)
     }
 
 
@@ -378,7 +378,7 @@ def _settler(case: Case, framework: Framework, ledger: Ledger) -> Callable[[Asse
         return lambda told: told
 
     def settle(told: Assessed) -> Assessed:
-        if f"{_ROOMS[told.kind]}.{told.id}" in case.supposed:
+        if f"{_ROOMS[told.kind]}.{told.id}" in case.origin.assumed:
             return told
         if told.id == "insufficient_data":
             found = below("usable_examples", _examples_limit(case, framework), ledger)

@@ -15,7 +15,7 @@ from tuneworthy.framework.load import NAMES
 from tuneworthy.framework.schema import case_schema
 from tuneworthy.interview.questions import answer_path
 from tuneworthy.model.base import State, json_text
-from tuneworthy.model.case import Answer, Case
+from tuneworthy.model.case import Answer, Case, CaseOrigin
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
@@ -87,8 +87,10 @@ def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -
     except CaseError as caught:
         said = " ".join(f"{name}={value}" for name, value in answers.items())
         raise CaseError(caught.what, where=said, fix=caught.fix) from None
-    supposed = frozenset(".".join(answer_path(name, framework)) for name in answers)
-    return changed.placed(lambda path: f"--set {_named(path, answers)}", case.folder, supposed)
+    assumed = frozenset(".".join(answer_path(name, framework)) for name in answers)
+    return changed.with_origin(
+        CaseOrigin(lambda path: f"--set {_named(path, answers)}", case.folder, assumed)
+    )
 
 
 def _place(data: dict[str, Any], path: tuple[str, ...], value: str) -> None:

@@ -16,9 +16,9 @@ from tuneworthy.model.precedents import (
     Codes,
     Fitted,
     Gap,
-    Interval,
     Neighbour,
     PrecedentsResult,
+    RateInterval,
     RuleGap,
     RuleId,
 )
@@ -494,7 +494,7 @@ def _against(against: Against | None) -> tuple[str, str]:
     if against is None:
         return "", ""
     value = _backtest_points(against.difference, sign=True)
-    if not isinstance(against.interval, Interval):
+    if not isinstance(against.interval, RateInterval):
         return f"{value} (unknown)", "unknown"
     low, high = against.interval.low, against.interval.high
     return f"{value} ({_backtest_points(low)} to {_backtest_points(high)})", against.excludes_zero
@@ -509,7 +509,7 @@ def _backtest_points(value: float, *, sign: bool = False) -> str:
     return f"{whole:+d}" if sign and whole else str(whole)
 
 
-def _span(interval: Interval) -> str:
+def _span(interval: RateInterval) -> str:
     return f"{100 * interval.low:.0f}–{100 * interval.high:.0f}%"
 
 
@@ -616,7 +616,7 @@ def _cases(number: int, one: str = "case") -> str:
     return f"{number} {one}{'' if number == 1 else 's'}"
 
 
-def _points(value: float, interval: Interval) -> str:
+def _points(value: float, interval: RateInterval) -> str:
     low, middle, high = (round(100 * number) for number in (interval.low, value, interval.high))
     return f"{middle:+d} points ({low} to {high})" if middle else f"0 points ({low} to {high})"
 

@@ -11,7 +11,6 @@ from tuneworthy.model.dossier import (
     Advice,
     ApproachFit,
     Assessment,
-    Ends,
     GoalRecord,
     Judgement,
     Number,
@@ -69,7 +68,7 @@ def ranked(options: Sequence[Option]) -> tuple[Option, ...]:
 
 def _order(option: Option) -> tuple[int, int, bool, float]:
     effort = option.effort_hours
-    middle = (effort.low + effort.high) / 2 if effort else 0.0
+    middle = (effort.low + effort.most) / 2 if effort else 0.0
     return HELPS.index(option.helps), GRADES.index(option.grade), effort is None, middle
 
 
@@ -114,9 +113,9 @@ def _promise(option: Option) -> float:
     return {"yes": 2.0, "partly": 1.0}.get(option.helps, 0.0)
 
 
-def _less(mine: Ends | None, its: Ends | None) -> list[float]:
+def _less(mine: Range | None, its: Range | None) -> list[float]:
     """By how much less it is at both ends; nothing where one isn't known."""
-    return [its.low - mine.low, its.high - mine.high] if mine and its else []
+    return [its.low - mine.low, its.most - mine.most] if mine and its else []
 
 
 # Every option for a case: would it help, why or why not, and in which order to try them.
@@ -251,19 +250,19 @@ def _tunings(facts: Facts, record: GoalRecord) -> list[Option]:
     return found
 
 
-def _known(name: str, facts: Facts) -> tuple[float | None, Ends | None, float | None]:
+def _known(name: str, facts: Facts) -> tuple[float | None, Range | None, float | None]:
     """Quality, USD a month and latency of an option as the case states them."""
     today = facts.case.today
     if name == "keep_prompt":
         bill = today.usd_per_month
-        usd = None if bill is None else Ends(bill.low, bill.high)
+        usd = None if bill is None else Range.between(bill.low, bill.high)
         latency = today.latency_p95_s
         return today.quality, usd, None if latency is None else latency.likely
     other = facts.scored("prompted") if name == "other_model" else None
     return (other.quality, None, other.latency_p95_s) if other else (None, None, None)
 
 
-def _first_weeks(facts: Facts) -> Ends | None:
+def _first_weeks(facts: Facts) -> Range | None:
     """Weeks of the first approach, or of the quickest while no goal is named."""
     approaches = facts.framework.approaches
     if facts.fits:
@@ -366,10 +365,8 @@ def _results_known(value: float | None, ask: str) -> Number:
     return Unknown(ask=ask) if value is None else value
 
 
-def _span(ends: Ends | None, ask: str) -> Number:
-    if ends is None:
-        return Unknown(ask=ask)
-    return ends.low if ends.low == ends.high else Range(low=ends.low, high=ends.high)
+def _span(ends: Range | None, ask: str) -> Number:
+    return Unknown(ask=ask) if ends is None else ends.narrowed()
 
 
 def _results_published(option: Option) -> str:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from tuneworthy.model.base import State
+from tuneworthy.model.base import Range, State
 from tuneworthy.model.case import Amount, Case, Effort, Model, PublishedFigure
-from tuneworthy.model.dossier import ApproachFit, Assessment, Ends, Helps, Judgement, Reason
+from tuneworthy.model.dossier import ApproachFit, Assessment, Helps, Judgement, Reason
 from tuneworthy.model.framework import Framework, Span
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures
@@ -63,7 +63,7 @@ class Facts:
 
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""
-        if option in self.case.ran and self.target("quality") == "no":
+        if option in self.case.origin.ran and self.target("quality") == "no":
             return True
         return any(option in attempt.tried for attempt in self.case.attempts)
 
@@ -224,7 +224,7 @@ class Facts:
 # The columns an option is compared by: what this case states, else the framework's own figures.
 
 
-def tuning_hours(case: Case, framework: Framework) -> Ends | None:
+def tuning_hours(case: Case, framework: Framework) -> Range | None:
     """Hours up to the first tuned version: as stated, else the framework's table.
 
     Categories nobody stated are taken from the table; None where that has none either.
@@ -242,35 +242,35 @@ def tuning_hours(case: Case, framework: Framework) -> Ends | None:
             for name in dict.fromkeys((*table, *stated))
         ]
         known = [span for span in spans if span is not None]
-        return Ends(sum(one.low for one in known), sum(one.high for one in known))
+        return Range.between(sum(one.low for one in known), sum(one.most for one in known))
     if costs is None or costs.upfront_total is None:
         return None
     return _ends(costs.upfront_total.hours)
 
 
-def tuned_usd_per_month(case: Case) -> Ends | None:
+def tuned_usd_per_month(case: Case) -> Range | None:
     """USD a month a tuned model takes, as stated; None where nobody said."""
     return _ends(case.economics.monthly.ongoing_usd)
 
 
-def added(one: Ends | None, other: Ends | None) -> Ends | None:
+def added(one: Range | None, other: Range | None) -> Range | None:
     """Both together; None where one isn't known."""
     if one is None or other is None:
         return None
-    return Ends(one.low + other.low, one.high + other.high)
+    return one + other
 
 
-def span(value: Span | None) -> Ends | None:
+def span(value: Span | None) -> Range | None:
     """A framework's range."""
     return _ends(value)
 
 
-def _hours(effort: Effort | None) -> Ends | None:
+def _hours(effort: Effort | None) -> Range | None:
     return _ends(effort.hours) if effort is not None else None
 
 
-def _ends(value: Amount | Span | None) -> Ends | None:
-    return Ends(value.low, value.high) if value is not None else None
+def _ends(value: Amount | Span | None) -> Range | None:
+    return Range.between(value.low, value.high) if value is not None else None
 
 
 # Pieces of sentences that several reasons share, from the case's numbers.
