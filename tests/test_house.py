@@ -34,7 +34,7 @@ ROOMS_OF: dict[str, tuple[str, ...]] = {
     "genai_prices": ("llm",), "duckdb": ("measure", "traces"), "hyperscan": ("text",),
     "jsonschema_rs": ("scoring", "text"), "msgspec": ("measure", "scoring", "text", "traces"),
     "blake3": ("traces",), "rensa": ("measure",), "wordllama": ("measure",),
-    "altair": ("report",), "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
+    "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn"), ("mcp", "web")),
     "questionary": ("terminal",),

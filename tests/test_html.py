@@ -27,7 +27,7 @@ from tuneworthy import Dossier, InputError, decide, load_case
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted(path.parent.name for path in (ROOT / "examples").glob("*/case.yaml"))
-STYLE = (ROOT / "src/tuneworthy/report/html/templates/style.css").read_text("utf-8")
+STYLE = (ROOT / "src/tuneworthy/report/templates/style.css").read_text("utf-8")
 MOST_BYTES = 1_500_000
 VOID = {"meta", "link", "br", "img", "hr", "input"}
 LOADS = {"src", "srcset", "href", "xlink:href", "action", "formaction", "data", "poster"}
@@ -301,11 +301,11 @@ def test_a_plan_reads_the_same_in_every_time_zone() -> None:
     assert "Dec" in said.pop()
 
 
-@pytest.mark.parametrize("missing", ["jinja2", "altair", "vl_convert"])
+@pytest.mark.parametrize("missing", ["jinja2", "vl_convert"])
 def test_without_the_extra_one_line_says_what_to_install(
     missing: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in [n for n in sys.modules if n.startswith(("tuneworthy.report.", "altair"))]:
+    for name in [n for n in sys.modules if n.startswith("tuneworthy.report.")]:
         monkeypatch.delitem(sys.modules, name)
     for name in [n for n in sys.modules if n.startswith("tuneworthy.report")]:
         monkeypatch.delitem(sys.modules, name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # tuneworthy serve.
 
-_NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "altair", "vl_convert")
+_NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 
 
 @click.command(

@@ -1,15 +1,18 @@
-"""From a chart to an SVG that is safe, takes the page's colours and needs nothing from outside."""
+"""Charts as Vega-Lite, and as SVG that is safe and takes the page's colours.
+
+A chart is plain data. A tuple in it holds two values: for a telephone, and for a desk or paper.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 from xml.etree import ElementTree as ET
 
 from tuneworthy.model.base import Range, Unknown
@@ -19,27 +22,8 @@ from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import share
 
-# From a chart to an SVG that is safe, takes the page's colours and needs nothing from outside.
-
-if TYPE_CHECKING:
-    import altair as alt
-
-    Layers = alt.LayerChart | alt.FacetChart
-    """What layering charts gives."""
-else:
-
-    class _AtFirstUse:
-        """The drawing library: an extra, which text and Markdown must not need."""
-
-        def __getattr__(self, name: str) -> Any:
-            import altair as alt
-
-            return getattr(alt, name)
-
-    alt = _AtFirstUse()
-
-Row = dict[str, object]
-"""What one mark of a chart is drawn from."""
+Spec = dict[str, Any]
+"""A part of a chart."""
 
 INK, MUTED, LINE, PAPER = "#1d2329", "#59636e", "#d0d5da", "#fdfdfc"
 PRO, CON, OPEN, BAND = "#14609f", "#a8500c", "#7a8490", "#bcd4ea"
@@ -53,87 +37,60 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 """Faces of one width: what the text was measured with is what the reader sees."""
 
 _MOST_LETTERS = 60
+_MOST_ROWS = 12
+_MOST_SWINGS = 10
 _ELEMENTS = frozenset({"svg", "g", "path", "rect", "line", "text", "tspan", "circle", "polygon"})
 _ATTRIBUTES = frozenset(
-    {
-        *("class", "cx", "cy", "d", "dx", "dy", "fill", "fill-opacity", "font-family", "font-size"),
-        *("font-style", "font-weight", "height", "opacity", "points", "r", "stroke", "transform"),
-        *("stroke-dasharray", "stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "width"),
-        *("stroke-opacity", "stroke-width", "text-anchor", "viewBox", "x", "x1", "x2", "y", "y1"),
-        "y2",
-    }
+    {"cx", "cy", "d", "dx", "dy", "fill", "fill-opacity", "font-family", "font-size", "font-style"}
+    | {"font-weight", "height", "opacity", "points", "r", "stroke", "stroke-dasharray"}
+    | {"stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "stroke-opacity", "stroke-width"}
+    | {"text-anchor", "transform", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2"}
 )
 _PLAIN = re.compile(r"[\w\s.,#%()+-]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """One picture, drawn when it is asked for. Equal charts give equal text."""
+    """One picture, drawn when somebody looks at it. Equal charts give equal text."""
 
-    chart: Callable[[int], Layers]
-    """Makes the chart for a width in pixels."""
+    chart: Spec
     rows: int | None = None
     """For a chart of rows: how many; it decides the height."""
 
     @property
     def wide(self) -> str:
         """For a desk and for paper: the text of an ``svg`` element without its label."""
-        return _svg(self.spec(WIDE))
+        return _rendered(json.dumps(self.spec(WIDE), allow_nan=False))
 
     @property
     def narrow(self) -> str:
         """The same for a telephone."""
-        return _svg(self.spec(NARROW))
+        return _rendered(json.dumps(self.spec(NARROW), allow_nan=False))
 
     def height(self, width: int) -> int:
         """Its height in pixels, at a width."""
         return 30 * self.rows + 44 if self.rows else (320 if width == WIDE else 240)
 
-    def spec(self, width: int) -> dict[str, Any]:
-        """The picture as Vega-Lite, for whoever draws it elsewhere.
-
-        Held against the grammar in the tests and not here: that takes most of the time.
-        """
-        fit = alt.AutoSizeParams(type="fit", contains="padding")
-        chart = self.chart(width).properties(width=width, height=self.height(width), autosize=fit)
-        return chart.to_dict(validate=False) | {"config": _config(narrow=width == NARROW)}
-
-
-def drawn(chart: Callable[[int], Layers], rows: int | None = None) -> Drawing:
-    """A chart as a picture, in both widths.
-
-    Args:
-        chart: Makes the chart for a width in pixels.
-        rows: For a chart of rows: how many; it decides the height.
-    """
-    return Drawing(chart, rows)
+    def spec(self, width: int) -> Spec:
+        """The picture as Vega-Lite, for a browser that draws it itself."""
+        narrow = width == NARROW
+        chart: Spec = _of_width(self.chart, narrow=narrow)
+        return {
+            "$schema": f"https://vega.github.io/schema/vega-lite/{vl_version()}.json",
+            **chart,
+            "width": width,
+            "height": self.height(width),
+            "autosize": {"type": "fit", "contains": "padding"},
+            "config": _config(narrow=narrow),
+        }
 
 
-def labels(titles: Sequence[str]) -> list[str]:
-    """Titles for an axis: one line, cut to a length that can be read, and no two alike."""
-    found: list[str] = []
-    for title in titles:
-        # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
-        flat = "".join(c if c <= "\uffff" else "□" for c in safe(" ".join(title.split())))
-        short = flat if len(flat) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 1] + "…"
-        label, copies = short or "–", 1
-        while label in found:
-            copies += 1
-            label = f"{short} ({copies})"
-        found.append(label)
-    return found
-
-
-def in_rows(rows: Sequence[Row], titles: Sequence[str]) -> alt.Chart:
-    """A chart of one row for each title, in their order; ``title`` names the row of a mark."""
-    axis = alt.Axis(ticks=False, domain=False, labelPadding=10)
-    y = alt.Y("title:N", sort=list(titles), title=None, axis=axis)
-    chart: alt.Chart = alt.Chart(alt.InlineData(values=list(rows))).encode(y=y)
-    return chart
-
-
-def _svg(spec: dict[str, Any]) -> str:
-    return _rendered(json.dumps(spec, allow_nan=False))
+def _of_width(value: Any, *, narrow: bool) -> Any:
+    if isinstance(value, tuple):
+        return value[0 if narrow else 1]
+    if isinstance(value, dict):
+        return {name: _of_width(one, narrow=narrow) for name, one in value.items()}
+    return [_of_width(one, narrow=narrow) for one in value] if isinstance(value, list) else value
 
 
 @lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
@@ -145,11 +102,13 @@ def _rendered(spec: str) -> str:
 
 
 def vl_version() -> str:
-    """The version of Vega-Lite that charts are made for, as the renderer names it."""
-    return "v" + ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
+    """The newest version of Vega-Lite that the renderer knows."""
+    import vl_convert
+
+    return f"v{vl_convert.get_vegalite_versions()[-1]}"
 
 
-def _config(*, narrow: bool) -> dict[str, Any]:
+def _config(*, narrow: bool) -> Spec:
     size = 13 if narrow else 15
     return {
         "background": None,
@@ -174,19 +133,17 @@ def _config(*, narrow: bool) -> dict[str, Any]:
 def _clean(svg: str) -> str:
     """Known elements and attributes only: no style, no script, no link, no id, no address."""
     root = ET.fromstring(svg)  # noqa: S314  # made by our own renderer just now
-    size = {name: root.get(name, "") for name in ("width", "height")}
     _prune(root)
-    for name in size:
+    for name in ("width", "height"):
         root.attrib.pop(name, None)  # the page sizes it; viewBox keeps the proportions
     return ET.tostring(root, encoding="unicode", short_empty_elements=True)
 
 
 def _prune(element: ET.Element) -> None:
     element.tag = _local(element.tag)
-    kept = {name: value for name, value in element.attrib.items() if _allowed(name, value)}
-    element.attrib.clear()
-    element.attrib.update(kept)
-    element.attrib.pop("class", None)
+    for name, value in list(element.attrib.items()):
+        if name not in _ATTRIBUTES or not (name == "d" or _PLAIN.fullmatch(value)):
+            del element.attrib[name]
     for child in list(element):
         tag = _local(child.tag)
         unseen = child.get("display") == "none" or (tag == "path" and not child.get("d"))
@@ -196,38 +153,114 @@ def _prune(element: ET.Element) -> None:
             _prune(child)
 
 
-def _allowed(name: str, value: str) -> bool:
-    return name in _ATTRIBUTES and (name == "d" or _PLAIN.fullmatch(value) is not None)
-
-
 def _local(tag: str) -> str:
     return tag.rpartition("}")[2]
 
 
-# Pictures of what was measured: volume, latency, voice, passages, formats, arms and examples.
-
-Found = Sequence[dict[str, Any]]
-"""Rows of a picture's numbers, checked by ``report.evidence.numbers``."""
-
-
-def _share_scale() -> alt.Scale:
-    return alt.Scale(domain=[0, 1])
-
-
-def _percent(width: int) -> alt.Axis:
-    return alt.Axis(format="%", tickCount=2 if width == NARROW else 5)
-
-
-def _upright(title: str | None = None, **axis: Any) -> partial[alt.Y]:
-    shown = alt.Axis(tickCount=5, domain=False, ticks=False, **axis)
-    return partial(alt.Y, title=title, axis=shown)
+def labels(titles: Iterable[str]) -> list[str]:
+    """Titles for an axis: one line, cut to a length that can be read, and no two alike."""
+    found: list[str] = []
+    for title in titles:
+        # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
+        flat = "".join(c if c <= "\uffff" else "□" for c in safe(" ".join(title.split())))
+        short = flat if len(flat) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 1] + "…"
+        label, copies = short or "–", 1
+        while label in found:
+            copies += 1
+            label = f"{short} ({copies})"
+        found.append(label)
+    return found
 
 
-def volume(found: Found) -> Drawing | None:
+# The parts of a chart.
+
+
+def _axis(title: str | None = None, *, scale: Spec | None = None, **axis: Any) -> Spec:
+    """A channel of numbers with its axis."""
+    return {"type": "quantitative", "title": title, "axis": axis, "scale": scale or {}}
+
+
+def _upright(title: str | None = None, *, scale: Spec | None = None, **axis: Any) -> Spec:
+    return _axis(title, scale=scale, tickCount=5, domain=False, ticks=False, **axis)
+
+
+def _share_axis() -> Spec:
+    return _axis(scale={"domain": [0, 1]}, format="%", tickCount=(2, 5))
+
+
+def _by(field: str, **looks: str) -> Spec:
+    """A colour or shape for each value of a field."""
+    scale = {"domain": list(looks), "range": list(looks.values())}
+    return {"field": field, "type": "nominal", "legend": None, "scale": scale}
+
+
+def _mark(kind: str, look: Spec | None = None, *, where: str = "", **channels: str | Spec) -> Spec:
+    """A layer of marks, for the rows where a condition holds; a channel may be a field's name."""
+    encoding = {n: {"field": c} if isinstance(c, str) else c for n, c in channels.items()}
+    only = {"transform": [{"filter": where}]} if where else {}
+    return {**only, "mark": {"type": kind, **(look or {})}, "encoding": encoding}
+
+
+def _level(channel: str, at: float, **look: Any) -> Spec:
+    """A line at a value of its own."""
+    return {"data": {"values": [{"at": at}]}, **_mark("rule", look, **{channel: "at"})}
+
+
+def _levels(channel: str, *levels: tuple[float | None, str]) -> list[Spec]:
+    """A dashed line in a colour for each value that is known."""
+    dashed = {"strokeWidth": 2, "strokeDash": [6, 3]}
+    return [_level(channel, at, color=colour, **dashed) for at, colour in levels if at is not None]
+
+
+def _point(colour: str = PRO, size: int = 110) -> Spec:
+    return {"size": size, "opacity": 1, "fill": colour, "stroke": colour}
+
+
+_BAR: Spec = {"height": 16}
+_OUTLINED: Spec = {"stroke": PRO, "strokeWidth": 1.5}
+_UNSURE: Spec = {"stroke": OPEN, "strokeWidth": 1.5, "strokeDash": [4, 3]}
+
+
+def _chart(rows: Sequence[Spec], layers: Iterable[Spec], **shared: Spec) -> Spec:
+    """Layers over the same rows; each takes the shared channels, a line of its own only its own."""
+    whole = []
+    for layer in layers:
+        own = layer["encoding"]
+        names = own if "data" in layer else {**shared, **own}
+        encoding = {name: {**shared.get(name, {}), **own.get(name, {})} for name in names}
+        whole.append({**layer, "encoding": encoding})
+    return {"data": {"values": list(rows)}, "layer": whole}
+
+
+def _row_chart(
+    titles: Sequence[str], rows: Sequence[Spec], x: Spec, *layers: Spec, axis: bool = True
+) -> Drawing:
+    """A chart of one row for each title, in their order; ``title`` names the row of a mark."""
+    y = {
+        "field": "title",
+        "type": "nominal",
+        "sort": list(titles),
+        "title": None,
+        "axis": {"ticks": False, "domain": False, "labelPadding": 10},
+    }
+    return Drawing(_chart(rows, layers, x=x, y=y), len(titles) + axis)
+
+
+def _titled(titles: Sequence[str], rows: Iterable[Spec]) -> list[Spec]:
+    return [{"title": title, **row} for title, row in zip(titles, rows, strict=False)]
+
+
+# Pictures of measurements: volume, latency, voice, passages, formats, arms and examples.
+
+Rows = Sequence[dict[str, Any]]
+"""Rows of a series, checked by ``report.sections.evidence.rows_of``."""
+
+
+def volume(series: Rows) -> Drawing | None:
     """Requests by month as bars; months to come pale, with their interval; part months dashed."""
-    if not found:
+    if not series:
         return None
-    rows: list[Row] = [
+    rows: list[Spec] = [
         {
             "month": row["month"],
             "requests": row["requests"],
@@ -235,143 +268,127 @@ def volume(found: Found) -> Drawing | None:
             "high": row["high"] if math.isfinite(row["high"]) else row["requests"],
             "kind": "ahead" if row["forecast"] else "whole" if row["whole"] else "part",
         }
-        for row in found
+        for row in series
     ]
-    return drawn(partial(_volume, rows))
-
-
-def _volume(rows: list[Row], width: int) -> Layers:
-    apart = 16 if width == NARROW else 8
-    axis = alt.Axis(
-        labelAngle=0, labelOverlap="greedy", labelSeparation=apart, ticks=False, labelPadding=8
-    )
-    x = alt.X("month:O", title=None, axis=axis, sort=[str(row["month"]) for row in rows])
-    y = _upright(format=",.0f")
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
-    bars = []
-    looks: dict[str, dict[str, Any]] = {
-        "whole": {"fill": PRO},
-        "part": {"fill": PAPER, "stroke": OPEN, "strokeWidth": 1.5, "strokeDash": [4, 3]},
-        "ahead": {"fill": BAND, "stroke": PRO, "strokeWidth": 1.5},
+    axis = {"labelAngle": 0, "labelOverlap": "greedy", "ticks": False, "labelPadding": 8}
+    x = {
+        "field": "month",
+        "type": "ordinal",
+        "title": None,
+        "axis": {**axis, "labelSeparation": (16, 8)},
+        "sort": [row["month"] for row in rows],
     }
-    for kind, look in looks.items():
-        one = base.transform_filter(f"datum.kind == '{kind}'").mark_bar(**look)
-        bars.append(one.encode(y=y("requests:Q")))
-    span = base.transform_filter("datum.kind == 'ahead'").mark_rule(color=INK, strokeWidth=1.5)
-    return alt.layer(*bars, span.encode(y=y("low:Q"), y2="high:Q"))
+    looks = {"whole": {"fill": PRO}, "part": {"fill": PAPER, **_UNSURE}}
+    looks["ahead"] = {"fill": BAND, **_OUTLINED}
+    ahead = "datum.kind == 'ahead'"
+    layers = [
+        *(
+            _mark("bar", look, where=f"datum.kind == '{kind}'", y="requests")
+            for kind, look in looks.items()
+        ),
+        _mark("rule", {"color": INK, "strokeWidth": 1.5}, where=ahead, y="low", y2="high"),
+    ]
+    return Drawing(_chart(rows, layers, x=x, y=_upright(format=",.0f")))
 
 
-def latency(found: Found) -> Drawing | None:
+def latency(series: Rows) -> Drawing | None:
     """Median and 95th percentile of the seconds by input tokens, bins of equal numbers of calls."""
-    if len(found) < 2:
+    if len(series) < 2:
         return None
-    rows: list[Row] = [
+    rows: list[Spec] = [
         {
             "tokens": (row["input_tokens_low"] + row["input_tokens_high"]) / 2,
             "p50": row["p50_s"],
             "p95": row["p95_s"],
         }
-        for row in found
+        for row in series
     ]
-    return drawn(partial(_latency, rows))
-
-
-def _latency(rows: list[Row], width: int) -> Layers:
-    axis = alt.Axis(grid=False, tickCount=4 if width == NARROW else 8, format=",.0f")
-    x = alt.X("tokens:Q", title="input tokens", axis=axis, scale=alt.Scale(zero=False))
-    y = _upright("seconds")
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
-    lines = []
+    layers = []
     for name, colour, dash in (("p50", PRO, [1, 0]), ("p95", CON, [6, 3])):
-        line = base.mark_line(color=colour, strokeWidth=2.5, strokeDash=dash)
-        dots = base.mark_point(size=36, opacity=1, fill=colour, stroke=colour)
-        lines += [line.encode(y=y(f"{name}:Q")), dots.encode(y=y(f"{name}:Q"))]
-    return alt.layer(*lines)
+        line = {"color": colour, "strokeWidth": 2.5, "strokeDash": dash}
+        layers += [_mark("line", line, y=name), _mark("point", _point(colour, 36), y=name)]
+    axis: Spec = {"grid": False, "tickCount": (4, 8), "format": ",.0f"}
+    x = {"field": "tokens", **_axis("input tokens", scale={"zero": False}, **axis)}
+    return Drawing(_chart(rows, layers, x=x, y=_upright("seconds")))
 
 
-def voice(found: Found) -> Drawing | None:
+def _counted_axis(field: str, title: str, **scale: Any) -> Spec:
+    """An axis of whole numbers: turns, arms."""
+    axis: Spec = {"grid": False, "tickMinStep": 1, "tickCount": (5, 10), "format": "d"}
+    return {"field": field, **_axis(title, scale={"nice": False, **scale}, **axis)}
+
+
+def voice(series: Rows) -> Drawing | None:
     """The share of generic answers turn by turn, with its interval."""
-    if len(found) < 2:
+    if len(series) < 2:
         return None
-    rows: list[Row] = [{**row, "turn": row["turn"] + 1} for row in found]
-    return drawn(partial(_voice, rows))
+    rows = [{**row, "turn": row["turn"] + 1} for row in series]
+    layers = (
+        _mark("area", {"color": BAND}, y="low", y2="high"),
+        _mark("line", {"color": PRO, "strokeWidth": 2.5}, y="share"),
+    )
+    x = _counted_axis("turn", "answer of the conversation")
+    return Drawing(_chart(rows, layers, x=x, y=_upright(format="%")))
 
 
-def _voice(rows: list[Row], width: int) -> Layers:
-    axis = alt.Axis(grid=False, tickMinStep=1, tickCount=5 if width == NARROW else 10, format="d")
-    x = alt.X("turn:Q", title="answer of the conversation", axis=axis, scale=alt.Scale(nice=False))
-    y = _upright(format="%")
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
-    band = base.mark_area(color=BAND).encode(y=y("low:Q"), y2="high:Q")
-    return alt.layer(band, base.mark_line(color=PRO, strokeWidth=2.5).encode(y=y("share:Q")))
-
-
-def knowledge(found: Found) -> Drawing | None:
+def knowledge(series: Rows) -> Drawing | None:
     """The four counts of passage and answer as a square; the fault that tuning meets stands out."""
-    total = sum(row["n"] for row in found)
+    total = sum(row["n"] for row in series)
     if not total:
         return None
-    rows: list[Row] = [
+    rows: list[Spec] = [
         {
             "passage": "passage there" if row["sufficient"] else "passage missing",
             "answer": "right" if row["right"] else "wrong",
             "says": f"{row['n']:,.0f} ({row['n'] / total:.0%})",
             "look": ("fine" if row["right"] else "synthesis") if row["sufficient"] else "retrieval",
         }
-        for row in found
+        for row in series
     ]
-    return drawn(partial(_knowledge, rows), 5)
+    axis: Spec = {"ticks": False, "domain": False, "labelAngle": 0}
+    square = {
+        "x": {"field": "answer", "sort": ["right", "wrong"], "axis": {**axis, "orient": "top"}},
+        "y": {"field": "passage", "sort": ["passage there", "passage missing"], "axis": axis},
+    }
+    shared = {n: {"type": "nominal", "title": None, **channel} for n, channel in square.items()}
+    fill = _by("look", fine=BAND, synthesis=CON, retrieval=LINE)
+    ink = _by("look", fine=INK, synthesis=PAPER, retrieval=INK)
+    says = {"field": "says", "type": "nominal"}
+    bold = {"fontSize": (14, 18), "fontWeight": "bold"}
+    layers = (
+        _mark("rect", {"stroke": PAPER, "strokeWidth": 4}, fill=fill),
+        _mark("text", bold, text=says, color=ink),
+    )
+    apart = {"resolve": {"scale": {"fill": "independent", "color": "independent"}}}
+    return Drawing({**_chart(rows, layers, **shared), **apart}, 5)
 
 
-def _knowledge(rows: list[Row], width: int) -> Layers:
-    axis = partial(alt.Axis, ticks=False, domain=False, labelAngle=0)
-    x = alt.X("answer:N", title=None, sort=["right", "wrong"], axis=axis(orient="top"))
-    y = alt.Y("passage:N", title=None, sort=["passage there", "passage missing"], axis=axis())
-    looks = ["fine", "synthesis", "retrieval"]
-    fill = alt.Fill("look:N", legend=None).scale(domain=looks, range=[BAND, CON, LINE])
-    ink = alt.Color("look:N", legend=None).scale(domain=looks, range=[INK, PAPER, INK])
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y)
-    cells = base.mark_rect(stroke=PAPER, strokeWidth=4).encode(fill=fill)
-    size = 14 if width == NARROW else 18
-    words = base.mark_text(fontSize=size, fontWeight="bold").encode(text="says:N", color=ink)
-    both: Layers = alt.layer(cells, words).resolve_scale(fill="independent", color="independent")
-    return both
-
-
-def signatures(found: Found) -> Drawing | None:
+def signatures(series: Rows) -> Drawing | None:
     """For each prompt version the share that can be read, and that has the right form."""
-    if not found:
+    if not series:
         return None
-    titles = labels([row["prompt"] for row in found])
-    rows: list[Row] = [{**row, "title": title} for row, title in zip(found, titles, strict=True)]
-    return drawn(partial(_signatures, rows, titles), len(rows) + 1)
+    titles = labels([row["prompt"] for row in series])
+    return _row_chart(
+        titles,
+        _titled(titles, series),
+        _share_axis(),
+        _mark("bar", {**_BAR, "fill": BAND, **_OUTLINED}, x="read_share"),
+        _mark("bar", {**_BAR, "color": PRO}, x="right_share"),
+    )
 
 
-def _signatures(rows: list[Row], titles: list[str], width: int) -> Layers:
-    x = partial(alt.X, title=None, axis=_percent(width), scale=_share_scale())
-    base = in_rows(rows, titles)
-    read = base.mark_bar(height=16, fill=BAND, stroke=PRO, strokeWidth=1.5)
-    right = base.mark_bar(height=16, color=PRO)
-    return alt.layer(read.encode(x=x("read_share:Q")), right.encode(x=x("right_share:Q")))
-
-
-def arms(found: Found, names: Sequence[str]) -> Drawing | None:
+def arms(series: Rows, names: Sequence[str]) -> Drawing | None:
     """Every prompt with its model: the mean score and the interval that holds for all at once."""
-    if not found:
+    if not series:
         return None
     titles = labels(names)
-    rows: list[Row] = [{**row, "title": title} for row, title in zip(found, titles, strict=True)]
-    return drawn(partial(_arms, rows, titles), len(rows) + 1)
-
-
-def _arms(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(tickCount=3 if width == NARROW else 6, format=".2~f")
-    x = partial(alt.X, title="mean score", axis=axis, scale=alt.Scale(zero=False, nice=True))
-    base = in_rows(rows, titles)
-    span = base.mark_rule(color=PRO, strokeWidth=3)
-    dots = base.mark_point(size=110, opacity=1, fill=PRO, stroke=PRO)
-    return alt.layer(
-        span.encode(x=x("low_of_all:Q"), x2="high_of_all:Q"), dots.encode(x=x("value:Q"))
+    scale = {"zero": False, "nice": True}
+    return _row_chart(
+        titles,
+        _titled(titles, series),
+        _axis("mean score", scale=scale, tickCount=(3, 6), format=".2~f"),
+        _mark("rule", {"color": PRO, "strokeWidth": 3}, x="low_of_all", x2="high_of_all"),
+        _mark("point", _point(), x="value"),
     )
 
 
@@ -379,333 +396,233 @@ def waterfall(steps: Sequence[tuple[str, float, bool]]) -> Drawing | None:
     """From all answers down to the usable ones: each step with what it takes off."""
     if not steps:
         return None
-    titles, rows, left = labels([words for words, _, _ in steps]), [], 0.0
-    for title, (_, n, whole) in zip(titles, steps, strict=True):
+    rows: list[Spec] = []
+    left = 0.0
+    for _, n, whole in steps:
         start, end = (0.0, n) if whole else (left - n, left)
         left = n if whole else left - n
-        row: Row = {"title": title, "start": start, "end": end, "kind": "kept" if whole else "off"}
-        rows.append(row)
-    return drawn(partial(_waterfall, rows, titles), len(rows) + 1)
-
-
-def _waterfall(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(tickCount=3 if width == NARROW else 6, format=",.0f")
-    fill = alt.Color("kind:N", legend=None).scale(domain=["kept", "off"], range=[PRO, CON])
-    bars = in_rows(rows, titles).mark_bar(height=16)
-    return alt.layer(bars.encode(x=alt.X("start:Q", title=None, axis=axis), x2="end:Q", color=fill))
+        rows.append({"start": start, "end": end, "kind": "kept" if whole else "off"})
+    titles = labels([words for words, _, _ in steps])
+    return _row_chart(
+        titles,
+        _titled(titles, rows),
+        _axis(tickCount=(3, 6), format=",.0f"),
+        _mark("bar", _BAR, x="start", x2="end", color=_by("kind", kept=PRO, off=CON)),
+    )
 
 
 # Pictures of a ceiling lab: every arm with its interval, and the best so far, arm by arm.
 
-_MOST_ARMS = 12
 
-
-def board(found: Sequence[ArmResult], target: float | None) -> Drawing | None:
-    """Arms by their quality on the cases for selecting, with 95% intervals; the target as a line.
-
-    Returns:
-        The picture of the first twelve that were run, or None for none.
-    """
-    told = [(one, one.quality) for one in found if not isinstance(one.quality, Unknown)]
-    if not told:
+def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
+    """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
+    ran = [(one, q) for one in results if not isinstance(q := one.quality, Unknown)][:_MOST_ROWS]
+    if not ran:
         return None
-    titles = labels([one.arm.id for one, _ in told[:_MOST_ARMS]])
-    rows: list[Row] = [
+    titles = labels([one.arm.id for one, _ in ran])
+    rows: list[Spec] = [
         {
-            "title": title,
-            "value": share.value,
-            "low": share.low,
-            "high": share.high,
+            "value": quality.value,
+            "low": quality.low,
+            "high": quality.high,
             "look": "stayed" if one.dropped_after is None else "left",
         }
-        for title, (one, share) in zip(titles, told, strict=False)
+        for one, quality in ran
     ]
-    return drawn(partial(_board, rows, titles, target), len(rows) + 1)
-
-
-def _board(rows: list[Row], titles: list[str], target: float | None, width: int) -> Layers:
-    axis = alt.Axis(tickCount=3 if width == NARROW else 6, format=".2~f")
-    scale = alt.Scale(domain=[0, 1])
-    x = partial(alt.X, title="share of cases", axis=axis, scale=scale)
-    looks = ["stayed", "left"]
-    line = alt.Stroke("look:N", legend=None).scale(domain=looks, range=[PRO, OPEN])
-    fill = alt.Fill("look:N", legend=None).scale(domain=looks, range=[PRO, PAPER])
-    base = in_rows(rows, titles)
-    span = base.mark_rule(strokeWidth=3).encode(x=x("low:Q"), x2="high:Q", stroke=line)
-    dots = base.mark_point(size=110, opacity=1, strokeWidth=2)
-    layers = [span, dots.encode(x=x("value:Q"), fill=fill, stroke=line)]
-    if target is not None:
-        layers.append(_line("at", target).encode(x=x("at:Q")))
-    return alt.layer(*layers)
-
-
-def _line(name: str, at: float, colour: str = CON) -> alt.Chart:
-    chart: alt.Chart = alt.Chart(alt.InlineData(values=[{name: at}])).mark_rule(
-        color=colour, strokeWidth=2, strokeDash=[6, 3]
+    line, fill = _by("look", stayed=PRO, left=OPEN), _by("look", stayed=PRO, left=PAPER)
+    dot = {"size": 110, "opacity": 1, "strokeWidth": 2}
+    return _row_chart(
+        titles,
+        _titled(titles, rows),
+        _axis("share of cases", scale={"domain": [0, 1]}, tickCount=(3, 6), format=".2~f"),
+        _mark("rule", {"strokeWidth": 3}, x="low", x2="high", stroke=line),
+        _mark("point", dot, x="value", fill=fill, stroke=line),
+        *_levels("x", (target, CON)),
     )
-    return chart
 
 
 def curve(
     points: Sequence[CurvePoint], *, target: float | None, upper: float | None
 ) -> Drawing | None:
-    """The best so far after each arm, with the target and the bound that all arms stay under.
-
-    Returns:
-        The picture, or None for fewer than two arms.
-    """
+    """The best so far after each arm, with the target and the bound that all arms stay under."""
     if len(points) < 2:
         return None
-    rows: list[Row] = [{"arms": one.arms, "best": one.best} for one in points]
-    return drawn(partial(_curve, rows, target, upper))
-
-
-def _curve(rows: list[Row], target: float | None, upper: float | None, width: int) -> Layers:
-    axis = alt.Axis(grid=False, tickMinStep=1, tickCount=5 if width == NARROW else 10, format="d")
-    x = alt.X("arms:Q", title="arms tried", axis=axis, scale=alt.Scale(nice=False, zero=False))
-    ends = alt.Axis(tickCount=5, domain=False, ticks=False, format=".2~f")
-    y = partial(alt.Y, title=None, axis=ends, scale=alt.Scale(zero=False, nice=True))
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x, y=y("best:Q"))
-    line = base.mark_line(color=PRO, strokeWidth=2.5, interpolate="step-after")
-    layers = [line, base.mark_point(size=60, opacity=1, fill=PRO, stroke=PRO)]
-    for at, colour in ((target, CON), (upper, MUTED)):
-        if at is not None:
-            layers.append(_line("at", at, colour).encode(y=y("at:Q")))
-    return alt.layer(*layers)
+    rows: list[Spec] = [{"arms": one.arms, "best": one.best} for one in points]
+    step = {"color": PRO, "strokeWidth": 2.5, "interpolate": "step-after"}
+    layers = [_mark("line", step, y="best"), _mark("point", _point(size=60), y="best")]
+    layers += _levels("y", (target, CON), (upper, MUTED))
+    x = _counted_axis("arms", "arms tried", zero=False)
+    y = _upright(scale={"zero": False, "nice": True}, format=".2~f")
+    return Drawing(_chart(rows, layers, x=x, y=y))
 
 
 # Pictures of the money: the months until it is back, and what moves the result most.
 
 _USD = "$,.0f"
-_MOST_SWINGS = 10
 
 
 def fan(simulation: Simulation) -> Drawing | None:
-    """Cumulated money month by month: the middle draw, and the band of eight draws in ten.
-
-    Returns:
-        The picture, or None for a simulation of no month.
-    """
-    rows: list[Row] = [
-        {"month": m.month, "p10": m.p10, "p50": m.p50, "p90": m.p90} for m in simulation.curve
-    ]
-    return drawn(partial(_fan, rows)) if rows else None
-
-
-def _fan(rows: list[Row], width: int) -> Layers:
-    months = alt.Axis(grid=False, tickCount=5 if width == NARROW else 8, format="d")
-    scale = alt.Scale(nice=False)
-    x = alt.X("month:Q", title="months from the start", axis=months, scale=scale)
-    y = partial(
-        alt.Y, title=None, axis=alt.Axis(format=_USD, tickCount=5, domain=False, ticks=False)
+    """Cumulated money month by month: the middle draw, and the band of eight draws in ten."""
+    rows = [{"month": m.month, "p10": m.p10, "p50": m.p50, "p90": m.p90} for m in simulation.curve]
+    if not rows:
+        return None
+    layers = (
+        _mark("area", {"color": BAND}, y="p10", y2="p90"),
+        _level("y", 0, color=INK, strokeWidth=1.5),
+        _mark("line", {"color": PRO, "strokeWidth": 2.5}, y="p50"),
     )
-    base = alt.Chart(alt.InlineData(values=rows)).encode(x=x)
-    band = base.mark_area(color=BAND).encode(y=y("p10:Q"), y2="p90:Q")
-    line = base.mark_line(color=PRO, strokeWidth=2.5).encode(y=y("p50:Q"))
-    zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color=INK, strokeWidth=1.5)
-    return alt.layer(band, zero.encode(y=y("at:Q")), line)
+    axis: Spec = {"grid": False, "tickCount": (5, 8), "format": "d"}
+    x = {"field": "month", **_axis("months from the start", scale={"nice": False}, **axis)}
+    return Drawing(_chart(rows, layers, x=x, y=_upright(format=_USD)))
 
 
 def tornado(simulation: Simulation) -> Drawing | None:
-    """Each uncertain input alone, from its low to its high end.
-
-    Returns:
-        The picture of the ten widest, or None where no input is a range.
-    """
+    """Each uncertain input alone, from its low to its high end; the ten widest."""
     swings = simulation.tornado[:_MOST_SWINGS]
     if not swings:
         return None
-    titles = labels([swing.input for swing in swings])
-    rows: list[Row] = [
-        {"title": title, "end": end, "value": value, "middle": simulation.npv_usd.p50}
+    titles, middle = labels([swing.input for swing in swings]), simulation.npv_usd.p50
+    rows: list[Spec] = [
+        {"title": title, "end": end, "value": value, "middle": middle}
         for title, swing in zip(titles, swings, strict=True)
         for end, value in (("low", swing.low_usd), ("high", swing.high_usd))
     ]
-    return drawn(partial(_tornado, rows, titles), len(titles) + 1)
-
-
-def _tornado(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(format=_USD, tickCount=2 if width == NARROW else 5)
-    x = partial(alt.X, title=None, axis=axis, scale=alt.Scale(zero=False))
-    color = alt.Color("end:N", legend=None).scale(domain=["low", "high"], range=[CON, PRO])
-    bars = in_rows(rows, titles).mark_bar(height=16)
-    middle = alt.Chart(alt.InlineData(values=rows[:1])).mark_rule(color=MUTED)
-    return alt.layer(
-        bars.encode(x=x("middle:Q"), x2="value:Q", color=color), middle.encode(x=x("middle:Q"))
+    return _row_chart(
+        titles,
+        rows,
+        _axis(scale={"zero": False}, format=_USD, tickCount=(2, 5)),
+        _mark("bar", _BAR, x="middle", x2="value", color=_by("end", low=CON, high=PRO)),
+        _level("x", middle, color=MUTED),
     )
 
 
 # Pictures of what lies ahead: the options by how soon they help, and the plan on a calendar.
 
-_MOST_OPTIONS = 12
-_HELPS = ("yes", "partly", "unknown")
 
-
-def options(found: tuple[OptionResult, ...]) -> Drawing | None:
-    """Options that help by the weeks until they are in production; those of no help are left out.
-
-    Returns:
-        The picture of the first twelve by rank whose weeks are known, or None for none.
-    """
-    ranked = sorted(found, key=lambda option: option.rank)
-    shown = [
+def options(results: Sequence[OptionResult]) -> Drawing | None:
+    """Options that help by the weeks until they are in production; the first twelve by rank."""
+    ranked = sorted(results, key=lambda option: option.rank)
+    timed = [
         (option, ends)
         for option in ranked
-        if option.helps in _HELPS and (ends := _ends(option.weeks)) is not None
-    ][:_MOST_OPTIONS]
-    if not shown:
+        if option.helps in ("yes", "partly", "unknown") and (ends := _ends(option.weeks))
+    ][:_MOST_ROWS]
+    if not timed:
         return None
-    titles = labels([option.title for option, _ in shown])
-    rows: list[Row] = [
-        {
-            "title": title,
-            "low": low,
-            "high": high,
-            "helps": option.helps,
-            "middle": (low + high) / 2,
-        }
-        for title, (option, (low, high)) in zip(titles, shown, strict=True)
+    titles = labels([option.title for option, _ in timed])
+    rows: list[Spec] = [
+        {"low": low, "high": high, "helps": option.helps, "middle": (low + high) / 2}
+        for option, (low, high) in timed
     ]
-    return drawn(partial(_options, rows, titles), len(rows) + 1)
+    fill = _by("helps", yes=PRO, partly=PAPER, unknown=PAPER)
+    shape = _by("helps", yes="circle", partly="circle", unknown="diamond")
+    dot = {"size": 110, "opacity": 1, "strokeWidth": 2, "stroke": PRO}
+    return _row_chart(
+        titles,
+        _titled(titles, rows),
+        _axis("weeks", scale={"zero": True, "nice": True}, tickCount=(4, 6), tickMinStep=1),
+        _mark("rule", {"color": PRO, "strokeWidth": 3}, x="low", x2="high"),
+        _mark("point", dot, x="middle", fill=fill, shape=shape),
+    )
 
 
 def _ends(value: Number) -> tuple[float, float] | None:
     if isinstance(value, Unknown):
         return None
     if isinstance(value, Range):
-        return (value.low, value.low if value.high == "open" else value.high)
-    return (value, value)
-
-
-def _options(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(tickCount=4 if width == NARROW else 6, tickMinStep=1)
-    x = partial(alt.X, title="weeks", axis=axis, scale=alt.Scale(zero=True, nice=True))
-    fill = alt.Fill("helps:N", legend=None).scale(domain=list(_HELPS), range=[PRO, PAPER, PAPER])
-    shape = alt.Shape("helps:N", legend=None).scale(
-        domain=list(_HELPS), range=["circle", "circle", "diamond"]
-    )
-    base = in_rows(rows, titles)
-    lines = base.mark_rule(color=PRO, strokeWidth=3).encode(x=x("low:Q"), x2="high:Q")
-    dots = base.mark_point(size=110, opacity=1, strokeWidth=2, stroke=PRO)
-    return alt.layer(lines, dots.encode(x=x("middle:Q"), fill=fill, shape=shape))
+        return value.low, value.low if value.high == "open" else value.high
+    return value, value
 
 
 def gantt(plan: Plan) -> Drawing | None:
-    """The phases of the plan from their first to their last day.
-
-    Returns:
-        The picture, or None for a plan of no phase.
-    """
+    """The phases of the plan from their first to their last day."""
     if not plan.phases:
         return None
     titles = labels([phase.title for phase in plan.phases])
-    rows: list[Row] = [
+    rows: list[Spec] = [
         {
-            "title": title,
             "from": phase.start.isoformat(),
             "to": (phase.end + timedelta(days=1)).isoformat(),
-            "later": phase.part == "later_goals",
+            "part": "later" if phase.part == "later_goals" else "now",
         }
-        for title, phase in zip(titles, plan.phases, strict=True)
+        for phase in plan.phases
     ]
-    return drawn(partial(_gantt, rows, titles), len(rows) + 1)
-
-
-def _gantt(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(format="%-d %b", tickCount=3 if width == NARROW else 6, labelOverlap=True)
-    x = alt.X("from:T", title=None, axis=axis, scale=alt.Scale(type="utc"))
-    fill = alt.Fill("later:N", legend=None).scale(domain=[False, True], range=[PRO, BAND])
-    bars = in_rows(rows, titles).mark_bar(height=16, stroke=PRO, strokeWidth=1.5)
-    return alt.layer(bars.encode(x=x, x2="to:T", fill=fill))
+    axis = {"format": "%-d %b", "tickCount": (3, 6), "labelOverlap": True}
+    x = {"type": "temporal", "title": None, "axis": axis, "scale": {"type": "utc"}}
+    fill = _by("part", now=PRO, later=BAND)
+    bar = _mark("bar", {**_BAR, **_OUTLINED}, x="from", x2="to", fill=fill)
+    return _row_chart(titles, _titled(titles, rows), x, bar)
 
 
 # Pictures of the verdict: the balance of the reasons, and how far the verdict is open.
 
 
 def balance(dossier: Dossier) -> Drawing | None:
-    """Every reason as a bar: those for to the right, those against to the left.
-
-    Returns:
-        The picture, or None where a framework has no reasons.
-    """
-    if not dossier.factors:
+    """Every reason as a bar: those for to the right, those against to the left."""
+    factors = list(dossier.factors.values())
+    if not factors:
         return None
-    found = list(dossier.factors.values())
-    titles = labels([factor.title for factor in found])
-    lengths = _lengths(found)
-    rows: list[Row] = []
-    for title, factor, length in zip(titles, found, lengths, strict=True):
+    titles, lengths = labels([factor.title for factor in factors]), _lengths(factors)
+    rows: list[Spec] = []
+    for factor, length in zip(factors, lengths, strict=True):
         side = 1 if factor.kind == "indicator" else -1
         rows.append(
             {
-                "title": title,
                 "end": 0 if factor.state == "no" else side * length,
-                "state": factor.state if factor.state != "yes" else factor.kind,
+                "state": factor.kind if factor.state == "yes" else factor.state,
                 "mark": "?" if factor.state == "unknown" else "",
                 "at": side * length / 2,
             }
         )
-    return drawn(partial(_balance, rows, titles, max(lengths)), len(rows))
+    most = max(lengths) * 1.05
+    x = {"type": "quantitative", "axis": None, "scale": {"domain": [-most, most]}}
+    fill = _by("state", indicator=PRO, anti_indicator=CON, unknown=PAPER, no=LINE)
+    query = {"field": "mark", "type": "nominal"}
+    none = {"size": 70, "opacity": 1, "fill": MUTED, "stroke": PAPER, "strokeWidth": 2}
+    return _row_chart(
+        titles,
+        _titled(titles, rows),
+        x,
+        _mark("bar", _BAR, where="datum.state != 'unknown'", x="end", color=fill),
+        _mark("bar", {**_BAR, **_UNSURE}, where="datum.state == 'unknown'", x="end", color=fill),
+        _level("x", 0, color=MUTED),
+        _mark("point", none, where="datum.state == 'no'", x="end"),
+        _mark("text", {"fontWeight": "bold", "color": INK}, x="at", text=query),
+        axis=False,
+    )
 
 
-def _lengths(factors: list[FactorResult]) -> list[float]:
+def _lengths(factors: Sequence[FactorResult]) -> list[float]:
     """What each counts: its weight where that is a number, else one."""
     weights = [factor.weight for factor in factors]
     numbers = [float(w) for w in weights if not isinstance(w, str)]
     return numbers if len(numbers) == len(weights) and any(numbers) else [1.0] * len(weights)
 
 
-def _balance(rows: list[Row], titles: list[str], most: float, _: int) -> Layers:
-    scale = alt.Scale(domain=[-most * 1.05, most * 1.05])
-    x = partial(alt.X, axis=None, scale=scale)
-    fill = alt.Color("state:N", legend=None).scale(
-        domain=["indicator", "anti_indicator", "unknown", "no"], range=[PRO, CON, PAPER, LINE]
-    )
-    base = in_rows(rows, titles)
-    bars = base.encode(x=x("end:Q"), color=fill)
-    known = bars.transform_filter("datum.state != 'unknown'").mark_bar(height=16)
-    unsure = bars.transform_filter("datum.state == 'unknown'").mark_bar(
-        height=16, stroke=OPEN, strokeWidth=1.5, strokeDash=[4, 3]
-    )
-    nothing = base.transform_filter("datum.state == 'no'").mark_point(
-        size=70, opacity=1, fill=MUTED, stroke=PAPER, strokeWidth=2
-    )
-    query = base.mark_text(fontWeight="bold", color=INK).encode(x=x("at:Q"), text="mark:N")
-    zero = alt.Chart(alt.InlineData(values=[{"at": 0}])).mark_rule(color=MUTED)
-    return alt.layer(known, unsure, zero.encode(x=x("at:Q")), nothing.encode(x=x("end:Q")), query)
-
-
 def reach(dossier: Dossier) -> Drawing | None:
     """The share of each outcome among the ways to answer what is open, with its bounds.
 
-    Returns:
-        The picture, or None when the verdict is final and nothing is to be seen.
+    None for a final verdict.
     """
     if dossier.verdict.final:
         return None
     shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
     titles = labels([OUTCOME_WORDS[outcome] for outcome, _ in shares])
-    rows: list[Row] = [
+    rows: list[Spec] = [
         {
-            "title": title,
             "share": value,
             "low": dossier.bounds[outcome].low,
             "high": dossier.bounds[outcome].high,
             "says": share(value),
         }
-        for title, (outcome, value) in zip(titles, shares, strict=True)
+        for outcome, value in shares
     ]
-    return drawn(partial(_reach, rows, titles), len(rows) + 1)
-
-
-def _reach(rows: list[Row], titles: list[str], width: int) -> Layers:
-    axis = alt.Axis(format="%", tickCount=5 if width > NARROW else 2)
-    x = partial(alt.X, axis=axis, scale=alt.Scale(domain=[0, 1]), title=None)
-    base = in_rows(rows, titles)
-    bars = base.mark_bar(height=16, color=PRO).encode(x=x("share:Q"))
-    span = base.mark_rule(color=INK, strokeWidth=1.5).encode(x=x("low:Q"), x2="high:Q")
-    ends = [
-        base.mark_tick(color=INK, thickness=1.5, size=9).encode(x=x(f"{end}:Q"))
-        for end in ("low", "high")
-    ]
-    return alt.layer(bars, span, *ends)
+    thin = {"color": INK, "thickness": 1.5, "size": 9}
+    return _row_chart(
+        titles,
+        _titled(titles, rows),
+        _share_axis(),
+        _mark("bar", {**_BAR, "color": PRO}, x="share"),
+        _mark("rule", {"color": INK, "strokeWidth": 1.5}, x="low", x2="high"),
+        *(_mark("tick", thin, x=end) for end in ("low", "high")),
+    )

@@ -13,7 +13,7 @@ from tuneworthy.report.sections import options as ahead
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.common import WHAT_IT_IS, day, plain_headline
 
-_EXTRA = frozenset({"jinja2", "markupsafe", "altair", "vl_convert"})
+_EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
 
 def report(dossier: Dossier) -> Document:
