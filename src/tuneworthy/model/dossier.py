@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from itertools import product
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -150,19 +150,8 @@ Action = Literal[
 
 GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
 
-
-@dataclass(frozen=True, slots=True)
-class PathStep:
-    """A step of the tree with this case's numbers."""
-
-    ask: str
-    """The condition, such as ``indicators at most 3``."""
-    answer: State
-    """Whether it holds, among the completions that come this far."""
-    value: Mapping[str, Range]
-    """The measures the condition reads."""
-    outcome: Outcome
-    """What follows when it holds."""
+GATE_CAVEATS: dict[str, GateId] = {f"gate_{gate}": gate for gate in get_args(GateId)}
+"""Id of the caveat of each open gate."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,81 +159,18 @@ class Decision:
     """The framework's rules applied to an assessment."""
 
     outcome: Verdict
-    final: bool
     leaning: Outcome
+    """The outcome when final; else the one with the largest share, the more cautious of equals."""
     reach: tuple[Outcome, ...]
-    path: tuple[PathStep, ...]
-    score: Range
-    denominator: float
-    score_bands: tuple[Band, Band]
-    difference: Range
-    difference_bands: tuple[Band, Band]
-    strength: tuple[Band, Band]
-    shares: Mapping[Outcome, float]
-    bounds: Mapping[Outcome, Range]
+    rules: RuleResults
+    strength: BandRange
+    distribution: dict[Outcome, float]
+    bounds: dict[Outcome, Range]
 
-
-@dataclass(frozen=True, slots=True)
-class Flip:
-    """A smallest set of answers that changes the verdict."""
-
-    changes: tuple[tuple[str, Literal["yes", "no"]], ...]
-    outcome: Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Flips:
-    """All the smallest sets, or how far the search went without finding one."""
-
-    sets: tuple[Flip, ...]
-    searched_to: int
-    """Every set of up to this many answers was tried."""
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """An open answer and what it is worth to ask."""
-
-    id: str
-    gain_bits: float
-    minutes: int
-
-
-@dataclass(frozen=True, slots=True)
-class ApproachFit:
-    """A goal's approach against what the team has."""
-
-    goal: str
-    approach: str
-    low: int
-    high: int | Literal["open"]
-    unit: str
-    have: int | None
-    """How many there are, None when nobody said."""
-    compute: str
-    priority: int
-    feasible: State
-    missing: int | None = None
-    """How many are lacking to the least that makes sense; None when nobody counted."""
-    offered_by: tuple[str, ...] = ()
-    """Who is known to take new work of this kind; only one's own where data may not leave."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """Something that stands between a candidate and money."""
-
-    id: GateId
-    state: State
-    why: Reason
-
-
-@dataclass(frozen=True, slots=True)
-class Caveat:
-    """Something to keep in mind beside the verdict."""
-
-    id: str
-    numbers: Mapping[str, Any]
+    @property
+    def final(self) -> bool:
+        """Whether no open answer can change the outcome."""
+        return self.outcome != "undecided"
 
 
 # The sections of a dossier, each as it stands in the JSON.
@@ -424,6 +350,11 @@ class CaveatResult(Record):
 
     id: str
     says: str
+
+    @property
+    def kind(self) -> Literal["gate", "note"]:
+        """Whether it repeats the reason of an open gate."""
+        return "gate" if self.id in GATE_CAVEATS else "note"
 
 
 class VerdictResult(Record):

@@ -1,169 +1,26 @@
-"""Words for the verdict, its gates and its caveats."""
+"""The words of the verdict: its summary, its caveats and the next step."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Action,
+    ApproachResult,
     Assessment,
-    Caveat,
+    BandRange,
+    CaveatResult,
     Decision,
-    Gate,
     GateResult,
     Option,
-    Reason,
+    Quick,
+    QuestionResult,
+    VerdictResult,
 )
-from tuneworthy.model.framework import Band
-from tuneworthy.words import (
-    LIMITS,
-    count,
-    few,
-    figure_says,
-    interval_text,
-    limit_text,
-    listing,
-    months,
-    months_range,
-    number,
-    plain,
-    quality,
-    sentence,
-    usd,
-    usd_range,
-)
-
-# Why a way to serve may or may not be used, and what lacks to compute a saving.
-
-HOW = {
-    "as_is": "as it is",
-    "cached": "with the prompt cached",
-    "batched": "in batches",
-    "self_hosted": "self-hosted",
-}
-
-
-def way_name(model: str, how: str) -> str:
-    """A model and how it is served: ``openai:gpt-4o in batches``."""
-    return f"{model} {HOW[how]}"
-
-
-def _interval(n: Mapping[str, Any]) -> str:
-    return (
-        f"{quality(n['quality'])} right on {count(n['cases'])} cases, {quality(n['low'])} to "
-        f"{quality(n['high'])} within chance, {quality(n['target'])} wanted"
-    )
-
-
-def _unmeasured(n: Mapping[str, Any]) -> str:
-    if n["quality"] is not None:
-        return f"{quality(n['quality'])} right on nobody knows how many cases: count them"
-    return (
-        "nobody can measure its quality before it is tuned: a pilot tells"
-        if n["tuned"]
-        else "its quality was never measured: run it on the evaluation set"
-    )
-
-
-def _no_price(n: Mapping[str, Any]) -> str:
-    serving = "economics.serving, or " if n["own"] else ""
-    return f"state what {n['model']} costs ({serving}{n['where']})"
-
-
-def _no_tuned(n: Mapping[str, Any]) -> str:
-    if n["service"] == "self_hosted":
-        return "state how the tuned model would be served (economics.serving)"
-    return "add the tuned model with its price (models: kind tuned, usd_per_mtok)"
-
-
-def _inside_open(n: Mapping[str, Any]) -> str:
-    why: Reason = n["why"]
-    return f"{n['model']} stays inside, too: {MONEY_WHY[why.id](why.numbers)}"
-
-
-def _inside_cheaper(n: Mapping[str, Any]) -> str:
-    return (
-        f"{way_name(n['model'], n['how'])} stays inside, meets the targets and costs "
-        f"{usd(n['usd'])} a month; the tuned model {usd(n['tuned_usd'])}"
-    )
-
-
-MONEY_WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "data_would_leave": lambda _: "a third party runs it, and data may not leave",
-    "runs_unknown": lambda n: f"say who runs {n['model']} (runs)",
-    "sovereignty_unknown": lambda _: "ask whether data may go to a third party",
-    "window_short": lambda n: (
-        f"{count(n['tokens'])} tokens don't fit its window of {count(n['window'])}"
-    ),
-    "batch_waits": lambda n: f"a batch takes hours, and {number(n['target'])} s are wanted",
-    "batchable_unknown": lambda _: (
-        "ask whether anybody waits for the answer (economics.traffic.batchable)"
-    ),
-    "quality_unmeasured": _unmeasured,
-    "quality_met": _interval,
-    "quality_below": _interval,
-    "quality_open": lambda n: f"{_interval(n)}: measure more cases",
-    "latency_unmeasured": lambda n: (
-        f"measure how fast it answers: {number(n['target'])} s are wanted"
-    ),
-    "latency_open": lambda n: (
-        f"the interval around {number(n['latency'])} s still holds the {number(n['target'])} s "
-        "wanted: time more of it"
-    ),
-    "too_slow": lambda n: f"{number(n['latency'])} s, {number(n['target'])} s are wanted",
-    "fast_enough": lambda n: f"{number(n['latency'])} s, {number(n['target'])} s are wanted",
-    "over_budget": lambda n: f"over the budget of {usd(n['target'])} a month",
-    "perhaps_over_budget": lambda n: (
-        f"{usd_range(n['low'], n['high'])} a month, {usd(n['target'])} is the budget"
-    ),
-    "within_budget": lambda n: f"within the budget of {usd(n['target'])} a month",
-    "nothing_against": lambda _: "no stated target rules it out",
-    "no_price": _no_price,
-    "no_traffic": lambda n: f"state {listing(n['names'])}",
-    "no_model": lambda _: "name the models in use and in question, the one in use first (models)",
-    "no_tuned_model": _no_tuned,
-    "no_tuned_allowed": lambda n: f"{n['model']} may not be used: see why beside it",
-    "no_untuned_model": lambda _: "name the model in use and those in question (models)",
-    "nothing_untuned_allowed": lambda _: (
-        "no untuned way may be used, so there is nothing to save against: state what the tuned "
-        "one is worth (economics.monthly.quality_value_usd)"
-    ),
-    "no_running_costs": lambda _: (
-        "state the running costs by category (economics.monthly.ongoing), or an hourly rate"
-    ),
-    "no_growth": lambda _: "state how traffic grows (economics.traffic.growth_per_month)",
-    "no_sovereignty": lambda _: "data may go to a third party, as far as is known",
-    "no_quality_target": lambda _: "state the quality that is good enough (targets.quality)",
-    "costs_overlap": lambda _: "the two cost about the same: narrow the amounts",
-    "inside_unlisted": lambda _: "name the untuned models that could stay inside (models)",
-    "inside_tuned_unknown": lambda n: (
-        "say that the tuned model would run inside (runs: own)"
-        if n["listed"]
-        else "say how the tuned model would be served inside (models, economics.serving)"
-    ),
-    "inside_alone": lambda n: (
-        f"data may not leave, and of all listed only {n['model']} stays inside and may meet the "
-        "targets"
-    ),
-    "inside_open": _inside_open,
-    "inside_cheaper": _inside_cheaper,
-    "inside_cheapest": lambda n: (
-        f"data may not leave, and of what stays inside the tuned model costs least, {usd(n['usd'])}"
-        " a month"
-    ),
-}
-"""Reason id to its words, from its numbers."""
-
-
-def money_why(reason: Reason) -> str:
-    """A reason about money in words."""
-    return MONEY_WHY[reason.id](reason.numbers)
-
-
-# Words for the verdict, its gates and its caveats.
+from tuneworthy.model.framework import Band, Framework
+from tuneworthy.verdict.weigh import figures
+from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence
 
 OUTCOME_WORDS: dict[str, str] = {
     "keep_optimizing_prompts": "keep optimising prompts",
@@ -184,154 +41,55 @@ ACTION_WORDS: dict[Action, str] = {
     "pilot": "start with a pilot",
 }
 
-_SAFETY = {
-    "data_reviewed": "has the data been reviewed for bias, harm and personal data?",
-    "process_named": "is a process named to keep the tuned model safe?",
-}
-
-_SAFETY_NO = {
-    "data_reviewed": "the data isn't reviewed",
-    "process_named": "no process is named",
-}
-
-
-def _drawn(middle: float) -> str:
-    """What the middle draw says."""
-    return "never" if math.isinf(middle) else f"in {months(middle)}"
-
-
-def _others(n: Mapping[str, Any]) -> str:
-    """Who is known to take new work of this kind: all of them, or how many with the first two."""
-    names = n["others"]
-    if not names:
-        return ""
-    if len(names) > 2:
-        return f"; {few(len(names))} take new work, among them {listing(names[:2])}"
-    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work"
-
-
-WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "success_yes": lambda _: "the present approach meets every requirement",
-    "success_no": lambda _: "the present approach falls short of a requirement",
-    "success_unknown": lambda _: "ask whether the present prompt already meets every target",
-    "strong_throughout": lambda _: "strong by score and by difference",
-    "weak_throughout": lambda _: "weak by score and by difference",
-    "strength_between": lambda n: (
-        f"{' to '.join(dict.fromkeys((n['low'], n['high'])))}: a pilot would tell"
-    ),
-    "no_goal": lambda _: "name the goal, so that its approach and data need are known",
-    "data_short": lambda n: (
-        f"{plain(n['approach'])} takes {count(n['low'])} {plain(n['unit'])}, {count(n['have'])} "
-        f"are there, {count(n['missing'])} are missing"
-    ),
-    "data_unknown": lambda n: (
-        f"count the {plain(n['unit'])}: {plain(n['approach'])} takes {count(n['low'])} or more"
-    ),
-    "service_gone": lambda n: (
-        f"the {plain(n['service'])} service doesn't take new work{_others(n)}"
-    ),
-    "service_ended": lambda n: f"the service ended on {n['until']}{_others(n)}",
-    "service_unknown": lambda n: (
-        f"enough {plain(n['unit'])}; ask whether the tuning service takes new work and will "
-        f"still serve the model{_others(n)}"
-    ),
-    "data_and_service": lambda n: (
-        f"{count(n['have'])} {plain(n['unit'])}, and a service to use them"
-    ),
-    "no_benefit_stated": lambda _: "state what it saves or is worth a month (economics.monthly)",
-    "no_hourly_rate": lambda _: "state what an hour of work costs (economics.hourly_rate_usd)",
-    "no_break_even_rule": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])}; no rule judges it"
-    ),
-    "pays_too_late": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])}, not under {months(n['under'])}"
-        if n["low"] != float("inf")
-        else "never pays back as stated"
-    ),
-    "strategic_value_low": lambda n: (
-        f"strategic value is {n['strategic']}, {n['wanted']} is asked for"
-    ),
-    "strategic_value_unknown": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])}; ask how high the strategic value is"
-    ),
-    "pays_perhaps": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])}: narrow the amounts; under "
-        f"{months(n['under'])} is asked for"
-    ),
-    "draws_too_late": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])} by one month's amounts; month by month, "
-        f"with growth and the model's life, {_drawn(n['drawn'])}"
-    ),
-    "pays_in_time": lambda n: (
-        f"pays back in {months_range(n['low'], n['high'])}, under {months(n['under'])}, and the "
-        f"strategic value is {n['strategic']}"
-    ),
-    "sovereignty_first": lambda n: (
-        "savings don't carry it, and data may not leave: compare the options that keep it inside; "
-        + money_why(n["inside"])
-    ),
-    "safety_no": lambda n: listing([_SAFETY_NO[name] for name in n["names"]]),
-    "safety_unknown": lambda n: " ".join(_SAFETY[name] for name in n["names"]),
-    "safety_yes": lambda _: "data reviewed and a process named",
-    "from_requests": lambda n: (
-        f"from {count(n['requests'])} requests a month; low is under {count(n['limit'])}"
-    ),
-    "from_examples": lambda n: (
-        f"from {count(n['have'])} examples; {count(n['limit'])} are needed"
-        + (f" for {plain(n['goal'])}" if n["goal"] else "")
-    ),
-    "measured": lambda n: (
-        interval_text(n["value"], n["low"], n["high"], n["unit"])
-        + (f", on {count(n['n'])}" if n["n"] else "")
-        + (f"; the line is at {limit_text(n['limit'], n['unit'])}" if n["limit"] else "")
-    ),
-    **MONEY_WHY,
-}
-"""Reason id to its words, from its numbers."""
-
 _NAMED_BY_THE_TREE = {
     "retrieval_optimised": "better retrieval",
     "foundation_models": "another model",
 }
 """Checks that must be yes before the tree can name what they are about, as the lesson has it."""
 
-_CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "low_volume_now": lambda _: "volume is low at present: watch that the expected growth comes",
-    "answer_not_yet": lambda n: f"{plain(n['name'])} doesn't hold yet",
-    "open_after_final": lambda n: (
-        "one answer is still open and can't change it"
-        if n["open"] == 1
-        else f"{few(n['open'])} answers are still open and can't change it"
-    ),
-    "named_is_done": lambda n: (
-        f"the rules send you to {_named(n['names'])}, and by your answers that is done: see the "
-        "options for what is left"
-    ),
-    "no_tuning_fits": lambda _: (
-        "the rules justify tuning, but something stands against each kind of it: see the options"
-    ),
-    "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
-    "published_figure": lambda n: f"{figure_says(n['figure'])}. {LIMITS}",
-}
+
+def verdict_result(
+    case: Case,
+    framework: Framework,
+    assessment: Assessment,
+    decision: Decision,
+    gates: tuple[GateResult, ...],
+    action: Action,
+    fits: Sequence[ApproachResult],
+    asked: Sequence[QuestionResult],
+    options: Sequence[Option],
+    simpler: Sequence[str],
+) -> VerdictResult:
+    """The verdict in words.
+
+    Args:
+        case: The case, for answers that don't hold yet.
+        framework: For titles, and for the step that settles each check.
+        assessment: The answers.
+        decision: What the rules came to.
+        gates: The five gates.
+        action: What follows from them.
+        fits: Approaches, the primary one first.
+        asked: Open questions, the best first.
+        options: Every option; none where nobody asked for them.
+        simpler: Ids of options that would help and come before any tuning.
+    """
+    return VerdictResult(
+        outcome=decision.outcome,
+        final=decision.final,
+        leaning=decision.leaning,
+        action=action,
+        summary=_summary(decision, action, gates),
+        gates=gates,
+        caveats=tuple(
+            CaveatResult(id=name, says=says)
+            for name, says in _caveats(case, assessment, decision, gates, action, options)
+        ),
+        next=sentence(_next_step(action, assessment, framework, fits, asked, simpler)),
+    )
 
 
-def _named(checks: Sequence[str]) -> str:
-    return listing([_NAMED_BY_THE_TREE[name] for name in checks], "or")
-
-
-def why(reason: Reason) -> str:
-    """A reason in words."""
-    return WHY[reason.id](reason.numbers)
-
-
-def caveat_says(caveat: Caveat) -> str:
-    """A caveat in words."""
-    if caveat.id.startswith("gate_"):
-        return f"{caveat.id.removeprefix('gate_')}: {caveat.numbers['why']}"
-    return _CAVEATS[caveat.id](caveat.numbers)
-
-
-def unsettled(gates: Sequence[Gate] | Sequence[GateResult], weakest: Band) -> list[str]:
+def unsettled(gates: Sequence[GateResult], weakest: Band) -> list[str]:
     """What a candidate lacks to be called justified; [] where nothing does.
 
     The rules justify a candidate between the bands. Whether it is worth its money they say only
@@ -341,7 +99,7 @@ def unsettled(gates: Sequence[Gate] | Sequence[GateResult], weakest: Band) -> li
     return [*([] if pays else ["investment"]), *(["strength"] if weakest == "weak" else [])]
 
 
-def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
+def _summary(decision: Decision, action: Action, gates: Sequence[GateResult]) -> str:
     """The verdict in one sentence, without the case's name."""
     if decision.outcome == "undecided":
         open_to = listing([OUTCOME_WORDS[o] for o in decision.reach], "or")
@@ -350,71 +108,127 @@ def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
     if decision.outcome != "fine_tune_candidate":
         return f"{words}."
     if action in ("pilot", "proceed"):
-        missing = unsettled(gates, decision.strength[0])
+        missing = unsettled(gates, decision.strength.low)
         if missing:
             are = "are" if len(missing) > 1 else "is"
             return f"{words}; {ACTION_WORDS[action]}, while the {listing(missing)} {are} open."
         return f"{words}, justified; {ACTION_WORDS[action]}."
-    blocking = [gate for gate in gates if gate.state == "no"]
-    reasons = "; ".join(why(gate.why) for gate in blocking)
+    reasons = "; ".join(gate.why for gate in gates if gate.state == "no")
     return f"{words} by the tree, but {ACTION_WORDS[action]}: {reasons}."
 
 
-def caveats(
+def _caveats(
     case: Case,
     assessment: Assessment,
     decision: Decision,
-    gates: Sequence[Gate],
+    gates: Sequence[GateResult],
     action: Action,
     options: Sequence[Option],
-) -> list[Caveat]:
+) -> Iterator[tuple[str, str]]:
     """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open.
 
     Options may know what a framework doesn't weigh: a candidate that no closed gate holds up says
-    so where none of the kinds of tuning is left. A published figure is told of with what it
-    doesn't tell, unless the present approach meets everything.
+    so where none of the kinds of tuning is left. A published figure comes with what it doesn't
+    tell, unless the present approach meets everything.
     """
-    found: list[Caveat] = []
-    figure = next((one.figure for one in options if one.figure is not None), None)
-    if figure is not None and not any(g.id == "need" and g.state == "no" for g in gates):
-        found.append(Caveat("published_figure", {"figure": figure}))
+    tunings = [one for one in options if one.kind == "tuning"]
+    published = figures(case) if tunings else ()
+    if published and not any(g.id == "need" and g.state == "no" for g in gates):
+        yield "published_figure", f"{figure_says(published[0])}. {LIMITS}"
     for name, answer in case.factors.items():
-        if answer.now is not None and answer.now != answer.value:
-            low = name == "low_volume" and answer.now == "yes"
-            found.append(Caveat("low_volume_now" if low else "answer_not_yet", {"name": name}))
-    if decision.score_bands != decision.difference_bands:
-        score, difference = (
-            bands[0] if bands[0] == bands[1] else f"{bands[0]} to {bands[1]}"
-            for bands in (decision.score_bands, decision.difference_bands)
-        )
-        found.append(Caveat("rules_disagree", {"score": score, "difference": difference}))
-    still_open = sum(answer.state == "unknown" for answer in assessment.answers.values())
+        if answer.now is None or answer.now == answer.value:
+            continue
+        if name == "low_volume" and answer.now == "yes":
+            says = "volume is low at present: watch that the expected growth comes"
+            yield "low_volume_now", says
+        else:
+            yield "answer_not_yet", f"{plain(name)} doesn't hold yet"
+    score, difference = (_band(r.band) for r in (decision.rules.score, decision.rules.difference))
+    if score != difference:
+        yield "rules_disagree", f"score says {score}, difference says {difference}"
+    still_open = list(assessment.states.values()).count("unknown")
     if decision.final and still_open:
-        found.append(Caveat("open_after_final", {"open": still_open}))
+        are = "answer is" if still_open == 1 else "answers are"
+        yield "open_after_final", f"{few(still_open)} {are} still open and can't change it"
     if decision.outcome == "improve_rag_or_switch_model":
-        done = tuple(name for name in _NAMED_BY_THE_TREE if assessment.state(name) == "yes")
+        done = [w for name, w in _NAMED_BY_THE_TREE.items() if assessment.state(name) == "yes"]
         if done:
-            found.append(Caveat("named_is_done", {"names": done}))
+            yield (
+                "named_is_done",
+                f"the rules send you to {listing(done, 'or')}, and by your answers that is done: "
+                "see the options for what is left",
+            )
     if decision.outcome == "fine_tune_candidate":
-        tunings = [one for one in options if one.kind == "tuning"]
         held_up = action in ("keep_prompting", "explore_alternatives")
         if tunings and not held_up and all(one.helps == "no" for one in tunings):
-            found.append(Caveat("no_tuning_fits", {}))
-        found += [
-            Caveat(f"gate_{gate.id}", {"why": why(gate.why)})
-            for gate in gates
-            if gate.state == "unknown"
-        ]
-    return found
+            yield (
+                "no_tuning_fits",
+                "the rules justify tuning, but something stands against each kind of it: see the "
+                "options",
+            )
+        for gate in gates:
+            if gate.state == "unknown":
+                yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
 
 
-def quick_says(ruled_out: bool, asked: Sequence[str]) -> str:
-    """What the short form can say, and what it can't."""
-    names = listing([plain(name) for name in asked])
-    if ruled_out:
-        return sentence(
-            f"ruled out: with {names} as answered no other answers make tuning a candidate"
+def _band(band: Band | BandRange) -> str:
+    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
+
+
+def _next_step(
+    action: Action,
+    assessment: Assessment,
+    framework: Framework,
+    fits: Sequence[ApproachResult],
+    asked: Sequence[QuestionResult],
+    simpler: Sequence[str],
+) -> str:
+    """What to do now."""
+    if action == "answer_questions":
+        return f"answer this first: {asked[0].ask}" if asked else "answer what is open"
+    if action == "keep_prompting":
+        return _prompting(assessment, framework)
+    if action == "clear_anti_indicators":
+        against = framework.anti_indicators.items()
+        titles = [factor.title for name, factor in against if assessment.state(name) == "yes"]
+        return f"don't tune as long as these hold: {listing(titles)}"
+    first = f"try {listing([framework.options[name].title for name in simpler])}" if simpler else ""
+    if action == "improve_rag_or_switch":
+        return first or (
+            "count how often the right passage is retrieved, and run the best prompt on another "
+            "model"
         )
-    return sentence(
-        f"worth the full look: {few(len(asked))} questions ({names}) can rule tuning out but not in"
+    if action == "explore_alternatives":
+        return f"{first or 'compare the alternatives'} before any money goes into tuning"
+    if action == "clear_gates":
+        return "review the data and name a process for safety before any training"
+    approach = fits[0].title if fits else "the approach that fits the goal"
+    step = f"plan {approach}, with the evaluation written down before the training"
+    if action == "pilot":
+        step = (
+            f"run a pilot of {approach} on a part of the data, and compare it with the best prompt "
+            "on untouched cases"
+        )
+    return f"{first} first; if the target is still missed, {step}" if first else step
+
+
+def _prompting(assessment: Assessment, framework: Framework) -> str:
+    """The first check that isn't done; when all are, the prompt is simply kept."""
+    for name, check in framework.ceiling.items():
+        if assessment.state(name) == "no":
+            step = check.settle or f"do this check: {check.ask}"
+            return framework.filled(step, check.at_least)
+    return "keep the present prompt, and decide again when targets, volume or requirements change"
+
+
+def quick_result(decision: Decision, framework: Framework) -> Quick:
+    """What the short form can say, and what it can't."""
+    ruled_out = "fine_tune_candidate" not in decision.reach
+    names = listing([plain(name) for name in framework.quick])
+    says = (
+        f"ruled out: with {names} as answered no other answers make tuning a candidate"
+        if ruled_out
+        else f"worth the full look: {few(len(framework.quick))} questions ({names}) can rule "
+        "tuning out but not in"
     )
+    return Quick(asked=framework.quick, ruled_out=ruled_out, says=sentence(says))
