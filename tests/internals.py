@@ -184,6 +184,7 @@ from tuneworthy.model.dossier import (
     ChallengeResult,
     Computed,
     Draft,
+    GateResult,
     InvestmentResult,
     Lint,
     LintFinding,
@@ -202,7 +203,6 @@ from tuneworthy.model.dossier import (
     Simulation,
     Swing,
 )
-from tuneworthy.model.dossier import Gate as DecisionGate
 from tuneworthy.model.evalset import CheckCall, Drawn, EvalCase, Label, Passage, Said, digest_of
 from tuneworthy.model.evidence import (
     COLUMNS,
@@ -423,10 +423,10 @@ from tuneworthy.traces.stream import Ahead, Frames, Limits, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.challenges.facts import WORDS
+from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.headline import unsettled
 from tuneworthy.verdict.options import GRADES, HELPS, JUDGES, REASONS, RISKS, options
 from tuneworthy.verdict.options.advice import ADVICE
-from tuneworthy.verdict.options.tuning import approaches
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
 from tuneworthy.verdict.weigh import figures, independent, weigh
 from tuneworthy.web.app import make_app, make_site, told

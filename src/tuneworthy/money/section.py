@@ -35,7 +35,7 @@ from tuneworthy.model.dossier import (
     total,
 )
 from tuneworthy.money.terms import label, product, rate, small_usd
-from tuneworthy.verdict.headline import money_why, way_name, why
+from tuneworthy.money.words import way_name, why
 from tuneworthy.words import count, figure, months, months_range, share, usd
 
 # The calculation line by line, as somebody would check it with a pocket calculator.
@@ -113,7 +113,7 @@ def computed_steps(comparison: Comparison, books: Books) -> Iterator[str]:
         one = saved.cheaper_perhaps
         yield (
             f"Cheaper, if it may be used: {way_name(one.way.model, one.way.how)}, "
-            f"{usd(saved.cheaper_perhaps.usd.value)} a month ({money_why(one.reasons[0])})."
+            f"{usd(saved.cheaper_perhaps.usd.value)} a month ({why(one.reasons[0])})."
         )
     yield from _fixed(saved, books)
     yield from _volume(saved, comparison.growth)
@@ -295,8 +295,8 @@ def _computed(outlook: Outlook) -> Computed | Unknown:
     comparison = outlook.comparison
     saved = comparison.saved
     if not comparison.ways:
-        return Unknown(ask=money_why(saved) if isinstance(saved, Reason) else "")
-    lacks: Any = Unknown(ask=money_why(saved)) if isinstance(saved, Reason) else None
+        return Unknown(ask=why(saved) if isinstance(saved, Reason) else "")
+    lacks: Any = Unknown(ask=why(saved)) if isinstance(saved, Reason) else None
     return Computed(
         servings=tuple(_serving(one) for one in comparison.ways),
         best_untuned=_best(comparison),
@@ -317,7 +317,7 @@ def _best(comparison: Comparison) -> str:
 
 
 def _when(value: Interval | Reason) -> Any:
-    return Unknown(ask=money_why(value)) if isinstance(value, Reason) else duration(value)
+    return Unknown(ask=why(value)) if isinstance(value, Reason) else duration(value)
 
 
 def _serving(one: Judged) -> Serving:
@@ -325,11 +325,9 @@ def _serving(one: Judged) -> Serving:
         model=one.way.model,
         how=one.way.how,
         tuned=one.way.tuned,
-        usd_per_month=Unknown(ask=money_why(one.reasons[0]))
-        if one.usd is None
-        else one.usd.narrowed(),
+        usd_per_month=Unknown(ask=why(one.reasons[0])) if one.usd is None else one.usd.narrowed(),
         admissible=one.admissible,
-        why="; ".join(money_why(reason) for reason in one.reasons),
+        why="; ".join(why(reason) for reason in one.reasons),
     )
 
 

@@ -84,7 +84,7 @@ def _no_tuned(n: Mapping[str, Any]) -> str:
 
 
 def _inside_open(n: Mapping[str, Any]) -> str:
-    return f"{n['model']} stays inside, too: {why(n["why"])}"
+    return f"{n['model']} stays inside, too: {why(n['why'])}"
 
 
 def _inside_cheaper(n: Mapping[str, Any]) -> str:

@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, months_to_reach
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, Unknown, months_to_reach
 from tuneworthy.model.case import Amount, Case, Ongoing
 from tuneworthy.model.dossier import (
     Aim,
     Appraisal,
-    ApproachFit,
+    ApproachResult,
     Assessed,
     Assessment,
     DatedPhase,
     Decision,
     Draft,
-    Gate,
+    GateResult,
     NoPlan,
     Outline,
     Outlook,
     Part,
-    Question,
+    QuestionResult,
     Reason,
 )
 from tuneworthy.model.framework import (
@@ -37,7 +37,9 @@ from tuneworthy.model.framework import (
     Work,
     either,
 )
+from tuneworthy.money.words import investment_reason
 from tuneworthy.plan.calendar import DAYS_PER_WEEK, dated, day, working_days
+from tuneworthy.verdict.gates import held, unsafe
 
 # What a step takes: from the case where it is stated, else from the framework.
 
@@ -168,14 +170,14 @@ class Desk:
         effort = self.framework.options[name].effort_hours
         return hours(either(self.rule.checks, "").hours if effort is None else effort)
 
-    def collecting(self, fit: ApproachFit, share: float = 1.0) -> Taken:
+    def collecting(self, fit: ApproachResult, share: float = 1.0) -> Taken:
         """Hours to get ready what lacks of a share of an approach's need.
 
         Nothing lacks at the lower end where nobody has counted, and everything at the upper.
         """
-        wanted = fit.low * share
-        lacking = wanted if fit.have is None else max(0.0, wanted - fit.have)
-        return self.collected(fit.unit, 0.0 if fit.have is None else lacking, lacking)
+        wanted, have = fit.data.low * share, held(self.case, fit.data.unit)
+        lacking = wanted if have is None else max(0.0, wanted - have)
+        return self.collected(fit.data.unit, 0.0 if have is None else lacking, lacking)
 
     def collected(self, unit: str, least: float, most: float) -> Taken:
         """Hours to get ready from ``least`` to ``most`` pieces of data.
@@ -228,7 +230,7 @@ def _rest(whole: Range, gone: Range) -> Range:
 def notes(
     desk: Desk,
     decision: Decision,
-    fits: Sequence[ApproachFit],
+    fits: Sequence[ApproachResult],
     phases: Sequence[DatedPhase],
     appraisal: Appraisal,
 ) -> tuple[Reason, ...]:
@@ -248,7 +250,7 @@ def notes(
 
 def _tuned(
     desk: Desk,
-    fits: Sequence[ApproachFit],
+    fits: Sequence[ApproachResult],
     phases: Sequence[DatedPhase],
     appraisal: Appraisal,
     launch: date,
@@ -262,8 +264,9 @@ def _tuned(
             {"stated_low": stated.low, "stated_high": stated.high, "low": low, "high": high},
         )
     for fit in fits:
-        if fit.have is None:
-            yield Reason("not_counted", {"goal": fit.goal, "unit": fit.unit, "low": fit.low})
+        if isinstance(fit.missing, Unknown):
+            numbers = {"goal": fit.goal, "unit": fit.data.unit, "low": fit.data.low}
+            yield Reason("not_counted", numbers)
     until = desk.case.tuning.until
     if until is not None and desk.start < until <= max(phase.end for phase in phases):
         yield Reason("service_ends", {"until": until, "launch": launch})
@@ -280,7 +283,11 @@ WEEKS_PER_QUARTER = 13
 
 
 def tuning(
-    desk: Desk, gates: Sequence[Gate], fits: Sequence[ApproachFit], simpler: Sequence[str]
+    desk: Desk,
+    gates: Sequence[GateResult],
+    fits: Sequence[ApproachResult],
+    simpler: Sequence[str],
+    investment: Reason,
 ) -> list[Draft]:
     """Every phase in order: preconditions, the first version, running it, further goals.
 
@@ -290,8 +297,8 @@ def tuning(
     Raises:
         LackingError: If a cost is neither stated nor in the framework's tables.
     """
-    still: dict[str, Gate] = {gate.id: gate for gate in gates if gate.state != "yes"}
-    drafts = _stop(desk, still)
+    still: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
+    drafts = _stop(desk, still, investment)
     stop = tuple(draft.id for draft in drafts)
     drafts += _preconditions(desk, still, fits, stop)
     drafts.append(evaluation(desk, stop))
@@ -302,22 +309,20 @@ def tuning(
     drafts.append(_pilot(desk, fits, tuple(draft.id for draft in drafts)))
     needs = ["pilot"]
     if "investment" in still and "alternatives" not in stop:
-        what = Reason("money", {"why": still["investment"].why})
+        what = Reason("money", {"why": investment})
         drafts.append(desk.step("money", what, desk.rule.steps.money))
         needs.append("money")
     return [*drafts, *_version(desk, fits, tuple(needs)), *_running(desk), *_later(desk, fits)]
 
 
-def _stop(desk: Desk, still: Mapping[str, Gate]) -> list[Draft]:
+def _stop(desk: Desk, still: Mapping[str, GateResult], investment: Reason) -> list[Draft]:
     """A reason not to tune at all comes first, and everything else waits for it."""
-    against = [
-        still[name].why
-        for name in ("strength", "investment")
-        if name in still and still[name].state == "no"
-    ]
+    closed = {name: gate.why for name, gate in still.items() if gate.state == "no"}
+    against = {name: closed[name] for name in ("strength", "investment") if name in closed}
     if not against:
         return []
-    what = Reason("alternatives", {"why": tuple(against)})
+    under = investment.numbers.get("under") if "investment" in against else None
+    what = Reason("alternatives", {"why": tuple(against.values()), "under": under})
     return [desk.step("alternatives", what, desk.rule.steps.alternatives)]
 
 
@@ -337,22 +342,24 @@ def simpler_first(desk: Desk, options: Sequence[str], needs: tuple[str, ...]) ->
 
 
 def _preconditions(
-    desk: Desk, still: Mapping[str, Gate], fits: Sequence[ApproachFit], needs: tuple[str, ...]
+    desk: Desk,
+    still: Mapping[str, GateResult],
+    fits: Sequence[ApproachResult],
+    needs: tuple[str, ...],
 ) -> list[Draft]:
     found, steps, service = [], desk.rule.steps, _service(desk, fits)
     if service is not None:
         work = steps.service if service.id == "service" else steps.other_service
         found.append(desk.step("service", service, work, needs))
     if "safety" in still:
-        names = still["safety"].why.numbers.get("names", ())
-        what = Reason("safety", {"names": names})
+        what = Reason("safety", {"names": unsafe(desk.case)[1]})
         found.append(desk.step("safety", what, steps.data_review, needs))
     if not fits:
         found.append(desk.step("goal", Reason("goal"), steps.goal, needs))
     return found
 
 
-def _service(desk: Desk, fits: Sequence[ApproachFit]) -> Reason | None:
+def _service(desk: Desk, fits: Sequence[ApproachResult]) -> Reason | None:
     """What has to be settled about the tuning service; None when nothing has."""
     found, others = desk.case.tuning, fits[0].offered_by if fits else ()
     if found.until is not None and found.until <= desk.start:
@@ -383,7 +390,7 @@ def _comparison(desk: Desk) -> Taken:
     return desk.upfront("evaluation").less(desk.rule.design_share).part(0.5)
 
 
-def _pilot(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) -> Draft:
+def _pilot(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> Draft:
     share = desk.rule.pilot_share
     made = desk.upfront("data_preparation").part(share) + desk.upfront("training").part(share)
     taken = made + _comparison(desk)
@@ -393,7 +400,7 @@ def _pilot(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) -> D
     return desk.draft("pilot", what, taken, part="first_version", needs=needs)
 
 
-def _version(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) -> list[Draft]:
+def _version(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> list[Draft]:
     """The rest of the data, the training and the launch."""
     share, numbers = desk.rule.pilot_share, _first(desk, fits)
     data = desk.upfront("data_preparation").less(share)
@@ -415,7 +422,7 @@ def _version(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) ->
     ]
 
 
-def _missing(desk: Desk, fit: ApproachFit, share: float) -> Taken:
+def _missing(desk: Desk, fit: ApproachResult, share: float) -> Taken:
     """What lacks of the data, less what the pilot has collected of it."""
     whole, pilot = desk.collecting(fit).hours, desk.collecting(fit, share).hours
     return Taken(Range.between(whole.low - pilot.low, whole.most - pilot.most), FREE.usd)
@@ -443,7 +450,7 @@ def _running(desk: Desk) -> list[Draft]:
     ]
 
 
-def _later(desk: Desk, fits: Sequence[ApproachFit]) -> list[Draft]:
+def _later(desk: Desk, fits: Sequence[ApproachResult]) -> list[Draft]:
     """The goals after the primary one, one at a time, each with its own data and comparison.
 
     What a case states is the work up to its first version, so these take the framework's table.
@@ -452,26 +459,26 @@ def _later(desk: Desk, fits: Sequence[ApproachFit]) -> list[Draft]:
     for position, fit in enumerate(fits[1:], start=1):
         taken = desk.table("data_preparation") + desk.collecting(fit)
         taken += desk.table("training") + desk.table("evaluation")
-        as_before = any(fit.unit == earlier.unit for earlier in fits[:position])
+        as_before = any(fit.data.unit == earlier.data.unit for earlier in fits[:position])
         needs = (found[-1].id if found else "deployment",)
         what = Reason("later_goal", {**_of(desk, fit), "as_before": as_before})
         found.append(desk.draft(f"goal_{fit.goal}", what, taken, part="later_goals", needs=needs))
     return found
 
 
-def _first(desk: Desk, fits: Sequence[ApproachFit]) -> dict[str, Any]:
+def _first(desk: Desk, fits: Sequence[ApproachResult]) -> dict[str, Any]:
     """Numbers of the primary approach; without one only the count of untouched cases."""
     return _of(desk, fits[0]) if fits else {"cases": desk.rule.evaluation_cases}
 
 
-def _of(desk: Desk, fit: ApproachFit) -> dict[str, Any]:
+def _of(desk: Desk, fit: ApproachResult) -> dict[str, Any]:
     return {
         "goal": fit.goal,
         "approach": fit.approach,
-        "low": fit.low,
-        "high": fit.high,
-        "unit": fit.unit,
-        "have": fit.have,
+        "low": fit.data.low,
+        "high": fit.data.high,
+        "unit": fit.data.unit,
+        "have": held(desk.case, fit.data.unit),
         "priority": fit.priority,
         "cases": desk.rule.evaluation_cases,
     }
@@ -487,7 +494,7 @@ _DONE = {_RETRIEVAL: "retrieval_optimised", _OTHER_MODEL: "foundation_models"}
 def settling(
     desk: Desk,
     outcome: Outcome,
-    fits: Sequence[ApproachFit],
+    fits: Sequence[ApproachResult],
     advised: Sequence[str] = (),
     needs: tuple[str, ...] = (),
 ) -> list[Draft]:
@@ -526,10 +533,10 @@ def keeping(desk: Desk) -> list[Draft]:
     return [*found, _decide(desk, ("watch",))]
 
 
-def questions(desk: Desk, asked: Sequence[Question]) -> Draft:
+def questions(desk: Desk, asked: Sequence[QuestionResult]) -> Draft:
     """The open answers, found out at the minutes the framework gives them."""
     took = sum(question.minutes for question in asked) / 60
-    what = Reason("questions", {"names": tuple(question.id for question in asked)})
+    what = Reason("questions", {"names": tuple(question.factor for question in asked)})
     return desk.draft("questions", what, Taken(Range.between(took, took), NOTHING))
 
 
@@ -614,14 +621,14 @@ def _is_serving(desk: Desk, option: str) -> bool:
     return desk.framework.options[option].kind == "serving"
 
 
-def _against(desk: Desk, fits: Sequence[ApproachFit], needs: tuple[str, ...]) -> list[Draft]:
+def _against(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> list[Draft]:
     """One phase for each reason against that holds."""
     held = desk.assessment.of_kind("anti_indicator").values()
     return [_clear(desk, one, fits, needs) for one in held if one.state == "yes"]
 
 
 def _clear(
-    desk: Desk, against: Assessed, fits: Sequence[ApproachFit], needs: tuple[str, ...]
+    desk: Desk, against: Assessed, fits: Sequence[ApproachResult], needs: tuple[str, ...]
 ) -> Draft:
     work = either(desk.rule.against, against.id)
     taken, weeks = hours(work.hours), work.weeks
@@ -642,11 +649,12 @@ def _clear(
     return desk.draft(f"against_{against.id}", what, taken, needs=needs, weeks=weeks)
 
 
-def _data(desk: Desk, fits: Sequence[ApproachFit]) -> tuple[Reason, Taken]:
+def _data(desk: Desk, fits: Sequence[ApproachResult]) -> tuple[Reason, Taken]:
     """Collect up to the need of the first goal that lacks data, or the framework's own number."""
     for fit in fits:
-        if fit.have is None or fit.have < fit.low:
-            numbers = {"low": fit.low, "unit": fit.unit, "have": fit.have}
+        if fit.missing != 0:
+            unit = fit.data.unit
+            numbers = {"low": fit.data.low, "unit": unit, "have": held(desk.case, unit)}
             return Reason("collect", numbers), desk.collecting(fit)
     wanted = desk.framework.threshold("few_examples") or 0.0
     holding = desk.case.data.examples
@@ -679,9 +687,9 @@ def draft_plan(
     framework: Framework,
     assessment: Assessment,
     decision: Decision,
-    fits: Sequence[ApproachFit],
-    gates: Sequence[Gate],
-    asked: Sequence[Question],
+    fits: Sequence[ApproachResult],
+    gates: Sequence[GateResult],
+    asked: Sequence[QuestionResult],
     money: Outlook,
     start: date,
     simpler: Sequence[str] = (),
@@ -715,7 +723,7 @@ def draft_plan(
     try:
         first = day(start, 0)
         desk = Desk(case, framework, rule, assessment, first)
-        aim, drafts = _drafts(desk, decision, fits, gates, asked, simpler)
+        aim, drafts = _drafts(desk, decision, fits, gates, asked, simpler, money)
     except LackingError as caught:
         return NoPlan(caught.why)
     except ValueError:  # the weekend at the end of the year 9999
@@ -730,10 +738,11 @@ def draft_plan(
 def _drafts(
     desk: Desk,
     decision: Decision,
-    fits: Sequence[ApproachFit],
-    gates: Sequence[Gate],
-    asked: Sequence[Question],
+    fits: Sequence[ApproachResult],
+    gates: Sequence[GateResult],
+    asked: Sequence[QuestionResult],
     simpler: Sequence[str],
+    money: Outlook,
 ) -> tuple[Aim, list[Draft]]:
     if decision.outcome == "undecided":
         first = questions(desk, asked)
@@ -744,4 +753,4 @@ def _drafts(
         return aim, settling(desk, decision.outcome, fits, simpler)
     if any(gate.id == "need" and gate.state == "no" for gate in gates):
         return "confirm", keeping(desk)
-    return "tune", tuning(desk, gates, fits, simpler)
+    return "tune", tuning(desk, gates, fits, simpler, investment_reason(desk.assessment, money)[1])

@@ -21,7 +21,8 @@ from tuneworthy.model.dossier import (
     Reason,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.verdict.headline import OUTCOME_WORDS, why
+from tuneworthy.money.words import why
+from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import (
     count,
     listing,
@@ -160,13 +161,12 @@ _MONEY = {
 
 @says
 def _alternatives(v: Voice) -> Words:
-    reasons = v.n["why"]
-    limits = [r.numbers["under"] for r in reasons if "under" in r.numbers]
-    pays = f", and by believed amounts it pays back in under {months(limits[0])}" if limits else ""
+    under = v.n["under"]
+    pays = f", and by believed amounts it pays back in under {months(under)}" if under else ""
     return Words(
         "compare the alternatives first",
         (
-            *(f"What speaks against tuning now: {why(reason)}" for reason in reasons),
+            *(f"What speaks against tuning now: {reason}" for reason in v.n["why"]),
             "Set the alternatives side by side and try the simplest that could meet the targets",
         ),
         f"it is on file why no simpler alternative meets the targets{pays}; "
@@ -402,7 +402,7 @@ def _retraining(v: Voice) -> Words:
 def _later_goal(v: Voice) -> Words:
     goal = v.framework.goals[v.n["goal"]].title
     return Words(
-        f"P{v.n['priority']} {goal}: {_approach(v)}",
+        f"{v.n['priority']} {goal}: {_approach(v)}",
         (
             f"Set aside {count(v.n['cases'])} untouched cases for this goal",
             *(data_steps(v)[:1] if v.n["as_before"] else data_steps(v)),

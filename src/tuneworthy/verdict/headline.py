@@ -14,8 +14,8 @@ from tuneworthy.model.dossier import (
     Decision,
     GateResult,
     Option,
-    Quick,
     QuestionResult,
+    Quick,
     VerdictResult,
 )
 from tuneworthy.model.framework import Band, Framework
@@ -125,20 +125,13 @@ def _caveats(
     action: Action,
     options: Sequence[Option],
 ) -> Iterator[tuple[str, str]]:
-    """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open.
-
-    Options may know what a framework doesn't weigh: a candidate that no closed gate holds up says
-    so where none of the kinds of tuning is left. A published figure comes with what it doesn't
-    tell, unless the present approach meets everything.
-    """
+    """What to keep in mind, each with its id."""
     tunings = [one for one in options if one.kind == "tuning"]
     published = figures(case) if tunings else ()
     if published and not any(g.id == "need" and g.state == "no" for g in gates):
         yield "published_figure", f"{figure_says(published[0])}. {LIMITS}"
-    for name, answer in case.factors.items():
-        if answer.now is None or answer.now == answer.value:
-            continue
-        if name == "low_volume" and answer.now == "yes":
+    for name in (n for n, answer in case.factors.items() if answer.now not in (None, answer.value)):
+        if name == "low_volume" and case.factors[name].now == "yes":
             says = "volume is low at present: watch that the expected growth comes"
             yield "low_volume_now", says
         else:
@@ -151,24 +144,36 @@ def _caveats(
         are = "answer is" if still_open == 1 else "answers are"
         yield "open_after_final", f"{few(still_open)} {are} still open and can't change it"
     if decision.outcome == "improve_rag_or_switch_model":
-        done = [w for name, w in _NAMED_BY_THE_TREE.items() if assessment.state(name) == "yes"]
-        if done:
-            yield (
-                "named_is_done",
-                f"the rules send you to {listing(done, 'or')}, and by your answers that is done: "
-                "see the options for what is left",
-            )
+        yield from _done_already(assessment)
     if decision.outcome == "fine_tune_candidate":
-        held_up = action in ("keep_prompting", "explore_alternatives")
-        if tunings and not held_up and all(one.helps == "no" for one in tunings):
-            yield (
-                "no_tuning_fits",
-                "the rules justify tuning, but something stands against each kind of it: see the "
-                "options",
-            )
-        for gate in gates:
-            if gate.state == "unknown":
-                yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
+        yield from _against_a_candidate(gates, action, tunings)
+
+
+def _done_already(assessment: Assessment) -> Iterator[tuple[str, str]]:
+    """The tree may send to what the answers say is done."""
+    done = [word for name, word in _NAMED_BY_THE_TREE.items() if assessment.state(name) == "yes"]
+    if done:
+        says = (
+            f"the rules send you to {listing(done, 'or')}, and by your answers that is done: see "
+            "the options for what is left"
+        )
+        yield "named_is_done", says
+
+
+def _against_a_candidate(
+    gates: Sequence[GateResult], action: Action, tunings: Sequence[Option]
+) -> Iterator[tuple[str, str]]:
+    """Options may know what a framework doesn't weigh; and every open gate."""
+    held_up = action in ("keep_prompting", "explore_alternatives")
+    if tunings and not held_up and all(one.helps == "no" for one in tunings):
+        says = (
+            "the rules justify tuning, but something stands against each kind of it: see the "
+            "options"
+        )
+        yield "no_tuning_fits", says
+    for gate in gates:
+        if gate.state == "unknown":
+            yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
 
 
 def _band(band: Band | BandRange) -> str:

@@ -14,7 +14,7 @@ from tuneworthy.model.dossier import (
     Simulation,
 )
 from tuneworthy.money.terms import label
-from tuneworthy.verdict.headline import way_name
+from tuneworthy.money.words import way_name
 from tuneworthy.words import count, listing, months, months_range, share, usd, usd_range
 
 SAVINGS = "economics.monthly.api_savings_usd"

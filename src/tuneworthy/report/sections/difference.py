@@ -10,6 +10,7 @@ from typing import Any
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
+    GATE_CAVEATS,
     Action,
     ActionMoved,
     AnswerChange,
@@ -21,11 +22,12 @@ from tuneworthy.model.dossier import (
     Moved,
     Verdict,
 )
+from tuneworthy.money.words import way_name
 from tuneworthy.report.blocks import Block, Bullets, Column, Part, Prose, Section, Table
 from tuneworthy.report.sections.amounts import amount
 from tuneworthy.report.sections.common import pays_back_text
 from tuneworthy.report.text import row, safe, table, wrapped
-from tuneworthy.verdict.headline import OUTCOME_WORDS, way_name
+from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import listing, plain, sentence
 
 # What two dossiers show differently beside their answers: gates, figures, other sections.
@@ -164,7 +166,7 @@ def _rest(dossier: Dossier, told: frozenset[str]) -> dict[str, Any]:
     verdict = found["verdict"]
     for name in ("outcome", "action", "summary", "gates"):
         verdict.pop(name)
-    verdict["caveats"] = [one for one in verdict["caveats"] if not one["id"].startswith("gate_")]
+    verdict["caveats"] = [one for one in verdict["caveats"] if one["id"] not in GATE_CAVEATS]
     return found
 
 

@@ -180,7 +180,7 @@ def sure(dossier: Dossier) -> Section:
     )
     if not dossier.verdict.final:
         blocks += _openness(dossier)
-    noted = [c.says for c in dossier.verdict.caveats if not c.id.startswith("gate_")]
+    noted = [c.says for c in dossier.verdict.caveats if c.kind != "gate"]
     if noted:
         blocks.append(Part("Keep in mind", (Bullets(tuple(map(sentence, noted))),)))
     if dossier.verdict.outcome == "fine_tune_candidate":
@@ -438,7 +438,7 @@ def _stages(dossier: Dossier, paint: Paint) -> list[str]:
 
 
 def _caveats(dossier: Dossier, paint: Paint) -> list[str]:
-    shown = [c for c in dossier.verdict.caveats if not c.id.startswith("gate_")]
+    shown = [c for c in dossier.verdict.caveats if c.kind != "gate"]
     if not shown:
         return []
     lines = [paint("strong", "Keep in mind")]
