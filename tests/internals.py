@@ -106,7 +106,7 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
-from tuneworthy.llm.fake import Fake, Manners, Recorded, Recording, echo
+from tuneworthy.llm.fake import Fake, Manners, echo
 from tuneworthy.llm.http import _seconds
 from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import Ledger, Reading, ledger_path
