@@ -342,22 +342,10 @@ from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
-from tuneworthy.scoring.base import (
-    Context,
-    How,
-    Kit,
-    Output,
-    Scored,
-    Scorer,
-    alike,
-    as_date,
-    near,
-    normal,
-    numbers_in,
-    same,
-)
+from tuneworthy.scoring.base import Kit, Output, Scored, Scorer
 from tuneworthy.scoring.judge import Judge
 from tuneworthy.scoring.sandboxed import Worker, orders, query_in
+from tuneworthy.scoring.values import FieldRule, as_date, near, normal, numbers_in, same
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (
