@@ -20,12 +20,12 @@ comma := ,
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo test test-fast lint format docs bench clean
+.PHONY: help demo test test-all lint format docs bench clean
 
 help:
 	@echo "make demo       decide the example case; reports go to build/"
-	@echo "make test       everything that has to hold: lint, types, rooms, tests"
-	@echo "make test-fast  the tests alone"
+	@echo "make test       the tests, in under two minutes: of slow families every fifth case"
+	@echo "make test-all   everything that has to hold: style, types, rooms, all tests"
 	@echo "make lint       style, types and the direction of imports"
 	@echo "make format     let the formatter have its way"
 	@echo "make docs       write what is generated again: the reference, and the index of published cases"
@@ -43,11 +43,11 @@ demo: $(VENV)/.report
 	@echo "Written: build/report.html (open it in a browser), build/report.md, build/report.json,"
 	@echo "build/record.md"
 
-test: lint
-	$(BIN)/python -m pytest -n auto
-
-test-fast: $(VENV)/.dev
+test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -q
+
+test-all: lint
+	$(BIN)/python -m pytest -n auto --all
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,8 +1,9 @@
-"""What all tests share: where things stand, how hard to look, and which skips are allowed."""
+"""What all tests share: where things are, how hard to look, and which skips are allowed."""
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -41,23 +42,60 @@ def shared() -> Path:
     return folder
 
 
+# A stranger's run and the whole -------------------------------------------------------------------
+
+EVERY = 5
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--all`` runs the slow tests too, and every case of every family."""
+    parser.addoption("--all", action="store_true", help="run the tests of tests/slow.txt too")
+
+
+def _lines(name: str) -> frozenset[str]:
+    """The lines of a file beside this one, without comments; none where it is missing."""
+    path = Path(__file__).with_name(name)
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without ``--all``: of a slow family every fifth case, and no slow test that has no cases."""
+    if config.getoption("--all"):
+        return
+    slow, seen = _lines("slow.txt"), Counter[str]()
+    kept: list[pytest.Item] = []
+    left: list[pytest.Item] = []
+    for item in items:
+        name = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
+        family = name in slow and hasattr(item, "callspec")
+        runs = seen[name] % EVERY == 0 if family else name not in slow
+        seen[name] += 1
+        (kept if runs else left).append(item)
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = kept
+
+
+# Skips --------------------------------------------------------------------------------------------
+
+
 def _strict() -> bool:
     wanted = (os.environ.get(name, "") for name in ("CI", "TUNEWORTHY_STRICT_SKIPS"))
     return any(value.lower() in {"1", "true", "yes"} for value in wanted)
 
 
-def _allowed_reasons() -> frozenset[str]:
-    lines = Path(__file__).with_name("skips.txt").read_text(encoding="utf-8").splitlines()
-    return frozenset(line.strip() for line in lines if line.strip() and not line.startswith("#"))
+def _reason(report: pytest.TestReport | pytest.CollectReport) -> str:
+    text = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ")
 
 
 def _judge_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
     """Turn a skip for a reason nobody agreed to into a failure."""
     if not report.skipped or hasattr(report, "wasxfail") or not _strict():
         return
-    told = report.longrepr[-1] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    reason = told.removeprefix("Skipped: ")
-    if reason not in _allowed_reasons():
+    reason = _reason(report)
+    if reason not in _lines("skips.txt"):
         report.outcome = "failed"
         report.longrepr = f"skipped for a reason that is not in tests/skips.txt: {reason}"
 
@@ -76,3 +114,10 @@ def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest
     report = yield
     _judge_skip(report)
     return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """A line for each reason to skip, with how many tests it skipped."""
+    skipped = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", ()))
+    for reason, n in skipped.most_common():
+        terminalreporter.write_line(f"skipped {n}: {reason}")

@@ -106,7 +106,7 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
-from tuneworthy.llm.fake import Fake, Manners, Recorded, Recording, echo
+from tuneworthy.llm.fake import Fake, Manners, echo
 from tuneworthy.llm.http import _seconds
 from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import Ledger, Reading, ledger_path
@@ -178,14 +178,18 @@ from tuneworthy.model.case import (
     Voice,
 )
 from tuneworthy.model.dossier import (
+    REQUESTS,
     Action,
     BreakEven,
     ChallengeResult,
     Computed,
+    Draft,
+    GateResult,
     InvestmentResult,
     Lint,
     LintFinding,
     Month,
+    NoPlan,
     Option,
     OptionResult,
     PartTotal,
@@ -194,11 +198,11 @@ from tuneworthy.model.dossier import (
     Plan,
     Reason,
     Recommendation,
-    ServingResult,
+    Saved,
+    Serving,
     Simulation,
     Swing,
 )
-from tuneworthy.model.dossier import Gate as DecisionGate
 from tuneworthy.model.evalset import CheckCall, Drawn, EvalCase, Label, Passage, Said, digest_of
 from tuneworthy.model.evidence import (
     COLUMNS,
@@ -264,14 +268,13 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleId,
 )
-from tuneworthy.money.investment import closed_form, counted_savings
-from tuneworthy.money.savings import Savings, compare
-from tuneworthy.money.serving import TUNED, serving_costs
+from tuneworthy.money.serving import TUNED, Ways, compare
 from tuneworthy.money.simulate import _draw, simulate
-from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
+from tuneworthy.money.terms import appraise, computed_saving, keep_books, small_usd
+from tuneworthy.money.terms import rate as labels_rate
 from tuneworthy.pipeline import framework_of, today
-from tuneworthy.plan import phases as plan_phases
-from tuneworthy.plan.calendar import Calendar, day, working_days
+from tuneworthy.plan.calendar import dated, day, working_days
+from tuneworthy.plan.words import WORDS as registry_WORDS
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.nearest import (
     CASES_FILE,
@@ -339,22 +342,10 @@ from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
-from tuneworthy.scoring.base import (
-    Context,
-    How,
-    Kit,
-    Output,
-    Scored,
-    Scorer,
-    alike,
-    as_date,
-    near,
-    normal,
-    numbers_in,
-    same,
-)
+from tuneworthy.scoring.base import Kit, Output, Scored, Scorer
 from tuneworthy.scoring.judge import Judge
 from tuneworthy.scoring.sandboxed import Worker, orders, query_in
+from tuneworthy.scoring.values import FieldRule, as_date, near, normal, numbers_in, same
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (
@@ -420,10 +411,10 @@ from tuneworthy.traces.stream import Ahead, Frames, Limits, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.challenges.facts import WORDS
+from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.headline import unsettled
 from tuneworthy.verdict.options import GRADES, HELPS, JUDGES, REASONS, RISKS, options
 from tuneworthy.verdict.options.advice import ADVICE
-from tuneworthy.verdict.options.tuning import approaches
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
 from tuneworthy.verdict.weigh import figures, independent, weigh
 from tuneworthy.web.app import make_app, make_site, told

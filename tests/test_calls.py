@@ -27,11 +27,8 @@ from internals import (
     Ledger,
     Manners,
     Model,
-    NotSent,
     Outcome,
     Price,
-    Recorded,
-    Recording,
     Refused,
     Reply,
     Request,
@@ -480,35 +477,6 @@ def test_a_quote_counts_what_is_new_and_sends_nothing(tmp_path: Path) -> None:
         assert told.usd_most - told.usd_likely == 2 * 3  # answers so far had one token of four
         assert quote(jobs, ledger, lambda _: None).unpriced == ("m",)
         assert quote([asked("x", most=None)], ledger, lambda _: A_DOLLAR_A_TOKEN).calls == 0
-
-
-def test_a_recording_plays_back_and_answers_nothing_else(tmp_path: Path) -> None:
-    path, request = tmp_path / "told.jsonl", asked("a").request
-    said = iter(["one", "two"])
-    recording = Recording(Fake(lambda _: next(said)), path)
-
-    async def scene() -> None:
-        live = [(await recording.send(request)).text for _ in range(2)]
-        await recording.close()
-        played = Recorded(path)
-        assert [(await played.send(request)).text for _ in range(2)] == live == ["one", "two"]
-        for unknown in (request, asked("b").request):
-            with pytest.raises(NotSent):
-                await played.send(unknown)
-
-    asyncio.run(scene())
-    with Ledger(tmp_path / "c.sqlite3") as ledger:
-        before = time.monotonic()
-        found = send(ledger, Recorded(path), [asked("a"), asked("b")]).settled
-    assert [one.status for one in found.values()] == ["settled", "failed"]
-    assert time.monotonic() - before < 5  # what isn't recorded isn't tried again
-
-
-@pytest.mark.parametrize("line", ["[", "{}", '{"key": 1, "reply": {"text": 3}}', "[" * 99_999])
-def test_a_spoilt_recording_is_one_plain_error(tmp_path: Path, line: str) -> None:
-    (tmp_path / "told.jsonl").write_text(line, encoding="utf-8")
-    with pytest.raises(InputError, match="no recorded answer"):
-        Recorded(tmp_path / "told.jsonl")
 
 
 def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:

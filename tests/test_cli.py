@@ -11,8 +11,7 @@ from typing import get_args
 
 import pytest
 
-from internals import OUTCOMES, Action, Reason, run, unsettled
-from internals import DecisionGate as Gate
+from internals import OUTCOMES, Action, GateResult, run, unsettled
 from internals import cli_reports as decide_command
 
 TASK = "examples/task-api"
@@ -220,7 +219,7 @@ def test_nothing_is_called_justified_while_it_is_open_whether_it_pays(
 
 
 def test_a_strength_that_may_be_weak_justifies_nothing() -> None:
-    pays = Gate("investment", "yes", Reason("pays_in_time"))
+    pays = GateResult(id="investment", state="yes", why="pays back")
     assert unsettled([pays], "moderate") == []
     assert unsettled([pays], "weak") == ["strength"]
     assert unsettled([], "weak") == ["investment", "strength"]

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,14 +201,14 @@ def test_a_decision_enters_few_modules() -> None:
 def test_what_people_outside_read_is_documented() -> None:
     from tuneworthy.model.base import Record
 
-    def below(kind: type) -> Iterator[type]:
+    def below(kind: type[Any]) -> Iterator[type[Any]]:
         for each in kind.__subclasses__():
             yield each
             yield from below(each)
 
     import internals  # noqa: F401  # loads every room that has records
 
-    public = [getattr(tuneworthy, name) for name in tuneworthy.__all__ if name[0].isalpha()]
+    public: list[Any] = [getattr(tuneworthy, n) for n in tuneworthy.__all__ if n[0].isalpha()]
     silent = {
         f"{each.__module__}.{each.__qualname__}"
         for each in [*public, *below(Record)]

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from internals import (
-    Context,
     Contrast,
     EvalCase,
     Fake,
@@ -76,9 +75,9 @@ WELL = {"base": RIGHT, "mine": RIGHT}
 def test_every_general_task_can_be_passed_and_failed(case: EvalCase) -> None:
     right, wrong = ANSWERS[case.id]
     marker = Marker((), Kit())
-    assert marker.score(Output(right), case, Context()).ok is True
-    assert marker.score(Output(wrong), case, Context()).ok is False
-    assert marker.score(Output(""), case, Context()).ok is False
+    assert marker.score(Output(right), case).ok is True
+    assert marker.score(Output(wrong), case).ok is False
+    assert marker.score(Output(""), case).ok is False
 
 
 def test_general_tasks_are_told_apart() -> None:

@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import brute
-from internals import MOST_WORK, State, apply_rules, compile_rules, effort, flips, questions, tally
+from internals import (
+    MOST_WORK,
+    Range,
+    State,
+    apply_rules,
+    compile_rules,
+    effort,
+    flips,
+    questions,
+    tally,
+)
 from internals import framework_tally as tally_module
 from internals import rules_BANDS as BANDS
 from tuneworthy import Framework, decide, load_case, load_framework, verdicts
@@ -37,6 +47,16 @@ def worlds(
     return framework, brute.random_answers(rng, framework, open_share)
 
 
+def ends(value: float | Range) -> tuple[float, float]:
+    """The least and the most of a number that may be open."""
+    return (value.low, value.most) if isinstance(value, Range) else (value, value)
+
+
+def lowest(band: Any) -> int:
+    """The place of a band, or of the lower one of two."""
+    return BANDS.index(getattr(band, "low", band))
+
+
 def case_of(answers: dict[str, Any]) -> Any:
     checks = {n: answers[n] for n in LESSON.ceiling}
     return load_case(
@@ -51,9 +71,9 @@ def test_reach_and_shares_equal_brute_force_on_random_frameworks(seed: int) -> N
     assert set(decision.reach) == brute.reach(framework, answers)
     half = Fraction(1, 2)
     expected = brute.shares(framework, answers, (half, half, half))
-    for outcome, share in decision.shares.items():
+    for outcome, share in decision.distribution.items():
         assert share == pytest.approx(float(expected.get(outcome, 0)), abs=1e-12)
-    assert sum(decision.shares.values()) == pytest.approx(1, abs=1e-12)
+    assert sum(decision.distribution.values()) == pytest.approx(1, abs=1e-12)
 
 
 @given(seeds)
@@ -61,15 +81,16 @@ def test_score_difference_and_bands_equal_brute_force(seed: int) -> None:
     framework, answers = worlds(seed)
     decision = apply_rules(answers, framework, compile_rules(framework))
     values = [brute.measures(framework, one) for one in brute.completions(answers)]
-    for name, ends in (("score", decision.score), ("difference", decision.difference)):
-        assert ends.low == pytest.approx(float(min(v[name] for v in values)), abs=1e-12)
-        assert ends.high == pytest.approx(float(max(v[name] for v in values)), abs=1e-12)
+    for name, rule in (("score", decision.rules.score), ("difference", decision.rules.difference)):
+        low, high = ends(rule.value)
+        assert low == pytest.approx(float(min(v[name] for v in values)), abs=1e-12)
+        assert high == pytest.approx(float(max(v[name] for v in values)), abs=1e-12)
     bands = set()
     for value in values:
         bands.add(brute.band(framework.scoring.score, value["score"]))
         bands.add(brute.band(framework.scoring.difference, value["difference"]))
     order = [name for name in BANDS if name in bands]
-    assert decision.strength == (order[0], order[-1])
+    assert (decision.strength.low, decision.strength.high) == (order[0], order[-1])
 
 
 @given(seeds)
@@ -99,16 +120,18 @@ def test_for_the_lesson_the_bounds_are_its_corners(answers: dict[str, State]) ->
 def test_flips_flip_are_minimal_and_none_of_the_smallest_size_is_missing(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.3, most=2)
     rules = compile_rules(framework)
-    found = flips(answers, rules, apply_rules(answers, framework, rules))
-    assert {flip.changes for flip in found.sets} == brute.smallest_flips(framework, answers)
-    for flip in found.sets:
-        assert flip.outcome == brute.verdict(framework, {**answers, **dict(flip.changes)})
+    before = apply_rules(answers, framework, rules).outcome
+    sets, _ = flips(answers, rules, before)
+    changes = [tuple((one.factor, one.to) for one in flip.changes) for flip in sets]
+    assert set(changes) == brute.smallest_flips(framework, answers)
+    for flip, to in zip(sets, changes, strict=True):
+        assert flip.outcome == brute.verdict(framework, {**answers, **dict(to)})
 
 
 @given(lesson_answers)
 def test_for_the_lesson_the_search_for_flips_is_never_cut_short(answers: dict[str, State]) -> None:
-    found = flips(answers, RULES, apply_rules(answers, LESSON, RULES))
-    assert found.sets
+    sets, _ = flips(answers, RULES, apply_rules(answers, LESSON, RULES).outcome)
+    assert sets
     assert effort(RULES, answers) < MOST_WORK / 20_000
 
 
@@ -133,17 +156,19 @@ def test_any_completion_lies_in_the_reported_reach(answers: dict[str, Any], data
     assert after.outcome in decision.reach
     if decision.final:
         assert after.outcome == decision.outcome
-    assert decision.score.low <= after.score.low <= decision.score.most
-    low, high = (BANDS.index(band) for band in decision.strength)
-    assert low <= BANDS.index(after.strength[0]) <= BANDS.index(after.strength[1]) <= high
+    least, most = ends(decision.rules.score.value)
+    assert least <= ends(after.rules.score.value)[0] <= most
+    low, high = (BANDS.index(b) for b in (decision.strength.low, decision.strength.high))
+    assert low <= BANDS.index(after.strength.low) <= BANDS.index(after.strength.high) <= high
 
 
 @given(two_values, st.sampled_from(list(LESSON.indicators)))
 def test_one_more_reason_for_never_lowers_the_score(answers: dict[str, State], name: str) -> None:
     before = apply_rules({**answers, name: "no"}, LESSON, RULES)
     after = apply_rules({**answers, name: "yes"}, LESSON, RULES)
-    assert after.score.low > before.score.low
-    assert BANDS.index(after.score_bands[0]) >= BANDS.index(before.score_bands[0])
+    first, then = before.rules.score, after.rules.score
+    assert ends(then.value)[0] > ends(first.value)[0]
+    assert lowest(then.band) >= lowest(first.band)
 
 
 @given(lesson_answers, st.sampled_from(NAMES))
@@ -161,7 +186,7 @@ def test_questions_gain_no_more_than_there_is_and_none_is_left_when_final(
     asked = questions(answers, LESSON, RULES)
     assert bool(asked) != decision.final
     for one in asked:
-        assert answers[one.id] == "unknown"
+        assert answers[one.factor] == "unknown"
         assert 0 < one.gain_bits <= 2
     rates = [one.gain_bits / one.minutes for one in asked]
     assert rates == sorted(rates, reverse=True)
@@ -198,10 +223,10 @@ def test_arrays_and_loops_count_alike(seed: int) -> None:
 @given(lesson_answers)
 def test_the_tree_stops_where_its_path_says(answers: dict[str, State]) -> None:
     decision = apply_rules(answers, LESSON, RULES)
-    said = [step.answer for step in decision.path]
+    said = [step.answer for step in decision.rules.tree.path]
     if decision.final and "yes" in said:
         assert said.index("yes") == len(said) - 1
-        assert decision.path[-1].outcome == decision.outcome
+        assert decision.rules.tree.path[-1].outcome == decision.outcome
     if not decision.final:
         assert "unknown" in said
 

@@ -14,7 +14,6 @@ import pytest
 
 from internals import (
     CheckCall,
-    Context,
     EvalCase,
     Kit,
     Output,
@@ -68,7 +67,7 @@ def test_an_accepted_call_is_right_and_any_slip_is_not(shared: Path, name: str) 
 
         def judged(calls: list[tuple[str, dict[str, Any]]], case: EvalCase = case) -> Any:
             told = tuple((tool, json.dumps(given)) for tool, given in calls)
-            return scorer.score(Output("", told), case, Context())
+            return scorer.score(Output("", told), case)
 
         assert judged(right).value == 1, row
         assert judged(right[::-1]).ok is True, row
@@ -136,9 +135,9 @@ def test_a_published_query_equals_itself_and_not_a_row_more(shared: Path) -> Non
         scorer = scorer_for(CheckCall(scorer="sql", of={"schema": script}), Kit())
         for query in runs:
             case = EvalCase(id="q", input="q", reference=query)
-            assert scorer.score(Output(f"```sql\n{query};\n```"), case, Context()).value == 1
+            assert scorer.score(Output(f"```sql\n{query};\n```"), case).value == 1
             doubled = f"SELECT * FROM ({query}) UNION ALL SELECT * FROM ({query})"
-            one = scorer.score(Output(doubled), case, Context())
+            one = scorer.score(Output(doubled), case)
             assert one.ok is (one.numbers["rows"] == 0)
         ran += len(runs)
     assert ran >= 190
@@ -156,6 +155,6 @@ def test_every_intent_is_right_for_itself_alone(shared: Path) -> None:
         case = EvalCase(id="c", input="q", reference=reference)
         spoken = {f"{one.replace('_', ' ').capitalize()}.": one for one in labels}
         right = [one for said, one in spoken.items()
-                 if scorer.score(Output(said), case, Context()).ok]  # fmt: skip
+                 if scorer.score(Output(said), case).ok]  # fmt: skip
         assert right == [reference]
-    assert scorer.score(Output("card"), cases[0], Context()).why == "no_label"
+    assert scorer.score(Output("card"), cases[0]).why == "no_label"

@@ -11,7 +11,6 @@ import pytest
 
 from internals import (
     CheckCall,
-    Context,
     EvalCase,
     Kit,
     Output,
@@ -33,7 +32,7 @@ def sql() -> Scorer:
 
 
 def asked(one: Scorer, text: str, reference: Any = "SELECT a, b FROM t") -> Scored:
-    return one.score(Output(text), EvalCase(id="c", input="q", reference=reference), Context())
+    return one.score(Output(text), EvalCase(id="c", input="q", reference=reference))
 
 
 @pytest.mark.parametrize(
@@ -184,7 +183,7 @@ def test_an_own_function_gives_a_share_a_yes_or_more(folder: Path) -> None:
     assert asked(own(folder, "yes"), "abc", "abc").ok is True
     assert asked(own(folder, "yes"), "abd", "abc").signal == "wrong_answer"
     output = Output("x", (("f", "{}"),))
-    told = own(folder, "told").score(output, EvalCase(id="c", input="q"), Context("sys"))
+    told = own(folder, "told").score(output, EvalCase(id="c", input="q"), "sys")
     assert (told.value, told.ok, told.about) == (0.5, True, "sys[['f', '{}']]")
 
 
@@ -268,8 +267,7 @@ def test_code_is_never_run_by_default(folder: Path) -> None:
 
 
 def test_a_process_ends_with_what_asked_it(folder: Path) -> None:
-    child = Path(__file__).parents[1] / "src/tuneworthy/scoring/child.py"
-    worker = Worker(child, ("sql",), seconds=20, bare=True)
+    worker = Worker("sql", seconds=20, bare=True)
     worker.ask({"key": "k", "query": "SELECT 1"})
     process = worker._process
     assert process is not None

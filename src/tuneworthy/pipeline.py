@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from threading import Lock
 from typing import Any, NamedTuple
 
 from tuneworthy.errors import FrameworkError
@@ -23,60 +25,50 @@ from tuneworthy.model.case import NO_PRICES, Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
     Action,
     Advice,
-    ApproachFit,
+    ApproachResult,
     Assessed,
     Assessment,
-    BandRange,
-    CaveatResult,
+    Books,
     Ceiling,
     Challenge,
     CheckResult,
     Counts,
     Decision,
-    DifferenceResult,
     Dossier,
+    Drawn,
     FactorResult,
     Findings,
-    Flips,
-    Gate,
+    FlipResult,
     GateResult,
-    MoneyFindings,
     Named,
+    NoPlan,
     Option,
-    Plan,
-    Question,
-    Quick,
+    Outline,
+    Outlook,
+    QuestionResult,
     Replaced,
-    RuleResults,
-    ScoreResult,
+    Saved,
     SignalResult,
     Stage,
-    Step,
-    TreeResult,
     Verdict,
-    VerdictResult,
 )
 from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
-from tuneworthy.model.framework import BANDS, Band, Framework, Outcome
+from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.precedents import Others
-from tuneworthy.money.investment import Draw, assess_money
-from tuneworthy.plan.section import build_plan
+from tuneworthy.money.section import investment
+from tuneworthy.money.serving import compare
+from tuneworthy.money.terms import appraise, computed_saving, keep_books, with_draws
+from tuneworthy.money.words import investment_gate
+from tuneworthy.plan import words as plan
+from tuneworthy.plan.phases import draft_plan
 from tuneworthy.precedents.nearest import look, shipped_index
 from tuneworthy.precedents.section import precedents
 from tuneworthy.syntax.document import Document, parse
 from tuneworthy.verdict.challenges import challenge, challenge_result
-from tuneworthy.verdict.gates import (
-    approach_results,
-    choose_action,
-    flip_results,
-    gates,
-    next_step,
-    question_results,
-)
-from tuneworthy.verdict.headline import caveat_says, caveats, quick_says, summary, why
+from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
+from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.options import option_results, options, recommendation
 from tuneworthy.verdict.options.advice import recommend
-from tuneworthy.verdict.options.tuning import approaches
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
 from tuneworthy.verdict.weigh import ASK as NOTHING_MEASURED
 from tuneworthy.verdict.weigh import (
@@ -84,6 +76,7 @@ from tuneworthy.verdict.weigh import (
     as_evidence,
     evidence_section,
     figures,
+    in_words,
     stages,
     weigh,
     with_evidence,
@@ -108,16 +101,16 @@ class Parts:
     assessment: Assessment
     stages: tuple[tuple[Attempt, Verdict], ...]
     decision: Decision
-    flips: Flips
-    questions: tuple[Question, ...]
+    flips: tuple[tuple[FlipResult, ...], int]
+    questions: tuple[QuestionResult, ...]
     challenges: tuple[Challenge, ...]
-    approaches: tuple[ApproachFit, ...]
-    money: MoneyFindings
-    gates: tuple[Gate, ...]
+    approaches: tuple[ApproachResult, ...]
+    money: Outlook
+    gates: tuple[GateResult, ...]
     action: Action
     simpler: tuple[str, ...]
     """Ids of options recommended before any tuning."""
-    plan: Plan | Unknown
+    plan: Outline | NoPlan
     others: Others | None
     """None where nobody asked for them."""
     options: tuple[Option, ...] | None
@@ -141,28 +134,39 @@ def compose(parts: Parts) -> Dossier:
             "signals": _signals(parts),
             "factors": _factors(parts),
             "counts": _counts(parts.assessment),
-            "rules": _rules(decision),
-            "strength": BandRange(low=decision.strength[0], high=decision.strength[1]),
+            "rules": decision.rules,
+            "strength": decision.strength,
             "stages": tuple(
                 Stage(name=a.name, outcome=o, final=o != "undecided", change=a.change)
                 for a, o in parts.stages
             ),
-            "verdict": _verdict(parts),
-            "distribution": dict(decision.shares),
-            "bounds": {**decision.bounds},
-            "flips": flip_results(parts.flips),
-            "flips_searched_to": parts.flips.searched_to,
-            "next_questions": question_results(parts.questions, parts.framework),
+            "verdict": verdict_result(
+                case,
+                framework,
+                parts.assessment,
+                decision,
+                parts.gates,
+                parts.action,
+                parts.approaches,
+                parts.questions,
+                parts.options or (),
+                parts.simpler,
+            ),
+            "distribution": decision.distribution,
+            "bounds": decision.bounds,
+            "flips": parts.flips[0],
+            "flips_searched_to": parts.flips[1],
+            "next_questions": parts.questions,
             "challenges": tuple(challenge_result(one) for one in parts.challenges),
-            "approaches": approach_results(parts.approaches, parts.framework),
+            "approaches": parts.approaches or NO_GOAL,
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
-            "investment": parts.money.result,
+            "investment": investment(parts.money),
             "precedents": precedents(parts.others, framework),
-            "plan": parts.plan,
+            "plan": plan.section(parts.plan, case, framework),
             "evidence": evidence_section(parts.measured, framework),
             "series": parts.series or Unknown(ask=NOTHING_MEASURED),
-            "quick": _quick(parts),
+            "quick": quick_result(decision, framework) if parts.quick else None,
         }
     )
 
@@ -215,7 +219,7 @@ def _factors(parts: Parts) -> dict[str, FactorResult]:
 
 
 def _note(answer: Assessed) -> str:
-    inferred = why(answer.because) if answer.because else ""
+    inferred = in_words(answer.because) if answer.because else ""
     return "; ".join(text for text in (answer.note, inferred) if text)
 
 
@@ -230,71 +234,12 @@ def _counts(assessment: Assessment) -> Counts:
     )
 
 
-def _band(bands: tuple[Band, Band]) -> Band | BandRange:
-    low, high = sorted(bands, key=BANDS.index)
-    return low if low == high else BandRange(low=low, high=high)
+# The money part of the road: prices, books, ways to serve the traffic, and what it comes to.
 
+Draw = Callable[[Case, Framework, Books, Saved | None, int], Drawn | None]
+"""As ``forecast.simulate.draw_seeded``."""
 
-def _rules(decision: Decision) -> RuleResults:
-    return RuleResults(
-        tree=TreeResult(
-            outcome=decision.outcome,
-            path=tuple(
-                Step(
-                    ask=step.ask,
-                    answer=step.answer,
-                    value={name: ends.narrowed() for name, ends in step.value.items()},
-                    outcome=step.outcome,
-                )
-                for step in decision.path
-            ),
-        ),
-        score=ScoreResult(
-            value=decision.score.narrowed(),
-            denominator=decision.denominator,
-            band=_band(decision.score_bands),
-        ),
-        difference=DifferenceResult(
-            value=decision.difference.narrowed(), band=_band(decision.difference_bands)
-        ),
-    )
-
-
-def _verdict(parts: Parts) -> VerdictResult:
-    decision = parts.decision
-    asked = [one.ask for one in question_results(parts.questions, parts.framework)]
-    noted = caveats(
-        parts.case, parts.assessment, decision, parts.gates, parts.action, parts.options or ()
-    )
-    return VerdictResult(
-        outcome=decision.outcome,
-        final=decision.final,
-        leaning=decision.leaning,
-        action=parts.action,
-        summary=summary(decision, parts.action, parts.gates),
-        gates=tuple(GateResult(id=g.id, state=g.state, why=why(g.why)) for g in parts.gates),
-        caveats=tuple(CaveatResult(id=c.id, says=caveat_says(c)) for c in noted),
-        next=next_step(
-            parts.action,
-            parts.assessment,
-            parts.framework,
-            parts.approaches,
-            asked,
-            [parts.framework.options[name].title for name in parts.simpler],
-        ),
-    )
-
-
-def _quick(parts: Parts) -> Quick | None:
-    if not parts.quick:
-        return None
-    ruled_out = "fine_tune_candidate" not in parts.decision.reach
-    asked = parts.framework.quick
-    return Quick(
-        asked=asked,
-        ruled_out=ruled_out,
-        says=quick_says(ruled_out, asked),
-    )
+_KEPT = 256
 
 
 def prices_of(case: Case, as_of: date) -> Prices:
@@ -306,6 +251,60 @@ def prices_of(case: Case, as_of: date) -> Prices:
     if all(model.usd_per_mtok is not None for model in case.models):
         return NO_PRICES
     return look_up(case.models, as_of, input_tokens=tokens.likely)
+
+
+def outlook(
+    case: Case,
+    framework: Framework,
+    assessment: Assessment,
+    prices: Prices,
+    seed: int,
+    draw: Draw | None = None,
+) -> Outlook:
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
+    books = keep_books(case, framework.costs)
+    comparison = compare(case, prices, books, assessment.state("data_sovereignty"))
+    appraisal = appraise(case, framework, books, comparison)
+    drawn = None
+    if appraisal.investment is not None:
+        drawn = (draw or _draw)(case, framework, books, computed_saving(books, comparison), seed)
+    return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
+
+
+def _draw(
+    case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
+) -> Drawn | None:
+    from tuneworthy.money.simulate import draw_seeded  # numpy is needed only here
+
+    return draw_seeded(case, framework, books, saved, seed)
+
+
+class Remembered:
+    """Draws what was not drawn before. Safe to use from several threads.
+
+    An answer seldom moves an amount, and drawing the money takes longer than all other steps.
+    """
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[str, Drawn | None] = OrderedDict()
+        self._lock = Lock()
+
+    def __call__(
+        self, case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
+    ) -> Drawn | None:
+        """What drawing gives, drawn or remembered."""
+        horizon = case.economics.assumptions.horizon_months
+        key = repr((horizon, framework.break_even, books, saved, seed))
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        drawn = _draw(case, framework, books, saved, seed)
+        with self._lock:
+            self._kept[key] = drawn
+            while len(self._kept) > _KEPT:
+                self._kept.popitem(last=False)
+        return drawn
 
 
 # The road, in order: the only module that knows which stage follows which.
@@ -386,10 +385,9 @@ def decide(
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states, prices = assessment.states, prices_of(case, as_of)
     decision = apply_rules(states, framework, rules)
-    sovereign = assessment.state("data_sovereignty")
-    money = assess_money(case, framework, sovereign, prices, seed, draw)
+    money = outlook(case, framework, assessment, prices, seed, draw)
     fits = approaches(case, framework, _offered(framework, assessment, as_of))
-    all_gates = gates(case, assessment, decision, fits, money, as_of)
+    all_gates = gates(case, assessment, decision, fits, investment_gate(assessment, money), as_of)
     asked = questions(states, framework, rules)
     action = choose_action(decision.outcome, {one.id: one.state for one in all_gates})
     judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
@@ -403,7 +401,7 @@ def decide(
             series=pictured,
             framework=framework,
             stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
-            flips=flips(states, rules, decision),
+            flips=flips(states, rules, decision.outcome),
             challenges=challenge(case, framework, assessment, findings),
             **judged._asdict(),
             **ahead._asdict(),
@@ -417,18 +415,18 @@ def decide(
 class _Judged(NamedTuple):
     assessment: Assessment
     decision: Decision
-    approaches: tuple[ApproachFit, ...]
-    gates: tuple[Gate, ...]
-    questions: tuple[Question, ...]
+    approaches: tuple[ApproachResult, ...]
+    gates: tuple[GateResult, ...]
+    questions: tuple[QuestionResult, ...]
     action: Action
-    money: MoneyFindings
+    money: Outlook
 
 
 class _Ahead(NamedTuple):
     options: tuple[Option, ...] | None
     advice: Advice | None
     simpler: tuple[str, ...]
-    plan: Plan | Unknown
+    plan: Outline | NoPlan
     others: Others | None
 
 
@@ -444,7 +442,7 @@ def _ahead(
     advice = None if found is None else recommend(found, assessment, decision, action)
     known = [name for name in (advice.options if advice else ()) if name in framework.options]
     simpler = tuple(name for name in known if framework.options[name].kind != "tuning")
-    planned = build_plan(
+    planned = draft_plan(
         case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
     )
     others = None if quick else look(shipped_index(), case.goals, framework, assessment)

@@ -38,8 +38,8 @@ from tuneworthy.model.case import Model, Price, PromptVariant
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import CeilingResult, JudgePlan, Quote, Request
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Kit
-from tuneworthy.scoring.judge import make
+from tuneworthy.scoring.base import Kit, make
+from tuneworthy.scoring.judge import Judge
 
 BEST = 0.8
 """True share of the better arm."""
@@ -84,7 +84,8 @@ def ran(
         told = JudgePlan(
             model="fake:judge", file="r", rubric="r", labels=labels, seed=plan.seed, max_tokens=512
         )
-        judging = Judging(make("Right?", Kit()), place, Model(id="fake:judge"), told, dict(said))
+        judge = make(Judge, "Right?", Kit())
+        judging = Judging(judge, place, Model(id="fake:judge"), told, dict(said))
         scores = Scores(Marker((), Kit()), judging)
         with Ledger(folder / "calls.sqlite3") as ledger:
             lab = Lab(plan, scores, ledger, fake, lambda _: FREE, cap_usd=0)

@@ -16,8 +16,6 @@ from pathlib import Path
 
 from tuneworthy.errors import CaseError, InputError, OutputError
 
-# Reading with limits, and writing so that no half file and no lost file is left behind.
-
 MIB = 1024 * 1024
 CASE_LIMIT = MIB
 """Bytes of a case file."""
@@ -100,8 +98,8 @@ def write_new(path: Path, text: str, *, force: bool = False) -> None:
                 raise OutputError("is not a plain file", where=str(path), fix="name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
-    except (OSError, ValueError) as caught:
-        raise _not_written(path, caught) from None
+    except (OSError, ValueError) as problem:
+        raise not_written(path, problem) from None
 
 
 def write_over(path: Path, text: str) -> None:
@@ -113,7 +111,7 @@ def write_over(path: Path, text: str) -> None:
     try:
         _replace(path.resolve(strict=True), text)
     except (OSError, ValueError, RuntimeError) as caught:
-        raise _not_written(path, caught) from None
+        raise not_written(path, caught) from None
 
 
 @contextmanager
@@ -134,7 +132,7 @@ def made_whole(folder: Path) -> Iterator[Path]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
     except (OSError, ValueError) as caught:
-        raise _not_written(folder, caught) from None
+        raise not_written(folder, caught) from None
     place = Path(made)
     try:
         yield place
@@ -144,14 +142,15 @@ def made_whole(folder: Path) -> Iterator[Path]:
                 raise OutputError("exists already", where=str(folder), fix="move it away")
             place.rename(folder)
         except OSError as caught:
-            raise _not_written(folder, caught) from None
+            raise not_written(folder, caught) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _not_written(path: Path, caught: Exception) -> OutputError:
-    reason = getattr(caught, "strerror", None) or "not a usable name"
-    return OutputError(f"can't be written ({reason})", where=str(path), fix="name another file")
+def not_written(path: Path, problem: Exception, *, fix: str = "name another file") -> OutputError:
+    """The error for a file that can't be written."""
+    reason = getattr(problem, "strerror", None) or "not a usable name"
+    return OutputError(f"can't be written ({reason})", where=str(path), fix=fix)
 
 
 def _replace(path: Path, text: str) -> None:
@@ -177,14 +176,14 @@ def _umask() -> int:
     return current
 
 
-# What a pattern of paths stands for, found without walking in circles.
+# Patterns of paths --------------------------------------------------------------------------------
 
 _SIGNS = re.compile(r"[*?\[]")
 _ANY_DEPTH = "**"
 
 
 def matching(pattern: str, within: Path | None = None) -> Iterator[Path]:
-    """Files and folders that fit a pattern, in no order; none for a pattern that fits nothing.
+    """Files and folders that fit a pattern, in no order.
 
     ``*``, ``?`` and ``[]`` stand for what is in one name, ``**`` for any number of folders within
     each other, none included. Hidden ones fit only a part that begins with a dot. ``**`` follows no
@@ -239,8 +238,8 @@ def _anywhere(waiting: list[str], seen: set[tuple[int, int]], *, last: bool) -> 
 def _entries(place: str, *, hidden: bool = False) -> list[os.DirEntry[str]]:
     """What lies in a folder; nothing where it is none, or may not be read."""
     try:
-        with os.scandir(place or ".") as found:
-            return [entry for entry in found if hidden or not entry.name.startswith(".")]
+        with os.scandir(place or ".") as entries:
+            return [entry for entry in entries if hidden or not entry.name.startswith(".")]
     except OSError:
         return []
 
@@ -252,15 +251,15 @@ def _path(place: str, entry: os.DirEntry[str]) -> str:
 def _new(place: str, seen: set[tuple[int, int]]) -> bool:
     """Whether this is a folder that wasn't there yet, by whatever name."""
     try:
-        told = os.stat(place or ".")  # noqa: PTH116  # as above
+        status = os.stat(place or ".")  # noqa: PTH116  # as above
     except OSError:
         return False
     before = len(seen)
-    seen.add((told.st_dev, told.st_ino))
+    seen.add((status.st_dev, status.st_ino))
     return len(seen) > before
 
 
-# One writer at a time on a file that is replaced as a whole.
+# One writer at a time -----------------------------------------------------------------------------
 
 MOST_WAIT_S = 10.0
 _STEP_S = 0.005

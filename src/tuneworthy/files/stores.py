@@ -1,4 +1,8 @@
-"""Files that are only ever added to: a line of JSON at a time, each whole or not there."""
+"""What is computed for a case and kept beside it, in ``.tuneworthy/``.
+
+Records go into files of JSON lines that are only ever added to; plans, prompts and rubrics are
+files of their own.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +12,16 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Generic, TypeVar
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import beside
-from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over
+from tuneworthy.files.disk import CASES_LIMIT, MIB, not_written, read_text, write_new, write_over
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
@@ -24,27 +29,88 @@ from tuneworthy.model.evalset import ItemKey, Label, digest_of
 from tuneworthy.model.evidence import Measured
 from tuneworthy.model.lab import CeilingPlan, VerifyPlan
 
-# Files that are only ever added to: a line of JSON at a time, each whole or not there.
+FOLDER = ".tuneworthy"
+"""What is computed for a case is in here, and nothing of the user's is."""
+
+R = TypeVar("R", bound=BaseModel)
+_NOT_READABLE = (ValidationError, ValueError, RecursionError)
+
+
+def _place(case: Case, name: str) -> Path:
+    """A path in the folder of computed things.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+        OutputError: If the case has no folder.
+    """
+    path = beside(case, FOLDER, f"{FOLDER}/{name}")
+    if path is None:
+        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+    return path
+
+
+# Lines of JSON ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLines(Generic[R]):
+    """A file of one record a line, only ever added to; each line is whole or not there."""
+
+    path: Path
+    record: type[R]
+    name: str
+    """What a line is called in an error."""
+    fix: str
+    """What to do about a line that is none."""
+
+    def read(self) -> tuple[R, ...]:
+        """Every record, the oldest first; () where there is no file.
+
+        A last line that was cut off while it was written is left out.
+
+        Raises:
+            CaseError: If another line is no record, or the file is too large.
+        """
+        if not os.path.lexists(self.path):
+            return ()
+        lines = whole_lines(read_text(self.path, CASES_LIMIT, CaseError))
+        return tuple(self._record(n, line) for n, line in enumerate(lines, 1) if line.strip())
+
+    def _record(self, number: int, line: str) -> R:
+        try:
+            return self.record.model_validate_json(line)
+        except _NOT_READABLE:
+            where = f"{self.path}:{number}"
+            raise CaseError(f"is no {self.name}", where=where, fix=self.fix) from None
+
+    def append(self, *lines: str, sync: bool = True) -> None:
+        """Add lines.
+
+        Raises:
+            OutputError: If they can't be written.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            append_line(self.path, "".join(f"{x}\n" for x in lines).encode("utf-8"), sync=sync)
+        except (OSError, ValueError) as problem:
+            raise not_written(self.path, problem, fix="check it") from None
 
 
 def whole_lines(text: str) -> list[str]:
-    """The lines of such a file; a last one without its end counts where it is whole JSON.
+    """The lines of such a file; a last one without its line feed counts where it is whole JSON.
 
     An editor may have left out the last line feed, and a crash may have cut a line off anywhere.
-
-    Args:
-        text: The file; may be empty.
     """
     *lines, last = text.split("\n")
     return [*lines, last] if _is_whole(last) else lines
 
 
 def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
-    """A line at the end; half a line that a crash left goes first, so that ours is whole.
+    """Add a line with its line feed; half a line that a crash left goes first.
 
     Args:
         path: The file; made if it isn't there.
-        line: What to add, with its line feed.
+        line: What to add.
         sync: Wait until it is on the disk; without, only a loss of power can take it back.
 
     Raises:
@@ -56,7 +122,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
         raise OSError(errno.ELOOP, "it is a link")
     descriptor = os.open(path, flags, 0o666)
     try:
-        left = memoryview(_mended(descriptor) + line)
+        left = memoryview(_line_end(descriptor) + line)
         while left:  # a disk that is nearly full takes a part, and refuses only the next one
             left = left[os.write(descriptor, left) :]
         if sync:
@@ -65,7 +131,7 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
         os.close(descriptor)
 
 
-def _mended(descriptor: int) -> bytes:
+def _line_end(descriptor: int) -> bytes:
     """What has to come before a new line; half a line is cut off."""
     size = os.fstat(descriptor).st_size
     if not size or os.pread(descriptor, 1, size - 1) == b"\n":
@@ -75,105 +141,77 @@ def _mended(descriptor: int) -> bytes:
     last = data[end:]
     if _is_whole(last):
         return b"\n"
-    if last[:2] not in (b"{", b'{"'):  # as every line begins that we write
+    if last[:2] not in (b"{", b'{"'):  # as every line of ours begins
         raise OSError(errno.EINVAL, "its last line is none of ours")
     os.ftruncate(descriptor, end)
     return b""
 
 
 def _is_whole(line: str | bytes) -> bool:
-    """Whether a line is an object."""
     try:
         return isinstance(json.loads(line), dict)
     except (ValueError, RecursionError):  # text that isn't UTF-8 too
         return False
 
 
-# The evidence ledger of a case: one line for each run of ``measure``, only ever added to.
+# Evidence: a line for each run of ``measure`` or of a lab -----------------------------------------
 
-FOLDER = ".tuneworthy"
-"""What is computed for a case lies here, and nothing of the user's does."""
 LEDGER = "evidence.jsonl"
 _SCHEMA = Measured.model_fields["schema_"].default
-_FIX = "move it away and measure again"
 
 
 def ledger_path(case: Case) -> Path | None:
-    """Where the ledger of a case lies, or would lie; None for a case without a folder.
+    """Where the evidence of a case is, or would be; None for a case without a folder.
 
     Raises:
         CaseError: If a link leads out of the case folder.
     """
-    if case.folder is None:
-        return None
-    path = case.folder / FOLDER / LEDGER
-    try:
-        inside = path.resolve().is_relative_to(case.folder.resolve())
-    except (OSError, ValueError, RuntimeError):
-        inside = False
-    if not inside:
-        raise CaseError("leads out of the case folder", where=str(path), fix="remove the link")
-    return path
+    return beside(case, FOLDER, f"{FOLDER}/{LEDGER}")
+
+
+def _evidence(path: Path) -> JsonLines[Measured]:
+    return JsonLines(path, Measured, "evidence", "move it away and measure again")
 
 
 def read_evidence(case: Case) -> tuple[Measured, ...]:
     """Every run that was recorded, the oldest first; () where nothing was measured yet.
 
-    A last line that was cut off while it was written is left out.
-
     Raises:
-        CaseError: If a line is no evidence, or the file is too large.
+        CaseError: If a line is no evidence or of another version, or the file is too large.
     """
     path = ledger_path(case)
-    if path is None or not os.path.lexists(path):
+    if path is None:
         return ()
-    lines = whole_lines(read_text(path, CASES_LIMIT, CaseError))
-    return tuple(
-        _run(line, f"{path}:{number}") for number, line in enumerate(lines, start=1) if line.strip()
-    )
-
-
-def _run(line: str, where: str) -> Measured:
-    try:
-        found = Measured.model_validate_json(line)
-    except (ValidationError, ValueError, RecursionError):
-        raise CaseError("is no evidence", where=where, fix=_FIX) from None
-    if found.schema_ != _SCHEMA:
-        raise CaseError(
-            "is evidence of another version",
-            where=where,
-            fix="update tuneworthy, or move the file away and measure again",
-        )
-    return found
+    runs = _evidence(path).read()
+    for number, run in enumerate(runs, start=1):
+        if run.schema_ != _SCHEMA:
+            raise CaseError(
+                "is evidence of another version",
+                where=f"{path}:{number}",
+                fix="update tuneworthy, or move the file away and measure again",
+            )
+    return runs
 
 
 def append_evidence(case: Case, measured: Measured) -> bool:
-    """Add a run to the ledger.
+    """Add a run.
 
     Returns:
         Whether it was added; false where the last run measured the same inputs.
 
     Raises:
-        CaseError: If the ledger that is there can't be read.
+        CaseError: If the evidence that is there can't be read.
         OutputError: If it can't be written.
     """
-    path = ledger_path(case)
-    if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+    path = _place(case, LEDGER)
     runs = read_evidence(case)
     if runs and runs[-1].inputs == measured.inputs:
         return False
-    line = measured.model_dump_json(by_alias=True) + "\n"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        append_line(path, line.encode("utf-8"))
-    except (OSError, ValueError) as caught:
-        why = getattr(caught, "strerror", None) or "not a usable name"
-        raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
+    _evidence(path).append(measured.model_dump_json(by_alias=True))
     return True
 
 
-# Versions of a case file as they were written from the page: only ever added to.
+# Versions of a case file as the page wrote them ---------------------------------------------------
 
 HISTORY = "history.jsonl"
 _MOST = 4 * MIB
@@ -195,42 +233,38 @@ class Version(LateRecord):
 def read_versions(case: Case) -> tuple[Version, ...]:
     """Every version that is kept, the oldest first; () where none is.
 
-    A line that is none, as a crash leaves it, is left out.
+    A line that is none, as a crash leaves it, is left out: the history is a help and no evidence.
 
     Raises:
         CaseError: If a link leads out of the case folder, or the file can't be read.
     """
-    path = _path(case)
+    path = beside(case, FOLDER, f"{FOLDER}/{HISTORY}")
     if path is None or not os.path.lexists(path):
         return ()
-    found = []
+    versions = []
     for line in read_text(path, 2 * _MOST, CaseError).split("\n"):
-        try:
-            found.append(Version.model_validate_json(line))
-        except ValidationError:
-            continue
-    return tuple(found)
+        with suppress(ValidationError):
+            versions.append(Version.model_validate_json(line))
+    return tuple(versions)
 
 
 def add_versions(case: Case, versions: Sequence[Version]) -> None:
-    """Add versions; the oldest go where there would be too many.
+    """Add versions; the oldest go where there would be too many. Nothing for a case without folder.
 
     Raises:
         CaseError: If a link leads out of the case folder.
         OutputError: If it can't be written.
     """
-    path = _path(case)
+    path = beside(case, FOLDER, f"{FOLDER}/{HISTORY}")
     if path is None:
         return
+    store = JsonLines(path, Version, "version", "take the line out")
+    store.append(*(version.model_dump_json() for version in versions), sync=False)
     try:
-        path.parent.mkdir(exist_ok=True)
-        lines = "".join(version.model_dump_json() + "\n" for version in versions)
-        append_line(path, lines.encode("utf-8"), sync=False)  # a help, and no part of an answer
         if path.stat().st_size > _MOST:
             write_over(path, _newest(path))
-    except (OSError, ValueError) as caught:
-        why = getattr(caught, "strerror", None) or "not a usable name"
-        raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
+    except (OSError, ValueError) as problem:
+        raise not_written(path, problem, fix="check it") from None
 
 
 def _newest(path: Path) -> str:
@@ -243,98 +277,68 @@ def _newest(path: Path) -> str:
     return "".join(reversed(kept))
 
 
-def _path(case: Case) -> Path | None:
-    return beside(case, FOLDER, f"{FOLDER}/{HISTORY}")
-
-
-# Labels of a case: a file for each labeller, only ever added to.
+# Labels: a file for each labeller -----------------------------------------------------------------
 
 ADJUDICATED = "adjudicated"
 """The labeller who settles what the others differ on."""
 MOST_LABELLERS = 50
-_LABELS_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
-_LABELS_FOLDER = f"{FOLDER}/labels"
+_LABELLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
-def labeller_name(given: str) -> str:
-    """A labeller's name as it may stand in a file's name.
+def labeller_name(name: str) -> str:
+    """A labeller's name, if it may be part of a file's name.
 
     Raises:
         InputError: If it holds anything but letters, digits, - and _, or is kept for adjudication.
     """
-    if not _LABELS_NAME.fullmatch(given):
+    if not _LABELLER.fullmatch(name):
         fix = "use up to 40 letters, digits, - and _"
-        raise InputError(f'"{given[:60]}" is no name', where="--labeller", fix=fix)
-    if given.casefold() == ADJUDICATED:
+        raise InputError(f'"{name[:60]}" is no name', where="--labeller", fix=fix)
+    if name.casefold() == ADJUDICATED:
         fix = "settle differences with: tuneworthy evalset adjudicate"
         raise InputError(f"{ADJUDICATED} is no person", where="--labeller", fix=fix)
-    return given
+    return name
+
+
+def _labels(path: Path) -> JsonLines[Label]:
+    return JsonLines(path, Label, "label", "take the line out, or move the file away")
 
 
 def append_label(case: Case, labeller: str, label: Label) -> None:
-    """Add a label; what was said before stays in the file.
+    """Add a label; earlier labels of the same item stay in the file.
 
     Raises:
         OutputError: If it can't be written.
     """
-    path = beside(case, _LABELS_FOLDER, f"{_LABELS_FOLDER}/{labeller}.jsonl")
-    if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        append_line(path, (label.model_dump_json(exclude_defaults=True) + "\n").encode("utf-8"))
-    except (OSError, ValueError) as caught:
-        why = getattr(caught, "strerror", None) or "not a usable name"
-        raise OutputError(f"can't be written ({why})", where=str(path), fix="check it") from None
+    path = _place(case, f"labels/{labeller}.jsonl")
+    _labels(path).append(label.model_dump_json(exclude_defaults=True))
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
-    """Labels by labeller, in the order they were given; a line that was cut off is left out.
-
-    Returns:
-        Nothing for a case without labels.
+    """Labels by labeller, in the order they were made; {} for a case without labels.
 
     Raises:
         CaseError: If a line is no label, or a file leads out of the case folder.
     """
-    folder = beside(case, _LABELS_FOLDER, _LABELS_FOLDER)
+    name = f"{FOLDER}/labels"
+    folder = beside(case, name, name)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".jsonl")
     if len(paths) > MOST_LABELLERS:
         fix = "keep those that count"
         raise CaseError(f"holds more than {MOST_LABELLERS} files", where=str(folder), fix=fix)
-    found = {}
     for path in paths:
-        beside(case, _LABELS_FOLDER, f"{_LABELS_FOLDER}/{path.name}")
-        if _LABELS_NAME.fullmatch(path.stem):
-            found[path.stem] = _labels(path)
-    return found
-
-
-def _labels(path: Path) -> tuple[Label, ...]:
-    lines = whole_lines(read_text(path, CASES_LIMIT, CaseError))
-    return tuple(
-        _label(line, f"{path}:{number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    )
-
-
-def _label(line: str, where: str) -> Label:
-    try:
-        return Label.model_validate_json(line)
-    except (ValidationError, ValueError, RecursionError):
-        fix = "take the line out, or move the file away"
-        raise CaseError("is no label", where=where, fix=fix) from None
+        beside(case, name, f"{name}/{path.name}")
+    return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
     """What counts of a labeller's labels: the last of each item."""
-    return {one.key: one for one in labels}
+    return {label.key: label for label in labels}
 
 
-# What a lab writes down beside its ledger: its plan, before it looks.
+# Plans of labs, written before the lab looks ------------------------------------------------------
 
 VERIFY_PLAN = "verify-plan.json"
 CEILING_PLAN = "ceiling-plan.json"
@@ -343,44 +347,22 @@ PROPOSED = "proposed"
 
 
 def plan_path(case: Case, name: str = VERIFY_PLAN) -> Path:
-    """Where a plan lies: that of a verification, or of another lab by its name.
+    """Where a plan is: that of a verification, or of another lab by its name.
 
     Raises:
         CaseError: If a link leads out of the case folder.
         OutputError: If the case has no folder.
     """
-    path = beside(case, FOLDER, f"{FOLDER}/{name}")
-    if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
-    return path
+    return _place(case, name)
 
 
-def write_choice(case: Case, plan: CeilingPlan) -> None:
-    """Write down which arms will meet the untouched cases, before they do.
-
-    The same choice for the same cases stays as it was first written down.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If it can't be written.
-    """
-    path = plan_path(case, CEILING_PLAN)
-    with suppress(InputError, ValueError, RecursionError):
-        before = CeilingPlan.model_validate_json(read_text(path, MIB, CaseError))
-        if before.model_copy(update={"written_on": plan.written_on}) == plan:
-            return
-    write_new(path, plan.model_dump_json(indent=2) + "\n", force=True)
-
-
-def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
-    """Keep proposed prompts where the team can take them from; its own prompts stay as they are.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If one can't be written.
-    """
-    for one in prompts:
-        write_new(plan_path(case, f"{PROPOSED}/{one.name}.md"), prompt_text(one), force=True)
+def _read_plan(path: Path, record: type[R], name: str, fix: str) -> R | None:
+    if not os.path.lexists(path):
+        return None
+    try:
+        return record.model_validate_json(read_text(path, MIB, CaseError))
+    except _NOT_READABLE:
+        raise CaseError(f"is no {name}", where=str(path), fix=fix) from None
 
 
 def written_choice(case: Case) -> CeilingPlan | None:
@@ -389,30 +371,35 @@ def written_choice(case: Case) -> CeilingPlan | None:
     Raises:
         CaseError: If it isn't one.
     """
-    path = plan_path(case, CEILING_PLAN)
-    if not os.path.lexists(path):
-        return None
-    try:
-        return CeilingPlan.model_validate_json(read_text(path, MIB, CaseError))
-    except (ValidationError, ValueError, RecursionError):
-        fix = "move it away and run the lab again"
-        raise CaseError("is no choice of a lab", where=str(path), fix=fix) from None
+    fix = "move it away and run the lab again"
+    return _read_plan(plan_path(case, CEILING_PLAN), CeilingPlan, "choice of a lab", fix)
+
+
+def write_choice(case: Case, plan: CeilingPlan) -> None:
+    """Write down which arms will meet the held-out cases, before they do.
+
+    The same choice for the same cases stays as it was first written down.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+        OutputError: If it can't be written.
+    """
+    before = None
+    with suppress(CaseError):  # what can't be read gives way
+        before = written_choice(case)
+    if before is None or before.model_copy(update={"written_on": plan.written_on}) != plan:
+        path = plan_path(case, CEILING_PLAN)
+        write_new(path, plan.model_dump_json(indent=2) + "\n", force=True)
 
 
 def written_plan(case: Case) -> VerifyPlan | None:
-    """The plan that was written down; None where there is none yet.
+    """The plan of a verification that was written down; None where there is none yet.
 
     Raises:
         CaseError: If it isn't one.
     """
-    path = plan_path(case)
-    if not os.path.lexists(path):
-        return None
-    try:
-        return VerifyPlan.model_validate_json(read_text(path, MIB, CaseError))
-    except (ValidationError, ValueError, RecursionError):
-        fix = "move it away and verify again"
-        raise CaseError("is no plan of a verification", where=str(path), fix=fix) from None
+    fix = "move it away and verify again"
+    return _read_plan(plan_path(case), VerifyPlan, "plan of a verification", fix)
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:
@@ -427,10 +414,10 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
         The plan that counts: of two for the same comparison the one written first.
 
     Raises:
-        CaseError: If another plan was written down before, and ``again`` isn't given.
+        CaseError: If another plan was written down before, and ``again`` isn't set.
     """
     before = written_plan(case)
-    if before is not None and _same(before, plan):
+    if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
         return before
     if before is not None and not again:
         fix = "use --new-plan to compare something else; what was seen can't be unseen"
@@ -443,30 +430,33 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
     return plan
 
 
-def _same(one: VerifyPlan, other: VerifyPlan) -> bool:
-    return (one.inputs, one.margin) == (other.inputs, other.margin)
+def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
+    """Keep proposed prompts where the team can take them from; its own prompts stay as they are.
+
+    Raises:
+        CaseError: If a link leads out of the case folder.
+        OutputError: If one can't be written.
+    """
+    for prompt in prompts:
+        path = plan_path(case, f"{PROPOSED}/{prompt.name}.md")
+        write_new(path, prompt_text(prompt), force=True)
 
 
-# Rubrics that were written on the page: each a file of its own, named by what it says.
+# Rubrics written on the page: a file each, named by what it says ----------------------------------
 
 MOST_RUBRICS = 100
-_FOLDER = f"{FOLDER}/rubrics"
-_NAME = re.compile(r"[0-9a-f]{16}")
+_RUBRIC = re.compile(r"[0-9a-f]{16}")
 
 
 def rubric_path(case: Case, name: str) -> Path:
-    """Where a rubric lies.
-
-    Args:
-        case: The case.
-        name: Begin of the SHA-256 of its text.
+    """Where a rubric is, by the beginning of the SHA-256 of its text.
 
     Raises:
         InputError: If that is no name of a rubric, or there is none of that name.
     """
     path = None
-    if _NAME.fullmatch(name):
-        path = beside(case, _FOLDER, f"{_FOLDER}/{name}.md")
+    if _RUBRIC.fullmatch(name):
+        path = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics/{name}.md")
     if path is None or not path.is_file():
         raise InputError("there is no such rubric", where="rubric", fix="choose one that is listed")
     return path
@@ -478,16 +468,16 @@ def read_rubrics(case: Case) -> dict[str, str]:
     Raises:
         CaseError: If one is too large, or a link leads out of the case folder.
     """
-    folder = beside(case, _FOLDER, _FOLDER)
+    folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
-    names = sorted(path.stem for path in folder.iterdir() if _NAME.fullmatch(path.stem))
-    found = {}
-    for name in names[:MOST_RUBRICS]:
-        text = read_text(rubric_path(case, name), MIB, CaseError).strip()
-        if digest_of(text) == name:  # one that was changed is another rubric
-            found[name] = text
-    return found
+    names = sorted(path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem))
+    rubrics = {
+        name: read_text(rubric_path(case, name), MIB, CaseError).strip()
+        for name in names[:MOST_RUBRICS]
+    }
+    # One that was changed is another rubric.
+    return {name: text for name, text in rubrics.items() if digest_of(text) == name}
 
 
 def keep_rubric(case: Case, text: str) -> str:
@@ -499,28 +489,22 @@ def keep_rubric(case: Case, text: str) -> str:
     Raises:
         InputError: If it says nothing, there are too many, or it can't be written.
     """
-    told = "\n".join(text.split("\r\n")).strip()
-    if not told:
+    rubric = "\n".join(text.split("\r\n")).strip()
+    if not rubric:
         raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
-    name = digest_of(told)
+    name = digest_of(rubric)
     known = read_rubrics(case)
     if name in known:
         return name
     if len(known) >= MOST_RUBRICS:
         fix = "take one of those that are there"
         raise InputError(f"there are {MOST_RUBRICS} rubrics already", where="rubric", fix=fix)
-    path = beside(case, _FOLDER, f"{_FOLDER}/{name}.md")
-    if path is None:
-        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
-    write_new(path, told + "\n", force=True)
+    write_new(_place(case, f"rubrics/{name}.md"), rubric + "\n", force=True)
     return name
 
 
-# A conversation kept in a file, where somebody asks for that.
-
-
 class Transcript:
-    """What was said, one line each; whole after every line.
+    """A conversation kept in a file, one line a message; whole after every line.
 
     Args:
         path: A file that isn't there yet.
@@ -539,6 +523,6 @@ class Transcript:
         Raises:
             OutputError: If it can't be written.
         """
-        told = one_line(" ".join(text.split()), limit=len(text) * 10 + 1)
-        self._text += f"{who}: {told}\n"
+        line = one_line(" ".join(text.split()), limit=len(text) * 10 + 1)
+        self._text += f"{who}: {line}\n"
         write_over(self._path, self._text)

@@ -12,8 +12,8 @@ import numpy as np
 from tuneworthy.errors import FrameworkError
 from tuneworthy.framework.rules import Columns, Cuts, Rules, compile_rules, holds
 from tuneworthy.framework.tally import tally
-from tuneworthy.model.base import digest
-from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named
+from tuneworthy.model.base import Interval, digest
+from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named, break_even
 from tuneworthy.model.framework import BANDS, OUTCOMES, Costs, Framework, WorkedExample, ongoing_usd
 
 # Figures a framework publishes, computed again from its own rules and tables.
@@ -98,10 +98,9 @@ def _table(example: WorkedExample, costs: Costs) -> list[LintFinding]:
         return []
     upfront = example.upfront_hours * rate
     benefit = example.api_savings_usd + example.quality_value_usd
-    best, worst = (
-        0.0 if upfront <= 0 else upfront / net if net > 0 else "never"
-        for net in (benefit - low, benefit - high)
-    )
+    net = Interval(benefit - high, benefit - (low + high) / 2, benefit - low)
+    months = break_even(Interval.certain(upfront), net)
+    best, worst = ("never" if math.isinf(m) else m for m in (months.low, months.high))
     numbers = {
         "ongoing": example.ongoing_usd,
         "low": low,

@@ -397,7 +397,7 @@ def _evaluate(case: Case, framework: Framework, *, whole: bool) -> dict[str, flo
     if framework.goals and not case.goals:
         found["goals"] = None
     asked = questions(assessment.states, framework, compile_rules(framework))
-    found |= {_path(framework, one.id): one.gain_bits for one in asked}
+    found |= {_path(framework, one.factor): one.gain_bits for one in asked}
     if whole:
         for name in _besides(case, framework, assessment):
             found.setdefault(name, None)

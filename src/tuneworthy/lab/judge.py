@@ -21,7 +21,7 @@ from tuneworthy.llm.runner import Job, Outcome, Runner
 from tuneworthy.model.case import Model
 from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.lab import JudgePlan, Reply, Settled
-from tuneworthy.scoring.base import Output, Scored, unjudged
+from tuneworthy.scoring.base import Output, Scored, unscored
 from tuneworthy.scoring.judge import LONGEST_PART, Judge
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.stats.compare import ENOUGH_LABELS, predicted_difference, predicted_mean
@@ -118,7 +118,7 @@ class Judging:
         """What the judge said of an output; not judged where it said nothing that can be used."""
         found = self.heard.get((case.id, output))
         if found is None or found.reply is None:
-            return unjudged("judge_not_heard")  # too long to be shown whole, failed, or in doubt
+            return unscored("judge_not_heard")  # too long to be shown whole, failed, or in doubt
         return self.judge.read(found.reply)
 
     def label(self, output: Output, case: EvalCase) -> float:

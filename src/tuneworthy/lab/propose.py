@@ -39,7 +39,7 @@ from tuneworthy.model.lab import (
     Settled,
 )
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import Context, Output
+from tuneworthy.scoring.base import Output
 from tuneworthy.stats.compare import ENOUGH_DRAWS, expected_gain
 
 if TYPE_CHECKING:
@@ -311,7 +311,7 @@ class Bench:
             doubt = found.status == "in_doubt"
             return (0.5, "", "Nobody knows what came.") if doubt else (0.0, "", "No answer came.")
         output = Output.of(found.reply)
-        told = self.marker.score(output, case, Context(system_of(job.request)))
+        told = self.marker.score(output, case, system_of(job.request))
         said = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
         if told.ok is None:
             return 0.5, said, "Nobody judged it."

@@ -104,8 +104,8 @@ from tuneworthy.report.sections.lab import (
     verify_page,
 )
 from tuneworthy.scoring import Marker, default_scorers
-from tuneworthy.scoring.base import Kit
-from tuneworthy.scoring.judge import make
+from tuneworthy.scoring.base import Kit, Scorer, make
+from tuneworthy.scoring.judge import Judge
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
 
@@ -208,7 +208,7 @@ def judging_of(
         seed=seed,
         max_tokens=max_tokens,
     )
-    judge = make({"rubric": text}, Kit())
+    judge = make(Judge, text, Kit())
     said = people_said(case, plan.rubric)
     return Judging(judge, place, model, plan, said, given=str(asked.rubric))
 
@@ -292,8 +292,6 @@ CALLS = "calls.sqlite3"
 """The ledger of paid calls, in the folder of what is computed for a case."""
 MOST_TOKENS = 512
 """Tokens an answer may have where nothing else is said."""
-_COMPARE = frozenset({"match", "label", "json_fields", "number", "tool_call", "sql"})
-"""Scorers that hold an answer against a reference, so that a case needs one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -396,7 +394,7 @@ def _by_rules(
     refuse_judge_checks(cases, metric)
     scorers = default_scorers(cases, kit, metric)
     marker = Marker(scorers, kit)
-    told = _judged(case, together(cases), marker, {one.id for one in scorers})
+    told = _judged(case, together(cases), marker, scorers)
     name = " and ".join(one.id for one in scorers) or "the checks of each case"
     return told, Scores(marker), name
 
@@ -431,7 +429,7 @@ def _constraints_fit(case: Case, prompts: tuple[PromptVariant, ...], setting: Se
 
 
 def _judged(
-    case: Case, cases: tuple[EvalCase, ...], marker: Marker, scorers: set[str]
+    case: Case, cases: tuple[EvalCase, ...], marker: Marker, scorers: Sequence[Scorer]
 ) -> tuple[EvalCase, ...]:
     """The cases that can be judged: what nobody labelled isn't paid for.
 
@@ -439,7 +437,7 @@ def _judged(
     """
     for one in cases:
         marker.scorers(one)
-    free = bool(scorers - _COMPARE)
+    free = not all(scorer.compares for scorer in scorers)
     found = tuple(one for one in cases if free or one.accepted or one.checks)
     if not found or (not scorers and not any(one.checks for one in found)):
         fix = "label it: tuneworthy evalset, or give cases a reference or checks"

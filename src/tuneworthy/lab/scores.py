@@ -17,7 +17,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Arm, Settled, ShareOf
 from tuneworthy.scoring import Marker
-from tuneworthy.scoring.base import WRONG, Context, Output, Scored
+from tuneworthy.scoring.base import WRONG, Output, Scored
 from tuneworthy.stats.clustered import Estimate, share
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ class Scores:
         """Judge an answer and put it in its cell."""
         cell, judging = self.cell(arm, case.id), self.judging
         if judging is None:
-            told = self.marker.score(text, case, Context(system))
+            told = self.marker.score(text, case, system)
         else:
             told = judging.scored(text, case)
             if cell.label is None:

@@ -14,7 +14,6 @@ from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model
 from tuneworthy.model.base import (
     FileRecord,
     Ident,
-    Interval,
     LateRecord,
     Name,
     Natural,
@@ -175,11 +174,6 @@ class Amount(FileRecord):
     """The likeliest."""
     high: NonNegative
     """The most it could be."""
-
-    @property
-    def interval(self) -> Interval:
-        """The same for calculations."""
-        return Interval(self.low, self.likely, self.high)
 
     def at_most(self, limit: float) -> State:
         """Whether it stays within a limit: yes or no only where all of it is on one side."""

@@ -1,133 +1,110 @@
-"""Every scorer there is, by its id."""
+"""Every scorer there is, by its id, and which of them judge a case."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.case import metric_named
 from tuneworthy.model.evalset import CheckCall, EvalCase
-from tuneworthy.scoring import judge
-from tuneworthy.scoring import sandboxed as python
-from tuneworthy.scoring import sandboxed as sql
-from tuneworthy.scoring import structured as json_fields
-from tuneworthy.scoring import structured as schema
-from tuneworthy.scoring import structured as tool_call
-from tuneworthy.scoring import texts as contains
-from tuneworthy.scoring import texts as instructions
-from tuneworthy.scoring import texts as label
-from tuneworthy.scoring import texts as length
-from tuneworthy.scoring import texts as match
-from tuneworthy.scoring import texts as number
-from tuneworthy.scoring import texts as regex
-from tuneworthy.scoring import texts as terminology
-from tuneworthy.scoring import texts as voice
-from tuneworthy.scoring.base import Context, Kit, Output, Scored, Scorer, as_number, right, unjudged
-from tuneworthy.scoring.structured import as_object
-from tuneworthy.scoring.texts import as_text
+from tuneworthy.scoring.base import Kit, Output, Scored, Scorer, make, right, unscored
+from tuneworthy.scoring.calls import ToolCalls, is_call
+from tuneworthy.scoring.judge import Judge
+from tuneworthy.scoring.sandboxed import Python, Sql
+from tuneworthy.scoring.structured import JsonFields, JsonSchema, as_object
+from tuneworthy.scoring.texts import (
+    BrandVoice,
+    Contains,
+    LabelMatch,
+    Length,
+    Match,
+    Number,
+    PromptInstructions,
+    Regex,
+    Terminology,
+)
+from tuneworthy.scoring.values import as_number, as_text, plain
+from tuneworthy.syntax.document import did_you_mean
 
-# Every scorer there is, by its id.
-
-Make = Callable[[Any, Kit], Scorer]
-
-SCORERS: Mapping[str, Make] = {
-    "match": match.match_make,
-    "label": label.label_make,
-    "json_fields": json_fields.json_fields_make,
-    "json_schema": schema.make,
-    "contains": contains.contains_make,
-    "number": number.number_make,
-    "regex": regex.regex_make,
-    "length": length.length_make,
-    "sql": sql.sql_make,
-    "tool_call": tool_call.tool_call_make,
-    "terminology": terminology.make,
-    "voice": voice.voice_make,
-    "instructions": instructions.instructions_make,
-    "python": python.make,
-    "judge": judge.make,
-}
-"""By id: makes a scorer from the parameters of a check."""
+_KINDS: tuple[type[Scorer], ...] = (
+    Match,
+    LabelMatch,
+    JsonFields,
+    JsonSchema,
+    Contains,
+    Number,
+    Regex,
+    Length,
+    Sql,
+    ToolCalls,
+    Terminology,
+    BrandVoice,
+    PromptInstructions,
+    Python,
+    Judge,
+)
+SCORERS: Mapping[str, type[Scorer]] = {kind.id: kind for kind in _KINDS}
 
 CASES_A_LABEL = 2
 """References that stand for at least this many cases each, on average, are taken for labels."""
 
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
-    """The scorer that a check names.
-
-    Args:
-        check: The check of a case, or the id of a scorer alone.
-        kit: What it is made from.
+    """The scorer that a check names, or the one with an id.
 
     Raises:
         InputError: If there is no such scorer, or its parameters are wrong.
     """
-    call = CheckCall(scorer=check) if isinstance(check, str) and check else check
-    name = call.scorer if isinstance(call, CheckCall) else ""
-    make = SCORERS.get(name)
-    if make is None or not isinstance(call, CheckCall):
-        near = get_close_matches(name, SCORERS, n=1)
-        fix = f"use {near[0]}" if near else f"use one of {', '.join(SCORERS)}"
+    name, parameters = (check, None) if isinstance(check, str) else (check.scorer, check.of)
+    kind = SCORERS.get(name)
+    if kind is None:
+        fix = did_you_mean(name, tuple(SCORERS)) if name else f"use one of {', '.join(SCORERS)}"
         raise InputError(one_line(f'there is no scorer "{name[:60]}"'), fix=fix)
-    return make(call.of, kit)
+    return make(kind, parameters, kit)
 
 
 def default_scorers(
     cases: Sequence[EvalCase], kit: Kit | None = None, metric: str = ""
 ) -> tuple[Scorer, ...]:
-    """The scorer of a whole set, where nobody named one.
+    """The scorer of a whole set, where nobody names one; () where no case has a reference.
 
     The metric decides where it is one we know (``metric_named``, or the id of a scorer); else the
-    references do: calls of tools are compared as such, objects
-    by field, numbers as numbers, texts that come back in
-    several cases as labels, other texts by ``match``. Mixed ones by ``match``.
-
-    Args:
-        cases: The evaluation set.
-        kit: What scorers are made from; for ``label`` without labels, those of the references.
-        metric: ``targets.quality.metric`` of the case.
-
-    Returns:
-        One scorer; () where no case has a reference, so that only its own checks can judge it.
+    references do: calls of tools are compared as such, objects by field, numbers as numbers, texts
+    that come back in several cases as labels, other texts and mixed ones by ``match``. For
+    ``label`` without labels in the kit, those of the references count.
 
     Raises:
         InputError: If the metric names a scorer that can't be made without parameters.
     """
     kit = kit or Kit()
-    references = [one.accepted for one in cases if one.accepted]
+    references = [value for case in cases for value in case.accepted]
+    texts = all(isinstance(value, str) for value in references)
     name = metric_named(metric)
-    if name not in SCORERS or (name == "label" and not _all(references, str)):
+    if name not in SCORERS or (name == "label" and not texts):
         if not references:
             return ()
-        name = _fitting(references)
+        name = _fitting(references, texts=texts)
     if name == "label" and not kit.labels:
-        found = dict.fromkeys(as_text(one) for accepted in references for one in accepted)
-        return (label.label_make(list(found), kit),) if found else ()
+        labels = list(dict.fromkeys(map(as_text, references)))
+        return (make(LabelMatch, labels, kit),) if labels else ()
     return (scorer_for(name, kit),)
 
 
-def _all(references: Sequence[Sequence[Any]], kind: type) -> bool:
-    return all(isinstance(one, kind) for accepted in references for one in accepted)
-
-
-def _fitting(references: Sequence[Sequence[Any]]) -> str:
-    flat = [one for accepted in references for one in accepted]
-    if all(tool_call.is_call(one) for one in flat):
+def _fitting(references: Sequence[Any], *, texts: bool) -> str:
+    if texts:
+        counted = Counter(map(plain, references))
+        short = all(len(text) <= 100 for text in counted)
+        often = len(counted) > 1 and len(references) >= CASES_A_LABEL * len(counted)
+        return "label" if short and often else "match"
+    if all(map(is_call, references)):
         return "tool_call"
-    if all(not isinstance(one, str) and as_object(one) is not None for one in flat):
+    if any(isinstance(value, str) for value in references):
+        return "match"
+    if all(as_object(value) is not None for value in references):
         return "json_fields"
-    if all(as_number(one) is not None and not isinstance(one, str) for one in flat):
-        return "number"
-    if _all(references, str):
-        counted = Counter(label.plain(one) for one in flat)
-        short = all(len(one) <= 100 for one in counted)
-        if short and len(counted) > 1 and len(flat) >= CASES_A_LABEL * len(counted):
-            return "label"
-    return "match"
+    return "number" if all(as_number(value) is not None for value in references) else "match"
 
 
 class Marker:
@@ -140,7 +117,7 @@ class Marker:
 
     def __init__(self, scorers: Sequence[Scorer], kit: Kit) -> None:
         self._scorers, self._kit = tuple(scorers), kit
-        self._known: dict[str, tuple[Scorer, ...]] = {}
+        self._of_case: dict[str, tuple[Scorer, ...]] = {}
 
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
         """The scorers that apply to a case; made once.
@@ -148,27 +125,26 @@ class Marker:
         Raises:
             InputError: If a check of the case is wrong.
         """
-        found = self._known.get(case.id)
-        if found is None:
-            own = tuple(scorer_for(check, self._kit) for check in case.checks)
-            found = self._known[case.id] = (*self._scorers, *own)
-        return found
+        if case.id not in self._of_case:
+            own = (scorer_for(check, self._kit) for check in case.checks)
+            self._of_case[case.id] = (*self._scorers, *own)
+        return self._of_case[case.id]
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """What all scorers of a case say together (``together``)."""
-        return together([one.score(output, case, context) for one in self.scorers(case)])
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        """What all scorers of a case say together."""
+        return together([scorer.score(output, case, system) for scorer in self.scorers(case)])
 
 
 def together(parts: Sequence[Scored]) -> Scored:
-    """Several judgements of one output as one: right where all are right.
+    """Several verdicts on one output as one: right where all are right.
 
-    The value is the lowest, and reason and signal are those of the lowest. Judgements that say
-    nothing are left out; where all say nothing, so does this.
+    The value, reason and signal are those of the lowest. Verdicts that say nothing are left out;
+    where all say nothing, so does this.
     """
-    judged = [one for one in parts if one.ok is not None]
-    if not judged:
-        return parts[0] if parts else unjudged("no_scorer")
-    failed = [one for one in judged if not one.ok]
+    scored = [part for part in parts if part.ok is not None]
+    if not scored:
+        return parts[0] if parts else unscored("no_scorer")
+    failed = [part for part in scored if not part.ok]
     if failed:
-        return min(failed, key=lambda one: one.value)
-    return judged[0] if len(judged) == 1 else right("all_right", {"scorers": len(judged)})
+        return min(failed, key=lambda part: part.value)
+    return scored[0] if len(scored) == 1 else right("all_right", {"scorers": len(scored)})

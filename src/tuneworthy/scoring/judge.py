@@ -9,23 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
 
+from pydantic import Field, PrivateAttr, model_validator
+
+from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import ChatMessage, Reply, Request, canonical_json
-from tuneworthy.scoring.base import (
-    WRONG,
-    Asked,
-    Context,
-    Kit,
-    Output,
-    Scored,
-    right,
-    unjudged,
-    wrong,
-)
-from tuneworthy.scoring.texts import as_text
+from tuneworthy.scoring.base import Kit, Output, Scored, Scorer, Stated, right, unscored, wrong
+from tuneworthy.scoring.values import as_text
 
 LONGEST_PART = 60_000
 """Characters of one part that a judge is shown; a longer output can't be judged."""
@@ -39,46 +31,54 @@ _HEAD = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Judge:
+class Judge(Scorer):
     """A rubric, and how a judge's answer is read.
 
     The judge sees neither the arm nor the model that wrote the output.
     """
 
-    rubric: str
-    top: int = 1
+    id, main = "judge", "rubric"
+    rubric: Stated | None = None
+    file: Stated | None = None
+    """File beside the case that holds the rubric."""
+    top: Annotated[int, Field(ge=1, le=10)] = 1
     """The best score; 0 is the worst."""
-    passes: int = 1
-    """The least score that counts as right."""
-    shows_reference: bool = True
-    id: str = "judge"
+    passes: Annotated[int, Field(ge=1)] | None = None
+    """The least score that counts as right; the best where it isn't stated."""
+    reference: bool = True
+    """Whether the judge sees a right answer."""
+    _rubric: str = PrivateAttr("")
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """Nothing: a judge has to be asked (``request`` and ``read``)."""
-        del output, case, context
-        return unjudged("judge_not_asked")
+    @model_validator(mode="after")
+    def _passes_within_scale(self) -> Judge:
+        if self.passes is not None and self.passes > self.top:
+            raise refused("has a scale that is none", "write passes up to top")
+        return self
+
+    def prepare(self, kit: Kit) -> None:
+        rubric = kit.read(self.file) if self.file and kit.read else self.rubric
+        if rubric is None:
+            raise refused("needs rubric", "write rubric as text")
+        if len(rubric) > LONGEST_PART:
+            fix = f"keep it under {LONGEST_PART} characters"
+            raise refused("has a rubric that is too long", fix)
+        self._rubric = _clean(rubric)
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        """Nothing: a judge has to be called (``request`` and ``read``)."""
+        return unscored("judge_not_asked")
 
     def request(
         self, output: Output, case: EvalCase, *, provider: str, base_url: str, model: str
     ) -> Request | None:
-        """The question to a judge; None where a part is too long to be shown whole.
-
-        Args:
-            output: What is graded.
-            case: For the input, the passages and the reference.
-            provider: Preset of the judge's endpoint.
-            base_url: Where it is served.
-            model: The endpoint's name of the judging model.
-        """
+        """The question to a judge; None where a part is too long to be shown whole."""
         parts = self._parts(output, case)
         if any(len(text) > LONGEST_PART for _, text in parts):
             return None
         # The mark is a digest of all it encloses, so nothing that is enclosed can foresee it.
-        told = json.dumps(parts).encode()
-        fence = f"=== {hashlib.sha256(told).hexdigest()[:24]}"
+        fence = f"=== {hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]}"
         body = "\n\n".join(f"{name}:\n{fence}\n{text}\n{fence}" for name, text in parts)
-        asked = f"{body}\n\nRubric:\n{self.rubric}\n\nScore the answer from 0 to {self.top}."
+        question = f"{body}\n\nRubric:\n{self._rubric}\n\nScore the answer from 0 to {self.top}."
         head = _HEAD.format(fence=fence, top=self.top)
         return Request(
             provider=provider,
@@ -86,27 +86,27 @@ class Judge:
             model=model,
             messages=(
                 ChatMessage(role="system", content=head),
-                ChatMessage(role="user", content=asked),
+                ChatMessage(role="user", content=question),
             ),
             max_tokens=MOST_TOKENS,
-            response_schema=self.schema(),
+            response_schema=self._schema(),
         )
 
     def _parts(self, output: Output, case: EvalCase) -> list[tuple[str, str]]:
-        said = output.text
+        answer = output.text
         if output.tool_calls:
             calls = [{"name": name, "arguments": text} for name, text in output.tool_calls]
-            said = f"{said}\n{json.dumps(calls, ensure_ascii=False)}".strip()
-        talk = "\n".join(f"{one.role}: {one.content}" for one in case.messages)
+            answer = f"{answer}\n{json.dumps(calls, ensure_ascii=False)}".strip()
+        talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
         parts = [("Input", case.input if case.input is not None else talk)]
         if case.contexts:
-            parts.append(("Passages", "\n\n".join(one.text for one in case.contexts)))
-        if self.shows_reference and case.accepted:
+            parts.append(("Passages", "\n\n".join(passage.text for passage in case.contexts)))
+        if self.reference and case.accepted:
             parts.append(("A right answer", as_text(case.accepted[0])))
-        return [(name, _clean(text)) for name, text in (*parts, ("Answer", said))]
+        return [(name, _clean(text)) for name, text in (*parts, ("Answer", answer))]
 
-    def schema(self) -> str:
-        """JSON Schema of the judge's answer, as canonical JSON: a score and nothing else."""
+    def _schema(self) -> str:
+        """JSON Schema of the judge's answer: a score and nothing else."""
         score = {"type": "integer", "enum": list(range(self.top + 1))}
         return canonical_json(
             {
@@ -118,40 +118,16 @@ class Judge:
         )
 
     def read(self, reply: Reply) -> Scored:
-        """The judgement in an answer; one that is anything but a score in range can't be used."""
+        """The verdict in an answer; one that is anything but a score in range can't be used."""
         value = Output(reply.text).json
-        if not isinstance(value, dict) or set(value) != {"score"}:
-            return unjudged("judge_unreadable")
-        score = value["score"]
+        score = value["score"] if isinstance(value, dict) and set(value) == {"score"} else None
         if isinstance(score, bool) or not isinstance(score, int) or not 0 <= score <= self.top:
-            return unjudged("judge_unreadable")
+            return unscored("judge_unreadable")
         numbers = {"score": score, "top": self.top}
-        if score >= self.passes:
+        if score >= (self.passes or self.top):
             return right("judge_passes", numbers).model_copy(update={"value": score / self.top})
-        return wrong("judge_fails", value=score / self.top, signal=WRONG, numbers=numbers)
+        return wrong("judge_fails", value=score / self.top, numbers=numbers)
 
 
 def _clean(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def make(of: Any, kit: Kit) -> Judge:
-    """A scorer from its parameters: rubric or file (beside the case), top, passes, reference.
-
-    Raises:
-        InputError: If there is no rubric, or a parameter is wrong.
-    """
-    known = ("rubric", "file", "top", "passes", "reference")
-    asked = Asked("judge", of, "rubric", known)
-    if asked.has("file") and kit.read is not None:
-        rubric = kit.read(asked.text("file"))
-    else:
-        rubric = asked.text("rubric")
-    if len(rubric) > LONGEST_PART:
-        raise asked.bad("has a rubric that is too long", f"keep it under {LONGEST_PART} characters")
-    top = asked.number("top", 1.0, low=1) or 1.0
-    passes = asked.number("passes", top, low=1) or top
-    if top > 10 or passes > top or top != int(top) or passes != int(passes):
-        raise asked.bad("gives a scale that is none", "write top up to 10, and passes up to top")
-    shows = asked.flag("reference", default=True)
-    return Judge(_clean(rubric), int(top), int(passes), shows)

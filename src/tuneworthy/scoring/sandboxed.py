@@ -1,7 +1,6 @@
-"""``sql``: the query in the output gives the rows that the right query gives.
+"""Scorers that run something: a query, or a function of the user's own.
 
-Both run on a database in memory that is built from a script of the case, in a process of its own
-(``child``): read-only, functions from a list, limits on steps, rows and memory.
+Both run in a process of their own (``child``), with limits and without secrets.
 """
 
 from __future__ import annotations
@@ -19,32 +18,31 @@ import threading
 import time
 import weakref
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field, PrivateAttr
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.model.base import inside_folder
+from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
-    NO_ANSWER,
     WRONG,
-    Asked,
-    Context,
     Kit,
     Output,
     Scored,
+    Scorer,
+    Stated,
     cut,
+    empty,
     right,
-    unjudged,
+    unscored,
     wrong,
 )
 
-# A process of its own for what must not be able to harm: it has limits, and no secrets.
-
+CHILD = Path(__file__).with_name("child.py")
 MOST_BYTES = 16 * 1024 * 1024
 """Of one answer; a longer one is no answer."""
 
@@ -52,28 +50,21 @@ MOST_BYTES = 16 * 1024 * 1024
 class Worker:
     """A Python process that answers one line of JSON with another.
 
-    It starts when it is first asked. It is ended when an answer takes too long, and started anew
+    It starts with the first question. It is ended when an answer takes too long, and started anew
     for the next question. Its environment is empty but for the path.
 
     Args:
-        script: File to run.
-        arguments: Its arguments.
+        arguments: Of the script: the kind of work, and what that takes.
         seconds: The longest an answer may take.
         bare: Start it without the packages that are installed here.
-        folder: Where it starts, so that a bare name of a file means one that lies there.
+        folder: Where it starts, so that a bare name of a file means one there.
     """
 
     def __init__(
-        self,
-        script: Path,
-        arguments: Sequence[str] = (),
-        *,
-        seconds: float,
-        bare: bool,
-        folder: Path | None = None,
+        self, *arguments: str, seconds: float, bare: bool, folder: Path | None = None
     ) -> None:
         flags = ["-I", "-S"] if bare else ["-I"]
-        self._command = [sys.executable, *flags, str(script), *arguments]
+        self._command = [sys.executable, *flags, str(CHILD), *arguments]
         self._seconds, self._turn, self._folder = seconds, threading.Lock(), folder
         self._process: subprocess.Popen[bytes] | None = None
         self._ending: weakref.finalize[..., Worker] | None = None
@@ -90,7 +81,7 @@ class Worker:
                 self._end()
                 return None, why
         try:
-            return json.loads(data, parse_constant=_none), ""
+            return json.loads(data, parse_constant=_refuse_constant), ""
         except (ValueError, RecursionError):
             return None, "unreadable"
 
@@ -99,7 +90,7 @@ class Worker:
         process = self._started()
         assert process.stdin is not None
         assert process.stdout is not None
-        taken, received = 0, bytearray()
+        sent, received = 0, bytearray()
         with selectors.DefaultSelector() as ready:
             ready.register(process.stdin, selectors.EVENT_WRITE)
             ready.register(process.stdout, selectors.EVENT_READ)
@@ -111,8 +102,8 @@ class Worker:
                 for key, _ in events:
                     try:
                         if key.fileobj is process.stdin:
-                            taken += os.write(key.fd, line[taken : taken + 65536])
-                            if taken == len(line):
+                            sent += os.write(key.fd, line[sent : sent + 65536])
+                            if sent == len(line):
                                 ready.unregister(process.stdin)
                             continue
                         part = os.read(key.fd, 65536)
@@ -157,14 +148,12 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def _none(name: str) -> None:
+def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-# ``sql``: the query in the output gives the rows that the right query gives.
-
 SECONDS = 20.0
-"""The longest an answer may take; steps are counted besides and run out long before."""
+"""The longest a query may take; steps are counted besides and run out long before."""
 LONGEST_QUERY = 20_000
 """Characters of a query."""
 
@@ -175,46 +164,57 @@ _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 Rows = list[tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sql:
-    """Right where both results hold the same rows, each as often.
+class Sql(Scorer):
+    """The query in the output gives the rows that an accepted query gives, each as often.
 
-    Columns go by their place and not by their name. The order of rows counts where the right query
-    orders its result. Numbers are compared at nine digits, texts exactly.
+    Both run read-only on a database in memory. Columns go by their place and not by their name. The
+    order of rows counts where the accepted query orders its result. Numbers are compared at nine
+    digits, texts exactly. Without an accepted query that runs, the output can't be scored.
     """
 
-    script: str
-    worker: Worker
-    _known: dict[str, Rows | str] = field(default_factory=dict, repr=False)
-    id: str = "sql"
+    id, main, compares = "sql", "script", True
+    script: Stated | None = None
+    """File beside the case that builds the tables."""
+    tables: Stated | None = Field(None, alias="schema")
+    """Or the script itself."""
+    _script: str
+    _worker: Worker = PrivateAttr(default_factory=lambda: Worker("sql", seconds=SECONDS, bare=True))
+    _results: dict[str, Rows | str] = PrivateAttr(default_factory=dict)
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 for the same result as an accepted query, else 0.
+    def prepare(self, kit: Kit) -> None:
+        if self.tables is not None:
+            self._script = self.tables
+        elif kit.read is None or self.script is None:
+            raise refused("needs a script", "write the tables under schema")
+        else:
+            self._script = kit.read(self.script)
+        answer, why = self._ask("SELECT 1")
+        if why:
+            reason = answer.get("says", why) if answer else why
+            raise refused(f"has a script that doesn't run ({reason})", "mend the script")
 
-        Without a right query that runs, it can't be judged.
-        """
-        del context
-        gold = [one for one in case.accepted if isinstance(one, str) and one.strip()]
-        if not gold:
-            return unjudged("no_reference")
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        queries = [q for q in case.accepted if isinstance(q, str) and q.strip()]
+        if not queries:
+            return unscored("no_reference")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
-        wanted = [(query, self._right(query)) for query in gold]
-        runs = [(query, rows) for query, rows in wanted if not isinstance(rows, str)]
-        if not runs:
-            return unjudged("reference_fails", str(wanted[0][1]))
-        said = self._rows(query_in(output.text))
-        if isinstance(said, str):
-            signal = FORMAT if said in {"query_fails", "no_result"} else "wrong_answer"
-            return wrong(said, signal=signal)
-        if any(equal(said, rows, ordered=orders(query)) for query, rows in runs):
-            return right("rows_equal", {"rows": len(said)})
-        return wrong("rows_differ", numbers={"rows": len(said), "wanted": len(runs[0][1])})
+            return empty()
+        results = {query: self._accepted(query) for query in queries}
+        accepted = {query: rows for query, rows in results.items() if not isinstance(rows, str)}
+        if not accepted:
+            return unscored("reference_fails", str(results[queries[0]]))
+        rows = self._rows(query_in(output.text))
+        if isinstance(rows, str):
+            return wrong(rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG)
+        if any(_equal(rows, right_rows, orders(q)) for q, right_rows in accepted.items()):
+            return right("rows_equal", {"rows": len(rows)})
+        wanted = len(next(iter(accepted.values())))
+        return wrong("rows_differ", numbers={"rows": len(rows), "wanted": wanted})
 
-    def _right(self, query: str) -> Rows | str:
-        if query not in self._known:
-            self._known[query] = self._rows(query_in(query))
-        return self._known[query]
+    def _accepted(self, query: str) -> Rows | str:
+        if query not in self._results:
+            self._results[query] = self._rows(query_in(query))
+        return self._results[query]
 
     def _rows(self, query: str) -> Rows | str:
         """The result of a query, or the id of what went wrong."""
@@ -222,19 +222,15 @@ class Sql:
             return "no_result"
         if len(query) > LONGEST_QUERY:
             return "query_too_long"
-        answer, why = ask(self.worker, self.script, query)
-        if why:
-            return why
-        return [tuple(_key(value) for value in row) for row in answer["rows"]]
+        answer, why = self._ask(query)
+        return why or [tuple(_key(value) for value in row) for row in answer["rows"]]
 
-
-def ask(worker: Worker, script: str, query: str) -> tuple[Any, str]:
-    """Run a query on the database of a script: the answer, or the id of what went wrong."""
-    key = hashlib.sha256(script.encode("utf-8", "surrogatepass")).hexdigest()
-    answer, why = worker.ask({"key": key, "query": query})
-    if not why and answer.get("error") == "no_script":
-        answer, why = worker.ask({"key": key, "query": query, "script": script})
-    return answer, why or answer.get("error", "")
+    def _ask(self, query: str) -> tuple[Any, str]:
+        key = hashlib.sha256(self._script.encode("utf-8", "surrogatepass")).hexdigest()
+        answer, why = self._worker.ask({"key": key, "query": query})
+        if not why and answer.get("error") == "no_script":
+            answer, why = self._worker.ask({"key": key, "query": query, "script": self._script})
+        return answer, why or answer.get("error", "")
 
 
 def query_in(text: str) -> str:
@@ -246,16 +242,15 @@ def query_in(text: str) -> str:
 
 def orders(query: str) -> bool:
     """Whether a query orders its result, and not only something inside brackets."""
-    depth, kept = 0, []
-    for letter in _QUOTED.sub(" ", query):
-        depth += (letter == "(") - (letter == ")")
-        kept.append(letter if depth == 0 else " ")
-    return _ORDER.search("".join(kept)) is not None
+    depth, outside = 0, []
+    for sign in _QUOTED.sub(" ", query):
+        depth += (sign == "(") - (sign == ")")
+        outside.append(sign if depth == 0 else " ")
+    return _ORDER.search("".join(outside)) is not None
 
 
-def equal(said: Rows, wanted: Rows, *, ordered: bool) -> bool:
-    """Whether two results are the same."""
-    return said == wanted if ordered else Counter(said) == Counter(wanted)
+def _equal(rows: Rows, expected: Rows, ordered: bool) -> bool:
+    return rows == expected if ordered else Counter(rows) == Counter(expected)
 
 
 def _key(value: Any) -> str:
@@ -264,100 +259,65 @@ def _key(value: Any) -> str:
     return "null" if value is None else f"t{value}"
 
 
-def sql_make(of: Any, kit: Kit) -> Sql:
-    """A scorer from its parameters: script (a file beside the case), or schema (the script itself).
-
-    Raises:
-        InputError: If there is neither, or the script doesn't run.
-    """
-    asked = Asked("sql", of, "script", ("script", "schema"))
-    if asked.has("schema"):
-        script = asked.text("schema")
-    elif kit.read is None:
-        raise asked.bad("needs a script", "write the tables under schema")
-    else:
-        script = kit.read(asked.text("script"))
-    worker = Worker(Path(__file__).with_name("child.py"), ("sql",), seconds=SECONDS, bare=True)
-    answer, why = ask(worker, script, "SELECT 1")
-    if why:
-        says = answer.get("says", why) if answer else why
-        raise asked.bad(f"has a script that doesn't run ({says})", "mend the script")
-    return Sql(script, worker)
+_FUNCTION = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
 
 
-# ``python``: a function of the user's own, only where somebody said that code may be run.
-
-_NAMED = re.compile(r"([^:]+\.py):([A-Za-z_]\w*)")
-
-
-@dataclass(frozen=True, slots=True)
-class Python:
-    """Asks ``function(output, case, context)`` in a process of its own.
+class Python(Scorer):
+    """``function(output, case, context)`` of the user's own says how good an output is.
 
     The function gets the text, the case as in the evaluation set, and a mapping with ``system``
-    and ``tool_calls``. It gives a share between 0 and 1, a yes or no, or
-    ``{value, ok?, why?, signal?}``. Anything else, an exception and a time-out can't be judged:
-    they say something about the function, not about the output.
+    and ``tool_calls``. It returns a share between 0 and 1, a yes or no, or
+    ``{value, ok?, why?, signal?}``. Anything else, an exception and a time-out leave the output
+    unscored: they say something about the function, not about the output.
     """
 
-    worker: Worker
-    name: str
-    id: str = "python"
+    id, main = "python", "function"
+    function: Stated
+    """``file.py:name``, beside the case."""
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    """The longest an answer may take."""
+    _worker: Worker
+    _name: str
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """What the function says."""
-        told = {"system": context.system, "tool_calls": [list(one) for one in output.tool_calls]}
-        case_told = case.model_dump(mode="json", exclude_defaults=True)
-        answer, why = self.worker.ask([output.text, case_told, told])
+    def prepare(self, kit: Kit) -> None:
+        if not kit.allow_code:
+            raise refused("runs code", "say --allow-code if you trust it")
+        if kit.folder is None:
+            raise refused("needs a case folder", "load the case from its folder")
+        named = _FUNCTION.fullmatch(self.function)
+        if named is None:
+            raise refused("names no function", "write scorer.py:function")
+        folder = kit.folder.resolve()
+        try:
+            path = (folder / inside_folder(named[1])).resolve()
+        except (PydanticCustomError, OSError, ValueError, RuntimeError):
+            path = folder
+        if not path.is_relative_to(folder) or not path.is_file():
+            fix = "put it into the case folder"
+            raise refused("names a file that is not beside the case", fix)
+        self._name = named[2]
+        arguments = ("own", str(folder), str(path), self._name)
+        self._worker = Worker(*arguments, seconds=self.seconds, bare=False, folder=folder)
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        context = {"system": system, "tool_calls": [list(call) for call in output.tool_calls]}
+        data = case.model_dump(mode="json", exclude_defaults=True)
+        answer, why = self._worker.ask([output.text, data, context])
         if why:
-            return unjudged(f"function_{why}", self.name)
+            return unscored(f"function_{why}", self._name)
         if "gives" not in answer:
-            says = f"{self.name}: {answer.get('says', '')}"
-            return unjudged(f"function_{answer.get('error', 'fails')}", says)
+            reason = f"{self._name}: {answer.get('says', '')}"
+            return unscored(f"function_{answer.get('error', 'fails')}", reason)
         return self._read(answer["gives"])
 
-    def _read(self, gives: Any) -> Scored:
-        more = gives if isinstance(gives, dict) else {}
-        value = more.get("value") if more else gives
+    def _read(self, result: Any) -> Scored:
+        details = result if isinstance(result, dict) else {}
+        value = details.get("value") if details else result
         if not isinstance(value, int | float) or not 0 <= value <= 1 or math.isnan(value):
-            return unjudged("function_gives_no_share", self.name)
-        ok = more.get("ok", value >= 1)
-        if not isinstance(ok, bool):
-            return unjudged("function_gives_no_share", self.name)
-        why, signal = more.get("why", ""), more.get("signal", WRONG)
-        if not isinstance(why, str) or not isinstance(signal, str):
-            return unjudged("function_gives_no_share", self.name)
-        return Scored(
-            value=value, ok=ok, why="own_function", about=cut(why), signal="" if ok else cut(signal)
-        )
-
-
-def make(of: Any, kit: Kit) -> Python:
-    """A scorer from its parameters: function (``file.py:name`` beside the case), seconds.
-
-    Raises:
-        InputError: If code may not be run, or the function is not named or lies elsewhere.
-    """
-    asked = Asked("python", of, "function", ("function", "seconds"))
-    if not kit.allow_code:
-        raise asked.bad("runs code", "say --allow-code if you trust it")
-    if kit.folder is None:
-        raise asked.bad("needs a case folder", "load the case from its folder")
-    named = _NAMED.fullmatch(asked.text("function"))
-    if named is None:
-        raise asked.bad("names no function", "write scorer.py:function")
-    seconds = asked.number("seconds", 5.0) or 5.0
-    if seconds > 60:
-        raise asked.bad("gives seconds out of range", "write up to 60")
-    folder = kit.folder.resolve()
-    try:
-        path = (folder / inside_folder(named[1])).resolve()
-    except (PydanticCustomError, OSError, ValueError, RuntimeError):
-        path = folder
-    if not path.is_relative_to(folder) or not path.is_file():
-        raise asked.bad("names a file that is not beside the case", "put it into the case folder")
-    child = Path(__file__).with_name("child.py")
-    worker = Worker(
-        child, ("own", str(folder), str(path), named[2]), seconds=seconds, bare=False, folder=folder
-    )
-    return Python(worker, named[2])
+            return unscored("function_gives_no_share", self._name)
+        ok, why = details.get("ok", value >= 1), details.get("why", "")
+        signal = details.get("signal", WRONG)
+        if not (isinstance(ok, bool) and isinstance(why, str) and isinstance(signal, str)):
+            return unscored("function_gives_no_share", self._name)
+        signal = "" if ok else cut(signal)
+        return Scored(value=value, ok=ok, why="own_function", about=cut(why), signal=signal)

@@ -1,15 +1,16 @@
-"""``match``: the output is one of the accepted texts, differences that mean nothing aside."""
+"""Scorers of the words an output consists of."""
 
 from __future__ import annotations
 
-import json
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from tuneworthy.model.case import Voice as Speaks
+from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
+
+from tuneworthy.model.base import wrong as refused
+from tuneworthy.model.case import Voice
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
@@ -18,377 +19,267 @@ from tuneworthy.scoring.base import (
     TERMS,
     VOICE,
     WRONG,
-    Asked,
-    Context,
+    Amount,
     Kit,
     Output,
     Scored,
-    as_number,
-    near,
-    normal,
-    numbers_in,
+    Scorer,
+    Stated,
+    Texts,
+    as_stated,
+    as_texts,
+    empty,
     right,
-    unfenced,
-    unjudged,
+    unscored,
     wrong,
 )
-from tuneworthy.text.instructions import Instruction, Reader, follows
+from tuneworthy.scoring.values import as_number, as_text, near, normal, numbers_in, plain, unfenced
+from tuneworthy.text.instructions import Instruction, Reader, follows, sentence_count
 
 if TYPE_CHECKING:
     from tuneworthy.text.glossary import Glossary, Phrases
     from tuneworthy.text.search import Searcher
 
 
-# ``match``: the output is one of the accepted texts, differences that mean nothing aside.
+class Match(Scorer):
+    """The whole output equals an accepted text after normalisation (``normal``)."""
 
-
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Right where the whole output equals an accepted one after normalisation (``normal``)."""
-
+    id, main, compares = "match", "accepted", True
+    accepted: Texts = ()
+    """Instead of the case's reference."""
     exact: bool = False
     """Compare as it stands, but for spaces around it."""
     punctuation: bool = False
     """Whether marks count."""
     articles: bool = False
     """Whether English articles are left out."""
-    accepted: tuple[str, ...] = ()
-    """Instead of the case's reference."""
-    id: str = "match"
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 for an equal output, else 0; a case without a reference can't be judged."""
-        del context
-        wanted = self.accepted or tuple(as_text(one) for one in case.accepted)
-        if not wanted:
-            return unjudged("no_reference")
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        accepted = self.accepted or tuple(map(as_text, case.accepted))
+        if not accepted:
+            return unscored("no_reference")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
-        said = self._plain(output.text)
-        if any(said == self._plain(one) for one in wanted):
+            return empty()
+        text = self._plain(output.text)
+        if any(text == self._plain(other) for other in accepted):
             return right("equal")
-        return wrong("differs", about=wanted[0])
+        return wrong("differs", about=accepted[0])
 
     def _plain(self, text: str) -> str:
         if self.exact:
             return text.strip()
-        plain = normal(text, punctuation=self.punctuation, articles=self.articles)
-        return plain or " ".join(text.split())  # a text of marks alone is more than nothing
+        words = normal(text, punctuation=self.punctuation, articles=self.articles)
+        return words or " ".join(text.split())  # a text of marks alone is more than nothing
 
 
-def as_text(value: Any) -> str:
-    """A reference as the text a model would write."""
-    if isinstance(value, str):
-        return value
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, default=str)
+class LabelMatch(Scorer):
+    """The output is an accepted label of a closed set; one that is no label fails in form."""
 
-
-def match_make(of: Any, kit: Kit) -> Match:
-    """A scorer from its parameters: accepted, exact, punctuation, articles.
-
-    Raises:
-        InputError: If a parameter is wrong.
-    """
-    del kit
-    asked = Asked("match", of, "accepted", ("accepted", "exact", "punctuation", "articles"))
-    return Match(
-        exact=asked.flag("exact"),
-        punctuation=asked.flag("punctuation"),
-        articles=asked.flag("articles"),
-        accepted=asked.texts("accepted"),
-    )
-
-
-# ``label``: the output is the right one of a closed set of labels.
-
-MOST_LABELS = 100_000
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """Right where the output is an accepted label. One that is no label fails in form."""
-
-    labels: frozenset[str] = frozenset()
-    """All labels, plain; empty where nobody listed them."""
-    key: str = ""
+    id, main, compares = "label", "labels", True
+    labels: Annotated[tuple[str, ...], Field(max_length=100_000), BeforeValidator(as_texts)] = ()
+    """All labels; those of the kit where none are listed."""
+    key: Stated | None = None
     """Where the output is an object: the key that holds the label."""
-    id: str = field(default="label")
+    _known: dict[str, str] = PrivateAttr(default_factory=dict)
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 for an accepted label, else 0; a case without a reference can't be judged."""
-        del context
-        wanted = {plain(as_text(one)) for one in case.accepted}
-        if not wanted:
-            return unjudged("no_reference")
+    def prepare(self, kit: Kit) -> None:
+        for label in self.labels or kit.labels:
+            other = self._known.setdefault(plain(label), label)
+            if other != label:
+                what = f'has labels "{other[:40]}" and "{label[:40]}" that are the same'
+                raise refused(what, "give them names that differ in more than capitals and marks")
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        accepted = {plain(as_text(value)) for value in case.accepted}
+        if not accepted:
+            return unscored("no_reference")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
-        said = self._said(output)
-        if said is None:
-            return wrong("no_label", signal=FORMAT, about=output.text)
-        if said in wanted:
+            return empty()
+        text: Any = unfenced(output.text)[:2000]
+        if self.key:
+            text = output.json.get(self.key) if isinstance(output.json, dict) else None
+        label = plain(text) if isinstance(text, str) else None
+        if label in accepted:
             return right("label_equal")
-        if self.labels and said not in self.labels:
+        if label is None or (self._known and label not in self._known):
             return wrong("no_label", signal=FORMAT, about=output.text)
         return wrong("label_differs", about=as_text(case.accepted[0]))
 
-    def _said(self, output: Output) -> str | None:
-        if not self.key:
-            return plain(unfenced(output.text)[:2000])
-        value = output.json
-        found = value.get(self.key) if isinstance(value, dict) else None
-        return plain(found) if isinstance(found, str) else None
 
+class Number(Scorer):
+    """The last, or the only, number of the output lies near an accepted one."""
 
-def plain(text: str) -> str:
-    """A label without what models add around it: capitals, quotes, marks, ``_`` for a space."""
-    return normal(text) or " ".join(text.split())
-
-
-def label_make(of: Any, kit: Kit) -> Label:
-    """A scorer from its parameters: labels (else those of the kit), key.
-
-    Raises:
-        InputError: If a parameter is wrong, or two labels are the same after normalisation.
-    """
-    asked = Asked("label", of, "labels", ("labels", "key"))
-    labels = asked.texts("labels", MOST_LABELS) or kit.labels
-    known: dict[str, str] = {}
-    for one in labels:
-        other = known.setdefault(plain(one), one)
-        if other != one:
-            fix = "give them names that differ in more than capitals and marks"
-            raise asked.bad(f'has labels "{other[:40]}" and "{one[:40]}" that are the same', fix)
-    return Label(frozenset(known), asked.text("key") if asked.has("key") else "")
-
-
-# ``number``: the number in the output is the right one, within a tolerance.
-
-
-@dataclass(frozen=True, slots=True)
-class Number:
-    """Right where the last, or the only, number of the output lies near an accepted one."""
-
-    within: float = 0.0
+    id, main, compares = "number", "within", True
+    within: Amount = 0.0
     """Absolute tolerance, in the unit of the number."""
-    relative: float = 0.0
+    relative: Amount = 0.0
     """Tolerance as a share of the right number; the wider of both counts."""
     which: Literal["last", "only"] = "last"
-    id: str = "number"
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 for a number near enough, else 0; without a reference number it can't be judged."""
-        del context
-        wanted = [n for n in map(as_number, case.accepted) if n is not None]
-        if not wanted:
-            return unjudged("no_reference")
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        accepted = [n for n in map(as_number, case.accepted) if n is not None]
+        if not accepted:
+            return unscored("no_reference")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
-        found = numbers_in(output.text)
-        if not found:
+            return empty()
+        written = numbers_in(output.text)
+        if not written:
             return wrong("no_number", signal=FORMAT)
-        if self.which == "only" and len(found) > 1:
-            return wrong("several_numbers", signal=FORMAT, numbers={"found": len(found)})
-        said = found[-1]
-        if said is None:
+        if self.which == "only" and len(written) > 1:
+            return wrong("several_numbers", signal=FORMAT, numbers={"found": len(written)})
+        if (number := written[-1]) is None:
             return wrong("unclear_number", signal=FORMAT)
-        numbers = {"said": said, "wanted": wanted[0]}
-        if any(near(said, one, within=self.within, relative=self.relative) for one in wanted):
+        numbers = {"said": number, "wanted": accepted[0]}
+        if any(near(number, n, within=self.within, relative=self.relative) for n in accepted):
             return right("near_enough", numbers)
         return wrong("number_differs", numbers=numbers)
 
 
-def number_make(of: Any, kit: Kit) -> Number:
-    """A scorer from its parameters: within, relative, which (last or only).
+class Contains(Scorer):
+    """All of ``all``, one of ``any`` and none of ``none`` are in the output.
 
-    Raises:
-        InputError: If a parameter is wrong.
+    Without any of these, one of the references has to be in it. The value is the share of
+    conditions that hold.
     """
-    del kit
-    asked = Asked("number", of, "within", ("within", "relative", "which"))
-    return Number(
-        within=asked.number("within") or 0.0,
-        relative=asked.number("relative") or 0.0,
-        which="only" if asked.word("which", ("last", "only"), "last") == "only" else "last",
-    )
 
-
-# ``contains``: what the output has to say, and what it must not.
-
-
-@dataclass(frozen=True, slots=True)
-class Contains:
-    """Right where all of ``all``, one of ``any`` and none of ``none`` stand in the output."""
-
-    every: tuple[str, ...] = ()
-    some: tuple[str, ...] = ()
-    none: tuple[str, ...] = ()
+    id, main = "contains", "all"
+    all: Texts = ()
+    any: Texts = ()
+    none: Texts = ()
     words: bool = True
     """Whole words only."""
     exact: bool = False
     """Whether capitals matter."""
-    id: str = "contains"
-    _kept: dict[tuple[str, ...], Searcher] = field(default_factory=dict, repr=False, compare=False)
+    _searchers: dict[tuple[str, ...], Searcher] = PrivateAttr(default_factory=dict)
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """The share of conditions that hold.
-
-        Without any, one of the references has to stand in the output; without these too it can't
-        be judged.
-        """
-        del context
-        some = self.some
-        if not (self.every or some or self.none):
-            some = tuple(one for one in case.accepted if isinstance(one, str) and one.strip())
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        some = self.any
+        if not (self.all or some or self.none):
+            some = tuple(t for t in case.accepted if isinstance(t, str) and t.strip())
             if not some:
-                return unjudged("no_reference")
-        looked = tuple(dict.fromkeys((*self.every, *some, *self.none)))
-        held = self._held(looked, output.text)
-        faults = [("lacks", one) for one in self.every if one not in held]
-        faults += [("lacks_all", some[0])] if some and not held & set(some) else []
-        faults += [("says_forbidden", one) for one in self.none if one in held]
-        asked = len(self.every) + bool(some) + len(self.none)
-        numbers = {"asked": asked, "failed": len(faults)}
+                return unscored("no_reference")
+        present = self._present(tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text)
+        faults = [("lacks", text) for text in self.all if text not in present]
+        faults += [("lacks_all", some[0])] if some and not present & set(some) else []
+        faults += [("says_forbidden", text) for text in self.none if text in present]
+        conditions = len(self.all) + bool(some) + len(self.none)
+        numbers = {"asked": conditions, "failed": len(faults)}
         if not faults:
             return right("contains", numbers)
         why, about = faults[0]
-        signal = NO_ANSWER if output.blank else WRONG
-        value = 0.0 if output.blank else 1 - len(faults) / asked
-        return wrong(why, value=value, signal=signal, about=about, numbers=numbers)
+        if output.blank:
+            return wrong(why, signal=NO_ANSWER, about=about, numbers=numbers)
+        return wrong(why, value=1 - len(faults) / conditions, about=about, numbers=numbers)
 
-    def _held(self, looked: tuple[str, ...], text: str) -> set[str]:
-        """Those that stand in a text."""
+    def _present(self, texts: tuple[str, ...], output: str) -> set[str]:
         from tuneworthy.text.search import Pattern, Searcher
 
-        searcher = self._kept.get(looked)
+        searcher = self._searchers.get(texts)
         if searcher is None:
-            self._kept.clear()  # a case's own references: no use to the next one
+            self._searchers.clear()  # a case's own references: no use to the next one
             patterns = {
-                one: Pattern(_wide(one), literal=True, word=self.words, caseless=not self.exact)
-                for one in looked
+                text: Pattern(_wide(text), literal=True, word=self.words, caseless=not self.exact)
+                for text in texts
             }
-            searcher = self._kept[looked] = Searcher(patterns, plain=True)
-        return {one for one, rows in searcher.rows([_wide(text)]).items() if rows[0]}
+            searcher = self._searchers[texts] = Searcher(patterns, plain=True)
+        return {text for text, rows in searcher.rows([_wide(output)]).items() if rows[0]}
 
 
 def _wide(text: str) -> str:
     return unicodedata.normalize("NFKC", text).replace("’", "'")
 
 
-def contains_make(of: Any, kit: Kit) -> Contains:
-    """A scorer from its parameters: all, any, none, words, exact; a text or list alone is ``all``.
+class Regex(Scorer):
+    """The pattern is found in the output, or with ``absent`` it is not.
 
-    Raises:
-        InputError: If a parameter is wrong.
+    RE2 matches in time linear in the text, for any pattern.
     """
-    del kit
-    asked = Asked("contains", of, "all", ("all", "any", "none", "words", "exact"))
-    return Contains(
-        every=asked.texts("all"),
-        some=asked.texts("any"),
-        none=asked.texts("none"),
-        words=asked.flag("words", default=True),
-        exact=asked.flag("exact"),
-    )
 
-
-# ``regex``: a pattern is found in the output. Its time is linear in the text, for any pattern.
-
-LONGEST_PATTERN = 2000
-_LARGEST_BYTES = 2_000_000  # of a compiled pattern; a{1000}{1000} would take gigabytes
-
-
-@dataclass(frozen=True, slots=True)
-class Regex:
-    """Right where the pattern is found, or with ``absent`` where it is not."""
-
-    pattern: str
-    found: Callable[[str], bool]
+    id, main = "regex", "pattern"
+    pattern: Annotated[str, Field(max_length=2000), BeforeValidator(as_stated)]
+    whole: bool = False
+    """Whether it has to match the whole output."""
     absent: bool = False
-    id: str = "regex"
+    capitals: bool = True
+    """Whether capitals matter."""
+    _matches: Callable[[str], Any]
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 or 0; an empty output fails unless something has to be absent."""
-        del case, context
+    def prepare(self, kit: Kit) -> None:
+        try:
+            import re2
+        except ImportError:
+            what = "needs google-re2, whose engine is linear in time"
+            raise refused(what, "install it: pip install 'tuneworthy[lab]'") from None
+        options = re2.Options()
+        options.log_errors, options.case_sensitive = False, self.capitals
+        options.max_mem = 2_000_000  # of a compiled pattern, in bytes
+        try:
+            compiled = re2.compile(self.pattern, options)
+        except (re2.error, ValueError):
+            fix = "write it without look-around and references, and keep repetitions small"
+            raise refused("has a pattern that can't be used", fix) from None
+        self._matches = compiled.fullmatch if self.whole else compiled.search
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         text = output.text.encode("utf-8", "replace").decode("utf-8")
-        if self.found(text) is not self.absent:
-            return right("pattern_absent" if self.absent else "pattern_found")
-        signal = NO_ANSWER if output.blank else WRONG
-        why = "pattern_found" if self.absent else "pattern_absent"
-        return wrong(why, signal=signal, about=self.pattern)
+        present = self._matches(text) is not None
+        why = "pattern_found" if present else "pattern_absent"
+        if present is not self.absent:
+            return right(why)
+        return wrong(why, signal=NO_ANSWER if output.blank else WRONG, about=self.pattern)
 
-
-def regex_make(of: Any, kit: Kit) -> Regex:
-    """A scorer from its parameters: pattern, whole (the whole output), absent, capitals.
-
-    Raises:
-        InputError: If the pattern can't be used, or its engine is not installed.
-    """
-    del kit
-    asked = Asked("regex", of, "pattern", ("pattern", "whole", "absent", "capitals"))
-    pattern = asked.text("pattern")
-    if len(pattern) > LONGEST_PATTERN:
-        raise asked.bad(
-            "gives a pattern that is too long", f"keep it under {LONGEST_PATTERN} characters"
-        )
-    told = f"^(?:{pattern})$" if asked.flag("whole") else pattern
-    if not asked.flag("capitals", default=True):
-        told = f"(?i){told}"
-    _compiled(asked, pattern)  # by itself: a stray bracket must not close the group around it
-    return Regex(pattern, _compiled(asked, told), asked.flag("absent"))
-
-
-def _compiled(asked: Asked, pattern: str) -> Callable[[str], bool]:
-    try:
-        import jsonschema_rs
-    except ImportError:
-        fix = "install it: pip install 'tuneworthy[traces]'"
-        raise asked.bad("needs jsonschema-rs, whose engine is linear in time", fix) from None
-    options = jsonschema_rs.RegexOptions(size_limit=_LARGEST_BYTES, dfa_size_limit=_LARGEST_BYTES)
-    try:
-        return jsonschema_rs.validator_for(
-            {"type": "string", "pattern": pattern}, offline=True, pattern_options=options
-        ).is_valid
-    except (jsonschema_rs.ValidationError, ValueError):
-        fix = "write it without look-around and references, and keep repetitions small"
-        raise asked.bad("gives a pattern that can't be used", fix) from None
-
-
-# ``length``: the output is as long as it may be and no longer.
 
 CHARACTERS_A_TOKEN = 4
 """Characters to a token of English, as a rule of thumb; other scripts take fewer."""
-
-
-def _sentences(text: str) -> int:
-    from tuneworthy.text.instructions import sentence_count
-
-    return sentence_count(text)
-
-
-MEASURES: Mapping[str, Callable[[str], int]] = {
+Unit = Literal["words", "characters", "sentences", "tokens"]
+MEASURES: Mapping[Unit, Callable[[str], int]] = {
     "words": lambda text: len(text.split()),
     "characters": lambda text: len(text.strip()),
-    "sentences": _sentences,
+    "sentences": sentence_count,
     "tokens": lambda text: -(-len(text.strip()) // CHARACTERS_A_TOKEN),
 }
 """Units of length; tokens are characters over four, rounded up."""
 
 
-@dataclass(frozen=True, slots=True)
-class Length:
-    """Right where every bound is kept; the value is the share of units that keep theirs."""
+def _bound(value: Any) -> Any:
+    fix = "write a number for the most, or [least, most]"
+    pair = tuple(value) if isinstance(value, list | tuple) else (0, value)
+    if len(pair) != 2 or not all(type(end) is int and 0 <= end <= 10**9 for end in pair):
+        raise refused("is no bound", fix)
+    if pair[0] > pair[1]:
+        raise refused("has the most below the least", fix)
+    return pair
 
-    bounds: tuple[tuple[str, int, int], ...]
-    """Unit, least and most."""
-    id: str = "length"
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """The share of units within their bounds, both ends included."""
-        del case, context
+Bound = Annotated[tuple[int, int], BeforeValidator(_bound)]
+"""Least and most; a number alone is the most."""
+
+
+class Length(Scorer):
+    """Every bound is kept, both ends included; the value is the share of units that keep theirs."""
+
+    id = "length"
+    words: Bound | None = None
+    characters: Bound | None = None
+    sentences: Bound | None = None
+    tokens: Bound | None = None
+
+    @model_validator(mode="after")
+    def _has_a_bound(self) -> Length:
+        if not self._bounds:
+            raise refused("has no bound", "write words: 50, or words: [10, 50]")
+        return self
+
+    @property
+    def _bounds(self) -> dict[Unit, tuple[int, int]]:
+        units: tuple[Unit, ...] = get_args(Unit)
+        return {unit: bound for unit in units if (bound := getattr(self, unit)) is not None}
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         if not output.text.strip():
-            return wrong("empty", signal=NO_ANSWER)
-        faults = []
-        for unit, least, most in self.bounds:
+            return empty()
+        faults: list[tuple[str, str, dict[str, float | int]]] = []
+        for unit, (least, most) in self._bounds.items():
             size = MEASURES[unit](output.text)
             if size < least:
                 faults.append(("too_short", unit, {"said": size, "least": least}))
@@ -396,192 +287,120 @@ class Length:
                 faults.append(("too_long", unit, {"said": size, "most": most}))
         if not faults:
             return right("length_kept")
-        why, unit, numbers = faults[0]
-        value = 1 - len(faults) / len(self.bounds)
-        return wrong(why, value=value, signal=INSTRUCTIONS, about=unit, numbers=numbers)
+        why, about, numbers = faults[0]
+        value = 1 - len(faults) / len(self._bounds)
+        return wrong(why, value=value, signal=INSTRUCTIONS, about=about, numbers=numbers)
 
 
-def length_make(of: Any, kit: Kit) -> Length:
-    """A scorer from bounds by unit: a number is the most, ``[least, most]`` gives both.
+class PromptInstructions(Scorer):
+    """Every instruction of the prompt that a program can check is followed.
 
-    Raises:
-        InputError: If there is no bound, or one is none.
-    """
-    del kit
-    asked = Asked("length", of, "", tuple(MEASURES))
-    bounds = tuple(_bound(asked, unit) for unit in MEASURES if asked.has(unit))
-    if not bounds:
-        raise asked.bad("gives no bound", "write words: 50, or words: [10, 50]")
-    return Length(bounds)
-
-
-def _bound(asked: Asked, unit: str) -> tuple[str, int, int]:
-    value = asked.any(unit)
-    pair = value if isinstance(value, list | tuple) else [0, value]
-    fix = f"write {unit}: 50, or {unit}: [10, 50]"
-    if len(pair) != 2 or not all(
-        isinstance(end, int) and not isinstance(end, bool) and 0 <= end <= 10**9 for end in pair
-    ):
-        raise asked.bad(f"gives {unit} that is no bound", fix)
-    if pair[0] > pair[1]:
-        raise asked.bad(f"gives {unit} with the most below the least", fix)
-    return unit, pair[0], pair[1]
-
-
-# ``instructions``: the output does what the prompt asks, as far as a program can check it.
-
-
-@dataclass(frozen=True, slots=True)
-class Instructions:
-    """Right where every verifiable instruction of the system prompt is followed.
-
-    ``texts.verifiable`` has the closed list of wordings; what is meant and not on it is not seen.
+    The wordings it knows are a closed list (``text.instructions``). A failure names the sentence
+    that asks for it, and its place in the prompt (0 at its beginning, 1 at its end). The value is
+    the share that is followed.
     """
 
-    prompt: str = ""
+    id, main = "instructions", "prompt"
+    prompt: Stated | None = None
     """Instead of the system prompt that was sent."""
-    id: str = field(default="instructions")
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """The share of checkable instructions that are followed.
-
-        A failure says which sentence asks for it, and where that stands in the prompt (0 at its
-        beginning, 1 at its end). A prompt without a checkable one can't be judged.
-        """
-        del case
-        asked = _read(self.prompt or context.system)
-        if not asked:
-            return unjudged("no_verifiable_instruction")
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        instructions = _instructions(self.prompt or system)
+        if not instructions:
+            return unscored("no_verifiable_instruction")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
+            return empty()
         texts, calls = [output.text], [len(output.tool_calls)]
-        answers = [(each, follows(each, texts, calls)[0]) for each in asked]
-        known = [(each, answer) for each, answer in answers if answer is not None]
-        if not known:
-            return unjudged("no_verifiable_instruction")
-        failed = [each for each, answer in known if not answer]
-        numbers: dict[str, float | int] = {"checked": len(known), "failed": len(failed)}
-        if not failed:
+        results = [(each, follows(each, texts, calls)[0]) for each in instructions]
+        checked = [(each, kept) for each, kept in results if kept is not None]
+        if not checked:
+            return unscored("no_verifiable_instruction")
+        ignored = [each for each, kept in checked if not kept]
+        numbers: dict[str, float | int] = {"checked": len(checked), "failed": len(ignored)}
+        if not ignored:
             return right("instructions_followed", numbers)
-        first = failed[0]
         return wrong(
             "instruction_ignored",
-            value=1 - len(failed) / len(known),
+            value=1 - len(ignored) / len(checked),
             signal=INSTRUCTIONS,
-            about=first.quote,
-            numbers={**numbers, "position": first.position},
+            about=ignored[0].quote,
+            numbers={**numbers, "position": ignored[0].position},
         )
 
 
 @lru_cache(maxsize=64)
-def _read(prompt: str) -> tuple[Instruction, ...]:
+def _instructions(prompt: str) -> tuple[Instruction, ...]:
     return Reader().read(prompt)
 
 
-def instructions_make(of: Any, kit: Kit) -> Instructions:
-    """A scorer from its parameter: prompt, the text that asks; else the prompt that was sent.
+class Terminology(Scorer):
+    """No wrong word stands for a glossary term that is due.
 
-    Raises:
-        InputError: If a parameter is wrong.
-    """
-    del kit
-    asked = Asked("instructions", of, "prompt", ("prompt",))
-    return Instructions(asked.text("prompt") if asked.has("prompt") else "")
-
-
-# ``terminology``: the output uses the words of the glossary, and none that is wrong for them.
-
-
-@dataclass(frozen=True, slots=True)
-class Terminology:
-    """Right where no wrong word stands for a term that is due.
-
-    A term is due where it, a word that is wrong for it or one that calls for it stands in the
-    input, or one of the first two in the output.
+    A term is due where it, a word that is wrong for it or one that calls for it is in the input, or
+    one of the first two in the output. The value is the share of due terms that are right.
     """
 
-    glossary: Glossary
+    id, main = "terminology", "required"
     required: bool = False
-    """Whether a term that the input calls for has to be said."""
-    id: str = field(default="terminology")
+    """Whether a term that the input calls for has to be in the output."""
+    _glossary: Glossary
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """The share of due terms that are said right; where none is due it can't be judged."""
-        del context
-        written, asked = self.glossary.look([output.text]), self.glossary.look([case.text])
-        due, faults = 0, list[tuple[str, str]]()
-        for index in range(len(self.glossary)):
-            said = bool(self.glossary.said(written, index)[0])
-            called = bool(self.glossary.called_for(asked, index)[0])
-            wrongs = self.glossary.wrong(written, index, [output.text])
+    def prepare(self, kit: Kit) -> None:
+        from tuneworthy.text.glossary import Glossary
+
+        if not kit.materials.glossary:
+            raise refused("needs a glossary", "name data.glossary in the case")
+        self._glossary = Glossary(kit.materials.glossary)
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        glossary, due, faults = self._glossary, 0, list[tuple[str, str]]()
+        written, read = glossary.look([output.text]), glossary.look([case.text])
+        for index in range(len(glossary)):
+            present = bool(glossary.said(written, index)[0])
+            called = bool(glossary.called_for(read, index)[0])
+            wrongs = glossary.wrong(written, index, [output.text])
             words = [word for word, rows in wrongs if rows[0]]
-            due += said or called or bool(words)
+            due += present or called or bool(words)
             if words:
                 faults.append(("forbidden_term", words[0]))
-            elif self.required and called and not said:
-                faults.append(("term_missing", self.glossary.right(index)))
+            elif self.required and called and not present:
+                faults.append(("term_missing", glossary.right(index)))
         if not due:
-            return unjudged("no_term_due")
+            return unscored("no_term_due")
         if output.blank:
-            return wrong("empty", signal=NO_ANSWER)
+            return empty()
         numbers = {"due": due, "failed": len(faults)}
         if not faults:
             return right("terms_right", numbers)
         why, about = faults[0]
-        value = 1 - len(faults) / due
-        return wrong(why, value=value, signal=TERMS, about=about, numbers=numbers)
+        return wrong(why, value=1 - len(faults) / due, signal=TERMS, about=about, numbers=numbers)
 
 
-def make(of: Any, kit: Kit) -> Terminology:
-    """A scorer from its parameter: required, whether a term that is called for has to be said.
-
-    Raises:
-        InputError: If there is no glossary, or a parameter is wrong.
-    """
-    from tuneworthy.text.glossary import Glossary
-
-    asked = Asked("terminology", of, "required", ("required",))
-    if not kit.materials.glossary:
-        raise asked.bad("needs a glossary", "name data.glossary in the case")
-    return Terminology(Glossary(kit.materials.glossary), asked.flag("required"))
-
-
-# ``voice``: the output has no phrase that could be anybody's, or that the team avoids.
-
-
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """Right where no such phrase stands in the output.
+class BrandVoice(Scorer):
+    """The output has no phrase that could be anybody's, or that the team avoids.
 
     It knows a list of phrases, and nothing of wit or warmth.
     """
 
-    phrases: Phrases
-    id: str = field(default="voice")
+    id, main = "voice", "avoid"
+    avoid: Texts = ()
+    """Phrases besides those of the case's voice."""
+    _phrases: Phrases
 
-    def score(self, output: Output, case: EvalCase, context: Context) -> Scored:
-        """1 for an output without any, else 0; how many different ones stands in the numbers."""
-        del case, context
+    def prepare(self, kit: Kit) -> None:
+        from tuneworthy.text.glossary import Phrases
+
+        voice = kit.materials.voice
+        if self.avoid:
+            known = voice or Voice(())
+            voice = Voice(known.samples, (*self.avoid, *known.avoid))
+        self._phrases = Phrases(voice)
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         if not output.text.strip():
-            return wrong("empty", signal=NO_ANSWER)
-        if not self.phrases.any([output.text])[0]:
+            return empty()
+        if not self._phrases.any([output.text])[0]:
             return right("own_voice")
-        found = self.phrases.counts([output.text])
-        about = found[0][0] if found else ""
-        return wrong("generic_phrase", signal=VOICE, about=about, numbers={"phrases": len(found)})
-
-
-def voice_make(of: Any, kit: Kit) -> Voice:
-    """A scorer from its parameter: avoid, phrases besides those of the case's voice.
-
-    Raises:
-        InputError: If a parameter is wrong.
-    """
-    from tuneworthy.text.glossary import Phrases
-
-    more = Asked("voice", of, "avoid", ("avoid",)).texts("avoid")
-    known = kit.materials.voice
-    if known is None and not more:
-        return Voice(Phrases(None))
-    samples, avoid = (known.samples, known.avoid) if known else ((), ())
-    return Voice(Phrases(Speaks(samples, (*more, *avoid))))
+        phrases = self._phrases.counts([output.text])
+        about = phrases[0][0] if phrases else ""
+        return wrong("generic_phrase", signal=VOICE, about=about, numbers={"phrases": len(phrases)})

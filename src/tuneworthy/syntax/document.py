@@ -1,7 +1,7 @@
-"""YAML as plain data, with the line of every value.
+"""YAML as plain data with the line of every value, and plain data as records.
 
-Read from the parser's events and not through a loader, so that no tag can build an object, no
-alias can multiply, no nesting can exhaust the stack, and a key can't stand twice. A plain scalar
+YAML is read from the parser's events and not through a loader, so that no tag can build an object,
+no alias can multiply, no nesting can exhaust the stack, and a key can't stand twice. A plain scalar
 stays text: what ``yes``, ``60`` or ``no`` mean is for the field that receives it to say, so a case
 called ``no`` is called "no" and an answer ``Off`` is a no.
 """
@@ -9,7 +9,7 @@ called ``no`` is called "no" and an answer ``Off`` is a no.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -20,15 +20,15 @@ from pydantic import ValidationError
 from tuneworthy.errors import InputError
 from tuneworthy.model.base import Record, shown
 
-# YAML as plain data, with the line of every value.
-
 MAX_DEPTH = 24
 """Deeper nesting than any case or framework needs."""
 
 Path = tuple[str | int, ...]
+Error = Callable[..., InputError]
+"""An error class, called as ``error(what, where=…, fix=…)``."""
 
 PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
-"""Reads events; the one in C where it is there. Its marks count characters."""
+"""The one in C where it is there. Its marks count characters."""
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
@@ -48,146 +48,101 @@ class Document:
 
     def where(self, path: Path) -> str:
         """``file:line`` of the nearest thing that stands in the file."""
-        trimmed = tuple(path)
-        while trimmed and trimmed not in self.lines:
-            trimmed = trimmed[:-1]
-        return f"{self.name}:{self.lines.get(trimmed, 1)}"
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.name}:{self.lines.get(path, 1)}"
 
 
-@dataclass(slots=True)
-class _Open:
-    """A mapping or list that is being filled."""
-
-    value: dict[str, Any] | list[Any]
-    path: Path
-    key: str | None = None
-
-
-def parse(text: str, name: str, error: Callable[..., InputError]) -> Document:
-    """Parse one YAML document.
-
-    Args:
-        text: The whole file.
-        name: What to call it in errors.
-        error: The error class to raise, called as ``error(what, where=…, fix=…)``.
-
-    Returns:
-        The document; its data is None when the file is empty.
+def parse(text: str, name: str, error: Error) -> Document:
+    """One YAML document; its data is None when the text is empty.
 
     Raises:
         InputError: As ``error``, for anything that isn't plain data.
     """
-    reader = _Reader(name, error)
-    if found := _FORBIDDEN.search(text):
-        what = f"holds a character that YAML doesn't allow (U+{ord(found[0]):04X})"
-        line = text.count("\n", 0, found.start()) + 1
+    if match := _FORBIDDEN.search(text):
+        what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
+        line = text.count("\n", 0, match.start()) + 1
         raise error(what, where=f"{name}:{line}", fix="remove it, or save the file as UTF-8 text")
+    reader = _Reader(text, name, error)
     try:
-        for event in yaml.parse(text, Loader=PARSER):
-            reader.take(event)
+        data = reader.read()
     except yaml.YAMLError as caught:
-        raise reader.broken(caught) from None
+        mark = getattr(caught, "problem_mark", None)
+        problem = getattr(caught, "problem", None) or getattr(caught, "reason", None)
+        raise error(
+            f"is not YAML: {problem or 'it can not be parsed'}",
+            where=f"{name}:{mark.line + 1}" if mark else name,
+            fix="check indentation, quotes and colons",
+        ) from None
     except (RecursionError, ValueError, UnicodeError):
         raise error("is not YAML", where=name, fix="check its syntax") from None
-    return Document(reader.root, name, reader.lines)
+    return Document(data, name, reader.lines)
 
 
 class _Reader:
-    """Builds plain values from events, one level of an explicit stack at a time."""
+    """Plain values from the parser's events."""
 
-    def __init__(self, name: str, error: Callable[..., InputError]) -> None:
+    def __init__(self, text: str, name: str, error: Error) -> None:
         self.name, self.error = name, error
-        self.root: Any = None
+        self.events: Iterator[Any] = yaml.parse(text, Loader=PARSER)
         self.lines: dict[Path, int] = {}
-        self.stack: list[_Open] = []
-        self.documents = 0
 
-    def take(self, event: Any) -> None:
-        if isinstance(event, yaml.ScalarEvent):
-            self._refuse_tricks(event)
-            self._scalar(event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._refuse_tricks(event)
-            self._open({} if isinstance(event, yaml.MappingStartEvent) else [], event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            self.stack.pop()
-        elif isinstance(event, yaml.AliasEvent):
-            raise self._wrong(
-                event, f'alias "*{event.anchor}" is not supported', "repeat the value"
-            )
-        elif isinstance(event, yaml.DocumentStartEvent):
-            self.documents += 1
-            if self.documents > 1:
-                raise self._wrong(
-                    event, "a second document starts here", "keep one file to one document"
-                )
-
-    def broken(self, caught: yaml.YAMLError) -> InputError:
-        """What the parser didn't understand, with its line."""
-        mark = getattr(caught, "problem_mark", None)
-        where = f"{self.name}:{mark.line + 1}" if mark else self.name
-        problem = getattr(caught, "problem", None) or getattr(caught, "reason", None)
-        return self.error(
-            f"is not YAML: {problem or 'it can not be parsed'}",
-            where=where,
-            fix="check indentation, quotes and colons",
-        )
+    def read(self) -> Any:
+        root, documents = None, 0
+        for event in self.events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                documents += 1
+                if documents > 1:
+                    fix = "keep one file to one document"
+                    raise self._wrong(event, "a second document starts here", fix)
+            elif isinstance(event, yaml.NodeEvent):
+                root = self._value(event, ())
+        return root
 
     def _wrong(self, event: Any, what: str, fix: str) -> InputError:
         return self.error(what, where=f"{self.name}:{event.start_mark.line + 1}", fix=fix)
 
-    def _refuse_tricks(self, event: Any) -> None:
+    def _value(self, event: Any, path: Path) -> Any:
+        self._refuse(event, path)
+        if isinstance(event, yaml.ScalarEvent):
+            return None if not event.style and event.value in _NOTHING else event.value
+        if isinstance(event, yaml.SequenceStartEvent):
+            items: list[Any] = []
+            while not isinstance(item := next(self.events), yaml.SequenceEndEvent):
+                place = (*path, len(items))
+                self.lines[place] = item.start_mark.line + 1
+                items.append(self._value(item, place))
+            return items
+        mapping: dict[str, Any] = {}
+        while not isinstance(key := next(self.events), yaml.MappingEndEvent):
+            self._refuse(key, path)
+            self._refuse_key(key, mapping)
+            place = (*path, key.value)
+            self.lines[place] = key.start_mark.line + 1
+            mapping[key.value] = self._value(next(self.events), place)
+        return mapping
+
+    def _refuse(self, event: Any, path: Path) -> None:
+        """What YAML has beyond plain data."""
+        if isinstance(event, yaml.AliasEvent):
+            what = f'alias "*{event.anchor}" is not supported'
+            raise self._wrong(event, what, "repeat the value")
         if event.anchor is not None:
-            raise self._wrong(
-                event, f'anchor "&{event.anchor}" is not supported', "repeat the value"
-            )
+            what = f'anchor "&{event.anchor}" is not supported'
+            raise self._wrong(event, what, "repeat the value")
         if event.tag is not None and event.tag != "!":
             raise self._wrong(event, f'tag "{event.tag}" is not supported', "write the plain value")
-
-    def _scalar(self, event: Any) -> None:
-        top = self.stack[-1] if self.stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None:
-            self._key(top, event)
-            return
-        plain = event.style in (None, "")
-        self._put(None if plain and event.value in _NOTHING else event.value, event)
-
-    def _key(self, top: _Open, event: Any) -> None:
-        key = event.value
-        if key in top.value:
-            raise self._wrong(event, f'key "{key}" stands twice', "keep one of them")
-        if event.style in (None, "") and key == "<<":
-            raise self._wrong(event, "merge keys are not supported", "repeat the values")
-        top.key = key
-        self.lines[(*top.path, key)] = event.start_mark.line + 1
-
-    def _open(self, value: dict[str, Any] | list[Any], event: Any) -> None:
-        if len(self.stack) >= MAX_DEPTH:
+        if len(path) >= MAX_DEPTH and not isinstance(event, yaml.ScalarEvent):
             raise self._wrong(event, f"is nested deeper than {MAX_DEPTH} levels", "flatten it")
-        top = self.stack[-1] if self.stack else None
-        if top is not None and isinstance(top.value, dict) and top.key is None:
-            raise self._wrong(event, "a key has to be plain text", "write the key as a word")
-        path = self._put(value, event)
-        self.stack.append(_Open(value, path))
 
-    def _put(self, value: Any, event: Any) -> Path:
-        if not self.stack:
-            self.root = value
-            return ()
-        top = self.stack[-1]
-        if isinstance(top.value, dict):
-            assert top.key is not None  # _scalar and _open made sure
-            top.value[top.key] = value
-            path: Path = (*top.path, top.key)
-            top.key = None
-            return path
-        top.value.append(value)
-        path = (*top.path, len(top.value) - 1)
-        self.lines[path] = event.start_mark.line + 1
-        return path
+    def _refuse_key(self, key: Any, mapping: dict[str, Any]) -> None:
+        if not isinstance(key, yaml.ScalarEvent):
+            raise self._wrong(key, "a key has to be plain text", "write the key as a word")
+        if key.value in mapping:
+            raise self._wrong(key, f'key "{key.value}" stands twice', "keep one of them")
+        if not key.style and key.value == "<<":
+            raise self._wrong(key, "merge keys are not supported", "repeat the values")
 
-
-# Plain values into records, and pydantic's findings into one line with a place and a fix.
 
 R = TypeVar("R", bound=Record)
 
@@ -209,7 +164,7 @@ _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
-def build(kind: type[R], document: Document, error: Callable[..., InputError]) -> R:
+def build(kind: type[R], document: Document, error: Error) -> R:
     """A record from a parsed file or a mapping.
 
     Raises:
@@ -220,14 +175,15 @@ def build(kind: type[R], document: Document, error: Callable[..., InputError]) -
     except ValidationError as caught:
         findings = _findings(caught, document, error)
         places = {_path(finding["loc"], document.data) for finding in findings}
-        raise explain(findings[0], len(places) - 1, document, error) from None
+        what, where, fix = _explain(findings[0], document)
+        if len(places) > 1:
+            fix = f"{fix} ({len(places) - 1} more to mend after this)"
+        raise error(what, where=where, fix=fix) from None
     except RecursionError:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None
 
 
-def _findings(
-    caught: ValidationError, document: Document, error: Callable[..., InputError]
-) -> list[Any]:
+def _findings(caught: ValidationError, document: Document, error: Error) -> list[Any]:
     try:
         return list(caught.errors(include_url=False, include_context=True))
     except UnicodeEncodeError:  # half a character, which only a mapping from Python can hold
@@ -235,103 +191,83 @@ def _findings(
         raise error("holds text that is not Unicode", where=document.name, fix=fix) from None
 
 
-def did_you_mean(given: str, known: tuple[str, ...] | list[str]) -> str:
+def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
     """The fix for a word that isn't known: the likeliest one, or all of them when they are few."""
-    close = get_close_matches(given.casefold(), known, n=1, cutoff=0.6)
+    close = get_close_matches(word.casefold(), known, n=1, cutoff=0.6)
     if close:
         return f'Did you mean "{close[0]}"?'
     listed = ", ".join(known[:12]) + (", …" if len(known) > 12 else "")
     return f"Known here: {listed}" if known else ""
 
 
-def explain(
-    finding: Any, more: int, document: Document, error: Callable[..., InputError]
-) -> InputError:
-    """One finding of pydantic as one of our errors."""
-    kind = finding["type"]
+def _explain(finding: Any, document: Document) -> tuple[str, str, str]:
+    """What is wrong, where, and the fix, of one of pydantic's findings."""
+    kind, context = finding["type"], finding.get("ctx", {})
     path = _path(finding["loc"], document.data)
     if kind == "missing":
         path = (*path, finding["loc"][-1])
-    context = finding.get("ctx", {})
     label = _label(path)
     if kind == "unknown_key":
         key = context["key"]
-        what = f'"{shown(key)}" is not a key of {label or "this file"}'
         fix = did_you_mean(key, context["known"])
         if context["empty"] and "Did you mean" not in fix:
             fix = "A text with a comma in it goes in quotes"
-        return _made(error, what, document.where((*path, key)), fix, more)
-    what, fix = _words(kind, finding, context)
+        what = f'"{shown(key)}" is not a key of {label or "this file"}'
+        return what, document.where((*path, key)), fix
     if kind == "no_mapping" and not path:
         what, fix = "is not a mapping of keys and values", "start with name: …"
         label = "the file"
-    return _made(error, f"{label or 'the file'} {what}", document.where(path), fix, more)
-
-
-def _made(
-    error: Callable[..., InputError], what: str, where: str, fix: str, more: int
-) -> InputError:
-    if more:
-        fix = f"{fix} ({more} more to mend after this)"
-    return error(what, where=where, fix=fix)
+    else:
+        what, fix = _words(kind, finding, context)
+    return f"{label or 'the file'} {what}", document.where(path), fix
 
 
 def _words(kind: str, finding: Any, context: Any) -> tuple[str, str]:
-    given = shown(finding.get("input"))
+    value = finding.get("input")
+    picture = f'is "{shown(value)}"'
+    if kind == "missing":
+        return _FIXES[kind]
     if kind in _FIXES:
         what, fix = _FIXES[kind]
-        if "number" in fix:
-            fix = _as_number(finding.get("input")) or fix
-        return (what, fix) if kind == "missing" else (f'is "{given}", which {what}', fix)
+        return f"{picture}, which {what}", ("number" in fix and _as_number(value)) or fix
     if kind == "no_mapping":
         keys = [f"{key}: …" for key in context["known"][:_SHOWN_KEYS]]
         more = ", …" if len(context["known"]) > _SHOWN_KEYS else ""
-        return f'is "{given}", which is not a mapping', f"write {{{', '.join(keys)}{more}}}"
-    if kind == "state":
-        return f'is "{given}"', "use yes, no or unknown"
-    if kind in ("literal_error", "enum"):
-        return f'is "{given}"', f"use {context.get('expected', 'one of the listed words')}"
-    if kind == "greater_than_equal":
-        return f"is {given}", f"use {context['ge']:g} or more"
-    if kind == "less_than_equal":
-        return f"is {given}", f"use {context['le']:g} or less"
+        return f"{picture}, which is not a mapping", f"write {{{', '.join(keys)}{more}}}"
     if kind == "fix":
         return str(context["what"]), str(context["fix"])
+    if kind == "state":
+        return picture, "use yes, no or unknown"
+    if kind in ("literal_error", "enum"):
+        return picture, f"use {context.get('expected', 'one of the listed words')}"
+    if kind == "greater_than_equal":
+        return f"is {shown(value)}", f"use {context['ge']:g} or more"
+    if kind == "less_than_equal":
+        return f"is {shown(value)}", f"use {context['le']:g} or less"
     message = str(finding["msg"])
-    return f'is "{given}"', f"pydantic says: {message[:1].lower()}{message[1:]}".removeprefix(
-        "pydantic says: "
-    )
+    return picture, message[:1].lower() + message[1:]
 
 
-def _as_number(given: Any) -> str:
+def _as_number(value: Any) -> str:
     """How to write a number that was meant as a share or with thousands apart; "" for no such."""
-    if not isinstance(given, str):
-        return ""
-    if found := _PERCENT.fullmatch(given.strip()):
-        return f"write {float(found[1]) / 100:g}"
-    if _THOUSANDS.fullmatch(given.strip()):
-        return f"write {given.strip().replace(',', '')}"
-    return ""
+    text = value.strip() if isinstance(value, str) else ""
+    if match := _PERCENT.fullmatch(text):
+        return f"write {float(match[1]) / 100:g}"
+    return f"write {text.replace(',', '')}" if _THOUSANDS.fullmatch(text) else ""
 
 
-def _path(loc: tuple[Any, ...], data: Any) -> tuple[str | int, ...]:
+def _path(loc: Path, data: Any) -> Path:
     """The part of pydantic's location that stands in the data (it also names types it tried)."""
     path: list[str | int] = []
     here = data
     for step in loc:
-        if isinstance(here, Mapping) and step in here:
-            path.append(step)
-            here = here[step]
-        elif isinstance(here, list | tuple) and isinstance(step, int) and step < len(here):
+        in_list = isinstance(here, list | tuple) and isinstance(step, int) and step < len(here)
+        if in_list or (isinstance(here, Mapping) and step in here):
             path.append(step)
             here = here[step]
     return tuple(path)
 
 
-def _label(path: tuple[str | int, ...]) -> str:
-    text = ""
-    for step in path:
-        text += (
-            f"[{step + 1}]" if isinstance(step, int) else f".{shown(step)}" if text else shown(step)
-        )
-    return text
+def _label(path: Path) -> str:
+    parts = (f"[{step + 1}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
+    return "".join(parts).removeprefix(".")

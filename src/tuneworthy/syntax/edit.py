@@ -1,112 +1,25 @@
 """Values put into YAML text: the characters of one value change, every other byte stays.
 
-The text is read for positions only, by the parser's events, and the outcome is parsed again: it has
-to hold the old data with the new values and nothing else, or nothing is changed.
+The text's nodes are used for their positions only, and the outcome is parsed again: it has to hold
+the old data with the new values and nothing else, or nothing is changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import yaml
 
 from tuneworthy.errors import InputError
-from tuneworthy.syntax.document import PARSER, parse
-
-# The nodes of a YAML text with the places they take in it.
-
-
-@dataclass(slots=True)
-class Node:
-    """A value with the place it takes in the text."""
-
-    kind: str
-    """``scalar``, ``mapping`` or ``list``."""
-    start: int
-    end: int
-    """Past its last character; for block collections that of their last value."""
-    flow: bool = False
-    block_scalar: bool = False
-    column: int = 0
-    """Column of a block mapping's keys, or of a block list's dashes."""
-    after_key: int = 0
-    """Past the key it stands behind; 0 for one that stands behind none."""
-    children: dict[str, Node] = field(default_factory=dict)
-    """A mapping's values by key; a list's by position."""
-
-
-@dataclass(slots=True)
-class _Open:
-    """A collection that is being filled."""
-
-    node: Node
-    key: str | None = None
-    key_end: int = 0
-
-
-def tree(text: str) -> Node:
-    """The nodes of a text that is known to be plain data; an empty scalar for an empty text."""
-    stack: list[_Open] = []
-    root = Node("scalar", 0, 0)
-    for event in yaml.parse(text, Loader=PARSER):
-        start: Any = event.start_mark
-        end: Any = event.end_mark
-        if isinstance(event, yaml.ScalarEvent):
-            if _takes_key(stack, event):
-                continue
-            node = Node("scalar", start.index, end.index)
-            node.block_scalar = (event.style or "") in ("|", ">")
-            root = _attach(stack, node) or root
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            kind = "mapping" if isinstance(event, yaml.MappingStartEvent) else "list"
-            node = Node(kind, start.index, start.index, bool(event.flow_style), column=start.column)
-            root = _attach(stack, node) or root
-            stack.append(_Open(node))
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            node = stack.pop().node
-            node.end = end.index if node.flow else _content_end(node)
-    return root
-
-
-def _takes_key(stack: list[_Open], event: Any) -> bool:
-    """Whether a scalar is a mapping's next key rather than a value."""
-    if not stack or stack[-1].node.kind != "mapping" or stack[-1].key is not None:
-        return False
-    stack[-1].key, stack[-1].key_end = event.value, event.end_mark.index
-    return True
-
-
-def _attach(stack: list[_Open], node: Node) -> Node | None:
-    """Put a node under its parent; the node itself when it has none."""
-    if not stack:
-        return node
-    top = stack[-1]
-    if top.node.kind == "mapping":
-        top.node.children[str(top.key)] = node
-        node.after_key, top.key = top.key_end, None
-    else:
-        top.node.children[str(len(top.node.children))] = node
-    return None
-
-
-def _content_end(node: Node) -> int:
-    """Past a block collection's last value; a block scalar's last line break isn't its own."""
-    ends = [c.end - 1 if c.block_scalar else c.end for c in node.children.values()]
-    return max(ends, default=node.start)
-
-
-# Values put into YAML text: the characters of one value change, every other byte stays.
+from tuneworthy.syntax.document import PARSER, Error, parse
 
 Keys = tuple[str | int, ...]
 """A path into the data; a whole number is a place in a list, one past its end adds to it."""
 
 K = TypeVar("K", bound=Keys)
 """Keys of some kind: a mapping of paths without places in lists is one of paths."""
-
-Error = Callable[..., InputError]
 
 _STEP = 2
 
@@ -212,42 +125,73 @@ def _plain(value: Value) -> Any:
 
 def _put_text(text: str, keys: Keys, value: Value) -> str:
     """The text with a value at a path that exists, or with the path written out."""
-    node, depth = tree(text), 0
-    while depth < len(keys) and str(keys[depth]) in node.children:
-        node, depth = node.children[str(keys[depth])], depth + 1
+    node: Any = yaml.compose(text, Loader=PARSER)
+    if node is None:
+        return f" {_flow(keys, value)}{text}"
+    after_key = depth = 0
+    while depth < len(keys) and (child := _child(node, keys[depth])) is not None:
+        (after_key, node), depth = child, depth + 1
     rest = keys[depth:]
     if not rest:
-        return _replace(text, node, _flow((), value))
-    if node.kind != "scalar":
+        return _replace(text, node, after_key, _flow((), value))
+    if not isinstance(node, yaml.ScalarNode):
         return _insert(text, node, rest, value)
-    return text[: node.start] + " " + _flow(rest, value) + text[node.end :]  # an empty value
+    return _cut(text, node, f" {_flow(rest, value)}")  # an empty value
 
 
-def _replace(text: str, node: Node, shown: str) -> str:
+def _child(node: Any, key: str | int) -> tuple[int, Any] | None:
+    """A value of a collection, and where its key ends: 0 for an item of a list."""
+    if isinstance(node, yaml.SequenceNode):
+        return (0, node.value[key]) if isinstance(key, int) and key < len(node.value) else None
+    if isinstance(node, yaml.ScalarNode):
+        return None
+    return next(((k.end_mark.index, v) for k, v in node.value if k.value == key), None)
+
+
+def _children(node: Any) -> list[Any]:
+    return [v for _, v in node.value] if isinstance(node, yaml.MappingNode) else node.value
+
+
+def _is_block_scalar(node: Any) -> bool:
+    return isinstance(node, yaml.ScalarNode) and node.style in ("|", ">")
+
+
+def _end(node: Any) -> int:
+    """Past the last character of a value; the last line break of a block scalar isn't its own."""
+    if isinstance(node, yaml.ScalarNode):
+        return int(node.end_mark.index) - _is_block_scalar(node)
+    if node.flow_style:
+        return int(node.end_mark.index)
+    return max(map(_end, _children(node)), default=node.start_mark.index)
+
+
+def _cut(text: str, node: Any, instead: str) -> str:
+    start = node.start_mark.index
+    end = node.end_mark.index if isinstance(node, yaml.ScalarNode) else _end(node)
+    return text[:start] + instead + text[end:]
+
+
+def _replace(text: str, node: Any, after_key: int, shown: str) -> str:
     """The text with another value in the place of one that stands there."""
-    if node.kind == "scalar" or node.flow or not node.after_key:
-        space = " " if node.start == node.end else ""
-        after = _line_end(text) if node.block_scalar else ""
-        return text[: node.start] + space + shown + after + text[node.end :]
-    colon = (
-        text.index(":", node.after_key) + 1
-    )  # a value in lines of its own goes up behind its key
-    return text[:colon] + " " + shown + text[colon : node.start].rstrip() + text[node.end :]
+    if isinstance(node, yaml.ScalarNode) or node.flow_style or not after_key:
+        space = " " if node.start_mark.index == node.end_mark.index else ""
+        return _cut(text, node, space + shown + (_line_end(text) * _is_block_scalar(node)))
+    colon = text.index(":", after_key) + 1  # a value in lines of its own goes up behind its key
+    between = text[colon : node.start_mark.index].rstrip()
+    return f"{text[:colon]} {shown}{between}{text[_end(node) :]}"
 
 
-def _insert(text: str, node: Node, rest: Keys, value: Value) -> str:
+def _insert(text: str, node: Any, rest: Keys, value: Value) -> str:
     """A key or an item that isn't there yet, after the last one."""
-    if node.flow:
-        inner = _flow(rest, value)[1:-1]
-        comma = ", " if node.children else ""
-        at = max((c.end for c in node.children.values()), default=node.start + 1)
-        return text[:at] + comma + inner + text[at:]
-    breaks = _line_end(text)
-    at = min(
-        (p for p in (text.find("\n", node.end), text.find("\r", node.end)) if p >= 0),
-        default=len(text),
-    )
-    return text[:at] + breaks + breaks.join(_lines(rest, value, node.column)) + text[at:]
+    if node.flow_style:
+        comma = ", " if node.value else ""
+        at = max((c.end_mark.index for c in _children(node)), default=node.start_mark.index + 1)
+        return text[:at] + comma + _flow(rest, value)[1:-1] + text[at:]
+    breaks, end = _line_end(text), _end(node)
+    ends = (p for p in (text.find("\n", end), text.find("\r", end)) if p >= 0)
+    at = min(ends, default=len(text))
+    lines = _lines(rest, value, node.start_mark.column)
+    return text[:at] + breaks + breaks.join(lines) + text[at:]
 
 
 def _lines(keys: Keys, value: Value, column: int) -> list[str]:

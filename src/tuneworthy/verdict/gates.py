@@ -1,4 +1,4 @@
-"""What stands between a candidate and money, and the action that follows.
+"""Approaches to the goals, what lies between a candidate and money, and the action that follows.
 
 Gates never change the outcome. An unknown gate doesn't stop a pilot; it stops ``proceed``.
 """
@@ -12,117 +12,183 @@ from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Action,
-    ApproachFit,
     ApproachResult,
     Assessment,
-    Change,
     DataNeed,
     Decision,
-    FlipResult,
-    Flips,
-    Gate,
     GateId,
-    MoneyFindings,
-    Question,
-    QuestionResult,
-    Reason,
+    GateResult,
     Verdict,
 )
 from tuneworthy.model.framework import Framework
-from tuneworthy.words import listing, plain, sentence
+from tuneworthy.words import count, few, listing, plain
 
-# What stands between a candidate and money, and the action that follows.
+NO_GOAL = Unknown(ask="name the goals, the primary one first")
+"""In place of the approaches where no goal is named."""
+
+_NOBODY: Mapping[str, tuple[str, ...]] = {}
+
+
+def approaches(
+    case: Case, framework: Framework, offered: Mapping[str, tuple[str, ...]] = _NOBODY
+) -> tuple[ApproachResult, ...]:
+    """Each goal with the approach that serves it, held against what the team has.
+
+    Args:
+        case: The case, for its goals and what the team has.
+        framework: Says which approach serves a goal, and what it takes.
+        offered: Approach to who takes new work of that kind. It is shown and settles nothing.
+
+    Returns:
+        One for each goal the framework knows, the primary one first; empty when the case names
+        none.
+    """
+    fits: list[ApproachResult] = []
+    for goal in case.goals:
+        rule = framework.goals.get(goal)
+        if rule is None:
+            continue
+        approach = framework.approaches[rule.approach]
+        need = approach.data
+        have = held(case, need.unit)
+        missing: int | Unknown = Unknown(ask=f"count the {plain(need.unit)} (data.{need.unit})")
+        feasible: State = "unknown"
+        if have is not None:
+            missing = max(0, need.low - have)
+            feasible = "no" if missing else "yes"
+        fits.append(
+            ApproachResult(
+                goal=goal,
+                approach=rule.approach,
+                title=approach.title,
+                data=DataNeed(low=need.low, high=need.high, unit=need.unit),
+                compute=approach.compute,
+                priority=f"P{len(fits)}",
+                feasible=feasible,
+                missing=missing,
+                offered_by=offered.get(rule.approach, ()),
+            )
+        )
+    return tuple(fits)
+
+
+def held(case: Case, unit: str) -> int | None:
+    """How many of a kind of data the team has: the usable ones where they were counted."""
+    holding = {
+        "examples": case.data.examples,
+        "preference_pairs": case.data.preference_pairs,
+        "documents": case.data.documents,
+    }[unit]
+    return holding.good if holding else None
+
+
+Reasoned = tuple[State, str]
+"""The state of a gate with its reason."""
 
 
 def gates(
     case: Case,
     assessment: Assessment,
     decision: Decision,
-    fits: Sequence[ApproachFit],
-    money: MoneyFindings,
+    fits: Sequence[ApproachResult],
+    investment: GateResult,
     as_of: date,
-) -> tuple[Gate, ...]:
-    """The five gates, in their order; each with its reason."""
-    return (
-        _need(assessment),
-        _strength(decision),
-        _feasibility(case, fits, as_of),
-        _investment(assessment, money),
-        _safety(case),
+) -> tuple[GateResult, ...]:
+    """The five gates in their order, each with its reason; the one about money is handed in."""
+    state_of: dict[GateId, Reasoned] = {
+        "need": _need(assessment),
+        "strength": _strength(decision),
+        "feasibility": _feasibility(case, fits, as_of),
+        "safety": _safety(case),
+    }
+    need, strength, feasibility, safety = (
+        GateResult(id=gate, state=state, why=why) for gate, (state, why) in state_of.items()
     )
+    return need, strength, feasibility, investment, safety
 
 
-def _need(assessment: Assessment) -> Gate:
+def _need(assessment: Assessment) -> Reasoned:
     success = assessment.state("success_with_prompts")
-    opposite: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}
-    return Gate("need", opposite[success], Reason(f"success_{success}"))
+    if success == "unknown":
+        return "unknown", "ask whether the present prompt already meets every target"
+    if success == "yes":
+        return "no", "the present approach meets every requirement"
+    return "yes", "the present approach falls short of a requirement"
 
 
-def _strength(decision: Decision) -> Gate:
+def _strength(decision: Decision) -> Reasoned:
     """Strong by both rules is enough for a full project; weak by both is too little for any."""
-    low, high = decision.strength
+    low, high = decision.strength.low, decision.strength.high
     if low == high == "strong":
-        return Gate("strength", "yes", Reason("strong_throughout"))
+        return "yes", "strong by score and by difference"
     if low == high == "weak":
-        return Gate("strength", "no", Reason("weak_throughout"))
-    return Gate("strength", "unknown", Reason("strength_between", {"low": low, "high": high}))
+        return "no", "weak by score and by difference"
+    return "unknown", f"{low if low == high else f'{low} to {high}'}: a pilot would tell"
 
 
-def _feasibility(case: Case, fits: Sequence[ApproachFit], as_of: date) -> Gate:
+def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Reasoned:
     """Data for the primary approach, and a service that will still be there."""
     if not fits:
-        return Gate("feasibility", "unknown", Reason("no_goal"))
+        return "unknown", "name the goal, so that its approach and data need are known"
     first, tuning = fits[0], case.tuning
-    numbers = {
-        "goal": first.goal,
-        "approach": first.approach,
-        "have": first.have,
-        "low": first.low,
-        "unit": first.unit,
-        "missing": first.missing,
-        "others": first.offered_by,
-    }
-    if first.feasible == "no":
-        return Gate("feasibility", "no", Reason("data_short", numbers))
+    approach, unit, others = plain(first.approach), plain(first.data.unit), _others(first)
+    have, wanted = held(case, first.data.unit), count(first.data.low)
+    if have is not None and first.feasible == "no":
+        missing = count(first.data.low - have)
+        return "no", (
+            f"{approach} takes {wanted} {unit}, {count(have)} are there, {missing} are missing"
+        )
     if tuning.available == "no":
-        gone = {"service": tuning.service, "others": first.offered_by}
-        return Gate("feasibility", "no", Reason("service_gone", gone))
+        return "no", f"the {plain(tuning.service)} service doesn't take new work{others}"
     if tuning.until is not None and tuning.until <= as_of:
-        ended = {"until": tuning.until, "others": first.offered_by}
-        return Gate("feasibility", "no", Reason("service_ended", ended))
-    if first.feasible == "unknown":
-        return Gate("feasibility", "unknown", Reason("data_unknown", numbers))
+        return "no", f"the service ended on {tuning.until}{others}"
+    if have is None:
+        return "unknown", f"count the {unit}: {approach} takes {wanted} or more"
     if tuning.available == "unknown" and tuning.service != "self_hosted":
-        return Gate("feasibility", "unknown", Reason("service_unknown", numbers))
-    return Gate("feasibility", "yes", Reason("data_and_service", numbers))
+        return "unknown", (
+            f"enough {unit}; ask whether the tuning service takes new work and will still serve "
+            f"the model{others}"
+        )
+    return "yes", f"{count(have)} {unit}, and a service to use them"
 
 
-def _investment(assessment: Assessment, money: MoneyFindings) -> Gate:
-    """Where data may not leave, what stays inside is compared, and savings alone don't sink it."""
-    state, says = money.justified, money.why
-    if assessment.state("data_sovereignty") == "yes":
-        if money.inside != "unknown":
-            state, says = money.inside, money.inside_why
-        elif state == "no":
-            state = "unknown"
-            says = (
-                "savings don't carry it, and data may not leave: compare the options that keep it "
-                f"inside; {money.inside_why}"
-            )
-    return Gate("investment", state, Reason("investment", {"says": says}))
+def _others(fit: ApproachResult) -> str:
+    """Who is known to take new work of this kind: all of them, or how many with the first two."""
+    names = fit.offered_by
+    if not names:
+        return ""
+    if len(names) > 2:
+        return f"; {few(len(names))} take new work, among them {listing(names[:2])}"
+    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work"
 
 
-def _safety(case: Case) -> Gate:
-    answers = {
-        "data_reviewed": case.safety.data_reviewed,
-        "process_named": case.safety.process_named,
-    }
-    states: tuple[State, ...] = ("no", "unknown")
-    for state in states:
-        lacking = tuple(name for name, answer in answers.items() if answer == state)
-        if lacking:
-            return Gate("safety", state, Reason(f"safety_{state}", {"names": lacking}))
-    return Gate("safety", "yes", Reason("safety_yes"))
+_SAFETY: dict[str, dict[State, str]] = {
+    "data_reviewed": {
+        "no": "the data isn't reviewed",
+        "unknown": "has the data been reviewed for bias, harm and personal data?",
+    },
+    "process_named": {
+        "no": "no process is named",
+        "unknown": "is a process named to keep the tuned model safe?",
+    },
+}
+
+
+def unsafe(case: Case) -> tuple[State, tuple[str, ...]]:
+    """The state of safety, and the answers that make it so: those that are no, else those open."""
+    for state in ("no", "unknown"):
+        names = tuple(name for name in _SAFETY if getattr(case.safety, name) == state)
+        if names:
+            return state, names
+    return "yes", ()
+
+
+def _safety(case: Case) -> Reasoned:
+    state, names = unsafe(case)
+    reasons = [_SAFETY[name][state] for name in names]
+    if state == "yes":
+        return "yes", "data reviewed and a process named"
+    return state, listing(reasons) if state == "no" else " ".join(reasons)
 
 
 def choose_action(outcome: Verdict, state: Mapping[GateId, State]) -> Action:
@@ -142,117 +208,3 @@ def choose_action(outcome: Verdict, state: Mapping[GateId, State]) -> Action:
     if state["safety"] == "no":
         return "clear_gates"
     return "proceed" if set(state.values()) == {"yes"} else "pilot"
-
-
-# The next step, in one sentence, for each action.
-
-
-def next_step(
-    action: Action,
-    assessment: Assessment,
-    framework: Framework,
-    fits: Sequence[ApproachFit],
-    asked: Sequence[str],
-    simpler: Sequence[str] = (),
-) -> str:
-    """What to do now.
-
-    Args:
-        action: What the gates came to.
-        assessment: The answers, for what is missing.
-        framework: For the step that settles each check.
-        fits: Approaches, the primary one first.
-        asked: Open questions, the best first.
-        simpler: Titles of options that would help and come before any tuning.
-    """
-    if action == "answer_questions":
-        return sentence(f"answer this first: {asked[0]}" if asked else "answer what is open")
-    if action == "keep_prompting":
-        return sentence(_prompting(assessment, framework))
-    if action == "clear_anti_indicators":
-        held = [a.id for a in assessment.of_kind("anti_indicator").values() if a.state == "yes"]
-        titles = [framework.factors[name].title for name in held]
-        return sentence(f"don't tune as long as these hold: {listing(titles)}")
-    approach = "the approach that fits the goal"
-    if fits:
-        approach = framework.approaches[fits[0].approach].title
-    first = f"try {listing(simpler)}" if simpler else ""
-    pilot = (
-        f"run a pilot of {approach} on a part of the data, and compare it with the best prompt on "
-        "untouched cases"
-    )
-    go = f"plan {approach}, with the evaluation written down before the training"
-    return sentence(
-        {
-            "improve_rag_or_switch": first
-            or "count how often the right passage is retrieved, and run the best prompt on another "
-            "model",
-            "explore_alternatives": f"{first or 'compare the alternatives'} before any money goes "
-            "into tuning",
-            "clear_gates": "review the data and name a process for safety before any training",
-            "proceed": f"{first} first; if the target is still missed, {go}" if first else go,
-            "pilot": f"{first} first; if the target is still missed, {pilot}" if first else pilot,
-        }[action]
-    )
-
-
-def _prompting(assessment: Assessment, framework: Framework) -> str:
-    """The first check that isn't done; when all are, the prompt is simply kept."""
-    for name, check in framework.ceiling.items():
-        if assessment.state(name) == "no":
-            step = check.settle or f"do this check: {check.ask}"
-            return framework.filled(step, check.at_least)
-    return "keep the present prompt, and decide again when targets, volume or requirements change"
-
-
-# Sections of the dossier that need no more than their own stage.
-
-
-def flip_results(flips: Flips) -> tuple[FlipResult, ...]:
-    """Flips as they stand in the dossier."""
-    return tuple(
-        FlipResult(
-            changes=tuple(Change(factor=name, to=to) for name, to in flip.changes),
-            outcome=flip.outcome,
-        )
-        for flip in flips.sets
-    )
-
-
-def question_results(
-    found_questions: Sequence[Question], framework: Framework
-) -> tuple[QuestionResult, ...]:
-    """Open answers as questions, the best first."""
-    found = []
-    for one in found_questions:
-        check = framework.ceiling.get(one.id)
-        asked = check or framework.factors[one.id]
-        ask = framework.filled(asked.ask, check.at_least if check else None)
-        found.append(
-            QuestionResult(factor=one.id, ask=ask, gain_bits=one.gain_bits, minutes=one.minutes)
-        )
-    return tuple(found)
-
-
-def approach_results(
-    fits: Sequence[ApproachFit], framework: Framework
-) -> tuple[ApproachResult, ...] | Unknown:
-    """Approaches, or what to name first."""
-    if not fits:
-        return Unknown(ask="name the goals, the primary one first")
-    return tuple(
-        ApproachResult(
-            goal=fit.goal,
-            approach=fit.approach,
-            title=framework.approaches[fit.approach].title,
-            data=DataNeed(low=fit.low, high=fit.high, unit=fit.unit),
-            compute=fit.compute,
-            priority=f"P{fit.priority}",
-            feasible=fit.feasible,
-            missing=Unknown(ask=f"count the {plain(fit.unit)} (data.{fit.unit})")
-            if fit.missing is None
-            else fit.missing,
-            offered_by=fit.offered_by,
-        )
-        for fit in fits
-    )

@@ -1,35 +1,26 @@
-"""Words for the verdict, its gates and its caveats."""
+"""The words of the verdict: its summary, its caveats and the next step."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Action,
+    ApproachResult,
     Assessment,
-    Caveat,
+    BandRange,
+    CaveatResult,
     Decision,
-    Gate,
     GateResult,
     Option,
-    Reason,
+    QuestionResult,
+    Quick,
+    VerdictResult,
 )
-from tuneworthy.model.framework import Band
-from tuneworthy.words import (
-    LIMITS,
-    count,
-    few,
-    figure_says,
-    interval_text,
-    limit_text,
-    listing,
-    plain,
-    sentence,
-)
-
-# Words for the verdict, its gates and its caveats.
+from tuneworthy.model.framework import Band, Framework
+from tuneworthy.verdict.weigh import figures
+from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence
 
 OUTCOME_WORDS: dict[str, str] = {
     "keep_optimizing_prompts": "keep optimising prompts",
@@ -50,117 +41,55 @@ ACTION_WORDS: dict[Action, str] = {
     "pilot": "start with a pilot",
 }
 
-_SAFETY = {
-    "data_reviewed": "has the data been reviewed for bias, harm and personal data?",
-    "process_named": "is a process named to keep the tuned model safe?",
-}
-
-_SAFETY_NO = {
-    "data_reviewed": "the data isn't reviewed",
-    "process_named": "no process is named",
-}
-
-
-def _others(n: Mapping[str, Any]) -> str:
-    """Who is known to take new work of this kind: all of them, or how many with the first two."""
-    names = n["others"]
-    if not names:
-        return ""
-    if len(names) > 2:
-        return f"; {few(len(names))} take new work, among them {listing(names[:2])}"
-    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work"
-
-
-WHY: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "success_yes": lambda _: "the present approach meets every requirement",
-    "success_no": lambda _: "the present approach falls short of a requirement",
-    "success_unknown": lambda _: "ask whether the present prompt already meets every target",
-    "strong_throughout": lambda _: "strong by score and by difference",
-    "weak_throughout": lambda _: "weak by score and by difference",
-    "strength_between": lambda n: (
-        f"{' to '.join(dict.fromkeys((n['low'], n['high'])))}: a pilot would tell"
-    ),
-    "no_goal": lambda _: "name the goal, so that its approach and data need are known",
-    "data_short": lambda n: (
-        f"{plain(n['approach'])} takes {count(n['low'])} {plain(n['unit'])}, {count(n['have'])} "
-        f"are there, {count(n['missing'])} are missing"
-    ),
-    "data_unknown": lambda n: (
-        f"count the {plain(n['unit'])}: {plain(n['approach'])} takes {count(n['low'])} or more"
-    ),
-    "service_gone": lambda n: (
-        f"the {plain(n['service'])} service doesn't take new work{_others(n)}"
-    ),
-    "service_ended": lambda n: f"the service ended on {n['until']}{_others(n)}",
-    "service_unknown": lambda n: (
-        f"enough {plain(n['unit'])}; ask whether the tuning service takes new work and will "
-        f"still serve the model{_others(n)}"
-    ),
-    "data_and_service": lambda n: (
-        f"{count(n['have'])} {plain(n['unit'])}, and a service to use them"
-    ),
-    "investment": lambda n: str(n["says"]),
-    "safety_no": lambda n: listing([_SAFETY_NO[name] for name in n["names"]]),
-    "safety_unknown": lambda n: " ".join(_SAFETY[name] for name in n["names"]),
-    "safety_yes": lambda _: "data reviewed and a process named",
-    "from_requests": lambda n: (
-        f"from {count(n['requests'])} requests a month; low is under {count(n['limit'])}"
-    ),
-    "from_examples": lambda n: (
-        f"from {count(n['have'])} examples; {count(n['limit'])} are needed"
-        + (f" for {plain(n['goal'])}" if n["goal"] else "")
-    ),
-    "measured": lambda n: (
-        interval_text(n["value"], n["low"], n["high"], n["unit"])
-        + (f", on {count(n['n'])}" if n["n"] else "")
-        + (f"; the line is at {limit_text(n['limit'], n['unit'])}" if n["limit"] else "")
-    ),
-}
-"""Reason id to its words, from its numbers."""
-
 _NAMED_BY_THE_TREE = {
     "retrieval_optimised": "better retrieval",
     "foundation_models": "another model",
 }
 """Checks that must be yes before the tree can name what they are about, as the lesson has it."""
 
-_CAVEATS: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "low_volume_now": lambda _: "volume is low at present: watch that the expected growth comes",
-    "answer_not_yet": lambda n: f"{plain(n['name'])} doesn't hold yet",
-    "open_after_final": lambda n: (
-        "one answer is still open and can't change it"
-        if n["open"] == 1
-        else f"{few(n['open'])} answers are still open and can't change it"
-    ),
-    "named_is_done": lambda n: (
-        f"the rules send you to {_named(n['names'])}, and by your answers that is done: see the "
-        "options for what is left"
-    ),
-    "no_tuning_fits": lambda _: (
-        "the rules justify tuning, but something stands against each kind of it: see the options"
-    ),
-    "rules_disagree": lambda n: f"score says {n['score']}, difference says {n['difference']}",
-    "published_figure": lambda n: f"{figure_says(n['figure'])}. {LIMITS}",
-}
+
+def verdict_result(
+    case: Case,
+    framework: Framework,
+    assessment: Assessment,
+    decision: Decision,
+    gates: tuple[GateResult, ...],
+    action: Action,
+    fits: Sequence[ApproachResult],
+    asked: Sequence[QuestionResult],
+    options: Sequence[Option],
+    simpler: Sequence[str],
+) -> VerdictResult:
+    """The verdict in words.
+
+    Args:
+        case: The case, for answers that don't hold yet.
+        framework: For titles, and for the step that settles each check.
+        assessment: The answers.
+        decision: What the rules came to.
+        gates: The five gates.
+        action: What follows from them.
+        fits: Approaches, the primary one first.
+        asked: Open questions, the best first.
+        options: Every option; none where nobody asked for them.
+        simpler: Ids of options that would help and come before any tuning.
+    """
+    return VerdictResult(
+        outcome=decision.outcome,
+        final=decision.final,
+        leaning=decision.leaning,
+        action=action,
+        summary=_summary(decision, action, gates),
+        gates=gates,
+        caveats=tuple(
+            CaveatResult(id=name, says=says)
+            for name, says in _caveats(case, assessment, decision, gates, action, options)
+        ),
+        next=sentence(_next_step(action, assessment, framework, fits, asked, simpler)),
+    )
 
 
-def _named(checks: Sequence[str]) -> str:
-    return listing([_NAMED_BY_THE_TREE[name] for name in checks], "or")
-
-
-def why(reason: Reason) -> str:
-    """A reason in words."""
-    return WHY[reason.id](reason.numbers)
-
-
-def caveat_says(caveat: Caveat) -> str:
-    """A caveat in words."""
-    if caveat.id.startswith("gate_"):
-        return f"{caveat.id.removeprefix('gate_')}: {caveat.numbers['why']}"
-    return _CAVEATS[caveat.id](caveat.numbers)
-
-
-def unsettled(gates: Sequence[Gate] | Sequence[GateResult], weakest: Band) -> list[str]:
+def unsettled(gates: Sequence[GateResult], weakest: Band) -> list[str]:
     """What a candidate lacks to be called justified; [] where nothing does.
 
     The rules justify a candidate between the bands. Whether it is worth its money they say only
@@ -170,7 +99,7 @@ def unsettled(gates: Sequence[Gate] | Sequence[GateResult], weakest: Band) -> li
     return [*([] if pays else ["investment"]), *(["strength"] if weakest == "weak" else [])]
 
 
-def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
+def _summary(decision: Decision, action: Action, gates: Sequence[GateResult]) -> str:
     """The verdict in one sentence, without the case's name."""
     if decision.outcome == "undecided":
         open_to = listing([OUTCOME_WORDS[o] for o in decision.reach], "or")
@@ -179,71 +108,132 @@ def summary(decision: Decision, action: Action, gates: Sequence[Gate]) -> str:
     if decision.outcome != "fine_tune_candidate":
         return f"{words}."
     if action in ("pilot", "proceed"):
-        missing = unsettled(gates, decision.strength[0])
+        missing = unsettled(gates, decision.strength.low)
         if missing:
             are = "are" if len(missing) > 1 else "is"
             return f"{words}; {ACTION_WORDS[action]}, while the {listing(missing)} {are} open."
         return f"{words}, justified; {ACTION_WORDS[action]}."
-    blocking = [gate for gate in gates if gate.state == "no"]
-    reasons = "; ".join(why(gate.why) for gate in blocking)
+    reasons = "; ".join(gate.why for gate in gates if gate.state == "no")
     return f"{words} by the tree, but {ACTION_WORDS[action]}: {reasons}."
 
 
-def caveats(
+def _caveats(
     case: Case,
     assessment: Assessment,
     decision: Decision,
-    gates: Sequence[Gate],
+    gates: Sequence[GateResult],
     action: Action,
     options: Sequence[Option],
-) -> list[Caveat]:
-    """What to keep in mind: answers that don't hold yet, rules that disagree, gates still open.
-
-    Options may know what a framework doesn't weigh: a candidate that no closed gate holds up says
-    so where none of the kinds of tuning is left. A published figure is told of with what it
-    doesn't tell, unless the present approach meets everything.
-    """
-    found: list[Caveat] = []
-    figure = next((one.figure for one in options if one.figure is not None), None)
-    if figure is not None and not any(g.id == "need" and g.state == "no" for g in gates):
-        found.append(Caveat("published_figure", {"figure": figure}))
-    for name, answer in case.factors.items():
-        if answer.now is not None and answer.now != answer.value:
-            low = name == "low_volume" and answer.now == "yes"
-            found.append(Caveat("low_volume_now" if low else "answer_not_yet", {"name": name}))
-    if decision.score_bands != decision.difference_bands:
-        score, difference = (
-            bands[0] if bands[0] == bands[1] else f"{bands[0]} to {bands[1]}"
-            for bands in (decision.score_bands, decision.difference_bands)
-        )
-        found.append(Caveat("rules_disagree", {"score": score, "difference": difference}))
-    still_open = sum(answer.state == "unknown" for answer in assessment.answers.values())
+) -> Iterator[tuple[str, str]]:
+    """What to keep in mind, each with its id."""
+    tunings = [one for one in options if one.kind == "tuning"]
+    published = figures(case) if tunings else ()
+    if published and not any(g.id == "need" and g.state == "no" for g in gates):
+        yield "published_figure", f"{figure_says(published[0])}. {LIMITS}"
+    for name in (n for n, answer in case.factors.items() if answer.now not in (None, answer.value)):
+        if name == "low_volume" and case.factors[name].now == "yes":
+            says = "volume is low at present: watch that the expected growth comes"
+            yield "low_volume_now", says
+        else:
+            yield "answer_not_yet", f"{plain(name)} doesn't hold yet"
+    score, difference = (_band(r.band) for r in (decision.rules.score, decision.rules.difference))
+    if score != difference:
+        yield "rules_disagree", f"score says {score}, difference says {difference}"
+    still_open = list(assessment.states.values()).count("unknown")
     if decision.final and still_open:
-        found.append(Caveat("open_after_final", {"open": still_open}))
+        are = "answer is" if still_open == 1 else "answers are"
+        yield "open_after_final", f"{few(still_open)} {are} still open and can't change it"
     if decision.outcome == "improve_rag_or_switch_model":
-        done = tuple(name for name in _NAMED_BY_THE_TREE if assessment.state(name) == "yes")
-        if done:
-            found.append(Caveat("named_is_done", {"names": done}))
+        yield from _done_already(assessment)
     if decision.outcome == "fine_tune_candidate":
-        tunings = [one for one in options if one.kind == "tuning"]
-        held_up = action in ("keep_prompting", "explore_alternatives")
-        if tunings and not held_up and all(one.helps == "no" for one in tunings):
-            found.append(Caveat("no_tuning_fits", {}))
-        found += [
-            Caveat(f"gate_{gate.id}", {"why": why(gate.why)})
-            for gate in gates
-            if gate.state == "unknown"
-        ]
-    return found
+        yield from _against_a_candidate(gates, action, tunings)
 
 
-def quick_says(ruled_out: bool, asked: Sequence[str]) -> str:
-    """What the short form can say, and what it can't."""
-    names = listing([plain(name) for name in asked])
-    if ruled_out:
-        return sentence(
-            f"ruled out: with {names} as answered no other answers make tuning a candidate"
+def _done_already(assessment: Assessment) -> Iterator[tuple[str, str]]:
+    """The tree may send to what the answers say is done."""
+    done = [word for name, word in _NAMED_BY_THE_TREE.items() if assessment.state(name) == "yes"]
+    if done:
+        says = (
+            f"the rules send you to {listing(done, 'or')}, and by your answers that is done: see "
+            "the options for what is left"
         )
-    return sentence(
-        f"worth the full look: {few(len(asked))} questions ({names}) can rule tuning out but not in"
+        yield "named_is_done", says
+
+
+def _against_a_candidate(
+    gates: Sequence[GateResult], action: Action, tunings: Sequence[Option]
+) -> Iterator[tuple[str, str]]:
+    """Options may know what a framework doesn't weigh; and every open gate."""
+    held_up = action in ("keep_prompting", "explore_alternatives")
+    if tunings and not held_up and all(one.helps == "no" for one in tunings):
+        says = (
+            "the rules justify tuning, but something stands against each kind of it: see the "
+            "options"
+        )
+        yield "no_tuning_fits", says
+    for gate in gates:
+        if gate.state == "unknown":
+            yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
+
+
+def _band(band: Band | BandRange) -> str:
+    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
+
+
+def _next_step(
+    action: Action,
+    assessment: Assessment,
+    framework: Framework,
+    fits: Sequence[ApproachResult],
+    asked: Sequence[QuestionResult],
+    simpler: Sequence[str],
+) -> str:
+    """What to do now."""
+    if action == "answer_questions":
+        return f"answer this first: {asked[0].ask}" if asked else "answer what is open"
+    if action == "keep_prompting":
+        return _prompting(assessment, framework)
+    if action == "clear_anti_indicators":
+        against = framework.anti_indicators.items()
+        titles = [factor.title for name, factor in against if assessment.state(name) == "yes"]
+        return f"don't tune as long as these hold: {listing(titles)}"
+    first = f"try {listing([framework.options[name].title for name in simpler])}" if simpler else ""
+    if action == "improve_rag_or_switch":
+        return first or (
+            "count how often the right passage is retrieved, and run the best prompt on another "
+            "model"
+        )
+    if action == "explore_alternatives":
+        return f"{first or 'compare the alternatives'} before any money goes into tuning"
+    if action == "clear_gates":
+        return "review the data and name a process for safety before any training"
+    approach = fits[0].title if fits else "the approach that fits the goal"
+    step = f"plan {approach}, with the evaluation written down before the training"
+    if action == "pilot":
+        step = (
+            f"run a pilot of {approach} on a part of the data, and compare it with the best prompt "
+            "on untouched cases"
+        )
+    return f"{first} first; if the target is still missed, {step}" if first else step
+
+
+def _prompting(assessment: Assessment, framework: Framework) -> str:
+    """The first check that isn't done; when all are, the prompt is simply kept."""
+    for name, check in framework.ceiling.items():
+        if assessment.state(name) == "no":
+            step = check.settle or f"do this check: {check.ask}"
+            return framework.filled(step, check.at_least)
+    return "keep the present prompt, and decide again when targets, volume or requirements change"
+
+
+def quick_result(decision: Decision, framework: Framework) -> Quick:
+    """What the short form can say, and what it can't."""
+    ruled_out = "fine_tune_candidate" not in decision.reach
+    names = listing([plain(name) for name in framework.quick])
+    says = (
+        f"ruled out: with {names} as answered no other answers make tuning a candidate"
+        if ruled_out
+        else f"worth the full look: {few(len(framework.quick))} questions ({names}) can rule "
+        "tuning out but not in"
     )
+    return Quick(asked=framework.quick, ruled_out=ruled_out, says=sentence(says))

@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, product
 from math import comb, prod
 from typing import Literal
 
-from tuneworthy.framework.rules import Cuts, Rules, bounded, condition_text
+from tuneworthy.framework.rules import Rules, bounded, condition_text
 from tuneworthy.framework.tally import Tally, effort, tally
 from tuneworthy.model.base import Range, State
-from tuneworthy.model.dossier import Decision, Flip, Flips, PathStep, Question, Verdict
+from tuneworthy.model.dossier import (
+    BandRange,
+    Change,
+    Decision,
+    DifferenceResult,
+    FlipResult,
+    QuestionResult,
+    RuleResults,
+    ScoreResult,
+    Step,
+    TreeResult,
+    Verdict,
+)
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Condition, Framework, Outcome
-
-# The framework's three rules applied to an assessment: tree, score, difference.
 
 CORNERS = (0.1, 0.9)
 """Between these the odds of open answers move for the bounds."""
@@ -42,59 +52,66 @@ def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules)
     counted = tally(rules, states)
     shares = counted.shares()
     reach = tuple(outcome for outcome in OUTCOMES if outcome in counted.reach)
-    leaning = max(reach, key=lambda outcome: (shares[outcome], -OUTCOMES.index(outcome)))
     measures = _measures(states, rules)
-    scaled = measures["difference"]
-    score_bands, difference_bands = (
-        _bands(rules.score_cuts, scaled),
-        _bands(rules.difference_cuts, scaled),
-    )
-    both = [*score_bands, *difference_bands]
-    difference = Range.between(scaled.low / rules.scale, scaled.most / rules.scale)
+    low, high = measures["difference"]
+    cuts = (rules.score_cuts, rules.difference_cuts)
+    bands = [(each.band(int(low)), each.band(int(high))) for each in cuts]
+    outcome = _outcome(counted.reach)
     return Decision(
-        outcome=reach[0] if len(reach) == 1 else "undecided",
-        final=len(reach) == 1,
-        leaning=leaning,
+        outcome=outcome,
+        leaning=max(reach, key=lambda name: (shares[name], -OUTCOMES.index(name))),
         reach=reach,
-        path=_path(counted, framework, rules, measures),
-        score=Range.between(
-            difference.low / rules.denominator, difference.most / rules.denominator
+        rules=RuleResults(
+            tree=TreeResult(outcome=outcome, path=_path(counted, framework, rules, measures)),
+            score=ScoreResult(
+                value=_unscaled("score", measures, rules),
+                denominator=rules.denominator,
+                band=_band(*bands[0]),
+            ),
+            difference=DifferenceResult(
+                value=_unscaled("difference", measures, rules), band=_band(*bands[1])
+            ),
         ),
-        denominator=rules.denominator,
-        score_bands=score_bands,
-        difference=difference,
-        difference_bands=difference_bands,
-        strength=(min(both, key=BANDS.index), max(both, key=BANDS.index)),
-        shares=shares,
+        strength=BandRange(
+            low=min((first for first, _ in bands), key=BANDS.index),
+            high=max((last for _, last in bands), key=BANDS.index),
+        ),
+        distribution=shares,
         bounds=_bounds(counted),
     )
 
 
-def _bands(cuts: Cuts, scaled: Range) -> tuple[Band, Band]:
-    return cuts.band(int(scaled.low)), cuts.band(int(scaled.most))
+def _outcome(reach: Collection[Outcome]) -> Verdict:
+    return next(iter(reach)) if len(reach) == 1 else "undecided"
 
 
-def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, Range]:
+def _band(low: Band, high: Band) -> Band | BandRange:
+    return low if low == high else BandRange(low=low, high=high)
+
+
+def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, tuple[float, float]]:
     """Each measure's ends over all completions; weights are in scaled units."""
-    ends: dict[str, Range] = {}
+    ends: dict[str, tuple[float, float]] = {}
     for kind, names in (("indicator", rules.indicators), ("anti_indicator", rules.anti_indicators)):
         yes = [name for name in names if states[name] == "yes"]
         still_open = [name for name in names if states[name] == "unknown"]
         weight = sum(rules.weights[name] for name in yes)
         more = sum(rules.weights[name] for name in still_open)
-        ends[f"{kind}s"] = Range.between(len(yes), len(yes) + len(still_open))
-        ends[f"{kind}_weight"] = Range.between(weight, weight + more)
+        ends[f"{kind}s"] = len(yes), len(yes) + len(still_open)
+        ends[f"{kind}_weight"] = weight, weight + more
     gain, loss = ends["indicator_weight"], ends["anti_indicator_weight"]
-    ends["difference"] = Range.between(gain.low - loss.most, gain.most - loss.low)
+    ends["difference"] = gain[0] - loss[1], gain[1] - loss[0]
     checks = [states[name] for name in rules.checks]
-    done = checks.count("yes")
-    ends["checks"] = Range.between(done, done + checks.count("unknown"))
+    ends["checks"] = checks.count("yes"), checks.count("yes") + checks.count("unknown")
     return ends
 
 
 def _path(
-    counted: Tally, framework: Framework, rules: Rules, measures: Mapping[str, Range]
-) -> tuple[PathStep, ...]:
+    counted: Tally,
+    framework: Framework,
+    rules: Rules,
+    measures: Mapping[str, tuple[float, float]],
+) -> tuple[Step, ...]:
     """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
     path = []
     left = sum(counted.ending)
@@ -103,19 +120,21 @@ def _path(
             break
         answer: State = "yes" if here == left else "unknown" if here else "no"
         value = {name: _unscaled(name, measures, rules) for name in _reads(step.when)}
-        path.append(PathStep(condition_text(step.when), answer, value, step.outcome))
+        ask = condition_text(step.when)
+        path.append(Step(ask=ask, answer=answer, value=value, outcome=step.outcome))
         left -= here
     return tuple(path)
 
 
-def _unscaled(name: str, measures: Mapping[str, Range], rules: Rules) -> Range:
-    by = 1.0
-    if name.endswith("_weight") or name == "difference":
-        by = rules.scale
-    elif name == "score":
-        by = rules.scale * rules.denominator
-    ends = measures["difference" if name == "score" else name]
-    return Range.between(ends.low / by, ends.most / by)
+def _unscaled(
+    name: str, measures: Mapping[str, tuple[float, float]], rules: Rules
+) -> float | Range:
+    low, high = measures["difference" if name == "score" else name]
+    if name.endswith("_weight") or name in ("difference", "score"):
+        low, high = low / rules.scale, high / rules.scale
+    if name == "score":
+        low, high = low / rules.denominator, high / rules.denominator
+    return Range.between(low, high).narrowed()
 
 
 def _reads(condition: Condition) -> tuple[str, ...]:
@@ -134,19 +153,18 @@ def _bounds(counted: Tally) -> dict[Outcome, Range]:
     outcome only rises or only falls with each group's yes answers, the ends lie in the corners;
     otherwise a grid is searched as well, exact at its points.
     """
-    axes: list[tuple[float, ...]] = [CORNERS if n else (0.5,) for n in counted.open]
+    low, high = CORNERS
+    odds: tuple[float, ...] = CORNERS
     if not _monotone(counted):
-        low, high = CORNERS
-        fine = tuple(low + (high - low) * step / (_GRID - 1) for step in range(_GRID))
-        axes = [fine if n else (0.5,) for n in counted.open]
-    found: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
-    for c in axes[0]:
-        for i in axes[1]:
-            for a in axes[2]:
-                shares = counted.shares((c, i, a))
-                for outcome in OUTCOMES:
-                    found[outcome].append(shares[outcome])
-    return {outcome: Range.between(min(values), max(values)) for outcome, values in found.items()}
+        odds = tuple(low + (high - low) * step / (_GRID - 1) for step in range(_GRID))
+    axes = [odds if n else (0.5,) for n in counted.open]
+    shares = [counted.shares((c, i, a)) for c, i, a in product(*axes)]
+    return {
+        outcome: Range(
+            low=min(each[outcome] for each in shares), high=max(each[outcome] for each in shares)
+        )
+        for outcome in OUTCOMES
+    }
 
 
 def _monotone(counted: Tally) -> bool:
@@ -173,7 +191,7 @@ def _monotone(counted: Tally) -> bool:
     return True
 
 
-# How firmly a verdict stands: what would change it, and what is worth asking next.
+# How firm a verdict is: what would change it, and what is worth asking next.
 
 MOST_WORK = 60_000_000
 """Combinations that the search for flips may go through. The lesson never needs as many."""
@@ -183,13 +201,12 @@ Target = Literal["yes", "no"]
 
 def verdict_of(rules: Rules, states: Mapping[str, State]) -> Verdict:
     """The outcome if only one is reachable, else ``undecided``."""
-    reach = tally(rules, states).reach
-    return next(iter(reach)) if len(reach) == 1 else "undecided"
+    return _outcome(tally(rules, states).reach)
 
 
 def questions(
     states: Mapping[str, State], framework: Framework, rules: Rules
-) -> tuple[Question, ...]:
+) -> tuple[QuestionResult, ...]:
     """Open answers by the doubt they remove for a minute of work.
 
     The gain is the mutual information between the answer and the outcome at even odds for every
@@ -206,9 +223,13 @@ def questions(
         after = [_entropy(rules, {**states, name: to}) for to in ("yes", "no")]
         gain = before - sum(after) / 2
         if gain > 1e-12:
-            asked = framework.ceiling.get(name) or framework.factors[name]
-            found.append(Question(name, gain, asked.minutes))
-    return tuple(sorted(found, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.id)))
+            check = framework.ceiling.get(name)
+            entry = check or framework.factors[name]
+            ask = framework.filled(entry.ask, check.at_least if check else None)
+            found.append(
+                QuestionResult(factor=name, ask=ask, gain_bits=gain, minutes=entry.minutes)
+            )
+    return tuple(sorted(found, key=lambda q: (-q.gain_bits / q.minutes, q.minutes, q.factor)))
 
 
 def _entropy(rules: Rules, states: Mapping[str, State]) -> float:
@@ -227,16 +248,18 @@ class _Kind:
     to: Target
 
 
-def flips(states: Mapping[str, State], rules: Rules, decision: Decision) -> Flips:
-    """All the smallest sets of answers that change the verdict's outcome.
+def flips(
+    states: Mapping[str, State], rules: Rules, before: Verdict
+) -> tuple[tuple[FlipResult, ...], int]:
+    """All the smallest sets of answers that change the outcome ``before``.
 
     A set gives each of its answers another value than it has now: a yes becomes no, a no yes, an
     open answer either. Sets whose answers are interchangeable are tried once and listed each.
 
     Returns:
-        Every set of the smallest size that changes the outcome. Empty, with how far the search
-        went, when no set of a size that could be searched does: with many open answers of
-        different weight larger sets are too many to try.
+        Every set of the smallest size that changes the outcome, and the size up to which every set
+        was tried. No set where none of a size that could be searched changes it: with many open
+        answers of different weight larger sets are too many to try.
     """
     kinds: dict[_Kind, list[str]] = {}
     for name, state in states.items():
@@ -249,16 +272,24 @@ def flips(states: Mapping[str, State], rules: Rules, decision: Decision) -> Flip
     for size in range(1, len(states) + 1):
         work += comb(len(kinds) + size - 1, size) * each
         if size > 1 and work > MOST_WORK:
-            return Flips((), size - 1)
-        found = [
-            flip
-            for picked in _pick(list(kinds.items()), size)
-            if (flip := _tried(picked, states, rules, decision.outcome)) is not None
-        ]
-        if found:
-            sets = [Flip(changes, flip) for picked, flip in found for changes in _each(picked)]
-            return Flips(tuple(sorted(sets, key=lambda one: one.changes)), size)
-    return Flips((), len(states))
+            return (), size - 1
+        sets: list[tuple[Answers, Verdict]] = []
+        for picked in _pick(list(kinds.items()), size):
+            changes = next(_each(picked), None)
+            if changes is None:
+                continue
+            after = verdict_of(rules, {**states, **dict(changes)})
+            if after != before:
+                sets += [(answers, after) for answers in _each(picked)]
+        if sets:
+            return tuple(_flip(*one) for one in sorted(sets)), size
+    return (), len(states)
+
+
+def _flip(changes: Answers, outcome: Verdict) -> FlipResult:
+    return FlipResult(
+        changes=tuple(Change(factor=name, to=to) for name, to in changes), outcome=outcome
+    )
 
 
 def _other(state: State) -> tuple[Target, ...]:
@@ -273,6 +304,7 @@ def _group(name: str, rules: Rules) -> str:
     return "indicator" if name in rules.indicators else "anti_indicator"
 
 
+Answers = tuple[tuple[str, Target], ...]
 Picked = tuple[tuple[_Kind, list[str], int], ...]
 
 
@@ -287,18 +319,7 @@ def _pick(kinds: Sequence[tuple[_Kind, list[str]]], size: int) -> Iterator[Picke
                 yield ((kind, names, many), *rest)
 
 
-def _tried(
-    picked: Picked, states: Mapping[str, State], rules: Rules, before: Verdict
-) -> tuple[Picked, Verdict] | None:
-    """The verdict after one set of this kind, if it is another."""
-    changes = next(_each(picked), None)
-    if changes is None:
-        return None
-    after = verdict_of(rules, {**states, **dict(changes)})
-    return None if after == before else (picked, after)
-
-
-def _each(picked: Picked) -> Iterator[tuple[tuple[str, Target], ...]]:
+def _each(picked: Picked) -> Iterator[Answers]:
     """Every set of concrete answers; none that answers one question twice."""
     if not picked:
         yield ()

@@ -29,6 +29,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Check, Framework, MeasureRule, Need
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
+from tuneworthy.words import count, interval_text, limit_text, plain
 
 # Measured beats stated, for what can be observed; a need stays as it was said.
 
@@ -251,6 +252,20 @@ def _side(found: Evidence, rule: MeasureRule) -> State:
 
 def _of(measure: str, ledger: Ledger, rule: MeasureRule) -> Reason:
     return reason(measure, ledger[measure], rule.limit, rule.title)
+
+
+def in_words(because: Reason) -> str:
+    """From what an answer was inferred or measured."""
+    n = because.numbers
+    if because.id == "from_requests":
+        return f"from {count(n['requests'])} requests a month; low is under {count(n['limit'])}"
+    if because.id == "from_examples":
+        goal = f" for {plain(n['goal'])}" if n["goal"] else ""
+        return f"from {count(n['have'])} examples; {count(n['limit'])} are needed{goal}"
+    seen = interval_text(n["value"], n["low"], n["high"], n["unit"])
+    on = f", on {count(n['n'])}" if n["n"] else ""
+    limit = f"; the line is at {limit_text(n['limit'], n['unit'])}" if n["limit"] else ""
+    return f"{seen}{on}{limit}"
 
 
 def below(measure: str, limit: float | None, ledger: Ledger) -> tuple[State, Reason] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
+    GATE_CAVEATS,
     Action,
     ActionMoved,
     AnswerChange,
@@ -21,7 +22,7 @@ from tuneworthy.model.dossier import (
     Moved,
     Verdict,
 )
-from tuneworthy.money.serving import serving_name
+from tuneworthy.money.words import way_name
 from tuneworthy.report.blocks import Block, Bullets, Column, Part, Prose, Section, Table
 from tuneworthy.report.sections.amounts import amount
 from tuneworthy.report.sections.common import pays_back_text
@@ -136,7 +137,7 @@ def _bill(dossier: Dossier) -> str:
     if isinstance(computed, Unknown):
         return "unknown"
     for one in computed.servings:
-        name = serving_name(one.model, one.how)
+        name = way_name(one.model, one.how)
         if name == computed.best_untuned and not isinstance(one.usd_per_month, Unknown):
             return f"{amount(one.usd_per_month)}, {name}"
     return "unknown"
@@ -165,7 +166,7 @@ def _rest(dossier: Dossier, told: frozenset[str]) -> dict[str, Any]:
     verdict = found["verdict"]
     for name in ("outcome", "action", "summary", "gates"):
         verdict.pop(name)
-    verdict["caveats"] = [one for one in verdict["caveats"] if not one["id"].startswith("gate_")]
+    verdict["caveats"] = [one for one in verdict["caveats"] if one["id"] not in GATE_CAVEATS]
     return found
 
 

@@ -18,7 +18,6 @@ from tuneworthy.model.dossier import (
     InvestmentResult,
     Number,
     Simulation,
-    StepId,
 )
 from tuneworthy.model.interview import Ask
 from tuneworthy.money.terms import label
@@ -107,18 +106,18 @@ def _facts(found: InvestmentResult) -> Facts:
     label, net = monthly(found.monthly_net_usd, "Gained each month", "Lost each month")
     rows = [
         Fact("Justified by money", sentence(found.justified), sentence(found.why)),
-        Fact("Spent once", money(found.upfront_usd), source=_step(found, "upfront")),
+        Fact("Spent once", money(found.upfront_usd), source=_step(found, "Up front")),
         Fact(
             label,
             net,
             "after running costs, as stated",
-            source=_step(found, "benefits", "running"),
+            source=_step(found, "Benefits a month", "Running costs a month"),
         ),
         Fact(
             "Paid back after",
             duration(found.break_even_months.point),
             "as stated",
-            source=_step(found, "net"),
+            source=_step(found, "Left a month"),
         ),
     ]
     if not isinstance(table.break_even_months, Unknown):
@@ -133,9 +132,9 @@ def _facts(found: InvestmentResult) -> Facts:
     return Facts(tuple(rows))
 
 
-def _step(found: InvestmentResult, *names: StepId) -> str:
-    """Lines of the calculation, each as a sentence; empty where there is none."""
-    return " ".join(sentence(line) for line in map(found.step, names) if line)
+def _step(found: InvestmentResult, *starts: str) -> str:
+    """The lines of the calculation that begin so, each as a sentence; empty for none."""
+    return " ".join(sentence(line) for line in found.steps if line.startswith(starts))
 
 
 def _money_computed(found: Computed | Unknown) -> tuple[Block, ...]:

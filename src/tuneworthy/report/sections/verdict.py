@@ -41,7 +41,6 @@ from tuneworthy.report.sections.common import (
     money,
     monthly,
     open_answers,
-    pays_back,
     pays_back_text,
     plain_finality,
     plain_headline,
@@ -80,7 +79,7 @@ def key_facts(dossier: Dossier) -> Facts:
     found = dossier.investment
     if isinstance(found, InvestmentResult):
         label, net = monthly(found.monthly_net_usd, "It would bring", "It would lose")
-        said, more = pays_back(dossier)
+        said, _, more = pays_back_text(dossier).partition("; ")
         rows += [
             Fact("Tuning would cost", money(found.upfront_usd), "once, to begin with", "money"),
             Fact(label, net, "a month after running costs, as stated", "money"),
@@ -181,7 +180,7 @@ def sure(dossier: Dossier) -> Section:
     )
     if not dossier.verdict.final:
         blocks += _openness(dossier)
-    noted = [c.says for c in dossier.verdict.caveats if not c.id.startswith("gate_")]
+    noted = [c.says for c in dossier.verdict.caveats if c.kind != "gate"]
     if noted:
         blocks.append(Part("Keep in mind", (Bullets(tuple(map(sentence, noted))),)))
     if dossier.verdict.outcome == "fine_tune_candidate":
@@ -439,7 +438,7 @@ def _stages(dossier: Dossier, paint: Paint) -> list[str]:
 
 
 def _caveats(dossier: Dossier, paint: Paint) -> list[str]:
-    shown = [c for c in dossier.verdict.caveats if not c.id.startswith("gate_")]
+    shown = [c for c in dossier.verdict.caveats if c.kind != "gate"]
     if not shown:
         return []
     lines = [paint("strong", "Keep in mind")]
@@ -495,7 +494,7 @@ def glance(dossier: Dossier) -> Glance:
         says=plain_headline(dossier),
         final=dossier.verdict.final,
         open=_open(dossier),
-        pays_back=sentence(pays_back(dossier)[0]),
+        pays_back=sentence(pays_back_text(dossier).partition("; ")[0]),
         next=dossier.verdict.next,
     )
 

@@ -9,7 +9,7 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Case, PublishedFigure
 from tuneworthy.model.dossier import (
     Advice,
-    ApproachFit,
+    ApproachResult,
     Assessment,
     GoalRecord,
     Judgement,
@@ -161,7 +161,7 @@ def options(
     case: Case,
     framework: Framework,
     assessment: Assessment,
-    fits: Sequence[ApproachFit],
+    fits: Sequence[ApproachResult],
     record: GoalRecord,
 ) -> tuple[Option, ...]:
     """Every option of a framework, judged for a case and ranked.

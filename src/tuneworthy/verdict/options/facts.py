@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tuneworthy.model.base import Range, State
 from tuneworthy.model.case import Amount, Case, Effort, Model, PublishedFigure
-from tuneworthy.model.dossier import ApproachFit, Assessment, Helps, Judgement, Reason
+from tuneworthy.model.dossier import ApproachResult, Assessment, Helps, Judgement, Reason
 from tuneworthy.model.framework import Framework, Span
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures
@@ -50,7 +50,7 @@ class Facts:
     case: Case
     framework: Framework
     assessment: Assessment
-    fits: Sequence[ApproachFit]
+    fits: Sequence[ApproachResult]
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""

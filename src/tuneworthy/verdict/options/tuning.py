@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from tuneworthy.model.base import State
-from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import ApproachFit, Helps, Judgement
-from tuneworthy.model.framework import Framework
+from tuneworthy.model.dossier import ApproachResult, Helps, Judgement
+from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.facts import (
     BEHAVIOUR_GOALS,
     KNOWLEDGE_GOALS,
@@ -36,18 +35,19 @@ def no_goal(approach: str) -> Judgement:
     return judged("unknown", "goal_open", approach=approach)
 
 
-def tuning(facts: Facts, fit: ApproachFit) -> Judgement:
+def tuning(facts: Facts, fit: ApproachResult) -> Judgement:
     """Helps where prompting has reached its limit, the goal's own sign is seen and data are there.
 
     Args:
         facts: The case.
         fit: A goal with its approach and data.
     """
+    have = held(facts.case, fit.data.unit)
     settled = _against(facts) or _knowledge_against(facts, fit.goal)
     if settled is not None:
         return settled
     if fit.feasible == "no":
-        return judged("no", "data_short", have=fit.have, need=fit.low, unit=fit.unit)
+        return judged("no", "data_short", have=have, need=fit.data.low, unit=fit.data.unit)
     if facts.assessment.reached == "no":
         return judged("partly", "prompts_first", lacking=_lacking(facts))
     sign, signs = _sign(facts, fit.goal), _SIGNS.get(fit.goal, ())
@@ -63,9 +63,9 @@ def tuning(facts: Facts, fit: ApproachFit) -> Judgement:
         helps: Helps = "partly" if _falls_short(facts) else "unknown"
         return judged(helps, f"sign_open_{helps}", goal=fit.goal, signs=signs)
     if fit.feasible == "unknown":
-        return judged("partly", "data_open", goal=fit.goal, need=fit.low, unit=fit.unit)
+        return judged("partly", "data_open", goal=fit.goal, need=fit.data.low, unit=fit.data.unit)
     return judged(
-        "yes", "ceiling_and_sign", goal=fit.goal, have=fit.have, need=fit.low, unit=fit.unit
+        "yes", "ceiling_and_sign", goal=fit.goal, have=have, need=fit.data.low, unit=fit.data.unit
     )
 
 
@@ -85,7 +85,8 @@ def hybrid(facts: Facts) -> Judgement:
     feasible = {fit.feasible for fit in trained}
     if feasible == {"no"}:
         short = trained[0]
-        return judged("no", "data_short", have=short.have, need=short.low, unit=short.unit)
+        have = held(facts.case, short.data.unit)
+        return judged("no", "data_short", have=have, need=short.data.low, unit=short.data.unit)
     if facts.assessment.reached == "no":
         return judged("partly", "prompts_first", lacking=_lacking(facts))
     if facts.assessment.reached == "unknown":
@@ -151,62 +152,6 @@ def _knowledge(facts: Facts) -> State:
 
 def _lacking(facts: Facts) -> tuple[str, ...]:
     return tuple(name for name in facts.framework.ceiling if facts.state(name) == "no")
-
-
-# Each goal to the approach that serves it, held against what the team has.
-
-_NOBODY: Mapping[str, tuple[str, ...]] = {}
-
-
-def approaches(
-    case: Case, framework: Framework, offered: Mapping[str, tuple[str, ...]] = _NOBODY
-) -> tuple[ApproachFit, ...]:
-    """Approaches in the order of the goals, the primary one first with priority 0.
-
-    Args:
-        case: The case, for its goals and what the team has.
-        framework: Says which approach serves a goal, and what it takes.
-        offered: Approach to who takes new work of that kind. It is shown and settles nothing.
-
-    Returns:
-        One for each goal the framework knows; empty when the case names no goal.
-    """
-    fits: list[ApproachFit] = []
-    for goal in case.goals:
-        rule = framework.goals.get(goal)
-        if rule is None:
-            continue
-        approach = framework.approaches[rule.approach]
-        have = held(case, approach.data.unit)
-        feasible: State = "unknown"
-        if have is not None:
-            feasible = "yes" if have >= approach.data.low else "no"
-        fits.append(
-            ApproachFit(
-                goal=goal,
-                approach=rule.approach,
-                low=approach.data.low,
-                high=approach.data.high,
-                unit=approach.data.unit,
-                have=have,
-                compute=approach.compute,
-                priority=len(fits),
-                feasible=feasible,
-                missing=None if have is None else max(0, approach.data.low - have),
-                offered_by=offered.get(rule.approach, ()),
-            )
-        )
-    return tuple(fits)
-
-
-def held(case: Case, unit: str) -> int | None:
-    """How many of a kind of data the team has: the usable ones where they were counted."""
-    holding = {
-        "examples": case.data.examples,
-        "preference_pairs": case.data.preference_pairs,
-        "documents": case.data.documents,
-    }[unit]
-    return holding.good if holding else None
 
 
 # Why a kind of tuning helps or doesn't.
