@@ -56,8 +56,8 @@ from tuneworthy.framework.schema import (
     case_schema,
     cases_schema,
     dossier_schema,
+    field_docs,
     framework_schema,
-    meanings,
 )
 from tuneworthy.framework.tally import effort, tally
 from tuneworthy.interview import answers as interview_answers

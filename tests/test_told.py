@@ -13,20 +13,20 @@ from internals import (
     Record,
     cases_schema,
     dossier_schema,
+    field_docs,
     framework_schema,
-    meanings,
 )
 from tuneworthy import Case, Dossier
 
 
 def test_a_field_means_what_the_line_below_it_says() -> None:
-    assert meanings(Case)["name"] == "What the use case is called."
-    assert meanings(Check)["at_least"] == "For a check that counts: how many are wanted."
+    assert field_docs(Case)["name"] == "What the use case is called."
+    assert field_docs(Check)["at_least"] == "For a check that counts: how many are wanted."
 
 
 def test_a_base_tells_of_the_fields_it_gives() -> None:
     assert "title" not in vars(Factor).get("__annotations__", {})
-    assert meanings(Factor)["title"] == meanings(Check)["title"] != ""
+    assert field_docs(Factor)["title"] == field_docs(Check)["title"] != ""
 
 
 def test_a_field_without_such_a_line_is_told_nothing() -> None:
@@ -34,8 +34,8 @@ def test_a_field_without_such_a_line_is_told_nothing() -> None:
         one: int
         two: str
 
-    assert meanings(Plain) == {}
-    assert "as_of" not in meanings(Dossier)
+    assert field_docs(Plain) == {}
+    assert "as_of" not in field_docs(Dossier)
 
 
 @pytest.mark.parametrize(

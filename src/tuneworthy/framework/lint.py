@@ -3,130 +3,39 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import Any, Literal
 
 import numpy as np
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.framework.rules import Columns, Cuts, Rules, compile_rules, holds
-from tuneworthy.framework.tally import tally
+from tuneworthy.framework.rules import Cuts, Measures, Rules, compile_rules
+from tuneworthy.framework.tally import fired, tally
 from tuneworthy.model.base import Interval, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named, break_even
-from tuneworthy.model.framework import BANDS, OUTCOMES, Costs, Framework, WorkedExample, ongoing_usd
-
-# Figures a framework publishes, computed again from its own rules and tables.
-
-_CLOSE = 1e-9
-
-
-def figures(framework: Framework, rules: Rules) -> list[LintFinding]:
-    """Findings about published numbers: notes where they fit, warnings where they don't."""
-    found = [*_examples(framework)]
-    if framework.costs is not None:
-        found += _upfront(framework.costs)
-    if framework.worked_example is not None:
-        found += _worked(framework.worked_example, framework, rules)
-        if framework.costs is not None:
-            found += _table(framework.worked_example, framework.costs)
-    return found
-
-
-def _examples(framework: Framework) -> list[LintFinding]:
-    """A general number of examples that contradicts what single approaches need."""
-    general = framework.threshold("few_examples")
-    if general is None:
-        return []
-    less = {
-        name: approach.data.low
-        for name, approach in framework.approaches.items()
-        if approach.data.unit == "examples" and approach.data.low < general
-    }
-    if not less:
-        return []
-    numbers = {"general": general, "needs": less}
-    return [LintFinding(id="examples_contradict_needs", grade="warning", numbers=numbers)]
-
-
-def _upfront(costs: Costs) -> list[LintFinding]:
-    """The published total against the sum of its rows."""
-    total = costs.upfront_total
-    if total is None:
-        return []
-    rows = costs.upfront.values()
-    hours = [sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high")]
-    usd = sum(r.usd.high for r in rows if r.usd)
-    fits = hours == [total.hours.low, total.hours.high] and usd < total.usd_under
-    numbers = {
-        "sum_low": hours[0],
-        "sum_high": hours[1],
-        "usd": usd,
-        "low": total.hours.low,
-        "high": total.hours.high,
-        "under": total.usd_under,
-        "usd_low": sum(r.usd.low for r in rows if r.usd),
-    }
-    return [LintFinding(id="upfront_total", grade="note" if fits else "warning", numbers=numbers)]
-
-
-def _worked(example: WorkedExample, framework: Framework, rules: Rules) -> list[LintFinding]:
-    """The example's score and break-even by the rules as they stand."""
-    score = (example.indicators - example.anti_indicators) / rules.denominator
-    counted = (example.indicators - example.anti_indicators) / max(len(framework.factors), 1)
-    upfront = example.upfront_hours * example.hourly_rate_usd
-    net = example.api_savings_usd + example.quality_value_usd - example.ongoing_usd
-    months = upfront / net if net > 0 else math.inf
-    fits = abs(score - example.score) < _CLOSE and abs(months - example.break_even_months) < _CLOSE
-    numbers = {
-        "score": example.score,
-        "computed_score": score,
-        "score_by_count": counted,
-        "months": example.break_even_months,
-        "computed_months": "never" if math.isinf(months) else months,
-        "upfront_usd": upfront,
-        "net_usd": net,
-    }
-    return [LintFinding(id="worked_example", grade="note" if fits else "warning", numbers=numbers)]
-
-
-def _table(example: WorkedExample, costs: Costs) -> list[LintFinding]:
-    """The example's running costs against the framework's own table."""
-    rate = example.hourly_rate_usd
-    low, high = ongoing_usd(costs, rate, "low"), ongoing_usd(costs, rate, "high")
-    if low <= example.ongoing_usd:
-        return []
-    upfront = example.upfront_hours * rate
-    benefit = example.api_savings_usd + example.quality_value_usd
-    net = Interval(benefit - high, benefit - (low + high) / 2, benefit - low)
-    months = break_even(Interval.certain(upfront), net)
-    best, worst = ("never" if math.isinf(m) else m for m in (months.low, months.high))
-    numbers = {
-        "ongoing": example.ongoing_usd,
-        "low": low,
-        "high": high,
-        "best": best,
-        "worst": worst,
-    }
-    return [LintFinding(id="example_below_table", grade="warning", numbers=numbers)]
-
-
-# The linter: every combination of answers, and what a framework's rules make of it.
+from tuneworthy.model.framework import (
+    BANDS,
+    OUTCOMES,
+    Band,
+    Costs,
+    Framework,
+    UpfrontTotal,
+    WorkedExample,
+    ongoing_usd,
+)
 
 MOST_FACTORS = 22
 LISTED = 4096
+_CLOSE = 1e-9
+_USUAL = 0.95  # of the candidates with one strength: it tells them apart no more
 
 Array = Any
 
 
 def check(framework: Framework) -> Lint:
     """Go through every combination of answers to the factors.
-
-    Args:
-        framework: The framework.
-
-    Returns:
-        What was found; no finding for a framework whose rules agree with each other.
 
     Raises:
         FrameworkError: If it has more factors than can be gone through.
@@ -135,26 +44,25 @@ def check(framework: Framework) -> Lint:
     size = len(rules.indicators) + len(rules.anti_indicators)
     if size > MOST_FACTORS:
         fix = f"keep to {MOST_FACTORS}, or check it in parts"
-        raise FrameworkError(
-            f"has {size} factors, too many to check", where=framework.name, fix=fix
-        )
+        what = f"has {size} factors, too many to check"
+        raise FrameworkError(what, where=framework.name, fix=fix)
     table = _Table.of(rules)
     numeric = not isinstance(framework.scoring.denominator, str)
     counted = compile_rules(framework, "count") if numeric else rules
-    findings = [
-        *_steps(framework, rules),
-        *_disagreements(rules, counted, table),
-        *_denominator(rules, counted, table),
-        *_strengths(rules, table),
-        *_order(rules),
-        *_backfires(rules, table),
-        *_idle(rules, table),
-        *figures(framework, rules),
-    ]
+    findings = (
+        _steps(framework, rules),
+        _disagreements(table, counted),
+        _denominator(table, counted),
+        _strengths(table),
+        _order(rules),
+        _backfires(table),
+        _idle(table),
+        published_figures(framework, rules),
+    )
     return Lint(
         framework=Named(name=framework.name, digest=digest(framework)),
         combinations=1 << size,
-        findings=tuple(findings),
+        findings=tuple(chain.from_iterable(findings)),
     )
 
 
@@ -162,13 +70,16 @@ def check(framework: Framework) -> Lint:
 class _Table:
     """Every combination as a row: row r answers factor k with yes when bit k of r is set."""
 
+    rules: Rules
     names: tuple[str, ...]
     yes: Array
     """Booleans, combinations × factors."""
-    columns: Columns
+    columns: Measures
     """Measures of each combination, all checks yes."""
     fired: Array
     """Step of the tree each ends at, all checks yes."""
+    candidate: Array
+    """Whether that step says fine-tune."""
 
     @classmethod
     def of(cls, rules: Rules) -> _Table:
@@ -177,7 +88,7 @@ class _Table:
         yes = ((rows[:, None] >> np.arange(len(names))) & 1).astype(bool)
         cut = len(rules.indicators)
         weights = np.array([rules.weights[name] for name in names], dtype=np.int64)
-        columns = Columns(
+        columns = Measures(
             indicators=yes[:, :cut].sum(axis=1),
             anti_indicators=yes[:, cut:].sum(axis=1),
             indicator_weight=yes[:, :cut] @ weights[:cut],
@@ -187,10 +98,22 @@ class _Table:
                 name: yes[:, names.index(name)] if name in names else True for name in rules.bits
             },
         )
-        return cls(names, yes, columns, _fired(rules, columns, len(rows)))
+        steps = fired(np, rules, columns, rows.shape)
+        candidate = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
+        return cls(rules, names, yes, columns, steps, candidate[steps])
+
+    def bands(self, cuts: Cuts) -> Array:
+        """0 for weak, 1 for moderate, 2 for strong, as ``Cuts.band`` decides."""
+        difference = self.columns.difference
+        moderate = (difference >= cuts.moderate).astype(np.int64)
+        return np.where(difference >= cuts.strong, 2, moderate)
+
+    def without(self, factor: int) -> Array:
+        """Rows in which a factor is no; with its bit they are those in which it is yes."""
+        return np.flatnonzero(~self.yes[:, factor])
 
     def finding(
-        self, name: str, where: Array, of: int, bands: Sequence[Array], **numbers: Any
+        self, name: str, where: Array, of: int, bands: tuple[Array, Array], **numbers: Any
     ) -> LintFinding:
         """A warning about the combinations in ``where`` (booleans), with two bands of each."""
         rows = np.flatnonzero(where)
@@ -198,163 +121,210 @@ class _Table:
             tuple(n for n, held in zip(self.names, self.yes[row], strict=True) if held)
             for row in rows[:LISTED]
         )
-        return LintFinding(
-            id=name,
-            grade="warning",
-            numbers=numbers,
-            count=len(rows),
-            of=of,
-            cells=_cells(self.columns, rows, bands),
-            combinations=listed,
+        return _finding(name, **numbers).model_copy(
+            update={
+                "count": len(rows),
+                "of": of,
+                "cells": self._cells(rows, bands),
+                "combinations": listed,
+            }
         )
 
+    def _cells(self, rows: Array, bands: tuple[Array, Array]) -> tuple[LintCell, ...]:
+        groups: dict[tuple[int, int], list[int]] = {}
+        for row in rows.tolist():
+            key = int(self.columns.indicators[row]), int(self.columns.anti_indicators[row])
+            groups.setdefault(key, []).append(row)
 
-def _fired(rules: Rules, columns: Columns, size: int) -> Array:
-    fired = np.full(size, len(rules.steps) - 1, dtype=np.int64)
-    for index in range(len(rules.steps) - 2, -1, -1):
-        fired[np.broadcast_to(np.asarray(holds(rules.steps[index][0], columns)), size)] = index
-    return fired
+        def shared(values: Array, members: list[int]) -> Band | Literal["mixed"]:
+            found = set(values[members].tolist())
+            return BANDS[found.pop()] if len(found) == 1 else "mixed"
 
-
-def _band(cuts: Cuts, difference: Array) -> Array:
-    """0 for weak, 1 for moderate, 2 for strong, as ``Cuts.band`` decides."""
-    moderate, strong = difference >= cuts.moderate, difference >= cuts.strong
-    return np.where(strong, 2, moderate.astype(np.int64))
-
-
-def _cells(columns: Columns, rows: Array, bands: Sequence[Array]) -> tuple[LintCell, ...]:
-    groups: dict[tuple[int, int], list[int]] = {}
-    for row in rows.tolist():
-        key = (int(columns.indicators[row]), int(columns.anti_indicators[row]))
-        groups.setdefault(key, []).append(row)
-    cells = []
-    for (indicators, anti), members in sorted(groups.items()):
-        shared = [
-            BANDS[values[members[0]]] if len(set(values[members].tolist())) == 1 else "mixed"
-            for values in bands
-        ]
-        cells.append(
+        return tuple(
             LintCell(
                 indicators=indicators,
                 anti_indicators=anti,
                 combinations=len(members),
-                score=shared[0],
-                difference=shared[1],
+                score=shared(bands[0], members),
+                difference=shared(bands[1], members),
             )
+            for (indicators, anti), members in sorted(groups.items())
         )
-    return tuple(cells)
 
 
-def _steps(framework: Framework, rules: Rules) -> list[LintFinding]:
+def _steps(framework: Framework, rules: Rules) -> Iterator[LintFinding]:
     """Steps no combination ends at, outcomes none comes to, and a ceiling nobody asks about."""
     everything = tally(rules, {})
     ending = zip(framework.tree, everything.ending, strict=True)
-    found = [
-        _warning("step_never_holds", step=number, outcome=step.outcome)
-        for number, (step, many) in enumerate(ending, start=1)
-        if not many
-    ]
-    found += [
-        _warning("outcome_unreachable", outcome=outcome)
-        for outcome in OUTCOMES
-        if outcome not in everything.reach
-    ]
-    return found if framework.ceiling else [*found, _warning("no_ceiling_test")]
+    for number, (step, completions) in enumerate(ending, start=1):
+        if not completions:
+            yield _finding("step_never_holds", step=number, outcome=step.outcome)
+    for outcome in OUTCOMES:
+        if outcome not in everything.reach:
+            yield _finding("outcome_unreachable", outcome=outcome)
+    if not framework.ceiling:
+        yield _finding("no_ceiling_test")
 
 
-def _warning(name: str, **numbers: Any) -> LintFinding:
-    return LintFinding(id=name, grade="warning", numbers=numbers)
-
-
-def _disagreements(rules: Rules, counted: Rules, table: _Table) -> list[LintFinding]:
+def _disagreements(table: _Table, counted: Rules) -> Iterator[LintFinding]:
     """Combinations that score and difference put into different bands, for both denominators."""
-    difference = _band(rules.difference_cuts, table.columns.difference)
-    found = []
-    for one in (rules,) if rules.denominator == counted.denominator else (rules, counted):
-        score = _band(one.score_cuts, table.columns.difference)
-        apart, bands = score != difference, (score, difference)
+    own = table.rules
+    difference = table.bands(own.difference_cuts)
+    for rules in (own,) if own.denominator == counted.denominator else (own, counted):
+        score = table.bands(rules.score_cuts)
+        apart = score != difference
         if apart.any():
-            numbers = {"denominator": one.denominator, "own": one is rules}
-            found.append(table.finding("bands_disagree", apart, len(score), bands, **numbers))
-    return found
+            numbers = {"denominator": rules.denominator, "own": rules is own}
+            bands = score, difference
+            yield table.finding("bands_disagree", apart, len(score), bands, **numbers)
 
 
-def _denominator(rules: Rules, counted: Rules, table: _Table) -> list[LintFinding]:
+def _denominator(table: _Table, counted: Rules) -> Iterator[LintFinding]:
     """A denominator that isn't the number of factors, and what that moves."""
-    factors = len(table.names)
-    if rules.denominator == factors or any(w != rules.scale for w in _factor_weights(rules)):
-        return []
-    own, other = (_band(one.score_cuts, table.columns.difference) for one in (rules, counted))
+    rules, factors = table.rules, len(table.names)
+    if rules.denominator == factors or any(rules.weights[n] != rules.scale for n in table.names):
+        return
+    bands = table.bands(rules.score_cuts), table.bands(counted.score_cuts)
+    moved = bands[0] != bands[1]
     numbers = {"denominator": rules.denominator, "factors": factors}
-    moved, bands = own != other, (own, other)
-    return [table.finding("denominator_not_count", moved, len(own), bands, **numbers)]
+    yield table.finding("denominator_not_count", moved, len(moved), bands, **numbers)
 
 
-def _factor_weights(rules: Rules) -> list[int]:
-    return [rules.weights[name] for name in (*rules.indicators, *rules.anti_indicators)]
-
-
-def _strengths(rules: Rules, table: _Table) -> list[LintFinding]:
+def _strengths(table: _Table) -> Iterator[LintFinding]:
     """Whether strength tells the tree's candidates apart."""
-    outcomes = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
-    candidate = outcomes[table.fired]
-    total = int(candidate.sum())
+    total = int(table.candidate.sum())
     if not total:
-        return []
-    score = _band(rules.score_cuts, table.columns.difference)
-    difference = _band(rules.difference_cuts, table.columns.difference)
-    low, high = np.minimum(score, difference), np.maximum(score, difference)
-    kinds, counts = np.unique(low[candidate] * 3 + high[candidate], return_counts=True)
+        return
+    bands = table.bands(table.rules.score_cuts), table.bands(table.rules.difference_cuts)
+    strength = np.minimum(*bands) * 3 + np.maximum(*bands)
+    kinds, counts = np.unique(strength[table.candidate], return_counts=True)
+    if len(kinds) > 1 and counts.max() / total < _USUAL:
+        return
     by_strength = {
-        f"{BANDS[int(kind) // 3]} to {BANDS[int(kind) % 3]}": int(many)
-        for kind, many in zip(kinds, counts, strict=True)
+        f"{BANDS[kind // 3]} to {BANDS[kind % 3]}": many
+        for kind, many in zip(kinds.tolist(), counts.tolist(), strict=True)
     }
-    usual = kinds[counts.argmax()]
-    rare = candidate & (low * 3 + high != usual)
-    if len(by_strength) > 1 and counts.max() / total < 0.95:
-        return []
-    return [
-        table.finding(
-            "strength_tells_little", rare, total, (score, difference), strengths=by_strength
-        )
-    ]
+    rare = table.candidate & (strength != kinds[counts.argmax()])
+    yield table.finding("strength_tells_little", rare, total, bands, strengths=by_strength)
 
 
-def _order(rules: Rules) -> list[LintFinding]:
+def _order(rules: Rules) -> Iterator[LintFinding]:
     """Bands of which strong begins below moderate, so that moderate is empty."""
-    return [
-        _warning("bands_out_of_order", rule=name)
-        for name, cuts in (("score", rules.score_cuts), ("difference", rules.difference_cuts))
-        if cuts.strong < cuts.moderate
-    ]
+    for name, cuts in (("score", rules.score_cuts), ("difference", rules.difference_cuts)):
+        if cuts.strong < cuts.moderate:
+            yield _finding("bands_out_of_order", rule=name)
 
 
-def _backfires(rules: Rules, table: _Table) -> list[LintFinding]:
+def _backfires(table: _Table) -> Iterator[LintFinding]:
     """One more reason for that ends a candidacy, or one more against that starts one."""
-    candidate = np.array([o == "fine_tune_candidate" for _, o in rules.steps])[table.fired]
-    found = []
-    rows = np.arange(len(candidate))
-    bands = (_band(rules.score_cuts, table.columns.difference),) * 2
+    band = table.bands(table.rules.score_cuts)
     for k, name in enumerate(table.names):
-        without = rows[~table.yes[:, k]]
-        before, after = candidate[without], candidate[without | (1 << k)]
-        wrong = before & ~after if name in rules.indicators else ~before & after
-        if wrong.any():
-            where = np.zeros(len(candidate), dtype=bool)
-            where[without[wrong]] = True
-            found.append(table.finding("reason_backfires", where, len(without), bands, factor=name))
-    return found
+        rows = table.without(k)
+        before, after = table.candidate[rows], table.candidate[rows | (1 << k)]
+        where = np.zeros(len(table.candidate), dtype=bool)
+        where[rows] = before & ~after if name in table.rules.indicators else ~before & after
+        if where.any():
+            yield table.finding("reason_backfires", where, len(rows), (band, band), factor=name)
 
 
-def _idle(rules: Rules, table: _Table) -> list[LintFinding]:
+def _idle(table: _Table) -> Iterator[LintFinding]:
     """Factors whose answer never changes an outcome or a band."""
-    rows = np.arange(len(table.fired))
-    difference = table.columns.difference
-    bands = (_band(cuts, difference) for cuts in (rules.score_cuts, rules.difference_cuts))
-    seen = (table.fired, *bands)
-    found = []
+    cuts = table.rules.score_cuts, table.rules.difference_cuts
+    results = (table.fired, *map(table.bands, cuts))
     for k, name in enumerate(table.names):
-        without = rows[~table.yes[:, k]]
-        if all((values[without] == values[without | (1 << k)]).all() for values in seen):
-            found.append(_warning("factor_never_matters", factor=name))
-    return found
+        rows = table.without(k)
+        if all((values[rows] == values[rows | (1 << k)]).all() for values in results):
+            yield _finding("factor_never_matters", factor=name)
+
+
+def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
+    """A warning; a note where a published number fits."""
+    return LintFinding(id=name, grade="note" if fits else "warning", numbers=numbers)
+
+
+def published_figures(framework: Framework, rules: Rules) -> Iterator[LintFinding]:
+    """What a framework publishes, computed again from its own rules and tables."""
+    costs, example = framework.costs, framework.worked_example
+    yield from _examples(framework)
+    if costs is not None and costs.upfront_total is not None:
+        yield _upfront(costs, costs.upfront_total)
+    if example is not None:
+        yield _worked(example, framework, rules)
+        if costs is not None:
+            yield from _table(example, costs)
+
+
+def _examples(framework: Framework) -> Iterator[LintFinding]:
+    """A general number of examples that contradicts what single approaches need."""
+    general = framework.threshold("few_examples")
+    less = {
+        name: approach.data.low
+        for name, approach in framework.approaches.items()
+        if approach.data.unit == "examples" and general is not None and approach.data.low < general
+    }
+    if less:
+        yield _finding("examples_contradict_needs", general=general, needs=less)
+
+
+def _upfront(costs: Costs, total: UpfrontTotal) -> LintFinding:
+    """The published total against the sum of its rows."""
+    rows = costs.upfront.values()
+    low, high = (sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high"))
+    usd = sum(r.usd.high for r in rows if r.usd)
+    return _finding(
+        "upfront_total",
+        fits=(low, high) == (total.hours.low, total.hours.high) and usd < total.usd_under,
+        sum_low=low,
+        sum_high=high,
+        usd=usd,
+        low=total.hours.low,
+        high=total.hours.high,
+        under=total.usd_under,
+        usd_low=sum(r.usd.low for r in rows if r.usd),
+    )
+
+
+def _worked(example: WorkedExample, framework: Framework, rules: Rules) -> LintFinding:
+    """The example's score and break-even by the rules as they stand."""
+    difference = example.indicators - example.anti_indicators
+    score = difference / rules.denominator
+    upfront = example.upfront_hours * example.hourly_rate_usd
+    net = example.api_savings_usd + example.quality_value_usd - example.ongoing_usd
+    months = upfront / net if net > 0 else math.inf
+    return _finding(
+        "worked_example",
+        fits=abs(score - example.score) < _CLOSE
+        and abs(months - example.break_even_months) < _CLOSE,
+        score=example.score,
+        computed_score=score,
+        score_by_count=difference / max(len(framework.factors), 1),
+        months=example.break_even_months,
+        computed_months=_months(months),
+        upfront_usd=upfront,
+        net_usd=net,
+    )
+
+
+def _months(months: float) -> float | str:
+    return "never" if math.isinf(months) else months
+
+
+def _table(example: WorkedExample, costs: Costs) -> Iterator[LintFinding]:
+    """The example's running costs against the framework's own table."""
+    rate = example.hourly_rate_usd
+    low, high = ongoing_usd(costs, rate, "low"), ongoing_usd(costs, rate, "high")
+    if low <= example.ongoing_usd:
+        return
+    upfront = Interval.certain(example.upfront_hours * rate)
+    benefit = example.api_savings_usd + example.quality_value_usd
+    months = break_even(
+        upfront, Interval(benefit - high, benefit - (low + high) / 2, benefit - low)
+    )
+    yield _finding(
+        "example_below_table",
+        ongoing=example.ongoing_usd,
+        low=low,
+        high=high,
+        best=_months(months.low),
+        worst=_months(months.high),
+    )

@@ -8,12 +8,13 @@ tests run on plain integers and on numpy arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.model.base import State
 from tuneworthy.model.framework import (
     Band,
     Bands,
@@ -25,11 +26,11 @@ from tuneworthy.model.framework import (
     asked_names,
 )
 
-# A framework's scoring and tree, compiled to whole numbers.
-
 Measure = Literal[
     "indicators", "anti_indicators", "indicator_weight", "anti_indicator_weight", "difference"
 ]
+
+_BOUNDED: tuple[Measure | Literal["score"], ...] = (*get_args(Measure), "score")
 
 _LARGEST = 2**53  # whole numbers up to here are exact in every array we use
 
@@ -74,7 +75,7 @@ Test = AtLeast | Is | Every | Some | Not
 
 
 @dataclass(frozen=True, slots=True)
-class Columns:
+class Measures:
     """What a test reads: numbers and booleans, or arrays of them that broadcast."""
 
     indicators: Any
@@ -90,26 +91,26 @@ class Columns:
         return self.indicator_weight - self.anti_indicator_weight
 
 
-def holds(test: Test, columns: Columns) -> Any:
+def holds(test: Test, measures: Measures) -> Any:
     """Whether a test holds, for one combination or elementwise for arrays of them."""
     match test:
         case AtLeast(measure, bound):
-            return getattr(columns, measure) >= bound
+            return getattr(measures, measure) >= bound
         case Is(None):
-            return columns.reached
+            return measures.reached
         case Is(name):
-            return columns.answers[str(name)]
+            return measures.answers[str(name)]
         case Not(part):
-            return holds(part, columns) ^ True
+            return holds(part, measures) ^ True
         case Every(parts):
             result: Any = True
             for part in parts:
-                result = result & holds(part, columns)
+                result = result & holds(part, measures)
             return result
         case Some(parts):
             result = False
             for part in parts:
-                result = result | holds(part, columns)
+                result = result | holds(part, measures)
             return result
 
 
@@ -147,20 +148,16 @@ class Rules:
     bits: dict[str, int]
     """A bit for each answer the tree asks for by name."""
 
-    def step(self, columns: Columns) -> int:
+    def step(self, measures: Measures) -> int:
         """Index of the first step whose test holds, for one combination."""
         for index, (test, _) in enumerate(self.steps):
-            if holds(test, columns):
+            if holds(test, measures):
                 return index
         raise AssertionError("the last step always holds")
 
 
 def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
-    """Compile a framework.
-
-    Args:
-        framework: The framework.
-        denominator: Instead of the framework's own, to see what another would give.
+    """Compile a framework, with another denominator than its own where one is given.
 
     Raises:
         FrameworkError: If its weights need more digits than whole numbers can hold.
@@ -224,29 +221,32 @@ def _cuts(bands: Bands, scale: Fraction) -> Cuts:
 
 def _begins(bound: Bound, scale: Fraction) -> int:
     if bound.at_least is not None:
-        return math.ceil(_exact(bound.at_least) * scale)
+        return _reaches(bound.at_least, scale)
     assert bound.more_than is not None  # Bands made sure
-    return math.floor(_exact(bound.more_than) * scale) + 1
+    return _exceeds(bound.more_than, scale)
+
+
+def _reaches(bound: float, scale: Fraction) -> int:
+    """The least whole number that is at least a bound."""
+    return math.ceil(_exact(bound) * scale)
+
+
+def _exceeds(bound: float, scale: Fraction) -> int:
+    """The least whole number above a bound."""
+    return math.floor(_exact(bound) * scale) + 1
 
 
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     parts: list[Test] = []
     if condition.ceiling is not None:
-        parts.append(Is(None) if condition.ceiling == "yes" else Not(Is(None)))
-    scales: dict[str, tuple[Measure, Fraction]] = {
-        "indicators": ("indicators", Fraction(1)),
-        "anti_indicators": ("anti_indicators", Fraction(1)),
-        "indicator_weight": ("indicator_weight", Fraction(scale)),
-        "anti_indicator_weight": ("anti_indicator_weight", Fraction(scale)),
-        "difference": ("difference", Fraction(scale)),
-        "score": ("difference", scale * divisor),
-    }
-    for name, (measure, by) in scales.items():
-        bound = getattr(condition, name)
-        if bound is not None:
-            parts.extend(_ends(measure, bound, by))
-    for name, state in condition.answers.items():
-        parts.append(Is(name) if state == "yes" else Not(Is(name)))
+        parts.append(_answered(None, condition.ceiling))
+    for name, bound in bounded(condition):
+        by = Fraction(scale) if name.endswith("_weight") or name == "difference" else Fraction(1)
+        if name == "score":
+            parts.extend(_ends("difference", bound, scale * divisor))
+        else:
+            parts.extend(_ends(name, bound, by))
+    parts.extend(_answered(name, state) for name, state in condition.answers.items())
     parts.extend(_test(part, scale, divisor) for part in condition.all)
     if condition.any:
         parts.append(Some(tuple(_test(part, scale, divisor) for part in condition.any)))
@@ -254,35 +254,28 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     return parts[0] if len(parts) == 1 else Every(tuple(parts))
 
 
-def _ends(measure: Measure, bound: Bound, scale: Fraction) -> list[Test]:
-    ends: list[Test] = []
+def _answered(name: str | None, state: State) -> Test:
+    return Is(name) if state == "yes" else Not(Is(name))
+
+
+def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
     if bound.at_least is not None:
-        ends.append(AtLeast(measure, math.ceil(_exact(bound.at_least) * scale)))
+        yield AtLeast(measure, _reaches(bound.at_least, scale))
     if bound.more_than is not None:
-        ends.append(AtLeast(measure, math.floor(_exact(bound.more_than) * scale) + 1))
+        yield AtLeast(measure, _exceeds(bound.more_than, scale))
     if bound.at_most is not None:
-        ends.append(Not(AtLeast(measure, math.floor(_exact(bound.at_most) * scale) + 1)))
+        yield Not(AtLeast(measure, _exceeds(bound.at_most, scale)))
     if bound.less_than is not None:
-        ends.append(Not(AtLeast(measure, math.ceil(_exact(bound.less_than) * scale))))
-    return ends
+        yield Not(AtLeast(measure, _reaches(bound.less_than, scale)))
 
-
-# A condition of a tree as a line: an id for machines that a person can read.
 
 _SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
 
 
-def bounded(condition: Condition) -> Iterable[tuple[str, Bound]]:
+def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], Bound]]:
     """Measures a condition bounds itself, with their bounds."""
-    for name in (
-        "indicators",
-        "anti_indicators",
-        "indicator_weight",
-        "anti_indicator_weight",
-        "difference",
-        "score",
-    ):
-        bound = getattr(condition, name)
+    for name in _BOUNDED:
+        bound: Bound | None = getattr(condition, name)
         if bound is not None:
             yield name, bound
 

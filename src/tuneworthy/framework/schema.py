@@ -21,14 +21,14 @@ from tuneworthy.model.precedents import PublishedCase
 # What a field means, read from the line below it in the source when somebody wants a schema.
 
 
-class Told(GenerateJsonSchema):
+class FieldDocs(GenerateJsonSchema):
     """A schema whose properties say what the source says of the fields."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
         """The schema of a record, with a description for each field that has a line below it."""
         made: dict[str, Any] = super().model_schema(schema)
         noun: type[BaseModel] = schema["cls"]
-        says = meanings(noun)
+        says = field_docs(noun)
         for name, field in noun.model_fields.items():
             there = made.get("properties", {}).get(field.alias or name)
             if there is not None and field.description is None and name in says:
@@ -36,16 +36,16 @@ class Told(GenerateJsonSchema):
         return made
 
 
-def meanings(noun: type[BaseModel]) -> dict[str, str]:
+def field_docs(noun: type[BaseModel]) -> dict[str, str]:
     """What the source says of a record's fields, those of its bases included; by field."""
     found: dict[str, str] = {}
     for each in reversed(noun.__mro__):
-        found |= _lines_below(each.__module__).get(each.__name__, {})
+        found |= _docs_of(each.__module__).get(each.__name__, {})
     return {name: text for name, text in found.items() if name in noun.model_fields}
 
 
 @cache
-def _lines_below(module: str) -> dict[str, dict[str, str]]:
+def _docs_of(module: str) -> dict[str, dict[str, str]]:
     """The text below each annotated name, by class; empty for a module that isn't ours."""
     if not module.startswith("tuneworthy."):
         return {}
@@ -109,7 +109,7 @@ def framework_schema() -> dict[str, Any]:
 def cases_schema() -> dict[str, Any]:
     """The schema of a file of published cases, or of an organisation's own: a list of them."""
     each = TypeAdapter(tuple[PublishedCase, ...]).json_schema(
-        by_alias=True, mode="validation", schema_generator=Told
+        by_alias=True, mode="validation", schema_generator=FieldDocs
     )
     return {"$schema": _DRAFT, "title": "Tuneworthy cases", **each, "minItems": 1}
 
@@ -143,6 +143,8 @@ def _lab(noun: Any, name: str) -> dict[str, Any]:
 
 
 def _of(noun: Any, mode: Any, title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = noun.model_json_schema(mode=mode, by_alias=True, schema_generator=Told)
+    schema: dict[str, Any] = noun.model_json_schema(
+        mode=mode, by_alias=True, schema_generator=FieldDocs
+    )
     schema.pop("title", None)
     return {"$schema": _DRAFT, "title": title, **schema}

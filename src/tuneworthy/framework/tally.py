@@ -8,13 +8,14 @@ loop, with many (distinct weights) it is one pass over arrays. Both are exact.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
-from tuneworthy.framework.rules import Columns, Rules, holds
+from tuneworthy.framework.rules import Measures, Rules, holds
 from tuneworthy.model.base import State
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
@@ -28,12 +29,11 @@ Cell = tuple[int, int, int]
 GroupState = tuple[int, int, int]
 """Answers that are yes, their scaled weight, and the bits of those the tree asks for by name."""
 
-
 Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class AnswerGroup:
     """The answers of one kind, reduced to what the tree can tell apart."""
 
     known: GroupState
@@ -44,7 +44,11 @@ class Group:
     """How many answers there are, open, yes or no."""
 
 
-def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Group:
+Groups = tuple[AnswerGroup, AnswerGroup, AnswerGroup]
+"""Checks, indicators and anti-indicators."""
+
+
+def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> AnswerGroup:
     """The group of ``names``; a name without a state is open."""
     yes = weight = bits = size = 0
     still_open = []
@@ -60,11 +64,11 @@ def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Gr
         else:
             still_open.append((rules.weights[name], rules.bits.get(name, 0)))
     still_open.sort()
-    return Group((yes, weight, bits), tuple(still_open), size)
+    return AnswerGroup((yes, weight, bits), tuple(still_open), size)
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class Completions:
     """Completions by the step they end at."""
 
     open: Cell
@@ -103,32 +107,30 @@ class Tally:
         return result
 
 
-_COUNTED: WeakKeyDictionary[Rules, dict[tuple[Group, Group, Group], Tally]] = WeakKeyDictionary()
+_COUNTED: WeakKeyDictionary[Rules, dict[Groups, Completions]] = WeakKeyDictionary()
 _STEPS: WeakKeyDictionary[Rules, dict[tuple[Any, ...], int]] = WeakKeyDictionary()
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
-def tally(rules: Rules, states: Mapping[str, State]) -> Tally:
+def tally(rules: Rules, states: Mapping[str, State]) -> Completions:
     """Count the completions of ``states``; a factor or check that is absent is open.
 
     Raises:
         CaseError: If there are too many different combinations to go through.
     """
-    return tally_groups(
-        rules,
+    groups = _groups(rules, states)
+    counted = _COUNTED.setdefault(rules, {})
+    if groups not in counted:
+        counted[groups] = _count(rules, groups)
+    return counted[groups]
+
+
+def _groups(rules: Rules, states: Mapping[str, State]) -> Groups:
+    return (
         group(rules, rules.checks, states),
         group(rules, rules.indicators, states),
         group(rules, rules.anti_indicators, states),
     )
-
-
-def tally_groups(rules: Rules, checks: Group, indicators: Group, anti: Group) -> Tally:
-    """As ``tally``, from groups; equal groups are counted once."""
-    key = (checks, indicators, anti)
-    counted = _COUNTED.setdefault(rules, {})
-    if key not in counted:
-        counted[key] = _count(rules, checks, indicators, anti)
-    return counted[key]
 
 
 def effort(rules: Rules, states: Mapping[str, State]) -> int:
@@ -137,32 +139,27 @@ def effort(rules: Rules, states: Mapping[str, State]) -> int:
     Returns:
         A count that depends on nothing but the answers; a plain loop counts ten times an array.
     """
-    sizes = [
-        len(merged) << len(rest)
-        for merged, rest in (
-            _merge(group(rules, names, states))
-            for names in (rules.checks, rules.indicators, rules.anti_indicators)
-        )
-    ]
+    merged = map(_merge, _groups(rules, states))
+    sizes = [len(states) << len(rest) for states, rest in merged]
     cells = sizes[0] * sizes[1] * sizes[2]
     return cells * 10 if cells <= _LOOP_UP_TO else cells
 
 
-def _count(rules: Rules, checks: Group, indicators: Group, anti: Group) -> Tally:
-    merged = _merge(checks), _merge(indicators), _merge(anti)
-    small = not any(rest for _, rest in merged)
-    if small and len(merged[0][0]) * len(merged[1][0]) * len(merged[2][0]) <= _LOOP_UP_TO:
-        steps = _loop(rules, (checks, indicators, anti), [states for states, _ in merged])
+def _count(rules: Rules, groups: Groups) -> Completions:
+    merged = _merge(groups[0]), _merge(groups[1]), _merge(groups[2])
+    few = math.prod(len(states) for states, _ in merged) <= _LOOP_UP_TO
+    if few and not any(rest for _, rest in merged):
+        steps = _loop(rules, groups, [states for states, _ in merged])
     else:
-        steps = _arrays(rules, (checks, indicators, anti), merged)
-    return Tally(
-        open=(len(checks.open), len(indicators.open), len(anti.open)),
+        steps = _arrays(rules, groups, merged)
+    return Completions(
+        open=(len(groups[0].open), len(groups[1].open), len(groups[2].open)),
         steps=tuple(steps),
         outcomes=tuple(outcome for _, outcome in rules.steps),
     )
 
 
-def _merge(group: Group) -> Merged:
+def _merge(group: AnswerGroup) -> Merged:
     """States of a group to the completions that give them, while they are few; the open rest."""
     states = {group.known: 1}
     for position, (weight, bit) in enumerate(group.open):
@@ -177,7 +174,9 @@ def _merge(group: Group) -> Merged:
 
 
 def _loop(
-    rules: Rules, groups: tuple[Group, Group, Group], states: list[dict[GroupState, int]]
+    rules: Rules,
+    groups: Groups,
+    states: list[dict[GroupState, int]],
 ) -> list[dict[Cell, int]]:
     steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
     memory, size = _STEPS.setdefault(rules, {}), groups[0].size
@@ -188,15 +187,15 @@ def _loop(
                 key = (c_yes == size, c_bits | i_bits | a_bits, i_yes, i_weight, a_yes, a_weight)
                 step = memory.get(key)
                 if step is None:
-                    step = memory[key] = rules.step(_columns(rules, *key))
+                    step = memory[key] = rules.step(_measures(rules, *key))
                 cell = (c_yes - c_known, i_yes - i_known, a_yes - a_known)
                 cells = steps[step]
                 cells[cell] = cells.get(cell, 0) + c_count * i_count * a_count
     return steps
 
 
-def _columns(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw: Any) -> Columns:
-    return Columns(
+def _measures(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw: Any) -> Measures:
+    return Measures(
         indicators=i,
         anti_indicators=a,
         indicator_weight=iw,
@@ -206,8 +205,19 @@ def _columns(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw:
     )
 
 
+def fired(np: Any, rules: Rules, measures: Measures, shape: tuple[int, ...]) -> Any:
+    """Index of the step of the tree that each combination ends at."""
+    steps = np.full(shape, len(rules.steps) - 1, dtype=np.uint8)
+    for index in range(len(rules.steps) - 2, -1, -1):
+        held = np.asarray(holds(rules.steps[index][0], measures))
+        steps[np.broadcast_to(held, shape)] = index
+    return steps
+
+
 def _arrays(
-    rules: Rules, groups: tuple[Group, Group, Group], merged: tuple[Merged, Merged, Merged]
+    rules: Rules,
+    groups: Groups,
+    merged: tuple[Merged, Merged, Merged],
 ) -> list[dict[Cell, int]]:
     import numpy as np  # only here: most cases have few states and never need it
 
@@ -228,8 +238,17 @@ def _arrays(
     for start in range(0, left[0].size, rows):
         part = tuple(column[start : start + rows] for column in left)
         for (reached, c_bits), c_cells in by_sight.items():
-            fired = _fired(np, rules, reached, c_bits, part, right)
-            counts = _by_yes(np, fired, len(steps), groups, part, right)
+            columns = _measures(
+                rules,
+                reached,
+                c_bits | part[2][:, None] | right[2][None, :] if rules.bits else c_bits,
+                part[0][:, None],
+                part[1][:, None],
+                right[0][None, :],
+                right[1][None, :],
+            )
+            ended = fired(np, rules, columns, (part[0].size, right[0].size))
+            counts = _by_yes(np, ended, len(steps), groups, part, right)
             for step, i, a in zip(*np.nonzero(counts), strict=True):
                 for c, c_count in c_cells:
                     cell = (c, int(i), int(a))
@@ -251,9 +270,7 @@ def _expand(np: Any, merged: Merged) -> tuple[Any, Any, Any, Any]:
     return yes, weight, bits, count
 
 
-def _by_yes(
-    np: Any, fired: Any, steps: int, groups: tuple[Group, ...], left: Any, right: Any
-) -> Any:
+def _by_yes(np: Any, fired: Any, steps: int, groups: Groups, left: Any, right: Any) -> Any:
     """Completions by step and by how many open answers of either side are yes.
 
     A count of keys and no matrix product: the product's threads spin while other work waits.
@@ -264,22 +281,3 @@ def _by_yes(
     weights = left[3][:, None] * right[3]
     counted = np.bincount(keys.ravel(), weights.ravel(), minlength=shape[0] * shape[1] * shape[2])
     return counted.reshape(shape)
-
-
-def _fired(np: Any, rules: Rules, reached: bool, bits: int, left: Any, right: Any) -> Any:
-    """Index of the step each combination of (left × right) states ends at."""
-    shape = (left[0].size, right[0].size)
-    columns = _columns(
-        rules,
-        reached,
-        bits | left[2][:, None] | right[2][None, :] if rules.bits else bits,
-        left[0][:, None],
-        left[1][:, None],
-        right[0][None, :],
-        right[1][None, :],
-    )
-    fired = np.full(shape, len(rules.steps) - 1, dtype=np.uint8)
-    for index in range(len(rules.steps) - 2, -1, -1):
-        mask = np.broadcast_to(np.asarray(holds(rules.steps[index][0], columns)), shape)
-        fired[mask] = index
-    return fired

@@ -29,6 +29,7 @@ from tuneworthy.interview.fields import (
 )
 from tuneworthy.model.case import (
     Amount,
+    AmountOf,
     Answer,
     Attempt,
     Case,
@@ -109,7 +110,7 @@ def shown_value(value: Any) -> str:
         return str(value.count)
     if isinstance(value, Answer | CheckAnswer):
         return shown_value(value.value)
-    if isinstance(value, Amount):
+    if isinstance(value, AmountOf):
         return _range(value)
     if isinstance(value, Holding):
         return shown_value(value.count)

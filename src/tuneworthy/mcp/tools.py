@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
 from tuneworthy.errors import InputError, one_line
-from tuneworthy.framework.schema import Told
+from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, Verdict
 from tuneworthy.model.interview import Listed, Talk
@@ -383,7 +383,7 @@ def schema_of(
 
     Without the titles that only repeat a name: every assistant carries these schemas along.
     """
-    told = record.model_json_schema(mode=mode, by_alias=True, schema_generator=Told)
+    told = record.model_json_schema(mode=mode, by_alias=True, schema_generator=FieldDocs)
     return {key: _untitled(value) for key, value in told.items() if key != "title"}
 
 

@@ -7,13 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from tuneworthy.model.base import (
     FileRecord,
     Ident,
+    Interval,
     LateRecord,
     Name,
     Natural,
@@ -165,15 +166,23 @@ def _to_amount(value: Any) -> Any:
     return value
 
 
-class Amount(FileRecord):
+N = TypeVar("N", bound=float)
+
+
+class AmountOf(FileRecord, Generic[N]):
     """A number, or three of them when it isn't certain; the unit is in the field's name."""
 
-    low: NonNegative
+    low: N
     """The least it could be."""
-    likely: NonNegative
+    likely: N
     """The likeliest."""
-    high: NonNegative
+    high: N
     """The most it could be."""
+
+    @property
+    def interval(self) -> Interval:
+        """The same for calculations."""
+        return Interval(self.low, self.likely, self.high)
 
     def at_most(self, limit: float) -> State:
         """Whether it stays within a limit: yes or no only where all of it is on one side."""
@@ -182,16 +191,14 @@ class Amount(FileRecord):
         return "no" if self.low > limit else "unknown"
 
     @model_validator(mode="after")
-    def _in_order(self) -> Amount:
+    def _in_order(self) -> AmountOf[N]:
         if not self.low <= self.likely <= self.high:
             raise wrong("is out of order", "write low ≤ likely ≤ high")
         return self
 
 
-Quantity = Annotated[
-    Amount, BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount)
-]
-"""An amount as people write it: a number, or ``{low, likely, high}``."""
+Amount = AmountOf[float]
+"""Any of them."""
 
 _Rate = Annotated[float, Field(ge=-1, le=10)]
 _Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
@@ -199,61 +206,35 @@ _PositiveShare = Annotated[float, Field(ge=1e-6, le=1)]  # the same
 _Lasting = Annotated[float, Field(ge=1, le=1200)]
 
 
-class GrowthAmount(Amount):
+class NonNegativeAmount(AmountOf[NonNegative]):
+    """An amount of 0 or more."""
+
+
+class GrowthAmount(AmountOf[_Rate]):
     """Growth a month as a share; negative where traffic shrinks."""
 
-    low: _Rate
-    """The least it could be."""
-    likely: _Rate
-    """The likeliest."""
-    high: _Rate
-    """The most it could be."""
 
-
-class PositiveAmount(Amount):
+class PositiveAmount(AmountOf[_Positive]):
     """An amount above zero."""
 
-    low: _Positive
-    """The least it could be."""
-    likely: _Positive
-    """The likeliest."""
-    high: _Positive
-    """The most it could be."""
 
-
-class ShareAmount(Amount):
+class ShareAmount(AmountOf[Share]):
     """A share between 0 and 1."""
 
-    low: Share
-    """The least it could be."""
-    likely: Share
-    """The likeliest."""
-    high: Share
-    """The most it could be."""
 
-
-class PositiveShareAmount(Amount):
+class PositiveShareAmount(AmountOf[_PositiveShare]):
     """A share above 0 and up to 1."""
 
-    low: _PositiveShare
-    """The least it could be."""
-    likely: _PositiveShare
-    """The likeliest."""
-    high: _PositiveShare
-    """The most it could be."""
 
-
-class LastingAmount(Amount):
+class LastingAmount(AmountOf[_Lasting]):
     """Months, one or more."""
 
-    low: _Lasting
-    """The least it could be."""
-    likely: _Lasting
-    """The likeliest."""
-    high: _Lasting
-    """The most it could be."""
 
-
+Quantity = Annotated[
+    NonNegativeAmount,
+    BeforeValidator(_to_amount, json_schema_input_type=NonNegative | NonNegativeAmount),
+]
+"""An amount as people write it: a number, or ``{low, likely, high}``."""
 Growth = Annotated[
     GrowthAmount, BeforeValidator(_to_amount, json_schema_input_type=_Rate | GrowthAmount)
 ]

@@ -11,7 +11,7 @@ from math import comb, prod
 from typing import Literal
 
 from tuneworthy.framework.rules import Rules, bounded, condition_text
-from tuneworthy.framework.tally import Tally, effort, tally
+from tuneworthy.framework.tally import Completions, effort, tally
 from tuneworthy.model.base import Range, State
 from tuneworthy.model.dossier import (
     BandRange,
@@ -107,7 +107,7 @@ def _measures(states: Mapping[str, State], rules: Rules) -> dict[str, tuple[floa
 
 
 def _path(
-    counted: Tally,
+    counted: Completions,
     framework: Framework,
     rules: Rules,
     measures: Mapping[str, tuple[float, float]],
@@ -146,7 +146,7 @@ def _reads(condition: Condition) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _bounds(counted: Tally) -> dict[Outcome, Range]:
+def _bounds(counted: Completions) -> dict[Outcome, Range]:
     """Least and most share of each outcome while the odds of the three groups move.
 
     A share is a polynomial in the three odds. Where the fraction of completions that lead to the
@@ -167,7 +167,7 @@ def _bounds(counted: Tally) -> dict[Outcome, Range]:
     }
 
 
-def _monotone(counted: Tally) -> bool:
+def _monotone(counted: Completions) -> bool:
     """Whether every outcome's fraction is monotone along each group's yes answers."""
     sizes = counted.open
     for outcome in set(counted.outcomes):
