@@ -300,6 +300,7 @@ from tuneworthy.precedents.nearest import (
 from tuneworthy.precedents.section import precedents, tried_text
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import html as report_html
+from tuneworthy.report import render as render_document
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
 from tuneworthy.report.document import html, markdown
 from tuneworthy.report.document import pictures as pictures_pictures
@@ -337,7 +338,7 @@ from tuneworthy.report.sections.options import (
     plan_text,
     tracker,
 )
-from tuneworthy.report.sections.precedents import precedents_markdown, precedents_text
+from tuneworthy.report.sections.precedents import precedents as precedents_document
 from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for

@@ -33,6 +33,7 @@ from internals import (
     load_named,
     parse,
     read_cases,
+    render_document,
     shipped_cases,
     wilson,
 )
@@ -524,7 +525,7 @@ def test_a_broken_file_is_refused_with_its_line(data: st.DataObject) -> None:
 
 @given(some_cases, st.sampled_from(CODES))
 def test_the_terminal_report_fits_80_columns(cases: list[PublishedCase], codes: Codes) -> None:
-    shown = report.text(run(cases, codes=codes, draws=20), seed=0)
+    shown = render_document(report.backtest_report(run(cases, codes=codes, draws=20), seed=0))
     assert max(map(len, shown.splitlines())) <= 80
     assert shown.endswith("\n")
     assert "nan" not in shown
@@ -544,7 +545,7 @@ def test_long_names_and_large_numbers_fit_too() -> None:
             case(f"c{k}", "rag" if k % 300 else "hybrid", cluster=str(k % clusters))
             for k in range(20_000)
         ]
-        shown = report.text(run(cases, own, draws=20), seed=2**64)
+        shown = render_document(report.backtest_report(run(cases, own, draws=20), seed=2**64))
         assert max(map(len, shown.splitlines())) <= 80
         assert "and 3 more" in shown
 
@@ -561,12 +562,12 @@ def test_the_data_are_json_and_hold_no_null(cases: list[PublishedCase], codes: C
 
 @pytest.mark.parametrize("codes", CODES)
 def test_the_markdown_tables_are_whole(codes: Codes) -> None:
-    shown = report.markdown(run(codes=codes), seed=0)
+    shown = render_document(report.backtest_report(run(codes=codes), seed=0), "markdown")
     tables = [block for block in shown.split("\n\n") if block.startswith("|")]
     assert len(tables) == 3
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
-    assert "| knowledge | 18 | 3 |" in shown
+    assert "| knowledge (3 of 18 won) |" in shown
 
 
 def test_a_report_says_nothing_of_what_is_not_there() -> None:
@@ -599,7 +600,7 @@ def test_the_page_tells_the_counts_of_this_code(page: str) -> None:
         found = run(codes=codes)
         section = page.split(f"`--codes {codes}`", 1)[1].split("\n## ", 1)[0]
         for record in found.rules:
-            name, right = report._BACKTEST_RULES[record.rule], record.agreement
+            name, right = report.RULE_WORDS[record.rule], record.agreement
             assert f"| {name} | {right.agreed} | {round(100 * right.rate)}% |" in section
     blind = run(codes="blind1")
     for goals in zip(*(record.by_goal for record in blind.rules), strict=True):

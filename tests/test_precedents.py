@@ -43,11 +43,11 @@ from internals import (
     pattern_key,
     precedent_of,
     precedents,
-    precedents_markdown,
-    precedents_text,
+    precedents_document,
     published_counts,
     rate,
     render,
+    render_document,
     run,
     shipped_cases,
     shipped_index,
@@ -108,6 +108,14 @@ MINE: dict[str, State] = {"brand_voice": "yes", "low_volume": "no", "exploration
 VOICE_YES, VOICE_NO, VOLUME_NO, EXTRACTION = (
     math.log2(5 / 2), math.log2(5 / 3), math.log2(4 / 3), 2.0,
 )  # fmt: skip
+
+
+def precedents_text(dossier: Dossier) -> str:
+    return render_document(precedents_document(dossier), everything=True)
+
+
+def precedents_markdown(dossier: Dossier) -> str:
+    return render_document(precedents_document(dossier), "markdown")
 
 
 def test_likeness_is_the_surprise_of_what_is_shared_less_that_of_what_differs() -> None:
@@ -550,7 +558,7 @@ def test_every_gallery_case_is_held_against_others(folder: Path) -> None:
 def test_the_page_fits_a_terminal_and_breaks_no_address(folder: Path) -> None:
     text = precedents_text(decided(folder))
     for line in text.splitlines():
-        assert wcwidth.width(line) <= 80 or re.fullmatch(r" +Source https?://\S+", line), line
+        assert wcwidth.width(line) <= 80 or re.fullmatch(r" +Source +https?://\S+", line), line
         assert line == line.rstrip()
     assert re.findall(r"\bNone\b|\bnan\b|\binf\b|[{}]| [;.,]", text) == []
 
@@ -560,7 +568,7 @@ def test_a_figure_from_memory_says_so() -> None:
     recalled = precedent("m", goal_kind="persona", source_status="recalled")
     found = section(held(index_of([read, recalled]), {"goals": ["persona"]}))
     assert isinstance(found, PrecedentsResult)
-    text = precedents_text(with_precedents(found))
+    text = " ".join(precedents_text(with_precedents(found)).split())
     assert text.count("recalled from memory") == 1
     assert precedents_markdown(with_precedents(found)).count("recalled from memory") == 1
 
@@ -679,7 +687,7 @@ def test_the_command_takes_a_what_if(capsys: pytest.CaptureFixture[str]) -> None
     assert run(["precedents", folder]) == 0
     assert "name the goals" in " ".join(capsys.readouterr().out.split())
     assert run(["precedents", folder, "--set", "goals=persona", "--set", "brand_voice=yes"]) == 0
-    assert "published cases most like it" in " ".join(capsys.readouterr().out.split())
+    assert "The nearest published cases" in " ".join(capsys.readouterr().out.split())
 
 
 def test_wrong_input_is_one_line(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -71,6 +71,12 @@ def share(value: float) -> str:
     return f"{value * 100:.0f}%"
 
 
+def points(value: float, *, sign: bool = False) -> str:
+    """A difference of shares in whole percentage points, with its sign if that is asked for."""
+    whole = round(100 * value)
+    return f"{whole:+d}" if sign and whole else str(whole)
+
+
 def quality(value: float) -> str:
     """A share with two digits behind the point, three where two would round it to a whole."""
     return f"{value:.3f}" if 0 < value < 1 and round(value, 2) in (0, 1) else f"{value:.2f}"

@@ -575,9 +575,10 @@ def _plan(found: api.Judged) -> str:
 
 
 def _precedents(found: api.Judged) -> str:
-    from tuneworthy.report.sections.precedents import precedents_text
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.precedents import precedents
 
-    return opening(precedents_text(found.dossier))
+    return opening(render(precedents(found.dossier), everything=True))
 
 
 def _explain(desk: Desk, asked: Explain) -> Result:

@@ -1,1 +1,19 @@
-"""One document, and its renderers."""
+"""What the program says to people: documents of blocks, and a renderer for each form."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tuneworthy.report.blocks import Document
+
+
+def render(
+    document: Document, form: str = "text", *, colour: bool = False, everything: bool = False
+) -> str:
+    """A document as ``text`` for a terminal or as ``markdown``."""
+    from tuneworthy.report import markdown, text
+
+    if form == "markdown":
+        return markdown.render(document)
+    return text.render(document, colour=colour, everything=everything)

@@ -78,7 +78,15 @@ def wrapped(
     """
     width = columns() if width is None else width
     indent = " " * wcwidth.width(first) if rest is None else rest
-    lines = wcwidth.wrap(text, width - 1, initial_indent=first, subsequent_indent=indent)
+    whole = text.startswith(("http://", "https://"))  # a broken address can't be followed
+    lines = wcwidth.wrap(
+        text,
+        width - 1,
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=not whole,
+        break_on_hyphens=not whole,
+    )
     return [line.rstrip() for line in lines] or [first.rstrip()]
 
 

@@ -29,7 +29,7 @@ from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents import backtest as judge
 from tuneworthy.precedents import backtest as room
 from tuneworthy.precedents.nearest import read_cases, shipped_cases
-from tuneworthy.report.sections import precedents as report
+from tuneworthy.report import render as render_document
 from tuneworthy.report.sections import precedents as words
 from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import (
@@ -40,7 +40,6 @@ from tuneworthy.report.sections.framework import (
     pulled_text,
 )
 from tuneworthy.report.sections.options import options_dict, options_markdown, options_text
-from tuneworthy.report.sections.precedents import precedents_text
 from tuneworthy.report.sections.record import explain_answer, unknown_name
 from tuneworthy.report.sections.record import explain_case as _explain_case
 from tuneworthy.report.sections.record import explain_factor as _explain_factor
@@ -158,10 +157,12 @@ def _fitted(framework: Framework, source: FittedOn) -> Fitted:
 def history_text(found: History, form: str, *, seed: int) -> str:
     """A backtest as ``text`` or ``markdown``."""
     if found.fitted is not None:
-        return words.fitted(found.fitted, form)
+        return render_document(words.fitted_report(found.fitted), form)
     assert found.backtest is not None  # it is one or the other
-    base = backtest_text(found.backtest, form, seed=seed)
-    return base + words.more(found.left_out, found.gap, form)
+    report = words.backtest_report(
+        found.backtest, seed=seed, left_out=found.left_out, gap=found.gap
+    )
+    return render_document(report, form)
 
 
 def history_dict(found: History, *, seed: int) -> dict[str, Any]:
@@ -171,21 +172,14 @@ def history_dict(found: History, *, seed: int) -> dict[str, Any]:
     """
     if found.fitted is not None:
         told = found.fitted.model_dump(mode="json")
-        return {"schema": report.SCHEMA, "seed": seed, "fitted": told}
+        return {"schema": words.SCHEMA, "seed": seed, "fitted": told}
     assert found.backtest is not None  # it is one or the other
-    data = report.to_dict(found.backtest, seed=seed)
+    data = words.to_dict(found.backtest, seed=seed)
     if found.left_out:
         data["left_out"] = list(found.left_out)
     if found.gap is not None:
         data["against"] = found.gap.model_dump(mode="json")
     return data
-
-
-def backtest_text(found: Backtest, form: str, *, seed: int) -> str:
-    """The record of the rules as ``text`` or ``markdown``."""
-    return (
-        report.markdown(found, seed=seed) if form == "markdown" else report.text(found, seed=seed)
-    )
 
 
 # Dossiers as people read them, explained and compared.
@@ -570,11 +564,7 @@ def precedents_report(
         whole = dossier.to_dict()
         names = ("case", "framework", "as_of", "precedents")
         return json_text({name: whole[name] for name in names})
-    if form == "markdown":
-        from tuneworthy.report.sections.precedents import precedents_markdown
-
-        return precedents_markdown(dossier)
-    return precedents_text(dossier, colour=colour)
+    return render_document(words.precedents(dossier), form, colour=colour, everything=True)
 
 
 # Frameworks: which there are, what they ask, where they contradict themselves.
