@@ -527,7 +527,7 @@ def test_examples_are_counted_down_with_what_was_thrown_out(
     assert found.number == 61
     assert found.low is not None
     assert 0 < found.low < 61 * (1 - 0.2)  # twenty of them hold an address
-    for words in ("answers read", "near copies of another", "Thrown out: refused",
+    for words in ("answers read", "near copies of another", "Left out: refused",
                   "personal or secret data"):  # fmt: skip
         assert words in text
     assert "jo.miller" not in text

@@ -82,6 +82,11 @@ def quality(value: float) -> str:
     return f"{value:.3f}" if 0 < value < 1 and round(value, 2) in (0, 1) else f"{value:.2f}"
 
 
+def quality_interval(value: float, low: float, high: float) -> str:
+    """A share with its interval: ``0.81 (0.77–0.85)``."""
+    return f"{quality(value)} ({quality(low)}–{quality(high)})"
+
+
 def months(value: float) -> str:
     """Months to one digit; ``never`` for infinity."""
     if math.isinf(value):
@@ -150,7 +155,7 @@ LIMITS = (
 
 def figure_text(one: PublishedFigure) -> str:
     """A figure with its interval: ``0.94 (0.93–0.95)``."""
-    return f"{quality(one.value)} ({quality(one.low)}–{quality(one.high)})"
+    return quality_interval(one.value, one.low, one.high)
 
 
 def against_target(one: PublishedFigure) -> str:

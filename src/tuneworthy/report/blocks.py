@@ -212,6 +212,14 @@ class Document:
         return f"{self.name}: {self.headline}" if self.name else self.headline
 
 
+def head(*titles: str) -> tuple[Column, ...]:
+    """The head of a table; a title that begins with # is that of a column of numbers."""
+    return tuple(
+        Column(title.removeprefix("#"), "number" if title.startswith("#") else "text")
+        for title in titles
+    )
+
+
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
     """The pictures of some sections by their id, in their order."""
 

@@ -27,13 +27,9 @@ from tuneworthy.model.evalset import Drawn, EvalCase, Precision
 from tuneworthy.model.evidence import Batch, Evidence, Measured, Reading, Series, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.evalset import Page, evalset_page
-from tuneworthy.report.sections.evidence import (
-    MeasureReport,
-    measure_dict,
-    measure_page,
-    quick_page,
-)
+from tuneworthy.report.sections.measure import MeasureReport, measure_dict, measure_report
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
 from tuneworthy.workspace.cases import start_case
@@ -285,8 +281,7 @@ def measure_render(
     )
     if form == "json":
         return measure_dict(found)
-    page = quick_page if run.before is None else measure_page
-    return page(found, examples=examples, colour=colour)
+    return render_document(measure_report(found, examples=examples), colour=colour)
 
 
 def _stem(sources: Sequence[str]) -> str:

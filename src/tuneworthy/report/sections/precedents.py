@@ -31,7 +31,6 @@ from tuneworthy.report.blocks import (
     Block,
     Bullets,
     Cell,
-    Column,
     Document,
     Fact,
     Facts,
@@ -41,6 +40,7 @@ from tuneworthy.report.blocks import (
     Section,
     Table,
     Todo,
+    head,
 )
 from tuneworthy.report.sections.common import day
 from tuneworthy.report.text import row, safe
@@ -89,12 +89,12 @@ def _nearest(result: PrecedentsResult) -> tuple[Block, ...]:
         )
         for near in result.nearest
     )
-    head = (Column("Published case"), Column("What measured best"), Column("Why it is alike"))
+    columns = head("Published case", "What measured best", "Why it is alike")
     as_near = sentence(
         f"{few(result.as_near)} more {'is' if result.as_near == 1 else 'are'} as alike as the last"
     )
     return (
-        Table("The nearest published cases, the most alike first", head, rows),
+        Table("The nearest published cases, the most alike first", columns, rows),
         *([Prose(as_near)] if result.as_near else []),
         Fold("What was tried in each", tuple(map(_tried, result.nearest))),
         Prose(BEWARE, "small"),
@@ -308,15 +308,10 @@ def _method(backtest: Backtest, seed: int) -> str:
     )
 
 
-def _numbers(*titles: str) -> tuple[Column, ...]:
-    """A head: what a row is about, then columns of numbers."""
-    return (Column(titles[0]), *(Column(title, "number") for title in titles[1:]))
-
-
 def _rule_table(backtest: Backtest) -> Table:
     baseline = next(rule.against.baseline for rule in backtest.rules if rule.against)
-    over = f"points over {baseline}"
-    head = _numbers(f"Rule (n = {backtest.n})", "right", "share", "95%", over, "told apart")
+    over = f"#points over {baseline}"
+    columns = head(f"Rule (n = {backtest.n})", "#right", "#share", "#95%", over, "told apart")
     rows = tuple(
         (
             RULE_WORDS[record.rule],
@@ -327,7 +322,7 @@ def _rule_table(backtest: Backtest) -> Table:
         )
         for record in backtest.rules
     )
-    return Table("How often each rule is right", head, rows, quiet=True)
+    return Table("How often each rule is right", columns, rows, quiet=True)
 
 
 def _against(against: Against | None) -> tuple[str, str]:
@@ -341,13 +336,13 @@ def _against(against: Against | None) -> tuple[str, str]:
 
 
 def _outcomes(backtest: Backtest) -> Table:
-    head = _numbers("Rule", "tune: won", "tune: lost", "don't: won", "don't: lost")
+    columns = head("Rule", "#tune: won", "#tune: lost", "#don't: won", "#don't: lost")
     cells = [(record.rule, record.confusion) for record in backtest.rules]
     rows = tuple(
         (RULE_WORDS[rule], *map(str, (c.tune_won, c.tune_lost, c.keep_won, c.keep_lost)))
         for rule, c in cells
     )
-    return Table("What each rule said, and whether tuning won", head, rows, quiet=True)
+    return Table("What each rule said, and whether tuning won", columns, rows, quiet=True)
 
 
 def _goals(backtest: Backtest) -> Table:
@@ -357,7 +352,9 @@ def _goals(backtest: Backtest) -> Table:
         name = Cell(plain(goals[0].goal), f"{goals[0].won} of {first.n} won")
         cells = (Cell(str(g.agreement.agreed), _span(g.agreement.interval)) for g in goals)
         rows.append((name, *cells))
-    return Table("Right, by goal", _numbers("Goal", *_SHORT), tuple(rows), quiet=True)
+    return Table(
+        "Right, by goal", head("Goal", *(f"#{name}" for name in _SHORT)), tuple(rows), quiet=True
+    )
 
 
 def _span(interval: RateInterval) -> str:
