@@ -60,18 +60,20 @@ def measure_draws(seed: int) -> dict[str, float]:
 
     from tuneworthy import load_case, load_framework
     from tuneworthy.model.case import NO_PRICES
-    from tuneworthy.money.serving import compare
+    from tuneworthy.money.investment import counted_savings
+    from tuneworthy.money.savings import compare
     from tuneworthy.money.simulate import simulate
-    from tuneworthy.money.terms import computed_saving, keep_books
+    from tuneworthy.money.terms import build_cost_model
 
     case, lesson = load_case(uncertain()), load_framework("lesson")
-    books = keep_books(case, lesson.costs)
-    saved = computed_saving(books, compare(case, NO_PRICES, books, "no"))
+    model = build_cost_model(case, lesson.costs)
+    savings = counted_savings(model, compare(case, NO_PRICES, model, "no"))
     rng = np.random.default_rng(seed)
-    seconds, drawn = timed(lambda: simulate(case, lesson, books, saved, rng, DRAWS))
+    seconds, drawn = timed(lambda: simulate(case, lesson, model, savings, rng, DRAWS))
     assert drawn is not None
-    assert (drawn.draws, drawn.horizon_months) == (DRAWS, MONTHS)
-    assert len(drawn.tornado) >= 15
+    found = drawn.simulation
+    assert (found.draws, found.horizon_months) == (DRAWS, MONTHS)
+    assert len(found.tornado) >= 15
     return {"seconds": seconds, "peak": peak_mib()}
 
 

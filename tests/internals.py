@@ -178,18 +178,15 @@ from tuneworthy.model.case import (
     Voice,
 )
 from tuneworthy.model.dossier import (
-    REQUESTS,
     Action,
     BreakEven,
     ChallengeResult,
     Computed,
-    Draft,
     GateResult,
     InvestmentResult,
     Lint,
     LintFinding,
     Month,
-    NoPlan,
     Option,
     OptionResult,
     PartTotal,
@@ -198,8 +195,7 @@ from tuneworthy.model.dossier import (
     Plan,
     Reason,
     Recommendation,
-    Saved,
-    Serving,
+    ServingResult,
     Simulation,
     Swing,
 )
@@ -268,13 +264,14 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleId,
 )
-from tuneworthy.money.serving import TUNED, Ways, compare
+from tuneworthy.money.investment import closed_form, counted_savings
+from tuneworthy.money.savings import Savings, compare
+from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import _draw, simulate
-from tuneworthy.money.terms import appraise, computed_saving, keep_books, small_usd
-from tuneworthy.money.terms import rate as labels_rate
+from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
 from tuneworthy.pipeline import framework_of, today
-from tuneworthy.plan.calendar import dated, day, working_days
-from tuneworthy.plan.words import WORDS as registry_WORDS
+from tuneworthy.plan import phases as plan_phases
+from tuneworthy.plan.calendar import Calendar, day, working_days
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.nearest import (
     CASES_FILE,

@@ -17,7 +17,7 @@ from internals import (
     Plan,
     Range,
     Recommendation,
-    Serving,
+    ServingResult,
     Simulation,
     Swing,
     Unknown,
@@ -95,11 +95,11 @@ def computed(say: str) -> Computed:
     """Ways to serve the traffic, and the calculation."""
     return Computed(
         servings=(
-            Serving(
+            ServingResult(
                 model=f"{say}gpt-4o", how="cached", tuned=False, usd_per_month=18.0,
                 admissible="yes", why="",
             ),
-            Serving(
+            ServingResult(
                 model=f"{say}gpt-4o", how="as_is", tuned=True, usd_per_month=14.5,
                 admissible="unknown", why="no tuning service is named",
             ),

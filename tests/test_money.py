@@ -20,12 +20,12 @@ from internals import (
     REQUESTS,
     Interval,
     Model,
-    Saved,
+    Savings,
     _draw,
-    appraise,
+    build_cost_model,
+    closed_form,
     compare,
-    computed_saving,
-    keep_books,
+    counted_savings,
     look_up,
     money_report,
     money_text,
@@ -511,11 +511,15 @@ wild = st.one_of(st.sampled_from([0.0, 1e-6, 1.0, 1e15]), st.floats(0, 1e15))
 
 def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     """The stages one after the other: what is computed, the closed form, what is drawn."""
-    books = keep_books(case, LESSON.costs)
-    comparison = compare(case, NO_PRICES, books, "no")
+    model = build_cost_model(case, LESSON.costs)
+    comparison = compare(case, NO_PRICES, model, "no")
     rng = np.random.default_rng(seed)
-    drawn = simulate(case, LESSON, books, computed_saving(books, comparison), rng, draws)
-    return comparison, appraise(case, LESSON, books, comparison).investment, drawn
+    drawn = simulate(case, LESSON, model, counted_savings(model, comparison), rng, draws)
+    return comparison, closed_form(model, comparison), drawn
+
+
+def three(percentiles: Any) -> tuple[float, float, float]:
+    return percentiles.p10, percentiles.p50, percentiles.p90
 
 
 @given(usd, usd, usd, st.floats(0, 200), st.floats(1, 500))
@@ -529,14 +533,14 @@ def test_where_nothing_is_a_range_the_draws_are_the_closed_form(
     })  # fmt: skip
     _, closed, drawn = outlook(case)
     assert closed.months.low == closed.months.high
-    assert drawn.draws == 1
+    assert drawn.simulation.draws == 1
     if math.isinf(closed.months.low):
         # what is left a month may be nothing but rounding: then it takes about for ever
         assert all(month > 1e6 for month in drawn.months)
     else:
         assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
-    worth = 36 * closed.monthly_net.value - closed.upfront.value
-    assert drawn.npv[1] == pytest.approx(worth, rel=1e-6, abs=1e-3)
+    worth = 36 * closed.net.value - closed.upfront.value
+    assert drawn.simulation.npv_usd.p50 == pytest.approx(worth, rel=1e-6, abs=1e-3)
 
 
 @given(requests, tokens, tokens, prices, prices, st.floats(0, 40))
@@ -547,7 +551,7 @@ def test_computed_savings_without_growth_are_drawn_as_the_closed_form(
     _, closed, drawn = outlook(case)
     if closed.months.low < 1e6:
         assert drawn.months == pytest.approx((closed.months.low,) * 3, rel=1e-6)
-    elif math.isinf(closed.months.low) and closed.monthly_net.value < -1e-6:
+    elif math.isinf(closed.months.low) and closed.net.value < -1e-6:
         assert drawn.months == (math.inf,) * 3
 
 
@@ -570,7 +574,7 @@ def test_at_a_positive_saving_more_volume_never_pays_later(
     found = [outlook(hosted(n, tokens_in, tokens_out, price, price / 2, hours))[1]
              for n in (volume, volume * times)]  # fmt: skip
     assert found[1].months.low <= found[0].months.low
-    assert found[1].monthly_net.value >= found[0].monthly_net.value
+    assert found[1].net.value >= found[0].net.value
 
 
 @given(
@@ -586,9 +590,9 @@ def test_a_cheaper_untuned_model_never_raises_the_saving(
     data["today"] = {"quality": 0.97, "cases": 2000}
     rival = {"id": "rival", "usd_per_mtok": {"input": price * part, "output": price * part}}
     measured = {"quality": float(quality), "cases": 2000} if quality else {}
-    alone = outlook(load_case(data))[0].saved
+    alone = outlook(load_case(data))[0].savings
     data["models"].append({**rival, **measured})
-    beside = outlook(load_case(data))[0].saved
+    beside = outlook(load_case(data))[0].savings
     assert beside.usd.value <= alone.usd.value
     assert beside.usd.low <= alone.usd.low
     assert beside.usd.high <= alone.usd.high
@@ -603,8 +607,8 @@ def test_a_covered_volume_covers_and_a_smaller_one_does_not(hour: float, each: i
     models = [HOSTED["models"][0], {"id": "ours", "kind": "tuned", "runs": "own"}]
     saved = outlook(case_of(
         {**WORK, "traffic": TRAFFIC, "monthly": WATCHED, "serving": serving}, models=models
-    ))[0].saved  # fmt: skip
-    assert isinstance(saved, Saved)
+    ))[0].savings  # fmt: skip
+    assert isinstance(saved, Savings)
     assert isinstance(saved.volume, Interval)
     values = {name: spread.value for name, spread in saved.inputs.items()}
 
@@ -649,7 +653,7 @@ def test_no_values_within_the_ranges_save_more_or_less_than_the_ends(data: st.Da
         {**tuned, "usd_per_mtok": price} if data.draw(st.booleans()) else {**tuned, "runs": "own"},
     ]
     economics = {**WORK, "traffic": traffic, "serving": serving(), "monthly": WATCHED}
-    saved = outlook(case_of(economics, models=models))[0].saved
+    saved = outlook(case_of(economics, models=models))[0].savings
     rng = random.Random(data.draw(st.integers(0, 10**6)))
     for _ in range(60):
         values = {
@@ -743,7 +747,7 @@ def uncertain(width: float) -> Any:
 @given(st.floats(0.0001, 0.02), st.integers(0, 10**6))
 def test_narrow_ranges_are_drawn_near_the_closed_form(width: float, seed: int) -> None:
     _, closed, drawn = outlook(uncertain(width), seed=seed)
-    point = closed.upfront.value / closed.monthly_net.value
+    point = closed.upfront.value / closed.net.value
     # eight thousand of upfront and three amounts a month: none moves it by more than 4 widths
     assert drawn.months[1] == pytest.approx(point, rel=4 * width)
     assert closed.months.low <= drawn.months[0]
@@ -757,11 +761,12 @@ def test_percentiles_are_ordered_and_shares_are_shares(
     data = uncertain(width).model_dump(mode="json", exclude_defaults=True)
     data["economics"]["assumptions"] = {"failure_chance": failure}
     _, _, drawn = outlook(load_case(data), seed=seed)
-    for three in (drawn.months, drawn.npv, *drawn.curve):
-        assert three[0] <= three[1] <= three[2]
-    assert 0 <= drawn.in_time <= 1 - drawn.never + 1e-12
-    assert 0 <= drawn.never <= 1
-    widths = [abs(high - low) for _, low, high in drawn.tornado]
+    found = drawn.simulation
+    for low, middle, high in (drawn.months, *map(three, (found.npv_usd, *found.curve))):
+        assert low <= middle <= high
+    assert 0 <= drawn.in_time <= 1 - found.p_never + 1e-12
+    assert 0 <= found.p_never <= 1
+    widths = [abs(swing.high_usd - swing.low_usd) for swing in found.tornado]
     assert widths == sorted(widths, reverse=True)
 
 
@@ -792,8 +797,9 @@ def test_money_in_another_currency_changes_amounts_and_no_month(times: float) ->
     _, _, before = outlook(uncertain(0.3))
     _, _, after = outlook(load_case(scaled))
     assert after.months == pytest.approx(before.months)
-    assert after.never == before.never
-    assert after.npv == pytest.approx([npv * times for npv in before.npv], rel=1e-6)
+    assert after.simulation.p_never == before.simulation.p_never
+    scaled_npv = [npv * times for npv in three(before.simulation.npv_usd)]
+    assert three(after.simulation.npv_usd) == pytest.approx(scaled_npv, rel=1e-6)
 
 
 def test_a_token_price_is_for_a_million() -> None:

@@ -16,12 +16,12 @@ from internals import (
     Z95,
     Evidence,
     Unknown,
-    Ways,
     figures,
     html,
     markdown,
     prepare,
     reach,
+    serving_costs,
     text,
 )
 from internals import lab_run as api
@@ -167,11 +167,12 @@ def test_nothing_reaches_prices_or_serves_a_figure(tmp_path: Path) -> None:
     }
     plain = {"id": "openai:gpt-4o"}
     one, other = (
-        [told for told, *_ in Ways(load_case({**money, "models": models}), {}).every()]
+        serving_costs(load_case({**money, "models": models}), {}, "no")[0]
         for models in ([plain], [plain, paper()])
     )
     assert one == other
-    assert [way.model for way in one if way.tuned] == [TUNED]  # nobody has listed one
+    tuned = [cost.option.model for cost in one if cost.option.tuned]
+    assert tuned == [TUNED]  # nobody has listed one
 
 
 # What follows from it -----------------------------------------------------------------------------

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import figure, labels, number, small_usd, usd
-from internals import labels_rate as rate
+from internals import call_usd, figure, labels, mtok_usd, number, usd
 
 
 @given(st.floats(1e-9, 1e14))
@@ -32,10 +31,10 @@ def test_a_number_for_people_has_no_exponent_and_no_minus_nothing(value: float) 
     [
         (usd(-0.001), "$0.00"),
         (usd(1500.0), "$1,500"),
-        (small_usd(0.0183), "$0.0183"),
-        (small_usd(1e-26), "next to $0"),
-        (rate(2.5), "$2.50"),
-        (rate(1e-5), "$0.00001"),
+        (call_usd(0.0183), "$0.0183"),
+        (call_usd(1e-26), "next to $0"),
+        (mtok_usd(2.5), "$2.50"),
+        (mtok_usd(1e-5), "$0.00001"),
     ],
 )
 def test_small_money_is_never_a_bare_sign(said: str, text: str) -> None:

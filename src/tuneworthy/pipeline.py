@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
-from threading import Lock
 from typing import Any, NamedTuple
 
 from tuneworthy.errors import FrameworkError
@@ -28,26 +26,21 @@ from tuneworthy.model.dossier import (
     ApproachResult,
     Assessed,
     Assessment,
-    Books,
     Ceiling,
     Challenge,
     CheckResult,
     Counts,
     Decision,
     Dossier,
-    Drawn,
     FactorResult,
     Findings,
     FlipResult,
     GateResult,
     Named,
-    NoPlan,
     Option,
-    Outline,
-    Outlook,
+    Plan,
     QuestionResult,
     Replaced,
-    Saved,
     SignalResult,
     Stage,
     Verdict,
@@ -55,12 +48,8 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.model.precedents import Others
-from tuneworthy.money.section import investment
-from tuneworthy.money.serving import compare
-from tuneworthy.money.terms import appraise, computed_saving, keep_books, with_draws
-from tuneworthy.money.words import investment_gate
-from tuneworthy.plan import words as plan
-from tuneworthy.plan.phases import draft_plan
+from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
+from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.nearest import look, shipped_index
 from tuneworthy.precedents.section import precedents
 from tuneworthy.syntax.document import Document, parse
@@ -105,12 +94,12 @@ class Parts:
     questions: tuple[QuestionResult, ...]
     challenges: tuple[Challenge, ...]
     approaches: tuple[ApproachResult, ...]
-    money: Outlook
+    money: MoneyFindings
     gates: tuple[GateResult, ...]
     action: Action
     simpler: tuple[str, ...]
     """Ids of options recommended before any tuning."""
-    plan: Outline | NoPlan
+    plan: Plan | Unknown
     others: Others | None
     """None where nobody asked for them."""
     options: tuple[Option, ...] | None
@@ -161,9 +150,9 @@ def compose(parts: Parts) -> Dossier:
             "approaches": parts.approaches or NO_GOAL,
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
-            "investment": investment(parts.money),
+            "investment": parts.money.result,
             "precedents": precedents(parts.others, framework),
-            "plan": plan.section(parts.plan, case, framework),
+            "plan": parts.plan,
             "evidence": evidence_section(parts.measured, framework),
             "series": parts.series or Unknown(ask=NOTHING_MEASURED),
             "quick": quick_result(decision, framework) if parts.quick else None,
@@ -234,14 +223,6 @@ def _counts(assessment: Assessment) -> Counts:
     )
 
 
-# The money part of the road: prices, books, ways to serve the traffic, and what it comes to.
-
-Draw = Callable[[Case, Framework, Books, Saved | None, int], Drawn | None]
-"""As ``forecast.simulate.draw_seeded``."""
-
-_KEPT = 256
-
-
 def prices_of(case: Case, as_of: date) -> Prices:
     """List prices of the case's models, where there is traffic to price and one isn't stated."""
     traffic = case.economics.traffic
@@ -251,60 +232,6 @@ def prices_of(case: Case, as_of: date) -> Prices:
     if all(model.usd_per_mtok is not None for model in case.models):
         return NO_PRICES
     return look_up(case.models, as_of, input_tokens=tokens.likely)
-
-
-def outlook(
-    case: Case,
-    framework: Framework,
-    assessment: Assessment,
-    prices: Prices,
-    seed: int,
-    draw: Draw | None = None,
-) -> Outlook:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    books = keep_books(case, framework.costs)
-    comparison = compare(case, prices, books, assessment.state("data_sovereignty"))
-    appraisal = appraise(case, framework, books, comparison)
-    drawn = None
-    if appraisal.investment is not None:
-        drawn = (draw or _draw)(case, framework, books, computed_saving(books, comparison), seed)
-    return Outlook(books, comparison, with_draws(appraisal, drawn, framework), drawn)
-
-
-def _draw(
-    case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
-) -> Drawn | None:
-    from tuneworthy.money.simulate import draw_seeded  # numpy is needed only here
-
-    return draw_seeded(case, framework, books, saved, seed)
-
-
-class Remembered:
-    """Draws what was not drawn before. Safe to use from several threads.
-
-    An answer seldom moves an amount, and drawing the money takes longer than all other steps.
-    """
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[str, Drawn | None] = OrderedDict()
-        self._lock = Lock()
-
-    def __call__(
-        self, case: Case, framework: Framework, books: Books, saved: Saved | None, seed: int
-    ) -> Drawn | None:
-        """What drawing gives, drawn or remembered."""
-        horizon = case.economics.assumptions.horizon_months
-        key = repr((horizon, framework.break_even, books, saved, seed))
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        drawn = _draw(case, framework, books, saved, seed)
-        with self._lock:
-            self._kept[key] = drawn
-            while len(self._kept) > _KEPT:
-                self._kept.popitem(last=False)
-        return drawn
 
 
 # The road, in order: the only module that knows which stage follows which.
@@ -385,9 +312,10 @@ def decide(
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states, prices = assessment.states, prices_of(case, as_of)
     decision = apply_rules(states, framework, rules)
-    money = outlook(case, framework, assessment, prices, seed, draw)
+    sovereign = assessment.state("data_sovereignty")
+    money = assess_money(case, framework, sovereign, prices, seed, draw)
     fits = approaches(case, framework, _offered(framework, assessment, as_of))
-    all_gates = gates(case, assessment, decision, fits, investment_gate(assessment, money), as_of)
+    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
     asked = questions(states, framework, rules)
     action = choose_action(decision.outcome, {one.id: one.state for one in all_gates})
     judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
@@ -419,14 +347,14 @@ class _Judged(NamedTuple):
     gates: tuple[GateResult, ...]
     questions: tuple[QuestionResult, ...]
     action: Action
-    money: Outlook
+    money: MoneyFindings
 
 
 class _Ahead(NamedTuple):
     options: tuple[Option, ...] | None
     advice: Advice | None
     simpler: tuple[str, ...]
-    plan: Outline | NoPlan
+    plan: Plan | Unknown
     others: Others | None
 
 
@@ -442,7 +370,7 @@ def _ahead(
     advice = None if found is None else recommend(found, assessment, decision, action)
     known = [name for name in (advice.options if advice else ()) if name in framework.options]
     simpler = tuple(name for name in known if framework.options[name].kind != "tuning")
-    planned = draft_plan(
+    planned = build_plan(
         case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
     )
     others = None if quick else look(shipped_index(), case.goals, framework, assessment)

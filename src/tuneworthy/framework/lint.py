@@ -13,8 +13,8 @@ import numpy as np
 from tuneworthy.errors import FrameworkError
 from tuneworthy.framework.rules import Cuts, Measures, Rules, compile_rules
 from tuneworthy.framework.tally import fired, tally
-from tuneworthy.model.base import Interval, digest
-from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named, break_even
+from tuneworthy.model.base import break_even, digest
+from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named
 from tuneworthy.model.framework import (
     BANDS,
     OUTCOMES,
@@ -315,16 +315,13 @@ def _table(example: WorkedExample, costs: Costs) -> Iterator[LintFinding]:
     low, high = ongoing_usd(costs, rate, "low"), ongoing_usd(costs, rate, "high")
     if low <= example.ongoing_usd:
         return
-    upfront = Interval.certain(example.upfront_hours * rate)
+    upfront = example.upfront_hours * rate
     benefit = example.api_savings_usd + example.quality_value_usd
-    months = break_even(
-        upfront, Interval(benefit - high, benefit - (low + high) / 2, benefit - low)
-    )
     yield _finding(
         "example_below_table",
         ongoing=example.ongoing_usd,
         low=low,
         high=high,
-        best=_months(months.low),
-        worst=_months(months.high),
+        best=_months(break_even(upfront, benefit - low)),
+        worst=_months(break_even(upfront, benefit - high)),
     )

@@ -39,7 +39,8 @@ from tuneworthy.model.interview import (
     Clash,
     Step,
 )
-from tuneworthy.pipeline import Draw, decide, framework_of
+from tuneworthy.money.investment import Draw
+from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.syntax.document import did_you_mean, parse
 from tuneworthy.syntax.edit import Keys, Value, Whole, edit
 

@@ -309,6 +309,13 @@ def usd_per_request(
     ) / TOKENS_PER_MTOK
 
 
+def break_even(upfront_usd: float, net_usd: float) -> float:
+    """Months until ``upfront_usd`` is back at ``net_usd`` a month; ``math.inf`` for never."""
+    if upfront_usd <= 0:
+        return 0.0
+    return upfront_usd / net_usd if net_usd > 0 else math.inf
+
+
 def months_to_reach(*, now: float, target: float, growth_per_month: float) -> int | None:
     """The first month in which ``now`` growing by ``growth_per_month`` has reached ``target``.
 

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from itertools import product
 from typing import Any, Literal, get_args
 
 from pydantic import Field
 
-from tuneworthy.model.base import (
-    HOURS_PER_MONTH,
-    Interval,
-    Range,
-    Record,
-    State,
-    Unknown,
-    json_text,
-)
+from tuneworthy.model.base import Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Prices, PublishedFigure
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Band, OptionKind, Outcome, Risk
@@ -511,7 +501,7 @@ class ByTable(Record):
     break_even_months: Duration
 
 
-class Serving(Record):
+class ServingResult(Record):
     """One way to serve the traffic, with its price."""
 
     model: str
@@ -526,7 +516,7 @@ class Serving(Record):
 class Computed(Record):
     """What tuning saves by traffic and prices, beside what was stated."""
 
-    servings: tuple[Serving, ...]
+    servings: tuple[ServingResult, ...]
     """Every way, the cheapest first; those without a price last, with what would give them one."""
     best_untuned: str
     """The cheapest admissible untuned serving; one that may turn out admissible where there is none
@@ -584,6 +574,10 @@ class Simulation(Record):
     """What was taken as given because nobody stated it."""
 
 
+StepId = Literal["upfront", "benefits", "running", "net"]
+"""A step of the calculation from the amounts to the break-even."""
+
+
 class InvestmentResult(Record):
     """The money."""
 
@@ -597,9 +591,14 @@ class InvestmentResult(Record):
     """Costs nobody stated, taken from the framework's table."""
     by_table: ByTable
     steps: tuple[str, ...]
-    """The calculation from the amounts to the break-even, line by line."""
+    """The calculation from the amounts to the break-even: a line for each ``StepId``, or none."""
     computed: Computed | Unknown
     simulation: Simulation | Unknown
+
+    def step(self, name: StepId) -> str:
+        """A line of the calculation; empty where nothing could be calculated."""
+        names: tuple[str, ...] = get_args(StepId)
+        return self.steps[names.index(name)] if self.steps else ""
 
 
 class Phase(Record):
@@ -765,381 +764,6 @@ class Advice:
     choice: Choice
     options: tuple[str, ...]
     because: Reason
-
-
-# A plan before words: which phases, what they take, and when.
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A phase before it has dates."""
-
-    id: str
-    what: Reason
-    """Which words tell it, with their numbers."""
-    part: Part
-    hours: Range
-    usd: Range
-    """``math.inf`` at its upper end, inside the program only, where hours have no price."""
-    needs: tuple[str, ...] = ()
-    """Ids of drafts that come before it in the list and have to be done first."""
-    weeks: float = 0.0
-    """Calendar weeks it takes at least; the team is free for other phases meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatedPhase:
-    """A phase with its dates, both included."""
-
-    draft: Draft
-    start: date
-    end: date
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """A plan."""
-
-    aim: Aim
-    start: date
-    """The first working day."""
-    phases: tuple[DatedPhase, ...]
-    weeks: float
-    """Weeks of five working days until everything is done."""
-    notes: tuple[Reason, ...]
-    """What it rests on, and what to expect."""
-
-
-@dataclass(frozen=True, slots=True)
-class NoPlan:
-    """Why there is no plan, and so what to do about it."""
-
-    why: Reason
-
-
-# What tuning costs, brings, and when it has paid itself back.
-
-
-@dataclass(frozen=True, slots=True)
-class Investment:
-    """The closed form: upfront / (savings + quality value - ongoing)."""
-
-    upfront: Interval
-    """USD before the first version is live."""
-    monthly_net: Interval
-    """USD a month after running costs."""
-    months: Interval
-    """Months to break-even, from best to worst."""
-    table_ongoing: Interval | None
-    """Running costs by the framework's own table, USD a month; None without an hourly rate."""
-    table_months: Interval | None
-    """Months to break-even with those."""
-    assumed: tuple[str, ...]
-    """Costs nobody stated, taken from the table."""
-
-
-@dataclass(frozen=True, slots=True)
-class Appraisal:
-    """The investment judged by the framework's rule."""
-
-    investment: Investment | None
-    """None when too little is stated to compute it."""
-    justified: State
-    why: Reason
-
-
-def break_even(upfront: Interval, net: Interval) -> Interval:
-    """Months until ``upfront`` is back at ``net`` a month, from the best pairing to the worst.
-
-    Returns:
-        0 for no upfront cost, ``math.inf`` where the monthly net is not positive.
-    """
-
-    def months(upfront_usd: float, net_usd: float) -> float:
-        if upfront_usd <= 0:
-            return 0.0
-        return upfront_usd / net_usd if net_usd > 0 else math.inf
-
-    return Interval(
-        months(upfront.low, net.high),
-        months(upfront.value, net.value),
-        months(upfront.high, net.low),
-    )
-
-
-# The money of a case as sums of products over its inputs.
-
-RATE = "economics.hourly_rate_usd"
-REQUESTS = "economics.traffic.requests_per_month"
-GROWTH = "economics.traffic.growth_per_month"
-DISCOUNT = "economics.assumptions.discount_per_year"
-FAILURE = "economics.assumptions.failure_chance"
-LIFE = "economics.assumptions.model_life_months"
-
-Values = Mapping[str, Any]
-"""Value of every input: a number, or an array with one number for each draw."""
-
-
-Inputs = Mapping[str, Interval]
-"""Inputs by the dotted path of what states them; ``table.…`` for those of the framework."""
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A product of inputs, times a constant."""
-
-    names: tuple[str, ...]
-    factor: float = 1.0
-
-    def value(self, values: Values) -> Any:
-        """The product, in the unit that its inputs make."""
-        result: Any = 1.0
-        for name in self.names:
-            result = result * values[name]
-        return result * self.factor
-
-
-Terms = tuple[Term, ...]
-
-
-def total(terms: Iterable[Term], values: Values) -> Any:
-    """The sum of terms; 0 for none."""
-    return sum((term.value(values) for term in terms), 0.0)
-
-
-def likely(inputs: Inputs) -> dict[str, float]:
-    """Every input at its likeliest."""
-    return {name: interval.value for name, interval in inputs.items()}
-
-
-def money(terms: Terms, inputs: Inputs) -> Interval:
-    """A sum at the low ends, at the likely values and at the high ends of its inputs.
-
-    Right only where every input raises the sum, which hours, rates and amounts do.
-    """
-    ends = ({n: getattr(s, end) for n, s in inputs.items()} for end in ("low", "value", "high"))
-    return Interval(*(float(total(terms, values)) for values in ends))
-
-
-def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
-    """Every pairing of the ends of some inputs, the others at their likeliest.
-
-    Yields:
-        One mapping when none of them is a range, 2ⁿ for n ranges.
-    """
-    base = likely(inputs)
-    open_names = sorted({name for name in names if name in inputs and inputs[name].varies})
-    ends = [(inputs[name].low, inputs[name].high) for name in open_names]
-    for chosen in product(*ends):
-        yield {**base, **dict(zip(open_names, chosen, strict=True))}
-
-
-AgainIs = Literal["stated", "by_table", "all"]
-"""How it is known what tuning again costs: by category as stated, by the table's proportion, or
-not at all, so that everything is paid again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """Costs and benefits of tuning as terms over the inputs of a case."""
-
-    inputs: Inputs
-    upfront: Terms | None
-    """USD before the first version is live; None when hours can't be priced."""
-    again: Terms
-    """The part of it that is paid again when the model has to be tuned anew."""
-    again_is: AgainIs
-    running: Terms | None
-    """USD a month, the tuned model's serving among it; None when hours can't be priced."""
-    running_besides: Terms | None
-    """The same without the serving, where that is stated apart; None where it isn't."""
-    savings: Terms
-    """USD a month saved on calls, as stated; empty when nobody stated it."""
-    quality: Terms
-    """USD a month that better answers are worth; empty when nobody stated it."""
-    table_running: Terms | None
-    """Running costs by the framework's table; None without a table or an hourly rate."""
-    table_besides: Terms | None
-    """The same without serving."""
-    assumed: tuple[str, ...]
-    """Costs nobody stated, taken from the table."""
-
-
-# Ways to serve the traffic, what each costs, and what tuning saves beside them.
-
-How = Literal["as_is", "cached", "batched", "self_hosted"]
-Runs = Literal["third_party", "own", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """Names of the inputs that price a GPU."""
-
-    usd_per_hour: str
-    requests_per_hour: str
-    utilisation: str
-    always_on: str
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """All four."""
-        return self.usd_per_hour, self.requests_per_hour, self.utilisation, self.always_on
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """USD a month over requests a month: at least ``floor``, and ``slope`` for each request."""
-
-    floor: float
-    slope: float
-
-    def usd(self, requests: float) -> float:
-        """USD a month at so many requests."""
-        return max(self.floor, self.slope * requests)
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A way to serve the traffic; at most one of its prices is set."""
-
-    model: str
-    how: How
-    tuned: bool
-    runs: Runs
-    request: Terms = ()
-    """USD a request, for a price by tokens."""
-    gpu: Gpu | None = None
-    """GPUs of one's own."""
-    bill_usd: float | None = None
-    """A stated bill, USD a month."""
-    bill_for: str | None = None
-    """Input with the requests that bill is for; None when it is the same at any volume."""
-    catalogue: str = ""
-    """Where its price was looked up; empty when it is stated in the case."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Inputs that its cost depends on, the number of requests aside."""
-        from_terms = tuple(name for term in self.request for name in term.names)
-        from_bill = (self.bill_for,) if self.bill_for else ()
-        return from_terms + from_bill + (self.gpu.names if self.gpu else ())
-
-    def parts(self, values: Values) -> tuple[Any, Any]:
-        """Floor (USD a month) and slope (USD a request): numbers, or arrays where values are."""
-        if self.gpu is not None:
-            hour, each, share, always = (values[name] for name in self.gpu.names)
-            return always * HOURS_PER_MONTH * hour, hour / (each * share)
-        if self.bill_usd is not None:
-            if self.bill_for is None:
-                return self.bill_usd, 0.0
-            return 0.0, self.bill_usd / values[self.bill_for]
-        return 0.0, total(self.request, values)
-
-    def line(self, values: Values) -> Line:
-        """Its cost at one number for every input."""
-        floor, slope = self.parts(values)
-        return Line(float(floor), float(slope))
-
-
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """A way with what it costs and whether it may be used."""
-
-    way: Way
-    usd: Interval | None
-    """USD a month; None where it has no price."""
-    admissible: State
-    reasons: tuple[Reason, ...]
-    """What makes it so; what lacks for a price comes first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Saved:
-    """What the tuned way saves, all of it on the same traffic."""
-
-    inputs: Inputs
-    """The inputs of the ways, and the requests."""
-    baseline: tuple[Way, ...]
-    """Untuned ways whose cheapest it is held against."""
-    tuned: Way
-    from_today: bool
-    """No untuned way meets the targets: it is held against what runs today."""
-    best: Judged
-    """The cheapest of the baseline at the likely values."""
-    usd: Interval
-    """USD a month; may be negative."""
-    fixed: Interval | None
-    """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
-    serving_in_total: bool
-    """The stated running costs were one total; the serving was taken out of it."""
-    net: Interval | None
-    """The saving less one total of running costs, in which the tuned serving cancels out; None
-    where the running costs beside the serving are known by themselves."""
-    volume: Interval | Reason
-    """Requests a month from which the running costs are earned back; ``math.inf`` for never."""
-    month: Interval | Reason
-    """Months until the stated growth gets there; ``math.inf`` for never."""
-    cheaper_perhaps: Judged | None
-    """An untuned way that costs less and may or may not meet the targets."""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Every way to serve the traffic side by side."""
-
-    ways: tuple[Judged, ...]
-    """The cheapest first, those without a price last; empty when no model is named."""
-    saved: Saved | Reason
-    """What tuning saves, or what lacks to compute it."""
-    stays_inside: State
-    """Where data may not leave: whether tuning is the best of what stays inside."""
-    inside_why: Reason
-    growth: Interval | None
-    """Growth a month as stated."""
-
-
-def cheapest(ways: tuple[Way, ...], values: Values, requests: float) -> float:
-    """USD a month of the cheapest way at so many requests; ways must not be empty."""
-    return min(way.line(values).usd(requests) for way in ways)
-
-
-# Everything about the money of a case, before words.
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """The investment drawn many times; months are ``math.inf`` for never, inside the program."""
-
-    draws: int
-    """1 where nothing varies: every draw would be the same."""
-    horizon_months: int
-    months: tuple[float, float, float]
-    """10th, 50th and 90th percentile of the months to break-even."""
-    in_time: float | None
-    """Share of draws that pay back in time by the framework's rule; None without a rule."""
-    never: float
-    """Share of draws that don't pay back within the horizon."""
-    npv: tuple[float, float, float]
-    """Percentiles of the net present value, USD."""
-    curve: tuple[tuple[float, float, float], ...]
-    """Percentiles of the cumulated USD at the end of each month, from month 0 on."""
-    tornado: tuple[tuple[str, float, float], ...]
-    """Input, and the net present value at its low and at its high end; the widest swing first."""
-    waiting_usd: float
-    """Mean net present value lost when the start is put off by a month."""
-    assumes: tuple[Reason, ...]
-    """What was taken for granted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Outlook:
-    """Everything about the money of a case."""
-
-    books: Books
-    comparison: Comparison
-    appraisal: Appraisal
-    drawn: Drawn | None
-    """None where the investment can't be computed."""
 
 
 # What changed between two dossiers of a case.

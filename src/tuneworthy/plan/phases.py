@@ -1,756 +1,743 @@
-"""What to do, in which order, with what effort and by when."""
+"""Every phase of a plan: what it is called, what is done in it, what it takes, when it is done.
+
+A phase is a function that adds itself to the plan and gives its id. To add one, write it here and
+call it where it belongs: in ``tuning``, ``steps_to_verdict`` or ``keeping``.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, Unknown, months_to_reach
-from tuneworthy.model.case import Amount, Case, Ongoing
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, months_to_reach
 from tuneworthy.model.dossier import (
-    Aim,
-    Appraisal,
     ApproachResult,
     Assessed,
-    Assessment,
-    DatedPhase,
-    Decision,
-    Draft,
+    DataNeed,
     GateResult,
-    NoPlan,
-    Outline,
-    Outlook,
     Part,
     QuestionResult,
-    Reason,
 )
-from tuneworthy.model.framework import (
-    CostRow,
-    Costs,
-    Framework,
-    Outcome,
-    PlanRule,
-    Span,
-    Work,
-    either,
-)
-from tuneworthy.money.words import investment_reason
-from tuneworthy.plan.calendar import DAYS_PER_WEEK, dated, day, working_days
+from tuneworthy.model.framework import Outcome, either
+from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.plan.context import PhaseCost, PlanContext, hours_of
 from tuneworthy.verdict.gates import held, unsafe
+from tuneworthy.words import (
+    count,
+    listing,
+    months,
+    number,
+    plain,
+    quality,
+    sentence,
+    several,
+    share,
+)
 
-# What a step takes: from the case where it is stated, else from the framework.
-
-NOTHING = Range.between(0.0, 0.0)
-
-
-class LackingError(Exception):
-    """A figure that neither the case nor the framework gives; it never leaves this room."""
-
-    def __init__(self, why: Reason) -> None:
-        self.why = why
-        super().__init__(why.id)
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """Hours of work, and USD beside the work."""
-
-    hours: Range
-    usd: Range
-
-    def __add__(self, other: Taken) -> Taken:
-        return Taken(self.hours + other.hours, self.usd + other.usd)
-
-    def part(self, share: float) -> Taken:
-        """A share of it."""
-        return Taken(
-            Range.between(self.hours.low * share, self.hours.most * share),
-            Range.between(self.usd.low * share, self.usd.most * share),
-        )
-
-    def less(self, share: float) -> Taken:
-        """What is left after a share, so that both add up to the whole."""
-        gone = self.part(share)
-        return Taken(_rest(self.hours, gone.hours), _rest(self.usd, gone.usd))
-
-
-FREE = Taken(NOTHING, NOTHING)
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """Everything the phases are made from."""
-
-    case: Case
-    framework: Framework
-    rule: PlanRule
-    assessment: Assessment
-    start: date
-
-    def draft(
-        self,
-        name: str,
-        what: Reason,
-        taken: Taken,
-        *,
-        part: Part = "steps",
-        needs: tuple[str, ...] = (),
-        weeks: float = 0.0,
-    ) -> Draft:
-        """A phase with its hours priced at the case's rate, which nobody may have stated."""
-        rate = self.case.economics.hourly_rate_usd
-        if rate is not None:
-            work = Range.between(taken.hours.low * rate.low, taken.hours.most * rate.high)
-        else:
-            work = Range.between(0.0, math.inf if taken.hours.most > 0 else 0.0)
-        return Draft(name, what, part, taken.hours, taken.usd + work, needs, weeks)
-
-    def step(self, name: str, what: Reason, work: Work, needs: tuple[str, ...] = ()) -> Draft:
-        """A phase that takes what a row of the framework's plan says."""
-        return self.draft(name, what, hours(work.hours), needs=needs, weeks=work.weeks)
-
-    def upfront(self, category: str) -> Taken:
-        """A category of the upfront costs.
-
-        Raises:
-            LackingError: If neither the case nor the framework has it.
-        """
-        stated = self.case.economics.upfront.by_category.get(category)
-        if stated is not None and (stated.hours is not None or stated.usd is not None):
-            return Taken(_ends(stated.hours), _ends(stated.usd))
-        return _taken(_row(self.framework.costs, "upfront", category))
-
-    def table(self, category: str) -> Taken:
-        """The framework's own row; what the case states only where the framework has none.
-
-        Raises:
-            LackingError: As ``upfront``.
-        """
-        rows = {} if self.framework.costs is None else dict(self.framework.costs.upfront)
-        row = {str(name): each for name, each in rows.items()}.get(category)
-        return self.upfront(category) if row is None else _taken(row)
-
-    def quarter(self) -> Taken:
-        """Three months of serving and watching.
-
-        Raises:
-            LackingError: As ``upfront``.
-        """
-        stated = self.case.economics.monthly.ongoing or Ongoing()
-        if stated.monitoring_hours is not None:
-            watching = _quarterly(Taken(_ends(stated.monitoring_hours), NOTHING))
-        else:
-            watching = self._running("monitoring")
-        if stated.inference_usd is not None:
-            serving = _quarterly(Taken(NOTHING, _ends(stated.inference_usd)))
-        else:
-            serving = self._running("inference")
-        return watching + serving + _quarterly(Taken(NOTHING, _ends(stated.other_usd)))
-
-    def retraining(self) -> Taken:
-        """One retraining, a quarter after the last.
-
-        Raises:
-            LackingError: As ``upfront``.
-        """
-        stated = self.case.economics.monthly.ongoing
-        if stated is not None and stated.retraining_hours_per_quarter is not None:
-            return Taken(_ends(stated.retraining_hours_per_quarter), NOTHING)
-        return self._running("retraining")
-
-    def _running(self, category: str) -> Taken:
-        row = _row(self.framework.costs, "ongoing", category)
-        return _taken(row) if row.every == "quarter" else _quarterly(_taken(row))
-
-    def option(self, name: str) -> Taken:
-        """Work on an option of the framework; where it says none, what a check may take."""
-        effort = self.framework.options[name].effort_hours
-        return hours(either(self.rule.checks, "").hours if effort is None else effort)
-
-    def collecting(self, fit: ApproachResult, share: float = 1.0) -> Taken:
-        """Hours to get ready what lacks of a share of an approach's need.
-
-        Nothing lacks at the lower end where nobody has counted, and everything at the upper.
-        """
-        wanted, have = fit.data.low * share, held(self.case, fit.data.unit)
-        lacking = wanted if have is None else max(0.0, wanted - have)
-        return self.collected(fit.data.unit, 0.0 if have is None else lacking, lacking)
-
-    def collected(self, unit: str, least: float, most: float) -> Taken:
-        """Hours to get ready from ``least`` to ``most`` pieces of data.
-
-        Raises:
-            LackingError: If the framework has no figure for the unit.
-        """
-        found = {str(name): each for name, each in self.rule.per_hour.items()}.get(unit)
-        if most == 0:
-            return FREE
-        if found is None:
-            raise LackingError(Reason("no_yield", {"unit": unit}))
-        return Taken(Range.between(least / found.high, most / found.low), NOTHING)
-
-
-def hours(span: Span) -> Taken:
-    """Nothing but work."""
-    return Taken(Range.between(span.low, span.high), NOTHING)
-
-
-def _row(costs: Costs | None, table: str, category: str) -> CostRow:
-    rows: dict[str, CostRow] = {} if costs is None else dict(getattr(costs, table))
-    if category not in rows:
-        raise LackingError(Reason("no_row", {"table": table, "category": category}))
-    return rows[category]
-
-
-def _taken(row: CostRow) -> Taken:
-    return Taken(
-        NOTHING if row.hours is None else Range.between(row.hours.low, row.hours.high),
-        NOTHING if row.usd is None else Range.between(row.usd.low, row.usd.high),
-    )
-
-
-def _quarterly(monthly: Taken) -> Taken:
-    return monthly.part(MONTHS_PER_QUARTER)
-
-
-def _ends(amount: Amount | None) -> Range:
-    return NOTHING if amount is None else Range.between(amount.low, amount.high)
-
-
-def _rest(whole: Range, gone: Range) -> Range:
-    return Range.between(whole.low - gone.low, whole.most - gone.most)
-
-
-# What a plan rests on, and what to expect of it.
-
-
-def notes(
-    desk: Desk,
-    decision: Decision,
-    fits: Sequence[ApproachResult],
-    phases: Sequence[DatedPhase],
-    appraisal: Appraisal,
-) -> tuple[Reason, ...]:
-    """Everything a reader has to know before believing the dates and the sums."""
-    stated = desk.case.economics.hours_per_week
-    hours = desk.rule.hours_per_week if stated is None else stated.likely
-    found = [Reason("capacity", {"hours": hours, "stated": stated is not None})]
-    if desk.case.economics.hourly_rate_usd is None:
-        found.append(Reason("unpriced"))
-    if decision.outcome == "undecided":
-        found.append(Reason("leaning", {"outcome": decision.leaning}))
-    launch = next((p.end for p in phases if p.draft.id == "deployment"), None)
-    if launch is not None:
-        found += _tuned(desk, fits, phases, appraisal, launch)
-    return tuple(found)
-
-
-def _tuned(
-    desk: Desk,
-    fits: Sequence[ApproachResult],
-    phases: Sequence[DatedPhase],
-    appraisal: Appraisal,
-    launch: date,
-) -> Iterator[Reason]:
-    stated = desk.case.economics.upfront.hours
-    version = [p.draft.hours for p in phases if p.draft.part == "first_version"]
-    if stated is not None:
-        low, high = sum(h.low for h in version), sum(h.most for h in version)
-        yield Reason(
-            "hours_in_all",
-            {"stated_low": stated.low, "stated_high": stated.high, "low": low, "high": high},
-        )
-    for fit in fits:
-        if isinstance(fit.missing, Unknown):
-            numbers = {"goal": fit.goal, "unit": fit.data.unit, "low": fit.data.low}
-            yield Reason("not_counted", numbers)
-    until = desk.case.tuning.until
-    if until is not None and desk.start < until <= max(phase.end for phase in phases):
-        yield Reason("service_ends", {"until": until, "launch": launch})
-    if appraisal.investment is not None:
-        months = appraisal.investment.months
-        numbers = {"launch": launch, "low": months.low, "high": months.high}
-        yield Reason("pays_back", numbers)
-
-
-# The phases from here to a tuned model that is watched and kept fresh.
+Needs = tuple[str, ...]
 
 WEEKS_PER_QUARTER = 13
 """52 weeks by four."""
 
+_MOST_QUESTIONS = 5
+
+# The order of the phases.
+
 
 def tuning(
-    desk: Desk,
-    gates: Sequence[GateResult],
-    fits: Sequence[ApproachResult],
-    simpler: Sequence[str],
-    investment: Reason,
-) -> list[Draft]:
-    """Every phase in order: preconditions, the first version, running it, further goals.
+    plan: PlanContext, gates: Sequence[GateResult], simpler: Sequence[str], money: MoneyFindings
+) -> None:
+    """Preconditions, the first version, running it, and further goals.
 
     Nothing is trained, not even a pilot, before the data is reviewed and the service confirmed, and
     the bulk of the money waits for the pilot and for amounts that are settled.
-
-    Raises:
-        LackingError: If a cost is neither stated nor in the framework's tables.
     """
-    still: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
-    drafts = _stop(desk, still, investment)
-    stop = tuple(draft.id for draft in drafts)
-    drafts += _preconditions(desk, still, fits, stop)
-    drafts.append(evaluation(desk, stop))
-    if "need" in still:
-        what = Reason("need", {"cases": desk.rule.evaluation_cases})
-        drafts.append(desk.step("need", what, desk.rule.steps.targets, ("evaluation",)))
-    drafts += simpler_first(desk, simpler, ("evaluation",))
-    drafts.append(_pilot(desk, fits, tuple(draft.id for draft in drafts)))
-    needs = ["pilot"]
-    if "investment" in still and "alternatives" not in stop:
-        what = Reason("money", {"why": investment})
-        drafts.append(desk.step("money", what, desk.rule.steps.money))
-        needs.append("money")
-    return [*drafts, *_version(desk, fits, tuple(needs)), *_running(desk), *_later(desk, fits)]
+    unmet: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
+    stop = _alternatives(plan, unmet)
+    _tuning_service(plan, stop)
+    if "safety" in unmet:
+        _safety(plan, stop)
+    if not plan.fits:
+        _goal(plan, stop)
+    evaluated = (_evaluation(plan, stop, part="first_version"),)
+    if "need" in unmet:
+        _need(plan, evaluated)
+    _simpler_first(plan, simpler, evaluated)
+    paid: Needs = (_pilot(plan, tuple(phase.id for phase in plan.phases)),)
+    if "investment" in unmet and not stop:
+        paid += (_money(plan, money),)
+    trained = _training(plan, (_data(plan, paid),))
+    launched = (_deployment(plan, (trained,)),)
+    _retraining(plan, (_monitoring(plan, launched),))
+    needs = launched
+    for position, fit in enumerate(plan.fits[1:], start=1):
+        as_before = any(fit.data.unit == earlier.data.unit for earlier in plan.fits[:position])
+        needs = (_later_goal(plan, fit, needs, as_before=as_before),)
 
 
-def _stop(desk: Desk, still: Mapping[str, GateResult], investment: Reason) -> list[Draft]:
-    """A reason not to tune at all comes first, and everything else waits for it."""
-    closed = {name: gate.why for name, gate in still.items() if gate.state == "no"}
-    against = {name: closed[name] for name in ("strength", "investment") if name in closed}
-    if not against:
-        return []
-    under = investment.numbers.get("under") if "investment" in against else None
-    what = Reason("alternatives", {"why": tuple(against.values()), "under": under})
-    return [desk.step("alternatives", what, desk.rule.steps.alternatives)]
-
-
-def simpler_first(desk: Desk, options: Sequence[str], needs: tuple[str, ...]) -> list[Draft]:
-    """What would help and is simpler than tuning is tried on the same cases before any training.
+def steps_to_verdict(
+    plan: PlanContext, outcome: Outcome, advised: Sequence[str], needs: Needs = ()
+) -> None:
+    """The steps that would confirm a verdict other than to tune, or change it, and the decision.
 
     Args:
-        desk: The case and its framework.
-        options: Their ids; for none there is no such step.
-        needs: What comes before.
-    """
-    if not options:
-        return []
-    what = Reason("simpler", {"options": tuple(options), "cases": desk.rule.evaluation_cases})
-    taken = sum((desk.option(name) for name in options), FREE)
-    return [desk.draft("simpler", what, taken, needs=needs)]
-
-
-def _preconditions(
-    desk: Desk,
-    still: Mapping[str, GateResult],
-    fits: Sequence[ApproachResult],
-    needs: tuple[str, ...],
-) -> list[Draft]:
-    found, steps, service = [], desk.rule.steps, _service(desk, fits)
-    if service is not None:
-        work = steps.service if service.id == "service" else steps.other_service
-        found.append(desk.step("service", service, work, needs))
-    if "safety" in still:
-        what = Reason("safety", {"names": unsafe(desk.case)[1]})
-        found.append(desk.step("safety", what, steps.data_review, needs))
-    if not fits:
-        found.append(desk.step("goal", Reason("goal"), steps.goal, needs))
-    return found
-
-
-def _service(desk: Desk, fits: Sequence[ApproachResult]) -> Reason | None:
-    """What has to be settled about the tuning service; None when nothing has."""
-    found, others = desk.case.tuning, fits[0].offered_by if fits else ()
-    if found.until is not None and found.until <= desk.start:
-        return Reason("other_service", {"until": found.until, "others": others})
-    if found.available == "no":
-        return Reason("other_service", {"until": None, "others": others})
-    if found.service == "self_hosted" or found.available == "yes":
-        return None
-    return Reason("service", {"until": found.until, "others": others})
-
-
-def evaluation(desk: Desk, needs: tuple[str, ...] = ()) -> Draft:
-    """Untouched cases and the figure to beat, before anything is trained or changed.
-
-    Raises:
-        LackingError: If hours for evaluation are neither stated nor in the framework's table.
-    """
-    taken = desk.upfront("evaluation").part(desk.rule.design_share)
-    what = Reason(
-        "evaluation",
-        {"cases": desk.rule.evaluation_cases, "have": desk.case.data.evaluation is not None},
-    )
-    return desk.draft("evaluation", what, taken, part="first_version", needs=needs)
-
-
-def _comparison(desk: Desk) -> Taken:
-    """One of the two comparisons on untouched cases, of the pilot and of the trained model."""
-    return desk.upfront("evaluation").less(desk.rule.design_share).part(0.5)
-
-
-def _pilot(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> Draft:
-    share = desk.rule.pilot_share
-    made = desk.upfront("data_preparation").part(share) + desk.upfront("training").part(share)
-    taken = made + _comparison(desk)
-    if fits:
-        taken += desk.collecting(fits[0], share)
-    what = Reason("pilot", {**_first(desk, fits), "share": share})
-    return desk.draft("pilot", what, taken, part="first_version", needs=needs)
-
-
-def _version(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> list[Draft]:
-    """The rest of the data, the training and the launch."""
-    share, numbers = desk.rule.pilot_share, _first(desk, fits)
-    data = desk.upfront("data_preparation").less(share)
-    if fits:
-        data += _missing(desk, fits[0], share)
-    trained = desk.upfront("training").less(share) + _comparison(desk)
-    return [
-        desk.draft("data", Reason("data", numbers), data, part="first_version", needs=needs),
-        desk.draft(
-            "training", Reason("training", numbers), trained, part="first_version", needs=("data",)
-        ),
-        desk.draft(
-            "deployment",
-            Reason("deployment", numbers),
-            desk.upfront("deployment"),
-            part="first_version",
-            needs=("training",),
-        ),
-    ]
-
-
-def _missing(desk: Desk, fit: ApproachResult, share: float) -> Taken:
-    """What lacks of the data, less what the pilot has collected of it."""
-    whole, pilot = desk.collecting(fit).hours, desk.collecting(fit, share).hours
-    return Taken(Range.between(whole.low - pilot.low, whole.most - pilot.most), FREE.usd)
-
-
-def _running(desk: Desk) -> list[Draft]:
-    """The first quarter in production, and the retraining at its end."""
-    cases = {"cases": desk.rule.evaluation_cases}
-    return [
-        desk.draft(
-            "monitoring",
-            Reason("monitoring", cases),
-            desk.quarter(),
-            part="running",
-            needs=("deployment",),
-            weeks=WEEKS_PER_QUARTER,
-        ),
-        desk.draft(
-            "retraining",
-            Reason("retraining", cases),
-            desk.retraining(),
-            part="running",
-            needs=("monitoring",),
-        ),
-    ]
-
-
-def _later(desk: Desk, fits: Sequence[ApproachResult]) -> list[Draft]:
-    """The goals after the primary one, one at a time, each with its own data and comparison.
-
-    What a case states is the work up to its first version, so these take the framework's table.
-    """
-    found: list[Draft] = []
-    for position, fit in enumerate(fits[1:], start=1):
-        taken = desk.table("data_preparation") + desk.collecting(fit)
-        taken += desk.table("training") + desk.table("evaluation")
-        as_before = any(fit.data.unit == earlier.data.unit for earlier in fits[:position])
-        needs = (found[-1].id if found else "deployment",)
-        what = Reason("later_goal", {**_of(desk, fit), "as_before": as_before})
-        found.append(desk.draft(f"goal_{fit.goal}", what, taken, part="later_goals", needs=needs))
-    return found
-
-
-def _first(desk: Desk, fits: Sequence[ApproachResult]) -> dict[str, Any]:
-    """Numbers of the primary approach; without one only the count of untouched cases."""
-    return _of(desk, fits[0]) if fits else {"cases": desk.rule.evaluation_cases}
-
-
-def _of(desk: Desk, fit: ApproachResult) -> dict[str, Any]:
-    return {
-        "goal": fit.goal,
-        "approach": fit.approach,
-        "low": fit.data.low,
-        "high": fit.data.high,
-        "unit": fit.data.unit,
-        "have": held(desk.case, fit.data.unit),
-        "priority": fit.priority,
-        "cases": desk.rule.evaluation_cases,
-    }
-
-
-# The steps that would confirm a verdict, or change it.
-
-_RETRIEVAL, _OTHER_MODEL = "better_retrieval", "other_model"
-_DONE = {_RETRIEVAL: "retrieval_optimised", _OTHER_MODEL: "foundation_models"}
-"""The check of the ceiling test that says an option was done already."""
-
-
-def settling(
-    desk: Desk,
-    outcome: Outcome,
-    fits: Sequence[ApproachResult],
-    advised: Sequence[str] = (),
-    needs: tuple[str, ...] = (),
-) -> list[Draft]:
-    """The steps for an outcome other than to tune, and the decision after them.
-
-    Args:
-        desk: The case and its framework.
+        plan: The case and its framework.
         outcome: What the verdict is, or what an open one leans to.
-        fits: Approaches, the primary one first.
         advised: Ids of options that are recommended and are no tuning.
         needs: What comes before all of them.
-
-    Raises:
-        LackingError: If the framework lacks a figure.
     """
+    before = len(plan.phases)
     if outcome == "keep_optimizing_prompts":
-        found = _checks(desk, needs)
+        todo = [a for a in plan.assessment.of_kind("check").values() if a.state != "yes"]
+        needs_cases = _cases(plan, needs) if todo else needs
+        for check in todo:
+            _check(plan, check, needs_cases)
     elif outcome == "improve_rag_or_switch_model":
-        found = _improving(desk, advised, needs)
+        _improving(plan, advised, _cases(plan, needs))
     elif outcome == "address_anti_indicators":
-        found = _against(desk, fits, needs)
+        for against in plan.assessment.of_kind("anti_indicator").values():
+            if against.state == "yes":
+                _CLEARED.get(against.id, _clear)(plan, against.id, needs)
     else:
-        found = _cases(desk, needs)
-    if not found:  # a framework may lead here with nothing left to do
-        found = [desk.step("watch", Reason("watch"), desk.rule.steps.watch, needs)]
-    return [*found, _decide(desk, tuple(draft.id for draft in found))]
+        _cases(plan, needs)
+    if len(plan.phases) == before:  # a framework may lead here with nothing left to do
+        _watch(plan, needs)
+    _decide(plan, tuple(phase.id for phase in plan.phases[before:]))
 
 
-def keeping(desk: Desk) -> list[Draft]:
+def keeping(plan: PlanContext) -> None:
     """The present system meets every target: show it, and watch that it stays so."""
-    found = _cases(desk, ())
-    needs = tuple(draft.id for draft in found)
-    what = Reason("need", {"cases": desk.rule.evaluation_cases})
-    found.append(desk.step("need", what, desk.rule.steps.targets, needs))
-    found.append(desk.step("watch", Reason("watch"), desk.rule.steps.watch, ("need",)))
-    return [*found, _decide(desk, ("watch",))]
+    _decide(plan, (_watch(plan, (_need(plan, _cases(plan, ())),)),))
 
 
-def questions(desk: Desk, asked: Sequence[QuestionResult]) -> Draft:
-    """The open answers, found out at the minutes the framework gives them."""
-    took = sum(question.minutes for question in asked) / 60
-    what = Reason("questions", {"names": tuple(question.factor for question in asked)})
-    return desk.draft("questions", what, Taken(Range.between(took, took), NOTHING))
-
-
-def _decide(desk: Desk, needs: tuple[str, ...]) -> Draft:
-    return desk.step("decide", Reason("decide"), desk.rule.steps.decide, needs)
-
-
-def _cases(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
-    """An evaluation set where there is none: without one no comparison counts."""
-    if desk.case.data.evaluation is not None:
-        return []
-    draft = evaluation(desk, needs)
-    return [Draft(draft.id, draft.what, "steps", draft.hours, draft.usd, needs)]
-
-
-def _checks(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
-    """Every check that isn't known to be done."""
-    todo = [a for a in desk.assessment.of_kind("check").values() if a.state != "yes"]
-    if not todo:
-        return []
-    found = _cases(desk, needs)
-    needs = (*needs, *(draft.id for draft in found))
-    for check in todo:
-        what = Reason("check", {"check": check.id, "state": check.state})
-        work = either(desk.rule.checks, check.id)
-        found.append(desk.step(f"check_{check.id}", what, work, needs))
-    return found
-
-
-def _improving(desk: Desk, advised: Sequence[str], needs: tuple[str, ...]) -> list[Draft]:
-    """Find out whether the passage is found and mend that, look at another model, or go on.
+def _improving(plan: PlanContext, advised: Sequence[str], needs: Needs) -> None:
+    """Find out whether the passage is found and improve that, try another model, or go on.
 
     The lesson's tree comes here only where retrieval and other models are answered as done. Then
     neither is done again, unless a count says otherwise, and what is advised takes their place.
     """
-    found = _cases(desk, needs)
-    needs = (*needs, *(draft.id for draft in found))
-    found += _retrieval(desk, needs)
-    if _OTHER_MODEL in desk.framework.options and (
-        _OTHER_MODEL in advised or not _is_done(desk, _OTHER_MODEL)
-    ):
-        what = Reason("other_model", {"cases": desk.rule.evaluation_cases})
-        found.append(desk.draft("other_model", what, desk.option(_OTHER_MODEL), needs=needs))
-    planned = {_OTHER_MODEL, _RETRIEVAL, *_kinds_of_retrieval(desk)}
-    more = [name for name in advised if name not in planned and not _is_serving(desk, name)]
-    if all(_is_done(desk, name) for name in _DONE):
-        found += simpler_first(desk, more, needs)
-    return found
-
-
-def _retrieval(desk: Desk, needs: tuple[str, ...]) -> list[Draft]:
-    """Count whether the passage is found; try every kind of better retrieval where it isn't."""
-    found = []
-    recall, enough = desk.case.today.retrieval_recall, desk.framework.threshold("retrieval_recall")
-    numbers = {"recall": recall, "enough": enough, "cases": desk.rule.evaluation_cases}
-    done = _is_done(desk, _RETRIEVAL)
+    options = plan.framework.options
+    tried = plan.assessment.state("retrieval_optimised") == "yes"
+    switched = plan.assessment.state("foundation_models") == "yes"
+    recall = plan.case.today.retrieval_recall
+    enough = plan.framework.threshold("retrieval_recall")
+    kinds = tuple(name for name, option in options.items() if option.variant_of == _RETRIEVAL)
+    after = needs
     if recall is None:
-        what = Reason("recall", {**numbers, "done": done})
-        found.append(desk.step("recall", what, desk.rule.steps.recall, needs))
-        needs = ("recall",)
-    wanted = not done if recall is None or enough is None else recall < enough
-    if wanted and _RETRIEVAL in desk.framework.options:
-        kinds = _kinds_of_retrieval(desk)
-        taken = sum((desk.option(name) for name in kinds or (_RETRIEVAL,)), FREE)
-        what = Reason("retrieval", {**numbers, "kinds": kinds})
-        found.append(desk.draft("retrieval", what, taken, needs=needs))
-    return found
+        after = (_recall(plan, needs, enough, tried=tried),)
+    wanted = not tried if recall is None or enough is None else recall < enough
+    if wanted and _RETRIEVAL in options:
+        _retrieval(plan, after, kinds, recall, enough)
+    if _OTHER_MODEL in options and (_OTHER_MODEL in advised or not switched):
+        _other_model(plan, needs)
+    if tried and switched:
+        planned = {_OTHER_MODEL, _RETRIEVAL, *kinds}
+        # what makes calls cheaper improves no answer
+        more = [n for n in advised if n not in planned and options[n].kind != "serving"]
+        _simpler_first(plan, more, needs)
 
 
-def _kinds_of_retrieval(desk: Desk) -> tuple[str, ...]:
-    options = desk.framework.options.items()
-    return tuple(name for name, option in options if option.variant_of == _RETRIEVAL)
+_RETRIEVAL, _OTHER_MODEL = "better_retrieval", "other_model"
 
 
-def _is_done(desk: Desk, option: str) -> bool:
-    """Whether the answers say that an option was done already."""
-    return desk.assessment.state(_DONE[option]) == "yes"
+def _cases(plan: PlanContext, needs: Needs) -> Needs:
+    """An evaluation set where there is none: without one no comparison counts."""
+    if plan.case.data.evaluation is not None:
+        return needs
+    return (*needs, _evaluation(plan, needs, part="steps"))
 
 
-def _is_serving(desk: Desk, option: str) -> bool:
-    """Whether an option makes calls cheaper, which mends no answer."""
-    return desk.framework.options[option].kind == "serving"
+# What comes before a tuning.
 
 
-def _against(desk: Desk, fits: Sequence[ApproachResult], needs: tuple[str, ...]) -> list[Draft]:
-    """One phase for each reason against that holds."""
-    held = desk.assessment.of_kind("anti_indicator").values()
-    return [_clear(desk, one, fits, needs) for one in held if one.state == "yes"]
+def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
+    """A reason not to tune at all comes first, and everything else waits for it."""
+    names = ("strength", "investment")
+    against = [unmet[name] for name in names if name in unmet and unmet[name].state == "no"]
+    if not against:
+        return ()
+    pays, rule = "", plan.framework.break_even
+    by_money = against[-1].id == "investment" and plan.assessment.state("data_sovereignty") != "yes"
+    if rule is not None and by_money:
+        pays = f", and by believed amounts it pays back in under {months(rule.under_months)}"
+    name = plan.add(
+        "alternatives",
+        "compare the alternatives first",
+        (
+            *(f"What speaks against tuning now: {gate.why}" for gate in against),
+            "Set the alternatives side by side and try the simplest that could meet the targets",
+        ),
+        f"it is on file why no simpler alternative meets the targets{pays}; "
+        "otherwise the plan ends here",
+        plan.rule.steps.alternatives,
+    )
+    return (name,)
 
 
-def _clear(
-    desk: Desk, against: Assessed, fits: Sequence[ApproachResult], needs: tuple[str, ...]
-) -> Draft:
-    work = either(desk.rule.against, against.id)
-    taken, weeks = hours(work.hours), work.weeks
-    what = Reason("against", {"name": against.id, "weeks": weeks})
-    if against.id == "insufficient_data":
-        what, more = _data(desk, fits)
-        taken += more
-    elif against.id == "low_volume":
-        what, weeks = _volume(desk, weeks)
-    elif against.id == "rapidly_changing_requirements":
-        answer = desk.case.factors.get(against.id)
-        changes = answer.changes if answer else None
-        what = Reason("changing", {"name": against.id, "changes": changes, "weeks": weeks})
-    elif against.id == "exploration_phase":
-        what = Reason("exploration", {"name": against.id, "weeks": weeks})
-    elif against.id == "success_with_prompts":
-        what = Reason("success", {"name": against.id, "cases": desk.rule.evaluation_cases})
-    return desk.draft(f"against_{against.id}", what, taken, needs=needs, weeks=weeks)
+def _tuning_service(plan: PlanContext, needs: Needs) -> None:
+    """What has to be settled about the tuning service, where something has."""
+    stated = plan.case.tuning
+    ended = stated.until is not None and stated.until <= plan.calendar.start
+    offered = plan.fits[0].offered_by if plan.fits else ()
+    others = [f"New work of this kind is taken by {listing(offered)}"] if offered else []
+    if ended or stated.available == "no":
+        gone = f"The service ended on {stated.until}" if ended else "The service takes no work"
+        plan.add(
+            "service",
+            "find another way to tune and serve",
+            (f"{gone}: look for another one, or for open weights on hardware of your own", *others),
+            "a service or hardware of your own is named that tunes the chosen base model and will "
+            "still serve it after the first retraining",
+            plan.rule.steps.other_service,
+            needs=needs,
+        )
+    elif stated.service != "self_hosted" and stated.available != "yes":
+        known = f" It is known to end on {stated.until}." if stated.until else ""
+        plan.add(
+            "service",
+            "confirm the tuning service",
+            (
+                "Ask in writing whether it takes new work, which base models it tunes and how long "
+                f"it will serve them; or decide to tune and serve it yourself.{known}",
+                *others,
+            ),
+            "the service has confirmed in writing that it takes new work and will still serve the "
+            "model after the first retraining, or hardware of your own is reserved",
+            plan.rule.steps.service,
+            needs=needs,
+        )
 
 
-def _data(desk: Desk, fits: Sequence[ApproachResult]) -> tuple[Reason, Taken]:
-    """Collect up to the need of the first goal that lacks data, or the framework's own number."""
-    for fit in fits:
-        if fit.missing != 0:
-            unit = fit.data.unit
-            numbers = {"low": fit.data.low, "unit": unit, "have": held(desk.case, unit)}
-            return Reason("collect", numbers), desk.collecting(fit)
-    wanted = desk.framework.threshold("few_examples") or 0.0
-    holding = desk.case.data.examples
-    have = None if holding is None else holding.good
-    lacking = max(0.0, wanted - (have or 0))
-    numbers = {"low": wanted, "unit": "examples", "have": have}
-    taken = desk.collected("examples", 0.0 if have is None else lacking, lacking)
-    return Reason("collect", numbers), taken
+_REVIEW = {
+    "data_reviewed": (
+        "Read a random sample of the data for bias, harm and personal data; take out or mask what "
+        "is found",
+        "the findings of the review are on file, each with what was done about it",
+    ),
+    "process_named": (
+        "Name who answers for the tuned model's safety, and what happens when it does harm",
+        "a person and a process for safety are named in writing",
+    ),
+}
 
 
-def _volume(desk: Desk, weeks: float) -> tuple[Reason, float]:
-    """Until the stated growth gets there; the framework's wait where it never does."""
-    traffic = desk.case.economics.traffic
-    now = traffic.requests_per_month.likely if traffic.requests_per_month else None
-    limit = desk.framework.threshold("low_volume")
-    growth = traffic.growth_per_month.likely if traffic.growth_per_month else 0.0
-    months = None
-    if now is not None and limit is not None and now < limit:
-        months = months_to_reach(now=now, target=limit, growth_per_month=growth)
-    if months:
-        weeks = months * WEEKS_PER_QUARTER / MONTHS_PER_QUARTER
-    return Reason("volume", {"now": now, "limit": limit, "months": months, "weeks": weeks}), weeks
+def _safety(plan: PlanContext, needs: Needs) -> None:
+    _, names = unsafe(plan.case)
+    plan.add(
+        "safety",
+        "review the data for safety" if "data_reviewed" in names else "name a process for safety",
+        [_REVIEW[name][0] for name in names],
+        listing([_REVIEW[name][1] for name in names]),
+        plan.rule.steps.data_review,
+        needs=needs,
+    )
 
 
-# What to do, in which order, with what effort and by when.
+def _goal(plan: PlanContext, needs: Needs) -> None:
+    known = listing([goal.title for goal in plan.framework.goals.values()], "or")
+    plan.add(
+        "goal",
+        "name the goal",
+        (f"Say what tuning should bring first: {known}", "Count the data its approach takes"),
+        "the primary goal and the count of its data are in the case file",
+        plan.rule.steps.goal,
+        needs=needs,
+    )
 
 
-def draft_plan(
-    case: Case,
-    framework: Framework,
-    assessment: Assessment,
-    decision: Decision,
-    fits: Sequence[ApproachResult],
-    gates: Sequence[GateResult],
-    asked: Sequence[QuestionResult],
-    money: Outlook,
-    start: date,
-    simpler: Sequence[str] = (),
-) -> Outline | NoPlan:
-    """Plan what the verdict asks for.
+def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
+    """Untouched cases and the figure to beat, before anything is trained or changed."""
+    cases = plan.cases
+    if plan.case.data.evaluation is not None:
+        first = (
+            f"See that the evaluation set holds {cases} cases that no prompt was tuned on, and add "
+            "what lacks"
+        )
+    else:
+        first = f"Collect {cases} real cases with the answers you want, and keep them untouched"
+    target, name = f"the target ({plan.quality})", []
+    if not plan.quality:
+        target = "a target with its metric"
+        name = ["Name the metric and the share that is good enough"]
+    return plan.add(
+        "evaluation",
+        "set up the evaluation",
+        (
+            first,
+            "Run the best prompt on them: that is the figure to beat",
+            *name,
+            "Write down beforehand which margin counts as better, and when to stop",
+        ),
+        f"{cases} untouched cases are set aside, the best prompt's share right on them is known "
+        f"with its 95% interval, and {target} and the rule for go or stop are written down",
+        plan.upfront("evaluation").part(plan.rule.design_share),
+        part=part,
+        needs=needs,
+    )
 
-    A candidate is planned up to a tuned model that is watched and kept fresh; any other verdict up
-    to the next decision. Hours and USD are the case's where it states them by category, else those
-    of the framework's tables; hours without a rate leave the USD open.
 
-    Args:
-        case: The case.
-        framework: The framework it was judged by.
-        assessment: The answers.
-        decision: What the rules came to.
-        fits: Approaches, the primary one first.
-        gates: What stands between a candidate and money.
-        asked: Open answers that can matter, the best first.
-        money: When it pays.
-        start: The day to begin.
-        simpler: Ids of options that are recommended before any tuning.
+def _need(plan: PlanContext, needs: Needs) -> str:
+    against = plan.targets or "quality, latency and cost, with a target for each"
+    return plan.add(
+        "need",
+        "measure the present system against every target",
+        (f"Measure it on the untouched cases against {against}",),
+        f"the present system's figures on {plan.cases} untouched cases are on file beside the "
+        f"targets ({against}), and it is noted which it misses, if any",
+        plan.rule.steps.targets,
+        needs=needs,
+    )
 
-    Returns:
-        The phases, each after those it needs, with dates; or why they can't be given.
+
+def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> None:
+    """What would help and is simpler than tuning is tried before any training."""
+    if not options:
+        return
+    titles = [plan.framework.options[name].title for name in options]
+    target = f"the target ({plan.quality})" if plan.quality else "the target"
+    plan.add(
+        "simpler",
+        f"try what is simpler: {listing(titles)}",
+        (f"Run each on the same {plan.cases} cases as the best prompt",),
+        f"the share right of each on the {plan.cases} cases is on file, with its 95% interval; if "
+        f"one meets {target}, the plan ends here",
+        plan.options(options),
+        needs=needs,
+    )
+
+
+# The first version.
+
+
+def _pilot(plan: PlanContext, needs: Needs) -> str:
+    part, least = plan.rule.pilot_share, ""
+    cost = plan.upfront("data_preparation").part(part) + plan.upfront("training").part(part)
+    cost += plan.comparison
+    if plan.fits:
+        fit = plan.fits[0]
+        cost += plan.collecting(fit, part)
+        least = f", at least {count(math.ceil(fit.data.low * part - 1e-9))} {plain(fit.data.unit)}"
+    return plan.add(
+        "pilot",
+        f"pilot: {plan.approach}",
+        (
+            f"Get {share(part)} of the data ready{least}",
+            "Tune a model on them once, with the settings the service or library proposes",
+            "Compare it with the best prompt on the untouched cases",
+        ),
+        f"the pilot's model and the best prompt are compared on {plan.cases} untouched cases, the "
+        "95% interval of the difference is on file, and the rule written down before says go or "
+        "stop",
+        cost,
+        part="first_version",
+        needs=needs,
+    )
+
+
+def _money(plan: PlanContext, money: MoneyFindings) -> str:
+    steps, done = (sentence(money.gate.why),), money.settled_when
+    return plan.add("money", "settle the amounts", steps, done, plan.rule.steps.money)
+
+
+def _data(plan: PlanContext, needs: Needs) -> str:
+    part = plan.rule.pilot_share
+    cost = plan.upfront("data_preparation").after(part)
+    steps: Needs = ("Get ready what the approach to the named goal takes",)
+    done = (
+        "the data the approach takes are counted, with duplicates, refusals and personal data "
+        "taken out and none of them among the untouched cases"
+    )
+    if plan.fits:
+        fit = plan.fits[0]
+        cost += plan.collecting(fit).less(plan.collecting(fit, part))
+        steps, done = _data_words(plan, fit.data)
+    title = "get the data ready"
+    return plan.add("data", title, steps, done, cost, part="first_version", needs=needs)
+
+
+_GET_DATA = {
+    "examples": (
+        "Take them from conversations that went well and from answers people corrected; let "
+        "experts write what is missing, and use generated ones only where a person has read each"
+    ),
+    "preference_pairs": (
+        "Pair a better and a worse answer to one question: from edits, ratings and experts' "
+        "choices; generated pairs only where a person has judged each"
+    ),
+    "documents": (
+        "Gather them from your own archives with the right to use them, and read a sample of every "
+        "source"
+    ),
+}
+
+
+def _data_words(plan: PlanContext, need: DataNeed) -> tuple[tuple[str, ...], str]:
+    """What data, how much, how to get it and go on getting it; and when they are ready."""
+    have, low, high, data = held(plan.case, need.unit), need.low, need.high, plain(need.unit)
+    if have is None:
+        there = f"nobody has counted the {data}: count them first"
+    elif have < low:
+        there = f"{count(have)} are there, {count(low - have)} are missing"
+    else:
+        there = f"{count(have)} are there: choose the best of them"
+    span = f"{count(low)} or more" if isinstance(high, str) else f"{count(low)}–{count(high)}"
+    steps = (
+        sentence(f"{span} {data} needed, {there}"),
+        _GET_DATA[need.unit],
+        "Fold near-duplicates, take out refusals and personal data, and keep the untouched cases "
+        "out",
+        "From now on save what people correct and rate: it feeds every retraining",
+    )
+    return steps, (
+        f"{count(low)} usable {data} or more are counted after duplicates, refusals and personal "
+        "data are out, none of them is among the untouched cases, and what people correct is being "
+        "saved"
+    )
+
+
+def _training(plan: PlanContext, needs: Needs) -> str:
+    reaches, beats = "beats the best prompt on", ""
+    if plan.quality:
+        reaches, beats = f"reaches {plan.quality} on", " and beats the best prompt there"
+    return plan.add(
+        "training",
+        f"train: {plan.approach}",
+        (
+            "Tune on all the data with a few settings, and choose between them on cases that are "
+            "not the untouched ones",
+            "Compare once with the best prompt on the untouched cases, and look at what got worse",
+        ),
+        f"the tuned model {reaches} {plan.cases} untouched cases{beats}, the whole 95% interval of "
+        "the difference above zero",
+        plan.upfront("training").after(plan.rule.pilot_share) + plan.comparison,
+        part="first_version",
+        needs=needs,
+    )
+
+
+def _deployment(plan: PlanContext, needs: Needs) -> str:
+    limits = plan.limits
+    kept = f"it keeps to {listing(limits)}" if limits else "its latency and cost are on file"
+    return plan.add(
+        "deployment",
+        "bring it into production",
+        (
+            "Put it where the prompt is now, with a switch back",
+            "Send it a small share of the traffic first, then all of it",
+            "Keep data, base model and settings, so that it can be made again",
+        ),
+        f"it answers all the traffic, switching back was tried, and {kept}",
+        plan.upfront("deployment"),
+        part="first_version",
+        needs=needs,
+    )
+
+
+# Running it, and further goals.
+
+
+def _monitoring(plan: PlanContext, needs: Needs) -> str:
+    """The first quarter in production."""
+    kept = f", none of them below {plan.quality}" if plan.quality else " beside that of the launch"
+    return plan.add(
+        "monitoring",
+        "watch it for a quarter",
+        (
+            "Check a random sample every month, as the untouched cases were checked",
+            "Go on collecting corrections and ratings for the next training",
+            "Hold requests and cost a month against what the investment counted on",
+        ),
+        f"three monthly checks are on file, each with its share right and 95% interval{kept}",
+        plan.quarter(),
+        part="running",
+        needs=needs,
+        weeks=WEEKS_PER_QUARTER,
+    )
+
+
+def _retraining(plan: PlanContext, needs: Needs) -> str:
+    return plan.add(
+        "retraining",
+        "retrain, then every quarter",
+        (
+            "Train again with what was collected since",
+            "Compare with the running model on the untouched cases, some of them new",
+        ),
+        f"on {plan.cases} untouched cases the new model is no worse than the running one "
+        "and is live, or it is put aside; the day of the next retraining is set",
+        plan.retraining(),
+        part="running",
+        needs=needs,
+    )
+
+
+def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_before: bool) -> str:
+    """A goal after the primary one, with its own data and comparison.
+
+    What a case states is the work up to its first version, so this takes the framework's table.
     """
-    rule = framework.plan
-    if rule is None:
-        return NoPlan(Reason("no_plan_section", {"framework": framework.name}))
-    capacity = case.economics.hours_per_week
-    pace = rule.hours_per_week if capacity is None else capacity.likely
-    try:
-        first = day(start, 0)
-        desk = Desk(case, framework, rule, assessment, first)
-        aim, drafts = _drafts(desk, decision, fits, gates, asked, simpler, money)
-    except LackingError as caught:
-        return NoPlan(caught.why)
-    except ValueError:  # the weekend at the end of the year 9999
-        return NoPlan(Reason("beyond_calendar", {"years": 0.0}))
-    phases = dated(drafts, first, pace)
-    if isinstance(phases, NoPlan):
-        return phases
-    weeks = working_days(first, max(phase.end for phase in phases)) / DAYS_PER_WEEK
-    return Outline(aim, first, phases, weeks, notes(desk, decision, fits, phases, money.appraisal))
+    steps, _ = _data_words(plan, fit.data)
+    goal = plan.framework.goals[fit.goal].title
+    return plan.add(
+        f"goal_{fit.goal}",
+        f"{fit.priority} {goal}: {fit.title}",
+        (
+            f"Set aside {plan.cases} untouched cases for this goal",
+            *(steps[:1] if as_before else steps),
+            "Train on top of what is live, and compare both goals",
+        ),
+        f"on {plan.cases} untouched cases of this goal it beats the version before it, the whole "
+        "95% interval of the difference above zero, and the cases of earlier goals show no loss",
+        plan.table("data_preparation")
+        + plan.collecting(fit)
+        + (plan.table("training") + plan.table("evaluation")),
+        part="later_goals",
+        needs=needs,
+    )
 
 
-def _drafts(
-    desk: Desk,
-    decision: Decision,
-    fits: Sequence[ApproachResult],
-    gates: Sequence[GateResult],
-    asked: Sequence[QuestionResult],
-    simpler: Sequence[str],
-    money: Outlook,
-) -> tuple[Aim, list[Draft]]:
-    if decision.outcome == "undecided":
-        first = questions(desk, asked)
-        then = settling(desk, decision.leaning, fits, simpler, (first.id,))
-        return "confirm", [first, *then]
-    if decision.outcome != "fine_tune_candidate":
-        aim: Aim = "confirm" if decision.outcome == "improve_rag_or_switch_model" else "change"
-        return aim, settling(desk, decision.outcome, fits, simpler)
-    if any(gate.id == "need" and gate.state == "no" for gate in gates):
-        return "confirm", keeping(desk)
-    return "tune", tuning(desk, gates, fits, simpler, investment_reason(desk.assessment, money)[1])
+# Steps to another verdict.
+
+
+def questions(plan: PlanContext, asked: Sequence[QuestionResult]) -> str:
+    """The open answers, found out at the minutes the framework gives them."""
+    hours = sum(question.minutes for question in asked) / 60
+    steps = [question.ask for question in asked[:_MOST_QUESTIONS]]
+    if len(asked) > _MOST_QUESTIONS:
+        steps.append(f"And {several(len(asked) - _MOST_QUESTIONS, 'more question')}")
+    every = "the open answer is" if len(asked) == 1 else f"all {count(len(asked))} open answers are"
+    return plan.add(
+        "questions",
+        "answer what is open",
+        steps,
+        f"{every} yes or no in the case file, or no open answer can change the verdict any more",
+        PhaseCost(Range.between(hours, hours)),
+    )
+
+
+def _check(plan: PlanContext, check: Assessed, needs: Needs) -> str:
+    """A check of the ceiling test that isn't known to be done."""
+    rule, ask = plan.framework.ceiling[check.id], plan.ask(check.id)
+    first = [f"Find out whether it was done: {ask}"] if check.state == "unknown" else []
+    settle = plan.framework.filled(rule.settle, rule.at_least) if rule.settle else ask
+    return plan.add(
+        f"check_{check.id}",
+        f"check: {rule.title}",
+        (*first, settle),
+        f"the case file says yes to this, and the results on the same cases are on file: {ask}",
+        either(plan.rule.checks, check.id),
+        needs=needs,
+    )
+
+
+def _recall(plan: PlanContext, needs: Needs, enough: float | None, *, tried: bool) -> str:
+    """Count whether the passage is found, also where retrieval is said to be optimised."""
+    beside = f", beside the {quality(enough)} that is enough" if enough else ""
+    doubt = []
+    if tried:
+        few = f"under {quality(enough)}" if enough else "too low"
+        doubt.append(
+            "By your answers retrieval is optimised, or the task needs none: leave this out where "
+            f"nothing is retrieved, and where the share is {few} mend that first"
+        )
+    return plan.add(
+        "recall",
+        "measure whether the right passage is found",
+        (
+            f"Mark the passage that holds the answer for {plan.cases} questions",
+            "Count how often it is among the passages retrieved",
+            *doubt,
+        ),
+        f"the share of {plan.cases} questions whose passage is retrieved is on file with its 95% "
+        f"interval{beside}",
+        plan.rule.steps.recall,
+        needs=needs,
+    )
+
+
+def _retrieval(
+    plan: PlanContext, needs: Needs, kinds: Needs, recall: float | None, enough: float | None
+) -> str:
+    """Try every kind of better retrieval."""
+    options = plan.framework.options
+    better = options[_RETRIEVAL]
+    steps = [
+        f"{plain(name)}: {better.kinds.get(name) or options[name].helps_when}" for name in kinds
+    ]
+    short = "the right passage is found more often than before"
+    if enough:
+        short = f"the right passage is found for at least {quality(enough)} of the questions"
+    if recall is None:
+        first = (
+            "Go through these only if too few passages are found, one at a time, on the same "
+            "questions"
+        )
+    else:
+        first = f"It is found for {quality(recall)} of the questions: try one kind at a time"
+    return plan.add(
+        "retrieval",
+        "improve retrieval",
+        (first, *(steps or [sentence(better.helps_when)])),
+        f"{short}, or every kind was tried on the same questions and its figure is on file",
+        plan.options(kinds or (_RETRIEVAL,)),
+        needs=needs,
+    )
+
+
+def _other_model(plan: PlanContext, needs: Needs) -> str:
+    return plan.add(
+        "other_model",
+        "run the best prompt on another model",
+        ("Run the same prompt on the same cases with a model of another provider or size",),
+        f"the share right of both models on the same {plan.cases} cases is on file, with the 95% "
+        "interval of the difference",
+        plan.options((_OTHER_MODEL,)),
+        needs=needs,
+    )
+
+
+def _watch(plan: PlanContext, needs: Needs) -> str:
+    return plan.add(
+        "watch",
+        "keep the prompt and watch",
+        ("Check a sample every month, and note when targets, volume or requirements change",),
+        "quality, latency, cost and requests a month were measured again and are in the case file",
+        plan.rule.steps.watch,
+        needs=needs,
+    )
+
+
+def _decide(plan: PlanContext, needs: Needs) -> str:
+    return plan.add(
+        "decide",
+        "decide again",
+        ("Put the new answers into the case file, judge it again and compare with this verdict",),
+        "a verdict on the new answers is on file as a decision record",
+        plan.rule.steps.decide,
+        needs=needs,
+    )
+
+
+# Reasons against that hold, each cleared in its own way.
+
+
+def _clear(plan: PlanContext, name: str, needs: Needs) -> None:
+    """Any reason against without a way of its own."""
+    factor, ask = plan.framework.factors[name], plan.ask(name)
+    plan.add(
+        f"against_{name}",
+        f"clear: {factor.title}",
+        (sentence(factor.means or factor.why or ask),),
+        f"the case file says no to this, and what shows it is on file: {ask}",
+        either(plan.rule.against, name),
+        needs=needs,
+    )
+
+
+def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
+    """Collect up to the need of the first goal that lacks data, or the framework's own number."""
+    wanted = plan.framework.threshold("few_examples") or 0.0
+    need = DataNeed(low=math.ceil(wanted), high="open", unit="examples")
+    for fit in plan.fits:
+        if fit.feasible != "yes":
+            need = DataNeed(low=fit.data.low, high="open", unit=fit.data.unit)
+            break
+    work = either(plan.rule.against, name)
+    steps, done = _data_words(plan, need)
+    collecting = plan.collected(need.unit, need.low, held(plan.case, need.unit))
+    plan.add(
+        f"against_{name}",
+        "collect the missing data",
+        steps,
+        done,
+        hours_of(work.hours) + collecting,
+        needs=needs,
+        weeks=work.weeks,
+    )
+
+
+def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
+    """Until the stated growth gets there; the framework's wait where it never does."""
+    traffic, limit = plan.case.economics.traffic, plan.framework.threshold("low_volume")
+    now = traffic.requests_per_month.likely if traffic.requests_per_month else None
+    growth = traffic.growth_per_month.likely if traffic.growth_per_month else 0.0
+    work, weeks = either(plan.rule.against, name), 0.0
+    if now is None:
+        first = "Nobody has counted the requests: count them, and the growth"
+    elif limit and now >= limit:
+        first = f"{count(now)} requests a month are stated beside low volume: count them"
+    else:
+        reached = months_to_reach(now=now, target=limit or 0.0, growth_per_month=growth)
+        first = f"{count(now)} requests a month today"
+        if limit and reached:
+            weeks = reached * WEEKS_PER_QUARTER / MONTHS_PER_QUARTER
+            first += f"; at the stated growth {count(limit)} are reached in month {reached}"
+        else:
+            first += ": open it to more users, or wait with tuning"
+    enough = f"{count(limit)} requests or more" if limit else "enough requests to pay it back"
+    plan.add(
+        f"against_{name}",
+        "let the volume grow",
+        (first, "Meanwhile keep the prompt, and save what people correct and rate"),
+        f"{enough} are counted in a whole month, and the count is in the case file",
+        work,
+        needs=needs,
+        weeks=weeks,
+    )
+
+
+def _changing(plan: PlanContext, name: str, needs: Needs) -> None:
+    work, answer = either(plan.rule.against, name), plan.case.factors.get(name)
+    content = "Move the facts that change into retrieval or the prompt, and tune only what stays"
+    policy = "List every change of the rules with its day, and train when the list stays as it is"
+    steps = {"content": (content,), "policy": (policy,)}
+    plan.add(
+        f"against_{name}",
+        "let the requirements settle",
+        steps.get(str(answer.changes) if answer else "", (content, policy)),
+        f"for {_weeks(work.weeks)} no change to what counts as a good answer was recorded, facts "
+        "that are retrieved apart",
+        work,
+        needs=needs,
+    )
+
+
+def _exploration(plan: PlanContext, name: str, needs: Needs) -> None:
+    work = either(plan.rule.against, name)
+    plan.add(
+        f"against_{name}",
+        "find out what users need",
+        (
+            "Group the requests every week, and list the kinds that were not there before",
+            "Talk to the users behind the rare ones",
+        ),
+        f"for {_weeks(work.weeks)} the list of kinds of request has not grown, and it is on file",
+        work,
+        needs=needs,
+    )
+
+
+def _success(plan: PlanContext, name: str, needs: Needs) -> None:
+    targets = plan.targets or "quality, latency, cost and privacy, with a target for each"
+    plan.add(
+        f"against_{name}",
+        "find a target the prompt misses, or keep it",
+        (f"Measure the present prompt against {targets}",),
+        f"the figures on {plan.cases} untouched cases are on file, and a target that is missed is "
+        "named, or the prompt is kept",
+        either(plan.rule.against, name),
+        needs=needs,
+    )
+
+
+_CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {
+    "insufficient_data": _collect,
+    "low_volume": _volume,
+    "rapidly_changing_requirements": _changing,
+    "exploration_phase": _exploration,
+    "success_with_prompts": _success,
+}
+
+
+def _weeks(weeks: float) -> str:
+    return f"{number(weeks)} weeks" if weeks != 1 else "a week"

@@ -40,7 +40,8 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import Listed, Step
-from tuneworthy.pipeline import Remembered, decide, framework_of, today, verdicts
+from tuneworthy.money.investment import RememberedDraws
+from tuneworthy.pipeline import decide, framework_of, today, verdicts
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import Glance, glance
 from tuneworthy.syntax.document import parse
@@ -390,7 +391,7 @@ class Board:
         self.shelf, self.chosen, self.as_of = shelf, chosen, as_of
         self._dossiers: _Kept[Judged] = _Kept(_DOSSIERS)
         self._glances: _Kept[Glance] = _Kept(_GLANCES)
-        self.draw = Remembered()
+        self.draw = RememberedDraws()
         self._lock, self._waited_for = Lock(), 0
 
     def judged(self, name: str) -> Judged:

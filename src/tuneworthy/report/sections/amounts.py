@@ -13,8 +13,8 @@ from tuneworthy.model.dossier import (
     Number,
     Simulation,
 )
+from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
-from tuneworthy.money.words import way_name
 from tuneworthy.words import count, listing, months, months_range, share, usd, usd_range
 
 SAVINGS = "economics.monthly.api_savings_usd"
@@ -129,7 +129,7 @@ def servings(found: Computed) -> Rows:
     """Every way to serve: name, USD a month, whether it may be used, and why."""
     return [
         (
-            way_name(one.model, one.how) + (" (tuned)" if one.tuned else ""),
+            serving_name(one.model, one.how) + (" (tuned)" if one.tuned else ""),
             "unknown" if isinstance(one.usd_per_month, Unknown) else amount(one.usd_per_month),
             one.admissible,
             one.why,

@@ -118,26 +118,31 @@ def duration(value: Duration) -> str:
     return value if isinstance(value, str) else months(value)
 
 
-def pays_back_text(dossier: Dossier) -> str:
-    """Break-even as stated, and by the framework's own table."""
+def pays_back(dossier: Dossier) -> tuple[str, str]:
+    """Break-even as stated; and by the framework's own table and by the draws, where they say."""
     money = dossier.investment
     if not isinstance(money, InvestmentResult):
-        return f"unknown: {safe(money.ask)}"
-    point = duration(money.break_even_months.point)
-    if isinstance(money.break_even_months.point, Unknown):
-        return f"unknown: {safe(money.break_even_months.point.ask)}"
-    if money.assumed:
-        return f"{point} ({assumed_text(money)}){drawn_text(money)}"
+        return f"unknown: {safe(money.ask)}", ""
+    months = money.break_even_months.point
+    if isinstance(months, Unknown):
+        return f"unknown: {safe(months.ask)}", ""
+    point, beside = duration(months), drawn_text(money)
     table_says = money.by_table.break_even_months
-    if point == table_says == "never":
-        said = "never, as stated and with the running costs of the framework's own table"
-        return said + drawn_text(money)
-    beside = (
-        ""
-        if isinstance(table_says, Unknown)
-        else (f"; {duration(table_says)} with the running costs of the framework's own table")
-    )
-    return f"{point} as stated{beside}{drawn_text(money)}"
+    if money.assumed:
+        stated = f"{point} ({assumed_text(money)})"
+    elif point == table_says == "never":
+        stated = "never, as stated and with the running costs of the framework's own table"
+    else:
+        stated = f"{point} as stated"
+        if not isinstance(table_says, Unknown):
+            table = f"{duration(table_says)} with the running costs of the framework's own table"
+            beside = f"; {table}{beside}"
+    return stated, beside.removeprefix("; ")
+
+
+def pays_back_text(dossier: Dossier) -> str:
+    """Break-even as stated, by the framework's own table and by the draws."""
+    return "; ".join(text for text in pays_back(dossier) if text)
 
 
 def possible_text(dossier: Dossier) -> str:

@@ -22,7 +22,7 @@ from tuneworthy.model.dossier import (
     Moved,
     Verdict,
 )
-from tuneworthy.money.words import way_name
+from tuneworthy.money.serving import serving_name
 from tuneworthy.report.blocks import Block, Bullets, Column, Part, Prose, Section, Table
 from tuneworthy.report.sections.amounts import amount
 from tuneworthy.report.sections.common import pays_back_text
@@ -137,7 +137,7 @@ def _bill(dossier: Dossier) -> str:
     if isinstance(computed, Unknown):
         return "unknown"
     for one in computed.servings:
-        name = way_name(one.model, one.how)
+        name = serving_name(one.model, one.how)
         if name == computed.best_untuned and not isinstance(one.usd_per_month, Unknown):
             return f"{amount(one.usd_per_month)}, {name}"
     return "unknown"

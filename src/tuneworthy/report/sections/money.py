@@ -18,6 +18,7 @@ from tuneworthy.model.dossier import (
     InvestmentResult,
     Number,
     Simulation,
+    StepId,
 )
 from tuneworthy.model.interview import Ask
 from tuneworthy.money.terms import label
@@ -106,18 +107,18 @@ def _facts(found: InvestmentResult) -> Facts:
     label, net = monthly(found.monthly_net_usd, "Gained each month", "Lost each month")
     rows = [
         Fact("Justified by money", sentence(found.justified), sentence(found.why)),
-        Fact("Spent once", money(found.upfront_usd), source=_step(found, "Up front")),
+        Fact("Spent once", money(found.upfront_usd), source=_step(found, "upfront")),
         Fact(
             label,
             net,
             "after running costs, as stated",
-            source=_step(found, "Benefits a month", "Running costs a month"),
+            source=_step(found, "benefits", "running"),
         ),
         Fact(
             "Paid back after",
             duration(found.break_even_months.point),
             "as stated",
-            source=_step(found, "Left a month"),
+            source=_step(found, "net"),
         ),
     ]
     if not isinstance(table.break_even_months, Unknown):
@@ -132,9 +133,9 @@ def _facts(found: InvestmentResult) -> Facts:
     return Facts(tuple(rows))
 
 
-def _step(found: InvestmentResult, *starts: str) -> str:
-    """The lines of the calculation that begin so, each as a sentence; empty for none."""
-    return " ".join(sentence(line) for line in found.steps if line.startswith(starts))
+def _step(found: InvestmentResult, *names: StepId) -> str:
+    """Lines of the calculation, each as a sentence; empty where there is none."""
+    return " ".join(sentence(line) for line in map(found.step, names) if line)
 
 
 def _money_computed(found: Computed | Unknown) -> tuple[Block, ...]:

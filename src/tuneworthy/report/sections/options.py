@@ -25,7 +25,7 @@ from tuneworthy.model.dossier import (
     Recommendation,
 )
 from tuneworthy.model.framework import Framework, Service, Services
-from tuneworthy.plan.words import hours_text, part_title
+from tuneworthy.plan.section import hours_text, part_title
 from tuneworthy.report import charts
 from tuneworthy.report.blocks import (
     Block,

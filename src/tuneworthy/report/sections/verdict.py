@@ -41,6 +41,7 @@ from tuneworthy.report.sections.common import (
     money,
     monthly,
     open_answers,
+    pays_back,
     pays_back_text,
     plain_finality,
     plain_headline,
@@ -79,7 +80,7 @@ def key_facts(dossier: Dossier) -> Facts:
     found = dossier.investment
     if isinstance(found, InvestmentResult):
         label, net = monthly(found.monthly_net_usd, "It would bring", "It would lose")
-        said, _, more = pays_back_text(dossier).partition("; ")
+        said, more = pays_back(dossier)
         rows += [
             Fact("Tuning would cost", money(found.upfront_usd), "once, to begin with", "money"),
             Fact(label, net, "a month after running costs, as stated", "money"),
@@ -494,7 +495,7 @@ def glance(dossier: Dossier) -> Glance:
         says=plain_headline(dossier),
         final=dossier.verdict.final,
         open=_open(dossier),
-        pays_back=sentence(pays_back_text(dossier).partition("; ")[0]),
+        pays_back=sentence(pays_back(dossier)[0]),
         next=dossier.verdict.next,
     )
 

@@ -1,0 +1,461 @@
+"""What tuning saves on the same traffic, beside the best untuned way that may be used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tuneworthy.model.base import (
+    HOURS_PER_MONTH,
+    TOKENS_PER_MTOK,
+    Interval,
+    State,
+    Unknown,
+    months_to_reach,
+)
+from tuneworthy.model.case import Case, Prices, in_use
+from tuneworthy.money.serving import (
+    CostLine,
+    ServingCost,
+    ServingOption,
+    by_cost,
+    data_residency,
+    serving_costs,
+)
+from tuneworthy.money.terms import (
+    GROWTH,
+    REQUESTS,
+    CostModel,
+    Inputs,
+    Values,
+    call_usd,
+    corners,
+    likely,
+    mtok_usd,
+)
+from tuneworthy.words import count, figure, share, usd
+
+_RIVALS = 8  # the cheapest ones; dearer ones never change the answer but for wild ranges
+_MOST = 1e12  # a hundred calls a month for everybody on earth: only rounding asks for more
+_NOTHING = 1e-15  # USD a request: below this no volume makes a difference
+
+
+@dataclass(frozen=True, slots=True)
+class Savings:
+    """What the tuned way saves, all of it on the same traffic."""
+
+    inputs: Inputs
+    """The inputs of the serving options, and the requests."""
+    baseline: tuple[ServingOption, ...]
+    """Untuned options whose cheapest it is compared with."""
+    tuned: ServingOption
+    from_today: bool
+    """No untuned way meets the targets: it is compared with what runs today."""
+    best: ServingCost
+    """The cheapest of the baseline at the likely values."""
+    usd: Interval
+    """USD a month; may be negative."""
+    fixed: Interval | None
+    """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
+    serving_in_total: bool
+    """The stated running costs were one total; the serving was taken out of it."""
+    net: Interval | None
+    """The saving less one total of running costs, in which the tuned serving cancels out; None
+    where the running costs beside the serving are known by themselves."""
+    volume: Interval | Unknown
+    """Requests a month from which the running costs are earned back."""
+    month: Interval | Unknown
+    """Months until the stated growth gets there; 0 for today."""
+    maybe_cheaper: ServingCost | None
+    """An untuned way that costs less and may or may not meet the targets."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServingComparison:
+    """Every way to serve the traffic side by side."""
+
+    costs: tuple[ServingCost, ...]
+    """The cheapest first, those without a price last; empty when no model is named."""
+    savings: Savings | Unknown
+    inside: State
+    """Where data may not leave: whether tuning is the best of what stays inside."""
+    inside_why: str
+    growth: Interval | None
+    """Growth a month as stated."""
+
+
+def compare(case: Case, prices: Prices, model: CostModel, sovereign: State) -> ServingComparison:
+    """Every way to serve the traffic, and what tuning saves beside the best untuned one.
+
+    Args:
+        case: Its models, traffic, targets and serving.
+        prices: Prices that were looked up for models without a stated one.
+        model: Its costs, for those that don't depend on traffic.
+        sovereign: Whether data may not go to a third party.
+    """
+    costs, inputs = serving_costs(case, prices, sovereign)
+    costs = by_cost(costs)
+    growth = model.inputs.get(GROWTH)
+    if growth:
+        inputs[GROWTH] = growth
+    state, why = data_residency(case, costs, sovereign)
+    return ServingComparison(costs, _savings(case, costs, inputs, model), state, why, growth)
+
+
+def _savings(
+    case: Case, costs: tuple[ServingCost, ...], inputs: Inputs, model: CostModel
+) -> Savings | Unknown:
+    """The saving, or the first thing that lacks."""
+    if not costs:
+        ask = "name the models in use and in question, the one in use first (models)"
+        return Unknown(ask=ask)
+    tuned = [cost for cost in costs if cost.option.tuned]
+    if not tuned:
+        if case.tuning.service == "self_hosted":
+            return Unknown(ask="state how the tuned model would be served (economics.serving)")
+        return Unknown(ask="add the tuned model with its price (models: kind tuned, usd_per_mtok)")
+    allowed = [cost for cost in tuned if cost.admissible != "no"]
+    if not allowed:
+        name = tuned[0].option.model
+        return Unknown(ask=f"{name} may not be used: see why beside it")
+    if allowed[0].usd is None:  # priced ones come first
+        return Unknown(ask=allowed[0].reasons[0])
+    untuned = [cost for cost in costs if not cost.option.tuned]
+    if not untuned:
+        return Unknown(ask="name the model in use and those in question (models)")
+    sure, wide, from_today = _baseline(case, [cost for cost in untuned if cost.usd is not None])
+    if not sure:
+        unpriced = [cost for cost in untuned if cost.usd is None and cost.admissible != "no"]
+        return Unknown(
+            ask=unpriced[0].reasons[0]
+            if unpriced
+            else "no untuned way may be used, so there is nothing to save against: state what the "
+            "tuned one is worth (economics.monthly.quality_value_usd)"
+        )
+    return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, from_today)
+
+
+def _baseline(
+    case: Case, priced: Iterable[ServingCost]
+) -> tuple[list[ServingCost], list[ServingCost], bool]:
+    """Options whose cheapest is the baseline, the same with those that may join, and the rest.
+
+    Admissible ones; those still open where there is none; else, and then it is said, today's.
+    """
+    by: dict[State, list[ServingCost]] = {"yes": [], "unknown": [], "no": []}
+    for cost in priced:
+        by[cost.admissible].append(cost)
+    sure = by["yes"] or by["unknown"]
+    if sure:
+        return sure, [*by["yes"], *by["unknown"]], False
+    used = in_use(case)
+    today = [
+        cost
+        for cost in by["no"]
+        if used is not None
+        and cost.option.model == used.id
+        and cost.option.how in ("as_is", "self_hosted")
+        and cost.misses_targets
+    ]
+    return today, today, True
+
+
+def _computed(
+    sure_costs: list[ServingCost],
+    wide_costs: list[ServingCost],
+    tuned: ServingOption,
+    tuned_usd: Interval,
+    inputs: Inputs,
+    model: CostModel,
+    from_today: bool,
+) -> Savings:
+    sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
+    maybe = [cost for cost in wide_costs if cost not in sure_costs]
+    wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
+    fixed, in_total = _fixed(model, tuned_usd)
+    besides = _besides(model, fixed, in_total=in_total)
+    best = min(sure_costs, key=lambda cost: cost.usd.value if cost.usd else math.inf)
+    volume: Interval | Unknown = Unknown(
+        ask="state the running costs by category (economics.monthly.ongoing), or an hourly rate"
+    )
+    month = volume
+    if fixed is not None:
+        values = likely(inputs)
+        likeliest = (values, volume_that_pays(sure, tuned, values, fixed.value))
+        pairs = [
+            (at, volume_that_pays(options, tuned, at, usd_a_month))
+            for at in _pairings(wide, tuned, inputs)
+            for options, usd_a_month in zip((sure, wide), besides(tuned.usd(at))[::2], strict=True)
+        ]
+        volume, month = _spread([*pairs, likeliest], likeliest[1]), _month([*pairs, likeliest])
+    return Savings(
+        inputs=inputs,
+        baseline=sure,
+        tuned=tuned,
+        from_today=from_today,
+        best=best,
+        usd=savings_range(sure, wide, tuned, inputs, lambda _: (0.0, 0.0, 0.0)),
+        fixed=fixed,
+        serving_in_total=in_total,
+        net=savings_range(sure, wide, tuned, inputs, besides) if in_total else None,
+        volume=volume,
+        month=month,
+        maybe_cheaper=next((cost for cost in maybe if _may_cost_less(cost, best)), None),
+    )
+
+
+def _spread(pairs: Sequence[tuple[Values, float]], likeliest: float) -> Interval:
+    return Interval(min(x for _, x in pairs), likeliest, max(x for _, x in pairs))
+
+
+def _may_cost_less(cost: ServingCost, other: ServingCost) -> bool:
+    return cost.usd is not None and other.usd is not None and cost.usd.low < other.usd.value
+
+
+def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
+    """Running costs beside the serving, and whether the serving was taken out of one total."""
+    if model.running_besides is not None:
+        return model.amount(model.running_besides), False
+    if model.running is None:
+        return None, False
+    rest = model.amount(model.running) - serving
+    return Interval(max(rest.low, 0.0), max(rest.value, 0.0), max(rest.high, 0.0)), True
+
+
+Besides = Callable[[float], tuple[float, float, float]]
+"""Running costs beside the tuned serving, low, likely and high, from what that serving costs."""
+
+
+def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Besides:
+    """Where one total was stated, what is left of it beside the serving; else what is known."""
+    known = fixed or Interval(0.0, 0.0, 0.0)
+    if not in_total or model.running is None:
+        return lambda _: (known.low, known.value, known.high)
+    whole = model.amount(model.running)
+
+    def left(serving_usd: float) -> tuple[float, float, float]:
+        low, middle, high = (
+            max(end - serving_usd, 0.0) for end in (whole.low, whole.value, whole.high)
+        )
+        return low, middle, high
+
+    return left
+
+
+# The ends of a saving, and the volume from which it pays, over every pairing that can matter.
+
+
+def _pairings(
+    rivals: tuple[ServingOption, ...], tuned: ServingOption, inputs: Inputs
+) -> Iterator[dict[str, float]]:
+    """The pairings of the inputs' ends among which the least and the largest saving are.
+
+    Every input moves a cost one way only. So what only the rivals read is at the end that makes
+    them cheapest while what only the tuned option reads is at its dearest, and the other way
+    round; what both read, and the traffic, is paired in every way.
+    """
+    theirs, its = {name for option in rivals for name in option.names}, set(tuned.names)
+    shared = (theirs & its) | {REQUESTS, GROWTH}
+    for values in corners(inputs, shared):
+        for rivals_end, tuned_end in (("low", "high"), ("high", "low")):
+            yield {
+                **values,
+                **{name: _end(name, inputs, rivals_end) for name in theirs - shared},
+                **{name: _end(name, inputs, tuned_end) for name in its - shared},
+            }
+
+
+def _end(name: str, inputs: Inputs, end: str) -> float:
+    """The value of an input at which costs are low, or high."""
+    lowers = name.endswith((".requests_per_gpu_hour", ".utilisation"))
+    spread = inputs[name]
+    return spread.high if (end == "low") == lowers else spread.low
+
+
+def savings_range(
+    sure: tuple[ServingOption, ...],
+    wide: tuple[ServingOption, ...],
+    tuned: ServingOption,
+    inputs: Inputs,
+    besides: Besides,
+) -> Interval:
+    """The saving beside the best of several options, less what runs beside it, USD a month.
+
+    The least is that beside the least favourable option. Beside the best of all it is never more
+    than beside any one of those that count for sure.
+    """
+    values = likely(inputs)
+    by_option = {rival: list(_ends(rival, tuned, inputs, besides)) for rival in {*sure, *wide}}
+    served = tuned.usd(values)
+    point = min(rival.usd(values) for rival in sure) - served - besides(served)[1]
+    least = min(min(by_option[rival]) for rival in wide)
+    largest = min(max(by_option[rival]) for rival in sure)
+    return Interval(min(point, least), point, max(point, largest))
+
+
+def _ends(
+    rival: ServingOption, tuned: ServingOption, inputs: Inputs, besides: Besides
+) -> Iterator[float]:
+    """The saving beside one option at every pairing, and where it bends between them."""
+    requests = inputs[REQUESTS]
+    for values in _pairings((rival,), tuned, inputs):
+        lines = rival.line(values), tuned.line(values)
+        inside = [bend for bend in _bends(lines) if requests.low < bend < requests.high]
+        for volume in (values[REQUESTS], *inside):
+            served = lines[1].usd(volume)
+            for running in besides(served)[::2]:
+                yield lines[0].usd(volume) - served - running
+
+
+def _bends(lines: Sequence[CostLine]) -> list[float]:
+    """Volumes at which GPUs are full, or one option becomes cheaper than another, in order."""
+    slopes = [line.slope for line in lines if line.slope > _NOTHING]
+    return sorted({0.0, *(line.floor / slope for line in lines for slope in slopes)})
+
+
+def volume_that_pays(
+    baseline: tuple[ServingOption, ...], tuned: ServingOption, values: Values, fixed_usd: float
+) -> float:
+    """The fewest requests a month whose saving covers the fixed running costs.
+
+    The saving is a chain of straight pieces over the volume: a hosted option costs so much a
+    request, one's own GPUs cost a floor until they are full. Each piece is solved by itself.
+
+    Returns:
+        Requests a month; 0 when there is nothing to cover, ``math.inf`` when it never is.
+    """
+    rivals, own = [option.line(values) for option in baseline], tuned.line(values)
+    kinks = _bends([*rivals, own])
+
+    def left(requests: float) -> float:
+        """USD a month beyond the fixed costs."""
+        return min(line.usd(requests) for line in rivals) - own.usd(requests) - fixed_usd
+
+    volume = math.inf
+    for start, end in zip(kinks, [*kinks[1:], 2 * kinks[-1] + 1.0], strict=True):
+        here, there = left(start), left(end)
+        if here >= 0:
+            volume = start
+        elif there > here and (there >= 0 or start == kinks[-1]):
+            volume = start - here * (end - start) / (there - here)
+        if volume < math.inf:
+            break
+    return volume if volume <= _MOST else math.inf
+
+
+def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unknown:
+    """Months until the growth gets to the volume; the likeliest pair is the last."""
+
+    def months(at: Mapping[str, float], target: float) -> float:
+        if target <= at[REQUESTS]:
+            return 0.0
+        if math.isinf(target):
+            return math.inf
+        reached = months_to_reach(now=at[REQUESTS], target=target, growth_per_month=at[GROWTH])
+        return math.inf if reached is None else float(reached)
+
+    if GROWTH not in pairs[-1][0]:
+        if all(target <= at[REQUESTS] for at, target in pairs):
+            return Interval(0.0, 0.0, 0.0)
+        if all(math.isinf(target) for _, target in pairs):
+            return Interval(math.inf, math.inf, math.inf)
+        return Unknown(ask="state how traffic grows (economics.traffic.growth_per_month)")
+    found = [months(at, target) for at, target in pairs]
+    return Interval(min(found), found[-1], max(found))
+
+
+# The calculation line by line, as somebody would check it with a pocket calculator.
+
+
+def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[str]:
+    """From traffic and prices to the saving and the volume from which it pays."""
+    savings = comparison.savings
+    if isinstance(savings, Unknown):
+        return
+    values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
+    if savings.from_today:
+        yield "No untuned way meets the targets, so tuning is held against what runs today."
+    yield _cost_step(best, values)
+    yield _cost_step(tuned, values)
+    if not tuned.gpu and tuned.names[:1] == best.names[:1]:
+        yield (
+            "The tuned prompt is taken to be as long as today's: state "
+            "economics.traffic.tuned_input_tokens if it gets shorter."
+        )
+    saved = f"Saved a month: {usd(best.usd(values))} - {usd(tuned.usd(values))} = "
+    saved += usd(savings.usd.value)
+    if savings.usd.varies:
+        ends = f"{usd(savings.usd.low)} to {usd(savings.usd.high)}"
+        saved += f"; {ends} over everything left open"
+    yield saved
+    other = savings.maybe_cheaper
+    if other is not None and other.usd is not None:
+        yield (
+            f"Cheaper, if it may be used: {other.option.name}, {usd(other.usd.value)} a month "
+            f"({other.reasons[0]})."
+        )
+    if savings.fixed is not None:
+        yield _running_step(savings, model)
+        if isinstance(savings.volume, Interval):
+            yield from _volume_steps(savings, savings.fixed, savings.volume, comparison.growth)
+    if model.savings:
+        stated = usd(model.amount(model.savings).value)
+        yield f"Stated is a saving of {stated} a month, and that is what counts for the break-even."
+
+
+def _cost_step(option: ServingOption, values: Mapping[str, float]) -> str:
+    requests, cost = values[REQUESTS], usd(option.usd(values))
+    if option.gpu:
+        hour, each, full, always = (values[name] for name in option.gpu)
+        needed = f"{figure(requests)} calls / ({figure(each)} an hour × {figure(full * 100)}%) = "
+        hours = f"{figure(requests / (each * full))} GPU hours"
+        floor = f"{figure(always)} always on = {figure(always * HOURS_PER_MONTH)} hours"
+        return f"{option.name}: {needed}{hours}; {floor}; the larger × {usd(hour)} = {cost} a month"
+    if option.bill_usd is not None:
+        return f"{option.name}: {cost} a month, the stated bill"
+    tokens = " + ".join(
+        f"{count(values[term.names[0]])} × {mtok_usd(term.factor * TOKENS_PER_MTOK)}"
+        for term in option.request
+    )
+    source = f" (prices from {option.catalogue})" if option.catalogue else ""
+    return (
+        f"{option.name}: {count(requests)} calls × ({tokens}) / 1,000,000 = {cost} a month{source}"
+    )
+
+
+def _running_step(savings: Savings, model: CostModel) -> str:
+    assert savings.fixed is not None  # the caller looked
+    if not savings.serving_in_total:
+        besides = model.sum_text(model.running_besides or ())
+        return f"Running costs beside serving: {besides} a month"
+    serving = usd(savings.tuned.usd(likely(savings.inputs)))
+    return (
+        f"Running costs beside serving: {model.sum_text(model.running or ())} less {serving} of "
+        f"serving, not below 0 = {usd(savings.fixed.value)} a month"
+    )
+
+
+def _volume_steps(
+    savings: Savings, fixed: Interval, volume: Interval, growth: Interval | None
+) -> Iterator[str]:
+    if math.isinf(volume.value):
+        yield "No volume earns the running costs back."
+        return
+    values, calls = likely(savings.inputs), count(round(volume.value))
+    best, tuned = savings.best.option.line(values), savings.tuned.line(values)
+    if best.floor == tuned.floor == 0 and fixed.value > 0:
+        a_call = f"({call_usd(best.slope)} - {call_usd(tuned.slope)} a call)"
+        yield f"It pays from: {usd(fixed.value)} / {a_call} = {calls} calls a month"
+    else:
+        yield f"The saving covers {usd(fixed.value)} from {calls} calls a month"
+    if not isinstance(savings.month, Interval):
+        return
+    now, month = count(values[REQUESTS]), savings.month.value
+    grown = f" at {share(growth.value)} growth a month" if growth else ""
+    if month == 0:
+        yield f"Today's {now} calls are enough."
+    elif math.isinf(month):
+        yield f"From {now} calls today that volume is never reached{grown}."
+    else:
+        yield f"From {now} calls today that is month {month:g}{grown}."

@@ -1,0 +1,248 @@
+"""What the phases of a plan are made from: the case, its framework, and what work takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Range
+from tuneworthy.model.case import Amount, Case, Ongoing
+from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
+from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, Work, either
+from tuneworthy.plan.calendar import Calendar, NoPlanError
+from tuneworthy.verdict.gates import held
+from tuneworthy.words import count, listing, number, quality, usd
+
+_NOTHING = Range.between(0.0, 0.0)
+
+
+def _part(whole: Range, share: float) -> Range:
+    return Range.between(whole.low * share, whole.most * share)
+
+
+def _rest(whole: Range, gone: Range) -> Range:
+    return Range.between(whole.low - gone.low, whole.most - gone.most)
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseCost:
+    """Hours of work, and USD beside the work."""
+
+    hours: Range = _NOTHING
+    usd: Range = _NOTHING
+
+    def __add__(self, other: PhaseCost) -> PhaseCost:
+        return PhaseCost(self.hours + other.hours, self.usd + other.usd)
+
+    def part(self, share: float) -> PhaseCost:
+        """A share of it."""
+        return PhaseCost(_part(self.hours, share), _part(self.usd, share))
+
+    def less(self, gone: PhaseCost) -> PhaseCost:
+        """What is left of it, so that both add up to the whole."""
+        return PhaseCost(_rest(self.hours, gone.hours), _rest(self.usd, gone.usd))
+
+    def after(self, share: float) -> PhaseCost:
+        """What is left of it after a share."""
+        return self.less(self.part(share))
+
+
+FREE = PhaseCost()
+
+
+def hours_of(span: Span | Amount | None) -> PhaseCost:
+    """Nothing but work; nothing at all for None."""
+    return FREE if span is None else PhaseCost(Range.between(span.low, span.high))
+
+
+def cost_of(hours: Span | Amount | None, money: Span | Amount | None) -> PhaseCost:
+    """Work, and money beside it."""
+    return PhaseCost(hours_of(hours).hours, hours_of(money).hours)
+
+
+@dataclass(frozen=True, slots=True)
+class PlanContext:
+    """Everything that phases are made from, and the phases made so far."""
+
+    case: Case
+    framework: Framework
+    rule: PlanRule
+    assessment: Assessment
+    fits: Sequence[ApproachResult]
+    """Approaches, the primary one first."""
+    calendar: Calendar
+    phases: list[Phase] = field(default_factory=list)
+
+    def add(
+        self,
+        name: str,
+        title: str,
+        steps: Sequence[str],
+        done_when: str,
+        cost: PhaseCost | Work,
+        *,
+        part: Part = "steps",
+        needs: tuple[str, ...] = (),
+        weeks: float = 0.0,
+    ) -> str:
+        """Put a phase at the end of the plan and give it its dates.
+
+        Its hours are priced at the case's rate, which nobody may have stated.
+
+        Args:
+            name: Its id, which is also the result.
+            title: What it is called.
+            steps: What is done in it.
+            done_when: Something that can be checked.
+            cost: What it takes, or a row of the framework's plan that says so.
+            part: The part of the plan it belongs to.
+            needs: Ids of phases before it that have to be done first.
+            weeks: Calendar weeks it takes at least; the team is free for others meanwhile.
+        """
+        if isinstance(cost, Work):
+            weeks = weeks or cost.weeks
+            cost = hours_of(cost.hours)
+        rate = self.case.economics.hourly_rate_usd
+        worst = math.inf if cost.hours.most > 0 else 0.0
+        work = Range.between(
+            cost.hours.low * rate.low if rate else 0.0,
+            cost.hours.most * rate.high if rate else worst,
+        )
+        start, end = self.calendar.book(name, cost.hours.most, needs, weeks)
+        self.phases.append(
+            Phase(
+                id=name,
+                title=title,
+                part=part,
+                hours=cost.hours,
+                usd=cost.usd + work,
+                needs=needs,
+                start=start,
+                end=end,
+                steps=tuple(steps),
+                done_when=done_when,
+            )
+        )
+        return name
+
+    # Words that several phases share.
+
+    @property
+    def cases(self) -> str:
+        """How many cases are kept untouched."""
+        return count(self.rule.evaluation_cases)
+
+    @property
+    def quality(self) -> str:
+        """The case's target of quality, as ``0.90 exact_match``; empty when none is stated."""
+        target = self.case.targets.quality
+        return f"{quality(target.at_least)} {target.metric}" if target else ""
+
+    @property
+    def limits(self) -> list[str]:
+        """The case's limits of latency and cost, each as a clause."""
+        targets, limits = self.case.targets, []
+        if targets.latency_p95_s is not None:
+            limits.append(f"95 of 100 answers within {number(targets.latency_p95_s)} s")
+        if targets.usd_per_month is not None:
+            limits.append(f"at most {usd(targets.usd_per_month)} a month")
+        return limits
+
+    @property
+    def targets(self) -> str:
+        """Every target in one list; empty when none is stated."""
+        return listing([clause for clause in (self.quality, *self.limits) if clause])
+
+    @property
+    def approach(self) -> str:
+        """The title of the primary approach."""
+        return self.fits[0].title if self.fits else "the approach that fits the goal"
+
+    def ask(self, name: str) -> str:
+        """The framework's question about a check or a factor."""
+        check = self.framework.ceiling.get(name)
+        asked = check or self.framework.factors[name]
+        return self.framework.filled(asked.ask, check.at_least if check else None)
+
+    # What work takes: from the case where it is stated, else from the framework. Each raises
+    # ``NoPlanError`` for a figure that neither gives.
+
+    def upfront(self, category: str) -> PhaseCost:
+        """A category of the upfront costs."""
+        stated = self.case.economics.upfront.by_category.get(category)
+        if stated is not None and (stated.hours is not None or stated.usd is not None):
+            return cost_of(stated.hours, stated.usd)
+        row = self._row("upfront", category)
+        return cost_of(row.hours, row.usd)
+
+    def table(self, category: str) -> PhaseCost:
+        """The framework's own row; what the case states only where the framework has none."""
+        costs = self.framework.costs
+        if costs is None or category not in dict(costs.upfront):
+            return self.upfront(category)
+        row = self._row("upfront", category)
+        return cost_of(row.hours, row.usd)
+
+    @property
+    def comparison(self) -> PhaseCost:
+        """One of the two comparisons on untouched cases: of the pilot, and of what is trained."""
+        return self.upfront("evaluation").after(self.rule.design_share).part(0.5)
+
+    def quarter(self) -> PhaseCost:
+        """Three months of serving and watching."""
+        stated = self.case.economics.monthly.ongoing or Ongoing()
+        if stated.monitoring_hours is not None:
+            watching = hours_of(stated.monitoring_hours).part(MONTHS_PER_QUARTER)
+        else:
+            watching = self._running("monitoring")
+        if stated.inference_usd is not None:
+            serving = cost_of(None, stated.inference_usd).part(MONTHS_PER_QUARTER)
+        else:
+            serving = self._running("inference")
+        return watching + serving + cost_of(None, stated.other_usd).part(MONTHS_PER_QUARTER)
+
+    def retraining(self) -> PhaseCost:
+        """One retraining, a quarter after the last."""
+        stated = self.case.economics.monthly.ongoing
+        if stated is not None and stated.retraining_hours_per_quarter is not None:
+            return hours_of(stated.retraining_hours_per_quarter)
+        return self._running("retraining")
+
+    def _running(self, category: str) -> PhaseCost:
+        row = self._row("ongoing", category)
+        cost = cost_of(row.hours, row.usd)
+        return cost if row.every == "quarter" else cost.part(MONTHS_PER_QUARTER)
+
+    def _row(self, table: str, category: str) -> CostRow:
+        costs = self.framework.costs
+        rows: dict[str, CostRow] = {} if costs is None else dict(getattr(costs, table))
+        if category not in rows:
+            raise NoPlanError(
+                f"add costs.{table}.{category} to the framework, or state it in economics"
+            )
+        return rows[category]
+
+    def options(self, names: Sequence[str]) -> PhaseCost:
+        """Work on options of the framework; where it says none, what a check may take."""
+        efforts = [self.framework.options[name].effort_hours for name in names]
+        some = either(self.rule.checks, "").hours
+        return sum((hours_of(some if effort is None else effort) for effort in efforts), FREE)
+
+    def collecting(self, fit: ApproachResult, share: float = 1.0) -> PhaseCost:
+        """Hours to get ready what lacks of a share of an approach's need."""
+        return self.collected(fit.data.unit, fit.data.low * share, held(self.case, fit.data.unit))
+
+    def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
+        """Hours to get ready what lacks of some data.
+
+        Nothing lacks at the lower end where nobody has counted, and everything at the upper.
+        """
+        lacking = wanted if have is None else max(0.0, wanted - have)
+        if lacking == 0:
+            return FREE
+        yields = {str(name): amount for name, amount in self.rule.per_hour.items()}
+        if unit not in yields:
+            raise NoPlanError(f"add plan.per_hour.{unit} to the framework")
+        least = 0.0 if have is None else lacking
+        return PhaseCost(Range.between(least / yields[unit].high, lacking / yields[unit].low))

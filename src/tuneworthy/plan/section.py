@@ -1,0 +1,233 @@
+"""The plan as a section of the dossier: its phases, what they come to, and what they rest on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import (
+    Aim,
+    ApproachResult,
+    Assessment,
+    Decision,
+    GateResult,
+    InvestmentResult,
+    Part,
+    PartTotal,
+    Phase,
+    Plan,
+    QuestionResult,
+)
+from tuneworthy.model.framework import Framework
+from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.plan.calendar import DAYS_PER_WEEK, Calendar, NoPlanError, working_days
+from tuneworthy.plan.context import PlanContext
+from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
+from tuneworthy.verdict.headline import OUTCOME_WORDS
+from tuneworthy.words import count, months_later, months_range, number, plain, several
+
+_PARTS: dict[Part, str] = {
+    "steps": "Conditions to settle",
+    "first_version": "Up to the first version",
+    "running": "Running it, first quarter",
+    "later_goals": "Further goals",
+}
+"""Parts of a plan for a tuning as they are called, in their order."""
+
+_DAYS_PER_MONTH = 365.25 / 12
+_FAR_MONTHS = 1200
+"""A century: nobody names the day."""
+
+
+def build_plan(
+    case: Case,
+    framework: Framework,
+    assessment: Assessment,
+    decision: Decision,
+    fits: Sequence[ApproachResult],
+    gates: Sequence[GateResult],
+    asked: Sequence[QuestionResult],
+    money: MoneyFindings,
+    start: date,
+    simpler: Sequence[str] = (),
+) -> Plan | Unknown:
+    """Plan what the verdict asks for, or say what would make a plan possible.
+
+    A candidate is planned up to a tuned model that is watched and kept fresh; any other verdict up
+    to the next decision. Hours and USD are the case's where it states them by category, else those
+    of the framework's tables; hours without a rate leave the USD open.
+
+    Args:
+        case: The case.
+        framework: The framework it was judged by.
+        assessment: The answers.
+        decision: What the rules came to.
+        fits: Approaches, the primary one first.
+        gates: What stands between a candidate and money.
+        asked: Open answers that can matter, the best first.
+        money: When it pays.
+        start: The day to begin.
+        simpler: Ids of options that are recommended before any tuning.
+    """
+    rule, stated = framework.plan, case.economics.hours_per_week
+    if rule is None:
+        return Unknown(ask="add a plan section to the framework, or let it extend one that has it")
+    try:
+        calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
+        plan = PlanContext(case, framework, rule, assessment, fits, calendar)
+        aim = _fill(plan, decision, gates, asked, simpler, money)
+    except NoPlanError as error:
+        return Unknown(ask=error.ask)
+    phases = tuple(plan.phases)
+    by_part = {part: [one for one in phases if one.part == part] for part in _PARTS}
+    return Plan(
+        aim=aim,
+        start=calendar.start,
+        phases=phases,
+        hours=Range.total(phase.hours for phase in phases),
+        usd=Range.total(phase.usd for phase in phases),
+        weeks=working_days(calendar.start, max(p.end for p in phases)) / DAYS_PER_WEEK,
+        parts={part: _part_total(group) for part, group in by_part.items() if group},
+        notes=tuple(_notes(plan, decision, money)),
+    )
+
+
+def _fill(
+    plan: PlanContext,
+    decision: Decision,
+    gates: Sequence[GateResult],
+    asked: Sequence[QuestionResult],
+    simpler: Sequence[str],
+    money: MoneyFindings,
+) -> Aim:
+    """Add the phases that the verdict asks for."""
+    if decision.outcome == "undecided":
+        steps_to_verdict(plan, decision.leaning, simpler, (questions(plan, asked),))
+        return "confirm"
+    if decision.outcome != "fine_tune_candidate":
+        steps_to_verdict(plan, decision.outcome, simpler)
+        return "confirm" if decision.outcome == "improve_rag_or_switch_model" else "change"
+    if any(gate.id == "need" and gate.state == "no" for gate in gates):
+        keeping(plan)
+        return "confirm"
+    tuning(plan, gates, simpler, money)
+    return "tune"
+
+
+def _part_total(phases: Sequence[Phase]) -> PartTotal:
+    return PartTotal(
+        hours=Range.total(p.hours for p in phases),
+        usd=Range.total(p.usd for p in phases),
+        end=max(p.end for p in phases),
+    )
+
+
+def part_title(plan: Plan, part: Part) -> str:
+    """What a part of a plan is called; a plan without a tuning has but one."""
+    return _PARTS[part] if plan.aim == "tune" else "Steps"
+
+
+# Everything a reader has to know before believing the dates and the sums.
+
+
+def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Iterator[str]:
+    economics = plan.case.economics
+    whose = "as stated"
+    if economics.hours_per_week is None:
+        whose = "the framework's figure; state economics.hours_per_week"
+    yield (
+        f"Dates are for {number(plan.calendar.hours_per_week)} hours a week ({whose}), one phase "
+        "at a time, at the upper end of the hours. Weekends are free; holidays are not known."
+    )
+    if economics.hourly_rate_usd is None:
+        yield (
+            "No hourly rate is stated, so the sums hold only what is priced in USD and are open "
+            "upwards: state economics.hourly_rate_usd."
+        )
+    if decision.outcome == "undecided":
+        yield (
+            f"What follows the questions is for {OUTCOME_WORDS[decision.leaning]}, the outcome it "
+            "leans to; other answers make another plan."
+        )
+    launch = next((p.end for p in plan.phases if p.id == "deployment"), None)
+    if launch is not None:
+        yield from _notes_of_tuning(plan, launch)
+        if isinstance(money.result, InvestmentResult):
+            yield from _pays_back(money.result, launch)
+
+
+def _notes_of_tuning(plan: PlanContext, launch: date) -> Iterator[str]:
+    stated = plan.case.economics.upfront.hours
+    if stated is not None:
+        version = [p.hours for p in plan.phases if p.part == "first_version"]
+        low, high = sum(h.low for h in version), sum(h.most for h in version)
+        fits = "which fits"
+        if stated.high < low:
+            fits = "which is below it"
+        elif stated.low > high:
+            fits = "which is above it"
+        yield (
+            f"Up to the launch the framework's table makes {hours_text(low, high)}; the case "
+            f"states {hours_text(stated.low, stated.high)} in all, {fits}. State them by category "
+            "(economics.upfront) to have them planned."
+        )
+    for fit in plan.fits:
+        if isinstance(fit.missing, Unknown):
+            yield (
+                f"Nobody has counted the {plain(fit.data.unit)} for {plain(fit.goal)}: its hours "
+                f"reach from none missing to all {count(fit.data.low)} missing."
+            )
+    until = plan.case.tuning.until
+    if until is None or not plan.calendar.start < until <= max(p.end for p in plan.phases):
+        return
+    if until <= launch:
+        when, cure = f"before the launch on {launch}", "find another first"
+    else:
+        when = f"after the launch on {launch} and before this plan is through"
+        cure = "plan the move now"
+    yield f"The tuning service ends on {until}, {when}: {cure}."
+
+
+def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
+    point = money.break_even_months.point
+    if isinstance(point, Unknown):
+        return
+    if isinstance(point, str):
+        yield "By today's amounts it never pays back."
+        return
+    low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
+    text = (
+        f"Live on {launch} at the latest; by today's amounts it pays back after "
+        f"{months_range(low, high)}"
+    )
+    day = _later(launch, high)
+    yield f"{text}, so by {day}." if day else f"{text}."
+
+
+def _later(launch: date, months: float) -> date | None:
+    if math.isinf(months) or months > _FAR_MONTHS:
+        return None
+    whole = math.floor(months + 1e-9)
+    if launch.year + whole / 12 >= date.max.year - 1:
+        return None
+    days = max(0, math.ceil((months - whole) * _DAYS_PER_MONTH - 1e-6))
+    return months_later(launch, whole) + timedelta(days=days)
+
+
+def hours_text(low: float, high: float | str) -> str:
+    """Hours as ``18–36 hours``."""
+    if isinstance(high, str):
+        return f"{_hours(low)} hours or more"
+    if high < 1:
+        return several(max(1, round(high * 60)), "minute")
+    least, most = _hours(low), _hours(high)
+    if least == most:
+        return f"{least} hour" if least == "1" else f"{least} hours"
+    return f"{least}–{most} hours"
+
+
+def _hours(value: float) -> str:
+    return f"{round(value, 1):g}" if value < 20 else count(round(value))
