@@ -77,13 +77,15 @@ def read_only(path: Path) -> dict[str, float]:
 
 def materials() -> Any:
     """A glossary, a voice and a schema, so that every signal has work."""
-    from tuneworthy.model.case import Materials, Term, Voice
+    from tuneworthy.model.case import Materials, Term, VoiceSamples
 
     return Materials(
         glossary=tuple(
             Term(term=term, forbidden=wrong, due_when=due) for term, wrong, due in TERMS
         ),
-        voice=Voice(samples=("Your parcel is on its way. We'll tell you once it is there.",) * 3),
+        voice=VoiceSamples(
+            samples=("Your parcel is on its way. We'll tell you once it is there.",) * 3
+        ),
         output_schema=SCHEMA,
         examples_need=500,
         latency_target_s=2.0,

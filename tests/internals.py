@@ -175,7 +175,7 @@ from tuneworthy.model.case import (
     PromptVariant,
     Term,
     TokenPrice,
-    Voice,
+    VoiceSamples,
 )
 from tuneworthy.model.dossier import (
     Action,
@@ -199,7 +199,15 @@ from tuneworthy.model.dossier import (
     Simulation,
     Swing,
 )
-from tuneworthy.model.evalset import CheckCall, Drawn, EvalCase, Label, Passage, Said, digest_of
+from tuneworthy.model.evalset import (
+    CaseMessage,
+    CasePassage,
+    CheckCall,
+    EvalCase,
+    EvalSample,
+    Label,
+    digest_of,
+)
 from tuneworthy.model.evidence import (
     COLUMNS,
     ArmsResult,
@@ -214,7 +222,7 @@ from tuneworthy.model.evidence import (
     latest,
     latest_series,
 )
-from tuneworthy.model.evidence import Reading as EvidenceReading
+from tuneworthy.model.evidence import FileReading as EvidenceReading
 from tuneworthy.model.framework import BANDS as rules_BANDS
 from tuneworthy.model.framework import (
     GOALS,
@@ -226,7 +234,7 @@ from tuneworthy.model.framework import (
     Condition,
     Factor,
 )
-from tuneworthy.model.interview import PARTS, Ask, Heard, Step, Turn
+from tuneworthy.model.interview import PARTS, AnswerResult, Ask, ConversationTurn, ParsedReply
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -391,7 +399,7 @@ from tuneworthy.stats.intervals import (
     wilson,
 )
 from tuneworthy.syntax.document import parse
-from tuneworthy.syntax.edit import Value, Whole, edit
+from tuneworthy.syntax.edit import Value, WholeValue, edit
 from tuneworthy.terminal import begin as terminal_begin
 from tuneworthy.terminal.free import parted as conversation_parted
 from tuneworthy.terminal.talk import Menus, Plain

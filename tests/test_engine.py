@@ -30,7 +30,7 @@ from internals import (
     Table,
     Term,
     ToolCall,
-    Voice,
+    VoiceSamples,
     as_numbers,
     distinct,
     duplicate_groups,
@@ -441,7 +441,7 @@ def materials() -> Materials:
             Term(term="grove", forbidden=("heath",), due_when=("inlet",)),
             Term(term="fjord", forbidden=("delta",)),
         ),
-        voice=Voice(
+        voice=VoiceSamples(
             samples=("Amber birch, and a cedar by the jetty. Come and see the fjord!",) * 3
         ),
         output_schema={"type": "object", "required": ["amber"]},

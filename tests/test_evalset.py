@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from internals import (
     Batch,
-    Drawn,
     EvalCase,
+    EvalSample,
     Masker,
     Message,
     OutputError,
@@ -506,6 +506,6 @@ def test_a_set_holds_nothing_of_a_hostile_conversation_but_its_text() -> None:
         input=["\x1b[2J=cmd()\ud800", "../../etc/passwd"], output=["a", "b"],
         conversation=["../../x", "ada@x.org"],
     )  # fmt: skip
-    drawn: Drawn = build_evalset([batch], n=2)
+    drawn: EvalSample = build_evalset([batch], n=2)
     assert "ada@" not in drawn.model_dump_json()
     assert {one.conversation_id for one in drawn.cases} == {None}

@@ -27,11 +27,11 @@ from internals import (
     OPTIONS,
     PARTS,
     UNKNOWN_WORDS,
+    AnswerResult,
     Ask,
     ConflictError,
-    Step,
     Value,
-    Whole,
+    WholeValue,
     ask_of,
     case_schema,
     digest,
@@ -83,7 +83,7 @@ def folder(begun: Path, tmp_path: Path) -> Path:
     return shutil.copytree(begun, tmp_path / "case")
 
 
-def say(folder: Path, ask: str, given: str, **more: Any) -> Step:
+def say(folder: Path, ask: str, given: str, **more: Any) -> AnswerResult:
     return api.answered(folder, ask, given, as_of=AS_OF, **more)
 
 
@@ -616,7 +616,7 @@ EDITS: dict[str, tuple[str, tuple[str | int, ...], Value, str]] = {
         "a:\n- x\nb: 1\n", ("a",), ("p",), "a: [p]\nb: 1\n",
     ),
     "a plain value in the place of a mapping": (
-        "a:\n  low: 1\n  high: 2\nb: 1\n", ("a",), Whole("7"), "a: 7\nb: 1\n",
+        "a:\n  low: 1\n  high: 2\nb: 1\n", ("a",), WholeValue("7"), "a: 7\nb: 1\n",
     ),
     "a mapping in the place of a plain value": (
         "a: 7  # c\n", ("a",), {"low": "1", "high": "2"}, "a: {low: 1, high: 2}  # c\n",

@@ -15,14 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
+    CaseMessage,
+    CasePassage,
     CheckCall,
     EvalCase,
     Item,
     Label,
     OutputError,
-    Passage,
     Reply,
-    Said,
     Unknown,
     append_label,
     cohen_kappa,
@@ -417,7 +417,7 @@ CASES = st.builds(
     id=TEXT.filter(bool),
     input=TEXT,
     reference=st.one_of(st.none(), TEXT, st.lists(TEXT, max_size=2), st.integers(), st.booleans()),
-    contexts=st.lists(st.builds(Passage, text=TEXT), max_size=2).map(tuple),
+    contexts=st.lists(st.builds(CasePassage, text=TEXT), max_size=2).map(tuple),
     conversation_id=SOME,
     tags=st.lists(TEXT, max_size=2).map(tuple),
     checks=st.lists(st.builds(CheckCall, scorer=st.just("contains"), of=TEXT), max_size=1).map(
@@ -441,7 +441,10 @@ def test_a_set_goes_through_a_spreadsheet_and_back(
 
 
 def test_a_conversation_goes_through_a_spreadsheet_and_back(tmp_path: Path) -> None:
-    turns = (Said(role="user", content="hi, you"), Said(role="assistant", content='"yes"'))
+    turns = (
+        CaseMessage(role="user", content="hi, you"),
+        CaseMessage(role="assistant", content='"yes"'),
+    )
     one = EvalCase(id="1", messages=turns)
     (tmp_path / "a.csv").write_text(csv_text([one]), encoding="utf-8")
     assert read_csv(tmp_path / "a.csv") == (one,)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from internals import Glossary, Materials, Phrases, Term, Voice, read_materials
+from internals import Glossary, Materials, Phrases, Term, VoiceSamples, read_materials
 from tuneworthy import Case, CaseError, load_case
 
 CASE = """
@@ -50,7 +50,9 @@ def test_every_material_is_read(tmp_path: Path) -> None:
             Term(term="sign in", forbidden=("log in",), due_when=("account",)),
             Term(term="Überweisung"),
         ),
-        voice=Voice(("First sample.", "Second sample."), ("leverage", "reach out", "#hashtag")),
+        voice=VoiceSamples(
+            ("First sample.", "Second sample."), ("leverage", "reach out", "#hashtag")
+        ),
         output_schema={"type": "object"},
         prompts=("Answer.",),
         latency_target_s=2,

@@ -24,7 +24,7 @@ from internals import (
     generic_phrases,
     pieces,
 )
-from internals import Voice as Wanted
+from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
 from plain_engine import batch, measure
 from planted import faults

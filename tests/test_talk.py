@@ -28,15 +28,15 @@ from internals import (
     LONGEST_REPLY,
     PARTS,
     Ask,
+    ConversationTurn,
     Fake,
-    Heard,
     Ledger,
     Manners,
     Model,
+    ParsedReply,
     Refused,
     Reply,
     Request,
-    Turn,
     ask_of,
     folded,
     ledger_path,
@@ -345,7 +345,7 @@ def test_what_stands_already_is_not_put_again(folder: Path) -> None:
     plain.answered(folder, "ceiling.few_shot", "yes")
     found = sift(answer(one("few_shot", "yes", "we have tried examples")), "we have tried examples",
                  source=folder)  # fmt: skip
-    assert found == Heard(reply="I see.")
+    assert found == ParsedReply(reply="I see.")
 
 
 # Quotations -------------------------------------------------------------------------------------
@@ -365,14 +365,16 @@ def nothing_said() -> tuple[dict[str, Ask], tuple[str, ...]]:
     return dict(api.catalogue(case, lesson())), tuple(api.following(case, lesson()))
 
 
-def sift(text: str, words: str | Sequence[Turn], *, source: Path | None = None) -> Heard:
+def sift(
+    text: str, words: str | Sequence[ConversationTurn], *, source: Path | None = None
+) -> ParsedReply:
     """What an answer comes to, for a case in which nothing, or what a folder says, is answered."""
     framework = lesson()
     asks, opened = nothing_said()
     case = load_case(source) if source else Case(name="A")
     if source:
         asks, opened = dict(api.catalogue(case, framework)), tuple(api.following(case, framework))
-    said = [Turn(words)] if isinstance(words, str) else words
+    said = [ConversationTurn(words)] if isinstance(words, str) else words
 
     def fits(ask_id: str, value: str) -> None:
         if source is not None:
@@ -386,7 +388,7 @@ def sift(text: str, words: str | Sequence[Turn], *, source: Path | None = None) 
     )  # fmt: skip
 
 
-def kept(quote: str, words: str | Sequence[Turn]) -> bool:
+def kept(quote: str, words: str | Sequence[ConversationTurn]) -> bool:
     return bool(sift(answer(one("ceiling.few_shot", "yes", quote)), words).proposals)
 
 
@@ -427,15 +429,19 @@ def test_a_quotation_is_whole_words_as_they_stand(quote: str, words: str, counts
 
 
 def test_a_word_or_two_count_only_where_they_were_said_just_now() -> None:
-    said = [Turn("yes"), Turn("And the volume?", model=True), Turn("it is low")]
+    said = [
+        ConversationTurn("yes"),
+        ConversationTurn("And the volume?", model=True),
+        ConversationTurn("it is low"),
+    ]
     assert not kept("yes", said)
     assert kept("is low", said)
-    assert kept("we tried it all", [Turn("we tried it all"), *said])
+    assert kept("we tried it all", [ConversationTurn("we tried it all"), *said])
 
 
 def test_what_the_model_said_or_somebody_else_wrote_is_no_quotation() -> None:
-    said = [Turn("Here you are", pasted="we tried few examples"),
-            Turn("So you tried few examples already", model=True)]  # fmt: skip
+    said = [ConversationTurn("Here you are", pasted="we tried few examples"),
+            ConversationTurn("So you tried few examples already", model=True)]  # fmt: skip
     assert not kept("we tried few examples", said)
     assert not kept("you tried few examples", said)
 
@@ -556,7 +562,9 @@ def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder:
     case, framework = load_case(folder), lesson()
     dossier = decide(case, framework, as_of=AS_OF)
     place = reach(Model(id="openai:gpt-4o-mini"))
-    request = api.request_for(place, case, framework, dossier, [Turn("Well, what now?")])
+    request = api.request_for(
+        place, case, framework, dossier, [ConversationTurn("Well, what now?")]
+    )
     told = json.loads(request.messages[-1].content)
     assert told["person"] == "Well, what now?"
     assert told["state"]["answered"] == {"goals": "format", "ceiling.few_shot": "yes"}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from internals import Batch, Format, Instructions, Materials, Signal, Term, Terms, ToolCall
-from internals import Voice as Wanted
+from internals import VoiceSamples as Wanted
 from internals import VoiceVoice as Voice
 from plain_engine import batch
 

@@ -11,7 +11,7 @@ from layout import bullet, page, paragraph
 from rules import Rule
 
 from tuneworthy import Dossier, Framework, decide, load_case
-from tuneworthy.model.framework import Asked
+from tuneworthy.model.framework import Criterion
 from tuneworthy.pipeline import framework_of
 from tuneworthy.verdict.challenges import ALL, claims, data, money, reasons
 from tuneworthy.verdict.challenges import data as evidence
@@ -96,7 +96,7 @@ class Answers:
         made["docs/reference/challenges.md"] = page(self._reference())
         return made
 
-    def _beside(self, name: str, asked: Asked, every: list[Rule]) -> list[str]:
+    def _beside(self, name: str, asked: Criterion, every: list[Rule]) -> list[str]:
         """What a check or a signal has beyond the words of its explanation."""
         lines: list[str] = []
         if at_least := getattr(asked, "at_least", None):

@@ -20,7 +20,7 @@ from layout import NOTE, bullet, page, paragraph
 from tuneworthy import Framework, load_framework
 from tuneworthy.cli import ANSWERED, NOT_MET, STOPPED, WRONG_INPUT, cli
 from tuneworthy.framework.schema import case_schema, dossier_schema, framework_schema
-from tuneworthy.model.framework import Asked
+from tuneworthy.model.framework import Criterion
 
 PROJECT = Path(__file__).resolve().parents[1]
 
@@ -166,7 +166,7 @@ def _asked(framework: Framework, section: str, name: str) -> str:
     at_least = None
     if section == "ceiling":
         at_least = framework.ceiling[name].at_least
-    entry: Asked = {**framework.ceiling, **framework.signals, **framework.factors}[name]
+    entry: Criterion = {**framework.ceiling, **framework.signals, **framework.factors}[name]
     page = {"ceiling": "checks.md", "signals": "signals.md"}.get(section)
     home = f"{page}#{_slug(entry.title)}" if page else f"factors/{name}.md"
     return f"{framework.filled(entry.ask, at_least)} ([more](../concepts/{home}))"

@@ -26,7 +26,7 @@ from tuneworthy.model.dossier import (
     ApproachResult,
     Assessed,
     Assessment,
-    Ceiling,
+    CeilingTest,
     Challenge,
     CheckResult,
     Counts,
@@ -36,7 +36,7 @@ from tuneworthy.model.dossier import (
     Findings,
     FlipResult,
     GateResult,
-    Named,
+    NamedDigest,
     Option,
     Plan,
     QuestionResult,
@@ -52,7 +52,7 @@ from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.nearest import look, shipped_index
 from tuneworthy.precedents.section import precedents
-from tuneworthy.syntax.document import Document, parse
+from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge, challenge_result
 from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
@@ -115,8 +115,8 @@ def compose(parts: Parts) -> Dossier:
     case, framework, decision = parts.case, parts.framework, parts.decision
     return Dossier.model_validate(
         {
-            "case": Named(name=case.name, digest=digest(parts.told)),
-            "framework": Named(name=framework.name, digest=remembered_digest(framework)),
+            "case": NamedDigest(name=case.name, digest=digest(parts.told)),
+            "framework": NamedDigest(name=framework.name, digest=remembered_digest(framework)),
             "as_of": parts.as_of,
             "seed": parts.seed,
             "ceiling": _ceiling(parts),
@@ -160,7 +160,7 @@ def compose(parts: Parts) -> Dossier:
     )
 
 
-def _ceiling(parts: Parts) -> Ceiling:
+def _ceiling(parts: Parts) -> CeilingTest:
     checks = {}
     for name, check in parts.framework.ceiling.items():
         answer = parts.assessment.answers[name]
@@ -175,7 +175,7 @@ def _ceiling(parts: Parts) -> Ceiling:
             note=_note(answer),
             ask=parts.framework.filled(check.ask, check.at_least),
         )
-    return Ceiling(reached=parts.assessment.reached, checks=checks)
+    return CeilingTest(reached=parts.assessment.reached, checks=checks)
 
 
 def _signals(parts: Parts) -> dict[str, SignalResult]:
@@ -255,7 +255,7 @@ def load_framework(source: str | Path | Mapping[str, Any] = "lesson") -> Framewo
         FrameworkError: If it isn't a framework; the message names the line and the fix.
     """
     if isinstance(source, Mapping):
-        return load_document(Document(dict(source), "framework"))
+        return load_document(ParsedFile(dict(source), "framework"))
     if isinstance(source, str) and (source in NAMES or not _looks_like_file(source)):
         return load_named(source)
     text = read_text(Path(source), FRAMEWORK_LIMIT, FrameworkError)

@@ -23,7 +23,7 @@ from tuneworthy.measure.signals.format import Format
 from tuneworthy.measure.signals.instructions import Instructions
 from tuneworthy.measure.signals.voice import Voice
 from tuneworthy.model.case import Materials
-from tuneworthy.model.case import Voice as Wanted
+from tuneworthy.model.case import VoiceSamples as Wanted
 from tuneworthy.model.evidence import Batch, Evidence, ToolCall
 
 DRAWS = 100

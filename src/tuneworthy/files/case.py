@@ -23,7 +23,7 @@ from tuneworthy.files.disk import (
     write_over,
 )
 from tuneworthy.model.case import Case, CaseOrigin
-from tuneworthy.syntax.document import Document, build, parse
+from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.syntax.edit import K, Value, edit
 
 # The case folder: read, looked over, and written into without touching what isn't ours.
@@ -46,7 +46,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
         CaseError: If it isn't a case.
     """
     if isinstance(source, Mapping):
-        document = Document(source, "case")
+        document = ParsedFile(source, "case")
         return build(Case, document, CaseError).with_origin(CaseOrigin(document.where))
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):

@@ -17,7 +17,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text, write_new
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import EvalCase, Split
-from tuneworthy.syntax.document import Document, build, did_you_mean
+from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
 
 # Evaluation sets: JSON lines, one case each.
 
@@ -58,7 +58,7 @@ def _evalset_case(line: str, where: str) -> EvalCase:
     if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
         data["id"] = str(data["id"])
     name, _, number = where.rpartition(":")
-    return build(EvalCase, Document(data, name, {(): int(number)}), CaseError)
+    return build(EvalCase, ParsedFile(data, name, {(): int(number)}), CaseError)
 
 
 def strict_json(text: str) -> Any:
@@ -268,7 +268,7 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
     if not data.get("messages"):
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
-    one = build(EvalCase, Document(data, where), CaseError)
+    one = build(EvalCase, ParsedFile(data, where), CaseError)
     told(one, where)  # what can't be written again is told with its line
     return one
 
@@ -326,7 +326,7 @@ def _example(line: str, path: Path, number: int) -> EvalCase | None:
     told = {"id": f"line {number}", **told}
     if isinstance(told["id"], int):
         told["id"] = str(told["id"])
-    return build(EvalCase, Document(told, str(path), {(): number}), CaseError)
+    return build(EvalCase, ParsedFile(told, str(path), {(): number}), CaseError)
 
 
 def _turns(messages: list[Any], where: str) -> dict[str, Any]:

@@ -14,8 +14,8 @@ from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside, prompt_files, prompt_texts
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.model.base import Record
-from tuneworthy.model.case import Case, Materials, PromptVariant, Term, Voice
-from tuneworthy.syntax.document import Document, build, parse
+from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
+from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.text.search import as_bytes
 
 # What lies beside the case file and says how outputs should be.
@@ -79,7 +79,7 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     if len(listed) > _MOST_TERMS:
         raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=str(path), fix="split it")
     placed = {("terms", *key): line for key, line in lines.items()}
-    whole = Document({"terms": listed}, str(path), placed)
+    whole = ParsedFile({"terms": listed}, str(path), placed)
     terms = build(_Terms, whole, CaseError).terms
     words = [(term.term, *term.forbidden, *term.due_when) for term in terms]
     for n, of_term in enumerate(words):
@@ -104,13 +104,13 @@ def _few(words: Sequence[str], path: Path) -> None:
         raise CaseError(what, where=str(path), fix="keep those that matter most")
 
 
-def _voice(case: Case) -> Voice | None:
+def _voice(case: Case) -> VoiceSamples | None:
     """Samples by file name, and the phrases to avoid."""
     folder = _there(case, "voice")
     if folder is None:
         return None
     if not folder.is_dir():
-        return Voice(samples=(read_text(folder, MIB, CaseError),))
+        return VoiceSamples(samples=(read_text(folder, MIB, CaseError),))
     avoid = folder / AVOID
     samples, left = [], _VOICE_BYTES
     for path in _texts(folder):
@@ -121,7 +121,7 @@ def _voice(case: Case) -> Voice | None:
         if left < 0:
             what = f"holds more than {_VOICE_BYTES // MIB} MiB of text"
             raise CaseError(what, where=str(folder), fix="keep the samples that sound best")
-    return Voice(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
+    return VoiceSamples(samples=tuple(samples), avoid=_avoided(avoid) if avoid.is_file() else ())
 
 
 def _avoided(path: Path) -> tuple[str, ...]:
@@ -232,7 +232,7 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
             raise CaseError(f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix)
     _check(body, path, text.count("\n") - body.count("\n"))
     data |= _parts(body, path)
-    variant = build(PromptVariant, Document(data, str(path), lines), CaseError)
+    variant = build(PromptVariant, ParsedFile(data, str(path), lines), CaseError)
     if "input" not in names(variant):
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=str(path), fix=fix)

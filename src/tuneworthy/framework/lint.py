@@ -14,7 +14,7 @@ from tuneworthy.errors import FrameworkError
 from tuneworthy.framework.rules import Cuts, Measures, Rules, compile_rules
 from tuneworthy.framework.tally import fired, tally
 from tuneworthy.model.base import break_even, digest
-from tuneworthy.model.dossier import Lint, LintCell, LintFinding, Named
+from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import (
     BANDS,
     OUTCOMES,
@@ -60,7 +60,7 @@ def check(framework: Framework) -> Lint:
         published_figures(framework, rules),
     )
     return Lint(
-        framework=Named(name=framework.name, digest=digest(framework)),
+        framework=NamedDigest(name=framework.name, digest=digest(framework)),
         combinations=1 << size,
         findings=tuple(chain.from_iterable(findings)),
     )

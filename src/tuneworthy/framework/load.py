@@ -9,7 +9,7 @@ from typing import Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework, Services
-from tuneworthy.syntax.document import Document, build, did_you_mean, parse
+from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 
 # Frameworks by name from the catalogue, or from a file that has been parsed.
 
@@ -36,7 +36,7 @@ def load_named(name: str) -> Framework:
     return load_document(_named_document(name, name))
 
 
-def load_document(document: Document) -> Framework:
+def load_document(document: ParsedFile) -> Framework:
     """A framework from a parsed file; sections it doesn't have come from the one it extends.
 
     Raises:
@@ -57,18 +57,18 @@ def _past_odds(data: Any) -> Any:
     return rest
 
 
-def _whole(document: Document) -> Document:
+def _whole(document: ParsedFile) -> ParsedFile:
     """A document with the sections it leaves out; a framework it extends may extend another."""
     data: Any = _past_odds(document.data)
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
-        return Document(data, document.name, document.lines)
+        return ParsedFile(data, document.name, document.lines)
     parent = _whole(_named_document(str(base), document.where(("extends",)))).data
     inherited = {key: value for key, value in parent.items() if key not in _OWN}
-    return Document({**inherited, **data}, document.name, document.lines)
+    return ParsedFile({**inherited, **data}, document.name, document.lines)
 
 
-def _named_document(name: str, where: str) -> Document:
+def _named_document(name: str, where: str) -> ParsedFile:
     if name not in NAMES:
         guess = did_you_mean(name, NAMES)
         raise FrameworkError(

@@ -14,7 +14,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.framework import Asked, Check, Framework
+from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.precedents import PublishedCase
 
@@ -76,7 +76,7 @@ _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 def case_schema(framework: Framework) -> dict[str, Any]:
     """The case file's schema; checks, factors and signals are those of a framework."""
     schema = _of(Case, "validation", "Tuneworthy case")
-    places: list[tuple[dict[str, Any], str, Mapping[str, Asked]]] = []
+    places: list[tuple[dict[str, Any], str, Mapping[str, Criterion]]] = []
     for holder in (schema, schema["$defs"]["Attempt"]):
         places.append((holder, "ceiling", framework.ceiling))
         places.append((holder, "factors", framework.factors))
@@ -92,7 +92,7 @@ def case_schema(framework: Framework) -> dict[str, Any]:
     return schema
 
 
-def _asked(framework: Framework, entry: Asked) -> str:
+def _asked(framework: Framework, entry: Criterion) -> str:
     return framework.filled(entry.ask, entry.at_least if isinstance(entry, Check) else None)
 
 

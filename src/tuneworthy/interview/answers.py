@@ -31,18 +31,18 @@ from tuneworthy.interview.questions import (
     takes_share,
 )
 from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_number, shown
-from tuneworthy.model.case import Answer, Case, CaseOrigin, CheckAnswer, Holding
+from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
 from tuneworthy.model.interview import (
+    AnswerResult,
     Ask,
     Clash,
-    Step,
 )
 from tuneworthy.money.investment import Draw
 from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.syntax.document import did_you_mean, parse
-from tuneworthy.syntax.edit import Keys, Value, Whole, edit
+from tuneworthy.syntax.edit import Keys, Value, WholeValue, edit
 
 # What a person gave, as values for the case file.
 
@@ -91,14 +91,14 @@ def value_of(ask: Ask, text: str, *, share: bool = False) -> Value:
     if ask.kind == "count":
         return _count(ask, text)
     if ask.kind == "number":
-        return Whole(_written(_number(ask, text, share=share)))
+        return WholeValue(_written(_number(ask, text, share=share)))
     if ask.kind == "amount":
         return _amount(ask, text, share=share)
     if ask.kind == "choice":
-        return Whole(_chosen(ask, text))
+        return WholeValue(_chosen(ask, text))
     if ask.kind == "choices":
         return choices_of(ask, text)
-    return Whole(text)
+    return WholeValue(text)
 
 
 def choices_of(ask: Ask, text: str) -> tuple[str, ...]:
@@ -146,13 +146,13 @@ def _state(ask: Ask, text: str) -> str:
 def _count(ask: Ask, text: str) -> str:
     plain = text.replace(",", "")
     if is_whole_number(plain) and not plain.startswith("-"):
-        return Whole(plain.strip().lstrip("+"))
+        return WholeValue(plain.strip().lstrip("+"))
     if ask.id.startswith("ceiling."):
         word = text.casefold()
         if word in YES_WORDS | NO_WORDS:
             return _state(ask, text)
         raise _refused(ask, text, "answer with a number, yes, no or unknown")
-    return Whole(_written(_number(ask, text)))
+    return WholeValue(_written(_number(ask, text)))
 
 
 def _number(ask: Ask, text: str, *, share: bool = False) -> float:
@@ -176,7 +176,7 @@ def _amount(ask: Ask, text: str, *, share: bool) -> Value:
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
     if len(numbers) == 1:
-        return Whole(_written(numbers[0]))
+        return WholeValue(_written(numbers[0]))
     low, high = numbers[0], numbers[-1]
     likely = numbers[1] if len(numbers) == 3 else (low + high) / 2
     return {"low": _written(low), "likely": _written(likely), "high": _written(high)}
@@ -329,7 +329,7 @@ def answered(
     as_of: date | None = None,
     seed: int = 0,
     draw: Draw | None = None,
-) -> Step:
+) -> AnswerResult:
     """Write one answer into a case file, and say what it came to.
 
     "unknown" takes an answer back. Where nothing stands, it writes nothing.
@@ -364,7 +364,7 @@ def answered(
 
     written = put(source, places, read_digest=read_digest, check=check if places else None)
     found = clashes(written.case, ask.id, before, after[-1])
-    return Step(written.case, after[-1], before, found, written.digest)
+    return AnswerResult(written.case, after[-1], before, found, written.digest)
 
 
 def places_of(case: Case, ask: Ask, given: str) -> Places:
@@ -387,7 +387,7 @@ def keep_both(
     as_of: date | None = None,
     seed: int = 0,
     draw: Draw | None = None,
-) -> Step:
+) -> AnswerResult:
     """Note beside an answer that it stands although something doesn't fit with it.
 
     The note is put on the answer, else on the other side of the challenge; amounts have no place
@@ -418,7 +418,7 @@ def keep_both(
     note = kept_note(read.case, ask.id, found)
     written = put(source, note, read_digest=read_digest)
     after = decide(written.case, framework, as_of=as_of, seed=seed, draw=draw)
-    return Step(written.case, after, before, (), written.digest)
+    return AnswerResult(written.case, after, before, (), written.digest)
 
 
 def _there(case: Case, ask: Ask, given: str) -> None:
@@ -443,7 +443,7 @@ def _taken_back(case: Case, ask: Ask) -> Places:
     if keys[0] in ("ceiling", "factors", "signals") and len(keys) == 2:
         return _answer(case, ask, "unknown")
     if ask.kind == "state" or ask.id in ("strategic_value", "today.api", "tuning.service"):
-        return {keys: Whole("unknown")}
+        return {keys: WholeValue("unknown")}
     if ask.id == "data.examples" or ask.kind == "count":
         return _held(case, ask, None)
     lists = ("goals", "data.traces")
@@ -474,7 +474,7 @@ def _places(case: Case, ask: Ask, text: str) -> Places:
 def _answer(case: Case, ask: Ask, value: str) -> Places:
     """A check, factor or signal; what was noted about keeping another answer goes with that one."""
     room, name, *rest = ask.id.split(".")
-    told: Answer | CheckAnswer | None = getattr(case, room).get(name)
+    told: FactorAnswer | CheckAnswer | None = getattr(case, room).get(name)
     if not rest and told is not None and shown_value(told) == value:
         return {}
     said = {} if told is None else told.model_dump(mode="json", exclude_defaults=True)
@@ -490,7 +490,7 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     plain = {key: str(part) for key, part in changed.items() if part != ""}
     keys: Keys = (room, name)
     if len(plain) == 1 and not rest:
-        return {keys: Whole(next(iter(plain.values())))}
+        return {keys: WholeValue(next(iter(plain.values())))}
     return {keys: plain}
 
 
@@ -498,7 +498,7 @@ def _held(case: Case, ask: Ask, value: str | None) -> Places:
     """A count; where a path or a number of usable ones stands beside it, that stays."""
     keys = _keys(ask.id)
     if keys[0] != "data":
-        return {keys: None if value is None else Whole(value)}
+        return {keys: None if value is None else WholeValue(value)}
     above, name = (keys[:2], "usable" if len(keys) == 3 else "count")
     held = at(case, ".".join(map(str, above)))
     said = held.model_dump(mode="json", exclude_none=True) if isinstance(held, Holding) else {}
@@ -509,7 +509,7 @@ def _held(case: Case, ask: Ask, value: str | None) -> Places:
     if not plain:
         return {above: None}
     if len(plain) == 1:
-        return {above: Whole(next(iter(plain.values())))}
+        return {above: WholeValue(next(iter(plain.values())))}
     return {above: plain}
 
 

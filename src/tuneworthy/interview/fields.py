@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tuneworthy.model.case import Case
-from tuneworthy.model.framework import Asked, Check, Framework
+from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.interview import AskKind, Choice, Part
 from tuneworthy.words import plain
 
@@ -445,7 +445,7 @@ def framework_words(framework: Framework, room: str, name: str) -> FieldWords:
     Raises:
         KeyError: If the framework doesn't ask it.
     """
-    rooms: dict[str, Mapping[str, Asked]] = {
+    rooms: dict[str, Mapping[str, Criterion]] = {
         "ceiling": framework.ceiling,
         "factors": framework.factors,
         "signals": framework.signals,

@@ -34,13 +34,13 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import (
     PARTS,
     Ask,
+    ConversationTurn,
     Dropped,
     DropReason,
-    Heard,
     ModelAnswer,
+    ParsedReply,
     Proposal,
     Standing,
-    Turn,
 )
 from tuneworthy.model.lab import ChatMessage, Request, Settled, canonical_json
 from tuneworthy.words import small_usd
@@ -298,10 +298,10 @@ def heard(
     *,
     asks: Mapping[str, Ask],
     opened: Collection[str],
-    said: Sequence[Turn],
+    said: Sequence[ConversationTurn],
     fits: Fits,
     framework_path: Callable[[str], str],
-) -> Heard:
+) -> ParsedReply:
     """What a model's answer comes to.
 
     Args:
@@ -319,7 +319,7 @@ def heard(
     told = _mapping(text)
     if told is None:
         broken = text.lstrip().startswith(("{", "[", "```"))
-        return Heard(reply="" if broken else text.strip(), unreadable=broken)
+        return ParsedReply(reply="" if broken else text.strip(), unreadable=broken)
     reply, given = told.get("reply"), told.get("proposals")
     sifted = _Sieve(asks, [turn.words for turn in said if not turn.model], fits)
     for one in (given if isinstance(given, list) else [])[:MOST_PROPOSALS]:
@@ -327,7 +327,7 @@ def heard(
             sifted.take(one, framework_path)
     following = told.get("next")
     asked = framework_path(following[:_LONGEST_PATH]) if isinstance(following, str) else ""
-    return Heard(
+    return ParsedReply(
         reply=reply.strip() if isinstance(reply, str) else "",
         proposals=tuple(sifted.proposals.values()),
         dropped=tuple(sifted.dropped),
@@ -512,7 +512,7 @@ def request_for(
     case: Case,
     framework: Framework,
     dossier: Dossier,
-    said: Sequence[Turn],
+    said: Sequence[ConversationTurn],
     *,
     passed: Sequence[str] = (),
     schema: bool = True,
@@ -548,7 +548,7 @@ def request_for(
     )
 
 
-def _message(turn: Turn, now: dict[str, object] | None = None) -> ChatMessage:
+def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> ChatMessage:
     """Something that was said, as data between quotation marks."""
     if turn.model:
         told: dict[str, object] = {"reply": turn.words[:_SHOWN_REPLY]}

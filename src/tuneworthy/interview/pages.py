@@ -11,17 +11,17 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Outcome
 from tuneworthy.model.interview import (
+    AnswerResult,
     Ask,
     AskKind,
     Clash,
     Dropped,
     DropReason,
-    Heard,
-    Offer,
+    OpenPart,
+    ParsedReply,
     Part,
     Proposal,
     Standing,
-    Step,
 )
 from tuneworthy.report.sections.common import headline, pays_back_text
 from tuneworthy.report.text import Paint, safe, table, wrapped
@@ -226,7 +226,7 @@ def kept_line(clash: Clash) -> str:
 def rest_page(
     dossier: Dossier,
     now: Standing,
-    offers: Sequence[Offer],
+    offers: Sequence[OpenPart],
     *,
     colour: bool = False,
     keys: bool = True,
@@ -246,7 +246,7 @@ def rest_page(
     return "\n".join(lines) + "\n"
 
 
-def choices(offers: Sequence[Offer]) -> list[tuple[str, str, str]]:
+def choices(offers: Sequence[OpenPart]) -> list[tuple[str, str, str]]:
     """What may be gone on with: its key, its name, and what it asks."""
     found = []
     for offer in offers:
@@ -317,7 +317,7 @@ def stands(ask: Ask) -> str:
     return ", ".join(titles.get(one, one) for one in ask.value.split(", ")) if ask.value else ""
 
 
-def moved(step: Step, now: Standing) -> str:
+def moved(step: AnswerResult, now: Standing) -> str:
     """What an answer moved; empty for nothing."""
     return moved_text(step.before, step.dossier, now).strip()
 
@@ -333,7 +333,7 @@ def keep(clash: Clash, *, alone: bool) -> str:
     return f"{both}: {'note it in the case file' if clash.recordable else 'the report will say so'}"
 
 
-def part(which: Part, offer: Offer | None) -> tuple[str, str]:
+def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
     what = PART_WORDS[which][1]
     if offer is None:
@@ -424,7 +424,7 @@ def topic_page(ask: Ask, *, colour: bool = False, said: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
-def reply_page(model: str, heard: Heard, *, colour: bool = False) -> str:
+def reply_page(model: str, heard: ParsedReply, *, colour: bool = False) -> str:
     """What a model says, so that nothing in it can be taken for a word of ours."""
     if heard.unreadable:
         told = f"What {safe(model)} answered can't be read; nothing of it counts."

@@ -30,17 +30,17 @@ from tuneworthy.interview.fields import (
 from tuneworthy.model.case import (
     Amount,
     AmountOf,
-    Answer,
     Attempt,
     Case,
     CheckAnswer,
+    FactorAnswer,
     Holding,
     QualityTarget,
     TokenPrice,
 )
 from tuneworthy.model.dossier import Assessment, Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import PARTS, Ask, AskKind, Choice, Offer, Part, Standing
+from tuneworthy.model.interview import PARTS, Ask, AskKind, Choice, OpenPart, Part, Standing
 from tuneworthy.pipeline import evidence_of, known
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions
@@ -108,7 +108,7 @@ def shown_value(value: Any) -> str:
         return ""
     if isinstance(value, CheckAnswer) and value.count is not None:
         return str(value.count)
-    if isinstance(value, Answer | CheckAnswer):
+    if isinstance(value, FactorAnswer | CheckAnswer):
         return shown_value(value.value)
     if isinstance(value, AmountOf):
         return _range(value)
@@ -335,7 +335,9 @@ def asked_again(
     return replace(ask, gain_bits=opened.get(ask.id), left=len(waiting))
 
 
-def offers(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> tuple[Offer, ...]:
+def offers(
+    case: Case, framework: Framework, *, passed: Collection[str] = ()
+) -> tuple[OpenPart, ...]:
     """The parts in which something is still worth knowing; empty when nothing is.
 
     Raises:
@@ -346,7 +348,7 @@ def offers(case: Case, framework: Framework, *, passed: Collection[str] = ()) ->
         waiting = [name for name in _open(case, framework, part) if name not in passed]
         if waiting:
             minutes = sum(ask_of(case, framework, name).minutes for name in waiting)
-            found.append(Offer(part, len(waiting), minutes))
+            found.append(OpenPart(part, len(waiting), minutes))
     return tuple(found)
 
 

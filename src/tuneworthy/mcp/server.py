@@ -34,7 +34,7 @@ from tuneworthy.mcp.tools import (
     talk_text,
 )
 from tuneworthy.report.document import markdown
-from tuneworthy.syntax.document import Document, build, did_you_mean
+from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
 from tuneworthy.workspace.board import plain_error
 from tuneworthy.workspace.listen import in_link, is_loopback
 from tuneworthy.workspace.reports import names, show
@@ -196,7 +196,7 @@ def _named(name: str) -> Tool:
 
 def _understood(tool: Tool, arguments: Mapping[str, Any]) -> Any:
     try:
-        return build(tool.asks, Document(arguments, tool.name), InputError)
+        return build(tool.asks, ParsedFile(arguments, tool.name), InputError)
     except InputError as caught:  # the place in a file means nothing here
         raise InputError(caught.what, where=tool.name, fix=caught.fix) from None
 

@@ -20,7 +20,7 @@ from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, Verdict
-from tuneworthy.model.interview import Listed, Talk
+from tuneworthy.model.interview import AssistantPrompt, Listed
 from tuneworthy.model.lab import Quote
 from tuneworthy.report.sections.common import (
     ceiling_text,
@@ -804,14 +804,14 @@ Help the person plan the investment into tuning, once the verdict allows it.
 _CASE = ("case", "Name of the case, if there is one")
 
 TALKS = (
-    Talk(
+    AssistantPrompt(
         name="evaluate",
         title="Evaluate a use case",
         says="Go through the ceiling test, the reasons for and against, and the verdict.",
         arguments=(_CASE, ("use_case", "What the system should do, in a sentence or two")),
         text=_EVALUATE,
     ),
-    Talk(
+    AssistantPrompt(
         name="explore_options",
         title="Explore the options",
         says="Look for something simpler than tuning, option by option.",
@@ -822,7 +822,7 @@ TALKS = (
         ),
         text=_EXPLORE,
     ),
-    Talk(
+    AssistantPrompt(
         name="plan_investment",
         title="Plan the investment",
         says="Data, approach, cost, return and a plan with phases.",
@@ -833,7 +833,7 @@ TALKS = (
 """The conversations, in their order."""
 
 
-def talk_text(talk: Talk, given: Mapping[str, str]) -> str:
+def talk_text(talk: AssistantPrompt, given: Mapping[str, str]) -> str:
     """A conversation with what the person said to begin it, as data.
 
     Args:

@@ -21,7 +21,14 @@ from tuneworthy.measure.personal import Masker, mask
 from tuneworthy.measure.sample import Sample, embed
 from tuneworthy.measure.signals.base import on_scale, right, scores_of
 from tuneworthy.measure.signals.success import refuses
-from tuneworthy.model.evalset import Drawn, EvalCase, IntentBy, Passage, Said, Stratum
+from tuneworthy.model.evalset import (
+    CaseMessage,
+    CasePassage,
+    EvalCase,
+    EvalSample,
+    IntentBy,
+    Stratum,
+)
 from tuneworthy.model.evidence import Batch, Message
 from tuneworthy.stats.clustered import allocate, draw, kmeans
 from tuneworthy.text.json import UNREAD, Validator, looks_like_json, read_json, validator
@@ -289,8 +296,8 @@ class Cases:
     def _case(
         self, asked: Question, masker: Masker, weight: float, tags: tuple[str, ...]
     ) -> EvalCase:
-        turns = [Said(role=t.role, content=masker(_whole(t.content))) for t in asked.turns]
-        passages = tuple(Passage(text=masker(_whole(text))) for text in asked.contexts)
+        turns = [CaseMessage(role=t.role, content=masker(_whole(t.content))) for t in asked.turns]
+        passages = tuple(CasePassage(text=masker(_whole(text))) for text in asked.contexts)
         known = masker.seen()
         reference = None if asked.reference is None else masker(_whole(asked.reference))
         if masker.seen() > known:  # what isn't in the question can't be asked for any more
@@ -350,7 +357,7 @@ def build_evalset(
     seed: int = 0,
     schema: Mapping[str, Any] | None = None,
     alike: float = ALIKE,
-) -> Drawn:
+) -> EvalSample:
     """Draw an evaluation set from traces. The same traces and seed give the same set.
 
     Args:
@@ -507,7 +514,7 @@ def _told(
     stands: Mapping[int, float],
     strata: tuple[Stratum, ...],
     seed: int,
-) -> Drawn:
+) -> EvalSample:
     cases = Cases(seed)
     lengths = _lengths(framed.units) if framed.units else []
     for place, weight in sorted(stands.items(), key=lambda one: framed.units[one[0]].row):
@@ -515,7 +522,7 @@ def _told(
         tags = (kinds.names[place], lengths[place], "failed" if unit.failed else "")
         cases.add(unit, weight, tuple(tag for tag in tags if tag))
     found = cases.all()
-    return Drawn(
+    return EvalSample(
         cases=found,
         strata=strata,
         intent_by=kinds.by,

@@ -36,7 +36,7 @@ from tuneworthy.model.framework import Goal, Goals
 # Answers as people write them: a word, a count, or a mapping that says more.
 
 
-class Answer(FileRecord):
+class FactorAnswer(FileRecord):
     """An answer about a factor or a signal."""
 
     value: Tri = "unknown"
@@ -63,7 +63,7 @@ class CheckAnswer(FileRecord):
 
 
 def _to_answer(value: Any) -> Any:
-    return value if isinstance(value, dict | Answer) else {"value": value}
+    return value if isinstance(value, dict | FactorAnswer) else {"value": value}
 
 
 def _to_check(value: Any) -> Any:
@@ -73,7 +73,7 @@ def _to_check(value: Any) -> Any:
 
 
 SimpleAnswer = Annotated[
-    Answer, BeforeValidator(_to_answer, json_schema_input_type=TriInput | Answer)
+    FactorAnswer, BeforeValidator(_to_answer, json_schema_input_type=TriInput | FactorAnswer)
 ]
 SimpleCheck = Annotated[
     CheckAnswer, BeforeValidator(_to_check, json_schema_input_type=TriInput | Natural | CheckAnswer)
@@ -346,7 +346,7 @@ class Traffic(FileRecord):
     """Output tokens a request once the model is tuned."""
 
 
-class Serving(FileRecord):
+class GpuServing(FileRecord):
     """Serving a model on GPUs of one's own, bought or rented."""
 
     gpu_usd_per_hour: Quantity | None = None
@@ -385,7 +385,7 @@ class Economics(FileRecord):
     """Benefits and costs a month."""
     traffic: Traffic = Traffic()
     """Use of the system."""
-    serving: Serving = Serving()
+    serving: GpuServing = GpuServing()
     """How models of one's own are served."""
     assumptions: Assumptions = Assumptions()
     """What the forecast takes for granted."""
@@ -499,7 +499,7 @@ class Model(FileRecord):
     """Seconds within which 95 of 100 of its answers arrive."""
     runs: Literal["third_party", "own", "unknown"] = "unknown"
     """Who runs it and so sees the prompts."""
-    serving: Serving | None = None
+    serving: GpuServing | None = None
     """How it is served, when not as economics.serving says."""
     published: PublishedScore | None = None
     """A figure somebody published of it, in place of a model: it can't be called or served."""
@@ -707,7 +707,7 @@ class Term(FileRecord):
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
+class VoiceSamples:
     """How a brand speaks."""
 
     samples: tuple[str, ...]
@@ -724,7 +724,7 @@ class Materials:
     """
 
     glossary: tuple[Term, ...] | None = None
-    voice: Voice | None = None
+    voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
     prompts: tuple[str, ...] | None = None
     examples_need: int | None = None

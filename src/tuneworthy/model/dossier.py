@@ -166,7 +166,7 @@ class Decision:
 # The sections of a dossier, each as it stands in the JSON.
 
 
-class Named(Record):
+class NamedDigest(Record):
     """Something with a digest (SHA-256 of its validated canonical JSON)."""
 
     name: str
@@ -186,7 +186,7 @@ class CheckResult(Record):
     """The question, as the framework asks it."""
 
 
-class Ceiling(Record):
+class CeilingTest(Record):
     """The ceiling test."""
 
     reached: State
@@ -278,7 +278,7 @@ class BandRange(Record):
     high: Band
 
 
-class Step(Record):
+class TreeStep(Record):
     """A step of the tree."""
 
     ask: str
@@ -292,7 +292,7 @@ class TreeResult(Record):
     """The tree."""
 
     outcome: Verdict
-    path: tuple[Step, ...]
+    path: tuple[TreeStep, ...]
 
 
 class ScoreResult(Record):
@@ -362,7 +362,7 @@ class VerdictResult(Record):
     """The next step, in one sentence."""
 
 
-class Change(Record):
+class AnswerFlip(Record):
     """An answer to change."""
 
     factor: str
@@ -372,7 +372,7 @@ class Change(Record):
 class FlipResult(Record):
     """A smallest set of changes and the verdict it gives."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[AnswerFlip, ...]
     outcome: Verdict
 
 
@@ -661,11 +661,11 @@ class Dossier(Record):
     """
 
     schema_: str = Field(default=SCHEMA, alias="schema")
-    case: Named
-    framework: Named
+    case: NamedDigest
+    framework: NamedDigest
     as_of: date
     seed: int
-    ceiling: Ceiling
+    ceiling: CeilingTest
     signals: dict[str, SignalResult]
     factors: dict[str, FactorResult]
     counts: Counts
@@ -871,7 +871,7 @@ class LintFinding(Record):
 class Lint(Record):
     """Everything the linter found."""
 
-    framework: Named
+    framework: NamedDigest
     combinations: int
     """Combinations of answers to the factors."""
     findings: tuple[LintFinding, ...]

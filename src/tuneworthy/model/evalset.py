@@ -15,14 +15,14 @@ Split = Literal["select", "report"]
 """Selecting among arms and reporting on the winner never share a case."""
 
 
-class Said(FileRecord):
+class CaseMessage(FileRecord):
     """A message of a conversation that is the input."""
 
     role: Literal["system", "user", "assistant", "tool"]
     content: str = ""
 
 
-class Passage(FileRecord):
+class CasePassage(FileRecord):
     """A passage to answer from."""
 
     id: str = ""
@@ -45,11 +45,11 @@ class EvalCase(FileRecord):
     """Unique in its set."""
     input: str | None = None
     """The input as text."""
-    messages: tuple[Said, ...] = ()
+    messages: tuple[CaseMessage, ...] = ()
     """Or as a conversation."""
     reference: Any = None
     """The right output: a text, an object, or a list of accepted ones."""
-    contexts: tuple[Passage, ...] = ()
+    contexts: tuple[CasePassage, ...] = ()
     """Passages that may be given to the model."""
     conversation_id: str | None = None
     """Cases of one conversation stand or fall together."""
@@ -124,7 +124,7 @@ class Stratum(Record):
     """Cases those gave."""
 
 
-class Drawn(Record):
+class EvalSample(Record):
     """A drawn set, with what was done to it."""
 
     cases: tuple[EvalCase, ...]

@@ -121,7 +121,7 @@ class Skipped(LateRecord):
         return f"{_OF_SEVERAL.get(verb, verb) if self.n != 1 else verb} {rest}"
 
 
-class Reading(LateRecord):
+class FileReading(LateRecord):
     """What was read."""
 
     name: str
@@ -144,7 +144,7 @@ class Measured(LateRecord):
     schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")
     inputs: str
     """SHA-256 of everything the evidence rests on: data, materials and the measures' version."""
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[FileReading, ...] = ()
     """Files read."""
     evidence: tuple[Evidence, ...]
     """What they showed."""
@@ -275,7 +275,7 @@ class SystemPrompt:
 # Prompts and models side by side on the same test cases.
 
 
-class Arm(Record):
+class PromptArm(Record):
     """A prompt with a model, as it did on the cases.
 
     ``value`` is the mean score over cases, repeats of a case averaged first.
@@ -332,7 +332,7 @@ class Lead(Record):
 class ArmsResult(Record):
     """What a test of several arms shows."""
 
-    arms: tuple[Arm, ...]
+    arms: tuple[PromptArm, ...]
     """The best first; none where no case has a score."""
     lead: Lead | Unknown
     """Of the first over the second; unknown for a single arm."""

@@ -430,7 +430,7 @@ Risk = Literal["low", "medium", "high"]
 """How much can go wrong, or be hard to take back."""
 
 
-class Asked(FileRecord):
+class Criterion(FileRecord):
     """Something a person is asked about."""
 
     title: Name
@@ -443,11 +443,11 @@ class Asked(FileRecord):
     """An example of a yes."""
 
 
-class Signal(Asked):
+class CeilingSignal(Criterion):
     """A sign that prompting has reached its limit."""
 
 
-class Check(Asked):
+class Check(Criterion):
     """One of the checks that must all be yes before the ceiling counts as reached."""
 
     at_least: Natural | None = None
@@ -458,7 +458,7 @@ class Check(Asked):
     """The step that would make it a yes."""
 
 
-class Factor(Asked):
+class Factor(Criterion):
     """A reason for tuning, or a reason against it."""
 
     means: Text = ""
@@ -578,7 +578,7 @@ class Framework(FileRecord):
     """When it was written."""
     extends: Ident | None = None
     """A framework of the catalogue whose sections stand where this file has none."""
-    signals: dict[Ident, Signal] = {}
+    signals: dict[Ident, CeilingSignal] = {}
     """Signs of a ceiling."""
     ceiling: dict[Ident, Check] = {}
     """The checks of the ceiling test."""

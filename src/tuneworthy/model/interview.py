@@ -62,7 +62,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class OpenPart:
     """A part in which something is still worth knowing."""
 
     part: Part
@@ -100,7 +100,7 @@ class Clash:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class AnswerResult:
     """What an answer came to."""
 
     case: Case
@@ -121,7 +121,7 @@ didn't write; no answer to its question."""
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class ConversationTurn:
     """One thing that was said."""
 
     words: str
@@ -155,7 +155,7 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ParsedReply:
     """What a model's answer comes to."""
 
     reply: str = ""
@@ -182,7 +182,7 @@ class ModelAnswer:
 # A conversation that an assistant can be asked to hold.
 
 
-class Talk(Record):
+class AssistantPrompt(Record):
     """A conversation."""
 
     name: str

@@ -66,7 +66,7 @@ Said = Annotated[
 """A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None."""
 
 
-class Arm(FileRecord):
+class PublishedArm(FileRecord):
     """One approach that was tried, with what it came to."""
 
     approach: Said = None
@@ -134,15 +134,15 @@ class PublishedCase(FileRecord):
     """What had to be done."""
     goal_kind: Goal | None = None
     """What kind of goal that is."""
-    baseline: Arm | None = None
+    baseline: PublishedArm | None = None
     """Where it started."""
-    best_prompt: Arm | None = None
+    best_prompt: PublishedArm | None = None
     """The best that prompting reached."""
-    other_model: Arm | None = None
+    other_model: PublishedArm | None = None
     """Another model with a prompt."""
-    rag: Arm | None = None
+    rag: PublishedArm | None = None
     """Retrieval."""
-    fine_tuned: Arm | None = None
+    fine_tuned: PublishedArm | None = None
     """Tuning."""
     winner: Winner
     """What measured best."""
@@ -202,7 +202,7 @@ class RateInterval(Record):
     """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
 
 
-class Agreement(Record):
+class RuleAgreement(Record):
     """In how many cases a rule said what came out."""
 
     n: Natural
@@ -248,7 +248,7 @@ class GoalRecord(Record):
     """The goal, or ``unknown`` for cases that name none."""
     won: Natural
     """Cases in which tuning won."""
-    agreement: Agreement
+    agreement: RuleAgreement
     """How often the rule was right."""
 
 
@@ -257,7 +257,7 @@ class RuleRecord(Record):
 
     rule: RuleId
     """The rule."""
-    agreement: Agreement
+    agreement: RuleAgreement
     """How often it was right."""
     confusion: Confusion
     """What it said against what came out."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State
-from tuneworthy.model.case import Amount, Case, Model, Price, Prices, Serving, in_use, price_of
+from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
 from tuneworthy.money.terms import (
     REQUESTS,
     Inputs,
@@ -154,7 +154,7 @@ class _Options:
             if model.published is None:  # a figure serves nobody
                 yield from self._of(model, position)
         listed = any(model.kind == "tuned" for model in self.case.callable_models)
-        served = self.case.economics.serving != Serving()
+        served = self.case.economics.serving != GpuServing()
         if not listed and served and self.case.tuning.service == "self_hosted":
             yield self._on_gpus(None, "economics.serving")
 
@@ -170,7 +170,7 @@ class _Options:
                 option = self._by_tokens(model.id, how, price, tuned, runs)
                 lacks = self._lacks(REQUESTS, *self._tokens(tuned))
                 yield self._judged(option, model, price, lacks)
-        elif own and (model.serving or self.case.economics.serving) != Serving():
+        elif own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
         elif (billed := self._billed(model, runs)) is not None:

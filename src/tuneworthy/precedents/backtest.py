@@ -21,7 +21,6 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import (
     RULES,
     Against,
-    Agreement,
     Backtest,
     Codes,
     Confusion,
@@ -29,6 +28,7 @@ from tuneworthy.model.precedents import (
     GoalRecord,
     PublishedCase,
     RateInterval,
+    RuleAgreement,
     RuleGap,
     RuleId,
     RuleRecord,
@@ -203,7 +203,7 @@ def _drawn(
 
 def _agreement(
     trials: list[Trial], rule: RuleId, drawn: tuple[float, float] | None = None
-) -> Agreement:
+) -> RuleAgreement:
     """Agreement with the interval drawn, or Wilson's where none was drawn or it has no width."""
     n, agreed = len(trials), sum(trial.says[rule] == trial.won for trial in trials)
     if drawn is not None and drawn[0] < drawn[1]:
@@ -212,7 +212,7 @@ def _agreement(
         worth = independent_cases([trial.cluster for trial in trials])
         low, high = wilson(agreed / n * worth, worth)
         interval = RateInterval(low=low, high=high, method="wilson_by_cluster")
-    return Agreement(n=n, agreed=agreed, rate=agreed / n, interval=interval)
+    return RuleAgreement(n=n, agreed=agreed, rate=agreed / n, interval=interval)
 
 
 def _confusion(trials: list[Trial], rule: RuleId) -> Confusion:

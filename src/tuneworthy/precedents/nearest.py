@@ -46,12 +46,12 @@ from tuneworthy.model.precedents import (
 )
 from tuneworthy.stats.clustered import RESAMPLES, cluster_interval, independent_cases
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.syntax.document import Document, Path, build, parse
+from tuneworthy.syntax.document import ParsedFile, Path, build, parse
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from tuneworthy.model.precedents import Arm
+    from tuneworthy.model.precedents import PublishedArm
 
 
 # The published cases most like a case, and why.
@@ -104,7 +104,7 @@ def address(source: str) -> str:
     return url
 
 
-def _tried(name: ArmId, arm: Arm) -> dict[str, str]:
+def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
     told = {
         "arm": name,
         "approach": arm.approach,
@@ -519,7 +519,7 @@ def shipped_cases() -> tuple[PublishedCase, ...]:
     return read_cases(parse(catalogue_text(CASES_FILE), CASES_FILE, CaseError))
 
 
-def read_cases(document: Document) -> tuple[PublishedCase, ...]:
+def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
     """Published cases from a parsed file.
 
     Args:
@@ -550,7 +550,7 @@ def read_cases(document: Document) -> tuple[PublishedCase, ...]:
                 fix="write keys and values, at least an id and a winner",
             )
         own = {(): line, **lines.get(position, {})}
-        case = build(PublishedCase, Document(item, document.name, own), CaseError)
+        case = build(PublishedCase, ParsedFile(item, document.name, own), CaseError)
         if case.id in seen:
             raise CaseError(
                 f'case "{case.id}" stands twice, first on line {seen[case.id]}',
@@ -562,7 +562,7 @@ def read_cases(document: Document) -> tuple[PublishedCase, ...]:
     return tuple(cases)
 
 
-def _lines_by_item(document: Document) -> dict[int, dict[Path, int]]:
+def _lines_by_item(document: ParsedFile) -> dict[int, dict[Path, int]]:
     """The lines of each item of the list, with paths that begin inside the item."""
     result: dict[int, dict[Path, int]] = {}
     for path, line in document.lines.items():

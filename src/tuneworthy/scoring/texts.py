@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
 from tuneworthy.model.base import wrong as refused
-from tuneworthy.model.case import Voice
+from tuneworthy.model.case import VoiceSamples
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
@@ -392,8 +392,8 @@ class BrandVoice(Scorer):
 
         voice = kit.materials.voice
         if self.avoid:
-            known = voice or Voice(())
-            voice = Voice(known.samples, (*self.avoid, *known.avoid))
+            known = voice or VoiceSamples(())
+            voice = VoiceSamples(known.samples, (*self.avoid, *known.avoid))
         self._phrases = Phrases(voice)
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:

@@ -36,7 +36,7 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class ParsedFile:
     """A parsed file."""
 
     data: Any
@@ -53,7 +53,7 @@ class Document:
         return f"{self.name}:{self.lines.get(path, 1)}"
 
 
-def parse(text: str, name: str, error: Error) -> Document:
+def parse(text: str, name: str, error: Error) -> ParsedFile:
     """One YAML document; its data is None when the text is empty.
 
     Raises:
@@ -76,7 +76,7 @@ def parse(text: str, name: str, error: Error) -> Document:
         ) from None
     except (RecursionError, ValueError, UnicodeError):
         raise error("is not YAML", where=name, fix="check its syntax") from None
-    return Document(data, name, reader.lines)
+    return ParsedFile(data, name, reader.lines)
 
 
 class _Reader:
@@ -164,7 +164,7 @@ _PERCENT = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*%")
 _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
-def build(kind: type[R], document: Document, error: Error) -> R:
+def build(kind: type[R], document: ParsedFile, error: Error) -> R:
     """A record from a parsed file or a mapping.
 
     Raises:
@@ -183,7 +183,7 @@ def build(kind: type[R], document: Document, error: Error) -> R:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None
 
 
-def _findings(caught: ValidationError, document: Document, error: Error) -> list[Any]:
+def _findings(caught: ValidationError, document: ParsedFile, error: Error) -> list[Any]:
     try:
         return list(caught.errors(include_url=False, include_context=True))
     except UnicodeEncodeError:  # half a character, which only a mapping from Python can hold
@@ -200,7 +200,7 @@ def did_you_mean(word: str, known: tuple[str, ...] | list[str]) -> str:
     return f"Known here: {listed}" if known else ""
 
 
-def _explain(finding: Any, document: Document) -> tuple[str, str, str]:
+def _explain(finding: Any, document: ParsedFile) -> tuple[str, str, str]:
     """What is wrong, where, and the fix, of one of pydantic's findings."""
     kind, context = finding["type"], finding.get("ctx", {})
     path = _path(finding["loc"], document.data)

@@ -24,7 +24,7 @@ K = TypeVar("K", bound=Keys)
 _STEP = 2
 
 
-class Whole(str):
+class WholeValue(str):
     """A plain value that takes the place of whatever stands there, a mapping too."""
 
     __slots__ = ()
@@ -39,9 +39,9 @@ def edit(text: str, answers: Mapping[K, Value], name: str, error: Error) -> str:
 
     Args:
         text: The whole file, already known to be plain data.
-        answers: Path inside it to the value. Where a mapping stands, a plain value goes to its key
-            ``value`` and its other keys stay, unless it is a ``Whole`` one; a mapping that has all
-            of those keys changes and adds to them. Everything else takes the place of what stands.
+        answers: Path inside it to the value. In place of a mapping, a plain value goes to its key
+            ``value`` and its other keys stay, unless it is a ``WholeValue``; a mapping that has all
+            of those keys changes and adds to them. Everything else replaces what is there.
         name: What to call the file in errors.
         error: The error class to raise.
 
@@ -69,7 +69,7 @@ def _put_data(
     """Put a value into plain data; the places in the text it goes to."""
     here = _above(data, keys, name, error)
     there = _below(here, keys[-1])
-    if isinstance(there, dict) and isinstance(value, str) and not isinstance(value, Whole):
+    if isinstance(there, dict) and isinstance(value, str) and not isinstance(value, WholeValue):
         there["value"] = value
         return [((*keys, "value"), value)]
     if isinstance(there, dict) and isinstance(value, Mapping) and set(there) <= set(value):

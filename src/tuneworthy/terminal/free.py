@@ -15,7 +15,7 @@ from tuneworthy.interview.questions import answer_path, ask_of, standing
 from tuneworthy.llm.endpoints import LOCAL, on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.interview import Ask, Heard, Proposal, Standing, Turn
+from tuneworthy.model.interview import Ask, ConversationTurn, ParsedReply, Proposal, Standing
 from tuneworthy.model.lab import Request
 from tuneworthy.pipeline import decide
 from tuneworthy.report.text import safe
@@ -55,7 +55,7 @@ class Conversation:
     talk: Talk
     caller: api.Caller
     listener: Listener
-    said: list[Turn] = field(default_factory=list)
+    said: list[ConversationTurn] = field(default_factory=list)
     pasted: str = ""
     """Somebody else's text that goes along with the next message."""
     about: str = ""
@@ -64,7 +64,7 @@ class Conversation:
 
     def run(self) -> None:
         """Go on until it is over, or only single questions are left."""
-        self.caller.check(self._request([Turn("x" * 1000)]))
+        self.caller.check(self._request([ConversationTurn("x" * 1000)]))
         if self.listener.transcript is not None:
             self.transcript = Transcript(self.listener.transcript)
         place = self.caller.place
@@ -122,7 +122,9 @@ class Conversation:
 
     def _heard(self, words: str) -> bool:
         """Pass a message on, show what comes back, and have it confirmed."""
-        turn = Turn(self._hidden(words), self._hidden(self.pasted) if self.pasted else "")
+        turn = ConversationTurn(
+            self._hidden(words), self._hidden(self.pasted) if self.pasted else ""
+        )
         self.pasted = ""
         self.said.append(turn)
         self._keep("you", turn.words)
@@ -134,7 +136,7 @@ class Conversation:
             return not answer.over
         heard = self._sifted(answer.text)
         if heard.reply:
-            self.said.append(Turn(heard.reply, model=True))
+            self.said.append(ConversationTurn(heard.reply, model=True))
             self._keep("model", heard.reply)
         self._say(report.reply_page(self.listener.model, heard, colour=self.talk.colour))
         self._say(report.dropped_line(heard.dropped))
@@ -145,7 +147,7 @@ class Conversation:
         self._put(heard.asks)
         return True
 
-    def _sifted(self, text: str) -> Heard:
+    def _sifted(self, text: str) -> ParsedReply:
         talk = self.talk
 
         def fits(ask_id: str, given: str) -> None:
@@ -210,7 +212,7 @@ class Conversation:
         talk = self.talk
         return list(api.following(talk.case, talk.framework, passed=talk.passed))
 
-    def _request(self, turns: Sequence[Turn]) -> Request:
+    def _request(self, turns: Sequence[ConversationTurn]) -> Request:
         dossier, _ = self._standing()
         return api.request_for(
             self.caller.place,

@@ -35,7 +35,7 @@ from tuneworthy.interview.questions import ask_of, next_ask, offers, standing
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import Ask, Clash, Offer, Part, Proposal, Standing, Step
+from tuneworthy.model.interview import AnswerResult, Ask, Clash, OpenPart, Part, Proposal, Standing
 from tuneworthy.pipeline import decide, framework_of
 from tuneworthy.report.text import wrapped
 
@@ -98,7 +98,7 @@ class Terminal(Protocol):
     def clash(self, clash: Clash, ask: Ask, others: Sequence[Ask]) -> str:
         """Which way out of a clash; a key of ``clash_choices``, or empty to leave it as it is."""
 
-    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[Offer]) -> str:
+    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> str:
         """What to go on with; a key of ``choices``, ``b`` or ``q``."""
 
     def words(self) -> str | None:
@@ -234,7 +234,7 @@ class Talk:
         self.terminal.say(standing_line(step.before, step.dossier, now) if moved else LEFT)
         return all(self._settled(ask, clash) for clash in step.clashes)
 
-    def _step(self, ask: Ask, text: str) -> Step | None:
+    def _step(self, ask: Ask, text: str) -> AnswerResult | None:
         """Write an answer; None where that didn't go, which is said."""
         try:
             return api.answered(
@@ -328,7 +328,7 @@ class Plain:
         self.say(clash_page(clash, ask, others, colour=self.colour))
         return self._one([key for key, _ in clash_choices(clash, ask, others)], "")
 
-    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[Offer]) -> str:
+    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> str:
         """What to go on with."""
         self.say(rest_page(dossier, now, offers, colour=self.colour))
         return self._one([*(key for key, _, _ in choices(offers)), "b", "q"], "q")
@@ -443,7 +443,7 @@ class Menus(Plain):
         self.say(clash_page(clash, ask, others, colour=self.colour, keys=False))
         return self._menu(clash_choices(clash, ask, others))
 
-    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[Offer]) -> str:
+    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> str:
         """What to go on with."""
         self.say(rest_page(dossier, now, offers, colour=self.colour, keys=False))
         told = [(key, name) for key, name, _ in choices(offers)]
@@ -575,7 +575,7 @@ class Scripted:
         self._kept.remove(clash.challenge.id)
         return clash_choices(clash, ask, others)[-1][0]
 
-    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[Offer]) -> str:
+    def rest(self, dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> str:
         """The next part that has anything open."""
         offered = {key for key, _, _ in choices(offers)}
         while self._parts:

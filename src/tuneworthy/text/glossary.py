@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.model.case import Term, Voice
+from tuneworthy.model.case import Term, VoiceSamples
 from tuneworthy.text.search import Pattern, Searcher
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Phrases:
         voice: The team's samples and what it avoids; None for the shipped list alone.
     """
 
-    def __init__(self, voice: Voice | None) -> None:
+    def __init__(self, voice: VoiceSamples | None) -> None:
         shipped = generic_phrases()
         avoided = tuple(each for each in (voice.avoid if voice else ()) if each.strip())
         if voice is not None:

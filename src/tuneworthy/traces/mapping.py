@@ -20,7 +20,7 @@ from typing import Any
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import CASE_LIMIT, read_text
-from tuneworthy.syntax.document import Document, did_you_mean, parse
+from tuneworthy.syntax.document import ParsedFile, did_you_mean, parse
 from tuneworthy.traces.fields import FIELDS, dumped
 
 _EACH = "each"
@@ -164,7 +164,7 @@ def _quoted(word: str) -> str:
     return f'"{one_line(word, limit=_LONGEST)}"'
 
 
-def _pick(value: Any, key: tuple[str | int, ...], document: Document) -> Pick:
+def _pick(value: Any, key: tuple[str | int, ...], document: ParsedFile) -> Pick:
     if isinstance(value, list):
         return Pick(tuple(_path(one, (*key, i), document) for i, one in enumerate(value)))
     if not isinstance(value, dict):
@@ -184,7 +184,7 @@ def _pick(value: Any, key: tuple[str | int, ...], document: Document) -> Pick:
     return Pick((_path(value.get("path"), (*key, "path"), document),), values=values)
 
 
-def _path(value: Any, key: tuple[str | int, ...], document: Document) -> Path_:
+def _path(value: Any, key: tuple[str | int, ...], document: ParsedFile) -> Path_:
     if not isinstance(value, str) or not _PATH.fullmatch(value):
         fix = "write a path such as answer.text, items[0] or items[].text"
         raise InputError(f"{key[0]} has no path", where=document.where(key), fix=fix)

@@ -19,7 +19,7 @@ from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import matching
 from tuneworthy.model.case import Case
-from tuneworthy.model.evidence import Batch, Reading, Skipped
+from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Content, NotTraces, batches, not_recognised
 from tuneworthy.traces.fields import CUT_OFF, Broken, Row, decode, dumped, sound
@@ -155,10 +155,10 @@ class TraceFiles:
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
         self.total_bytes = sum(_size(each) for each in self._sources)
-        self._readings: list[Reading] = []
+        self._readings: list[FileReading] = []
 
     @property
-    def readings(self) -> tuple[Reading, ...]:
+    def readings(self) -> tuple[FileReading, ...]:
         """Of the files read so far, in their order."""
         return tuple(self._readings)
 
@@ -203,7 +203,7 @@ class TraceFiles:
             raw.close()
         skipped = (Skipped(why=why, n=1, where=(source.name,)),)
         self._readings.append(
-            Reading(
+            FileReading(
                 name=source.name,
                 format="not traces",
                 digest=digest,
@@ -430,10 +430,10 @@ class Opened:
                 fix = "check the paths of the mapping"
             raise NotTraces(what, where=self._content.where, fix=fix)
 
-    def reading(self) -> Reading:
+    def reading(self) -> FileReading:
         """What was read; for an address the digest of what it gave."""
         digest = self._raw.digest() if self._raw else self._remote.hexdigest()
-        return Reading(
+        return FileReading(
             name=self._name,
             format=self._content.described(),
             digest=digest,

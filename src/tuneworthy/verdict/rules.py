@@ -14,16 +14,16 @@ from tuneworthy.framework.rules import Rules, bounded, condition_text
 from tuneworthy.framework.tally import Completions, effort, tally
 from tuneworthy.model.base import Range, State
 from tuneworthy.model.dossier import (
+    AnswerFlip,
     BandRange,
-    Change,
     Decision,
     DifferenceResult,
     FlipResult,
     QuestionResult,
     RuleResults,
     ScoreResult,
-    Step,
     TreeResult,
+    TreeStep,
     Verdict,
 )
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Condition, Framework, Outcome
@@ -111,7 +111,7 @@ def _path(
     framework: Framework,
     rules: Rules,
     measures: Mapping[str, tuple[float, float]],
-) -> tuple[Step, ...]:
+) -> tuple[TreeStep, ...]:
     """Steps of the tree up to the one that certainly holds; the unconditional one isn't asked."""
     path = []
     left = sum(counted.ending)
@@ -121,7 +121,7 @@ def _path(
         answer: State = "yes" if here == left else "unknown" if here else "no"
         value = {name: _unscaled(name, measures, rules) for name in _reads(step.when)}
         ask = condition_text(step.when)
-        path.append(Step(ask=ask, answer=answer, value=value, outcome=step.outcome))
+        path.append(TreeStep(ask=ask, answer=answer, value=value, outcome=step.outcome))
         left -= here
     return tuple(path)
 
@@ -288,7 +288,7 @@ def flips(
 
 def _flip(changes: Answers, outcome: Verdict) -> FlipResult:
     return FlipResult(
-        changes=tuple(Change(factor=name, to=to) for name, to in changes), outcome=outcome
+        changes=tuple(AnswerFlip(factor=name, to=to) for name, to in changes), outcome=outcome
     )
 
 

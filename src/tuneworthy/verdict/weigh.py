@@ -15,10 +15,10 @@ from typing import Any
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import (
-    Answer,
     Attempt,
     Case,
     CheckAnswer,
+    FactorAnswer,
     PublishedFigure,
     PublishedScore,
     QualityTarget,
@@ -434,7 +434,7 @@ def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
     return None
 
 
-def _stated(name: str, kind: Kind, answer: Answer | None) -> Assessed | None:
+def _stated(name: str, kind: Kind, answer: FactorAnswer | None) -> Assessed | None:
     if answer is None:
         return None
     return Assessed(name, kind, answer.value, "stated", answer.note)
@@ -451,7 +451,7 @@ def _check(name: str, check: Check, answer: CheckAnswer | None) -> Assessed:
 
 
 def _factor(
-    name: str, kind: Kind, answer: Answer | None, case: Case, framework: Framework
+    name: str, kind: Kind, answer: FactorAnswer | None, case: Case, framework: Framework
 ) -> Assessed:
     """What is stated; where that is nothing or "unknown", what a stated number settles."""
     stated = _stated(name, kind, answer)
@@ -523,7 +523,7 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
 def _known(
     case: Case,
     framework: Framework,
-    given: Mapping[str, Answer] | Mapping[str, CheckAnswer],
+    given: Mapping[str, FactorAnswer] | Mapping[str, CheckAnswer],
     what: str,
     place: tuple[str | int, ...],
 ) -> None:

@@ -39,7 +39,7 @@ from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import Listed, Step
+from tuneworthy.model.interview import AnswerResult, Listed
 from tuneworthy.money.investment import RememberedDraws
 from tuneworthy.pipeline import decide, framework_of, today, verdicts
 from tuneworthy.report.sections.difference import compare
@@ -589,7 +589,7 @@ def plain_error(caught: InputError, shelf: Shelf) -> str:
 # The interview and what-ifs over a board of cases, judged by its framework and its clock.
 
 
-def say(board: Board, name: str, ask_id: str, given: str, digest: str) -> Step:
+def say(board: Board, name: str, ask_id: str, given: str, digest: str) -> AnswerResult:
     """Write one answer of an interview into a case, and say what it came to.
 
     Args:
@@ -617,7 +617,7 @@ def say(board: Board, name: str, ask_id: str, given: str, digest: str) -> Step:
     return step
 
 
-def keep(board: Board, name: str, ask_id: str, challenge_id: str, digest: str) -> Step:
+def keep(board: Board, name: str, ask_id: str, challenge_id: str, digest: str) -> AnswerResult:
     """Note beside an answer that it stands although something doesn't fit with it.
 
     Args:

@@ -15,7 +15,7 @@ from tuneworthy.framework.load import NAMES
 from tuneworthy.framework.schema import case_schema
 from tuneworthy.interview.questions import answer_path
 from tuneworthy.model.base import State, json_text
-from tuneworthy.model.case import Answer, Case, CaseOrigin
+from tuneworthy.model.case import Case, CaseOrigin, FactorAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
@@ -178,5 +178,5 @@ def stated(case: Case, framework: Framework) -> dict[str, State]:
     return found
 
 
-def _state(answer: Answer | None) -> State:
+def _state(answer: FactorAnswer | None) -> State:
     return answer.value if answer is not None else "unknown"

@@ -23,8 +23,8 @@ from tuneworthy.files.stores import append_evidence
 from tuneworthy.llm.endpoints import price_on
 from tuneworthy.model.case import Case, Price
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.evalset import Drawn, EvalCase, Precision
-from tuneworthy.model.evidence import Batch, Evidence, Measured, Reading, Series, latest
+from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
+from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, Series, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report import render as render_document
@@ -343,7 +343,7 @@ def _measured(
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    readings: tuple[Reading, ...]
+    readings: tuple[FileReading, ...]
     evidence: tuple[Evidence, ...]
     series: tuple[Series, ...]
 
@@ -433,7 +433,7 @@ BELOW = 0.05
 class Built:
     """A set that was drawn and written."""
 
-    drawn: Drawn
+    drawn: EvalSample
     path: Path
     page: Page
 
@@ -511,7 +511,7 @@ def _drawn(
     seed: int,
     mapping: str | Path | None,
     progress: Progress | None,
-) -> Drawn:
+) -> EvalSample:
     try:
         from tuneworthy.files.materials import read_materials
         from tuneworthy.measure.duplicates import ALIKE
@@ -543,7 +543,7 @@ def _drawn(
     return build_evalset(batches(), n=n, seed=seed, schema=schema, alike=alike)
 
 
-def _page(case: Case, source: str | Path, drawn: Drawn, path: Path) -> Page:
+def _page(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> Page:
     quality = case.targets.quality
     target = quality.at_least if quality else None
     now = case.today.quality

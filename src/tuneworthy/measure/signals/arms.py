@@ -18,7 +18,7 @@ from tuneworthy.measure.signals.base import (
     told,
 )
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evidence import Arm, ArmsResult, Batch, Evidence, Lead, Scalar, Series
+from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
@@ -237,7 +237,7 @@ def _arm(
     reach: Quantiles,
     *,
     as_share: bool,
-) -> Arm:
+) -> PromptArm:
     """One arm's record."""
     one, low, high = arm_estimate(*own.even(), reach.arms, as_share=as_share)
     rows = (runs.arm == arm) & np.isfinite(runs.case)
@@ -245,7 +245,7 @@ def _arm(
     usd = _usd_per_run(runs, rows)
     broken = np.unique(runs.run[rows & runs.error])
     ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
-    return Arm(
+    return PromptArm(
         prompt=names[arm][0],
         model=names[arm][1],
         value=one.value,

@@ -12,8 +12,8 @@ from tuneworthy.model.evalset import (
     AgreementOf,
     Coefficient,
     Disagreement,
-    Drawn,
     EvalCase,
+    EvalSample,
     ItemKey,
     Precision,
     Stratum,
@@ -37,7 +37,7 @@ _BY = {
 class Page:
     """All that the page says."""
 
-    drawn: Drawn
+    drawn: EvalSample
     path: str
     """Where the set lies."""
     folder: str
@@ -87,7 +87,7 @@ def _head(page: Page) -> list[str]:
     return lines
 
 
-def _strata(drawn: Drawn, paint: Paint) -> list[str]:
+def _strata(drawn: EvalSample, paint: Paint) -> list[str]:
     rows: list[tuple[str, ...]] = [("Kind", "Length", "Went", "Traces", "Of", "Drawn", "")]
     examples = dict(drawn.examples)  # each stands where its kind is met first
     rows += [_row(one, examples.pop(one.intent, "")) for one in drawn.strata[:_EVALSET_MOST_ROWS]]
@@ -111,7 +111,7 @@ def _row(one: Stratum, example: str) -> tuple[str, ...]:
     return tuple(safe(text) for text in told)
 
 
-def _done(drawn: Drawn, paint: Paint) -> list[str]:
+def _done(drawn: EvalSample, paint: Paint) -> list[str]:
     said = []
     if drawn.failures:
         told = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))

@@ -11,7 +11,7 @@ from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
 from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
-from tuneworthy.model.framework import Asked, Bound, Check, Framework
+from tuneworthy.model.framework import Bound, Check, Criterion, Framework
 from tuneworthy.report.text import row, safe, table, wrapped
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import count, few, listing, months, number, plain, usd, usd_range
@@ -31,7 +31,7 @@ def framework_text(framework: Framework) -> str:
     if framework.source:
         dated = f" ({framework.dated})" if framework.dated else ""
         lines += wrapped(f"Source: {safe(framework.source)}{dated}")
-    sections: tuple[tuple[str, Mapping[str, Asked]], ...] = (
+    sections: tuple[tuple[str, Mapping[str, Criterion]], ...] = (
         ("The ceiling test: all of these have to be yes", framework.ceiling),
         ("Reasons for tuning", framework.indicators),
         ("Reasons against tuning", framework.anti_indicators),
@@ -45,7 +45,7 @@ def framework_text(framework: Framework) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _asked(framework: Framework, asked: Mapping[str, Asked]) -> list[str]:
+def _asked(framework: Framework, asked: Mapping[str, Criterion]) -> list[str]:
     rows = []
     for name, entry in asked.items():
         at_least = entry.at_least if isinstance(entry, Check) else None
@@ -331,7 +331,7 @@ def case_template(
     lines += ["", "# What tuning should bring, the primary goal first; any of"]
     lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
     lines.append("goals: []")
-    sections: tuple[tuple[str, str, Mapping[str, Asked]], ...] = (
+    sections: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
         ("ceiling", "The ceiling test: has prompting reached its limit?", framework.ceiling),
         ("signals", "Signs that it has.", framework.signals),
         ("factors", "Reasons for tuning.", framework.indicators),
@@ -343,7 +343,7 @@ def case_template(
     return "\n".join(lines) + "\n" + _TAIL
 
 
-def _answers(framework: Framework, asked: Mapping[str, Asked]) -> list[str]:
+def _answers(framework: Framework, asked: Mapping[str, Criterion]) -> list[str]:
     width = max((len(name) for name in asked), default=0) + 12
     lines = []
     for name, entry in asked.items():

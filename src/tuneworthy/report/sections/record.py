@@ -8,7 +8,7 @@ from tuneworthy import __version__
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, Source, Verdict
-from tuneworthy.model.framework import Asked, Check, Factor, Framework
+from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report.blocks import Block, Cell, Column, Fact, Facts, Fold, Prose, Section, Table
 from tuneworthy.report.markdown import md
 from tuneworthy.report.sections.common import (
@@ -386,7 +386,7 @@ def unknown_name(name: str, framework: Framework) -> CaseError:
     )
 
 
-def _about(framework: Framework, name: str, asked: Asked) -> list[str]:
+def _about(framework: Framework, name: str, asked: Criterion) -> list[str]:
     at_least = asked.at_least if isinstance(asked, Check) else None
 
     def filled(text: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
-from tuneworthy.model.framework import Asked, Check, Framework
+from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.report.sections.common import source_words
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import bits, sentence, share
@@ -73,7 +73,7 @@ def groups(dossier: Dossier, framework: Framework, told: Mapping[str, State]) ->
         told: What the case file says, by path.
     """
     checks, factors = dossier.ceiling.checks, dossier.factors
-    found: tuple[tuple[str, str, str, Mapping[str, Asked], Mapping[str, _Result]], ...] = (
+    found: tuple[tuple[str, str, str, Mapping[str, Criterion], Mapping[str, _Result]], ...] = (
         ("limit", "Has prompting been taken to its limit?", "ceiling", framework.ceiling, checks),
         ("for", "Reasons for fine-tuning", "factors", framework.indicators, factors),
         ("against", "Reasons against it", "factors", framework.anti_indicators, factors),
@@ -113,7 +113,7 @@ _Result = CheckResult | FactorResult | SignalResult
 
 
 def _asking(
-    key: str, asked: Asked, result: _Result, framework: Framework, told: Mapping[str, State]
+    key: str, asked: Criterion, result: _Result, framework: Framework, told: Mapping[str, State]
 ) -> Asking:
     means = getattr(asked, "means", "")
     at_least = asked.at_least if isinstance(asked, Check) else None
