@@ -305,13 +305,18 @@ from tuneworthy.precedents.nearest import (
 from tuneworthy.precedents.section import precedents, tried_text
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import html as report_html
+from tuneworthy.report import markdown as report_markdown
 from tuneworthy.report import render as render_document
+from tuneworthy.report import text as report_text
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
 from tuneworthy.report.document import html, markdown
 from tuneworthy.report.document import pictures as pictures_pictures
 from tuneworthy.report.html import DARK, chart_script, shown, still, style
+from tuneworthy.report.sections import money as sections_money
+from tuneworthy.report.sections import options as sections_options
+from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
-from tuneworthy.report.sections.common import finality, plain_finality, plain_headline, source_words
+from tuneworthy.report.sections.common import finality, headline, source_words
 from tuneworthy.report.sections.evalset import Item, item_page
 from tuneworthy.report.sections.evidence import (
     evidence_rows,
@@ -332,17 +337,10 @@ from tuneworthy.report.sections.lab import (
     failure_kinds,
     left_s,
 )
-from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever, money_text
-from tuneworthy.report.sections.options import COLUMNS as tracker_COLUMNS
-from tuneworthy.report.sections.options import (
-    gantt,
-    matter,
-    name,
-    options_text,
-    plan_markdown,
-    plan_text,
-    tracker,
-)
+from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever
+from tuneworthy.report.sections.options import matter
+from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
+from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
 from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import text

@@ -13,12 +13,12 @@ from internals import (
     Unknown,
     finality,
     framework_of,
+    headline,
     matter,
     next_ask,
-    options_text,
-    plain_finality,
-    plain_headline,
+    report_text,
     rest,
+    sections_options,
     source_words,
     why_text,
 )
@@ -43,7 +43,7 @@ def decided(case: dict[str, Any]) -> Dossier:
 
 def test_headline_and_interview_count_the_same_open_answers() -> None:
     found = decided(LETTERS)
-    assert plain_headline(found) == "It can’t be decided yet: it depends on one open answer."
+    assert headline(found) == "It can’t be decided yet: it depends on one open answer."
     assert rest(found)[0] == "It isn’t settled: one open answer can still change the verdict."
 
 
@@ -55,19 +55,16 @@ def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:
 
 
 def test_options_that_help_in_part_are_counted() -> None:
-    told = options_text(
-        decided(LETTERS), load_framework("lesson"), case_path="x", everything=False, colour=False
-    )
+    document = sections_options.document(decided(LETTERS), load_framework("lesson"))
+    told = report_text.render(document)
     assert " ".join(told.split()).startswith(
         "Letters: of 18 options two would help in part, two would not and 14 are unknown."
     )
 
 
 def test_what_is_unknown_is_not_told_as_what_does_not_help() -> None:
-    told = options_text(
-        decided({"name": "Idea"}), load_framework("lesson"), case_path="x", everything=False,
-        colour=False,
-    )  # fmt: skip
+    document = sections_options.document(decided({"name": "Idea"}), load_framework("lesson"))
+    told = report_text.render(document)
     assert told.startswith("Idea: of 22 options all are unknown.")
 
 
@@ -94,6 +91,5 @@ def test_nothing_is_leant_to_before_anything_is_answered() -> None:
     begun = decide(
         load_case({"name": "x", "factors": {"brand_voice": "yes"}}), load_framework("lesson")
     )
-    for told in (finality, plain_finality):
-        assert "lean" not in told(empty)
-        assert "lean" in told(begun)
+    assert "lean" not in finality(empty)
+    assert "lean" in finality(begun)

@@ -28,9 +28,10 @@ from internals import (
     counted_savings,
     look_up,
     money_report,
-    money_text,
     months_to_reach,
     price_on,
+    report_text,
+    sections_money,
     simulate,
     usd_per_request,
 )
@@ -938,7 +939,7 @@ def test_doubts_about_money_are_told_in_the_words_of_the_report(form: str) -> No
     for one in dossier.challenges:
         assert (one.says in out) == (one.id in about), one.id
         assert (one.settle in out) == (one.id in about), one.id
-    assert out.index("What doesn't fit together") < out.index("Justified")
+    assert out.index("What doesn’t fit together") < out.index("Does it pay?")
 
 
 def test_money_that_can_not_be_computed_has_its_doubts_and_latency_is_none() -> None:
@@ -949,8 +950,9 @@ def test_money_that_can_not_be_computed_has_its_doubts_and_latency_is_none() -> 
     }
     dossier = decide(load_case(told), LESSON, as_of=DAY)
     assert any("economics.traffic.input_tokens" in one.between for one in dossier.challenges)
-    assert "fit together" not in money_text(dossier)
+    assert "fit together" not in report_text.render(sections_money.invest(dossier))
     told["factors"] = {"cost_optimization": "yes", "low_volume": "yes"}
-    said = money_text(decide(load_case(told), LESSON, as_of=DAY))
-    assert "can't be computed yet" in said
-    assert "What doesn't fit together" in said
+    dossier = decide(load_case(told), LESSON, as_of=DAY)
+    shown = report_text.render(sections_money.invest(dossier))
+    assert "can’t be worked out yet" in shown
+    assert "What doesn’t fit together" in shown

@@ -31,10 +31,11 @@ from internals import (
     day,
     framework_of,
     gantt,
-    plan_markdown,
     plan_phases,
-    plan_text,
+    report_markdown,
+    report_text,
     run,
+    sections_plan,
     tracker,
     working_days,
 )
@@ -659,6 +660,14 @@ def test_a_start_on_a_weekend_is_the_monday_after() -> None:
 # The forms --------------------------------------------------------------------------------------
 
 
+def plan_text(dossier: Dossier) -> str:
+    return report_text.render(sections_plan.document(dossier), everything=True)
+
+
+def plan_markdown(dossier: Dossier) -> str:
+    return report_markdown.render(sections_plan.document(dossier))
+
+
 @pytest.mark.parametrize("slug", SLUGS)
 def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
     dossier, plan = gallery(slug), plan_of(slug)
@@ -671,14 +680,14 @@ def test_every_gallery_case_has_a_plan_in_every_form(slug: str) -> None:
     document = plan_markdown(dossier)
     for one in plan.phases:
         assert one.title.split(":")[0][:20] in text
-        assert str(one.end) in document
+        assert f"{one.end.day} {one.end:%b %Y}" in document
     assert Plan.model_validate(json.loads(dossier.to_json())["plan"]) == plan
 
 
 def test_the_text_ends_with_what_looks_unrealistic() -> None:
     text = plan_text(gallery("insurance-claims"))
     last = text.split("\n\n")[-1]
-    assert last.startswith("Expectations that look unrealistic")
+    assert last.startswith("Expectations that look too good")
     assert "No pilot is planned." in last
     assert "Expectations" not in plan_text(gallery("hospital-letters"))
     # A push-back about money doesn't concern steps that cost none of it.
@@ -825,4 +834,4 @@ def test_a_table_of_no_plan_is_refused_with_its_cure(
     assert run((*wanted, "csv")) == 2
     assert "Add a plan section to the framework" in capsys.readouterr().err
     assert run((*wanted, "text")) == 0
-    assert "no plan yet; add a plan section" in capsys.readouterr().out
+    assert "There is no plan yet. To find out: add a plan section" in capsys.readouterr().out

@@ -12,7 +12,7 @@ import yaml
 from starlette.testclient import TestClient
 
 import hostile
-from internals import plain_headline, run, titles
+from internals import headline, run, titles
 from tuneworthy import decide, load_case, load_framework
 from web_world import (
     DAY,
@@ -66,7 +66,7 @@ def test_every_case_has_a_line_and_one_that_cannot_be_read_says_why(
 ) -> None:
     seen = get(client, "/")
     dossier = decide(load_case(folder / "one"), load_framework("lesson"), as_of=DAY)
-    assert plain_headline(dossier) in seen.text
+    assert headline(dossier) in seen.text
     assert dossier.verdict.next in seen.text
     assert "Warehouse helper" in seen.text
     assert "Can’t be read. bad/case.yaml:" in seen.text
@@ -242,7 +242,7 @@ def test_every_tab_of_a_case_has_its_verdict_and_its_links(
     tmp_path: Path, project: Path, name: str
 ) -> None:
     client = a_client(a_site(with_examples(tmp_path, project, name)))
-    says = plain_headline(decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY))
+    says = headline(decide(load_case(tmp_path / name), load_framework("lesson"), as_of=DAY))
     for tab in TABS:
         seen = get(client, f"/cases/{name}{tab}")
         assert says in seen.text

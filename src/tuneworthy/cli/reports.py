@@ -410,7 +410,8 @@ def diff(
     A dossier is what decide --format json writes. With --since, the later side may be a case
     folder, which is judged as of today.
     """
-    from tuneworthy.report.sections.difference import difference_text
+    from tuneworthy.report.sections.difference import document
+    from tuneworthy.report.text import render
     from tuneworthy.workspace import reports
 
     if (second is None) == (since is None):
@@ -418,7 +419,7 @@ def diff(
     before, after = (since, first) if since is not None else (first, str(second))
     found = reports.difference(before, after, framework)
     deliver(
-        json_text(found.model_dump(mode="json")) if form == "json" else difference_text(found),
+        json_text(found.model_dump(mode="json")) if form == "json" else render(document(found)),
         None,
         False,
     )

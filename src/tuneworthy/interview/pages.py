@@ -23,7 +23,8 @@ from tuneworthy.model.interview import (
     Proposal,
     Standing,
 )
-from tuneworthy.report.sections.common import headline, pays_back_text
+from tuneworthy.report.sections.common import title_line
+from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import Paint, safe, table, wrapped
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, share, small_usd
@@ -257,7 +258,7 @@ def choices(offers: Sequence[OpenPart]) -> list[tuple[str, str, str]]:
 
 def settled_line(dossier: Dossier, now: Standing) -> str:
     """Whether anything can still change the verdict, and the verdict."""
-    said = headline(dossier)
+    said = title_line(dossier)
     if not now.final:
         return f"Not settled: {_answers(now.matter)} can still change it. {said}"
     if now.open:

@@ -25,12 +25,12 @@ from tuneworthy.model.lab import Quote
 from tuneworthy.report.sections.common import (
     ceiling_text,
     finality,
-    headline,
-    pays_back_text,
     possible_text,
     strength_text,
+    title_line,
 )
-from tuneworthy.report.text import safe
+from tuneworthy.report.sections.money import pays_back_text
+from tuneworthy.report.text import render, safe
 from tuneworthy.words import bits, counted, few, several, small_usd
 from tuneworthy.workspace import board as api
 from tuneworthy.workspace.board import Board
@@ -201,7 +201,7 @@ def marked(text: str) -> str:
 def brief(dossier: Dossier) -> str:
     """The verdict in a few lines."""
     lines = [
-        headline(dossier),
+        title_line(dossier),
         f"By the {safe(dossier.framework.name)} framework, as of {dossier.as_of}. "
         + finality(dossier),
         f"Ceiling: {ceiling_text(dossier)}",
@@ -223,24 +223,24 @@ def opening(text: str, blocks: int = 2) -> str:
 def challenges_text(dossier: Dossier) -> str:
     """What doesn't fit together, one a line."""
     if not dossier.challenges:
-        return f"{headline(dossier)}\nNothing in it contradicts itself."
+        return f"{title_line(dossier)}\nNothing in it contradicts itself."
     told = (
         f"[{place}] {safe(one.says)} To settle: {safe(one.settle)}"
         for place, one in enumerate(dossier.challenges, start=1)
     )
-    return "\n".join([headline(dossier), *told])
+    return "\n".join([title_line(dossier), *told])
 
 
 def questions_text(dossier: Dossier) -> str:
     """What to ask next, the best question first; that nothing is open, where it is so."""
     asked = dossier.next_questions
     if not asked:
-        return f"{headline(dossier)}\nNo open answer can change the verdict."
+        return f"{title_line(dossier)}\nNo open answer can change the verdict."
     told = (
         f"{safe(one.ask)} ({one.factor}; {bits(one.gain_bits)} bits, {one.minutes} min)"
         for one in asked
     )
-    return "\n".join([headline(dossier), *told])
+    return "\n".join([title_line(dossier), *told])
 
 
 def list_text(cases: Sequence[Listed], more: bool) -> str:
@@ -555,23 +555,21 @@ def _decide(desk: Desk, asked: Decide) -> Result:
 
 
 def _options(found: api.Judged) -> str:
-    from tuneworthy.report.sections.options import options_text
+    from tuneworthy.report.sections.options import document
 
-    return options_text(
-        found.dossier, found.framework, case_path="CASE", everything=False, colour=False
-    )
+    return render(document(found.dossier, found.framework, case_path="CASE", more=True))
 
 
 def _money(found: api.Judged) -> str:
-    from tuneworthy.report.sections.money import money_text
+    from tuneworthy.report.sections.money import invest
 
-    return opening(money_text(found.dossier))
+    return opening(render(invest(found.dossier)))
 
 
 def _plan(found: api.Judged) -> str:
-    from tuneworthy.report.sections.options import plan_text
+    from tuneworthy.report.sections.plan import document
 
-    return opening(plan_text(found.dossier))
+    return opening(render(document(found.dossier)))
 
 
 def _precedents(found: api.Judged) -> str:

@@ -212,11 +212,15 @@ class Document:
         return f"{self.name}: {self.headline}" if self.name else self.headline
 
 
+_MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}
+
+
 def head(*titles: str) -> tuple[Column, ...]:
-    """The head of a table; a title that begins with # is that of a column of numbers."""
+    """The head of a table: ``#Weeks`` holds numbers, ``?Holds`` states, ``@To`` days."""
+    marked = ((title[:1], title) for title in titles)
     return tuple(
-        Column(title.removeprefix("#"), "number" if title.startswith("#") else "text")
-        for title in titles
+        Column(title[1:], _MARKS[mark]) if mark in _MARKS else Column(title)
+        for mark, title in marked
     )
 
 

@@ -8,10 +8,9 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report import markdown as md
 from tuneworthy.report.blocks import Document, Facts, Picture, Section, pictures_in
-from tuneworthy.report.sections import money, record, verdict
-from tuneworthy.report.sections import options as ahead
+from tuneworthy.report.sections import money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
-from tuneworthy.report.sections.common import WHAT_IT_IS, day, plain_headline
+from tuneworthy.report.sections.common import WHAT_IT_IS, byline, headline
 
 _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
@@ -24,8 +23,8 @@ def report(dossier: Dossier) -> Document:
     linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,
-        headline=plain_headline(dossier),
-        byline=(f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}.",),
+        headline=headline(dossier),
+        byline=(byline(dossier),),
         lead=(WHAT_IT_IS,),
         facts=Facts(tuple(linked), "key"),
         warning=verdict.warning(dossier),
@@ -43,10 +42,10 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
         verdict.sure(dossier),
         verdict.change(dossier),
         verdict.fit(dossier),
-        ahead.options(dossier),
+        options.options(dossier),
         money.investment(dossier),
-        ahead.approaches(dossier),
-        ahead.plan(dossier),
+        options.approaches(dossier),
+        plan.plan(dossier),
         others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),

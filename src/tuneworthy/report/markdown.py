@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Sequence
 from itertools import count
 
-from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
@@ -128,15 +127,3 @@ def _claim(number: int, claim: Claim) -> str:
 
 def _code(text: str) -> str:
     return safe(text).replace("`", "'")
-
-
-def challenge_lines(found: Sequence[ChallengeResult]) -> list[str]:
-    """Challenges under a heading, each with what settles it; [] for none."""
-    if not found:
-        return []
-    lines = ["## What doesn't fit together", ""]
-    for number, one in enumerate(found, start=1):
-        between = ", ".join(f"`{path}`" for path in map(_code, one.between))
-        lines.append(f"{number}. **{one.severity}** ({between}): {md(one.says)}")
-        lines.append(f"   To settle: {md(one.settle)}")
-    return lines

@@ -45,8 +45,8 @@ def lay_out_for(terminal: int) -> None:
 _NARROWEST = 8
 """The least a column gives way to."""
 
-_LONGEST_WORD, _BESIDE = 16, 24
-"""Columns: a word that may be broken in a table, and the least for a value beside its label."""
+_LONGEST_WORD = 16
+"""Columns of a word that a table doesn't break."""
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 
@@ -109,15 +109,24 @@ def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> li
     return [line for one in rows for line in _line(one, widths, indent, gap)]
 
 
-def _widths(rows: Sequence[Sequence[str]], room: int, gap: int) -> list[int]:
-    """Columns as wide as their cells; where that is too much, the widest give way."""
+def _widths(rows: Sequence[Sequence[str]], room: int, gap: int = 2) -> list[int]:
+    """Columns as wide as their cells; where that is too much, the widest give way.
+
+    A column gives way down to its longest word, and further only where all have.
+    """
+    room -= gap * (len(rows[0]) - 1)
     widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
-    room -= gap * (len(widths) - 1)
-    least = [min(width, _NARROWEST) for width in widths]
-    while sum(widths) > room and widths != least:
-        widest = max(w for w, floor in zip(widths, least, strict=True) if w > floor)
-        widths[len(widths) - 1 - widths[::-1].index(widest)] -= 1
+    for least in (_words(rows), [_NARROWEST] * len(widths)):
+        while sum(widths) > room and any(w > floor for w, floor in zip(widths, least, strict=True)):
+            pairs = enumerate(zip(widths, least, strict=True))
+            widths[max((w, n) for n, (w, floor) in pairs if w > floor)[1]] -= 1
     return widths
+
+
+def _words(rows: Sequence[Sequence[str]]) -> list[int]:
+    """How wide the longest word of each column is, up to what may be broken."""
+    words = (" ".join(cells).split() for cells in zip(*rows, strict=True))
+    return [min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD) for column in words]
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int) -> list[str]:
@@ -130,10 +139,16 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int) ->
     ]
 
 
-def render(document: Document, *, colour: bool = False, everything: bool = False) -> str:
-    """The document in at most 80 columns; its details only with ``everything``."""
+def render(
+    document: Document,
+    *,
+    colour: bool = False,
+    everything: bool = False,
+    style: Style = "strong",
+) -> str:
+    """The document in at most 80 columns, its title in a style; details with ``everything``."""
     paint = Paint(colour)
-    head = [paint("strong", line) for line in wrapped(safe(document.title), rest="  ")]
+    head = [paint(style, line) for line in wrapped(safe(document.title), rest="  ")]
     head += [paint("dim", line) for text in document.byline for line in wrapped(safe(text))]
     parts = [head]
     if document.facts is not None:
@@ -192,16 +207,12 @@ def _block(block: Block, paint: Paint, indent: str, everything: bool) -> list[st
 
 
 def _facts(block: Facts, indent: str) -> list[str]:
+    """Labels beside values; a long label is wrapped, too."""
     rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
-    widest = max((wcwidth.width(label) for label, _ in rows), default=0)
-    beside = columns() - len(indent) - widest - 2 >= _BESIDE
-    lines: list[str] = []
-    for label, value in rows:
-        if beside:
-            lines += wrapped(value, first=indent + pad(label, widest + 2))
-        else:
-            lines += [*wrapped(label, first=indent), *wrapped(value, first=indent + "  ")]
-    return lines
+    room = columns() - 1 - len(indent)
+    label = min(max((wcwidth.width(one) for one, _ in rows), default=0), room * 2 // 5)
+    widths = (label, room - label - 2)
+    return [line for row_ in rows for line in _line(row_, widths, indent, 2)]
 
 
 def _claims(block: Claims, paint: Paint, indent: str) -> list[str]:
@@ -221,22 +232,17 @@ def _table(block: Table, paint: Paint, indent: str) -> list[str]:
     if not rows:
         return []
     room = columns() - 1 - len(indent)
-    words = [max(map(_longest_word, cells)) for cells in zip(titles, *rows, strict=True)]
-    if sum(words) + 2 * (len(words) - 1) <= room:
-        widths = _widths([titles, *rows], room, 2)
+    if sum(_words([titles, *rows])) + 2 * (len(titles) - 1) <= room:
+        widths = _widths([titles, *rows], room)
         head = [paint("dim", line) for line in _line(titles, widths, indent, 2)]
         return [*head, *(line for row_ in rows for line in _line(row_, widths, indent, 2))]
     lines: list[str] = []
     for name, *rest in rows:
         lines += wrapped(name, first=indent)
         named = zip(titles[1:], rest, strict=True)
-        told = ", ".join(f"{title.lower()} {cell}" for title, cell in named if cell)
+        told = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
         lines += wrapped(told, first=indent + "  ")
     return lines
-
-
-def _longest_word(cell: str) -> int:
-    return min(max(map(wcwidth.width, cell.split()), default=0), _LONGEST_WORD)
 
 
 def _cell(cell: str | Cell) -> str:

@@ -20,7 +20,8 @@ from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
-from tuneworthy.report.sections import options as ahead
+from tuneworthy.report.sections import options as instead
+from tuneworthy.report.sections import plan as plans
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections import record, toggles, verdict
 from tuneworthy.report.sections.common import strength_text
@@ -189,9 +190,8 @@ def options(request: Request, name: str) -> HTMLResponse:
     """What could be done instead, all of it side by side, and how tuning would be done."""
     judged = site_of(request).board.judged(name)
     found = (
-        ahead.options(judged.dossier, folded=False),
-        ahead.side_by_side(judged.dossier),
-        ahead.approaches(judged.dossier),
+        instead.options(judged.dossier, folded=False),
+        instead.approaches(judged.dossier),
     )
     return tab_page(request, name, judged, "options", sections=found)
 
@@ -207,7 +207,7 @@ def precedents(request: Request, name: str) -> HTMLResponse:
 def plan(request: Request, name: str) -> HTMLResponse:
     """The phases, with dates."""
     judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "plan", sections=(ahead.plan(judged.dossier),))
+    return tab_page(request, name, judged, "plan", sections=(plans.plan(judged.dossier),))
 
 
 # What a case said before, and what changed since.

@@ -23,7 +23,7 @@ from tuneworthy.lab.background import Running
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
-from tuneworthy.report.sections.common import day, plain_finality, plain_headline
+from tuneworthy.report.sections.common import day, finality, headline
 from tuneworthy.web.guard import API, Site
 from tuneworthy.workspace.board import Board, Judged
 from tuneworthy.workspace.reports import render
@@ -168,8 +168,8 @@ def told(name: str, judged: Judged) -> dict[str, Any]:
         "name": name,
         "base": address(name),
         "judged": judged,
-        "headline": plain_headline(dossier),
-        "byline": f"{plain_finality(dossier)} {by}",
+        "headline": headline(dossier),
+        "byline": f"{finality(dossier)} {by}",
         "tabs": TABS,
         "swap": False,
         "sections": (),

@@ -43,7 +43,7 @@ from tuneworthy.model.interview import AnswerResult, Listed
 from tuneworthy.money.investment import RememberedDraws
 from tuneworthy.pipeline import decide, framework_of, today, verdicts
 from tuneworthy.report.sections.difference import compare
-from tuneworthy.report.sections.verdict import Glance, glance
+from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.rules import verdict_of
@@ -361,7 +361,7 @@ class Row:
     """A case in a list: what it comes to, or why it can't be read."""
 
     name: str
-    glance: Glance | None
+    glance: CaseRow | None
     error: str = ""
 
 
@@ -390,7 +390,7 @@ class Board:
     def __init__(self, shelf: Shelf, chosen: str | None = None, as_of: date | None = None) -> None:
         self.shelf, self.chosen, self.as_of = shelf, chosen, as_of
         self._dossiers: _Kept[Judged] = _Kept(_DOSSIERS)
-        self._glances: _Kept[Glance] = _Kept(_GLANCES)
+        self._glances: _Kept[CaseRow] = _Kept(_GLANCES)
         self.draw = RememberedDraws()
         self._lock, self._waited_for = Lock(), 0
 
@@ -459,7 +459,7 @@ class Board:
             found = self._resting(name)
             line = self._glances.find(name, found)
             if line is None:
-                line = glance(self._judge(name, found).dossier)
+                line = case_row(self._judge(name, found).dossier)
         except InputError as caught:
             return Row(name, None, plain_error(caught, self.shelf))
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
@@ -521,7 +521,7 @@ class Board:
     def _keep(self, name: str, found: Resting, dossier: Dossier) -> Judged:
         judged = Judged(found.case, found.framework, dossier, found.digest, found.text)
         self._dossiers.keep(name, found, judged)
-        self._glances.keep(name, found, glance(dossier))
+        self._glances.keep(name, found, case_row(dossier))
         return judged
 
     def decide(self, case: Case, framework: Framework) -> Dossier:

@@ -30,6 +30,7 @@ from tuneworthy.precedents import backtest as judge
 from tuneworthy.precedents import backtest as room
 from tuneworthy.precedents.nearest import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
+from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as words
 from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import (
@@ -39,7 +40,7 @@ from tuneworthy.report.sections.framework import (
     models_text,
     pulled_text,
 )
-from tuneworthy.report.sections.options import options_dict, options_markdown, options_text
+from tuneworthy.report.sections.options import options_dict
 from tuneworthy.report.sections.record import explain_answer, unknown_name
 from tuneworthy.report.sections.record import explain_case as _explain_case
 from tuneworthy.report.sections.record import explain_factor as _explain_factor
@@ -417,11 +418,11 @@ def options_render(
     dossier, framework = compared.dossier, compared.framework
     if form == "json":
         return json_text(options_dict(dossier))
-    if form == "markdown":
-        return options_markdown(dossier, framework, services())
-    return options_text(
-        dossier, framework, case_path=case_path, everything=everything, colour=colour
+    offers = services() if form == "markdown" else None
+    document = options.document(
+        dossier, framework, offers, case_path=case_path, more=not everything
     )
+    return render_document(document, form, colour=colour, everything=everything)
 
 
 # The money of a case, in the forms people read.
@@ -464,13 +465,7 @@ def money_report(
     dossier = judge_case(source, chosen, answers=asked, as_of=as_of, seed=seed)
     if form == "json":
         return json_text(dossier.to_dict()["investment"])
-    if form == "markdown":
-        from tuneworthy.report.sections.money import money_markdown
-
-        return money_markdown(dossier)
-    from tuneworthy.report.sections.money import money_text
-
-    return money_text(dossier, colour=colour)
+    return render_document(money.invest(dossier), form, colour=colour, everything=True)
 
 
 # The plan of a case, in the forms people and trackers read.
@@ -508,25 +503,15 @@ def plan_report(
         return json_text(dossier.to_dict()["plan"])
     if form in ("csv", "mermaid"):
         return _table_or_chart(dossier, form)
-    if form == "markdown":
-        from tuneworthy.report.sections.options import plan_markdown
-
-        return plan_markdown(dossier)
-    from tuneworthy.report.sections.options import plan_text
-
-    return plan_text(dossier, colour=colour)
+    return render_document(plan.document(dossier), form, colour=colour, everything=True)
 
 
 def _table_or_chart(dossier: Dossier, form: str) -> str:
     if isinstance(dossier.plan, Unknown):
         raise InputError("has no plan yet", where=dossier.case.name, fix=dossier.plan.ask)
     if form == "csv":
-        from tuneworthy.report.sections.options import tracker
-
-        return tracker(dossier.plan)
-    from tuneworthy.report.sections.options import gantt
-
-    return gantt(dossier.plan, dossier.case.name)
+        return plan.tracker(dossier.plan)
+    return plan.gantt(dossier.plan, dossier.case.name)
 
 
 # What happened to others, for a case.

@@ -1,10 +1,10 @@
-"""Sentences that several sections share."""
+"""Sentences and cells that several sections share: each fact has its words here once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
-from math import comb, prod
+from math import comb, inf, prod
 
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.dossier import (
@@ -16,14 +16,13 @@ from tuneworthy.model.dossier import (
     FactorResult,
     FlipResult,
     GateId,
-    InvestmentResult,
     Number,
     Severity,
     Source,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.report.sections.amounts import assumed_text, drawn_text
-from tuneworthy.report.text import Paint, safe, wrapped
+from tuneworthy.report.blocks import Claim, Claims
+from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS, unsettled
 from tuneworthy.words import (
     count,
@@ -36,135 +35,8 @@ from tuneworthy.words import (
     several,
     share,
     usd,
+    usd_range,
 )
-
-# Sentences that several sections share.
-
-
-def headline(dossier: Dossier) -> str:
-    """The case and its verdict in one sentence, safe for a line of a terminal."""
-    return f"{safe(dossier.case.name)}: {safe(dossier.verdict.summary)}"
-
-
-def finality(dossier: Dossier) -> str:
-    """Whether the verdict can still move."""
-    asked = [one.state for one in dossier.factors.values()]
-    asked += [one.state for one in dossier.ceiling.checks.values()]
-    open_answers = asked.count("unknown")
-    if not dossier.verdict.final:
-        if open_answers == len(asked):
-            return "Not final: nothing is answered yet."
-        return f"Not final; leaning to {OUTCOME_WORDS[dossier.verdict.leaning]}."
-    return "Final: no open answer changes it." if open_answers else "Final: every answer is in."
-
-
-def ceiling_text(dossier: Dossier) -> str:
-    """Whether the ceiling is reached, with the checks that lack."""
-    checks = dossier.ceiling.checks
-    if not checks:
-        return "not asked by this framework"
-    done = sum(check.state == "yes" for check in checks.values())
-    reached = {"yes": "reached", "no": "not reached", "unknown": "unknown"}[dossier.ceiling.reached]
-    said = f"{reached}, {done} of {len(checks)} checks"
-    lacking = [safe(c.title) for c in checks.values() if c.state == "no"]
-    still_open = [safe(c.title) for c in checks.values() if c.state == "unknown"]
-    if lacking:
-        said += f"; not done: {listing(lacking)}"
-    if still_open:
-        said += f"; open: {listing(still_open)}"
-    return said
-
-
-def _factors(dossier: Dossier, kind: str) -> str:
-    """How many hold, which, and which are open."""
-    factors = [f for f in dossier.factors.values() if f.kind == kind]
-    held = [f for f in factors if f.state == "yes"]
-    still_open = [safe(f.title) for f in factors if f.state == "unknown"]
-    said = f"{len(held)} of {len(factors)}"
-    if held:
-        said += f"  {_titles(held)}"
-    return f"{said}; open: {listing(still_open)}" if still_open else said
-
-
-def _titles(factors: Iterable[FactorResult]) -> str:
-    return listing([safe(f.title) + ("*" if f.source == "assumed" else "") for f in factors])
-
-
-def strength_text(dossier: Dossier) -> str:
-    """Both bands with their values."""
-    score, difference = dossier.rules.score, dossier.rules.difference
-    return (
-        f"{_band(score.band)} (score {_value(score.value)}), "
-        f"{_band(difference.band)} (difference {_value(difference.value)})"
-    )
-
-
-def _band(band: Band | BandRange) -> str:
-    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
-
-
-def _value(value: float | Range) -> str:
-    if isinstance(value, Range):
-        return f"{number(value.low)} to {number(float(value.high))}"
-    return number(value)
-
-
-def duration(value: Duration) -> str:
-    """Months in words; ``unknown`` where nothing is known."""
-    if isinstance(value, Unknown):
-        return "unknown"
-    if isinstance(value, Range):
-        return months_range(value.low, float("inf") if value.high == "open" else value.high)
-    return value if isinstance(value, str) else months(value)
-
-
-def pays_back(dossier: Dossier) -> tuple[str, str]:
-    """Break-even as stated; and by the framework's own table and by the draws, where they say."""
-    money = dossier.investment
-    if not isinstance(money, InvestmentResult):
-        return f"unknown: {safe(money.ask)}", ""
-    months = money.break_even_months.point
-    if isinstance(months, Unknown):
-        return f"unknown: {safe(months.ask)}", ""
-    point, beside = duration(months), drawn_text(money)
-    table_says = money.by_table.break_even_months
-    if money.assumed:
-        stated = f"{point} ({assumed_text(money)})"
-    elif point == table_says == "never":
-        stated = "never, as stated and with the running costs of the framework's own table"
-    else:
-        stated = f"{point} as stated"
-        if not isinstance(table_says, Unknown):
-            table = f"{duration(table_says)} with the running costs of the framework's own table"
-            beside = f"; {table}{beside}"
-    return stated, beside.removeprefix("; ")
-
-
-def pays_back_text(dossier: Dossier) -> str:
-    """Break-even as stated, by the framework's own table and by the draws."""
-    return "; ".join(text for text in pays_back(dossier) if text)
-
-
-def possible_text(dossier: Dossier) -> str:
-    """Outcomes still possible with their shares at even odds."""
-    shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
-    said = [f"{OUTCOME_WORDS[o]} {share(s)}" for o, s in shares if s > 0]
-    return f"{listing(said)} of the ways to answer what is open (a count, not a forecast)"
-
-
-def text_challenge_lines(found: Sequence[ChallengeResult], paint: Paint) -> list[str]:
-    """Challenges, numbered, each with what settles it; [] for none."""
-    if not found:
-        return []
-    lines = [paint("strong", "What doesn't fit together")]
-    for position, one in enumerate(found, start=1):
-        lines += wrapped(safe(one.says), first=f"  [{position}] ")
-        settle = wrapped(f"To settle: {safe(one.settle)}", first="      ")
-        lines += [paint("dim", line) for line in settle]
-    return lines
-
-
-# The verdict for somebody who decides about money and knows no term of the trade.
 
 WHAT_IT_IS = (
     "Fine-tuning means training an AI model further on your own examples, so that it behaves as "
@@ -179,32 +51,17 @@ GATES: dict[GateId, str] = {
     "investment": "Does it pay?",
     "safety": "Is it safe?",
 }
+"""What has to be settled before money is spent."""
 
 SEVERITIES: dict[Severity, tuple[str, str]] = {
     "contradiction": ("Contradiction", "two statements exclude each other"),
-    "doubt": ("Doubt", "a statement lacks what would carry it"),
-    "pushback": ("Hard to believe", "an expectation looks too good"),
+    "doubt": ("Doubt", "a statement lacks the evidence that would support it"),
+    "pushback": ("Too good", "an expectation looks too good"),
 }
-"""What a challenge is called, and what that means."""
-
-_BLOCKED: dict[GateId, str] = {
-    "need": "it isn't needed",
-    "strength": "they are weak",
-    "feasibility": "it can't be done as things stand",
-    "investment": "it doesn't pay as stated",
-    "safety": "it isn't safe yet",
-}
-
-_NOT_NOW = {
-    "keep_optimizing_prompts": "Don’t fine-tune yet. Keep working on the prompt.",
-    "improve_rag_or_switch_model": (
-        "Don’t fine-tune: the reasons for it are too few. Do what is simpler."
-    ),
-    "address_anti_indicators": "Don’t fine-tune yet. First clear what speaks against it.",
-}
+"""What a challenge is called, and what that means; the heaviest first."""
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
-    ("Prompt", "The instructions a model is given in words, with every call."),
+    ("Prompt", "The instructions a model is given in words, with every request."),
     ("Fine-tuning", "Training a model further on examples of one's own."),
     (
         "Ceiling",
@@ -225,7 +82,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     ("Gate", "A question that has to be settled before money is spent."),
     ("Pilot", "A small training on a part of the data, to see whether the whole is worth it."),
-    ("Break-even", "The time until what was spent has come back."),
+    ("Break-even", "The time until what was spent has come back: when it pays back."),
     (
         "Net present value",
         "What all later gains and costs come to, less what is spent at the start. Where a "
@@ -237,14 +94,33 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
         "are the results below which one in ten, half, and nine in ten of the draws lie.",
     ),
 )
-"""Words of the trade that a report can't do without."""
+"""Terms that a report can't do without."""
+
+
+# The verdict in words.
+
+_NOT_NOW = {
+    "keep_optimizing_prompts": "Don’t fine-tune yet. Keep working on the prompt.",
+    "improve_rag_or_switch_model": (
+        "Don’t fine-tune: the reasons for it are too few. Do what is simpler."
+    ),
+    "address_anti_indicators": "Don’t fine-tune yet. First clear what speaks against it.",
+}
+
+_BLOCKED: dict[GateId, str] = {
+    "need": "it isn't needed",
+    "strength": "they are weak",
+    "feasibility": "it can't be done as things stand",
+    "investment": "it doesn't pay as stated",
+    "safety": "it isn't safe yet",
+}
 
 _OPEN = {"investment": "whether it pays", "strength": "how strong the case is"}
 """What is open about a candidate that isn't justified yet."""
 
 
-def plain_headline(dossier: Dossier) -> str:
-    """The verdict in one sentence or two, without the case's name."""
+def headline(dossier: Dossier) -> str:
+    """The verdict in one sentence or two, the same on every surface."""
     verdict = dossier.verdict
     if dossier.quick is not None:
         return (
@@ -276,83 +152,91 @@ def plain_headline(dossier: Dossier) -> str:
     return f"Fine-tuning is justified. {go_on}"
 
 
-def open_answers(dossier: Dossier) -> int:
-    """How many checks and reasons nobody has answered."""
-    return sum(answer.state == "unknown" for answer in _asked(dossier))
+def title_line(dossier: Dossier) -> str:
+    """The case and its verdict, safe for a line of a terminal."""
+    return f"{safe(dossier.case.name)}: {headline(dossier)}"
 
 
-def _asked(dossier: Dossier) -> list[FactorResult | CheckResult]:
+def byline(dossier: Dossier) -> str:
+    """Whose rules and which day the verdict speaks for."""
+    return f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
+
+
+def asked_of(dossier: Dossier) -> list[FactorResult | CheckResult]:
+    """Every reason and every check."""
     return [*dossier.factors.values(), *dossier.ceiling.checks.values()]
 
 
-def plain_finality(dossier: Dossier) -> str:
+def open_answers(dossier: Dossier) -> int:
+    """How many checks and reasons nobody has answered."""
+    return sum(answer.state == "unknown" for answer in asked_of(dossier))
+
+
+def finality(dossier: Dossier) -> str:
     """Whether an answer that is still missing could move the verdict."""
-    verdict = dossier.verdict
-    if not verdict.final:
-        if open_answers(dossier) == len(_asked(dossier)):
+    if not dossier.verdict.final:
+        if open_answers(dossier) == len(asked_of(dossier)):
             return "Not final: nothing is answered yet."
-        return f"Not final. So far it leans to: {OUTCOME_WORDS[verdict.leaning]}."
+        return f"Not final. So far it leans to: {OUTCOME_WORDS[dossier.verdict.leaning]}."
     if open_answers(dossier):
         return "Final: the answers that are still missing can’t change it."
     return "Final: every question is answered."
 
 
-def because(dossier: Dossier) -> list[str]:
-    """Why, in a sentence about the ceiling and one about the reasons."""
-    return [text for text in (_ceiling(dossier), _reasons(dossier)) if text]
-
-
-def _ceiling(dossier: Dossier) -> str:
+def ceiling_text(dossier: Dossier) -> str:
+    """Whether prompting is at its ceiling, and by which checks."""
     checks = list(dossier.ceiling.checks.values())
     if not checks:
-        return ""
-    if dossier.ceiling.reached == "yes":
-        done = "both" if len(checks) == 2 else f"all {few(len(checks))}"
-        said = "its check is" if len(checks) == 1 else f"{done} checks are"
-        return f"By the answers given, better instructions no longer help: {said} done."
-    lacking = [safe(check.title) for check in checks if check.state == "no"]
-    still_open = [safe(check.title) for check in checks if check.state == "unknown"]
-    parts = [
-        f"{listing(names)} {'is' if len(names) == 1 else 'are'} {what}"
-        for names, what in ((lacking, "not done"), (still_open, "not answered"))
-        if names
-    ]
-    begin = (
-        "Better instructions may still help"
-        if dossier.ceiling.reached == "no"
-        else "Whether better instructions would still help isn’t known"
-    )
-    return sentence(f"{begin}: {', and '.join(parts)}")
+        return "not asked by this framework"
+    reached = {"yes": "reached", "no": "not reached", "unknown": "not known"}
+    done = sum(check.state == "yes" for check in checks)
+    parts = [f"{reached[dossier.ceiling.reached]}, {done} of {len(checks)} checks done"]
+    for state, what in (("no", "not done"), ("unknown", "not answered")):
+        titles = [check.title for check in checks if check.state == state]
+        parts += [f"{what}: {listing(titles)}"] if titles else []
+    return "; ".join(parts)
 
 
-def _reasons(dossier: Dossier) -> str:
-    parts = [
-        part
-        for kind, what in (
-            ("indicator", "for fine-tuning"),
-            ("anti_indicator", "against it"),
-        )
-        if (part := _held(dossier, kind, what))
-    ]
-    return sentence(" ".join(parts)) if parts else ""
-
-
-def _held(dossier: Dossier, kind: str, what: str) -> str:
+def reasons_text(dossier: Dossier, kind: str) -> str:
+    """How many reasons of a kind hold, which, and which are open; * marks an inferred answer."""
     factors = [factor for factor in dossier.factors.values() if factor.kind == kind]
-    if not factors:
-        return ""
-    held = [safe(factor.title) for factor in factors if factor.state == "yes"]
-    still_open = sum(factor.state == "unknown" for factor in factors)
-    total = several(len(factors), "reason")
-    begin = f"{few(len(held)) if held else 'none'} of {total} {what}"
-    one = len(held) < 2
-    known = "is known to hold" if one else "are known to hold"
-    said = f"{begin} {known if still_open else 'holds' if one else 'hold'}"
-    if held:
-        said += f": {listing(held)}"
-    if still_open:
-        said += f"; {few(still_open)} {'is' if still_open == 1 else 'are'} not answered"
-    return sentence(said)
+    held = [f.title + "*" * (f.source == "assumed") for f in factors if f.state == "yes"]
+    still_open = [factor.title for factor in factors if factor.state == "unknown"]
+    parts = [f"{len(held)} of {len(factors)}" + (f": {listing(held)}" if held else "")]
+    return "; ".join([*parts, f"open: {listing(still_open)}"] if still_open else parts)
+
+
+def strength_text(dossier: Dossier) -> str:
+    """Both bands with their values."""
+    score, difference = dossier.rules.score, dossier.rules.difference
+    return (
+        f"{_band(score.band)} (score {value_text(score.value)}), "
+        f"{_band(difference.band)} (difference {value_text(difference.value)})"
+    )
+
+
+def _band(band: Band | BandRange) -> str:
+    return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
+
+
+def value_text(value: float | Range) -> str:
+    """A number of the rules, or its ends."""
+    if isinstance(value, Range):
+        return f"{number(value.low)} to {number(float(value.high))}"
+    return number(value)
+
+
+def possible(dossier: Dossier) -> str:
+    """The outcomes that are still possible."""
+    still = [OUTCOME_WORDS[o] for o, part in dossier.distribution.items() if part > 0]
+    return listing(still, "or")
+
+
+def possible_text(dossier: Dossier) -> str:
+    """The same with how many of the ways to answer lead to each."""
+    shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
+    parts = [f"{OUTCOME_WORDS[outcome]} {share(part)}" for outcome, part in shares if part > 0]
+    return f"{listing(parts)} of the ways to answer what is open (a count, not a forecast)"
 
 
 def source_words(state: State, source: Source) -> str:
@@ -365,8 +249,8 @@ def source_words(state: State, source: Source) -> str:
 
 
 def rests_on(dossier: Dossier) -> str:
-    """How many of the answers are said, counted or inferred."""
-    answers = _asked(dossier)
+    """How many of the answers are stated, measured or inferred."""
+    answers = asked_of(dossier)
     known = [answer.source for answer in answers if answer.state != "unknown"]
     stated, measured, inferred = (known.count(s) for s in ("stated", "measured", "assumed"))
     parts = [
@@ -379,34 +263,41 @@ def rests_on(dossier: Dossier) -> str:
         )
         if number
     ]
-    said = f"of {several(len(answers), 'answer')} {listing(parts)}"
-    return sentence(said if measured or not known else f"{said}; none has been measured")
+    text = f"of {several(len(answers), 'answer')} {listing(parts)}"
+    return sentence(text if measured or not known else f"{text}; none has been measured")
 
 
-def possible(dossier: Dossier) -> str:
-    """The outcomes that are still possible."""
-    still = [OUTCOME_WORDS[o] for o, share in dossier.distribution.items() if share > 0]
-    return listing(still, "or")
+def title(name: str, dossier: Dossier) -> str:
+    """What a reason or check is called."""
+    asked = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
+    return asked.title if asked else name
+
+
+# Challenges.
 
 
 def tally(severities: Sequence[Severity]) -> str:
     """How many challenges of each kind, the heaviest first; empty for none."""
     nouns = {
-        "contradiction": "contradiction",
-        "doubt": "doubt",
-        "pushback": "expectation that looks too good",
+        "contradiction": ("contradiction", "contradictions"),
+        "doubt": ("doubt", "doubts"),
+        "pushback": ("expectation that looks too good", "expectations that look too good"),
     }
-    found = []
-    for severity, noun in nouns.items():
-        many = sum(one == severity for one in severities)
-        if severity == "pushback" and many > 1:
-            found.append(f"{few(many)} expectations that look too good")
-        elif many:
-            found.append(several(many, noun))
-    return listing(found)
+    many = [(severities.count(severity), nouns[severity]) for severity in SEVERITIES]
+    return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
 
 
-# Sets of answers that change a verdict, said together where they are alike.
+def claims(challenges: Iterable[ChallengeResult]) -> Claims:
+    """Challenges as they are shown, in their order."""
+    return Claims(
+        tuple(
+            Claim(c.severity, SEVERITIES[c.severity][0], c.says, c.settle, tuple(c.between))
+            for c in challenges
+        )
+    )
+
+
+# Sets of answers that change a verdict, together where they are alike.
 
 _MOST = 4
 
@@ -414,36 +305,31 @@ _GROUPS = {"check": "checks", "indicator": "reasons for", "anti_indicator": "rea
 
 
 def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
-    """What to change, and the verdict that follows.
-
-    Returns:
-        A pair for each way to change the verdict; empty when no set of answers was found.
-    """
+    """What would have to be answered otherwise, and the verdict that follows; [] for nothing."""
     alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
         signs = tuple(sorted((_kind(change.factor, dossier), change.to) for change in flip.changes))
         alike.setdefault((flip.outcome, signs), []).append(flip)
-    lines = []
-    for (outcome, _), sets in alike.items():
-        lines += [(text, OUTCOME_WORDS[outcome]) for text in _said(sets, dossier)]
-    return lines
+    return [
+        (text, OUTCOME_WORDS[outcome])
+        for (outcome, _), sets in alike.items()
+        for text in _set_words(sets, dossier)
+    ]
 
 
-def _all(dossier: Dossier) -> list[str]:
-    return [*dossier.ceiling.checks, *dossier.factors]
+def no_flip(dossier: Dossier) -> str:
+    """That nothing turns the verdict, as far as it was looked for."""
+    tried = dossier.flips_searched_to
+    if tried >= len(asked_of(dossier)):
+        return "No set of answers turns it."
+    return f"No set of up to {several(tried, 'answer')} turns it. Larger sets were not tried."
 
 
 def _kind(name: str, dossier: Dossier) -> str:
     return dossier.factors[name].kind if name in dossier.factors else "check"
 
 
-def title(name: str, dossier: Dossier) -> str:
-    """What a factor or check is called."""
-    found = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
-    return found.title if found else name
-
-
-def _said(sets: Sequence[FlipResult], dossier: Dossier) -> list[str]:
+def _set_words(sets: Sequence[FlipResult], dossier: Dossier) -> list[str]:
     pools: dict[tuple[str, str], dict[str, None]] = {}
     for flip in sets:
         for change in flip.changes:
@@ -452,27 +338,29 @@ def _said(sets: Sequence[FlipResult], dossier: Dossier) -> list[str]:
         key: sum((_kind(c.factor, dossier), c.to) == key for c in sets[0].changes) for key in pools
     }
     if len(sets) > 1 and len(sets) == prod(comb(len(pools[key]), taken[key]) for key in pools):
-        parts = [_any(pool, taken[key], key, dossier) for key, pool in pools.items()]
-        return [" and ".join(parts)]
-    said = [
-        listing([f"{title(c.factor, dossier)} → {c.to}" for c in flip.changes])
+        return [" and ".join(_any(pool, taken[k], k, dossier) for k, pool in pools.items())]
+    lines = [
+        listing([f"{title(c.factor, dossier)} answered {c.to}" for c in flip.changes])
         for flip in sets[:_MOST]
     ]
     if len(sets) > _MOST:
-        said.append(f"and {few(len(sets) - _MOST)} more sets of {few(len(sets[0].changes))}")
-    return said
+        lines.append(f"{few(len(sets) - _MOST)} more sets of {few(len(sets[0].changes))}")
+    return lines
 
 
 def _any(pool: Mapping[str, None], many: int, key: tuple[str, str], dossier: Dossier) -> str:
-    """``any one of the four reasons for → no``, or the names where they are not the whole group."""
+    """``any one of four reasons for answered no``, or names where they are not the whole group."""
     kind, to = key
     names = [title(name, dossier) for name in pool]
     if many == len(pool):
-        whole = len(pool) > 3 and len(pool) == sum(_kind(n, dossier) == kind for n in _all(dossier))
-        return f"{f'all {few(many)} {_GROUPS[kind]}' if whole else listing(names)} → {to}"
-    if len(names) <= 3:
-        return f"{'any ' + few(many) + ' of ' if many > 1 else ''}{listing(names, 'or')} → {to}"
-    return f"any {few(many)} of {few(len(names))} {_GROUPS[kind]} → {to}"
+        group = [*dossier.ceiling.checks, *dossier.factors]
+        whole = len(pool) > 3 and len(pool) == sum(_kind(n, dossier) == kind for n in group)
+        who = f"all {few(many)} {_GROUPS[kind]}" if whole else listing(names)
+    elif len(names) <= 3:
+        who = f"{'any ' + few(many) + ' of ' if many > 1 else ''}{listing(names, 'or')}"
+    else:
+        who = f"any {few(many)} of {few(len(names))} {_GROUPS[kind]}"
+    return f"{who} answered {to}"
 
 
 # Values of a dossier as the words of a cell.
@@ -481,13 +369,7 @@ NOT_KNOWN = "not known"
 
 
 def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
-    """A number, its ends, or that it isn't known.
-
-    Args:
-        value: What to say.
-        words: Makes a number readable.
-        unit: What stands behind it, with its blank.
-    """
+    """A number in words, its ends, or that it isn't known; the unit with its blank."""
     if isinstance(value, Unknown):
         return NOT_KNOWN
     if not isinstance(value, Range):
@@ -496,27 +378,40 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
     if value.high == "open":
         return f"{low}{unit} or more"
     high = words(value.high)
-    return low + unit if low == high else f"{low} to {high}{unit}"
+    if low == high:
+        return low + unit
+    return f"{low} to {high}{unit}" if value.low < 0 else f"{low}–{high}{unit}"
 
 
 def money(value: Number) -> str:
     """USD."""
+    if isinstance(value, Range) and value.high != "open":
+        return usd_range(value.low, value.high)
     return ranged(value, usd)
 
 
-def monthly(value: Number, gained: str, lost: str) -> tuple[str, str]:
-    """A monthly result with its label: what is gained, or, where it can only be a loss, lost."""
+def monthly(value: Number) -> tuple[str, str]:
+    """What is left a month, with its label; what is lost where it can only be a loss."""
     high = value.high if isinstance(value, Range) else value
-    if isinstance(value, Unknown) or isinstance(high, str | Unknown) or high >= 0:
-        return gained, money(value)
+    if isinstance(high, str | Unknown) or high >= 0:
+        return "Left a month", money(value)
     if isinstance(value, Range):
-        return lost, money(Range(low=-high, high=-value.low))
-    return lost, usd(-value)
+        return "Lost a month", money(Range(low=-high, high=-value.low))
+    return "Lost a month", usd(-high)
+
+
+def duration(value: Duration) -> str:
+    """Months in words."""
+    if isinstance(value, Unknown):
+        return NOT_KNOWN
+    if isinstance(value, Range):
+        return months_range(value.low, inf if value.high == "open" else value.high)
+    return value if isinstance(value, str) else months(value)
 
 
 def hours(value: Number) -> str:
     """Hours of work."""
-    return ranged(value, count, " h")
+    return ranged(value, count, " hours")
 
 
 def weeks(value: Number) -> str:
@@ -544,5 +439,4 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def asks(*values: Number) -> str:
     """What would settle those that aren't known, each once; empty when all are known."""
-    found = dict.fromkeys(value.ask for value in values if isinstance(value, Unknown))
-    return "; ".join(found)
+    return "; ".join(dict.fromkeys(value.ask for value in values if isinstance(value, Unknown)))

@@ -1,4 +1,4 @@
-"""What changed between two dossiers, for a page."""
+"""Two dossiers side by side: what changed, and why the verdict moved; and versions of a case."""
 
 from __future__ import annotations
 
@@ -23,14 +23,11 @@ from tuneworthy.model.dossier import (
     Verdict,
 )
 from tuneworthy.money.serving import serving_name
-from tuneworthy.report.blocks import Block, Bullets, Column, Part, Prose, Section, Table
-from tuneworthy.report.sections.amounts import amount
-from tuneworthy.report.sections.common import pays_back_text
-from tuneworthy.report.text import row, safe, table, wrapped
-from tuneworthy.verdict.headline import OUTCOME_WORDS
+from tuneworthy.report.blocks import Block, Bullets, Column, Document, Part, Prose, Section, Table
+from tuneworthy.report.sections.common import GATES, money
+from tuneworthy.report.sections.money import pays_back_text
+from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import listing, plain, sentence
-
-# What two dossiers show differently beside their answers: gates, figures, other sections.
 
 Act = Callable[[Verdict, Mapping[GateId, State]], Action]
 """The action that follows from an outcome and the states of the gates."""
@@ -132,14 +129,14 @@ def _figures(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
 
 def _bill(dossier: Dossier) -> str:
     """What the best way without tuning costs a month."""
-    money = dossier.investment
-    computed = money if isinstance(money, Unknown) else money.computed
+    result = dossier.investment
+    computed = result if isinstance(result, Unknown) else result.computed
     if isinstance(computed, Unknown):
         return "unknown"
     for one in computed.servings:
         name = serving_name(one.model, one.how)
         if name == computed.best_untuned and not isinstance(one.usd_per_month, Unknown):
-            return f"{amount(one.usd_per_month)}, {name}"
+            return f"{money(one.usd_per_month)}, {name}"
     return "unknown"
 
 
@@ -266,142 +263,62 @@ def _moved_by(
     return "framework" if reframed else "unknown"
 
 
-def difference_text(difference: Difference) -> str:
-    """The comparison for a terminal, at most 80 columns."""
-    d = difference
-    before, after = OUTCOME_WORDS[d.outcome_before], OUTCOME_WORDS[d.outcome_after]
-    if d.outcome_before == d.outcome_after:
-        first = f"{safe(d.case_after)}: the verdict stays {after}."
-    else:
-        first = f"{safe(d.case_after)}: {before} → {after}."
-    lines = wrapped(first, rest="  ")
-    if d.action_before != d.action_after:
-        lines += wrapped(f"Action: {plain(d.action_before)} → {plain(d.action_after)}.")
-    lines += wrapped(f"From {d.as_of_before} to {d.as_of_after}.")
-    if d.case_before != d.case_after:
-        lines += wrapped(f"The case was called {safe(d.case_before)} before.")
-    lines += ["", *_why(d)] if _why(d) else []
-    if d.answers:
-        lines += ["", "Answers that changed"]
-        lines += table([(safe(a.title), f"{a.before} → {a.after}") for a in d.answers])
-    lines += [*_gates(d), *_difference_figures(d)]
-    for label, said in (("New doubts", d.appeared), ("Settled", d.settled)):
-        if said:
-            lines += ["", label]
-            for text in said:
-                lines += wrapped(safe(text), first="  ")
-    if d.elsewhere:
-        lines += ["", *wrapped(f"Different, too: {listing(section_words(d.elsewhere))}.")]
-    return "\n".join(lines) + "\n"
-
-
-def unchanged(d: Difference) -> bool:
-    """Whether the two show the same, but for the day."""
-    listed = (d.answers, d.gates, d.figures, d.appeared, d.settled, d.elsewhere)
-    same = d.moved_by == d.action_moved_by == "nothing"
-    return same and not d.framework_changed and not any(listed)
-
-
-def _gates(d: Difference) -> list[str]:
-    if not d.gates:
-        return []
-    lines = ["", "Gates that changed"]
-    for one in d.gates:
-        moved = "" if one.before == one.after else f"{one.before} → "
-        lines += row(one.id, f"{moved}{one.after}: {safe(one.why_after)}", label_width=13)
-        if one.why_before != one.why_after:
-            lines += row("", f"before: {safe(one.why_before)}", label_width=13)
-    return lines
-
-
-def _difference_figures(d: Difference) -> list[str]:
-    if not d.figures:
-        return []
-    lines = ["", "Figures that changed"]
-    for one in d.figures:
-        lines += wrapped(f"{safe(one.title)}: {safe(one.after)}", first="  ", rest="    ")
-        lines += wrapped(f"before: {safe(one.before)}", first="    ", rest="    ")
-    return lines
-
-
-def _why(d: Difference) -> list[str]:
-    if unchanged(d):
-        return ["No answer changed, nor anything else that the dossiers show."]
-    return [*_verdict_why(d), *_action_why(d)]
-
-
-def _verdict_why(d: Difference) -> list[str]:
-    if d.moved_by == "nothing":
-        return wrapped("The framework changed, and the verdict stays.") * d.framework_changed
-    if d.moved_by == "framework":
-        return wrapped("The framework changed, and that moved it: not the answers alone.")
-    if isinstance(d.moved_by, str):
-        return wrapped("Which of the changes moved it isn't known: give the framework that judged.")
-    titles = {a.id: f"{safe(a.title)} {a.before} → {a.after}" for a in d.answers}
-    sets = [listing([titles[name] for name in chosen]) for chosen in d.moved_by]
-    lines = row("Moved by", sets[0], label_width=9)
-    for other in sets[1:4]:
-        lines += row("or", other, label_width=9)
-    return lines
-
-
-def _action_why(d: Difference) -> list[str]:
-    if d.action_moved_by in ("nothing", "verdict"):
-        return []
-    if isinstance(d.action_moved_by, str):
-        return wrapped("Which of the changes moved the action isn't known.")
-    said = " or ".join(gates_text(d))
-    return wrapped(f"Action moved by {said}.", first="  ")
-
-
-def gates_text(d: Difference) -> list[str]:
-    """The sets of gates that moved the action, each in words; () where none alone did."""
-    if isinstance(d.action_moved_by, str):
-        return []
-    moves = {one.id: f"{one.id} {one.before} → {one.after}" for one in d.gates}
-    return [listing([moves[name] for name in chosen]) for chosen in d.action_moved_by]
-
-
-# What changed between two dossiers, for a page.
+# In words.
 
 _MOST_SETS = 3
 
 
+def document(found: Difference) -> Document:
+    """The comparison as a document of its own."""
+    section = difference(found)
+    return Document(
+        name=found.case_after,
+        headline=_verdict_words(found),
+        byline=(f"From {found.as_of_before} to {found.as_of_after}.",),
+        sections=(Section("difference", "", section.blocks[1:]),),
+    )
+
+
 def difference(found: Difference) -> Section:
-    """The whole of it: verdict, why it moved, answers, gates, figures, doubts."""
-    before, after = OUTCOME_WORDS[found.outcome_before], OUTCOME_WORDS[found.outcome_after]
-    moved = found.outcome_before != found.outcome_after
-    blocks: list[Block] = [
-        Prose(
-            f"The verdict was: {before}. Now it is: {after}."
-            if moved
-            else f"The verdict stays: {after}.",
-            "lead",
-        )
-    ]
+    """The whole of it: verdict, why it moved, answers, gates, figures, challenges."""
+    blocks: list[Block] = [Prose(_verdict_words(found), "lead")]
     if found.action_before != found.action_after:
-        did, does = plain(found.action_before), plain(found.action_after)
+        did, does = (_action(one) for one in (found.action_before, found.action_after))
         blocks.append(Prose(f"What to do was: {did}. Now: {does}."))
     if found.case_before != found.case_after:
         blocks.append(Prose(f"The case was called {found.case_before} before."))
-    blocks += [Prose(said) for said in _difference_why(found)]
+    blocks += [Prose(text) for text in _reasons(found)]
     blocks += _tables(found)
     blocks += [
-        Part(title, (Bullets(said),))
-        for title, said in (("New doubts", found.appeared), ("Settled", found.settled))
-        if said
+        Part(title, (Bullets(texts),))
+        for title, texts in (
+            ("No longer fits together", found.appeared),
+            ("Settled", found.settled),
+        )
+        if texts
     ]
     if found.elsewhere:
-        also = listing(section_words(found.elsewhere))
-        blocks.append(Prose(sentence(f"different, too: {also}")))
+        blocks.append(Prose(sentence(f"different, too: {listing(section_words(found.elsewhere))}")))
     return Section("difference", "What changed", tuple(blocks))
+
+
+def _action(name: str) -> str:
+    """An action in words; its id where a dossier of another version has one that is gone."""
+    return next((words for action, words in ACTION_WORDS.items() if action == name), plain(name))
+
+
+def _verdict_words(found: Difference) -> str:
+    before, after = OUTCOME_WORDS[found.outcome_before], OUTCOME_WORDS[found.outcome_after]
+    if before == after:
+        return f"The verdict stays: {after}."
+    return f"The verdict was: {before}. Now it is: {after}."
 
 
 def _tables(found: Difference) -> list[Table]:
     """Answers, gates and figures that changed, each where there are any."""
     answers = tuple((one.title, one.before, one.after) for one in found.answers)
     gates = tuple(
-        (one.id, f"{one.before}: {one.why_before}", f"{one.after}: {one.why_after}")
+        (GATES[one.id], f"{one.before}: {one.why_before}", f"{one.after}: {one.why_after}")
         for one in found.gates
     )
     figures = tuple((one.title, one.before, one.after) for one in found.figures)
@@ -412,31 +329,43 @@ def _tables(found: Difference) -> list[Table]:
     ]
 
 
-def _difference_why(found: Difference) -> list[str]:
+def unchanged(found: Difference) -> bool:
+    """Whether the two show the same, but for the day."""
+    listed = (
+        *(found.answers, found.gates, found.figures),
+        *(found.appeared, found.settled, found.elsewhere),
+    )
+    same = found.moved_by == found.action_moved_by == "nothing"
+    return same and not found.framework_changed and not any(listed)
+
+
+def _reasons(found: Difference) -> list[str]:
     """Why verdict and action moved, a sentence each; none for what stayed."""
     if unchanged(found):
         return ["No answer changed, nor anything else that the dossiers show."]
-    said = (
-        [_difference_verdict_why(found)]
-        if found.moved_by != "nothing" or found.framework_changed
-        else []
-    )
+    texts = [_verdict_reason(found)]
     if found.action_moved_by == "unknown":
-        said.append("Which of the changes moved what to do isn’t known.")
-    sets = gates_text(found)
-    return [*said, sentence(f"what to do moved by {'; or by '.join(sets)}")] if sets else said
+        texts.append("Which of the changes moved what to do isn’t known.")
+    elif not isinstance(found.action_moved_by, str):
+        moves = {one.id: f"{GATES[one.id]} {one.before} → {one.after}" for one in found.gates}
+        texts.append(_moved_words("what to do moved by", found.action_moved_by, moves))
+    return [text for text in texts if text]
 
 
-def _difference_verdict_why(found: Difference) -> str:
+def _verdict_reason(found: Difference) -> str:
     if found.moved_by == "nothing":
-        return "The framework changed, and the verdict stays."
+        return "The framework changed, and the verdict stays." * found.framework_changed
     if found.moved_by == "framework":
         return "The framework changed, and that moved it: not the answers alone."
     if isinstance(found.moved_by, str):
-        return "Which of the changes moved it isn’t known."
+        return "Which of the changes moved it isn’t known: give the framework that judged."
     titles = {one.id: f"{one.title} {one.before} → {one.after}" for one in found.answers}
-    sets = [listing([titles[name] for name in names]) for names in found.moved_by[:_MOST_SETS]]
-    return sentence(f"moved by {'; or by '.join(sets)}")
+    return _moved_words("moved by", found.moved_by[:_MOST_SETS], titles)
+
+
+def _moved_words(begin: str, sets: Sequence[Sequence[str]], words: Mapping[Any, str]) -> str:
+    lists = [listing([words[name] for name in names]) for names in sets]
+    return sentence(f"{begin} {'; or by '.join(lists)}")
 
 
 # Versions of a case, in words.

@@ -1,10 +1,10 @@
-"""The money: what it costs, what it brings, and how sure that is."""
+"""The money: what it costs, what it brings, how sure that is, and what other amounts would do."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -12,22 +12,23 @@ from typing import Literal
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
+    ChallengeResult,
     Computed,
     Dossier,
     Duration,
     InvestmentResult,
-    Number,
     Simulation,
     StepId,
 )
 from tuneworthy.model.interview import Ask
+from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
 from tuneworthy.report import charts
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
-    Cell,
     Column,
+    Document,
     Fact,
     Facts,
     Fold,
@@ -37,445 +38,348 @@ from tuneworthy.report.blocks import (
     Section,
     Table,
     Todo,
-)
-from tuneworthy.report.markdown import challenge_lines, md
-from tuneworthy.report.sections.amounts import (
-    Rows,
-    assumed_text,
-    chances,
-    computed_facts,
-    doubts,
-    facts,
-    servings,
-    swings,
+    head,
 )
 from tuneworthy.report.sections.common import (
     NOT_KNOWN,
     asks,
+    byline,
+    claims,
     duration,
+    headline,
     money,
     monthly,
-    pays_back_text,
-    plain_headline,
     ranged,
-    text_challenge_lines,
 )
-from tuneworthy.report.text import Paint, safe, table, wrapped
-from tuneworthy.words import count, listing, sentence, several, share, usd
+from tuneworthy.words import count, listing, number, sentence, several, share, usd
 
-# The money: what it costs, what it brings, and how sure that is.
+_SAVINGS = "economics.monthly.api_savings_usd"
+_TITLE = "What it costs and what it brings"
 
-_HOW = {
-    "as_is": "as it is",
-    "cached": "with the repeated part cached",
-    "batched": "in batches",
-    "self_hosted": "on machines of one's own",
-}
+# When it pays back, in one line.
+
+
+def pays_back(dossier: Dossier) -> list[str]:
+    """Break-even in clauses, the most important first: as stated, by the table, as drawn."""
+    money = dossier.investment
+    if isinstance(money, Unknown):
+        return [f"unknown: {money.ask}"]
+    point = money.break_even_months.point
+    if isinstance(point, Unknown):
+        return [f"unknown: {point.ask}"]
+    table = money.by_table.break_even_months
+    theirs = "with the running costs of the framework's own table"
+    if money.assumed:
+        parts = [f"{duration(point)} ({assumed_text(money)})"]
+    elif point == table == "never":
+        parts = [f"never, as stated and {theirs}"]
+    else:
+        parts = [f"{duration(point)} as stated"]
+        parts += [] if isinstance(table, Unknown) else [f"{duration(table)} {theirs}"]
+    drawn = _drawn_text(money)
+    return [*parts, drawn] if drawn else parts
+
+
+def pays_back_text(dossier: Dossier) -> str:
+    """Break-even in one line."""
+    return "; ".join(pays_back(dossier))
+
+
+def _drawn_text(money: InvestmentResult) -> str:
+    """What the draws say beside the break-even as stated; empty where nothing varies."""
+    drawn, half = money.simulation, money.break_even_months.p50
+    if isinstance(drawn, Unknown):
+        return ""
+    horizon = f"{drawn.horizon_months} months"
+    if drawn.draws == 1:
+        same = duration(half) == duration(money.break_even_months.point)
+        if same or isinstance(half, Unknown):
+            return ""
+        return f"month by month, with growth and model life, {duration(half)}"
+    if drawn.p_never == 1:
+        return f"of {count(drawn.draws)} draws none pays back within {horizon}"
+    within = f"{share(drawn.p_never)} not within {horizon}"
+    if drawn.p_never == 0:
+        within = f"all within {horizon}"
+    middle = f"half pay back by {duration(half)}"
+    if isinstance(half, str):
+        middle = "fewer than half pay back"
+    return f"drawn {count(drawn.draws)} times, {middle} and {within}"
+
+
+def assumed_text(money: InvestmentResult) -> str:
+    """Where amounts come from that nobody stated; empty when all were."""
+    costs = [path for path in money.assumed if path != _SAVINGS]
+    parts = ["costs nobody stated are taken from the framework's table"] if costs else []
+    if _SAVINGS in money.assumed:
+        parts.append("the saving is computed from traffic and prices")
+    return listing(parts)
+
+
+# The section, and the document of ``tuneworthy invest``.
+
+_BILL = ("economics", "today.usd_per_month")
+_ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
+_ANSWERS = ("factors", "signals", "ceiling")
+
+
+def invest(dossier: Dossier) -> Document:
+    """The money as a document of its own, with the challenges that are about it."""
+    challenges = doubts(dossier)
+    fit = [Section("fit", "What doesn’t fit together", (claims(challenges),))] if challenges else []
+    return Document(
+        name=dossier.case.name,
+        headline=headline(dossier),
+        byline=(f"{byline(dossier)} {sentence(f'pays back: {pays_back_text(dossier)}')}",),
+        sections=(*fit, investment(dossier)),
+    )
+
+
+def doubts(dossier: Dossier) -> list[ChallengeResult]:
+    """Challenges about money, in the report's order; [] for none.
+
+    One that names answers is about those: latency with few tokens is no doubt about money.
+    """
+
+    def about_money(paths: Sequence[str]) -> bool:
+        answers = [path for path in paths if path.startswith(_ANSWERS)]
+        wanted = _ABOUT_MONEY if answers else _BILL
+        return any(path.startswith(wanted) for path in answers or paths)
+
+    return [challenge for challenge in dossier.challenges if about_money(challenge.between)]
 
 
 def investment(dossier: Dossier) -> Section:
     """The whole section."""
-    title, short = "What it costs and what it brings", "Money"
-    found = dossier.investment
-    if isinstance(found, Unknown):
-        return Section(
-            "money", title, (Todo(found.ask, "The money can’t be worked out yet."),), short
-        )
+    money = dossier.investment
+    if isinstance(money, Unknown):
+        todo = Todo(money.ask, "The money can’t be worked out yet.")
+        return Section("money", _TITLE, (todo,), "Money")
     clashes = sum(
         any(path.startswith("economics") for path in one.between) for one in dossier.challenges
     )
-    blocks: list[Block] = [_facts(found)]
+    blocks: list[Block] = [_facts(money)]
     if clashes:
-        said = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
-        blocks.insert(0, Prose(sentence(f"{said}fit with the rest: see what doesn’t fit together")))
-    missing = asks(found.upfront_usd, found.monthly_net_usd, found.by_table.ongoing_usd)
+        many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
+        blocks.append(Prose(sentence(f"{many}fit with the rest: see what doesn’t fit together")))
+    missing = asks(money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
     if missing:
         blocks.append(Todo(missing, "An amount isn’t known."))
-    if found.assumed:
-        names = listing([label(path) for path in found.assumed])
-        blocks.append(Prose(f"Not stated: {names}. {sentence(assumed_text(found))}"))
-    if found.steps:
-        steps = Bullets(found.steps, ordered=True)
-        blocks.append(Fold("The calculation, line by line", (steps,)))
-    blocks.append(Part("What the traffic alone would save", _money_computed(found.computed)))
-    blocks.append(Part("How sure the money is", _money_simulated(found.simulation, found)))
-    return Section("money", title, tuple(blocks), short)
+    if money.assumed:
+        names = listing([label(path) for path in money.assumed])
+        blocks.append(Prose(f"Not stated: {names}. {sentence(assumed_text(money))}"))
+    if money.steps:
+        blocks.append(Fold("The calculation, line by line", (Bullets(money.steps, ordered=True),)))
+    blocks.append(Part("What the traffic alone would save", _computed(money.computed)))
+    blocks.append(Part("How sure the money is", _simulated(money.simulation, money)))
+    return Section("money", _TITLE, tuple(blocks), "Money")
 
 
-def _facts(found: InvestmentResult) -> Facts:
-    table = found.by_table
-    label, net = monthly(found.monthly_net_usd, "Gained each month", "Lost each month")
+def _facts(result: InvestmentResult) -> Facts:
+    table = result.by_table
+    net_label, net = monthly(result.monthly_net_usd)
     rows = [
-        Fact("Justified by money", sentence(found.justified), sentence(found.why)),
-        Fact("Spent once", money(found.upfront_usd), source=_step(found, "upfront")),
+        Fact("Does it pay?", sentence(result.justified), sentence(result.why)),
+        Fact("Up front", money(result.upfront_usd), "once", source=_step(result, "upfront")),
         Fact(
-            label,
+            net_label,
             net,
             "after running costs, as stated",
-            source=_step(found, "benefits", "running"),
+            source=_step(result, "benefits", "running"),
         ),
         Fact(
-            "Paid back after",
-            duration(found.break_even_months.point),
+            "Pays back (break-even)",
+            duration(result.break_even_months.point),
             "as stated",
-            source=_step(found, "net"),
+            source=_step(result, "net"),
         ),
     ]
     if not isinstance(table.break_even_months, Unknown):
-        rows.append(
-            Fact(
-                "Paid back after, more cautiously",
-                duration(table.break_even_months),
-                "with the running costs of the framework’s own table, "
-                f"{money(table.ongoing_usd)} a month",
-            )
+        beside = (
+            f"with the running costs of the framework’s table, {money(table.ongoing_usd)} a month"
         )
+        rows.append(Fact("Pays back, more cautiously", duration(table.break_even_months), beside))
     return Facts(tuple(rows))
 
 
-def _step(found: InvestmentResult, *names: StepId) -> str:
+def _step(money: InvestmentResult, *names: StepId) -> str:
     """Lines of the calculation, each as a sentence; empty where there is none."""
-    return " ".join(sentence(line) for line in map(found.step, names) if line)
+    return " ".join(sentence(line) for line in map(money.step, names) if line)
 
 
-def _money_computed(found: Computed | Unknown) -> tuple[Block, ...]:
-    if isinstance(found, Unknown):
-        return (Todo(found.ask, "This wasn’t worked out."),)
+def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
+    if isinstance(computed, Unknown):
+        return (Todo(computed.ask, "This wasn’t worked out."),)
     saving, volume, month = (
-        found.savings_usd_per_month,
-        found.pays_from_requests_per_month,
-        found.pays_from_month,
+        computed.savings_usd_per_month,
+        computed.pays_from_requests_per_month,
+        computed.pays_from_month,
     )
-    untuned = "none that can be used" if found.best_untuned == "none" else found.best_untuned
-    facts = [Fact("Cheapest way without tuning", untuned)]
+    none = computed.best_untuned == "none"
+    facts = [Fact("Cheapest without tuning", "none may be used" if none else computed.best_untuned)]
     if not isinstance(saving, Unknown):
-        facts.append(Fact("Tuning would save each month", money(saving), "by traffic and prices"))
+        facts.append(Fact("Tuning would save", money(saving), "a month, by traffic and prices"))
     if not isinstance(volume, Unknown):
-        facts.append(Fact("Running costs are earned back from", _requests(volume)))
+        facts.append(Fact("Running costs come back from", _requests(volume)))
     if not isinstance(month, Unknown):
-        facts.append(Fact("That volume comes in month", _month(month)))
-    rows = tuple(
-        (
-            Cell(one.model, _HOW[one.how] + (", tuned" if one.tuned else "")),
-            money(one.usd_per_month),
-            one.admissible,
-            sentence(one.why) if one.why else "",
-        )
-        for one in found.servings
-    )
-    head = (
-        Column("Way to serve the traffic"),
-        Column("A month", "number"),
-        Column("Can be used", "state"),
-        Column("Because"),
-    )
+        facts.append(Fact("That volume comes", _month(month)))
     blocks: list[Block] = [Facts(tuple(facts))]
     if missing := asks(*(n for n in (saving, volume, month) if not isinstance(n, str))):
         blocks.append(Todo(missing, "What tuning would save by traffic and prices isn’t known."))
+    rows = tuple(
+        (
+            serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
+            money(way.usd_per_month),
+            way.admissible,
+            sentence(way.why) if way.why else "",
+        )
+        for way in computed.servings
+    )
     if rows:
-        blocks.append(Table("Ways to serve the traffic, the cheapest first", head, rows))
-    if found.steps:
-        blocks.append(Fold("How that was worked out", (Bullets(found.steps, ordered=True),)))
+        titles = head(
+            "Way to serve the traffic",
+            "#USD a month",
+            "?May be used",
+            "Because",
+        )
+        blocks.append(Table("Ways to serve the traffic, the cheapest first", titles, rows))
+    if computed.steps:
+        blocks.append(Fold("How that was worked out", (Bullets(computed.steps, ordered=True),)))
     return tuple(blocks)
 
 
 def _requests(value: Duration) -> str:
-    return value if isinstance(value, str) else ranged(value, count, " requests a month")
+    if isinstance(value, str):
+        return "no volume"
+    if isinstance(value, Range) and value.high == "open":
+        return f"{count(value.low)} requests a month at best, no volume at worst"
+    return ranged(value, count, " requests a month")
 
 
 def _month(value: Duration) -> str:
     if isinstance(value, str):
-        return value
-    return ranged(value, lambda month: "today" if month == 0 else f"{month:g}")
+        return "never at this growth"
+
+    def at(month: float) -> str:
+        return "today" if month == 0 else f"in month {number(month)}"
+
+    if not isinstance(value, Range):
+        return ranged(value, at)
+    worst = "never" if value.high == "open" else at(value.high)
+    return f"{at(value.low)} at best, {worst} at worst"
 
 
-def _money_simulated(
-    found: Simulation | Unknown, money_found: InvestmentResult
-) -> tuple[Block, ...]:
-    if isinstance(found, Unknown):
-        return (Todo(found.ask, "The uncertainty wasn’t worked out."),)
-    blocks: list[Block] = [Prose(_how_drawn(found)), _chances(found, money_found)]
-    drawing = charts.fan(found)
+def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Block, ...]:
+    if isinstance(drawn, Unknown):
+        return (Todo(drawn.ask, "The uncertainty wasn’t worked out."),)
+    certain, months = _certain(drawn), drawn.horizon_months
+    how = (
+        f"Every amount is given as one number, so over {months} months there is one result and "
+        "no spread. Real amounts spread: give them as ranges."
+        if certain
+        else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
+        "with the uncertain amounts drawn by chance between their ends."
+    )
+    blocks: list[Block] = [Prose(how), _chances(drawn, money)]
+    drawing = charts.fan(drawn)
     if drawing is not None:
         says = "Money spent and gained since the start. Above zero it has paid itself back."
-        if not _certain(found):
+        if not certain:
             says += " The line is the middle result, the band holds eight results of ten."
-        blocks.append(Picture("fan", "When the money is back", says, drawing, _money_curve(found)))
-    drawing = charts.tornado(found)
+        blocks.append(Picture("fan", "When the money is back", says, drawing, _curve(drawn)))
+    drawing = charts.tornado(drawn)
     if drawing is not None:
         says = (
             "What the whole would be worth if only this amount were at its low end (orange) or at "
             "its high end (blue), and everything else in the middle."
         )
-        blocks.append(Picture("tornado", "What the result hangs on", says, drawing, _swings(found)))
-    if found.assumes:
-        items = Bullets(tuple(map(sentence, found.assumes)))
+        blocks.append(Picture("tornado", "What the result hangs on", says, drawing, _swings(drawn)))
+    if drawn.assumes:
+        items = Bullets(tuple(map(sentence, drawn.assumes)))
         blocks.append(Fold("What was taken as given", (items,)))
     return tuple(blocks)
 
 
-def _certain(found: Simulation) -> bool:
+def _certain(drawn: Simulation) -> bool:
     """Whether nothing in it is left to chance."""
-    return found.npv_usd.p10 == found.npv_usd.p90
+    return drawn.npv_usd.p10 == drawn.npv_usd.p90
 
 
-def _how_drawn(found: Simulation) -> str:
-    months = found.horizon_months
-    if _certain(found):
-        return (
-            f"Every amount is given as one number, so over {months} months there is one result and "
-            "no spread. Real amounts spread: give them as ranges."
-        )
-    return (
-        f"The money was worked out {count(found.draws)} times over {months} months, each time with "
-        "the uncertain amounts drawn by chance between their ends."
-    )
+def _chances(drawn: Simulation, result: InvestmentResult) -> Facts:
+    months, worth = drawn.horizon_months, drawn.npv_usd
+    rows = [Fact("Pays back, month by month", _spread(result.break_even_months))]
+    if _certain(drawn):
+        rows.append(Fact(_worth(months), usd(worth.p50)))
+    else:
+        within = ranged(result.p_within_6_months, share)
+        rows += [
+            Fact("Pays back within six months", within, "of the results"),
+            Fact(f"Not within {months} months", share(drawn.p_never), "of the results"),
+            Fact(
+                _worth(months),
+                f"{usd(worth.p50)} in the middle",
+                f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
+            ),
+        ]
+    waiting = drawn.cost_of_waiting_usd
+    costs = money(waiting)
+    if isinstance(waiting, float) and waiting < 0:
+        costs = f"nothing: it gains {usd(-waiting)}"
+    return Facts((*rows, Fact("Each month of waiting costs", costs)))
 
 
-def _chances(found: Simulation, money_found: InvestmentResult) -> Facts:
-    months, worth = found.horizon_months, found.npv_usd
-    within = money_found.p_within_6_months
-    rows = [
-        Fact("Paid back within six months", ranged(within, share), "of the results"),
-        Fact(f"Not paid back within {months} months", share(found.p_never), "of the results"),
-    ] * (not _certain(found))
-    rows.append(Fact("Paid back after", _spread(money_found.break_even_months)))
-    spread = f"one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)}"
-    rows.append(
-        Fact(
-            f"Worth over {months} months, in today’s money",
-            usd(worth.p50) if _certain(found) else f"{usd(worth.p50)} in the middle",
-            "" if _certain(found) else spread,
-        )
-    )
-    rows.append(Fact("Each month of waiting costs", _waiting(found.cost_of_waiting_usd)))
-    return Facts(tuple(rows))
+def _worth(months: int) -> str:
+    return f"Worth over {months} months, in today’s money (net present value)"
 
 
-def _spread(found: BreakEven) -> str:
-    ends = [duration(value) for value in (found.p10, found.p50, found.p90)]
+def _spread(months: BreakEven) -> str:
+    ends = [duration(value) for value in (months.p10, months.p50, months.p90)]
     if ends[0] == ends[2]:
         return ends[0]
     return f"{ends[1]} in the middle; {ends[0]} at best, {ends[2]} at worst (one in ten each)"
 
 
-def _waiting(value: Number) -> str:
-    if not isinstance(value, Unknown | Range) and value < 0:
-        return f"nothing: it gains {usd(-value)}"
-    return money(value)
-
-
-def _money_curve(found: Simulation) -> Table:
-    certain = _certain(found)
-    every = max(1, len(found.curve) // 12)
-    kept = [m for n, m in enumerate(found.curve) if n % every == 0 or n == len(found.curve) - 1]
+def _curve(drawn: Simulation) -> Table:
+    every = max(1, len(drawn.curve) // 12)
+    last = len(drawn.curve) - 1
+    kept = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
+    certain = _certain(drawn)
+    spread = ("One in ten is below", "In the middle", "One in ten is above")
     rows = tuple(
         (str(m.month), *map(usd, (m.p50,) if certain else (m.p10, m.p50, m.p90))) for m in kept
     )
-    titles = ("One in ten is below", "In the middle", "One in ten is above")
-    head = (
-        Column("Month"),
-        *(Column(title, "number") for title in (("USD",) if certain else titles)),
-    )
-    return Table("Money spent and gained since the start", head, rows)
+    numbers = (Column(title, "number") for title in (("USD",) if certain else spread))
+    return Table("Money spent and gained since the start", (Column("Month"), *numbers), rows)
 
 
-def _swings(found: Simulation) -> Table:
-    rows = tuple((one.input, usd(one.low_usd), usd(one.high_usd)) for one in found.tornado)
-    head = (
-        Column("Amount"),
-        Column("Worth at its low end", "number"),
-        Column("Worth at its high end", "number"),
-    )
-    return Table("What each uncertain amount alone does to the result", head, rows)
-
-
-# The money for a terminal: a calculation that can be followed.
-
-_MOST_SWINGS = 6
-
-
-def money_text(dossier: Dossier, *, colour: bool = False) -> str:
-    """The money of a dossier.
-
-    Args:
-        dossier: Whose money.
-        colour: Whether the terminal takes colour.
-
-    Returns:
-        Lines of at most 80 columns, the last one ended.
-    """
-    paint, found = Paint(colour), dossier.investment
-    name = safe(dossier.case.name)
-    if isinstance(found, Unknown):
-        said = f"{name}: the money can't be computed yet. {safe(sentence(found.ask))}"
-        blocks = [wrapped(said, rest="  "), text_challenge_lines(doubts(dossier), paint)]
-        return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-    head = f"{name}: break-even {safe(pays_back_text(dossier))}."
-    gate = next(gate for gate in dossier.verdict.gates if gate.id == "investment")
-    by = f"By the {dossier.framework.name} framework. Investment {gate.state}: {safe(gate.why)}."
-    blocks = [
-        [*(paint("strong", line) for line in wrapped(head, rest="  ")), *wrapped(by)],
-        text_challenge_lines(doubts(dossier), paint),
-        _block("The calculation", paint, found.steps),
-        _table("As stated", paint, facts(found)),
-        *_computed(found.computed, paint),
-        *_simulated(found, found.simulation, paint),
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
-
-
-def _block(title: str, paint: Paint, said: Sequence[str]) -> list[str]:
-    if not said:
-        return []
-    lines = [paint("strong", title)]
-    for one in said:
-        lines += wrapped(safe(one), first="  ", rest="    ")
-    return lines
-
-
-def _table(title: str, paint: Paint, rows: Rows) -> list[str]:
-    if not rows:
-        return []
-    return [paint("strong", title), *table([tuple(map(safe, row)) for row in rows])]
-
-
-def _computed(found: Computed | Unknown, paint: Paint) -> list[list[str]]:
-    title = "By traffic and prices"
-    if isinstance(found, Unknown):
-        return [_block(title, paint, [f"Unknown: {sentence(found.ask)}"])]
-    return [
-        _table(title, paint, computed_facts(found)),
-        _block("How that is computed", paint, found.steps),
-        _table("Ways to serve it: USD a month, may it be used, why", paint, servings(found)),
-    ]
-
-
-def _simulated(
-    found: InvestmentResult, drawn: Simulation | Unknown, paint: Paint
-) -> list[list[str]]:
-    if isinstance(drawn, Unknown):
-        return [_block("Looking ahead", paint, [f"Unknown: {sentence(drawn.ask)}"])]
-    wide = swings(drawn)[:_MOST_SWINGS]
-    title = "What it hangs on: net present value at the low and the high end"
-    return [
-        _table(
-            "Looking ahead, by chance" if drawn.draws > 1 else "Looking ahead",
-            paint,
-            chances(found, drawn),
-        ),
-        _table(title, paint, wide),
-        _block("Taken as given", paint, drawn.assumes),
-    ]
-
-
-# The money as Markdown tables.
-
-_MONTHS_A_ROW = 3
-
-
-def money_markdown(dossier: Dossier) -> str:
-    """The money of a dossier as a document of its own."""
-    found = dossier.investment
-    if isinstance(found, Unknown):
-        blocks = [f"# {md(dossier.case.name)}: the money", f"Unknown: {md(sentence(found.ask))}"]
-        return "\n\n".join([*blocks, *_doubts(dossier)]) + "\n"
-    gate = next(gate for gate in dossier.verdict.gates if gate.id == "investment")
-    head = [
-        f"# {md(dossier.case.name)}: the money",
-        f"By the {md(dossier.framework.name)} framework, as of {dossier.as_of}, seed "
-        f"{dossier.seed}. Investment {gate.state}: {md(gate.why)}.",
-    ]
-    return "\n\n".join([*head, *_doubts(dossier), *money_blocks(found, "##")]) + "\n"
-
-
-def _doubts(dossier: Dossier) -> list[str]:
-    lines = challenge_lines(doubts(dossier))
-    return ["\n".join(lines)] if lines else []
-
-
-def money_blocks(found: InvestmentResult, level: str) -> list[str]:
-    """Everything about the money under headings of a level, one block for each."""
-    blocks = [_markdown_table(("", ""), facts(found))]
-    if found.steps:
-        blocks += [f"{level} The calculation", _numbered(found.steps)]
-    blocks += [f"{level} By traffic and prices", *_markdown_computed(found.computed)]
-    return [*blocks, f"{level} Looking ahead", *_markdown_simulated(found, found.simulation)]
-
-
-def _markdown_computed(found: Computed | Unknown) -> list[str]:
-    if isinstance(found, Unknown):
-        return [f"Unknown: {md(sentence(found.ask))}"]
-    head = ("way to serve it", "USD a month", "may be used", "why")
-    blocks = [
-        _markdown_table(("", ""), computed_facts(found)),
-        _markdown_table(head, servings(found)),
-    ]
-    return [*blocks, _numbered(found.steps)] if found.steps else blocks
-
-
-def _markdown_simulated(found: InvestmentResult, drawn: Simulation | Unknown) -> list[str]:
-    if isinstance(drawn, Unknown):
-        return [f"Unknown: {md(sentence(drawn.ask))}"]
-    blocks = [_markdown_table(("", ""), chances(found, drawn))]
-    if drawn.tornado:
-        head = ("this input alone", "net present value at its low end", "at its high end")
-        blocks.append(_markdown_table(head, swings(drawn)))
-    if drawn.draws > 1:
-        blocks.append(_curve(drawn))
-    return [*blocks, "Taken as given:\n\n" + "\n".join(f"- {md(one)}" for one in drawn.assumes)]
-
-
-def _curve(drawn: Simulation) -> str:
-    """Every third month and the last one."""
-    last = drawn.curve[-1].month
-    rows = [
-        (str(one.month), usd(one.p10), usd(one.p50), usd(one.p90))
-        for one in drawn.curve
-        if one.month % _MONTHS_A_ROW == 0 or one.month == last
-    ]
-    return _markdown_table(("after month", "a tenth below", "the middle", "a tenth above"), rows)
-
-
-def _numbered(said: Sequence[str]) -> str:
-    return "\n".join(f"{number}. {md(one)}" for number, one in enumerate(said, start=1))
-
-
-def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
-    return "\n".join([*lines, *("| " + " | ".join(map(md, row)) + " |" for row in rows)])
+def _swings(drawn: Simulation) -> Table:
+    rows = tuple((one.input, usd(one.low_usd), usd(one.high_usd)) for one in drawn.tornado)
+    titles = head("Amount", "#Worth at its low end", "#Worth at its high end")
+    return Table("What each uncertain amount alone does to the result", titles, rows)
 
 
 # What other amounts would come to, beside what the case says.
 
-Pair = tuple[str, str, str]
-
 
 def compared(before: Dossier, after: Dossier) -> Table:
     """The verdict and the money, as the case says and as they would be."""
-    rows = [("Verdict", plain_headline(before), plain_headline(after))]
-    then, now = _rows(before.investment), _rows(after.investment)
+    rows = [("Verdict", headline(before), headline(after))]
+    then, now = (dict(_what_if(d.investment)) for d in (before, after))
     names = dict.fromkeys([*then, *now])
     rows += [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
-    head = (Column("What"), Column("As the case says"), Column("With these numbers"))
-    return Table("What these numbers would change", head, tuple(rows))
+    titles = head("What", "As the case says", "With these numbers")
+    return Table("What these numbers would change", titles, tuple(rows))
 
 
-def _rows(found: InvestmentResult | Unknown) -> dict[str, str]:
-    return {} if isinstance(found, Unknown) else dict(_what_if_facts(found))
-
-
-def _what_if_facts(found: InvestmentResult) -> Iterator[tuple[str, str]]:
-    yield "Justified by money", sentence(found.justified)
-    yield "Spent once", money(found.upfront_usd)
-    yield "Left each month, after running costs", money(found.monthly_net_usd)
-    yield "Paid back after", duration(found.break_even_months.point)
-    drawn = found.simulation
-    if isinstance(drawn, Simulation):
-        yield "Chance of that within six months", ranged(found.p_within_6_months, share)
-        yield "Looking ahead", several(drawn.horizon_months, "month")
-        yield "Chance that it isn’t paid back by then", share(drawn.p_never)
-        yield "Worth by then, in the middle", usd(drawn.npv_usd.p50)
+def _what_if(money: InvestmentResult | Unknown) -> Iterator[tuple[str, str]]:
+    """The facts of the section with what they come to, under the same labels."""
+    if isinstance(money, Unknown):
+        return
+    found = [_facts(money)]
+    if isinstance(money.simulation, Simulation):
+        found.append(_chances(money.simulation, money))
+    for fact in (fact for facts in found for fact in facts.rows):
+        yield fact.label, fact.value
 
 
 # The amounts of a case that can be moved to see what they do, as levers with a field beside.

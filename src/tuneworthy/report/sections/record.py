@@ -1,34 +1,56 @@
-"""The end of the page: answers with their sources, what was tried, the rules, and the digests."""
+"""Answers with their sources, what was tried, the rules; the decision record and explanations."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import Range, State, Unknown
-from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, Source, Verdict
+from tuneworthy.model.dossier import Dossier, Source, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
-from tuneworthy.report.blocks import Block, Cell, Column, Fact, Facts, Fold, Prose, Section, Table
-from tuneworthy.report.markdown import md
+from tuneworthy.report import markdown
+from tuneworthy.report.blocks import (
+    Block,
+    Bullets,
+    Cell,
+    Column,
+    Document,
+    Fact,
+    Facts,
+    Fold,
+    Prose,
+    Section,
+    Table,
+    head,
+)
 from tuneworthy.report.sections.common import (
+    GATES,
     GLOSSARY,
+    SEVERITIES,
+    byline,
     ceiling_text,
+    claims,
+    day,
     finality,
     flip_lines,
     headline,
-    pays_back_text,
+    no_flip,
+    reasons_text,
+    rests_on,
     source_words,
     strength_text,
+    value_text,
 )
 from tuneworthy.report.sections.evidence import measured
+from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.sections.precedents import others_text
-from tuneworthy.report.text import row, safe, table, wrapped
+from tuneworthy.report.text import render
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
-from tuneworthy.words import few, listing, months_later, number, plain, sentence
+from tuneworthy.words import months_later, number, plain, sentence, several
 
-# The end of the page: answers with their sources, what was tried, the rules, and the digests.
+# Answers, attempts, rules and glossary: the end of the report.
 
 Row = tuple[str, str, State, Source, str, str]
 """Title, question, state, source, weight, note."""
@@ -36,147 +58,134 @@ Row = tuple[str, str, State, Source, str, str]
 
 def answers(dossier: Dossier) -> Section:
     """Every answer with where it comes from, and what was measured."""
-    groups: list[tuple[str, list[Row]]] = [
+    says = "Everything this report concludes follows from these answers and from nothing else."
+    blocks: tuple[Block, ...] = (Prose(says), *answer_tables(dossier), measured(dossier))
+    return Section("answers", "Answers and where they come from", blocks, "Answers")
+
+
+def answer_tables(dossier: Dossier) -> Iterator[Table]:
+    """What was asked, in groups, each a table of the columns in which something is."""
+    checks, signals = dossier.ceiling.checks.values(), dossier.signals.values()
+
+    def reasons(kind: str) -> list[Row]:
+        factors = (factor for factor in dossier.factors.values() if factor.kind == kind)
+        return [(f.title, f.ask, f.state, f.source, str(f.weight), f.note) for f in factors]
+
+    groups: tuple[tuple[str, list[Row]], ...] = (
         (
-            "Has prompting been taken to its limit?",
-            [
-                (c.title, c.ask, c.state, c.source, "", c.note)
-                for c in dossier.ceiling.checks.values()
-            ],
+            "Has prompting been taken to its ceiling?",
+            [(c.title, c.ask, c.state, c.source, "", c.note) for c in checks],
         ),
-        ("Reasons for fine-tuning", list(_factors(dossier, "indicator"))),
-        ("Reasons against it", list(_factors(dossier, "anti_indicator"))),
+        ("Reasons for fine-tuning", reasons("indicator")),
+        ("Reasons against it", reasons("anti_indicator")),
         (
-            "Signs that prompting has reached its limit",
-            [(s.title, s.ask, s.state, s.source, "", s.note) for s in dossier.signals.values()],
+            "Signs that prompting has reached its ceiling",
+            [(s.title, s.ask, s.state, s.source, "", s.note) for s in signals],
         ),
-    ]
-    blocks: list[Block] = [
-        Prose("Everything this report concludes follows from these answers and from nothing else.")
-    ]
-    blocks += [_record_answers(caption, rows) for caption, rows in groups if rows]
-    blocks.append(measured(dossier))
-    return Section("answers", "Answers and where they come from", tuple(blocks), "Answers")
+    )
+    for caption, rows in groups:
+        if rows:
+            yield _answers(caption, rows)
 
 
-def _factors(dossier: Dossier, kind: str) -> Iterable[Row]:
-    for factor in dossier.factors.values():
-        if factor.kind == kind:
-            weight = str(factor.weight)
-            yield factor.title, factor.ask, factor.state, factor.source, weight, factor.note
-
-
-def _record_answers(caption: str, rows: list[Row]) -> Table:
-    """A table of the columns in which something stands."""
+def _answers(caption: str, rows: list[Row]) -> Table:
     weighed, noted = (any(row[place] for row in rows) for place in (4, 5))
-    head = [Column("Asked"), Column("Answer", "state"), Column("From")]
-    head += [Column("Weight")] * weighed + [Column("Note")] * noted
-    found = []
+    columns = [*head("Asked", "?Answer", "From")]
+    columns += [Column("Weight")] * weighed + [Column("Note")] * noted
+    lines = []
     for title, asked, state, source, weight, note in rows:
         cells: list[str | Cell] = [Cell(title, asked), state, source_words(state, source)]
-        found.append((*cells, *([weight] * weighed), *([note] * noted)))
-    return Table(caption, tuple(head), tuple(found))
+        lines.append((*cells, *([weight] * weighed), *([note] * noted)))
+    return Table(caption, tuple(columns), tuple(lines))
 
 
 def attempts(dossier: Dossier) -> Section | None:
     """What was tried, each with the verdict it would have had; None where nothing is recorded."""
     if not dossier.stages:
         return None
+    says = "What the team tried, in order, and what the rules would have said then."
     rows = tuple((s.name, s.change, OUTCOME_WORDS[s.outcome]) for s in dossier.stages)
-    head = (Column("Attempt"), Column("What was changed"), Column("Verdict at that time"))
-    blocks: tuple[Block, ...] = (
-        Prose("What the team tried, in order, and what the rules would have said then."),
-        Table("Attempts and the verdict after each", head, rows),
-    )
-    return Section("attempts", "What was tried so far", blocks, "Tried so far")
+    titles = head("Attempt", "What was changed", "Verdict at that time")
+    table = Table("Attempts and the verdict after each", titles, rows, quiet=True)
+    title = "What was tried so far"
+    return Section("attempts", title, (Prose(says, detail=True), table), "Tried so far")
 
 
-def rules(dossier: Dossier) -> Section:
-    """The walk through the rules."""
+def rules(dossier: Dossier, framework: Framework | None = None) -> Section:
+    """The walk through the rules; with the framework, also what its score counts."""
+    tree, score, difference = dossier.rules.tree, dossier.rules.score, dossier.rules.difference
     rows = tuple(
         (
-            Cell(_asked(step.ask), _values(step.value)),
+            Cell(_condition(step.ask), _values(step.value)),
             step.answer,
             OUTCOME_WORDS[step.outcome],
         )
-        for step in dossier.rules.tree.path
+        for step in tree.path
     )
-    head = (Column("Asked in this order"), Column("Answer", "state"), Column("If yes"))
+    decided = tree.outcome == "undecided" or any(step.answer == "yes" for step in tree.path)
+    last = "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
     blocks: list[Block] = [
         Prose(
             f"The verdict follows from the {dossier.framework.name} framework by fixed rules. "
             "No model decided anything. The first question that is answered yes decides; when "
-            f"none is, {_last(dossier)}."
+            f"none is, {last}."
         )
     ]
     if rows:
-        blocks.append(Table("The questions of the decision tree", head, rows))
+        titles = head("Asked in this order", "?Answer", "If yes")
+        blocks.append(Table("The questions of the decision tree", titles, rows, quiet=True))
+    counted = ""
+    if framework is not None:
+        weights = framework.scoring.weights
+        counted = ", each counted once" if weights == "shown" else ", by their weights"
     blocks.append(
         Prose(
-            f"Strength: {strength_text(dossier)}. The score is the difference divided by "
-            f"{dossier.rules.score.denominator:g}."
+            f"Reasons for less reasons against{counted}: the difference, "
+            f"{value_text(difference.value)}. Divided by {number(score.denominator)} that is the "
+            f"score, {value_text(score.value)}. Strength: {strength_text(dossier)}."
         )
     )
     return Section("rules", "How the rules came to it", tuple(blocks), "The rules")
 
 
-def _asked(condition: str) -> str:
-    """A condition of the tree as a question in words."""
-    for sign, words in _SIGNS:
-        condition = condition.replace(sign, words)
-    return sentence(f"{condition}?")
-
-
-def _last(dossier: Dossier) -> str:
-    """What the tree comes to when every question is answered no."""
-    outcome = dossier.rules.tree.outcome
-    decided = outcome == "undecided" or any(s.answer == "yes" for s in dossier.rules.tree.path)
-    return "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[outcome]}"
-
-
-def _values(values: dict[str, float | Range]) -> str:
-    said = []
-    for name, value in values.items():
-        text = (
-            f"{number(value.low)} to {number(float(value.high))}"
-            if isinstance(value, Range)
-            else number(value)
-        )
-        said.append(f"{_MEASURES.get(name, plain(name))}: {text}")
-    return ", ".join(said)
-
-
-_SIGNS = (
-    ("anti indicator weight", "weight of reasons against"),
-    ("indicator weight", "weight of reasons for"),
-    ("anti indicators", "reasons against"),
-    ("indicators", "reasons for"),
-    ("≤", "at most"),
-    ("≥", "at least"),
-    ("<", "under"),
-    (">", "over"),
-)
-_MEASURES = {
+_WORDS = {
     "checks": "checks done",
     "indicators": "reasons for",
     "anti_indicators": "reasons against",
     "indicator_weight": "weight of reasons for",
     "anti_indicator_weight": "weight of reasons against",
 }
+"""What a rule counts."""
+
+_SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
+
+
+def _condition(condition: str) -> str:
+    """A condition of the tree as a question in words."""
+    names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
+    longest_first = sorted(names.items(), key=lambda pair: -len(pair[0]))
+    for sign, words in (*longest_first, *_SIGNS.items()):
+        condition = condition.replace(sign, words)
+    return sentence(f"{condition}?")
+
+
+def _values(values: Mapping[str, float | Range]) -> str:
+    parts = (f"{_WORDS.get(name, plain(name))}: {value_text(v)}" for name, v in values.items())
+    return ", ".join(parts)
 
 
 def glossary() -> Section:
     """Words a reader may not know."""
     rows = tuple(Fact(word, meaning) for word, meaning in GLOSSARY)
     fold = Fold("Show what the words mean", (Facts(rows, "words"),))
-    return Section("words", "Words used here", (fold,))
+    return Section("words", "Words used here", (fold,), detail=True)
 
 
 def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
     """Name and value of everything that is needed to get the same report again."""
     return (
         ("schema", dossier.schema_),
-        ("case", f"{dossier.case.name}"),
+        ("case", dossier.case.name),
         ("case-sha256", dossier.case.digest),
         ("framework", dossier.framework.name),
         ("framework-sha256", dossier.framework.digest),
@@ -197,69 +206,51 @@ REVIEW_AFTER_MONTHS = 3
 
 def record(dossier: Dossier) -> str:
     """The decision record as Markdown."""
-    head = [
-        f"- Date: {dossier.as_of}",
-        "- Status: proposed",
-        f"- Framework: {md(dossier.framework.name)} (`{dossier.framework.digest[:12]}`)",
-        f"- Case: `{dossier.case.digest[:12]}`",
-    ]
-    outcome = sentence(OUTCOME_WORDS[dossier.verdict.outcome])
-    action = sentence(f"action: {ACTION_WORDS[dossier.verdict.action]}")
-    review = months_later(dossier.as_of, REVIEW_AFTER_MONTHS)
-    sections = {
-        "Context": _context(dossier),
-        "Decision": [
-            f"{outcome} {action} {finality(dossier)}",
-            "",
-            f"Next: {md(dossier.verdict.next)}",
-        ],
-        "Evidence": _evidence(dossier),
-        "What would change it": _change(dossier),
-        "Review": [f"On {review}, or as soon as one of the answers above changes."],
+    verdict = dossier.verdict
+    status = (
+        f"Date: {day(dossier.as_of)}",
+        "Status: proposed",
+        f"Framework: {dossier.framework.name} ({dossier.framework.digest[:12]})",
+        f"Case: {dossier.case.digest[:12]}",
+    )
+    decision = (
+        f"{sentence(OUTCOME_WORDS[verdict.outcome])} "
+        f"{sentence(f'action: {ACTION_WORDS[verdict.action]}')} {finality(dossier)}"
+    )
+    review = day(months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
+    flips = tuple(f"{what}: {outcome}" for what, outcome in flip_lines(dossier))
+    sections: dict[str, tuple[Block, ...]] = {
+        "Status": (Bullets(status),),
+        "Context": (Bullets(tuple(_context(dossier))),),
+        "Decision": (Prose(decision), Prose(f"Next: {verdict.next}")),
+        "Evidence": (Bullets(tuple(_evidence(dossier))),),
+        "What would change the verdict": (Bullets(flips) if flips else Prose(no_flip(dossier)),),
+        "Review": (Prose(f"On {review}, or as soon as one of the answers above changes."),),
     }
-    blocks = [f"# Decision: {md(headline(dossier))}", "\n".join(head)]
-    for title, lines in sections.items():
-        blocks += [f"## {title}", "\n".join(lines)]
-    return "\n\n".join(blocks) + "\n"
+    document = Document(
+        name=f"Decision: {dossier.case.name}",
+        headline=headline(dossier),
+        sections=tuple(Section(title.lower(), title, blocks) for title, blocks in sections.items()),
+    )
+    return markdown.render(document)
 
 
-def _context(dossier: Dossier) -> list[str]:
-    lines = [f"- Ceiling: {md(ceiling_text(dossier))}"]
-    for kind, label in (("indicator", "Reasons for"), ("anti_indicator", "Reasons against")):
-        held = [md(f.title) for f in dossier.factors.values() if (f.kind, f.state) == (kind, "yes")]
-        lines.append(f"- {label}: {listing(held) or 'none that is known to hold'}")
-    still_open = [md(f.title) for f in dossier.factors.values() if f.state == "unknown"]
-    if still_open:
-        lines.append(f"- Open: {listing(still_open)}")
-    return lines
+def _context(dossier: Dossier) -> Iterator[str]:
+    yield f"Ceiling: {ceiling_text(dossier)}"
+    yield f"Reasons for: {reasons_text(dossier, 'indicator')}"
+    yield f"Reasons against: {reasons_text(dossier, 'anti_indicator')}"
 
 
-def _evidence(dossier: Dossier) -> list[str]:
-    answers: list[FactorResult | CheckResult] = [
-        *dossier.factors.values(),
-        *dossier.ceiling.checks.values(),
-    ]
-    known = [answer.source for answer in answers if answer.state != "unknown"]
-    sources = {source: known.count(source) for source in ("stated", "measured", "assumed")}
-    lines = [
-        (
-            f"- {sources['stated']} answers stated, {sources['measured']} measured, "
-            f"{sources['assumed']} inferred from stated numbers"
-        ),
-        f"- Strength: {md(strength_text(dossier))}",
-        f"- Pays back: {md(pays_back_text(dossier))}",
-    ]
-    lines += [f"- Gate {g.id}: {g.state}, {md(g.why)}" for g in dossier.verdict.gates]
+def _evidence(dossier: Dossier) -> Iterator[str]:
+    yield rests_on(dossier)
+    yield f"Strength: {strength_text(dossier)}"
+    yield f"Pays back: {pays_back_text(dossier)}"
+    for gate in dossier.verdict.gates:
+        yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):
-        lines.append(f"- Others: {md(others_text(dossier.precedents))}")
-    lines += [f"- {sentence(one.severity)} {md(one.says)}" for one in dossier.challenges]
-    return lines
-
-
-def _change(dossier: Dossier) -> list[str]:
-    pairs = flip_lines(dossier)
-    lines = [f"- {md(what)}: {outcome}" for what, outcome in pairs]
-    return lines or [f"- No set of up to {dossier.flips_searched_to} answers."]
+        yield f"Others: {others_text(dossier.precedents)}"
+    for one in dossier.challenges:
+        yield f"{SEVERITIES[one.severity][0]}: {one.says}"
 
 
 # Why a verdict is what it is, and why an answer means what it means.
@@ -267,68 +258,21 @@ def _change(dossier: Dossier) -> list[str]:
 
 def explain_case(dossier: Dossier, framework: Framework) -> str:
     """The walk through the rules with this case's numbers."""
-    lines = [*wrapped(headline(dossier), rest="  "), *wrapped(finality(dossier)), ""]
-    lines += ["1. The ceiling test", *_states(dossier, "check")]
-    lines += wrapped(f"The ceiling is reached: {dossier.ceiling.reached}.", first="   ")
-    lines += ["", "2. Reasons for", *_states(dossier, "indicator")]
-    lines += ["", "3. Reasons against", *_states(dossier, "anti_indicator")]
-    lines += ["", "4. The tree, first step that holds", *_walk(dossier)]
-    lines += ["", "5. Score and difference", *_score(dossier, framework)]
-    lines += ["", "6. Gates before money"]
-    rows = [(gate.id, gate.state, safe(gate.why)) for gate in dossier.verdict.gates]
-    lines += table(rows, indent="   ")
-    action = plain(dossier.verdict.action)
-    lines += ["", *wrapped(f"So: {action}. {safe(dossier.verdict.next)}")]
-    return "\n".join(lines) + "\n"
+    from tuneworthy.report.sections.verdict import gates
 
-
-def _states(dossier: Dossier, kind: str) -> list[str]:
-    rows = [
-        (state, safe(title), source if state != "unknown" else "not answered", safe(note))
-        for state, title, source, note, own in _answers(dossier)
-        if own == kind
-    ]
-    return table(rows, indent="   ") or ["   none is asked"]
-
-
-def _answers(dossier: Dossier) -> list[tuple[str, str, str, str, str]]:
-    checks = [
-        (c.state, c.title, c.source, c.note, "check") for c in dossier.ceiling.checks.values()
-    ]
-    factors = [(f.state, f.title, f.source, f.note, f.kind) for f in dossier.factors.values()]
-    return [*checks, *factors]
-
-
-def _walk(dossier: Dossier) -> list[str]:
-    lines = []
-    for step in dossier.rules.tree.path:
-        values = ", ".join(f"{plain(name)} {_value(v)}" for name, v in step.value.items())
-        then = {
-            "yes": f" → {OUTCOME_WORDS[step.outcome]}",
-            "no": " → go on",
-            "unknown": f" → {OUTCOME_WORDS[step.outcome]}, or go on",
-        }[step.answer]
-        beside = f" ({values})" if values else ""
-        lines += wrapped(f"{step.ask}? {step.answer}{beside}{then}", first="   ", rest="      ")
-    return [*lines, f"   Outcome: {OUTCOME_WORDS[dossier.rules.tree.outcome]}"]
-
-
-def _value(value: float | Range) -> str:
-    if isinstance(value, Range):
-        return f"{number(value.low)} to {number(float(value.high))}"
-    return number(value)
-
-
-def _score(dossier: Dossier, framework: Framework) -> list[str]:
-    rules, scoring = dossier.rules, framework.scoring
-    difference, score = _value(rules.difference.value), _value(rules.score.value)
-    counted = "counting each factor once" if scoring.weights == "shown" else "counting weights"
-    lines = wrapped(
-        f"For less against is {difference}, {counted}. Divided by {rules.score.denominator:g} that "
-        f"is a score of {score}.",
-        first="   ",
+    title = "Answers and where they come from"
+    document = Document(
+        name=dossier.case.name,
+        headline=headline(dossier),
+        byline=(f"{byline(dossier)} {finality(dossier)}",),
+        sections=(
+            Section("answers", title, tuple(answer_tables(dossier))),
+            rules(dossier, framework),
+            Section("gates", "", (gates(dossier),)),
+        ),
+        after=(f"Next: {dossier.verdict.next}",),
     )
-    return lines + wrapped(f"Strength: {strength_text(dossier)}.", first="   ")
+    return render(document, everything=True)
 
 
 def explain_answer(
@@ -342,26 +286,24 @@ def explain_answer(
         name: Factor, check or signal.
         otherwise: For each other value: the verdict it would give; empty for a signal.
     """
-    found = (
+    answer = (
         dossier.factors.get(name) or dossier.ceiling.checks.get(name) or dossier.signals.get(name)
     )
-    if found is None:
+    if answer is None:
         raise unknown_name(name, framework)
-    source = found.source if found.state != "unknown" else "not answered"
-    lines = wrapped(f"{safe(found.title)} is {found.state} ({source}).")
-    if found.note:
-        lines += row("Note", safe(found.note))
+    rows = [Fact("Note", answer.note)] if answer.note else []
     for to, verdict in otherwise:
-        if verdict == dossier.verdict.outcome:
-            said = f"the verdict stays: {OUTCOME_WORDS[verdict]}"
-        else:
-            said = f"the verdict would be: {OUTCOME_WORDS[verdict]}"
-        lines += row(f"If {to}", said)
-    for position, one in enumerate(dossier.challenges, start=1):
-        if any(name in path.split(".") for path in one.between):
-            lines += ["", *wrapped(safe(one.says), first=f"  [{position}] ")]
-            lines += wrapped(f"To settle: {safe(one.settle)}", first="      ")
-    return "\n".join(lines) + "\n\n" + explain_factor(framework, name)
+        is_same = verdict == dossier.verdict.outcome
+        then = "the verdict stays" if is_same else "the verdict would be"
+        rows.append(Fact(f"If {to}", f"{then}: {OUTCOME_WORDS[verdict]}"))
+    about = [c for c in dossier.challenges if any(name in path.split(".") for path in c.between)]
+    fit = (Section("fit", "What doesn’t fit together", (claims(about),)),) if about else ()
+    document = Document(
+        name="",
+        headline=f"{answer.title} is {answer.state} ({source_words(answer.state, answer.source)}).",
+        sections=(Section("answer", "", (Facts(tuple(rows)),)), *fit, _about(framework, name)),
+    )
+    return render(document)
 
 
 def explain_factor(framework: Framework, name: str) -> str:
@@ -370,12 +312,8 @@ def explain_factor(framework: Framework, name: str) -> str:
     Raises:
         CaseError: If the framework has nothing of that name.
     """
-    asked = (
-        framework.factors.get(name) or framework.ceiling.get(name) or framework.signals.get(name)
-    )
-    if asked is None:
-        raise unknown_name(name, framework)
-    return "\n".join(_about(framework, name, asked)) + "\n"
+    section = _about(framework, name)
+    return render(Document("", section.title, (Section("about", "", section.blocks),)))
 
 
 def unknown_name(name: str, framework: Framework) -> CaseError:
@@ -386,36 +324,34 @@ def unknown_name(name: str, framework: Framework) -> CaseError:
     )
 
 
-def _about(framework: Framework, name: str, asked: Criterion) -> list[str]:
+def _about(framework: Framework, name: str) -> Section:
+    asked: Criterion | None = (
+        framework.factors.get(name) or framework.ceiling.get(name) or framework.signals.get(name)
+    )
+    if asked is None:
+        raise unknown_name(name, framework)
     at_least = asked.at_least if isinstance(asked, Check) else None
-
-    def filled(text: str) -> str:
-        return safe(framework.filled(text, at_least))
-
-    lines = [*wrapped(f"{safe(asked.title)} ({name}), {_kind(framework, name)}"), ""]
-    lines += row("Asks", filled(asked.ask))
-    if isinstance(asked, Factor) and asked.means:
-        lines += row("Yes means", filled(asked.means))
-    if asked.why:
-        lines += row("Why", filled(asked.why))
-    if asked.example:
-        lines += row("Example", filled(asked.example))
+    texts = [("Asks", asked.ask)]
     if isinstance(asked, Factor):
-        shown = (
-            "" if framework.scoring.weights == "counted" else " (shown; every factor counts one)"
-        )
-        lines += row("Weight", f"{asked.weight}{shown}")
-    if isinstance(asked, Check) and asked.settle:
-        lines += row("To get it", filled(asked.settle))
+        texts.append(("Yes means", asked.means))
+    texts += [("Why", asked.why), ("Example", asked.example)]
+    if isinstance(asked, Check):
+        texts.append(("To get it", asked.settle))
+    rows = [Fact(label, framework.filled(text, at_least)) for label, text in texts if text]
+    if isinstance(asked, Factor):
+        is_counted = framework.scoring.weights == "counted"
+        beside = "" if is_counted else "(shown; every reason counts one)"
+        rows.append(Fact("Weight", str(asked.weight), beside))
     if isinstance(asked, Check | Factor):
-        minute = "minute" if asked.minutes == 1 else "minutes"
-        lines += row("To answer", f"about {few(asked.minutes)} {minute}")
-    return lines
+        rows.append(Fact("To answer", f"about {several(asked.minutes, 'minute')}"))
+    return Section(
+        "about", f"{asked.title} ({name}), {_kind(framework, name)}", (Facts(tuple(rows)),)
+    )
 
 
 def _kind(framework: Framework, name: str) -> str:
     if name in framework.indicators:
-        return "a reason for tuning"
+        return "a reason for fine-tuning"
     if name in framework.anti_indicators:
-        return "a reason against tuning"
+        return "a reason against fine-tuning"
     return "a check of the ceiling test" if name in framework.ceiling else "a sign of a ceiling"

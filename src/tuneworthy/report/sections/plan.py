@@ -1,0 +1,253 @@
+"""The plan: phases with dates, hours and cost; also as CSV for a tracker and as a Mermaid chart."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+
+from tuneworthy.errors import one_line
+from tuneworthy.model.base import Range, State, Unknown
+from tuneworthy.model.dossier import Aim, ApproachResult, ChallengeResult, Dossier, Phase, Plan
+from tuneworthy.plan.section import hours_text, part_title
+from tuneworthy.report import charts
+from tuneworthy.report.blocks import (
+    Block,
+    Bullets,
+    Document,
+    Fact,
+    Facts,
+    Fold,
+    Part,
+    Picture,
+    Prose,
+    Section,
+    Table,
+    Todo,
+    head,
+)
+from tuneworthy.report.sections.common import byline, claims, day, headline, weeks
+from tuneworthy.report.text import safe
+from tuneworthy.words import count, listing, plain, sentence, usd, usd_range
+
+AIMS: dict[Aim, str] = {
+    "tune": "a plan to a tuned model in production",
+    "confirm": "the steps that would confirm the verdict",
+    "change": "the steps that would change the verdict",
+}
+
+_THERE: dict[State, str] = {
+    "yes": "enough are there",
+    "no": "there are fewer",
+    "unknown": "nobody has counted what is there",
+}
+
+_BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
+"""What a plan is about that isn't about tuning; money and tuning don't concern it."""
+
+
+def document(dossier: Dossier) -> Document:
+    """The plan as a document of its own, with the expectations that concern it."""
+    found = dossier.plan
+    expected = () if isinstance(found, Unknown) else expectations(dossier, found)
+    title = "Expectations that look too good"
+    more = (Section("expected", title, (claims(expected),)),) if expected else ()
+    return Document(
+        name=dossier.case.name,
+        headline="no plan yet." if isinstance(found, Unknown) else f"{AIMS[found.aim]}.",
+        byline=(f"{byline(dossier)} {headline(dossier)}",),
+        sections=(plan(dossier), *more),
+    )
+
+
+def expectations(dossier: Dossier, found: Plan) -> tuple[ChallengeResult, ...]:
+    """The push-backs that concern the plan: all for a tuning, else those about its steps."""
+    pushbacks = [one for one in dossier.challenges if one.severity == "pushback"]
+    if found.aim == "tune":
+        return tuple(pushbacks)
+    return tuple(
+        one for one in pushbacks if all(path.startswith(_BEFORE_TUNING) for path in one.between)
+    )
+
+
+def plan(dossier: Dossier) -> Section:
+    """The phases, with dates, hours and cost."""
+    found = dossier.plan
+    if isinstance(found, Unknown):
+        return Section("plan", "The plan", (Todo(found.ask, "There is no plan yet."),), "Plan")
+    aim = Prose(sentence(f"{AIMS[found.aim]}, from {day(found.start)}"))
+    blocks: list[Block] = [aim, Facts(tuple(_facts(dossier, found)))]
+    drawing = charts.gantt(found)
+    if drawing is None:
+        blocks.append(_phases(found))
+    else:
+        says = "Each bar runs from the first to the last day of a phase."
+        later = any(phase.part == "later_goals" for phase in found.phases)
+        key = (("pro", "the first goal"), ("band", "further goals")) if later else ()
+        title, source = "The plan on a calendar", gantt(found, dossier.case.name)
+        table = _phases(found)
+        blocks.append(Picture("gantt", title, says, drawing, table, key, "open", mermaid=source))
+    blocks.append(Fold("What is done in each phase, and when it is done", tuple(_steps(found))))
+    if found.notes:
+        blocks.append(Part("What the plan rests on", (Bullets(tuple(map(sentence, found.notes))),)))
+    return Section("plan", "The plan", tuple(blocks), "Plan")
+
+
+def _facts(dossier: Dossier, found: Plan) -> Iterator[Fact]:
+    """The plan in a few lines: what, how much, by when."""
+    if found.aim == "tune" and not isinstance(dossier.approaches, Unknown):
+        first, *others = dossier.approaches
+        later = listing([f"{plain(one.goal)} ({one.priority})" for one in others])
+        beside = f"for {plain(first.goal)} ({first.priority})" + (f"; later {later}" * bool(later))
+        yield Fact("Approach", first.title, beside)
+        yield Fact("Data", need_text(first), f"({_THERE[first.feasible]})")
+    if len(found.parts) > 1:
+        for part, total in found.parts.items():
+            until = f"until {day(total.end)},"
+            yield Fact(part_title(found, part), until, _work(total.hours, total.usd))
+    last = max((phase.end for phase in found.phases), default=found.start)
+    until = f"until {day(last)}, {weeks(found.weeks)} weeks,"
+    yield Fact("In all", until, _work(found.hours, found.usd))
+
+
+def need_text(approach: ApproachResult) -> str:
+    """The data an approach takes."""
+    need = approach.data
+    most = " or more" if need.high == "open" else f"–{count(need.high)}"
+    return f"{count(need.low)}{most} {plain(need.unit)}"
+
+
+def _work(hours: Range, money: Range) -> str:
+    return f"{hours_text(hours.low, hours.high)} of work, {_cost(money)}"
+
+
+def _cost(value: Range) -> str:
+    """USD from its least to its most; ``or more`` where hours have no price."""
+    if value.high == "open" and value.low == 0:
+        return "not priced"
+    return f"{usd(value.low)} or more" if value.high == "open" else usd_range(value.low, value.high)
+
+
+def _numbers(found: Plan) -> dict[str, int]:
+    """The number each phase bears, by its id, from 1."""
+    return {phase.id: position for position, phase in enumerate(found.phases, start=1)}
+
+
+def _phases(found: Plan) -> Table:
+    numbers = _numbers(found)
+    rows = tuple(
+        (
+            f"{numbers[phase.id]} {phase.title}",
+            day(phase.start),
+            day(phase.end),
+            hours_text(phase.hours.low, phase.hours.high),
+            _cost(phase.usd),
+            ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
+        )
+        for phase in found.phases
+    )
+    titles = head("Phase", "@From", "@To", "Work", "Cost", "After")
+    return Table("Phases of the plan", titles, rows)
+
+
+def _steps(found: Plan) -> Iterator[Block]:
+    numbers = _numbers(found)
+
+    def fold(phase: Phase) -> Fold:
+        steps = (Bullets(tuple(map(sentence, phase.steps))),) if phase.steps else ()
+        done = Prose(sentence(f"done when {phase.done_when}"))
+        return Fold(f"{numbers[phase.id]} {phase.title}", (*steps, done))
+
+    for part in found.parts:
+        folds = tuple(fold(phase) for phase in found.phases if phase.part == part)
+        yield from (Part(part_title(found, part), folds),) if len(found.parts) > 1 else folds
+
+
+# The plan as a Mermaid Gantt chart.
+
+_KEPT = frozenset(" .,'()/+–-")
+"""Signs that mean nothing to Mermaid inside a name."""
+
+_LONGEST = 80
+
+
+def gantt(plan: Plan, title: str) -> str:
+    """The chart.
+
+    Args:
+        plan: What to draw.
+        title: What stands above it.
+
+    Returns:
+        Mermaid source. Every name is reduced to letters, digits and a few signs, and begins with
+        a number, so that none of them can be a keyword, a comment or the end of its line.
+    """
+    lines = ["gantt", f"    title Plan: {name(title)}", "    dateFormat YYYY-MM-DD"]
+    lines += ["    inclusiveEndDates", "    excludes weekends"]
+    numbers = _numbers(plan)
+    for part in plan.parts:
+        lines.append(f"    section {part_title(plan, part)}")
+        lines += [
+            f"    {numbers[phase.id]} {name(phase.title)} :p{numbers[phase.id]}, {phase.start}, "
+            f"{phase.end}"
+            for phase in plan.phases
+            if phase.part == part
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def name(text: str) -> str:
+    """A name that Mermaid can only show: everything that could mean something is a blank."""
+    kept = "".join(c if c.isalnum() or c in _KEPT else " " for c in one_line(text))
+    short = " ".join(kept.split())
+    return short if len(short) <= _LONGEST else f"{short[:_LONGEST].rstrip()}"
+
+
+# The plan as CSV for a tracker.
+
+COLUMNS = (
+    "id",
+    "title",
+    "start",
+    "end",
+    "hours_low",
+    "hours_high",
+    "usd_low",
+    "usd_high",
+    "needs",
+    "done_when",
+)
+
+_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
+"""What a spreadsheet may take for the beginning of a formula; the last four are full-width."""
+
+
+def tracker(plan: Plan) -> str:
+    """The phases as a table by RFC 4180: a head, then one line for each, ended by CR LF.
+
+    Several needs are parted by blanks. ``open`` in a column of numbers has no upper end. A cell
+    that a spreadsheet would take for a formula begins with an apostrophe.
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\r\n")
+    writer.writerow(COLUMNS)
+    for phase in plan.phases:
+        texts = (cell(phase.id), cell(phase.title), phase.start, phase.end)
+        ranges = (phase.hours.low, phase.hours.high, phase.usd.low, phase.usd.high)
+        amounts = map(_number, ranges)
+        writer.writerow((*texts, *amounts, cell(" ".join(phase.needs)), cell(phase.done_when)))
+    return out.getvalue()
+
+
+def _number(value: float | str) -> str:
+    """Two digits behind the point at most, and no exponent."""
+    if isinstance(value, str):
+        return value
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def cell(text: str) -> str:
+    """A text no spreadsheet computes."""
+    shown = safe(text)
+    begins = text.lstrip(" \"'")[:1] or " "
+    return f"'{shown}" if begins in _FORMULA else shown
