@@ -234,6 +234,22 @@ class Interval:
         return Interval(self.low - other.high, self.value - other.value, self.high - other.low)
 
 
+class Estimated(Record):
+    """A measured number and its 95% interval, in one unit."""
+
+    value: float
+    low: float
+    high: float
+
+
+class EstimatedShare(Record):
+    """A measured share and its 95% interval."""
+
+    value: Share
+    low: Share
+    high: Share
+
+
 class Unknown(Record):
     """A value nobody knows yet: the only "none" of a dossier."""
 

@@ -1,4 +1,4 @@
-"""What was measured, with its interval, its method and where it comes from."""
+"""What was measured, the traces it was measured on, and prompts and models side by side."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
+from itertools import chain
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
 from tuneworthy.model.base import (
+    Estimated,
     Ident,
     LateRecord,
     Name,
@@ -21,8 +23,6 @@ from tuneworthy.model.base import (
     Unknown,
     wrong,
 )
-
-# What was measured, with its interval, its method and where it comes from.
 
 Scalar = float | int | str | bool
 
@@ -67,9 +67,8 @@ class Evidence(LateRecord):
     def _in_order(self) -> Evidence:
         if isinstance(self.value, Unknown):
             return self
-        low = -math.inf if self.low is None else self.low
-        high = self.high if isinstance(self.high, float | int) else math.inf
-        if self.low is None or self.high is None or not low <= self.value <= high:
+        most = math.inf if self.high == "open" else self.high
+        if self.low is None or most is None or not self.low <= self.value <= most:
             raise wrong("is out of order", "write low ≤ value ≤ high")
         return self
 
@@ -154,20 +153,17 @@ class Measured(LateRecord):
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
     """The newest known measurement of each id; an unknown one never hides what was known before."""
-    found: dict[str, Evidence] = {}
-    for run in runs:
-        for one in run.evidence:
-            if one.known or one.id not in found:
-                found[one.id] = one
-    return found
+    newest: dict[str, Evidence] = {}
+    for measurement in chain.from_iterable(run.evidence for run in runs):
+        if measurement.known or measurement.id not in newest:
+            newest[measurement.id] = measurement
+    return newest
 
 
 def latest_series(runs: Sequence[Measured]) -> tuple[Series, ...]:
     """The newest numbers of each picture, in the order in which they were first measured."""
-    found: dict[str, Series] = {}
-    for run in runs:
-        found |= {one.id: one for one in run.series}
-    return tuple(found.values())
+    newest = {series.id: series for run in runs for series in run.series}
+    return tuple(newest.values())
 
 
 # What a model was asked and what it answered, as columns.
@@ -176,19 +172,15 @@ def latest_series(runs: Sequence[Measured]) -> tuple[Series, ...]:
 class Message(NamedTuple):
     """A turn of a conversation."""
 
-    role: str
-    """``system``, ``user``, ``assistant`` or ``tool``."""
-    content: str
-    """Its text; empty for a turn without one."""
+    role: str  # system, user, assistant or tool
+    content: str  # empty for a turn without text
 
 
 class ToolCall(NamedTuple):
     """A call of a tool that the model asked for."""
 
     name: str
-    """The tool."""
-    arguments: str
-    """Its arguments as the model wrote them: JSON, if all went well."""
+    arguments: str  # as the model wrote them: JSON, if all went well
 
 
 @dataclass(slots=True)
@@ -196,55 +188,37 @@ class Batch:
     """Some traces: every column is as long as ``output``, or empty where no trace has it.
 
     Times are seconds (``timestamp`` since 1970 in UTC), amounts USD, sizes tokens. A value that is
-    missing is None.
+    missing is None. Traces of one ``conversation`` share its name, and ``turn`` is the place in it
+    from 0. ``input`` is the last message that isn't the assistant's; ``messages`` is the
+    conversation so far, and repeats what isn't new. ``input_tokens`` includes those from a cache.
+    ``answerable`` says whether somebody labelled the contexts as holding the answer; ``score`` is 1
+    for right and 0 for wrong by feedback, a label or a test, ``label`` the same in a word, and
+    ``case`` the test case.
     """
 
     output: list[str | None] = field(default_factory=list)
-    """What the model wrote."""
     conversation: list[str | None] = field(default_factory=list)
-    """Traces of one conversation share it; one without stands alone."""
     turn: list[int | None] = field(default_factory=list)
-    """Place in the conversation, from 0."""
     timestamp: list[float | None] = field(default_factory=list)
-    """When the call was made."""
     model: list[str | None] = field(default_factory=list)
-    """The model that answered."""
-    prompt: list[str | None] = field(default_factory=list)
-    """Name and version of the prompt, as ``name version``."""
+    prompt: list[str | None] = field(default_factory=list)  # name and version
     system: list[str | None] = field(default_factory=list)
-    """The system prompt."""
     input: list[str | None] = field(default_factory=list)
-    """What the user asked: the last message that isn't the assistant's."""
     messages: Sequence[Sequence[Message] | None] = field(default_factory=list)
-    """The conversation so far, where it is there; what isn't new is there again."""
     tool_calls: list[Sequence[ToolCall] | None] = field(default_factory=list)
-    """Tools the output calls."""
     contexts: Sequence[Sequence[str] | None] = field(default_factory=list)
-    """Passages that were given to the model."""
     reference: list[str | None] = field(default_factory=list)
-    """The right answer."""
     answerable: list[bool | None] = field(default_factory=list)
-    """Whether the contexts hold the answer, where somebody labelled that."""
-    latency_s: list[float | None] = field(default_factory=list)
-    """Until the answer was whole."""
+    latency_s: list[float | None] = field(default_factory=list)  # until the answer was whole
     time_to_first_token_s: list[float | None] = field(default_factory=list)
-    """Until its first token."""
     input_tokens: list[float | None] = field(default_factory=list)
-    """Tokens read, those from a cache among them."""
     output_tokens: list[float | None] = field(default_factory=list)
-    """Tokens written."""
     cached_tokens: list[float | None] = field(default_factory=list)
-    """Tokens read from a cache."""
     usd: list[float | None] = field(default_factory=list)
-    """What the call cost."""
     error: list[str | None] = field(default_factory=list)
-    """What went wrong; None where nothing did."""
     score: list[float | None] = field(default_factory=list)
-    """How good it was, by feedback, a label or a test: 1 right, 0 wrong."""
     label: list[str | None] = field(default_factory=list)
-    """The same in a word."""
     case: list[str | None] = field(default_factory=list)
-    """For results of a test: the test case."""
 
     def __len__(self) -> int:
         return len(self.output)
@@ -255,8 +229,7 @@ class Batch:
         return values or [None] * len(self.output)
 
 
-COLUMNS: tuple[str, ...] = tuple(each.name for each in fields(Batch))
-"""Names of the columns."""
+COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,12 +237,9 @@ class SystemPrompt:
     """A system prompt that was seen, with when."""
 
     text: str
-    n: int
-    """Traces that carry it."""
-    first: float | None
-    """Earliest timestamp, seconds since 1970."""
-    last: float | None
-    """Latest timestamp."""
+    n: int  # traces that carry it
+    first: float | None  # earliest timestamp, seconds since 1970
+    last: float | None  # latest timestamp
 
 
 # Prompts and models side by side on the same test cases.
@@ -278,22 +248,18 @@ class SystemPrompt:
 class PromptArm(Record):
     """A prompt with a model, as it did on the cases.
 
-    ``value`` is the mean score over cases, repeats of a case averaged first.
+    ``value`` is the mean score over cases, repeats of a case averaged first, with the 95% interval
+    of this arm alone. ``prompt`` and ``model`` are empty where none is recorded.
     """
 
     prompt: str
-    """Name and version of the prompt; empty where none is recorded."""
     model: str
-    """The model; empty where none is recorded."""
     value: float
     low: float
-    """Lower end of the 95% interval of this arm alone."""
     high: float
-    """Upper end."""
     low_of_all: float
-    """Lower end where all arms' intervals hold at once: the one to trust for the best of them."""
+    """Ends where all arms' intervals hold at once: those to trust for the best of them."""
     high_of_all: float
-    """Upper end of that."""
     cases: Natural
     """Cases it has a score for, among those compared."""
     runs: Natural
@@ -301,24 +267,18 @@ class PromptArm(Record):
     errors: Natural
     """Runs that ended in an error: left out of the score."""
     usd_per_run: float | Unknown
-    """Mean cost of a run."""
     usd_per_run_low: float | Unknown
-    """Lower end of its 95% interval, cases as clusters; unknown where a single case has a cost."""
+    """Ends of the 95% interval, cases as clusters; unknown where a single case has a cost."""
     usd_per_run_high: float | Unknown
-    """Upper end."""
     latency_p50_s: float | Unknown
-    """Median time of a call."""
 
 
-class Lead(Record):
-    """How far the best arm is ahead of the next, on the cases that both have."""
+class Lead(Estimated):
+    """How far the best arm is ahead of the next: the mean paired difference on shared cases.
 
-    value: float
-    """Mean paired difference of the scores."""
-    low: float
-    """Lower end of the 95% interval."""
-    high: float
-    """Upper end, which holds for all pairs at once, because the two were picked."""
+    The interval holds for all pairs at once, because the two were picked.
+    """
+
     cases: Natural
     """Cases that both have."""
     told_apart: State

@@ -9,7 +9,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tuneworthy.model.base import Name, Natural, NonNegative, Record, Share, Unknown
+from tuneworthy.model.base import (
+    Estimated,
+    EstimatedShare,
+    Name,
+    Natural,
+    NonNegative,
+    Record,
+    Share,
+    Unknown,
+)
 from tuneworthy.model.case import PublishedFigure
 from tuneworthy.model.evalset import Coefficient
 
@@ -36,12 +45,9 @@ class JudgePlan(Record):
     """Tokens an answer may have, as the lab was given it."""
 
 
-class Bias(Record):
+class Bias(Estimated):
     """The judge's word less people's, on the outputs that both have seen."""
 
-    value: float
-    low: float
-    high: float
     n: Natural
     """Outputs."""
 
@@ -125,12 +131,9 @@ class Proposing(Record):
     """Each text once; () where nothing better than the parent came."""
 
 
-class Gain(Record):
+class Gain(EstimatedShare):
     """What one more draw of a generator would add to the best so far, in share of cases."""
 
-    value: Share
-    low: Share
-    high: Share
     draws: Natural
     """Draws it is told by."""
     n: Natural
@@ -287,12 +290,9 @@ class Arm(Record):
     """For a baseline: ``majority`` or ``nearest_neighbour``."""
 
 
-class ShareOf(Record):
+class ShareOf(EstimatedShare):
     """A share with its 95% interval."""
 
-    value: Share
-    low: Share
-    high: Share
     n: Natural
     """Cases; repeats of one are one."""
     clusters: Natural
