@@ -117,43 +117,52 @@ from tuneworthy.mcp.tools import DATA as assistant_DATA
 from tuneworthy.mcp.tools import INSTRUCTIONS, QUOTED, TALKS, TOOLS, Desk
 from tuneworthy.measure import duplicates as measure_duplicates
 from tuneworthy.measure import engine as measure_engine
+from tuneworthy.measure import names as measure_names
 from tuneworthy.measure import personal as measure_personal
 from tuneworthy.measure import sample as measure_sample
-from tuneworthy.measure import store as measure_store
-from tuneworthy.measure.duplicates import BANDS, PLACES, _pairs, duplicate_groups, signatures
-from tuneworthy.measure.engine import MOST_NAMES, hashed, measure
+from tuneworthy.measure.duplicates import BANDS, PLACES, duplicate_groups, signatures
+from tuneworthy.measure.duplicates import jaccard as versions_alike
+from tuneworthy.measure.engine import MOST_NAMES, ColumnFiles, conversation_keys, measure
 from tuneworthy.measure.evalset import build_evalset, failures
 from tuneworthy.measure.personal import KINDS, Masker, Scanner, excerpt, mask, shared_scanner, spans
 from tuneworthy.measure.sample import embed
 from tuneworthy.measure.signals import knowledge as signal_knowledge
 from tuneworthy.measure.signals import personal as signal_personal
 from tuneworthy.measure.signals import signals
-from tuneworthy.measure.signals.arms import Arms
+from tuneworthy.measure.signals.arms import ArmsSignal as Arms
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
-    Found,
     Numbers,
-    Signal,
-    Table,
     as_numbers,
     distinct,
 )
-from tuneworthy.measure.signals.change import Change, Text, Version, changes, runs_of, versions
-from tuneworthy.measure.signals.change import alike as versions_alike
+from tuneworthy.measure.signals.base import Findings as Found
+from tuneworthy.measure.signals.base import TraceSignal as Signal
+from tuneworthy.measure.signals.base import TraceTable as Table
+from tuneworthy.measure.signals.change import ChangeSignal as Change
+from tuneworthy.measure.signals.change import PromptText as Text
+from tuneworthy.measure.signals.change import PromptVersion as Version
+from tuneworthy.measure.signals.change import changes, versions
+from tuneworthy.measure.signals.change import normalised_runs as runs_of
 from tuneworthy.measure.signals.examples import REASONS as examples_REASONS
-from tuneworthy.measure.signals.examples import Examples
-from tuneworthy.measure.signals.format import Format, Numbered, fits, number_of, shape_of
-from tuneworthy.measure.signals.instructions import Instructions
-from tuneworthy.measure.signals.knowledge import Knowledge, stem, words
-from tuneworthy.measure.signals.latency import Latency, by_tokens
-from tuneworthy.measure.signals.novelty import Neighbours, Novelty, flagged, neighbours
-from tuneworthy.measure.signals.personal import Personal
-from tuneworthy.measure.signals.success import Success, refused, refuses
-from tuneworthy.measure.signals.terms import Terms
-from tuneworthy.measure.signals.traffic import Traffic, distinct_models, months_needed
+from tuneworthy.measure.signals.examples import ExamplesSignal as Examples
+from tuneworthy.measure.signals.format import FormatSignal as Format
+from tuneworthy.measure.signals.format import Numbered, fits, number_of, shape_of
+from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
+from tuneworthy.measure.signals.knowledge import KnowledgeSignal as Knowledge
+from tuneworthy.measure.signals.knowledge import stem, words
+from tuneworthy.measure.signals.latency import LatencySignal as Latency
+from tuneworthy.measure.signals.latency import by_tokens
+from tuneworthy.measure.signals.novelty import Neighbours, flagged, neighbours
+from tuneworthy.measure.signals.novelty import NoveltySignal as Novelty
+from tuneworthy.measure.signals.personal import PersonalSignal as Personal
+from tuneworthy.measure.signals.success import SuccessSignal as Success
+from tuneworthy.measure.signals.success import refused, refuses
+from tuneworthy.measure.signals.terms import TermsSignal as Terms
+from tuneworthy.measure.signals.traffic import TrafficSignal as Traffic
+from tuneworthy.measure.signals.traffic import distinct_models, months_needed
 from tuneworthy.measure.signals.voice import FEATURES, PIECE_WORDS, Style, features, pieces
-from tuneworthy.measure.signals.voice import Voice as VoiceVoice
-from tuneworthy.measure.store import Store
+from tuneworthy.measure.signals.voice import VoiceSignal as VoiceVoice
 from tuneworthy.model.base import (
     UNKNOWN_WORDS,
     Interval,

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,8 +16,8 @@ from internals import (
     Limits,
     Success,
     blocks,
+    conversation_keys,
     distinct,
-    hashed,
     joined,
     looking,
     looks_like_json,
@@ -69,10 +67,10 @@ def test_signs_of_json_and_of_refusals_are_those_of_each_text(texts: list[str | 
     ]
 
 
-@given(st.lists(st.text(max_size=80), min_size=1, max_size=9))
+@given(st.lists(st.text(min_size=1, max_size=80), min_size=1, max_size=9))
 def test_a_name_has_the_same_hash_whatever_names_stand_beside_it(names: list[str]) -> None:
-    alone = [int(hashed([name])[0]) for name in names]
-    assert hashed(names).tolist() == alone
+    alone = [int(conversation_keys([name], 0)[0]) for name in names]
+    assert conversation_keys(names, 0).tolist() == alone
 
 
 @given(st.lists(st.none() | st.sampled_from(["a", "b", str(b"a", "ascii")]), max_size=12))
@@ -164,19 +162,3 @@ def test_nothing_of_the_texts_stays_behind_once_they_are_measured(tmp_path: Path
     measure([plain_engine.batch(output=texts)], [Success()], folder=tmp_path)
     assert joined._recent == ()
     assert refused._recent == ()
-
-
-def test_numbers_that_carry_their_place_find_every_pair_of_equal_ones() -> None:
-    from internals import _pairs
-
-    rng = np.random.default_rng(5)
-    keys = rng.integers(0, 2**63, 2000, dtype=np.uint64)
-    keys[500:600] = keys[:100]
-    keys[700:720] = keys[3]
-    pairs = {
-        (int(a), int(b)) for one, other in _pairs(keys)
-        for a, b in zip(one, other, strict=True)
-    }  # fmt: skip
-    assert {(n, 500 + n) for n in range(100) if n != 3} <= pairs
-    same = [3, 503, *range(700, 720)]
-    assert {(3, each) for each in same[1:]} | set(pairwise(same)) <= pairs

@@ -35,7 +35,7 @@ from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
 from tuneworthy.workspace.cases import start_case
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Signal
+    from tuneworthy.measure.signals.base import TraceSignal
     from tuneworthy.traces.mapping import FieldMap
 
 
@@ -350,7 +350,7 @@ class _Part:
 
 def _read(
     sources: Sequence[str | Path],
-    every: Sequence[Signal],
+    every: Sequence[TraceSignal],
     fields: FieldMap | None,
     progress: MeasureProgress | None,
     *,

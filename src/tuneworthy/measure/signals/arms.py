@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tuneworthy.measure.signals import base as outcomes
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
-    Found,
+    Findings,
     Numbers,
-    Table,
+    TraceTable,
     as_numbers,
-    told,
+    case_numbers,
+    evidence_from,
+    scores_of,
+    shown,
 )
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
@@ -23,9 +25,7 @@ from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 
 # Prompts and models compared on the same test cases: numbers in, a record out.
@@ -47,19 +47,19 @@ _NEVER = "the two score alike: no number of cases would tell them apart"
 class Runs:
     """Traces of a test, one value a trace; all arrays are equally long."""
 
-    arm: NDArray[np.int64]
+    arm: Ints
     """Place of prompt and model in the names; -1 for none."""
     case: Floats
     """A number for each case; NaN for a trace of none."""
-    run: NDArray[np.int64]
+    run: Ints
     """A number for each run; a run may take several traces."""
     score: Floats
     """NaN where there is none."""
     usd: Floats
     latency_s: Floats
-    error: NDArray[np.bool_]
+    error: Flags
 
-    def only(self, kept: NDArray[np.bool_]) -> Runs:
+    def only(self, kept: Flags) -> Runs:
         """The traces that are kept."""
         return Runs(
             arm=self.arm[kept],
@@ -110,14 +110,14 @@ def compare_tests(
     return tuple(found)
 
 
-def _met(runs: Runs) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _met(runs: Runs) -> tuple[Ints, Ints]:
     """Pairs of a case and an arm that has a score on it; cases as numbers from 0."""
     rows = (runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(runs.score) & ~runs.error
     case = np.unique(runs.case[rows], return_inverse=True)[1].astype(np.int64)
     return case, runs.arm[rows]
 
 
-def _connected(case: NDArray[np.int64], arm: NDArray[np.int64], arms: int) -> NDArray[np.int64]:
+def _connected(case: Ints, arm: Ints, arms: int) -> Ints:
     """The group of each arm: arms with a case in common, and those that have one with these."""
     of_arm = np.arange(arms, dtype=np.int64)
     while True:
@@ -183,9 +183,9 @@ class _Repeats(NamedTuple):
     """Scores of one arm, and the case of each."""
 
     scores: Floats
-    cases: NDArray[np.int64]
+    cases: Ints
 
-    def of(self, some: NDArray[np.bool_]) -> _Repeats:
+    def of(self, some: Flags) -> _Repeats:
         """Those of some cases."""
         kept = some[self.cases]
         return _Repeats(self.scores[kept], self.cases[kept])
@@ -198,7 +198,7 @@ class _Repeats(NamedTuple):
         return _Repeats(np.bincount(place, weights=self.scores) / many, cases)
 
 
-def _matrix(runs: Runs, scored: Floats) -> tuple[NDArray[np.int64], Floats, list[_Repeats], int]:
+def _matrix(runs: Runs, scored: Floats) -> tuple[Ints, Floats, list[_Repeats], int]:
     """Arms with a score, their mean scores (a row a case, a column an arm), arms left out.
 
     And between them each arm's scores one by one.
@@ -263,7 +263,7 @@ def _arm(
     )
 
 
-def _usd_per_run(runs: Runs, rows: NDArray[np.bool_]) -> tuple[float | Unknown, ...]:
+def _usd_per_run(runs: Runs, rows: Flags) -> tuple[float | Unknown, ...]:
     """Mean cost of the runs all of whose traces have a cost, and its ends; cases are clusters."""
     _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
     found = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
@@ -306,7 +306,7 @@ _SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
 
 
-class Arms:
+class ArmsSignal:
     """Prompts and models side by side on the cases of a test.
 
     An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases
@@ -348,25 +348,25 @@ class Arms:
         empty: list[float | None] = [None] * size
         error = batch.error or [None] * size
         values = (
-            outcomes.case_numbers(batch),
-            outcomes.scores_of(batch),
+            case_numbers(batch),
+            scores_of(batch),
             as_numbers(batch.usd or empty),
             as_numbers(batch.latency_s or empty),
             as_numbers(each is not None for each in error),
         )
         return dict(zip(_NUMBERS, values, strict=True))
 
-    def finish(self, table: Table) -> Found:
+    def finish(self, table: TraceTable) -> Findings:
         """The best arm and its lead."""
         results = self.results(table)
         if len(results) > 1:
-            return Found(_of_several(table, results), (_series(results),))
+            return Findings(_of_several(table, results), (_series(results),))
         (result,) = results
         lacking = _ADD_CASE if "case" not in table.present else _ADD_SCORE
         evidence = (_best(table, result, lacking), _arms_lead(table, result, lacking))
-        return Found(evidence, (_series(results),) if result.arms else ())
+        return Findings(evidence, (_series(results),) if result.arms else ())
 
-    def results(self, table: Table) -> tuple[ArmsResult, ...]:
+    def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
         """The comparison itself as a record, one for each test."""
         rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
         models = len(table.models) + 1
@@ -390,56 +390,56 @@ class Arms:
 
 
 def _named(names: tuple[str, ...], place: int) -> str:
-    return outcomes.shown(names[place]) if place >= 0 else ""
+    return shown(names[place]) if place >= 0 else ""
 
 
-def _of_several(table: Table, results: tuple[ArmsResult, ...]) -> tuple[Evidence, ...]:
+def _of_several(table: TraceTable, results: tuple[ArmsResult, ...]) -> tuple[Evidence, ...]:
     """Evidence that there is no best of all, and no lead."""
     ask = _ONE_TEST.format(len(results))
     details = {"arms": sum(len(one.arms) for one in results), "tests": len(results)}
     units = {"best_arm_share": _SHARE, "best_arm_lead": _DIFFERENCE}
     return tuple(
-        told(
+        evidence_from(
             table,
             name,
             None,
             factor="success_with_prompts",
             unit=unit,
             method="",
-            lacking=ask,
+            ask=ask,
             details=details,
         )
         for name, unit in units.items()
     )
 
 
-def _best(table: Table, result: ArmsResult, lacking: str) -> Evidence:
+def _best(table: TraceTable, result: ArmsResult, lacking: str) -> Evidence:
     estimate = None
     if result.arms and result.scale == "share":
         best = result.arms[0]
         estimate = Estimate(best.value, best.low_of_all, best.high_of_all, best.cases, best.cases)
     elif result.arms:
         lacking = _ON_SCALE
-    return told(
+    return evidence_from(
         table,
         "best_arm_share",
         estimate,
         factor="success_with_prompts",
         unit=_SHARE,
         method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
-        lacking=lacking,
+        ask=lacking,
         details=_details(result),
     )
 
 
-def _arms_lead(table: Table, result: ArmsResult, lacking: str) -> Evidence:
+def _arms_lead(table: TraceTable, result: ArmsResult, lacking: str) -> Evidence:
     lead = result.lead
     estimate = None
     if isinstance(lead, Lead):
         estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.cases)
     elif result.arms:
         lacking = lead.ask
-    return told(
+    return evidence_from(
         table,
         "best_arm_lead",
         estimate,
@@ -447,7 +447,7 @@ def _arms_lead(table: Table, result: ArmsResult, lacking: str) -> Evidence:
         unit=_DIFFERENCE,
         method="paired over the cases both have; Student's lower end, which picking the two makes "
         "safe, and an upper end that holds for all pairs of arms at once",
-        lacking=lacking,
+        ask=lacking,
         details=_details(result),
     )
 

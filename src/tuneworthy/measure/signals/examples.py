@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.duplicates import compared_text, duplicate_groups
 from tuneworthy.measure.personal import excerpt, shared_scanner
-from tuneworthy.measure.signals import base as outcomes
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
-    Found,
+    RIGHT_FROM,
+    Findings,
     Numbers,
-    Table,
+    TraceTable,
     clusters_of,
+    evidence_from,
     happened,
     how_many,
-    picked,
-    picking_members,
+    on_scale,
+    sampled_clusters,
+    sampled_rows,
+    scores_of,
+    shown,
     there,
-    told,
 )
 from tuneworthy.measure.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.measure.signals.success import refused
@@ -32,8 +35,7 @@ from tuneworthy.text.json import looking, readable
 from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
+    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 JSON_FROM = 0.9
 """Where at least this share of the answers in words mean to be JSON, all have to be."""
@@ -44,12 +46,11 @@ SCANNED = 1_000
 REASONS = ("no_output", "error", "refused", "not_json", "flagged", "copy")
 """Why an answer is no example; the first that holds counts."""
 
+_NONE, _NO_OUTPUT, _ERROR, _REFUSED, _NOT_JSON, _FLAGGED = -1.0, 0.0, 1.0, 2.0, 3.0, 4.0
 _SHOWN = 2
-_ADD_OUTPUT = "log `output`, what the model wrote"
-_FACTOR = "insufficient_data"
 
 
-class Examples:
+class ExamplesSignal:
     """Answers that a model could be trained on, and why the others are not.
 
     ``usable_examples`` counts answers that are there (words or tool calls), came without an error,
@@ -65,9 +66,6 @@ class Examples:
 
     It can't see whether an unscored answer is right, refusals in other words than those of its
     list, or whether the examples cover what will be asked.
-
-    Args:
-        materials: For the schema and the examples that the approach needs.
     """
 
     id = "examples"
@@ -75,116 +73,116 @@ class Examples:
     wants_duplicates = True
 
     def __init__(self, materials: Materials) -> None:
+        """``materials``: for the schema and the examples that the approach needs."""
         self._materials = materials
 
     def rows(self, batch: Batch) -> Numbers:
-        """For each trace the reason against it, its score, and whether it reads as JSON."""
-        reasons, looks, broken = _judged(batch)
-        scores = outcomes.on_scale(outcomes.scores_of(batch))
+        """For each trace the reason against it, its score, and whether it is JSON or broken JSON.
+
+        The reason is one of the first three, or -1; an answer without words looks like nothing.
+        """
+        size = len(batch)
+        silent, looks = joined(batch.output).blank, looking(batch.output)
+        reasons = np.where(refused(batch.output), _REFUSED, _NONE)
+        reasons[there(batch.error, size)] = _ERROR
+        reasons[silent & ~happened(batch.tool_calls, size)] = _NO_OUTPUT
         return {
             "example_reason": reasons,
-            "example_score": scores,
-            "example_json": looks,
-            "example_broken": broken,
+            "example_score": on_scale(scores_of(batch)),
+            "example_json": np.where(silent, np.nan, looks),
+            "example_broken": (looks & ~readable(batch.output)).astype(np.float64),
         }
 
-    def finish(self, table: Table) -> Found:
+    def finish(self, table: TraceTable) -> Findings:
         """The count, the steps to it, and samples of what was thrown out."""
         if not {"output", "tool_calls"} & table.present:
-            return Found((self._evidence(table, None, {}, ()),))
-        numbers = table.numbers
-        expected = self._json_expected(numbers["example_json"])
-        reason = _flagged(numbers["example_reason"], numbers["example_score"], table.conversation)
-        reason = _with_json(reason, numbers["example_json"], numbers["example_broken"], expected)
-        kept = reason < 0
+            return Findings((self._evidence(table, None, {}, ()),))
+        looks = table.numbers["example_json"]
+        words = looks[np.isfinite(looks)]
+        likely = len(words) > 0 and float(words.mean()) >= JSON_FROM
+        expected = self._materials.output_schema is not None or likely
+        reason = _reasons(table.numbers, table.conversation, json_expected=expected)
+        kept = reason == _NONE
         steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
-        usable = _groups(numbers[DUPLICATE_OF], kept)
+        usable = _groups(table.numbers[DUPLICATE_OF], kept)
         steps["copy"] = int(kept.sum()) - usable
-        samples = _samples(table.sample, expected=expected)
-        evidence = self._evidence(table, usable, steps, samples)
+        evidence = self._evidence(table, usable, steps, self._samples(table.sample, expected))
         columns: dict[str, tuple[Scalar, ...]] = {
             "step": ("all", *steps, "usable"),
             "n": (len(table), *steps.values(), usable),
         }
-        return Found((evidence,), (Series(id="examples_waterfall", columns=columns),))
-
-    def _json_expected(self, looks: NDArray[np.float64]) -> bool:
-        words = looks[np.isfinite(looks)]
-        likely = len(words) > 0 and float(words.mean()) >= JSON_FROM
-        return self._materials.output_schema is not None or likely
+        return Findings((evidence,), (Series(id="examples_waterfall", columns=columns),))
 
     def _evidence(
-        self, table: Table, usable: int | None, steps: dict[str, int], samples: Sequence[str]
+        self, table: TraceTable, usable: int | None, steps: dict[str, int], samples: Sequence[str]
     ) -> Evidence:
-        found, details = (1.0, {}) if usable is None else _personal(table.sample)
+        personal, details = (1.0, {}) if usable is None else _personal(table.sample)
         if self._materials.examples_need is not None:
             details["need"] = self._materials.examples_need
-        evidence = told(
+        evidence = evidence_from(
             table,
             "usable_examples",
             None,
-            factor=_FACTOR,
+            "log `output`, what the model wrote",
+            factor="insufficient_data",
             unit="examples",
             method="counted: answers without an error, a refusal, broken JSON or a bad score, near "
             "copies once; the lower end without what may hold personal or secret data",
-            lacking=_ADD_OUTPUT,
             details={**details, **({"all": len(table)} if steps else {}), **steps},
             examples=samples,
         )
         if usable is None:
             return evidence
-        sizes = {"n": len(table), "clusters": how_many(table.conversation)}
-        ends = {"value": float(usable), "low": float(int(usable * (1 - found)))}
-        high = "open" if "case" in table.present else float(usable)
-        return evidence.model_copy(update={**ends, **sizes, "high": high})
+        return evidence.model_copy(
+            update={
+                "value": float(usable),
+                "low": float(int(usable * (1 - personal))),
+                "high": "open" if "case" in table.present else float(usable),
+                "n": len(table),
+                "clusters": how_many(table.conversation),
+            }
+        )
+
+    def _samples(self, batch: Batch, json_expected: bool) -> list[str]:
+        """Some of what was thrown out, masked, each with its reason in front."""
+        talks = clusters_of(batch.column("conversation"))
+        reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
+        questions = batch.input or [None] * len(batch)
+        kept = np.flatnonzero(reason == _NONE)[:SCANNED].tolist()
+        texts = [compared_text(questions[row], batch.output[row]) for row in kept]
+        groups = duplicate_groups(texts).tolist()
+        samples = []
+        for place, name in enumerate(REASONS):
+            rows = np.flatnonzero(reason == place).tolist()
+            if name == "copy":
+                rows = [row for at, row in enumerate(kept) if groups[at] != at]
+            for row in rows[:_SHOWN]:
+                text = batch.output[row] or questions[row] or ""
+                piece = excerpt(text, 0, min(len(text), 140), around=0)
+                samples.append(shown(f"{name}: {piece}", 200))
+        return samples[:10]
 
 
-def _judged(
-    batch: Batch,
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """The place of the first reason against each trace (-1 for none), but for the last three.
+def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Floats:
+    """The place of the first reason against each trace, copies aside; -1 for none.
 
-    And whether it looks like JSON, and can't be read as such; NaN for an answer without words.
+    A bad score is a trace's own, else the mean of its conversation.
     """
-    size = len(batch)
-    silent = joined(batch.output).blank
-    reasons = np.where(refused(batch.output), float(REASONS.index("refused")), -1.0)
-    reasons[there(batch.error, size)] = REASONS.index("error")
-    reasons[silent & ~happened(batch.tool_calls, size)] = REASONS.index("no_output")
-    means = looking(batch.output)
-    looks = np.where(silent, np.nan, means)
-    return reasons, looks, (means & ~readable(batch.output)).astype(np.float64)
+    reason, scores = numbers["example_reason"], numbers["example_score"]
+    rated = np.isfinite(scores)
+    if rated.any():
+        size = int(conversation.max()) + 1
+        counts = np.bincount(conversation[rated], minlength=size)
+        sums = np.bincount(conversation[rated], weights=scores[rated], minlength=size)
+        of_all = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
+        bad = np.where(rated, scores, of_all[conversation]) < RIGHT_FROM
+        reason = np.where(bad & (reason == _NONE), _FLAGGED, reason)
+    looks, broken = numbers["example_json"], numbers["example_broken"]
+    wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1)) & json_expected
+    return np.where(wrong & ((reason == _NONE) | (reason > _NOT_JSON)), _NOT_JSON, reason)
 
 
-def _flagged(
-    reason: NDArray[np.float64], scores: NDArray[np.float64], conversation: NDArray[np.int64]
-) -> NDArray[np.float64]:
-    """Reasons with bad scores among them: a trace's own, else the mean of its conversation."""
-    given = np.isfinite(scores)
-    if not given.any():
-        return reason
-    size = int(conversation.max()) + 1
-    counts = np.bincount(conversation[given], minlength=size)
-    sums = np.bincount(conversation[given], weights=scores[given], minlength=size)
-    of_all = np.divide(sums, counts, out=np.full(size, np.nan), where=counts > 0)
-    bad = np.where(given, scores, of_all[conversation]) < outcomes.RIGHT_FROM
-    return np.where(bad & (reason < 0), float(REASONS.index("flagged")), reason)
-
-
-def _with_json(
-    reason: NDArray[np.float64],
-    looks: NDArray[np.float64],
-    broken: NDArray[np.float64],
-    expected: bool,
-) -> NDArray[np.float64]:
-    """Reasons with broken JSON among them, where JSON is expected."""
-    place = REASONS.index("not_json")
-    wrong = np.isfinite(looks) & ((looks == 0) | (broken == 1)) & expected
-    later = (reason < 0) | (reason > place)
-    return np.where(wrong & later, float(place), reason)
-
-
-def _groups(copies: NDArray[np.float64], kept: NDArray[np.bool_]) -> int:
+def _groups(copies: Floats, kept: Flags) -> int:
     """Different answers among those kept; one without words is like no other."""
     of = copies[kept]
     return len(np.unique(of[np.isfinite(of)])) + int(np.isnan(of).sum())
@@ -192,35 +190,12 @@ def _groups(copies: NDArray[np.float64], kept: NDArray[np.bool_]) -> int:
 
 def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
     """The most that the share with personal or secret data may be, and what was seen."""
-    rows = picked(batch, SCANNED, lambda row: bool(batch.output[row]))
+    rows = sampled_rows(batch, SCANNED, lambda row: bool(batch.output[row]))
     if not rows:
         return 0.0, {}
-    asked: Any = batch.column("input")
-    texts = [f"{asked[row] or ''}\n{batch.output[row]}" for row in rows]
-    hit = np.zeros(len(rows), dtype=bool)
-    for found in shared_scanner().rows(texts).values():
-        hit |= found
-    seen = share(hit, picking_members(batch, rows))
+    questions = batch.input or [None] * len(batch)
+    texts = [f"{questions[row] or ''}\n{batch.output[row]}" for row in rows]
+    seen = share(shared_scanner().bits(texts) != 0, sampled_clusters(batch, rows))
     assert seen is not None  # there are rows
     most = widened(seen, PATTERNS_FIND, PATTERNS_SPARE).high
     return most, {"personal_share": seen.value, "personal_looked_at": seen.n}
-
-
-def _samples(batch: Batch, *, expected: bool) -> list[str]:
-    """Some of what was thrown out, masked, each with its reason in front."""
-    reasons, looks, broken = _judged(batch)
-    scores = outcomes.on_scale(outcomes.scores_of(batch))
-    flagged = _flagged(reasons, scores, clusters_of(batch.column("conversation")))
-    reason = _with_json(flagged, looks, broken, expected)
-    asked: Any = batch.column("input")
-    kept = np.flatnonzero(reason < 0)[:SCANNED].tolist()
-    groups = duplicate_groups([compared_text(asked[row], batch.output[row]) for row in kept])
-    copies = [row for place, row in enumerate(kept) if groups[place] != place]
-    samples = []
-    for place, name in enumerate(REASONS):
-        rows = copies if name == "copy" else np.flatnonzero(reason == place).tolist()
-        for row in rows[:_SHOWN]:
-            text = batch.output[row] or asked[row] or ""
-            piece = excerpt(text, 0, min(len(text), 140), around=0)
-            samples.append(outcomes.shown(f"{name}: {piece}", 200))
-    return samples[:10]

@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
-    Found,
+    Findings,
     Numbers,
-    Table,
+    TraceTable,
     clusters_of,
+    evidence_from,
     happened,
-    of_sample,
     rate,
     readable_amount,
-    told,
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
@@ -30,7 +29,7 @@ from tuneworthy.text.json import UNREAD, Validator, looking, read_json, read_row
 from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 
 # The shape of a JSON value: which keys it has, and of which types those at the top are.
@@ -190,7 +189,7 @@ class _Usage:
 
 def unread_calls(
     calls: Sequence[Sequence[ToolCall] | None],
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """For each trace its tool calls, and those whose arguments are no JSON object."""
     counted = np.array([len(each) if each else 0 for each in calls], dtype=np.float64)
     unread = np.zeros(len(calls))
@@ -199,7 +198,7 @@ def unread_calls(
     return counted, unread
 
 
-def invalid_tool_calls(table: Table, tools: Mapping[str, Any]) -> Evidence:
+def invalid_tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
     """The share of tool calls whose arguments are wrong in form, on the sample.
 
     Wrong are arguments that are no JSON object; that break the tool's schema, where it is given;
@@ -228,7 +227,7 @@ def invalid_tool_calls(table: Table, tools: Mapping[str, Any]) -> Evidence:
     if total:
         details["unread_share"] = float(table.numbers["calls_unread"].sum()) / total
         details["tools_inferred"] = len(usages.keys() - tests.keys())
-    return told(
+    return evidence_from(
         table,
         "invalid_tool_call_share",
         estimate,
@@ -237,8 +236,8 @@ def invalid_tool_calls(table: Table, tools: Mapping[str, Any]) -> Evidence:
         method="arguments read as a JSON object and held against the tool's schema, or against the"
         " keys that 95% of its calls have and the types that two thirds have; interval by"
         " conversation",
-        lacking=broken or "log tool calls with their arguments (field tool_calls)",
-        sample=of_sample(table),
+        ask=broken or "log tool calls with their arguments (field tool_calls)",
+        sample=table.extent(),
         details=details,
         examples=[f"{says} ({n})" for says, n in Counter(filter(None, faults)).most_common(5)],
     )
@@ -249,7 +248,7 @@ def _arguments(call: ToolCall) -> dict[str, Any] | None:
     return value if isinstance(value, dict) and not fenced else None
 
 
-def _sampled(table: Table) -> Iterator[_Call]:
+def _sampled(table: TraceTable) -> Iterator[_Call]:
     where = clusters_of(table.sample.column("conversation"))
     for row, calls in enumerate(table.sample.tool_calls):
         for call in calls or ():
@@ -326,14 +325,14 @@ class _Version:
     """Outputs of one prompt version that mean to be structured."""
 
     name: str
-    rows: NDArray[np.int64]
-    wrong: NDArray[np.bool_]
+    rows: Ints
+    wrong: Flags
     """Read, and yet against the schema or unlike the usual keys."""
     usual: float
     """Number of the most frequent shape; NaN where none was read."""
 
 
-class Format:
+class FormatSignal:
     """Outputs of the right form, and tool calls with the right arguments.
 
     ``invalid_output_share`` is the share of outputs that can't be read as JSON, whole or as one
@@ -393,15 +392,15 @@ class Format:
             "calls_unread": calls_unread,
         }
 
-    def finish(self, table: Table) -> Found:
+    def finish(self, table: TraceTable) -> Findings:
         """Shares of what is out of form, and the same by prompt version."""
         versions = list(self._versions(table))
         outputs = self._outputs(table, versions)
         calls = invalid_tool_calls(table, self._tools)
         series = (_signatures(table, versions),) if versions else ()
-        return Found((outputs, calls), series)
+        return Findings((outputs, calls), series)
 
-    def _values(self, texts: Sequence[str | None]) -> tuple[list[int], NDArray[np.float64]]:
+    def _values(self, texts: Sequence[str | None]) -> tuple[list[int], Floats]:
         """Rows that hold JSON; and whether it is a structure, fenced, invalid, and its shape.
 
         Without a schema, plain numbers and words are prose.
@@ -421,7 +420,7 @@ class Format:
             found += (structured, fenced, invalid, number(value))
         return rows, np.array(found, dtype=np.float64).reshape(-1, 4).T
 
-    def _versions(self, table: Table) -> Iterator[_Version]:
+    def _versions(self, table: TraceTable) -> Iterator[_Version]:
         """Prompt versions with structured outputs, in the order of the table."""
         numbers = table.numbers
         judged = np.flatnonzero(numbers["refused"] == 0)
@@ -444,7 +443,7 @@ class Format:
                 wrong = _unlike(numbers["shape"][rows], usual, known, lone=lone)
             yield _Version(table.prompts[code] if code >= 0 else "", rows, wrong, usual)
 
-    def _shapes(self, table: Table) -> dict[float, Shape]:
+    def _shapes(self, table: TraceTable) -> dict[float, Shape]:
         """Shapes of the sample by number: what is frequent is among them."""
         shapes: dict[float, Shape] = {}
         for text in table.sample.output:
@@ -454,7 +453,7 @@ class Format:
                     shapes[self._number(value)] = shape_of(value)
         return shapes
 
-    def _outputs(self, table: Table, versions: Sequence[_Version]) -> Evidence:
+    def _outputs(self, table: TraceTable, versions: Sequence[_Version]) -> Evidence:
         numbers = table.numbers
         details: dict[str, float | int] = {
             "refusals": int(np.sum(numbers["refused"] == 1)),
@@ -477,21 +476,21 @@ class Format:
             }
             examples = () if self._valid else self._examples(table, versions)
         held = "the schema" if self._valid else "the usual keys of its prompt version"
-        return told(
+        return evidence_from(
             table,
             "invalid_output_share",
             estimate,
             factor=_ABOUT,
             unit="share of outputs",
             method=f"read as JSON and held against {held}; interval by conversation",
-            lacking=self._broken
+            ask=self._broken
             or "name data.output_schema: under half of the outputs look like"
             " JSON, so nothing says which form is right",
             details=details,
             examples=examples,
         )
 
-    def _examples(self, table: Table, versions: Sequence[_Version]) -> tuple[str, ...]:
+    def _examples(self, table: TraceTable, versions: Sequence[_Version]) -> tuple[str, ...]:
         """The most frequent differences, by the keys alone."""
         known, seen = self._shapes(table), Counter[str]()
         for each in versions:
@@ -503,15 +502,13 @@ class Format:
         return tuple(f"{says} ({n})" for says, n in seen.most_common(5))
 
 
-def _usual(shapes: NDArray[np.float64]) -> float:
+def _usual(shapes: Floats) -> float:
     """The most frequent shape; the smaller number of two as frequent; NaN for none."""
     numbers, counts = np.unique(shapes[~np.isnan(shapes)], return_counts=True)
     return float(numbers[np.argmax(counts)]) if len(numbers) else math.nan
 
 
-def _unlike(
-    shapes: NDArray[np.float64], usual: float, known: Mapping[float, Shape], *, lone: bool
-) -> NDArray[np.bool_]:
+def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone: bool) -> Flags:
     """Which shapes don't fit the usual one.
 
     Versions with few outputs stand together under ``lone=False``: where they have no usual shape,
@@ -528,7 +525,7 @@ def _unlike(
     return read & ~np.isin(shapes, alike)
 
 
-def _signatures(table: Table, versions: Sequence[_Version]) -> Series:
+def _signatures(table: TraceTable, versions: Sequence[_Version]) -> Series:
     """By prompt version: what can be read, what is right and what is usual; the 50 largest."""
     largest = sorted(versions, key=lambda each: -len(each.rows))[:50]
     shapes = [table.numbers["shape"][each.rows] for each in largest]

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
-from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tuneworthy.measure import personal as recogniser
+from tuneworthy.measure import names
 from tuneworthy.measure.personal import KINDS, Scanner, excerpt, shared_scanner, spans
-from tuneworthy.measure.signals.base import Found, Numbers, Table, distinct, how_many, told
+from tuneworthy.measure.signals.base import (
+    Findings,
+    Numbers,
+    TraceTable,
+    clusters_of,
+    distinct,
+    evidence_from,
+    how_many,
+    text_number,
+)
 from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.clustered import Estimate, share, true_share
 from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from tuneworthy.measure.personal import Sort
-
+    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 # Shares of messages that hold such data and are found, and of others that are left alone: 95%
 # intervals on the half of presidio_synth (v2) that nothing was chosen on, 2026-11-24, by
@@ -36,26 +41,26 @@ _REGULAR = 0.01  # share of conversations in which one customer may come again
 _MOST_NAMED = 2_000  # messages of the sample that the recogniser reads
 _MOST_EXAMPLES = 10
 _UNIT = "share of requests"
-_ABOUT = "data_sovereignty"
-_LACKING = "record what users ask: the field input, or messages"
+_FACTOR = "data_sovereignty"
+_ASK = "record what users ask: the field input, or messages"
 
 
-def _bits(sort: Sort) -> int:
+def _bits(sort: Literal["personal", "secret"]) -> int:
     return sum(1 << place for place, kind in enumerate(KINDS) if kind.sort == sort)
 
 
 PERSONAL_BITS, SECRET_BITS = _bits("personal"), _bits("secret")
 
 
-class Personal:
+class PersonalSignal:
     """How many requests carry personal or secret data.
 
     ``personal_data_share`` and ``secret_share`` are shares of requests in whose newest message, or
     in whose filled-in system prompt, a pattern with its check finds something (patterns with source
-    in ``gather/personal``). What more than one conversation in a hundred have in their system
-    prompts is the template's own and counts for secrets alone. Intervals: Wilson's over
-    conversations, widened by the patterns' errors on labelled messages (Rogan and Gladen 1978); the
-    value is what was seen. Where a tool's answer is the newest message, it counts as one.
+    in ``kinds.toml``). What more than one conversation in a hundred have in their system prompts is
+    the template's own and counts for secrets alone. Intervals: Wilson's over conversations, widened
+    by the patterns' errors on labelled messages (Rogan and Gladen 1978); the value is what was
+    seen. Where a tool's answer is the newest message, it counts as one.
 
     ``named_person_share`` is the share of sampled requests that name a person, corrected for the
     recogniser's errors, by a plain recogniser whose name, source and hash the method states.
@@ -71,58 +76,51 @@ class Personal:
     def __init__(self, *, plain: bool = False) -> None:
         """``plain``: do without hyperscan."""
         self._scanner = shared_scanner(plain=plain)
-        self._systems: dict[int, tuple[float, float]] = {0: (0.0, 0.0)}
+        self._systems: dict[int, tuple[float, float]] = {}
 
     def rows(self, batch: Batch) -> Numbers:
         """Kinds found, as a sum of powers of two; NaN where there is no message."""
-        asked = batch.input or [None] * len(batch)
-        found = np.where(joined(asked).there, self._scanner.bits(asked), np.nan)
-        kinds, number = self._of_systems(batch).T
-        return {"input_kinds": found, "system_kinds": kinds, "system_number": number}
+        questions = batch.input or [None] * len(batch)
+        kinds = np.where(joined(questions).there, self._scanner.bits(questions), np.nan)
+        system_kinds, number = self._of_systems(batch).T
+        return {"input_kinds": kinds, "system_kinds": system_kinds, "system_number": number}
 
-    def finish(self, table: Table) -> Found:
+    def _of_systems(self, batch: Batch) -> Floats:
+        """Kinds and a number for what was found, a system prompt each; every text is read once."""
+        systems, place = distinct(batch.column("system"))
+        keys = [hash(text) if text else 0 for text in systems]  # the texts may be long
+        if len(self._systems) + len(keys) > _MOST_SYSTEMS:
+            self._systems.clear()
+        self._systems[0] = 0.0, 0.0
+        pairs = zip(keys, systems, strict=True)
+        new = {key: text for key, text in pairs if key not in self._systems}
+        for key, kinds in zip(new, self._scanner.bits([*new.values()]).tolist(), strict=True):
+            self._systems[key] = kinds, _number_of_values(new[key]) if kinds else 0.0
+        return np.array([self._systems[key] for key in keys]).reshape(-1, 2)[place]
+
+    def finish(self, table: TraceTable) -> Findings:
         """Shares of requests, and masked samples."""
-        asked = table.numbers["input_kinds"]
-        kinds = np.where(np.isnan(asked), 0, asked).astype(np.int64)
+        kinds = np.nan_to_num(table.numbers["input_kinds"]).astype(np.int64)
         system = table.numbers["system_kinds"].astype(np.int64)
         if system.any():
             kinds |= np.where(_of_the_template(table), system & SECRET_BITS, system)
-        return Found(
+        both = PERSONAL_BITS | SECRET_BITS
+        return Findings(
             (
-                _evidence(
-                    "personal_data_share", table, kinds, PERSONAL_BITS | SECRET_BITS, self._scanner
-                ),
+                _evidence("personal_data_share", table, kinds, both, self._scanner),
                 _evidence("secret_share", table, kinds, SECRET_BITS, self._scanner),
                 _named(table),
             )
         )
 
-    def _of_systems(self, batch: Batch) -> NDArray[np.float64]:
-        """Kinds and a number for what was found, a system prompt each; every text is read once."""
-        systems, place = distinct(batch.column("system"))
-        names = [hash(text) if text else 0 for text in systems]  # the texts may be long
-        new = self._new(systems, names)
-        if len(self._systems) + len(new) > _MOST_SYSTEMS:
-            self._systems = {0: (0.0, 0.0)}
-            new = self._new(systems, names)
-        for name, kinds in zip(new, self._scanner.bits([*new.values()]).tolist(), strict=True):
-            self._systems[name] = (kinds, _of_values(new[name]) if kinds else 0.0)
-        found = [self._systems[name] for name in names]
-        return np.array(found, dtype=np.float64).reshape(-1, 2)[place]
 
-    def _new(self, systems: Sequence[str | None], names: Sequence[int]) -> dict[int, str]:
-        pairs = zip(names, systems, strict=True)
-        return {name: text for name, text in pairs if text and name not in self._systems}
-
-
-def _of_values(text: str) -> float:
+def _number_of_values(text: str) -> float:
     """A number for what is found in a text, the same for the same things."""
     values = sorted({text[span.start : span.end] for span in spans(text)})
-    digest = blake2b("\0".join(values).encode("utf-8", "surrogatepass"), digest_size=6).digest()
-    return float(int.from_bytes(digest, "big"))
+    return float(text_number("\0".join(values)))
 
 
-def _of_the_template(table: Table) -> NDArray[np.bool_]:
+def _of_the_template(table: TraceTable) -> Flags:
     """Which requests have in their system prompt what other conversations have too."""
     _, number = np.unique(table.numbers["system_number"], return_inverse=True)
     talks = int(table.conversation.max(initial=0)) + 1
@@ -131,42 +129,31 @@ def _of_the_template(table: Table) -> NDArray[np.bool_]:
     return np.asarray(np.bincount(pairs // talks) > most)[number]
 
 
-def _evidence(
-    name: str, table: Table, kinds: NDArray[np.int64], wanted: int, scanner: Scanner
-) -> Evidence:
+def _evidence(name: str, table: TraceTable, kinds: Ints, wanted: int, scanner: Scanner) -> Evidence:
     kept = ~np.isnan(table.numbers["input_kinds"])
     found = kinds[kept] & wanted
     seen = share(found != 0, table.conversation[kept])
     some = found[found != 0]  # mostly few, and each kind is counted among them
-    counts = {
-        kind.id: int(((some >> place) & 1).sum())
-        for place, kind in enumerate(KINDS)
-        if wanted >> place & 1
-    }
-    return told(
+    counts = {kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)}
+    return evidence_from(
         table,
         name,
         None if seen is None else widened(seen, PATTERNS_FIND, PATTERNS_SPARE),
-        factor=_ABOUT,
+        _ASK,
+        factor=_FACTOR,
         unit=_UNIT,
         method="patterns and check digits on every request; Wilson's interval over conversations, "
         "widened by the patterns' errors on labelled messages",
-        lacking=_LACKING,
         details={kind: count for kind, count in counts.items() if count},
         examples=tuple(_examples(table.sample, wanted, scanner)),
     )
 
 
 def widened(seen: Estimate, find: tuple[float, float], spare: tuple[float, float]) -> Estimate:
-    """A share that was seen, with the errors of what saw it in its ends.
+    """The value that was seen, with the errors of what saw it in its ends.
 
-    Args:
-        seen: The share that was flagged.
-        find: Least and most share of the real ones that are flagged.
-        spare: The same of the others that are left alone.
-
-    Returns:
-        The value that was seen, between ends that lie no nearer than before.
+    ``find`` is the least and most share of the real ones that are flagged, ``spare`` that of the
+    others that are left alone; the ends lie no nearer than before.
     """
     _, low, high = true_share(seen, find, spare)
     return replace(seen, low=min(low, seen.low), high=max(high, seen.high))
@@ -175,44 +162,40 @@ def widened(seen: Estimate, find: tuple[float, float], spare: tuple[float, float
 def _examples(sample: Batch, wanted: int, scanner: Scanner) -> Iterator[str]:
     """Masked pieces of the first different messages that hold something."""
     texts = [text for text in sample.input if text]
-    looked = [kind for place, kind in enumerate(KINDS) if wanted >> place & 1]
-    found = scanner.rows(texts)
-    hit = np.any([found[kind.id] for kind in looked], axis=0)
+    kinds = [kind for place, kind in enumerate(KINDS) if wanted >> place & 1]
     shown: set[str] = set()
-    for row in np.flatnonzero(hit).tolist():
+    for row in np.flatnonzero(scanner.bits(texts) & wanted).tolist():
         if len(shown) == _MOST_EXAMPLES:
             return
-        first = spans(texts[row], looked)[0]
+        first = spans(texts[row], kinds)[0]
         piece = excerpt(texts[row], first.start, first.end)
         if piece not in shown:
             shown.add(piece)
             yield piece
 
 
-def _named(table: Table) -> Evidence:
+def _named(table: TraceTable) -> Evidence:
     """The share of sampled requests that name a person."""
     sample = table.sample
     rows = [row for row, text in enumerate(sample.input) if text][:_MOST_NAMED]
     texts = [sample.input[row] or "" for row in rows]
-    column = sample.column("conversation")
-    codes: dict[object, int] = {}
-    where = [codes.setdefault(column[row] or ("alone", row), len(codes)) for row in rows]
-    people = [recogniser.persons(text) for text in texts]
-    seen = share([bool(each) for each in people], where)
+    people = [names.persons(text) for text in texts]
+    talks = sample.column("conversation")
+    seen = share([bool(each) for each in people], clusters_of([talks[row] or None for row in rows]))
     if seen is not None:
         value, low, high = true_share(seen, NAMES_FIND, NAMES_SPARE)
         seen = replace(seen, value=value, low=low, high=high)
     first = [(text, each[0]) for text, each in zip(texts, people, strict=True) if each]
-    return told(
+    return evidence_from(
         table,
         "named_person_share",
         seen,
-        factor=_ABOUT,
+        _ASK,
+        factor=_FACTOR,
         unit=_UNIT,
-        method=f"recogniser {recogniser.NAME} ({recogniser.SOURCE}), "
-        f"SHA-256 {recogniser.digest()}; share it flags, corrected for its errors on labelled "
+        method=f"recogniser {names.NAME} ({names.SOURCE}), "
+        f"SHA-256 {names.digest()}; share it flags, corrected for its errors on labelled "
         "messages",
-        lacking=_LACKING,
         sample="sampled",
         details={"flagged": len(first)},
         examples=tuple(dict.fromkeys(excerpt(text, *at) for text, at in first[:50])),

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.signals.base import Found, Numbers, Table, distinct, happened, rate, told
+from tuneworthy.measure.signals.base import (
+    Findings,
+    Numbers,
+    TraceTable,
+    distinct,
+    evidence_from,
+    happened,
+    rate,
+)
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Series
 from tuneworthy.stats.clustered import share
@@ -16,9 +24,8 @@ from tuneworthy.text.glossary import Glossary
 from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.measure.signals.base import Flags, Ints
 
-    Flags = NDArray[np.bool_]
 
 TERMS_A_COLUMN = 48
 """Terms that one column carries as the bits of a whole number; a float holds 53 exactly."""
@@ -31,7 +38,7 @@ _ABOUT = "terminology_errors"
 _SAY_IT = "say it right in the prompt first: none of the terms that were due stands in it"
 
 
-class Terms:
+class TermsSignal:
     """Wrong words for the terms of a glossary.
 
     ``forbidden_term_share`` is the share of outputs that use a forbidden variant, among outputs in
@@ -44,9 +51,6 @@ class Terms:
     It can't see inflected forms that the glossary doesn't list, a right word used for the wrong
     thing, or a term that is missing altogether. Where the prompt doesn't hold the term, outputs
     are counted apart, because then it is the prompt that needs work.
-
-    Args:
-        materials: For the glossary.
     """
 
     id = "terms"
@@ -82,7 +86,7 @@ class Terms:
             made[f"held_{column}"][glossary.said(held, index)[place]] += bit
         return made
 
-    def finish(self, table: Table) -> Found:
+    def finish(self, table: TraceTable) -> Findings:
         """The share of wrong words, over all terms and for each."""
         counted = np.zeros(len(table), dtype=bool)
         failed, apart, apart_failed = counted.copy(), counted.copy(), counted.copy()
@@ -94,7 +98,7 @@ class Terms:
             apart_failed |= wrong & ~said
             if (n := int(np.sum(due & said))) > 0:
                 terms.append((self._glossary.right(index), n, int(np.sum(wrong & said)) / n))
-        evidence = told(
+        evidence = evidence_from(
             table,
             "forbidden_term_share",
             share(failed[counted], table.conversation[counted]),
@@ -102,7 +106,7 @@ class Terms:
             unit="share of outputs in which the term is due",
             method="whole words of the glossary, where the system prompt holds the right one;"
             " interval by conversation",
-            lacking=self._lacking(table, due=bool(apart.any())),
+            ask=self._lacking(table, due=bool(apart.any())),
             details={
                 "terms": len(self._glossary),
                 "due_but_not_in_prompt": int(apart.sum()),
@@ -110,9 +114,9 @@ class Terms:
             },
             examples=self._examples(table),
         )
-        return Found((evidence,), (_series(terms),) if terms else ())
+        return Findings((evidence,), (_series(terms),) if terms else ())
 
-    def _lacking(self, table: Table, *, due: bool) -> str:
+    def _lacking(self, table: TraceTable, *, due: bool) -> str:
         if not len(self._glossary):
             return "name data.glossary: the terms, and the words that are wrong for them"
         if not due:
@@ -121,9 +125,9 @@ class Terms:
             return "log the system prompt with each trace (field system), to see what it says right"
         return _SAY_IT
 
-    def _flags(self, table: Table) -> Iterator[tuple[int, Flags, Flags, Flags]]:
+    def _flags(self, table: TraceTable) -> Iterator[tuple[int, Flags, Flags, Flags]]:
         """For each term: its place, where it is due, said wrong, and held by the prompt."""
-        bits: list[NDArray[np.int64]] = []
+        bits: list[Ints] = []
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)
             if bit == 0:
@@ -131,7 +135,7 @@ class Terms:
             due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
             yield index, due, wrong, held
 
-    def _examples(self, table: Table) -> list[str]:
+    def _examples(self, table: TraceTable) -> list[str]:
         """Which wrong words the sample holds, most frequent first."""
         texts, seen = table.sample.output, Counter[str]()
         found = self._glossary.look(texts)

@@ -8,129 +8,176 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.signals import base as sizes
 from tuneworthy.measure.signals.base import (
+    CHARACTERS_A_TOKEN,
     DAY_S,
-    END_S,
     ENOUGH_CONVERSATIONS,
+    ESTIMATE_FACTOR,
     MONTH_DAYS,
+    TOKEN_COLUMNS,
     Clock,
-    Found,
+    Findings,
     Numbers,
-    Table,
-    Teller,
+    TraceTable,
+    amount_from,
+    amounts,
     as_numbers,
+    chosen,
     clock,
     distinct,
+    evidence_of,
     few,
     how_many,
     shown,
+    token_counts,
 )
 from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean, ratio, t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-# Requests and spend a month, their growth, and where it leads.
+    from tuneworthy.measure.signals.base import Ends, Floats, Ints
 
 TREND_DAYS = 91
 """Days of clock that a trend needs: three whole months, as thirteen whole weeks."""
 
 FORECAST_MONTHS = 6
 MOST_MONTHS = 36
-"""A growth that takes longer to be told is none for any plan."""
+"""A growth that no plan is long enough to see takes longer than this to show."""
+
+LEAST_TOKENS = 1024
+"""Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512
+and some 4,096 (docs.litellm.ai, prompt caching, read 2026-11-24)."""
+
+HOUR_S = 3600.0
+MINUTES_5_S = 300.0
 
 _POWER_80 = 0.8416  # quantile of the normal distribution at a chance of 0.8
 _LACKING = 0.01
 _GAPS = 0.2
 _MOST_GROWTH = 1e6
+_MOSTLY = 0.95
+_DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _LOG = "log the `timestamp` of every call"
-_UNIT = "requests a month"
+_OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
 
 
 @dataclass(frozen=True, slots=True)
-class Days:
-    """An amount by day, a day being 24 hours counted back from the last timestamp."""
+class TrafficSignal:
+    """Requests, tokens, spend and caching, from what the calls themselves report.
 
-    amounts: NDArray[np.float64]
-    """One a whole day, oldest first."""
-    least: float
-    """The variance a day would have if conversations came independently."""
+    * ``requests_per_month``: level of the last 28 days for a month of 30.4 days; the interval is
+      that of the rate behind the counts. Under 28 days of clock it is what was counted, as a lower
+      end: never more than was seen. Counts need no number of conversations.
+    * ``growth_per_month``: share a month by a trend through whole weeks; needs three months.
+    * ``input_tokens``, ``output_tokens``: mean a request, conversations as clusters. Where under
+      half of the traces report them they are estimated from characters, and the interval is wider
+      by ``ESTIMATE_FACTOR`` either way.
+    * ``cached_share``: share of the input tokens that the calls report as read from a cache.
+    * ``cacheable_share``: share that a prefix cache would have read, see ``repeated``; the interval
+      takes in the error of counting the system prompt by characters.
+    * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
+    * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
+    * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
 
-
-def by_day(table: Table, clock: Clock, values: NDArray[np.float64] | None = None) -> Days:
-    """Traces, or another amount of them, by day.
-
-    Args:
-        table: For the conversations.
-        clock: Its clock; it must have a time.
-        values: An amount a trace, NaN for none; traces are counted where it is absent.
-
-    Returns:
-        As many days as the clock spans; one that lacks a quarter or less counts as whole.
+    It can't see whether the log is whole: of a sample of one in ten it counts a tenth. It can't see
+    calls that were not logged, nor tools and passages that were sent beside the messages.
     """
-    whole = int(clock.days + 0.25)
-    ago = (clock.times[-1] - table.time[clock.usable]) / DAY_S
-    amount = np.ones(len(ago)) if values is None else np.nan_to_num(values[clock.usable])
+
+    id = "traffic"
+    needs = (
+        "timestamp",
+        "conversation",
+        "turn",
+        "model",
+        "case",
+        "cached_tokens",
+        "usd",
+        *TOKEN_COLUMNS,
+    )
+
+    def rows(self, batch: Batch) -> Numbers:
+        """Tokens read, written and cached, USD, and tokens of the system prompt by characters."""
+        n = len(batch)
+        systems, place = distinct(batch.column("system"))
+        lengths = as_numbers(None if text is None else len(text) for text in systems)
+        return {
+            **token_counts(batch),
+            "cached_tokens": amounts(batch.cached_tokens, n),
+            "usd": amounts(batch.usd, n),
+            "system_tokens": lengths[place] / CHARACTERS_A_TOKEN,
+        }
+
+    def finish(self, table: TraceTable) -> Findings:
+        """Evidence on volume, tokens, caching, spend and models, and the picture of the volume."""
+        grows, trend = growth(table)
+        evidence = (
+            _requests(table),
+            grows,
+            _tokens(table, "input"),
+            _tokens(table, "output"),
+            _cached(table),
+            _cacheable(table),
+            *_spend(table),
+            _models(table),
+        )
+        if "case" in table.present:  # runs of a test: their number is the tester's
+            ask = "measure the logs of real use: these are runs of a test"
+            return Findings(
+                tuple(
+                    evidence_of(table, each.id, ask, unit=each.unit, factor=each.factor)
+                    if each.id in _OF_USE
+                    else each
+                    for each in evidence
+                )
+            )
+        return Findings(evidence, tuple(_volume(clock(table), trend)))
+
+
+# Requests and spend a month, their growth, and where it leads.
+
+
+def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, float]:
+    """Traces, or another amount of them, by day of 24 hours counted back from the last timestamp.
+
+    There are as many days as the clock spans; one that lacks a quarter or less counts as whole. And
+    the variance a day would have if conversations came independently.
+    """
+    at = clock(table)
+    whole = int(at.days + 0.25)
+    ago = (at.times[-1] - table.time[at.usable]) / DAY_S
+    amount = np.ones(len(ago)) if values is None else np.nan_to_num(values[at.usable])
     kept = ago < whole
     ago, amount = ago[kept].astype(np.int64), amount[kept]
     days = np.bincount(ago, weights=amount, minlength=whole)[::-1].astype(np.float64)
-    one = np.bincount(table.conversation[clock.usable][kept], weights=amount)
-    return Days(days, float(one @ one) / max(whole, 1))
+    one = np.bincount(table.conversation[at.usable][kept], weights=amount)
+    return days, float(one @ one) / max(whole, 1)
 
 
-def per_month(
-    table: Table, tell: Teller, values: NDArray[np.float64] | None = None
-) -> tuple[float, float, float | Literal["open"]]:
-    """An amount a month: value, low and high.
+def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
+    """Traces, or another amount of them, a month: value, low and high.
 
     With 28 days of clock or more it is the level of the last 28, times the length of a mean month;
     the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
     it is what was counted, as a lower end.
     """
-    clock = tell.clock
-    if clock.days + 0.25 < LEVEL_DAYS:
-        taken = clock.usable
-        seen = float(taken.sum() if values is None else np.nansum(values[taken]))
+    at = clock(table)
+    if at.days + 0.25 < LEVEL_DAYS:
+        seen = float(at.usable.sum() if values is None else np.nansum(values[at.usable]))
         return seen, seen, "open"
-    days = by_day(table, clock, values)
-    found = level(days.amounts, days.least)
-    missing = clock.lacking + clock.ignored > _LACKING * len(table)
-    value, low, high = (MONTH_DAYS * each for each in (found.value, found.low, found.high))
+    now = level(*by_day(table, values))
+    missing = at.lacking + at.ignored > _LACKING * len(table)
+    value, low, high = (MONTH_DAYS * each for each in (now.value, now.low, now.high))
     return value, low, "open" if missing else high
 
 
-def requests(table: Table, tell: Teller) -> Evidence:
-    """Requests a month, see ``per_month``."""
-    clock, factor = tell.clock, "economics.traffic.requests_per_month"
-    if not len(clock.times):
-        return tell.unknown("requests_per_month", _LOG, unit=_UNIT, factor=factor)
-    return tell.known(
-        "requests_per_month",
-        per_month(table, tell),
-        n=len(clock.times),
-        clusters=how_many(table.conversation[clock.usable]),
-        unit=_UNIT,
-        method=how(clock),
-        factor=factor,
-        details={
-            "clock_days": clock.days,
-            "without_timestamp": clock.lacking,
-            "timestamps_ignored": clock.ignored,
-        },
-    )
-
-
-def how(clock: Clock) -> str:
+def _how(at: Clock) -> str:
     """The method of ``per_month`` in words."""
-    if clock.days + 0.25 < LEVEL_DAYS:
+    if at.days + 0.25 < LEVEL_DAYS:
         return "counted; the clock spans no month, so this is the least that a month holds"
     return (
         "level of the last 28 days for a month of 30.4 days; interval from the scatter of days "
@@ -138,108 +185,133 @@ def how(clock: Clock) -> str:
     )
 
 
-def growth(table: Table, tell: Teller) -> tuple[Evidence, Trend | None]:
+def _requests(table: TraceTable) -> Evidence:
+    at = clock(table)
+    measure, unit = "requests_per_month", "requests a month"
+    factor = "economics.traffic.requests_per_month"
+    if not len(at.times):
+        return evidence_of(table, measure, _LOG, unit=unit, factor=factor)
+    return evidence_of(
+        table,
+        measure,
+        per_month(table),
+        n=len(at.times),
+        clusters=how_many(table.conversation[at.usable]),
+        unit=unit,
+        method=_how(at),
+        factor=factor,
+        details={
+            "clock_days": at.days,
+            "without_timestamp": at.lacking,
+            "timestamps_ignored": at.ignored,
+        },
+    )
+
+
+def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth a month by the trend of whole weeks, and the trend."""
     measure, unit = "growth_per_month", "share a month"
     factor = "economics.traffic.growth_per_month"
-    clock = tell.clock
-
-    def lacks(ask: str) -> tuple[Evidence, None]:
-        return tell.unknown(measure, ask, unit=unit, factor=factor), None
-
-    if not len(clock.times):
-        return lacks(_LOG)
-    if clock.days + 0.25 < TREND_DAYS:
-        return lacks("measure traces of three whole months; the clock spans fewer")
-    held = how_many(table.conversation[clock.usable])
-    if held < ENOUGH_CONVERSATIONS:
-        return lacks(few(held))
-    days = by_day(table, clock).amounts
-    weeks = days[len(days) % WEEK :].reshape(-1, WEEK).sum(axis=1)
-    empty = int((weeks == 0).sum())
-    gaps = empty > _GAPS * len(weeks) and weeks.mean() >= 3
-    found = None if gaps else trend(weeks)
-    if found is None:
-        return lacks("measure a log without gaps; weeks of this one are empty")
-    value, low, high = (each - 1 for each in found.interval(MONTH_DAYS / WEEK))
+    found = _trend(table)
+    if isinstance(found, str):
+        return evidence_of(table, measure, found, unit=unit, factor=factor), None
+    line, details = found
+    at = clock(table)
+    value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
-    details: dict[str, Scalar] = {"weeks": len(weeks), "empty_weeks": empty}
-    if low <= 0 <= high and (needed := months_needed(found, clock.days / MONTH_DAYS)) is not None:
+    if low <= 0 <= high and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None:
         details["months_needed"] = needed
         method += f"; about {needed} months of such days would tell this growth from none"
-    evidence = tell.known(
+    evidence = evidence_of(
+        table,
         measure,
         (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), high if high < _MOST_GROWTH else "open"),
-        n=len(clock.times),
-        clusters=held,
+        n=len(at.times),
+        clusters=how_many(table.conversation[at.usable]),
         unit=unit,
         method=method,
         factor=factor,
         details=details,
     )
-    return evidence, found
+    return evidence, line
 
 
-def months_needed(found: Trend, months: float) -> int | None:
+def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
+    """The trend with its weeks, or what to do where there is none."""
+    at = clock(table)
+    if not len(at.times):
+        return _LOG
+    if at.days + 0.25 < TREND_DAYS:
+        return "measure traces of three whole months; the clock spans fewer"
+    held = how_many(table.conversation[at.usable])
+    if held < ENOUGH_CONVERSATIONS:
+        return few(held)
+    days, _ = by_day(table)
+    weeks = days[len(days) % WEEK :].reshape(-1, WEEK).sum(axis=1)
+    empty = int((weeks == 0).sum())
+    gaps = empty > _GAPS * len(weeks) and weeks.mean() >= 3
+    line = None if gaps else trend(weeks)
+    if line is None:
+        return "measure a log without gaps; weeks of this one are empty"
+    return line, {"weeks": len(weeks), "empty_weeks": empty}
+
+
+def months_needed(line: Trend, months: float) -> int | None:
     """Months of clock that would tell the growth seen from none, in four logs of five.
 
-    The error of a slope falls with the length of the log to the power of 1.5.
-
-    Returns:
-        The months; None where more than ``MOST_MONTHS`` would be needed.
+    The error of a slope falls with the length of the log to the power of 1.5. None where more than
+    ``MOST_MONTHS`` would be needed.
     """
-    reach = (t95(found.degrees) + _POWER_80) * found.error
-    if reach <= 0 or abs(found.growth) <= reach * (months / MOST_MONTHS) ** 1.5:
+    reach = (t95(line.degrees) + _POWER_80) * line.error
+    if reach <= 0 or abs(line.growth) <= reach * (months / MOST_MONTHS) ** 1.5:
         return None
-    return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(found.growth), 2 / 3)))
-
-
-def volume_volume(clock: Clock, found: Trend | None) -> Series | None:
-    """Requests by calendar month, and six months of forecast where there is a trend.
-
-    A month that the clock spans in part has what was counted as its lower end, and no upper one.
-    Returns None without a clock.
-    """
-    if not len(clock.times):
-        return None
-    rows = [*_seen(clock), *(_ahead(clock, found) if found is not None else ())]
-    names = ("month", "requests", "low", "high", "forecast", "whole")
-    columns = {name: tuple(row[place] for row in rows) for place, name in enumerate(names)}
-    return Series(id="volume", columns=columns)
+    return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3)))
 
 
 _Row = tuple[str, float, float, float | str, bool, bool]
 
 
-def _seen(clock: Clock) -> Iterator[_Row]:
-    last = clock.times[-1]
-    month = _first_of_month(clock.times[0])
-    while _seconds(month) <= last:
-        start, end = _seconds(month), _seconds(_volume_next(month))
-        at = np.searchsorted(clock.times, (start, end))
-        count = int(at[1] - at[0])
-        whole = bool(clock.times[0] < start + DAY_S and last >= end - DAY_S)
+def _volume(at: Clock, line: Trend | None) -> Iterator[Series]:
+    """Requests by calendar month, and six months of forecast where there is a trend.
+
+    A month that the clock spans in part has what was counted as its lower end, and no upper one.
+    """
+    if not len(at.times):
+        return
+    rows = [*_months_seen(at), *(_months_ahead(at, line) if line is not None else ())]
+    names = ("month", "requests", "low", "high", "forecast", "whole")
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    yield Series(id="volume", columns=columns)
+
+
+def _months_seen(at: Clock) -> Iterator[_Row]:
+    month = _month_of(at.times[0])
+    while (start := _seconds(month)) <= at.times[-1]:
+        following = _month_after(month)
+        end = _seconds(following)
+        first, stop = np.searchsorted(at.times, (start, end)).tolist()
+        whole = bool(at.times[0] < start + DAY_S and at.times[-1] >= end - DAY_S)
+        count = stop - first
         yield month.strftime("%Y-%m"), count, count, count if whole else "open", False, whole
-        month = _volume_next(month)
+        month = following
 
 
-def _ahead(clock: Clock, found: Trend) -> Iterator[_Row]:
-    month = _first_of_month(clock.times[-1])
-    middle_of_last = clock.times[-1] - WEEK * DAY_S / 2
+def _months_ahead(at: Clock, line: Trend) -> Iterator[_Row]:
+    month = _month_of(at.times[-1])
+    middle_of_last = at.times[-1] - WEEK * DAY_S / 2
     for _ in range(FORECAST_MONTHS):
-        month = _volume_next(month)
+        month = _month_after(month)
         length = calendar.monthrange(month.year, month.month)[1]
         centre = _seconds(month) + length * DAY_S / 2
         ahead = (centre - middle_of_last) / (WEEK * DAY_S)
-        value, low, high = found.expected(ahead, length / WEEK)
-        yield month.strftime("%Y-%m"), value, low, high, True, True
+        yield month.strftime("%Y-%m"), *line.expected(ahead, length / WEEK), True, True
 
 
-def _first_of_month(time: float) -> date:
+def _month_of(time: float) -> date:
     return datetime.fromtimestamp(float(time), UTC).date().replace(day=1)
 
 
-def _volume_next(month: date) -> date:
+def _month_after(month: date) -> date:
     return (month + timedelta(days=31)).replace(day=1)
 
 
@@ -249,84 +321,37 @@ def _seconds(day: date) -> float:
 
 # What a prefix cache would take of the input: tokens that an earlier call had begun with.
 
-LEAST_TOKENS = 1024
-"""Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512
-and some 4,096 (docs.litellm.ai, prompt caching, read 2026-11-24)."""
-
-HOUR_S = 3600.0
-MINUTES_5_S = 300.0
-
 
 @dataclass(frozen=True, slots=True)
 class Followers:
     """Calls that follow another which began alike, and how long after it, in seconds."""
 
-    of_prompt: NDArray[np.int64]
+    of_prompt: Ints
     """Rows that follow a call with the same system prompt to the same model."""
-    after_prompt_s: NDArray[np.float64]
-    of_turn: NDArray[np.int64]
+    after_prompt_s: Floats
+    of_turn: Ints
     """Rows that follow a call of their conversation, with the same system prompt and model."""
-    before: NDArray[np.int64]
+    before: Ints
     """That call's row."""
-    after_turn_s: NDArray[np.float64]
+    after_turn_s: Floats
 
 
-def followers(
-    table: Table,
-    usable: NDArray[np.bool_],
-    read: NDArray[np.float64],
-    system: NDArray[np.float64],
-) -> Followers:
-    """Which calls follow which.
+def followers(table: TraceTable, read: Floats, system: Floats) -> Followers:
+    """Which calls follow which, of those with a timestamp.
 
-    Args:
-        table: The traces.
-        usable: Which have a timestamp.
-        read: Input tokens; NaN where unknown.
-        system: Tokens of the system prompt; NaN for none.
-
-    Returns:
-        Every call that follows another; only those that read at least as much as the call of their
-        conversation before, for a history is taken to be sent whole and only added to.
+    ``read`` and ``system`` are tokens, NaN where unknown. Of a conversation only calls that read at
+    least as much as the one before, for a history is taken to be sent whole and only added to.
     """
+    usable = clock(table).usable
     named = np.flatnonzero(usable & (table.system >= 0) & np.isfinite(system))
-    later, _, after = _next(table, named, (table.system, table.model))
+    later, _, after = _following(table, named, (table.system, table.model))
     turns = np.flatnonzero(usable & np.isfinite(read))
-    turn, before, gap = _next(table, turns, (table.conversation, table.system, table.model))
+    turn, before, gap = _following(table, turns, (table.conversation, table.system, table.model))
     grown = read[turn] >= read[before]
     return Followers(later, after, turn[grown], before[grown], gap[grown])
 
 
-def repeated(
-    of: Followers, read: NDArray[np.float64], system: NDArray[np.float64], lives_s: float
-) -> NDArray[np.float64]:
-    """Tokens of each call that a call shortly before it had begun with.
-
-    The system prompt, where the same text was sent to the same model; and in a conversation all
-    that its call before had read. The longer of the two counts.
-
-    Args:
-        of: Which calls follow which.
-        read: Input tokens; NaN where unknown.
-        system: Tokens of the system prompt; NaN for none.
-        lives_s: How long after its last use a prefix is kept, in seconds.
-
-    Returns:
-        Tokens, 0 under ``LEAST_TOKENS``; NaN where the input tokens are unknown.
-    """
-    again = np.zeros(len(read))
-    later = of.of_prompt[of.after_prompt_s <= lives_s]
-    again[later] = np.minimum(system[later], np.nan_to_num(read[later]))
-    near = of.after_turn_s <= lives_s
-    turn, before = of.of_turn[near], of.before[near]
-    again[turn] = np.maximum(again[turn], read[before])
-    again[again < LEAST_TOKENS] = 0.0
-    return np.where(np.isfinite(read), again, np.nan)
-
-
-def _next(
-    table: Table, rows: NDArray[np.int64], same: tuple[NDArray[np.int64], ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+def _following(table: TraceTable, rows: Ints, same: tuple[Ints, ...]) -> tuple[Ints, Ints, Floats]:
     """Rows that follow another of the same kind in time, that other, and the seconds between."""
     turn, time = np.nan_to_num(table.turn[rows]), table.time[rows]
     order = rows[np.lexsort((turn, time, *(each[rows] for each in same)))]
@@ -338,121 +363,91 @@ def _next(
     return later, before, table.time[later] - table.time[before]
 
 
-# Volume, tokens and spend: is there enough of it for tuning to pay?
+def repeated(of: Followers, read: Floats, system: Floats, lives_s: float) -> Floats:
+    """Tokens of each call that a call shortly before it had begun with.
 
-_MOSTLY = 0.95
-_DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
-
-
-@dataclass(frozen=True, slots=True)
-class Traffic:
-    """Requests, tokens, spend and caching, from what the calls themselves report.
-
-    * ``requests_per_month``: level of the last 28 days for a month of 30.4 days; the interval is
-      that of the rate behind the counts. Under 28 days of clock it is what was counted, as a lower
-      end: never more than was seen. Counts need no number of conversations.
-    * ``growth_per_month``: share a month by a trend through whole weeks; needs three months.
-    * ``input_tokens``, ``output_tokens``: mean a request, conversations as clusters. Where under
-      half of the traces report them they are estimated from characters, and the interval is wider
-      by ``sizes.ESTIMATE_FACTOR`` either way.
-    * ``cached_share``: share of the input tokens that the calls report as read from a cache.
-    * ``cacheable_share``: share that a prefix cache would have read, see ``prefixes``; the interval
-      takes in the error of counting the system prompt by characters.
-    * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
-    * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
-    * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
-
-    It can't see whether the log is whole: of a sample of one in ten it counts a tenth. It can't see
-    calls that were not logged, nor tools and passages that were sent beside the messages.
+    The system prompt, where the same text was sent to the same model; and in a conversation all
+    that its call before had read. The longer of the two counts, for ``lives_s`` seconds after its
+    last use. 0 under ``LEAST_TOKENS``; NaN where the input tokens are unknown.
     """
+    again = np.zeros(len(read))
+    later = of.of_prompt[of.after_prompt_s <= lives_s]
+    again[later] = np.minimum(system[later], np.nan_to_num(read[later]))
+    near = of.after_turn_s <= lives_s
+    turn, before = of.of_turn[near], of.before[near]
+    again[turn] = np.maximum(again[turn], read[before])
+    again[again < LEAST_TOKENS] = 0.0
+    return np.where(np.isfinite(read), again, np.nan)
 
-    end_s: float = END_S
-    """Timestamps from here on are in the future, seconds since 1970."""
 
-    id = "traffic"
-    needs = (
-        "timestamp",
-        "conversation",
-        "turn",
-        "model",
-        "case",
-        "cached_tokens",
-        "usd",
-        *sizes.COLUMNS,
-    )
+def _cacheable(table: TraceTable) -> Evidence:
+    measure, unit = "cacheable_share", "share of input tokens"
+    factor = "economics.traffic.cacheable_share"
+    usable = clock(table).usable
+    if not usable.any() or not table.present & {"system", "conversation"}:
+        ask = "log the `system` prompt, or `conversation_id`" if usable.any() else _LOG
+        return evidence_of(table, measure, ask, unit=unit, factor=factor)
+    read, estimated = chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
+    system = table.numbers["system_tokens"]
+    of = followers(table, read, system)
+    timed = np.where(usable, read, np.nan)
 
-    def rows(self, batch: Batch) -> Numbers:
-        """Tokens read, written and cached, USD, and tokens of the system prompt by characters."""
-        n = len(batch)
-        systems, place = distinct(batch.column("system"))
-        lengths = as_numbers(None if text is None else len(text) for text in systems)
-        return {
-            **sizes.token_numbers(batch),
-            "cached_tokens": sizes.amounts(batch.cached_tokens, n),
-            "usd": sizes.amounts(batch.usd, n),
-            "system_tokens": lengths[place] / sizes.CHARACTERS_A_TOKEN,
-        }
+    def cached(times: float, lives_s: float) -> Estimate | None:
+        return ratio(repeated(of, timed, system * times, lives_s), timed, table.conversation)
 
-    def finish(self, table: Table) -> Found:
-        """Evidence on volume, tokens, caching, spend and models, and the picture of the volume."""
-        tell = Teller(clock(table, self.end_s))
-        grows, trend = growth(table, tell)
-        pictured = volume_volume(tell.clock, trend)
-        found = (
-            requests(table, tell),
-            grows,
-            _tokens(table, tell, "input"),
-            _tokens(table, tell, "output"),
-            _cached(table, tell),
-            _cacheable(table, tell),
-            *_spend(table, tell),
-            _models(table, tell),
+    within_hour = cached(1.0, HOUR_S)
+    if within_hour is not None:
+        others = [cached(times, HOUR_S) for times in (1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)]
+        every = [within_hour, *(each for each in others if each is not None)]
+        within_hour = Estimate(
+            within_hour.value,
+            min(each.low for each in every),
+            max(each.high for each in every),
+            within_hour.n,
+            within_hour.clusters,
         )
-        if "case" in table.present:  # runs of a test: their number is the tester's
-            return Found(tuple(_of_a_test(one, tell) for one in found))
-        return Found(found, () if pictured is None else (pictured,))
-
-
-_OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
-
-
-def _of_a_test(one: Evidence, tell: Teller) -> Evidence:
-    """A measurement on runs of a test: how often these were made says nothing of real use."""
-    if one.id not in _OF_USE:
-        return one
-    ask = "measure the logs of real use: these are runs of a test"
-    return tell.unknown(one.id, ask, unit=one.unit, factor=one.factor)
-
-
-def distinct_models(names: Sequence[str]) -> int:
-    """Models under these names, a maker's prefix, a date at the end and capitals apart."""
-    plain = (re.split(r"[/:]", name.strip().casefold())[-1] for name in names)
-    return len({_DATED.sub("", name) for name in plain} - {""})
-
-
-def _tokens(table: Table, tell: Teller, side: str) -> Evidence:
-    tokens, guessed = sizes.chosen(
-        table.numbers[f"{side}_tokens"], table.numbers[f"{side}_estimate"]
+    short = cached(1.0, MINUTES_5_S)
+    return amount_from(
+        table,
+        measure,
+        within_hour,
+        "log `input_tokens`, or the texts",
+        unit=unit,
+        method="system prompts and histories sent again within an hour, 1,024 tokens or more; "
+        f"input {'estimated from characters/4' if estimated else 'as reported'}",
+        factor=factor,
+        bounds=(0.0, 1.0),
+        details={} if short is None else {"within_5_minutes": short.value},
     )
-    how = "estimated from characters/4" if guessed else "reported"
-    return tell.estimated(
+
+
+# Tokens, spend and models as the calls report them.
+
+
+def _tokens(table: TraceTable, side: str) -> Evidence:
+    reported = table.numbers[f"{side}_tokens"]
+    tokens, estimated = chosen(reported, table.numbers[f"{side}_estimate"])
+    how = "estimated from characters/4" if estimated else "reported"
+    return amount_from(
+        table,
         f"{side}_tokens",
         mean(tokens, table.conversation),
-        ask=f"log `{side}_tokens`, or the texts",
+        f"log `{side}_tokens`, or the texts",
         unit="tokens a request",
         method=f"mean over requests, {how}; conversations as clusters",
         factor=f"economics.traffic.{side}_tokens",
-        spread=sizes.ESTIMATE_FACTOR if guessed else 1.0,
-        details={"reported": int(np.isfinite(table.numbers[f"{side}_tokens"]).sum())},
+        spread=ESTIMATE_FACTOR if estimated else 1.0,
+        details={"reported": int(np.isfinite(reported).sum())},
     )
 
 
-def _cached(table: Table, tell: Teller) -> Evidence:
+def _cached(table: TraceTable) -> Evidence:
     read, cached = table.numbers["input_tokens"], table.numbers["cached_tokens"]
-    return tell.estimated(
+    return amount_from(
+        table,
         "cached_share",
         ratio(np.minimum(cached, read), read, table.conversation),
-        ask="log `cached_tokens` and `input_tokens`",
+        "log `cached_tokens` and `input_tokens`",
         unit="share of input tokens",
         method="cached over all input tokens, as reported; conversations as clusters",
         factor="economics.traffic.cached_share",
@@ -461,100 +456,64 @@ def _cached(table: Table, tell: Teller) -> Evidence:
     )
 
 
-def _cacheable(table: Table, tell: Teller) -> Evidence:
-    measure, unit = "cacheable_share", "share of input tokens"
-    factor = "economics.traffic.cacheable_share"
-    read, guessed = sizes.chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
-    lacking = _lacks_for_cacheable(table, tell)
-    if lacking:
-        return tell.unknown(measure, lacking, unit=unit, factor=factor)
-
-    system = table.numbers["system_tokens"]
-    of = followers(table, tell.clock.usable, read, system)
-    timed = np.where(tell.clock.usable, read, np.nan)
-
-    def share(times: float, lives_s: float) -> Estimate | None:
-        return ratio(repeated(of, timed, system * times, lives_s), timed, table.conversation)
-
-    off = sizes.ESTIMATE_FACTOR
-    found, *others = (share(times, HOUR_S) for times in (1.0, 1 / off, off))
-    short = share(1.0, MINUTES_5_S)
-    if found is not None:
-        every = [found, *(each for each in others if each is not None)]
-        low, high = min(each.low for each in every), max(each.high for each in every)
-        found = Estimate(found.value, low, high, found.n, found.clusters)
-    return tell.estimated(
-        measure,
-        found,
-        ask="log `input_tokens`, or the texts",
-        unit=unit,
-        method=(
-            "system prompts and histories sent again within an hour, 1,024 tokens or more; "
-            f"input {'estimated from characters/4' if guessed else 'as reported'}"
-        ),
-        factor=factor,
-        bounds=(0.0, 1.0),
-        details={} if short is None else {"within_5_minutes": short.value},
-    )
-
-
-def _lacks_for_cacheable(table: Table, tell: Teller) -> str:
-    if not len(tell.clock.times):
-        return "log the `timestamp` of every call"
-    if not table.present & {"system", "conversation"}:
-        return "log the `system` prompt, or `conversation_id`"
-    return ""
-
-
-def _spend(table: Table, tell: Teller) -> tuple[Evidence, Evidence]:
-    usd, month = table.numbers["usd"], "today.usd_per_month"
+def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
+    usd, at = table.numbers["usd"], clock(table)
+    measure, unit, factor = "usd_per_month", "USD a month", "today.usd_per_month"
     known = np.isfinite(usd)
     ask = "log the `usd` of every call; a bill from prices is worked out from the tokens"
-    each = tell.estimated(
+    each = amount_from(
+        table,
         "usd_per_request",
         mean(usd, table.conversation),
-        ask=ask,
+        ask,
         unit="USD a request",
         method="mean of what the calls report; conversations as clusters",
     )
-    taken = known & tell.clock.usable
+    taken = known & at.usable
     if not taken.any():
-        ask = ask if not known.any() else "log the `timestamp` of every call"
-        return each, tell.unknown("usd_per_month", ask, unit="USD a month", factor=month)
-    value, low, high = per_month(table, tell, usd)
+        ask = _LOG if known.any() else ask
+        return each, evidence_of(table, measure, ask, unit=unit, factor=factor)
+    value, low, high = per_month(table, usd)
     priced = float(known.mean())
     if priced < _MOSTLY:
         high = "open"
     elif high != "open":
         value, low, high = value / priced, low / priced, high / priced
-    spent = tell.known(
-        "usd_per_month",
+    return each, evidence_of(
+        table,
+        measure,
         (value, low, high),
         n=int(taken.sum()),
         clusters=how_many(table.conversation[taken]),
-        unit="USD a month",
-        method=f"sum of what the calls report; {how(tell.clock)}",
-        factor=month,
+        unit=unit,
+        method=f"sum of what the calls report; {_how(at)}",
+        factor=factor,
         details={"share_with_usd": priced},
     )
-    return each, spent
 
 
-def _models(table: Table, tell: Teller) -> Evidence:
+def distinct_models(names: Sequence[str]) -> int:
+    """Models under these names, a maker's prefix, a date at the end and capitals apart."""
+    plain = (re.split(r"[/:]", name.strip().casefold())[-1] for name in names)
+    return len({_DATED.sub("", name) for name in plain} - {""})
+
+
+def _models(table: TraceTable) -> Evidence:
+    measure, unit, factor = "models_seen", "models", "foundation_models"
     seen = distinct_models(table.models)
     if not seen:
-        return tell.unknown(
-            "models_seen", "log the `model`", unit="models", factor="foundation_models"
-        )
-    counts = np.bincount(table.model[table.model >= 0], minlength=len(table.models))
+        return evidence_of(table, measure, "log the `model`", unit=unit, factor=factor)
+    named = table.model >= 0
+    counts = np.bincount(table.model[named], minlength=len(table.models))
     most = np.argsort(-counts, kind="stable")[:10]
-    return tell.known(
-        "models_seen",
+    return evidence_of(
+        table,
+        measure,
         (seen, seen, "open"),
         n=int(counts.sum()),
-        clusters=how_many(table.conversation[table.model >= 0]),
-        unit="models",
+        clusters=how_many(table.conversation[named]),
+        unit=unit,
         method="distinct names, maker and date apart; others may have been tried elsewhere",
-        factor="foundation_models",
+        factor=factor,
         examples=[f"{shown(table.models[place])}: {counts[place]} traces" for place in most],
     )

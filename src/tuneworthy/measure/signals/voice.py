@@ -12,13 +12,12 @@ import numpy as np
 
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
-    Found,
+    Findings,
     Numbers,
-    Table,
+    TraceTable,
     clusters_of,
+    evidence_from,
     happened,
-    of_sample,
-    told,
 )
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Evidence, Series
@@ -27,7 +26,7 @@ from tuneworthy.text.glossary import Phrases
 from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.measure.signals.base import Floats, Ints
 
 
 # How a text is written, whatever it is about: rates of small words, sentences, punctuation.
@@ -36,77 +35,23 @@ PIECE_WORDS = 60
 """Words of a piece."""
 
 _SMALL = (
-    "the",
-    "a",
-    "an",
-    "and",
-    "or",
-    "but",
-    "so",
-    "if",
-    "of",
-    "in",
-    "on",
-    "at",
-    "to",
-    "for",
-    "with",
-    "from",
-    "by",
-    "as",
-    "it",
-    "this",
-    "that",
-    "these",
-    "you",
-    "your",
-    "we",
-    "our",
-    "us",
-    "i",
-    "my",
-    "me",
-    "is",
-    "are",
-    "be",
-    "was",
-    "have",
-    "has",
-    "can",
-    "could",
-    "will",
-    "would",
-    "may",
-    "should",
-    "do",
-    "not",
-    "no",
-    "just",
-    "very",
-    "please",
-    "there",
-    "any",
-    "all",
-    "more",
-    "here",
-    "what",
+    "the a an and or but so if of in on at to for with from by as it this that these you your we "
+    "our us i my me is are be was have has can could will would may should do not no just very "
+    "please there any all more here what"
 )
+_SMALL_WORDS = tuple(_SMALL.split())
 _MARKS = (",", ";", ":", "!", "?", "—", "(", "…", "*", "\n")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SENTENCE = re.compile(r"[.!?]+(?=\s|\Z)")
 
-FEATURES = len(_SMALL) + len(_MARKS) + 4
+FEATURES = len(_SMALL_WORDS) + len(_MARKS) + 4
 """Numbers that describe a piece."""
 
 
 def pieces(texts: Iterable[str]) -> Iterator[str]:
     """Texts put end to end and cut into pieces of ``PIECE_WORDS`` words.
 
-    Args:
-        texts: Texts of one writer.
-
-    Yields:
-        Whole pieces; what is left at the end is left out, so a few words give none.
+    What is left at the end is left out, so a few words give none.
     """
     whole = " ".join(texts)
     start = 0
@@ -119,11 +64,10 @@ def pieces(texts: Iterable[str]) -> Iterator[str]:
             start = stop
 
 
-def features(piece: str) -> NDArray[np.float64]:
+def features(piece: str) -> Floats:
     """What describes a piece: rates a word, mean lengths of word and sentence.
 
-    Returns:
-        ``FEATURES`` numbers; zeros for a text without a word.
+    ``FEATURES`` numbers; zeros for a text without a word.
     """
     words = [word.replace("’", "'") for word in _WORD.findall(piece.casefold())]
     if not words:
@@ -131,7 +75,7 @@ def features(piece: str) -> NDArray[np.float64]:
     n, counts = len(words), Counter(words)
     contracted = sum("'" in word for word in words)
     sentences = max(1, len(_SENTENCE.findall(piece)))
-    values = [counts[word] / n for word in _SMALL]
+    values = [counts[word] / n for word in _SMALL_WORDS]
     values += [piece.count(mark) / n for mark in _MARKS]
     values += [
         contracted / n,
@@ -143,11 +87,7 @@ def features(piece: str) -> NDArray[np.float64]:
 
 
 class Style:
-    """The way some samples are written.
-
-    Args:
-        samples: Texts that sound right, two or more of them with a piece each.
-    """
+    """The way some samples are written: texts that sound right."""
 
     def __init__(self, samples: Sequence[str]) -> None:
         cut = [[features(piece) for piece in pieces([text])] for text in samples]
@@ -157,7 +97,7 @@ class Style:
         """Samples long enough for a piece."""
         return len(self._cut)
 
-    def among_themselves(self) -> NDArray[np.float64]:
+    def among_themselves(self) -> Floats:
         """For each sample the mean distance of its pieces from all the others."""
         means = []
         for left_out, own in enumerate(self._cut):
@@ -165,13 +105,13 @@ class Style:
             means.append(_delta(own, others).mean())
         return np.array(means)
 
-    def distances(self, texts: Sequence[str]) -> NDArray[np.float64]:
+    def distances(self, texts: Sequence[str]) -> Floats:
         """The distance of each piece of one writer's texts from the samples; none for few words."""
         found = np.array([features(piece) for piece in pieces(texts)])
         return _delta(found, np.concatenate(self._cut)) if len(found) else np.empty(0)
 
 
-def _delta(found: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
+def _delta(found: Floats, usual: Floats) -> Floats:
     """Burrows's Delta of each row; a rate that is rare in the samples has the spread of a count."""
     middle = usual.mean(axis=0)
     counted = np.sqrt((middle + 1 / PIECE_WORDS) / PIECE_WORDS)
@@ -191,7 +131,7 @@ _ABOUT = "voice_drift"
 _ALIKE = 1e-6  # samples nearer than this to each other are copies and no yardstick
 
 
-class Voice:
+class VoiceSignal:
     """Whether outputs sound like the team, or like anybody.
 
     ``generic_phrase_share`` is the share of outputs with a phrase that could be any assistant's
@@ -206,9 +146,6 @@ class Voice:
     Without named voice samples the share says that outputs could be anybody's, not that somebody
     minds. The distance knows small words and punctuation, not wit or warmth, and little about
     languages other than English. Outputs that are empty or failed are left out.
-
-    Args:
-        materials: For the voice.
     """
 
     id = "voice"
@@ -225,22 +162,22 @@ class Voice:
         generic[left_out] = np.nan
         return {"generic": generic}
 
-    def finish(self, table: Table) -> Found:
+    def finish(self, table: TraceTable) -> Findings:
         """Share, slope and distance, and the share by turn."""
         evidence = (self._share(table), self._drift(table), self._distance(table))
         by_turn = _by_turn(table)
-        return Found(evidence, (by_turn,) if by_turn else ())
+        return Findings(evidence, (by_turn,) if by_turn else ())
 
-    def _share(self, table: Table) -> Evidence:
+    def _share(self, table: TraceTable) -> Evidence:
         counts = self._phrases.counts(table.sample.output)
-        return told(
+        return evidence_from(
             table,
             "generic_phrase_share",
             share(table.numbers["generic"], table.conversation),
             factor=_ABOUT,
             unit="share of outputs",
             method="outputs with at least one phrase of the list; interval by conversation",
-            lacking="measure traces with outputs: these have none",
+            ask="measure traces with outputs: these have none",
             details={
                 "phrases": len(self._phrases.phrases),
                 "voice_samples": len(self._voice.samples) if self._voice else 0,
@@ -248,7 +185,7 @@ class Voice:
             examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
         )
 
-    def _drift(self, table: Table) -> Evidence:
+    def _drift(self, table: TraceTable) -> Evidence:
         """The slope, over conversations that have more than one turn."""
         known = ~(np.isnan(table.turn) | np.isnan(table.numbers["generic"]))
         where = table.conversation[known]
@@ -258,7 +195,7 @@ class Voice:
         if longer.any():
             generic, turn = table.numbers["generic"][known][longer], table.turn[known][longer]
             estimate = slope(generic, turn, where[longer])
-        return told(
+        return evidence_from(
             table,
             "voice_drift_per_turn",
             estimate,
@@ -266,13 +203,13 @@ class Voice:
             unit="share of outputs a turn",
             method="least squares of generic phrasing on the turn, over conversations of two or"
             " more; interval by conversation",
-            lacking="measure conversations of two or more turns (fields conversation_id and turn)",
+            ask="measure conversations of two or more turns (fields conversation_id and turn)",
         )
 
-    def _distance(self, table: Table) -> Evidence:
+    def _distance(self, table: TraceTable) -> Evidence:
         style = Style(self._voice.samples if self._voice else ())
         enough = len(style) >= ENOUGH_SAMPLES
-        return told(
+        return evidence_from(
             table,
             "voice_distance",
             _ratio(style, *_written(style, table)) if enough else None,
@@ -280,16 +217,16 @@ class Voice:
             unit="distance of the samples among themselves",
             method=f"Burrows's Delta on pieces of {PIECE_WORDS} words, outputs against samples over"
             " samples against each other; interval by conversation and sample",
-            lacking=f"put conversations of {PIECE_WORDS} words or more among the traces"
+            ask=f"put conversations of {PIECE_WORDS} words or more among the traces"
             if enough
             else f"name data.voice with at least {ENOUGH_SAMPLES} samples of {PIECE_WORDS} words or"
             " more each",
-            sample=of_sample(table),
+            sample=table.extent(),
             details={"samples_long_enough": len(style)},
         )
 
 
-def _written(style: Style, table: Table) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _written(style: Style, table: TraceTable) -> tuple[Floats, Ints]:
     """Distances of the sample's outputs, piece by piece, with the conversation of each."""
     texts: dict[int, list[str]] = defaultdict(list)
     where = clusters_of(table.sample.column("conversation")).tolist()
@@ -304,9 +241,7 @@ def _written(style: Style, table: Table) -> tuple[NDArray[np.float64], NDArray[n
     return np.concatenate(list(found.values())), np.concatenate(codes)
 
 
-def _ratio(
-    style: Style, distances: NDArray[np.float64], where: NDArray[np.int64]
-) -> Estimate | None:
+def _ratio(style: Style, distances: Floats, where: Ints) -> Estimate | None:
     """Outputs' mean distance over the samples' own, by the delta method on the logarithm."""
     outputs, own = mean(distances, where), style.among_themselves()
     if outputs is None or outputs.clusters < 2 or own.mean() < _ALIKE:
@@ -318,7 +253,7 @@ def _ratio(
     return Estimate(ratio, ratio / spread, ratio * spread, outputs.n, outputs.clusters)
 
 
-def _by_turn(table: Table) -> Series | None:
+def _by_turn(table: TraceTable) -> Series | None:
     """Generic phrasing turn by turn, for turns that enough conversations reach."""
     rows: list[tuple[int, float, float, float, int]] = []
     for turn in range(MOST_TURNS):
@@ -328,11 +263,6 @@ def _by_turn(table: Table) -> Series | None:
             rows.append((turn, estimate.value, estimate.low, estimate.high, estimate.n))
     if not rows:
         return None
-    return Series(id="voice_by_turn", columns=_columns(rows))
-
-
-def _columns(
-    rows: Sequence[tuple[int, float, float, float, int]],
-) -> dict[str, tuple[float | int, ...]]:
     names = ("turn", "share", "low", "high", "n")
-    return dict(zip(names, zip(*rows, strict=True), strict=True))
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    return Series(id="voice_by_turn", columns=columns)
