@@ -8,7 +8,6 @@ import random
 import re
 import sys
 import time
-from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
@@ -19,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import KINDS, Evidence, Personal, Scanner, Unknown, excerpt, mask, spans
-from internals import measure_personal as checks
-from internals import measure_personal as recogniser
+from internals import measure_names as recogniser
+from internals import measure_personal as personal_data
 from internals import signal_personal as personal
 from plain_engine import batch, measure, table_of
 
@@ -156,31 +155,24 @@ def test_every_kind_has_an_example_and_a_source() -> None:
     assert len({kind.id for kind in KINDS}) == len(KINDS)
 
 
-CHECKED: list[tuple[Callable[[str], bool], str]] = [
-    (checks.luhn, "79927398713"),
-    (checks.iban, "DE89370400440532013000"),
-    (checks.de_steuer_id, "86095742719"),
-    (checks.fr_nir, "255081416802538"),
-    (checks.nl_bsn, "123456782"),
-    (checks.br_cpf, "11144477735"),
-    (checks.in_aadhaar, "999941057058"),
+CHECKED = [
+    ("card", "4539578763621486"),
+    ("de_steuer_id", "86095742719"),
+    ("fr_nir", "255081416802538"),
+    ("nl_bsn", "123456782"),
+    ("br_cpf", "11144477735"),
+    ("in_aadhaar", "999941057058"),
 ]
 
 
-@pytest.mark.parametrize(("check", "number"), CHECKED)
-def test_one_wrong_digit_is_noticed(check: Callable[[str], bool], number: str) -> None:
+@pytest.mark.parametrize(("name", "number"), CHECKED)
+def test_one_wrong_digit_is_noticed(name: str, number: str) -> None:
     # All of these codes notice every single wrong digit; PESEL and the others here do not.
+    check = personal_data.CHECKS[name]
     assert check(number)
     for place, digit in enumerate(number):
-        for other in "0123456789":
-            if digit.isdigit() and other != digit:
-                assert not check(number[:place] + other + number[place + 1 :])
-
-
-def test_verhoeff_notices_neighbours_that_changed_places() -> None:
-    assert checks.verhoeff([2, 3, 6, 3])  # the example most descriptions give: 236 and 3
-    assert not checks.verhoeff([3, 2, 6, 3])
-    assert not checks.verhoeff([])
+        for other in set("0123456789") - {digit}:
+            assert not check(number[:place] + other + number[place + 1 :])
 
 
 @given(st.text(max_size=40))

@@ -206,8 +206,8 @@ def test_too_many_texts_are_thinned_evenly_over_time() -> None:
         filled = f"{half} {' '.join(words(rng, 8))}"
         texts.append(Text(filled, np.array([float(each)]) * DAY_S))
     found = versions(texts, 0.8)
-    assert len(found.found) == 2
-    assert found.found[1].first / DAY_S == pytest.approx(450, abs=5)
+    assert len(found.versions) == 2
+    assert found.versions[1].first / DAY_S == pytest.approx(450, abs=5)
 
 
 def test_nothing_at_all_is_unknown_and_no_error() -> None:

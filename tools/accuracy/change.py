@@ -27,7 +27,7 @@ import numpy as np
 
 from plain_engine import measure
 from tuneworthy.measure.signals.base import MONTH_DAYS
-from tuneworthy.measure.signals.change import Change
+from tuneworthy.measure.signals.change import ChangeSignal as Change
 from tuneworthy.stats.forecast import poisson_interval
 from tuneworthy.stats.intervals import wilson
 from worlds_change import prompted, rewrites

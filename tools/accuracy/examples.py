@@ -17,7 +17,8 @@ import numpy as np
 from made import names
 
 from tuneworthy.measure.engine import measure
-from tuneworthy.measure.signals.examples import REASONS, Examples
+from tuneworthy.measure.signals.examples import REASONS
+from tuneworthy.measure.signals.examples import ExamplesSignal as Examples
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Evidence, ToolCall
 

@@ -25,7 +25,8 @@ from made import names
 
 from tuneworthy.measure.signals import knowledge as groundedness
 from tuneworthy.measure.signals import knowledge as sufficiency
-from tuneworthy.measure.signals.knowledge import Knowledge, stems
+from tuneworthy.measure.signals.knowledge import KnowledgeSignal as Knowledge
+from tuneworthy.measure.signals.knowledge import stems
 from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.clustered import share

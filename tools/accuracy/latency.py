@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from plain_engine import measure
-from tuneworthy.measure.signals.latency import Latency
+from tuneworthy.measure.signals.latency import LatencySignal as Latency
 from tuneworthy.stats.intervals import wilson
 from worlds_latency import calls
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from tuneworthy.measure.signals.base import Signal
+    from tuneworthy.measure.signals.base import TraceSignal as Signal
     from tuneworthy.model.evidence import Batch, Evidence
 
 RATES = (0.0, 0.01, 0.05, 0.1, 0.2)

@@ -30,7 +30,8 @@ from numpy.typing import NDArray
 from plain_engine import measure
 from tuneworthy.measure.sample import embed
 from tuneworthy.measure.signals import novelty
-from tuneworthy.measure.signals.novelty import Novelty, flagged, neighbours
+from tuneworthy.measure.signals.novelty import NoveltySignal as Novelty
+from tuneworthy.measure.signals.novelty import flagged, neighbours
 from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.intervals import wilson
 from worlds_novelty import asked

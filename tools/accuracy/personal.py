@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from tuneworthy.measure.personal import Scanner, Span, persons, spans
+from tuneworthy.measure.names import persons
+from tuneworthy.measure.personal import DataSpan, Scanner, spans
 from tuneworthy.measure.signals import personal
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.intervals import wilson
@@ -62,13 +63,13 @@ def unseen(record: Record) -> bool:
 
 
 @cache
-def said(text: str) -> tuple[Span, ...]:
+def said(text: str) -> tuple[DataSpan, ...]:
     """What patterns and recogniser find in a text."""
-    people = [Span(name.start, name.end, "person", "personal") for name in persons(text)]
+    people = [DataSpan(name.start, name.end, "person", "name") for name in persons(text)]
     return (*spans(text), *people)
 
 
-def touches(span: Span, label: Record) -> bool:
+def touches(span: DataSpan, label: Record) -> bool:
     """Whether a span and a label share a character."""
     return bool(span.start < label["end_position"] and label["start_position"] < span.end)
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from made import names, table, told
 
-from tuneworthy.measure.signals.success import Success
+from tuneworthy.measure.signals.success import SuccessSignal as Success
 from tuneworthy.model.evidence import Batch
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from plain_engine import batch, measure
-from tuneworthy.measure.signals.format import Format
-from tuneworthy.measure.signals.instructions import Instructions
-from tuneworthy.measure.signals.voice import Voice
+from tuneworthy.measure.signals.format import FormatSignal as Format
+from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
+from tuneworthy.measure.signals.voice import VoiceSignal as Voice
 from tuneworthy.model.case import Materials
 from tuneworthy.model.case import VoiceSamples as Wanted
 from tuneworthy.model.evidence import Batch, Evidence, ToolCall

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 import numpy as np
 
 from plain_engine import measure
-from tuneworthy.measure.signals.traffic import Traffic
+from tuneworthy.measure.signals.traffic import TrafficSignal as Traffic
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.stats.intervals import wilson
 from worlds_traffic import MONTH_DAYS, visits

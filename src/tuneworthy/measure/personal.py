@@ -82,7 +82,7 @@ def _card(text: str) -> bool:
 
 def _iban_within(text: str) -> str:
     """The part of a text that is an IBAN; empty for none."""
-    ends = (end for end in range(len(text), 14, -1) if _valid(["iban"], text[:end]))
+    ends = (end for end in range(15, len(text) + 1) if _valid(["iban"], text[:end]))
     return text[: next(ends, 0)]
 
 
