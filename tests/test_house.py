@@ -32,9 +32,9 @@ MOST_MODULES_OF_DECIDE = 45
 # A library, and the only rooms that may know it.
 ROOMS_OF: dict[str, tuple[str, ...]] = {
     "yaml": ("syntax",), "click": ("cli", "terminal", "web"), "aiohttp": ("llm",),
-    "genai_prices": ("llm",), "duckdb": ("measure", "traces"), "hyperscan": ("text",),
+    "genai_prices": ("llm",), "duckdb": ("traces",), "hyperscan": ("text",),
     "jsonschema_rs": ("scoring", "text"), "msgspec": ("measure", "scoring", "text", "traces"),
-    "blake3": ("traces",), "rensa": ("measure",), "wordllama": ("measure",),
+    "blake3": ("traces",), "rensa": ("measure",), "stdnum": ("measure",), "wordllama": ("measure",),
     "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn"), ("mcp", "web")),

@@ -464,7 +464,9 @@ class CaseBuilder:
     def _case(
         self, question: LoggedQuestion, masker: Masker, weight: float, tags: tuple[str, ...]
     ) -> EvalCase:
-        turns = [CaseMessage(role=t.role, content=masker(_whole(t.content))) for t in question.turns]
+        turns = [
+            CaseMessage(role=t.role, content=masker(_whole(t.content))) for t in question.turns
+        ]
         passages = tuple(CasePassage(text=masker(_whole(text))) for text in question.contexts)
         known = masker.seen()
         reference = None if question.reference is None else masker(_whole(question.reference))
