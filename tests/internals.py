@@ -423,7 +423,6 @@ from tuneworthy.traces.read import named, read
 from tuneworthy.traces.stream import Ahead, Frames, Limits, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
-from tuneworthy.verdict.challenges.facts import WORDS
 from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.headline import unsettled
 from tuneworthy.verdict.options import GRADES, HELPS, JUDGES, REASONS, RISKS, options

@@ -21,7 +21,7 @@ from tuneworthy import Case, decide, load_case, load_framework, verdicts
 GALLERY = Path(__file__).resolve().parents[1] / "examples"
 SLUGS = sorted(path.parent.name for path in GALLERY.glob("*/case.yaml"))
 AS_OF = date(2026, 11, 24)
-CHALLENGES = frozenset(rule.__name__ for rule in ALL)
+CHALLENGES = frozenset(rule.id for rule in ALL)
 ROUNDED = 0.005  # expected.yaml is written to two digits behind the point
 
 ACTIONS = {

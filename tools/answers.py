@@ -13,19 +13,11 @@ from rules import Rule
 from tuneworthy import Dossier, Framework, decide, load_case
 from tuneworthy.model.framework import Criterion
 from tuneworthy.pipeline import framework_of
-from tuneworthy.verdict.challenges import ALL, claims, data, money, reasons
-from tuneworthy.verdict.challenges import data as evidence
+from tuneworthy.verdict.challenges import ALL, ROOMS, in_room
 from tuneworthy.words import few, number
 from tuneworthy.workspace.reports import explain_factor
 
 _AS_OF = date(2026, 11, 24)  # so that a service that ends one day doesn't change a page that day
-_ROOMS = {
-    reasons: "Reasons that exclude each other",
-    claims: "Claims about the ceiling and about success",
-    data: "Claims about data",
-    money: "Expectations about money",
-    evidence: "What was measured against what was said",
-}
 
 _CHECKS = """
 All of them have to be yes before the ceiling counts as reached; one no is enough for *keep
@@ -76,7 +68,7 @@ class Answers:
     @cached_property
     def rules(self) -> dict[str, Rule]:
         """Every challenge by its id."""
-        return {rule.__name__: Rule(rule, self.framework) for rule in ALL}
+        return {each.id: Rule(each, self.framework) for each in ALL}
 
     def pages(self) -> dict[str, str]:
         """Pages of factors, checks, signals and challenges by their path."""
@@ -157,10 +149,10 @@ class Answers:
 
     def _reference(self) -> list[str]:
         lines = ["# Challenges", "", *paragraph(_REFERENCE.format(many=len(self.rules)))]
-        for room, title in _ROOMS.items():
+        for title, room in ROOMS.items():
             lines += [f"## {title}", ""]
-            for function in room.ALL:
-                lines += self._challenge(self.rules[function.__name__])
+            for each in in_room(room):
+                lines += self._challenge(self.rules[each.id])
         return lines
 
     def _challenge(self, rule: Rule) -> list[str]:

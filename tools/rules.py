@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tuneworthy import Framework
-from tuneworthy.verdict.challenges import reasons
+from tuneworthy.verdict.challenges.reasons import LATER_ELSEWHERE
+from tuneworthy.verdict.challenges.rule import Challenge
 
-_SEVERITIES = ("contradiction", "doubt", "pushback")
 _PATH = re.compile(
     r"ceiling|goals|attempts|"
     r"(factors|ceiling|signals|targets|today|economics|data|tuning)\.[\w.<>]+"
@@ -22,11 +22,12 @@ _PATH = re.compile(
 class Rule:
     """A challenge as its source tells it: what it reads and when it fires."""
 
-    def __init__(self, function: Callable[..., Any], framework: Framework) -> None:
-        self.id = function.__name__
+    def __init__(self, challenge: Challenge, framework: Framework) -> None:
+        function = challenge.rule
+        self.id = challenge.id
         self.says = " ".join((inspect.getdoc(function) or "").split())
         strings = list(dict.fromkeys(_strings(function)))
-        self.severity = next(s for s in strings if s in _SEVERITIES)
+        self.severity = challenge.severity
         self.paths = [s for s in strings if _PATH.fullmatch(s)]
         self.thresholds = [s for s in framework.thresholds if s in _thresholds(function)]
         ids = [*framework.factors, *framework.ceiling, *framework.signals]
@@ -106,5 +107,5 @@ def _everything(function: Callable[..., Any], framework: Framework) -> set[str]:
         and node.func.attr == "items"
     }
     checks = set(framework.ceiling) if "ceiling" in gone_through else set()
-    later = set(vars(reasons)["_ALL_LATER"])  # these have a challenge of their own
+    later = set(LATER_ELSEWHERE)  # these have a challenge of their own
     return checks | (set(framework.factors) - later if "factors" in gone_through else set())

@@ -24,15 +24,10 @@ from tuneworthy.model.dossier import (
     Action,
     Advice,
     ApproachResult,
-    Assessed,
     Assessment,
-    CeilingTest,
-    Challenge,
-    CheckResult,
-    Counts,
+    ChallengeResult,
     Decision,
     Dossier,
-    FactorResult,
     Findings,
     FlipResult,
     GateResult,
@@ -41,7 +36,6 @@ from tuneworthy.model.dossier import (
     Plan,
     QuestionResult,
     Replaced,
-    SignalResult,
     Stage,
     Verdict,
 )
@@ -53,7 +47,8 @@ from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.nearest import look, shipped_index
 from tuneworthy.precedents.section import precedents
 from tuneworthy.syntax.document import ParsedFile, parse
-from tuneworthy.verdict.challenges import challenge, challenge_result
+from tuneworthy.verdict.challenges import challenge
+from tuneworthy.verdict.facts import Facts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.options import option_results, options, recommendation
@@ -65,8 +60,6 @@ from tuneworthy.verdict.weigh import (
     as_evidence,
     evidence_section,
     figures,
-    in_words,
-    stages,
     weigh,
     with_evidence,
 )
@@ -92,7 +85,7 @@ class Parts:
     decision: Decision
     flips: tuple[tuple[FlipResult, ...], int]
     questions: tuple[QuestionResult, ...]
-    challenges: tuple[Challenge, ...]
+    challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...]
     money: MoneyFindings
     gates: tuple[GateResult, ...]
@@ -119,10 +112,10 @@ def compose(parts: Parts) -> Dossier:
             "framework": NamedDigest(name=framework.name, digest=remembered_digest(framework)),
             "as_of": parts.as_of,
             "seed": parts.seed,
-            "ceiling": _ceiling(parts),
-            "signals": _signals(parts),
-            "factors": _factors(parts),
-            "counts": _counts(parts.assessment),
+            "ceiling": parts.assessment.ceiling,
+            "signals": parts.assessment.signals,
+            "factors": parts.assessment.factors,
+            "counts": parts.assessment.counts,
             "rules": decision.rules,
             "strength": decision.strength,
             "stages": tuple(
@@ -146,7 +139,7 @@ def compose(parts: Parts) -> Dossier:
             "flips": parts.flips[0],
             "flips_searched_to": parts.flips[1],
             "next_questions": parts.questions,
-            "challenges": tuple(challenge_result(one) for one in parts.challenges),
+            "challenges": parts.challenges,
             "approaches": parts.approaches or NO_GOAL,
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
@@ -157,69 +150,6 @@ def compose(parts: Parts) -> Dossier:
             "series": parts.series or Unknown(ask=NOTHING_MEASURED),
             "quick": quick_result(decision, framework) if parts.quick else None,
         }
-    )
-
-
-def _ceiling(parts: Parts) -> CeilingTest:
-    checks = {}
-    for name, check in parts.framework.ceiling.items():
-        answer = parts.assessment.answers[name]
-        given = parts.case.ceiling.get(name)
-        counted = given.count if given is not None else None
-        told = counted is not None and answer.source == "stated"
-        checks[name] = CheckResult(
-            title=check.title,
-            state=answer.state,
-            value=counted if told and counted is not None else answer.state,
-            source=answer.source,
-            note=_note(answer),
-            ask=parts.framework.filled(check.ask, check.at_least),
-        )
-    return CeilingTest(reached=parts.assessment.reached, checks=checks)
-
-
-def _signals(parts: Parts) -> dict[str, SignalResult]:
-    return {
-        name: SignalResult(
-            title=signal.title,
-            state=parts.assessment.signals[name].state,
-            source=parts.assessment.signals[name].source,
-            note=_note(parts.assessment.signals[name]),
-            ask=parts.framework.filled(signal.ask),
-        )
-        for name, signal in parts.framework.signals.items()
-    }
-
-
-def _factors(parts: Parts) -> dict[str, FactorResult]:
-    found = {}
-    for name, factor in parts.framework.factors.items():
-        answer = parts.assessment.answers[name]
-        found[name] = FactorResult(
-            title=factor.title,
-            kind="indicator" if name in parts.framework.indicators else "anti_indicator",
-            state=answer.state,
-            source=answer.source,
-            weight=factor.weight,
-            note=_note(answer),
-            ask=parts.framework.filled(factor.ask),
-        )
-    return found
-
-
-def _note(answer: Assessed) -> str:
-    inferred = in_words(answer.because) if answer.because else ""
-    return "; ".join(text for text in (answer.note, inferred) if text)
-
-
-def _counts(assessment: Assessment) -> Counts:
-    factors = {**assessment.of_kind("indicator"), **assessment.of_kind("anti_indicator")}
-    return Counts(
-        indicators=sum(a.state == "yes" for a in assessment.of_kind("indicator").values()),
-        anti_indicators=sum(
-            a.state == "yes" for a in assessment.of_kind("anti_indicator").values()
-        ),
-        unknown=sum(a.state == "unknown" for a in factors.values()),
     )
 
 
@@ -328,9 +258,12 @@ def decide(
             measured={**measured, **as_evidence(figures(case))},
             series=pictured,
             framework=framework,
-            stages=tuple((a, verdict_of(rules, t.states)) for a, t in stages(case, framework)),
+            stages=tuple(
+                (attempt, verdict_of(rules, weigh(case, framework, attempt).states))
+                for attempt in case.attempts
+            ),
             flips=flips(states, rules, decision.outcome),
-            challenges=challenge(case, framework, assessment, findings),
+            challenges=challenge(Facts(case, framework, assessment, fits, findings)),
             **judged._asdict(),
             **ahead._asdict(),
             quick=quick,

@@ -23,39 +23,12 @@ Source = Literal["stated", "measured", "assumed"]
 Severity = Literal["contradiction", "doubt", "pushback"]
 """Statements exclude each other; one lacks what would carry it; an expectation is unrealistic."""
 
-Kind = Literal["check", "signal", "indicator", "anti_indicator"]
-
 
 @dataclass(frozen=True, slots=True)
 class Reason:
     """A reason as an id with its numbers; the report makes the words."""
 
     id: str
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Assessed:
-    """One answer after weighing."""
-
-    id: str
-    kind: Kind
-    state: State
-    source: Source
-    note: str = ""
-    """What the person wrote beside it."""
-    because: Reason | None = None
-    """For an inferred answer: from what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Challenge:
-    """Two statements that don't fit together, or one that nothing carries."""
-
-    id: str
-    severity: Severity
-    between: tuple[str, ...]
-    """Dotted paths of the statements in the case file."""
     numbers: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -95,26 +68,44 @@ class Findings:
 class Assessment:
     """Every answer of a case, weighed."""
 
-    answers: Mapping[str, Assessed]
-    """Checks and factors by id, in the framework's order."""
-    signals: Mapping[str, Assessed]
-    """Signals by id."""
-    reached: State
-    """Whether the ceiling is reached: the checks alone decide."""
+    ceiling: CeilingTest
+    signals: dict[str, SignalResult]
+    factors: dict[str, FactorResult]
+
+    @property
+    def reached(self) -> State:
+        """Whether the ceiling is reached: the checks alone decide."""
+        return self.ceiling.reached
 
     @property
     def states(self) -> dict[str, State]:
-        """State of every check and factor."""
-        return {name: answer.state for name, answer in self.answers.items()}
+        """State of every check and factor, in the framework's order."""
+        checks = {name: check.state for name, check in self.ceiling.checks.items()}
+        return checks | {name: factor.state for name, factor in self.factors.items()}
+
+    def _answer(self, name: str) -> CheckResult | FactorResult | SignalResult | None:
+        checks = self.ceiling.checks
+        return checks.get(name) or self.factors.get(name) or self.signals.get(name)
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""
-        found = self.answers.get(name) or self.signals.get(name)
-        return found.state if found else "unknown"
+        answer = self._answer(name)
+        return answer.state if answer else "unknown"
 
-    def of_kind(self, kind: Kind) -> dict[str, Assessed]:
-        """Answers of one kind, in order."""
-        return {name: a for name, a in self.answers.items() if a.kind == kind}
+    def source(self, name: str) -> Source:
+        """Where it comes from; assumed for one the framework doesn't have."""
+        answer = self._answer(name)
+        return answer.source if answer else "assumed"
+
+    @property
+    def counts(self) -> Counts:
+        """How many factors are known to hold, and how many are open."""
+        kinds = [factor.kind for factor in self.factors.values() if factor.state == "yes"]
+        return Counts(
+            indicators=kinds.count("indicator"),
+            anti_indicators=kinds.count("anti_indicator"),
+            unknown=sum(factor.state == "unknown" for factor in self.factors.values()),
+        )
 
 
 # What follows from the answers, and how firmly.

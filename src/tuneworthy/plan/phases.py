@@ -12,7 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Range, months_to_reach
 from tuneworthy.model.dossier import (
     ApproachResult,
-    Assessed,
     DataNeed,
     GateResult,
     Part,
@@ -88,16 +87,17 @@ def steps_to_verdict(
     """
     before = len(plan.phases)
     if outcome == "keep_optimizing_prompts":
-        todo = [a for a in plan.assessment.of_kind("check").values() if a.state != "yes"]
+        checks = plan.assessment.ceiling.checks
+        todo = [name for name, check in checks.items() if check.state != "yes"]
         needs_cases = _cases(plan, needs) if todo else needs
-        for check in todo:
-            _check(plan, check, needs_cases)
+        for name in todo:
+            _check(plan, name, needs_cases)
     elif outcome == "improve_rag_or_switch_model":
         _improving(plan, advised, _cases(plan, needs))
     elif outcome == "address_anti_indicators":
-        for against in plan.assessment.of_kind("anti_indicator").values():
-            if against.state == "yes":
-                _CLEARED.get(against.id, _clear)(plan, against.id, needs)
+        for name in plan.framework.anti_indicators:
+            if plan.assessment.state(name) == "yes":
+                _CLEARED.get(name, _clear)(plan, name, needs)
     else:
         _cases(plan, needs)
     if len(plan.phases) == before:  # a framework may lead here with nothing left to do
@@ -515,17 +515,18 @@ def questions(plan: PlanContext, asked: Sequence[QuestionResult]) -> str:
     )
 
 
-def _check(plan: PlanContext, check: Assessed, needs: Needs) -> str:
+def _check(plan: PlanContext, name: str, needs: Needs) -> str:
     """A check of the ceiling test that isn't known to be done."""
-    rule, ask = plan.framework.ceiling[check.id], plan.ask(check.id)
-    first = [f"Find out whether it was done: {ask}"] if check.state == "unknown" else []
+    rule, ask = plan.framework.ceiling[name], plan.ask(name)
+    unknown = plan.assessment.state(name) == "unknown"
+    first = [f"Find out whether it was done: {ask}"] if unknown else []
     settle = plan.framework.filled(rule.settle, rule.at_least) if rule.settle else ask
     return plan.add(
-        f"check_{check.id}",
+        f"check_{name}",
         f"check: {rule.title}",
         (*first, settle),
         f"the case file says yes to this, and the results on the same cases are on file: {ask}",
-        either(plan.rule.checks, check.id),
+        either(plan.rule.checks, name),
         needs=needs,
     )
 

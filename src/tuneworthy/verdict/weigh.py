@@ -8,9 +8,9 @@ and marked ``assumed``. Everything else is unknown.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import State, Unknown
@@ -24,36 +24,43 @@ from tuneworthy.model.case import (
     QualityTarget,
     metric_named,
 )
-from tuneworthy.model.dossier import Assessed, Assessment, EvidenceResult, Kind, Reason, Replaced
+from tuneworthy.model.dossier import (
+    Assessment,
+    CeilingTest,
+    CheckResult,
+    EvidenceResult,
+    FactorResult,
+    Replaced,
+    SignalResult,
+    Source,
+)
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Check, Framework, MeasureRule, Need
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, plain
 
-# Measured beats stated, for what can be observed; a need stays as it was said.
-
 Ledger = Mapping[str, Evidence]
 """The latest known measurement by its id."""
 
-_TRAFFIC = ("requests_per_month", "growth_per_month", "input_tokens", "output_tokens")
-_TODAY = ("latency_p95_s", "usd_per_month")
-_SHARES = {
-    "cached_share": ("economics", "traffic"),
-    "cacheable_share": ("economics", "traffic"),
-    "retrieval_recall": ("today",),
-}
-Filled = tuple[tuple[str, ...], Any, Replaced]
-"""Where a number goes, the number, and what it replaces."""
+# Measured numbers in the place of stated ones.
 
 _NUMBERS = {
-    **{name: f"economics.traffic.{name}" for name in _TRAFFIC},
-    **{name: f"today.{name}" for name in _TODAY},
-    **{name: ".".join((*place, name)) for name, place in _SHARES.items()},
+    "requests_per_month": "economics.traffic.requests_per_month",
+    "growth_per_month": "economics.traffic.growth_per_month",
+    "input_tokens": "economics.traffic.input_tokens",
+    "output_tokens": "economics.traffic.output_tokens",
+    "latency_p95_s": "today.latency_p95_s",
+    "usd_per_month": "today.usd_per_month",
+    "cached_share": "economics.traffic.cached_share",
+    "cacheable_share": "economics.traffic.cacheable_share",
+    "retrieval_recall": "today.retrieval_recall",
     "success_share": "today.quality",
     "usable_examples": "data.examples",
 }
 """Measurements that stand for a number of the case file, with its dotted path."""
+
+_SHARES = ("cached_share", "cacheable_share", "retrieval_recall", "success_share")
 
 _MOST = 10**15
 """The most of anything that a case file takes; a ledger somebody wrote in may say more."""
@@ -64,14 +71,6 @@ RUN_OPTIONS = {
 }
 """Options that a lab may have run, with the measurement that counts its arms."""
 
-COUNTED_CHECKS = {
-    "prompt_variations": "distinct_prompts",
-    "foundation_models": "models_seen",
-    "few_shot": "few_shot_arms",
-    "structured_prompt": "structured_prompts",
-}
-"""Checks that a count of what was seen can settle, with the measurement that counts."""
-
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
     """The case with measured numbers in the place of stated ones, knowing what a lab has run.
@@ -81,14 +80,15 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     Returns:
         The case, and what was replaced; the same case and () for an empty ledger.
     """
-    if not ledger:
-        return case, ()
-    tree: dict[str, Any] = case.model_dump(exclude_defaults=True)
-    replaced = []
-    for path, value, one in _fill(case, standing(case, ledger)):
-        _put(tree, path, value)
-        if one not in replaced:
-            replaced.append(one)
+    tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
+    counted, replaced = standing(case, ledger), []
+    for name, path in _NUMBERS.items():
+        found = counted.get(name)
+        numbers = _numbers(name, path, found, case) if found else {}
+        for place, number in numbers.items():
+            _put(tree, place, number)
+        if found and numbers:
+            replaced.append(Replaced(path, _stated_range(case, path), found))
     ran = frozenset(
         option for option, arms in RUN_OPTIONS.items() if arms in ledger and ledger[arms].number > 0
     )
@@ -114,53 +114,30 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
 
 
 def _covers(supposed: str, path: str) -> bool:
-    """Whether a supposed path is a number's own, or stands above or below it."""
+    """Whether a supposed path is a number's own, or lies above or below it."""
     return supposed == path or supposed.startswith(f"{path}.") or path.startswith(f"{supposed}.")
 
 
-def _fill(case: Case, ledger: Ledger) -> Iterator[Filled]:
-    for name in (*_TRAFFIC, *_TODAY):
-        where = ("economics", "traffic") if name in _TRAFFIC else ("today",)
-        found = ledger.get(name)
-        if found is None or found.low is None or not isinstance(found.high, float | int):
-            continue
-        bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
-        ends = (found.low, found.number, found.high)
-        low, likely, high = (min(max(float(end), bottom), top) for end in ends)
-        value = {"low": low, "likely": likely, "high": high}
-        yield (*where, name), value, _replaced(case, (*where, name), found)
-    for name, place in _SHARES.items():
-        found = ledger.get(name)
-        if found is not None and 0 <= found.number <= 1:
-            yield (*place, name), found.number, _replaced(case, (*place, name), found)
-    yield from _quality(case, ledger.get("success_share"))
-    yield from _examples(case, ledger.get("usable_examples"))
-
-
-def _quality(case: Case, found: Evidence | None) -> Iterator[Filled]:
-    """Quality, with as many independent cases as give the interval back."""
-    if found is None or not 0 <= found.number <= 1:
-        return
-    if (cases := independent(found)) >= 1:
-        replaced = _replaced(case, ("today", "quality"), found)
-        yield ("today", "quality"), found.number, replaced
-        yield ("today", "cases"), cases, replaced
-
-
-def _examples(case: Case, found: Evidence | None) -> Iterator[Filled]:
-    """Usable examples; what was stated as their number stays beside it."""
-    if found is None or found.number < 0 or found.high == "open":
-        return  # where there may be more, what was seen is no number of what is there
-    usable, stated = min(math.floor(found.number), _MOST), case.data.examples
-    good = stated.good if stated else None
-    replaced = Replaced("data.examples", None if good is None else (good, good), found)
-    yield ("data", "examples", "usable"), usable, replaced
-    if stated is None or stated.count is None:
-        yield ("data", "examples", "count"), usable, replaced
-
-
-def _replaced(case: Case, path: tuple[str, ...], found: Evidence) -> Replaced:
-    return Replaced(".".join(path), _measured_stated(case, path), found)
+def _numbers(name: str, path: str, found: Evidence, case: Case) -> dict[str, Any]:
+    """What a measurement puts where in the case; empty where it replaces nothing."""
+    if name == "usable_examples":
+        if found.number < 0 or found.high == "open":
+            return {}  # where there may be more, what was seen is no number of what is there
+        usable, stated = min(math.floor(found.number), _MOST), case.data.examples
+        whole = {f"{path}.count": usable} if stated is None or stated.count is None else {}
+        return {f"{path}.usable": usable, **whole}
+    if name in _SHARES:
+        # Quality takes as many independent cases as give the interval back.
+        cases = {"today.cases": independent(found)} if name == "success_share" else {}
+        if not 0 <= found.number <= 1 or 0 in cases.values():
+            return {}
+        return {path: found.number, **cases}
+    if found.low is None or not isinstance(found.high, float | int):
+        return {}
+    bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
+    ends = (found.low, found.number, found.high)
+    low, likely, high = (min(max(float(end), bottom), top) for end in ends)
+    return {path: {"low": low, "likely": likely, "high": high}}
 
 
 def independent(found: Evidence) -> int:
@@ -180,33 +157,64 @@ def independent(found: Evidence) -> int:
     return math.floor(min(*worth, _MOST) + 1e-6) if worth else 0
 
 
-def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    here = tree
-    for step in path[:-1]:
-        here = here.setdefault(step, {})
-    here[path[-1]] = value
+def _put(tree: dict[str, Any], path: str, value: Any) -> None:
+    *way, last = path.split(".")
+    for step in way:
+        tree = tree.setdefault(step, {})
+    tree[last] = value
 
 
-def _measured_stated(case: Case, path: tuple[str, ...]) -> tuple[float, float] | None:
+def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
+    """What the case says there, as low and high; None where it says nothing."""
     value: Any = case
-    for step in path:
+    for step in path.split("."):
         value = getattr(value, step)
+    if path == "data.examples":
+        value = usable_examples(case)
     if value is None:
         return None
     return (value, value) if isinstance(value, float | int) else (value.low, value.high)
 
 
-def settled(
-    name: str, kind: Kind, case: Case, framework: Framework, ledger: Ledger
-) -> tuple[State, Reason] | None:
-    """What measurement makes of one answer.
+# Measured beats stated, for what can be observed; a need stays as it was said.
 
-    Args:
-        name: A signal, check or factor.
-        kind: Which of them.
-        case: The case, measured numbers in place.
-        framework: For its limits.
-        ledger: What was measured.
+COUNTED_CHECKS = {
+    "prompt_variations": "distinct_prompts",
+    "foundation_models": "models_seen",
+    "few_shot": "few_shot_arms",
+    "structured_prompt": "structured_prompts",
+}
+"""Checks that a count of what was seen can settle, with the measurement that counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A measurement held against a limit."""
+
+    evidence: Evidence
+    limit: float | None
+    title: str = ""
+
+    @property
+    def interval(self) -> str:
+        """Value and interval with their unit."""
+        found = self.evidence
+        return interval_text(found.value, found.low, found.high, found.unit)
+
+    @property
+    def note(self) -> str:
+        """How it reads beside the answer that it settles."""
+        n, unit = self.evidence.n, self.evidence.unit
+        on = f", on {count(n)}" if n else ""
+        line = f"; the line is at {limit_text(self.limit, unit)}" if self.limit else ""
+        return f"{self.interval}{on}{line}"
+
+
+Settled = tuple[State, Reading]
+
+
+def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Settled | None:
+    """What measurement makes of a check, signal or factor.
 
     Returns:
         Yes or no with the measurement it rests on; None where nothing measured settles it. A number
@@ -218,101 +226,76 @@ def settled(
     if name == "success_with_prompts":
         return _success(case, ledger)
     if name == "low_volume":
-        return below("requests_per_month", framework.threshold("low_volume"), ledger)
-    if kind == "check":
-        return _measured_check(name, framework, ledger)
-    said = [
-        (_side(ledger[measure], rule), _of(measure, ledger, rule))
-        for measure, rule in framework.measures.items()
-        if rule.about == name and rule.role == "settles" and measure in ledger
+        return _below("requests_per_month", framework.threshold("low_volume"), ledger)
+    if name == "insufficient_data":
+        return _below("usable_examples", _examples_limit(case, framework), ledger)
+    if name in framework.ceiling:
+        # A count seen in the data is the least there was: it can settle a yes and never a no.
+        wanted = framework.ceiling[name].at_least or 1
+        found = ledger.get(COUNTED_CHECKS.get(name, ""))
+        return ("yes", Reading(found, wanted)) if found and found.number >= wanted else None
+    sides = [
+        (rule.side(found.low, found.high), Reading(found, rule.limit, rule.title))
+        for rule, found in _about(name, "settles", framework, ledger)
     ]
-    if (yes := next((one for one in said if one[0] == "yes"), None)) is not None:
-        return yes
-    return said[0] if said and all(state == "no" for state, _ in said) else None
+    yes = next((each for each in sides if each[0] == "yes"), None)
+    return yes or (sides[0] if sides and all(state == "no" for state, _ in sides) else None)
 
 
-def reason(measure: str, found: Evidence, limit: float | None, title: str = "") -> Reason:
-    """A measurement as the reason of an answer."""
-    numbers = {
-        "measure": measure,
-        "title": title,
-        "value": found.value,
-        "low": found.low,
-        "high": found.high,
-        "n": found.n,
-        "limit": limit,
-        "unit": found.unit,
-    }
-    return Reason("measured", numbers)
+def speaks(name: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
+    """What measurements that can't settle a need say about it."""
+    for rule, found in _about(name, "supports", framework, ledger):
+        yield rule.side(found.low, found.high), Reading(found, rule.limit, rule.title)
 
 
-def _side(found: Evidence, rule: MeasureRule) -> State:
-    return rule.side(found.low, found.high)
+def _about(
+    name: str, role: str, framework: Framework, ledger: Ledger
+) -> Iterator[tuple[MeasureRule, Evidence]]:
+    for measure, rule in framework.measures.items():
+        if rule.about == name and rule.role == role and measure in ledger:
+            yield rule, ledger[measure]
 
 
-def _of(measure: str, ledger: Ledger, rule: MeasureRule) -> Reason:
-    return reason(measure, ledger[measure], rule.limit, rule.title)
-
-
-def in_words(because: Reason) -> str:
-    """From what an answer was inferred or measured."""
-    n = because.numbers
-    if because.id == "from_requests":
-        return f"from {count(n['requests'])} requests a month; low is under {count(n['limit'])}"
-    if because.id == "from_examples":
-        goal = f" for {plain(n['goal'])}" if n["goal"] else ""
-        return f"from {count(n['have'])} examples; {count(n['limit'])} are needed{goal}"
-    seen = interval_text(n["value"], n["low"], n["high"], n["unit"])
-    on = f", on {count(n['n'])}" if n["n"] else ""
-    limit = f"; the line is at {limit_text(n['limit'], n['unit'])}" if n["limit"] else ""
-    return f"{seen}{on}{limit}"
-
-
-def below(measure: str, limit: float | None, ledger: Ledger) -> tuple[State, Reason] | None:
+def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     """Yes when all of a measurement is below a limit, no when none of it is."""
     found = ledger.get(measure)
     if found is None or limit is None or found.low is None:
         return None
     if found.low >= limit:
-        return "no", reason(measure, found, limit)
+        return "no", Reading(found, limit)
     if isinstance(found.high, float | int) and found.high < limit:
-        return "yes", reason(measure, found, limit)
+        return "yes", Reading(found, limit)
     return None
 
 
-def _measured_check(name: str, framework: Framework, ledger: Ledger) -> tuple[State, Reason] | None:
-    """A count seen in the data is the least there was: it can settle a yes and never a no."""
-    wanted = framework.ceiling[name].at_least or 1
-    found = ledger.get(COUNTED_CHECKS.get(name, ""))
-    if found is None or found.number < wanted:
-        return None
-    return "yes", reason(found.id, found, wanted)
-
-
-def _success(case: Case, ledger: Ledger) -> tuple[State, Reason] | None:
+def _success(case: Case, ledger: Ledger) -> Settled | None:
     """Success is every target at once: one missed is a no, a yes needs all of them measured."""
-    pairs = [
-        ("success_share", case.targets.quality.at_least if case.targets.quality else None),
-        ("latency_p95_s", case.targets.latency_p95_s),
-        ("usd_per_month", case.targets.usd_per_month),
-    ]
-    wanted = [(name, target) for name, target in pairs if target is not None]
-    states: list[State] = []
-    for name, target in wanted:
-        state = _meets(ledger.get(name), target, at_least=name == "success_share")
-        if state == "no":
-            return "no", reason(name, ledger[name], target)
-        states.append(state)
+    quality = case.targets.quality
+    wanted = {
+        "success_share": quality.at_least if quality else None,
+        "latency_p95_s": case.targets.latency_p95_s,
+        "usd_per_month": case.targets.usd_per_month,
+    }
+    met: list[Reading] = []
+    every = True
+    for name, target in wanted.items():
+        if target is None:
+            continue
+        found = ledger.get(name)
+        state = _meets(found, target, at_least=name == "success_share") if found else "unknown"
+        if found is None or state == "unknown":
+            every = False
+        elif state == "no":
+            return "no", Reading(found, target)
+        else:
+            met.append(Reading(found, target))
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
-    if case.targets.quality is None or "unknown" in states or not private:
-        return None
-    first, target = wanted[0]
-    return "yes", reason(first, ledger[first], target)
+    return ("yes", met[0]) if quality and every and private else None
 
 
-def _meets(found: Evidence | None, target: float, *, at_least: bool) -> State:
-    if found is None or found.low is None or found.high is None:
+def _meets(found: Evidence, target: float, *, at_least: bool) -> State:
+    if found.low is None or found.high is None:
         return "unknown"
     high = math.inf if found.high == "open" else found.high
     if at_least:
@@ -320,25 +303,15 @@ def _meets(found: Evidence | None, target: float, *, at_least: bool) -> State:
     return "yes" if high <= target else "no" if found.low > target else "unknown"
 
 
-def speaks(
-    name: str, framework: Framework, ledger: Ledger
-) -> tuple[tuple[str, State, Reason], ...]:
-    """What measurements that can't settle a need say about it: measure, side and reason each."""
-    return tuple(
-        (measure, _side(ledger[measure], rule), _of(measure, ledger, rule))
-        for measure, rule in framework.measures.items()
-        if rule.about == name and rule.role == "supports" and measure in ledger
-    )
+# Every answer of a case.
 
 
-# From what is said and found to one state for every answer.
+class _Weighed(NamedTuple):
+    """An answer as it counts."""
 
-_ROOMS: dict[Kind, str] = {
-    "check": "ceiling",
-    "signal": "signals",
-    "indicator": "factors",
-    "anti_indicator": "factors",
-}
+    state: State
+    source: Source
+    note: str
 
 
 def weigh(
@@ -357,68 +330,125 @@ def weigh(
         ledger: What was measured; the case already carries its numbers.
 
     Returns:
-        Every check and factor of the framework in its order, then the signals; what nobody
-        mentioned is unknown.
+        Every check, signal and factor of the framework in its order; what nobody mentioned is
+        unknown.
 
     Raises:
         CaseError: If the case answers something the framework doesn't ask.
     """
-    checks = case.ceiling if attempt is None else {**case.ceiling, **attempt.ceiling}
-    factors = case.factors if attempt is None else {**case.factors, **attempt.factors}
     _refuse_strangers(case, framework)
-    answers: dict[str, Assessed] = {}
-    settle = _settler(case, framework, {} if attempt else ledger or {})
+    measured = {} if attempt else ledger or {}
+    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
+    stated = {**case.factors, **(attempt.factors if attempt else {})}
+    checks, signals, factors = {}, {}, {}
     for name, check in framework.ceiling.items():
-        answers[name] = settle(_check(name, check, checks.get(name)))
-    kinds: tuple[tuple[Kind, Mapping[str, object]], ...] = (
-        ("indicator", framework.indicators),
-        ("anti_indicator", framework.anti_indicators),
-    )
-    for kind, asked in kinds:
-        for name in asked:
-            answers[name] = settle(_factor(name, kind, factors.get(name), case, framework))
-    signals = {
-        name: settle(
-            _stated(name, "signal", case.signals.get(name))
-            or Assessed(name, "signal", "unknown", "assumed")
+        answer = ceiling.get(name)
+        counts = _check(check, answer)
+        weighed = _measured(f"ceiling.{name}", answer, counts, case, framework, measured)
+        count = answer.count if answer and weighed.source == "stated" else None
+        checks[name] = CheckResult(
+            title=check.title,
+            value=weighed.state if count is None else count,
+            ask=framework.filled(check.ask, check.at_least),
+            **weighed._asdict(),
         )
-        for name in framework.signals
-    }
-    return Assessment(answers, signals, _reached(answers, framework))
+    for name, signal in framework.signals.items():
+        reply = case.signals.get(name)
+        weighed = _measured(f"signals.{name}", reply, _stated(reply), case, framework, measured)
+        signals[name] = SignalResult(
+            title=signal.title, ask=framework.filled(signal.ask), **weighed._asdict()
+        )
+    for name, factor in framework.factors.items():
+        reply = stated.get(name)
+        counts = _inferred(name, reply, case, framework)
+        weighed = _measured(f"factors.{name}", reply, counts, case, framework, measured)
+        factors[name] = FactorResult(
+            title=factor.title,
+            kind="indicator" if name in framework.indicators else "anti_indicator",
+            weight=factor.weight,
+            ask=framework.filled(factor.ask),
+            **weighed._asdict(),
+        )
+    states = {check.state for check in checks.values()}
+    reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
+    return Assessment(CeilingTest(reached=reached, checks=checks), signals, factors)
 
 
-def _settler(case: Case, framework: Framework, ledger: Ledger) -> Callable[[Assessed], Assessed]:
-    """Puts what was measured in the place of what was told, where it settles the answer."""
-    if not (ledger := standing(case, ledger)):
-        return lambda told: told
+def _measured(
+    path: str,
+    answer: FactorAnswer | CheckAnswer | None,
+    otherwise: _Weighed,
+    case: Case,
+    framework: Framework,
+    ledger: Ledger,
+) -> _Weighed:
+    """What was measured in the place of what was said, where it settles the answer."""
+    name = path.partition(".")[2]
+    found = None
+    if ledger and path not in case.origin.assumed:
+        found = settled(name, case, framework, ledger)
+    if found is None:
+        return otherwise
+    state, reading = found
+    factor = case.factors.get(name)
+    if factor is not None and factor.now == state != factor.value:
+        return otherwise  # said to be so at present, and expected to change
+    return _Weighed(state, "measured", _joined(answer.note if answer else "", reading.note))
 
-    def settle(told: Assessed) -> Assessed:
-        if f"{_ROOMS[told.kind]}.{told.id}" in case.origin.assumed:
-            return told
-        if told.id == "insufficient_data":
-            found = below("usable_examples", _examples_limit(case, framework), ledger)
-        else:
-            found = settled(told.id, told.kind, case, framework, ledger)
-        if found is None:
-            return told
-        state, because = found
-        answer = case.factors.get(told.id)
-        if answer is not None and answer.now == state != answer.value:
-            return told  # said to be so at present, and expected to change
-        return Assessed(told.id, told.kind, state, "measured", told.note, because)
 
-    return settle
+def _joined(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
+    if answer is None:
+        return _Weighed("unknown", "assumed", "")
+    return _Weighed(answer.value, "stated", answer.note)
+
+
+def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
+    """A check's state; a count is held against the number the framework wants."""
+    weighed = _stated(answer)
+    if answer is None or answer.count is None or check.at_least is None:
+        return weighed
+    return weighed._replace(state="yes" if answer.count >= check.at_least else "no")
+
+
+def _inferred(name: str, answer: FactorAnswer | None, case: Case, framework: Framework) -> _Weighed:
+    """What is stated; where that is nothing or "unknown", what a stated number settles."""
+    stated = _stated(answer)
+    number = {"low_volume": _low_volume, "insufficient_data": _insufficient_data}.get(name)
+    if stated.state != "unknown" or number is None:
+        return stated
+    state, because = number(case, framework)
+    if state == "unknown" and answer is not None:
+        return stated
+    return _Weighed(state, "assumed", _joined(stated.note, because))
+
+
+def _low_volume(case: Case, framework: Framework) -> tuple[State, str]:
+    requests = case.economics.traffic.requests_per_month
+    limit = framework.threshold("low_volume")
+    if requests is None or limit is None:
+        return "unknown", ""
+    state: State = "yes" if requests.high < limit else "no" if requests.low >= limit else "unknown"
+    return state, f"from {count(requests.likely)} requests a month; low is under {count(limit)}"
+
+
+def _insufficient_data(case: Case, framework: Framework) -> tuple[State, str]:
+    have, limit = usable_examples(case), _examples_limit(case, framework)
+    if have is None or limit is None:
+        return "unknown", ""
+    need = examples_need(case, framework)
+    goal = f" for {plain(need[0])}" if need else ""
+    because = f"from {count(have)} examples; {count(limit)} are needed{goal}"
+    return ("yes" if have < limit else "no"), because
 
 
 def _examples_limit(case: Case, framework: Framework) -> float | None:
     """Examples the case's own approach takes at least; the general line where none is known."""
     need = examples_need(case, framework)
     return need[1].low if need else framework.threshold("few_examples")
-
-
-def stages(case: Case, framework: Framework) -> tuple[tuple[Attempt, Assessment], ...]:
-    """Every attempt with the answers as they stood then; empty when none is recorded."""
-    return tuple((attempt, weigh(case, framework, attempt)) for attempt in case.attempts)
 
 
 def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
@@ -434,106 +464,45 @@ def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
     return None
 
 
-def _stated(name: str, kind: Kind, answer: FactorAnswer | None) -> Assessed | None:
-    if answer is None:
-        return None
-    return Assessed(name, kind, answer.value, "stated", answer.note)
-
-
-def _check(name: str, check: Check, answer: CheckAnswer | None) -> Assessed:
-    """A check's state; a count is held against the number the framework wants."""
-    if answer is None:
-        return Assessed(name, "check", "unknown", "assumed")
-    state: State = answer.value
-    if answer.count is not None and check.at_least is not None:
-        state = "yes" if answer.count >= check.at_least else "no"
-    return Assessed(name, "check", state, "stated", answer.note)
-
-
-def _factor(
-    name: str, kind: Kind, answer: FactorAnswer | None, case: Case, framework: Framework
-) -> Assessed:
-    """What is stated; where that is nothing or "unknown", what a stated number settles."""
-    stated = _stated(name, kind, answer)
-    if stated is not None and stated.state != "unknown":
-        return stated
-    state: State = "unknown"
-    because: Reason | None = None
-    if name == "low_volume":
-        state, because = _low_volume(case, framework)
-    elif name == "insufficient_data":
-        state, because = _insufficient_data(case, framework)
-    if state == "unknown" and stated is not None:
-        return stated
-    return Assessed(name, kind, state, "assumed", stated.note if stated else "", because)
-
-
-def _low_volume(case: Case, framework: Framework) -> tuple[State, Reason | None]:
-    requests = case.economics.traffic.requests_per_month
-    limit = framework.threshold("low_volume")
-    if requests is None or limit is None:
-        return "unknown", None
-    because = Reason("from_requests", {"requests": requests.likely, "limit": limit})
-    if requests.high < limit:
-        return "yes", because
-    return ("no", because) if requests.low >= limit else ("unknown", because)
-
-
-def _insufficient_data(case: Case, framework: Framework) -> tuple[State, Reason | None]:
-    have = usable_examples(case)
-    if have is None:
-        return "unknown", None
-    need, limit = examples_need(case, framework), _examples_limit(case, framework)
-    if limit is None:
-        return "unknown", None
-    because = Reason(
-        "from_examples", {"have": have, "limit": limit, "goal": need[0] if need else None}
-    )
-    return ("yes" if have < limit else "no"), because
-
-
 def usable_examples(case: Case) -> int | None:
     """Examples good enough to learn from; all of them where nobody counted the good ones."""
     return case.data.examples.good if case.data.examples else None
-
-
-def _reached(answers: Mapping[str, Assessed], framework: Framework) -> State:
-    states = [answers[name].state for name in framework.ceiling]
-    if "no" in states:
-        return "no"
-    return "unknown" if "unknown" in states else "yes"
 
 
 def _refuse_strangers(case: Case, framework: Framework) -> None:
     """No answer to something the framework doesn't ask, at the case or at an attempt."""
     _known(case, framework, case.ceiling, "check", ("ceiling",))
     _known(case, framework, case.factors, "factor", ("factors",))
-    for name in case.signals:
-        if name not in framework.signals:
-            raise _stranger(case, framework, "signal", ("signals", name), framework.signals)
+    _known(case, framework, case.signals, "signal", ("signals",))
     for number, attempt in enumerate(case.attempts):
         _known(case, framework, attempt.ceiling, "check", ("attempts", number, "ceiling"))
         _known(case, framework, attempt.factors, "factor", ("attempts", number, "factors"))
-        for option in attempt.tried:
-            if framework.options and option not in framework.options:
-                place = ("attempts", number, "tried", option)
-                raise _stranger(case, framework, "option", place, framework.options)
+        tried = attempt.tried if framework.options else ()
+        _known(case, framework, dict.fromkeys(tried), "option", ("attempts", number, "tried"))
 
 
 def _known(
     case: Case,
     framework: Framework,
-    given: Mapping[str, FactorAnswer] | Mapping[str, CheckAnswer],
+    answers: Mapping[str, FactorAnswer | CheckAnswer | None],
     what: str,
     place: tuple[str | int, ...],
 ) -> None:
-    asked: Mapping[str, object] = framework.ceiling if what == "check" else framework.factors
-    for name, answer in given.items():
-        if name not in asked:
-            raise _stranger(case, framework, what, (*place, name), asked)
-        check = framework.ceiling.get(name) if what == "check" else None
+    known = {
+        "check": list(framework.ceiling),
+        "signal": list(framework.signals),
+        "factor": list(framework.factors),
+        "option": list(framework.options),
+    }[what]
+    for name, answer in answers.items():
+        if name not in known:
+            raise CaseError(
+                f'{what} "{name}" is not in the {framework.name} framework',
+                where=case.where(*place, name),
+                fix=did_you_mean(name, known),
+            )
         counted = isinstance(answer, CheckAnswer) and answer.count is not None
-        if counted and (check is None or check.at_least is None):
+        if counted and framework.ceiling[name].at_least is None:
             raise CaseError(
                 f'check "{name}" is answered with a count',
                 where=case.where(*place, name),
@@ -541,24 +510,13 @@ def _known(
             )
 
 
-def _stranger(
-    case: Case,
-    framework: Framework,
-    what: str,
-    place: tuple[str | int, ...],
-    known: Mapping[str, object],
-) -> CaseError:
-    return CaseError(
-        f'{what} "{place[-1]}" is not in the {framework.name} framework',
-        where=case.where(*place),
-        fix=did_you_mean(str(place[-1]), list(known)),
-    )
-
-
-# Published figures as evidence: it is shown with its grade, and settles nothing.
+# Published shares of tuned models: evidence that is shown with its grade, and settles nothing.
 
 PUBLISHED = "published_share"
 """Id of the first figure's evidence; further ones are numbered."""
+
+_ANY = QualityTarget.model_fields["metric"].default
+"""The metric of a target that names none."""
 
 
 def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
@@ -586,38 +544,32 @@ def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
     return found
 
 
-# Published shares of tuned models, with their intervals and held against a target.
-
-_ANY = QualityTarget.model_fields["metric"].default
-"""The metric of a target that names none."""
-
-
 def figures(case: Case) -> tuple[PublishedFigure, ...]:
     """The published figures of a case's models, the highest first; () where it names none."""
-    held = [
+    found = [
         _figure(model.id, model.published, case.targets.quality)
         for model in case.models
         if model.published is not None
     ]
-    return tuple(sorted(held, key=lambda one: -one.value))
+    return tuple(sorted(found, key=lambda one: -one.value))
 
 
-def _figure(model: str, told: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
-    low, high = wilson(told.quality * told.cases, told.cases)
-    low, high = min(low, told.quality), max(high, told.quality)  # that product is rounded
-    target = _target(told.metric, wanted)
+def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
+    low, high = wilson(score.quality * score.cases, score.cases)
+    low, high = min(low, score.quality), max(high, score.quality)  # that product is rounded
+    target = _target(score.metric, wanted)
     meets: State = "unknown"
     if not isinstance(target, Unknown):
         meets = "yes" if low >= target else "no" if high < target else "unknown"
     return PublishedFigure(
         model=model,
-        metric=told.metric,
-        value=told.quality,
+        metric=score.metric,
+        value=score.quality,
         low=low,
         high=high,
-        cases=told.cases,
-        source=told.source,
-        dated=told.dated,
+        cases=score.cases,
+        source=score.source,
+        dated=score.dated,
         target=target,
         meets=meets,
     )
@@ -641,46 +593,40 @@ ASK = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
 def evidence_section(
     measured: Mapping[str, Evidence], framework: Framework
 ) -> tuple[EvidenceResult, ...] | Unknown:
-    """Measurements as they stand in the dossier, or how to get some.
-
-    Args:
-        measured: The latest measurement of each id, unknown ones too.
-        framework: For titles and limits.
-    """
+    """Measurements as the dossier has them, unknown ones too, or how to get some."""
     if not measured:
         return Unknown(ask=ASK)
     return tuple(_result(one, framework.measures.get(one.id)) for one in measured.values())
 
 
-def _title(one: Evidence) -> str:
-    """What it is called where no rule of the framework names it."""
-    if one.grade == "published":
-        return f"{one.details.get('model', 'a tuned model')}, as published"
-    return one.id.replace("_", " ")
-
-
-def _result(one: Evidence, rule: MeasureRule | None) -> EvidenceResult:
-    open_ = one.value if isinstance(one.value, Unknown) else None
+def _result(found: Evidence, rule: MeasureRule | None) -> EvidenceResult:
     no_clock = Unknown(ask="log a timestamp with each trace")
+    title = found.id.replace("_", " ")
+    if found.grade == "published":
+        title = f"{found.details.get('model', 'a tuned model')}, as published"
+    numbers: dict[str, Any] = {
+        **dict(found),
+        "low": found.low or 0.0,
+        "high": found.high or 0.0,
+        "observed_on": found.observed_on or no_clock,
+        "since": found.since or no_clock,
+    }
+    if isinstance(found.value, Unknown):
+        for end in ("low", "high"):
+            numbers[end] = found.value if getattr(found, end) is None else numbers[end]
+    if rule is None:
+        return EvidenceResult(
+            title=title,
+            says="unknown",
+            role="settles" if found.grade == "measured" else "supports",
+            limit=Unknown(ask="no rule of the framework reads it"),
+            **numbers,
+        )
+    numbers["factor"] = rule.about
     return EvidenceResult(
-        id=one.id,
-        title=rule.title if rule else _title(one),
-        factor=rule.about if rule else one.factor,
-        value=one.value,
-        low=open_ if one.low is None and open_ else one.low or 0.0,
-        high=open_ if one.high is None and open_ else one.high or 0.0,
-        unit=one.unit,
-        n=one.n,
-        clusters=one.clusters,
-        grade=one.grade,
-        says=rule.side(one.low, one.high) if rule and one.known else "unknown",
-        role=rule.role if rule else "settles" if one.grade == "measured" else "supports",
-        limit=rule.limit if rule else Unknown(ask="no rule of the framework reads it"),
-        method=one.method,
-        source=one.source,
-        observed_on=one.observed_on or no_clock,
-        since=one.since or no_clock,
-        sample=one.sample,
-        details=one.details,
-        examples=one.examples,
+        title=rule.title,
+        says=rule.side(found.low, found.high) if found.known else "unknown",
+        role=rule.role,
+        limit=rule.limit,
+        **numbers,
     )

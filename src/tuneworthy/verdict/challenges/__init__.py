@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Assessment, Challenge, ChallengeResult, Findings
-from tuneworthy.model.framework import Framework
-from tuneworthy.verdict.challenges import claims, data, money, reasons
-from tuneworthy.verdict.challenges import data as evidence
-from tuneworthy.verdict.challenges.facts import WORDS, Facts
-from tuneworthy.words import sentence
+from types import ModuleType
 
-# What doesn't fit together: every challenge reads structured fields, never words in notes.
+from tuneworthy.model.dossier import ChallengeResult
+from tuneworthy.verdict.challenges import claims, data, evidence, money, reasons
+from tuneworthy.verdict.challenges.rule import Challenge
+from tuneworthy.verdict.facts import Facts
 
-ALL = (*reasons.ALL, *claims.ALL, *data.DATA_ALL, *money.ALL, *evidence.ALL)
-"""Every challenge there is, in the order of their rooms."""
+ROOMS = {
+    "Reasons that exclude each other": reasons,
+    "Claims about the ceiling and about success": claims,
+    "Claims about data": data,
+    "Expectations about money": money,
+    "What was measured against what was said": evidence,
+}
+"""The modules with their titles, in the order of their challenges."""
+
+
+def in_room(room: ModuleType) -> tuple[Challenge, ...]:
+    """The challenges of a module: its functions under one of the three decorators."""
+    return tuple(each for each in vars(room).values() if isinstance(each, Challenge))
+
+
+ALL = tuple(each for room in ROOMS.values() for each in in_room(room))
+"""Every challenge there is."""
 
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 
 
-def challenge(
-    case: Case, framework: Framework, assessment: Assessment, findings: Findings
-) -> tuple[Challenge, ...]:
-    """Everything that doesn't fit together, contradictions first.
-
-    Returns:
-        The challenges that fire; empty when the statements carry each other.
-    """
-    facts = Facts(case, framework, assessment, findings)
-    fired = [found for rule in ALL if (found := rule(facts)) is not None]
+def challenge(facts: Facts) -> tuple[ChallengeResult, ...]:
+    """Everything that doesn't fit together, contradictions first; empty where nothing is."""
+    fired = [found for each in ALL if (found := each(facts)) is not None]
     return tuple(sorted(fired, key=lambda one: _RANK[one.severity]))
-
-
-_challenge_all__ = ["ALL", "Facts", "challenge"]
-
-
-# What each challenge says, and what would settle it.
-
-
-def challenge_result(challenge: Challenge) -> ChallengeResult:
-    """A challenge in words."""
-    said, settle = WORDS[challenge.id](challenge.numbers)
-    return ChallengeResult(
-        id=challenge.id,
-        severity=challenge.severity,
-        between=challenge.between,
-        says=sentence(said),
-        settle=sentence(settle),
-    )

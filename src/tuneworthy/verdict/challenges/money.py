@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from tuneworthy.model.base import months_to_reach
-from tuneworthy.model.dossier import Challenge
-from tuneworthy.model.framework import ongoing_usd
-from tuneworthy.verdict.challenges.facts import Facts, Numbers, says
+from tuneworthy.model.case import Amount
+from tuneworthy.model.framework import CostRow, ongoing_usd
+from tuneworthy.verdict.challenges.rule import Clash, contradiction, pushback
+from tuneworthy.verdict.facts import Facts
 from tuneworthy.words import count, usd, usd_range
 
-# Expectations about money that the tables, the bill or the calendar don't carry.
 
-
-def ongoing_below_table(facts: Facts) -> Challenge | None:
+@pushback
+def ongoing_below_table(facts: Facts) -> Clash | None:
     """Running costs below what the framework's own table adds up to."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate, costs = facts.case.economics.hourly_rate_usd, facts.framework.costs
@@ -20,39 +20,46 @@ def ongoing_below_table(facts: Facts) -> Challenge | None:
     low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
     if stated.high >= low:
         return None
-    numbers = {"stated": stated.likely, "low": low, "high": high, "rate": rate.likely}
-    between = ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd")
-    return Challenge("ongoing_below_table", "pushback", between, numbers)
+    return (
+        ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
+        f"Running costs of {usd(stated.likely)} a month are stated; the framework's own table "
+        f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
+        f"{usd_range(low, high)}.",
+        "Price inference, monitoring and retraining one by one",
+    )
 
 
-def saving_above_bill(facts: Facts) -> Challenge | None:
+@contradiction
+def saving_above_bill(facts: Facts) -> Clash | None:
     """A saving that is larger than what is paid today."""
     saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill_usd
     if saving is None or bill is None or saving.low <= bill:
         return None
-    growth = facts.growth_per_month
-    numbers: dict[str, object] = {
-        "saving": saving.likely,
-        "bill": bill,
-        "requests": facts.requests,
-        "growth": growth,
-    }
-    if facts.request_usd and facts.requests:
-        numbers["fits_at"] = saving.likely / facts.request_usd
-        numbers["fits_in"] = months_to_reach(
-            now=facts.requests,
-            target=saving.likely / facts.request_usd,
-            growth_per_month=growth or 0.0,
+    now, each = facts.requests, facts.request_usd
+    calls = f"{count(now)} calls cost" if now else "The present system costs"
+    says = f"A saving of {usd(saving.likely)} a month is stated; {calls} about {usd(bill)} today."
+    if now and each:
+        fits_at, growth = saving.likely / each, facts.growth_per_month or 0.0
+        fits_in = months_to_reach(now=now, target=fits_at, growth_per_month=growth)
+        says += f" It fits from about {count(fits_at)} calls a month"
+        says += (
+            f": month {fits_in} at the stated growth."
+            if fits_in
+            else "; no growth is stated that gets there."
         )
     stated = facts.case.today.usd_per_month is not None
-    between = (
-        "economics.monthly.api_savings_usd",
-        "today.usd_per_month" if stated else "economics.traffic.requests_per_month",
+    return (
+        (
+            "economics.monthly.api_savings_usd",
+            "today.usd_per_month" if stated else "economics.traffic.requests_per_month",
+        ),
+        says,
+        "Confirm the growth, or state the saving at today's volume",
     )
-    return Challenge("saving_above_bill", "contradiction", between, numbers)
 
 
-def saving_above_published(facts: Facts) -> Challenge | None:
+@pushback
+def saving_above_published(facts: Facts) -> Clash | None:
     """A saving above the range that the framework names for a system at scale."""
     saving, costs = facts.case.economics.monthly.api_savings_usd, facts.framework.costs
     if saving is None or costs is None or costs.returns is None:
@@ -60,12 +67,16 @@ def saving_above_published(facts: Facts) -> Challenge | None:
     span = costs.returns.api_savings_usd_per_month
     if saving.low <= span.high:
         return None
-    numbers = {"saving": saving.likely, "low": span.low, "high": span.high}
-    between = ("economics.monthly.api_savings_usd",)
-    return Challenge("saving_above_published", "pushback", between, numbers)
+    return (
+        ("economics.monthly.api_savings_usd",),
+        f"A saving of {usd(saving.likely)} a month is stated; at scale "
+        f"{usd_range(span.low, span.high)} is usual.",
+        "Compute it from calls, tokens and prices",
+    )
 
 
-def upfront_below_table(facts: Facts) -> Challenge | None:
+@pushback
+def upfront_below_table(facts: Facts) -> Clash | None:
     """Less work before the first version than the framework's own table."""
     costs, stated = facts.framework.costs, facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
@@ -73,153 +84,72 @@ def upfront_below_table(facts: Facts) -> Challenge | None:
     span = costs.upfront_total.hours
     if stated.high >= span.low:
         return None
-    numbers = {"hours": stated.likely, "low": span.low, "high": span.high}
-    between = ("economics.upfront.hours",)
-    return Challenge("upfront_below_table", "pushback", between, numbers)
-
-
-def no_retraining(facts: Facts) -> Challenge | None:
-    """Running costs by category in which the model is never trained again."""
-    ongoing = facts.case.economics.monthly.ongoing
-    if ongoing is None:
-        return None
-    hours = ongoing.retraining_hours_per_quarter
-    if hours is not None and hours.high > 0:
-        return None
-    row = facts.framework.costs.ongoing.get("retraining") if facts.framework.costs else None
-    span = row.hours if row else None
-    numbers = {"low": span.low, "high": span.high} if span else {}
-    between = ("economics.monthly.ongoing.retraining_hours_per_quarter",)
-    return Challenge("no_retraining", "pushback", between, numbers)
-
-
-def no_evaluation_hours(facts: Facts) -> Challenge | None:
-    """Upfront costs by category in which nobody evaluates the result."""
-    upfront = facts.case.economics.upfront
-    if not upfront.by_category:
-        return None
-    hours = upfront.evaluation.hours if upfront.evaluation else None
-    if hours is not None and hours.high > 0:
-        return None
-    row = facts.framework.costs.upfront.get("evaluation") if facts.framework.costs else None
-    span = row.hours if row else None
-    numbers = {"low": span.low, "high": span.high} if span else {}
-    between = ("economics.upfront.evaluation.hours",)
-    return Challenge("no_evaluation_hours", "pushback", between, numbers)
-
-
-def no_pilot(facts: Facts) -> Challenge | None:
-    """Straight to production without a pilot."""
-    if facts.case.tuning.pilot != "no":
-        return None
-    return Challenge("no_pilot", "pushback", ("tuning.pilot",))
-
-
-def model_switch_planned(facts: Facts) -> Challenge | None:
-    """A tuned model stays with the base it was made from."""
-    if facts.case.tuning.model_switch != "yes":
-        return None
-    return Challenge("model_switch_planned", "pushback", ("tuning.model_switch", "goals"))
-
-
-ALL = (
-    ongoing_below_table,
-    saving_above_bill,
-    saving_above_published,
-    upfront_below_table,
-    no_retraining,
-    no_evaluation_hours,
-    no_pilot,
-    model_switch_planned,
-)
-
-
-# Words for expectations about money.
-
-
-@says
-def _ongoing_below_table(n: Numbers) -> tuple[str, str]:
     return (
-        (
-            f"Running costs of {usd(n['stated'])} a month are stated; the framework's own table "
-            "(inference, "
-            f"monitoring and retraining at {usd(n['rate'])} an hour) adds up to "
-            f"{usd_range(n['low'], n['high'])}."
-        ),
-        "Price inference, monitoring and retraining one by one",
-    )
-
-
-@says
-def _saving_above_bill(n: Numbers) -> tuple[str, str]:
-    calls = f"{count(n['requests'])} calls cost" if n["requests"] else "The present system costs"
-    says = (
-        f"A saving of {usd(n['saving'])} a month is stated; {calls} about {usd(n['bill'])} today."
-    )
-    if n.get("fits_at"):
-        says += f" It fits from about {count(n['fits_at'])} calls a month"
-        fits_in = n.get("fits_in")
-        says += (
-            f": month {fits_in} at the stated growth."
-            if fits_in
-            else "; no growth is stated that gets there."
-        )
-    return says, "Confirm the growth, or state the saving at today's volume"
-
-
-@says
-def _saving_above_published(n: Numbers) -> tuple[str, str]:
-    return (
-        (
-            f"A saving of {usd(n['saving'])} a month is stated; at scale "
-            f"{usd_range(n['low'], n['high'])} is usual."
-        ),
-        "Compute it from calls, tokens and prices",
-    )
-
-
-@says
-def _upfront_below_table(n: Numbers) -> tuple[str, str]:
-    return (
-        (
-            f"{count(n['hours'])} hours up front are stated; data, evaluation and deployment "
-            "usually "
-            "take "
-            f"{count(n['low'])}–{count(n['high'])}."
-        ),
+        ("economics.upfront.hours",),
+        f"{count(stated.likely)} hours up front are stated; data, evaluation and deployment "
+        f"usually take {count(span.low)}–{count(span.high)}.",
         "Estimate the four categories one by one",
     )
 
 
-@says
-def _no_retraining(n: Numbers) -> tuple[str, str]:
-    usual = f" The table has {count(n['low'])}–{count(n['high'])} hours a quarter." if n else ""
+@pushback
+def no_retraining(facts: Facts) -> Clash | None:
+    """Running costs by category in which the model is never trained again."""
+    ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
+    if ongoing is None or _some(ongoing.retraining_hours_per_quarter):
+        return None
+    hours = _table(costs.ongoing.get("retraining") if costs else None)
+    usual = f" The table has {hours} hours a quarter." if hours else ""
     return (
+        ("economics.monthly.ongoing.retraining_hours_per_quarter",),
         f"Nothing is planned for retraining, so the model ages with its data.{usual}",
         "Plan retraining, or say for how long the first version has to last",
     )
 
 
-@says
-def _no_evaluation_hours(n: Numbers) -> tuple[str, str]:
-    usual = f" The table has {count(n['low'])}–{count(n['high'])} hours." if n else ""
+@pushback
+def no_evaluation_hours(facts: Facts) -> Clash | None:
+    """Upfront costs by category in which nobody evaluates the result."""
+    upfront, costs = facts.case.economics.upfront, facts.framework.costs
+    if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
+        return None
+    hours = _table(costs.upfront.get("evaluation") if costs else None)
+    usual = f" The table has {hours} hours." if hours else ""
     return (
+        ("economics.upfront.evaluation.hours",),
         f"No hours are planned to evaluate the tuned model.{usual}",
         "Plan the evaluation before the training: without it nobody can tell whether it worked",
     )
 
 
-@says
-def _no_pilot(_: Numbers) -> tuple[str, str]:
+def _some(hours: Amount | None) -> bool:
+    return hours is not None and hours.high > 0
+
+
+def _table(row: CostRow | None) -> str:
+    """Hours of a row of the framework's table; empty where it has none."""
+    return f"{count(row.hours.low)}–{count(row.hours.high)}" if row and row.hours else ""
+
+
+@pushback
+def no_pilot(facts: Facts) -> Clash | None:
+    """Straight to production without a pilot."""
+    if facts.case.tuning.pilot != "no":
+        return None
     return (
+        ("tuning.pilot",),
         "No pilot is planned.",
         "Tune once on a tenth of the data and compare on untouched cases before the rest is spent",
     )
 
 
-@says
-def _model_switch_planned(_: Numbers) -> tuple[str, str]:
+@pushback
+def model_switch_planned(facts: Facts) -> Clash | None:
+    """A tuned model stays with the base it was made from."""
+    if facts.case.tuning.model_switch != "yes":
+        return None
     return (
+        ("tuning.model_switch", "goals"),
         "Another base model is planned, and tuned weights stay with the base they were made from.",
         "Switch first and measure again; keep data and evaluation, which move along",
     )

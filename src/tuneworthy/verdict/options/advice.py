@@ -101,8 +101,8 @@ def _once(options: Sequence[Option]) -> list[Option]:
 
 
 def _lacking(assessment: Assessment) -> tuple[str, ...]:
-    checks = assessment.of_kind("check").values()
-    return tuple(one.id for one in checks if one.state == "no")
+    checks = assessment.ceiling.checks.items()
+    return tuple(name for name, check in checks if check.state == "no")
 
 
 def _for_checks(options: Sequence[Option], lacking: Sequence[str]) -> list[str]:

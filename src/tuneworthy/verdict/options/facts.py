@@ -58,8 +58,7 @@ class Facts:
 
     def measured(self, name: str) -> bool:
         """Whether a check, factor or signal was settled by a measurement."""
-        found = self.assessment.answers.get(name) or self.assessment.signals.get(name)
-        return found is not None and found.source == "measured"
+        return self.assessment.source(name) == "measured"
 
     def tried(self, option: str) -> bool:
         """Whether a recorded attempt made use of an option, or a lab did and quality is missed."""

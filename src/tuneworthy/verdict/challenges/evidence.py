@@ -1,0 +1,142 @@
+"""What was measured against what was said, and how old it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tuneworthy.model.base import State
+from tuneworthy.model.dossier import Replaced
+from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
+from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.weigh import Reading, settled, speaks
+from tuneworthy.words import count, few, interval_text, plain, sentence
+
+_DAYS_PER_MONTH = 365.25 / 12
+
+
+@contradiction
+def measured_against_answer(facts: Facts) -> Clash | None:
+    """An answer that was given and the opposite measured."""
+    against = {}
+    for path, stated in _answers(facts):
+        name = path.split(".")[1]
+        if facts.source(name) != "measured" or stated in ("unknown", facts.state(name)):
+            continue
+        found = settled(name, facts.case, facts.framework, facts.findings.ledger)
+        assert found is not None  # a measurement is where the answer comes from
+        reading = found[1]
+        on = f" (of {count(reading.evidence.n)})" if reading.evidence.n else ""
+        against[path] = f"{plain(name)} is answered {stated}; measured {_seen(reading)}{on}"
+    if not against:
+        return None
+    counts = "The measurement counts." if len(against) == 1 else "The measurements count."
+    return (
+        (*against, "evidence"),
+        f"{sentence('; '.join(against.values()))} {counts}",
+        "Correct the answer, or say what the data leaves out",
+    )
+
+
+def _answers(facts: Facts) -> Iterator[tuple[str, State]]:
+    """Every answer that was given, with its path."""
+    for name, check in facts.case.ceiling.items():
+        wanted = facts.framework.ceiling[name].at_least
+        if check.count is not None and wanted is not None:
+            yield f"ceiling.{name}", "yes" if check.count >= wanted else "no"
+        else:
+            yield f"ceiling.{name}", check.value
+    for name, answer in facts.case.factors.items():
+        yield f"factors.{name}", answer.value
+    for name, answer in facts.case.signals.items():
+        yield f"signals.{name}", answer.value
+
+
+def _seen(reading: Reading) -> str:
+    """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
+    return f"{reading.title}: {reading.interval}" if reading.title else reading.interval
+
+
+@contradiction
+def measured_against_number(facts: Facts) -> Clash | None:
+    """A number that was stated and one measured that is clearly another."""
+    tolerance = facts.framework.threshold("stated_tolerance")
+    apart = {}
+    for one in facts.findings.replaced:
+        if tolerance is None or one.stated is None or not _apart(one, tolerance):
+            continue
+        (low, high), found = one.stated, one.evidence
+        stated = interval_text(low, low, high, found.unit)
+        seen = interval_text(found.value, found.low, found.high, found.unit)
+        name = plain(one.path.rsplit(".", 1)[-1])
+        apart[one.path] = f"{name}: stated {stated}, measured {seen}"
+    if not apart:
+        return None
+    which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
+    return (
+        (*apart, "evidence"),
+        f"{sentence('; '.join(apart.values()))} {which}",
+        "Correct the number in the case file",
+    )
+
+
+def _apart(one: Replaced, tolerance: float) -> bool:
+    """Whether the two ranges miss each other by more than a share of what was measured."""
+    low, high = one.evidence.low, one.evidence.high
+    if one.stated is None or low is None or not isinstance(high, float | int):
+        return False
+    gap = max(low - one.stated[1], one.stated[0] - high)
+    return gap > tolerance * max(abs(low), abs(high))
+
+
+@doubt
+def need_without_support(facts: Facts) -> Clash | None:
+    """A need that was said, where what was measured speaks against it."""
+    if not (found := _need(facts, stated="yes", measured="no")):
+        return None
+    path, factor, seen = found
+    return (
+        (path, "evidence"),
+        f"{factor} is answered yes, and the data shows little of it, {seen}. "
+        "The answer stands; a need is not settled by what is logged.",
+        "Say what the need rests on: a law, a contract, a policy",
+    )
+
+
+@pushback
+def need_seen_in_data(facts: Facts) -> Clash | None:
+    """A need that was denied, where what was measured speaks for it."""
+    if not (found := _need(facts, stated="no", measured="yes")):
+        return None
+    path, factor, seen = found
+    return (
+        (path, "evidence"),
+        f"{factor} is answered no; measured {seen}.",
+        "Ask whoever answers for data protection whether this may go where it goes today",
+    )
+
+
+def _need(facts: Facts, *, stated: State, measured: State) -> tuple[str, str, str] | None:
+    """The first factor whose measurements contradict its answer: path, name, what was measured."""
+    for factor in facts.framework.factors:
+        if facts.state(factor) == stated:
+            for side, reading in speaks(factor, facts.framework, facts.findings.ledger):
+                if side == measured:
+                    return f"factors.{factor}", plain(factor), _seen(reading)
+    return None
+
+
+@doubt
+def evidence_old(facts: Facts) -> Clash | None:
+    """Measured on data that ended long ago."""
+    limit, today = facts.framework.threshold("evidence_age"), facts.findings.as_of
+    days = [one.observed_on for one in facts.findings.ledger.values() if one.observed_on]
+    if limit is None or today is None or not days:
+        return None
+    months = (today - max(days)).days / _DAYS_PER_MONTH
+    if months <= limit:
+        return None
+    return (
+        ("evidence",),
+        f"The newest data that was measured ends on {max(days)}, {few(round(months))} months ago.",
+        "Measure again on newer data",
+    )
