@@ -18,8 +18,8 @@ from tuneworthy.llm.fake import Fake, Manners
 from tuneworthy.model.lab import Request
 from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site
-from tuneworthy.workspace.board import Board, open_shelf
 from tuneworthy.workspace.listen import listening
+from tuneworthy.workspace.workspace import Workspace, open_directory
 
 LATENCY_S = 0.05
 AT_ONCE = 16
@@ -35,7 +35,8 @@ def main() -> None:
     """Serve until killed; a line on stdin starts the lab of a case of that name."""
     folder = Path(sys.argv[1])
     site = Site(
-        Board(open_shelf(folder)), labs=Labs(lambda _: Fake(answer, Manners(latency_s=LATENCY_S)))
+        Workspace(open_directory(folder)),
+        labs=Labs(lambda _: Fake(answer, Manners(latency_s=LATENCY_S))),
     )
     prepare(site)
     sock = listening("127.0.0.1", 0)
@@ -48,7 +49,7 @@ def main() -> None:
 def warm(site: Site) -> None:
     """As the command does."""
     began = time.monotonic()
-    site.board.warm()
+    site.workspace.warm()
     print(f"{time.monotonic() - began:.3f}", flush=True)
 
 

@@ -42,6 +42,7 @@ from tuneworthy.files.stores import (
     whole_lines,
 )
 from tuneworthy.framework import tally as framework_tally
+from tuneworthy.framework.fields import CaseField, case_fields, field_path
 from tuneworthy.framework.lint import check
 from tuneworthy.framework.load import (
     NAMES,
@@ -60,12 +61,17 @@ from tuneworthy.framework.schema import (
     framework_schema,
 )
 from tuneworthy.framework.tally import effort, tally
-from tuneworthy.interview import answers as interview_answers
 from tuneworthy.interview import free as interview_free
-from tuneworthy.interview.answers import read_script
-from tuneworthy.interview.fields import ATTEMPT, DATA, INVESTMENT, MODEL, OPTIONS
+from tuneworthy.interview.answers import accept_conflict, read_script, write_answer
 from tuneworthy.interview.free import folded
-from tuneworthy.interview.pages import LONGEST_REPLY, reply_page, rest, rules_line, why_text
+from tuneworthy.interview.pages import (
+    LONGEST_REPLY,
+    reply_page,
+    rest,
+    rest_choices,
+    rules_line,
+    why_text,
+)
 from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
@@ -407,9 +413,9 @@ from tuneworthy.stats.intervals import (
 )
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
-from tuneworthy.terminal import begin as terminal_begin
-from tuneworthy.terminal.free import parted as conversation_parted
-from tuneworthy.terminal.talk import Menus, Plain
+from tuneworthy.terminal import session as terminal_session
+from tuneworthy.terminal.free import split_message
+from tuneworthy.terminal.terminals import Menus, Plain
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
@@ -433,20 +439,10 @@ from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
 from tuneworthy.web.render import event, followed
 from tuneworthy.words import figure, interval_text, number, usd
-from tuneworthy.workspace import board as workspace_board
 from tuneworthy.workspace import labelling as workspace_labelling
 from tuneworthy.workspace import measure as workspace_measure
 from tuneworthy.workspace import reports as workspace_reports
-from tuneworthy.workspace.board import (
-    Board,
-    Judged,
-    Shelf,
-    earlier,
-    open_shelf,
-    plain_error,
-    resting_on,
-    since,
-)
+from tuneworthy.workspace import workspace as workspace_module
 from tuneworthy.workspace.cases import judge_case, start_case, write
 from tuneworthy.workspace.labelling import Desks, Work, add_rubric, begin
 from tuneworthy.workspace.listen import is_loopback
@@ -460,4 +456,13 @@ from tuneworthy.workspace.reports import (
     money_report,
     render,
     schema,
+)
+from tuneworthy.workspace.workspace import (
+    CaseDirectory,
+    EvaluatedCase,
+    Workspace,
+    earlier,
+    open_directory,
+    since,
+    take_snapshot,
 )

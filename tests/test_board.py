@@ -15,18 +15,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from internals import (
-    Board,
     ConflictError,
     NoSuchCaseError,
+    Workspace,
     catalogue_text,
     earlier,
     framework_of,
-    open_shelf,
-    plain_error,
-    resting_on,
+    open_directory,
     since,
+    take_snapshot,
 )
-from internals import workspace_board as assistant
 from tuneworthy import CaseError, InputError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, a_client, a_shelf, a_site
 
@@ -41,11 +39,11 @@ ceiling: {prompt_variations: 5}
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
 
 
-def a_board(folder: Path, chosen: str | None = None) -> Board:
-    return Board(open_shelf(folder), chosen, DAY)
+def a_board(folder: Path, chosen: str | None = None) -> Workspace:
+    return Workspace(open_directory(folder), chosen, DAY)
 
 
 def fresh(folder: Path) -> str:
@@ -79,8 +77,8 @@ def swap(path: Path, old: str, new: str) -> None:
 
 def test_what_has_not_changed_is_not_judged_again(rich: Path) -> None:
     board = a_board(rich.parent)
-    assert board.judged("rich") is board.judged("rich")
-    assert board.judged("rich").dossier.to_json() == fresh(rich)
+    assert board.evaluated("rich") is board.evaluated("rich")
+    assert board.evaluated("rich").dossier.to_json() == fresh(rich)
 
 
 @pytest.mark.parametrize("change", ["case", "framework", "prompt", "evidence", "missing", "torn"])
@@ -88,7 +86,7 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
     if change == "prompt":  # measured prompts would count before those that lie there
         (rich / ".tuneworthy" / "evidence.jsonl").unlink()
     board = a_board(rich.parent)
-    before = board.judged("rich").dossier.to_json()
+    before = board.evaluated("rich").dossier.to_json()
     if change == "case":
         swap(rich / "case.yaml", "prompt_variations: 5", "prompt_variations: 2")
     elif change == "framework":
@@ -104,17 +102,17 @@ def test_no_verdict_is_stale_however_quietly_a_file_changes(rich: Path, change: 
         path = rich / ".tuneworthy" / "evidence.jsonl"
         lines = path.read_text("utf-8").splitlines(keepends=True)
         path.write_text("".join(lines[:-1]), "utf-8")
-    after = board.judged("rich").dossier.to_json()
+    after = board.evaluated("rich").dossier.to_json()
     assert after == fresh(rich)
     assert after != before
     assert board.row("rich").glance is not None
 
 
 def test_today_moves_on_without_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    board = Board(open_shelf(a_shelf(tmp_path, one=OPEN_CASE)))
+    board = Workspace(open_directory(a_shelf(tmp_path, one=OPEN_CASE)))
     for day in (date(2026, 11, 24), date(2026, 11, 25)):
-        monkeypatch.setattr("tuneworthy.workspace.board.today", lambda day=day: day)
-        assert board.judged("one").dossier.as_of == day
+        monkeypatch.setattr("tuneworthy.workspace.workspace.today", lambda day=day: day)
+        assert board.evaluated("one").dossier.as_of == day
 
 
 def test_what_was_there_only_while_it_was_judged_is_not_kept(
@@ -128,10 +126,10 @@ def test_what_was_there_only_while_it_was_judged_is_not_kept(
         return real(*given)  # type: ignore[arg-type]  # handed on as it came
 
     monkeypatch.setattr(board, "decide", meanwhile)
-    board.judged("rich")
+    board.evaluated("rich")
     monkeypatch.setattr(board, "decide", real)
     lacking.unlink()
-    assert board.judged("rich").dossier.to_json() == fresh(rich)
+    assert board.evaluated("rich").dossier.to_json() == fresh(rich)
 
 
 LESSON = load_framework("lesson")
@@ -163,18 +161,18 @@ def test_toggling_one_answer_after_the_other_comes_to_what_the_file_says(
     folder = a_shelf(tmp_path_factory.mktemp("toggled"), money=MONEY)
     board = a_board(folder)
     for name, state in toggles:
-        judged = board.answer("money", {name: state}, board.judged("money").digest)
-        assert judged is board.judged("money")
-    assert board.judged("money").dossier.to_json() == fresh(folder / "money")
+        judged = board.set_answers("money", {name: state}, board.evaluated("money").digest)
+        assert judged is board.evaluated("money")
+    assert board.evaluated("money").dossier.to_json() == fresh(folder / "money")
 
 
 def test_an_answer_to_another_file_is_a_conflict_and_writes_nothing(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     board, path = a_board(folder), folder / "one" / "case.yaml"
-    seen = board.judged("one").digest
+    seen = board.evaluated("one").digest
     path.write_text(OPEN_CASE + "description: theirs\n", "utf-8")
     with pytest.raises(ConflictError):
-        board.answer("one", {"few_shot": "yes"}, seen)
+        board.set_answers("one", {"few_shot": "yes"}, seen)
     assert path.read_text("utf-8") == OPEN_CASE + "description: theirs\n"
 
 
@@ -183,7 +181,7 @@ def test_a_wrong_answer_writes_nothing(tmp_path: Path) -> None:
     board = a_board(folder)
     for answers in ({"few_shot": "perhaps"}, {"nonsense": "yes"}, {"few_shot": "9"}):
         with pytest.raises(CaseError):
-            board.answer("one", answers, board.judged("one").digest)
+            board.set_answers("one", answers, board.evaluated("one").digest)
     assert (folder / "one" / "case.yaml").read_text("utf-8") == OPEN_CASE
 
 
@@ -193,8 +191,8 @@ def test_the_parts_of_a_list_hold_every_case_once(
     names = {f"case-{n:03}" for n in range(7)}
     board = a_board(a_shelf(tmp_path, **dict.fromkeys(names, OPEN_CASE)))
     for page, moment in ((3, 10.0), (50, 0.0)):  # a part ends when it is full, and when it is late
-        monkeypatch.setattr("tuneworthy.workspace.board._PAGE", page)
-        monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", moment)
+        monkeypatch.setattr("tuneworthy.workspace.workspace._PAGE", page)
+        monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", moment)
         found: list[str] = []
         part = board.listed()
         while True:
@@ -227,15 +225,15 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
     def failing(folder: Path, *more: Any) -> Any:
         if folder.name == "odd":
             raise RecursionError("too deep\nby far")
-        return resting_on(folder, *more)
+        return take_snapshot(folder, *more)
 
-    monkeypatch.setattr("tuneworthy.workspace.board.resting_on", failing)
+    monkeypatch.setattr("tuneworthy.workspace.workspace.take_snapshot", failing)
     board.warm()
     good, odd = board.listed().rows
     assert good.glance is not None
     assert odd.glance is None
     assert odd.error == r"odd: a fault of ours (RecursionError: too deep\nby far)"
-    told = {each.name: each.problem for each in assistant.listed(board, ["good", "odd"])}
+    told = {each.name: each.problem for each in board.summaries(["good", "odd"])}
     assert told == {"good": "", "odd": odd.error}
 
 
@@ -251,7 +249,7 @@ def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
     board = a_board(a_shelf(tmp_path, one=OPEN_CASE))
     for name in ("two", "../one", "", "one/../one"):
         with pytest.raises(NoSuchCaseError):
-            board.judged(name)
+            board.evaluated(name)
 
 
 # History ---------------------------------------------------------------------------------------
@@ -260,17 +258,17 @@ def test_a_name_that_is_no_case_is_told_apart(tmp_path: Path) -> None:
 def test_every_version_that_was_written_is_kept_with_the_one_before(tmp_path: Path) -> None:
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     board = a_board(folder)
-    first = board.judged("one")
-    board.answer("one", {"few_shot": "yes"}, first.digest)
+    first = board.evaluated("one")
+    board.set_answers("one", {"few_shot": "yes"}, first.digest)
     path = folder / "one" / "case.yaml"
     path.write_text(path.read_text("utf-8").replace("few_shot: yes", "few_shot: no"), "utf-8")
-    by_hand = board.judged("one")
-    now = board.answer("one", {"brand_voice": "yes"}, by_hand.digest)
+    by_hand = board.evaluated("one")
+    now = board.set_answers("one", {"brand_voice": "yes"}, by_hand.digest)
     kept = earlier(now.case, now.framework)
-    assert [one.said["ceiling.few_shot"] for one in kept] == ["no", "no", "yes", "unknown"]
-    assert [one.said["factors.brand_voice"] for one in kept] == ["yes", "no", "no", "no"]
+    assert [one.answers["ceiling.few_shot"] for one in kept] == ["no", "no", "yes", "unknown"]
+    assert [one.answers["factors.brand_voice"] for one in kept] == ["yes", "no", "no", "no"]
     assert [one.verdict for one in kept] == ["keep_optimizing_prompts"] * 2 + ["undecided"] * 2
-    found = since(now.case, now.framework, now.dossier, now.text, first.digest)
+    found = since(now, first.digest)
     assert {(one.id, one.before, one.after) for one in found.difference.answers} == {
         ("few_shot", "unknown", "no"),
         ("brand_voice", "no", "yes"),
@@ -278,7 +276,7 @@ def test_every_version_that_was_written_is_kept_with_the_one_before(tmp_path: Pa
     assert found.difference.moved_by == (("few_shot",),)
     assert "-  brand_voice: no  # asked twice" in found.lines
     with pytest.raises(CaseError):
-        since(now.case, now.framework, now.dossier, now.text, "0" * 64)
+        since(now, "0" * 64)
 
 
 def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> None:
@@ -289,13 +287,13 @@ def test_a_history_that_leads_out_or_is_torn_stops_no_answer(tmp_path: Path) -> 
     history = folder / "one" / ".tuneworthy" / "history.jsonl"
     history.symlink_to(outside)
     board = a_board(folder)
-    judged = board.answer("one", {"few_shot": "yes"}, board.judged("one").digest)
+    judged = board.set_answers("one", {"few_shot": "yes"}, board.evaluated("one").digest)
     assert outside.read_text("utf-8") == "theirs"
     history.unlink()
     history.write_text('{"at": "2026-11-24T00', "utf-8")
     assert earlier(judged.case, judged.framework) == ()
-    judged = board.answer("one", {"few_shot": "no"}, judged.digest)
-    assert [one.said["ceiling.few_shot"] for one in earlier(judged.case, judged.framework)] == [
+    judged = board.set_answers("one", {"few_shot": "no"}, judged.digest)
+    assert [one.answers["ceiling.few_shot"] for one in earlier(judged.case, judged.framework)] == [
         "no",
         "yes",
     ]
@@ -322,10 +320,10 @@ def test_a_history_keeps_to_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyP
     folder = a_shelf(tmp_path, one=OPEN_CASE)
     monkeypatch.setattr("tuneworthy.files.stores._MOST", 3000)
     board = a_board(folder)
-    judged = board.judged("one")
+    judged = board.evaluated("one")
     for n in range(12):
         state = ("yes", "no")[n % 2]
-        judged = board.answer("one", {"few_shot": state}, judged.digest)
+        judged = board.set_answers("one", {"few_shot": state}, judged.digest)
         assert (folder / "one" / ".tuneworthy" / "history.jsonl").stat().st_size <= 3000
     kept = earlier(judged.case, judged.framework)
     assert kept[0].digest == judged.digest
@@ -338,10 +336,10 @@ def test_an_error_is_told_as_seen_from_the_folder_of_cases(
 ) -> None:
     folder = a_shelf(tmp_path / "c", bad="name: x\nfactors: {a: c/c}\n")
     monkeypatch.chdir(folder if spoken == "here" else tmp_path)
-    shelf = open_shelf({"absolute": folder, "relative": Path("c"), "here": Path()}[spoken])
-    error = Board(shelf, None, DAY).row("bad").error
+    shelf = open_directory({"absolute": folder, "relative": Path("c"), "here": Path()}[spoken])
+    error = Workspace(shelf, None, DAY).row("bad").error
     assert error.startswith("bad/case.yaml:2: ")
     assert str(tmp_path) not in error
     told = InputError("is abc/d", where=str(folder), fix="look into c/x.c/y")
-    said = plain_error(told, shelf)
+    said = shelf.plain_error(told)
     assert re.fullmatch(r"(c|the folder): is abc/d\. Look into (c/)?x\.c/y", said)

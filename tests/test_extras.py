@@ -110,7 +110,7 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("extra", "modules"),
     [
-        ("interview", "questionary, tuneworthy.terminal.talk"),
+        ("interview", "questionary, tuneworthy.terminal.terminals"),
         ("optimise", "gepa, tuneworthy.lab.propose, tuneworthy.lab.propose"),
     ],
 )

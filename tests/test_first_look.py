@@ -20,6 +20,7 @@ from internals import (
     rest,
     sections_options,
     source_words,
+    standing,
     why_text,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
@@ -44,7 +45,10 @@ def decided(case: dict[str, Any]) -> Dossier:
 def test_headline_and_interview_count_the_same_open_answers() -> None:
     found = decided(LETTERS)
     assert headline(found) == "It can’t be decided yet: it depends on one open answer."
-    assert rest(found)[0] == "It isn’t settled: one open answer can still change the verdict."
+    assert (
+        rest(found, standing(found))[0]
+        == "It isn’t settled: one open answer can still change the verdict."
+    )
 
 
 def test_an_answer_that_is_given_is_never_said_to_change_nothing() -> None:

@@ -6,25 +6,22 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
+from answering import answer_in, keep_both
 from internals import (
-    ATTEMPT,
-    DATA,
-    INVESTMENT,
-    MODEL,
     NAMES,
-    OPTIONS,
     PARTS,
     UNKNOWN_WORDS,
     AnswerResult,
@@ -33,6 +30,7 @@ from internals import (
     Value,
     WholeValue,
     ask_of,
+    case_fields,
     case_schema,
     digest,
     edit,
@@ -47,7 +45,6 @@ from internals import (
     write_answers,
 )
 from internals import files_disk as lock
-from internals import interview_answers as api
 from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework, verdicts
 
 AS_OF = date(2026, 11, 24)
@@ -84,7 +81,7 @@ def folder(begun: Path, tmp_path: Path) -> Path:
 
 
 def say(folder: Path, ask: str, given: str, **more: Any) -> AnswerResult:
-    return api.answered(folder, ask, given, as_of=AS_OF, **more)
+    return answer_in(folder, ask, given, as_of=AS_OF, **more)
 
 
 def text_of(folder: Path) -> str:
@@ -176,17 +173,53 @@ def test_what_was_passed_is_not_asked_and_what_is_left_is_offered() -> None:
     assert offers(case, lesson(), passed=passed) == ()
 
 
+def asked_fields() -> list[str]:
+    """Ids of the fields that are asked whatever the framework, of a first attempt and model."""
+    places = {"attempts": "attempts.1", "models": "models.1"}
+    return [
+        path.replace(room, places.get(room, room), 1)
+        for path, field in case_fields().items()
+        for room in [path.split(".")[0]]
+        if field.part in ("options", "investment") and room != "safety"
+    ]
+
+
+def fields_of(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    """Paths of all that can be written in a case, down to what has an entry of its own."""
+    for name, field in model.model_fields.items():
+        path = f"{above}{name}"
+        inside = [] if path in case_fields() else [*walked(field.annotation)]
+        if inside and path not in ("ceiling", "factors", "signals"):
+            yield from fields_of(inside[0], f"{path}.")
+        else:
+            yield path
+
+
+def walked(kind: Any) -> Iterator[type[BaseModel]]:
+    """The records in a type."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        yield kind
+    for part in get_args(kind):
+        yield from walked(part)
+
+
+def test_every_field_of_a_case_has_an_entry_and_every_entry_a_field() -> None:
+    asked_by_the_framework = {"ceiling", "factors", "signals"}
+    paths = {*fields_of(Case)} - asked_by_the_framework
+    entries = {path for path in case_fields() if not path.startswith("factors.")}
+    inside = {"data.examples.usable"}
+    assert paths == entries - inside
+
+
 def test_every_question_of_every_shipped_framework_is_askable() -> None:
-    fields = [field.id for field in (*OPTIONS, *DATA, *INVESTMENT)]
+    fields = asked_fields()
     case = load_case({"name": "x", "attempts": [{"name": "a"}], "models": [{"id": "b"}]})
     for name in NAMES:
         framework = load_framework(name)
         own = [*(f"ceiling.{one}" for one in framework.ceiling),
                *(f"factors.{one}" for one in framework.factors),
                *(f"signals.{one}" for one in framework.signals)]  # fmt: skip
-        listed = [f"attempts.1.{field.id}" for field in ATTEMPT]
-        listed += [f"models.1.{field.id}" for field in MODEL]
-        for path in (*own, *fields, *listed, "goals"):
+        for path in (*own, *fields, "goals"):
             ask = ask_of(case, framework, path)
             assert ask.id == path
             assert ask.question
@@ -225,10 +258,7 @@ def test_every_open_question_can_be_answered_and_is_then_not_asked_again(folder:
             step = say(folder, ask.id, some_answer(ask), read_digest=step.digest)
             again = ask_of(step.case, lesson(), ask.id)
             assert again.value != ""
-    fields = {field.id for field in (*OPTIONS, *DATA, *INVESTMENT)}
-    assert fields <= set(asked)
-    assert {f"attempts.1.{field.id}" for field in ATTEMPT} <= set(asked)
-    assert {f"models.1.{field.id}" for field in MODEL} <= set(asked)
+    assert {*asked_fields()} <= set(asked)
     assert {"factors.low_volume.now", "factors.low_volume.by_month"} <= set(asked)
     assert {"safety.data_reviewed", "safety.process_named"} <= set(asked)
     assert offers(step.case, lesson(), passed=passed) == ()
@@ -298,7 +328,7 @@ def test_an_answer_taken_back_leaves_the_case_as_it_was(name: str, folder: Path)
 @pytest.mark.parametrize("name", sorted({*SOME, "data.evaluation", "attempts.1.name"}))
 def test_not_knowing_what_nobody_said_writes_nothing(name: str, folder: Path) -> None:
     before = text_of(folder)
-    assert say(folder, name, "?").clashes == ()
+    assert say(folder, name, "?").conflicts == ()
     assert text_of(folder) == before
 
 
@@ -404,8 +434,8 @@ def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(folder:
     empty = text_of(folder)
     for first, last in ((COST, LOW), (LOW, COST)):
         reset(folder, empty)
-        assert say(folder, first, "yes").clashes == ()
-        (clash,) = say(folder, last, "yes").clashes
+        assert say(folder, first, "yes").conflicts == ()
+        (clash,) = say(folder, last, "yes").conflicts
         assert clash.challenge.id == CLASH
         assert clash.others == (first,)
         assert clash.recordable
@@ -413,14 +443,14 @@ def test_cost_with_low_volume_is_challenged_at_once_whichever_comes_last(folder:
 
 def test_requests_that_give_low_volume_are_the_other_side_too(folder: Path) -> None:
     say(folder, "economics.traffic.requests_per_month", "300")
-    (clash,) = say(folder, COST, "yes").clashes
+    (clash,) = say(folder, COST, "yes").conflicts
     assert (clash.challenge.id, clash.others) == (CLASH, (LOW,))
 
 
 def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> None:
     say(folder, COST, "yes")
     step = say(folder, LOW, "yes")
-    kept = api.keep_both(folder, LOW, CLASH, read_digest=step.digest, as_of=AS_OF)
+    kept = keep_both(folder, LOW, CLASH, read_digest=step.digest, as_of=AS_OF)
     answer = load_case(folder).factors["low_volume"]
     assert (answer.value, answer.note) == ("yes", f"both kept: {CLASH}")
     assert "note: both kept" in text_of(folder).replace('"', "")
@@ -429,10 +459,10 @@ def test_keeping_both_is_on_record_and_not_asked_about_again(folder: Path) -> No
     )
     assert CLASH in {one.id for one in kept.dossier.challenges}  # a report says it all the same
     say(folder, COST, "no")
-    assert say(folder, COST, "yes").clashes == ()
+    assert say(folder, COST, "yes").conflicts == ()
     once = text_of(folder)
-    api.keep_both(folder, COST, CLASH, as_of=AS_OF)
-    api.keep_both(folder, LOW, CLASH, as_of=AS_OF)
+    keep_both(folder, COST, CLASH, as_of=AS_OF)
+    keep_both(folder, LOW, CLASH, as_of=AS_OF)
     assert text_of(folder).count("both kept") == 2
     assert once != text_of(folder)
 
@@ -441,40 +471,40 @@ def test_a_note_about_keeping_goes_with_the_answer_it_was_about(folder: Path) ->
     put(folder, {("factors", "low_volume"): {"value": "unknown", "note": "asked twice"}})
     say(folder, COST, "yes")
     say(folder, LOW, "yes")
-    kept = api.keep_both(folder, LOW, CLASH, as_of=AS_OF).case.factors["low_volume"]
+    kept = keep_both(folder, LOW, CLASH, as_of=AS_OF).case.factors["low_volume"]
     assert kept.note == f"asked twice; both kept: {CLASH}"
     assert say(folder, LOW, "no").case.factors["low_volume"].note == "asked twice"
-    (clash,) = say(folder, LOW, "yes").clashes
+    (clash,) = say(folder, LOW, "yes").conflicts
     assert clash.challenge.id == CLASH
 
 
 def test_what_nobody_has_spoken_of_yet_is_no_clash(folder: Path) -> None:
     step = say(folder, "brand_voice", "yes")
     assert "brand_voice_without_samples" in {one.id for one in step.dossier.challenges}
-    assert step.clashes == ()
+    assert step.conflicts == ()
 
 
 def test_an_expectation_of_its_own_is_pushed_back(folder: Path) -> None:
-    (clash,) = say(folder, "tuning.pilot", "no").clashes
+    (clash,) = say(folder, "tuning.pilot", "no").conflicts
     assert (clash.challenge.id, clash.others, clash.recordable) == ("no_pilot", (), False)
     before = text_of(folder)
-    api.keep_both(folder, "tuning.pilot", "no_pilot", as_of=AS_OF)
+    keep_both(folder, "tuning.pilot", "no_pilot", as_of=AS_OF)
     assert text_of(folder) == before
 
 
 def test_what_was_there_before_an_answer_is_not_brought_up_by_it(folder: Path) -> None:
     say(folder, "today.usd_per_month", "36")
     say(folder, "economics.traffic.requests_per_month", "2000")
-    (clash,) = say(folder, "economics.monthly.api_savings_usd", "1500").clashes
+    (clash,) = say(folder, "economics.monthly.api_savings_usd", "1500").conflicts
     assert clash.challenge.id == "saving_above_bill"
     step = say(folder, "economics.monthly.api_savings_usd", "1600")
     assert "saving_above_bill" in {one.id for one in step.dossier.challenges}
-    assert step.clashes == ()
+    assert step.conflicts == ()
 
 
 def test_what_no_longer_clashes_cant_be_kept(folder: Path) -> None:
     with pytest.raises(CaseError, match="doesn't hold any more"):
-        api.keep_both(folder, LOW, CLASH)
+        keep_both(folder, LOW, CLASH)
 
 
 # Two editors ------------------------------------------------------------------------------------

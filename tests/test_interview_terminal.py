@@ -20,9 +20,18 @@ from typing import NamedTuple
 import pytest
 import wcwidth
 
-from internals import Menus, ask_of, framework_of, offers, part_asks, run, standing, start_case
-from internals import interview_answers as api
-from internals import terminal_begin as begin
+from answering import answer_in
+from internals import (
+    Menus,
+    ask_of,
+    framework_of,
+    offers,
+    part_asks,
+    rest_choices,
+    run,
+    start_case,
+)
+from internals import terminal_session as begin
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -58,7 +67,7 @@ def tuneworthy(*arguments: str | Path, typed: str = "") -> Seen:
 def folder(tmp_path: Path) -> Path:
     """A case with a goal, in which nothing else is answered."""
     start_case(tmp_path / "case", "A case")
-    api.answered(tmp_path / "case", "goals", "format")
+    answer_in(tmp_path / "case", "goals", "format")
     return tmp_path / "case"
 
 
@@ -214,7 +223,7 @@ def test_from_the_end_of_a_part_one_can_go_back_too(folder: Path) -> None:
 
 
 def test_quitting_while_another_answer_is_changed_is_quitting(folder: Path) -> None:
-    api.answered(folder, "cost_optimization", "yes")
+    answer_in(folder, "cost_optimization", "yes")
     asks = part_asks(load_case(folder), framework_of(load_case(folder)))
     typed = "d\n" * asks.index("factors.low_volume") + "y\n2\nq\n"
     seen = tuneworthy("interview", folder, typed=f"{typed}n\nn\nn\n")
@@ -247,7 +256,7 @@ def test_with_answers_passed_over_it_does_not_call_the_verdict_settled(folder: P
 
 
 def test_a_clash_is_talked_over_at_once(folder: Path) -> None:
-    api.answered(folder, "cost_optimization", "yes")
+    answer_in(folder, "cost_optimization", "yes")
     asks = part_asks(load_case(folder), framework_of(load_case(folder)))
     typed = "d\n" * asks.index("factors.low_volume")
     before = case_text(folder)
@@ -450,18 +459,17 @@ def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
     taken: list[Sequence[tuple[str, str]]] = []
 
     class Noted(Menus):
-        def _menu(self, told: Sequence[tuple[str, str]], at: str | None = None) -> str:
-            taken.append(told)
-            assert at is None or at in dict(told)
-            return told[0][0]
+        def _menu(self, ways: Sequence[tuple[str, str]], at: str | None = None) -> str:
+            taken.append(ways)
+            assert at is None or at in dict(ways)
+            return ways[0][0]
 
     menus, case = Noted(), load_case(folder)
     framework = framework_of(case)
     with redirect_stdout(io.StringIO()):
         for name in ("few_shot", "strategic_value", "today.api", "tuning.pilot"):
             menus.ask(ask_of(case, framework, name), 1)
-        dossier = decide(case, framework, as_of=AS_OF)
-        menus.rest(dossier, standing(dossier), offers(case, framework))
+        menus.choose("rest", "", "", rest_choices(offers(case, framework)))
     for told in taken:
         keys = [key for key, _ in told]
         assert len(set(keys)) == len(keys)

@@ -29,13 +29,13 @@ from internals import (
     QUOTED,
     TALKS,
     TOOLS,
-    Board,
     Desk,
     Ledger,
+    Workspace,
     called,
     catalogue_text,
     is_loopback,
-    open_shelf,
+    open_directory,
     text_digest,
 )
 from internals import assistant_DATA as DATA
@@ -123,7 +123,7 @@ def cases(tmp_path: Path) -> Path:
 @pytest.fixture
 def desk(cases: Path) -> Desk:
     """The same, without a transport."""
-    return Desk(Board(open_shelf(cases), as_of=AS_OF))
+    return Desk(Workspace(open_directory(cases), as_of=AS_OF))
 
 
 @cache
@@ -300,7 +300,7 @@ def test_a_case_is_started_answered_and_measured(
 
 
 def test_two_assistants_never_lose_an_answer(writer: Assistant, written: Path) -> None:
-    one, two = writer, Desk(Board(open_shelf(written)))  # in two processes
+    one, two = writer, Desk(Workspace(open_directory(written)))  # in two processes
     (written / "task-api" / "case.yaml").write_text("name: Task API\nfactors: {}\n", "utf-8")
 
     def said(key: str) -> list[dict[str, str]]:
@@ -432,7 +432,7 @@ def test_no_tool_can_send_anything(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
 
 @cache
 def desk_over(folder: Path) -> Desk:
-    return Desk(Board(open_shelf(make_cases(folder)), as_of=AS_OF))
+    return Desk(Workspace(open_directory(make_cases(folder)), as_of=AS_OF))
 
 
 names = st.one_of(
@@ -489,7 +489,7 @@ def test_an_error_tells_the_case_and_not_where_on_the_disk_it_lies(
 ) -> None:
     monkeypatch.chdir(cases)
     for folder in (".", "../cases", str(cases)):
-        desk = Desk(Board(open_shelf(folder), as_of=AS_OF))
+        desk = Desk(Workspace(open_directory(folder), as_of=AS_OF))
         told = line(desk, "decide", case="broken")
         assert told.startswith("broken/case.yaml:2: ")
         assert told.endswith(QUOTED)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import Shelf
+from internals import CaseDirectory
 from tuneworthy import CaseError
 
 
@@ -23,21 +23,21 @@ def test_cases_are_listed_by_name_and_what_is_none_is_not(tmp_path: Path) -> Non
     a_case(tmp_path / "a case (2)")
     a_case(tmp_path / ".hidden")
     (tmp_path / "empty").mkdir()
-    assert Shelf(tmp_path).names() == ("a case (2)", "b")
+    assert CaseDirectory(tmp_path).names() == ("a case (2)", "b")
 
 
 def test_a_case_folder_is_a_shelf_of_one(tmp_path: Path) -> None:
-    alone = Shelf(a_case(tmp_path / "one"))
+    alone = CaseDirectory(a_case(tmp_path / "one"))
     assert alone.names() == ("one",)
     assert alone.path("one") == tmp_path / "one"
     with pytest.raises(CaseError):
         alone.path("two")
     with pytest.raises(CaseError):
-        alone.place("two")
+        alone.new_path("two")
 
 
 def test_no_folder_is_no_case(tmp_path: Path) -> None:
-    assert Shelf(tmp_path / "gone").names() == ()
+    assert CaseDirectory(tmp_path / "gone").names() == ()
 
 
 def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
@@ -45,9 +45,9 @@ def test_a_link_that_leads_out_is_no_case(tmp_path: Path) -> None:
     shelf = tmp_path / "shelf"
     shelf.mkdir()
     (shelf / "link").symlink_to(tmp_path / "outside")
-    assert Shelf(shelf).names() == ()
+    assert CaseDirectory(shelf).names() == ()
     with pytest.raises(CaseError):
-        Shelf(shelf).path("link")
+        CaseDirectory(shelf).path("link")
 
 
 def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path) -> None:
@@ -58,9 +58,9 @@ def test_a_case_file_that_is_a_link_out_of_the_folder_is_no_case(tmp_path: Path)
     (shelf / "two" / "case.yaml").symlink_to(outside)
     (shelf / "three").mkdir()
     (shelf / "three" / "case.yaml").symlink_to(shelf / "one" / "case.yaml")
-    assert Shelf(shelf).names() == ("one", "three")
+    assert CaseDirectory(shelf).names() == ("one", "three")
     with pytest.raises(CaseError):
-        Shelf(shelf).path("two")
+        CaseDirectory(shelf).path("two")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_no_name_leads_outside(tmp_path: Path, name: str) -> None:
     a_case(tmp_path / "outside")
     shelf = a_case(tmp_path / "shelf" / "one").parent
     with pytest.raises(CaseError):
-        Shelf(shelf).path(name)
+        CaseDirectory(shelf).path(name)
 
 
 @given(st.text(max_size=40))
@@ -78,7 +78,7 @@ def test_whatever_is_asked_for_stays_inside(
     tmp_path_factory: pytest.TempPathFactory, name: str
 ) -> None:
     folder = tmp_path_factory.getbasetemp() / "inside"
-    for found in (Shelf(folder).path, Shelf(folder).place):
+    for found in (CaseDirectory(folder).path, CaseDirectory(folder).new_path):
         try:
             path = found(name)
         except CaseError:
@@ -90,5 +90,5 @@ def test_whatever_is_asked_for_stays_inside(
 def test_a_new_case_takes_no_name_that_is_there(tmp_path: Path) -> None:
     a_case(tmp_path / "one")
     with pytest.raises(CaseError):
-        Shelf(tmp_path).place("one")
-    assert Shelf(tmp_path).place("two") == tmp_path / "two"
+        CaseDirectory(tmp_path).new_path("one")
+    assert CaseDirectory(tmp_path).new_path("two") == tmp_path / "two"

@@ -24,6 +24,7 @@ import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answering import answer_in
 from internals import (
     LONGEST_REPLY,
     PARTS,
@@ -45,11 +46,10 @@ from internals import (
     reply_page,
     rules_line,
     run,
+    split_message,
     standing,
     start_case,
 )
-from internals import conversation_parted as parted
-from internals import interview_answers as plain
 from internals import interview_free as api
 from internals import interview_free as calling
 from internals import llm_runner as running
@@ -197,8 +197,8 @@ def test_what_was_said_and_confirmed_is_written_as_by_hand(
     seen = talk(folder, f"{words}\ny\ny\nq\n")
     assert (seen.code, seen.err) == (0, "")
     by_hand = shutil.copytree(begun, tmp_path / "hand")
-    plain.answered(by_hand, "ceiling.prompt_variations", "7")
-    plain.answered(by_hand, "ceiling.few_shot", "yes")
+    answer_in(by_hand, "ceiling.prompt_variations", "7")
+    answer_in(by_hand, "ceiling.few_shot", "yes")
     assert text_of(folder) == text_of(by_hand)
     assert "You wrote: “We tried seven prompts”" in seen.out
 
@@ -298,17 +298,17 @@ def test_only_questions_of_the_interview_can_be_set_and_no_file_model_or_scorer(
 
 def test_every_question_that_may_be_set_is_one_that_the_interview_asks() -> None:
     case = Case(name="A")
-    for name in api.catalogue(case, lesson()):
+    for name in api.settable(case, lesson()):
         assert ask_of(case, lesson(), name).id == name
-    rooms = {name.split(".")[0] for name in api.catalogue(case, lesson())}
+    rooms = {name.split(".")[0] for name in api.settable(case, lesson())}
     assert "models" not in rooms
-    held = [name for name in api.catalogue(case, lesson()) if name.startswith("data.")]
+    held = [name for name in api.settable(case, lesson()) if name.startswith("data.")]
     assert held == ["data.examples"]  # how many there are; the rest of the data are files
     told = {"goals": ["knowledge", "format", "safety"], "targets": {"quality": {"at_least": 0.9}},
             "factors": {"brand_voice": "yes"}, "signals": {"terminology_errors": "yes"},
             "models": [{"id": "fake:echo"}], "attempts": [{"name": "first"}],
             "data": {"examples": 7, "voice": "v", "traces": ["t"]}}  # fmt: skip
-    may = set(api.catalogue(Case.model_validate({"name": "A", **told}), lesson()))
+    may = set(api.settable(Case.model_validate({"name": "A", **told}), lesson()))
     assert {"attempts.1.change", "data.documents", "data.examples.usable"} <= may
     assert may & set(FORBIDDEN) == set()
 
@@ -342,7 +342,7 @@ def test_a_question_that_is_not_open_is_none_that_a_model_puts() -> None:
 
 
 def test_what_stands_already_is_not_put_again(folder: Path) -> None:
-    plain.answered(folder, "ceiling.few_shot", "yes")
+    answer_in(folder, "ceiling.few_shot", "yes")
     found = sift(answer(one("few_shot", "yes", "we have tried examples")), "we have tried examples",
                  source=folder)  # fmt: skip
     assert found == ParsedReply(reply="I see.")
@@ -362,7 +362,7 @@ def lesson() -> Any:
 def nothing_said() -> tuple[dict[str, Ask], tuple[str, ...]]:
     """What may be set in an empty case, and what is open there."""
     case = Case(name="A")
-    return dict(api.catalogue(case, lesson())), tuple(api.following(case, lesson()))
+    return dict(api.settable(case, lesson())), tuple(api.open_asks(case, lesson()))
 
 
 def sift(
@@ -373,18 +373,18 @@ def sift(
     asks, opened = nothing_said()
     case = load_case(source) if source else Case(name="A")
     if source:
-        asks, opened = dict(api.catalogue(case, framework)), tuple(api.following(case, framework))
+        asks, opened = dict(api.settable(case, framework)), tuple(api.open_asks(case, framework))
     said = [ConversationTurn(words)] if isinstance(words, str) else words
 
     def fits(ask_id: str, value: str) -> None:
         if source is not None:
-            api.refuse_unfit(source, case, framework, ask_id, value)
+            api.check_answer(source, case, framework, ask_id, value)
 
     def whole(path: str) -> str:
         return f"ceiling.{path}" if path in framework.ceiling else path
 
-    return api.heard(
-        text, asks=asks, opened=opened, said=said, fits=fits, framework_path=whole
+    return api.parse_reply(
+        text, asks=asks, opened=opened, turns=said, check=fits, full_path=whole
     )  # fmt: skip
 
 
@@ -451,7 +451,7 @@ def test_what_the_model_said_or_somebody_else_wrote_is_no_quotation() -> None:
     ("```\nfenced", False), ("  one  \n", True), ("a `word` of code", True), ("```\n```", False),
 ])  # fmt: skip
 def test_a_paste_is_told_from_what_was_typed(text: str, own: bool) -> None:
-    words, pasted = parted(text)
+    words, pasted = split_message(text)
     assert (bool(words), bool(pasted)) == (own, not own)
     assert "```" not in pasted
 
@@ -557,8 +557,8 @@ def test_a_clash_is_pushed_back_at_once_and_keeping_both_is_noted(
 
 
 def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder: Path) -> None:
-    plain.answered(folder, "goals", "format")
-    plain.answered(folder, "ceiling.few_shot", "yes")
+    answer_in(folder, "goals", "format")
+    answer_in(folder, "ceiling.few_shot", "yes")
     case, framework = load_case(folder), lesson()
     dossier = decide(case, framework, as_of=AS_OF)
     place = reach(Model(id="openai:gpt-4o-mini"))
@@ -581,11 +581,11 @@ def test_the_model_is_shown_the_verdict_forming_and_what_is_worth_asking(folder:
 
 def test_questions_go_from_the_verdict_through_the_three_conversations_in_their_order() -> None:
     case, framework = Case.model_validate({"name": "A", "goals": ["format"]}), lesson()
-    names = list(api.following(case, framework))
+    names = list(api.open_asks(case, framework))
     parts = [ask_of(case, framework, name).part for name in names]
     assert parts == sorted(parts, key=PARTS.index)
     assert len(set(names)) == len(names)
-    assert names[0] not in list(api.following(case, framework, passed=names[:1]))
+    assert names[0] not in list(api.open_asks(case, framework, passed=names[:1]))
 
 
 def test_the_question_of_the_model_is_taken_where_it_is_open_and_else_the_best_one_is_put(
@@ -602,7 +602,7 @@ def test_dont_know_goes_on_and_why_says_what_the_answer_would_do(
     folder: Path, listens: Callable[..., Fake]
 ) -> None:
     fake = listens(Talker(answer()))
-    plain.answered(folder, "goals", "format")
+    answer_in(folder, "goals", "format")
     seen = talk(folder, "?\nd\nq\n")
     assert "removes most doubt for its time" in seen.told
     asked = next_ask(load_case(folder), lesson())
@@ -699,7 +699,7 @@ def test_a_model_that_gives_nothing_leaves_the_interview_whole(
     monkeypatch.setattr(running, "_FIRST_WAIT_S", 0.0001)
     monkeypatch.setattr(running, "MOST_TRIES", 3)
     listens(Talker(answer()), manners)
-    plain.answered(folder, "goals", "format")
+    answer_in(folder, "goals", "format")
     asked = next_ask(load_case(folder), lesson())
     assert asked is not None
     seen = talk(folder, "We have tried few things\nAnd a few more things\nd\nq\n")

@@ -39,7 +39,7 @@ CHECKS = [
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
 
 
 @pytest.fixture

@@ -15,7 +15,17 @@ import pytest
 import yaml
 
 import hostile
-from internals import Board, Fake, Labs, Manners, Site, chart_script, open_shelf, read_script, run
+from internals import (
+    Fake,
+    Labs,
+    Manners,
+    Site,
+    Workspace,
+    chart_script,
+    open_directory,
+    read_script,
+    run,
+)
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known
 from live import served
 from test_html_browser import FLAGS, NO_BROWSER, chromium
@@ -96,7 +106,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     prompts = {"plain": PLAIN, "careful": CAREFUL, "loud": LOUD}
     folder_of(folder / "library", n=LAB_CASES, prompts=prompts, models=PRICED)
     chart_script()  # made in seconds and kept, so that no page has to wait for it
-    site = Site(Board(open_shelf(folder), None, DAY), labs=Labs(slow))
+    site = Site(Workspace(open_directory(folder), None, DAY), labs=Labs(slow))
     with served(site) as port:
         yield World(folder, port, slow)
 

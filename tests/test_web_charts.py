@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -20,10 +21,9 @@ from internals import (
     NARROW,
     WIDE,
     ArmResult,
-    Board,
     CurvePoint,
     Drawing,
-    Judged,
+    Workspace,
     _rendered,
     still,
     style,
@@ -46,7 +46,7 @@ def client(tmp_path: Path, project: Path) -> TestClient:
 @pytest.fixture
 def dossier(client: TestClient) -> Any:
     app: Any = client.app
-    return app.state.site.board.judged("task-api").dossier
+    return app.state.site.workspace.evaluated("task-api").dossier
 
 
 def every(value: Any) -> list[tuple[str, Any]]:
@@ -189,10 +189,10 @@ def test_what_was_measured_is_drawn_with_hostile_names_as_text(
     tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch, say: str
 ) -> None:
     site = a_site(with_examples(tmp_path / "shelf", project, "broadband-helpdesk"))
-    real = site.board.judged("broadband-helpdesk")
+    real = site.workspace.evaluated("broadband-helpdesk")
     found = real.dossier.model_copy(update={"series": series.every(say)})
-    judged = Judged(real.case, real.framework, found, real.digest)
-    monkeypatch.setattr(Board, "judged", lambda self, name: judged)
+    judged = replace(real, dossier=found)
+    monkeypatch.setattr(Workspace, "evaluated", lambda self, name: judged)
     client, base = a_client(site), "/cases/broadband-helpdesk"
     page = client.get(f"{base}/evidence").text
     seen = Seen(page)

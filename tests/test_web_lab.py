@@ -21,7 +21,6 @@ from starlette.testclient import TestClient
 import hostile
 from internals import CEILING_RUN as RUN
 from internals import (
-    Board,
     Fake,
     GrownError,
     Handle,
@@ -33,6 +32,7 @@ from internals import (
     ShareOf,
     Site,
     Stand,
+    Workspace,
     answered_rows,
     board_row,
     ceiling_rows,
@@ -42,7 +42,7 @@ from internals import (
     followed,
     ledger_of,
     left_s,
-    open_shelf,
+    open_directory,
     prepare,
 )
 from internals import RunningTerms as Terms
@@ -66,7 +66,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def site_of(folder: Path, fake: Fake) -> Site:
-    board = Board(open_shelf(folder.parent), None, DAY)
+    board = Workspace(open_directory(folder.parent), None, DAY)
     return Site(board, labs=Labs(lambda ready: fake))
 
 
@@ -202,7 +202,7 @@ def test_a_key_that_lacks_is_said_with_the_price_and_not_after_the_start(
         monkeypatch.setenv("MISTRAL_API_KEY", key)
     place = "[{id: 'mistral:small', usd_per_mtok: {input: 1, output: 1}}]"
     folder = folder_of(tmp_path / "library", models=place)
-    site = Site(Board(open_shelf(folder.parent), None, DAY), labs=Labs())
+    site = Site(Workspace(open_directory(folder.parent), None, DAY), labs=Labs())
     page = a_client(site).get(f"{LAB}/offer").text
     assert ("MISTRAL_API_KEY" in page) is (key is None)
     assert key is None or key not in page
@@ -273,7 +273,7 @@ def test_what_a_lab_shows_becomes_evidence_and_moves_the_verdict_line(folder: Pa
 
 def test_a_lab_goes_by_the_day_and_the_framework_of_the_page(folder: Path) -> None:
     site = Site(
-        Board(open_shelf(folder.parent), "precedent", date(2026, 3, 4)),
+        Workspace(open_directory(folder.parent), "precedent", date(2026, 3, 4)),
         labs=Labs(lambda ready: known(RIGHT)),
     )
     done = over(started(a_client(site), site, folder)).done

@@ -21,7 +21,7 @@ import uvicorn
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
-from internals import BODY_LIMIT, HEADERS, Board, make_app, make_site, open_shelf, run, told
+from internals import BODY_LIMIT, HEADERS, Workspace, make_app, make_site, open_directory, run, told
 from web_world import DAY, HOME, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
 TOKEN = "t" * 43
@@ -30,7 +30,7 @@ TOKEN = "t" * 43
 @pytest.fixture(autouse=True)
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busy the machine is, a part of a list ends when it is full."""
-    monkeypatch.setattr("tuneworthy.workspace.board._MOMENT_S", 60.0)
+    monkeypatch.setattr("tuneworthy.workspace.workspace._MOMENT_S", 60.0)
 
 
 @pytest.fixture
@@ -210,7 +210,7 @@ def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder
 
 
 def test_only_the_loopback_goes_without_a_token(folder: Path) -> None:
-    board = Board(open_shelf(folder), None, DAY)
+    board = Workspace(open_directory(folder), None, DAY)
     for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1"):
         assert make_site(board, host).token is None
     sites = [make_site(board, host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")]
@@ -228,7 +228,7 @@ def test_only_the_loopback_goes_without_a_token(folder: Path) -> None:
 def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
     folder: Path,
 ) -> None:
-    client = a_client(make_site(Board(open_shelf(folder), None, DAY), "0.0.0.0"))
+    client = a_client(make_site(Workspace(open_directory(folder), None, DAY), "0.0.0.0"))
     assert client.get("/", headers={"Host": "192.168.0.7:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "[fe80::1]:8765"}).status_code == 303
     assert client.get("/", headers={"Host": "evil.test"}).status_code == 421
@@ -310,7 +310,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_code(
         raise RuntimeError(f"secret {folder}")
 
     monkeypatch.setattr("tuneworthy.web.cases.how_many", broken)
-    monkeypatch.setattr(site.board.__class__, "judged", broken)
+    monkeypatch.setattr(site.workspace.__class__, "evaluated", broken)
     for path in ("/", "/cases/one", "/api/v1/cases/one"):
         answer = client.get(path)
         assert answer.status_code == 500
@@ -434,14 +434,14 @@ def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) 
 
 _BROKEN = """
 import sys
-from tuneworthy.workspace.board import Board
+from tuneworthy.workspace.workspace import Workspace
 from tuneworthy.cli import run
 
 def broken(*_, **__):
     raise RuntimeError("red \\x1b[31m \\x9b2J \\u202e" + "x" * 9999)
 
-Board.judged = broken
-Board.warm = lambda self, within_s=0.0: within_s or broken()  # the thread that judges beside
+Workspace.evaluated = broken
+Workspace.warm = lambda self, within_s=0.0: within_s or broken()  # the thread that judges beside
 sys.exit(run(["serve", sys.argv[1], "--port", "0"]))
 """
 

@@ -12,23 +12,22 @@ from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
 import hostile
+from answering import answer_in
 from internals import (
     LEVERS,
     PARTS,
     Ask,
-    Board,
     ConflictError,
+    Workspace,
     ask_of,
     compared,
     earlier,
     grouped,
     lever,
     next_ask,
-    open_shelf,
+    open_directory,
     part_asks,
 )
-from internals import interview_answers as api
-from internals import workspace_board as sitting
 from tuneworthy import CaseError, decide, load_case, load_framework
 from web_world import DAY, OPEN_CASE, Seen, a_client, a_shelf, a_site
 
@@ -57,8 +56,8 @@ def client(folder: Path) -> TestClient:
     return a_client(a_site(folder))
 
 
-def board_of(folder: Path) -> Board:
-    return Board(open_shelf(folder), None, DAY)
+def board_of(folder: Path) -> Workspace:
+    return Workspace(open_directory(folder), None, DAY)
 
 
 def get(client: TestClient, path: str, status: int = 200) -> Seen:
@@ -196,7 +195,7 @@ def test_what_is_no_answer_is_said_beside_the_question_and_nothing_is_written(
     assert asked(again) == ask
     assert [one for one in again.all("p") if one.get("class") == "wrong"]
     with pytest.raises(CaseError) as caught:
-        api.answered(folder / "one", ask, typed)
+        answer_in(folder / "one", ask, typed)
     assert " ".join(caught.value.fix[1:].split()) in again.text
     assert str(folder) not in answer.text
     assert "\x1b" not in answer.text
@@ -247,7 +246,7 @@ def test_what_is_answered_on_the_page_is_kept_as_a_version(
 ) -> None:
     onward(client, form_of(get(client, f"{TALK}?ask=ceiling.few_shot"), said="yes"))
     found = earlier(load_case(folder / "one"), load_framework("lesson"))
-    assert [one.said.get("ceiling.few_shot") for one in found] == ["yes", "unknown"]
+    assert [one.answers.get("ceiling.few_shot") for one in found] == ["yes", "unknown"]
 
 
 def test_a_part_for_htmx_moves_the_question_the_verdict_and_the_side(client: TestClient) -> None:
@@ -349,16 +348,16 @@ def test_a_what_if_is_what_writing_would_come_to(
 ) -> None:
     folder = a_shelf(tmp_path_factory.mktemp("if") / "shelf", pays=PAYING)
     board = board_of(folder)
-    judged = board.judged("pays")
-    supposed = sitting.what_if(board, "pays", given_amounts)
+    judged = board.evaluated("pays")
+    supposed = board.what_if("pays", given_amounts)
     assert told(folder, "pays") == PAYING
     unknown = {name for name, said in given_amounts.items() if said == "unknown"}
     assert {*given_amounts} - unknown <= supposed.case.origin.assumed
-    written = sitting.write_all(board, "pays", given_amounts, judged.digest)
+    written = board.write_all("pays", given_amounts, judged.digest)
     assert written.dossier == supposed.dossier
     assert told(folder, "pays").count("# guessed") == 1
     with pytest.raises(ConflictError):
-        sitting.write_all(board, "pays", {"strategic_value": "low"}, "0" * 64)
+        board.write_all("pays", {"strategic_value": "low"}, "0" * 64)
 
 
 def test_a_lever_moves_the_page_and_not_the_file(client: TestClient, folder: Path) -> None:

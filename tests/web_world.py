@@ -10,7 +10,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
-from internals import Board, Site, make_app, open_shelf
+from internals import Site, Workspace, make_app, open_directory
 
 DAY = date(2026, 11, 24)
 HOME = "http://127.0.0.1:8765"
@@ -40,7 +40,7 @@ def with_examples(folder: Path, project: Path, *names: str) -> Path:
 
 def a_site(folder: Path, chosen: str | None = None, token: str | None = None) -> Site:
     """A site over a folder, as of a fixed day."""
-    return Site(Board(open_shelf(folder), chosen, DAY), token=token)
+    return Site(Workspace(open_directory(folder), chosen, DAY), token=token)
 
 
 def a_client(site: Site) -> TestClient:

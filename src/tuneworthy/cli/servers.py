@@ -116,14 +116,14 @@ def mcp(
     machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
     from tuneworthy.errors import InputError
-    from tuneworthy.workspace.board import Board, open_shelf
+    from tuneworthy.workspace.workspace import Workspace, open_directory
 
-    board = Board(open_shelf(folder), framework, day(as_of))
+    workspace = Workspace(open_directory(folder), framework, day(as_of))
     try:
         from tuneworthy.mcp.tools import Desk
 
         _quiet()
-        desk = Desk(board)
+        desk = Desk(workspace)
         _serve_http(desk, host, port, allowed) if over_http else _serve_stdio(desk)
     except ModuleNotFoundError as caught:
         if (caught.name or "").partition(".")[0] not in _EXTRA:
@@ -147,7 +147,9 @@ def _serve_http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> N
     token, made = http.token_for(host)
     listens = listening(host, port)
     app = http.make_app(make_server(desk), host, token, allowed)
-    click.echo(f"Serving {desk.board.shelf.folder} at {http.address_of(host, listens)}", err=True)
+    click.echo(
+        f"Serving {desk.workspace.directory.folder} at {http.address_of(host, listens)}", err=True
+    )
     if made:
         click.echo(f"Token: {token}", err=True)
         click.echo("It is shown this once, and the connection isn't encrypted.", err=True)

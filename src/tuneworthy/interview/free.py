@@ -1,8 +1,8 @@
-"""The interview in free words: a model listens and proposes, a person confirms, the rules decide.
+"""The interview in free words: a model proposes answers, a person confirms, the rules decide.
 
-A surface asks ``Caller`` with a request from ``request_for``, has ``heard`` sift what came, puts
-each proposal to the person, and hands what they confirm to ``interview.answered`` like any other
-answer. The model sees the questions and the answers' states, never a note, a name or a trace.
+A surface asks ``Caller`` with a request from ``request_for``, has ``parse_reply`` filter the reply,
+shows each proposal, and writes what the person confirms like any other answer. The model sees the
+questions and the states of answers, never a note, a name or a trace.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from types import TracebackType
@@ -20,9 +20,15 @@ from typing import Any, Self
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import case_path
 from tuneworthy.files.disk import CASE_LIMIT, read_text
-from tuneworthy.interview.answers import supposed
-from tuneworthy.interview.fields import ATTEMPT, DATA, INVESTMENT, OPTIONS, field_words
-from tuneworthy.interview.questions import LATER_SHAPES, SAFETY, ask_of, part_asks, standing, stands
+from tuneworthy.framework.fields import case_fields, field_path
+from tuneworthy.interview.answers import what_if
+from tuneworthy.interview.questions import (
+    ask_of,
+    every_ask,
+    is_stated,
+    part_asks,
+    standing,
+)
 from tuneworthy.lab.run import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport, most_usd, reach
@@ -45,8 +51,6 @@ from tuneworthy.model.interview import (
 from tuneworthy.model.lab import ChatMessage, Request, Settled, canonical_json
 from tuneworthy.words import small_usd
 
-# Asks a model one thing after the other: through the ledger, under a cap, nothing paid twice.
-
 RUN = "interview"
 """Name of the run in the ledger: all conversations about a case share one cap."""
 _TIMEOUT_S = 90.0
@@ -54,18 +58,12 @@ _MOST_LOST = 2
 _NO_SCHEMA = re.compile(r"HTTP 4(00|04|15|22)\b")
 
 
-def model_named(case: Case, model_id: str) -> Model:
-    """One of the case's models, or any other at its list price."""
-    listed = (one for one in case.callable_models if one.id == model_id)
-    return next(listed, None) or Model(id=model_id)
-
-
 class Caller:
-    """Keeps the line to a model open while a person talks; a context manager.
+    """Asks a model through the ledger, under a cap, while a person talks; a context manager.
 
     Args:
         case: Whose ledger keeps the calls.
-        model: Who is asked.
+        model_id: One of the case's models, or any other at its list price.
         cap_usd: The most that all conversations about the case may cost.
         as_of: The day, for the price.
         transport: What sends, in place of the model's own endpoint.
@@ -77,12 +75,14 @@ class Caller:
     def __init__(
         self,
         case: Case,
-        model: Model,
+        model_id: str,
         *,
         cap_usd: float,
         as_of: date,
         transport: Transport | None = None,
     ) -> None:
+        listed = (model for model in case.callable_models if model.id == model_id)
+        model = next(listed, None) or Model(id=model_id)
         self._case, self._model, self._cap = case, model, cap_usd
         self._price_of = prices_of((*case.models, model), as_of)
         self.place = reach(model)
@@ -137,7 +137,7 @@ class Caller:
             The answer, or why there is none. After two in a row without, it is over.
 
         Raises:
-            KeyboardInterrupt: If the user stopped it; what was on the wire was waited for and kept.
+            KeyboardInterrupt: If the user stopped it, once what was sent is answered and kept.
         """
         try:
             with ledger_of(self._case) as ledger:
@@ -149,16 +149,18 @@ class Caller:
             return self._none(str(caught))
         if outcome.stopped == "user":
             raise KeyboardInterrupt
-        found = next(iter(outcome.settled.values()), None)
-        if found is not None and found.status == "settled" and found.reply is not None:
+        settled = next(iter(outcome.settled.values()), None)
+        if settled is not None and settled.status == "settled" and settled.reply is not None:
             self._lost = 0
-            return ModelAnswer(text=found.reply.text)
-        if found is not None and self._without_schema(request, found):
+            return ModelAnswer(text=settled.reply.text)
+        refusal = settled.why if settled is not None and settled.status == "failed" else ""
+        if request.response_schema is not None and _NO_SCHEMA.match(refusal):
+            self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))
         if outcome.stopped:
             self.over = outcome.why
             return ModelAnswer(over=outcome.why)
-        return self._none(_why(found))
+        return self._none(_why(settled))
 
     def spent_usd(self) -> float:
         """What was paid and is held for conversations about the case."""
@@ -171,18 +173,8 @@ class Caller:
 
     def _none(self, why: str) -> ModelAnswer:
         self._lost += 1
-        if self._lost < _MOST_LOST:
-            return ModelAnswer(lost=why)
-        self.over = why
-        return ModelAnswer(over=why)
-
-    def _without_schema(self, request: Request, found: Settled) -> bool:
-        """Whether to ask again without a schema, since the endpoint may know none."""
-        refused = found.status == "failed" and _NO_SCHEMA.match(found.why) is not None
-        if not refused or request.response_schema is None:
-            return False
-        self.takes_schema = False
-        return True
+        self.over = why if self._lost >= _MOST_LOST else ""
+        return ModelAnswer(lost="" if self.over else why, over=self.over)
 
 
 async def _stoppable(runner: Runner, job: Job) -> Outcome:
@@ -191,171 +183,131 @@ async def _stoppable(runner: Runner, job: Job) -> Outcome:
         return await runner.all([job])
 
 
-def _why(found: Settled | None) -> str:
-    if found is None:
+def _why(settled: Settled | None) -> str:
+    if settled is None:
         return "it was not sent"
-    if found.status == "in_doubt":
-        return f"{found.why}; whether it was paid nobody knows, and it isn't sent again"
-    return found.why
+    if settled.status == "in_doubt":
+        return f"{settled.why}; whether it was paid nobody knows, and it isn't sent again"
+    return settled.why
 
 
 # What may be set by talking, and what is worth talking about next.
 
-_ROOMS = frozenset(
-    {
-        "goals",
-        "ceiling",
-        "factors",
-        "signals",
-        "description",
-        "targets",
-        "today",
-        "attempts",
-        "data",
-        "economics",
-        "strategic_value",
-        "tuning",
-        "safety",
-    }
-)
-_NEVER = frozenset({"targets.quality.metric"})  # names what judges
+_NEVER = ("models.", "targets.quality.metric")  # what is called, and what judges
 
 
-def catalogue(case: Case, framework: Framework) -> Mapping[str, Ask]:
+def settable(case: Case, framework: Framework) -> Mapping[str, Ask]:
     """All that may be set by talking, by id: what is open first, in the order of asking.
 
     Files, models and their addresses, and what judges are never set so: these say what is read and
     where it is sent.
     """
     opened = [name for part in PARTS for name in part_asks(case, framework, part)]
-    told = [name for name in _known(case, framework) if stands(case, name)]
-    asks = (ask_of(case, framework, name) for name in dict.fromkeys((*opened, *told)))
-    return {ask.id: ask for ask in asks if _may(ask)}
+    stated = [name for name in every_ask(case, framework) if is_stated(case, name)]
+    asks = (ask_of(case, framework, name) for name in dict.fromkeys((*opened, *stated)))
+    return {ask.id: ask for ask in asks if _may_be_set(ask)}
 
 
-def following(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> Iterator[str]:
-    """Ids of what is open, by the three conversations: first what can change the verdict.
-
-    Args:
-        case: As it stands.
-        framework: Whose questions are asked.
-        passed: Ids that the person doesn't know or doesn't want to be asked.
-    """
-    seen = set(passed)
-    for part in PARTS:
-        for name in part_asks(case, framework, part):
-            if name not in seen and _may(ask_of(case, framework, name)):
-                seen.add(name)
-                yield name
+def open_asks(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> list[str]:
+    """Ids of what is open, by the three conversations: first what can change the verdict."""
+    names = (name for part in PARTS for name in part_asks(case, framework, part))
+    return [
+        name
+        for name in dict.fromkeys(names)
+        if name not in passed and _may_be_set(ask_of(case, framework, name))
+    ]
 
 
-def refuse_unfit(
-    source: str | Path, case: Case, framework: Framework, ask_id: str, given: str
+def check_answer(
+    source: str | Path, case: Case, framework: Framework, ask_id: str, text: str
 ) -> None:
     """Go through what writing an answer goes through, and write nothing.
 
     Raises:
         CaseError: If it is no answer to the question, or the file can't be read.
     """
-    text = read_text(case_path(source), CASE_LIMIT, CaseError)
-    supposed(source, case, text, framework, {ask_id: given})
+    raw = read_text(case_path(source), CASE_LIMIT, CaseError)
+    what_if(source, case, raw, framework, {ask_id: text})
 
 
-def _may(ask: Ask) -> bool:
-    room = ask.id.partition(".")[0]
-    is_file = room == "data" and ask.kind == "text"
-    return room in _ROOMS and not is_file and ask.id not in _NEVER
+def _may_be_set(ask: Ask) -> bool:
+    is_file = ask.id.startswith("data.") and ask.kind == "text"
+    return not is_file and not ask.id.startswith(_NEVER)
 
 
-def _known(case: Case, framework: Framework) -> Iterator[str]:
-    """Every question that may have an answer."""
-    yield "goals"
-    rooms = (("ceiling", framework.ceiling), ("factors", framework.factors))
-    for room, asked in (*rooms, ("signals", framework.signals)):
-        yield from (f"{room}.{name}" for name in asked)
-    yield from (name for name in LATER_SHAPES if name.split(".")[1] in framework.factors)
-    yield from (field.id for field in (*OPTIONS, *DATA, *INVESTMENT))
-    for number in range(1, len(case.attempts) + 1):
-        yield from (f"attempts.{number}.{field.id}" for field in ATTEMPT)
-    yield from SAFETY if framework.safety is not None else ()
-
-
-# A model's answer sifted: what rests on the person's own words is put to them, nothing else.
+# A model's reply: what rests on the person's own words is shown to them, nothing else.
 
 MOST_PROPOSALS = 12
-"""Proposals of an answer that are looked at; nobody says more in a sentence or two."""
+"""Proposals of a reply that are looked at; nobody says more in a sentence or two."""
 _FEWEST_WORDS = 3  # a shorter quotation stands in many a sentence, so it counts for the last alone
 _LONGEST_PATH, _LONGEST_VALUE, _LONGEST_QUOTE = 100, 4000, 1000
 _PLAIN = str.maketrans(dict(zip("\u2019\u2018\u201c\u201d", "''\"\"", strict=True)))
 _AROUND = " \t\n\"'`.,;:!?…"
 
-Fits = Callable[[str, str], object]
-"""Told an id and an answer; raises CaseError where that is none."""
+Check = Callable[[str, str], object]
+"""Takes an id and an answer; raises CaseError if it is none."""
 
 
-def heard(
+def parse_reply(
     text: str,
     *,
     asks: Mapping[str, Ask],
     opened: Collection[str],
-    said: Sequence[ConversationTurn],
-    fits: Fits,
-    framework_path: Callable[[str], str],
+    turns: Sequence[ConversationTurn],
+    check: Check,
+    full_path: Callable[[str], str],
 ) -> ParsedReply:
-    """What a model's answer comes to.
+    """What a model's reply comes to.
+
+    A reply that is no JSON is a reply without proposals, unless it means to be some and is broken.
 
     Args:
-        text: The answer, whatever it is.
+        text: The reply, whatever it is.
         asks: What may be set by talking, by id.
         opened: Ids of what is open.
-        said: All that was said; only the person's own words count.
-        fits: Says whether a value is an answer.
-        framework_path: The whole id for one that may be short.
-
-    Returns:
-        At most 12 proposals are looked at. An answer that is no JSON is a reply without proposals,
-        unless it means to be some and is broken.
+        turns: The conversation; only the person's own words count.
+        check: Refuses a value that is no answer.
+        full_path: The whole id for one that may be short.
     """
-    told = _mapping(text)
-    if told is None:
+    data = _mapping(text)
+    if data is None:
         broken = text.lstrip().startswith(("{", "[", "```"))
         return ParsedReply(reply="" if broken else text.strip(), unreadable=broken)
-    reply, given = told.get("reply"), told.get("proposals")
-    sifted = _Sieve(asks, [turn.words for turn in said if not turn.model], fits)
-    for one in (given if isinstance(given, list) else [])[:MOST_PROPOSALS]:
-        if isinstance(one, dict):
-            sifted.take(one, framework_path)
-    following = told.get("next")
-    asked = framework_path(following[:_LONGEST_PATH]) if isinstance(following, str) else ""
+    reply, items, following = data.get("reply"), data.get("proposals"), data.get("next")
+    proposals = ProposalFilter(asks, [turn.words for turn in turns if not turn.model], check)
+    for item in (items if isinstance(items, list) else [])[:MOST_PROPOSALS]:
+        if isinstance(item, dict):
+            proposals.take(item, full_path)
+    about = full_path(following[:_LONGEST_PATH]) if isinstance(following, str) else ""
     return ParsedReply(
         reply=reply.strip() if isinstance(reply, str) else "",
-        proposals=tuple(sifted.proposals.values()),
-        dropped=tuple(sifted.dropped),
-        asks=asked if asked in opened else "",
+        proposals=tuple(proposals.kept.values()),
+        dropped=tuple(proposals.dropped),
+        asks=about if about in opened else "",
     )
 
 
-class _Sieve:
+class ProposalFilter:
     """Takes proposals one by one."""
 
-    def __init__(self, asks: Mapping[str, Ask], words: Sequence[str], fits: Fits) -> None:
-        self._asks, self._fits = asks, fits
-        self._words = [folded(each) for each in words]
-        self.proposals: dict[str, Proposal] = {}
+    def __init__(self, asks: Mapping[str, Ask], words: Sequence[str], check: Check) -> None:
+        self._asks, self._check = asks, check
+        self._words = [folded(text) for text in words]
+        self.kept: dict[str, Proposal] = {}
         self.dropped: list[Dropped] = []
 
-    def take(self, one: Mapping[str, Any], framework_path: Callable[[str], str]) -> None:
-        """Keep a proposal, or note why not; one that says what stands already says nothing."""
-        path = framework_path(_spoken(one.get("path"))[:_LONGEST_PATH])
-        value, quote = _spoken(one.get("value")), _spoken(one.get("quote"))
+    def take(self, item: Mapping[str, Any], full_path: Callable[[str], str]) -> None:
+        """Keep a proposal, or note why not; one that repeats the case file says nothing."""
+        path = full_path(_typed(item.get("path"))[:_LONGEST_PATH])
+        value, quote = _typed(item.get("value")), _typed(item.get("quote"))
         ask = self._asks.get(path)
-        if ask is not None and (value == ask.value or path in self.proposals):
+        if ask is not None and (value == ask.value or path in self.kept):
             return
         reason, fix = self._wrong(ask, value, quote)
         if reason is not None:
             self.dropped.append(Dropped(path, reason, fix))
         else:
-            self.proposals[path] = Proposal(path, value, quote)
+            self.kept[path] = Proposal(path, value, quote)
 
     def _wrong(self, ask: Ask | None, value: str, quote: str) -> tuple[DropReason | None, str]:
         if ask is None:
@@ -367,7 +319,7 @@ class _Sieve:
         try:
             if len(value) > _LONGEST_VALUE:
                 return "unfit", "keep it short"
-            self._fits(ask.id, value)
+            self._check(ask.id, value)
         except CaseError as caught:
             return "unfit", caught.fix
         return None, ""
@@ -383,8 +335,8 @@ class _Sieve:
     def _own(self, ask: Ask, value: str) -> bool:
         """Whether a text is the person's, word for word: nothing a model wrote gets into a case."""
         pieces = value.split(",") if ask.id.endswith(".models") else [value]
-        told = [folded(piece) for piece in pieces if piece.strip()]
-        return bool(told) and all(any(_holds(w, piece) for w in self._words) for piece in told)
+        plain = [folded(piece) for piece in pieces if piece.strip()]
+        return bool(plain) and all(any(_holds(w, piece) for w in self._words) for piece in plain)
 
 
 def folded(text: str) -> str:
@@ -401,14 +353,14 @@ def _holds(words: str, piece: str) -> bool:
     return re.search(f"{before}{re.escape(piece)}{after}", words) is not None
 
 
-def _spoken(value: Any) -> str:
+def _typed(value: Any) -> str:
     """A value as a person would type it; a text with visible escapes on one line."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int | float):
         return str(value)[:40]
     if isinstance(value, list):
-        return ", ".join(_spoken(one) for one in value[:50] if not isinstance(one, list))
+        return ", ".join(_typed(part) for part in value[:50] if not isinstance(part, list))
     if not isinstance(value, str):
         return ""
     return one_line(" ".join(value[: _LONGEST_VALUE * 2].split()), limit=_LONGEST_VALUE * 2)
@@ -418,13 +370,13 @@ def _mapping(text: str) -> dict[str, Any] | None:
     """The object in an answer: alone, in a fenced block, or with talk around it."""
     begin, end = text.find("{"), text.rfind("}")
     try:
-        found = json.loads(text[begin : end + 1]) if 0 <= begin < end else None
+        data = json.loads(text[begin : end + 1]) if 0 <= begin < end else None
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return data if isinstance(data, dict) else None
 
 
-# What a model that interviews is told. It is told questions and states, and no stranger's text.
+# What a model that interviews is sent: questions and states, and nobody's text.
 
 _RULES = """\
 You interview a person about one LLM use case, to find out whether fine-tuning it is worth while.
@@ -450,50 +402,38 @@ The questions, one a line:
 """
 
 
-def rules_text(asks: Sequence[Ask], framework: Framework) -> str:
-    """The rules of the conversation, and the questions that may be answered by it."""
-    return _RULES + "\n".join(canonical_json(_line(ask, framework)) for ask in asks)
+_LITTLE_RULES = (
+    "The question is: {question} Read what the person wrote. If it answers the question, "
+    'put one item into "proposals": the value, and the sentence that says so. "reply" thanks '
+    "the person in a few words. Answer as JSON.\n"
+)
 
 
-def short_rules(ask: Ask) -> str:
-    """One question, for a model that reads little."""
-    return (
-        f"The question is: {ask.question} Read what the person wrote. If it answers the question, "
-        'put one item into "proposals": the value, and the sentence that says so. "reply" thanks '
-        "the person in a few words. Answer as JSON."
-    )
+def _line(ask: Ask) -> str:
+    question = ask.question
+    if ask.id.startswith("attempts."):  # asked with its number: its name is somebody's text
+        place = ask.id.split(".")[1]
+        question = case_fields()[field_path(ask.id)].question
+        question = question.replace("{n}", place).replace("{name}", place)
+    line: dict[str, object] = {"path": ask.id, "asks": question, "kind": ask.kind}
+    if ask.choices:
+        line["choices"] = [choice.id for choice in ask.choices]
+    return canonical_json(line)
 
 
-def state(
-    now: Standing, asks: Mapping[str, Ask], opened: Sequence[str], *, most: int
-) -> dict[str, object]:
-    """How the case stands: the verdict forming, what to ask, and what is answered.
-
-    Texts that somebody wrote are told to be there, and not what they say.
-    """
+def _state(now: Standing, asks: Iterable[Ask], opened: Sequence[str]) -> dict[str, object]:
+    """The verdict as it forms, what to ask, and what is answered; of texts, only that they are."""
     return {
         "verdict": {
             "settled": now.final,
             "leaning": now.leaning,
             "possible_percent": {name: round(100 * part) for name, part in now.possible},
         },
-        "open": list(opened[:most]),
+        "open": list(opened[:_MOST_OPEN]),
         "answered": {
-            ask.id: "given" if ask.kind == "text" else ask.value
-            for ask in asks.values()
-            if ask.value
+            ask.id: "given" if ask.kind == "text" else ask.value for ask in asks if ask.value
         },
     }
-
-
-def _line(ask: Ask, framework: Framework) -> dict[str, object]:
-    question = ask.question
-    if ask.id.startswith("attempts."):  # asked with its number: its name is somebody's text
-        question = field_words(ask.id, framework).question
-    told: dict[str, object] = {"path": ask.id, "asks": question, "kind": ask.kind}
-    if ask.choices:
-        told["choices"] = [choice.id for choice in ask.choices]
-    return told
 
 
 # What is asked of the model: the questions, how the case stands, and what was said.
@@ -512,7 +452,7 @@ def request_for(
     case: Case,
     framework: Framework,
     dossier: Dossier,
-    said: Sequence[ConversationTurn],
+    turns: Sequence[ConversationTurn],
     *,
     passed: Sequence[str] = (),
     schema: bool = True,
@@ -521,22 +461,25 @@ def request_for(
 
     Args:
         place: Where the model is reached.
-        case: As it stands.
+        case: The case so far.
         framework: Whose questions are asked.
         dossier: The case decided.
-        said: The conversation, the person's newest message last.
+        turns: The conversation, the person's newest message last.
         passed: Ids that the person passed over.
         schema: Whether the endpoint takes a schema for its answer.
     """
-    asks, opened = catalogue(case, framework), list(following(case, framework, passed=passed))
+    asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
     if place.provider == LOCAL:
-        messages, form = _little([asks[name] for name in opened[:1]], said[-1].words)
+        messages, form = _little([asks[name] for name in opened[:1]], turns[-1].words)
     else:
-        now = state(standing(dossier), asks, opened, most=_MOST_OPEN)
-        turns = said[-_MOST_TURNS:]
-        messages = [ChatMessage(role="system", content=rules_text(list(asks.values()), framework))]
-        messages += [_message(turn) for turn in turns[:-1]]
-        messages += [_message(turn, now) for turn in turns[-1:]]
+        now = _state(standing(dossier), asks.values(), opened)
+        rules = _RULES + "\n".join(map(_line, asks.values()))
+        *earlier, newest = turns[-_MOST_TURNS:]
+        messages = [
+            ChatMessage(role="system", content=rules),
+            *map(_message, earlier),
+            _message(newest, now),
+        ]
         form = _form(_TEXT if not asks else {**_TEXT, "enum": list(asks)})
     return Request(
         provider=place.provider,
@@ -549,29 +492,29 @@ def request_for(
 
 
 def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> ChatMessage:
-    """Something that was said, as data between quotation marks."""
+    """A turn as data between quotation marks."""
     if turn.model:
-        told: dict[str, object] = {"reply": turn.words[:_SHOWN_REPLY]}
-        return ChatMessage(role="assistant", content=canonical_json(told))
-    told = {"person": turn.words}
+        reply = {"reply": turn.words[:_SHOWN_REPLY]}
+        return ChatMessage(role="assistant", content=canonical_json(reply))
+    message: dict[str, object] = {"person": turn.words}
     if turn.pasted:
-        told["pasted"] = turn.pasted
+        message["pasted"] = turn.pasted
     if now is not None:
-        told["state"] = now
-    return ChatMessage(role="user", content=canonical_json(told))
+        message["state"] = now
+    return ChatMessage(role="user", content=canonical_json(message))
 
 
 def _form(path: dict[str, Any]) -> dict[str, Any]:
     """The form of an answer."""
-    one = _object({"path": path, "value": _TEXT, "quote": _TEXT})
-    proposals = {"type": "array", "items": one}
+    item = _object({"path": path, "value": _TEXT, "quote": _TEXT})
+    proposals = {"type": "array", "items": item}
     return _object({"reply": _TEXT, "proposals": proposals, "next": path})
 
 
 def _little(asks: Sequence[Ask], words: str) -> tuple[list[ChatMessage], dict[str, Any]]:
     """For a very small model: one question, the newest words, and a form it can't leave."""
-    told = "".join(f"{short_rules(ask)}\n" for ask in asks)
-    sentences = [one for one in re.split(r"(?<=[.!?])\s+", words[:_READS_LITTLE]) if one]
+    rules = "".join(_LITTLE_RULES.format(question=ask.question) for ask in asks)
+    sentences = [s for s in re.split(r"(?<=[.!?])\s+", words[:_READS_LITTLE]) if s]
     choices = [choice.id for ask in asks for choice in ask.choices]
     state_of = any(ask.kind == "state" for ask in asks)
     value: dict[str, Any] = {"pattern": "^[0-9]{1,9}$"}
@@ -579,16 +522,16 @@ def _little(asks: Sequence[Ask], words: str) -> tuple[list[ChatMessage], dict[st
         value = {"enum": ["yes", "no"] if state_of else choices}
     elif any(ask.kind == "text" for ask in asks):
         value = {"maxLength": 80}
-    one = _object(
+    item = _object(
         {
             "path": {**_TEXT, "enum": [ask.id for ask in asks]},
             "value": {**_TEXT, **value},
             "quote": {**_TEXT, "enum": list(dict.fromkeys(sentences)) or [""]},
         }
     )
-    proposals = {"type": "array", "items": one, "maxItems": 1}
+    proposals = {"type": "array", "items": item, "maxItems": 1}
     form = _object({"reply": {**_TEXT, "maxLength": 120}, "proposals": proposals})
-    messages = [ChatMessage(role="system", content=told), ChatMessage(role="user", content=words)]
+    messages = [ChatMessage(role="system", content=rules), ChatMessage(role="user", content=words)]
     return messages, form
 
 

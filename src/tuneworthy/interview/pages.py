@@ -1,4 +1,4 @@
-"""The pages of an interview for a terminal: a question, what moved, a clash, a rest, the end."""
+"""What an interview says, as pages for a terminal and as lines for the web."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from tuneworthy.errors import InputError
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Outcome
 from tuneworthy.model.interview import (
-    AnswerResult,
     Ask,
     AskKind,
-    Clash,
+    Conflict,
     Dropped,
     DropReason,
     OpenPart,
@@ -25,11 +24,9 @@ from tuneworthy.model.interview import (
 )
 from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.sections.money import pays_back_text
-from tuneworthy.report.text import Paint, safe, table, wrapped
+from tuneworthy.report.text import Paint, Style, safe, table, wrapped
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, share, small_usd
-
-# The pages of an interview for a terminal: a question, what moved, a clash, a rest, the end.
 
 MARGIN = "      "
 LEFT = f"{MARGIN}Left as it is.\n"
@@ -70,24 +67,26 @@ _GO_ON = (
 _KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
 
 
+def note(text: str) -> str:
+    """A paragraph in the margin."""
+    return "\n".join(wrapped(text, first=MARGIN)) + "\n"
+
+
+def _lines(paint: Paint, style: Style, text: str, first: str = MARGIN) -> list[str]:
+    return [paint(style, line) for line in wrapped(text, first=first)]
+
+
 def question_page(ask: Ask, *, number: int, colour: bool = False, keys: bool = True) -> str:
-    """A question as a page.
+    """A question, the ``number``-th from 1; a surface with a menu of its own says the keys itself.
 
-    Args:
-        ask: What is asked.
-        number: How many questions this one is, counted from 1.
-        colour: Whether the terminal takes colour.
-        keys: Whether to say what may be typed; a surface with a menu of its own does that itself.
-
-    Returns:
-        Lines of at most 80 columns, the last one ended.
+    Lines have at most 80 columns, here and below.
     """
     paint = Paint(colour)
     place = f"{number}/≈{number + ask.left - 1}"
-    told = wrapped(safe(ask.question), first=f"{place:<{len(MARGIN) - 1}} ", rest=MARGIN)
-    lines = ["", *(paint("strong", line) for line in told)]
+    question = wrapped(safe(ask.question), first=f"{place:<{len(MARGIN) - 1}} ", rest=MARGIN)
+    lines = ["", *(paint("strong", line) for line in question)]
     if ask.example:
-        lines += [paint("dim", line) for line in wrapped(f"e.g. {safe(ask.example)}", first=MARGIN)]
+        lines += _lines(paint, "dim", f"e.g. {safe(ask.example)}")
     if ask.choices:
         rows = [
             (f"{n}", safe(c.id), safe(c.says or c.title))
@@ -97,131 +96,124 @@ def question_page(ask: Ask, *, number: int, colour: bool = False, keys: bool = T
     if ask.value:
         lines += wrapped(f"Now: {safe(ask.value)}  (Enter keeps it)", first=MARGIN)
     if keys:
-        lines += [paint("dim", line) for line in wrapped(keys_line(ask), first=MARGIN)]
+        lines += _lines(paint, "dim", keys_line(ask))
     return "\n".join(lines) + "\n"
+
+
+def _counts_check(ask: Ask) -> bool:
+    return ask.kind == "count" and ask.id.startswith("ceiling.")
 
 
 def keys_line(ask: Ask) -> str:
     """What may be typed at a question."""
-    how = _HOW[ask.kind]
-    if ask.kind == "count" and ask.id.startswith("ceiling."):
-        how = "a number, or [y]es [n]o"
+    how = "a number, or [y]es [n]o" if _counts_check(ask) else _HOW[ask.kind]
     return f"{how}{' ' if ask.kind == 'state' else '; '}{_KEYS}"
 
 
 def hint(ask: Ask) -> str:
     """What may be typed at a question, without keys; empty where nothing is typed."""
-    if ask.kind == "count" and ask.id.startswith("ceiling."):
+    if _counts_check(ask):
         return "a number, or yes or no"
     return "" if ask.kind == "state" else _HOW[ask.kind]
 
 
 def why_page(ask: Ask) -> str:
     """Why a question is asked, what it takes to find out, and what the answer would do."""
-    return "\n".join(wrapped(why_text(ask), first=MARGIN)) + "\n"
+    return note(why_text(ask))
 
 
 def why_text(ask: Ask) -> str:
     """The same as a text of one line."""
-    told = [safe(ask.why)] if ask.why else []
-    told.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
+    texts = [safe(ask.why)] if ask.why else []
+    texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
-        told.append("Of the open answers this one removes most doubt for its time.")
+        texts.append("Of the open answers this one removes most doubt for its time.")
     elif ask.part == "evaluate" and ask.id != "goals" and not ask.value:
-        told.append("It can't change the verdict by itself.")
-    told.append(f"It is kept as {safe(ask.id)}.")
-    return " ".join(told)
+        texts.append("It can't change the verdict by itself.")
+    return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
 
 
 def standing_line(before: Dossier, after: Dossier, now: Standing) -> str:
     """What an answer moved, and what is still possible, in a line or two."""
-    told = moved_text(before, after, now)
+    text = moved_text(before, after, now)
     if not now.final:
         shares = dict(now.possible)
         ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
-        told = f"{told}Still possible: {ways}"
-    return "\n".join(wrapped(told, first=MARGIN)) + "\n"
+        text = f"{text}Still possible: {ways}"
+    return note(text)
 
 
 def moved_text(before: Dossier, after: Dossier, now: Standing) -> str:
     """What an answer moved; empty where it only shifted shares."""
-    if now.final:
-        settled = f"Settled: {OUTCOME_WORDS[now.outcome]}, whatever else is answered. "
-        told = ("" if before.verdict.final else settled) + _beside(before, after)
-        return told or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
-    return _moved(before, after)
+    if not now.final:
+        return _moved(before, after)
+    settled = f"Settled: {OUTCOME_WORDS[now.outcome]}, whatever else is answered. "
+    text = ("" if before.verdict.final else settled) + _moved_beside(before, after)
+    return text or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
 
 
 def _moved(before: Dossier, after: Dossier) -> str:
-    """What the answer did to the verdict; empty where it only shifted shares."""
+    """What the answer did to an open verdict; empty where it only shifted shares."""
     was = {name for name, part in before.distribution.items() if part > 0}
     now = {name for name, part in after.distribution.items() if part > 0}
-    told = []
-    if gone := [name for name in SHORT if name in was - now]:
-        told.append(f"Ruled out: {_quoted(gone)}. ")
-    if back := [name for name in SHORT if name in now - was]:
-        told.append(f"Possible again: {_quoted(back)}. ")
+    texts = [
+        f"{title}: {listing([f'“{OUTCOME_WORDS[name]}”' for name in SHORT if name in names])}. "
+        for title, names in (("Ruled out", was - now), ("Possible again", now - was))
+        if names
+    ]
     if after.verdict.leaning != before.verdict.leaning:
-        told.append(f"Leaning now: {OUTCOME_WORDS[after.verdict.leaning]}. ")
-    return "".join(told)
+        texts.append(f"Leaning now: {OUTCOME_WORDS[after.verdict.leaning]}. ")
+    return "".join(texts)
 
 
-def _quoted(names: Sequence[Outcome]) -> str:
-    return listing([f"“{OUTCOME_WORDS[name]}”" for name in names])
-
-
-def _beside(before: Dossier, after: Dossier) -> str:
+def _moved_beside(before: Dossier, after: Dossier) -> str:
     """What the answer moved beside a settled outcome; empty for nothing."""
-    told = []
+    texts = []
     if before.verdict.final and after.verdict.outcome != before.verdict.outcome:
-        told.append(f"The verdict is another now: {OUTCOME_WORDS[after.verdict.outcome]}.")
+        texts.append(f"The verdict is another now: {OUTCOME_WORDS[after.verdict.outcome]}.")
     if after.verdict.action != before.verdict.action:
-        told.append(f"What to do: {ACTION_WORDS[after.verdict.action]}.")
+        texts.append(f"What to do: {ACTION_WORDS[after.verdict.action]}.")
     elif after.verdict.next != before.verdict.next:
-        told.append(f"Next: {safe(after.verdict.next)}")
+        texts.append(f"Next: {safe(after.verdict.next)}")
     if (pays := pays_back_text(after)) != pays_back_text(before):
-        told.append(f"Pays back: {pays}.")
-    return " ".join(told)
+        texts.append(f"Pays back: {pays}.")
+    return " ".join(texts)
 
 
-def clash_page(
-    clash: Clash, ask: Ask, others: Sequence[Ask], *, colour: bool = False, keys: bool = True
+def conflict_page(
+    conflict: Conflict, ask: Ask, others: Sequence[Ask], *, colour: bool = False, keys: bool = True
 ) -> str:
     """What doesn't fit together since an answer, and what may be done about it."""
     paint = Paint(colour)
-    lines = [paint("warn", line) for line in wrapped(clash_head(others), first=MARGIN)]
-    lines += wrapped(safe(clash.challenge.says), first=MARGIN)
-    lines += [
-        paint("dim", line)
-        for line in wrapped(f"To settle: {safe(clash.challenge.settle)}", first=MARGIN)
-    ]
+    lines = _lines(paint, "warn", conflict_head(others))
+    lines += wrapped(safe(conflict.challenge.says), first=MARGIN)
+    lines += _lines(paint, "dim", f"To settle: {safe(conflict.challenge.settle)}")
     if keys:
-        told = [f"[{key}] {what}" for key, what in clash_choices(clash, ask, others)]
-        lines += wrapped(f"Which holds?  {'  '.join(told)}", first=MARGIN)
+        ways = [f"[{key}] {what}" for key, what in conflict_choices(conflict, ask, others)]
+        lines += wrapped(f"Which holds?  {'  '.join(ways)}", first=MARGIN)
     return "\n".join(lines) + "\n"
 
 
-def clash_head(others: Sequence[Ask]) -> str:
+def conflict_head(others: Sequence[Ask]) -> str:
     """With what an answer doesn't fit."""
     if not others:
         return "That seems unlikely."
-    said = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
-    return f"That doesn't fit with {said}."
+    sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
+    return f"That doesn't fit with {sides}."
 
 
-def clash_choices(clash: Clash, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
-    """What may be done about a clash, each under its key; the last keeps everything."""
-    found = [("1", f"change {safe(ask.title)}")]
-    found += [(str(n), f"change {safe(o.title)}") for n, o in enumerate(others[:3], start=2)]
+def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
+    """What may be done about a conflict, each under its key; the last keeps everything."""
+    ways = [f"change {safe(side.title)}" for side in (ask, *others[:3])]
     both = "both hold" if others else "it holds"
-    kept = "note it" if clash.recordable else "the report will say so"
-    return [*found, (str(len(found) + 1), f"{both}, and {kept}")]
+    kept = "note it" if conflict.recordable else "the report will say so"
+    return [(str(n), way) for n, way in enumerate([*ways, f"{both}, and {kept}"], start=1)]
 
 
-def kept_line(clash: Clash) -> str:
-    """That both sides of a clash stay."""
-    told = "Noted in the case file; " if clash.recordable else "Kept; "
-    return "\n".join(wrapped(f"{told}the report will show it.", first=MARGIN)) + "\n"
+def accepted_line(conflict: Conflict) -> str:
+    """That both sides of a conflict stay."""
+    kept = "Noted in the case file; " if conflict.recordable else "Kept; "
+    return note(f"{kept}the report will show it.")
 
 
 def rest_page(
@@ -232,9 +224,8 @@ def rest_page(
     colour: bool = False,
     keys: bool = True,
 ) -> str:
-    """Where it stands when a round is over, and what else is worth knowing."""
-    paint = Paint(colour)
-    lines = ["", *(paint("strong", line) for line in wrapped(settled_line(dossier, now)))]
+    """The verdict so far when a round is over, and what else is worth knowing."""
+    lines = ["", *_lines(Paint(colour), "strong", settled_line(dossier, now), "")]
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         lines += wrapped(f"What doesn't fit together or needs proof: {many}, in the report.")
@@ -249,21 +240,24 @@ def rest_page(
 
 def choices(offers: Sequence[OpenPart]) -> list[tuple[str, str, str]]:
     """What may be gone on with: its key, its name, and what it asks."""
-    found = []
-    for offer in offers:
-        name, what = PART_WORDS[offer.part]
-        found.append((name[0], name, f"{count(offer.open)} open: {what}"))
-    return found
+    names = [(*PART_WORDS[offer.part], offer.open) for offer in offers]
+    return [(name[0], name, f"{count(many)} open: {what}") for name, what, many in names]
+
+
+def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
+    """The same with the ways out."""
+    ways = [(key, name) for key, name, _ in choices(offers)]
+    return [*ways, ("b", "back"), ("q", "that's enough")]
 
 
 def settled_line(dossier: Dossier, now: Standing) -> str:
     """Whether anything can still change the verdict, and the verdict."""
-    said = title_line(dossier)
+    verdict = title_line(dossier)
     if not now.final:
-        return f"Not settled: {_answers(now.matter)} can still change it. {said}"
+        return f"Not settled: {_answers(now.matter)} can still change it. {verdict}"
     if now.open:
-        return f"Nothing that is open can change the verdict any more. {said}"
-    return f"Every check and factor is answered. {said}"
+        return f"Nothing that is open can change the verdict any more. {verdict}"
+    return f"Every check and factor is answered. {verdict}"
 
 
 def _answers(many: int) -> str:
@@ -272,20 +266,21 @@ def _answers(many: int) -> str:
 
 def closing_page(dossier: Dossier, now: Standing, case_path: str, *, colour: bool = False) -> str:
     """The summary at the end, and the commands to go on with."""
-    paint, path = Paint(colour), safe(case_path)
-    lines = ["", *(paint("strong", line) for line in wrapped(settled_line(dossier, now)))]
+    path = safe(case_path)
+    lines = ["", *_lines(Paint(colour), "strong", settled_line(dossier, now), "")]
     lines += wrapped(safe(dossier.verdict.next), first="Next: ")
     lines += ["", "All answers are in the case file. To go on:"]
     if wcwidth.width(path) > _LONG_PATH:
         verbs = "|".join(verb for verb, _ in _GO_ON)
-        return "\n".join([*lines, *wrapped(f"tuneworthy {verbs} {path}", first="  ")]) + "\n"
-    rows = [(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON]
-    return "\n".join([*lines, *table(rows)]) + "\n"
+        lines += wrapped(f"tuneworthy {verbs} {path}", first="  ")
+    else:
+        lines += table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON])
+    return "\n".join(lines) + "\n"
 
 
 def welcome(name: str, path: str) -> str:
     """The first lines: what this is, and that nothing is lost."""
-    told = (
+    writes = (
         f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
         "and run the same command to go on."
     )
@@ -293,10 +288,10 @@ def welcome(name: str, path: str) -> str:
         "Under each answer stands what is still possible, with its share of all ways to answer "
         "what is open: a count, not a forecast."
     )
-    return "\n".join([*wrapped(told), *wrapped(ways)]) + "\n"
+    return "\n".join([*wrapped(writes), *wrapped(ways)]) + "\n"
 
 
-# What an interview says where there is room for more than a line.
+# The interview on the web, a line at a time.
 
 _TITLES: dict[Part, str] = {
     "evaluate": "Should we?",
@@ -308,19 +303,15 @@ _TITLES: dict[Part, str] = {
 def place(number: int, ask: Ask) -> str:
     """Which question it is, and how many are left."""
     left = ask.left - 1
-    told = "the last one of this part" if not left else f"about {few(left)} more"
-    return f"Question {number}, {told}"
+    more = f"about {few(left)} more" if left else "the last one of this part"
+    return f"Question {number}, {more}"
 
 
-def stands(ask: Ask) -> str:
+def value_words(ask: Ask) -> str:
     """What the case file says to it; empty for nothing."""
     titles = {choice.id: choice.title for choice in ask.choices}
-    return ", ".join(titles.get(one, one) for one in ask.value.split(", ")) if ask.value else ""
-
-
-def moved(step: AnswerResult, now: Standing) -> str:
-    """What an answer moved; empty for nothing."""
-    return moved_text(step.before, step.dossier, now).strip()
+    values = ask.value.split(", ") if ask.value else []
+    return ", ".join(titles.get(value, value) for value in values)
 
 
 def refused(caught: InputError) -> str:
@@ -328,18 +319,18 @@ def refused(caught: InputError) -> str:
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
-def keep(clash: Clash, *, alone: bool) -> str:
-    """The way to keep everything as it was said."""
+def keep_both(conflict: Conflict, *, alone: bool) -> str:
+    """The way to keep both sides."""
     both = "It holds" if alone else "Both hold"
-    return f"{both}: {'note it in the case file' if clash.recordable else 'the report will say so'}"
+    kept = "note it in the case file" if conflict.recordable else "the report will say so"
+    return f"{both}: {kept}"
 
 
 def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
-    what = PART_WORDS[which][1]
     if offer is None:
         return _TITLES[which], "all of it is answered"
-    return _TITLES[which], f"{count(offer.open)} open: {what}"
+    return _TITLES[which], f"{count(offer.open)} open: {PART_WORDS[which][1]}"
 
 
 def unknowns(many: int) -> str:
@@ -347,28 +338,25 @@ def unknowns(many: int) -> str:
     return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
 
 
-def rest(dossier: Dossier) -> tuple[str, str]:
-    """Where it stands when a round is over: a line, and what to do next."""
-    open_ones, matter = dossier.counts.unknown, len(dossier.next_questions)
-    open_ones += sum(check.state == "unknown" for check in dossier.ceiling.checks.values())
-    if dossier.verdict.final:
-        told = "Nothing that is open can change the verdict any more."
-        told = told if open_ones else "Every check and every reason is answered."
+def rest(dossier: Dossier, now: Standing) -> tuple[str, str]:
+    """The state when a round is over: a line, and what to do next."""
+    if not now.final:
+        text = f"It isn’t settled: {_answers(now.matter)} can still change the verdict."
+    elif now.open:
+        text = "Nothing that is open can change the verdict any more."
     else:
-        answers = "one open answer" if matter == 1 else f"{few(matter)} open answers"
-        told = f"It isn’t settled: {answers} can still change the verdict."
-    return told, sentence(dossier.verdict.next)
+        text = "Every check and every reason is answered."
+    return text, sentence(dossier.verdict.next)
 
 
 def doubts(dossier: Dossier) -> str:
     """How many things don't fit together; empty for none."""
     many = len(dossier.challenges)
-    if not many:
-        return ""
-    return sentence(f"{several(many, 'thing')} {'doesn’t' if many == 1 else 'don’t'} fit together")
+    verb = "doesn’t" if many == 1 else "don’t"
+    return sentence(f"{several(many, 'thing')} {verb} fit together") if many else ""
 
 
-# The pages of an interview in free words. What a model says stands behind a bar, and is cut.
+# The interview in free words. A model's words are shown behind a bar, and cut.
 
 LONGEST_REPLY = 1_200
 """Characters of a model's reply that are shown."""
@@ -387,7 +375,7 @@ _REASONS: dict[DropReason, str] = {
 
 
 def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> str:
-    """Who listens, what it may do, and where what is written goes.
+    """Which model proposes, what it may do, and where what is written goes.
 
     Args:
         model: Its id.
@@ -395,7 +383,7 @@ def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> str:
         cap_usd: The most it may cost.
         weak: Whether it is the embedded model.
     """
-    told = [
+    texts = [
         f"{safe(model)} listens and proposes answers, each with the words of yours it rests on. "
         "Nothing is written before you say yes, and the rules decide.",
         f"What you write here is sent to {safe(place)}; all together costs at most "
@@ -404,54 +392,53 @@ def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> str:
         else "What you write here stays on this machine.",
     ]
     if weak:
-        told.append(
+        texts.append(
             "It is very small: it understands little and proposes nonsense. It shows how this "
             "works; for a talk of use, name a larger one."
         )
-    return "\n".join([*wrapped(" ".join(told)), *wrapped(KEYS, first=MARGIN)]) + "\n"
+    return "\n".join([*wrapped(" ".join(texts)), *wrapped(KEYS, first=MARGIN)]) + "\n"
 
 
-def topic_page(ask: Ask, *, colour: bool = False, said: bool = False) -> str:
-    """The question that is put, in our words; where the model has put it, its name alone."""
+def topic_page(ask: Ask, *, colour: bool = False, named: bool = False) -> str:
+    """The question to talk about, in our words; only its name if the model has asked it."""
     paint = Paint(colour)
-    if said:
-        return "\n".join(wrapped(f"About {safe(ask.title)} ({safe(ask.id)}).", first=MARGIN)) + "\n"
-    lines = ["", *(paint("strong", line) for line in wrapped(safe(ask.question), first=MARGIN))]
+    if named:
+        return note(f"About {safe(ask.title)} ({safe(ask.id)}).")
+    lines = ["", *_lines(paint, "strong", safe(ask.question))]
     if ask.example:
-        lines += [paint("dim", line) for line in wrapped(f"e.g. {safe(ask.example)}", first=MARGIN)]
+        lines += _lines(paint, "dim", f"e.g. {safe(ask.example)}")
     if ask.choices:
-        told = listing([safe(choice.title) for choice in ask.choices], "or")
-        lines += wrapped(f"That is: {told}.", first=MARGIN)
+        titles = listing([safe(choice.title) for choice in ask.choices], "or")
+        lines += wrapped(f"That is: {titles}.", first=MARGIN)
     return "\n".join(lines) + "\n"
 
 
-def reply_page(model: str, heard: ParsedReply, *, colour: bool = False) -> str:
+def reply_page(model: str, reply: ParsedReply, *, colour: bool = False) -> str:
     """What a model says, so that nothing in it can be taken for a word of ours."""
-    if heard.unreadable:
-        told = f"What {safe(model)} answered can't be read; nothing of it counts."
-        return "\n".join(wrapped(told, first=MARGIN)) + "\n"
-    if not heard.reply:
-        return "\n".join(wrapped(f"{safe(model)} says nothing.", first=MARGIN)) + "\n"
-    paint, text = Paint(colour), heard.reply
+    if reply.unreadable:
+        return note(f"What {safe(model)} answered can't be read; nothing of it counts.")
+    if not reply.reply:
+        return note(f"{safe(model)} says nothing.")
+    paint, text = Paint(colour), reply.reply
     cut = text[:LONGEST_REPLY] + (" …" if len(text) > LONGEST_REPLY else "")
-    paragraphs = [safe(line.strip()) for line in cut.splitlines() if line.strip()]
     lines = wrapped(f"{safe(model)} says:", first=MARGIN)
-    for paragraph in paragraphs:
-        lines += [paint("dim", line) for line in wrapped(paragraph, first=_BAR, rest=_BAR)]
+    for paragraph in filter(None, map(str.strip, cut.splitlines())):
+        shown = wrapped(safe(paragraph), first=_BAR, rest=_BAR)
+        lines += [paint("dim", line) for line in shown]
     return "\n".join(lines) + "\n"
 
 
 def dropped_line(dropped: Sequence[Dropped]) -> str:
-    """What a model proposed that isn't put to the person, and why; empty for nothing."""
+    """What a model proposed that isn't shown to the person, and why; empty for nothing."""
     if not dropped:
         return ""
-    told = [
-        f"{one.path if _ID.fullmatch(one.path) else 'something'} ({_REASONS[one.reason]})"
-        for one in dropped[:_MOST_DROPPED]
+    texts = [
+        f"{item.path if _ID.fullmatch(item.path) else 'something'} ({_REASONS[item.reason]})"
+        for item in dropped[:_MOST_DROPPED]
     ]
     if len(dropped) > _MOST_DROPPED:
-        told.append(f"{few(len(dropped) - _MOST_DROPPED)} more")
-    return note(f"Left out of what it proposes: {listing(told)}.")
+        texts.append(f"{few(len(dropped) - _MOST_DROPPED)} more")
+    return note(f"Left out of what it proposes: {listing(texts)}.")
 
 
 def proposal_page(
@@ -461,8 +448,7 @@ def proposal_page(
     paint = Paint(colour)
     head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
     place = f"{count(number)}/{count(of)}".ljust(len(MARGIN))
-    told = wrapped(head, first=place, rest=MARGIN)
-    lines = ["", *(paint("strong", line) for line in told)]
+    lines = ["", *(paint("strong", line) for line in wrapped(head, first=place, rest=MARGIN))]
     lines += wrapped(safe(ask.question), first=MARGIN)
     lines += wrapped(f"You wrote: “{safe(proposal.quote)}”", first=MARGIN)
     if ask.value:
@@ -471,30 +457,26 @@ def proposal_page(
 
 
 def confirm_line(
-    proposal: Proposal, told: Sequence[tuple[str, str]], *, number: int, of: int
+    proposal: Proposal, ways: Sequence[tuple[str, str]], *, number: int, of: int
 ) -> str:
     """Which proposal is to be confirmed, and what may be typed; nothing for a single one."""
-    keys = "  ".join(f"[{key}] {what}" for key, what in told)
+    keys = "  ".join(f"[{key}] {what}" for key, what in ways)
     head = f"{count(number)}/{count(of)}  {safe(proposal.path)} = {safe(proposal.value)}"
     lines = wrapped(head, first=MARGIN) if of > 1 else []
-    lines += wrapped(keys, first=MARGIN) if told else []
+    lines += wrapped(keys, first=MARGIN) if ways else []
     return "".join(f"{line}\n" for line in lines)
 
 
 def proposal_choices(left: int) -> list[tuple[str, str]]:
-    """What may be done about a proposal, each under its key.
-
-    Args:
-        left: How many are still to come, this one counted.
-    """
-    found = [("y", "yes, write it"), ("n", "no"), ("e", "edit it")]
-    return [*found, ("a", "all of them"), ("z", "none")] if left > 1 else found
+    """What may be done about a proposal, each under its key; ``left`` counts it too."""
+    ways = [("y", "yes, write it"), ("n", "no"), ("e", "edit it")]
+    return [*ways, ("a", "all of them"), ("z", "none")] if left > 1 else ways
 
 
 def rules_line(dossier: Dossier, now: Standing) -> str:
-    """How it stands by the rules, whatever was said."""
-    told = settled_line(dossier, now) if now.final else standing_line(dossier, dossier, now).strip()
-    return "\n".join(wrapped(f"By the rules: {' '.join(told.split())}", first=MARGIN)) + "\n"
+    """The verdict so far by the rules, whatever was written."""
+    line = settled_line(dossier, now) if now.final else standing_line(dossier, dossier, now).strip()
+    return note(f"By the rules: {' '.join(line.split())}")
 
 
 def lost_line(model: str, why: str, *, over: bool) -> str:
@@ -503,13 +485,6 @@ def lost_line(model: str, why: str, *, over: bool) -> str:
     return note(f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}")
 
 
-def note(text: str) -> str:
-    """A line of ours between the pages."""
-    return "\n".join(wrapped(text, first=MARGIN)) + "\n"
-
-
 def spent_line(usd: float, cap_usd: float) -> str:
     """What all conversations about the case have cost; empty where they cost nothing."""
-    if not usd:
-        return ""
-    return f"The model has cost {small_usd(usd)} of {small_usd(cap_usd)}.\n"
+    return f"The model has cost {small_usd(usd)} of {small_usd(cap_usd)}.\n" if usd else ""

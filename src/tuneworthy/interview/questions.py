@@ -1,34 +1,18 @@
-"""Where an answer is kept in the case file."""
+"""What is asked about a case, in which order, and what the case says to each question now."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import groupby
 from typing import Any
 
 from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
+from tuneworthy.framework.fields import CaseField, case_fields, field_path
 from tuneworthy.framework.rules import compile_rules
-from tuneworthy.interview.fields import (
-    ATTEMPT,
-    CHANGES,
-    DATA,
-    INVESTMENT,
-    MODEL,
-    OPTIONS,
-    UNASKED,
-    Field,
-    FieldWords,
-    check_choices,
-    field_words,
-    framework_words,
-    goal_choices,
-    option_choices,
-    plain_choices,
-)
 from tuneworthy.model.case import (
-    Amount,
     AmountOf,
     Attempt,
     Case,
@@ -39,45 +23,48 @@ from tuneworthy.model.case import (
     TokenPrice,
 )
 from tuneworthy.model.dossier import Assessment, Dossier
-from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import PARTS, Ask, AskKind, Choice, OpenPart, Part, Standing
+from tuneworthy.model.framework import Check, Criterion, Framework
+from tuneworthy.model.interview import PARTS, Ask, Choice, OpenPart, Part, Standing
 from tuneworthy.pipeline import evidence_of, known
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions
 from tuneworthy.verdict.weigh import weigh, with_evidence
 
-# Where an answer is kept in the case file.
+ROOMS = ("ceiling", "factors", "signals")
+"""The sections of a case whose questions the framework asks."""
+_FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
+_HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have stated
+_MOST_DIGITS = 4
+_SIGNAL_MINUTES = 3  # ours; a framework gives signals none
+
+
+def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
+    """The framework's own questions by section of the case."""
+    return {room: getattr(framework, room) for room in ROOMS}
 
 
 def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
-    """Where in a case an answer stands.
+    """Where in a case an answer is kept.
 
     Raises:
         CaseError: If a name without dots is nothing the framework asks.
     """
     if "." in name:
         return tuple(name.split("."))
-    for room, asked in (
-        ("ceiling", framework.ceiling),
-        ("factors", framework.factors),
-        ("signals", framework.signals),
-    ):
-        if name in asked:
+    rooms = asked_by(framework)
+    for room, asks in rooms.items():
+        if name in asks:
             return room, name
     if name in Case.model_fields:
         return (name,)
-    known = [*framework.ceiling, *framework.factors, *framework.signals]
-    raise CaseError(
-        f'"{name}" is nothing the {framework.name} framework asks', fix=did_you_mean(name, known)
-    )
+    guess = did_you_mean(name, [known for asks in rooms.values() for known in asks])
+    raise CaseError(f'"{name}" is nothing the {framework.name} framework asks', fix=guess)
 
 
-# What stands in a case: found by its dotted path, and in the form in which it can be given.
-
-_HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have said
+# Values of a case, by dotted path, in the form in which they can be typed again.
 
 
-def at(case: Case, path: str) -> Any:
+def value_at(case: Case, path: str) -> Any:
     """The value at a dotted path, places in lists counted from 1; None where there is none."""
     here: Any = case
     for step in path.split("."):
@@ -93,17 +80,17 @@ def at(case: Case, path: str) -> Any:
     return here
 
 
-def stands(case: Case, path: str) -> bool:
+def is_stated(case: Case, path: str) -> bool:
     """Whether the case says something at a path; "unknown" says nothing."""
     above, _, last = path.rpartition(".")
-    room = at(case, above) if last in _HAVE_DEFAULTS and above else None
-    if isinstance(room, Attempt | QualityTarget) and last not in room.model_fields_set:
+    parent = value_at(case, above) if last in _HAVE_DEFAULTS and above else None
+    if isinstance(parent, Attempt | QualityTarget) and last not in parent.model_fields_set:
         return False
-    return shown_value(at(case, path)) != ""
+    return shown_value(value_at(case, path)) != ""
 
 
 def shown_value(value: Any) -> str:
-    """A value as it could be given again; empty for what is unknown or says nothing."""
+    """A value as it could be typed again; empty for what is unknown or says nothing."""
     if value is None or value == "unknown":
         return ""
     if isinstance(value, CheckAnswer) and value.count is not None:
@@ -124,7 +111,7 @@ def shown_value(value: Any) -> str:
     return _number(value) if isinstance(value, float) else str(value)
 
 
-def _range(value: Amount) -> str:
+def _range(value: AmountOf[float]) -> str:
     low, likely, high = map(_number, (value.low, value.likely, value.high))
     if low == high:
         return likely
@@ -136,28 +123,14 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
-# One question, by its id: what it asks, what may be said, and what stands there now.
-
-_BY_ID = {field.id: field for field in (*OPTIONS, *DATA, *INVESTMENT, *UNASKED)}
-_MOST_DIGITS = 4
-SAFETY = ("safety.data_reviewed", "safety.process_named")
-"""Asked last: whether it can be done responsibly."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What a question is made of besides words."""
-
-    part: Part
-    kind: AskKind
-    choices: tuple[Choice, ...] = ()
+# One question, by its id.
 
 
 def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
     """A question by its id, also one that isn't open; for going back.
 
     Args:
-        case: The case; says what stands there now.
+        case: The case; it may have an answer already.
         framework: Whose questions are asked.
         ask_id: A check, factor or signal, or a dotted path.
 
@@ -165,126 +138,106 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
         CaseError: If nothing like that is asked.
     """
     path = ".".join(answer_path(ask_id, framework))
-    try:
-        shape, words = _shape(case, framework, path), _words(case, framework, path)
-    except (KeyError, ValueError):
-        raise _stranger(framework, ask_id) from None
+    field = _field(case, framework, path)
+    if field is None:
+        raise _not_asked(framework, ask_id)
     return Ask(
         id=path,
-        part=shape.part,
-        kind=shape.kind,
-        choices=shape.choices,
-        title=words.title,
-        question=words.question,
-        example=words.example,
-        why=words.why,
-        minutes=words.minutes,
-        value=shown_value(at(case, path)) if stands(case, path) else "",
+        part=field.part or "investment",
+        kind=field.kind,
+        choices=_choices(field, framework),
+        share=field.share,
+        title=field.title,
+        question=field.question,
+        example=field.example,
+        why=field.why,
+        minutes=field.minutes,
+        value=shown_value(value_at(case, path)) if is_stated(case, path) else "",
     )
 
 
-def is_asked(framework: Framework, ask_id: str, where: str) -> str:
+def require_ask(framework: Framework, ask_id: str, where: str) -> str:
     """The whole path of a question that may come up, in whatever case.
 
     Raises:
-        CaseError: If nothing like that is ever asked; ``where`` says where it stood.
+        CaseError: If nothing like that is ever asked; ``where`` is its place in a file.
     """
     try:
         path = ".".join(answer_path(ask_id, framework))
-        parts = path.split(".")
-        listed = {"attempts": ATTEMPT, "models": MODEL}.get(parts[0])
-        if listed is None or len(parts) != 3:
+        room, place, *rest = [*path.split("."), ""]
+        if room not in _FIRST or not place.isdigit():
             return ask_of(Case(name="anything"), framework, path).id
-        if parts[1].isdigit() and parts[2] in {field.id for field in listed}:
+        if len(rest) == 2 and field_path(path) in case_fields():
             return path
     except CaseError:
         pass
-    found = _stranger(framework, ask_id)
-    raise CaseError(found.what, where=where, fix=found.fix)
+    refusal = _not_asked(framework, ask_id)
+    raise CaseError(refusal.what, where=where, fix=refusal.fix)
 
 
-def takes_share(path: str) -> bool:
-    """Whether a field may be given in per cent."""
-    if path in _BY_ID:
-        return _BY_ID[path].share
-    return path.startswith("models.") and path.endswith(".quality")
+def _not_asked(framework: Framework, ask_id: str) -> CaseError:
+    lists = [f"{room}.1.{name}" for room, name in _FIRST.items()]
+    fields = [p for p, f in case_fields().items() if f.is_asked and p.split(".")[0] not in _FIRST]
+    names = [name for asks in asked_by(framework).values() for name in asks]
+    guess = did_you_mean(ask_id, [*names, *fields, *lists])
+    return CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=guess)
 
 
-def _shape(case: Case, framework: Framework, path: str) -> _Shape:
-    """Part, kind and choices.
-
-    Raises:
-        KeyError: If nobody asks that.
-    """
-    parts = path.split(".")
-    if path == "goals":
-        return _Shape("evaluate", "choices", goal_choices(framework))
-    if parts[0] == "ceiling" and len(parts) == 2:
-        counted = framework.ceiling[parts[1]].at_least is not None
-        return _Shape("evaluate", "count" if counted else "state")
-    if parts[0] in ("factors", "signals") and len(parts) == 2:
-        return _Shape("evaluate", "state")
-    if path in LATER_SHAPES:
-        return LATER_SHAPES[path]
-    if path in SAFETY:
-        return _Shape("investment", "state")
-    if parts[0] in ("attempts", "models") and len(parts) == 3:
-        return _listed(case, framework, *parts)
-    field = _BY_ID[path]
-    return _Shape(field.part, field.kind, plain_choices(field.choices))
+def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
+    """What is asked at a path of this case; None for nothing."""
+    room, *rest = path.split(".")
+    if room in ROOMS and len(rest) == 1:
+        asked = asked_by(framework)[room].get(rest[0])
+        return None if asked is None else _framework_field(framework, asked)
+    if room in _FIRST:
+        return _listed_field(case, room, rest)
+    field = case_fields().get(path)
+    if room == "safety" and field is not None and framework.safety is not None:
+        return field.model_copy(update={"question": getattr(framework.safety, rest[0])})
+    return field if field is not None and field.is_asked and room != "safety" else None
 
 
-LATER_SHAPES: dict[str, _Shape] = {
-    "factors.low_volume.now": _Shape("evaluate", "state"),
-    "factors.low_volume.by_month": _Shape("evaluate", "count"),
-    "factors.rapidly_changing_requirements.changes": _Shape(
-        "evaluate", "choice", plain_choices(CHANGES)
-    ),
-}
-"""What some answers ask for besides."""
+def _framework_field(framework: Framework, asked: Criterion) -> CaseField:
+    at_least = asked.at_least if isinstance(asked, Check) else None
+    means = getattr(asked, "means", "")
+    why = " ".join(text for text in (asked.why, means and f"Yes means: {means}") if text)
+    return CaseField(
+        part="evaluate",
+        kind="count" if at_least is not None else "state",
+        title=asked.title,
+        question=framework.filled(asked.ask, at_least),
+        example=framework.filled(asked.example, at_least),
+        why=framework.filled(why, at_least),
+        minutes=getattr(asked, "minutes", _SIGNAL_MINUTES),
+    )
 
 
-def _listed(case: Case, framework: Framework, room: str, place: str, name: str) -> _Shape:
-    """A field of an attempt or a model, also of the next one.
-
-    Raises:
-        KeyError: If there is no such field, or no such place.
-    """
-    fields = {field.id: field for field in (ATTEMPT if room == "attempts" else MODEL)}
-    there = len(case.attempts if room == "attempts" else case.models)
-    first = next(iter(fields))
+def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
+    """A field of an attempt or a model; of the one after the last, only the first field."""
+    if len(rest) != 2:
+        return None
+    place, name = rest
     number = int(place) if place.isascii() and place.isdigit() and len(place) <= _MOST_DIGITS else 0
-    if not 1 <= number <= there + (name == first):
-        raise KeyError(place)
-    choices = {"tried": option_choices, "ceiling": check_choices}
-    listed = choices[name](framework) if name in choices else ()
-    return _Shape("options", fields[name].kind, listed)
+    field = case_fields().get(f"{room}.{name}")
+    first = _FIRST[room]
+    if not 1 <= number <= len(getattr(case, room)) + (name == first):
+        return None
+    if field is None or not field.is_asked:
+        return None
+    called = shown_value(value_at(case, f"{room}.{place}.{first}")) or place
+    question = field.question.replace("{n}", place).replace("{name}", called)
+    return field.model_copy(update={"question": question})
 
 
-def _words(case: Case, framework: Framework, path: str) -> FieldWords:
-    parts = path.split(".")
-    if parts[0] in ("ceiling", "factors", "signals") and len(parts) == 2:
-        return framework_words(framework, parts[0], parts[1])
-    name = ""
-    if parts[0] in ("attempts", "models"):
-        first = ATTEMPT if parts[0] == "attempts" else MODEL
-        name = shown_value(at(case, f"{parts[0]}.{parts[1]}.{first[0].id}"))
-    return field_words(path, framework, name)
-
-
-def _stranger(framework: Framework, ask_id: str) -> CaseError:
-    known = [
-        *framework.ceiling,
-        *framework.factors,
-        *framework.signals,
-        "goals",
-        *_BY_ID,
-        *SAFETY,
-        *LATER_SHAPES,
-        "attempts.1.name",
-        "models.1.id",
-    ]
-    return CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=did_you_mean(ask_id, known))
+def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
+    if field.choices == "goals":
+        return tuple(Choice(name, goal.title, goal.need) for name, goal in framework.goals.items())
+    if field.choices == "checks":
+        return tuple(Choice(name, check.title) for name, check in framework.ceiling.items())
+    if field.choices == "options":  # what may have been tried: keeping the prompt is no attempt
+        options = framework.options.items()
+        return tuple(Choice(name, o.title) for name, o in options if name != "keep_prompt")
+    return tuple(Choice(name, title) for name, title in field.choices.items())
 
 
 # What to ask next, and what else is worth knowing.
@@ -296,7 +249,7 @@ def next_ask(
     """What to ask next.
 
     Args:
-        case: The case as it stands; all that was answered is in it.
+        case: The case with every answer so far.
         framework: Whose questions are asked.
         passed: Ids that whoever answers doesn't know or doesn't want to be asked.
         part: One of the three conversations, whole; the answers that can change the verdict alone,
@@ -313,8 +266,8 @@ def next_ask(
     waiting = [name for name in opened if name not in passed]
     if not waiting:
         return None
-    gain = opened[waiting[0]]
-    return replace(ask_of(case, framework, waiting[0]), gain_bits=gain, left=len(waiting))
+    ask = ask_of(case, framework, waiting[0])
+    return replace(ask, gain_bits=opened[waiting[0]], left=len(waiting))
 
 
 def asked_again(
@@ -338,18 +291,14 @@ def asked_again(
 def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
-    """The parts in which something is still worth knowing; empty when nothing is.
-
-    Raises:
-        CaseError: As ``next_ask``.
-    """
-    found = []
+    """The parts in which something is still worth knowing; empty when nothing is."""
+    offered = []
     for part in PARTS:
         waiting = [name for name in _open(case, framework, part) if name not in passed]
         if waiting:
             minutes = sum(ask_of(case, framework, name).minutes for name in waiting)
-            found.append(OpenPart(part, len(waiting), minutes))
-    return tuple(found)
+            offered.append(OpenPart(part, len(waiting), minutes))
+    return tuple(offered)
 
 
 def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tuple[str, ...]:
@@ -357,18 +306,34 @@ def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tup
     return tuple(_open(case, framework, part))
 
 
+def every_ask(case: Case, framework: Framework) -> Iterator[str]:
+    """Ids of all that may be asked of this case, whether it is answered or not."""
+    for room, asks in asked_by(framework).items():
+        yield from (f"{room}.{name}" for name in asks)
+    for part in PARTS:
+        yield from (path for path, _ in _fields(case, framework, part))
+
+
+def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
+    """The questions about amounts that the page can move, where the case leaves room for them."""
+    return tuple(
+        ask_of(case, framework, path)
+        for path, field in case_fields().items()
+        if field.lever is not None and _is_wanted(case, field, path)
+    )
+
+
 def is_answered(case: Case, framework: Framework, ask_id: str) -> bool:
-    """Whether a question has an answer: one that was said, or that a number or measurement gives.
+    """Whether a question has an answer: a stated one, or one that a number or measurement gives.
 
     Raises:
         CaseError: If a name without dots is nothing the framework asks.
     """
     path = ".".join(answer_path(ask_id, framework))
     room, _, name = path.partition(".")
-    if stands(case, path):
+    if is_stated(case, path):
         return True
-    judged = room in ("ceiling", "factors", "signals")
-    return judged and _weighed(case, framework).state(name) != "unknown"
+    return room in ROOMS and _weighed(case, framework).state(name) != "unknown"
 
 
 def standing(dossier: Dossier) -> Standing:
@@ -388,23 +353,33 @@ def standing(dossier: Dossier) -> Standing:
 
 def _open(case: Case, framework: Framework, part: Part | None) -> dict[str, float | None]:
     """Ids of what is open, in order, with the doubt each removes where it removes some."""
-    if part in (None, "evaluate"):
-        return _evaluate(case, framework, whole=part is not None)
-    found = _options(case, framework) if part == "options" else _investment(case, framework)
-    return dict.fromkeys(found)
-
-
-def _evaluate(case: Case, framework: Framework, *, whole: bool) -> dict[str, float | None]:
+    opened = [
+        path
+        for path, field in _fields(case, framework, part or "evaluate")
+        if not is_stated(case, path) and _is_wanted(case, field, path)
+    ]
+    if part in ("options", "investment"):
+        return dict.fromkeys(opened)
     assessment = _weighed(case, framework)
-    found: dict[str, float | None] = {}
-    if framework.goals and not case.goals:
-        found["goals"] = None
-    asked = questions(assessment.states, framework, compile_rules(framework))
-    found |= {_path(framework, one.factor): one.gain_bits for one in asked}
-    if whole:
-        for name in _besides(case, framework, assessment):
-            found.setdefault(name, None)
-    return found
+    goals = [path for path in opened if path == "goals" and framework.goals]
+    order: dict[str, float | None] = dict.fromkeys(goals)
+    worth = questions(assessment.states, framework, compile_rules(framework))
+    order |= {_path(framework, question.factor): question.gain_bits for question in worth}
+    if part is not None:  # also what can't change the verdict
+        unknown = [name for name, state in assessment.states.items() if state == "unknown"]
+        signals = [n for n, signal in assessment.signals.items() if signal.state == "unknown"]
+        further = [path for path in opened if path != "goals"]
+        for path in (
+            *(_path(framework, name) for name in unknown),
+            *further,
+            *(f"signals.{name}" for name in signals),
+        ):
+            order.setdefault(path, None)
+    return order
+
+
+def _path(framework: Framework, name: str) -> str:
+    return f"{'ceiling' if name in framework.ceiling else 'factors'}.{name}"
 
 
 def _weighed(case: Case, framework: Framework) -> Assessment:
@@ -414,57 +389,38 @@ def _weighed(case: Case, framework: Framework) -> Assessment:
     return weigh(filled, framework, ledger=ledger)
 
 
-def _path(framework: Framework, name: str) -> str:
-    return f"{'ceiling' if name in framework.ceiling else 'factors'}.{name}"
+def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str, CaseField]]:
+    """The fields of a part by the ids of their questions, in the order of asking."""
+    paths = [path for path, field in case_fields().items() if field.part == part]
+    for room, group in groupby(paths, lambda path: path.partition(".")[0]):
+        fields = [(path, case_fields()[path]) for path in group]
+        if room in _FIRST:
+            many = len(getattr(case, room))
+            for number in range(1, many + 1):
+                for path, field in fields:
+                    if field.choices == {} or _choices(field, framework):
+                        yield path.replace(".", f".{number}.", 1), field
+            yield f"{room}.{many + 1}.{_FIRST[room]}", fields[0][1]
+        elif room == "factors":
+            yield from (f for f in fields if f[0].split(".")[1] in framework.factors)
+        elif room != "safety" or framework.safety is not None:
+            yield from fields
 
 
-def _besides(case: Case, framework: Framework, assessment: Assessment) -> Iterator[str]:
-    """What can't change the verdict: further answers, what they ask for besides, and signals."""
-    for name, state in assessment.states.items():
-        if state == "unknown":
-            yield _path(framework, name)
-    for name in LATER_SHAPES:
-        if name.split(".")[1] in framework.factors and _later(case, name):
-            yield name
-    for name, signal in assessment.signals.items():
-        if signal.state == "unknown":
-            yield f"signals.{name}"
+def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
+    """Whether a field is worth asking, by what is known."""
+    room, *rest = path.split(".")
+    conditions = field.when
+    if room in _FIRST:
+        conditions = tuple(c.replace(f"{room}.", f"{room}.{rest[0]}.") for c in conditions)
+    return all(any(_holds(case, way) for way in text.split(" or ")) for text in conditions)
 
 
-def _later(case: Case, path: str) -> bool:
-    """Whether an answer asks for more: volume that is to come, requirements that change."""
-    answer, what = case.factors.get(path.split(".")[1]), path.split(".")[2]
-    if answer is None or stands(case, path):
-        return False
-    if what == "changes":
-        return answer.value == "yes"
-    return answer.value == "no" and (what == "now" or answer.now == "yes")
-
-
-def _fields(case: Case, fields: Collection[Field]) -> Iterator[str]:
-    for field in fields:
-        if field.when(case) and not stands(case, field.id):
-            yield field.id
-
-
-def _options(case: Case, framework: Framework) -> Iterator[str]:
-    yield from _fields(case, OPTIONS)
-    for number, _ in enumerate(case.attempts, start=1):
-        for field in ATTEMPT:
-            offered = {"tried": framework.options, "ceiling": framework.ceiling}.get(field.id, True)
-            if offered and not stands(case, f"attempts.{number}.{field.id}"):
-                yield f"attempts.{number}.{field.id}"
-    yield f"attempts.{len(case.attempts) + 1}.{ATTEMPT[0].id}"
-    for number, model in enumerate(case.models, start=1):
-        for field in MODEL:
-            wanted = model.published is None and (field.id != "cases" or model.quality is not None)
-            if wanted and not stands(case, f"models.{number}.{field.id}"):
-                yield f"models.{number}.{field.id}"
-    yield f"models.{len(case.models) + 1}.{MODEL[0].id}"
-    yield from _fields(case, DATA)
-
-
-def _investment(case: Case, framework: Framework) -> Iterator[str]:
-    yield from _fields(case, INVESTMENT)
-    if framework.safety is not None:
-        yield from (path for path in SAFETY if not stands(case, path))
+def _holds(case: Case, condition: str) -> bool:
+    path, _, values = condition.removeprefix("not ").partition(" = ")
+    value = value_at(case, path)
+    if values:
+        holds = bool({*values.split(", ")} & {*shown_value(value).split(", ")})
+    else:
+        holds = value not in (None, (), {})
+    return holds != condition.startswith("not ")

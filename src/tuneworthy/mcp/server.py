@@ -35,7 +35,6 @@ from tuneworthy.mcp.tools import (
 )
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
-from tuneworthy.workspace.board import plain_error
 from tuneworthy.workspace.listen import in_link, is_loopback
 from tuneworthy.workspace.reports import names, show
 
@@ -82,7 +81,7 @@ def listed(desk: Desk) -> tuple[types.Resource, ...]:
     )
     cases = (
         types.Resource(uri=CASE + quote(name, safe=""), name=cleaned(name), mime_type=_MARKDOWN)
-        for name in desk.board.shelf.names()
+        for name in desk.workspace.directory.names()
     )
     return (*frameworks, *cases)
 
@@ -97,7 +96,7 @@ def read(desk: Desk, uri: str) -> types.ReadResourceResult:
         return _text(uri, _framework(unquote(uri.removeprefix(FRAMEWORK))), _YAML)
     if uri.startswith(CASE):
         name = unquote(uri.removeprefix(CASE))
-        return _text(uri, marked(markdown(desk.board.judged(name).dossier)), _MARKDOWN)
+        return _text(uri, marked(markdown(desk.workspace.evaluated(name).dossier)), _MARKDOWN)
     fix = f"{FRAMEWORK}lesson, or {CASE}NAME"
     raise InputError(f'there is nothing at "{uri[:80]}"', fix=fix)
 
@@ -173,7 +172,7 @@ def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToo
         tool = _named(name)
         data, text = tool.run(desk, _understood(tool, arguments))
     except InputError as caught:
-        return _failed(f"{plain_error(caught, desk.board.shelf)} {QUOTED}")
+        return _failed(f"{desk.workspace.directory.plain_error(caught)} {QUOTED}")
     except Exception as caught:  # an assistant gets a line and never a traceback
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
@@ -206,7 +205,7 @@ def _asked(desk: Desk, work: Any, *given: Any) -> Any:
     try:
         return work(*given)
     except InputError as caught:
-        line = plain_error(caught, desk.board.shelf)
+        line = desk.workspace.directory.plain_error(caught)
         raise MCPError(code=types.INVALID_PARAMS, message=line) from None
 
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
 from tuneworthy.errors import InputError, one_line
+from tuneworthy.files.case import text_digest
 from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, Verdict
@@ -32,8 +33,13 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import render, safe
 from tuneworthy.words import bits, counted, few, several, small_usd
-from tuneworthy.workspace import board as api
-from tuneworthy.workspace.board import Board
+from tuneworthy.workspace.cases import plain_title
+from tuneworthy.workspace.workspace import (
+    EvaluatedCase,
+    Workspace,
+    files_inside,
+    read_case_file,
+)
 
 # What the tools may be asked: closed records, so that a word nobody knows is refused.
 
@@ -424,7 +430,7 @@ _ALL = tuple(Dossier.model_fields)
 class Desk:
     """The cases that are served, and who may write."""
 
-    board: Board
+    workspace: Workspace
     writing: Lock = field(default_factory=Lock)
     """Held while a case file is written."""
     measuring: Lock = field(default_factory=Lock)
@@ -455,24 +461,25 @@ class Tool:
 
 
 def _list(desk: Desk, asked: List) -> Result:
-    rest = [name for name in desk.board.shelf.names() if name > asked.after]
-    found, more = api.listed(desk.board, rest[:_PAGE]), len(rest) > _PAGE
+    rest = [name for name in desk.workspace.directory.names() if name > asked.after]
+    found, more = desk.workspace.summaries(rest[:_PAGE]), len(rest) > _PAGE
     lines = [one.model_dump(mode="json", exclude_defaults=True) for one in found]
     data = {"untrusted": DATA, "cases": lines, "more": more}
     return Result(plain_data(data), list_text(found, more))
 
 
 def _read(desk: Desk, asked: Read) -> Result:
-    found = api.read_told(desk.board.shelf.path(asked.case))
-    told = found.case.model_dump(mode="json", exclude_defaults=True)
-    data = CaseTold(case_name=asked.case, file_digest=found.digest, told=told)
-    return Result(plain_data(data.model_dump(mode="json")), found.text)
+    case, text = read_case_file(desk.workspace.directory.path(asked.case))
+    answers = case.model_dump(mode="json", exclude_defaults=True)
+    data = CaseTold(case_name=asked.case, file_digest=text_digest(text), told=answers)
+    return Result(plain_data(data.model_dump(mode="json")), text)
 
 
 def _new(desk: Desk, asked: New) -> Result:
     with desk.writing:
-        made = api.new_case(desk.board, asked.case, asked.title)
-        files = api.files_of(desk.board, asked.case)
+        place = desk.workspace.start(asked.case, asked.title or plain_title(asked.case))
+        made = desk.workspace.evaluated(asked.case)
+        files = tuple(sorted(path.name for path in place.iterdir()))
     data = taken(made.dossier, _HEAD, file_digest=made.digest, files=files)
     return Result(data, made_text(asked.case, files))
 
@@ -482,8 +489,8 @@ def _answer(desk: Desk, asked: Answer) -> Result:
     if len(answers) < len(asked.answers):
         raise InputError("answers a key twice", where="answer", fix="give each key once")
     with desk.writing:
-        before = desk.board.judged(asked.case).dossier
-        now = desk.board.answer(asked.case, answers, asked.file_digest)
+        before = desk.workspace.evaluated(asked.case).dossier
+        now = desk.workspace.set_answers(asked.case, answers, asked.file_digest)
     wrote = [one.model_dump(mode="json") for one in asked.answers]
     data = taken(now.dossier, _BRIEF, file_digest=now.digest, wrote=wrote, before=_was(before))
     return Result(data, written_text(before, now.dossier, answers))
@@ -492,15 +499,15 @@ def _answer(desk: Desk, asked: Answer) -> Result:
 def _measure(desk: Desk, asked: Measure) -> Result:
     from tuneworthy.workspace.measure import measure_case
 
-    path = desk.board.shelf.path(asked.case)
-    files = api.inside(path, asked.files)
+    path = desk.workspace.directory.path(asked.case)
+    files = files_inside(path, asked.files)
     if not desk.measuring.acquire(blocking=False):
         raise InputError("is reading traces already", where="measure", fix="wait for its answer")
     try:
-        run = measure_case(path, files, chosen=desk.board.chosen)
+        run = measure_case(path, files, chosen=desk.workspace.chosen)
     finally:
         desk.measuring.release()
-    now = desk.board.judged(asked.case)
+    now = desk.workspace.evaluated(asked.case)
     before = _was(run.before or now.dossier)
     names = (*_HEAD, "evidence")
     data = taken(now.dossier, names, file_digest=now.digest, added=run.added, before=before)
@@ -512,9 +519,9 @@ def _quote(desk: Desk, asked: QuoteCeiling) -> Result:
     from tuneworthy.lab.run import lab_quoted as quoted
     from tuneworthy.lab.run import prepare
 
-    path = desk.board.shelf.path(asked.case)
+    path = desk.workspace.directory.path(asked.case)
     ready = prepare(
-        path, chosen=desk.board.chosen, repeats=asked.repeats, max_tokens=asked.max_tokens
+        path, chosen=desk.workspace.chosen, repeats=asked.repeats, max_tokens=asked.max_tokens
     )
     told, plan = quoted(ready), ready.plan
     data = LabQuote(
@@ -532,19 +539,19 @@ def _was(dossier: Dossier) -> dict[str, str]:
 
 
 def _judging(
-    names: tuple[str, ...], text: Callable[[api.Judged], str]
+    names: tuple[str, ...], text: Callable[[EvaluatedCase], str]
 ) -> Callable[[Desk, Suppose], Result]:
     """A tool that judges a case, perhaps with other answers, and gives some sections."""
 
     def run(desk: Desk, asked: Suppose) -> Result:
-        found = api.assistant_supposed(desk.board, asked.case, asked.what_if, asked.as_of)
+        found = desk.workspace.suppose(asked.case, asked.what_if, asked.as_of)
         return Result(taken(found.dossier, names, file_digest=found.digest), text(found))
 
     return run
 
 
 def _decide(desk: Desk, asked: Decide) -> Result:
-    found = api.assistant_supposed(desk.board, asked.case, asked.what_if, asked.as_of)
+    found = desk.workspace.suppose(asked.case, asked.what_if, asked.as_of)
     if not asked.whole:
         data = taken(found.dossier, _BRIEF, file_digest=found.digest)
         return Result(data, brief(found.dossier))
@@ -554,25 +561,25 @@ def _decide(desk: Desk, asked: Decide) -> Result:
     return Result(data, text(found.dossier))
 
 
-def _options(found: api.Judged) -> str:
+def _options(found: EvaluatedCase) -> str:
     from tuneworthy.report.sections.options import document
 
     return render(document(found.dossier, found.framework, case_path="CASE", more=True))
 
 
-def _money(found: api.Judged) -> str:
+def _money(found: EvaluatedCase) -> str:
     from tuneworthy.report.sections.money import invest
 
     return opening(render(invest(found.dossier)))
 
 
-def _plan(found: api.Judged) -> str:
+def _plan(found: EvaluatedCase) -> str:
     from tuneworthy.report.sections.plan import document
 
     return opening(render(document(found.dossier)))
 
 
-def _precedents(found: api.Judged) -> str:
+def _precedents(found: EvaluatedCase) -> str:
     from tuneworthy.report import render
     from tuneworthy.report.sections.precedents import precedents
 
@@ -582,11 +589,11 @@ def _precedents(found: api.Judged) -> str:
 def _explain(desk: Desk, asked: Explain) -> Result:
     from tuneworthy.workspace.reports import explain
 
-    found = api.assistant_supposed(desk.board, asked.case, asked.what_if, asked.as_of)
+    found = desk.workspace.suppose(asked.case, asked.what_if, asked.as_of)
     told = explain(
-        desk.board.shelf.path(asked.case),
+        desk.workspace.directory.path(asked.case),
         asked.factor,
-        desk.board.chosen,
+        desk.workspace.chosen,
         answers=asked.what_if,
         as_of=found.dossier.as_of,
     )
@@ -597,7 +604,7 @@ _WALK = (*_HEAD, "ceiling", "signals", "factors", "counts", "rules", "strength")
 
 
 def _judges(
-    name: str, title: str, says: str, names: tuple[str, ...], text: Callable[[api.Judged], str]
+    name: str, title: str, says: str, names: tuple[str, ...], text: Callable[[EvaluatedCase], str]
 ) -> Tool:
     """A tool that reads, and gives some sections of the dossier."""
     names = (*_HEAD, *names)

@@ -41,6 +41,7 @@ class Ask:
     example: str = ""
     why: str = ""
     choices: tuple[Choice, ...] = ()
+    share: bool = False  # whether the answer may be in per cent
     minutes: int = 1  # minutes it takes to find the answer out
     gain_bits: float | None = None  # None where the answer can't change the verdict
     value: str = ""  # the present answer, in a form in which it can be given again
@@ -69,7 +70,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class Clash:
+class Conflict:
     """Something that doesn't fit together since an answer was given."""
 
     challenge: ChallengeResult
@@ -84,7 +85,7 @@ class AnswerResult:
     case: Case
     dossier: Dossier
     before: Dossier  # as it was decided without the answer
-    clashes: tuple[Clash, ...]  # all of whose sides were answered, one of them just now
+    conflicts: tuple[Conflict, ...]  # all of whose sides were answered, one of them just now
     digest: str  # SHA-256 of the case file's text now, for the next compare-and-set
 
 
@@ -124,7 +125,7 @@ class Dropped:
 
 @dataclass(frozen=True, slots=True)
 class ParsedReply:
-    """What a model's answer comes to."""
+    """What a model's reply comes to."""
 
     reply: str = ""  # what it says to the person, as it stands; empty where it says nothing
     proposals: tuple[Proposal, ...] = ()

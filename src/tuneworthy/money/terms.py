@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
+from tuneworthy.framework.fields import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval
 from tuneworthy.model.case import Amount, Case, Effort
 from tuneworthy.model.framework import CostRow, Costs, Span
@@ -293,43 +294,14 @@ def _joined(parts: Iterable[Sum | None]) -> Sum | None:
 
 # Inputs and small amounts of money in words.
 
-_LABELS = {
-    RATE: "hourly rate",
-    "economics.upfront.hours": "hours up front",
-    "economics.upfront.usd": "money up front",
-    SAVINGS: "saving on calls",
-    "economics.monthly.quality_value_usd": "worth of better answers",
-    "economics.monthly.ongoing_usd": "running costs",
-    "economics.monthly.ongoing.inference_usd": "serving",
-    "economics.monthly.ongoing.monitoring_hours": "hours of monitoring",
-    "economics.monthly.ongoing.retraining_hours_per_quarter": "hours of retraining",
-    "economics.monthly.ongoing.other_usd": "other running costs",
-    REQUESTS: "calls a month",
-    GROWTH: "growth of traffic",
-    "economics.traffic.input_tokens": "input tokens a call",
-    "economics.traffic.output_tokens": "output tokens a call",
-    "economics.traffic.tuned_input_tokens": "input tokens a call, tuned",
-    "economics.traffic.tuned_output_tokens": "output tokens a call, tuned",
-    DISCOUNT: "discount a year",
-    FAILURE: "chance that tuning fails",
-    LIFE: "life of a tuned model",
-}
-_SERVING_LABELS = {
-    "gpu_usd_per_hour": "price of a GPU hour",
-    "requests_per_gpu_hour": "calls a GPU answers in an hour",
-    "utilisation": "utilisation of the GPUs",
-    "always_on_gpus": "GPUs always on",
-}
-
 
 def label(path: str) -> str:
     """An input in words: ``hours of monitoring`` for its dotted path."""
-    if path in _LABELS:
-        return _LABELS[path]
     parts = path.split(".")
-    if parts[-1] in _SERVING_LABELS:
+    field = case_fields().get(field_path(path))
+    if field is not None:
         which = f" (model {int(parts[1]) + 1})" if parts[0] == "models" else ""
-        return _SERVING_LABELS[parts[-1]] + which
+        return (field.label or field.title) + which
     of = {"hours": "hours of", "usd": "money for"}.get(parts[-1])
     table = " (table)" if parts[0] == "table" else ""
     return f"{of} {plain(parts[-2])}{table}" if of else plain(parts[-1])

@@ -27,8 +27,8 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
 from tuneworthy.model.precedents import PrecedentsResult
 from tuneworthy.web.render import FORMS, HEADER, ExportForm, exported, site_of
-from tuneworthy.workspace.board import Board, Judged, plain_error
 from tuneworthy.workspace.cases import stated
+from tuneworthy.workspace.workspace import EvaluatedCase, Workspace
 
 # The same for programs: JSON with a schema at ``/api/v1/openapi.json``.
 
@@ -150,7 +150,7 @@ def cases(
     after: Annotated[str, Query(max_length=100)] = "",
 ) -> Lines:
     """One line a case; those that can't be read say why."""
-    found = site_of(request).board.listed(find, after)
+    found = site_of(request).workspace.listed(find, after)
     lines = tuple(
         Line(name=row.name, problem=row.error)
         if row.glance is None
@@ -172,33 +172,33 @@ def cases(
 @api_v1_router.post("/cases", status_code=201, openapi_extra=BY_A_PROGRAM)
 def api_v1_start(request: Request, new: NewCase) -> Whole:
     """Make a case folder with nothing answered; one that is there is never touched."""
-    board = site_of(request).board
-    board.start(new.name, new.title)
-    return _whole(new.name, board.judged(new.name))
+    workspace = site_of(request).workspace
+    workspace.start(new.name, new.title)
+    return _whole(new.name, workspace.evaluated(new.name))
 
 
 @api_v1_router.get("/cases/{name}")
 def case(request: Request, name: Name) -> Whole:
     """A case as it is told, with the digest that an answer has to name."""
-    return _whole(name, site_of(request).board.judged(name))
+    return _whole(name, site_of(request).workspace.evaluated(name))
 
 
-def _whole(name: str, judged: Judged) -> Whole:
+def _whole(name: str, evaluated: EvaluatedCase) -> Whole:
     return Whole(
         name=name,
-        digest=judged.digest,
-        answers=stated(judged.case, judged.framework),
-        case=judged.case,
+        digest=evaluated.digest,
+        answers=stated(evaluated.case, evaluated.framework),
+        case=evaluated.case,
     )
 
 
 @api_v1_router.post("/cases/{name}/answers", responses=problems(409), openapi_extra=BY_A_PROGRAM)
 def answer(request: Request, name: Name, given: Answers) -> Answered:
     """Write answers into the case file, if it is still as it was read."""
-    judged = site_of(request).board.answer(name, given.answers, given.digest)
-    found = judged.dossier
+    evaluated = site_of(request).workspace.set_answers(name, given.answers, given.digest)
+    found = evaluated.dossier
     return Answered(
-        digest=judged.digest,
+        digest=evaluated.digest,
         verdict=found.verdict,
         next_questions=found.next_questions,
         challenges=found.challenges,
@@ -208,45 +208,45 @@ def answer(request: Request, name: Name, given: Answers) -> Answered:
 @api_v1_router.get("/cases/{name}/dossier", response_model=Dossier)
 def dossier(request: Request, name: Name) -> Response:
     """Everything: the bytes of ``tuneworthy decide --format json``."""
-    text = site_of(request).board.judged(name).dossier.to_json()
+    text = site_of(request).workspace.evaluated(name).dossier.to_json()
     return Response(text, media_type="application/json")
 
 
 @api_v1_router.get("/cases/{name}/questions")
 def questions(request: Request, name: Name) -> tuple[QuestionResult, ...]:
     """Open answers, the most worthwhile first; none when nothing can change the verdict."""
-    return site_of(request).board.judged(name).dossier.next_questions
+    return site_of(request).workspace.evaluated(name).dossier.next_questions
 
 
 @api_v1_router.get("/cases/{name}/challenges")
 def challenges(request: Request, name: Name) -> tuple[ChallengeResult, ...]:
     """What doesn't fit together."""
-    return site_of(request).board.judged(name).dossier.challenges
+    return site_of(request).workspace.evaluated(name).dossier.challenges
 
 
 @api_v1_router.get("/cases/{name}/options")
 def options(request: Request, name: Name) -> Options:
     """What could be done instead, or as well."""
-    found = site_of(request).board.judged(name).dossier
+    found = site_of(request).workspace.evaluated(name).dossier
     return Options(options=found.options, recommendation=found.recommendation)
 
 
 @api_v1_router.get("/cases/{name}/investment")
 def investment(request: Request, name: Name) -> InvestmentResult | Unknown:
     """What it costs and brings."""
-    return site_of(request).board.judged(name).dossier.investment
+    return site_of(request).workspace.evaluated(name).dossier.investment
 
 
 @api_v1_router.get("/cases/{name}/plan")
 def plan(request: Request, name: Name) -> Plan | Unknown:
     """Phases, hours, cost and dates."""
-    return site_of(request).board.judged(name).dossier.plan
+    return site_of(request).workspace.evaluated(name).dossier.plan
 
 
 @api_v1_router.get("/cases/{name}/precedents")
 def precedents(request: Request, name: Name) -> PrecedentsResult | Unknown:
     """What happened to others."""
-    return site_of(request).board.judged(name).dossier.precedents
+    return site_of(request).workspace.evaluated(name).dossier.precedents
 
 
 _TYPES: dict[int | str, dict[str, Any]] = {
@@ -257,7 +257,7 @@ _TYPES: dict[int | str, dict[str, Any]] = {
 @api_v1_router.get("/cases/{name}/report/{form}", response_class=Response, responses=_TYPES)
 def report(request: Request, name: Name, form: ExportForm) -> Response:
     """The report in one of its forms: the bytes of ``tuneworthy decide --format``."""
-    return exported(site_of(request).board, name, form)
+    return exported(site_of(request).workspace, name, form)
 
 
 # The ceiling lab for programs: offered, started, looked at and stopped.
@@ -281,10 +281,10 @@ class LabTerms(Record):
     ask_again: bool = False
     """Send calls in doubt once more; some of them may be paid twice."""
 
-    def terms(self, board: Board) -> Terms:
+    def terms(self, workspace: Workspace) -> Terms:
         """The same for the API, by the framework and on the day that the page goes by."""
         told = self.max_tokens, self.seed, self.at_once, self.ask_again
-        return Terms(*told, board.chosen, board.as_of)
+        return Terms(*told, workspace.chosen, workspace.as_of)
 
 
 class LabStart(LabTerms):
@@ -339,14 +339,14 @@ class LabStop(Record):
 def lab(request: Request, name: Name) -> ApiLabLabState:
     """How the lab of a case stands."""
     site = site_of(request)
-    return _state(request, site.labs.last(site.board.shelf.path(name)))
+    return _state(request, site.labs.last(site.workspace.directory.path(name)))
 
 
 @router.get("/offer")
 def offer(request: Request, name: Name, asked: Annotated[LabTerms, Query()]) -> LabOffer:
     """What a lab would run and cost; nothing is sent."""
     site = site_of(request)
-    found = site.labs.offer(site.board.shelf.path(name), asked.terms(site.board))
+    found = site.labs.offer(site.workspace.directory.path(name), asked.terms(site.workspace))
     return LabOffer(
         arms=found.arms,
         select=found.select,
@@ -364,8 +364,8 @@ def start(request: Request, name: Name, given: LabStart) -> ApiLabLabState:
     """Start the lab that was offered; refused where it would be more by now, or one is running."""
     site = site_of(request)
     begun = site.labs.start(
-        site.board.shelf.path(name),
-        given.terms(site.board),
+        site.workspace.directory.path(name),
+        given.terms(site.workspace),
         cap_usd=given.cap_usd,
         calls=given.calls,
         usd=given.usd,
@@ -377,7 +377,7 @@ def start(request: Request, name: Name, given: LabStart) -> ApiLabLabState:
 def stop(request: Request, name: Name, which: LabStop) -> ApiLabLabState:
     """Send nothing more, and wait for what is on the wire; another run is never stopped."""
     site = site_of(request)
-    running = site.labs.last(site.board.shelf.path(name))
+    running = site.labs.last(site.workspace.directory.path(name))
     if running is None or running.id != which.run:
         raise ConflictError("that run isn't the last one", where=name, fix="look which is")
     running.stop()
@@ -388,12 +388,12 @@ def _state(request: Request, running: Running | None) -> ApiLabLabState:
     if running is None:
         return ApiLabLabState()
     now, done, error = running.progress, running.done, running.error
-    shelf = site_of(request).board.shelf
+    directory = site_of(request).workspace.directory
     return ApiLabLabState(
         run=running.id,
         state=now.state,
         passed_s=now.passed_s,
         stand=now.stand,
-        problem="" if error is None else plain_error(error, shelf),
+        problem="" if error is None else directory.plain_error(error),
         result=None if done is None else done.result,
     )

@@ -1,4 +1,4 @@
-"""The page: one application made from a board of cases.
+"""The page: one application made from a workspace of cases.
 
 How it is put together, for whoever adds to it:
 
@@ -6,9 +6,9 @@ How it is put together, for whoever adds to it:
   bodies, headers of safety), ``checked.checked`` runs before every route (CSRF), ``errors`` turns
   what is raised into a page, a part or problem JSON. A route never has to think of these.
 * A page is a module in ``pages/`` with a ``router``, listed in ``_PAGES`` below. A route is a plain
-  function, run in a thread: ``judged = site_of(request).board.judged(name)``, one call of the API,
-  and ``tab_page(request, name, judged, "lab", template="lab.html", …)`` for a page of a case, or
-  ``page(request, "x.html", …)`` for any other.
+  function, run in a thread: ``evaluated = site_of(request).workspace.evaluated(name)``, one call of
+  the API, and ``tab_page(request, name, evaluated, "lab", template="lab.html", …)`` for a page of a
+  case, or ``page(request, "x.html", …)`` for any other.
 * Templates lie in ``templates/``; those of a case extend ``case.html`` and fill ``content``. All
   that the report knows is there as well: ``{% import "blocks.html" as blocks %}``, then
   ``blocks.all(section.blocks, 3)`` for what ``report/html`` makes. Everything is escaped.
@@ -56,8 +56,8 @@ from tuneworthy.web import cases as tabs
 from tuneworthy.web import money as login
 from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Site
 from tuneworthy.web.render import assets, checked, load, page, site_of, wants_part
-from tuneworthy.workspace.board import Board, open_shelf, plain_error
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
+from tuneworthy.workspace.workspace import Workspace, open_directory
 
 # What went wrong, in one line, with the right number; never where in our code.
 
@@ -98,7 +98,9 @@ def register(app: FastAPI) -> None:
 
     @app.exception_handler(InputError)
     def wrong(request: Request, caught: InputError) -> Response:
-        return answer(request, _status(caught), plain_error(caught, site_of(request).board.shelf))
+        return answer(
+            request, _status(caught), site_of(request).workspace.directory.plain_error(caught)
+        )
 
     @app.exception_handler(HTTPException)
     def refused(request: Request, caught: HTTPException) -> Response:
@@ -121,7 +123,7 @@ def register(app: FastAPI) -> None:
         return told
 
 
-# The page: one application made from a board of cases.
+# The page: one application made from a workspace of cases.
 
 _PAGES = (
     cases.cases_router,
@@ -219,7 +221,7 @@ def _ended(told: threading.ExceptHookArgs) -> None:
 
 _MOST_AT_ONCE = 256
 _PREPARE_S = 1.0
-"""How long a start may be held up by judging cases; the rest is judged beside the requests."""
+"""How long a start may be held up by judging cases; the rest is evaluated beside the requests."""
 _SWITCH_S = 0.001
 """How long a thread may keep others waiting: a lab that computes must not hold up the readers."""
 
@@ -232,14 +234,14 @@ def run(
     Raises:
         InputError: If there is no such folder, or the address can't be listened on.
     """
-    site = make_site(Board(open_shelf(folder), chosen, as_of), host)
+    site = make_site(Workspace(open_directory(folder), chosen, as_of), host)
     with listening(host, port) as sock:
         keep_plain()
         prepare(site)
         address = f"http://{in_link(host)}:{sock.getsockname()[1]}/"
         for line in told(address, site):
             click.echo(line)
-        Thread(target=site.board.warm, name="warm", daemon=True).start()
+        Thread(target=site.workspace.warm, name="warm", daemon=True).start()
         Thread(target=chart_script, name="charts", daemon=True).start()
         if browse:
             webbrowser.open(address)
@@ -260,21 +262,21 @@ def run(
 def prepare(site: Site) -> None:
     """Load what the first request would wait for: templates, and the first lines of the list."""
     load()
-    site.board.warm(within_s=_PREPARE_S)
+    site.workspace.warm(within_s=_PREPARE_S)
     sys.setswitchinterval(_SWITCH_S)
 
 
-def make_site(board: Board, host: str) -> Site:
+def make_site(workspace: Workspace, host: str) -> Site:
     """The site for an address: anything but the loopback gets a token."""
     if is_loopback(host):
-        return Site(board)
+        return Site(workspace)
     names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-    return Site(board, LOOPBACK | names, host in EVERYWHERE, secrets.token_urlsafe(32))
+    return Site(workspace, LOOPBACK | names, host in EVERYWHERE, secrets.token_urlsafe(32))
 
 
 def told(address: str, site: Site) -> list[str]:
     """What the terminal says at the start."""
-    lines = [f"Serving {site.board.shelf.folder} at {address} (Ctrl-C ends it)"]
+    lines = [f"Serving {site.workspace.directory.folder} at {address} (Ctrl-C ends it)"]
     if site.token is not None:
         lines += [
             f"Token: {site.token}",

@@ -41,8 +41,8 @@ from tuneworthy.web.render import (
     told,
     wants_part,
 )
-from tuneworthy.workspace.board import Judged, earlier, plain_error, since, since_dossier
 from tuneworthy.workspace.cases import stated
+from tuneworthy.workspace.workspace import EvaluatedCase, earlier, since, since_dossier
 
 # The first page: the cases side by side; and the form for a new one.
 
@@ -56,7 +56,7 @@ def cases(
     after: Annotated[str, Query(max_length=100)] = "",
 ) -> HTMLResponse:
     """One line a case; more on demand."""
-    found = site_of(request).board.listed(find, after)
+    found = site_of(request).workspace.listed(find, after)
     more = ""
     if found.rows and found.left:
         more = "/?" + urlencode({"find": find, "after": found.rows[-1].name})
@@ -84,11 +84,11 @@ def make(
     folder: Annotated[str, Form(max_length=100)] = "",
 ) -> Response:
     """Make a case folder, and go to its interview; one that is there is never touched."""
-    board = site_of(request).board
+    workspace = site_of(request).workspace
     try:
-        place = board.start(folder.strip() or folder_name(title), title)
+        place = workspace.start(folder.strip() or folder_name(title), title)
     except InputError as caught:
-        given, wrong = {"folder": folder, "title": title}, plain_error(caught, board.shelf)
+        given, wrong = {"folder": folder, "title": title}, workspace.directory.plain_error(caught)
         return page(request, "new.html", 422, given=given, wrong=wrong)
     return RedirectResponse(f"{address(place.name)}/interview", 303)
 
@@ -107,21 +107,21 @@ answers_router = APIRouter(include_in_schema=False)
 @answers_router.get("/cases/{name}")
 def case(request: Request, name: str) -> Response:
     """The answers of a case beside what they come to."""
-    judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "answers", "answers.html", **moving(judged))
+    evaluated = site_of(request).workspace.evaluated(name)
+    return tab_page(request, name, evaluated, "answers", "answers.html", **moving(evaluated))
 
 
-def stated_on(judged: Judged) -> dict[str, State]:
+def stated_on(evaluated: EvaluatedCase) -> dict[str, State]:
     """What the case file says to each question, by path."""
-    return stated(judged.case, judged.framework)
+    return stated(evaluated.case, evaluated.framework)
 
 
-def moving(judged: Judged) -> dict[str, Any]:
+def moving(evaluated: EvaluatedCase) -> dict[str, Any]:
     """Everything on the page that an answer can move."""
-    dossier, said = judged.dossier, stated_on(judged)
+    dossier, said = evaluated.dossier, stated_on(evaluated)
     candidate = dossier.verdict.outcome == "fine_tune_candidate"
     return {
-        "groups": toggles.groups(dossier, judged.framework, said),
+        "groups": toggles.groups(dossier, evaluated.framework, said),
         "reached": toggles.reached(dossier),
         "next": toggles.next_question(dossier),
         "change": verdict.change(dossier),
@@ -142,35 +142,41 @@ async def answer(request: Request, name: str) -> Response:
 
 
 def _answered(request: Request, name: str, form: dict[str, str]) -> Response:
-    board = site_of(request).board
-    asked = stated_on(board.judged(name))
+    workspace = site_of(request).workspace
+    asked = stated_on(workspace.evaluated(name))
     pairs = (pair.partition("=")[::2] for pair in form.get("seen", "").split())
     seen = {key: value for key, value in pairs if key in asked}
     mine = {key: form[key] for key in seen if key in form and form[key] != seen[key]}
     try:
-        judged = board.answer(name, mine, form.get("digest", "")) if mine else board.judged(name)
+        evaluated = (
+            workspace.set_answers(name, mine, form.get("digest", ""))
+            if mine
+            else workspace.evaluated(name)
+        )
     except ConflictError:
         return _conflict(request, name, seen, mine)
     if not wants_part(request):
         return RedirectResponse(address(name), 303)
-    return page(request, "moved.html", **{**told(name, judged), **moving(judged), "swap": True})
+    return page(
+        request, "moved.html", **{**told(name, evaluated), **moving(evaluated), "swap": True}
+    )
 
 
 def _conflict(request: Request, name: str, seen: dict[str, str], mine: dict[str, str]) -> Response:
-    judged = site_of(request).board.judged(name)
-    now = stated_on(judged)
-    titles = toggles.titles(judged.framework)
+    evaluated = site_of(request).workspace.evaluated(name)
+    now = stated_on(evaluated)
+    titles = toggles.titles(evaluated.framework)
     known = {key: value for key, value in seen.items() if key in titles}
     values = {
         "theirs": [(titles[k], was, now[k]) for k, was in known.items() if now[k] != was],
         "mine": [(k, titles[k], v, now[k]) for k, v in mine.items() if k in titles],
-        **moving(judged),
+        **moving(evaluated),
     }
     if wants_part(request):
-        part = page(request, "conflict.html", 409, **{**told(name, judged), **values})
+        part = page(request, "conflict.html", 409, **{**told(name, evaluated), **values})
         part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
         return part
-    return tab_page(request, name, judged, "answers", "conflicted.html", 409, **values)
+    return tab_page(request, name, evaluated, "answers", "conflicted.html", 409, **values)
 
 
 # Tabs that show a part of the report.
@@ -181,33 +187,37 @@ tabs_router = APIRouter(include_in_schema=False)
 @tabs_router.get("/cases/{name}/evidence")
 def evidence(request: Request, name: str) -> HTMLResponse:
     """Every answer with where it comes from, and what was measured."""
-    judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "evidence", sections=(record.answers(judged.dossier),))
+    evaluated = site_of(request).workspace.evaluated(name)
+    return tab_page(
+        request, name, evaluated, "evidence", sections=(record.answers(evaluated.dossier),)
+    )
 
 
 @tabs_router.get("/cases/{name}/options")
 def options(request: Request, name: str) -> HTMLResponse:
     """What could be done instead, all of it side by side, and how tuning would be done."""
-    judged = site_of(request).board.judged(name)
+    evaluated = site_of(request).workspace.evaluated(name)
     found = (
-        instead.options(judged.dossier, folded=False),
-        instead.approaches(judged.dossier),
+        instead.options(evaluated.dossier, folded=False),
+        instead.approaches(evaluated.dossier),
     )
-    return tab_page(request, name, judged, "options", sections=found)
+    return tab_page(request, name, evaluated, "options", sections=found)
 
 
 @tabs_router.get("/cases/{name}/precedents")
 def precedents(request: Request, name: str) -> HTMLResponse:
     """What happened to others."""
-    judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "precedents", sections=(others.others(judged.dossier),))
+    evaluated = site_of(request).workspace.evaluated(name)
+    return tab_page(
+        request, name, evaluated, "precedents", sections=(others.others(evaluated.dossier),)
+    )
 
 
 @tabs_router.get("/cases/{name}/plan")
 def plan(request: Request, name: str) -> HTMLResponse:
     """The phases, with dates."""
-    judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "plan", sections=(plans.plan(judged.dossier),))
+    evaluated = site_of(request).workspace.evaluated(name)
+    return tab_page(request, name, evaluated, "plan", sections=(plans.plan(evaluated.dossier),))
 
 
 # What a case said before, and what changed since.
@@ -220,36 +230,40 @@ def history(
     request: Request, name: str, then: Annotated[str, Query(pattern="^[0-9a-f]{64}$|^$")] = ""
 ) -> Response:
     """The versions that were written from here; and, for one of them, what changed since."""
-    judged = site_of(request).board.judged(name)
+    evaluated = site_of(request).workspace.evaluated(name)
     if not then:
-        return _page(request, name, judged)
-    found = since(judged.case, judged.framework, judged.dossier, judged.text, then)
-    return _page(request, name, judged, sections=(difference(found.difference),), lines=found.lines)
+        return _page(request, name, evaluated)
+    found = since(evaluated, then)
+    return _page(
+        request, name, evaluated, sections=(difference(found.difference),), lines=found.lines
+    )
 
 
 @history_router.post("/cases/{name}/history")
 def compared(request: Request, name: str, dossier: Annotated[UploadFile, File()]) -> Response:
     """What changed since a dossier that was kept; the file isn't stored."""
-    judged = site_of(request).board.judged(name)
+    evaluated = site_of(request).workspace.evaluated(name)
     try:
         raw = dossier.file.read().decode("utf-8", "replace")
-        found = since_dossier(raw, judged.dossier, judged.framework)
+        found = since_dossier(raw, evaluated)
     except InputError as caught:
-        return _page(request, name, judged, 422, wrong=str(caught))
-    return _page(request, name, judged, sections=(difference(found),))
+        return _page(request, name, evaluated, 422, wrong=str(caught))
+    return _page(request, name, evaluated, sections=(difference(found),))
 
 
 def _page(
-    request: Request, name: str, judged: Judged, status: int = 200, **values: Any
+    request: Request, name: str, evaluated: EvaluatedCase, status: int = 200, **values: Any
 ) -> Response:
     told = {"sections": (), "lines": (), "wrong": "", **values}
-    found = earlier(judged.case, judged.framework)
+    found = earlier(evaluated.case, evaluated.framework)
     kept = version_lines(
-        [(one.at, one.digest, one.verdict, one.said) for one in found],
-        titles(judged.framework),
-        judged.digest,
+        [(one.at, one.digest, one.verdict, one.answers) for one in found],
+        titles(evaluated.framework),
+        evaluated.digest,
     )
-    return tab_page(request, name, judged, "history", "history.html", status, versions=kept, **told)
+    return tab_page(
+        request, name, evaluated, "history", "history.html", status, versions=kept, **told
+    )
 
 
 # The report of a case, to read and to take along.
@@ -260,21 +274,21 @@ router = APIRouter(include_in_schema=False)
 @router.get("/cases/{name}/report")
 def report(request: Request, name: str) -> Response:
     """What there is, in which form."""
-    judged = site_of(request).board.judged(name)
+    evaluated = site_of(request).workspace.evaluated(name)
     forms = [(kind.title, kind.says, link(name, form)) for form, kind in FORMS.items()]
-    return tab_page(request, name, judged, "report", "report.html", forms=forms)
+    return tab_page(request, name, evaluated, "report", "report.html", forms=forms)
 
 
 @router.get("/cases/{name}/report/view")
 def view(request: Request, name: str) -> Response:
     """The page that is one file, shown."""
-    return exported(site_of(request).board, name, "html", attached=False)
+    return exported(site_of(request).workspace, name, "html", attached=False)
 
 
 @router.get("/cases/{name}/report/{form}")
 def file(request: Request, name: str, form: ExportForm) -> Response:
     """A file to save."""
-    return exported(site_of(request).board, name, form)
+    return exported(site_of(request).workspace, name, form)
 
 
 # The charts of a case: each at an address of its own, and the script that draws them.
@@ -304,7 +318,7 @@ async def script(request: Request) -> Response:
 def chart(request: Request, name: str, chart: str, width: Width = "wide") -> Response:
     """A chart of the case's report: ``NAME.json`` for Vega-Lite, ``NAME.svg`` as it stands."""
     return chart_answer(
-        request, pictures(site_of(request).board.judged(name).dossier), chart, width
+        request, pictures(site_of(request).workspace.evaluated(name).dossier), chart, width
     )
 
 

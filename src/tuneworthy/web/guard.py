@@ -16,8 +16,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneworthy.lab.background import Labs
-from tuneworthy.workspace.board import Board
 from tuneworthy.workspace.labelling import Desks
+from tuneworthy.workspace.workspace import Workspace
 
 # What a running server knows: its cases, whom it answers, and its secrets.
 
@@ -28,7 +28,7 @@ LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 class Site:
     """One server. Its secrets are made anew at every start and are in no file."""
 
-    board: Board
+    workspace: Workspace
     hosts: frozenset[str] = LOOPBACK
     """Names it answers to, without a port."""
     any_address: bool = False

@@ -14,15 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
-from tuneworthy.interview import answers as api
 from tuneworthy.interview import pages as words
+from tuneworthy.interview.answers import conflict_of
 from tuneworthy.interview.questions import ask_of, asked_again, next_ask, offers, standing
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
 from tuneworthy.report.sections.toggles import reached
 from tuneworthy.web.render import address, page, site_of, tab_page, told, wants_part
-from tuneworthy.workspace import board as sitting
-from tuneworthy.workspace.board import Judged, plain_error
+from tuneworthy.workspace.workspace import EvaluatedCase
 
 router = APIRouter(include_in_schema=False)
 
@@ -124,34 +123,34 @@ def interview(request: Request, name: str, wanted: Annotated[Wanted, Query()]) -
 @router.post("/cases/{name}/interview")
 def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
-    board = site_of(request).board
+    workspace = site_of(request).workspace
     try:
-        step = sitting.say(board, name, given.ask, given.given, given.digest)
+        step = workspace.answer(name, given.ask, given.given, given.digest)
     except ConflictError:
-        if not sitting.says_so(board, name, given.ask, given.given):
+        if not workspace.says_already(name, given.ask, given.given):
             return _shown(
                 request, name, given, given.ask, status=409, notice=_MEANWHILE, typed=given.given
             )
         step = None  # the same was sent twice
     except InputError as caught:
         says = words.refused(caught) if caught.where == given.ask else ""
-        says = says or plain_error(caught, board.shelf)
+        says = says or workspace.directory.plain_error(caught)
         return _shown(request, name, given, given.ask, status=422, wrong=says, typed=given.typed)
     known = given.given.strip().casefold() not in UNKNOWN_WORDS
     way = given.after(given.ask, known=known)
-    clash = "" if step is None else ",".join(one.challenge.id for one in step.clashes)
+    clash = "" if step is None else ",".join(one.challenge.id for one in step.conflicts)
     saved, moved = step is not None and step.digest != given.digest, ""
     if step is not None and saved and not clash:
-        moved = words.moved(step, standing(step.dossier))
+        moved = words.moved_text(step.before, step.dossier, standing(step.dossier)).strip()
     return _onward(request, name, way, given.ask if clash else "", clash, moved=moved, saved=saved)
 
 
 @router.post("/cases/{name}/interview/kept")
 def kept(request: Request, name: str, given: Annotated[Kept, Form()]) -> Response:
     """Note that both sides stay, and go on."""
-    board = site_of(request).board
+    workspace = site_of(request).workspace
     try:
-        sitting.keep(board, name, given.ask, given.challenge, given.digest)
+        workspace.accept_conflict(name, given.ask, given.challenge, given.digest)
     except ConflictError:
         return _shown(request, name, given, given.ask, given.clash, status=409, notice=_MEANWHILE)
     left = ",".join(one for one in given.clash.split(",") if one != given.challenge)
@@ -170,8 +169,10 @@ def _onward(
 ) -> Response:
     """To the page behind an answer, whose address names what it shows."""
     if not ask:
-        judged = site_of(request).board.judged(name)
-        following = next_ask(judged.case, judged.framework, passed=way.passed, part=way.chosen)
+        evaluated = site_of(request).workspace.evaluated(name)
+        following = next_ask(
+            evaluated.case, evaluated.framework, passed=way.passed, part=way.chosen
+        )
         ask = "" if following is None else following.id
     at = way.at(name, ask=ask, clash=clash)
     if not wants_part(request):
@@ -195,8 +196,8 @@ def _shown(
     typed: str = "",
     saved: bool = False,
 ) -> HTMLResponse:
-    judged = site_of(request).board.judged(name)
-    ask = _ask(judged, way, ask_id)
+    evaluated = site_of(request).workspace.evaluated(name)
+    ask = _ask(evaluated, way, ask_id)
     back = way.of(way.asked[:-1])
     values: dict[str, Any] = {
         "ask": ask,
@@ -206,65 +207,69 @@ def _shown(
         "wrong": wrong,
         "typed": typed,
         "saved": saved,
-        "clash": _clash(judged, way, name, ask, clash),
+        "clash": _clash(evaluated, way, name, ask, clash),
         "here": way.at(name),
         "back": back.at(name, ask=way.asked[-1].removeprefix("-")) if way.asked else "",
-        **_side(judged, way, name),
+        **_side(evaluated, way, name),
     }
     if ask is not None:
         values |= {
             "place": words.place(len(way.asked) + 1, ask),
             "why": words.why_text(ask),
             "hint": words.hint(ask),
-            "value": words.stands(ask),
+            "value": words.value_words(ask),
         }
     else:
-        values["rest"] = words.rest(judged.dossier)
+        values["rest"] = words.rest(evaluated.dossier, standing(evaluated.dossier))
     if wants_part(request):
-        return page(request, "asked.html", status, **{**told(name, judged), **values, "swap": True})
-    return tab_page(request, name, judged, "interview", "interview.html", status, **values)
+        return page(
+            request, "asked.html", status, **{**told(name, evaluated), **values, "swap": True}
+        )
+    return tab_page(request, name, evaluated, "interview", "interview.html", status, **values)
 
 
-def _ask(judged: Judged, way: Way, ask_id: str) -> Ask | None:
-    case, framework = judged.case, judged.framework
+def _ask(evaluated: EvaluatedCase, way: Way, ask_id: str) -> Ask | None:
+    case, framework = evaluated.case, evaluated.framework
     if ask_id:
         return asked_again(case, framework, ask_id, passed=way.passed, part=way.chosen)
     return next_ask(case, framework, passed=way.passed, part=way.chosen)
 
 
 def _clash(
-    judged: Judged, way: Way, name: str, ask: Ask | None, wanted: str
+    evaluated: EvaluatedCase, way: Way, name: str, ask: Ask | None, wanted: str
 ) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
     found = (
-        api.clash_of(judged.case, ask.id, judged.dossier, one)
+        conflict_of(evaluated.case, ask.id, evaluated.dossier, one)
         for one in wanted.split(",")[:20]
         if ask is not None and one
     )
-    clash = next((one for one in found if one is not None), None)
-    if clash is None or ask is None:
+    conflict = next((one for one in found if one is not None), None)
+    if conflict is None or ask is None:
         return None
     others = []
-    for path in clash.others:
+    for path in conflict.others:
         try:
-            others.append(ask_of(judged.case, judged.framework, path))
+            others.append(ask_of(evaluated.case, evaluated.framework, path))
         except InputError:  # a side that is no question of the interview
             continue
     change = [(f"Change {one.title}", way.at(name, ask=one.id)) for one in (ask, *others[:3])]
     return {
-        "head": words.clash_head(others),
-        "says": clash.challenge.says,
+        "head": words.conflict_head(others),
+        "says": conflict.challenge.says,
         "all": wanted,
-        "settle": clash.challenge.settle,
-        "id": clash.challenge.id,
+        "settle": conflict.challenge.settle,
+        "id": conflict.challenge.id,
         "change": change,
-        "keep": words.keep(clash, alone=not others),
+        "keep": words.keep_both(conflict, alone=not others),
     }
 
 
-def _side(judged: Judged, way: Way, name: str) -> dict[str, Any]:
+def _side(evaluated: EvaluatedCase, way: Way, name: str) -> dict[str, Any]:
     """What stands beside a question: what is possible, and the parts of the interview."""
-    open_parts = {one.part: one for one in offers(judged.case, judged.framework, passed=way.passed)}
+    open_parts = {
+        one.part: one for one in offers(evaluated.case, evaluated.framework, passed=way.passed)
+    }
     parts = [
         (
             *words.part(part, open_parts.get(part)),
@@ -278,9 +283,9 @@ def _side(judged: Judged, way: Way, name: str) -> dict[str, Any]:
     if way.passed:
         again = way.of([step for step in way.asked if not step.startswith("-")]).at(name)
     return {
-        "reached": reached(judged.dossier),
+        "reached": reached(evaluated.dossier),
         "parts": parts,
         "again": again,
         "unknowns": words.unknowns(len(way.passed)),
-        "doubts": words.doubts(judged.dossier),
+        "doubts": words.doubts(evaluated.dossier),
     }

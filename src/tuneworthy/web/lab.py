@@ -18,7 +18,6 @@ from tuneworthy.report.sections.lab import STATES
 from tuneworthy.web.api import LabTerms
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import address, followed, page, site_of, tab_page, wants_part
-from tuneworthy.workspace.board import plain_error
 
 router = APIRouter(include_in_schema=False)
 _DRAWN: WeakKeyDictionary[Running, tuple[int, str]] = WeakKeyDictionary()
@@ -64,13 +63,13 @@ def offer(request: Request, name: str, asked: Annotated[Asked, Query()]) -> HTML
 def start(request: Request, name: str, given: Annotated[Confirmed, Form()]) -> Response:
     """Start a lab that was shown with its price; ask again where that has grown."""
     site = site_of(request)
-    source = site.board.shelf.path(name)
+    source = site.workspace.directory.path(name)
     running = site.labs.last(source)
     if running is None or running.progress.over:  # else a second click: there it is
         try:
             site.labs.start(
                 source,
-                given.terms(site.board),
+                given.terms(site.workspace),
                 cap_usd=given.cap_usd,
                 calls=given.calls,
                 usd=given.usd,
@@ -126,16 +125,20 @@ def chart(request: Request, name: str, chart: str, width: Width = "wide") -> Res
 
 def _running(request: Request, name: str) -> Running | None:
     site = site_of(request)
-    return site.labs.last(site.board.shelf.path(name))
+    return site.labs.last(site.workspace.directory.path(name))
 
 
 def _offer(request: Request, name: str, asked: Asked) -> dict[str, Any]:
     """What would run, or why nothing can."""
     site = site_of(request)
     try:
-        found = site.labs.offer(site.board.shelf.path(name), asked.terms(site.board))
+        found = site.labs.offer(site.workspace.directory.path(name), asked.terms(site.workspace))
     except InputError as caught:
-        return {"offered": None, "refused": plain_error(caught, site.board.shelf), "grown": ""}
+        return {
+            "offered": None,
+            "refused": site.workspace.directory.plain_error(caught),
+            "grown": "",
+        }
     blocks = words.offered(found.arms, found.select, found.report, found.quote, found.places)
     return {"offered": found, "blocks_offered": blocks, "refused": "", "grown": ""}
 
@@ -158,9 +161,9 @@ def _shown(
     if running is not None and running.done is not None:
         shown |= {"ended": words.ended(running.done.result), "sections": _found(running)}
     if running is not None and running.error is not None:
-        shown["failed"] = plain_error(running.error, site.board.shelf)
-    judged = site.board.judged(name)
-    return tab_page(request, name, judged, "lab", "lab.html", status, **(shown | values))
+        shown["failed"] = site.workspace.directory.plain_error(running.error)
+    evaluated = site.workspace.evaluated(name)
+    return tab_page(request, name, evaluated, "lab", "lab.html", status, **(shown | values))
 
 
 def _standing(name: str, running: Running | None) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from tuneworthy.errors import ConflictError
 from tuneworthy.lab.run import MOST_TOKENS
 from tuneworthy.report.sections.evalset import ASKED, agreed, item_parts, keys_of, to_settle
 from tuneworthy.web.render import address, site_of, tab_page
-from tuneworthy.workspace.board import plain_error
 from tuneworthy.workspace.labelling import LONGEST, Desk, Work, add_rubric, agreement_of, overview
 
 router = APIRouter(include_in_schema=False)
@@ -80,16 +79,16 @@ class Rubric(Asked):
 def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
     """What there is to label, and how far it has come."""
     site = site_of(request)
-    board, source = site.board, site.board.shelf.path(name)
+    workspace, source = site.workspace, site.workspace.directory.path(name)
     ran = site.labs.last(source)
     if ran is not None and not outputs.model_fields_set:
         outputs = Outputs(seed=ran.terms.seed, max_tokens=ran.terms.max_tokens)
     found = overview(source, seed=outputs.seed, max_tokens=outputs.max_tokens)
-    why = "" if found.no_arms is None else plain_error(found.no_arms, board.shelf)
+    why = "" if found.no_arms is None else workspace.directory.plain_error(found.no_arms)
     return tab_page(
         request,
         name,
-        board.judged(name),
+        workspace.evaluated(name),
         "label",
         "label.html",
         found=found,
@@ -103,10 +102,12 @@ def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> 
 @router.get("/cases/{name}/label/agreement")
 def agreement(request: Request, name: str) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
-    board = site_of(request).board
-    found, texts = agreement_of(board.shelf.path(name))
+    workspace = site_of(request).workspace
+    found, texts = agreement_of(workspace.directory.path(name))
     told = agreed(found, texts)
-    return tab_page(request, name, board.judged(name), "label", "agreement.html", agreed=told)
+    return tab_page(
+        request, name, workspace.evaluated(name), "label", "agreement.html", agreed=told
+    )
 
 
 @router.post("/cases/{name}/label/rubric")
@@ -114,7 +115,7 @@ def rubric(request: Request, name: str, given: Annotated[Rubric, Form()]) -> Res
     """Keep a rubric, where a new one was written, and go on to the first output."""
     chosen = given.rubric
     if given.text.strip():
-        chosen = add_rubric(site_of(request).board.shelf.path(name), given.text)
+        chosen = add_rubric(site_of(request).workspace.directory.path(name), given.text)
     return RedirectResponse(given.model_copy(update={"rubric": chosen}).at(name), 303)
 
 
@@ -138,7 +139,7 @@ def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Respons
 
 def _desk(request: Request, name: str, asked: Asked) -> Desk:
     site = site_of(request)
-    return site.desks.open(site.board.shelf.path(name), asked.work)
+    return site.desks.open(site.workspace.directory.path(name), asked.work)
 
 
 def _question(
@@ -173,5 +174,5 @@ def _question(
         }
     elif wanted or notice:
         values["notice"] = notice or "that question has changed since, or is settled"
-    judged = site_of(request).board.judged(name)
-    return tab_page(request, name, judged, "label", "question.html", status, **values)
+    evaluated = site_of(request).workspace.evaluated(name)
+    return tab_page(request, name, evaluated, "label", "question.html", status, **values)

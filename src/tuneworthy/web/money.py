@@ -13,15 +13,14 @@ from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
-from tuneworthy.interview.answers import amounts
+from tuneworthy.interview.questions import levers as lever_asks
 from tuneworthy.report.blocks import pictures_in
 from tuneworthy.report.sections import money
 from tuneworthy.report.sections.money import LEVERS, Lever, compared, grouped, lever
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.guard import COOKIE
 from tuneworthy.web.render import address, page, site_of, tab_page, told, wants_part
-from tuneworthy.workspace import board as sitting
-from tuneworthy.workspace.board import Judged, plain_error
+from tuneworthy.workspace.workspace import EvaluatedCase
 
 # The money of a case: what it comes to, and what it would come to with other amounts.
 
@@ -50,7 +49,7 @@ def write(
     """Write the amounts of a what-if into the case."""
     wanted = _given(given)
     try:
-        sitting.write_all(site_of(request).board, name, wanted, digest)
+        site_of(request).workspace.write_all(name, wanted, digest)
     except ConflictError:
         return _shown(request, name, wanted, 409, _MEANWHILE)
     return RedirectResponse(f"{address(name)}/money", 303)
@@ -59,7 +58,7 @@ def write(
 @money_router.get("/cases/{name}/money/if/{code}/charts/{chart}")
 def chart(request: Request, name: str, code: str, chart: str, width: Width = "wide") -> Response:
     """A chart of a what-if."""
-    found = sitting.what_if(site_of(request).board, name, _given(code))
+    found = site_of(request).workspace.what_if(name, _given(code))
     section = money.investment(found.dossier)
     return chart_answer(request, pictures_in((section,)), chart, width)
 
@@ -67,14 +66,14 @@ def chart(request: Request, name: str, code: str, chart: str, width: Width = "wi
 def _shown(
     request: Request, name: str, texts: dict[str, str], status: int = 200, notice: str = ""
 ) -> HTMLResponse:
-    board = site_of(request).board
-    judged, wrong = board.judged(name), ""
-    levers = _levers(judged, texts)
+    workspace = site_of(request).workspace
+    evaluated, wrong = workspace.evaluated(name), ""
+    levers = _levers(evaluated, texts)
     given = {one.id: one.text or "unknown" for one in levers if one.text != one.stated}
     try:
-        found = sitting.what_if(board, name, given)
+        found = workspace.what_if(name, given)
     except InputError as caught:
-        found, wrong, status = judged, plain_error(caught, board.shelf), 422
+        found, wrong, status = evaluated, workspace.directory.plain_error(caught), 422
     code = _code(given)
     values: dict[str, Any] = {
         "groups": grouped(levers),
@@ -82,21 +81,21 @@ def _shown(
         "wrong": wrong,
         "given": code,
         "sections": (money.investment(found.dossier),),
-        "compared": compared(judged.dossier, found.dossier) if given and not wrong else None,
+        "compared": compared(evaluated.dossier, found.dossier) if given and not wrong else None,
     }
     if given and not wrong:
         values["charts"] = f"{address(name)}/money/if/{code}/charts"
     if not wants_part(request):
-        return tab_page(request, name, judged, "money", "money.html", status, **values)
-    values = {**told(name, judged), **values, "swap": True}
+        return tab_page(request, name, evaluated, "money", "money.html", status, **values)
+    values = {**told(name, evaluated), **values, "swap": True}
     part = page(request, "worked.html", status, **values)
     query = urlencode({one.id: one.text for one in levers if one.id in given})
     part.headers["HX-Replace-Url"] = f"{address(name)}/money" + (f"?{query}" if query else "")
     return part
 
 
-def _levers(judged: Judged, texts: dict[str, str]) -> list[Lever]:
-    asks = {ask.id: ask for ask in amounts(judged.case, judged.framework)}
+def _levers(evaluated: EvaluatedCase, texts: dict[str, str]) -> list[Lever]:
+    asks = {ask.id: ask for ask in lever_asks(evaluated.case, evaluated.framework)}
     return [lever(asks[name], texts.get(name)) for name in LEVERS if name in asks]
 
 

@@ -25,8 +25,8 @@ from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections.common import day, finality, headline
 from tuneworthy.web.guard import API, Site
-from tuneworthy.workspace.board import Board, Judged
 from tuneworthy.workspace.reports import render
+from tuneworthy.workspace.workspace import EvaluatedCase, Workspace
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 
@@ -160,14 +160,14 @@ def address(name: str) -> str:
     return f"/cases/{quote(name, safe='')}"
 
 
-def told(name: str, judged: Judged) -> dict[str, Any]:
+def told(name: str, evaluated: EvaluatedCase) -> dict[str, Any]:
     """What every page of a case shows: its verdict, and where its tabs are."""
-    dossier = judged.dossier
+    dossier = evaluated.dossier
     by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
     return {
         "name": name,
         "base": address(name),
-        "judged": judged,
+        "evaluated": evaluated,
         "headline": headline(dossier),
         "byline": f"{finality(dossier)} {by}",
         "tabs": TABS,
@@ -179,7 +179,7 @@ def told(name: str, judged: Judged) -> dict[str, Any]:
 def tab_page(
     request: Request,
     name: str,
-    judged: Judged,
+    evaluated: EvaluatedCase,
     tab: str,
     template: str = "case.html",
     status: int = 200,
@@ -190,13 +190,13 @@ def tab_page(
     Args:
         request: What asked for it.
         name: The case.
-        judged: The same, judged.
+        evaluated: The same, evaluated.
         tab: Id of the tab it is.
         template: One that extends ``case.html``; that one itself shows ``sections``.
         status: Of the answer.
         values: What the template needs besides.
     """
-    return page(request, template, status, **{**told(name, judged), "tab": tab, **values})
+    return page(request, template, status, **{**told(name, evaluated), "tab": tab, **values})
 
 
 # The report as a file: the bytes of the command line, from the same call.
@@ -233,19 +233,23 @@ FORMS: dict[ExportForm, _Kind] = {
 """What can be had, the most asked for first."""
 
 
-def exported(board: Board, name: str, form: ExportForm, *, attached: bool = True) -> Response:
+def exported(
+    workspace: Workspace, name: str, form: ExportForm, *, attached: bool = True
+) -> Response:
     """The report of a case.
 
     Args:
-        board: The cases.
+        workspace: The cases.
         name: Which.
         form: How.
         attached: To be saved, and not shown.
 
     Raises:
-        InputError: If there is no such case, or it can't be judged.
+        InputError: If there is no such case, or it can't be evaluated.
     """
-    text = render(board.judged(name).dossier, form, case_path=str(board.shelf.path(name)))
+    text = render(
+        workspace.evaluated(name).dossier, form, case_path=str(workspace.directory.path(name))
+    )
     kind = FORMS[form]
     headers = {}
     if attached:

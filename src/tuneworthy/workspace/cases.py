@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from tuneworthy.errors import CaseError, FrameworkError, OutputError
+from tuneworthy.errors import CaseError, FrameworkError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
@@ -145,14 +145,19 @@ def start_case(
         if os.path.lexists(path):
             fix = "choose another folder, or edit the file that is there"
             raise OutputError("exists already", where=str(path), fix=fix)
-    folder_name = Path(os.path.abspath(target)).name  # noqa: PTH100  # never raises
-    called = name or folder_name.replace("-", " ").replace("_", " ").capitalize()[:200]
+    called = name or plain_title(folder)
     if len(called) > 200:
         raise CaseError("is longer than 200 characters", where="--name", fix="shorten it")
-    texts[CASE_FILE] = case_template(framework, called or "My use case", SCHEMA_FILE, own)
+    texts[CASE_FILE] = case_template(framework, called, SCHEMA_FILE, own)
     for path, text in zip(paths, texts.values(), strict=True):
         write_new(path, text)
     return paths
+
+
+def plain_title(folder: str | Path) -> str:
+    """What a use case is called after its folder."""
+    name = one_line(Path(os.path.abspath(folder)).name)  # noqa: PTH100  # never raises
+    return name.replace("-", " ").replace("_", " ").capitalize()[:200] or "My use case"
 
 
 # What a case file says to each question of a framework.

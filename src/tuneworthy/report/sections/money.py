@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Literal
 
+from tuneworthy.framework.fields import LeverUnit, case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
@@ -384,28 +384,16 @@ def _what_if(money: InvestmentResult | Unknown) -> Iterator[tuple[str, str]]:
 
 # The amounts of a case that can be moved to see what they do, as levers with a field beside.
 
-Unit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
-
-_USD_MONTH, _TOKENS = 5_000.0, 10_000.0
-LEVERS: dict[str, tuple[str, Unit, float]] = {
-    "economics.monthly.api_savings_usd": ("Each month", "USD", _USD_MONTH),
-    "economics.monthly.quality_value_usd": ("Each month", "USD", _USD_MONTH),
-    "economics.monthly.ongoing_usd": ("Each month", "USD", _USD_MONTH),
-    "economics.hourly_rate_usd": ("Spent once", "USD/h", 200),
-    "economics.upfront.hours": ("Spent once", "hours", 200),
-    "economics.upfront.usd": ("Spent once", "USD", 1_000),
-    "economics.traffic.requests_per_month": ("Traffic", "", 100_000),
-    "economics.traffic.growth_per_month": ("Traffic", "%", 20),
-    "economics.traffic.input_tokens": ("Traffic", "tokens", _TOKENS),
-    "economics.traffic.output_tokens": ("Traffic", "tokens", 2_000),
-    "economics.traffic.tuned_input_tokens": ("Traffic", "tokens", _TOKENS),
-    "economics.traffic.cacheable_share": ("Traffic", "%", 100),
-    "economics.assumptions.horizon_months": ("Looking ahead", "months", 120),
+_GROUPS = ("Each month", "Spent once", "Traffic", "Looking ahead")
+LEVERS = {
+    path: field.lever
+    for group in _GROUPS
+    for path, field in case_fields().items()
+    if field.lever is not None and field.lever.group == group
 }
-"""Question to its group, its unit, and the end of its lever where the case says nothing. Where it
-says something the lever goes further than that, but for the two that have an end of their own."""
+"""Question to its lever. Where the case says something a lever goes further than its own end, but
+for those that are fixed."""
 
-_ENDED = ("economics.traffic.cacheable_share", "economics.assumptions.horizon_months")
 _BEYOND = 4.0  # how far a lever goes beyond what is stated
 _STEPS = 200.0
 _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
@@ -420,7 +408,7 @@ class Lever:
     title: str
     question: str
     group: str
-    unit: Unit
+    unit: LeverUnit
     text: str
     """What its field shows; empty for what isn't known."""
     stated: str
@@ -447,12 +435,12 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
     Raises:
         KeyError: If there is no lever for that question.
     """
-    group, unit, end = LEVERS[ask.id]
-    per_cent = unit == "%"
+    own = LEVERS[ask.id]
+    unit, per_cent = own.unit, own.unit == "%"
     stated = _shown(ask.value, per_cent=per_cent)
     numbers = _numbers(stated)
-    most, least = end, min([0.0, *numbers])
-    if numbers and max(numbers) > 0 and ask.id not in _ENDED:
+    most, least = own.most, min([0.0, *numbers])
+    if numbers and max(numbers) > 0 and not own.fixed:
         most = _rounded_up(_BEYOND * max(numbers))
     most = max([most, *numbers])
     shown = stated if text is None else text
@@ -463,7 +451,7 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
         id=ask.id,
         title=ask.title[:1].upper() + ask.title[1:],
         question=ask.question,
-        group=group,
+        group=own.group,
         unit=unit,
         text=shown,
         stated=stated,

@@ -1,0 +1,366 @@
+"""Who answers an interview: a person at lines or menus, or a file of answers."""
+
+from __future__ import annotations
+
+import select
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
+
+import click
+
+from tuneworthy.errors import CaseError, InputError, one_line
+from tuneworthy.interview.answers import Script
+from tuneworthy.interview.pages import MARGIN, keys_line, note, question_page
+from tuneworthy.model.interview import Ask
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from questionary import Style
+
+Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep", "pass"]
+"""What may be done at a question; ``keep`` leaves its value, ``pass`` says nothing."""
+
+Topic = Literal["conflict", "rest", "confirm"]
+"""What a choice is about: a way out of a conflict, what to go on with, a model's proposal."""
+
+Ways = Sequence[tuple[str, str]]
+"""What may be chosen, each behind its key."""
+
+
+class Entry(NamedTuple):
+    """What came back from a question."""
+
+    act: Act
+    text: str = ""
+    """For an answer: what was typed."""
+
+
+_COMMANDS: dict[str, Act] = {
+    "d": "unknown",
+    "don't know": "unknown",
+    "?": "why",
+    "b": "back",
+    "s": "skip",
+    "q": "quit",
+}
+_AT_END: dict[Topic, str] = {"conflict": "", "rest": "q", "confirm": "n"}
+
+
+def read_entry(line: str | None) -> Entry | None:
+    """What a line means; None for an empty one. The end of the input is the end of the talk.
+
+    An answer that looks like a command is written behind ``=``.
+    """
+    if line is None:
+        return Entry("quit")
+    word = line.strip()
+    if not word:
+        return None
+    act = _COMMANDS.get(word.casefold())
+    return Entry(act) if act is not None else Entry("answer", word.removeprefix("="))
+
+
+class Terminal(Protocol):
+    """Shows pages and asks."""
+
+    keys: bool
+    """Whether pages say what may be typed."""
+
+    def say(self, text: str) -> None:
+        """Show a text that ends its last line."""
+
+    def ask(self, ask: Ask, number: int) -> Entry:
+        """Put a question."""
+
+    def refused(self, ask: Ask, caught: CaseError) -> None:
+        """Say that an answer is none, or can't be written."""
+
+    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+        """Show a page, and take the key of one way; ``about`` is the id of a challenge or answer.
+
+        Empty leaves a conflict as it is.
+        """
+
+    def words(self) -> str | None:
+        """What a person writes freely; several lines where it was pasted, None at the end."""
+
+    def name(self, suggested: str) -> str | None:
+        """What a new use case is called; None to make none."""
+
+
+# Lines in, lines out: for a pipe, a dumb terminal, and whoever likes it plain.
+
+_LONGEST = 10_000  # characters of a line
+_FENCE = "```"
+_PASTED_S = 0.03  # nobody types the next line that fast
+
+
+class Plain:
+    """Reads from stdin line by line; needs no more of a terminal than that it shows text."""
+
+    keys = True
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self.colour = colour
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        click.echo(text, nl=False, color=True)  # the report has decided about colour
+
+    def ask(self, ask: Ask, number: int) -> Entry:
+        """Put a question until something is typed."""
+        self.say(question_page(ask, number=number, colour=self.colour, keys=self.keys))
+        if not self.keys:
+            self.say(note(keys_line(ask)))
+        while (entry := read_entry(self._line())) is None:
+            if ask.value:
+                return Entry("keep")
+            self.say(f"{MARGIN}Answer it, or d if you don't know.\n")
+        return entry
+
+    def refused(self, ask: Ask, caught: CaseError) -> None:
+        """Say that an answer is none, or can't be written."""
+        fix = f" {caught.fix[:1].upper()}{caught.fix[1:]}" if caught.fix else ""
+        self.say(note(one_line(f"{caught.what}.{fix}")))
+
+    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+        """A line with one of the keys."""
+        self.say(page)
+        keys = [key for key, _ in ways]
+        while (line := self._line()) is not None:
+            if (word := line.strip().casefold()) in keys:
+                return word
+            self.say(f"{MARGIN}Type {', '.join(keys[:-1])} or {keys[-1]}.\n")
+        return _AT_END[topic]
+
+    def words(self) -> str | None:
+        """A line, with those that were pasted along or are between lines of backticks."""
+        line = self._line()
+        if line is None:
+            return None
+        lines, fenced = [line], line.lstrip().startswith(_FENCE)
+        while fenced or _is_waiting():
+            more = self._read()
+            lines.append(more if more and sum(map(len, lines)) < _LONGEST else "")
+            if more is None or (fenced and more.strip() == _FENCE):
+                break
+        return "".join(lines)
+
+    def name(self, suggested: str) -> str | None:
+        """What a new use case is called."""
+        self.say(f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n")
+        line = self._line()
+        if line is None or line.strip().casefold() == "q":
+            return None
+        return line.strip() or suggested
+
+    def _line(self) -> str | None:
+        """A line of the input; None at its end."""
+        self.say(f"{MARGIN}> ")
+        sys.stdout.flush()
+        return self._read()
+
+    def _read(self) -> str | None:
+        """A line without a prompt; cut where it is far too long."""
+        line = part = sys.stdin.readline(_LONGEST)
+        while part and not part.endswith("\n"):
+            part = sys.stdin.readline(_LONGEST)
+        if not sys.stdin.isatty():
+            self.say("\n")
+        return line or None
+
+
+def _is_waiting() -> bool:
+    """Whether more lines came along with the last one, as when a text is pasted."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        return bool(select.select([sys.stdin], [], [], _PASTED_S)[0])
+    except (OSError, ValueError):  # a system on which a terminal can't be waited for
+        return False
+
+
+# Menus to move about in and lines to edit, where the terminal can: by questionary.
+
+_MOVES = (
+    ("d", "I don't know"),
+    ("?", "why is this asked?"),
+    ("b", "back"),
+    ("s", "skip this part"),
+    ("q", "quit"),
+)
+
+
+class Menus(Plain):
+    """Yes and no by one key or the arrows; numbers and text on a line that can be edited.
+
+    Raises:
+        InputError: If questionary isn't installed.
+    """
+
+    keys = False
+
+    def __init__(self, *, colour: bool = False) -> None:
+        try:
+            import questionary
+        except ImportError:
+            fix = 'install them with pip install "tuneworthy[interview]", or use --plain'
+            raise InputError("the interview's menus aren't installed", fix=fix) from None
+        super().__init__(colour=colour)
+        self._library: Any = questionary
+
+    def ask(self, ask: Ask, number: int) -> Entry:
+        """Put a question: as a menu where there are few answers, else as a line."""
+        if ask.kind not in ("state", "choice"):
+            return super().ask(ask, number)
+        self.say(question_page(ask, number=number, colour=self.colour, keys=False))
+        answers = {"y": "yes", "n": "no"}
+        if ask.kind == "choice":
+            answers = {str(n): choice.id for n, choice in enumerate(ask.choices, start=1)}
+        keep = [("k", f"keep {ask.value}")] if ask.value else []
+        picked = self._menu([*keep, *answers.items(), *_MOVES], at="k" if ask.value else "d")
+        entry = None if picked == "k" else read_entry(answers.get(picked, picked))
+        return entry or Entry("keep")
+
+    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+        """One entry of a menu."""
+        self.say(page)
+        return self._menu(ways, at="n" if topic == "confirm" else None)
+
+    def words(self) -> str | None:
+        """A line that can be edited; what is pasted into it may have several."""
+        return self._line()
+
+    def _line(self) -> str | None:
+        """A line that can be edited; None at Ctrl-D."""
+        question = self._library.text(
+            f"{MARGIN[1:]}>", qmark="", style=self._style(), **self._depth()
+        )
+        try:
+            return str(question.unsafe_ask())
+        except EOFError:
+            return None
+
+    def _menu(self, ways: Ways, at: str | None = None) -> str:
+        """The key of one entry: by its key alone, or by the arrows and Enter.
+
+        ``at`` is where it begins, so that Enter alone never answers a question.
+        """
+        question = self._library.select(
+            "",
+            choices=[self._library.Choice(f"{key}  {what}", value=key) for key, what in ways],
+            qmark="",
+            instruction=" ",
+            style=self._style(),
+            use_jk_keys=False,
+            default=at,
+            erase_when_done=True,
+            **self._depth(),
+        )
+        bindings = cast("KeyBindings", question.application.key_bindings)
+        for key, _ in ways:
+            for typed in {key, key.upper()}:
+                bindings.add(typed, eager=True)(_leave_with(key))
+        picked = str(question.unsafe_ask())
+        self.say(f"{MARGIN}> {dict(ways)[picked]}\n")
+        return picked
+
+    def _style(self) -> Style:
+        """No colour of the library's own: a sign points at an entry."""
+        plain = "fg:default bg:default noreverse"
+        names = ("qmark", "question", "answer", "pointer", "highlighted", "selected", "text")
+        bold = ("pointer", "highlighted") if self.colour else ()
+        return cast(
+            "Style",
+            self._library.Style(
+                [(name, f"{plain} {'bold' if name in bold else 'nobold'}") for name in names]
+            ),
+        )
+
+    def _depth(self) -> dict[str, Any]:
+        if self.colour:
+            return {}
+        from prompt_toolkit.output import ColorDepth
+
+        return {"color_depth": ColorDepth.DEPTH_1_BIT}
+
+
+def _leave_with(key: str) -> Any:
+    """A handler that ends the menu with a key's entry."""
+
+    def leave(event: KeyPressEvent) -> None:
+        event.app.exit(result=key)
+
+    return leave
+
+
+class Scripted:
+    """Answers from a file; what isn't there isn't known. Goes through all three parts."""
+
+    keys = False
+
+    def __init__(self, script: Script) -> None:
+        self.script = script
+        self._left = dict(script.answers)
+        self._accepted, self._parts = list(script.accepted), ["e", "o", "m"]
+        self._messages, self._confirmed = list(script.messages), list(script.confirmed)
+
+    def say(self, text: str) -> None:
+        """Show a text."""
+        click.echo(text, nl=False, color=True)
+
+    def ask(self, ask: Ask, number: int) -> Entry:
+        """The answer from the file."""
+        return self.answer(ask.id) if ask.id in self._left else Entry("pass")
+
+    def answer(self, name: str) -> Entry:
+        """The answer to a question, also to one that isn't asked since the case has an answer."""
+        text = self._left.pop(name)
+        self.say(f"{name}: {one_line(text)}\n")
+        return Entry("answer", text)
+
+    def refused(self, ask: Ask, caught: CaseError) -> None:
+        """Stop where an answer in the file is none.
+
+        Raises:
+            CaseError: Always, with the line.
+        """
+        raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
+
+    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+        """What the file says; a conflict it doesn't name is left, a proposal isn't confirmed."""
+        keys = [key for key, _ in ways]
+        if topic == "rest":
+            while self._parts:
+                if (key := self._parts.pop(0)) in keys:
+                    return key
+            return "q"
+        named, key = (self._accepted, keys[-1]) if topic == "conflict" else (self._confirmed, "y")
+        if topic == "conflict":
+            self.say(page)
+        if about not in named:
+            return _AT_END[topic]
+        named.remove(about)
+        return key
+
+    def words(self) -> str | None:
+        """The next message; behind the last, single questions."""
+        if not self._messages:
+            return "s"
+        self.say(f"say: {one_line(self._messages[0])}\n")
+        return self._messages.pop(0)
+
+    def name(self, suggested: str) -> str | None:
+        """The name in the file."""
+        return self.script.name or suggested
+
+    def finish(self) -> None:
+        """Refuse what was never asked.
+
+        Raises:
+            CaseError: If anything in the file had no use.
+        """
+        for name in (*self._left, *self._accepted, *self._messages, *self._confirmed):
+            fix = "leave it out, or give the answer that leads to it"
+            raise CaseError(f"{name} never came up", where=self.script.places[name], fix=fix)

@@ -1,0 +1,715 @@
+"""The cases of a folder with their dossiers, made again only when their inputs have changed."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import math
+import os
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from pathlib import Path
+from threading import Lock
+from time import monotonic, sleep
+from typing import Generic, TypeVar
+
+from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
+from tuneworthy.files.case import (
+    CASE_FILE,
+    beside,
+    case_from_text,
+    case_path,
+    missing_entries,
+    prompt_texts,
+    put,
+    text_digest,
+)
+from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made_whole, read_text
+from tuneworthy.files.stores import Version, add_versions, ledger_path, read_versions
+from tuneworthy.framework.load import NAMES, load_document
+from tuneworthy.framework.rules import compile_rules
+from tuneworthy.interview import answers as interview
+from tuneworthy.interview.questions import answer_path
+from tuneworthy.model.base import State
+from tuneworthy.model.case import Case
+from tuneworthy.model.dossier import Difference, Dossier, Verdict
+from tuneworthy.model.framework import Framework
+from tuneworthy.model.interview import AnswerResult, Listed
+from tuneworthy.money.investment import RememberedDraws
+from tuneworthy.pipeline import decide, framework_of, today, verdicts
+from tuneworthy.report.sections.difference import compare
+from tuneworthy.report.sections.verdict import CaseRow, case_row
+from tuneworthy.syntax.document import parse
+from tuneworthy.verdict.gates import choose_action
+from tuneworthy.verdict.rules import verdict_of
+from tuneworthy.workspace.cases import start_case, stated, with_answers
+from tuneworthy.workspace.reports import parse_dossier
+
+# Cases by name, and never a path outside of their folder.
+
+MOST_CASES = 2_000
+_NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")
+
+
+@dataclass(frozen=True, slots=True)
+class CaseDirectory:
+    """Case folders beside each other; or one case folder by itself."""
+
+    folder: Path
+
+    def names(self) -> tuple[str, ...]:
+        """Names of the cases, sorted; empty where there is none, and where the folder is gone.
+
+        Raises:
+            CaseError: If there are more than ``MOST_CASES``.
+        """
+        if self._is_one_case():
+            return (self.folder.resolve().name,)
+        if not self.folder.is_dir():
+            return ()
+        with os.scandir(self.folder) as entries:
+            names = sorted(entry.name for entry in entries if self._holds(entry.name))
+        if len(names) > MOST_CASES:
+            what, fix = f"holds more than {MOST_CASES} cases", "part it into several folders"
+            raise CaseError(what, where=str(self.folder), fix=fix)
+        return tuple(names)
+
+    def path(self, name: str) -> Path:
+        """The folder of a case, by its name.
+
+        Raises:
+            NoSuchCaseError: If there is none; whatever leads out of the folder is none.
+        """
+        alone = self._is_one_case()
+        if alone and name == self.folder.resolve().name:
+            return self.folder
+        if alone or not self._holds(name):
+            fix = "choose one of those that are listed"
+            raise NoSuchCaseError(f'"{name[:80]}" is no case here', where=self.folder.name, fix=fix)
+        return self.folder / name
+
+    def new_path(self, name: str) -> Path:
+        """Where a new case of this name would go.
+
+        Raises:
+            CaseError: If no folder can have the name, or it is taken.
+        """
+        if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
+            fix = "letters, digits, spaces, dots and hyphens, 100 at most"
+            raise CaseError(f'"{name[:80]}" is no name for a case', fix=fix)
+        if self._is_one_case():
+            fix = "serve the folder above it to keep several"
+            raise CaseError("is one case by itself", where=self.folder.name, fix=fix)
+        path = self.folder / name
+        if os.path.lexists(path):
+            what = f'"{name}" is there already'
+            raise CaseError(what, where=self.folder.name, fix="another name")
+        return path
+
+    def plain_error(self, caught: Exception, name: str = "") -> str:
+        """An error in one line, with paths as seen from the folder.
+
+        What nobody foresaw is told as our fault with the case of this name.
+        """
+        if not isinstance(caught, InputError):
+            what = f"a fault of ours ({type(caught).__name__}: {caught})"
+            caught = InputError(what, where=name)
+        text, here = str(caught), self.folder
+        for folder in dict.fromkeys(map(str, (here.resolve(), here.absolute(), here))):
+            if folder != ".":
+                whole = rf"(?<![\w./-]){re.escape(folder)}"
+                text = re.sub(rf"{whole}{re.escape(os.sep)}", "", text)
+                text = re.sub(rf"{whole}(?![\w-])", here.name or "the folder", text)
+        return text
+
+    def _is_one_case(self) -> bool:
+        return (self.folder / CASE_FILE).is_file()
+
+    def _holds(self, name: str) -> bool:
+        """Whether a plain name is a folder with a case in it, and neither leads out of here."""
+        path = self.folder / name
+        file = path / CASE_FILE
+        if _NAME.fullmatch(name) is None:
+            return False
+        try:
+            return self._is_inside(path) and self._is_inside(file) and file.is_file()
+        except (OSError, RuntimeError):
+            return False
+
+    def _is_inside(self, path: Path) -> bool:
+        return not path.is_symlink() or path.resolve().is_relative_to(self.folder.resolve())
+
+
+def open_directory(folder: str | Path) -> CaseDirectory:
+    """The cases in a folder, or the one case that the folder is.
+
+    Raises:
+        CaseError: If there is no such folder.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        fix = "name a folder of cases, or a case folder"
+        raise CaseError("is no folder", where=str(folder), fix=fix)
+    return CaseDirectory(path)
+
+
+# What a dossier rests on: a digest of every byte it is made from.
+
+_MOST_PARSED = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CaseSnapshot:
+    """A case as its files were, with what its dossier rests on."""
+
+    case: Case
+    framework: Framework
+    text: str
+    """Of the case file."""
+    digest: str
+    """SHA-256 of the case file's text, for compare-and-set."""
+    inputs_digest: str
+    """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal where the dossier is."""
+        return self.digest, self.inputs_digest
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluatedCase(CaseSnapshot):
+    """A case with its dossier."""
+
+    dossier: Dossier
+
+
+def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
+    """Read what a case's dossier would be made from.
+
+    Contents and no times of change: a file that was changed twice in one tick of the clock is
+    another file.
+
+    Raises:
+        InputError: If the case or its framework can't be read.
+    """
+    path = case_path(source)
+    text = read_text(path, CASE_LIMIT, CaseError)
+    case = _parsed(text, path)
+    framework, rules = _framework(case, chosen)
+    inputs = [day.isoformat(), rules, *missing_entries(case), *(prompt_texts(case) or ())]
+    ledger = ledger_path(case)
+    if ledger is not None and os.path.lexists(ledger):
+        inputs.append(read_text(ledger, CASES_LIMIT, CaseError))
+    digest = hashlib.sha256()
+    for part in inputs:  # each with its length, so that no two lists run together
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(f"{len(data)}:".encode() + data)
+    return CaseSnapshot(case, framework, text, text_digest(text), digest.hexdigest())
+
+
+def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
+    """The framework with its name in the catalogue, or the text it was read from."""
+    name = chosen if chosen is not None else case.framework
+    if name is None or name in NAMES:
+        return _named(name or "lesson"), name or "lesson"
+    path = Path(name) if chosen is not None else beside(case, "framework", name)
+    if path is None or not path.is_file():
+        return framework_of(case, chosen), name  # it says what is wrong
+    text = read_text(path, FRAMEWORK_LIMIT, FrameworkError)
+    return _written(text, str(path)), text
+
+
+@lru_cache(maxsize=_MOST_PARSED)
+def _parsed(text: str, path: Path) -> Case:
+    return case_from_text(text, path)
+
+
+@lru_cache(maxsize=32)
+def _written(text: str, name: str) -> Framework:
+    return load_document(parse(text, name, FrameworkError))
+
+
+@lru_cache(maxsize=len(NAMES))
+def _named(name: str) -> Framework:
+    return framework_of(Case(name="any"), name)
+
+
+# Versions of a case written from the page, and dossiers of another day.
+
+_MOST_VERSIONS = 30
+_MOST_LETTERS = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """A version of a case, and the verdict it has by today's rules and evidence."""
+
+    at: datetime
+    digest: str
+    verdict: Verdict | None
+    """None where the version is no case any more, by this framework."""
+    answers: Mapping[str, State]
+    """What it says to each question; empty where it is no case any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Since:
+    """What changed since a version."""
+
+    difference: Difference
+    lines: tuple[str, ...]
+    """The change of the file, line by line; empty where it is too long to compare."""
+
+
+def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> None:
+    """Keep versions of a case file, the older first, but for one that equals the last.
+
+    It is a help and no part of an answer: where it can't be kept, nothing else fails.
+    """
+    with suppress(InputError):
+        kept = read_versions(case)
+        last = kept[-1].digest if kept else ""
+        new = []
+        for text in texts:
+            digest = text_digest(text)
+            if digest != last:
+                new.append(Version(at=at or datetime.now(UTC), digest=digest, text=text))
+                last = digest
+        add_versions(case, new)
+
+
+def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
+    """The versions of a case, the newest first; () where none is kept.
+
+    Raises:
+        CaseError: If what is kept can't be read.
+    """
+    versions = reversed(read_versions(case)[-_MOST_VERSIONS:])
+    return tuple(_earlier(version, case, framework) for version in versions)
+
+
+def _earlier(version: Version, case: Case, framework: Framework) -> Earlier:
+    try:
+        then = _case(version, case)
+        outcome = verdicts([then], framework)[0].outcome
+        return Earlier(version.at, version.digest, outcome, stated(then, framework))
+    except InputError:
+        return Earlier(version.at, version.digest, None, {})
+
+
+def _case(version: Version, case: Case) -> Case:
+    assert case.folder is not None  # only a case in a folder has versions
+    return case_from_text(version.text, case_path(case.folder))
+
+
+def since(now: EvaluatedCase, digest: str) -> Since:
+    """What changed since a version, judged by the same rules as today.
+
+    Raises:
+        CaseError: If there is no such version, or it is no case any more.
+    """
+    versions = [version for version in read_versions(now.case) if version.digest == digest]
+    if not versions:
+        raise CaseError("that version is not kept", fix="choose one from the list")
+    text = versions[-1].text
+    then = decide(_case(versions[-1], now.case), now.framework, as_of=now.dossier.as_of)
+    lines: list[str] = []
+    if len(text) + len(now.text) <= _MOST_LETTERS:
+        before, after = text.splitlines(), now.text.splitlines()
+        lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
+    changed = tuple(line for line in lines if not line.startswith("@@"))
+    return Since(_compared(then, now), changed)
+
+
+def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
+    """What changed since a dossier that somebody kept.
+
+    Raises:
+        DossierError: If it is none.
+    """
+    return _compared(parse_dossier(raw, "the file"), now)
+
+
+def _compared(then: Dossier, now: EvaluatedCase) -> Difference:
+    rules = compile_rules(now.framework)
+    return compare(then, now.dossier, lambda states: verdict_of(rules, states), choose_action)
+
+
+# The workspace.
+
+_PAGE = 50
+"""Cases in one part of the list."""
+_MOMENT_S = 0.08
+"""After so long a part ends early, so that the first is there at once."""
+_STEP_ASIDE_S = 0.01
+_DOSSIERS, _GLANCES = 200, 2_000
+"""How many are kept: the whole ones are large, the lines of a list are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCase:
+    """A case in a list: what it comes to, or why it can't be read."""
+
+    name: str
+    glance: CaseRow | None
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A part of the list."""
+
+    rows: tuple[ListedCase, ...]
+    total: int
+    """Cases in the folder."""
+    matching: int
+    """Of them, those that fit the filter."""
+    left: bool
+    """Whether more follow."""
+
+
+class Workspace:
+    """A folder of cases with their dossiers. Safe to use from several threads.
+
+    Args:
+        directory: The cases.
+        chosen: Framework to judge all of them by; each case's own when not given.
+        as_of: The day the dossiers speak for; today, whenever that is, when not given.
+    """
+
+    def __init__(
+        self, directory: CaseDirectory, chosen: str | None = None, as_of: date | None = None
+    ) -> None:
+        self.directory, self.chosen, self.as_of = directory, chosen, as_of
+        self._cases: _Cache[EvaluatedCase] = _Cache(_DOSSIERS)
+        self._glances: _Cache[CaseRow] = _Cache(_GLANCES)
+        self._draw = RememberedDraws()
+        self._lock, self._waiting = Lock(), 0
+
+    def decide(self, case: Case, framework: Framework) -> Dossier:
+        """A dossier of a case that needn't be one of the folder's, as a what-if."""
+        return decide(case, framework, as_of=self._day(), draw=self._draw)
+
+    def evaluated(self, name: str) -> EvaluatedCase:
+        """A case and its dossier, from what its files say now.
+
+        Raises:
+            InputError: If there is no such case, or it can't be judged.
+        """
+        snapshot = self._snapshot(name)
+        return self._cases.find(name, snapshot) or self._evaluate(name, snapshot)
+
+    def set_answers(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
+        """Write plain values into a case that is still as its reader saw it, and judge it again.
+
+        Args:
+            name: The case.
+            answers: Check, factor, signal or dotted path to its value.
+            digest: Of the case file, as the reader saw it.
+
+        Raises:
+            ConflictError: If somebody else changed the case file meanwhile; nothing is written.
+            InputError: If an answer is wrong; nothing is written.
+        """
+        before, dossiers = self._snapshot(name), list[Dossier]()
+        places = {answer_path(key, before.framework): value for key, value in answers.items()}
+
+        def check(case: Case) -> None:
+            dossiers.append(self.decide(case, before.framework))
+
+        written = put(self.directory.path(name), places, read_digest=digest, check=check)
+        return self._written(name, before, written.digest, dossiers[-1])
+
+    def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
+        """Write one answer of an interview into a case, and say what it came to.
+
+        Raises:
+            ConflictError: If somebody else changed the case file meanwhile; nothing is written.
+            InputError: If it is no answer; nothing is written.
+        """
+        return self._step(interview.write_answer, name, ask_id, text, digest)
+
+    def accept_conflict(
+        self, name: str, ask_id: str, challenge_id: str, digest: str
+    ) -> AnswerResult:
+        """Note beside an answer that it stays although something conflicts with it.
+
+        Raises:
+            ConflictError: As ``answer``.
+            InputError: If there is no such challenge now.
+        """
+        return self._step(interview.accept_conflict, name, ask_id, challenge_id, digest)
+
+    def says_already(self, name: str, ask_id: str, text: str) -> bool:
+        """Whether an answer changes nothing: it was sent twice, or others gave the same."""
+        now = self.evaluated(name)
+        try:
+            case = self._with(name, now, {ask_id: text})
+        except InputError:
+            return False
+        return case.model_dump() == now.case.model_dump()  # and not where either was read from
+
+    def what_if(self, name: str, answers: Mapping[str, str]) -> EvaluatedCase:
+        """A case judged with other answers; nothing is written.
+
+        Args:
+            name: Which.
+            answers: Id of a question of the interview to what is typed; none gives the case as it
+                is.
+
+        Raises:
+            InputError: If an answer is none, or they don't go together.
+        """
+        now = self.evaluated(name)
+        if not answers:
+            return now
+        case = self._with(name, now, answers)
+        return replace(now, case=case, dossier=self.decide(case, now.framework))
+
+    def suppose(
+        self, name: str, answers: Mapping[str, str], as_of: date | None = None
+    ) -> EvaluatedCase:
+        """As ``what_if`` with plain values, as ``set_answers`` takes them, and for another day."""
+        now = self.evaluated(name)
+        if not answers and as_of in (None, now.dossier.as_of):
+            return now
+        case = with_answers(now.case, now.framework, answers) if answers else now.case
+        day = as_of or now.dossier.as_of
+        return replace(now, case=case, dossier=decide(case, now.framework, as_of=day))
+
+    def write_all(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
+        """Write several answers of an interview into a case, all or none, and judge it again.
+
+        Raises:
+            ConflictError: As ``answer``.
+            InputError: As ``what_if``; nothing is written.
+        """
+        before, dossiers = self.evaluated(name), list[Dossier]()
+
+        def judge(case: Case) -> Dossier:
+            dossiers.append(self.decide(case, before.framework))
+            return dossiers[-1]
+
+        place = self.directory.path(name)
+        written = interview.write_all(
+            place, before.case, before.framework, answers, read_digest=digest, judge=judge
+        )
+        return self._written(name, before, written.digest, dossiers[-1])
+
+    def _step(
+        self, write: Callable[..., AnswerResult], name: str, ask_id: str, what: str, digest: str
+    ) -> AnswerResult:
+        before = self.evaluated(name)
+        step = write(
+            self.directory.path(name),
+            before.case,
+            before.dossier,
+            before.framework,
+            ask_id,
+            what,
+            read_digest=digest,
+            judge=lambda case: self.decide(case, before.framework),
+        )
+        self._written(name, before, step.digest, step.dossier)
+        return step
+
+    def _written(
+        self, name: str, before: CaseSnapshot, digest: str, dossier: Dossier
+    ) -> EvaluatedCase:
+        """The case after something was written into it, whose dossier is known."""
+        after = self._snapshot(name)
+        if after.digest != before.digest:
+            remember(after.case, (before.text, after.text))
+        if after.key == (digest, before.inputs_digest):
+            return self._keep(name, after, dossier)
+        return self.evaluated(name)
+
+    def _with(self, name: str, now: EvaluatedCase, answers: Mapping[str, str]) -> Case:
+        place = self.directory.path(name)
+        return interview.what_if(place, now.case, now.text, now.framework, answers)
+
+    def start(self, name: str, title: str) -> Path:
+        """Make a case folder with nothing answered yet, there whole or not at all.
+
+        Raises:
+            InputError: If no folder can have the name, or it is taken.
+        """
+        place = self.directory.new_path(name)
+        with made_whole(place) as folder:
+            start_case(folder, title, self.chosen)
+        return place
+
+    def listed(self, find: str = "", after: str = "") -> Listing:
+        """A part of the list, by name; as many as can be told in a moment.
+
+        Args:
+            find: Words that the name of the folder or the title has to hold; all for none. A title
+                counts once the case was judged.
+            after: The name behind which to go on.
+        """
+        names = self.directory.names()
+        words = find.casefold().split()
+        matching = [name for name in names if all(word in self._called(name) for word in words)]
+        left = [name for name in matching if name > after]
+        until, rows = monotonic() + _MOMENT_S, []
+        with self._first():
+            for name in left[:_PAGE]:
+                rows.append(self.row(name))
+                if monotonic() > until:
+                    break
+        return Listing(tuple(rows), len(names), len(matching), len(rows) < len(left))
+
+    def _called(self, name: str) -> str:
+        line = self._glances.last(name)
+        return f"{name} {line.title if line is not None else ''}".casefold()
+
+    def row(self, name: str) -> ListedCase:
+        """A case as a line of the list; one that can't be read says why."""
+        try:
+            snapshot = self._snapshot(name)
+            line = self._glances.find(name, snapshot)
+            return ListedCase(name, line or case_row(self._evaluate(name, snapshot).dossier))
+        except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
+            return ListedCase(name, None, self.directory.plain_error(caught, name))
+
+    def summaries(self, names: Sequence[str]) -> tuple[Listed, ...]:
+        """The verdict of each case; one that can't be judged says why. Empty for no names."""
+        return tuple(map(self._summary, names))
+
+    def _summary(self, name: str) -> Listed:
+        try:
+            dossier = self.evaluated(name).dossier
+        except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
+            return Listed(name=name, problem=self.directory.plain_error(caught, name))
+        verdict = dossier.verdict
+        return Listed(
+            name=name,
+            title=dossier.case.name,
+            outcome=verdict.outcome,
+            final=verdict.final,
+            action=verdict.action,
+            summary=verdict.summary,
+            next=verdict.next,
+        )
+
+    def warm(self, within_s: float = math.inf) -> None:
+        """Judge every case once, for so many seconds at most, so that the list is there at once."""
+        until = monotonic() + within_s
+        with suppress(InputError):  # too many cases: the list says so itself
+            for name in self.directory.names():
+                self.row(name)
+                if monotonic() > until:
+                    break
+                while self._waiting:
+                    sleep(_STEP_ASIDE_S)
+
+    @contextmanager
+    def _first(self) -> Iterator[None]:
+        """While somebody waits for a list, nothing is judged that nobody asked for."""
+        with self._lock:
+            self._waiting += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._waiting -= 1
+
+    def _snapshot(self, name: str) -> CaseSnapshot:
+        return take_snapshot(self.directory.path(name), self.chosen, self._day())
+
+    def _evaluate(self, name: str, snapshot: CaseSnapshot) -> EvaluatedCase:
+        dossier = self.decide(snapshot.case, snapshot.framework)
+        # what changed while it was judged may be in the dossier, and isn't in its key
+        if self._snapshot(name).key == snapshot.key:
+            return self._keep(name, snapshot, dossier)
+        return _with_dossier(snapshot, dossier)
+
+    def _keep(self, name: str, snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
+        evaluated = _with_dossier(snapshot, dossier)
+        self._cases.keep(name, snapshot, evaluated)
+        self._glances.keep(name, snapshot, case_row(dossier))
+        return evaluated
+
+    def _day(self) -> date:
+        return self.as_of or today()
+
+
+def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
+    return EvaluatedCase(
+        snapshot.case,
+        snapshot.framework,
+        snapshot.text,
+        snapshot.digest,
+        snapshot.inputs_digest,
+        dossier,
+    )
+
+
+T = TypeVar("T")
+
+
+class _Cache(Generic[T]):
+    """The last of each name, as long as its snapshot is the same; the oldest go first."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._kept: OrderedDict[str, tuple[tuple[str, str], T]] = OrderedDict()
+
+    def find(self, name: str, snapshot: CaseSnapshot) -> T | None:
+        """What was kept for exactly this."""
+        with self._lock:
+            key, value = self._kept.get(name, (None, None))
+            if key != snapshot.key:
+                return None
+            self._kept.move_to_end(name)
+            return value
+
+    def last(self, name: str) -> T | None:
+        """What was kept, whether it still holds or not."""
+        with self._lock:
+            return self._kept.get(name, (None, None))[1]
+
+    def keep(self, name: str, snapshot: CaseSnapshot, value: T) -> None:
+        """Keep it in the place of what was there."""
+        with self._lock:
+            self._kept[name] = snapshot.key, value
+            self._kept.move_to_end(name)
+            while len(self._kept) > self._most:
+                self._kept.popitem(last=False)
+
+
+# Files of a case, for an assistant.
+
+
+def read_case_file(source: Path) -> tuple[Case, str]:
+    """A case with the text of its file.
+
+    Raises:
+        CaseError: If it can't be read or is no case.
+    """
+    path = case_path(source)
+    text = read_text(path, CASE_LIMIT, CaseError)
+    return case_from_text(text, path), text
+
+
+def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
+    """Files by their names in a case folder, as paths.
+
+    Raises:
+        InputError: If one isn't a file there, or lies outside.
+    """
+    case, _ = read_case_file(source)
+    paths = []
+    for name in names:
+        file = beside(case, "files", name)
+        if file is None or not file.is_file():
+            fix = "name a file in the case folder"
+            raise OutputError(f'"{name[:80]}" is no file', where=source.name, fix=fix)
+        paths.append(str(file))
+    return tuple(paths)

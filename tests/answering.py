@@ -1,0 +1,40 @@
+"""Answers written into a case as a surface does it: read, decide, write."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from internals import AnswerResult, accept_conflict, framework_of, read_with_digest, write_answer
+from tuneworthy import Case, Dossier, decide
+
+
+def answer_in(
+    source: str | Path,
+    ask_id: str,
+    text: str,
+    *,
+    chosen: str | None = None,
+    read_digest: str | None = None,
+    as_of: date | None = None,
+    write: Callable[..., AnswerResult] = write_answer,
+) -> AnswerResult:
+    """Write one answer of an interview."""
+    read = read_with_digest(source)
+    framework = framework_of(read.case, chosen)
+
+    def judge(case: Case) -> Dossier:
+        return decide(case, framework, as_of=as_of)
+
+    digest = read.digest if read_digest is None else read_digest
+    before = judge(read.case)
+    return write(
+        source, read.case, before, framework, ask_id, text, read_digest=digest, judge=judge
+    )
+
+
+def keep_both(source: str | Path, ask_id: str, challenge_id: str, **more: Any) -> AnswerResult:
+    """Accept a conflict in the same way."""
+    return answer_in(source, ask_id, challenge_id, write=accept_conflict, **more)
