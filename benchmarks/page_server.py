@@ -13,7 +13,7 @@ from pathlib import Path
 
 import uvicorn
 
-from tuneworthy.lab.background import Labs, Terms
+from tuneworthy.lab.background import Labs, LabSettings
 from tuneworthy.llm.fake import Fake, Manners
 from tuneworthy.model.lab import Request
 from tuneworthy.web.app import make_app, prepare
@@ -63,7 +63,7 @@ def labs(site: Site, folder: Path) -> None:
             done = progress.stand.done if progress.stand is not None else 0
             print(f"{progress.state} {done}", flush=True)
             continue
-        terms = Terms(at_once=AT_ONCE)
+        terms = LabSettings(at_once=AT_ONCE)
         found = site.labs.offer(folder / line.strip(), terms)
         running = site.labs.start(
             folder / line.strip(), terms, cap_usd=1e6, calls=found.most_calls, usd=found.most_usd

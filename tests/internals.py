@@ -80,17 +80,28 @@ from tuneworthy.interview.questions import (
     part_asks,
     standing,
 )
-from tuneworthy.lab import run as lab_run
-from tuneworthy.lab.background import GrownError, Labs, Running
-from tuneworthy.lab.background import Terms as RunningTerms
-from tuneworthy.lab.judge import drawn, reply_text
-from tuneworthy.lab.plan import Pool, Setting, answer_text, plan_arms, question, request_for
+from tuneworthy.lab import ceiling as lab_ceiling
+from tuneworthy.lab import verify as lab_verify
+from tuneworthy.lab.background import LabRun, Labs, LabSettings, QuoteExceededError
+from tuneworthy.lab.ceiling import CEILING_RUN
+from tuneworthy.lab.contrast import chosen_arms
+from tuneworthy.lab.judge import JudgeChoice, label_sample, reply_text
+from tuneworthy.lab.plan import (
+    LabPlan,
+    Pool,
+    Setting,
+    answer_text,
+    make_plan,
+    plan_arms,
+    question,
+    request_for,
+)
+from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.race import CEILING_RUN, Lab, chosen_arms, make_plan
-from tuneworthy.lab.race import Plan as CeilingPlan
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import outcome
-from tuneworthy.lab.run import Handle, JudgeAsked, Ready, ledger_of, prepare
 from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import runner as llm_runner

@@ -20,23 +20,24 @@ from internals import (
     CeilingResult,
     EvalCase,
     Fake,
-    JudgeAsked,
+    JudgeChoice,
     Label,
-    Ready,
+    PreparedLab,
     Reply,
     Request,
     Unknown,
     VerifyResult,
     append_label,
     digest_of,
-    drawn,
+    label_sample,
     prepare,
+    quoted,
     read_evidence,
     reply_text,
     schema,
 )
-from internals import lab_run as ceiling
-from internals import lab_run as verify
+from internals import lab_ceiling as ceiling
+from internals import lab_verify as verify
 from internals import run as command
 from internals import workspace_labelling as labelling
 from lab_world import CAREFUL, LOUD, chance, folder_of
@@ -108,14 +109,14 @@ def case_of(folder: Path, **more: Any) -> Path:
 
 def ready_of(
     folder: Path, *, model: str = "fake:judge", labels: int = LABELS, **more: Any
-) -> Ready:
-    asked = JudgeAsked(folder / "rubric.md", model, labels=labels)
+) -> PreparedLab:
+    asked = JudgeChoice(folder / "rubric.md", model, labels=labels)
     return prepare(folder, as_of=AS_OF, judge=asked, **more)
 
 
 def raced(folder: Path, fake: Fake, **more: Any) -> CeilingResult:
     ready = ready_of(folder, **more)
-    return ceiling.ceiling_run(ready, cap_usd=0, transport=fake, source=str(folder)).result
+    return ceiling.run(ready, cap_usd=0, transport=fake, source=str(folder)).result
 
 
 def verified(folder: Path, fake: Fake, **more: Any) -> VerifyResult:
@@ -272,11 +273,9 @@ def test_a_judge_that_says_nothing_of_use_is_no_judgement_and_people_still_count
 
 def test_a_judge_that_never_says_anything_of_use_is_told_to_be_changed(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=60)
-    done = ceiling.ceiling_run(
-        ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …")
-    )
+    done = ceiling.run(ready_of(folder), cap_usd=0, transport=world(WORLD, lambda *_: "Well …"))
     assert (done.result.best, done.result.reached) == ("", "unknown")
-    page = " ".join(ceiling.ceiling_render(done).split())
+    page = " ".join(ceiling.render(done).split())
     assert "Next: nothing the judge said could be used: try another --judge-model" in page
 
 
@@ -285,7 +284,7 @@ def test_a_judge_that_judges_its_own_work_is_named(tmp_path: Path) -> None:
     result = raced(folder, world(WORLD), model="fake:one")
     assert set(known(result.judge).own) == {"careful · fake:one", "loud · fake:one"}
     ready = ready_of(folder, model="fake:one")
-    page = ceiling.ceiling_render_quote(ready, ceiling.lab_quoted(ready))
+    page = ceiling.render_quote(ready, quoted(ready))
     assert "It wrote the outputs of two arms itself" in " ".join(page.split())
 
 
@@ -311,7 +310,7 @@ def test_what_is_labelled_was_drawn_before_and_more_of_it_changes_nothing(tmp_pa
     label(folder, "report")
     before = raced(folder, fake)
     ready = ready_of(folder)
-    inside = {one.id for one in drawn(ready.plan.report, LABELS, 0)}
+    inside = {one.id for one in label_sample(ready.plan.report, LABELS, 0)}
     rubric = known(first.judge).plan.rubric
     for one in ready.plan.report:
         if one.id not in inside:
@@ -348,7 +347,7 @@ def test_the_draw_is_the_head_of_one_order_with_twenty_conversations_if_there_ar
     told: list[tuple[int, int]], labels: int, seed: int
 ) -> None:
     cases = [EvalCase(id=f"{i} {talk}", input="x", conversation_id=f"{talk}") for i, talk in told]
-    found, more = drawn(cases, labels, seed), drawn(cases, labels + 7, seed)
+    found, more = label_sample(cases, labels, seed), label_sample(cases, labels + 7, seed)
     assert more[: len(found)] == found
     assert len(found) >= min(labels, len(cases))
     talks = {one.cluster for one in found}
@@ -364,7 +363,7 @@ def test_people_who_differ_count_by_their_mean_until_it_is_settled(tmp_path: Pat
     label(folder, "report", "ada")
     label(folder, "report", "bob", lambda asked, _: chance(asked) < 0.5)
     arm = known(raced(folder, fake).judge).arms[-1]
-    ids = [one.id for one in drawn(ready_of(folder).plan.report, LABELS, 0)]
+    ids = [one.id for one in label_sample(ready_of(folder).plan.report, LABELS, 0)]
     cases = {one.id: one for one in ready_of(folder).plan.report}
     yes = np.mean([(1 + (chance(cases[i].text) < 0.5)) / 2 for i in ids])
     assert known(arm.bias).value == pytest.approx(1 - yes)
@@ -397,15 +396,15 @@ def test_a_quote_holds_what_the_judge_costs_and_is_never_passed(tmp_path: Path) 
     models = f"[{{id: 'fake:base', {PRICED}}}, {{id: 'fake:mine', kind: tuned, {PRICED}}}]"
     folder = case_of(tmp_path, n=60, models=models)
     ready = ready_of(folder, model="fake:base", max_tokens=20)
-    plain = ceiling.lab_quoted(prepare(folder, scored=False, max_tokens=20))
-    told = ceiling.lab_quoted(ready)
+    plain = quoted(prepare(folder, scored=False, max_tokens=20))
+    told = quoted(ready)
     assert told.calls > 1.9 * plain.calls
     fake = world({"base": 0.5, "mine": 0.9})
-    result = ceiling.ceiling_run(ready, cap_usd=told.usd_most, transport=fake).result
+    result = ceiling.run(ready, cap_usd=told.usd_most, transport=fake).result
     assert result.stopped == ""
     assert result.spend.paid <= told.usd_most
     assert result.spend.calls <= told.calls
-    again = ceiling.lab_quoted(ready_of(folder, model="fake:base", max_tokens=20))
+    again = quoted(ready_of(folder, model="fake:base", max_tokens=20))
     assert again.calls + again.reused <= told.calls
     assert again.reused > told.calls / 2
     assert again.usd_most < told.usd_most / 4
@@ -413,25 +412,19 @@ def test_a_quote_holds_what_the_judge_costs_and_is_never_passed(tmp_path: Path) 
 
 def test_a_quote_of_answers_that_may_be_long_still_holds_the_judges_calls(tmp_path: Path) -> None:
     folder = case_of(tmp_path, n=60)
-    short, long = (ceiling.lab_quoted(ready_of(folder, max_tokens=m)) for m in (20, 50_000))
+    short, long = (quoted(ready_of(folder, max_tokens=m)) for m in (20, 50_000))
     assert short.calls == long.calls
 
 
 def test_a_judge_stops_at_the_cap_of_the_lab_and_goes_on_later(tmp_path: Path) -> None:
     models = f"[{{id: 'fake:base', {PRICED}}}]"
     folder, fake = case_of(tmp_path / "a", n=60, models=models), world(WORLD)
-    cut = ceiling.ceiling_run(
-        ready_of(folder, model="fake:base"), cap_usd=0.02, transport=fake
-    ).result
+    cut = ceiling.run(ready_of(folder, model="fake:base"), cap_usd=0.02, transport=fake).result
     assert "cap" in cut.stopped
     assert 0 < cut.spend.paid <= 0.02
-    whole = ceiling.ceiling_run(
-        ready_of(folder, model="fake:base"), cap_usd=9, transport=fake
-    ).result
+    whole = ceiling.run(ready_of(folder, model="fake:base"), cap_usd=9, transport=fake).result
     fresh, other = case_of(tmp_path / "b", n=60, models=models), world(WORLD)
-    alone = ceiling.ceiling_run(
-        ready_of(fresh, model="fake:base"), cap_usd=9, transport=other
-    ).result
+    alone = ceiling.run(ready_of(fresh, model="fake:base"), cap_usd=9, transport=other).result
     assert fake.sent == other.sent
     assert whole.arms == alone.arms
 
@@ -441,7 +434,7 @@ def test_a_quote_of_verify_holds_the_general_tasks(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60, models=models, prompts={"p": "Answer.\n"})
     ready = prepare(folder, as_of=AS_OF)
     told = verify.quoted(ready)
-    assert told.calls == ceiling.lab_quoted(ready).calls + 2 * len(RIGHT)
+    assert told.calls == quoted(ready).calls + 2 * len(RIGHT)
     assert not (folder / ".tuneworthy").exists()
     result = verify.run(ready, cap_usd=told.usd_most, transport=world({"base": 0.5, "mine": 0.9}))
     assert (result.stopped, result.spend.calls) == ("", told.calls)

@@ -89,14 +89,14 @@ def test_an_option_that_a_lab_has_run_is_no_attempt_of_the_case() -> None:
 
 
 def test_a_lab_counts_its_arms_with_the_nearest_examples_and_constraints(tmp_path: Path) -> None:
-    from internals import lab_run as api
+    from internals import lab_ceiling as api
 
     prompts = {
         "plain": CAREFUL,
         "tight": f"---\nconstrained: grammar\nfew_shot: {{k: 1, from: fixed}}\n---\n{CAREFUL}",
     }
     folder_of(tmp_path, n=60, prompts=prompts, cases={"reference": "shelf"})
-    done = api.ceiling_run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=known({}))
+    done = api.run(prepare(tmp_path, as_of=AS_OF), cap_usd=0, transport=known({}))
     assert not isinstance(done.dossier.evidence, Unknown)
     told = {one.id: one.value for one in done.dossier.evidence}
     # two prompts, each as written and with the nearest example; one has the grammar and an example

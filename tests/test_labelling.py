@@ -306,7 +306,7 @@ def test_an_output_that_changed_is_shown_again(lab: Path) -> None:
     ready = prepare(lab)
     with ledger_of(ready.case) as ledger:
         for arm in ready.plan.arms:
-            for job in ready.plan.all_jobs([arm], ready.plan.select):
+            for job, *_ in ready.plan.calls([arm], ready.plan.select):
                 if ledger.find(job.key) is None:
                     ledger.reserve(job.key, run="r", model=arm.model, usd=0, cap_usd=0)
                     ledger.settle(job.key, Reply(text="louder"), 0)

@@ -25,12 +25,13 @@ from internals import (
     Ledger,
     Manners,
     Marker,
+    PaidCalls,
     Pool,
+    PreparedLab,
     Price,
     PromptVariant,
     Quote,
     Reached,
-    Ready,
     Request,
     Scores,
     Setting,
@@ -43,13 +44,14 @@ from internals import (
     plan_arms,
     prepare,
     question,
+    quoted,
     read_examples,
     request_for,
     schema,
     scorer_for,
 )
-from internals import CeilingPlan as Plan
-from internals import lab_run as api
+from internals import LabPlan as Plan
+from internals import lab_ceiling as api
 from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
 from tuneworthy import InputError, decide, load_case, load_framework
@@ -60,12 +62,12 @@ FREE = Price(input=0.0, output=0.0)
 NOTHING = Quote(calls=0, reused=0, usd_most=0.0, usd_likely=0.0)
 
 
-def ready_of(folder: Path, **more: Any) -> Ready:
+def ready_of(folder: Path, **more: Any) -> PreparedLab:
     return prepare(folder, as_of=AS_OF, **more)
 
 
 def ran(folder: Path, fake: Fake, *, cap_usd: float = 0.0, **more: Any) -> CeilingResult:
-    return api.ceiling_run(ready_of(folder, **more), cap_usd=cap_usd, transport=fake).result
+    return api.run(ready_of(folder, **more), cap_usd=cap_usd, transport=fake).result
 
 
 def told(result: CeilingResult) -> str:
@@ -288,7 +290,7 @@ def test_the_choice_is_written_down_before_a_reporting_case_is_sent(tmp_path: Pa
                 seen.append((folder / ".tuneworthy" / "ceiling-plan.json").is_file())
             return await fake.send(request)
 
-    result = api.ceiling_run(ready, cap_usd=0, transport=Watched(echo)).result
+    result = api.run(ready, cap_usd=0, transport=Watched(echo)).result
     assert len(seen) >= len(later)
     assert all(seen)
     plan = json.loads((folder / ".tuneworthy" / "ceiling-plan.json").read_text())
@@ -374,9 +376,7 @@ def test_a_tuned_model_that_is_far_ahead_leaves_the_best_prompt_in(tmp_path: Pat
 def test_progress_only_goes_forward_and_ends_at_the_end(tmp_path: Path) -> None:
     seen: list[Stand] = []
     folder = folder_of(tmp_path)
-    result = api.ceiling_run(
-        ready_of(folder), cap_usd=0, transport=known(SHARES), watch=seen.append
-    ).result
+    result = api.run(ready_of(folder), cap_usd=0, transport=known(SHARES), watch=seen.append).result
     parts = [one.done / one.of for one in seen]
     assert parts == sorted(parts)
     assert parts[0] < 0.2
@@ -423,7 +423,7 @@ def test_a_quote_counts_the_dearest_that_may_be_reported_on(tmp_path: Path) -> N
         for name, usd in (("one", 1), ("two", 100))
     )
     found = [
-        api.lab_quoted(ready_of(folder_of(tmp_path / name, models=f"[{models}]")))
+        quoted(ready_of(folder_of(tmp_path / name, models=f"[{models}]")))
         for name, models in (("a", f"{cheap}, {dear}"), ("b", f"{dear}, {cheap}"))
     ]
     assert found[0].usd_most == pytest.approx(found[1].usd_most)
@@ -436,8 +436,8 @@ def test_a_quote_is_never_passed(tmp_path: Path) -> None:
     )
     folder = folder_of(tmp_path, models=f"[{two}]", prompts={"a": PLAIN, "b": CAREFUL * 4})
     ready = ready_of(folder)
-    quote = api.lab_quoted(ready)
-    result = api.ceiling_run(
+    quote = quoted(ready)
+    result = api.run(
         ready, cap_usd=quote.usd_most, transport=known({"one": 0.1, "two": 0.1})
     ).result
     assert result.stopped == ""
@@ -485,7 +485,7 @@ def test_ctrl_c_waits_for_the_wire_and_loses_nothing(tmp_path: Path) -> None:
                 os.kill(os.getpid(), signal.SIGINT)
             return await fake.send(request)
 
-    cut = api.ceiling_run(ready_of(folder), cap_usd=0, transport=Pressed(echo)).result
+    cut = api.run(ready_of(folder), cap_usd=0, transport=Pressed(echo)).result
     assert cut.stopped == "stopped by the user"
     assert cut.spend.calls == fake.sent < 100
     assert cut.spend.in_doubt == 0
@@ -517,7 +517,7 @@ def world(
 async def _raced(tmp_path: Path, plan: Plan, fake: Fake, target: float) -> CeilingResult:
     scores = Scores(Marker((scorer_for("match", Kit()),), Kit()))
     with Ledger(tmp_path / "calls.sqlite3") as ledger:
-        lab = Lab(plan, scores, ledger, fake, lambda _: FREE, cap_usd=0)
+        lab = Lab(plan, scores, PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0))
         await lab.race()
         chosen = chosen_arms(plan, scores, lab.dropped)
         await lab.report(chosen)
@@ -594,7 +594,7 @@ def test_changing_the_target_changes_the_verdict_and_sends_nothing(tmp_path: Pat
     fake = known(SHARES)
     for target in (0.99, 0.6):
         folder = folder_of(tmp_path, n=240, more=strong_case(), target=target)
-        done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=fake)
+        done = api.run(ready_of(folder), cap_usd=0, transport=fake)
         dossier = decide(load_case(folder), LESSON, as_of=AS_OF)
         assert dossier.verdict == done.dossier.verdict
         found[target] = done.result.reached, dossier, fake.sent
@@ -679,12 +679,12 @@ def test_the_page_says_what_to_do_next(
     tmp_path: Path, n: int, target: float | None, says: str
 ) -> None:
     folder = folder_of(tmp_path, n=n, target=target)
-    done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=known(SHARES), source="my-case")
-    page = api.ceiling_render(done)
+    done = api.run(ready_of(folder), cap_usd=0, transport=known(SHARES), source="my-case")
+    page = api.render(done)
     assert says in page
     assert max(map(len, page.splitlines())) <= 80
     assert "0.92" not in page or "careful" in page
-    as_json = json.loads(api.ceiling_render(done, "json"))
+    as_json = json.loads(api.render(done, "json"))
     assert set(as_json) == set(schema("ceiling")["properties"])
     assert as_json["schema"] == "tuneworthy/ceiling/1"
     assert as_json["verdict"]["outcome"] == done.dossier.verdict.outcome

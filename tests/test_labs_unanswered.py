@@ -19,7 +19,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from internals import CeilingResult, ChatMessage, Fake, Refused, Reply, Request, prepare
-from internals import lab_run as ceiling
+from internals import lab_ceiling as ceiling
 from internals import run as command
 from lab_world import CAREFUL, LOUD, PLAIN, chance, folder_of, known
 from test_labs_verify import RIGHT
@@ -228,7 +228,7 @@ def test_a_silent_arm_leaves_nobody_behind(tmp_path: Path) -> None:
         folder = folder_of(
             tmp_path, n=240, prompts={"p": "Answer.\n"}, models=models(endpoint, "silent", "poor")
         )
-        result = ceiling.ceiling_run(prepare(folder, as_of=AS_OF), cap_usd=0).result
+        result = ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0).result
     assert all(one.dropped_after is None for one in result.arms)
 
 
@@ -308,7 +308,7 @@ class Withholding(Fake):
 def ran(fake: Fake, target: float) -> CeilingResult:
     with TemporaryDirectory() as folder:
         folder_of(Path(folder), prompts=PROMPTS, target=target)
-        return ceiling.ceiling_run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake).result
+        return ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake).result
 
 
 @cache

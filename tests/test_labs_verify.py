@@ -30,8 +30,8 @@ from internals import (
     prepare,
     schema,
 )
-from internals import lab_run as api
-from internals import lab_run as ceiling
+from internals import lab_ceiling as ceiling
+from internals import lab_verify as api
 from internals import run as command
 from lab_world import folder_of, known
 from tuneworthy import InputError
@@ -151,7 +151,7 @@ def test_both_arms_answer_every_untouched_case_and_nothing_is_sent_twice(tmp_pat
 def test_what_the_ceiling_lab_paid_for_is_used_again(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, models=TWO, prompts={"p": "Answer.\n"})
     shares = {"base": 0.5, "mine": 0.9}
-    ceiling.ceiling_run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
+    ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=known(shares))
     fake = known(shares, general=WELL)
     verified(folder, fake)
     assert fake.sent == 2 * len(general_skills())

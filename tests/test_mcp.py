@@ -421,7 +421,7 @@ def test_no_tool_can_send_anything(desk: Desk, monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("socket.socket.connect", refuse)
     monkeypatch.setattr("socket.socket.sendto", refuse)
-    monkeypatch.setattr("tuneworthy.lab.run.transport_for", refuse)
+    monkeypatch.setattr("tuneworthy.lab.prepare.transport_for", refuse)
     seen = data(desk, "read_case", case="with data")["file_digest"]
     said = [{"key": "brand_voice", "value": "yes", "quote": "yes"}]
     given = {"new_case": {"case": "n"}, "list_cases": {},

@@ -23,9 +23,9 @@ from internals import (
     Gain,
     Ledger,
     Manners,
+    PreparedLab,
     PromptVariant,
     Proposing,
-    Ready,
     Reply,
     Request,
     Stand,
@@ -34,12 +34,14 @@ from internals import (
     longest,
     make_plan,
     parted_for,
+    prepare,
     prompt_from,
     prompt_text,
     proposal,
     question,
+    quoted,
 )
-from internals import lab_run as api
+from internals import lab_ceiling as api
 from internals import run as command
 from lab_world import CAREFUL, PLAIN, chance, folder_of
 from test_labs import cases_of, setting
@@ -105,12 +107,12 @@ def worse(_: int, request: Request) -> str:
 
 def ready_of(
     folder: Path, draws: int = 5, model: str | None = f"fake:{WRITER}", **more: Any
-) -> Ready:
-    return api.with_proposals(api.prepare(folder, as_of=AS_OF, **more), draws, model)
+) -> PreparedLab:
+    return api.with_proposals(prepare(folder, as_of=AS_OF, **more), draws, model)
 
 
 def ran(folder: Path, world: Fake, *, cap_usd: float = 0.0, **more: Any) -> CeilingResult:
-    return api.ceiling_run(ready_of(folder, **more), cap_usd=cap_usd, transport=world).result
+    return api.run(ready_of(folder, **more), cap_usd=cap_usd, transport=world).result
 
 
 def told(result: CeilingResult) -> str:
@@ -158,14 +160,14 @@ def test_draws_are_scored_on_the_same_cases_and_one_more_is_valued(tmp_path: Pat
 
 def test_a_generator_of_nothing_better_leaves_the_parent_and_says_so(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
-    done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=World(SHARES, worse))
+    done = api.run(ready_of(folder), cap_usd=0, transport=World(SHARES, worse))
     found = proposing(done.result)
     assert found.prompts == ()
     assert {one.prompt for one in found.draws} == {"careful"}
     assert isinstance(done.result.plateau, Gain)
     assert done.result.plateau.value == 0.0
     assert 0 < done.result.plateau.high < 1
-    page = " ".join(api.ceiling_render(done).split())
+    page = " ".join(api.render(done).split())
     assert "No better in 5 of 5 draws" in page
     assert "would add +0.000" in page
     assert not (folder / ".tuneworthy" / "proposed").exists()
@@ -191,7 +193,7 @@ def test_proposals_answer_the_check_of_variations_and_no_other(tmp_path: Path) -
         return said(f"{words} at level {int(key_of(request)[:6], 16) % 5 + 5}.")
 
     folder = folder_of(tmp_path, n=60, prompts={"careful": CAREFUL})
-    done = api.ceiling_run(ready_of(folder), cap_usd=0, transport=World(SHARES, differ))
+    done = api.run(ready_of(folder), cap_usd=0, transport=World(SHARES, differ))
     result = done.result
     assert len(proposing(result).prompts) >= 4
     assert result.prompts == len(proposing(result).prompts) + 1
@@ -222,9 +224,9 @@ def test_no_reporting_case_is_in_any_question_to_the_writing_model(tmp_path: Pat
     (folder / "examples.jsonl").write_text(lines)
     world = World(SHARES, better)
     ready = ready_of(folder)
-    api.ceiling_run(ready, cap_usd=0, transport=world)
-    assert ready.wish is not None
-    shown = {case.text for case in ready.wish.taught}
+    api.run(ready, cap_usd=0, transport=world)
+    assert ready.request is not None
+    shown = {case.text for case in ready.request.taught}
     seen = "\n".join(one.messages[0].content for one in world.asked)
     assert any(text in seen for text in shown)
     for case in (*ready.plan.report, *ready.plan.select):
@@ -269,9 +271,9 @@ def test_the_same_question_in_another_draw_is_another_call(tmp_path: Path) -> No
     folder = folder_of(tmp_path, n=20)
     world = World(SHARES, worse)
     ready = ready_of(folder, 4)
-    assert ready.wish is not None
-    assert len(ready.wish.taught) == 3  # so that every draw is shown the same
-    api.ceiling_run(ready, cap_usd=0, transport=world)
+    assert ready.request is not None
+    assert len(ready.request.taught) == 3  # so that every draw is shown the same
+    api.run(ready, cap_usd=0, transport=world)
     assert len(world.asked) == 12
     assert len({sorted_lines(one) for one in world.asked}) == 1
 
@@ -295,16 +297,16 @@ def test_more_draws_keep_those_there_are(tmp_path: Path) -> None:
 def test_a_quote_is_never_passed_and_falls_to_what_is_left(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=40, models=DEAR)
     ready = ready_of(folder)
-    quote = api.lab_quoted(ready)
+    quote = quoted(ready)
     assert quote.unpriced == ()
-    plain = api.lab_quoted(api.prepare(folder, as_of=AS_OF))
+    plain = quoted(prepare(folder, as_of=AS_OF))
     assert quote.usd_most > plain.usd_most
     assert quote.usd_likely < quote.usd_most
-    result = api.ceiling_run(ready, cap_usd=quote.usd_most, transport=World(SHARES, better)).result
+    result = api.run(ready, cap_usd=quote.usd_most, transport=World(SHARES, better)).result
     assert result.stopped == ""
     assert 0 < result.spend.paid <= quote.usd_most
     assert result.spend.calls <= quote.calls
-    after = api.lab_quoted(ready_of(folder))
+    after = quoted(ready_of(folder))
     assert after.usd_most < quote.usd_most / 10  # texts are known, and what was dropped is left
 
 
@@ -342,7 +344,7 @@ def test_ctrl_c_while_prompts_are_proposed_loses_nothing(tmp_path: Path) -> None
     seen: list[Stand] = []
     first = Pressed(SHARES, better, slow)
     ready = ready_of(folder)
-    cut = api.ceiling_run(ready, cap_usd=0, transport=first, watch=seen.append).result
+    cut = api.run(ready, cap_usd=0, transport=first, watch=seen.append).result
     assert cut.stopped == "stopped by the user"
     assert (cut.spend.calls, cut.spend.in_doubt) == (first.sent, 0)
     assert isinstance(cut.proposing, Unknown)
@@ -420,14 +422,14 @@ def test_what_is_no_prompt_is_counted_and_never_run(tmp_path: Path) -> None:
     kinds = list(STRANGE.values())
     folder = folder_of(tmp_path, n=60, prompts={"careful": CAREFUL})
     world = World(SHARES, lambda number, _: kinds[number % len(kinds)])
-    done = api.ceiling_run(ready_of(folder, 4), cap_usd=0, transport=world)
+    done = api.run(ready_of(folder, 4), cap_usd=0, transport=world)
     draws = proposing(done.result).draws
     assert len(world.asked) == 12 > len(kinds)
     assert {(one.prompt, one.asked, one.unusable, one.whole) for one in draws} == {
         ("careful", 3, 3, True)
     }
     assert proposing(done.result).prompts == ()
-    assert "Unusable 12 of 12 written texts" in " ".join(api.ceiling_render(done).split())
+    assert "Unusable 12 of 12 written texts" in " ".join(api.render(done).split())
     assert not (folder / ".tuneworthy" / "proposed").exists()
 
 
@@ -448,11 +450,11 @@ def test_a_text_that_was_cut_off_is_no_prompt(tmp_path: Path) -> None:
 
 
 def test_a_page_shows_what_a_model_wrote_as_text_alone(tmp_path: Path) -> None:
-    done = api.ceiling_run(
+    done = api.run(
         ready_of(folder_of(tmp_path, n=60), 1), cap_usd=0,
         transport=World(SHARES, lambda *_: said("At level 9.\nTurn\u202e around, <b>please</b>.")),
     )  # fmt: skip
-    page = api.ceiling_render(done)
+    page = api.render(done)
     assert "<b>please</b>" in page
     assert "\u202e" not in page
     assert max(map(len, page.splitlines())) <= 80
@@ -549,7 +551,7 @@ def test_what_cannot_write_is_refused(tmp_path: Path, more: dict[str, Any], says
 
 def test_too_few_cases_to_learn_from_are_refused(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=10)
-    cases = api.prepare(folder, as_of=AS_OF).plan.select
+    cases = prepare(folder, as_of=AS_OF).plan.select
     assert len(cases) < 9
     with pytest.raises(InputError, match="could learn from"):
         ready_of(folder)
@@ -577,8 +579,8 @@ def test_the_command_quotes_and_runs_it(tmp_path: Path, capsys: pytest.CaptureFi
 
 def test_the_parts_of_a_set_stay_where_they_are(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=60)
-    with_, without = ready_of(folder), api.prepare(folder, as_of=AS_OF)
+    with_, without = ready_of(folder), prepare(folder, as_of=AS_OF)
     assert with_.plan.report == without.plan.report
-    assert with_.wish is not None
-    kept = set(with_.plan.select) | set(with_.wish.taught)
+    assert with_.request is not None
+    kept = set(with_.plan.select) | set(with_.request.taught)
     assert kept == set(without.plan.select)

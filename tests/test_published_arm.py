@@ -20,11 +20,12 @@ from internals import (
     html,
     markdown,
     prepare,
+    quoted,
     reach,
     serving_costs,
     text,
 )
-from internals import lab_run as api
+from internals import lab_ceiling as api
 from internals import run as command
 from internals import workspace_reports as reachable
 from lab_world import folder_of, known
@@ -58,13 +59,13 @@ def paper(**other: Any) -> dict[str, Any]:
 
 def lab(
     folder: Path, *models: dict[str, Any], target: float | None = 0.9, n: int = 120
-) -> tuple[api.Done, int]:
+) -> tuple[api.CeilingRun, int]:
     """A lab's result, and how many calls were sent for it."""
     more = "".join(f"{name}: {json.dumps(value)}\n" for name, value in TEAM.items())
     told = json.dumps([{"id": "fake:one"}, *models])
     folder_of(folder, models=told, target=target, more=more, n=n)
     fake = known(SHARES)
-    return api.ceiling_run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake), fake.sent
+    return api.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake), fake.sent
 
 
 def judged(*models: dict[str, Any], target: float = 0.9, today: float | None = None) -> Dossier:
@@ -111,16 +112,16 @@ def test_the_page_shows_it_under_the_arms_with_its_date_and_what_it_does_not_tel
     tmp_path: Path,
 ) -> None:
     done, _ = lab(tmp_path, paper(), paper(quality=0.5) | {"id": "a second"})
-    lines = api.ceiling_render(done).splitlines()
+    lines = api.render(done).splitlines()
     (at,) = (i for i, line in enumerate(lines) if line.startswith("  0.94 (0.93–0.94)"))
     board = next(i for i, line in enumerate(lines) if "majority" in line)
     assert at > board
-    page = " ".join(api.ceiling_render(done).split())
+    page = " ".join(api.render(done).split())
     assert "a paper's model (published, 2020-03-10, not measured here)" in page
     assert page.index("a paper's model (") < page.index("a second (published")
     assert "which meets the target 0.90 (Somebody et al. 2020, table 3)" in page
     assert "not what it would reach here" in page
-    told = json.loads(api.ceiling_render(done, "json"))
+    told = json.loads(api.render(done, "json"))
     assert [one["model"] for one in told["published"]] == ["a paper's model", "a second"]
     assert "a paper's model" not in {one["arm"]["model"] for one in told["arms"]}
 
@@ -128,7 +129,7 @@ def test_the_page_shows_it_under_the_arms_with_its_date_and_what_it_does_not_tel
 def test_the_quote_says_that_it_is_not_called(tmp_path: Path) -> None:
     lab(tmp_path, paper())
     ready = prepare(tmp_path, as_of=AS_OF)
-    page = api.ceiling_render_quote(ready, api.lab_quoted(ready))
+    page = api.render_quote(ready, quoted(ready))
     assert "Shown beside them as published, and not called: a paper's model" in page
 
 
@@ -199,7 +200,7 @@ def test_a_target_that_prompts_meet_keeps_the_prompt_whatever_was_published(
     assert {g.id: g.state for g in verdict.gates}["need"] == "no"
     assert verdict.action == "keep_prompting"
     assert caveat(done.dossier) == ""
-    page = " ".join(api.ceiling_render(done).split())
+    page = " ".join(api.render(done).split())
     assert "fine-tune candidate (keep the prompt and work on it)" in page
 
 
@@ -255,7 +256,7 @@ def test_without_a_target_nothing_is_met_or_missed(tmp_path: Path) -> None:
     done, _ = lab(tmp_path, paper(), target=None, n=40)
     (one,) = done.result.published
     assert (one.meets, isinstance(one.target, Unknown)) == ("unknown", True)
-    assert "isn't held against a target" in " ".join(api.ceiling_render(done).split())
+    assert "isn't held against a target" in " ".join(api.render(done).split())
 
 
 shares = st.floats(0, 1)
@@ -327,7 +328,7 @@ def test_a_hostile_name_stays_text(tmp_path: Path) -> None:
     model = paper(source=HOSTILE, metric="exact match") | {"id": HOSTILE}
     done, _ = lab(tmp_path, model, n=40)
     markup = (markdown(done.dossier), html(done.dossier))
-    for page in (api.ceiling_render(done), text(done.dossier), *markup):
+    for page in (api.render(done), text(done.dossier), *markup):
         assert "\x1b" not in page
     assert not any("<script>alert" in page for page in markup)
 

@@ -22,16 +22,17 @@ import hostile
 from internals import CEILING_RUN as RUN
 from internals import (
     Fake,
-    GrownError,
-    Handle,
+    LabRun,
     Labs,
+    LabSettings,
     Manners,
     Placed,
+    QuoteExceededError,
     Reading,
-    Running,
     ShareOf,
     Site,
     Stand,
+    StopHandle,
     Workspace,
     answered_rows,
     board_row,
@@ -44,9 +45,9 @@ from internals import (
     left_s,
     open_directory,
     prepare,
+    quoted,
 )
-from internals import RunningTerms as Terms
-from internals import lab_run as ceiling
+from internals import lab_ceiling as ceiling
 from lab_world import CAREFUL, LOUD, PLAIN, folder_of, known, lines
 from live import LONGEST_S, events, served
 from tuneworthy import InputError, load_case
@@ -78,7 +79,7 @@ def offer_of(client: TestClient) -> dict[str, str]:
     return {name: fields[name] for name in names}
 
 
-def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> Running:
+def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> LabRun:
     answer = client.post(LAB, data={**offer_of(client), "cap_usd": cap})
     assert answer.status_code == 303, answer.text
     running = site.labs.last(folder)
@@ -86,7 +87,7 @@ def started(client: TestClient, site: Site, folder: Path, cap: str = "5") -> Run
     return running
 
 
-def over(running: Running) -> Running:
+def over(running: LabRun) -> LabRun:
     assert running.wait(LONGEST_S)
     return running
 
@@ -119,7 +120,7 @@ def test_looking_at_a_lab_and_its_price_sends_nothing_and_writes_nothing(folder:
 
 def test_the_price_on_the_page_is_that_of_a_dry_run(folder: Path) -> None:
     ready = prepare(folder, as_of=DAY)
-    said = ceiling.ceiling_render_quote(ready, ceiling.lab_quoted(ready))
+    said = ceiling.render_quote(ready, quoted(ready))
     seen = Seen(a_client(site_of(folder, known(RIGHT))).get(f"{LAB}/offer").text)
     for label in ("Cases", "Calls", "Price"):
         (told,) = re.findall(rf"^  {label} +(.*)$", said, re.MULTILINE)
@@ -157,21 +158,23 @@ def test_more_than_was_confirmed_is_shown_and_asked_again(folder: Path) -> None:
 
 def test_a_larger_price_alone_is_asked_again(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT))
-    told = labs.offer(folder, Terms())
-    with pytest.raises(GrownError):
-        labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd * 0.99)
-    with pytest.raises(GrownError):
-        labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls - 1, usd=told.most_usd)
-    over(labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+    told = labs.offer(folder, LabSettings())
+    with pytest.raises(QuoteExceededError):
+        labs.start(
+            folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd * 0.99
+        )
+    with pytest.raises(QuoteExceededError):
+        labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls - 1, usd=told.most_usd)
+    over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
 
 
 def test_calls_that_would_be_asked_again_are_part_of_the_price(folder: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT, manners=Manners(malformed=0.2)))
-    told = labs.offer(folder, Terms())
-    over(labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
+    told = labs.offer(folder, LabSettings())
+    over(labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd))
     doubtful = spent(folder).in_doubt
     assert doubtful > 0
-    plain, again = (labs.offer(folder, Terms(ask_again=flag)) for flag in (False, True))
+    plain, again = (labs.offer(folder, LabSettings(ask_again=flag)) for flag in (False, True))
     assert plain.doubtful == again.doubtful == doubtful
     assert again.most_calls == plain.most_calls + doubtful
     assert again.most_usd == pytest.approx(plain.most_usd + spent(folder).held)
@@ -238,7 +241,7 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     assert [one.name for one in again] == ["stand", "over"]
 
     dead = Fake(lambda request: pytest.fail("it was paid for already"))
-    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=dead)
     assert dead.sent == 0
     text = Seen(client.get(LAB).text).text
     for row in done.result.arms:
@@ -438,21 +441,20 @@ def test_the_end_of_the_server_stops_its_labs_in_order(folder: Path) -> None:
 
 
 def test_a_stop_that_comes_before_the_first_call_sends_nothing(folder: Path) -> None:
-    fake, handle = known(RIGHT), Handle()
+    fake, handle = known(RIGHT), StopHandle()
     handle.stop()
-    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=fake, handle=handle)
     assert done.result.stopped
     assert fake.sent == 0
     handle.stop()  # after its end it stops nothing
-    assert handle.asked
 
 
 def test_labs_of_many_cases_have_a_limit(tmp_path: Path) -> None:
     labs = Labs(lambda ready: known(RIGHT, manners=Manners(latency_s=0.5)))
     folders = [folder_of(tmp_path / f"case{i}", n=40, models=PRICED) for i in range(5)]
-    told = labs.offer(folders[0], Terms())
+    told = labs.offer(folders[0], LabSettings())
     begin = partial(
-        labs.start, terms=Terms(), cap_usd=5.0, calls=told.most_calls, usd=told.most_usd
+        labs.start, settings=LabSettings(), cap_usd=5.0, calls=told.most_calls, usd=told.most_usd
     )
     for one in folders[:4]:
         begin(one)
@@ -512,7 +514,7 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
 ) -> None:
     stands: list[Stand] = []
     ready = prepare(folder, as_of=DAY)
-    ceiling.ceiling_run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
+    ceiling.run(ready, cap_usd=5, transport=known(RIGHT), watch=stands.append)
     boards = [one.board for one in stands if one.board]
     assert boards
 
@@ -557,10 +559,10 @@ def test_a_ledger_that_somebody_spoilt_is_told_on_the_page(folder: Path, change:
         assert re.search(r"calls\.sqlite3: (can.+t be read|was changed)", told.text), at
 
 
-def a_lab(folder: Path) -> Running:
+def a_lab(folder: Path) -> LabRun:
     labs = Labs(lambda ready: known(RIGHT))
-    told = labs.offer(folder, Terms())
-    return labs.start(folder, Terms(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
+    told = labs.offer(folder, LabSettings())
+    return labs.start(folder, LabSettings(), cap_usd=5, calls=told.most_calls, usd=told.most_usd)
 
 
 def test_the_state_for_programs_holds_the_result_of_the_command_line(folder: Path) -> None:
@@ -570,7 +572,7 @@ def test_the_state_for_programs_holds_the_result_of_the_command_line(folder: Pat
     over(started(client, site, folder))
     told = client.get(API).json()
     assert told["state"] == "done"
-    done = ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
+    done = ceiling.run(prepare(folder, as_of=DAY), cap_usd=5, transport=known(RIGHT))
     mine, its = told["result"], json.loads(done.result.model_dump_json())
     for name in ("quote", "spend"):
         del mine[name], its[name]

@@ -30,8 +30,8 @@ from internals import (
     read_labels,
     read_rubrics,
 )
-from internals import RunningTerms as Terms
-from internals import lab_run as ceiling
+from internals import LabSettings as Terms
+from internals import lab_ceiling as ceiling
 from internals import workspace_labelling as agreeing
 from lab_world import CAREFUL, LOUD, folder_of
 from tuneworthy import load_case
@@ -65,7 +65,7 @@ def ran(tmp_path: Path) -> Path:
     (folder / "examples.jsonl").unlink()
     text = (folder / "case.yaml").read_text().replace(", examples: examples.jsonl", "")
     (folder / "case.yaml").write_text(text)
-    ceiling.ceiling_run(prepare(folder, as_of=DAY), cap_usd=0, transport=Fake(answer))
+    ceiling.run(prepare(folder, as_of=DAY), cap_usd=0, transport=Fake(answer))
     return folder
 
 

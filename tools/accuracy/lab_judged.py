@@ -25,11 +25,13 @@ import numpy as np
 
 from lab_world import CAREFUL, LOUD, chance
 from tuneworthy import load_case, load_framework
-from tuneworthy.lab.judge import Judging, drawn
-from tuneworthy.lab.plan import Pool, Setting, plan_arms
-from tuneworthy.lab.race import Lab, Plan, chosen_arms, make_plan
+from tuneworthy.lab.contrast import chosen_arms
+from tuneworthy.lab.judge import LabJudge, label_sample
+from tuneworthy.lab.plan import LabPlan, Pool, Setting, make_plan, plan_arms
+from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import outcome
 from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.fake import Fake
 from tuneworthy.llm.ledger import Ledger
@@ -74,7 +76,7 @@ def model(shares: dict[str, float], favours: str, seed: int) -> Fake:
 
 
 def ran(
-    folder: Path, plan: Plan, fake: Fake, labels: int, said: dict[tuple[str, str], float],
+    folder: Path, plan: LabPlan, fake: Fake, labels: int, said: dict[tuple[str, str], float],
     target: float,
 ) -> CeilingResult:  # fmt: skip
     """The lab, once more: with the labels there are by now."""
@@ -85,10 +87,11 @@ def ran(
             model="fake:judge", file="r", rubric="r", labels=labels, seed=plan.seed, max_tokens=512
         )
         judge = make(Judge, "Right?", Kit())
-        judging = Judging(judge, place, Model(id="fake:judge"), told, dict(said))
+        judging = LabJudge(judge, place, Model(id="fake:judge"), told, dict(said))
         scores = Scores(Marker((), Kit()), judging)
         with Ledger(folder / "calls.sqlite3") as ledger:
-            lab = Lab(plan, scores, ledger, fake, lambda _: FREE, cap_usd=0)
+            calls = PaidCalls("ceiling", ledger, fake, lambda _: FREE, cap_usd=0)
+            lab = Lab(plan, scores, calls)
             await lab.race()
             chosen = chosen_arms(plan, scores, lab.dropped)
             await lab.report(chosen)
@@ -103,7 +106,7 @@ class World:
     """Two arms of known shares, the better one first, and what may be done with them."""
 
     shares: dict[str, float]
-    plan: Plan
+    plan: LabPlan
     fake: Fake
     labels: int
 
@@ -117,7 +120,7 @@ class World:
         return {
             (one.id, digest_of(text)): value
             for part in parts
-            for one in drawn(part, self.labels, self.plan.seed)
+            for one in label_sample(part, self.labels, self.plan.seed)
             for name in self.shares
             for text, value in ((f"{name}: shelf {one.id[1:]}", 1.0), (f"{name}: nowhere", 0.0))
         }

@@ -17,8 +17,9 @@ from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from tuneworthy.lab import run as ceiling
-from tuneworthy.lab.propose import Wish, parted_for
+from tuneworthy.lab import ceiling
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.lab.propose import ProposalRequest, parted_for
 from tuneworthy.llm.endpoints import reach
 
 INTENTS = ("lost_or_stolen_card", "exchange_rate", "age_limit", "card_arrival", "terminate_account")
@@ -50,12 +51,12 @@ def main() -> None:
     folder = Path(sys.argv[2])
     if not folder.exists():
         make(Path(sys.argv[1]), folder)
-    ready = ceiling.prepare(folder, max_tokens=TOKENS, as_of=date.today())
+    ready = prepare(folder, max_tokens=TOKENS, as_of=date.today())
     plan, taught = parted_for(ready.plan)
     writer = ready.case.models[0]
-    ready = replace(ready, plan=plan, wish=Wish(DRAWS, writer, reach(writer), taught))
-    done = ceiling.ceiling_run(ready, cap_usd=0.0, at_once=4)
-    print(ceiling.ceiling_render(done))
+    ready = replace(ready, plan=plan, request=ProposalRequest(DRAWS, writer, reach(writer), taught))
+    done = ceiling.run(ready, cap_usd=0.0, at_once=4)
+    print(ceiling.render(done))
     print(done.result.model_dump_json(indent=2, include={"proposing", "plateau"}))
 
 

@@ -90,10 +90,11 @@ def ceiling(
     Arms race on one part of the evaluation set, and the winner is reported on the other. Nothing is
     paid twice: run it again to go on where it stopped. What it shows becomes evidence of CASE.
     """
-    from tuneworthy.lab import run as api
+    from tuneworthy.lab import ceiling as api
+    from tuneworthy.lab.prepare import prepare, quoted
 
     wanted(output, force)
-    ready = api.prepare(
+    lab = prepare(
         case,
         chosen=framework,
         seed=seed,
@@ -103,18 +104,17 @@ def ceiling(
         as_of=day(as_of),
         judge=judge_asked(**judge),
     )
-    ready = api.with_proposals(ready, propose, propose_with)
+    lab = api.with_proposals(lab, propose, propose_with)
     painted = colour() and output is None
     if dry_run:
-        told = api.lab_quoted(ready)
-        page = api.ceiling_render_quote(ready, told, form, cap_usd=budget, colour=painted)
+        page = api.render_quote(lab, quoted(lab), form, cap_usd=budget, colour=painted)
         deliver(page, output, force)
         return 0
     with lab_line(sys.stderr) as watch:
-        done = api.ceiling_run(
-            ready, cap_usd=budget, at_once=at_once, ask_again=ask_again, watch=watch, source=case
+        done = api.run(
+            lab, cap_usd=budget, at_once=at_once, ask_again=ask_again, watch=watch, source=case
         )
-    deliver(api.ceiling_render(done, form, colour=painted), output, force)
+    deliver(api.render(done, form, colour=painted), output, force)
     return STOPPED if done.result.stopped else 0
 
 
@@ -168,11 +168,11 @@ def verify(
     the untouched cases and a small set of general tasks. It works for a model tuned anywhere. Under
     a judge the answer is unknown until people have labelled a random part of both arms.
     """
-    from tuneworthy.lab import run as api
-    from tuneworthy.lab.run import prepare
+    from tuneworthy.lab import verify as api
+    from tuneworthy.lab.prepare import prepare
 
     wanted(output, force)
-    ready = prepare(
+    lab = prepare(
         case,
         seed=seed,
         max_tokens=max_tokens,
@@ -182,12 +182,12 @@ def verify(
     )
     painted = colour() and output is None
     if dry_run:
-        page = api.render_quote(ready, api.quoted(ready), form, cap_usd=budget, colour=painted)
+        page = api.render_quote(lab, api.quoted(lab), form, cap_usd=budget, colour=painted)
         deliver(page, output, force)
         return 0
     with lab_line(sys.stderr) as watch:
         result = api.run(
-            ready,
+            lab,
             cap_usd=budget,
             margin=margin,
             again=new_plan,

@@ -20,7 +20,7 @@ from tuneworthy.errors import InputError, OutputError, one_line, visible
 from tuneworthy.report.text import WIDEST, lay_out_for
 
 if TYPE_CHECKING:
-    from tuneworthy.lab.run import JudgeAsked
+    from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.model.lab import Stand
 
 
@@ -245,13 +245,13 @@ def judge_asked(
     judge_url: str | None,
     judge_price: tuple[float, float] | None,
     labels: int | None,
-) -> JudgeAsked | None:
+) -> JudgeChoice | None:
     """The judge that the options name; None for none.
 
     Raises:
         InputError: If they name half of one.
     """
-    from tuneworthy.lab.run import LABELS, JudgeAsked
+    from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if judge is None:
         others = {
@@ -268,7 +268,7 @@ def judge_asked(
     if judge_model is None:
         fix = "name a model: --judge-model MODEL"
         raise InputError("needs a model that judges", where="--judge", fix=fix)
-    return JudgeAsked(judge, judge_model, judge_url or "", judge_price, labels or LABELS)
+    return JudgeChoice(judge, judge_model, judge_url or "", judge_price, labels or LABELS)
 
 
 def lab_options(command: F) -> F:

@@ -29,7 +29,7 @@ from tuneworthy.interview.questions import (
     part_asks,
     standing,
 )
-from tuneworthy.lab.run import ledger_of, ledger_or_none, stopped_by_user
+from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport, most_usd, reach
 from tuneworthy.llm.runner import Job, Outcome, Runner

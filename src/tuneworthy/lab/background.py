@@ -1,7 +1,7 @@
 """Ceiling labs in the background of a server: quoted, confirmed, watched by many, stopped in order.
 
-What a run tells is a whole picture each time, so that a follower who misses one, comes late or goes
-away changes nothing: nobody is told, everybody looks.
+A run shows a whole picture each time, so that a follower who misses one, comes late or goes away
+changes nothing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,9 @@ from pathlib import Path
 from typing import Literal
 
 from tuneworthy.errors import CaseError, ConflictError, InputError
-from tuneworthy.lab.race import CEILING_RUN
-from tuneworthy.lab.run import (
-    MOST_TOKENS,
-    Done,
-    Handle,
-    Ready,
-    ceiling_run,
-    ledger_or_none,
-    prepare,
-    price,
-    refuse_unpriced,
-)
+from tuneworthy.lab import ceiling
+from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare, price, refuse_unpriced
+from tuneworthy.lab.session import StopHandle, ledger_or_none
 from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.model.lab import Arm, Quote, Stand
@@ -40,8 +31,8 @@ Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What a lab is run by. Scorers that are functions of the user's own never run from here."""
+class LabSettings:
+    """How a lab is run. Scorers that are functions of the user's own never run from here."""
 
     max_tokens: int = MOST_TOKENS
     """Tokens an answer may have; it bounds the price."""
@@ -58,7 +49,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class QuotedLab:
     """What a lab would do and cost: to be shown, and confirmed by its numbers."""
 
     arms: tuple[Arm, ...]
@@ -89,12 +80,12 @@ class Offer:
         return self.quote.usd_most + self.held_usd * self.again
 
 
-class GrownError(ConflictError):
+class QuoteExceededError(ConflictError):
     """More would be sent, or paid, than was confirmed."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class LabProgress:
     """How a run stands at a moment."""
 
     number: int
@@ -111,45 +102,36 @@ class Progress:
         return self.state in ("done", "stopped", "failed")
 
 
-class Running:
-    """A lab that runs in a thread of its own, or that has.
-
-    Args:
-        ready: Its plan.
-        terms: What it is run by.
-        cap_usd: The most its calls may cost, those of earlier runs included.
-        source: How the case is named.
-        transport: What sends, in place of the case's own endpoints.
-        clock: Seconds that only go forward.
-    """
+class LabRun:
+    """A lab that runs in a thread of its own, or that has."""
 
     def __init__(
         self,
-        ready: Ready,
-        terms: Terms,
+        lab: PreparedLab,
+        settings: LabSettings,
         cap_usd: float,
         source: str,
         transport: Transport | None,
         clock: Clock,
     ) -> None:
         self.id = secrets.token_hex(8)
-        self.terms, self.cap_usd, self.source = terms, cap_usd, source
-        self.done: Done | None = None
+        self.settings, self.cap_usd, self.source = settings, cap_usd, source
+        self.done: ceiling.CeilingRun | None = None
         self.error: InputError | None = None
-        self._handle, self._lock, self._clock = Handle(), threading.Lock(), clock
+        self._handle, self._lock, self._clock = StopHandle(), threading.Lock(), clock
         self._state: LabState = "running"
         self._stand: Stand | None = None
         self._number, self._began, self._ended = 0, clock(), 0.0
         self._thread = threading.Thread(
-            target=self._go, args=(ready, transport), name=f"lab {self.id}", daemon=True
+            target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
         )
 
     @property
-    def progress(self) -> Progress:
+    def progress(self) -> LabProgress:
         """How it stands now; any thread may look."""
         with self._lock:
             end = self._ended or self._clock()
-            return Progress(self._number, self._state, self._stand, end - self._began)
+            return LabProgress(self._number, self._state, self._stand, end - self._began)
 
     def begin(self) -> None:
         """Run it; once."""
@@ -172,14 +154,14 @@ class Running:
         with self._lock:
             self._stand, self._number = stand, self._number + 1
 
-    def _go(self, ready: Ready, transport: Transport | None) -> None:
+    def _go(self, lab: PreparedLab, transport: Transport | None) -> None:
         state: LabState = "failed"
         try:
-            self.done = ceiling_run(
-                ready,
+            self.done = ceiling.run(
+                lab,
                 cap_usd=self.cap_usd,
-                at_once=self.terms.at_once,
-                ask_again=self.terms.ask_again,
+                at_once=self.settings.at_once,
+                ask_again=self.settings.ask_again,
                 watch=self._watch,
                 transport=transport,
                 source=self.source,
@@ -203,59 +185,62 @@ class Labs:
     """
 
     def __init__(
-        self, transport: Callable[[Ready], Transport] | None = None, clock: Clock = time.monotonic
+        self,
+        transport: Callable[[PreparedLab], Transport] | None = None,
+        clock: Clock = time.monotonic,
     ) -> None:
         self._transport, self._clock = transport, clock
-        self._runs: dict[Path, Running] = {}
+        self._runs: dict[Path, LabRun] = {}
         self._lock = threading.Lock()
 
     @property
     def running(self) -> int:
         """Labs that aren't over."""
-        return sum(not one.progress.over for one in tuple(self._runs.values()))
+        return sum(not run.progress.over for run in tuple(self._runs.values()))
 
-    def last(self, source: str | Path) -> Running | None:
+    def last(self, source: str | Path) -> LabRun | None:
         """The lab of a case that runs, or that ran last since the server began."""
         return self._runs.get(Path(source).resolve())
 
-    def offer(self, source: str | Path, terms: Terms) -> Offer:
+    def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
         """What a lab would do and cost; nothing is sent.
 
         Raises:
             InputError: If it can't run, or another process is running it.
         """
-        return self._offer(prepare_for(source, terms), terms)
+        return self._offer(prepare_for(source, settings), settings)
 
     def start(
-        self, source: str | Path, terms: Terms, *, cap_usd: float, calls: int, usd: float
-    ) -> Running:
+        self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
+    ) -> LabRun:
         """Begin a lab that was offered and confirmed. One that was stopped goes on.
 
         Args:
             source: The case.
-            terms: What it is run by.
+            settings: How it is run.
             cap_usd: The most its calls may cost, those of earlier runs included.
-            calls: The calls that were confirmed: the offer's ``most_calls``.
-            usd: What was confirmed that they may cost: the offer's ``most_usd``.
+            calls: The confirmed ``most_calls`` of the offer.
+            usd: Its confirmed ``most_usd``.
 
         Raises:
-            GrownError: If by now it would be more than that; nothing is sent.
+            QuoteExceededError: If by now it would be more than that; nothing is sent.
             InputError: If it can't run, or is running already.
         """
         self._refuse(source)
-        ready = prepare_for(source, terms)
-        found = self._offer(ready, terms)
-        refuse_unpriced(found.quote)
-        if found.most_calls > calls or found.most_usd > usd * (1 + 1e-9):
+        lab = prepare_for(source, settings)
+        quoted = self._offer(lab, settings)
+        refuse_unpriced(quoted.quote)
+        if quoted.most_calls > calls or quoted.most_usd > usd * (1 + 1e-9):
             fix = "look at the new numbers, and confirm them"
-            raise GrownError("more would be sent than was confirmed", where="the lab", fix=fix)
-        sends = None if self._transport is None else self._transport(ready)
-        begun = Running(ready, terms, cap_usd, str(source), sends, self._clock)
+            what = "more would be sent than was confirmed"
+            raise QuoteExceededError(what, where="the lab", fix=fix)
+        transport = None if self._transport is None else self._transport(lab)
+        run = LabRun(lab, settings, cap_usd, str(source), transport, self._clock)
         with self._lock:
             self._refuse(source)
-            self._runs[Path(source).resolve()] = begun
-            begun.begin()
-        return begun
+            self._runs[Path(source).resolve()] = run
+            run.begin()
+        return run
 
     def close(self, timeout_s: float = 60.0) -> bool:
         """Stop all that run, and wait for what is on the wire.
@@ -263,27 +248,27 @@ class Labs:
         Returns:
             Whether all came to their end in time; what didn't is in doubt at the next start.
         """
-        running = [one for one in self._runs.values() if not one.progress.over]
-        for one in running:
-            one.stop()
+        running = [run for run in self._runs.values() if not run.progress.over]
+        for run in running:
+            run.stop()
         until = time.monotonic() + timeout_s
-        return all(one.wait(max(0.0, until - time.monotonic())) for one in running)
+        return all(run.wait(max(0.0, until - time.monotonic())) for run in running)
 
-    def _offer(self, ready: Ready, terms: Terms) -> Offer:
-        with ledger_or_none(ready.case) as ledger:
-            doubtful = () if ledger is None else ledger.doubtful(CEILING_RUN)
-            told = price(ready, ledger)
-        plan = ready.plan
+    def _offer(self, lab: PreparedLab, settings: LabSettings) -> QuotedLab:
+        with ledger_or_none(lab.case) as ledger:
+            doubtful = () if ledger is None else ledger.doubtful(ceiling.CEILING_RUN)
+            quote = price(lab, ledger)
+        plan = lab.plan
         reached = plan.setting.reached.values()
-        return Offer(
-            places=tuple(dict.fromkeys(one.base_url or one.provider for one in reached)),
+        return QuotedLab(
+            places=tuple(dict.fromkeys(place.base_url or place.provider for place in reached)),
             arms=plan.arms,
             select=len(plan.select),
             report=len(plan.report),
-            quote=told,
+            quote=quote,
             doubtful=len(doubtful),
-            held_usd=sum(one.usd for one in doubtful),
-            again=terms.ask_again,
+            held_usd=sum(call.usd for call in doubtful),
+            again=settings.ask_again,
             lacking=lacking_keys(reached) if self._transport is None else (),
         )
 
@@ -297,17 +282,17 @@ class Labs:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
 
 
-def prepare_for(source: str | Path, terms: Terms) -> Ready:
-    """The plan of a lab by its terms; code beside a case is never run.
+def prepare_for(source: str | Path, settings: LabSettings) -> PreparedLab:
+    """The plan of a lab by its settings; code beside a case is never run.
 
     Raises:
         InputError: If it can't run.
     """
     return prepare(
         source,
-        chosen=terms.chosen,
-        seed=terms.seed,
-        max_tokens=terms.max_tokens,
+        chosen=settings.chosen,
+        seed=settings.seed,
+        max_tokens=settings.max_tokens,
         allow_code=False,
-        as_of=terms.as_of,
+        as_of=settings.as_of,
     )

@@ -1,8 +1,8 @@
-"""A judge on the wire: asked through the lab's ledger and cap, and put right by people.
+"""A judge in a lab: called through the lab's ledger and cap, and corrected by people's labels.
 
-Its word alone reports nothing. Every output is judged; people label some of them, drawn at random
-before anybody looks; what is told is a prediction-powered interval (``stats.predicted``). The same
-output for the same case is one thing, whichever arm wrote it: one judgement and one label serve.
+Its word alone reports nothing. Every output is judged; people label a random sample, drawn before
+anybody looks; reported is a prediction-powered interval (``stats.compare``). The same output for
+the same case is one thing, whichever arm wrote it: one call and one label serve.
 """
 
 from __future__ import annotations
@@ -11,143 +11,128 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneworthy.llm.endpoints import Reached
+from tuneworthy.errors import CaseError, InputError
+from tuneworthy.files.disk import MIB, read_text
+from tuneworthy.files.stores import ADJUDICATED, read_labels
+from tuneworthy.lab.plan import request_to
+from tuneworthy.llm.choose import prices_of
+from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, Outcome, Runner
-from tuneworthy.model.case import Model
+from tuneworthy.model.case import Case, Model, TokenPrice
 from tuneworthy.model.evalset import EvalCase, digest_of
-from tuneworthy.model.lab import JudgePlan, Reply, Settled
-from tuneworthy.scoring.base import Output, Scored, unscored
+from tuneworthy.model.lab import ChatMessage, JudgePlan, Reply, Settled
+from tuneworthy.scoring.base import Kit, Output, Scored, make, unscored
 from tuneworthy.scoring.judge import LONGEST_PART, Judge
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.stats.compare import ENOUGH_LABELS, predicted_difference, predicted_mean
 
-# Which cases people label: the first of an order that is drawn, the same for all.
+UNREADABLE = 0.5
+"""Counted as the judge's word where that can't be used. Any fixed number is honest here, because
+people's labels correct it as they correct the rest."""
+LABELS = 50
+"""Cases of a part that people label where nothing else is stated."""
+SCALE = "yes-no"
+"""People's answers for a lab: a target is a share of cases, each a yes or a no."""
+_BYTES_A_TOKEN = 8
+"""Length of an answer that isn't there yet, for a quote; the cap holds for longer ones as well."""
 
 
 def shuffled(cases: Iterable[EvalCase], seed: int) -> list[EvalCase]:
     """Cases in an order that depends on their ids and the seed alone."""
-    return sorted(cases, key=lambda one: digest_of("order", str(seed), one.id))
+    return sorted(cases, key=lambda case: digest_of("order", str(seed), case.id))
 
 
-def drawn(cases: Sequence[EvalCase], labels: int, seed: int) -> tuple[EvalCase, ...]:
-    """The cases on which people's word counts: a random sample, fixed before anybody labels.
+def label_sample(cases: Sequence[EvalCase], labels: int, seed: int) -> tuple[EvalCase, ...]:
+    """The cases of one part on which people's labels count: a random sample, fixed beforehand.
 
-    Args:
-        cases: One part of the evaluation set.
-        labels: How many are wanted.
-        seed: Of the order.
-
-    Returns:
-        The first ``labels`` of the order, and as many more as it takes to have 20 conversations
-        among them; all of them where the part has fewer.
+    The first ``labels`` of the order that the seed draws, and as many more as it takes to have 20
+    conversations among them; all of them where the part has fewer.
     """
-    found: list[EvalCase] = []
-    seen: set[str] = set()
-    for one in shuffled(cases, seed):
-        if len(found) >= labels and len(seen) >= ENOUGH_LABELS:
+    sample: list[EvalCase] = []
+    clusters: set[str] = set()
+    for case in shuffled(cases, seed):
+        if len(sample) >= labels and len(clusters) >= ENOUGH_LABELS:
             break
-        found.append(one)
-        seen.add(one.cluster)
-    return tuple(found)
-
-
-# A judge on the wire: asked through the lab's ledger and cap, and put right by people.
-
-UNREADABLE = 0.5
-"""What a judge is taken to say where it says nothing that can be used. Any fixed number is honest
-here, because people's labels correct it as they correct the rest."""
-_BYTES_A_TOKEN = 8
-"""Length of an answer that isn't there yet, for a quote; the cap holds for longer ones as well."""
-
-Said = Mapping[tuple[str, str], float]
-"""What people say: by case and digest of the output, from 0 for no to 1 for yes."""
+        sample.append(case)
+        clusters.add(case.cluster)
+    return tuple(sample)
 
 
 @dataclass(slots=True)
-class Judging:
-    """A judge, where it is reached, and what people have said so far."""
+class LabJudge:
+    """A judge, where it is called, and people's labels so far."""
 
     judge: Judge
     place: Reached
     model: Model
     plan: JudgePlan
-    said: Said
-    given: str = ""
-    """How the user named the rubric's file, for a command to copy."""
-    heard: dict[tuple[str, Output], Settled] = field(default_factory=dict)
+    labels: Mapping[tuple[str, str], float]
+    """By case and digest of the output, from 0 for no to 1 for yes."""
+    rubric_file: str = ""
+    """The rubric's file as the user named it, for a command to copy."""
+    answers: dict[tuple[str, Output], Settled] = field(default_factory=dict)
     """The judge's answers by case and output."""
 
     @property
     def name(self) -> str:
-        """Who scores, in words for the report and the plan: another rubric is another scorer."""
+        """The scorer, in words for the report and the plan: another rubric is another scorer."""
         plan = self.plan
         return f"{plan.model} as judge by {plan.file} ({plan.rubric[:6]}), {plan.labels} labels"
 
     def job(self, output: Output, case: EvalCase) -> Job | None:
-        """The question about an output; None where it is too long to be shown whole."""
+        """The call about an output; None where it is too long to be shown whole."""
         place = self.place
         request = self.judge.request(
             output, case, provider=place.provider, base_url=place.base_url, model=place.name
         )
         return None if request is None else Job(request)
 
-    async def hear(
-        self, runner: Runner, answers: Iterable[tuple[Output, EvalCase]]
+    async def ask(
+        self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]
     ) -> Outcome | None:
-        """Ask about some outputs, each once.
-
-        Returns:
-            What became of the run; None where there was nothing to ask.
-        """
-        asked = {(case.id, output): self.job(output, case) for output, case in answers}
-        jobs = {name: job for name, job in asked.items() if job is not None}
-        if not jobs:
+        """Ask about some outputs, each once; None where there was nothing to ask."""
+        jobs = {(case.id, output): self.job(output, case) for output, case in outputs}
+        asked = {name: job for name, job in jobs.items() if job is not None}
+        if not asked:
             return None
-        outcome = await runner.all(list(jobs.values()))
-        for name, job in jobs.items():
-            if (found := outcome.settled.get(job.key)) is not None:
-                self.heard[name] = found
+        outcome = await runner.all(list(asked.values()))
+        for name, job in asked.items():
+            if (settled := outcome.settled.get(job.key)) is not None:
+                self.answers[name] = settled
         return outcome
 
-    def scored(self, output: Output, case: EvalCase) -> Scored:
-        """What the judge said of an output; not judged where it said nothing that can be used."""
-        found = self.heard.get((case.id, output))
-        if found is None or found.reply is None:
-            return unscored("judge_not_heard")  # too long to be shown whole, failed, or in doubt
-        return self.judge.read(found.reply)
+    def score(self, output: Output, case: EvalCase) -> Scored:
+        """The judge's word; unscored where it was too long to be shown, failed, or is in doubt."""
+        settled = self.answers.get((case.id, output))
+        if settled is None or settled.reply is None:
+            return unscored("judge_not_heard")
+        return self.judge.read(settled.reply)
 
     def label(self, output: Output, case: EvalCase) -> float:
-        """What people say of an output; NaN where nobody has labelled it."""
-        return self.said.get((case.id, digest_of(shown_text(output))), math.nan)
+        """People's label of an output; NaN where nobody has labelled it."""
+        return self.labels.get((case.id, digest_of(output_text(output))), math.nan)
 
-    def drawn(self, cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
-        """The cases of one part on which people's word counts."""
-        return drawn(cases, self.plan.labels, self.plan.seed)
+    def sample(self, cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+        """The cases of one part on which people's labels count."""
+        return label_sample(cases, self.plan.labels, self.plan.seed)
 
-    def expected(
-        self, asked: Iterable[tuple[Job, EvalCase]], ledger: Ledger | None
-    ) -> tuple[Job, ...]:
-        """The questions that would follow from some calls, for a quote.
+    def expected(self, calls: Iterable[tuple[Job, EvalCase]], ledger: Ledger | None) -> list[Job]:
+        """The judge's calls that would follow from some calls of arms, for a quote.
 
-        Args:
-            asked: Calls of arms, each with its case.
-            ledger: Where answers that are there already are found; None where none can be.
-
-        Returns:
-            For an answer that is there its own question, and else one about an answer of eight
-            bytes a token, as many as it may have.
+        For an answer in the ledger its own, and else one about an answer of eight bytes a token,
+        as many as it may have.
         """
-        found = []
-        for job, case in asked:
+        jobs = []
+        for job, case in calls:
             known = ledger.find(job.key) if ledger is not None else None
-            if known is not None and known.status == "failed":
-                known = None
-            if known is None:
+            if known is None or known.status == "failed":
                 longest = _BYTES_A_TOKEN * (job.request.max_tokens or self.plan.max_tokens)
                 longest = min(longest, LONGEST_PART)  # a longer one isn't judged
                 output = Output(job.key.ljust(longest, "x")[:longest])
@@ -155,64 +140,151 @@ class Judging:
                 continue  # in doubt: it is never sent again, so nothing is judged
             else:
                 output = Output.of(known.reply)
-            if (one := self.job(output, case)) is not None:
-                found.append(one)
-        return tuple(found)
+            if (question := self.job(output, case)) is not None:
+                jobs.append(question)
+        return jobs
 
 
-def shown_text(output: Output) -> str:
-    """An output as people are shown it: its text, and the tools it calls."""
+def output_text(output: Output) -> str:
+    """An output as people see it: its text, and the tools it calls."""
     calls = [{"name": name, "arguments": text} for name, text in output.tool_calls]
-    told = f"{output.text}\n{json.dumps(calls, ensure_ascii=False)}" if calls else output.text
-    return told.strip()
+    listed = f"\n{json.dumps(calls, ensure_ascii=False)}" if calls else ""
+    return f"{output.text}{listed}".strip()
 
 
 def reply_text(reply: Reply) -> str:
-    """A reply as people are shown it."""
-    return shown_text(Output.of(reply))
+    return output_text(Output.of(reply))
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """An arm on some cases: the judge's word, people's, and which cases have an answer at all."""
+class JudgedScores:
+    """An arm on some cases: the judge's word, people's labels, and how many of these lack."""
 
     judge: NDArray[np.float64]
     """0 … 1; ``UNREADABLE`` where it can't be used, NaN where there is nothing to judge."""
     people: NDArray[np.float64]
-    """0 … 1 on the drawn cases, NaN elsewhere, and where nobody has labelled yet."""
+    """0 … 1 on the sample, NaN elsewhere, and where nobody has labelled yet."""
     missing: int
-    """Drawn cases whose output nobody has labelled."""
+    """Cases of the sample whose output nobody has labelled."""
 
+    def estimate(self, clusters: NDArray[np.int64]) -> Estimate | None:
+        """The share of outputs that people would pass.
 
-def by_people(heard: Heard, clusters: NDArray[np.int64]) -> Estimate | None:
-    """The share of an arm's outputs that people would let pass; None while labels are missing.
+        None while labels lack, and where the sample comes from under 20 conversations.
+        """
+        kept = ~np.isnan(self.judge)
+        if self.missing or not kept.any():
+            return None
+        return predicted_mean(self.judge[kept], self.people[kept], clusters[kept])
 
-    Also None where the drawn cases come from under 20 conversations.
-    """
-    there = ~np.isnan(heard.judge)
-    if heard.missing or not there.any():
-        return None
-    return predicted_mean(heard.judge[there], heard.people[there], clusters[there])
+    def less(self, other: JudgedScores, clusters: NDArray[np.int64]) -> Estimate | None:
+        """How much more of its outputs people would pass than of another arm's, on the same cases.
 
-
-def apart_by_people(first: Heard, second: Heard, clusters: NDArray[np.int64]) -> Estimate | None:
-    """How much more of the first arm's outputs people would let pass, on the same cases.
-
-    Returns:
-        First less second; None while labels are missing, or under 20 labelled conversations.
-    """
-    there = ~(np.isnan(first.judge) | np.isnan(second.judge))
-    if first.missing or second.missing or not there.any():
-        return None
-    return predicted_difference(
-        (first.judge[there], second.judge[there]),
-        (first.people[there], second.people[there]),
-        clusters[there],
-    )
+        None while labels lack, and with under 20 labelled conversations.
+        """
+        kept = ~(np.isnan(self.judge) | np.isnan(other.judge))
+        if self.missing or other.missing or not kept.any():
+            return None
+        return predicted_difference(
+            (self.judge[kept], other.judge[kept]),
+            (self.people[kept], other.people[kept]),
+            clusters[kept],
+        )
 
 
 def label_more(outputs: int) -> str:
-    """What has to be done before anything is told."""
+    """What has to be done before anything is reported."""
     if not outputs:
         return "make more cases: the drawn ones come from under 20 conversations"
     return f"label {outputs} more outputs (tuneworthy evalset label --for)"
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeChoice:
+    """The judge that the user names."""
+
+    rubric: str | Path
+    """File with what an output has to meet."""
+    model: str
+    """One of the case's models, or another."""
+    base_url: str = ""
+    """Where another is served; empty for its provider's usual address."""
+    usd_per_mtok: tuple[float, float] | None = None
+    """Price of another for input and output; its list price where it isn't stated."""
+    labels: int = LABELS
+    """Cases of a part on which people's labels count."""
+
+
+def judge_setup(
+    case: Case, choice: JudgeChoice, *, seed: int, max_tokens: int, as_of: date
+) -> LabJudge:
+    """A judge that can be called, with the labels that are there.
+
+    Raises:
+        InputError: If the rubric can't be read, or the judge's address or price isn't known.
+    """
+    text = rubric_text(choice.rubric)
+    model = _judging_model(case, choice)
+    place = reach(model)
+    probe = request_to(place, [ChatMessage(role="user", content="")])
+    if prices_of((*case.models, model), as_of)(probe) is None:
+        fix = "give its price in USD for a million tokens: --judge-price IN OUT; 0 is a price"
+        raise InputError(f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix)
+    plan = JudgePlan(
+        model=model.id,
+        base_url=choice.base_url,
+        file=Path(choice.rubric).name,
+        rubric=digest_of(text, SCALE),
+        labels=choice.labels,
+        seed=seed,
+        max_tokens=max_tokens,
+    )
+    labels = people_labels(case, plan.rubric)
+    return LabJudge(make(Judge, text, Kit()), place, model, plan, labels, str(choice.rubric))
+
+
+def rubric_text(path: str | Path) -> str:
+    """A rubric as people and the judge see it.
+
+    Raises:
+        InputError: If it can't be read, or is empty.
+    """
+    text = read_text(Path(path), MIB, CaseError).strip()
+    if not text:
+        raise CaseError("holds no rubric", where=str(path), fix="write what an output has to meet")
+    return text
+
+
+def people_labels(case: Case, rubric: str) -> dict[tuple[str, str], float]:
+    """People's labels of outputs: what was settled, else the mean of all who labelled it."""
+    several: dict[tuple[str, str], list[float]] = {}
+    settled: dict[tuple[str, str], float] = {}
+    for name, labels in read_labels(case).items():
+        last = {(label.case, label.output, label.rubric): label for label in labels}
+        for label in last.values():
+            if label.task == "rubric" and label.rubric == rubric and label.value in ("yes", "no"):
+                key, value = (label.case, label.output), float(label.value == "yes")
+                if name == ADJUDICATED:
+                    settled[key] = value
+                else:
+                    several.setdefault(key, []).append(value)
+    return {key: sum(values) / len(values) for key, values in several.items()} | settled
+
+
+def _judging_model(case: Case, choice: JudgeChoice) -> Model:
+    known = next((model for model in case.callable_models if model.id == choice.model), None)
+    if known is not None:
+        if choice.base_url or choice.usd_per_mtok is not None:
+            fix = "leave out --judge-url and --judge-price, or name another model"
+            what = f'"{choice.model[:80]}" is a model of the case, with its own address and price'
+            raise InputError(what, where="--judge-model", fix=fix)
+        return known
+    price = choice.usd_per_mtok
+    values: dict[str, object] = {"id": choice.model, "base_url": choice.base_url or None}
+    if price is not None:
+        values["usd_per_mtok"] = TokenPrice(input=price[0], output=price[1])
+    try:
+        return Model.model_validate(values)
+    except ValueError:
+        fix = "give an address that starts with https:// or http://, without a key"
+        raise InputError("has an address that is none", where="--judge-url", fix=fix) from None

@@ -1,4 +1,4 @@
-"""Arms: every way to answer a case that a ceiling lab compares."""
+"""The plan of a lab: every way to answer a case, the cases, and the requests they make."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tuneworthy.errors import InputError
+from tuneworthy.files.evalset import parted
 from tuneworthy.files.materials import filled, names
 from tuneworthy.llm.endpoints import Reached
+from tuneworthy.llm.runner import Job
 from tuneworthy.measure.sample import embed
 from tuneworthy.model.case import Case, Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
@@ -21,9 +23,6 @@ from tuneworthy.model.lab import Arm, ChatMessage, Request
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-# Arms: every way to answer a case that a ceiling lab compares.
 
 NEAREST = 8
 """Examples that are retrieved where a prompt doesn't say how many."""
@@ -42,88 +41,80 @@ def plan_arms(
     """Prompts × models as written, and beside them what teams forget to try.
 
     For each prompt and model: as its file says; with the nearest examples retrieved for each case,
-    where examples are there and the prompt brings none; for the first prompt also without its
+    where there are examples and the prompt brings none; for the first prompt also without its
     passages, where cases have some, and constrained by the output schema, where there is one. Two
     baselines need no model: the commonest answer, and the answer of the nearest example.
 
-    Args:
-        case: For its models; a tuned one is one more model, a published figure is none.
-        prompts: At least one.
-        evalset: The cases; only whether they have passages and references counts here.
-        examples: Solved cases that may be shown.
-        schema: Whether the case has an output schema.
-
     Returns:
-        Arms with unique ids, baselines last.
+        Arms with unique ids, baselines last. A tuned model is one more model, a published figure
+        is none.
     """
-    passages = any(one.contexts for one in evalset)
-    found: list[Arm] = []
+    passages = any(row.contexts for row in evalset)
+    arms: list[Arm] = []
     for place, prompt in enumerate(prompts):
-        shown = passages and "contexts" in names(prompt)
+        own = passages and "contexts" in names(prompt)
         for model in case.callable_models:
             if prompt.model is None or prompt.model == model.id:
-                more = place == 0
-                found += _of(prompt, model, examples, passages=shown, more=more, schema=schema)
-    if examples and any(one.accepted for one in evalset):
-        found += [Arm(id=name, kind="baseline", of=name) for name in BASELINES]
-    return _apart(found)
+                first = place == 0
+                arms += _ways(prompt, model, examples, passages=own, first=first, schema=schema)
+    if examples and any(row.accepted for row in evalset):
+        arms += [Arm(id=name, kind="baseline", of=name) for name in BASELINES]
+    return _distinct(arms)
 
 
-def with_proposals(arms: Sequence[Arm], parent: Arm, names: Sequence[str]) -> tuple[Arm, ...]:
+def arms_with_proposals(
+    arms: Sequence[Arm], parent: Arm, prompts: Sequence[str]
+) -> tuple[Arm, ...]:
     """Arms, and after them those of proposed prompts: each tried in the ways its parent is.
 
-    That is as written and with the nearest examples, with the parent's model, for which they are.
-
-    Args:
-        arms: Those of the team's prompts.
-        parent: The arm the proposals come from.
-        names: Names of the proposed prompts; () adds none.
+    That is as written and with the nearest examples, with the parent's model.
     """
 
     def made(arm: Arm) -> tuple[object, ...]:
         return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained
 
     ways = [arm.model_dump(exclude={"id"}) for arm in arms if made(arm) == made(parent)]
-    return _apart([*arms, *(_arm({**way, "prompt": name}) for name in names for way in ways)])
+    return _distinct([*arms, *(_arm({**way, "prompt": name}) for name in prompts for way in ways)])
 
 
-def _apart(arms: Sequence[Arm]) -> tuple[Arm, ...]:
+def _distinct(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """Arms under names that differ, also where long names were cut to the same one."""
     used: Counter[str] = Counter()
-    found = []
+    distinct = []
     for arm in arms:
         used[arm.id] += 1
-        again = used[arm.id] > 1
-        found.append(arm.model_copy(update={"id": f"{arm.id} ({used[arm.id]})"}) if again else arm)
-    return tuple(found)
+        number = used[arm.id]
+        name = f"{arm.id} ({number})" if number > 1 else arm.id
+        distinct.append(arm.model_copy(update={"id": name}))
+    return tuple(distinct)
 
 
-def _of(
-    prompt: PromptVariant,
-    model: Model,
-    examples: int,
-    *,
-    passages: bool,
-    more: bool,
-    schema: bool,
+def _ways(
+    prompt: PromptVariant, model: Model, examples: int, *, passages: bool, first: bool, schema: bool
 ) -> Iterator[Arm]:
-    kind = "tuned" if model.kind == "tuned" else "prompt"
     shot, constrained = prompt.few_shot, prompt.constrained or "none"
-    base = {"kind": kind, "prompt": prompt.name, "model": model.id, "constrained": constrained}
-    own = {"few_shot": 0, "few_shot_from": "none"}
+    written = {
+        "kind": "tuned" if model.kind == "tuned" else "prompt",
+        "prompt": prompt.name,
+        "model": model.id,
+        "constrained": constrained,
+        "few_shot": 0,
+        "few_shot_from": "none",
+        "retrieval": passages,
+    }
     if shot is not None and shot.k and examples:
-        own = {"few_shot": min(shot.k, examples), "few_shot_from": shot.source}
-    yield _arm({**base, **own, "retrieval": passages})
-    if examples and own["few_shot_from"] != "nearest":
+        written |= {"few_shot": min(shot.k, examples), "few_shot_from": shot.source}
+    yield _arm(written)
+    if examples and written["few_shot_from"] != "nearest":
         near = {"few_shot": min(NEAREST, examples), "few_shot_from": "nearest"}
-        yield _arm({**base, **near, "retrieval": passages})
-    if passages and more:
-        yield _arm({**base, **own, "retrieval": False})
-    if schema and more and constrained == "none":
-        yield _arm({**base, **own, "constrained": "schema", "retrieval": passages})
+        yield _arm({**written, **near})
+    if passages and first:
+        yield _arm({**written, "retrieval": False})
+    if schema and first and constrained == "none":
+        yield _arm({**written, "constrained": "schema"})
 
 
-def _arm(values: dict[str, object]) -> Arm:
+def _arm(values: Mapping[str, object]) -> Arm:
     """An arm named after what it is made of."""
     parts = [str(values["prompt"]), str(values["model"])]
     if values["few_shot"]:
@@ -134,8 +125,6 @@ def _arm(values: dict[str, object]) -> Arm:
         parts.append("with passages")
     return Arm.model_validate({"id": " · ".join(parts)[:_LONGEST], **values})
 
-
-# Examples to show a model, and the nearest of them to a case.
 
 _NEAREST_KEPT = 1024  # of each case: more than may be shown, with room for its own conversation
 
@@ -151,55 +140,48 @@ class Pool:
     """
 
     def __init__(self, examples: Sequence[EvalCase]) -> None:
-        self._examples = tuple(one for one in examples if one.accepted)
-        self._asked = tuple(question(one) for one in self._examples)
+        self.examples = tuple(example for example in examples if example.accepted)
+        self._questions = tuple(map(question, self.examples))
         self._vectors: NDArray[np.float32] | None = None
         self._orders: dict[str, NDArray[np.int64]] = {}
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self.examples)
 
-    @property
-    def examples(self) -> tuple[EvalCase, ...]:
-        """All that are in it."""
-        return self._examples
-
-    def _apart(self, case: EvalCase, places: Iterable[int]) -> Iterator[EvalCase]:
-        """Those of some examples that a case may see."""
+    def _visible(self, case: EvalCase, places: Iterable[int] | None = None) -> Iterator[EvalCase]:
+        """The examples that a case may see, in the order of some places."""
         cluster, own = case.cluster, question(case)
-        for place in places:
-            one = self._examples[place]
-            if one.cluster != cluster and self._asked[place] != own:
-                yield one
+        for place in range(len(self)) if places is None else places:
+            example = self.examples[place]
+            if example.cluster != cluster and self._questions[place] != own:
+                yield example
 
     def fixed(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
         """The first ``k`` of other conversations, spread over the answers there are."""
         by_answer: dict[str, list[EvalCase]] = {}
-        for one in self._apart(case, range(len(self._examples))):
-            by_answer.setdefault(answer_text(one.accepted[0]), []).append(one)
+        for example in self._visible(case):
+            by_answer.setdefault(answer_text(example.accepted[0]), []).append(example)
         chosen: list[EvalCase] = []
         depth = 0
-        while len(chosen) < k and any(depth < len(ones) for ones in by_answer.values()):
-            chosen += [ones[depth] for ones in by_answer.values() if depth < len(ones)]
+        while len(chosen) < k and any(depth < len(group) for group in by_answer.values()):
+            chosen += [group[depth] for group in by_answer.values() if depth < len(group)]
             depth += 1
         return tuple(chosen[:k])
 
     def nearest(self, k: int, case: EvalCase) -> tuple[EvalCase, ...]:
         """The ``k`` nearest of other conversations by the cosine of their embeddings.
 
-        Returns:
-            The nearest last, where a model reads it last; fewer where the pool is small.
+        The nearest comes last, where a model reads it last; fewer where the pool is small.
         """
-        if not self._examples or k < 1:
+        if not self.examples or k < 1:
             return ()
-        found = islice(self._apart(case, map(int, self._order(case.text))), k)
-        return tuple(reversed(tuple(found)))
+        near = islice(self._visible(case, map(int, self._order(case.text))), k)
+        return tuple(reversed(tuple(near)))
 
     def majority(self, case: EvalCase) -> str:
         """The commonest answer of other conversations; empty for an empty pool."""
-        everybody = range(len(self._examples))
-        counted = Counter(answer_text(one.accepted[0]) for one in self._apart(case, everybody))
-        return min(counted, key=lambda text: (-counted[text], text)) if counted else ""
+        answers = Counter(answer_text(example.accepted[0]) for example in self._visible(case))
+        return min(answers, key=lambda text: (-answers[text], text)) if answers else ""
 
     def neighbour(self, case: EvalCase) -> str:
         """The answer of the nearest of other conversations; empty for an empty pool."""
@@ -207,38 +189,36 @@ class Pool:
         return answer_text(near[0].accepted[0]) if near else ""
 
     def _order(self, text: str) -> NDArray[np.int64]:
-        """Places of the nearest to a text, looked up once."""
         if text not in self._orders:
             if self._vectors is None:
-                self._vectors = _vectors([one.text for one in self._examples])
+                self._vectors = _vectors([example.text for example in self.examples])
             likeness = self._vectors @ _vectors([text])[0]
             self._orders[text] = np.argsort(-likeness, kind="stable")[:_NEAREST_KEPT].copy()
         return self._orders[text]
 
 
 def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
-    found = embed(texts)
-    if found is None:
+    vectors = embed(texts)
+    if vectors is None:
         fix = "install it: pip install 'tuneworthy[lab]'"
         raise InputError("finding the nearest examples needs wordllama", fix=fix)
-    return found
+    return vectors
 
 
 def question(case: EvalCase) -> str:
-    """What a case asks, as text by which the same question is known again."""
-    told = case.input if case.input is not None else [[m.role, m.content] for m in case.messages]
-    text = told if isinstance(told, str) else json.dumps(told, ensure_ascii=False)
+    """The input of a case, as text by which the same question is known again."""
+    if case.input is not None:
+        text = case.input
+    else:
+        text = json.dumps([[m.role, m.content] for m in case.messages], ensure_ascii=False)
     return " ".join(text.casefold().split())
 
 
 def answer_text(reference: Any) -> str:
-    """A reference as the text a model would write; keys stand in the order of the file."""
+    """A reference as the text a model would write; keys stay in the order of the file."""
     if isinstance(reference, str):
         return reference
     return json.dumps(reference, ensure_ascii=False)
-
-
-# An arm and a case as a request.
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,42 +231,39 @@ class Setting:
     """Where each model of the case is called, by its id."""
     pool: Pool
     schema: str | None = None
-    """Output schema as canonical JSON, for constrained arms."""
+    """Output schema as JSON, for constrained arms."""
     grammar: str | None = None
     """GBNF of the labels, for arms constrained by a grammar."""
     max_tokens: int = 512
 
 
 def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
-    """What is asked of a model for one case.
+    """The request of an arm for one case.
 
     Examples go in where the prompt names them, and otherwise as turns of the conversation, which
     models follow far better than a list in a text.
     """
     prompt, place = setting.prompts[arm.prompt], setting.reached[arm.model]
-    shown = _examples(arm, case, setting.pool)
+    examples = _examples(arm, case, setting.pool)
     inside = "examples" in names(prompt)
-    earlier, asked = _turns(case)
+    earlier, text = _turns(case)
     values = {
-        "input": asked,
+        "input": text,
         "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
-        "examples": _listed(shown) if inside else "",
+        "examples": _listed(examples) if inside else "",
     }
     system = filled(prompt.system, values)
     messages = [ChatMessage(role="system", content=system)] if system.strip() else []
-    if not inside:
-        for one in shown:
-            asked = filled(prompt.user, {**values, "input": one.text, "contexts": ""})
-            messages.append(ChatMessage(role="user", content=asked))
-            answer = answer_text(one.accepted[0])
-            messages.append(ChatMessage(role="assistant", content=answer))
+    for example in () if inside else examples:
+        shown = filled(prompt.user, {**values, "input": example.text, "contexts": ""})
+        messages.append(ChatMessage(role="user", content=shown))
+        answer = answer_text(example.accepted[0])
+        messages.append(ChatMessage(role="assistant", content=answer))
     messages += earlier
     messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
-    return Request(
-        provider=place.provider,
-        base_url=place.base_url,
-        model=place.name,
-        messages=tuple(messages),
+    return request_to(
+        place,
+        messages,
         max_tokens=setting.max_tokens,
         temperature=prompt.temperature,
         response_schema=setting.schema if arm.constrained == "schema" else None,
@@ -294,8 +271,18 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
     )
 
 
+def request_to(place: Reached, messages: Sequence[ChatMessage], **more: Any) -> Request:
+    return Request(
+        provider=place.provider,
+        base_url=place.base_url,
+        model=place.name,
+        messages=tuple(messages),
+        **more,
+    )
+
+
 def _turns(case: EvalCase) -> tuple[list[ChatMessage], str]:
-    """What was said before, and what is asked now; what comes after that is no part of it.
+    """The messages before the newest question, and that question; later ones are no part of it.
 
     A case brings no system message: that is the prompt's place.
     """
@@ -305,8 +292,8 @@ def _turns(case: EvalCase) -> tuple[list[ChatMessage], str]:
     if last is None:
         return [], case.text
     before = (m for m in case.messages[:last] if m.role in ("user", "assistant") and m.content)
-    said = [ChatMessage(role=m.role, content=m.content) for m in before]
-    return said, case.messages[last].content
+    earlier = [ChatMessage(role=m.role, content=m.content) for m in before]
+    return earlier, case.messages[last].content
 
 
 def _examples(arm: Arm, case: EvalCase, pool: Pool) -> tuple[EvalCase, ...]:
@@ -315,7 +302,83 @@ def _examples(arm: Arm, case: EvalCase, pool: Pool) -> tuple[EvalCase, ...]:
     return pool.fixed(arm.few_shot, case) if arm.few_shot_from == "fixed" else ()
 
 
-def _listed(examples: tuple[EvalCase, ...]) -> str:
-    return "\n\n".join(
-        f"Input: {one.text}\nOutput: {answer_text(one.accepted[0])}" for one in examples
+def _listed(examples: Iterable[EvalCase]) -> str:
+    return "\n\n".join(f"Input: {e.text}\nOutput: {answer_text(e.accepted[0])}" for e in examples)
+
+
+@dataclass(frozen=True, slots=True)
+class LabPlan:
+    """Everything a lab will do, fixed before the first call."""
+
+    arms: tuple[Arm, ...]
+    select: tuple[EvalCase, ...]
+    report: tuple[EvalCase, ...]
+    setting: Setting
+    repeats: int = 1
+    seed: int = 0
+
+    def jobs(self, arm: Arm, case: EvalCase) -> tuple[Job, ...]:
+        """The calls of one arm on one case; none for a baseline."""
+        if arm.kind == "baseline":
+            return ()
+        request = request_for(arm, case, self.setting)
+        return tuple(Job(request, repeat) for repeat in range(self.repeats))
+
+    def calls(
+        self, arms: Iterable[Arm], cases: Sequence[EvalCase]
+    ) -> Iterator[tuple[Job, Arm, EvalCase]]:
+        """The calls of some arms on some cases, each with its arm and case."""
+        return ((job, arm, case) for arm in arms for case in cases for job in self.jobs(arm, case))
+
+    def of_kind(self, kind: str) -> tuple[Arm, ...]:
+        return tuple(arm for arm in self.arms if arm.kind == kind)
+
+    @property
+    def called(self) -> tuple[Arm, ...]:
+        """Arms that call a model."""
+        return tuple(arm for arm in self.arms if arm.kind != "baseline")
+
+
+def make_plan(
+    arms: Sequence[Arm],
+    cases: Sequence[EvalCase],
+    setting: Setting,
+    *,
+    repeats: int = 1,
+    seed: int = 0,
+) -> LabPlan:
+    """A plan with its cases parted and shuffled; no conversation is in both parts.
+
+    ``repeats`` is how often each case is asked; repeats are no cases. ``seed`` is for the split and
+    the order.
+    """
+    select, report = parted(joined(cases), seed=seed)
+    groups: dict[str, list[EvalCase]] = {}
+    for case in select:
+        groups.setdefault(case.cluster, []).append(case)
+    clusters = list(groups)
+    np.random.default_rng(seed).shuffle(clusters)
+    mixed = tuple(case for name in clusters for case in groups[name])
+    return LabPlan(tuple(arms), mixed, report, setting, repeats, seed)
+
+
+def joined(cases: Sequence[EvalCase]) -> tuple[EvalCase, ...]:
+    """Cases with equal ones in one conversation: the same input twice is one thing to learn from.
+
+    Cases that belong to a conversation stay with it.
+    """
+    first: dict[str, str] = {}
+    return tuple(
+        case.model_copy(
+            update={"conversation_id": f"case {first.setdefault(question(case), case.id)}"}
+        )
+        if case.conversation_id is None
+        else case
+        for case in cases
     )
+
+
+def system_of(request: Request) -> str:
+    """The system prompt as it is sent; empty where there is none."""
+    first = request.messages[0]
+    return first.content if first.role == "system" else ""

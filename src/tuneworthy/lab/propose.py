@@ -18,9 +18,16 @@ import numpy as np
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.materials import prompt_from, prompt_text, variables
 from tuneworthy.files.stores import FOLDER, PROPOSED
-from tuneworthy.lab.plan import answer_text, question, request_for, with_proposals
-from tuneworthy.lab.race import Plan, system_of
-from tuneworthy.lab.scores import Scores, clusters_of, share_of
+from tuneworthy.lab.plan import (
+    LabPlan,
+    answer_text,
+    arms_with_proposals,
+    question,
+    request_for,
+    request_to,
+    system_of,
+)
+from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, PriceOf, quote, total
@@ -46,9 +53,6 @@ if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.state import GEPAState
 
-
-# What a generator is asked for, what it may learn from, and how large all of it can get.
-
 MOST_TAUGHT = 24
 """Cases a generator learns from at most; they are asked anew for each text it comes to."""
 TAUGHT_PART = 3
@@ -58,7 +62,7 @@ LONGEST = 8000
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class ProposalRequest:
     """Prompts that a generator shall propose."""
 
     draws: int
@@ -71,32 +75,30 @@ class Wish:
     """Cases it learns from: these race nothing and report nothing."""
 
 
-def parted_for(plan: Plan) -> tuple[Plan, tuple[EvalCase, ...]]:
+def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
     """Some conversations of the selecting part to learn from, and the plan that races on the rest.
 
-    They are drawn by a hash, so that more cases move few. What is asked in a reporting case too is
-    never among them.
-
-    Returns:
-        The plan with fewer cases for selecting, and the cases to learn from; () where there are too
-        few to spare any.
+    They are drawn by a hash, so that more cases move few. A question of a reporting case is never
+    among them. () where there are too few cases to spare any.
     """
-    kept = {question(one) for one in plan.report}
+    reported = {question(case) for case in plan.report}
     groups: dict[str, list[EvalCase]] = {}
-    for one in plan.select:
-        groups.setdefault(one.cluster, []).append(one)
+    for case in plan.select:
+        groups.setdefault(case.cluster, []).append(case)
+
+    def order(cluster: str) -> bytes:
+        text = f"taught {plan.seed} {cluster}"
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+
     room, taken = min(MOST_TAUGHT, len(plan.select) // TAUGHT_PART), set[str]()
-    for name in sorted(groups, key=lambda name: _drawn(plan.seed, name)):
-        size = len(groups[name])
-        if size <= room and not kept & {question(one) for one in groups[name]}:
-            taken.add(name)
-            room -= size
-    select = tuple(one for one in plan.select if one.cluster not in taken)
-    return replace(plan, select=select), tuple(c for c in plan.select if c.cluster in taken)
-
-
-def _drawn(seed: int, cluster: str) -> bytes:
-    return hashlib.sha256(f"taught {seed} {cluster}".encode("utf-8", "surrogatepass")).digest()
+    for cluster in sorted(groups, key=order):
+        group = groups[cluster]
+        if len(group) <= room and not reported & set(map(question, group)):
+            taken.add(cluster)
+            room -= len(group)
+    select = tuple(case for case in plan.select if case.cluster not in taken)
+    taught = tuple(case for case in plan.select if case.cluster in taken)
+    return replace(plan, select=select), taught
 
 
 def longest(parent: PromptVariant) -> int:
@@ -105,19 +107,12 @@ def longest(parent: PromptVariant) -> int:
 
 
 def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | None:
-    """A proposed text in the place of a prompt's system template.
+    """A proposed text in the place of a prompt's system template; None for one that can't be.
 
     A proposal is a stranger's text and a template at once. It puts in the same variables as its
     parent, each as often, and reads back from a prompt file as what it is: a line that would be
-    taken for a heading, or any more of a template language, makes it no prompt.
-
-    Args:
-        text: What the generator wrote.
-        parent: The prompt it was made from; it gives everything but the text.
-        name: The name of the new one.
-
-    Returns:
-        The prompt; None for a text that is empty, too long, or can't be one.
+    taken for a heading, or any more of a template language, makes it no prompt. Everything but the
+    text is the parent's.
     """
     text = text.replace("\r\n", "\n").strip()
     odd = any(category(sign) in ("Cc", "Cs") and sign not in "\n\t" for sign in text)
@@ -125,43 +120,28 @@ def proposal(text: str, parent: PromptVariant, name: str) -> PromptVariant | Non
         return None
     if Counter(variables(text)) != Counter(variables(parent.system)):
         return None
-    found = parent.model_copy(update={"name": name, "system": text, "structured": None})
+    prompt = parent.model_copy(update={"name": name, "system": text, "structured": None})
     try:
-        read = prompt_from(prompt_text(found), Path(f"{name}.md"))
+        read = prompt_from(prompt_text(prompt), Path(f"{name}.md"))
     except CaseError:
         return None
-    return read if read.model_dump() == found.model_dump() else None
-
-
-def filler(parent: PromptVariant, size: int) -> PromptVariant:
-    """A prompt of a size that puts in what a proposal would, for a quote."""
-    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(parent.system))
-    text = put_in.ljust(len(put_in) + size, "x")
-    return parent.model_copy(update={"name": "proposal", "system": text})
+    return read if read.model_dump() == prompt.model_dump() else None
 
 
 def as_written(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """For each prompt and prompted model the arm that does as the prompt's file says."""
-    found: dict[tuple[str, str], Arm] = {}
+    first: dict[tuple[str, str], Arm] = {}
     for arm in arms:
         if arm.kind == "prompt":
-            found.setdefault((arm.prompt, arm.model), arm)
-    return tuple(found.values())
+            first.setdefault((arm.prompt, arm.model), arm)
+    return tuple(first.values())
 
-
-def names_for(draws: int, taken: Mapping[str, object]) -> tuple[str, ...]:
-    """Names of proposals, those left out that prompts of the team have."""
-    free = (f"gepa-{number}" for number in range(1, draws + len(taken) + 1))
-    return tuple(name for name in free if name not in taken)[:draws]
-
-
-# What the writing model is asked, and what is taken from its answer.
 
 SHOWN = 3
 """Cases shown for each text that is written."""
 WRITES = 4096
 """Tokens a written text may have."""
-_INPUT, _PASSAGES, _ANSWER, _SAID = 2000, 2000, 1000, 600
+_SIZES = {"Input": 2000, "Passages": 2000, "Answer": 1000, "Said of it": 600}
 """Bytes of a case's parts that are shown: they bound the price."""
 
 _ASKS = """\
@@ -183,16 +163,15 @@ between two lines of three backticks, and nothing after these. {put_in}
 """
 
 
-def asks_for(
-    wish: Wish, parent: PromptVariant, current: str, shown: Sequence[Mapping[str, Any]]
+def _writing_request(
+    request: ProposalRequest,
+    parent: PromptVariant,
+    current: str,
+    records: Sequence[Mapping[str, Any]],
 ) -> Request:
-    """What the writing model is asked.
+    """The call of the writing model: the current instructions, and cases with what came of them.
 
-    Args:
-        wish: For the model.
-        parent: The prompt that all began from: its variables stay, and it says how long one may be.
-        current: The instructions to do better than.
-        shown: Cases with what came of them.
+    The variables of ``parent``, which all began from, stay, and it says how long a text may be.
     """
     from gepa.strategies.instruction_proposal import InstructionProposalSignature as Form
 
@@ -207,59 +186,46 @@ def asks_for(
         {
             # the one place that is filled in later can't be brought along
             "current_instruction_doc": current.replace("<side_info>", "<side-info>"),
-            "dataset_with_feedback": shown,
+            "dataset_with_feedback": records,
             "prompt_template": template,
         }
     )
     assert isinstance(text, str)  # it is no text only with pictures
-    return Request(
-        provider=wish.place.provider,
-        base_url=wish.place.base_url,
-        model=wish.place.name,
-        messages=(ChatMessage(role="user", content=text),),
-        max_tokens=WRITES,
-        temperature=1.0,
-    )
+    message = ChatMessage(role="user", content=text)
+    return request_to(request.place, [message], max_tokens=WRITES, temperature=1.0)
 
 
-def longest_request(wish: Wish, parent: PromptVariant) -> Request:
-    """A request as long as one can get, for a quote."""
-    sizes = {"Input": _INPUT, "Passages": _PASSAGES, "Answer": _ANSWER, "Said of it": _SAID}
-    record = {name: "x" * size for name, size in sizes.items()}
-    return asks_for(wish, parent, "x" * longest(parent), [record] * SHOWN)
-
-
-def record(arm: Arm, case: EvalCase, said: str, why: str) -> dict[str, str]:
-    """A case with what came of it, as it is shown; the beginnings of what is long.
+def _record(arm: Arm, case: EvalCase, answer: str, why: str) -> dict[str, str]:
+    """A case with what came of it, as the writing model sees it; the beginnings of what is long.
 
     Examples that the arm shows stay out: they may be taken from anywhere.
     """
-    asked = case.input or "\n".join(f"{one.role}: {one.content}" for one in case.messages)
-    found = {"Input": _cut(asked, _INPUT)}
+    talk = "\n".join(f"{message.role}: {message.content}" for message in case.messages)
+    parts = {"Input": case.input or talk, "Answer": answer, "Said of it": why}
     if arm.retrieval and case.contexts:
-        found["Passages"] = _cut("\n\n".join(one.text for one in case.contexts), _PASSAGES)
-    return found | {"Answer": _cut(said, _ANSWER), "Said of it": _cut(why, _SAID)}
+        parts["Passages"] = "\n\n".join(passage.text for passage in case.contexts)
+    # halves of characters and of surrogate pairs are left out
+    return {
+        name: parts[name].encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
+        for name, size in _SIZES.items()
+        if name in parts
+    }
 
 
 def inside(text: str) -> str:
-    """The instructions in an answer: what stands between backticks, or all of it."""
+    """The instructions in an answer: the text between backticks, or all of it."""
     from gepa.strategies.instruction_proposal import InstructionProposalSignature as Form
 
     return Form.output_extractor(text.strip())["new_instruction"]
 
 
-def _cut(text: str, size: int) -> str:
-    """The beginning of a text; halves of characters and of surrogate pairs are left out."""
-    return text.encode("utf-8", "replace")[:size].decode("utf-8", "ignore")
-
-
-# One draw of the generator: gepa, begun afresh from the same prompt, with chance of its own.
-
 STEPS = 3
 """Texts that a draw has written; each is kept only if it does better."""
 _LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
 _PART = "system"
-_SHELF = 1000  # of repeats a draw has to itself, so that more steps would move no other draw
+_REPEATS = 1000  # a draw has so many to itself, so that more steps would move no other draw
+_TOGETHER = 8
+"""Draws at a time."""
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 """Has calls made and gives what became of each, by key; raises where some weren't made."""
@@ -269,16 +235,29 @@ class CutShortError(Exception):
     """Calls weren't made: at the cap, by the user, or because nothing is sent now."""
 
 
+def kept_in(ledger: Ledger | None) -> Ask:
+    """Answers that were paid for before, and no others."""
+
+    def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
+        settled = {job.key: ledger.find(job.key) if ledger else None for job in jobs}
+        known = {key: call for key, call in settled.items() if call is not None}
+        if len(known) < len(settled):
+            raise CutShortError("it wasn't asked before")
+        return known
+
+    return ask
+
+
 @dataclass(frozen=True, slots=True)
-class Bench:
+class CandidateEvaluator:
     """What candidates are tried on."""
 
-    plan: Plan
-    wish: Wish
+    plan: LabPlan
+    request: ProposalRequest
     marker: Marker
     ask: Ask
     turn: Lock = field(default_factory=Lock)
-    """Requests are made and answers judged by one draw at a time."""
+    """Requests are made and answers scored by one draw at a time."""
 
     def jobs(
         self, arm: Arm, prompt: PromptVariant, cases: Sequence[EvalCase] | None = None
@@ -289,41 +268,51 @@ class Bench:
         """
         prompts = {**self.plan.setting.prompts, arm.prompt: prompt}
         setting = replace(self.plan.setting, prompts=prompts)
-        asked = self.wish.taught if cases is None else cases
         with self.turn:
-            return [Job(request_for(arm, case, setting)) for case in asked]
+            return [
+                Job(request_for(arm, case, setting))
+                for case in (self.request.taught if cases is None else cases)
+            ]
 
-    def tried(
+    def try_on(
         self, arm: Arm, prompt: PromptVariant, cases: Sequence[EvalCase]
     ) -> list[tuple[float, str, str]]:
-        """For each case the score of an arm with some prompt, its answer, and what is said of it.
+        """For each case the score of an arm with some prompt, its answer, and why it is right.
 
-        An answer of which nobody knows how good it is counts as half right.
+        An answer that can't be scored counts as half right.
         """
         jobs = self.jobs(arm, prompt, cases)
-        found = self.ask(jobs)
+        settled = self.ask(jobs)
         with self.turn:
             pairs = zip(cases, jobs, strict=True)
-            return [self._judged(case, job, found[job.key]) for case, job in pairs]
+            return [self._scored(case, job, settled[job.key]) for case, job in pairs]
 
-    def _judged(self, case: EvalCase, job: Job, found: Settled) -> tuple[float, str, str]:
-        if found.reply is None:
-            doubt = found.status == "in_doubt"
+    def _scored(self, case: EvalCase, job: Job, call: Settled) -> tuple[float, str, str]:
+        if call.reply is None:
+            doubt = call.status == "in_doubt"
             return (0.5, "", "Nobody knows what came.") if doubt else (0.0, "", "No answer came.")
-        output = Output.of(found.reply)
-        told = self.marker.score(output, case, system_of(job.request))
-        said = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
-        if told.ok is None:
-            return 0.5, said, "Nobody judged it."
-        if told.ok:
-            return told.value, said, "Right."
-        right = " or ".join(answer_text(one) for one in case.accepted[:3])
-        why = f"Wrong ({told.why.replace('_', ' ')}{f': {told.about}' if told.about else ''})."
-        return told.value, said, f"{why} Right is: {right}" if right else why
+        output = Output.of(call.reply)
+        scored = self.marker.score(output, case, system_of(job.request))
+        text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
+        if scored.ok is None:
+            return 0.5, text, "Nobody judged it."
+        if scored.ok:
+            return scored.value, text, "Right."
+        about = f": {scored.about}" if scored.about else ""
+        why = f"Wrong ({scored.why.replace('_', ' ')}{about})."
+        right = " or ".join(answer_text(answer) for answer in case.accepted[:3])
+        return scored.value, text, f"{why} Right is: {right}" if right else why
+
+    def parent(self) -> Arm:
+        """The arm that is best as written on the cases to learn from; of equals the first."""
+        prompts, cases = self.plan.setting.prompts, self.request.taught
+        arms = as_written(self.plan.arms)
+        sums = [sum(s for s, *_ in self.try_on(arm, prompts[arm.prompt], cases)) for arm in arms]
+        return arms[int(np.argmax(np.round(sums, 9)))]
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
+class ProposalDraw:
     """What a draw came to."""
 
     prompt: PromptVariant
@@ -333,46 +322,46 @@ class Drawn:
     whole: bool
 
 
-class Drawing:
-    """One draw, as gepa's adapter and as its proposer.
+class GepaDraw:
+    """One draw of gepa, begun from a parent with chance of its own: its adapter and proposer.
 
     Args:
-        bench: What candidates are tried on.
+        evaluator: What candidates are tried on.
         parent: The arm it begins from.
         number: Of the draw, from 0: the same one asks for the same calls.
     """
 
-    propose_new_texts = None  # gepa asks for it; ``write`` is handed over instead
+    propose_new_texts = None  # gepa asks for it; ``_write`` is handed over instead
 
-    def __init__(self, bench: Bench, parent: Arm, number: int) -> None:
-        self._bench, self._arm, self._number = bench, parent, number
-        self._parent = bench.plan.setting.prompts[parent.prompt]
+    def __init__(self, evaluator: CandidateEvaluator, parent: Arm, number: int) -> None:
+        self._evaluator, self._arm, self._number = evaluator, parent, number
+        self._parent = evaluator.plan.setting.prompts[parent.prompt]
         self._asked = self._unusable = self._lost = 0
         self._failed: Exception | None = None
 
-    def drawn(self) -> Drawn:
+    def run(self) -> ProposalDraw:
         """Run it to its end.
 
         Raises:
             CutShortError: If calls weren't made.
             InputError: If gepa isn't there, or the ledger can't be used.
         """
-        optimize = gepa()
-        found = optimize(
+        request = self._evaluator.request
+        result = gepa()(
             seed_candidate={_PART: self._parent.system},
-            trainset=list(self._bench.wish.taught),
+            trainset=list(request.taught),
             adapter=self,
             custom_candidate_proposer=self._write,
-            reflection_minibatch_size=min(SHOWN, len(self._bench.wish.taught)),
+            reflection_minibatch_size=min(SHOWN, len(request.taught)),
             stop_callbacks=self._over,
             logger=_Quiet(),
             track_best_outputs=False,
-            seed=self._bench.plan.seed * _SHELF + self._number,
+            seed=self._evaluator.plan.seed * _REPEATS + self._number,
         )
         if self._failed is not None:  # gepa goes on where writing fails, and ends a step later
             raise self._failed
-        prompt = self._prompt(found.best_candidate[_PART])
-        return Drawn(prompt, self._asked, self._unusable, self._lost == 0)
+        prompt = self._prompt(result.best_candidate[_PART])
+        return ProposalDraw(prompt, self._asked, self._unusable, self._lost == 0)
 
     def evaluate(
         self, batch: list[EvalCase], candidate: dict[str, str], capture_traces: bool = False
@@ -381,12 +370,14 @@ class Drawing:
         from gepa.core.adapter import EvaluationBatch
 
         del capture_traces
-        found = self._bench.tried(self._arm, self._prompt(candidate[_PART]), batch)
-        told = list(zip(batch, found, strict=True))
+        tried = self._evaluator.try_on(self._arm, self._prompt(candidate[_PART]), batch)
+        pairs = zip(batch, tried, strict=True)
         return EvaluationBatch(
-            outputs=[said for _, said, _ in found],
-            scores=[score for score, _, _ in found],
-            trajectories=[record(self._arm, case, said, why) for case, (_, said, why) in told],
+            outputs=[answer for _, answer, _ in tried],
+            scores=[score for score, _, _ in tried],
+            trajectories=[
+                _record(self._arm, case, answer, why) for case, (_, answer, why) in pairs
+            ],
         )
 
     def make_reflective_dataset(
@@ -395,7 +386,7 @@ class Drawing:
         eval_batch: EvaluationBatch[Any, Any],
         components_to_update: list[str],
     ) -> Mapping[str, Sequence[Mapping[str, Any]]]:
-        """What the writing model is shown of them."""
+        """What the writing model sees of them."""
         del candidate
         return dict.fromkeys(components_to_update, eval_batch.trajectories or [])
 
@@ -411,27 +402,29 @@ class Drawing:
         reflective_dataset: Mapping[str, Sequence[Mapping[str, Any]]],
         components_to_update: list[str],
     ) -> dict[str, str]:
-        """A new text; none where what came is no prompt, or the one there is."""
+        """A new text; none where what came is no prompt, or the current one."""
         del components_to_update
-        current, name = candidate[_PART], self._parent.name
-        request = asks_for(self._bench.wish, self._parent, current, reflective_dataset[_PART])
-        found = self._answer(Job(request, self._number * _SHELF + self._asked))
+        current = candidate[_PART]
+        request = _writing_request(
+            self._evaluator.request, self._parent, current, reflective_dataset[_PART]
+        )
+        call = self._call(Job(request, self._number * _REPEATS + self._asked))
         self._asked += 1
-        if found.reply is None:
+        if call.reply is None:
             self._lost += 1
             return {}
-        whole = found.reply.finish != "length"
-        prompt = proposal(inside(found.reply.text), self._parent, name) if whole else None
+        whole, name = call.reply.finish != "length", self._parent.name
+        prompt = proposal(inside(call.reply.text), self._parent, name) if whole else None
         if prompt is None or prompt.system == current:
             self._unusable += 1
             return {}
         return {_PART: prompt.system}
 
-    def _answer(self, job: Job) -> Settled:
+    def _call(self, job: Job) -> Settled:
         if self._failed is not None:
             raise self._failed
         try:
-            return self._bench.ask([job])[job.key]
+            return self._evaluator.ask([job])[job.key]
         except Exception as caught:
             self._failed = caught
             raise
@@ -456,172 +449,133 @@ def gepa() -> Callable[..., Any]:
     return optimize
 
 
-# Proposing: the prompt to begin from, the draws, and what one more of them would add.
-
-_TOGETHER = 8
-"""Draws at a time."""
-
-
 @dataclass(frozen=True, slots=True)
-class Drawings:
-    """How far proposing has come; a draw that isn't whole in the ledger is None."""
+class ProposalDraws:
+    """All draws of a generator."""
 
-    parent: Arm | None
-    """What all draws begin from; None while that isn't known."""
-    draws: tuple[Drawn | None, ...]
+    parent: Arm
+    """What all draws begin from."""
+    draws: tuple[ProposalDraw, ...]
 
 
-def propose(bench: Bench) -> Drawings:
+def propose(evaluator: CandidateEvaluator) -> ProposalDraws:
     """All draws, several at a time. It blocks: run it in a thread.
 
     Raises:
         CutShortError: If calls weren't made.
         InputError: If gepa isn't there, or the ledger can't be used.
     """
-    parent = parent_of(bench)
-    with ThreadPoolExecutor(min(_TOGETHER, bench.wish.draws)) as pool:
-        begun = [
-            pool.submit(Drawing(bench, parent, number).drawn) for number in range(bench.wish.draws)
-        ]
-    # a fault in one draw cuts the others short: it is the one to tell
-    faults = [fault for one in begun if (fault := one.exception()) is not None]
+    parent, numbers = evaluator.parent(), range(evaluator.request.draws)
+    with ThreadPoolExecutor(min(_TOGETHER, len(numbers))) as pool:
+        begun = [pool.submit(GepaDraw(evaluator, parent, number).run) for number in numbers]
+    # a fault in one draw cuts the others short: it is the one to report
+    faults = [fault for draw in begun if (fault := draw.exception()) is not None]
     if faults:
         raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
-    return Drawings(parent, tuple(one.result() for one in begun))
-
-
-def replayed(bench: Bench) -> Drawings:
-    """What the ledger holds of it already; the bench asks it alone (``kept_in``)."""
-
-    def one(parent: Arm, number: int) -> Drawn | None:
-        try:
-            return Drawing(bench, parent, number).drawn()
-        except CutShortError:
-            return None
-
-    try:
-        parent = parent_of(bench)
-    except CutShortError:
-        return Drawings(None, (None,) * bench.wish.draws)
-    return Drawings(parent, tuple(one(parent, number) for number in range(bench.wish.draws)))
-
-
-def kept_in(ledger: Ledger | None) -> Ask:
-    """Answers that were paid for before, and no others."""
-
-    def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        found = {job.key: ledger.find(job.key) if ledger else None for job in jobs}
-        known = {key: one for key, one in found.items() if one is not None}
-        if len(known) < len(found):
-            raise CutShortError("it wasn't asked before")
-        return known
-
-    return ask
-
-
-def parent_of(bench: Bench) -> Arm:
-    """The arm that is best as written on the cases to learn from; of equals the first."""
-    prompts, cases = bench.plan.setting.prompts, bench.wish.taught
-    arms = as_written(bench.plan.arms)
-    means = [sum(s for s, _, _ in bench.tried(arm, prompts[arm.prompt], cases)) for arm in arms]
-    return arms[int(np.argmax(np.round(means, 9)))]
+    return ProposalDraws(parent, tuple(draw.result() for draw in begun))
 
 
 @dataclass(frozen=True, slots=True)
-class Extended:
+class ExtendedPlan:
     """A plan with the prompts that were proposed."""
 
-    plan: Plan
+    plan: LabPlan
     arms: tuple[Arm, ...]
     """The arm of each draw, as written: of a proposed prompt, or the parent itself."""
     prompts: tuple[PromptVariant, ...]
     """Proposed ones, each text once."""
 
 
-def extended(plan: Plan, parent: Arm, drawn: Sequence[Drawn]) -> Extended:
+def extended(plan: LabPlan, drawn: ProposalDraws) -> ExtendedPlan:
     """Proposed prompts as arms like any other. A text that is there already gets no second name."""
-    setting = plan.setting
-    base = setting.prompts[parent.prompt]
-    known = {base.system: parent.prompt}
-    free = iter(names_for(len(drawn), setting.prompts))
+    setting, parent = plan.setting, drawn.parent
+    known = {setting.prompts[parent.prompt].system: parent.prompt}
+    most = len(drawn.draws) + len(setting.prompts)
+    names = (f"gepa-{number}" for number in range(1, most + 1))
+    free = (name for name in names if name not in setting.prompts)
     fresh: dict[str, PromptVariant] = {}
-    for one in drawn:
-        if one.prompt.system not in known:
-            name = known[one.prompt.system] = next(free)
-            told = {"name": name, "model": parent.model, "structured": None}
-            fresh[name] = one.prompt.model_copy(update=told)
-    arms = with_proposals(plan.arms, parent, tuple(fresh))
+    for draw in drawn.draws:
+        if draw.prompt.system not in known:
+            name = known[draw.prompt.system] = next(free)
+            update = {"name": name, "model": parent.model, "structured": None}
+            fresh[name] = draw.prompt.model_copy(update=update)
+    arms = arms_with_proposals(plan.arms, parent, tuple(fresh))
     of_prompt = {arm.prompt: arm for arm in reversed(arms) if arm.prompt in fresh}
-    own = tuple(of_prompt.get(known[one.prompt.system], parent) for one in drawn)
-    prompts = replace(setting, prompts={**setting.prompts, **fresh})
-    return Extended(replace(plan, arms=arms, setting=prompts), own, tuple(fresh.values()))
+    own = tuple(of_prompt.get(known[draw.prompt.system], parent) for draw in drawn.draws)
+    setting = replace(setting, prompts={**setting.prompts, **fresh})
+    return ExtendedPlan(replace(plan, arms=arms, setting=setting), own, tuple(fresh.values()))
 
 
-def told_of(
-    wish: Wish, parent: Arm, drawn: Sequence[Drawn], found: Extended, scores: Scores
+def proposing_report(
+    request: ProposalRequest, drawn: ProposalDraws, more: ExtendedPlan, scores: Scores
 ) -> Proposing:
-    """What was asked for and what came, for the result."""
-    pairs = zip(drawn, found.arms, strict=True)
-    draws = (_draw(one, arm, found.plan, scores) for one, arm in pairs)
+    """What the generator was asked for and what came, for the result."""
+    draws = []
+    for draw, arm in zip(drawn.draws, more.arms, strict=True):
+        share = scores.share(arm, more.plan.select)
+        ends = {} if isinstance(share, Unknown) else {"low": share.low, "high": share.high}
+        draws.append(
+            Draw(
+                prompt=arm.prompt,
+                asked=draw.asked,
+                unusable=draw.unusable,
+                whole=draw.whole,
+                value=share if isinstance(share, Unknown) else share.value,
+                **ends,
+            )
+        )
     prompts = (
-        Proposed(name=one.name, text=one.system, file=f"{FOLDER}/{PROPOSED}/{one.name}.md")
-        for one in found.prompts
+        Proposed(name=prompt.name, text=prompt.system, file=f"{FOLDER}/{PROPOSED}/{prompt.name}.md")
+        for prompt in more.prompts
     )
     return Proposing(
-        model=wish.model.id,
-        parent=parent.id,
-        shown=len(wish.taught),
+        model=request.model.id,
+        parent=drawn.parent.id,
+        shown=len(request.taught),
         draws=tuple(draws),
         prompts=tuple(prompts),
     )
 
 
-def _draw(one: Drawn, arm: Arm, plan: Plan, scores: Scores) -> Draw:
-    found = share_of(scores, arm, plan.select)
-    told = {"prompt": arm.prompt, "asked": one.asked, "unusable": one.unusable, "whole": one.whole}
-    if isinstance(found, Unknown):
-        return Draw.model_validate({**told, "value": found})
-    return Draw.model_validate({**told, "value": found.value, "low": found.low, "high": found.high})
-
-
-def plateau(drawn: Sequence[Drawn], found: Extended, scores: Scores) -> Gain | Unknown:
+def plateau(drawn: ProposalDraws, more: ExtendedPlan, scores: Scores) -> Gain | Unknown:
     """What one more draw would add, by the draws that are whole, on the cases all were scored on.
 
     Draws begin apart from the same prompt, learn from the same cases by chance of their own, and
     are scored on others: any order of them is as likely as any other (docs/decisions/0012).
     """
-    pairs = zip(drawn, found.arms, strict=True)
-    arms = [arm for one, arm in pairs if one.whole]
-    if not any(one.asked for one in drawn):
+    arms = [arm for draw, arm in zip(drawn.draws, more.arms, strict=True) if draw.whole]
+    if not any(draw.asked for draw in drawn.draws):
         return Unknown(ask="give the generator cases that the prompt gets wrong")
     if len(arms) < ENOUGH_DRAWS:
         return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
-    cases = found.plan.select
+    cases = more.plan.select
     rows = np.array([scores.row(arm.id, cases) for arm in arms])
     shared = ~np.isnan(rows).any(axis=0)
     gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
     if gain is None:
         return Unknown(ask="run it again: no case was answered in every draw")
     value, low, high = gain
-    apart = len(set(clusters_of(cases)[shared].tolist()))
-    return Gain(
-        value=value, low=low, high=high, draws=len(arms), n=int(shared.sum()), clusters=apart
-    )
+    clusters = len(set(clusters_of(cases)[shared].tolist()))
+    n = int(shared.sum())
+    return Gain(value=value, low=low, high=high, draws=len(arms), n=n, clusters=clusters)
 
-
-# What proposing can cost, and the lab after it, before anything is sent.
 
 _LIKELY = 2000
-"""Bytes of a prompt that isn't known yet, or of a longer parent, where the likely price is told."""
+"""Bytes of a prompt that isn't known yet, or of a longer parent, for the likely price."""
 
 
 def cost(
-    bench: Bench, ledger: Ledger | None, price_of: PriceOf, of_plan: Callable[[Plan], Quote]
+    evaluator: CandidateEvaluator,
+    ledger: Ledger | None,
+    price_of: PriceOf,
+    of_plan: Callable[[LabPlan], Quote],
 ) -> Quote:
-    """What is known from the ledger at its price, and the rest at the most it can come to.
+    """What proposing and the lab after it cost, before anything is sent.
+
+    What is known from the ledger counts at its price, and the rest at the most it can come to.
 
     Args:
-        bench: It asks the ledger alone (``kept_in``).
+        evaluator: It asks the ledger alone (``kept_in``).
         ledger: What was paid for before; None for a case without one.
         price_of: The price of a request.
         of_plan: What a plan costs, once its prompts are known.
@@ -629,53 +583,76 @@ def cost(
     Raises:
         InputError: If gepa isn't installed.
     """
-    known = replayed(bench)
-    drawn = [one for one in known.draws if one is not None]
-    plan, arms = bench.plan, as_written(bench.plan.arms)
-    if known.parent is not None:
-        plan = extended(plan, known.parent, drawn).plan
-    prompts = bench.plan.setting.prompts
-    first = [job for arm in arms for job in bench.jobs(arm, prompts[arm.prompt])]
+    plan, request = evaluator.plan, evaluator.request
+    arms, prompts, parent = as_written(plan.arms), plan.setting.prompts, None
+    draws: list[ProposalDraw] = []
+    try:
+        parent = evaluator.parent()
+    except CutShortError:
+        pass  # it isn't known yet
+    else:
+        draws = _kept_draws(evaluator, parent)
+        plan = extended(plan, ProposalDraws(parent, tuple(draws))).plan
+    first = [job for arm in arms for job in evaluator.jobs(arm, prompts[arm.prompt])]
     parts = [of_plan(plan), quote(first, ledger, price_of)]
-    if open_ := len(known.draws) - len(drawn):
-        each = [
-            _of_draws(bench, parent, longest(prompts[parent.prompt]), open_, price_of)
-            for parent in ([known.parent] if known.parent else arms)
-        ]
-        most, parent = max(each, key=lambda one: (one[0].usd_most, one[0].calls))
-        size = max(_LIKELY, len(prompts[parent.prompt].system))
-        likely = _of_draws(bench, parent, size, open_, price_of)[0].usd_likely
+    if ahead := request.draws - len(draws):
+        dearest = max(
+            (
+                (_of_draws(evaluator, arm, longest(prompts[arm.prompt]), ahead, price_of), arm)
+                for arm in ([parent] if parent else arms)
+            ),
+            key=lambda pair: (pair[0].usd_most, pair[0].calls),
+        )
+        most, arm = dearest
+        size = max(_LIKELY, len(prompts[arm.prompt].system))
+        likely = _of_draws(evaluator, arm, size, ahead, price_of).usd_likely
         parts.append(most.model_copy(update={"usd_likely": min(likely, most.usd_likely)}))
     return total(parts)
 
 
+def _kept_draws(evaluator: CandidateEvaluator, parent: Arm) -> list[ProposalDraw]:
+    """The draws that are whole in the ledger."""
+    draws = []
+    for number in range(evaluator.request.draws):
+        try:
+            draws.append(GepaDraw(evaluator, parent, number).run())
+        except CutShortError:
+            continue
+    return draws
+
+
 def _of_draws(
-    bench: Bench, parent: Arm, size: int, draws: int, price_of: PriceOf
-) -> tuple[Quote, Arm]:
+    evaluator: CandidateEvaluator, parent: Arm, size: int, draws: int, price_of: PriceOf
+) -> Quote:
     """What some draws from an arm cost, and the arms they lead to, if all texts have one size.
 
     One of them may be reported on, beside the dearest of the others: an arm too many, at most.
     """
-    plan, base = bench.plan, bench.plan.setting.prompts[parent.prompt]
-    prompt = filler(base, size)
+    plan, base = evaluator.plan, evaluator.plan.setting.prompts[parent.prompt]
+    put_in = " ".join(f"{{{{ {name} }}}}" for name in variables(base.system))
+    text = put_in.ljust(len(put_in) + size, "x")
+    prompt = base.model_copy(update={"name": "proposal", "system": text})
 
     def of(jobs: Sequence[Job], times: int) -> Quote:
-        one = quote(jobs, None, price_of)
+        once = quote(jobs, None, price_of)
         return Quote(
-            calls=one.calls * times,
+            calls=once.calls * times,
             reused=0,
-            usd_most=one.usd_most * times,
-            usd_likely=one.usd_likely * times,
-            unpriced=one.unpriced,
+            usd_most=once.usd_most * times,
+            usd_likely=once.usd_likely * times,
+            unpriced=once.unpriced,
         )
 
-    ways = with_proposals(plan.arms, parent, (prompt.name,))[len(plan.arms) :]
-    select = [job for arm in ways for job in bench.jobs(arm, prompt, plan.select)]
-    reported = [of(bench.jobs(arm, prompt, plan.report), plan.repeats) for arm in ways]
-    parts = [
-        of([Job(longest_request(bench.wish, base))], draws * STEPS),
-        of(bench.jobs(parent, prompt), draws * STEPS),
-        of(select, draws * plan.repeats),
-        max(reported, key=lambda one: (one.usd_most, one.calls)),
-    ]
-    return total(parts), parent
+    record = {name: "x" * most for name, most in _SIZES.items()}
+    writing = _writing_request(evaluator.request, base, "x" * longest(base), [record] * SHOWN)
+    ways = arms_with_proposals(plan.arms, parent, (prompt.name,))[len(plan.arms) :]
+    select = [job for arm in ways for job in evaluator.jobs(arm, prompt, plan.select)]
+    reported = [of(evaluator.jobs(arm, prompt, plan.report), plan.repeats) for arm in ways]
+    return total(
+        [
+            of([Job(writing)], draws * STEPS),
+            of(evaluator.jobs(parent, prompt), draws * STEPS),
+            of(select, draws * plan.repeats),
+            max(reported, key=lambda each: (each.usd_most, each.calls)),
+        ]
+    )

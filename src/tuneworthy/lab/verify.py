@@ -7,19 +7,30 @@ also answer a small set of general tasks.
 
 from __future__ import annotations
 
-import hashlib
+import asyncio
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import date
 from importlib.resources import files
-from typing import Literal
+from typing import Literal, Unpack
 
-from tuneworthy.lab.race import ENOUGH, Plan, contrast, judge_of, system_of
-from tuneworthy.lab.scores import Scores, share_of, unanswered_text
-from tuneworthy.llm.endpoints import Transport
+from tuneworthy.errors import CaseError, StoppedError
+from tuneworthy.files.stores import write_plan
+from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
+from tuneworthy.lab.plan import LabPlan, request_to
+from tuneworthy.lab.prepare import (
+    CallSettings,
+    PreparedLab,
+    dearest,
+    paid,
+    price,
+    refuse_unpriced,
+)
+from tuneworthy.lab.race import Lab
+from tuneworthy.lab.scores import Scores, first_of
+from tuneworthy.lab.session import PaidCalls, ledger_of, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import Job, PriceOf, Runner
+from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import (
@@ -27,9 +38,17 @@ from tuneworthy.model.lab import (
     ChatMessage,
     Contrast,
     JudgePlan,
-    Request,
+    Quote,
     VerifyPlan,
     VerifyResult,
+)
+from tuneworthy.report.sections.lab import (
+    CORRECT,
+    general_row,
+    quote_dict,
+    quote_page,
+    verify_dict,
+    verify_page,
 )
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
@@ -45,23 +64,26 @@ def general_skills() -> tuple[EvalCase, ...]:
     return tuple(EvalCase.model_validate(json.loads(line)) for line in text.splitlines() if line)
 
 
-def plan_digest(plan: Plan, tuned: Arm, untuned: Arm, scorer: str) -> str:
+def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     """SHA-256 of everything the comparison rests on."""
     places = [plan.setting.reached[arm.model] for arm in (tuned, untuned)]
-    told = [
-        [one.model_dump(mode="json", exclude_defaults=True) for one in plan.report],
+    inputs = [
+        [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
         [plan.setting.prompts[arm.prompt].model_dump(mode="json") for arm in (tuned, untuned)],
         [arm.model_dump(mode="json") for arm in (tuned, untuned)],
-        [[one.provider, one.base_url, one.name] for one in places],
-        [one.model_dump(mode="json", exclude_defaults=True) for one in plan.setting.pool.examples],
+        [[place.provider, place.base_url, place.name] for place in places],
+        [
+            case.model_dump(mode="json", exclude_defaults=True)
+            for case in plan.setting.pool.examples
+        ],
         [plan.setting.schema, plan.setting.grammar],
         [plan.repeats, plan.setting.max_tokens, scorer],
     ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return digest_of_json(inputs)
 
 
 def write_down(
-    plan: Plan,
+    plan: LabPlan,
     tuned: Arm,
     untuned: Arm,
     *,
@@ -84,115 +106,164 @@ def write_down(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """Both arms after the run."""
-
-    task: Scores
-    general: Scores
-    stopped: str
-
-
-async def compare(
-    plan: Plan,
-    arms: tuple[Arm, Arm],
-    task: Scores,
-    ledger: Ledger,
-    transport: Transport,
-    price_of: PriceOf,
+def run(
+    lab: PreparedLab,
     *,
     cap_usd: float,
-    at_once: int = 16,
-    starts: Callable[[Callable[[], None]], None] = lambda _: None,
-) -> Compared:
-    """Run both arms on every untouched case and on the general tasks.
+    margin: float = 0.0,
+    again: bool = False,
+    **settings: Unpack[CallSettings],
+) -> VerifyResult:
+    """Choose both arms on the cases for selecting, write the plan down, then compare.
+
+    What the ceiling lab has paid for is used again; what is new counts against this cap.
 
     Args:
-        plan: The lab's plan, for its untouched cases.
-        arms: The tuned and the untuned one.
-        task: Where answers to untouched cases are kept.
-        ledger: Where calls are kept.
-        transport: What sends.
-        price_of: The price of a request.
-        cap_usd: The most the whole verification may cost.
-        at_once: The most calls on the wire.
-        starts: Given what stops it, before it starts.
+        lab: The lab's plan, from ``prepare``.
+        cap_usd: The most all its calls may cost, those of earlier runs included.
+        margin: Share of cases by which the tuned arm has to be better.
+        again: Compare something else than the plan that was written down.
+        settings: How its calls are made.
+
+    Raises:
+        InputError: If the case has no tuned model, a model has no price, or another plan was
+            written down before.
+        StoppedError: If it was stopped before both arms were chosen, or an arm got too few answers
+            to be chosen among.
     """
-    runner = Runner(ledger, transport, price_of, run=VERIFY_RUN, cap_usd=cap_usd, at_once=at_once)
-    starts(runner.stop)
-    general = Scores(Marker((), Kit()))
-    asked: list[tuple[Job, Scores, Arm, EvalCase]] = []
-    for arm in arms:
-        asked += [(job, task, arm, case) for case in plan.report for job in plan.jobs(arm, case)]
-        asked += [(job, general, arm, case) for job, case in general_jobs(plan, arm)]
-    outcome = await runner.all([job for job, *_ in asked])
-    judged = [(job, arm, case) for job, where, arm, case in asked if where is task]
-    outcome = await task.judged(runner, judged, outcome)
-    for job, where, arm, case in asked:
-        if (found := outcome.settled.get(job.key)) is not None:
-            where.call(arm.id, case, found, system_of(job.request))
-    return Compared(task, general, outcome.why if outcome.stopped else "")
+    _refuse_one_sided(lab)
+
+    async def work(calls: PaidCalls) -> VerifyResult:
+        return await _run(lab, calls, margin=margin, again=again)
+
+    with ledger_of(lab.case) as ledger:
+        if settings.get("ask_again"):
+            ledger.release(VERIFY_RUN)
+        refuse_unpriced(_price(lab, ledger))
+        return asyncio.run(paid(lab, ledger, VERIFY_RUN, work, cap_usd=cap_usd, **settings))
 
 
-def general_jobs(plan: Plan, arm: Arm) -> list[tuple[Job, EvalCase]]:
-    """The general tasks as calls of an arm's model, asked without the prompt of the use case."""
+async def _run(
+    prepared: PreparedLab, calls: PaidCalls, *, margin: float, again: bool
+) -> VerifyResult:
+    plan, scores, general = prepared.plan, prepared.scores, Scores(Marker((), Kit()))
+    lab = Lab(plan, scores, calls)
+    await lab.race()
+    if lab.stopped:
+        fix = "run it again to go on, with a larger --budget where that was in the way"
+        raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)
+    if lost := first_of(lab.unanswered(plan.called, plan.select)):
+        raise StoppedError(f"not judged: {lost}", fix=CORRECT)
+    chosen = chosen_arms(plan, scores, lab.dropped)
+    tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
+    if tuned is None:
+        raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
+    arms = (tuned, chosen[0])
+    written = write_down(
+        plan,
+        *arms,
+        margin=margin,
+        scorer=prepared.scorer,
+        as_of=prepared.as_of,
+        judge=prepared.judge,
+    )
+    written = write_plan(prepared.case, written, again=again)
+    await lab.report(arms)
+    if not lab.stopped:
+        jobs = [call for arm in arms for call in _general_calls(plan, arm)]
+        outcome = await general.run(calls.runner(), jobs)
+        lab.stopped = outcome.why if outcome.stopped else ""
+    return _result(written, lab, general, arms, calls)
+
+
+def _general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase]]:
+    """The general tasks as calls of an arm's model, without the prompt of the use case."""
     place = plan.setting.reached[arm.model]
-
-    def asked(case: EvalCase) -> Request:
-        return Request(
-            provider=place.provider,
-            base_url=place.base_url,
-            model=place.name,
-            messages=(ChatMessage(role="user", content=case.text),),
-            max_tokens=128,
-        )
-
-    return [(Job(asked(case)), case) for case in general_skills()]
+    for case in general_skills():
+        messages = [ChatMessage(role="user", content=case.text)]
+        yield Job(request_to(place, messages, max_tokens=128)), arm, case
 
 
-def judge(
-    written: VerifyPlan, plan: Plan, arms: tuple[Arm, Arm], found: Compared, spend: object
+def quoted(lab: PreparedLab) -> Quote:
+    """What verifying would send at most, the general tasks among it; nothing is sent.
+
+    Raises:
+        InputError: If there is nothing to compare, the case has no folder, or its ledger is in use.
+    """
+    _refuse_one_sided(lab)
+    with ledger_or_none(lab.case) as ledger:
+        return _price(lab, ledger)
+
+
+def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
+    """The choice, both arms' untouched cases, general tasks, at the most.
+
+    Which models answer the general tasks isn't known before the choice: the dearest of each kind
+    count.
+    """
+    parts = [price(lab, ledger)]
+    for kind in ("prompt", "tuned"):
+        arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
+        jobs = ([job for job, *_ in _general_calls(lab.plan, arm)] for arm in arms.values())
+        parts += dearest([quote(each, ledger, lab.price_of) for each in jobs])
+    return total(parts)
+
+
+def _refuse_one_sided(lab: PreparedLab) -> None:
+    """A case without a tuned model, or with nothing but tuned ones."""
+    where = lab.case.where("models")
+    if not lab.plan.of_kind("tuned"):
+        published = any(model.published for model in lab.case.models)
+        what = "names only published figures of tuned models, and a figure can't be called"
+        fix = "add it to models with kind: tuned; it may be served anywhere"
+        raise CaseError(what if published else "names no tuned model", where=where, fix=fix)
+    if not lab.plan.of_kind("prompt"):
+        fix = "add the model that is prompted today, to hold the tuned one against"
+        raise CaseError("names no model but tuned ones", where=where, fix=fix)
+
+
+def _result(
+    written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], calls: PaidCalls
 ) -> VerifyResult:
     """Hold both comparisons against what was written down."""
-    tuned, untuned = arms
-    task = contrast(found.task, tuned, untuned, plan.report)
-    general = contrast(found.general, tuned, untuned, general_skills())
-    by_people = found.task.judging is not None
-    of_judge = judge_of(found.task, plan.arms, arms, plan.select, plan.report)
-    told, why = _outcome(written, task, general)
-    lost = [one for arm in arms for one in _unanswered(plan, arm, found)]
-    stopped = found.stopped or unanswered_text(lost)
-    if lost:
-        told, why = "unknown", "unanswered"
-    if told == "improved" and of_judge is not None and of_judge.chosen_by == "judge":
-        told, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
-    return VerifyResult.model_validate(
-        {
-            "plan": written,
-            "contrast": task,
-            "general": general,
-            "tuned": share_of(found.task, tuned, plan.report, exact=by_people),
-            "untuned": share_of(found.task, untuned, plan.report, exact=by_people),
-            "judge": of_judge,
-            "outcome": "too_few_cases" if found.stopped else told,
-            "why": "stopped" if found.stopped else why,
-            "spend": spend,
-            "stopped": stopped,
-        }
+    plan, scores = lab.plan, lab.scores
+    contrasts = contrast(scores, *arms, plan.report), contrast(general, *arms, general_skills())
+    judge = judge_report(scores, plan.arms, arms, plan.select, plan.report)
+    answer, why = _outcome(written, *contrasts)
+    lost = [
+        reason
+        for arm in arms
+        for reason in (
+            scores.unanswered(arm.id, plan.report),
+            general.unanswered(arm.id, general_skills()),
+        )
+        if reason
+    ]
+    if lab.stopped:
+        answer, why = "too_few_cases", "stopped"
+    elif lost:
+        answer, why = "unknown", "unanswered"
+    elif answer == "improved" and judge is not None and judge.chosen_by == "judge":
+        answer, why = "unknown", "choice"  # of untuned arms, it may have chosen a poor one
+    tuned, untuned = (scores.share(arm, plan.report, exact=judge is not None) for arm in arms)
+    return VerifyResult(
+        plan=written,
+        contrast=contrasts[0],
+        general=contrasts[1],
+        tuned=tuned,
+        untuned=untuned,
+        judge=judge,
+        outcome=answer,
+        why=why,
+        spend=calls.spend,
+        stopped=lab.stopped or first_of(lost),
     )
 
 
-def _unanswered(plan: Plan, arm: Arm, found: Compared) -> list[str]:
-    """Why an arm isn't judged on untouched cases and on general tasks; [] where it is."""
-    task = found.task.unanswered(arm.id, plan.report)
-    general = found.general.unanswered(arm.id, general_skills())
-    return [why for why in (task, general) if why]
+VerifyAnswer = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
 
 
-Outcome = Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]
-
-
-def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[Outcome, str]:
+def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[VerifyAnswer, str]:
     if general.high < -written.general_margin:
         return "regressed", "general"
     if isinstance(task.difference, Unknown):
@@ -205,3 +276,34 @@ def _outcome(written: VerifyPlan, task: Contrast, general: Contrast) -> tuple[Ou
         held = general.low >= -written.general_margin
         return ("improved", "task") if held else ("too_few_cases", "general")
     return ("no_gain", "task") if task.high <= written.margin else ("too_few_cases", "interval")
+
+
+def render(
+    result: VerifyResult,
+    form: str = "text",
+    *,
+    folder: str = ".",
+    rubric: str = "",
+    colour: bool = False,
+) -> str:
+    """The result as ``text`` or ``json``."""
+    if form == "json":
+        return verify_dict(result)
+    return verify_page(result, folder=folder, rubric=rubric, colour=colour)
+
+
+def render_quote(
+    lab: PreparedLab,
+    quote: Quote,
+    form: str = "text",
+    *,
+    cap_usd: float | None = None,
+    colour: bool = False,
+) -> str:
+    """What would be compared and what it would cost, as ``text`` or ``json``."""
+    plan, general = lab.plan, len(general_skills())
+    parts = len(plan.select), len(plan.report)
+    if form == "json":
+        return quote_dict(plan.called, *parts, quote, general=general, judge=lab.judge)
+    more = (*lab.judge_rows, general_row(general))
+    return quote_page(plan.called, *parts, quote, more=more, cap_usd=cap_usd, colour=colour)

@@ -516,8 +516,7 @@ def _measure(desk: Desk, asked: Measure) -> Result:
 
 
 def _quote(desk: Desk, asked: QuoteCeiling) -> Result:
-    from tuneworthy.lab.run import lab_quoted as quoted
-    from tuneworthy.lab.run import prepare
+    from tuneworthy.lab.prepare import prepare, quoted
 
     path = desk.workspace.directory.path(asked.case)
     ready = prepare(

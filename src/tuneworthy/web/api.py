@@ -9,8 +9,8 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
-from tuneworthy.lab.background import LabState, Running, Terms
-from tuneworthy.lab.run import MOST_TOKENS
+from tuneworthy.lab.background import LabRun, LabSettings, LabState
+from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
@@ -281,10 +281,10 @@ class LabTerms(Record):
     ask_again: bool = False
     """Send calls in doubt once more; some of them may be paid twice."""
 
-    def terms(self, workspace: Workspace) -> Terms:
+    def terms(self, workspace: Workspace) -> LabSettings:
         """The same for the API, by the framework and on the day that the page goes by."""
         told = self.max_tokens, self.seed, self.at_once, self.ask_again
-        return Terms(*told, workspace.chosen, workspace.as_of)
+        return LabSettings(*told, workspace.chosen, workspace.as_of)
 
 
 class LabStart(LabTerms):
@@ -384,7 +384,7 @@ def stop(request: Request, name: Name, which: LabStop) -> ApiLabLabState:
     return _state(request, running)
 
 
-def _state(request: Request, running: Running | None) -> ApiLabLabState:
+def _state(request: Request, running: LabRun | None) -> ApiLabLabState:
     if running is None:
         return ApiLabLabState()
     now, done, error = running.progress, running.done, running.error

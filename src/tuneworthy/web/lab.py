@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 
 from tuneworthy.errors import InputError
-from tuneworthy.lab.background import GrownError, Running
+from tuneworthy.lab.background import LabRun, QuoteExceededError
 from tuneworthy.report.blocks import Section, pictures_in
 from tuneworthy.report.sections import lab as words
 from tuneworthy.report.sections.lab import STATES
@@ -20,7 +20,7 @@ from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import address, followed, page, site_of, tab_page, wants_part
 
 router = APIRouter(include_in_schema=False)
-_DRAWN: WeakKeyDictionary[Running, tuple[int, str]] = WeakKeyDictionary()
+_DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
 
@@ -74,7 +74,7 @@ def start(request: Request, name: str, given: Annotated[Confirmed, Form()]) -> R
                 calls=given.calls,
                 usd=given.usd,
             )
-        except GrownError as caught:
+        except QuoteExceededError as caught:
             values = {**_offer(request, name, given), "grown": caught.what}
             return _shown(request, name, given, 409, **values)
         except InputError:
@@ -123,7 +123,7 @@ def chart(request: Request, name: str, chart: str, width: Width = "wide") -> Res
     return chart_answer(request, pictures_in(sections), chart, width)
 
 
-def _running(request: Request, name: str) -> Running | None:
+def _running(request: Request, name: str) -> LabRun | None:
     site = site_of(request)
     return site.labs.last(site.workspace.directory.path(name))
 
@@ -166,7 +166,7 @@ def _shown(
     return tab_page(request, name, evaluated, "lab", "lab.html", status, **(shown | values))
 
 
-def _standing(name: str, running: Running | None) -> dict[str, Any]:
+def _standing(name: str, running: LabRun | None) -> dict[str, Any]:
     """How a run stands: a sentence, and its numbers."""
     if running is None:
         return {"state": "", "says": "", "stand": (), "done": 0, "of": 0, "failed": ""}
@@ -183,6 +183,6 @@ def _standing(name: str, running: Running | None) -> dict[str, Any]:
     }
 
 
-def _found(running: Running) -> tuple[Section, ...]:
+def _found(running: LabRun) -> tuple[Section, ...]:
     done = running.done
     return () if done is None else words.found(done.result, done.dossier, done.before)

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError
-from tuneworthy.lab.run import MOST_TOKENS
+from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.report.sections.evalset import ASKED, agreed, item_parts, keys_of, to_settle
 from tuneworthy.web.render import address, site_of, tab_page
 from tuneworthy.workspace.labelling import LONGEST, Desk, Work, add_rubric, agreement_of, overview
@@ -82,7 +82,7 @@ def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> 
     workspace, source = site.workspace, site.workspace.directory.path(name)
     ran = site.labs.last(source)
     if ran is not None and not outputs.model_fields_set:
-        outputs = Outputs(seed=ran.terms.seed, max_tokens=ran.terms.max_tokens)
+        outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)
     found = overview(source, seed=outputs.seed, max_tokens=outputs.max_tokens)
     why = "" if found.no_arms is None else workspace.directory.plain_error(found.no_arms)
     return tab_page(

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, Response
 
 from tuneworthy import __version__
-from tuneworthy.lab.background import Running
+from tuneworthy.lab.background import LabRun
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
@@ -280,7 +280,7 @@ _QUIET_S = 10.0  # a sign of life that often, so that a connection that is gone 
 _AGAIN_MS = 1000
 
 
-async def followed(running: Running, part: Callable[[], str], last: str) -> AsyncIterator[str]:
+async def followed(running: LabRun, part: Callable[[], str], last: str) -> AsyncIterator[str]:
     """Events ``stand`` each time the run has moved, then ``over``.
 
     Args:

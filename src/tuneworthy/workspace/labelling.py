@@ -28,17 +28,9 @@ from tuneworthy.files.stores import (
     written_choice,
     written_plan,
 )
-from tuneworthy.lab.judge import drawn, shuffled
-from tuneworthy.lab.run import (
-    MOST_TOKENS,
-    SCALE,
-    Answered,
-    Ready,
-    answered,
-    outputs_of,
-    prepare,
-    rubric_text,
-)
+from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
+from tuneworthy.lab.outputs import ArmOutputs, arm_outputs, outputs_of
+from tuneworthy.lab.prepare import MOST_TOKENS, PreparedLab, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -112,9 +104,9 @@ def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[st
     return judge, () if lab == "choose" else chosen
 
 
-def _items(ready: Ready, plan: JudgePlan, arms: Sequence[str], lab: For) -> Iterator[Item]:
+def _items(ready: PreparedLab, plan: JudgePlan, arms: Sequence[str], lab: For) -> Iterator[Item]:
     outputs = outputs_of(ready)
-    for case in drawn(
+    for case in label_sample(
         ready.plan.select if lab == "choose" else ready.plan.report, plan.labels, plan.seed
     ):
         mixed = [arm for arm in arms if case.id in outputs.get(arm, {})]
@@ -260,7 +252,7 @@ def _prepared(
 ) -> tuple[list[Item], str]:
     if rubric is None and pairwise is None:
         return _to_answer(source, case, seed), ""
-    held = answered(source, seed=seed, max_tokens=max_tokens)
+    held = arm_outputs(source, seed=seed, max_tokens=max_tokens)
     text = "" if rubric is None else read_text(Path(rubric), MIB, CaseError).strip()
     if pairwise is not None:
         if pairwise[0] == pairwise[1]:
@@ -287,7 +279,7 @@ def _to_answer(source: str | Path, case: Case, seed: int) -> list[Item]:
 
 
 def rubric_items(
-    held: Answered, arms: Sequence[str], scale: str, seed: int, digest: str
+    held: ArmOutputs, arms: Sequence[str], scale: str, seed: int, digest: str
 ) -> Iterator[Item]:
     """Outputs one by one: case after case, the arms of each shuffled."""
     for case in shuffled(held.cases, seed):
@@ -298,7 +290,7 @@ def rubric_items(
             yield Item("rubric", case, (arm,), (output,), SCALES[scale], rubric=digest)
 
 
-def pair_items(held: Answered, arms: Sequence[str], seed: int, digest: str) -> Iterator[Item]:
+def pair_items(held: ArmOutputs, arms: Sequence[str], seed: int, digest: str) -> Iterator[Item]:
     """Outputs of two arms side by side, which of them stands first by chance."""
     one, other = arms
     for case in shuffled(held.cases, seed):
@@ -384,7 +376,7 @@ def begin_adjudicating(
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Mapping[str, Mapping[str, str]] = {}
     if any(one.key[0] != "answer" for one in differ):
-        outputs = answered(source, seed=seed, max_tokens=max_tokens).outputs
+        outputs = arm_outputs(source, seed=seed, max_tokens=max_tokens).outputs
     said = _said(case)
     shown = {
         (digest, label.key)
@@ -813,7 +805,7 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     arms: tuple[str, ...] = ()
     why: InputError | None = None
     try:
-        arms = tuple(sorted(answered(source, seed=seed, max_tokens=max_tokens).outputs))
+        arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens).outputs))
     except InputError as caught:
         why = caught
     return Overview(

@@ -1,0 +1,238 @@
+"""Which arms meet the untouched cases, how two of them differ there, and by whose word."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from typing import Literal
+
+import numpy as np
+
+from tuneworthy.lab.judge import JudgedScores, LabJudge, label_more
+from tuneworthy.lab.plan import LabPlan
+from tuneworthy.lab.scores import Scores, clusters_of
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.evalset import Coefficient, EvalCase
+from tuneworthy.model.lab import (
+    Arm,
+    Bias,
+    CeilingPlan,
+    Contrast,
+    JudgedArm,
+    JudgeOf,
+    JudgePlan,
+)
+from tuneworthy.stats.agreement import cohen_kappa
+from tuneworthy.stats.clustered import Estimate
+from tuneworthy.stats.compare import cases_needed, paired_difference
+
+LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
+"""What a bound on everything that was tried takes where a model judges."""
+ENOUGH = 20
+"""Under this many conversations an interval isn't held against anything."""
+_WORDS = {0.0: "no", 1.0: "yes"}
+
+Who = Literal["rules", "judge", "people", "nobody"]
+
+
+def means_of(
+    scores: Scores, arms: Sequence[Arm], cases: Sequence[EvalCase]
+) -> tuple[dict[str, float], Who]:
+    """How good arms look on the cases for selecting, and by whose word.
+
+    Where a model judges, people's word decides as soon as every arm has its labels; until then the
+    judge's does. Never one for some arms and the other for others. An arm without a score, or with
+    too few answers, is left out.
+    """
+    rows = {
+        arm.id: scores.row(arm.id, cases) for arm in arms if not scores.unanswered(arm.id, cases)
+    }
+    means = {name: float(np.nanmean(row)) for name, row in rows.items() if not np.isnan(row).all()}
+    if scores.judge is None:
+        return means, "rules"
+    if len({arm.kind for arm in arms}) == len(arms):
+        return means, "nobody"
+    scored = [arm for arm in arms if arm.id in means]
+    people = tried_by_people(scores, scored, cases)
+    if not people:
+        return means, "judge"
+    pairs = zip(scored, people, strict=True)
+    return {arm.id: estimate.value for arm, estimate in pairs}, "people"
+
+
+def tried_by_people(
+    scores: Scores, arms: Sequence[Arm], cases: Sequence[EvalCase]
+) -> tuple[Estimate, ...]:
+    """The bounds of all arms on the cases for selecting; () where one of them lacks labels.
+
+    A ceiling rests on every arm that was tried, so a part of them says nothing.
+    """
+    estimates = [scores.estimate(arm, cases, exact=True) for arm in arms]
+    return tuple(e for e in estimates if e is not None) if all(estimates) else ()
+
+
+def chosen_arms(
+    plan: LabPlan, scores: Scores, dropped: Mapping[str, int | None]
+) -> tuple[Arm, ...]:
+    """The best prompt arm on the cases for selecting, then what it is held against.
+
+    That is the best tuned arm where there is one, and the nearest-neighbour baseline where there is
+    one: two contrasts at most, written down before the untouched cases are looked at. Of equals the
+    one that was planned first. Where a judge chose on its word alone, the second of the prompts is
+    held against the first: people may turn the order of the two.
+
+    Returns:
+        One to three arms, the chosen first; () where no prompt arm was scored.
+    """
+    stayed = [arm for arm in plan.arms if dropped.get(arm.id) is None]
+    means, who = means_of(scores, stayed, plan.select)
+
+    def best(kind: str, of: str = "", but: Arm | None = None) -> Arm | None:
+        rivals = [a for a in stayed if (a.kind, a.of) == (kind, of) and a.id in means and a != but]
+        return max(rivals, key=lambda arm: means[arm.id], default=None)
+
+    first = best("prompt")
+    if first is None:
+        return ()
+    judged = who == "judge"
+    other = best("prompt", but=first) if judged else best("baseline", "nearest_neighbour")
+    return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
+
+
+def plan_of(
+    plan: LabPlan, chosen: Sequence[Arm], as_of: date, judge: JudgePlan | None = None
+) -> CeilingPlan:
+    """The choice, to be written down before it is tested."""
+    inputs = [
+        [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
+        [arm.model_dump(mode="json") for arm in plan.arms],
+    ]
+    return CeilingPlan(
+        chosen=tuple(arm.id for arm in chosen),
+        select=len(plan.select),
+        report=len(plan.report),
+        inputs=digest_of_json(inputs),
+        judge=judge,
+        written_on=as_of,
+    )
+
+
+def digest_of_json(data: object) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
+
+
+def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Contrast:
+    """Two arms on the same cases.
+
+    Unknown where one of the two got too few answers, and under a judge while labels lack. Of an
+    unknown one the interval holds everything, and ``n`` is 0.
+    """
+    clusters = clusters_of(cases)
+    if why := scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases):
+        return _contrast(first, second, None, Unknown(ask=why))
+    if scores.judge is not None:
+        one, other = scores.judged(first.id, cases), scores.judged(second.id, cases)
+        estimate = one.less(other, clusters) if cases else None
+        ask = "let people label more: --labels with a larger number"
+        if estimate is None:
+            ask = label_more(one.missing + other.missing)
+        return _contrast(first, second, estimate, Unknown(ask=ask))
+    rows = scores.row(first.id, cases), scores.row(second.id, cases)
+    estimate = paired_difference(*rows, clusters) if cases else None
+    needed = cases_needed(*rows, clusters) if cases else None
+    return _contrast(
+        first,
+        second,
+        estimate or Estimate(0.0, -1.0, 1.0, 0, 0),
+        Unknown(ask="they don't differ") if needed is None else needed,
+        fewest=ENOUGH,
+    )
+
+
+def _contrast(
+    first: Arm,
+    second: Arm,
+    estimate: Estimate | None,
+    needed: int | Unknown,
+    *,
+    fewest: int = 0,
+) -> Contrast:
+    """``needed`` also says how to know a difference that isn't known."""
+    e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
+    apart = e.clusters >= fewest and (e.low > 0 or e.high < 0)
+    return Contrast.model_validate(
+        {
+            "first": first.id,
+            "second": second.id,
+            "difference": needed if estimate is None else e.value,
+            "low": e.low,
+            "high": e.high,
+            "n": e.n,
+            "clusters": e.clusters,
+            "told_apart": "yes" if apart else "no",
+            "cases_needed": needed,
+        }
+    )
+
+
+def judge_report(
+    scores: Scores,
+    arms: Sequence[Arm],
+    chosen: Sequence[Arm],
+    select: Sequence[EvalCase],
+    report: Sequence[EvalCase],
+) -> JudgeOf | None:
+    """The judge of a lab, held against people; None where rules score.
+
+    ``arms`` ran on the cases for selecting, ``chosen`` met the untouched ones.
+    """
+    judge, who = scores.judge, means_of(scores, arms, select)[1]
+    if judge is None or who == "rules":
+        return None
+    parts = [*_judged_arms(scores, arms, select, "select")]
+    parts += _judged_arms(scores, chosen, report, "report")
+    own = own_work(judge, arms)
+    return JudgeOf(plan=judge.plan, own=own, chosen_by=who, arms=tuple(parts))
+
+
+def own_work(judge: LabJudge, arms: Iterable[Arm]) -> tuple[str, ...]:
+    """Arms whose outputs the judging model wrote itself."""
+    return tuple(arm.id for arm in arms if arm.model == judge.model.id)
+
+
+def _judged_arms(
+    scores: Scores,
+    arms: Iterable[Arm],
+    cases: Sequence[EvalCase],
+    part: Literal["select", "report"],
+) -> Iterator[JudgedArm]:
+    for arm in arms:
+        judged = scores.judged(arm.id, cases)
+        there = ~np.isnan(judged.judge)
+        bias = paired_difference(judged.judge, judged.people, clusters_of(cases))
+        yield JudgedArm(
+            arm=arm.id,
+            part=part,
+            judge=float(judged.judge[there].mean()) if there.any() else Unknown(ask="run it"),
+            missing=judged.missing,
+            labels=int((~np.isnan(judged.people)).sum()),
+            bias=Unknown(ask="label some of its outputs")
+            if bias is None
+            else Bias(value=bias.value, low=bias.low, high=bias.high, n=bias.n),
+            kappa=_kappa(judged, cases),
+        )
+
+
+def _kappa(judged: JudgedScores, cases: Sequence[EvalCase]) -> Coefficient:
+    """Agreement where the judge's word can be used and people are of one mind."""
+    pairs = zip(judged.judge, judged.people, strict=True)
+    rows = [(_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs]
+    kappa = cohen_kappa(rows, [case.cluster for case in cases], np.random.default_rng(0))
+    if kappa is None:
+        ask = "label more of its outputs, until both yes and no were said"
+        return Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
+    return Coefficient(
+        id="cohen_kappa", value=kappa.value, low=kappa.low, high=kappa.high, items=kappa.items
+    )

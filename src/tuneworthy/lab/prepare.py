@@ -1,0 +1,362 @@
+"""What every lab of a case begins with: its plan, its scores, its price."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TypedDict, TypeVar, Unpack
+
+from tuneworthy.errors import CaseError
+from tuneworthy.files.case import beside
+from tuneworthy.files.disk import MIB, read_text
+from tuneworthy.files.evalset import named_evalset, parted, read_examples
+from tuneworthy.files.materials import read_materials, read_prompts
+from tuneworthy.lab.contrast import own_work
+from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup
+from tuneworthy.lab.plan import LabPlan, Pool, Setting, answer_text, joined, make_plan, plan_arms
+from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, cost, kept_in
+from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.session import (
+    PaidCalls,
+    StopHandle,
+    Watch,
+    ledger_or_none,
+    stopped_by_user,
+)
+from tuneworthy.llm.choose import prices_of, transport_for
+from tuneworthy.llm.endpoints import Transport, reach
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.runner import PriceOf, quote, total
+from tuneworthy.model.case import Case, Materials, PromptVariant
+from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.framework import Framework
+from tuneworthy.model.lab import Arm, JudgePlan, Quote, canonical_json
+from tuneworthy.pipeline import framework_of, load_case
+from tuneworthy.report.sections.lab import judge_text
+from tuneworthy.scoring import Marker, default_scorers
+from tuneworthy.scoring.base import Kit, Scorer
+from tuneworthy.syntax.document import did_you_mean
+
+MOST_TOKENS = 512
+"""Tokens an answer may have where nothing else is stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedLab:
+    """A lab that could run."""
+
+    case: Case
+    framework: Framework
+    plan: LabPlan
+    scores: Scores
+    scorer: str
+    """What scores the answers, in words for the report."""
+    as_of: date
+    """The day, for prices and evidence."""
+    request: ProposalRequest | None = None
+    """Prompts that a generator shall propose; None for none."""
+
+    @property
+    def price_of(self) -> PriceOf:
+        """The price of its calls."""
+        callers = (self.request, self.scores.judge)
+        more = [caller.model for caller in callers if caller is not None]
+        return prices_of((*self.case.models, *more), self.as_of)
+
+    @property
+    def judge(self) -> JudgePlan | None:
+        """Who judges; None where rules score."""
+        return self.scores.judge.plan if self.scores.judge else None
+
+    @property
+    def judge_rows(self) -> tuple[tuple[str, str], ...]:
+        """Who judges, as a row of a quote; () where rules score."""
+        judge = self.scores.judge
+        if judge is None:
+            return ()
+        return (("Judge", judge_text(judge.plan, len(own_work(judge, self.plan.arms)))),)
+
+    def transport(self, at_once: int) -> Transport:
+        """What carries its calls to the models of its case.
+
+        Raises:
+            InputError: If a key or a library is missing.
+        """
+        callers = (self.request, self.scores.judge)
+        more = [caller.place for caller in callers if caller is not None]
+        return transport_for([*self.plan.setting.reached.values(), *more], at_once=at_once)
+
+
+def prepare(
+    source: str | Path,
+    *,
+    chosen: str | None = None,
+    seed: int = 0,
+    repeats: int = 1,
+    max_tokens: int = MOST_TOKENS,
+    allow_code: bool = False,
+    as_of: date | None = None,
+    judge: JudgeChoice | None = None,
+    scored: bool = True,
+) -> PreparedLab:
+    """Plan a lab; nothing is sent.
+
+    Args:
+        source: The case folder or file.
+        chosen: Framework; the case's own when not given.
+        seed: For the split of the cases and their order.
+        repeats: Times each case is asked.
+        max_tokens: Tokens an answer may have.
+        allow_code: Whether scorers that are functions of the user's own may run.
+        as_of: The day; today when not given.
+        judge: A model that judges outputs in place of scorers; baselines are left out then.
+        scored: False keeps cases that no scorer can judge, for people to label the answers.
+
+    Raises:
+        InputError: If the case has no models, prompts or evaluation set, or one of them is wrong.
+    """
+    case = load_case(source)
+    cases, prompts = named_evalset(case), read_prompts(case)
+    if cases is None:
+        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
+        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
+    _refuse_prompts(case, prompts)
+    materials = read_materials(case)
+    kit = _kit(case, materials, cases, allow_code=allow_code)
+    day = as_of or date.today()  # the local day, as everywhere
+    cases = joined(cases)
+    if judge is None and scored:
+        cases, scores, name = _by_rules(case, cases, kit)
+    else:
+        caller: LabJudge | None = None
+        if judge is not None:
+            caller = judge_setup(case, judge, seed=seed, max_tokens=max_tokens, as_of=day)
+        scores, name = Scores(Marker((), kit), caller), caller.name if caller else ""
+    pool, schema = Pool(_examples(case, cases, seed)), materials.output_schema
+    setting = Setting(
+        prompts={prompt.name: prompt for prompt in prompts},
+        reached={model.id: reach(model) for model in case.callable_models},
+        pool=pool,
+        # keys in the order of the file: constrained output is written in it
+        schema=None
+        if schema is None
+        else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
+        grammar=_grammar(kit.labels),
+        max_tokens=max_tokens,
+    )
+    _refuse_constraints(case, prompts, setting)
+    arms = plan_arms(case, prompts, cases, len(pool), schema=setting.schema is not None)
+    if judge is not None:
+        arms = tuple(arm for arm in arms if arm.kind != "baseline")
+    plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
+    if not plan.select or not plan.report:
+        what = "has too few cases to part into some that choose and some that report"
+        fix = f"make more: tuneworthy evalset {source}"
+        raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
+    return PreparedLab(case, framework_of(case, chosen), plan, scores, name, day)
+
+
+def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:
+    """Solved cases to show: the team's examples, else the cases for selecting."""
+    named = case.data.examples
+    path = beside(case, "data.examples", named.path if named else None)
+    if path is not None and path.is_file():
+        return read_examples(path)
+    return parted(cases, seed=seed)[0]
+
+
+def _kit(case: Case, materials: Materials, cases: Sequence[EvalCase], *, allow_code: bool) -> Kit:
+    """What scorers are made from; a file they name is read beside the case and nowhere else."""
+
+    def read(name: str) -> str:
+        path = beside(case, "data.evaluation", name)
+        if path is None:
+            raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
+        return read_text(path, MIB, CaseError)
+
+    return Kit(materials, _labels(cases), read, case.folder, allow_code)
+
+
+def _labels(cases: Sequence[EvalCase]) -> tuple[str, ...]:
+    """The answers there are, where they are few and short enough to be labels."""
+    answers = [answer for case in cases for answer in case.accepted]
+    labels = sorted({answer_text(answer) for answer in answers})
+    short = all(isinstance(answer, str) and 0 < len(answer) <= 80 for answer in answers)
+    labelled = sum(bool(case.accepted) for case in cases)
+    return tuple(labels) if short and len(labels) <= min(200, max(2, labelled // 2)) else ()
+
+
+def _grammar(labels: Sequence[str]) -> str | None:
+    """A grammar that allows nothing but the labels; None where answers are no labels."""
+    if not labels:
+        return None
+    return "root ::= " + " | ".join(canonical_json(label) for label in labels)
+
+
+def _by_rules(
+    case: Case, cases: Sequence[EvalCase], kit: Kit
+) -> tuple[tuple[EvalCase, ...], Scores, str]:
+    """The cases that scorers can judge, the scorers, and their names.
+
+    What nobody labelled isn't paid for. Every scorer is made here, so that a wrong one is refused
+    before anything is sent.
+    """
+    metric = case.targets.quality.metric if case.targets.quality else ""
+    _refuse_judge_checks(cases, metric)
+    scorers: Sequence[Scorer] = default_scorers(cases, kit, metric)
+    marker = Marker(scorers, kit)
+    for row in cases:
+        marker.scorers(row)
+    free = not all(scorer.compares for scorer in scorers)
+    usable = tuple(row for row in cases if free or row.accepted or row.checks)
+    if not usable or not (scorers or any(row.checks for row in usable)):
+        fix = "label it: tuneworthy evalset, or give cases a reference or checks"
+        where = case.where("data", "evaluation")
+        raise CaseError("has an evaluation set without a right answer", where=where, fix=fix)
+    name = " and ".join(scorer.id for scorer in scorers) or "the checks of each case"
+    return usable, Scores(marker), name
+
+
+def _refuse_judge_checks(cases: Sequence[EvalCase], metric: str) -> None:
+    """A judge among the checks of a set would be called by nobody."""
+    among = [row.id for row in cases if any(check.scorer == "judge" for check in row.checks)]
+    if among or metric.strip().casefold() == "judge":
+        where = f"case {among[0][:60]}" if among else "targets.quality.metric"
+        what = "names a judge, which needs a model and people's labels"
+        fix = "name it for the whole lab: --judge RUBRIC --judge-model MODEL"
+        raise CaseError(what, where=where, fix=fix)
+
+
+def _refuse_prompts(case: Case, prompts: Sequence[PromptVariant]) -> None:
+    if not prompts:
+        fix = "name a folder of prompts under data.prompts, one file a variant"
+        raise CaseError("names no prompts", where=case.where("data"), fix=fix)
+    if not case.callable_models:
+        fix = 'list them: models: [{id: "openai:gpt-4o-mini"}]'
+        what = "names no models" + (" that can be called" if case.models else "")
+        raise CaseError(what, where=case.where("models"), fix=fix)
+    known = [model.id for model in case.callable_models]
+    for prompt in prompts:
+        if prompt.model is not None and prompt.model not in known:
+            what = (
+                f'has no model "{prompt.model[:60]}", for which prompt "{prompt.name[:60]}" is '
+                "written"
+            )
+            fix = did_you_mean(prompt.model, known)
+            raise CaseError(what, where=case.where("models"), fix=fix)
+
+
+def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: Setting) -> None:
+    """A prompt that wants constrained output, and nothing to constrain it by."""
+    fixes = {}
+    if setting.schema is None:
+        fixes["schema"] = "name a JSON Schema under data.output_schema"
+    if setting.grammar is None:
+        fixes["grammar"] = (
+            "give every case one of a few labels as its reference, or take constrained out"
+        )
+    for prompt in prompts:
+        if (kind := prompt.constrained) in fixes:
+            what = f'prompt "{prompt.name[:60]}" is constrained by a {kind} that isn\'t there'
+            raise CaseError(what, where=case.where("data"), fix=fixes[kind])
+
+
+def quoted(lab: PreparedLab) -> Quote:
+    """What the ceiling lab would cost; nothing is sent, and no ledger is made.
+
+    Raises:
+        InputError: If the case has no folder, or its ledger can't be read.
+    """
+    with ledger_or_none(lab.case) as ledger:
+        return price(lab, ledger)
+
+
+def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
+    """The most a lab can cost: every arm to its end, then the dearest that may be reported on.
+
+    Prompts that are still to be proposed count as long as they can get.
+    """
+    price_of, judge = lab.price_of, lab.scores.judge
+
+    def of(plan: LabPlan, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> Quote:
+        calls = [(job, case) for job, _, case in plan.calls(arms, cases)]
+        more = judge.expected(calls, ledger) if judge else []
+        return quote([*(job for job, _ in calls), *more], ledger, price_of)
+
+    def of_plan(plan: LabPlan) -> Quote:
+        parts = [of(plan, plan.arms, plan.select)]
+        for kind in ("prompt", "tuned"):
+            each = [of(plan, [arm], plan.report) for arm in plan.of_kind(kind)]
+            most = 2 if judge and kind == "prompt" else 1  # a judge's choice has a rival
+            parts += dearest(each, most)
+        return total(parts)
+
+    if lab.request is None:
+        return of_plan(lab.plan)
+    evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
+    return cost(evaluator, ledger, price_of, of_plan)
+
+
+def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
+    return sorted(quotes, key=lambda each: (each.usd_most, each.calls))[-most:]
+
+
+def refuse_unpriced(price: Quote) -> None:
+    """A call without a price can't be held under a cap.
+
+    Raises:
+        CaseError: If a model of the lab has none.
+    """
+    if price.unpriced:
+        fix = "state usd_per_mtok under models; 0 is a price"
+        raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=fix)
+
+
+class CallSettings(TypedDict, total=False):
+    """How the calls of a run are made."""
+
+    at_once: int
+    """The most calls on the wire."""
+    ask_again: bool
+    """Send calls in doubt once more; some of them may be paid twice."""
+    watch: Watch | None
+    transport: Transport | None
+    """What sends, in place of the case's own endpoints."""
+    handle: StopHandle | None
+    """Stops it from another thread."""
+
+
+T = TypeVar("T")
+
+
+async def paid(
+    lab: PreparedLab,
+    ledger: Ledger,
+    run: str,
+    work: Callable[[PaidCalls], Awaitable[T]],
+    *,
+    cap_usd: float,
+    **settings: Unpack[CallSettings],
+) -> T:
+    """Work with paid calls, which the user may stop."""
+    at_once = settings.get("at_once", 16)
+    transport = settings.get("transport") or lab.transport(at_once)
+    try:
+        with stopped_by_user(settings.get("handle")) as on_stop:
+            return await work(
+                PaidCalls(
+                    run=run,
+                    ledger=ledger,
+                    transport=transport,
+                    price_of=lab.price_of,
+                    cap_usd=cap_usd,
+                    at_once=at_once,
+                    watch=settings.get("watch"),
+                    on_stop=on_stop,
+                )
+            )
+    finally:
+        await transport.close()

@@ -1,0 +1,144 @@
+"""Paid calls of a case: its ledger, the cap of a run, and how a user stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneworthy.errors import OutputError
+from tuneworthy.files.case import beside
+from tuneworthy.files.stores import FOLDER
+from tuneworthy.llm.endpoints import Transport
+from tuneworthy.llm.ledger import Ledger, Reading
+from tuneworthy.llm.runner import PriceOf, Progress, Runner
+from tuneworthy.model.case import Case
+from tuneworthy.model.lab import Spend, Stand
+
+CALLS = "calls.sqlite3"
+"""The ledger of paid calls, in the folder of what is computed for a case."""
+
+Watch = Callable[[Stand], None]
+OnStop = Callable[[Callable[[], None]], object]
+"""Takes what is to be called when the user stops a run."""
+
+
+def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
+    """The ledger of a case to read, also beside a run; None where nothing was ever sent for it.
+
+    Raises:
+        InputError: If the case has no folder, or a link leads out of it.
+    """
+    path = _ledger_path(case)
+    return Reading(path) if os.path.lexists(path) else nullcontext()
+
+
+def ledger_of(case: Case) -> Ledger:
+    """The ledger of a case's paid calls, to write.
+
+    Raises:
+        InputError: If the case has no folder, or another run is using it.
+    """
+    return Ledger(_ledger_path(case))
+
+
+def _ledger_path(case: Case) -> Path:
+    path = beside(case, FOLDER, f"{FOLDER}/{CALLS}")
+    if path is None:
+        raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
+    return path
+
+
+@dataclass(frozen=True, slots=True)
+class PaidCalls:
+    """What makes the calls of a run, and the cap they count against."""
+
+    run: str
+    """Name of the run whose cap counts."""
+    ledger: Ledger
+    transport: Transport
+    price_of: PriceOf
+    cap_usd: float
+    """The most all calls of the run may cost, those of earlier processes included."""
+    at_once: int = 16
+    """The most calls on the wire."""
+    watch: Watch | None = None
+    """Called with how the run stands, now and then."""
+    on_stop: OnStop = lambda _: None
+
+    def runner(self, progress: Progress | None = None) -> Runner:
+        """A runner that ends after what is on the wire when the user stops it."""
+        runner = Runner(
+            self.ledger,
+            self.transport,
+            self.price_of,
+            run=self.run,
+            cap_usd=self.cap_usd,
+            at_once=self.at_once,
+            progress=progress,
+        )
+        self.on_stop(runner.stop)
+        return runner
+
+    @property
+    def spend(self) -> Spend:
+        return self.ledger.spend(self.run, self.cap_usd)
+
+
+class StopHandle:
+    """Stops a run from any thread, as the first Ctrl-C does; also one that hasn't begun."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._stop: Callable[[], object] | None = None
+
+    def stop(self) -> None:
+        """Ask for the stop; asking twice is asking once."""
+        with self._lock:
+            if not self._stopped and self._stop is not None:
+                self._stop()
+            self._stopped = True
+
+    def held_by(self, stop: Callable[[], object] | None) -> None:
+        """Name what stops the run from now on; None once the run is over."""
+        with self._lock:
+            self._stop = stop
+            if self._stopped and stop is not None:
+                stop()
+
+
+@contextmanager
+def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
+    """The first Ctrl-C stops a run and lets it end; the second ends the program at once.
+
+    Only in the main thread, where signals arrive; elsewhere a handle is what stops it. Yields a
+    function that takes what is to be called on Ctrl-C.
+    """
+    loop = asyncio.get_running_loop()
+    stops: list[Callable[[], None]] = []
+    # other threads, and loops of systems without signals, refuse
+    refusals = (NotImplementedError, RuntimeError, ValueError)
+
+    def pressed() -> None:
+        with suppress(*refusals):
+            loop.remove_signal_handler(signal.SIGINT)
+        for stop in stops:
+            stop()
+
+    with suppress(*refusals):
+        loop.add_signal_handler(signal.SIGINT, pressed)
+    if handle is not None:
+        handle.held_by(lambda: loop.call_soon_threadsafe(pressed))
+    try:
+        yield stops.append
+    finally:
+        if handle is not None:
+            handle.held_by(None)
+        with suppress(*refusals):
+            loop.remove_signal_handler(signal.SIGINT)
