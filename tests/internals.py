@@ -352,7 +352,7 @@ from tuneworthy.report.sections.evidence import (
     rows_of,
     steps_of,
 )
-from tuneworthy.report.sections.framework import finding_says, lint_dict, lint_text
+from tuneworthy.report.sections.framework import finding_says, lint_dict, lint_report
 from tuneworthy.report.sections.lab import (
     answered_rows,
     board_note,

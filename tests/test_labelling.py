@@ -324,7 +324,7 @@ def test_a_lab_that_answered_nothing_says_how_to_run_it(lab: Path) -> None:
 def test_hostile_text_moves_no_cursor() -> None:
     hostile = "a\x1b[2Jb\u202ec\rd\n" + "x" * 9_000
     item = Item("rubric", EvalCase(id="1", input=hostile), ("a",), (hostile,), ("yes", "no"))
-    page = item_page(item, number=1, of=1, rubric=hostile, said=(hostile,))
+    page = item_page(item, number=1, of=1, rubric=hostile, labels=(hostile,))
     assert not any(c in page for c in "\x1b\u202e\r")
     assert len(page) < 40_000
 

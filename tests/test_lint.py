@@ -8,7 +8,15 @@ from itertools import product
 import pytest
 
 import brute
-from internals import Lint, LintFinding, check, finding_says, lint_dict, lint_text
+from internals import (
+    Lint,
+    LintFinding,
+    check,
+    finding_says,
+    lint_dict,
+    lint_report,
+    render_document,
+)
 from internals import rules_BANDS as BANDS
 from tuneworthy import load_framework
 
@@ -135,8 +143,9 @@ def test_the_linter_equals_brute_force_on_a_random_framework(seed: int) -> None:
 def test_every_finding_has_words_and_the_text_fits(lesson: Lint) -> None:
     for one in lesson.findings:
         assert finding_says(one)
-    assert all(len(line) <= 80 for line in lint_text(lesson).splitlines())
-    assert "693 of 2,048" in lint_text(lesson)
+    text = render_document(lint_report(lesson))
+    assert all(len(line) <= 80 for line in text.splitlines())
+    assert "693 of 2,048" in text
     assert lint_dict(lesson)["schema"] == "tuneworthy/lint/1"
 
 

@@ -336,7 +336,7 @@ def _run(session: Session) -> None:
             number=session.at + 1,
             of=len(session.items),
             rubric=session.rubric,
-            said=session.notes.get(item.key, ()),
+            labels=session.notes.get(item.key, ()),
             colour=painted,
         )
         deliver(page, None, False)

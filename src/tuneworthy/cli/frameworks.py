@@ -62,12 +62,13 @@ def show(name: str, form: str) -> None:
 )
 def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
-    from tuneworthy.report.sections.framework import lint_dict, lint_text
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.framework import lint_dict, lint_report
     from tuneworthy.workspace import reports as frameworks
 
     lint = frameworks.check(name)
     deliver(
-        json_text(lint_dict(lint)) if form == "json" else lint_text(lint),
+        json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)),
         None,
         False,
     )

@@ -15,7 +15,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.lab.prepare import MOST_TOKENS
-from tuneworthy.report.sections.evalset import ASKED, agreed, item_parts, keys_of, to_settle
+from tuneworthy.report.sections.evalset import (
+    QUESTIONS,
+    agreement_parts,
+    item_parts,
+    keys_of,
+    to_settle,
+)
 from tuneworthy.web.render import address, site_of, tab_page
 from tuneworthy.workspace.labelling import LONGEST, Desk, Work, add_rubric, agreement_of, overview
 
@@ -104,7 +110,7 @@ def agreement(request: Request, name: str) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
     workspace = site_of(request).workspace
     found, texts = agreement_of(workspace.directory.path(name))
-    told = agreed(found, texts)
+    told = agreement_parts(found, texts)
     return tab_page(
         request, name, workspace.evaluated(name), "label", "agreement.html", agreed=told
     )
@@ -165,8 +171,8 @@ def _question(
         values |= {
             "item": wanted,
             "place": desk.place(wanted),
-            "parts": item_parts(item, rubric=desk.rubric, said=desk.notes(wanted)),
-            "question": ASKED[item.task],
+            "parts": item_parts(item, rubric=desk.rubric, labels=desk.notes(wanted)),
+            "question": QUESTIONS[item.task],
             "keys": keys_of(item),
             "said": desk.said(wanted),
             "skip": asked.at(name, after=wanted),

@@ -47,7 +47,8 @@ from tuneworthy.model.evalset import (
 )
 from tuneworthy.model.lab import CeilingPlan, JudgePlan
 from tuneworthy.pipeline import load_case
-from tuneworthy.report.sections.evalset import Item, agreement_page
+from tuneworthy.report import render as render_document
+from tuneworthy.report.sections.evalset import Item, agreement_document
 from tuneworthy.stats.intervals import wilson
 
 # What people have to label for a judged lab: outputs of drawn cases, not knowing whose.
@@ -345,7 +346,7 @@ def agreement_so_far(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf,
 
 def render(found: Sequence[AgreementOf], source: str | Path, *, colour: bool = False) -> str:
     """Agreement as a page."""
-    return agreement_page(found, folder=str(source), colour=colour)
+    return render_document(agreement_document(found, folder=str(source)), colour=colour)
 
 
 def begin_adjudicating(

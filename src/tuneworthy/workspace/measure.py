@@ -28,7 +28,7 @@ from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, Se
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.evalset import Page, evalset_page
+from tuneworthy.report.sections.evalset import EvalsetReport, evalset_document
 from tuneworthy.report.sections.measure import MeasureReport, measure_dict, measure_report
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
@@ -435,7 +435,7 @@ class Built:
 
     drawn: EvalSample
     path: Path
-    page: Page
+    page: EvalsetReport
 
 
 def build(
@@ -475,7 +475,7 @@ def build(
 
 def render(built: Built, *, colour: bool = False) -> str:
     """What was drawn, what was done to it, and how sure a score on it can be."""
-    return evalset_page(built.page, colour=colour)
+    return render_document(evalset_document(built.page), colour=colour)
 
 
 def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
@@ -543,7 +543,7 @@ def _drawn(
     return build_evalset(batches(), n=n, seed=seed, schema=schema, alike=alike)
 
 
-def _page(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> Page:
+def _page(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> EvalsetReport:
     quality = case.targets.quality
     target = quality.at_least if quality else None
     now = case.today.quality
@@ -556,7 +556,7 @@ def _page(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> Page
     needed = None if target is None else cases_to_exclude(expected, target)
     if needed is not None and report.worth:
         needed = round(needed / report.worth * len(drawn.cases))
-    return Page(
+    return EvalsetReport(
         drawn=drawn,
         path=str(path),
         folder=str(source),

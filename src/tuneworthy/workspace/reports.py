@@ -35,9 +35,9 @@ from tuneworthy.report.sections import precedents as words
 from tuneworthy.report.sections.difference import Judge, compare
 from tuneworthy.report.sections.framework import (
     embedded_record,
-    framework_text,
+    framework_report,
     models_dict,
-    models_text,
+    models_report,
     pulled_text,
 )
 from tuneworthy.report.sections.options import options_dict
@@ -569,7 +569,7 @@ def show(source: str, form: str = "text") -> str:
     framework = load_framework(source)
     if form == "yaml" and source in NAMES:
         return catalogue_text(f"{source}.yaml")
-    return framework_text(framework)
+    return render_document(framework_report(framework))
 
 
 def check(source: str) -> Lint:
@@ -635,7 +635,7 @@ def models_render(found: tuple[tuple[Served, ...], tuple[Served, ...]], form: st
     inside = embedded_record(lacking())
     if form == "json":
         return models_dict(known, own, inside)
-    return models_text(known, own, inside)
+    return render_document(models_report(known, own, inside))
 
 
 # Fetching what the embedded model needs.

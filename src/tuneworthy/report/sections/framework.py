@@ -1,81 +1,101 @@
-"""A framework in words."""
+"""A framework in words, what its linter finds, the case file to begin with, and models to call."""
 
 from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
 from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
-from tuneworthy.model.framework import Bound, Check, Criterion, Framework
-from tuneworthy.report.text import row, safe, table, wrapped
+from tuneworthy.model.framework import Criterion, Bound, Check, Framework
+from tuneworthy.report.blocks import Block, Document, Fact, Facts, Prose, Section, Table, head
+from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import count, few, listing, months, number, plain, usd, usd_range
+from tuneworthy.words import count, few, listing, months, number, plain, several, usd, usd_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuneworthy.llm.choose import Served
 
+# A framework.
 
-# A framework in words.
 
-
-def framework_text(framework: Framework) -> str:
-    """What a framework asks and how it decides, for a terminal of 80 columns."""
-    lines = wrapped(f"{framework.name}: {safe(framework.title)}")
-    if framework.source:
-        dated = f" ({framework.dated})" if framework.dated else ""
-        lines += wrapped(f"Source: {safe(framework.source)}{dated}")
-    sections: tuple[tuple[str, Mapping[str, Criterion]], ...] = (
+def framework_report(framework: Framework) -> Document:
+    """What a framework asks and how it decides."""
+    questions: tuple[tuple[str, Mapping[str, Criterion]], ...] = (
         ("The ceiling test: all of these have to be yes", framework.ceiling),
         ("Reasons for tuning", framework.indicators),
         ("Reasons against tuning", framework.anti_indicators),
         ("Signs of a ceiling", framework.signals),
     )
-    for title, asked in sections:
-        if asked:
-            lines += ["", title, *_asked(framework, asked)]
-    lines += ["", "The tree, first step that holds", *_tree(framework), "", *_scoring(framework)]
-    lines += _more(framework)
-    return "\n".join(lines) + "\n"
-
-
-def _asked(framework: Framework, asked: Mapping[str, Criterion]) -> list[str]:
-    rows = []
-    for name, entry in asked.items():
-        at_least = entry.at_least if isinstance(entry, Check) else None
-        weight = getattr(entry, "weight", "")
-        rows.append((name, str(weight), safe(framework.filled(entry.ask, at_least))))
-    if all(not weight for _, weight, _ in rows):
-        return table([(name, ask) for name, _, ask in rows])
-    return table(rows)
-
-
-def _tree(framework: Framework) -> list[str]:
-    rows = [
+    parts: list[tuple[str, tuple[Block, ...]]] = [
+        (title, (_questions(title, framework, asked),)) for title, asked in questions if asked
+    ]
+    steps = tuple(
         (condition_text(step.when) if step.when else "otherwise", OUTCOME_WORDS[step.outcome])
         for step in framework.tree
+    )
+    tree = "The tree: the first step that holds decides"
+    parts.append((tree, (Table(tree, head("When", "Outcome"), steps, quiet=True),)))
+    parts.append(("Strength", _scoring(framework)))
+    if framework.approaches:
+        parts.append(("Goals and approaches", (_goals(framework),)))
+    if framework.options:
+        options = tuple(
+            Fact(plain(name), f"helps when {one.helps_when}; not when {one.not_when}.")
+            for name, one in framework.options.items()
+        )
+        parts.append(("Alternatives", (Facts(options),)))
+    if framework.thresholds:
+        thresholds = tuple(
+            Fact(plain(name), f"{number(one.value)} {one.unit}: {one.says} ({one.source})")
+            for name, one in framework.thresholds.items()
+        )
+        parts.append(("Thresholds", (Facts(thresholds),)))
+    dated = f" ({framework.dated})" if framework.dated else ""
+    return Document(
+        framework.name,
+        framework.title,
+        tuple(Section("", title, blocks) for title, blocks in parts),
+        byline=(f"Source: {framework.source}{dated}",) if framework.source else (),
+    )
+
+
+def _asks(framework: Framework, question: Criterion) -> str:
+    at_least = question.at_least if isinstance(question, Check) else None
+    return framework.filled(question.ask, at_least)
+
+
+def _questions(title: str, framework: Framework, questions: Mapping[str, Criterion]) -> Table:
+    rows = [
+        (name, str(getattr(one, "weight", "")), _asks(framework, one))
+        for name, one in questions.items()
     ]
-    return table(rows)
+    if any(weight for _, weight, _ in rows):
+        return Table(title, head("Name", "#Weight", "Question"), tuple(rows), quiet=True)
+    unweighted = tuple((name, ask) for name, _, ask in rows)
+    return Table(title, head("Name", "Question"), unweighted, quiet=True)
 
 
-def _scoring(framework: Framework) -> list[str]:
+def _scoring(framework: Framework) -> tuple[Block, ...]:
     scoring = framework.scoring
     by = scoring.denominator
     divisor = {"count": "the number of factors", "weight": "their whole weight"}.get(
         str(by), number(by) if isinstance(by, float | int) else str(by)
     )
-    counted = "each factor counts one" if scoring.weights == "shown" else "weights count"
-    lines = [f"Score: for less against, divided by {divisor} ({counted})"]
-    for name, bands in (("score", scoring.score), ("difference", scoring.difference)):
-        strong, moderate = (_begins(bound) for bound in (bands.strong, bands.moderate))
-        lines += row(name, f"strong {strong}, moderate {moderate}, weak below")
-    return lines
+    weights = "each factor counts one" if scoring.weights == "shown" else "weights count"
+    bands = (("Score", scoring.score), ("Difference", scoring.difference))
+    facts = tuple(
+        Fact(name, f"strong {_begins(b.strong)}, moderate {_begins(b.moderate)}, weak below")
+        for name, b in bands
+    )
+    score = f"The score is reasons for less reasons against, divided by {divisor} ({weights})."
+    return Prose(score), Facts(facts)
 
 
 def _begins(bound: Bound) -> str:
@@ -84,41 +104,20 @@ def _begins(bound: Bound) -> str:
     return f"from {bound.at_least:g}"
 
 
-def _more(framework: Framework) -> list[str]:
-    lines: list[str] = []
-    if framework.approaches:
-        lines += ["", "Goals and approaches"]
-        rows = []
-        for name, goal in framework.goals.items():
-            approach = framework.approaches[goal.approach]
-            most = " or more" if approach.data.high == "open" else f"–{count(approach.data.high)}"
-            need = f"{count(approach.data.low)}{most} {plain(approach.data.unit)}"
-            rows.append((name, safe(approach.title), f"{need}; compute {safe(approach.compute)}"))
-        lines += table(rows)
-    if framework.options:
-        lines += ["", "Alternatives"]
-        for name, option in framework.options.items():
-            lines += wrapped(
-                f"{plain(name)}: helps when {safe(option.helps_when)}; not when "
-                f"{safe(option.not_when)}.",
-                first="  ",
-                rest="    ",
-            )
-    if framework.thresholds:
-        lines += ["", "Thresholds"]
-        for name, entry in framework.thresholds.items():
-            said = (
-                f"{plain(name)}: {number(entry.value)} {entry.unit}: {entry.says} ({entry.source})"
-            )
-            lines += wrapped(safe(said), first="  ", rest="    ")
-    return lines
+def _goals(framework: Framework) -> Table:
+    rows = []
+    for name, goal in framework.goals.items():
+        approach = framework.approaches[goal.approach]
+        most = " or more" if approach.data.high == "open" else f"–{count(approach.data.high)}"
+        need = f"{count(approach.data.low)}{most} {plain(approach.data.unit)}"
+        rows.append((name, approach.title, need, approach.compute))
+    columns = head("Goal", "Approach", "Data", "Compute")
+    return Table("Goals and approaches", columns, tuple(rows), quiet=True)
 
 
-# The linter's findings in words.
+# What the linter finds. These sentences are in its JSON, too.
 
 SCHEMA = "tuneworthy/lint/1"
-
-Words = Callable[[LintFinding], str]
 
 
 def _bands_disagree(f: LintFinding) -> str:
@@ -126,8 +125,7 @@ def _bands_disagree(f: LintFinding) -> str:
     return (
         f"Score and difference put {count(f.count)} of {count(f.of)} combinations into different "
         f"bands (dividing by {number(f.numbers['denominator'])}, {own}). Both are shown, and "
-        "strength is "
-        "the range between them."
+        "strength is the range between them."
     )
 
 
@@ -135,23 +133,19 @@ def _denominator_not_count(f: LintFinding) -> str:
     return (
         f"The score divides by {number(f.numbers['denominator'])}, and {few(f.numbers['factors'])} "
         f"factors are listed. Counting them moves {count(f.count)} of {count(f.of)} combinations "
-        "into "
-        "another band (denominator: count does it)."
+        "into another band (denominator: count does it)."
     )
 
 
 def _strength_tells_little(f: LintFinding) -> str:
-    kinds = [f"{_same(name)} {count(many)}" for name, many in f.numbers["strengths"].items()]
+    kinds = []
+    for name, many in f.numbers["strengths"].items():
+        low, high = name.split(" to ")
+        kinds.append(f"{low if low == high else f'{low}–{high}'} {count(many)}")
     return (
-        f"Strength hardly tells the {count(f.of)} candidates of the tree apart: "
-        f"{listing(kinds)}. A "
-        "candidate between bands is justified and starts with a pilot."
+        f"Strength hardly tells the {count(f.of)} candidates of the tree apart: {listing(kinds)}. "
+        "A candidate between bands is justified and starts with a pilot."
     )
-
-
-def _same(name: str) -> str:
-    low, high = name.split(" to ")
-    return low if low == high else f"{low}–{high}"
 
 
 def _examples_contradict_needs(f: LintFinding) -> str:
@@ -166,41 +160,35 @@ def _upfront_total(f: LintFinding) -> str:
     n = f.numbers
     return (
         f"The rows of the upfront table add up to {count(n['sum_low'])}–{count(n['sum_high'])} "
-        "hours and "
-        f"{usd_range(n['usd_low'], n['usd'])}; published are "
-        f"{count(n['low'])}–{count(n['high'])} hours "
-        f"and under {usd(n['under'])}."
+        f"hours and {usd_range(n['usd_low'], n['usd'])}; published are "
+        f"{count(n['low'])}–{count(n['high'])} hours and under {usd(n['under'])}."
     )
+
+
+def _months(value: str | float) -> str:
+    return value if isinstance(value, str) else months(value)
 
 
 def _worked_example(f: LintFinding) -> str:
     n = f.numbers
-    back = (
-        n["computed_months"]
-        if isinstance(n["computed_months"], str)
-        else months(n["computed_months"])
-    )
     return (
         f"The worked example: score {number(n['score'])} published, "
-        f"{number(n['computed_score'])} by the "
-        f"rules ({number(n['score_by_count'])} counting every factor); break-even "
-        f"{months(n['months'])} published, {back} computed ({usd(n['upfront_usd'])} at "
-        f"{usd(n['net_usd'])} a month)."
+        f"{number(n['computed_score'])} by the rules ({number(n['score_by_count'])} counting every "
+        f"factor); break-even {_months(n['months'])} published, {_months(n['computed_months'])} "
+        f"computed ({usd(n['upfront_usd'])} at {usd(n['net_usd'])} a month)."
     )
 
 
 def _example_below_table(f: LintFinding) -> str:
     n = f.numbers
-    best, worst = (v if isinstance(v, str) else months(v) for v in (n["best"], n["worst"]))
     return (
         f"The worked example's running costs of {usd(n['ongoing'])} a month are below its own "
-        "table, "
-        f"{usd_range(n['low'], n['high'])}: with those it pays back in {best} at best, at worst "
-        f"{worst}."
+        f"table, {usd_range(n['low'], n['high'])}: with those it pays back in "
+        f"{_months(n['best'])} at best, at worst {_months(n['worst'])}."
     )
 
 
-_WORDS: dict[str, Words] = {
+_FINDINGS: dict[str, Callable[[LintFinding], str]] = {
     "bands_disagree": _bands_disagree,
     "denominator_not_count": _denominator_not_count,
     "strength_tells_little": _strength_tells_little,
@@ -231,50 +219,58 @@ _WORDS: dict[str, Words] = {
 
 def finding_says(finding: LintFinding) -> str:
     """A finding in words."""
-    return _WORDS[finding.id](finding)
+    return _FINDINGS[finding.id](finding)
 
 
-def lint_text(lint: Lint) -> str:
-    """The findings for a terminal, at most 80 columns."""
+def lint_report(lint: Lint) -> Document:
+    """The findings, those to know about numbered, with the combinations they are about."""
     warnings = len(lint.warnings)
-    first = f"{safe(lint.framework.name)}: {count(lint.combinations)} combinations of answers, " + (
-        f"{few(warnings)} thing{'s' if warnings != 1 else ''} to know."
-        if warnings
-        else "nothing to complain about."
+    known = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
+    return Document(
+        lint.framework.name,
+        f"{count(lint.combinations)} combinations of answers, {known}.",
+        (Section("findings", "", tuple(_findings(lint))),),
     )
-    lines = wrapped(first)
+
+
+def _findings(lint: Lint) -> Iterator[Block]:
     position = 0
-    for one in lint.findings:
-        position += one.grade == "warning"
-        mark = "ok" if one.grade == "note" else str(position)
-        lines += ["", *wrapped(safe(finding_says(one)), first=f"  [{mark}] ")]
-        if one.cells:
-            lines += table(_cell_rows(one), indent="      ")
-    return "\n".join(lines) + "\n"
+    for finding in lint.findings:
+        position += finding.grade == "warning"
+        mark = "ok" if finding.grade == "note" else str(position)
+        yield Prose(f"[{mark}] {finding_says(finding)}")
+        if finding.cells:
+            yield _cells(finding)
 
 
-def _cell_rows(finding: LintFinding) -> list[tuple[str, ...]]:
-    head = ("score", "difference")
+def _cells(finding: LintFinding) -> Table:
+    rules = ("score", "difference")
     if finding.id == "denominator_not_count":
         n = finding.numbers
-        head = (f"by {number(n['denominator'])}", f"by {number(n['factors'])}")
-    rows: list[tuple[str, ...]] = [("for", "against", "combinations", *head)]
-    for cell in finding.cells[:40]:
-        numbers = (cell.indicators, cell.anti_indicators, cell.combinations)
-        bands = (cell.score, cell.difference)
-        rows.append((*(count(value) for value in numbers), *bands))
-    return rows
+        rules = (f"by {number(n['denominator'])}", f"by {number(n['factors'])}")
+    rows = tuple(
+        (
+            count(cell.indicators),
+            count(cell.anti_indicators),
+            count(cell.combinations),
+            cell.score,
+            cell.difference,
+        )
+        for cell in finding.cells[:40]
+    )
+    columns = head("#for", "#against", "#combinations", *rules)
+    return Table("Combinations of answers", columns, rows, quiet=True)
 
 
 def lint_dict(lint: Lint) -> dict[str, Any]:
     """The findings as plain data, with what each says."""
     data = lint.model_dump(mode="json")
-    for finding, one in zip(data["findings"], lint.findings, strict=True):
-        finding["says"] = finding_says(one)
+    for record, finding in zip(data["findings"], lint.findings, strict=True):
+        record["says"] = finding_says(finding)
     return {"schema": SCHEMA, **data}
 
 
-# The case file to begin with: every question a framework asks, as a comment beside its answer.
+# The case file to begin with: every question of a framework, as a comment beside its answer.
 
 _TAIL = """
 # What was tried, in order. Each attempt gets its own verdict; list the models it ran with.
@@ -310,16 +306,13 @@ safety: {data_reviewed: unknown, process_named: unknown}
 def case_template(
     framework: Framework, name: str, schema_file: str, own_framework: str | None
 ) -> str:
-    """A case file with nothing answered yet.
+    """A case file with nothing answered yet: YAML that is a valid case.
 
     Args:
-        framework: Whose questions are asked.
+        framework: Whose questions it has.
         name: What the use case is called.
         schema_file: Its JSON Schema beside it, for editors.
         own_framework: Framework to name in the file; None for the default.
-
-    Returns:
-        YAML that is a case as it stands.
     """
     lines = [
         f"# yaml-language-server: $schema={schema_file}",
@@ -331,29 +324,27 @@ def case_template(
     lines += ["", "# What tuning should bring, the primary goal first; any of"]
     lines += [f"#   {line}" for line in textwrap.wrap(", ".join(framework.goals), 90)]
     lines.append("goals: []")
-    sections: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
+    parts: tuple[tuple[str, str, Mapping[str, Criterion]], ...] = (
         ("ceiling", "The ceiling test: has prompting reached its limit?", framework.ceiling),
         ("signals", "Signs that it has.", framework.signals),
         ("factors", "Reasons for tuning.", framework.indicators),
     )
-    for key, title, asked in sections:
-        if asked:
-            lines += ["", f"# {title}", f"{key}:", *_answers(framework, asked)]
+    for key, title, questions in parts:
+        if questions:
+            lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
     lines += ["  # Reasons against tuning.", *_answers(framework, framework.anti_indicators)]
     return "\n".join(lines) + "\n" + _TAIL
 
 
-def _answers(framework: Framework, asked: Mapping[str, Criterion]) -> list[str]:
-    width = max((len(name) for name in asked), default=0) + 12
-    lines = []
-    for name, entry in asked.items():
-        at_least = entry.at_least if isinstance(entry, Check) else None
-        ask = safe(framework.filled(entry.ask, at_least))
-        lines.append(f"{f'  {name}: unknown':<{width}}  # {ask}")
-    return lines
+def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:
+    width = max(map(len, questions), default=0) + 12
+    return [
+        f"{f'  {name}: unknown':<{width}}  # {safe(_asks(framework, one))}"
+        for name, one in questions.items()
+    ]
 
 
-# Words about the embedded model.
+# Models that can be called, and the embedded one.
 
 FOR_TRYING = (
     "It is for trying things out: it shows how a lab works, and no product should rest on it."
@@ -362,28 +353,14 @@ FOR_TRYING = (
 
 
 def pulled_text(model_id: str, path: str, *, size_bytes: int, fetched: bool) -> str:
-    """What fetching came to.
-
-    Args:
-        model_id: The model.
-        path: Where its weights are.
-        size_bytes: How large they are.
-        fetched: False where they were there already.
-
-    Returns:
-        Lines for a terminal.
-    """
+    """Where the embedded model's weights are, and whether they were fetched now."""
     done = "Fetched" if fetched else "There already"
     size = f"{size_bytes / 1e6:.0f} MB"
     return f"{done}: the weights of {model_id}, {size}.\n{one_line(path)}\n{FOR_TRYING}\n"
 
 
 def embedded_record(why: str) -> dict[str, Any]:
-    """The embedded model in a list of models.
-
-    Args:
-        why: What is missing to run it, with its cure; the empty text if nothing is.
-    """
+    """The embedded model in a list of models; ``why`` says what it lacks, empty for nothing."""
     return {
         "name": "local:smollm2",
         "ready": not why,
@@ -393,39 +370,39 @@ def embedded_record(why: str) -> dict[str, Any]:
     }
 
 
-def embedded_row(inside: dict[str, Any]) -> tuple[str, str]:
-    """Its name and how it stands, for a table."""
-    stands = "ready" if inside["ready"] else f"not ready: {safe(inside['why'])}"
-    return inside["name"], f"{stands}. {inside['note']}"
-
-
-# Models that can be called, in words.
-
-
-def models_text(known: Sequence[Served], own: Sequence[Served], inside: dict[str, Any]) -> str:
-    """Endpoints and models for a terminal of 80 columns."""
-    lines: list[str] = []
+def models_report(
+    known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
+) -> Document:
+    """Endpoints and models."""
+    ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
+    parts = [
+        ("Endpoints known by name", ("Endpoint", "State"), [(o.name, _state(o)) for o in known]),
+        (
+            "Inside this program",
+            ("Model", "State"),
+            [(embedded["name"], f"{ready}. {embedded['note']}")],
+        ),
+    ]
+    sections = [
+        Section("", title, (Table(title, head(*columns), tuple(rows), quiet=True),))
+        for title, columns, rows in parts
+    ]
     if own:
-        lines += ["Models of the case", *table([(safe(o.name), _state(o), _price(o)) for o in own])]
-        lines.append("")
-    lines += ["Endpoints known by name", *table([(o.name, _state(o)) for o in known]), ""]
-    lines += ["Inside this program", *table([embedded_row(inside)]), ""]
-    lines += wrapped(
+        rows = tuple((o.name, _state(o), _price(o)) for o in own)
+        models = Table("Models of the case", head("Model", "State", "Price"), rows, quiet=True)
+        sections.insert(0, Section("", "Models of the case", (models,)))
+    keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked; nothing was sent anywhere else."
     )
-    return "\n".join(lines) + "\n"
+    sections.append(Section("", "", (Prose(keys),)))
+    return Document("", "Models that can be called", tuple(sections))
 
 
-def models_dict(known: Sequence[Served], own: Sequence[Served], inside: dict[str, Any]) -> str:
+def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]) -> str:
     """The same as JSON."""
-    return json_text(
-        {
-            "models": [_record(each) for each in own],
-            "endpoints": [_record(each) for each in known],
-            "embedded": inside,
-        }
-    )
+    models, endpoints = ([_record(one) for one in served] for served in (own, known))
+    return json_text({"models": models, "endpoints": endpoints, "embedded": embedded})
 
 
 def _record(one: Served) -> dict[str, Any]:
@@ -447,16 +424,16 @@ def _without_catalogue(one: Served) -> str:
 
 
 def _state(one: Served) -> str:
-    served = safe(", ".join(one.models[:5])) + (", …" if len(one.models) > 5 else "")
+    served = ", ".join(one.models[:5]) + (", …" if len(one.models) > 5 else "")
     return {
         "key": f"reachable, key from {one.key_from}",
         "no_key": f"needs a key in {one.key_from}",
         "answers": "answers on this machine" + (f": {served}" if served else ""),
-        "silent": f"does not answer at {safe(one.base_url)}",
+        "silent": f"does not answer at {one.base_url}",
         "open": f"called without a key; {one.key_from} would hold one",
         "inside": "runs inside this program",
         "published": "a published figure, no model to call",
-        "unknown": safe(one.why),
+        "unknown": one.why,
     }[one.state]
 
 
@@ -465,5 +442,5 @@ def _price(one: Served) -> str:
         return ""
     if one.price is None:
         return "no price: state usd_per_mtok; 0 is a price"
-    told = one.price.catalogue or _without_catalogue(one)
-    return f"{one.price.input:g} in, {one.price.output:g} out, USD per million tokens ({told})"
+    source = one.price.catalogue or _without_catalogue(one)
+    return f"{one.price.input:g} in, {one.price.output:g} out, USD per million tokens ({source})"
