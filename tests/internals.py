@@ -360,7 +360,6 @@ from tuneworthy.report.sections.lab import (
     ceiling_rows,
     difference_text,
     duration,
-    failure_kinds,
     left_s,
 )
 from tuneworthy.report.sections.money import LEVERS, compared, grouped, lever

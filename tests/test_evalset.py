@@ -479,7 +479,7 @@ def test_a_set_is_drawn_beside_the_case_and_nothing_is_replaced(
 ) -> None:
     before = (folder / "case.yaml").read_text("utf-8")
     assert run(["evalset", str(folder), "--n", "50"]) == 0
-    told = capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
     cases = read_evalset(folder / "eval.jsonl")
     assert "ada@" not in (folder / "eval.jsonl").read_text("utf-8")
     assert f"tuneworthy answer {folder} data.evaluation=eval.jsonl" in told

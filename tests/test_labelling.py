@@ -390,7 +390,7 @@ def test_one_labeller_alone_has_nobody_to_agree_with(
     (found,) = agreeing.agreement(folder)
     assert (found.both, found.coefficients) == (0, ())
     assert run(["evalset", "agreement", str(folder)]) == 0
-    assert "no item has two labels yet" in capsys.readouterr().out
+    assert "No item has two labels yet" in capsys.readouterr().out
 
 
 def test_full_agreement_on_one_word_is_no_agreement_beyond_chance(

@@ -82,6 +82,11 @@ def quality(value: float) -> str:
     return f"{value:.3f}" if 0 < value < 1 and round(value, 2) in (0, 1) else f"{value:.2f}"
 
 
+def signed(value: float) -> str:
+    """A difference of shares with two digits and its sign; what rounds to zero has none."""
+    return f"{value:+.2f}" if round(value, 2) else "0.00"
+
+
 def quality_interval(value: float, low: float, high: float) -> str:
     """A share with its interval: ``0.81 (0.77–0.85)``."""
     return f"{quality(value)} ({quality(low)}–{quality(high)})"

@@ -36,12 +36,13 @@ from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.lab import Arm, CeilingResult, Gain, Proposing, Quote, Settled, Stand
 from tuneworthy.pipeline import decide
+from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
-    asked_row,
     ceiling_dict,
-    ceiling_page,
+    ceiling_document,
+    proposals_row,
     quote_dict,
-    quote_page,
+    quote_document,
 )
 from tuneworthy.verdict.weigh import figures
 
@@ -133,14 +134,10 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
     """What the lab found, as ``text`` or ``json``."""
     if form == "json":
         return ceiling_dict(done.result, done.dossier)
-    return ceiling_page(
-        done.result,
-        done.dossier,
-        done.before,
-        folder=done.folder,
-        rubric=done.rubric,
-        colour=colour,
+    document = ceiling_document(
+        done.result, done.dossier, done.before, folder=done.folder, rubric=done.rubric
     )
+    return render_document(document, colour=colour)
 
 
 def render_quote(
@@ -159,10 +156,11 @@ def render_quote(
         proposing = asked and dict(zip(("draws", "model", "shown"), asked, strict=True))
         return quote_dict(plan.arms, *parts, quote, proposing, judge=lab.judge)
     published = tuple(figure.model for figure in figures(lab.case))
-    more = (*((asked_row(*asked),) if asked else ()), *lab.judge_rows)
-    return quote_page(
-        plan.arms, *parts, quote, published=published, more=more, cap_usd=cap_usd, colour=colour
+    more = (*((proposals_row(*asked),) if asked else ()), *lab.judge_rows)
+    document = quote_document(
+        plan.arms, *parts, quote, published=published, more=more, cap_usd=cap_usd
     )
+    return render_document(document, colour=colour, everything=True)
 
 
 def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> PreparedLab:

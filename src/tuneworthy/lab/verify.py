@@ -42,13 +42,14 @@ from tuneworthy.model.lab import (
     VerifyPlan,
     VerifyResult,
 )
+from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
     CORRECT,
     general_row,
     quote_dict,
-    quote_page,
+    quote_document,
     verify_dict,
-    verify_page,
+    verify_document,
 )
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
@@ -289,7 +290,7 @@ def render(
     """The result as ``text`` or ``json``."""
     if form == "json":
         return verify_dict(result)
-    return verify_page(result, folder=folder, rubric=rubric, colour=colour)
+    return render_document(verify_document(result, folder=folder, rubric=rubric), colour=colour)
 
 
 def render_quote(
@@ -306,4 +307,5 @@ def render_quote(
     if form == "json":
         return quote_dict(plan.called, *parts, quote, general=general, judge=lab.judge)
     more = (*lab.judge_rows, general_row(general))
-    return quote_page(plan.called, *parts, quote, more=more, cap_usd=cap_usd, colour=colour)
+    document = quote_document(plan.called, *parts, quote, more=more, cap_usd=cap_usd)
+    return render_document(document, colour=colour, everything=True)

@@ -70,15 +70,20 @@ def safe(text: str) -> str:
 
 
 def wrapped(
-    text: str, *, first: str = "", rest: str | None = None, width: int | None = None
+    text: str,
+    *,
+    first: str = "",
+    rest: str | None = None,
+    width: int | None = None,
+    whole: bool = False,
 ) -> list[str]:
-    """One or more lines of at most ``width`` columns; words longer than a line are broken.
+    """One or more lines of at most ``width`` columns; longer words are broken unless ``whole``.
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
     width = columns() if width is None else width
     indent = " " * wcwidth.width(first) if rest is None else rest
-    whole = text.startswith(("http://", "https://"))  # a broken address can't be followed
+    whole = whole or text.startswith(("http://", "https://"))  # it can't be followed if broken
     lines = wcwidth.wrap(
         text,
         width - 1,
@@ -161,7 +166,8 @@ def render(
         if lines := blocks(shown, paint, everything=everything):
             head = [paint("strong", line) for line in wrapped(safe(section.title))]
             parts.append([*head, *lines] if section.title else lines)
-    parts.append([line for text in document.after for line in wrapped(safe(text), rest="      ")])
+    after = (wrapped(safe(text), rest="      ", whole=True) for text in document.after)
+    parts.append([line for lines in after for line in lines])
     return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from tuneworthy.report.sections.lab import STATES
 from tuneworthy.web.api import LabTerms
 from tuneworthy.web.cases import Width, chart_answer
 from tuneworthy.web.render import address, followed, page, site_of, tab_page, wants_part
+from tuneworthy.words import listing
 
 router = APIRouter(include_in_schema=False)
 _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
@@ -139,7 +140,8 @@ def _offer(request: Request, name: str, asked: Asked) -> dict[str, Any]:
             "refused": site.workspace.directory.plain_error(caught),
             "grown": "",
         }
-    blocks = words.offered(found.arms, found.select, found.report, found.quote, found.places)
+    more = (("Sent to", listing(found.places)),)
+    blocks = words.quote_blocks(found.arms, found.select, found.report, found.quote, more=more)
     return {"offered": found, "blocks_offered": blocks, "refused": "", "grown": ""}
 
 
@@ -176,7 +178,7 @@ def _standing(name: str, running: LabRun | None) -> dict[str, Any]:
         "base": address(name),
         "state": now.state,
         "says": STATES[now.state],
-        "stand": () if stand is None else words.standing(stand, now.passed_s),
+        "stand": () if stand is None else words.progress_blocks(stand, now.passed_s),
         "done": 0 if stand is None else stand.done,
         "of": 0 if stand is None else stand.of,
         "failed": "",
@@ -185,4 +187,4 @@ def _standing(name: str, running: LabRun | None) -> dict[str, Any]:
 
 def _found(running: LabRun) -> tuple[Section, ...]:
     done = running.done
-    return () if done is None else words.found(done.result, done.dossier, done.before)
+    return () if done is None else words.ceiling_sections(done.result, done.dossier, done.before)
