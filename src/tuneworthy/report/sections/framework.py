@@ -11,7 +11,7 @@ from tuneworthy.errors import one_line
 from tuneworthy.framework.rules import condition_text
 from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
-from tuneworthy.model.framework import Criterion, Bound, Check, Framework
+from tuneworthy.model.framework import Bound, Check, Criterion, Framework
 from tuneworthy.report.blocks import Block, Document, Fact, Facts, Prose, Section, Table, head
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
