@@ -9,8 +9,6 @@ from pydantic import Field, model_validator
 
 from tuneworthy.model.base import FileRecord, Name, Natural, NonNegative, Record, Unknown, wrong
 
-# Cases to measure on: what goes in, what should come out, and what each may be used for.
-
 Split = Literal["select", "report"]
 """Selecting among arms and reporting on the winner never share a case."""
 
@@ -66,11 +64,11 @@ class EvalCase(FileRecord):
     @classmethod
     def _messages_as_input(cls, data: Any) -> Any:
         """``input: {messages: […]}`` means the same as ``messages``."""
-        given = data.get("input") if isinstance(data, dict) else None
-        if isinstance(given, dict) and set(given) == {"messages"} and "messages" not in data:
-            rest = {key: value for key, value in data.items() if key != "input"}
-            return {**rest, "messages": given["messages"]}
-        return data
+        conversation = data.get("input") if isinstance(data, dict) else None
+        if not isinstance(conversation, dict) or set(conversation) != {"messages"}:
+            return data
+        rest = {key: value for key, value in data.items() if key != "input"}
+        return data if "messages" in data else {**rest, "messages": conversation["messages"]}
 
     @model_validator(mode="after")
     def _has_input(self) -> EvalCase:
@@ -88,8 +86,8 @@ class EvalCase(FileRecord):
         """The newest thing that was said to the model."""
         if self.input is not None:
             return self.input
-        asked = [one.content for one in self.messages if one.role != "assistant"]
-        return asked[-1] if asked else ""
+        heard = [m.content for m in self.messages if m.role != "assistant"]
+        return heard[-1] if heard else ""
 
     @property
     def accepted(self) -> tuple[Any, ...]:
@@ -106,33 +104,30 @@ IntentBy = Literal["reference", "embedding", "nothing"]
 
 
 class Stratum(Record):
-    """Conversations that were drawn from together."""
+    """Conversations that were drawn from together.
+
+    ``intent`` is empty, and ``length`` too, where it isn't told apart; ``failed`` is None then.
+    """
 
     intent: str
-    """Kind of request; empty where kinds aren't told apart in it."""
-    length: str
-    """``short``, ``medium`` or ``long``; empty where lengths aren't told apart in it."""
+    length: Literal["short", "medium", "long", ""]
     failed: bool | None
-    """Whether something went wrong in them; None where that isn't told apart."""
     traces: Natural
     """Traces it stands for."""
     conversations: Natural
     """Conversations that could be drawn, near copies folded."""
     drawn: Natural
-    """Conversations that were."""
     cases: Natural
-    """Cases those gave."""
 
 
 class EvalSample(Record):
     """A drawn set, with what was done to it."""
 
     cases: tuple[EvalCase, ...]
-    """The cases in the order of reading; weights have a mean of 1."""
+    """In the order of reading; weights have a mean of 1."""
     strata: tuple[Stratum, ...]
-    """What was drawn from, failures first, then by size."""
+    """Failures first, then by size."""
     intent_by: IntentBy
-    """What told kinds of request apart."""
     examples: dict[str, str] = {}
     """A masked request for each kind that bears only a number."""
     read: Natural
@@ -142,32 +137,26 @@ class EvalSample(Record):
     without_input: Natural = 0
     """Traces of these that were left out, as nothing says what was asked."""
     folded: Natural = 0
-    """Conversations folded into a near copy."""
     failures: dict[str, int] = {}
     """Traces that failed in what could be drawn from, by what gave it away."""
     masked: dict[str, int] = {}
-    """Cases with hidden personal or secret data, by kind."""
     lost: Natural = 0
     """Right answers left out because masking hid what only they hold."""
     cut: Natural = 0
-    """Texts of which only the beginning could be kept."""
     unlabelled: Natural = 0
-    """Cases without a right answer."""
 
 
 class Precision(Record):
     """How sure a score on a set can be."""
 
     cases: Natural
-    """Cases it is counted on."""
     worth: NonNegative
     """Independent cases of equal weight these are worth, at the worst."""
     expected: float
     """The share right that is assumed."""
     low: float
-    """Lower end of the 95% interval at that share."""
+    """Ends of the 95% interval at that share."""
     high: float
-    """Upper end."""
 
 
 # What people said of cases and of outputs, and how far they agree.
@@ -186,8 +175,8 @@ PAIRS = ("first", "second", "tie")
 
 def digest_of(*parts: str) -> str:
     """Begin of the SHA-256 of texts: of a rubric and its scale, or of outputs that were shown."""
-    told = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(told).hexdigest()[:16]
+    text = "\0".join(parts).encode("utf-8", "surrogatepass")
+    return hashlib.sha256(text).hexdigest()[:16]
 
 
 class Label(Record):
@@ -246,8 +235,7 @@ class AgreementOf(Record):
     same: Natural
     """Of these, items on which all say the same."""
     low: float
-    """Lower end of the 95% interval of the share that is the same."""
+    """Ends of the 95% interval of the share that is the same."""
     high: float
-    """Upper end."""
     coefficients: tuple[Coefficient, ...]
     disagreements: tuple[Disagreement, ...]

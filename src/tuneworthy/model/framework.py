@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BeforeValidator, FailFast, Field, field_validator, model_validator
 
@@ -16,6 +17,7 @@ from tuneworthy.model.base import (
     Name,
     Natural,
     NonNegative,
+    Range,
     Share,
     State,
     Text,
@@ -35,15 +37,10 @@ Outcome = Literal[
 ]
 """What a tree can come to, the most cautious first."""
 
-OUTCOMES: tuple[Outcome, ...] = (
-    "keep_optimizing_prompts",
-    "improve_rag_or_switch_model",
-    "address_anti_indicators",
-    "fine_tune_candidate",
-)
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
 Band = Literal["weak", "moderate", "strong"]
-BANDS: tuple[Band, ...] = ("weak", "moderate", "strong")
+BANDS: tuple[Band, ...] = get_args(Band)
 
 
 class Bound(FileRecord):
@@ -153,7 +150,20 @@ def asked_names(condition: Condition) -> set[str]:
 # Cost tables, the break-even rule, and the example that is computed again.
 
 
-class Span(FileRecord):
+class _Ordered(FileRecord):
+    """Two ends in their order."""
+
+    low: float
+    high: float
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.low > self.high:
+            raise wrong("is out of order", "write low ≤ high")
+        return self
+
+
+class Span(_Ordered):
     """A range of a table."""
 
     low: NonNegative
@@ -161,11 +171,10 @@ class Span(FileRecord):
     high: NonNegative
     """The most."""
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Span:
-        if self.low > self.high:
-            raise wrong("is out of order", "write low ≤ high")
-        return self
+    @property
+    def range(self) -> Range:
+        """The same in a dossier."""
+        return Range(low=self.low, high=self.high)
 
 
 class CostRow(FileRecord):
@@ -262,19 +271,13 @@ class Work(FileRecord):
     """Calendar weeks it takes at least, however much work is put in."""
 
 
-class HourlyYield(FileRecord):
+class HourlyYield(_Ordered):
     """How much of a kind of data a person gets ready in an hour."""
 
     low: Rate
     """When each one is written anew."""
     high: Rate
     """When drafts are only corrected."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> HourlyYield:
-        if self.low > self.high:
-            raise wrong("is out of order", "write low ≤ high")
-        return self
 
 
 class Steps(FileRecord):
@@ -377,12 +380,7 @@ class MeasureRule(FileRecord):
     """When that was."""
 
     def side(self, low: float | None, high: float | Literal["open"] | None) -> State:
-        """The answer on whose side of the limit a whole interval lies; unknown where it crosses.
-
-        Args:
-            low: Lower end of the interval.
-            high: Upper end, ``open`` where there is none.
-        """
+        """The answer on whose side of the limit a whole interval lies; unknown where it crosses."""
         if low is None or high is None:
             return "unknown"
         if low > self.limit:
@@ -418,7 +416,7 @@ class FittedOn(FileRecord):
         return self
 
 
-# A decision framework, whole: what is asked, how it counts, and what follows.
+# What is asked, and what a goal, an approach and an option are.
 
 Minutes = Annotated[int, Field(ge=1, le=100_000)]
 """Minutes it takes to find an answer out."""
@@ -620,7 +618,7 @@ class Framework(FileRecord):
     @model_validator(mode="after")
     def _fits_together(self) -> Framework:
         _check_names(self)
-        _check_measures(self)
+        _check_references(self)
         _check_tree(self)
         if self.scoring.weights == "counted":
             words = {f.weight for f in self.factors.values() if isinstance(f.weight, str)}
@@ -649,43 +647,36 @@ class Framework(FileRecord):
 
     def threshold(self, name: str) -> float | None:
         """A threshold's number, or None where this framework has none."""
-        found = self.thresholds.get(name)
-        return found.value if found else None
+        threshold = self.thresholds.get(name)
+        return threshold.value if threshold else None
 
 
 def _check_names(framework: Framework) -> None:
-    """No id means two things, and every id that is referred to exists."""
-    seen: set[str] = set()
-    for names in (framework.ceiling, framework.indicators, framework.anti_indicators):
-        for name in names:
-            if name in seen:
-                raise wrong(f'uses the id "{name}" twice', "give each check and factor its own id")
-            seen.add(name)
+    """No id means two things."""
+    ids = [*framework.ceiling, *framework.indicators, *framework.anti_indicators]
+    for name, times in Counter(ids).items():
+        if times > 1:
+            raise wrong(f'uses the id "{name}" twice', "give each check and factor its own id")
+
+
+def _check_references(framework: Framework) -> None:
+    """Every id that is referred to exists."""
+    criteria = {*framework.ceiling, *framework.factors, *framework.signals}
     for name in framework.quick:
         if name not in framework.factors:
             raise wrong(f'asks for "{name}" in quick, which is no factor', "name a factor")
     for name, goal in framework.goals.items():
         if goal.approach not in framework.approaches:
-            raise wrong(
-                f'leads goal "{name}" to "{goal.approach}", which is no approach',
-                "name one of its approaches",
-            )
+            what = f'leads goal "{name}" to "{goal.approach}", which is no approach'
+            raise wrong(what, "name one of its approaches")
     for name, option in framework.options.items():
         if option.variant_of is not None and option.variant_of not in framework.options:
-            raise wrong(
-                f'makes "{name}" a variant of "{option.variant_of}", which is no option',
-                "name one of its options",
-            )
-
-
-def _check_measures(framework: Framework) -> None:
-    """What a measurement bears on is asked."""
+            what = f'makes "{name}" a variant of "{option.variant_of}", which is no option'
+            raise wrong(what, "name one of its options")
     for name, measure in framework.measures.items():
-        if measure.about not in {**framework.signals, **framework.ceiling, **framework.factors}:
-            raise wrong(
-                f'measures "{name}" for "{measure.about}", which it doesn\'t ask',
-                "name a signal, check or factor",
-            )
+        if measure.about not in criteria:
+            what = f'measures "{name}" for "{measure.about}", which it doesn\'t ask'
+            raise wrong(what, "name a signal, check or factor")
 
 
 def _check_tree(framework: Framework) -> None:
@@ -697,10 +688,9 @@ def _check_tree(framework: Framework) -> None:
                 f"has a tree whose step {number} {'has' if last else 'lacks'} a condition",
                 "every step but the last has a when, the last has none",
             )
-        if step.when is not None:
-            for name in sorted(asked_names(step.when)):
-                if name not in framework.ceiling and name not in framework.factors:
-                    raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
+        for name in sorted(asked_names(step.when)) if step.when is not None else ():
+            if name not in framework.ceiling and name not in framework.factors:
+                raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
 
 
 # Who still offers which kind of tuning: dated, with the page it was read on.
@@ -729,7 +719,7 @@ class Service(FileRecord):
     @field_validator("sources")
     @classmethod
     def _addresses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(one.startswith("https://") for one in value):
+        if not value or not all(page.startswith("https://") for page in value):
             raise wrong("names no address", "give the https:// address of the page")
         return value
 
@@ -747,19 +737,13 @@ class Services(FileRecord):
     """In the order they are shown."""
 
     def offering(self, approach: str, day: date, *, inside: bool = False) -> tuple[str, ...]:
-        """Names of those that offer an approach to somebody new.
-
-        Args:
-            approach: Id of the approach.
-            day: The day they have to be open on.
-            inside: Only what the team runs itself, because data may not leave.
-        """
+        """Who offers an approach to somebody new on a day; ``inside``: of what a team can run."""
         return tuple(
-            one.service
-            for one in self.services
-            if approach in one.approaches
-            and one.open_on(day)
-            and (one.kind == "self_hosted" or not inside)
+            service.service
+            for service in self.services
+            if approach in service.approaches
+            and service.open_on(day)
+            and (service.kind == "self_hosted" or not inside)
         )
 
 
@@ -801,30 +785,29 @@ _OTHER_SPELLING = {"know specialized vocabulary": "know specialised vocabulary"}
 
 
 def to_goal(value: Any) -> Any:
-    """The id of what a person means by a goal, in any case; ids and values of other kinds as given.
+    """The id of what a person means by a goal, in any case; values that are no text as they are.
 
     Raises:
         PydanticCustomError: If it is no goal; with the one that was likely meant.
     """
     if not isinstance(value, str):
         return value
-    said = re.sub(r"[\s_-]+", " ", value.casefold()).strip(" .\"'")
-    said = _OTHER_SPELLING.get(said, said)
+    words = re.sub(r"[\s_-]+", " ", value.casefold()).strip(" .\"'")
+    words = _OTHER_SPELLING.get(words, words)
     for goal in GOALS:
-        if said == goal.replace("_", " ") or said in SPOKEN[goal]:
+        if words == goal.replace("_", " ") or words in SPOKEN[goal]:
             return goal
-    if _HARM.fullmatch(said):
+    if _HARM.fullmatch(words):
         return "safety"
-    raise wrong(f'is "{shown(value)}", which is no goal', _meant(said))
+    raise wrong(f'is "{shown(value)}", which is no goal', _meant(words))
 
 
-def _meant(said: str) -> str:
+def _meant(words: str) -> str:
     """The likeliest goal, or all of them."""
     from difflib import get_close_matches  # needed only for an error
 
     known = {spoken: goal for goal in GOALS for spoken in (goal.replace("_", " "), *SPOKEN[goal])}
-    close = get_close_matches(said, list(known), n=1, cutoff=0.6)
-    if close:
+    if close := get_close_matches(words, list(known), n=1, cutoff=0.6):
         return f'Did you mean "{known[close[0]]}"?'
     return f"use one of {', '.join(GOALS)}, or the need as the lesson words it"
 
@@ -832,7 +815,7 @@ def _meant(said: str) -> str:
 def _pattern() -> str:
     """Every spoken form in any case, for editors."""
     phrases = sorted({spoken for many in SPOKEN.values() for spoken in many})
-    letters = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in one) for one in phrases)
+    letters = ("".join(f"[{c.upper()}{c}]" if c.isalpha() else c for c in text) for text in phrases)
     return f"^(?:{'|'.join(letters)})[.]?$"
 
 
@@ -840,10 +823,10 @@ _SPOKEN = Annotated[
     str, Field(pattern=_pattern(), description="Its title, or the need behind it, in any case.")
 ]
 
-_Said = Annotated[Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _SPOKEN)]
+_SpokenGoal = Annotated[Goal, BeforeValidator(to_goal, json_schema_input_type=Goal | _SPOKEN)]
 
 Goals = Annotated[
-    tuple[_Said, ...],
+    tuple[_SpokenGoal, ...],
     FailFast(),  # looking for what was meant by each of a hundred thousand takes long
     BeforeValidator(
         one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]

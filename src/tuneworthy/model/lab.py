@@ -82,7 +82,7 @@ class JudgeOf(Record):
 
     def missing(self, part: str) -> int:
         """Outputs of a part of the cases that are still to be labelled."""
-        return sum(one.missing for one in self.arms if one.part == part)
+        return sum(arm.missing for arm in self.arms if arm.part == part)
 
 
 # Prompts that a generator proposes: what was asked for, what came, and what one more would add.
@@ -178,8 +178,10 @@ class Request(Record):
 
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the number of the repeat."""
-        told = self.model_dump(mode="json", exclude_none=True)
-        text = json.dumps([told, repeat], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        fields = self.model_dump(mode="json", exclude_none=True)
+        text = json.dumps(
+            [fields, repeat], sort_keys=True, separators=(",", ":"), ensure_ascii=False
+        )
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -264,8 +266,6 @@ def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no blanks, for schemas and tools inside a request."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-
-# A lab: the arms that are compared, what each scored, and what may be said of them.
 
 ArmKind = Literal["prompt", "baseline", "tuned"]
 
