@@ -286,15 +286,13 @@ from tuneworthy.model.precedents import (
     CODES,
     RULES,
     Backtest,
+    BaseRate,
     Codes,
-    Few,
     Gap,
-    Index,
-    Others,
     Precedent,
+    PrecedentIndex,
     PrecedentsResult,
     PublishedCase,
-    Rate,
     RateInterval,
     RuleId,
 )
@@ -309,26 +307,21 @@ from tuneworthy.plan.calendar import Calendar, day, working_days
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.nearest import (
     CASES_FILE,
-    FILE,
-    SEPARATING,
-    address,
-    every_rate,
-    known,
+    INDEX_FILE,
+    known_answers,
     likeness,
-    look,
     nearest,
-    of_goal,
-    of_pattern,
-    pattern_key,
-    precedent_of,
-    rate,
     read_cases,
     shipped_cases,
     shipped_index,
-    telling,
-    vote,
 )
-from tuneworthy.precedents.section import precedents, tried_text
+from tuneworthy.precedents.section import (
+    goal_rate,
+    pattern_key,
+    pattern_rate,
+    precedents,
+    tried_text,
+)
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import html as report_html
 from tuneworthy.report import markdown as report_markdown

@@ -20,43 +20,37 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from internals import (
-    FILE,
-    SEPARATING,
-    Few,
-    Index,
-    Others,
+    INDEX_FILE,
+    BaseRate,
     Precedent,
+    PrecedentIndex,
     PrecedentsResult,
     PublishedCase,
-    Rate,
     State,
     Unknown,
-    address,
-    every_rate,
     framework_of,
-    known,
+    goal_rate,
+    known_answers,
     likeness,
-    look,
     nearest,
-    of_goal,
-    of_pattern,
     pattern_key,
-    precedent_of,
+    pattern_rate,
     precedents,
     precedents_document,
     published_counts,
-    rate,
     render,
     render_document,
     run,
     shipped_cases,
     shipped_index,
-    telling,
     tried_text,
-    vote,
     weigh,
 )
 from tuneworthy import Dossier, decide, load_case, load_framework
+
+sys.path.append(str(Path(__file__).parents[1] / "tools"))
+
+import precedents as tool  # it makes the index, and is a script beside the package
 
 DAY = date(2026, 11, 24)
 ROOT = Path(__file__).parents[1]
@@ -73,7 +67,8 @@ def published(name: str, **more: Any) -> PublishedCase:
 
 
 def precedent(name: str, **more: Any) -> Precedent:
-    return precedent_of(published(name, **more))
+    made: Precedent = tool.precedent_of(published(name, **more))
+    return made
 
 
 def rng() -> np.random.Generator:
@@ -143,13 +138,6 @@ def test_a_goal_that_is_not_the_primary_one_counts_half() -> None:
     assert found[0].bits == pytest.approx(math.log2(10 / 2) / 2)
 
 
-def test_neighbours_vote_with_how_they_ended_and_ties_have_no_vote() -> None:
-    assert vote(THREE, MINE, ("extraction",)) == 0.5
-    tie = precedent("d", goal_kind="extraction", winner="tie", answers={"brand_voice": "yes"})
-    assert vote([*THREE, tie], MINE, ("extraction",)) == 0.5
-    assert vote([A, B], {}) is None
-
-
 def test_only_what_both_blind_coders_answer_alike_counts() -> None:
     blind = {
         "brand_voice": ["yes", "no"],
@@ -159,7 +147,7 @@ def test_only_what_both_blind_coders_answer_alike_counts() -> None:
     }
     factors = {name: {"value": "yes", "blind": states} for name, states in blind.items()}
     case = published("x", factors=factors, extra_factors_blind={"narrow_task": ["yes", "yes"]})
-    assert precedent_of(case).answers == {"domain_knowledge": "no", "narrow_task": "yes"}
+    assert tool.precedent_of(case).answers == {"domain_knowledge": "no", "narrow_task": "yes"}
 
 
 # Likeness, its laws ------------------------------------------------------------------------------
@@ -189,8 +177,7 @@ def test_the_order_of_the_file_changes_nothing(
 ) -> None:
     mixed = chance.sample(cases, len(cases))
     assert nearest(mixed, mine, goals) == nearest(cases, mine, goals)
-    assert vote(mixed, mine, goals) == vote(cases, mine, goals)
-    assert telling(mixed) == telling(cases)
+    assert tool.most_informative(mixed) == tool.most_informative(cases)
 
 
 @given(CASES, ANSWERS, GOALS)
@@ -262,7 +249,7 @@ def won(n: int, wins: int, **more: Any) -> list[Precedent]:
 
 
 def test_a_rate_of_few_clusters_is_wilsons() -> None:
-    found = rate(won(10, 8), rng=rng())
+    found = tool.rate(won(10, 8), rng=rng())
     assert found is not None
     assert (found.n, found.won, found.clusters, found.method) == (10, 8, 10, "wilson_by_cluster")
     assert (round(found.low, 4), round(found.high, 4)) == (0.4902, 0.9433)  # published for 8 of 10
@@ -280,14 +267,14 @@ def test_cases_of_one_paper_count_together() -> None:
         precedent("b1", cluster="b"),
         precedent("b2", cluster="b"),
     ]
-    found = rate(cases, rng=rng())
+    found = tool.rate(cases, rng=rng())
     assert found is not None
     assert (found.n, found.won, found.clusters) == (4, 2, 2)
     assert (round(found.low, 4), round(found.high, 4)) == (0.0945, 0.9055)
 
 
 def test_a_rate_of_many_clusters_is_drawn_by_cluster() -> None:
-    found = rate(won(40, 20), rng=rng())
+    found = tool.rate(won(40, 20), rng=rng())
     assert found is not None
     assert found.method == "cluster_bootstrap"
     # 40 independent cases of which half won: the normal half width is 1.96 · sqrt(0.25 / 40)
@@ -302,7 +289,7 @@ def test_the_interval_holds_the_rate(n: int, data: st.DataObject, groups: int) -
         precedent(f"w{i}", cluster=f"g{i % groups}", winner="hybrid" if i < wins else "rag")
         for i in range(n)
     ]
-    found = rate(cases, rng=rng(), draws=200)
+    found = tool.rate(cases, rng=rng(), draws=200)
     assert found is not None
     assert 0 <= found.low <= found.won / found.n <= found.high <= 1
     assert found.won == wins
@@ -310,18 +297,23 @@ def test_the_interval_holds_the_rate(n: int, data: st.DataObject, groups: int) -
 
 def test_ties_are_in_no_rate() -> None:
     cases = [*won(3, 2), precedent("tie", winner="tie")]
-    found = rate(cases, rng=rng())
+    found = tool.rate(cases, rng=rng())
     assert found is not None
     assert found.n == 3
-    assert rate(cases[3:], rng=rng()) is None
+    assert tool.rate(cases[3:], rng=rng()) is None
 
 
 def test_a_rate_takes_enough_cases_to_be_one() -> None:
-    rates = every_rate([*won(9, 5, goal_kind="persona")])
-    assert of_goal(rates, "persona", 10) == Few(9, 10)
-    assert isinstance(of_goal(rates, "persona", 9), Rate)
-    assert of_goal(rates, "format", 10) == Few(0, 10)
-    assert of_goal(rates, "format", 0) == Few(0, 1)
+    index = index_of(won(9, 5, goal_kind="persona"))
+    few = goal_rate(index, "persona", 10)
+    assert isinstance(few, Unknown)
+    assert "one more published cases of persona: there are nine, and a rate takes ten" in few.ask
+    enough = goal_rate(index, "persona", 9)
+    assert isinstance(enough, BaseRate)
+    assert (enough.n, enough.won, enough.rate) == (9, 5, 5 / 9)
+    none = goal_rate(index, "format", 1)
+    assert isinstance(none, Unknown)
+    assert "there are no, and a rate takes one" in none.ask
 
 
 def test_a_pattern_grows_while_enough_cases_have_all_of_it() -> None:
@@ -331,14 +323,25 @@ def test_a_pattern_grows_while_enough_cases_have_all_of_it() -> None:
         precedent(f"h{i}", answers={"house_convention": "yes", "narrow_task": "no"})
         for i in range(5)
     ]
-    rates, order = every_rate(cases), ("house_convention", "narrow_task", "low_volume")
+    order = ("house_convention", "narrow_task", "low_volume")
+    index = PrecedentIndex(tuple(cases), order, tool.every_rate(cases))
     mine: Any = {"low_volume": "yes", "narrow_task": "yes", "house_convention": "yes"}
-    pattern, found = of_pattern(rates, order, mine, 10)
-    assert (pattern, isinstance(found, Rate) and found.n) == (both, 10)
-    pattern, found = of_pattern(rates, order, mine, 11)
-    assert (pattern, isinstance(found, Rate) and found.n) == ({"house_convention": "yes"}, 15)
-    assert of_pattern(rates, order, mine, 16) == ({"house_convention": "yes"}, Few(15, 16))
-    assert of_pattern(rates, order, {"brand_voice": "yes"}, 1) == ({}, None)
+
+    def pattern(least: int, answers: Any = mine) -> BaseRate | Unknown:
+        return pattern_rate(index, answers, {}, least)
+
+    found = pattern(10)
+    assert isinstance(found, BaseRate)
+    assert (found.answers, found.n) == (both, 10)
+    found = pattern(11)
+    assert isinstance(found, BaseRate)
+    assert (found.answers, found.n) == ({"house_convention": "yes"}, 15)
+    found = pattern(16)
+    assert isinstance(found, Unknown)
+    assert "one more published cases with house convention yes" in found.ask
+    found = pattern(1, {"brand_voice": "yes"})
+    assert isinstance(found, Unknown)
+    assert "framework precedent" in found.ask
 
 
 def test_the_question_that_parts_won_from_lost_tells_most() -> None:
@@ -350,31 +353,27 @@ def test_the_question_that_parts_won_from_lost_tells_most() -> None:
         })
         for i in range(8)
     ]  # fmt: skip
-    assert telling(cases)[:2] == ("narrow_task", "low_volume")
-    assert set(telling(cases)) == set(SEPARATING)
+    assert tool.most_informative(cases)[:2] == ("narrow_task", "low_volume")
+    assert set(tool.most_informative(cases)) == set(tool.SEPARATING)
 
 
 # The index ---------------------------------------------------------------------------------------
 
 
-def test_the_index_is_what_its_tool_makes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(project / "tools"))
-    import precedents as tool  # type: ignore[import-not-found]  # a script in tools/
-
+def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "argv", ["precedents.py", "--check"])
     assert tool.main() == 0
-    assert tool.PATH.name == FILE
+    assert tool.PATH.name == INDEX_FILE
 
 
 def test_the_index_reads_as_the_cases_do() -> None:
     index = shipped_index()
-    assert list(index.cases) == [precedent_of(case) for case in shipped_cases()]
+    assert list(index.cases) == [tool.precedent_of(case) for case in shipped_cases()]
     for goal, winners in published_counts().items():
-        found = index.rates[f"goal={goal}"]
-        assert found.n == sum(winners.values())
-        assert found.won == winners.get("fine_tune", 0) + winners.get("hybrid", 0)
-    every = index.rates[""]
-    assert (every.n, every.won, every.clusters) == (84, 46, 73)
+        n, wins, *_ = index.rates[f"goal={goal}"]
+        assert n == sum(winners.values())
+        assert wins == winners.get("fine_tune", 0) + winners.get("hybrid", 0)
+    assert list(index.rates[""][:3]) == [84, 46, 73]
 
 
 def test_a_rate_of_the_index_counts_the_cases_of_its_pattern() -> None:
@@ -385,7 +384,7 @@ def test_a_rate_of_the_index_counts_the_cases_of_its_pattern() -> None:
         if case.winner != "tie" and pattern.items() <= case.answers.items()
     ]  # fmt: skip
     found = index.rates[pattern_key(pattern)]
-    assert (found.n, found.won) == (len(alike), sum(case.won for case in alike))
+    assert list(found[:2]) == [len(alike), sum(case.won for case in alike)]
 
 
 @pytest.mark.parametrize(
@@ -406,36 +405,31 @@ def test_a_rate_of_the_index_counts_the_cases_of_its_pattern() -> None:
     ],
 )
 def test_an_address_is_a_plain_web_address_or_none(source: str, url: str) -> None:
-    assert address(source) == url
+    assert tool.address(source) == url
 
 
 # One case against them ---------------------------------------------------------------------------
 
 
-def index_of(cases: list[Precedent]) -> Index:
-    return Index(tuple(cases), telling(cases), every_rate(cases))
+def index_of(cases: list[Precedent]) -> PrecedentIndex:
+    return PrecedentIndex(tuple(cases), tool.most_informative(cases), tool.every_rate(cases))
 
 
-def held(index: Index, data: dict[str, Any]) -> Others:
+def section(index: PrecedentIndex, data: dict[str, Any]) -> PrecedentsResult | Unknown:
     case, framework = load_case({"name": "x", **data}), load_framework()
-    return look(index, case.goals, framework, weigh(case, framework))
-
-
-def section(others: Others | None) -> PrecedentsResult | Unknown:
-    found = precedents(others, load_framework())
-    return found if isinstance(found, Unknown) else PrecedentsResult.model_validate(found)
+    return precedents(index, case.goals, framework, weigh(case, framework))
 
 
 def test_nothing_known_gives_no_neighbour_and_says_what_to_answer() -> None:
-    found = section(held(index_of([*THREE]), {}))
+    found = section(index_of([*THREE]), {})
     assert isinstance(found, Unknown)
     assert "goals" in found.ask
 
 
 def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
-    found = section(held(index_of([*THREE]), {
+    found = section(index_of([*THREE]), {
         "goals": ["extraction"], "factors": {"brand_voice": "yes", "low_volume": "no"},
-    }))  # fmt: skip
+    })  # fmt: skip
     assert isinstance(found, PrecedentsResult)
     assert isinstance(found.nearest, tuple)
     assert [near.why for near in found.nearest] == [
@@ -451,14 +445,14 @@ def test_what_is_alike_is_told_with_why_and_what_differs() -> None:
 
 
 def test_a_goal_that_is_not_the_primary_one_is_called_so() -> None:
-    found = section(held(index_of([A]), {"goals": ["persona", "extraction"]}))
+    found = section(index_of([A]), {"goals": ["persona", "extraction"]})
     assert isinstance(found, PrecedentsResult)
     assert isinstance(found.nearest, tuple)
     assert found.nearest[0].why == "a goal of both (extraction)"
 
 
 def test_known_answers_that_nobody_shares_say_so() -> None:
-    found = section(held(index_of([B]), {"factors": {"brand_voice": "yes"}}))
+    found = section(index_of([B]), {"factors": {"brand_voice": "yes"}})
     assert isinstance(found, PrecedentsResult)
     assert isinstance(found.nearest, Unknown)
 
@@ -470,8 +464,11 @@ def test_checks_and_signals_are_not_compared() -> None:
         "signals": {"voice_drift": "yes"},
         "factors": {"low_volume": "yes"},
     }
-    assert held(index_of([coded]), data).answers == {"low_volume": "yes"}
-    assert known([coded], {"few_shot": "yes"}) == {"few_shot": "yes"}
+    found = section(index_of([coded]), data)
+    assert isinstance(found, PrecedentsResult)
+    assert isinstance(found.nearest, tuple)
+    assert found.nearest[0].shared == {"low_volume": "yes"}
+    assert known_answers([coded], {"few_shot": "yes"}) == {"few_shot": "yes"}
 
 
 def test_the_short_form_compares_nothing() -> None:
@@ -566,7 +563,7 @@ def test_the_page_fits_a_terminal_and_breaks_no_address(folder: Path) -> None:
 def test_a_figure_from_memory_says_so() -> None:
     read = precedent("r", goal_kind="persona", source_status="read")
     recalled = precedent("m", goal_kind="persona", source_status="recalled")
-    found = section(held(index_of([read, recalled]), {"goals": ["persona"]}))
+    found = section(index_of([read, recalled]), {"goals": ["persona"]})
     assert isinstance(found, PrecedentsResult)
     text = " ".join(precedents_text(with_precedents(found)).split())
     assert text.count("recalled from memory") == 1
@@ -583,7 +580,7 @@ def test_what_was_tried_is_told_once_with_its_figures() -> None:
         "x", goal_kind="persona", baseline=arm, best_prompt=arm,
         fine_tuned={"approach": "LoRA", "train_examples": "1200", "metric": "F1", "value": 0.7},
     )  # fmt: skip
-    found = section(held(index_of([case]), {"goals": ["persona"]}))
+    found = section(index_of([case]), {"goals": ["persona"]})
     assert isinstance(found, PrecedentsResult)
     assert isinstance(found.nearest, tuple)
     assert tried_text(found.nearest[0]) == (
@@ -612,7 +609,7 @@ def hostile_dossier() -> Dossier:
         )
         for n, source in enumerate(SOURCES)
     ]  # fmt: skip
-    found = section(held(index_of(cases), {"goals": ["persona"]}))
+    found = section(index_of(cases), {"goals": ["persona"]})
     assert isinstance(found, PrecedentsResult)
     return with_precedents(found)
 

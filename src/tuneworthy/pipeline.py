@@ -41,11 +41,11 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.model.precedents import Others
+from tuneworthy.model.precedents import PrecedentsResult
 from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
 from tuneworthy.plan.section import build_plan
-from tuneworthy.precedents.nearest import look, shipped_index
-from tuneworthy.precedents.section import precedents
+from tuneworthy.precedents.nearest import shipped_index
+from tuneworthy.precedents.section import IN_SHORT, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import Facts
@@ -93,8 +93,7 @@ class Parts:
     simpler: tuple[str, ...]
     """Ids of options recommended before any tuning."""
     plan: Plan | Unknown
-    others: Others | None
-    """None where nobody asked for them."""
+    precedents: PrecedentsResult | Unknown
     options: tuple[Option, ...] | None
     """None where nobody asked for them."""
     advice: Advice | None
@@ -144,7 +143,7 @@ def compose(parts: Parts) -> Dossier:
             "options": option_results(parts.options, case),
             "recommendation": recommendation(parts.advice, parts.options),
             "investment": parts.money.result,
-            "precedents": precedents(parts.others, framework),
+            "precedents": parts.precedents,
             "plan": parts.plan,
             "evidence": evidence_section(parts.measured, framework),
             "series": parts.series or Unknown(ask=NOTHING_MEASURED),
@@ -288,7 +287,7 @@ class _Ahead(NamedTuple):
     advice: Advice | None
     simpler: tuple[str, ...]
     plan: Plan | Unknown
-    others: Others | None
+    precedents: PrecedentsResult | Unknown
 
 
 def _ahead(
@@ -306,7 +305,9 @@ def _ahead(
     planned = build_plan(
         case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
     )
-    others = None if quick else look(shipped_index(), case.goals, framework, assessment)
+    others: PrecedentsResult | Unknown = IN_SHORT
+    if not quick:
+        others = precedents(shipped_index(), case.goals, framework, assessment)
     return _Ahead(found, advice, simpler, planned, others)
 
 

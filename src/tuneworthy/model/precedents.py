@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
@@ -315,7 +315,7 @@ class Backtest(Record):
 ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
 """The arms a published case may have."""
 
-Told = Literal["yes", "no"]
+Known = Literal["yes", "no"]
 """An answer that is known."""
 
 Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
@@ -339,9 +339,9 @@ class Precedent:
     margin: str
     source: str
     """Where it can be read, as its file says it."""
-    url: str
+    source_url: str
     """The first web address in that; empty for none."""
-    status: str
+    source_status: str
     """``read``, ``recalled`` or ``unknown``."""
     tried: tuple[Mapping[str, str], ...]
     """What was tried, as in ``Tried``; what the source doesn't say is left out."""
@@ -352,70 +352,15 @@ class Precedent:
 
 
 @dataclass(frozen=True, slots=True)
-class Near:
-    """A published case with what makes it like the one asked about."""
-
-    case: Precedent
-    bits: float
-    """Likeness; above 0."""
-    same_goal: bool
-    shared: tuple[str, ...]
-    """Ids of the answers both have in common, the one that says most first."""
-    differs: tuple[str, ...]
-    """Ids of the answers that differ, likewise."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """How often tuning won, with its 95% interval."""
-
-    n: int
-    won: int
-    clusters: int
-    low: float
-    high: float
-    method: Method
-
-
-@dataclass(frozen=True, slots=True)
-class Index:
-    """What a decision reads of the published cases."""
+class PrecedentIndex:
+    """What a decision reads of the published cases; ``tools/precedents.py`` makes it."""
 
     cases: tuple[Precedent, ...]
-    telling: tuple[str, ...]
-    """Questions that patterns are made of, the most telling first."""
-    rates: Mapping[str, Rate]
-    """Rates by the key of their goal or pattern; the empty key is all cases."""
-
-
-@dataclass(frozen=True, slots=True)
-class Few:
-    """Too few cases to say how often; how many there are and how many it takes."""
-
-    n: int
-    least: int
-
-
-@dataclass(frozen=True, slots=True)
-class Others:
-    """What the published cases say about one case, before words."""
-
-    goal: str | None
-    answers: Mapping[str, Told]
-    """The case's known answers to questions that published cases answer."""
-    near: tuple[Near, ...]
-    as_near: int
-    """Further cases as alike as the last one, behind it only by the rule for equals."""
-    every: Rate
-    """All published cases without a tie."""
-    of_goal: Rate | Few | None
-    """The same goal; None while no goal is named."""
-    of_pattern: Rate | Few | None
-    """The same answers to the most telling questions; None while none of those is answered."""
-    pattern: Mapping[str, Told]
-    """The answers that pattern holds."""
-    telling: tuple[str, ...]
-    """Questions a pattern may hold, the most telling first."""
+    questions: tuple[str, ...]
+    """Questions that patterns are made of, the one that tells most about the winner first."""
+    rates: Mapping[str, Sequence[Any]]
+    """By the key of a goal or pattern, the empty one for all cases: cases, those that tuning won,
+    clusters, both ends of the 95% interval, and its method."""
 
 
 class Tried(LateRecord):
@@ -464,9 +409,9 @@ class Neighbour(LateRecord):
     """How alike it is: bits of the answers in common, less bits of those that differ."""
     same_goal: bool
     """Whether it has a goal of this case."""
-    shared: dict[str, Told]
+    shared: dict[str, Known]
     """Answers in common, the one that says most first."""
-    differs: dict[str, Told]
+    differs: dict[str, Known]
     """This case's answers where it answers the other way."""
     why: str
     """Why it is alike, in words."""
@@ -477,7 +422,7 @@ class BaseRate(LateRecord):
 
     of: str
     """Which cases."""
-    answers: dict[str, Told]
+    answers: dict[str, Known]
     """The answers they share; empty for a goal."""
     n: Natural
     """Cases."""

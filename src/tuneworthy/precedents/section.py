@@ -1,55 +1,36 @@
-"""What happened to others as it stands in the dossier; the pages are in the modules beside."""
+"""What happened to others: the nearest published cases, and how often tuning won."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.dossier import Assessment
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import (
     ArmId,
     BaseRate,
-    Few,
-    Near,
+    Known,
     Neighbour,
-    Others,
-    Precedent,
-    Rate,
-    Told,
+    PrecedentIndex,
+    PrecedentsResult,
     Tried,
     Winner,
 )
+from tuneworthy.precedents.nearest import SimilarCase, known_answers, nearest
 from tuneworthy.verdict.options import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
-# Words about published cases: why one is alike, and what won.
+LEAST_CASES = 10
+"""Cases a rate takes where a framework has no threshold ``published_cases``; the lesson's."""
+
+LONGEST_PATTERN = 3
+"""Answers in a pattern, at most."""
 
 MOST_SHARED = 4
 """Answers in common that are named; further ones are counted."""
-
-WINNERS: dict[Winner, str] = {
-    "fine_tune": ARMS["fine_tune"],
-    "hybrid": ARMS["hybrid"],
-    "rag": ARMS["rag"],
-    "prompt": ARMS["prompt"],
-    "model_switch": ARMS["model_switch"],
-    "decomposition": ARMS["decomposition"],
-    "tie": "nothing, a tie",
-}
-"""What measured best."""
-
-ARM_WORDS: dict[ArmId, str] = {
-    "baseline": "start",
-    "best_prompt": "best prompt",
-    "other_model": "other model",
-    "rag": "retrieval",
-    "fine_tuned": "tuning",
-}
-"""The arms of a published case."""
-
-RECALLED = "figures recalled from memory"
-"""What is said of a case whose figures nobody read again in their source."""
 
 NO_CHANCE = (
     "No chance that tuning wins is computed from published cases: the one that was is withdrawn. "
@@ -64,18 +45,174 @@ BEWARE = (
 )
 """What stands under every list of precedents."""
 
+IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
+_NOTHING_KNOWN = Unknown(ask="name the goals, and answer the reasons for and against")
+_NONE_ALIKE = Unknown(ask="answer more of the reasons: by those known no published case is alike")
+_WITHDRAWN = Unknown(
+    ask="find one that beats the share of wins on cases nobody had seen when it was made: "
+    "withdrawn on 2026-11-27, because on 38 such cases the fitted one was right in 20"
+)
+"""What the names of the withdrawn chance carry; the names stay for whoever reads the dossier."""
 
-def why_alike(near: Near, others: Others, titles: Mapping[str, str]) -> str:
+_RATE = ("n", "won", "clusters", "low", "high", "method")
+"""The order of a rate in the index."""
+
+
+def precedents(
+    index: PrecedentIndex, goals: Sequence[str], framework: Framework, assessment: Assessment
+) -> PrecedentsResult | Unknown:
+    """Compare a case with the published ones.
+
+    Args:
+        index: The published cases.
+        goals: The case's goals, the primary one first.
+        framework: Says which questions are asked, their titles, and the fewest cases a rate takes.
+        assessment: The answers. Those to checks and signals don't count: no coder gave them blind.
+    """
+    threshold = framework.threshold("published_cases")
+    least = max(1, math.ceil(LEAST_CASES if threshold is None else threshold))
+    states: dict[str, State] = {name: assessment.state(name) for name in framework.factors}
+    answers = known_answers(index.cases, states)
+    if not answers and not goals:
+        return _NOTHING_KNOWN
+    titles = {name: factor.title for name, factor in framework.factors.items()}
+    similar, behind = nearest(index.cases, answers, goals)
+    return PrecedentsResult(
+        nearest=tuple(_neighbour(one, goals, answers, titles) for one in similar) or _NONE_ALIKE,
+        as_near=behind,
+        base_rate=goal_rate(index, goals[0], least)
+        if goals
+        else Unknown(ask="name the goals, the primary one first"),
+        pattern_rate=pattern_rate(index, answers, titles, least),
+        every_rate=_rate(index.rates[""], "published cases", {}),
+        p_fine_tune=_WITHDRAWN,
+        p_interval=_WITHDRAWN,
+        p_open=_WITHDRAWN,
+        track_record=_WITHDRAWN,
+        disagrees="The published cases give no probability to agree or disagree with: the fitted "
+        "one is withdrawn.",
+        moves=(),
+    )
+
+
+# How often tuning won.
+
+
+def goal_key(goal: str) -> str:
+    """Where the index keeps the rate of a goal."""
+    return f"goal={goal}"
+
+
+def pattern_key(pattern: Mapping[str, State] | Mapping[str, Known]) -> str:
+    """Where the index keeps the rate of a pattern; the order of its answers doesn't count."""
+    return "&".join(f"{name}={pattern[name]}" for name in sorted(pattern))
+
+
+def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknown:
+    """The rate of a goal, or too few cases of it."""
+    return _enough(index, goal_key(goal), f"published cases of {plain(goal)}", {}, least)
+
+
+def pattern_rate(
+    index: PrecedentIndex, answers: Mapping[str, Known], titles: Mapping[str, str], least: int
+) -> BaseRate | Unknown:
+    """The rate of the cases that answer the most informative questions the same.
+
+    The pattern has at most three answers, each kept only while enough cases have all of them. With
+    too few cases for any it says how few there are with the most informative answer.
+    """
+    asked = [name for name in index.questions if name in answers]
+    if not asked:
+        ask = next((name for name in index.questions if name in titles), None)
+        if ask is None:
+            return Unknown(ask="ask what tells published cases apart: --framework precedent")
+        return Unknown(ask=f"answer {ask}")
+    pattern: dict[str, Known] = {}
+    for name in asked:
+        longer = {**pattern, name: answers[name]}
+        if len(longer) <= LONGEST_PATTERN and _cases(index, pattern_key(longer)) >= least:
+            pattern = longer
+    pattern = pattern or {asked[0]: answers[asked[0]]}
+    of = f"published cases with {_answers_text(pattern, titles)}"
+    return _enough(index, pattern_key(pattern), of, pattern, least)
+
+
+def _cases(index: PrecedentIndex, key: str) -> int:
+    return int(index.rates[key][0]) if key in index.rates else 0
+
+
+def _enough(
+    index: PrecedentIndex, key: str, of: str, answers: Mapping[str, Known], least: int
+) -> BaseRate | Unknown:
+    n = _cases(index, key)
+    if n >= least:
+        return _rate(index.rates[key], of, answers)
+    return Unknown(
+        ask=f"find {few(least - n)} more {of}: there are {few(n)}, and a rate takes {few(least)}"
+    )
+
+
+def _rate(numbers: Sequence[Any], of: str, answers: Mapping[str, Known]) -> BaseRate:
+    fields = dict(zip(_RATE, numbers, strict=True))
+    return BaseRate(of=of, answers=dict(answers), rate=fields["won"] / fields["n"], **fields)
+
+
+def rate_text(rate: BaseRate | Unknown) -> str:
+    """A base rate with its count and interval; what would make one where there is none."""
+    if isinstance(rate, Unknown):
+        return f"unknown: {rate.ask}"
+    return (
+        f"tuning won {number(rate.won)} of {number(rate.n)} {rate.of}: {share(rate.rate)} "
+        f"({share(rate.low)} to {share(rate.high)})"
+    )
+
+
+# The nearest cases.
+
+
+def _neighbour(
+    similar: SimilarCase,
+    goals: Sequence[str],
+    answers: Mapping[str, Known],
+    titles: Mapping[str, str],
+) -> Neighbour:
+    case = similar.case
+    return Neighbour(
+        id=case.id,
+        title=case.title,
+        winner=case.winner,
+        source_url=case.source_url,
+        source=case.source,
+        source_status=case.source_status,
+        year=Unknown(ask="see its source") if case.year is None else case.year,
+        kind=case.kind,
+        goal=case.goal,
+        margin=case.margin,
+        tried=tuple(Tried.model_validate(arm) for arm in case.tried),
+        likeness_bits=similar.bits,
+        same_goal=similar.same_goal,
+        shared={name: answers[name] for name in similar.shared},
+        differs={name: answers[name] for name in similar.differs},
+        why=_why(similar, goals, answers, titles),
+    )
+
+
+def _why(
+    similar: SimilarCase,
+    goals: Sequence[str],
+    answers: Mapping[str, Known],
+    titles: Mapping[str, str],
+) -> str:
     """Why a published case is alike, and in what it differs."""
-    parts, answers = [], others.answers
-    if near.same_goal:
-        which = "same goal" if near.case.goal == others.goal else "a goal of both"
-        parts.append(f"{which} ({plain(near.case.goal)})")
-    shared = [_answer(name, answers[name], titles) for name in near.shared]
-    if shared:
+    parts = []
+    if similar.same_goal:
+        which = "same goal" if similar.case.goal == goals[0] else "a goal of both"
+        parts.append(f"{which} ({plain(similar.case.goal)})")
+    if similar.shared:
+        shared = [_answer(name, answers[name], titles) for name in similar.shared]
         parts.append(f"in both {_first(shared)}")
-    if near.differs:
-        there = {name: "no" if answers[name] == "yes" else "yes" for name in near.differs}
+    if similar.differs:
+        there = {name: "no" if answers[name] == "yes" else "yes" for name in similar.differs}
         differs = [_answer(name, state, titles) for name, state in there.items()]
         parts.append(f"but there {_first(differs)}")
     return "; ".join(parts)
@@ -92,164 +229,62 @@ def _answer(name: str, state: str, titles: Mapping[str, str]) -> str:
     return f"{titles.get(name, plain(name))} {state}"
 
 
-def answers_text(answers: Mapping[str, Told], titles: Mapping[str, str]) -> str:
-    """Answers in a sentence."""
+def _answers_text(answers: Mapping[str, Known], titles: Mapping[str, str]) -> str:
     return listing([_answer(name, state, titles) for name, state in answers.items()])
 
 
-def rate_text(found: BaseRate | Unknown) -> str:
-    """A base rate with its count and interval; what would make one where there is none."""
-    if isinstance(found, Unknown):
-        return f"unknown: {found.ask}"
-    return (
-        f"tuning won {number(found.won)} of {number(found.n)} {found.of}: {share(found.rate)} "
-        f"({share(found.low)} to {share(found.high)})"
-    )
+_WINNERS: dict[Winner, str] = {
+    "fine_tune": ARMS["fine_tune"],
+    "hybrid": ARMS["hybrid"],
+    "rag": ARMS["rag"],
+    "prompt": ARMS["prompt"],
+    "model_switch": ARMS["model_switch"],
+    "decomposition": ARMS["decomposition"],
+    "tie": "nothing, a tie",
+}
+"""What measured best."""
+
+_ARMS: dict[ArmId, str] = {
+    "baseline": "start",
+    "best_prompt": "best prompt",
+    "other_model": "other model",
+    "rag": "retrieval",
+    "fine_tuned": "tuning",
+}
+"""The arms of a published case."""
 
 
-def won_text(found: Neighbour) -> str:
+def won_text(near: Neighbour) -> str:
     """What won and by how much."""
-    margin = f"; {found.margin}" if found.margin else ""
-    return f"{WINNERS[found.winner]}{margin}"
+    margin = f"; {near.margin}" if near.margin else ""
+    return f"{_WINNERS[near.winner]}{margin}"
 
 
-def kind_text(found: Neighbour) -> str:
-    """Goal, year and kind; and that its figures are recalled, where they are."""
-    goal = "goal unknown" if found.goal == "unknown" else plain(found.goal)
-    year = "" if isinstance(found.year, Unknown) else str(found.year)
-    kind = "" if found.kind == "unknown" else found.kind
-    recalled = RECALLED if found.source_status == "recalled" else ""
+def kind_text(near: Neighbour) -> str:
+    """Goal, year and kind; and that its figures are recalled from memory, where they are."""
+    goal = "goal unknown" if near.goal == "unknown" else plain(near.goal)
+    year = "" if isinstance(near.year, Unknown) else str(near.year)
+    kind = "" if near.kind == "unknown" else near.kind
+    recalled = "figures recalled from memory" if near.source_status == "recalled" else ""
     return ", ".join(text for text in (goal, year, kind, recalled) if text)
 
 
-def tried_text(found: Neighbour) -> str:
-    """What was tried with what it came to, in one paragraph; what is said twice is said once."""
-    metrics = {arm.metric for arm in found.tried if arm.value and arm.metric}
-    told: dict[str, str] = {}
-    for arm in found.tried:
+def tried_text(near: Neighbour) -> str:
+    """What was tried with what it came to, in one paragraph; what repeats is said once."""
+    metrics = {arm.metric for arm in near.tried if arm.value and arm.metric}
+    first: dict[str, str] = {}
+    for arm in near.tried:
         who = ", ".join(text for text in (arm.approach, arm.model, _examples(arm)) if text)
         what = f" ({who})" if who else ""
         if len(metrics) > 1 and arm.value and arm.metric:
             what += f", {arm.metric}"
-        told.setdefault(f"{what}: {arm.value or 'no figure'}", ARM_WORDS[arm.arm])
-    said = "; ".join(f"{arm}{what}" for what, arm in told.items())
-    return f"by {metrics.pop()}: {said}" if len(metrics) == 1 else said
+        first.setdefault(f"{what}: {arm.value or 'no figure'}", _ARMS[arm.arm])
+    text = "; ".join(f"{arm}{what}" for what, arm in first.items())
+    return f"by {metrics.pop()}: {text}" if len(metrics) == 1 else text
 
 
 def _examples(arm: Tried) -> str:
-    if not arm.train_examples:
-        return ""
     text = arm.train_examples
+    if not text:
+        return ""
     return f"{int(text):,} examples" if text.isdecimal() and len(text) < 12 else text
-
-
-# What happened to others as it stands in the dossier; the pages are in the modules beside.
-
-IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
-NOTHING_KNOWN = Unknown(ask="name the goals, and answer the reasons for and against")
-NONE_ALIKE = Unknown(ask="answer more of the reasons: by those known no published case is alike")
-
-
-WITHDRAWN = Unknown(
-    ask="find one that beats the share of wins on cases nobody had seen when it was made: "
-    "withdrawn on 2026-11-27, because on 38 such cases the fitted one was right in 20"
-)
-"""What the names of the withdrawn chance carry; the names stay for whoever reads the dossier."""
-
-
-def precedents(others: Others | None, framework: Framework) -> dict[str, Any] | Unknown:
-    """The section, as the dossier validates it.
-
-    Args:
-        others: What the published cases say; None where nobody asked.
-        framework: Gives the titles of answers.
-
-    Returns:
-        The fields of ``PrecedentsResult``. Unknown where nobody asked or nothing is known.
-    """
-    if others is None:
-        return IN_SHORT
-    if not others.answers and others.goal is None:
-        return NOTHING_KNOWN
-    titles = {name: factor.title for name, factor in framework.factors.items()}
-    return {
-        "nearest": tuple(_neighbour(near, others, titles) for near in others.near) or NONE_ALIKE,
-        "as_near": others.as_near,
-        "base_rate": _goal_rate(others),
-        "pattern_rate": _pattern_rate(others, titles),
-        "every_rate": _rate(others.every, "published cases", {}),
-        **dict.fromkeys(("p_fine_tune", "p_interval", "p_open", "track_record"), WITHDRAWN),
-        "disagrees": "The published cases give no probability to agree or disagree with: the "
-        "fitted one is withdrawn.",
-        "moves": (),
-    }
-
-
-def _neighbour(near: Near, others: Others, titles: Mapping[str, str]) -> dict[str, Any]:
-    case = near.case
-    return {
-        "id": case.id,
-        "title": case.title,
-        "winner": case.winner,
-        "source_url": case.url,
-        "source": case.source,
-        "source_status": case.status,
-        "year": _year(case),
-        "kind": case.kind,
-        "goal": case.goal,
-        "margin": case.margin,
-        "tried": case.tried,
-        "likeness_bits": near.bits,
-        "same_goal": near.same_goal,
-        "shared": {name: others.answers[name] for name in near.shared},
-        "differs": {name: others.answers[name] for name in near.differs},
-        "why": why_alike(near, others, titles),
-    }
-
-
-def _year(case: Precedent) -> int | Unknown:
-    return Unknown(ask="see its source") if case.year is None else case.year
-
-
-def _rate(found: Rate, of: str, answers: Mapping[str, Told]) -> dict[str, Any]:
-    return {
-        "of": of,
-        "answers": dict(answers),
-        "n": found.n,
-        "won": found.won,
-        "clusters": found.clusters,
-        "rate": found.won / found.n,
-        "low": found.low,
-        "high": found.high,
-        "method": found.method,
-    }
-
-
-def _goal_rate(others: Others) -> dict[str, Any] | Unknown:
-    found = others.of_goal
-    if others.goal is None or found is None:
-        return Unknown(ask="name the goals, the primary one first")
-    of = f"published cases of {plain(others.goal)}"
-    if isinstance(found, Few):
-        return _too_few(found, of)
-    return _rate(found, of, {})
-
-
-def _pattern_rate(others: Others, titles: Mapping[str, str]) -> dict[str, Any] | Unknown:
-    found = others.of_pattern
-    if found is None:
-        asked = next((name for name in others.telling if name in titles), None)
-        if asked is None:
-            return Unknown(ask="ask what tells published cases apart: --framework precedent")
-        return Unknown(ask=f"answer {asked}")
-    of = f"published cases with {answers_text(others.pattern, titles)}"
-    if isinstance(found, Few):
-        return _too_few(found, of)
-    return _rate(found, of, others.pattern)
-
-
-def _too_few(found: Few, of: str) -> Unknown:
-    return Unknown(
-        ask=f"find {few(found.least - found.n)} more {of}: there are {few(found.n)}, "
-        f"and a rate takes {few(found.least)}"
-    )
