@@ -451,12 +451,10 @@ from tuneworthy.workspace.labelling import Desks, Work, add_rubric, begin
 from tuneworthy.workspace.listen import is_loopback
 from tuneworthy.workspace.measure import appendix, model_id
 from tuneworthy.workspace.reports import (
+    case_report,
     history,
-    history_dict,
-    history_text,
-    models,
-    models_render,
-    money_report,
+    history_report,
+    models_text,
     render,
     schema,
 )

@@ -47,6 +47,7 @@ from internals import (
     canonical_json,
     lacks_avx2,
     local_model,
+    models_text,
     pull,
     reach,
     transport_for,
@@ -55,7 +56,6 @@ from internals import (
 from internals import llm_embedded as embedded
 from internals import llm_embedded as weights
 from internals import models_pull_pull as pull_command
-from internals import models_render as render
 from tuneworthy import InputError
 
 NO_MODEL = "the extra local is not installed, or the weights are not there"
@@ -121,14 +121,14 @@ def test_the_list_says_what_is_missing_and_then_that_it_is_ready(
 ) -> None:
     monkeypatch.setattr(embedded, "lacks_avx2", lambda: False)
     monkeypatch.setattr(embedded, "find_spec", lambda name: name)
-    told = json.loads(render(((), ()), "json"))["embedded"]
+    told = json.loads(models_text(form="json"))["embedded"]
     assert (told["name"], told["ready"]) == ("local:smollm2", False)
     assert "tuneworthy models pull local:smollm2" in told["why"]
     assert told["usd_per_mtok"] == {"input": 0, "output": 0}
     pull(wheel_with())
-    told = json.loads(render(((), ()), "json"))["embedded"]
+    told = json.loads(models_text(form="json"))["embedded"]
     assert (told["ready"], told["why"]) == (True, None)
-    text = " ".join(render(((), ())).split())
+    text = " ".join(models_text().split())
     assert "local:smollm2 ready. It is for trying things out" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,7 @@ from internals import (
     cli,
     gap,
     history,
-    history_dict,
-    history_text,
+    history_report,
     load_document,
     load_named,
     parse,
@@ -59,13 +59,13 @@ def test_a_fitted_framework_has_no_record_on_its_own_cases() -> None:
     found = history(framework="precedent", codes="blind1")
     assert found.backtest is None
     assert found.fitted is not None
-    told = " ".join(history_text(found, "text", seed=0).split())
+    told = " ".join(history_report(found, "text", seed=0).split())
     assert "was fitted to these 84 cases" in told
     assert "says nothing" in told
     assert "withdrawn" in told
     # what the rules say of the cases they were made from is told nowhere
     assert "tree" not in told
-    data = history_dict(found, seed=0)
+    data = json.loads(history_report(found, "json", seed=0))
     assert set(data) == {"schema", "seed", "fitted"}
     assert data["fitted"] == {
         "framework": "precedent", "dated": "2026-11-24", "cases": 84, "clusters": 73,
@@ -86,7 +86,7 @@ def test_known_cases_among_new_ones_are_left_out(tmp_path: Path) -> None:
     assert found.backtest is not None
     assert len(found.left_out) == 10
     assert found.backtest.cases == 78
-    assert "10 cases in the file" in history_text(found, "text", seed=0).replace("\n", " ")
+    assert "10 cases in the file" in history_report(found, "text", seed=0).replace("\n", " ")
     # the lesson was fitted to nothing
     assert history(put(tmp_path, cases), "lesson").left_out == ()
 
@@ -177,7 +177,7 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
     other = tmp_path / "near.yaml"
     text = catalogue_text("lesson.yaml").replace("name: lesson", "name: near")
     other.write_text(text.replace("{at_most: 3}", "{at_most: 4}"), encoding="utf-8")
-    told = " ".join(history_text(history(against=str(other)), "text", seed=0).split())
+    told = " ".join(history_report(history(against=str(other)), "text", seed=0).split())
     assert "lesson against near" in told
     assert "they part in" in told
     assert "may be noise" in told
@@ -202,7 +202,7 @@ def test_both_ways_to_name_the_cases_say_the_same(tmp_path: Path) -> None:
 def test_every_line_fits_a_terminal(tmp_path: Path) -> None:
     found = history(put(tmp_path, renamed()), "precedent", against="lesson", codes="blind1")
     for told in (found, history(framework="precedent")):
-        assert max(map(len, history_text(told, "text", seed=0).splitlines())) <= 80
+        assert max(map(len, history_report(told, "text", seed=0).splitlines())) <= 80
 
 
 def test_shipped_cases_and_the_guide_fit_the_schema(project: Path) -> None:

@@ -12,8 +12,7 @@ from typing import Any
 
 import pytest
 
-from internals import PRESETS, models, run
-from internals import models_render as render
+from internals import PRESETS, models_text, run
 
 KEY = "sk-never-to-be-shown-0123456789"
 
@@ -63,7 +62,7 @@ def test_every_preset_is_listed_and_only_this_machine_is_asked(
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_form_shows_a_key(form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
-    told = render(models(case_of(tmp_path, "{id: 'openai:gpt-4o'}")), form)
+    told = models_text(case_of(tmp_path, "{id: 'openai:gpt-4o'}"), form)
     assert "OPENAI_API_KEY" in told
     assert KEY not in told
     assert KEY[3:12] not in told

@@ -784,10 +784,10 @@ def test_markdown_holds_every_option_the_models_and_who_still_tunes(
 def test_json_is_the_part_of_the_dossier_and_a_what_if_changes_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    compared = api.options_compare(GALLERY / "task-api", as_of=AS_OF)
-    whole = compared.dossier.to_dict()
+    dossier = judge(GALLERY / "task-api", as_of=AS_OF)
+    whole = dossier.to_dict()
     text = said(capsys, str(GALLERY / "task-api"), "--format", "json")
-    assert text == api.options_render(compared, "json")
+    assert text == api.case_report("options", GALLERY / "task-api", "json", as_of=AS_OF)
     assert all(f'"{one["id"]}"' in text for one in whole["options"])
     other = said(capsys, str(GALLERY / "task-api"), "--format", "json", "--set", "few_shot=no")
     assert other != text

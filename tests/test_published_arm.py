@@ -155,7 +155,7 @@ def test_nothing_reaches_prices_or_serves_a_figure(tmp_path: Path) -> None:
     with pytest.raises(CaseError, match="nothing can be called"):
         reach(model)
     folder_of(tmp_path, models=json.dumps([paper()]))
-    listed = reachable.models_render(reachable.models(tmp_path, as_of=AS_OF))
+    listed = reachable.models_text(tmp_path, as_of=AS_OF)
     assert "a published figure, no model to call" in listed
     assert "no price" not in listed.split("Endpoints")[0]
     money: dict[str, Any] = {

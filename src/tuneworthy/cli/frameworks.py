@@ -26,10 +26,10 @@ def framework() -> None:
 @framework.command("list")
 def list_() -> None:
     """List the frameworks of the catalogue."""
-    from tuneworthy.workspace import reports as frameworks
+    from tuneworthy.framework.load import NAMES, load_named
 
-    for name, title in frameworks.names():
-        click.echo(f"{name}  {title}")
+    for name in NAMES:
+        click.echo(f"{name}  {load_named(name).title}")
 
 
 @framework.command()
@@ -44,9 +44,9 @@ def list_() -> None:
 )
 def show(name: str, form: str) -> None:
     """Show what a framework asks and how it decides."""
-    from tuneworthy.workspace import reports as frameworks
+    from tuneworthy.workspace.reports import framework_text
 
-    deliver(frameworks.show(name, form), None, False)
+    deliver(framework_text(name, form), None, False)
 
 
 @framework.command()
@@ -62,11 +62,12 @@ def show(name: str, form: str) -> None:
 )
 def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
+    from tuneworthy.framework.lint import check as lint_of
+    from tuneworthy.pipeline import load_framework
     from tuneworthy.report import render
     from tuneworthy.report.sections.framework import lint_dict, lint_report
-    from tuneworthy.workspace import reports as frameworks
 
-    lint = frameworks.check(name)
+    lint = lint_of(load_framework(name))
     deliver(
         json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)),
         None,
@@ -78,9 +79,9 @@ def check(name: str, strict: bool, form: str) -> int:
 @framework.command("schema")
 def framework_schema() -> None:
     """Print the JSON Schema of a framework file."""
-    from tuneworthy.workspace import reports as frameworks
+    from tuneworthy.framework.schema import framework_schema as made
 
-    deliver(json_text(frameworks.schema("framework")), None, False)
+    deliver(json_text(made()), None, False)
 
 
 # tuneworthy backtest.
@@ -140,15 +141,12 @@ def backtest(
     form: str,
 ) -> None:
     """Show how often a framework's rules were right about published cases, or those in FILE."""
-    from tuneworthy.workspace import reports as history
+    from tuneworthy.workspace.reports import history, history_report
 
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
-    found = history.history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
-    if form == "json":
-        deliver(json_text(history.history_dict(found, seed=seed)), None, False)
-    else:
-        deliver(history.history_text(found, form, seed=seed), None, False)
+    done = history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
+    deliver(history_report(done, form, seed=seed), None, False)
 
 
 # tuneworthy schema.
@@ -172,9 +170,9 @@ def schema(what: str, framework: str | None) -> None:
 
     Results are a dossier, and what the labs ceiling and verify found.
     """
-    from tuneworthy.workspace import reports as frameworks
+    from tuneworthy.workspace import reports
 
-    deliver(json_text(frameworks.schema(what, framework)), None, False)
+    deliver(json_text(reports.schema(what, framework)), None, False)
 
 
 # tuneworthy completion.

@@ -264,9 +264,9 @@ def list_(case: str | None, as_of: str | None, form: str) -> None:
     prices that lies on disk. Endpoints on this machine are asked whether they answer, for at most
     a second; nothing is sent anywhere else.
     """
-    from tuneworthy.workspace import reports as api
+    from tuneworthy.workspace.reports import models_text
 
-    deliver(api.models_render(api.models(case, as_of=day(as_of)), form), None, False)
+    deliver(models_text(case, form, as_of=day(as_of)), None, False)
 
 
 models.add_command(pull)

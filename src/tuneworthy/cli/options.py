@@ -143,9 +143,9 @@ def deliver(text: str, output: str | None, force: bool, *, painted: bool = True)
             text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_shown, text)
         click.echo(text, nl=False, color=True)  # the report has decided about colour
         return
-    from tuneworthy.workspace.reports import save
+    from tuneworthy.files.disk import write_new
 
-    save(Path(output), text, force=force)
+    write_new(Path(output), text, force=force)
 
 
 # Options that all labs share.

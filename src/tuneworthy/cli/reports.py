@@ -151,15 +151,24 @@ def options(
     Options are ranked by what they promise, by what that rests on, and by effort. Ends with a
     recommendation: fine-tune, or the simpler path.
     """
-    from tuneworthy.workspace import reports as api
+    from tuneworthy.workspace.reports import case_report
 
-    told = api.options_compare(case, framework, answers=pairs(answers, "--set"), as_of=day(as_of))
-    painted = colour() and output is None
-    text = api.options_render(told, form, case_path=case, everything=everything, colour=painted)
+    text = case_report(
+        "options",
+        case,
+        form,
+        chosen=framework,
+        answers=pairs(answers, "--set"),
+        as_of=day(as_of),
+        everything=everything,
+        colour=colour() and output is None,
+    )
     deliver(text, output, force)
 
 
 # tuneworthy invest.
+
+_HORIZON = "economics.assumptions.horizon_months"
 
 
 @click.command(
@@ -214,14 +223,15 @@ def invest(
     Stated amounts count first; traffic and prices are computed beside them. Ranges are drawn many
     times, month by month.
     """
-    from tuneworthy.workspace.reports import money_report
+    from tuneworthy.workspace.reports import case_report
 
-    text = money_report(
+    horizon = {} if months is None else {_HORIZON: str(months)}
+    text = case_report(
+        "invest",
         case,
         form,
         chosen=framework,
-        answers=pairs(answers, "--set"),
-        months=months,
+        answers=pairs(answers, "--set") | horizon,
         as_of=day(as_of),
         seed=seed,
         colour=colour() and output is None,
@@ -272,14 +282,15 @@ def plan(
     A candidate is planned up to a tuned model that is watched and retrained; any other verdict up
     to the next decision. It ends with the expectations that look unrealistic.
     """
-    from tuneworthy.workspace import reports as plans
+    from tuneworthy.workspace.reports import case_report
 
-    text = plans.plan_report(
+    text = case_report(
+        "plan",
         case,
         form,
         chosen=framework,
         answers=pairs(answers, "--set"),
-        start=day(start, "--start"),
+        as_of=day(start, "--start"),
         colour=colour() and output is None,
     )
     deliver(text, output, force)
@@ -323,16 +334,16 @@ def precedents(
     Says why each is alike, what was tried, what won and by how much, and where to read it. None
     of it is a chance that tuning wins for you.
     """
-    from tuneworthy.workspace import reports as api
+    from tuneworthy.workspace.reports import case_report
 
-    painted = colour() and output is None
-    text = api.precedents_report(
+    text = case_report(
+        "precedents",
         case,
         form,
         chosen=framework,
         answers=pairs(answers, "--set"),
         as_of=day(as_of),
-        colour=painted,
+        colour=colour() and output is None,
     )
     deliver(text, output, force)
 

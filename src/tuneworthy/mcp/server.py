@@ -21,6 +21,7 @@ from mcp.shared.exceptions import MCPError
 
 from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
+from tuneworthy.framework.load import NAMES, load_named
 from tuneworthy.mcp.tools import (
     INSTRUCTIONS,
     QUOTED,
@@ -36,7 +37,7 @@ from tuneworthy.mcp.tools import (
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
 from tuneworthy.workspace.listen import in_link, is_loopback
-from tuneworthy.workspace.reports import names, show
+from tuneworthy.workspace.reports import framework_text
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -76,8 +77,10 @@ def listed(desk: Desk) -> tuple[types.Resource, ...]:
         InputError: If there are too many cases.
     """
     frameworks = (
-        types.Resource(uri=FRAMEWORK + name, name=name, title=title, mime_type=_YAML)
-        for name, title in names()
+        types.Resource(
+            uri=FRAMEWORK + name, name=name, title=load_named(name).title, mime_type=_YAML
+        )
+        for name in NAMES
     )
     cases = (
         types.Resource(uri=CASE + quote(name, safe=""), name=cleaned(name), mime_type=_MARKDOWN)
@@ -102,11 +105,10 @@ def read(desk: Desk, uri: str) -> types.ReadResourceResult:
 
 
 def _framework(name: str) -> str:
-    known = [each for each, _ in names()]
-    if name not in known:  # a path would be a framework too
-        fix = f"one of {', '.join(known)}"
+    if name not in NAMES:  # a path would be a framework too
+        fix = f"one of {', '.join(NAMES)}"
         raise InputError(f'"{name[:80]}" is no framework of the catalogue', fix=fix)
-    return show(name, "yaml")
+    return framework_text(name, "yaml")
 
 
 def _text(uri: str, text: str, kind: str) -> types.ReadResourceResult:
@@ -254,7 +256,7 @@ async def _get_prompt(_: Context, asked: types.GetPromptRequestParams) -> types.
     talk = _TALKS.get(asked.name)
     given = asked.arguments or {}
     known = [name for name, _ in talk.arguments] if talk else []
-    wrong = next((name for name in given if name not in known), None)
+    wrong = next((name for name in given if name not in NAMES), None)
     if talk is None or wrong is not None or sum(map(len, given.values())) > MOST_SAID:
         what = "takes too long a text" if wrong is None else f'takes no "{wrong[:80]}"'
         if talk is None:

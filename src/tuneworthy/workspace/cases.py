@@ -13,9 +13,9 @@ from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_a
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
 from tuneworthy.framework.schema import case_schema
-from tuneworthy.interview.questions import answer_path
+from tuneworthy.interview.questions import answer_path, asked_by
 from tuneworthy.model.base import State, json_text
-from tuneworthy.model.case import Case, CaseOrigin, FactorAnswer
+from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
@@ -38,11 +38,21 @@ def judge_case(
     Raises:
         InputError: If the case, the framework or an answer is wrong.
     """
+    case, framework = read_supposed(source, chosen, answers)
+    return decide(case, framework, as_of=as_of, seed=seed, quick=quick)
+
+
+def read_supposed(
+    source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
+) -> tuple[Case, Framework]:
+    """A case with other answers put in, and the framework that applies.
+
+    Raises:
+        InputError: If the case, the framework or an answer is wrong.
+    """
     case = load_case(source)
     framework = framework_of(case, chosen)
-    if answers:
-        case = with_answers(case, framework, answers)
-    return decide(case, framework, as_of=as_of, seed=seed, quick=quick)
+    return (with_answers(case, framework, answers) if answers else case), framework
 
 
 def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = None) -> Dossier:
@@ -58,11 +68,9 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
     draft = with_answers(case, framework, answers)
     for entry in missing_entries(draft):
         if entry in answers:
-            raise CaseError(
-                f"{entry} names a file that isn't there",
-                where=f"{entry}={answers[entry]}",
-                fix="write a count, or the path of a file beside the case",
-            )
+            fix = "write a count, or the path of a file beside the case"
+            what = f"{entry} names a file that isn't there"
+            raise CaseError(what, where=f"{entry}={answers[entry]}", fix=fix)
     decide(draft, framework)
     places = {answer_path(name, framework): value for name, value in answers.items()}
     return decide(write_answers(source, places), framework)
@@ -85,8 +93,8 @@ def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -
     try:
         changed = read_case(data)
     except CaseError as caught:
-        said = " ".join(f"{name}={value}" for name, value in answers.items())
-        raise CaseError(caught.what, where=said, fix=caught.fix) from None
+        where = " ".join(f"{name}={value}" for name, value in answers.items())
+        raise CaseError(caught.what, where=where, fix=caught.fix) from None
     assumed = frozenset(".".join(answer_path(name, framework)) for name in answers)
     return changed.with_origin(
         CaseOrigin(lambda path: f"--set {_named(path, answers)}", case.folder, assumed)
@@ -166,22 +174,16 @@ def plain_title(folder: str | Path) -> str:
 def stated(case: Case, framework: Framework) -> dict[str, State]:
     """The answers as they are written, counts as states; unknown where nothing is.
 
-    Returns:
-        By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
+    By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
     """
-    found: dict[str, State] = {}
-    for name, check in framework.ceiling.items():
-        given = case.ceiling.get(name)
-        state: State = given.value if given is not None else "unknown"
-        if given is not None and given.count is not None and check.at_least is not None:
-            state = "yes" if given.count >= check.at_least else "no"
-        found[f"ceiling.{name}"] = state
-    for name in framework.factors:
-        found[f"factors.{name}"] = _state(case.factors.get(name))
-    for name in framework.signals:
-        found[f"signals.{name}"] = _state(case.signals.get(name))
-    return found
-
-
-def _state(answer: FactorAnswer | None) -> State:
-    return answer.value if answer is not None else "unknown"
+    states: dict[str, State] = {}
+    for room, asks in asked_by(framework).items():
+        for name, ask in asks.items():
+            answer = getattr(case, room).get(name)
+            state: State = "unknown" if answer is None else answer.value
+            if isinstance(answer, CheckAnswer) and answer.count is not None:
+                at_least = getattr(ask, "at_least", None)
+                if at_least is not None:
+                    state = "yes" if answer.count >= at_least else "no"
+            states[f"{room}.{name}"] = state
+    return states
