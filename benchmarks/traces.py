@@ -102,10 +102,9 @@ class Timed:
     finish_s: float = 0.0
     wants_duplicates: bool = False
     id: str = field(init=False)
-    needs: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.id, self.needs = self.signal.id, self.signal.needs
+        self.id = self.signal.id
 
     def rows(self, batch: Any) -> Any:
         """The signal's numbers."""

@@ -164,7 +164,7 @@ from tuneworthy.measure.signals.change import normalised_runs as runs_of
 from tuneworthy.measure.signals.examples import REASONS as examples_REASONS
 from tuneworthy.measure.signals.examples import ExamplesSignal as Examples
 from tuneworthy.measure.signals.format import FormatSignal as Format
-from tuneworthy.measure.signals.format import Numbered, fits, number_of, shape_of
+from tuneworthy.measure.signals.format import fits, number_of, shape_of
 from tuneworthy.measure.signals.instructions import InstructionsSignal as Instructions
 from tuneworthy.measure.signals.knowledge import KnowledgeSignal as Knowledge
 from tuneworthy.measure.signals.knowledge import stem, words

@@ -53,7 +53,6 @@ class Spy:
     """A signal that keeps the table it is given."""
 
     id: str = "spy"
-    needs: tuple[str, ...] = ("output", "latency_s")
     wants_duplicates: bool = False
     table: Table | None = None
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.signals.arms import Runs, compare_arms
+from tuneworthy.measure.signals.arms import ArmRuns, compare_arms
 from tuneworthy.model.evidence import ArmsResult, Lead
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def result(scores: NDArray[np.float64]) -> ArmsResult:
     """The comparison of arms on a table of scores."""
     cases, arms = scores.shape
     size = scores.size
-    runs = Runs(
+    runs = ArmRuns(
         arm=np.tile(np.arange(arms), cases),
         case=np.repeat(np.arange(cases), arms) * 1.0,
         run=np.arange(size),

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tuneworthy.measure.duplicates import joined_groups
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     Findings,
@@ -18,6 +19,7 @@ from tuneworthy.measure.signals.base import (
     evidence_from,
     scores_of,
     shown,
+    there,
 )
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
@@ -25,26 +27,183 @@ from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Floats, Ints
-
-
-# Prompts and models compared on the same test cases: numbers in, a record out.
+    from tuneworthy.measure.signals.base import About, Flags, Floats, Ints
 
 MOST_ARMS = 50
 """Arms that are compared; of more, those with the most cases."""
 
 MOST_TESTS = 10
-"""Tests that are told of; of more, those with the most cases."""
+"""Tests that are compared; of more, those with the most cases."""
 
+_NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
+_ALWAYS = (
+    *("prompt", "model", "value", "low", "high", "low_of_all", "high_of_all"),
+    *("cases", "runs", "errors"),
+)
+_OPTIONAL = ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s")
+_FACTOR = "success_with_prompts"
+_SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
+_ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
+_ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
 _ADD_USD = "log `usd`, what the call cost"
 _ONE_CASE = "log `usd` for more cases: one alone shows no spread"
 _ADD_LATENCY = "log `latency_s`, the time until the answer was whole"
 _ONE_ARM = "run the same cases through another prompt or model"
+_ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
+_ON_SCALE = "give scores between 0 and 1: these are on another scale"
 _NEVER = "the two score alike: no number of cases would tell them apart"
+_PICKED = (
+    "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
+)
+
+
+class ArmsSignal:
+    """Prompts and models side by side on the cases of a test.
+
+    An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases
+    (repeats of a case averaged first), with the interval that holds for all arms at once, because
+    the best was picked on the cases it is reported on; ``best_arm_lead`` its paired difference to
+    the next, with an upper end that holds for all pairs at once. Where the results are of several
+    tests, which share no case, both are unknown: the best of an easy test is no better than the
+    best of a hard one.
+
+    It can't see how the best arm does on other cases than these, cases that were chosen because
+    an arm failed on them, or an arm that was dropped before the file was written.
+    """
+
+    id = "arms"
+
+    def __init__(self, seed: int = 0) -> None:
+        """``seed``: of the draws behind the intervals."""
+        self._seed = seed
+
+    def rows(self, batch: Batch) -> Numbers:
+        """Case, score, cost, time and error as numbers."""
+        if not batch.case:  # no test: nothing of this will be read
+            return dict.fromkeys(_NUMBERS, np.full(len(batch), np.nan))
+        values = (
+            case_numbers(batch),
+            scores_of(batch),
+            as_numbers(batch.column("usd")),
+            as_numbers(batch.column("latency_s")),
+            there(batch.error, len(batch)).astype(np.float64),
+        )
+        return dict(zip(_NUMBERS, values, strict=True))
+
+    def finish(self, table: TraceTable) -> Findings:
+        """The best arm and its lead."""
+        results = self.results(table)
+        if len(results) > 1:
+            ask = _ONE_TEST.format(len(results))
+            arms = sum(len(one.arms) for one in results)
+            about: About = {
+                "unit": _SHARE,
+                "factor": _FACTOR,
+                "details": {"arms": arms, "tests": len(results)},
+            }
+            evidence = (
+                evidence_from(table, "best_arm_share", None, ask, **about),
+                evidence_from(table, "best_arm_lead", None, ask, **about | {"unit": _DIFFERENCE}),
+            )
+            return Findings(evidence, (_series(results),))
+        (result,) = results
+        ask = _ADD_SCORE if "case" in table.present else _ADD_CASE
+        evidence = (_best(table, result, ask), _lead_of(table, result, ask))
+        return Findings(evidence, (_series(results),) if result.arms else ())
+
+    def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
+        """The comparison itself as a record, one for each test."""
+        rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
+        models = len(table.models) + 1
+        code = (table.prompt[rows] + 1) * models + table.model[rows] + 1
+        codes, place = np.unique(code, return_inverse=True)
+        names = [
+            (_named(table.prompts, each // models - 1), _named(table.models, each % models - 1))
+            for each in codes.tolist()
+        ]
+        case, score, usd, latency_s, error = (table.numbers[name][rows] for name in _NUMBERS)
+        runs = ArmRuns(place, case, table.conversation[rows], score, usd, latency_s, error > 0)
+        return compare_tests(names, runs, rng=np.random.default_rng(self._seed))
+
+
+def _named(names: tuple[str, ...], place: int) -> str:
+    return shown(names[place]) if place >= 0 else ""
+
+
+def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    estimate = None
+    if result.arms and result.scale == "share":
+        best = result.arms[0]
+        estimate = Estimate(best.value, best.low_of_all, best.high_of_all, best.cases, best.cases)
+    return evidence_from(
+        table,
+        "best_arm_share",
+        estimate,
+        _ON_SCALE if result.arms else ask,
+        factor=_FACTOR,
+        unit=_SHARE,
+        method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
+        details=_details(result),
+    )
+
+
+def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
+    lead, estimate = result.lead, None
+    if isinstance(lead, Lead):
+        estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.cases)
+    elif result.arms:
+        ask = lead.ask
+    return evidence_from(
+        table,
+        "best_arm_lead",
+        estimate,
+        ask,
+        factor=_FACTOR,
+        unit=_DIFFERENCE,
+        method="paired over the cases both have; Student's lower end, which picking the two makes "
+        "safe, and an upper end that holds for all pairs of arms at once",
+        details=_details(result),
+    )
+
+
+def _details(result: ArmsResult) -> dict[str, Scalar]:
+    """What the report says of the two best arms."""
+    details: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
+    for name, arm in zip(("best", "next"), result.arms, strict=False):
+        for field in ("prompt", "model", "errors", "runs", *_OPTIONAL):
+            value = getattr(arm, field)
+            if not isinstance(value, Unknown):
+                details[f"{name}_{field}"] = value
+    if isinstance(result.lead, Lead):
+        details |= {"told_apart": result.lead.told_apart, "power": result.lead.power}
+        details["same_cases"] = result.same_cases
+        if not isinstance(result.lead.cases_needed, Unknown):
+            details["cases_needed"] = result.lead.cases_needed
+    return details
+
+
+def _series(results: tuple[ArmsResult, ...]) -> Series:
+    """Every arm as a row; costs and times only where all arms have one.
+
+    Of several tests each row has the number of its test, from 1.
+    """
+    arms = [arm for result in results for arm in result.arms]
+    columns: dict[str, tuple[Scalar, ...]] = {}
+    for name in (*_ALWAYS, *_OPTIONAL):
+        values = tuple(getattr(arm, name) for arm in arms)
+        if not any(isinstance(value, Unknown) for value in values):
+            columns[name] = values
+    if len(results) > 1:
+        tests = enumerate(results, start=1)
+        columns["test"] = tuple(place for place, result in tests for _ in result.arms)
+    return Series(id="arms", columns=columns)
+
+
+# Prompts and models compared on the same test cases: numbers in, a record out.
 
 
 @dataclass(frozen=True, slots=True)
-class Runs:
+class ArmRuns:
     """Traces of a test, one value a trace; all arrays are equally long."""
 
     arm: Ints
@@ -59,113 +218,69 @@ class Runs:
     latency_s: Floats
     error: Flags
 
-    def only(self, kept: Flags) -> Runs:
-        """The traces that are kept."""
-        return Runs(
-            arm=self.arm[kept],
-            case=self.case[kept],
-            run=self.run[kept],
-            score=self.score[kept],
-            usd=self.usd[kept],
-            latency_s=self.latency_s[kept],
-            error=self.error[kept],
-        )
+    def only(self, kept: Flags) -> ArmRuns:
+        return ArmRuns(**{each.name: getattr(self, each.name)[kept] for each in fields(self)})
 
 
 def compare_tests(
-    names: Sequence[tuple[str, str]], runs: Runs, *, rng: np.random.Generator
+    names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
 ) -> tuple[ArmsResult, ...]:
-    """The tests that the runs belong to, each compared by itself: what shares no case is no match.
+    """The tests that the runs belong to, each compared by itself, the one with most cases first.
 
-    Arms are of one test when a case leads from one to the other. A test of under 20 cases is left
-    out where another has as many; where none has, one of under half of the largest's. Of more than
-    ``MOST_TESTS`` the largest are kept.
-
-    Args:
-        names: Prompt and model of each arm.
-        runs: The traces.
-        rng: The source of chance.
-
-    Returns:
-        A comparison for each test, the one with most cases first; a single one, perhaps without an
-        arm, where there is one test or none.
+    Arms are of one test when a case leads from one to the other: what shares no case is no match. A
+    test of under 20 cases is left out where another has as many; where none has, one of under half
+    of the largest's. Of more than ``MOST_TESTS`` the largest are kept. ``names`` are prompt and
+    model of each arm.
     """
-    case, arm = _met(runs)
-    if not len(case):
+    rows = (runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(runs.score) & ~runs.error
+    if not rows.any():
         return (compare_arms(names, runs, rng=rng),)
-    of_arm = _connected(case, arm, int(runs.arm.max()) + 1)
+    case, arm = np.unique(runs.case[rows], return_inverse=True)[1], runs.arm[rows]
+    order = np.argsort(case, kind="stable")
+    same = case[order][1:] == case[order][:-1]
+    arms = np.arange(int(runs.arm.max()) + 1)
+    of_arm = joined_groups(arms, arm[order][:-1][same], arm[order][1:][same])
     of_case = np.zeros(int(case.max()) + 1, dtype=np.int64)
     of_case[case] = of_arm[arm]
     each, first_case, sizes = np.unique(of_case, return_index=True, return_counts=True)
     largest = np.lexsort((first_case, -sizes))[:MOST_TESTS]
     enough = sizes[largest] >= min(ENOUGH_CONVERSATIONS, max(2, sizes[largest[0]] / 2))
     tests = each[largest[enough | (largest == largest[0])]]
-    found = []
+    results = []
     for test in tests.tolist():
         own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
-        found.append(compare_arms(names, runs.only(own), rng=rng))
+        results.append(compare_arms(names, runs.only(own), rng=rng))
     left_out = int((~np.isin(of_arm[np.unique(arm)], tests)).sum())
-    first = found[0]
-    found[0] = first.model_copy(update={"left_out": first.left_out + left_out})
-    return tuple(found)
-
-
-def _met(runs: Runs) -> tuple[Ints, Ints]:
-    """Pairs of a case and an arm that has a score on it; cases as numbers from 0."""
-    rows = (runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(runs.score) & ~runs.error
-    case = np.unique(runs.case[rows], return_inverse=True)[1].astype(np.int64)
-    return case, runs.arm[rows]
-
-
-def _connected(case: Ints, arm: Ints, arms: int) -> Ints:
-    """The group of each arm: arms with a case in common, and those that have one with these."""
-    of_arm = np.arange(arms, dtype=np.int64)
-    while True:
-        of_case = np.full(int(case.max()) + 1, arms, dtype=np.int64)
-        np.minimum.at(of_case, case, of_arm[arm])
-        wider = of_arm.copy()
-        np.minimum.at(wider, arm, of_case[case])
-        wider = np.minimum(wider, wider[wider])  # long chains are cut short
-        if np.array_equal(wider, of_arm):
-            return of_arm
-        of_arm = wider
+    first = results[0].model_copy(update={"left_out": results[0].left_out + left_out})
+    return first, *results[1:]
 
 
 def compare_arms(
-    names: Sequence[tuple[str, str]], runs: Runs, *, rng: np.random.Generator
+    names: Sequence[tuple[str, str]], runs: ArmRuns, *, rng: np.random.Generator
 ) -> ArmsResult:
-    """Each arm's score with its intervals, and the best against the next.
+    """Each arm's score with its intervals, the best first, and the best against the next.
 
     Repeats of a case are averaged first, so a case counts once; where every case was repeated as
     often, the interval takes the repeats one by one, with cases as clusters. Where at least 20
     cases have a score from every arm, only these are compared; else every arm is judged on its own
     cases and ``same_cases`` is false. Runs that ended in an error are left out of the score and
     counted.
-
-    Args:
-        names: Prompt and model of each arm.
-        runs: The traces.
-        rng: The source of chance.
-
-    Returns:
-        Arms, the best first, and its lead; no arm where no case has a score.
     """
-    scored = np.where(runs.error, np.nan, runs.score)
-    kept, scores, repeats, left_out = _matrix(runs, scored)
-    shared = np.asarray(~np.isnan(scores).any(axis=1))
+    kept, scores, repeats, left_out = _matrix(runs, np.where(runs.error, np.nan, runs.score))
+    if not len(kept):
+        return ArmsResult(
+            arms=(), lead=Unknown(ask=_ONE_ARM), cases=0, same_cases=True, scale="share"
+        )
+    shared: Flags = np.asarray(~np.isnan(scores).any(axis=1))
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
     if together:
         scores = scores[shared]
         repeats = [each.of(shared) for each in repeats]
     known = scores[~np.isnan(scores)]
     as_share = bool(((known >= 0) & (known <= 1)).all())
-    if not len(kept):
-        return ArmsResult(
-            arms=(), lead=Unknown(ask=_ONE_ARM), cases=0, same_cases=True, scale="share"
-        )
     reach = quantiles(scores, rng)
-    columns = [column[~np.isnan(column)] for column in scores.T]
-    order = sorted(range(len(kept)), key=lambda each: (-columns[each].mean(), each))
+    means = np.nanmean(scores, axis=0).tolist()
+    order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
     return ArmsResult(
         arms=tuple(
             _arm(names, int(kept[place]), repeats[place], runs, reach, as_share=as_share)
@@ -186,7 +301,6 @@ class _Repeats(NamedTuple):
     cases: Ints
 
     def of(self, some: Flags) -> _Repeats:
-        """Those of some cases."""
         kept = some[self.cases]
         return _Repeats(self.scores[kept], self.cases[kept])
 
@@ -198,7 +312,7 @@ class _Repeats(NamedTuple):
         return _Repeats(np.bincount(place, weights=self.scores) / many, cases)
 
 
-def _matrix(runs: Runs, scored: Floats) -> tuple[Ints, Floats, list[_Repeats], int]:
+def _matrix(runs: ArmRuns, scored: Floats) -> tuple[Ints, Floats, list[_Repeats], int]:
     """Arms with a score, their mean scores (a row a case, a column an arm), arms left out.
 
     And between them each arm's scores one by one.
@@ -211,11 +325,9 @@ def _matrix(runs: Runs, scored: Floats) -> tuple[Ints, Floats, list[_Repeats], i
     had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
     most = np.argsort(-had, kind="stable")[:MOST_ARMS]
     kept = np.sort(most[had[most] > 0])
-    column = np.full(arms, -1)
-    column[kept] = np.arange(len(kept))
-    few = column[runs.arm[rows]] >= 0
-    rows, case = rows[few], np.unique(case[few], return_inverse=True)[1]
-    cell = case * len(kept) + column[runs.arm[rows]]
+    among = np.isin(runs.arm[rows], kept)
+    rows, case = rows[among], np.unique(case[among], return_inverse=True)[1]
+    cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
     run = np.unique(runs.run[rows], return_inverse=True)[1]
     span = int(run.max()) + 1
     once, place = np.unique(cell * span + run, return_inverse=True)
@@ -233,7 +345,7 @@ def _arm(
     names: Sequence[tuple[str, str]],
     arm: int,
     own: _Repeats,
-    runs: Runs,
+    runs: ArmRuns,
     reach: Quantiles,
     *,
     as_share: bool,
@@ -243,7 +355,6 @@ def _arm(
     rows = (runs.arm == arm) & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     usd = _usd_per_run(runs, rows)
-    broken = np.unique(runs.run[rows & runs.error])
     ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
     return PromptArm(
         prompt=names[arm][0],
@@ -255,7 +366,7 @@ def _arm(
         high_of_all=ends[3],
         cases=one.clusters,
         runs=len(np.unique(runs.run[rows])),
-        errors=len(broken),
+        errors=len(np.unique(runs.run[rows & runs.error])),
         usd_per_run=usd[0],
         usd_per_run_low=usd[1],
         usd_per_run_high=usd[2],
@@ -263,25 +374,25 @@ def _arm(
     )
 
 
-def _usd_per_run(runs: Runs, rows: Flags) -> tuple[float | Unknown, ...]:
+def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
     """Mean cost of the runs all of whose traces have a cost, and its ends; cases are clusters."""
     _, first, place = np.unique(runs.run[rows], return_index=True, return_inverse=True)
-    found = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
-    if found is None:
+    cost = mean(np.bincount(place, weights=runs.usd[rows]), runs.case[rows][first])
+    if cost is None:
         return (Unknown(ask=_ADD_USD),) * 3
-    if not np.isfinite(found.high):
-        return found.value, Unknown(ask=_ONE_CASE), Unknown(ask=_ONE_CASE)
-    return found.value, max(0.0, found.low), found.high
+    if not np.isfinite(cost.high):
+        return cost.value, Unknown(ask=_ONE_CASE), Unknown(ask=_ONE_CASE)
+    return cost.value, max(0.0, cost.low), cost.high
 
 
 def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:
     """The first column against the second."""
     if scores.shape[1] < 2:
         return Unknown(ask=_ONE_ARM)
-    found = paired(scores[:, 0], scores[:, 1], reach.pairs)
-    if found is None:
+    pair = paired(scores[:, 0], scores[:, 1], reach.pairs)
+    if pair is None:
         return Unknown(ask="run both on the same cases: they share fewer than two")
-    estimate, needed = found
+    estimate, needed = pair
     enough = estimate.n >= ENOUGH_CONVERSATIONS
     return Lead(
         value=estimate.value,
@@ -291,212 +402,3 @@ def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:
         told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )
-
-
-# Which prompt and model did best on the cases of a test, and is that more than luck?
-
-_NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
-_ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
-_ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
-_PICKED = (
-    "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
-)
-_ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
-_SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
-_ON_SCALE = "give scores between 0 and 1: these are on another scale"
-
-
-class ArmsSignal:
-    """Prompts and models side by side on the cases of a test.
-
-    An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases
-    (repeats of a case averaged first), with the interval that holds for all arms at once, because
-    the best was picked on the cases it is reported on; ``best_arm_lead`` its paired difference to
-    the next, with an upper end that holds for all pairs at once. Where the results are of several
-    tests, which share no case, both are unknown: the best of an easy test is no better than the
-    best of a hard one.
-
-    It can't see how the best arm does on other cases than these, cases that were chosen because
-    an arm failed on them, or an arm that was dropped before the file was written.
-
-    Args:
-        seed: Of the draws behind the intervals.
-    """
-
-    id = "arms"
-    needs = (
-        "case",
-        "conversation",
-        "model",
-        "prompt",
-        "system",
-        "score",
-        "label",
-        "usd",
-        "latency_s",
-        "error",
-    )
-
-    def __init__(self, seed: int = 0) -> None:
-        self._seed = seed
-
-    def rows(self, batch: Batch) -> Numbers:
-        """Case, score, cost, time and error as numbers."""
-        size = len(batch)
-        if not batch.case:  # no test: nothing of this will be read
-            return dict.fromkeys(_NUMBERS, np.full(size, np.nan))
-        empty: list[float | None] = [None] * size
-        error = batch.error or [None] * size
-        values = (
-            case_numbers(batch),
-            scores_of(batch),
-            as_numbers(batch.usd or empty),
-            as_numbers(batch.latency_s or empty),
-            as_numbers(each is not None for each in error),
-        )
-        return dict(zip(_NUMBERS, values, strict=True))
-
-    def finish(self, table: TraceTable) -> Findings:
-        """The best arm and its lead."""
-        results = self.results(table)
-        if len(results) > 1:
-            return Findings(_of_several(table, results), (_series(results),))
-        (result,) = results
-        lacking = _ADD_CASE if "case" not in table.present else _ADD_SCORE
-        evidence = (_best(table, result, lacking), _arms_lead(table, result, lacking))
-        return Findings(evidence, (_series(results),) if result.arms else ())
-
-    def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
-        """The comparison itself as a record, one for each test."""
-        rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
-        models = len(table.models) + 1
-        code = (table.prompt[rows] + 1) * models + table.model[rows] + 1
-        codes, place = np.unique(code, return_inverse=True)
-        names = [
-            (_named(table.prompts, each // models - 1), _named(table.models, each % models - 1))
-            for each in codes.tolist()
-        ]
-        case, score, usd, latency_s, error = (table.numbers[name][rows] for name in _NUMBERS)
-        runs = Runs(
-            arm=place.astype(np.int64),
-            case=case,
-            run=table.conversation[rows],
-            score=score,
-            usd=usd,
-            latency_s=latency_s,
-            error=error > 0,
-        )
-        return compare_tests(names, runs, rng=np.random.default_rng(self._seed))
-
-
-def _named(names: tuple[str, ...], place: int) -> str:
-    return shown(names[place]) if place >= 0 else ""
-
-
-def _of_several(table: TraceTable, results: tuple[ArmsResult, ...]) -> tuple[Evidence, ...]:
-    """Evidence that there is no best of all, and no lead."""
-    ask = _ONE_TEST.format(len(results))
-    details = {"arms": sum(len(one.arms) for one in results), "tests": len(results)}
-    units = {"best_arm_share": _SHARE, "best_arm_lead": _DIFFERENCE}
-    return tuple(
-        evidence_from(
-            table,
-            name,
-            None,
-            factor="success_with_prompts",
-            unit=unit,
-            method="",
-            ask=ask,
-            details=details,
-        )
-        for name, unit in units.items()
-    )
-
-
-def _best(table: TraceTable, result: ArmsResult, lacking: str) -> Evidence:
-    estimate = None
-    if result.arms and result.scale == "share":
-        best = result.arms[0]
-        estimate = Estimate(best.value, best.low_of_all, best.high_of_all, best.cases, best.cases)
-    elif result.arms:
-        lacking = _ON_SCALE
-    return evidence_from(
-        table,
-        "best_arm_share",
-        estimate,
-        factor="success_with_prompts",
-        unit=_SHARE,
-        method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
-        ask=lacking,
-        details=_details(result),
-    )
-
-
-def _arms_lead(table: TraceTable, result: ArmsResult, lacking: str) -> Evidence:
-    lead = result.lead
-    estimate = None
-    if isinstance(lead, Lead):
-        estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.cases)
-    elif result.arms:
-        lacking = lead.ask
-    return evidence_from(
-        table,
-        "best_arm_lead",
-        estimate,
-        factor="success_with_prompts",
-        unit=_DIFFERENCE,
-        method="paired over the cases both have; Student's lower end, which picking the two makes "
-        "safe, and an upper end that holds for all pairs of arms at once",
-        ask=lacking,
-        details=_details(result),
-    )
-
-
-def _details(result: ArmsResult) -> dict[str, Scalar]:
-    """What the report says of the two best arms."""
-    found: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
-    for name, arm in zip(("best", "next"), result.arms, strict=False):
-        found |= {f"{name}_prompt": arm.prompt, f"{name}_model": arm.model}
-        found |= {f"{name}_errors": arm.errors, f"{name}_runs": arm.runs}
-        for field in ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s"):
-            value = getattr(arm, field)
-            if not isinstance(value, Unknown):
-                found[f"{name}_{field}"] = value
-    if isinstance(result.lead, Lead):
-        found |= {"told_apart": result.lead.told_apart, "power": result.lead.power}
-        found["same_cases"] = result.same_cases
-        if not isinstance(result.lead.cases_needed, Unknown):
-            found["cases_needed"] = result.lead.cases_needed
-    return found
-
-
-def _series(results: tuple[ArmsResult, ...]) -> Series:
-    """Every arm as a row; costs and times only where all arms have one.
-
-    Of several tests each row has the number of its test, from 1.
-    """
-    arms = [arm for result in results for arm in result.arms]
-    columns: dict[str, tuple[Scalar, ...]] = {
-        name: tuple(getattr(arm, name) for arm in arms)
-        for name in (
-            "prompt",
-            "model",
-            "value",
-            "low",
-            "high",
-            "low_of_all",
-            "high_of_all",
-            "cases",
-            "runs",
-            "errors",
-        )
-    }
-    for name in ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s"):
-        values = [getattr(arm, name) for arm in arms]
-        if not any(isinstance(value, Unknown) for value in values):
-            columns[name] = tuple(values)
-    if len(results) > 1:
-        columns["test"] = tuple(
-            place for place, result in enumerate(results, start=1) for _ in result.arms
-        )
-    return Series(id="arms", columns=columns)

@@ -105,10 +105,6 @@ class TraceSignal(Protocol):
     def id(self) -> str:
         """Name of the signal."""
 
-    @property
-    def needs(self) -> tuple[str, ...]:
-        """Columns of ``Batch`` it reads."""
-
     def rows(self, batch: Batch) -> Numbers:
         """A number for each trace of a batch, by name; the same names for every batch."""
 
@@ -454,9 +450,6 @@ prompt), with 3.9 to 4.6 for English questions, passages and SQL between: 4 is o
 (ours, measured 2026-11-24 with bpe-openai). Other scripts can take one or two."""
 
 _MOST = 1e12
-
-TOKEN_COLUMNS = ("input_tokens", "output_tokens", "system", "input", "output", "messages")
-"""What ``token_counts`` reads."""
 
 
 def amounts(values: Sequence[float | None], size: int) -> Floats:

@@ -73,7 +73,6 @@ class ChangeSignal:
     """Share of three-word runs in common from which two texts are one version."""
 
     id = "change"
-    needs = ("timestamp", "conversation", "system", "prompt")
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # the table has all it needs
         """No numbers: the table counts system prompts by itself."""

@@ -69,7 +69,6 @@ class ExamplesSignal:
     """
 
     id = "examples"
-    needs = ("output", "input", "conversation", "case", "tool_calls", "error", "score", "label")
     wants_duplicates = True
 
     def __init__(self, materials: Materials) -> None:

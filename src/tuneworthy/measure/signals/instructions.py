@@ -59,7 +59,6 @@ class InstructionsSignal:
     """
 
     id = "instructions"
-    needs = ("output", "system", "tool_calls", "error")
 
     def __init__(self) -> None:
         self._reader = Reader()

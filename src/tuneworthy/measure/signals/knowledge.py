@@ -65,16 +65,6 @@ class KnowledgeSignal:
     """
 
     id = "knowledge"
-    needs = (
-        "output",
-        "conversation",
-        "contexts",
-        "reference",
-        "answerable",
-        "score",
-        "label",
-        "case",
-    )
 
     def rows(self, batch: Batch) -> Numbers:
         """Labels and scores as numbers, and the test case."""

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
-    TOKEN_COLUMNS,
     Findings,
     Numbers,
     TraceTable,
@@ -65,14 +64,6 @@ class LatencySignal:
     """Seconds within which 95 of 100 answers should arrive."""
 
     id = "latency"
-    needs = (
-        "latency_s",
-        "time_to_first_token_s",
-        "error",
-        "cached_tokens",
-        "model",
-        *TOKEN_COLUMNS,
-    )
 
     def rows(self, batch: Batch) -> Numbers:
         """Seconds of calls that didn't fail, failures, and tokens read anew and written."""

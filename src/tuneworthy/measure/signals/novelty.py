@@ -94,7 +94,6 @@ class NoveltySignal:
     """For the shuffles."""
 
     id = "novelty"
-    needs = ("timestamp", "conversation", "input")
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
         """No numbers: embeddings are made of the sample only."""

@@ -71,7 +71,6 @@ class PersonalSignal:
     """
 
     id = "personal"
-    needs = ("input", "system")
 
     def __init__(self, *, plain: bool = False) -> None:
         """``plain``: do without hyperscan."""

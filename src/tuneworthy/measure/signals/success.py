@@ -52,7 +52,6 @@ class SuccessSignal:
     """
 
     id = "success"
-    needs = ("output", "conversation", "case", "score", "label", "error", "prompt", "model")
 
     def rows(self, batch: Batch) -> Numbers:
         """Scores, errors and refusals as numbers, and the test case."""

@@ -54,7 +54,6 @@ class TermsSignal:
     """
 
     id = "terms"
-    needs = ("output", "input", "system", "error")
 
     def __init__(self, materials: Materials) -> None:
         self._glossary = Glossary((materials.glossary or ())[:MOST_TERMS])

@@ -18,7 +18,6 @@ from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     ESTIMATE_FACTOR,
     MONTH_DAYS,
-    TOKEN_COLUMNS,
     Clock,
     Findings,
     Numbers,
@@ -89,16 +88,6 @@ class TrafficSignal:
     """
 
     id = "traffic"
-    needs = (
-        "timestamp",
-        "conversation",
-        "turn",
-        "model",
-        "case",
-        "cached_tokens",
-        "usd",
-        *TOKEN_COLUMNS,
-    )
 
     def rows(self, batch: Batch) -> Numbers:
         """Tokens read, written and cached, USD, and tokens of the system prompt by characters."""

@@ -149,7 +149,6 @@ class VoiceSignal:
     """
 
     id = "voice"
-    needs = ("output", "conversation", "turn", "error")
 
     def __init__(self, materials: Materials) -> None:
         self._voice = materials.voice
