@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 import pytest
 import wcwidth
-import zstandard
+from backports import zstd
 
 from internals import (
     Evidence,
@@ -137,7 +137,7 @@ def test_a_case_s_traces_are_read_however_they_are_packed(
     logs = folder / "logs"
     logs.mkdir()
     (logs / "a.jsonl.gz").write_bytes(gzip.compress(jsonl(parts[0])))
-    (logs / "b.jsonl.zst").write_bytes(zstandard.compress(jsonl(parts[1])))
+    (logs / "b.jsonl.zst").write_bytes(zstd.compress(jsonl(parts[1])))
     (logs / "c.jsonl").write_bytes(jsonl(parts[2]))
     (tmp_path / "d.jsonl").write_bytes(jsonl(parts[3]))
     duckdb.execute("COPY (SELECT * FROM 'd.jsonl') TO 'c/logs/d.parquet' (FORMAT parquet)")

@@ -23,12 +23,13 @@ from tuneworthy.traces.fields import (
     NOT_UTF8,
     NOTHING_AT,
     TOO_LONG,
-    Broken,
+    BrokenJson,
     Raws,
     Row,
-    Tally,
+    SkippedRecords,
     decode,
     decode_object,
+    drop_negative,
     has_too_much,
     name,
     prompt_name,
@@ -41,13 +42,12 @@ from tuneworthy.traces.fields import (
     times,
     tool_calls,
     trace_rows,
-    without_debts,
 )
 from tuneworthy.traces.formats import PLAIN, recognise
-from tuneworthy.traces.formats.base import Context, Format
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 from tuneworthy.traces.mapping import FieldMap
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
-from tuneworthy.traces.tables import fields_of, looks_like_table, table_rows
+from tuneworthy.traces.tables import Rows, csv_rows, fields_of, looks_like_table
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
@@ -131,7 +131,7 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
             continue
         try:
             keys = decode(line, dict[str, msgspec.Raw])
-        except Broken:
+        except BrokenJson:
             continue
         if keys:
             yield number, line
@@ -143,7 +143,7 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
 # Rows into batches.
 
 
-def batches(rows: Iterable[Row], limits: Limits, tally: Tally) -> Iterator[Batch]:
+def batches(rows: Iterable[Row], limits: Limits, tally: SkippedRecords) -> Iterator[Batch]:
     """Rows in batches; none for no rows. A column no row has a value in is empty.
 
     Args:
@@ -194,7 +194,7 @@ def has_value(values: Sequence[object]) -> bool:
 # Our own format by the types it says, as it is decoded at full speed.
 
 
-class Said(msgspec.Struct, gc=False, rename={"from_": "from"}):
+class PlainTurn(msgspec.Struct, gc=False, rename={"from_": "from"}):
     """A turn of a conversation."""
 
     role: str = "user"
@@ -207,14 +207,14 @@ class Said(msgspec.Struct, gc=False, rename={"from_": "from"}):
     value: None = None
 
 
-class Feedback(msgspec.Struct, gc=False):
+class PlainFeedback(msgspec.Struct, gc=False):
     """What somebody thought of an answer."""
 
     score: float | bool | str | None = None
     label: str | None = None
 
 
-class Passage(msgspec.Struct, gc=False):
+class PlainPassage(msgspec.Struct, gc=False):
     """A passage that was given to the model."""
 
     text: str | None = None
@@ -223,7 +223,7 @@ class Passage(msgspec.Struct, gc=False):
     document: None = None
 
 
-class Trace(msgspec.Struct, gc=False):
+class PlainTrace(msgspec.Struct, gc=False):
     """A trace."""
 
     timestamp: datetime | float | None = None
@@ -232,12 +232,12 @@ class Trace(msgspec.Struct, gc=False):
     model: str | None = None
     prompt_name: str | int | None = None
     prompt_version: str | int | float | None = None
-    messages: list[Said] | None = None
+    messages: list[PlainTurn] | None = None
     system: str | None = None
     input: str | None = None
     output: str | None = None
     tool_calls: Any = None
-    contexts: list[Passage] | None = None
+    contexts: list[PlainPassage] | None = None
     reference: Any = None
     answerable: bool | None = None
     latency_s: float | None = None
@@ -247,13 +247,13 @@ class Trace(msgspec.Struct, gc=False):
     cached_tokens: float | None = None
     usd: float | None = None
     error: Any = None
-    feedback: Feedback | None = None
+    feedback: PlainFeedback | None = None
     score: float | bool | str | None = None
     label: str | None = None
     case: str | int | None = None
 
 
-FIELDS: tuple[str, ...] = tuple(each.name for each in msgspec.structs.fields(Trace))
+FIELDS: tuple[str, ...] = tuple(each.name for each in msgspec.structs.fields(PlainTrace))
 """Names of a trace's fields, in the order of ``msgspec.structs.astuple``."""
 
 
@@ -262,7 +262,7 @@ class SaidTurns(Sequence[Message]):
 
     __slots__ = ("_said",)
 
-    def __init__(self, said: Sequence[Said]) -> None:
+    def __init__(self, said: Sequence[PlainTurn]) -> None:
         self._said = said
 
     def __len__(self) -> int:
@@ -276,7 +276,7 @@ class SaidTurns(Sequence[Message]):
         return map(_message, self._said)
 
 
-def _message(said: Said) -> Message:
+def _message(said: PlainTurn) -> Message:
     return Message(role_of(said.role), said.content or "")
 
 
@@ -298,12 +298,12 @@ class Views(Sequence[Any]):
         return None if value is None else self._make(value)
 
 
-class Passages(Sequence[str]):
-    """Passages as texts; one without a text is none."""
+class PassageTexts(Sequence[str]):
+    """PassageTexts as texts; one without a text is none."""
 
     __slots__ = ("_given",)
 
-    def __init__(self, given: Sequence[Passage]) -> None:
+    def __init__(self, given: Sequence[PlainPassage]) -> None:
         self._given = given
 
     def __len__(self) -> int:
@@ -324,7 +324,7 @@ class Passages(Sequence[str]):
 _MOST_KNOWN, _LONGEST_KNOWN = 1000, 100_000  # a hundred megabytes at most
 
 
-class Known:
+class Interned:
     """Gives equal texts as one object, so that who looks them up needn't read them.
 
     Of each length the last text is remembered: comparing with it is quicker than any hash.
@@ -363,12 +363,12 @@ class Gathered:
         tally: Where values that can't be true are counted, when they are left out.
     """
 
-    def __init__(self, tally: Tally) -> None:
-        self._tally, self._known = tally, Known()
+    def __init__(self, tally: SkippedRecords) -> None:
+        self._tally, self._known = tally, Interned()
         self._held: tuple[list[Any], ...] = tuple([] for _ in FIELDS)
         self._lines: list[Sequence[int]] = []
 
-    def add(self, traces: Sequence[Trace], block: Block) -> bool:
+    def add(self, traces: Sequence[PlainTrace], block: Block) -> bool:
         """Take the traces of a block apart, while they are still in the processor's cache.
 
         A system prompt that was seen before becomes that same object: its copy can go at once.
@@ -425,11 +425,11 @@ class Gathered:
         return systems, asked
 
 
-def _system(spoken: Sequence[Said]) -> str | None:
+def _system(spoken: Sequence[PlainTurn]) -> str | None:
     return next((one.content or "" for one in spoken if role_of(one.role) == "system"), None)
 
 
-def _newest(spoken: Sequence[Said]) -> str | None:
+def _newest(spoken: Sequence[PlainTurn]) -> str | None:
     """The newest message that isn't the model's."""
     heard = (one for one in reversed(spoken) if role_of(one.role) not in _NOT_ASKING)
     return next((one.content or "" for one in heard), None)
@@ -481,7 +481,7 @@ def _each(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
     return lambda values: [None if value is None else make(value) for value in values]
 
 
-def _turns(spoken: Sequence[Said]) -> SaidTurns | None:
+def _turns(spoken: Sequence[PlainTurn]) -> SaidTurns | None:
     return SaidTurns(spoken) if spoken else None
 
 
@@ -494,11 +494,11 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("system", "system", _as_they_are),
     ("input", "input", _as_they_are),
     ("messages", "messages", lambda values: Views(values, _turns)),
-    ("contexts", "contexts", lambda values: Views(values, Passages)),
+    ("contexts", "contexts", lambda values: Views(values, PassageTexts)),
     ("model", "model", _names),
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
-    ("turn", "turn", without_debts),
+    ("turn", "turn", drop_negative),
     ("timestamp", "timestamp", _as_they_are),
     ("tool_calls", "tool_calls", _each(lambda value: tool_calls(value) or None)),
     ("reference", "reference", _each(reference)),
@@ -516,7 +516,7 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
 _GIVE_UP = 3
 
 
-class Lines:
+class PlainLines:
     """Blocks of our own format as batches.
 
     Args:
@@ -525,9 +525,9 @@ class Lines:
         limits: How many traces, and how large, a batch may be.
     """
 
-    def __init__(self, tally: Tally, name: str, limits: Limits) -> None:
+    def __init__(self, tally: SkippedRecords, name: str, limits: Limits) -> None:
         self._tally, self._name, self._limits = tally, name, limits
-        self._decoder = msgspec.json.Decoder(Trace)
+        self._decoder = msgspec.json.Decoder(PlainTrace)
         self._failed = 0
 
     def batches(self, found: Iterator[Block]) -> Iterator[Batch]:
@@ -573,7 +573,7 @@ class Lines:
         for line, data in each_line(block, self._tally):
             try:
                 record = decode_object(data)
-            except Broken as broken:
+            except BrokenJson as broken:
                 self._tally.skip(broken.why, line)
                 continue
             name = f"{self._name}:{line}"
@@ -589,8 +589,8 @@ def _handed_on(held: list[Batch]) -> Iterator[Batch]:
         yield held.pop()
 
 
-def each_line(block: Block, tally: Tally) -> Iterator[tuple[int, bytes]]:
-    """Lines of a block with their numbers, counted; blank ones are passed over."""
+def each_line(block: Block, tally: SkippedRecords) -> Iterator[tuple[int, bytes]]:
+    """PlainLines of a block with their numbers, counted; blank ones are passed over."""
     if block.too_long:
         tally.records += 1
         tally.skip(TOO_LONG, block.first)
@@ -610,7 +610,7 @@ def _is_cut(data: bytes) -> bool:
     """Whether a last line without its end is no whole value."""
     try:
         decode(data, msgspec.Raw)
-    except Broken as broken:
+    except BrokenJson as broken:
         return broken.why in {NOT_JSON, NOT_UTF8}
     return False
 
@@ -635,8 +635,8 @@ class Content:
 
     def __init__(self, name: str, where: str, mapping: FieldMap | None, limits: Limits) -> None:
         self.where, self.mapping, self.limits = where, mapping, limits
-        self.tally = Tally(name, until_s=limits.until_s)
-        self.context = Context(self.tally, name)
+        self.tally = SkippedRecords(name, until_s=limits.until_s)
+        self.context = ReadContext(self.tally, name)
         self.format, self.packed = "", ""
         self._unseen = set(mapping.led if mapping is not None else ())
 
@@ -653,8 +653,7 @@ class Content:
         """
         found = shape(stream, self.where, self.limits)
         if found.kind == "table":
-            longest = self.limits.line_bytes
-            rows = table_rows(stream, found.sign, self.tally, where=self.where, longest=longest)
+            rows = csv_rows(stream, found.sign, self.tally, self.limits, self.where)
             yield from self.table(rows, "CSV")
         elif found.kind == "document":
             yield from self._pack(self._document(stream))
@@ -671,13 +670,13 @@ class Content:
             lines = chain(held, lines)
         if kind is PLAIN:
             self.format = PLAIN.name
-            reader = Lines(self.tally, self.context.file, self.limits)
+            reader = PlainLines(self.tally, self.context.file, self.limits)
             yield from reader.batches(lines)
             return
         records = chain.from_iterable(each_line(block, self.tally) for block in lines)
         yield from self._pack(self.rows(records, kind))
 
-    def _first_known(self, lines: Iterator[Block]) -> tuple[Format, list[Block]]:
+    def _first_known(self, lines: Iterator[Block]) -> tuple[TraceFormat, list[Block]]:
         """The format of the first record of one, and the blocks that were looked at."""
         held: list[Block] = []
         tried = 0
@@ -698,17 +697,17 @@ class Content:
         what = f"is one JSON value of more than {most // MIB} MiB"
         return InputError(what, where=self.where, fix="write one record a line")
 
-    def rows(self, records: Records, kind: Format | None) -> Iterator[Row]:
+    def rows(self, records: Records, kind: TraceFormat | None) -> Iterator[Row]:
         """Traces of raw records, each already counted; by the mapping where there is no format."""
         self.format = kind.name if kind else "JSON by a mapping"
         for place, raw in records:
             self.tally.size += memoryview(raw).nbytes
             try:
                 yield from self._record(raw, place, kind)
-            except Broken as broken:
+            except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
 
-    def _record(self, raw: Any, place: int | str, kind: Format | None) -> Iterator[Row]:
+    def _record(self, raw: Any, place: int | str, kind: TraceFormat | None) -> Iterator[Row]:
         if kind is None:
             yield from self._mapped(decode(raw, object), place)
         elif kind.document is not None:
@@ -748,7 +747,7 @@ class Content:
                 yield from self._array(decode(data, list[msgspec.Raw]))
                 return
             top = decode(data, Raws)
-        except Broken as broken:
+        except BrokenJson as broken:
             raise self._no_json(broken, data) from None
         kind = None if self.mapping else recognise(top)
         wrapped = next((key for key in _WRAPPED if key in top), None)
@@ -783,44 +782,39 @@ class Content:
             raise self._too_large(self.limits.document_bytes)
         return data
 
-    def _no_json(self, broken: Broken, data: bytes) -> InputError:
+    def _no_json(self, broken: BrokenJson, data: bytes) -> InputError:
         what = broken.why
         if what == NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}:
             what = "is cut off"
         return InputError(what, where=self.where, fix="export it again, whole")
 
-    def table(
-        self, rows: Iterator[tuple[int, dict[str, Any]]], name: str, *, counted: bool = True
-    ) -> Iterator[Batch]:
+    def table(self, rows: Rows, name: str) -> Iterator[Batch]:
         """Traces of the rows of a table, by column.
 
         Raises:
             InputError: If its columns are nothing we know.
         """
-        first = list(islice(rows, _TRIED))
-        columns = tuple(dict.fromkeys(column for _, row in first for column in row))
+        first = [*islice(rows, 1)]
+        columns = tuple(first[0][1]) if first else ()
         taken = fields_of(columns)
         kind = None if self.mapping else recognise(dict.fromkeys(columns))
-        ours = kind is None or kind is PLAIN
-        if self.mapping is None and ours and not set(taken.values()) - _NONE_OF_OURS:
+        kind = None if kind is PLAIN else kind
+        known = kind or self.mapping or set(taken.values()) - _NONE_OF_OURS
+        if not known:
             raise not_recognised(self.where)
-        self.format = name if kind is None or kind is PLAIN else f"{kind.name} in {name}"
-        yield from self._pack(self._of_table(chain(first, rows), taken, kind, counted=counted))
+        self.format = f"{kind.name} in {name}" if kind else name
+        yield from self._pack(self._of_table(chain(first, rows), taken, kind))
 
     def _of_table(
-        self,
-        rows: Iterator[tuple[int, dict[str, Any]]],
-        taken: Mapping[str, str],
-        kind: Format | None,
-        *,
-        counted: bool,
+        self, rows: Rows, taken: Mapping[str, str], kind: TraceFormat | None
     ) -> Iterator[Row]:
-        for place, row in rows:
-            self.tally.records += not counted
+        for place, whole in rows:
+            row = {name: cell for name, cell in whole.items() if cell is not None}
+            self.tally.records += 1
             self.tally.size += sum(len(cell) for cell in row.values() if isinstance(cell, str))
             if self.mapping is not None:
                 yield from self._mapped(row, place)
-            elif kind is not None and kind is not PLAIN and kind.rows is not None:
+            elif kind is not None and kind.rows is not None:
                 yield from sound(kind.rows(row, place, self.context), self.tally, place)
             else:
                 yield from self._plain({taken[k]: v for k, v in row.items() if k in taken}, place)
@@ -829,5 +823,5 @@ class Content:
 def _keys(raw: msgspec.Raw) -> Raws:
     try:
         return decode(raw, Raws)
-    except Broken:
+    except BrokenJson:
         return {}

@@ -40,7 +40,7 @@ _YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct",
 _NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad"})
 
 
-class Turn(NamedTuple):
+class SpokenTurn(NamedTuple):
     """A turn of a conversation with the tools it calls."""
 
     role: str
@@ -185,7 +185,7 @@ def unpacked(value: Any) -> Any:
     return value
 
 
-def turns(value: Any) -> list[Turn]:
+def turns(value: Any) -> list[SpokenTurn]:
     """Messages of any make; what is no message is left out."""
     value = unpacked(value)
     if isinstance(value, Mapping):
@@ -195,7 +195,7 @@ def turns(value: Any) -> list[Turn]:
     return [_turn(each) for each in value if isinstance(each, Mapping)]
 
 
-def _turn(each: Mapping[str, Any]) -> Turn:
+def _turn(each: Mapping[str, Any]) -> SpokenTurn:
     role = next((each[key] for key in ("role", "speaker", "from") if key in each), "user")
     content = next(
         (each[key] for key in ("content", "parts", "text", "value") if each.get(key) is not None),
@@ -206,7 +206,7 @@ def _turn(each: Mapping[str, Any]) -> Turn:
         calls = tool_calls(
             [p for p in content if isinstance(p, Mapping) and str(p.get("type")) in _CALLING]
         )
-    return Turn(role_of(str(role)), text(content) or "", calls)
+    return SpokenTurn(role_of(str(role)), text(content) or "", calls)
 
 
 def role_of(name: str) -> str:
@@ -361,7 +361,7 @@ _PLACES = 10
 
 
 @dataclass(slots=True)
-class Tally:
+class SkippedRecords:
     """Counts of one file."""
 
     name: str
@@ -454,7 +454,7 @@ _LAST_ONLY = ("score", "label", "reference", "error", "contexts", "answerable")
 
 
 def trace_rows(
-    record: Mapping[str, Any], tally: Tally, place: int | str, *, conversation: str
+    record: Mapping[str, Any], tally: SkippedRecords, place: int | str, *, conversation: str
 ) -> Iterator[Row]:
     """The traces of one record.
 
@@ -487,7 +487,7 @@ def trace_rows(
         tally.skip(NO_OUTPUT, place)
 
 
-def _awaits_answer(row: Row, spoken: Sequence[Turn]) -> bool:
+def _awaits_answer(row: Row, spoken: Sequence[SpokenTurn]) -> bool:
     """Whether the last turn is a question with its passages, and no answer yet.
 
     What is told then belongs to that question and not to an earlier answer.
@@ -541,7 +541,7 @@ def said(value: Any) -> str | None:
     return text(value) if value else None
 
 
-def _from_turns(row: Row, spoken: Sequence[Turn], before: int) -> None:
+def _from_turns(row: Row, spoken: Sequence[SpokenTurn], before: int) -> None:
     """System prompt and newest message from the turns before an answer."""
     if not spoken:
         return
@@ -556,7 +556,11 @@ def _from_turns(row: Row, spoken: Sequence[Turn], before: int) -> None:
 
 
 def _answers(
-    of_all: Row, spoken: Sequence[Turn], tally: Tally, place: int | str, conversation: str
+    of_all: Row,
+    spoken: Sequence[SpokenTurn],
+    tally: SkippedRecords,
+    place: int | str,
+    conversation: str,
 ) -> Iterator[Row]:
     """One trace for each answer; what was said of the whole conversation stands at the last."""
     answers = [i for i, turn in enumerate(spoken) if turn.role == "assistant"]
@@ -586,7 +590,7 @@ def _answers(
 # Values that can't be true are left out of a trace, and counted.
 
 
-def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
+def sound(rows: Iterable[Row], tally: SkippedRecords, place: int | str) -> Iterator[Row]:
     """The traces of one record without amounts below zero and times that are still to come.
 
     Args:
@@ -612,7 +616,7 @@ def sound(rows: Iterable[Row], tally: Tally, place: int | str) -> Iterator[Row]:
 
 
 def sound_columns(
-    columns: dict[str, Sequence[Any]], tally: Tally, lines: Callable[[], Sequence[int]]
+    columns: dict[str, Sequence[Any]], tally: SkippedRecords, lines: Callable[[], Sequence[int]]
 ) -> None:
     """The same for traces as columns, which are changed in place.
 
@@ -626,7 +630,7 @@ def sound_columns(
         values = columns.get(amount, ())
         if below_zero(values):
             debts |= {n for n, value in enumerate(values) if value is not None and value < 0}
-            columns[amount] = without_debts(values)
+            columns[amount] = drop_negative(values)
     clocks = columns.get("timestamp", ())
     late = set()
     if max(filter(None, clocks), default=0.0) > tally.until_s:
@@ -643,7 +647,7 @@ def below_zero(values: Sequence[Any]) -> bool:
     return min(filter(None, values), default=0) < 0
 
 
-def without_debts(values: Sequence[Any]) -> Sequence[Any]:
+def drop_negative(values: Sequence[Any]) -> Sequence[Any]:
     """A column of numbers as it is; one below zero is none."""
     if below_zero(values):
         return [None if value is None or value < 0 else value for value in values]
@@ -665,7 +669,7 @@ _HALF = re.compile(
 )
 
 
-class Broken(Exception):  # noqa: N818  # a finding that every caller takes, not an error of ours
+class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes, not an error of ours
     """Bytes that can't be used; says why, in a reason of ``tally``."""
 
     def __init__(self, why: str) -> None:
@@ -680,16 +684,16 @@ def decode(data: Bytes, kind: type[T]) -> T:
     that was cut by UTF-16 units ends in, becomes the mark for an unreadable one.
 
     Raises:
-        Broken: If it isn't JSON of that type.
+        BrokenJson: If it isn't JSON of that type.
     """
     if kind not in (Raws, msgspec.Raw) and has_too_much(
         data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
     ):
-        raise Broken(TOO_MANY)
+        raise BrokenJson(TOO_MANY)
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
-        raise Broken(TOO_DEEP) from None
+        raise BrokenJson(TOO_DEEP) from None
     except (msgspec.MsgspecError, ValueError) as caught:
         first = caught
     raw = bytes(data)
@@ -698,10 +702,10 @@ def decode(data: Bytes, kind: type[T]) -> T:
         try:
             return msgspec.json.decode(mended, type=kind)
         except RecursionError:
-            raise Broken(TOO_DEEP) from None
+            raise BrokenJson(TOO_DEEP) from None
         except (msgspec.MsgspecError, ValueError) as caught:
             first = caught
-    raise Broken(_why(raw, first)) from None
+    raise BrokenJson(_why(raw, first)) from None
 
 
 def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
@@ -736,6 +740,6 @@ def decode_object(data: Bytes) -> dict[str, Any]:
     """A JSON object.
 
     Raises:
-        Broken: If it isn't one.
+        BrokenJson: If it isn't one.
     """
     return decode(data, dict[str, Any])

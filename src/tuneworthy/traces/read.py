@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from blake3 import blake3
 
@@ -22,7 +22,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Content, NotTraces, batches, not_recognised
-from tuneworthy.traces.fields import CUT_OFF, Broken, Row, decode, dumped, sound
+from tuneworthy.traces.fields import CUT_OFF, BrokenJson, Row, decode, dumped, sound
 from tuneworthy.traces.formats.inspect import INSPECT, Header, sample_rows
 from tuneworthy.traces.mapping import FieldMap
 from tuneworthy.traces.stream import GZIP, ZIP, ZSTD, Ahead, Limits, Raw, Unpacked, check_ratio
@@ -163,8 +163,6 @@ class TraceFiles:
         return tuple(self._readings)
 
     def __iter__(self) -> Iterator[Chunk]:
-        from tuneworthy.traces.content import NotTraces
-
         refused: NotTraces | None = None
         self._readings, done = [], 0
         for source in self._sources:
@@ -193,8 +191,6 @@ class TraceFiles:
             opened.close()
 
     def _pass_over(self, source: _Source, why: str) -> None:
-        from tuneworthy.traces.stream import Raw
-
         assert isinstance(source.place, Path)  # only what lies here is searched for
         raw = Raw(source.place)
         try:
@@ -325,7 +321,7 @@ class Archive:
         self._content.format = INSPECT.name
         try:
             log = decode(self._whole(archive, header), Header)
-        except Broken:
+        except BrokenJson:
             raise InputError("has no readable header", where=self._content.where) from None
         tally = self._content.tally
         samples = sorted(one.filename for one in members if one.filename.startswith("samples/"))
@@ -336,7 +332,7 @@ class Archive:
                 tally.size += len(data)
                 found = sample_rows(data, log, f"sample {number}", self._content.context)
                 yield from sound(found, tally, f"sample {number}")
-            except Broken as broken:
+            except BrokenJson as broken:
                 tally.skip(broken.why, f"sample {number}")
 
     def _whole(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
@@ -460,7 +456,7 @@ class Opened:
             yield from Archive(raw, content, self._limits).batches()
         elif head == _PARQUET:
             rows = tables.parquet_rows(str(raw.path), self._limits)
-            yield from content.table(rows, "Parquet", counted=False)
+            yield from content.table(rows, "Parquet")
         elif head.startswith((GZIP, ZSTD)):
             packed = Unpacked(stream, raw, self._limits)
             content.packed = packed.kind
@@ -484,7 +480,7 @@ class Opened:
             yield from content.text(stream)
             return
         rows = tables.remote_rows(address, self._limits)
-        yield from content.table(self._seen(rows), kind, counted=False)
+        yield from content.table(self._seen(rows), kind)
 
     def _digested(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
@@ -492,9 +488,7 @@ class Opened:
             self._remote_size += len(piece)
             yield piece
 
-    def _seen(
-        self, rows: Iterator[tuple[int, dict[str, Any]]]
-    ) -> Iterator[tuple[int, dict[str, Any]]]:
+    def _seen(self, rows: tables.Rows) -> tables.Rows:
         for number, row in rows:
             self._remote.update(dumped(row).encode())
             yield number, row

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import os
 import stat
+import sys
 import zlib
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -16,8 +17,6 @@ from blake3 import blake3
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-
-# How much of a hostile file is taken in.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +49,9 @@ class Limits:
     """A later time, in seconds since 1970, is that of a wrong clock, and no time."""
 
 
-# Bytes of a file: counted and digested as they are read, unpacked within bounds.
-
 GZIP, ZSTD, ZIP = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", b"PK\x03\x04"
 _STREAM_PIECE = MIB // 4
+_WINDOW_LOG = 27  # 128 MiB
 
 
 class Readable(Protocol):
@@ -82,11 +80,7 @@ class Raw:
             raise InputError("is not a file", where=str(path), fix="name a plain file")
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes.
-
-        Raises:
-            InputError: If the disk says no.
-        """
+        """The next bytes."""
         try:
             data = os.read(self._descriptor, size)
         except OSError as caught:
@@ -96,11 +90,7 @@ class Raw:
         return data
 
     def readinto(self, room: memoryview) -> int:
-        """The next bytes, as many as there is room for; how many they are.
-
-        Raises:
-            InputError: If the disk says no.
-        """
+        """The next bytes, as many as there is room for; how many they are."""
         try:
             size = self._file.readinto(room) or 0
         except OSError as caught:
@@ -178,13 +168,13 @@ class Unpacked:
         self._given, self._rest = 0, b""
         self.torn = False
         """Whether it ended before it was whole; known once all was read."""
-        self._feed = self._gunzip() if self._gzip else self._unzstd()
+        self._feed = self._unpacked()
 
     def read(self, size: int, /) -> bytes:
         """The next unpacked bytes.
 
         Raises:
-            InputError: If the file unfolds to more than the limits allow.
+            InputError: If the file unfolds to more than the limits allow, or is damaged.
         """
         if not self._rest:
             self._rest = next(self._feed, b"")
@@ -198,39 +188,33 @@ class Unpacked:
         """How it was packed."""
         return "gzip" if self._gzip else "zstd"
 
-    def _gunzip(self) -> Iterator[bytes]:
+    def _unpacked(self) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
+        if sys.version_info >= (3, 14):
+            from compression import zstd
+        else:
+            from backports import zstd
+
+        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         data = b""
-        while (data := data or self._under.read(_STREAM_PIECE)).strip(b"\0"):
-            machine = zlib.decompressobj(31)
-            while True:
-                if out := self._tried(machine.decompress, data, MIB):
-                    yield out
-                if machine.eof:
-                    data = machine.unused_data
-                    break
-                data = machine.unconsumed_tail or self._under.read(_STREAM_PIECE)
-                if not data:
-                    self.torn = True
-                    return
-
-    def _unzstd(self) -> Iterator[bytes]:
-        import zstandard
-
-        machine = zstandard.ZstdDecompressor(max_window_size=128 * MIB)
-        watched = Frames(self._under)
-        under: Any = watched
-        reader = machine.stream_reader(under, read_size=_STREAM_PIECE, read_across_frames=True)
-        while out := self._tried(reader.read, MIB):
-            yield out
-        self.torn = watched.torn
-
-    def _tried(self, step: Callable[..., bytes], *arguments: object) -> bytes:
-        import zstandard
-
         try:
-            return step(*arguments)
-        except (zlib.error, zstandard.ZstdError, EOFError, MemoryError):
+            while (data := data or self._under.read(_STREAM_PIECE)).strip(b"\0"):
+                machine: Any = (
+                    zlib.decompressobj(31) if self._gzip else zstd.ZstdDecompressor(None, options)
+                )
+                while True:
+                    if out := machine.decompress(data, MIB):
+                        yield out
+                    if machine.eof:
+                        data = machine.unused_data
+                        break
+                    data = machine.unconsumed_tail if self._gzip else b""
+                    if not data and (self._gzip or machine.needs_input):
+                        data = self._under.read(_STREAM_PIECE)
+                        if not data:
+                            self.torn = True
+                            return
+        except (zlib.error, zstd.ZstdError, EOFError, MemoryError):
             raise InputError(
                 f"can't be unpacked as {self.kind}",
                 where=str(self._raw.path),
@@ -239,83 +223,10 @@ class Unpacked:
 
 
 def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
-    """Refuse what unfolds to far more than it is.
-
-    Raises:
-        InputError: If it does.
-    """
+    """Refuse what unfolds to far more than it is."""
     if given > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
         what = f"unfolds to more than {limits.unpacked_ratio} times its size"
         raise InputError(what, where=where, fix="unpack it yourself and measure what you trust")
-
-
-# Whether a zstd stream ended where one of its frames does: the unpacker itself doesn't say.
-
-_SKIPPABLE = b"\x2a\x4d\x18"
-_CHECKSUM = 4
-_RLE = 1
-
-
-class Frames:
-    """A packed stream that is watched while somebody else unpacks it."""
-
-    def __init__(self, under: Readable) -> None:
-        self._under, self._held, self._inside = under, b"", False
-        self._walk = self._steps()
-        self._wanted, self._kept = next(self._walk)
-
-    def read(self, size: int, /) -> bytes:
-        """The next bytes, looked at on their way."""
-        data = self._under.read(size)
-        rest = memoryview(data)
-        while len(rest) + len(self._held) >= self._wanted and rest:
-            take = self._wanted - len(self._held)
-            whole = self._held + bytes(rest[:take]) if self._kept else b""
-            rest, self._held = rest[take:], b""
-            self._wanted, self._kept = self._walk.send(whole)
-        if self._kept:
-            self._held += bytes(rest)
-        else:
-            self._wanted -= len(rest)
-        return data
-
-    @property
-    def torn(self) -> bool:
-        """Whether what was read so far ends inside a frame."""
-        return self._inside or bool(self._held)
-
-    def _steps(self) -> Generator[tuple[int, bool], bytes, None]:
-        """How many bytes come next, and whether they are to be looked at; these are sent back."""
-        while True:
-            self._inside = False
-            magic = yield 4, True
-            self._inside = True
-            if magic[1:] == _SKIPPABLE:
-                size = int.from_bytes((yield 4, True), "little")
-                if size:
-                    yield size, False
-            elif magic == ZSTD:
-                yield from self._frame()
-            else:  # the unpacker refuses it
-                yield 1 << 62, False
-
-    def _frame(self) -> Generator[tuple[int, bool], bytes, None]:
-        told = (yield 1, True)[0]
-        alone = bool(told & 0x20)
-        length = (0, 2, 4, 8)[told >> 6] or int(alone)
-        head = (not alone) + (0, 1, 2, 4)[told & 3] + length
-        if head:
-            yield head, False
-        last = False
-        while not last:
-            block = int.from_bytes((yield 3, True), "little")
-            last, kind, size = bool(block & 1), block >> 1 & 3, block >> 3
-            if kind == _RLE:
-                size = 1
-            if size:
-                yield size, False
-        if told & 4:
-            yield _CHECKSUM, False
 
 
 # A stream as blocks of whole lines.

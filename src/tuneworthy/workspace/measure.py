@@ -164,7 +164,7 @@ def _quoted(text: str) -> str:
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
 
-_EXTRA = frozenset({"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"})
+_EXTRA = frozenset({"backports", "blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum"})
 
 MeasureProgress = Callable[[int, int, int], None]
 """Told bytes read, bytes in all, and traces so far."""

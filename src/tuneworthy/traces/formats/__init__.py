@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tuneworthy.traces.fields import FIELDS, Row, trace_rows
-from tuneworthy.traces.formats.base import Context, Format
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 from tuneworthy.traces.formats.chat import CHAT
 from tuneworthy.traces.formats.inspect import INSPECT
 from tuneworthy.traces.formats.langfuse import LANGFUSE
@@ -14,18 +14,20 @@ from tuneworthy.traces.formats.otel import OTEL, OTLP
 from tuneworthy.traces.formats.promptfoo import PROMPTFOO
 
 
-def _plain_rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iterator[Row]:
+def _plain_rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
     conversation = f"{context.file}:{place}"
     yield from trace_rows(record, context.tally, place, conversation=conversation)
 
 
 _TELLING = frozenset(FIELDS) - {"system", "input", "error", "score", "label", "reference", "turn"}
 
-PLAIN = Format("plain traces", lambda record: not _TELLING.isdisjoint(record), rows=_plain_rows)
-FORMATS: tuple[Format, ...] = (OTLP, INSPECT, PROMPTFOO, LANGFUSE, OTEL, CHAT, PLAIN)
+PLAIN = TraceFormat(
+    "plain traces", lambda record: not _TELLING.isdisjoint(record), rows=_plain_rows
+)
+FORMATS: tuple[TraceFormat, ...] = (OTLP, INSPECT, PROMPTFOO, LANGFUSE, OTEL, CHAT, PLAIN)
 """All of them; the first that fits is the one."""
 
 
-def recognise(record: Mapping[str, Any]) -> Format | None:
+def recognise(record: Mapping[str, Any]) -> TraceFormat | None:
     """The format of a record, by its keys; None for one that nobody knows."""
     return next((each for each in FORMATS if each.fits(record)), None)

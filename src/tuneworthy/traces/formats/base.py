@@ -6,14 +6,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneworthy.traces.fields import Bytes, Row, Tally
+from tuneworthy.traces.fields import Bytes, Row, SkippedRecords
 
 
 @dataclass(slots=True)
-class Context:
+class ReadContext:
     """What a reader knows of the file beside the record, and what it tells about it."""
 
-    tally: Tally
+    tally: SkippedRecords
     """Where what can't be used is counted."""
     file: str
     """The file, for the names of conversations that have none."""
@@ -27,16 +27,16 @@ class Context:
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
+class TraceFormat:
     """A format."""
 
     name: str
     """What people call it."""
     fits: Callable[[Mapping[str, Any]], bool]
     """Whether a record is of it; the values of its keys may be undecoded."""
-    rows: Callable[[Mapping[str, Any], int | str, Context], Iterator[Row]] | None = None
+    rows: Callable[[Mapping[str, Any], int | str, ReadContext], Iterator[Row]] | None = None
     """Traces of a record that was decoded."""
-    document: Callable[[Bytes, int | str, Context], Iterator[Row]] | None = None
+    document: Callable[[Bytes, int | str, ReadContext], Iterator[Row]] | None = None
     """Traces of a large record that the reader decodes by itself."""
 
 

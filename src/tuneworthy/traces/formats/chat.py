@@ -13,14 +13,14 @@ from tuneworthy.traces.fields import (
     FIELDS,
     NO_OUTPUT,
     Row,
-    Turn,
+    SpokenTurn,
     first_of,
     name,
     text,
     trace_rows,
     turns,
 )
-from tuneworthy.traces.formats.base import Context, Format, has_any
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat, has_any
 
 _OURS = frozenset(FIELDS) - {"messages", "input", "label", "score", "tool_calls"}
 
@@ -33,7 +33,7 @@ def _fits(record: Mapping[str, Any]) -> bool:
     return "prompt" in record and has_any(record, "completion", "chosen")
 
 
-def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iterator[Row]:
+def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
     answer = first_of(record, ("preferred_output", "completion", "chosen"))
     if answer is None:
         known = {"messages": record.get("messages"), "conversation_id": record.get("id")}
@@ -56,16 +56,16 @@ def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iter
     )
 
 
-def _spoken(value: Any, role: str) -> list[Turn]:
+def _spoken(value: Any, role: str) -> list[SpokenTurn]:
     if isinstance(value, str):
-        return [Turn(role, value)]
+        return [SpokenTurn(role, value)]
     found = turns(value)
-    return found or ([Turn(role, said)] if (said := text(value)) else [])
+    return found or ([SpokenTurn(role, said)] if (said := text(value)) else [])
 
 
-def _plain(turn: Turn) -> dict[str, Any]:
+def _plain(turn: SpokenTurn) -> dict[str, Any]:
     calls = [{"name": call.name, "arguments": call.arguments} for call in turn.calls]
     return {"role": turn.role, "content": turn.content, "tool_calls": calls}
 
 
-CHAT = Format("OpenAI chat", _fits, rows=_rows)
+CHAT = TraceFormat("OpenAI chat", _fits, rows=_rows)

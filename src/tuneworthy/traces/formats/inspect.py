@@ -20,10 +20,10 @@ import msgspec
 
 from tuneworthy.traces.fields import (
     NO_OUTPUT,
-    Broken,
+    BrokenJson,
     Bytes,
     Row,
-    Turn,
+    SpokenTurn,
     amount,
     decode,
     name,
@@ -33,7 +33,7 @@ from tuneworthy.traces.fields import (
     turns,
     when,
 )
-from tuneworthy.traces.formats.base import Context, Format
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 _GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ATTACHED = "attachment://"
@@ -70,22 +70,22 @@ def _fits(record: Mapping[str, Any]) -> bool:
     return "eval" in record and any(key in record for key in ("samples", "plan", "status"))
 
 
-def _document(raw: Bytes, place: int | str, context: Context) -> Iterator[Row]:
+def _document(raw: Bytes, place: int | str, context: ReadContext) -> Iterator[Row]:
     del place  # samples have places of their own
     log = decode(raw, _Log)
     for count, sample in enumerate(log.samples or [], start=1):
         context.tally.records += 1
         try:
             yield from sample_rows(sample, log, f"sample {count}", context)
-        except Broken as broken:
+        except BrokenJson as broken:
             context.tally.skip(broken.why, f"sample {count}")
 
 
-def sample_rows(raw: Bytes, log: Header, place: str, context: Context) -> Iterator[Row]:
+def sample_rows(raw: Bytes, log: Header, place: str, context: ReadContext) -> Iterator[Row]:
     """The trace of one sample.
 
     Raises:
-        Broken: If it isn't JSON.
+        BrokenJson: If it isn't JSON.
     """
     sample = decode(raw, _Sample)
     spoken = _attached(turns(sample.messages), sample.attachments)
@@ -113,7 +113,7 @@ def sample_rows(raw: Bytes, log: Header, place: str, context: Context) -> Iterat
     } | _amounts(sample, output, spoken, log)
 
 
-def _attached(spoken: list[Turn], attachments: Any) -> list[Turn]:
+def _attached(spoken: list[SpokenTurn], attachments: Any) -> list[SpokenTurn]:
     """Turns whose text was stored apart, with their text."""
     if not isinstance(attachments, Mapping):
         return spoken
@@ -123,14 +123,14 @@ def _attached(spoken: list[Turn], attachments: Any) -> list[Turn]:
     return [turn._replace(content=stored.get(turn.content, turn.content)) for turn in spoken]
 
 
-def _answer(output: Mapping[str, Any]) -> Turn | None:
+def _answer(output: Mapping[str, Any]) -> SpokenTurn | None:
     choices = output.get("choices")
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
         return None
     return next(iter(turns(choices[0].get("message"))), None)
 
 
-def _asked(sample: _Sample, spoken: list[Turn]) -> str | None:
+def _asked(sample: _Sample, spoken: list[SpokenTurn]) -> str | None:
     if isinstance(sample.input, str):
         return sample.input
     asked = turns(sample.input) or spoken
@@ -143,7 +143,7 @@ def _target(target: Any) -> str | None:
     return text(target) or None
 
 
-def _grade(sample: _Sample, context: Context) -> tuple[float | None, str | None]:
+def _grade(sample: _Sample, context: ReadContext) -> tuple[float | None, str | None]:
     scores = sample.scores
     if not isinstance(scores, Mapping) or not scores:
         scores = {"score": sample.score} if isinstance(sample.score, Mapping) else {}
@@ -170,7 +170,9 @@ def _number(value: Any) -> float | None:
     return number(value)
 
 
-def _amounts(sample: _Sample, output: Mapping[str, Any], spoken: list[Turn], log: Header) -> Row:
+def _amounts(
+    sample: _Sample, output: Mapping[str, Any], spoken: list[SpokenTurn], log: Header
+) -> Row:
     one = sum(turn.role == "assistant" for turn in spoken) <= 1
     usage, latency = output.get("usage"), amount(output.get("time"))
     if not one:
@@ -202,4 +204,4 @@ _TOKENS = (
     "input_tokens_cache_write",
 )
 
-INSPECT = Format("Inspect log", _fits, document=_document)
+INSPECT = TraceFormat("Inspect log", _fits, document=_document)

@@ -21,7 +21,7 @@ from tuneworthy.traces.fields import (
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import Context, Format, has_any
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat, has_any
 
 
 def _fits(record: Mapping[str, Any]) -> bool:
@@ -32,8 +32,8 @@ def _fits(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iterator[Row]:
-    get = _Reader(record)
+def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
+    get = _LangfuseFields(record)
     if str(get("type") or "GENERATION").upper() != "GENERATION":
         context.tally.skip(NO_CALL, place)
         return
@@ -63,7 +63,7 @@ def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iter
     yield from trace_rows(known, context.tally, place, conversation=f"{context.file}:{place}")
 
 
-class _Reader:
+class _LangfuseFields:
     """Fields in camel case or, as some exports have them, with underscores."""
 
     def __init__(self, record: Mapping[str, Any]) -> None:
@@ -93,7 +93,7 @@ def _answer(value: Any) -> tuple[Any, Any]:
     return value, None
 
 
-def _usage(get: _Reader) -> dict[str, float | None]:
+def _usage(get: _LangfuseFields) -> dict[str, float | None]:
     details = unpacked(get("usageDetails") or get("usage"))
     if not isinstance(details, Mapping):
         return {
@@ -113,7 +113,7 @@ def _usage(get: _Reader) -> dict[str, float | None]:
     }
 
 
-def _cost(get: _Reader) -> float | None:
+def _cost(get: _LangfuseFields) -> float | None:
     details = unpacked(get("costDetails"))
     told = details.get("total") if isinstance(details, Mapping) else None
     return amount(told if told is not None else first_of({key: get(key) for key in _COSTS}, _COSTS))
@@ -128,4 +128,4 @@ def _between(start: float | None, end: float | None, told: Any) -> float | None:
     return amount(told)
 
 
-LANGFUSE = Format("Langfuse observations", _fits, rows=_rows)
+LANGFUSE = TraceFormat("Langfuse observations", _fits, rows=_rows)

@@ -25,7 +25,7 @@ from tuneworthy.traces.fields import (
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import Context, Format
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 # Attributes of OpenTelemetry spans, however they were written down.
 
@@ -107,12 +107,12 @@ def _is_span(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _export(raw: Bytes, place: int | str, context: Context) -> Iterator[Row]:
+def _export(raw: Bytes, place: int | str, context: ReadContext) -> Iterator[Row]:
     for number, span in enumerate(spans(decode_object(raw)), start=1):
         yield from _rows(span, f"{place} span {number}", context)
 
 
-def _rows(record: Mapping[str, Any], place: int | str, context: Context) -> Iterator[Row]:
+def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
     found = attributes(record)
     operation = found.get("gen_ai.operation.name")
     if not any(key.startswith("gen_ai.") for key in found) or (
@@ -218,7 +218,7 @@ def _error(record: Mapping[str, Any], found: Mapping[str, Any]) -> Any:
     return (first_of(status, ("message", "description")) or "error") if failed else None
 
 
-OTEL = Format("OpenTelemetry GenAI", _is_span, rows=_rows)
-OTLP = Format(
+OTEL = TraceFormat("OpenTelemetry GenAI", _is_span, rows=_rows)
+OTLP = TraceFormat(
     "OpenTelemetry GenAI (OTLP)", lambda record: "resourceSpans" in record, document=_export
 )

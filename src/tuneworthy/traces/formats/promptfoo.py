@@ -19,7 +19,7 @@ import msgspec
 
 from tuneworthy.traces.fields import (
     NO_OUTPUT,
-    Broken,
+    BrokenJson,
     Bytes,
     Raws,
     Row,
@@ -34,7 +34,7 @@ from tuneworthy.traces.fields import (
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import Context, Format
+from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 _LONGEST_LABEL = 80
 
@@ -45,7 +45,7 @@ def _fits(record: Mapping[str, Any]) -> bool:
     )
 
 
-def _document(raw: Bytes, place: int | str, context: Context) -> Iterator[Row]:
+def _document(raw: Bytes, place: int | str, context: ReadContext) -> Iterator[Row]:
     top = decode(raw, Raws)
     if "results" not in top:
         context.tally.skip(NO_OUTPUT, place)
@@ -65,11 +65,11 @@ def _opened(raw: Any) -> Any:
     return None if raw is None else decode(raw, object)
 
 
-def _of_results(top: Raws, context: Context) -> Iterator[Mapping[str, Any]]:
+def _of_results(top: Raws, context: ReadContext) -> Iterator[Mapping[str, Any]]:
     for number, raw in enumerate(_results(top), start=1):
         try:
             yield decode_object(raw)
-        except Broken as broken:
+        except BrokenJson as broken:
             context.tally.records += 1
             context.tally.skip(broken.why, f"result {number}")
 
@@ -218,4 +218,4 @@ class _Cases:
         return digest if place == 0 else f"{digest}#{place + 1}"
 
 
-PROMPTFOO = Format("promptfoo results", _fits, document=_document)
+PROMPTFOO = TraceFormat("promptfoo results", _fits, document=_document)
