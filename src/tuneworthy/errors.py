@@ -21,10 +21,8 @@ class TuneworthyError(Exception):
 class InputError(TuneworthyError):
     """Something the user gave us is wrong.
 
-    Args:
-        what: What is wrong, as a clause without a full stop.
-        where: File and line, or the option on the command line.
-        fix: What to do about it, as a sentence without a full stop.
+    ``what`` is a clause and ``fix`` a sentence, both without a full stop; ``where`` is a file and
+    line, or an option of the command line.
     """
 
     def __init__(self, what: str, *, where: str = "", fix: str = "") -> None:
@@ -68,15 +66,10 @@ class OutputError(InputError):
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Text safe for one line of a terminal.
+    """Text safe for one line of a terminal, whoever wrote it.
 
-    Args:
-        text: Anything, also what a stranger wrote.
-        limit: The most characters kept; the rest becomes an ellipsis.
-
-    Returns:
-        The text with line breaks, control characters and direction overrides as visible
-        escapes; the empty string for an empty text.
+    Line breaks, control characters and direction overrides become visible escapes, and what is
+    past the limit an ellipsis.
     """
     shown = "".join(map(visible, text))
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PublishedFigure
-
-# Numbers into words. Rounding happens here and nowhere else.
 
 _SMALL = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
@@ -52,14 +50,14 @@ def few(number: int) -> str:
     return _SMALL[number] if 0 <= number < len(_SMALL) else f"{number:,}"
 
 
-def several(number: int, one: str) -> str:
+def several(number: int, noun: str) -> str:
     """A small count with its noun: ``one prompt``, ``four prompts``."""
-    return f"{few(number)} {one}" if number == 1 else f"{few(number)} {one}s"
+    return f"{few(number)} {noun}" if number == 1 else f"{few(number)} {noun}s"
 
 
-def counted(number: float, one: str) -> str:
+def counted(number: float, noun: str) -> str:
     """A count in digits with its noun: ``1 prompt``, ``4,000 prompts``."""
-    return f"{count(number)} {one}" if round(number) == 1 else f"{count(number)} {one}s"
+    return f"{count(number)} {noun}" if round(number) == 1 else f"{count(number)} {noun}s"
 
 
 def share(value: float) -> str:
@@ -126,9 +124,9 @@ def figure(value: float) -> str:
 
 def bits(value: float) -> str:
     """An amount of information with two digits that say something."""
-    return (
-        f"{value:.2f}" if value >= 0.095 else f"{value:.1g}" if value < 0.00095 else f"{value:.4f}"
-    )
+    if value >= 0.095:
+        return f"{value:.2f}"
+    return f"{value:.1g}" if value < 0.00095 else f"{value:.4f}"
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:
@@ -158,42 +156,44 @@ LIMITS = (
 """What a published figure doesn't tell."""
 
 
-def figure_text(one: PublishedFigure) -> str:
+def figure_text(figure: PublishedFigure) -> str:
     """A figure with its interval: ``0.94 (0.93–0.95)``."""
-    return quality_interval(one.value, one.low, one.high)
+    return quality_interval(figure.value, figure.low, figure.high)
 
 
-def against_target(one: PublishedFigure) -> str:
-    """How it stands to the target: ``meets the target 0.90``."""
-    if isinstance(one.target, Unknown):
-        return f"not held against the target ({one.target.ask})"
-    target = f"the target {quality(one.target)}"
+def against_target(figure: PublishedFigure) -> str:
+    """How it compares with the target: ``meets the target 0.90``."""
+    if isinstance(figure.target, Unknown):
+        return f"not held against the target ({figure.target.ask})"
+    target = f"the target {quality(figure.target)}"
     return {
         "yes": f"meets {target}",
         "no": f"falls short of {target}",
         "unknown": f"can't be told from {target}",
-    }[one.meets]
+    }[figure.meets]
 
 
-def figure_says(one: PublishedFigure) -> str:
-    """A figure as a clause: who, how much, on how many cases, and how that stands to the target."""
+def figure_says(figure: PublishedFigure) -> str:
+    """A figure as a clause: who, how much, on how many cases, and how it compares."""
+    compares = against_target(figure)
+    if isinstance(figure.target, Unknown):
+        compares = f"isn't held against a target ({figure.target.ask})"
     return (
-        f"{one.model}, as published on {one.dated}, reached {figure_text(one)} by {one.metric} on "
-        f"{count(one.cases)} other cases, which {_which(one)}"
+        f"{figure.model}, as published on {figure.dated}, reached {figure_text(figure)} by "
+        f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"
     )
-
-
-def _which(one: PublishedFigure) -> str:
-    if isinstance(one.target, Unknown):
-        return f"isn't held against a target ({one.target.ask})"
-    return against_target(one)
 
 
 # A measured value with its interval, in words.
 
-_SHARE = "share"
-_MONEY = "USD"
 _PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
+
+
+def _style(unit: str) -> tuple[Callable[[float], str], str]:
+    """How numbers of a unit are written, and what of the unit follows them."""
+    if unit.startswith("share"):
+        return _percent, unit.removeprefix("share")
+    return (small_usd, unit.removeprefix("USD")) if unit.startswith("USD") else (amount, f" {unit}")
 
 
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
@@ -205,28 +205,21 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
     """
     if isinstance(value, Unknown) or value is None:
         return "unknown"
-    if unit.startswith(_SHARE):
-        return f"{_ends(value, low, high, _percent)}{unit.removeprefix(_SHARE)}"
-    if unit.startswith(_MONEY):
-        return f"{_ends(value, low, high, small_usd)}{unit.removeprefix(_MONEY)}"
-    said = _ends(value, low, high, amount)
-    alone = said.removeprefix("at least ") == "1"
-    return f"{said} {unit.removesuffix('s') if alone and unit in _PLURALS else unit}".rstrip()
-
-
-def _ends(value: float, low: Any, high: Any, say: Any) -> str:
+    write, after = _style(unit)
+    text = write(value)
     if high == "open":
-        return f"at least {say(low)}"
-    if low is None or high is None or say(low) == say(high) == say(value):
-        return str(say(value))
-    return f"{say(value)} ({say(low)}–{say(high)})"
+        text = f"at least {write(low)}"
+    elif low is not None and high is not None and {write(low), write(high)} != {text}:
+        text = f"{text} ({write(low)}–{write(high)})"
+    if unit in _PLURALS and text.removeprefix("at least ") == "1":
+        after = after.removesuffix("s")
+    return f"{text}{after}".rstrip()
 
 
 def limit_text(limit: float, unit: str) -> str:
     """A limit in the unit of its measurement, the unit itself left out."""
-    if unit.startswith(_SHARE):
-        return _percent(limit)
-    return small_usd(limit) if unit.startswith(_MONEY) else amount(limit)
+    write, _ = _style(unit)
+    return write(limit)
 
 
 def _percent(value: float) -> str:
@@ -240,9 +233,6 @@ def amount(value: float) -> str:
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}"
     return number(float(f"{value:.3g}"))
-
-
-# Days by months.
 
 
 def months_later(day: date, months: int) -> date:
