@@ -10,10 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
-
-# The base of every noun, and the few values that all of them share.
 
 State = Literal["yes", "no", "unknown"]
 """Three values all the way: what is not known is never taken for a no."""
@@ -121,8 +119,7 @@ def inside_folder(value: str) -> str:
     """A relative path that can't leave the case folder by its own words.
 
     Raises:
-        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address,
-            and for more than ``MOST_PARTS`` folders within each other.
+        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address.
     """
     parts = re.split(r"[/\\]", value)
     if len(parts) > MOST_PARTS:
@@ -133,6 +130,9 @@ def inside_folder(value: str) -> str:
         raise wrong(f'"{shown(value)}" leaves the case folder', "name it relative to case.yaml")
     return value
 
+
+RelativePath = Annotated[str, AfterValidator(inside_folder)]
+"""A path beside the case file."""
 
 _TRI_PATTERN = "^(?:[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Oo][Nn]|[Oo][Ff][Ff]|[Tt]rue|[Ff]alse|[Uu]nknown)$"
 
@@ -274,7 +274,7 @@ def json_text(data: Any) -> str:
         ValueError: For NaN or infinity, which JSON doesn't have.
     """
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n"
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
 
 
 def digest(record: Record) -> str:
@@ -297,11 +297,11 @@ def remembered_digest(record: Record) -> str:
     Records are told apart as objects, which is enough because they are frozen.
     """
     global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    known, told = _last
+    known, known_digest = _last
     if known is not record:
-        told = digest(record)
-        _last = (record, told)
-    return told
+        known_digest = digest(record)
+        _last = (record, known_digest)
+    return known_digest
 
 
 # Arithmetic of money, tokens and months. Every name carries its unit.
@@ -333,15 +333,10 @@ def break_even(upfront_usd: float, net_usd: float) -> float:
 
 
 def months_to_reach(*, now: float, target: float, growth_per_month: float) -> int | None:
-    """The first month in which ``now`` growing by ``growth_per_month`` has reached ``target``.
-
-    Args:
-        now: Requests a month today.
-        target: Requests a month wanted.
-        growth_per_month: Growth as a share: 0.5 is half as much again every month.
+    """Months until ``now``, growing by a share a month, has reached ``target``: 0 for today.
 
     Returns:
-        A count of months from today, 0 when it is reached already, or None when it never is.
+        None when it never does.
     """
     if now >= target:
         return 0

@@ -1,4 +1,4 @@
-"""The use case as told: what a person writes in ``case.yaml``."""
+"""The use case as a person writes it in ``case.yaml``, and what lies beside that file."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from tuneworthy.model.base import (
     Name,
     Natural,
     NonNegative,
+    RelativePath,
     Share,
     State,
     Text,
@@ -124,12 +125,12 @@ class Data(FileRecord):
     """What lies beside the case file, by relative path; counts where a count is all there is."""
 
     traces: Annotated[
-        tuple[str, ...],
+        tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
         Field(max_length=1000),
     ] = ()
     """Logs of calls; globs are allowed."""
-    evaluation: str | None = None
+    evaluation: RelativePath | None = None
     """Evaluation set (JSONL)."""
     documents: SimpleHolding | None = None
     """Documents to retrieve from or to pretrain on."""
@@ -137,24 +138,14 @@ class Data(FileRecord):
     """Quality examples of input and wanted output."""
     preference_pairs: SimpleHolding | None = None
     """Pairs of a better and a worse answer."""
-    prompts: str | None = None
+    prompts: RelativePath | None = None
     """Folder of prompt variants."""
-    glossary: str | None = None
+    glossary: RelativePath | None = None
     """Terms and the variants that are wrong."""
-    voice: str | None = None
+    voice: RelativePath | None = None
     """Folder of samples of how the brand speaks."""
-    output_schema: str | None = None
+    output_schema: RelativePath | None = None
     """JSON Schema of the output."""
-
-    @field_validator("evaluation", "prompts", "glossary", "voice", "output_schema")
-    @classmethod
-    def _path_inside(cls, value: str | None) -> str | None:
-        return None if value is None else inside_folder(value)
-
-    @field_validator("traces")
-    @classmethod
-    def _traces_inside(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(inside_folder(item) for item in value)
 
 
 # Money, work and traffic as stated; every unit is in the name of its field.
@@ -391,9 +382,6 @@ class Economics(FileRecord):
     """What the forecast takes for granted."""
 
 
-# The use case as told: what a person writes in ``case.yaml``.
-
-
 class Attempt(FileRecord):
     """Something that was tried, in order; it becomes a stage with its own verdict."""
 
@@ -582,7 +570,7 @@ class Case(FileRecord):
     """What the use case is called."""
     description: Text = ""
     """What it does, for people."""
-    framework: str | None = None
+    framework: RelativePath | None = None
     """Framework to judge by: a name, or a file beside the case. The lesson when absent."""
     goals: Goals = ()
     """What tuning should bring, the primary goal first."""
@@ -638,20 +626,12 @@ class Case(FileRecord):
         """The folder its data lie in; None for a case that came from a mapping."""
         return self._origin.folder
 
-    @field_validator("framework")
-    @classmethod
-    def _framework_inside(cls, value: str | None) -> str | None:
-        return None if value is None else inside_folder(value)
-
     @field_validator("goals")
     @classmethod
     def _goals_once(cls, value: tuple[Goal, ...]) -> tuple[Goal, ...]:
         if len(set(value)) < len(value):
             raise wrong("names a goal twice", "keep each goal once, the primary one first")
         return value
-
-
-# A prompt variant: one file of the folder of prompts.
 
 
 class Structure(FileRecord):
