@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tuneworthy.stats.clustered import percentile_interval, redrawn
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    Floats = NDArray[np.float64]
 
 DRAWS = 4_000
 FEWEST_CLUSTERS = 5
@@ -23,7 +26,7 @@ _MOST_UNDEFINED = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class AgreementInterval:
     """A coefficient: 1 for full agreement, 0 for what chance gives, below for less."""
 
     value: float
@@ -41,145 +44,125 @@ Ratings = Sequence[Sequence[str | None]]
 
 def cohen_kappa(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Agreement | None:
+) -> AgreementInterval | None:
     """Cohen's kappa (1960) of two labellers on the items that both have labelled.
 
-    Args:
-        ratings: Two columns.
-        clusters: The cluster of each item.
-        rng: The source of chance.
-
-    Returns:
-        None without such an item, and where both give one label throughout: then chance agrees
-        as well.
+    None without such an item, and where both give one label throughout: then chance agrees as well.
     """
-    kept = [(row, name) for row, name in zip(ratings, clusters, strict=True) if None not in row]
-    codes = _codes([row for row, _ in kept])
+    kept, names = _rated(ratings, clusters)
+    codes = _codes(kept)
     q = len(codes)
     rows = np.zeros((len(kept), q * q))
-    for at, (row, _) in enumerate(kept):
+    for at, row in enumerate(kept):
         rows[at, codes[str(row[0])] * q + codes[str(row[1])]] = 1
 
-    def kappa(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def kappa(sums: Floats) -> Floats:
         table = sums.reshape(-1, q, q)
         n = table.sum(axis=(1, 2))
         seen = np.trace(table, axis1=1, axis2=2) / n
         chance = (table.sum(axis=2) * table.sum(axis=1)).sum(axis=1) / n**2
         return _beyond(seen, chance)
 
-    return _found(rows, [name for _, name in kept], kappa, rng)
+    return _with_interval(rows, names, kappa, rng)
 
 
 def fleiss_kappa(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Agreement | None:
+) -> AgreementInterval | None:
     """Fleiss' kappa (1971) of two or more labellers on the items that all of them have labelled.
 
-    Args:
-        ratings: A column for each labeller.
-        clusters: The cluster of each item.
-        rng: The source of chance.
-
-    Returns:
-        None without such an item, and where all labels are the same.
+    None without such an item, and where all labels are the same.
     """
-    kept = [(row, name) for row, name in zip(ratings, clusters, strict=True) if None not in row]
-    counts = _counts([row for row, _ in kept])
+    kept, names = _rated(ratings, clusters)
+    counts = _counts(kept)
     if not len(counts) or counts[0].sum() < 2:
         return None
     raters = counts[0].sum()
     agree = ((counts**2).sum(axis=1) - raters) / (raters * (raters - 1))
     rows = np.column_stack([agree, np.ones(len(counts)), counts])
 
-    def kappa(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def kappa(sums: Floats) -> Floats:
         chance = ((sums[:, 2:] / sums[:, 2:].sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
         return _beyond(sums[:, 0] / sums[:, 1], chance)
 
-    return _found(rows, [name for _, name in kept], kappa, rng)
+    return _with_interval(rows, names, kappa, rng)
 
 
 def nominal_alpha(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> Agreement | None:
+) -> AgreementInterval | None:
     """Krippendorff's alpha (2004) for labels without order; labellers may leave items out.
 
-    Args:
-        ratings: A column for each labeller.
-        clusters: The cluster of each item.
-        rng: The source of chance.
-
-    Returns:
-        None where no item has two labels, or all labels are the same.
+    None where no item has two labels, or all labels are the same.
     """
-    kept = [
-        (row, name)
-        for row, name in zip(ratings, clusters, strict=True)
-        if sum(each is not None for each in row) >= 2
-    ]
-    counts = _counts([row for row, _ in kept])
+    kept, names = _rated(ratings, clusters, least=2)
+    counts = _counts(kept)
     if not len(counts):
         return None
     size = counts.sum(axis=1)
     apart = (size**2 - (counts**2).sum(axis=1)) / (size - 1)  # ordered pairs that differ
     rows = np.column_stack([apart, counts])
 
-    def alpha(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    def alpha(sums: Floats) -> Floats:
         totals = sums[:, 1:]
         n = totals.sum(axis=1)
         chance = n**2 - (totals**2).sum(axis=1)
-        found = np.full(len(sums), np.nan)
+        values = np.full(len(sums), np.nan)
         some = chance > 0
-        found[some] = 1 - (n[some] - 1) * sums[some, 0] / chance[some]
-        return found
+        values[some] = 1 - (n[some] - 1) * sums[some, 0] / chance[some]
+        return values
 
-    return _found(rows, [name for _, name in kept], alpha, rng)
+    return _with_interval(rows, names, alpha, rng)
+
+
+def _rated(
+    ratings: Ratings, clusters: Sequence[str], least: int | None = None
+) -> tuple[list[Sequence[str | None]], list[str]]:
+    """The items that enough labellers, or all of them, have labelled; and their clusters."""
+    pairs = [
+        (row, name)
+        for row, name in zip(ratings, clusters, strict=True)
+        if sum(label is not None for label in row) >= (len(row) if least is None else least)
+    ]
+    return [row for row, _ in pairs], [name for _, name in pairs]
 
 
 def _codes(rows: Ratings) -> dict[str, int]:
-    return {name: at for at, name in enumerate(sorted({str(x) for row in rows for x in row}))}
+    labels = sorted({label for row in rows for label in row if label is not None})
+    return {label: at for at, label in enumerate(labels)}
 
 
-def _counts(rows: Ratings) -> NDArray[np.float64]:
+def _counts(rows: Ratings) -> Floats:
     """How often each item got each label."""
-    codes = _codes([[x for x in row if x is not None] for row in rows])
-    found = np.zeros((len(rows), len(codes)))
+    codes = _codes(rows)
+    counts = np.zeros((len(rows), len(codes)))
     for at, row in enumerate(rows):
-        for each in row:
-            if each is not None:
-                found[at, codes[each]] += 1
-    return found
+        for label in row:
+            if label is not None:
+                counts[at, codes[label]] += 1
+    return counts
 
 
-def _beyond(seen: NDArray[np.float64], chance: NDArray[np.float64]) -> NDArray[np.float64]:
+def _beyond(seen: Floats, chance: Floats) -> Floats:
     """Agreement beyond chance; NaN where chance agrees always."""
-    found = np.full(len(seen), np.nan)
+    values = np.full(len(seen), np.nan)
     some = chance < 1 - 1e-12
-    found[some] = (seen[some] - chance[some]) / (1 - chance[some])
-    return found
+    values[some] = (seen[some] - chance[some]) / (1 - chance[some])
+    return values
 
 
-def _found(
-    rows: NDArray[np.float64],
-    clusters: Sequence[str],
-    of: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    rng: np.random.Generator,
-) -> Agreement | None:
-    """A function of the sum of rows, with its interval by drawing whole clusters again."""
-    if not len(rows):
-        return None
-    value = float(of(rows.sum(axis=0, keepdims=True))[0])
+def _with_interval(
+    rows: Floats, clusters: Sequence[str], of: Callable[[Floats], Floats], rng: np.random.Generator
+) -> AgreementInterval | None:
+    """A function of the sum of rows, with its interval when whole clusters are drawn again."""
+    value = float(of(rows.sum(axis=0, keepdims=True))[0]) if len(rows) else np.nan
     if np.isnan(value):
         return None
-    place = {name: at for at, name in enumerate(sorted(set(clusters)))}
-    sums = np.zeros((len(place), rows.shape[1]))
-    np.add.at(sums, [place[name] for name in clusters], rows)
-    count = len(place)
-    if count < FEWEST_CLUSTERS:
-        return Agreement(value, None, None, len(rows))
-    drawn = rng.multinomial(count, np.full(count, 1 / count), size=DRAWS)
-    values = of(drawn.astype(np.float64) @ sums)
+    if len(set(clusters)) < FEWEST_CLUSTERS:
+        return AgreementInterval(value, None, None, len(rows))
+    values = redrawn(rows, clusters, of, rng=rng, draws=DRAWS)
     known = values[~np.isnan(values)]
     if len(known) < (1 - _MOST_UNDEFINED) * DRAWS:
-        return Agreement(value, None, None, len(rows))
-    low, high = (float(end) for end in np.percentile(known, (2.5, 97.5)))
-    return Agreement(value, min(low, value), max(high, value), len(rows))
+        return AgreementInterval(value, None, None, len(rows))
+    ((low, high),) = percentile_interval(known[:, None])
+    return AgreementInterval(value, min(low, value), max(high, value), len(rows))

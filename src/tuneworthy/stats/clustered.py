@@ -12,6 +12,7 @@ docs/accuracy.md says how often these intervals hold the truth.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -22,12 +23,13 @@ import numpy as np
 from tuneworthy.stats.intervals import Z95, clopper_pearson, wilson
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
-
-# What clusters do to a variance: who belongs where, and how much evidence that leaves.
 
 _DENSE = 4
 """Clusters are counted without a sort when no number is above so many times the rows."""
@@ -52,7 +54,7 @@ def t95(degrees: float) -> float:
     )
 
 
-def members(groups: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
+def members(groups: NDArray[Any]) -> tuple[Ints, int]:
     """Each row's cluster, numbered from 0 without gaps.
 
     Small whole numbers keep their order, which saves a sort; others go by first appearance, so
@@ -69,12 +71,11 @@ def members(groups: NDArray[Any]) -> tuple[NDArray[np.int64], int]:
     return place[member], len(first)
 
 
-def sum_by(member: NDArray[np.int64], values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
-    """Sums by cluster of one value a row."""
+def sum_by(member: Ints, values: Floats, k: int) -> Floats:
     return np.bincount(member, weights=values, minlength=k).astype(np.float64)
 
 
-def dot(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+def dot(one: Floats, other: Floats) -> float:
     """The sum of products, by one thread.
 
     The library behind ``@`` splits long arrays over threads, which here costs more than it gives
@@ -83,53 +84,47 @@ def dot(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(np.einsum("i,i->", one, other))
 
 
-def worst_effect(counts: NDArray[np.float64]) -> float:
+def worst_effect(counts: Floats) -> float:
     """The design effect if all values of a cluster are alike."""
     return dot(counts, counts) / float(counts.sum())
 
 
-def design_effect(
-    rate: float, plain: float, sums: NDArray[np.float64], sizes: NDArray[np.float64]
-) -> tuple[float, float]:
+def design_effect(rate: float, plain: float, sums: Floats, sizes: Floats) -> tuple[float, float]:
     """Design effect of a share, at least 1, and degrees of freedom.
 
     Where all are hits or none is, the data can't show how alike a cluster's are: the worst counts.
     """
-    found, degrees = variance(rate, plain, sums, sizes, sizes)
-    if plain > 0 and found > 0:
-        return min(max(found / plain, 1.0), float(sizes.sum())), degrees
+    spread, degrees = variance(rate, plain, sums, sizes, sizes)
+    if plain > 0 and spread > 0:
+        return min(max(spread / plain, 1.0), float(sizes.sum())), degrees
     return worst_effect(sizes), degrees
 
 
 def variance(
     middle: float,
     plain: float,
-    sums: NDArray[np.float64],
-    sizes: NDArray[np.float64],
-    counts: NDArray[np.float64],
+    sums: Floats,
+    sizes: Floats,
+    counts: Floats,
 ) -> tuple[float, float]:
     """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
 
-    Args:
-        middle: The ratio.
-        plain: Its variance if all values were independent.
-        sums: Numerator by cluster.
-        sizes: Denominator by cluster.
-        counts: Values by cluster.
+    ``middle`` is the ratio and ``plain`` its variance if all values were independent. By cluster:
+    ``sums`` is the numerator, ``sizes`` the denominator, ``counts`` the number of values.
     """
     k, total = len(sizes), float(sizes.sum())
     leverage = np.minimum(sizes / total, 1 - 1 / (2 * total + 2))
     left_out = (sums - middle * sizes) / (1 - leverage)
-    found = (k - 1) / k * dot(left_out, left_out) / total**2
+    spread = (k - 1) / k * dot(left_out, left_out) / total**2
     worst, alike = worst_effect(counts), 1.0
     if plain > 0 and worst > 1:
-        alike = min(1.0, max(0.0, (found / plain - 1) / (worst - 1)))
+        alike = min(1.0, max(0.0, (spread / plain - 1) / (worst - 1)))
     weight = counts + (counts**2 - counts) * alike  # what each adds to the variance
     equal = float(weight.sum()) ** 2 / dot(weight, weight)
-    return found, max(equal - 1, 1.0)
+    return spread, max(equal - 1, 1.0)
 
 
-def leaning(error: float, t: float, residual: NDArray[np.float64]) -> tuple[float, float]:
+def leaning(error: float, t: float, residual: Floats) -> tuple[float, float]:
     """Ends around 0: Student's, or Hall's for a skewed mean where they lie farther out."""
     square = float((residual**2).mean())
     low, high = -t * error, t * error
@@ -141,8 +136,6 @@ def leaning(error: float, t: float, residual: NDArray[np.float64]) -> tuple[floa
     ends = [-error * 3 / skew * (math.cbrt(1 + skew * (y - skew / 6)) - 1) for y in (t, -t)]
     return min(low, *ends), max(high, *ends)
 
-
-# Estimates from traces that come in conversations: turns of one are not independent.
 
 _LEANING = 0.5
 """Clusters with a hit that the worst case is worth, when a design effect is judged; set so that the
@@ -166,18 +159,17 @@ class Estimate:
 def share(
     hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False, reach: float = Z95
 ) -> Estimate | None:
-    """The share of traces that are hits.
+    """The share of traces that are hits (1 or true); NaN is left out.
 
     Args:
-        hits: 1 or true for a hit, 0 or false for none; NaN is left out.
+        hits: One for each trace.
         clusters: The cluster of each, as whole numbers.
         exact: Clopper and Pearson's interval in place of Wilson's: wider, and each of its ends may
             be held against a target.
         reach: Standard errors that the interval reaches, of as many clusters as there could be.
 
     Returns:
-        The estimate, with an interval of (0, 1) where there is a single cluster; None where nothing
-        is left to count.
+        The interval is (0, 1) where there is a single cluster; None where nothing is left to count.
     """
     sums, sizes = _by_cluster(hits, clusters)
     n, k = int(sizes.sum()), len(sizes)
@@ -198,9 +190,7 @@ def share(
 def mean(values: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     """The mean of a value; NaN is left out.
 
-    Returns:
-        The estimate, with an interval without ends (infinite) where there is a single cluster; None
-        where nothing is left.
+    The ends are infinite where there is a single cluster; None where nothing is left.
     """
     data, _ = _known(values, clusters)
     return ratio(values, np.ones(np.shape(np.asarray(values))), clusters) if len(data) else None
@@ -209,14 +199,8 @@ def mean(values: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     """The sum of one value over the sum of another, such as cached tokens over all tokens.
 
-    Args:
-        above: The numerator of each trace; a trace with NaN in either is left out.
-        below: Its denominator, not negative.
-        clusters: The cluster of each.
-
-    Returns:
-        The estimate, with an interval without ends (infinite) where there is a single cluster; None
-        where the denominators sum to nothing.
+    A trace with NaN in either is left out; denominators are not negative. The ends are infinite
+    where there is a single cluster; None where the denominators sum to nothing.
     """
     over, under = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
     kept = ~(np.isnan(over) | np.isnan(under))
@@ -239,10 +223,8 @@ def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate |
 def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | None:
     """A quantile of a value, such as the 95th percentile for ``at=0.95``; NaN is left out.
 
-    Returns:
-        The estimate; an end is infinite where too few values lie beyond the quantile to bound it:
-        the upper end of a 95th percentile needs about 75 independent values. None where nothing is
-        left.
+    An end is infinite where too few values lie beyond the quantile to bound it: the upper end of a
+    95th percentile needs about 75 independent values. None where nothing is left.
     """
     data, groups = _known(values, clusters)
     if not len(data):
@@ -264,9 +246,7 @@ def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | No
 def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
     """The least-squares slope of y on x, with the sandwich variance by cluster (Liang, Zeger 1986).
 
-    Returns:
-        The estimate, in units of y for one of x; None where x doesn't vary or fewer than three
-        clusters are there.
+    In units of y for one of x; None where x doesn't vary or there are fewer than three clusters.
     """
     ys, xs = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
     kept = ~(np.isnan(ys) | np.isnan(xs))
@@ -291,7 +271,8 @@ def true_share(
 ) -> tuple[float, float, float]:
     """What share is really there, when a detector with known errors saw another.
 
-    The correction of Rogan and Gladen (1978).
+    The correction of Rogan and Gladen (1978). The ends take the detector's worst ends too, so the
+    interval is never narrower than that of ``seen`` mapped through a perfect detector.
 
     Args:
         seen: The share that the detector flags.
@@ -299,9 +280,7 @@ def true_share(
         specificity: Interval of the share of others it leaves alone.
 
     Returns:
-        Value, low and high. The ends take the detector's worst ends too, so the interval is never
-        narrower than that of ``seen`` mapped through a perfect detector; (…, 0, 1) where the
-        detector is no better than chance at the worst.
+        Value, low and high; (…, 0, 1) where the detector is no better than chance at the worst.
     """
     if sensitivity[0] + specificity[0] <= 1:
         return seen.value, 0.0, 1.0
@@ -319,7 +298,7 @@ def true_share(
     return middle, min(*ends, middle), max(*ends, middle)
 
 
-def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     data = np.asarray(values, dtype=np.float64)
     groups = np.asarray(clusters)
     if len(data) != len(groups):
@@ -328,21 +307,53 @@ def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[NDArray[np.float64],
     return data[kept], groups[kept]
 
 
-def _by_cluster(
-    values: ArrayLike, clusters: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _by_cluster(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Floats]:
     """Sum and size of each cluster, values without NaN."""
     data, groups = _known(values, clusters)
     member, k = members(groups)
     return sum_by(member, data, k), sum_by(member, np.ones(len(data)), k)
 
 
-# Intervals by drawing whole clusters again, for cases that are not independent.
-
 RESAMPLES = 10_000
 """With so many, the ends of an interval 20 points wide differ by under half a point by the seed."""
-
 _CELLS = 1 << 22
+
+
+def redrawn(
+    rows: Floats,
+    clusters: Sequence[str],
+    of: Callable[[Floats], Floats],
+    *,
+    rng: np.random.Generator,
+    draws: int = RESAMPLES,
+) -> Floats:
+    """A function of the sums of rows, under drawing whole clusters with replacement.
+
+    As many clusters are drawn as there are, so large clusters weigh what their cases weigh (Davison
+    and Hinkley 1997, on hierarchical data).
+
+    Args:
+        rows: One a case; all columns see the same draws.
+        clusters: The cluster of each case. Their order changes nothing.
+        of: Takes the sums of each draw, a row each, and gives a row each.
+        rng: The source of chance.
+        draws: How often to draw.
+
+    Raises:
+        ValueError: If there is no case, or rows and clusters differ in number.
+    """
+    if rows.ndim != 2 or not len(clusters) or len(rows) != len(clusters):
+        raise ValueError("values need one row for each case, and a case")
+    place = {name: position for position, name in enumerate(sorted(set(clusters)))}
+    count = len(place)
+    sums = np.zeros((count, rows.shape[1]))
+    np.add.at(sums, [place[name] for name in clusters], rows)
+    chances, parts = np.full(count, 1 / count), []
+    step = max(1, _CELLS // count)
+    for start in range(0, draws, step):
+        drawn = rng.multinomial(count, chances, size=min(step, draws - start))
+        parts.append(of(drawn.astype(np.float64) @ sums))
+    return np.concatenate(parts)
 
 
 def cluster_means(
@@ -351,49 +362,16 @@ def cluster_means(
     *,
     rng: np.random.Generator,
     draws: int = RESAMPLES,
-) -> NDArray[np.float64]:
-    """Means of per-case values under drawing whole clusters with replacement.
-
-    As many clusters are drawn as there are; the mean is over the cases drawn, so large clusters
-    weigh what their cases weigh (Davison and Hinkley 1997, on hierarchical data).
-
-    Args:
-        values: One row a case, one column a measure; all measures see the same draws.
-        clusters: The cluster of each case.
-        rng: The source of chance.
-        draws: How often to draw.
-
-    Returns:
-        An array of (draws × measures).
-
-    Raises:
-        ValueError: If there is no case, or rows and clusters differ in number.
-    """
-    import numpy as np
-
+) -> Floats:
+    """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = np.asarray(values, dtype=np.float64)
-    if table.ndim != 2 or not len(clusters) or len(table) != len(clusters):
-        raise ValueError("values need one row for each case, and a case")
-    # sorted, so that the order in which cases stand in a file changes nothing
-    place = {name: position for position, name in enumerate(sorted(set(clusters)))}
-    member, count = [place[name] for name in clusters], len(place)
-    sums = np.zeros((count, table.shape[1]))
-    np.add.at(sums, member, table)
-    sizes = np.bincount(member, minlength=count).astype(np.float64)
-    result = np.empty((draws, table.shape[1]))
-    rows = max(1, _CELLS // count)
-    for start in range(0, draws, rows):
-        drawn = rng.multinomial(count, np.full(count, 1 / count), size=min(rows, draws - start))
-        weights = drawn.astype(np.float64)
-        result[start : start + rows] = (weights @ sums) / (weights @ sizes)[:, None]
-    return result
+    rows = np.column_stack([table, np.ones(len(table))]) if table.ndim == 2 else table
+    return redrawn(rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws)
 
 
-def percentile_interval(means: Any) -> list[tuple[float, float]]:
-    """The 95% percentile interval of each column of ``cluster_means``."""
-    import numpy as np
-
-    ends = np.percentile(means, (2.5, 97.5), axis=0)
+def percentile_interval(draws: Floats) -> list[tuple[float, float]]:
+    """The 95% percentile interval of each column of ``redrawn`` values."""
+    ends = np.percentile(draws, (2.5, 97.5), axis=0)
     return [(float(low), float(high)) for low, high in ends.T]
 
 
@@ -406,56 +384,35 @@ def cluster_interval(
 ) -> tuple[float, float]:
     """The 95% percentile interval of a mean, whole clusters drawn again.
 
-    Args:
-        values: A value for each case; 1 and 0 for a share.
-        clusters: The cluster of each case.
-        rng: The source of chance.
-        draws: How often to draw.
-
-    Returns:
-        Lower and upper end. With one cluster both are the mean, which says nothing; with few
-        clusters the interval is too narrow. The caller decides how many are enough.
+    With one cluster both ends are the mean, which says nothing; with few clusters the interval is
+    too narrow. The caller decides how many are enough.
 
     Raises:
         ValueError: If there is no case, or values and clusters differ in number.
     """
     columns = [(float(value),) for value in values]
-    means = cluster_means(columns, clusters, rng=rng, draws=draws)
-    return percentile_interval(means)[0]
+    return percentile_interval(cluster_means(columns, clusters, rng=rng, draws=draws))[0]
 
 
 def independent_cases(clusters: Sequence[str]) -> float:
     """How many independent cases these are worth if cases of one cluster answer all alike.
 
     The design effect of unequal clusters at an intraclass correlation of one (Kish 1965) is the sum
-    of squared sizes over the number of cases. It is the most that clustering can cost.
-
-    Returns:
-        A number between 1 and the number of cases; 0.0 without a case.
+    of squared sizes over the number of cases. It is the most that clustering can cost. Between 1
+    and the number of cases; 0.0 without a case.
     """
-    sizes: dict[str, int] = {}
-    for name in clusters:
-        sizes[name] = sizes.get(name, 0) + 1
-    squares = sum(size * size for size in sizes.values())
-    return len(clusters) ** 2 / squares if squares else 0.0
+    return worth(np.array([*Counter(clusters).values()], dtype=np.float64))
 
-
-# Drawing units from strata so that weights give back the mean of the whole.
 
 _HALVINGS = 200
 _HAIR = 1e-9
 
 
-def allocate(sizes: NDArray[np.float64], most: NDArray[np.int64], wanted: int) -> NDArray[np.int64]:
+def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     """How many units each stratum gives: in proportion to size, at least one, at most all.
 
-    Args:
-        sizes: Size of each stratum, above 0; larger where it shall give more than its part.
-        most: Units each one has, 1 or more.
-        wanted: Units in all; not fewer than there are strata.
-
-    Returns:
-        Counts that sum to ``wanted``, or to all units where there are fewer.
+    ``sizes`` are above 0, and larger where a stratum shall give more than its part; ``most`` is the
+    units each one has. Counts sum to ``wanted``, or to all units where there are fewer.
 
     Raises:
         ValueError: If fewer units are wanted than there are strata.
@@ -469,22 +426,15 @@ def allocate(sizes: NDArray[np.float64], most: NDArray[np.int64], wanted: int) -
         less = np.clip(scale * sizes, 1, most).sum() < goal
         low, high = (scale, high) if less else (low, scale)
     share = np.clip(high * sizes, 1, most)
-    given = np.floor(share + _HAIR).astype(np.int64)
-    for place in np.argsort(given - share, kind="stable"):
-        if given.sum() < goal and given[place] < most[place]:
-            given[place] += 1
-    return given
+    counts = np.floor(share + _HAIR).astype(np.int64)
+    for place in np.argsort(counts - share, kind="stable"):
+        if counts.sum() < goal and counts[place] < most[place]:
+            counts[place] += 1
+    return counts
 
 
-def draw(
-    sizes: NDArray[np.float64], wanted: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Units of one stratum, drawn with a chance in proportion to their size.
-
-    Args:
-        sizes: Size of each unit, above 0.
-        wanted: How many; no more than there are.
-        rng: The source of chance.
+def draw(sizes: Floats, wanted: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
+    """Units of one stratum, drawn with a chance in proportion to their size, which is above 0.
 
     Returns:
         Places of the units in order, and what each stands for, in the unit of the sizes: size over
@@ -508,13 +458,11 @@ def draw(
     return chosen, stands[chosen]
 
 
-def worth(weights: NDArray[np.float64]) -> float:
+def worth(weights: Floats) -> float:
     """How many cases of equal weight these are worth (Kish 1965); 0.0 for none."""
     squares = float((weights * weights).sum())
     return float(weights.sum()) ** 2 / squares if squares else 0.0
 
-
-# Shares among things that only a detector with known errors tells apart.
 
 Ends = tuple[float, float]
 
@@ -530,14 +478,8 @@ def share_given(
     With sensitivity s and specificity c, ``(flag - (1 - c)) / (s + c - 1)`` is right on average
     for what is flagged, whether it is a hit or not (Rogan and Gladen 1978, for each trace); the
     share is the ratio of two sums of it, with a variance linearised over clusters (Cochran 1977,
-    chapter 9A). It takes for granted that the detector errs as often on hits as on others.
-
-    Args:
-        hits: 1 for a hit, 0 for none.
-        flags: 1 where the detector says so, 0 elsewhere.
-        clusters: The cluster of each.
-        sensitivity: Interval of the share of real ones that are flagged; (1, 1) for a label.
-        specificity: Interval of the share of others that are not.
+    chapter 9A). It takes for granted that the detector errs as often on hits as on others. The
+    intervals of sensitivity and specificity are ``CERTAIN`` for a label.
 
     Returns:
         The share with an interval that holds those at all ends of the two, and that of the flagged
@@ -549,22 +491,19 @@ def share_given(
     seen = share(hit[flag > 0], groups[flag > 0])
     if seen is None or (sensitivity == CERTAIN == specificity):
         return seen
-    found: list[tuple[float, float, float]] = []
+    shares: list[tuple[float, float, float]] = []
     middle = (sum(sensitivity) / 2, sum(specificity) / 2)
     for s, c in (middle, *product(sensitivity, specificity)):
         at = _ratio(hit, (flag - (1 - c)) / (s + c - 1), groups) if s + c > 1 else None
         if at is None:
             return Estimate(seen.value, 0.0, 1.0, seen.n, seen.clusters)
-        found.append(at)
-    value = found[0][0]
-    low = min(seen.low, *(each[1] for each in found))
-    high = max(seen.high, *(each[2] for each in found))
-    return Estimate(value, low, high, seen.n, seen.clusters)
+        shares.append(at)
+    values, lows, highs = zip(*shares, strict=True)
+    low, high = min(seen.low, *lows), max(seen.high, *highs)
+    return Estimate(values[0], low, high, seen.n, seen.clusters)
 
 
-def _ratio(
-    hit: NDArray[np.float64], weight: NDArray[np.float64], groups: NDArray[np.int64]
-) -> tuple[float, float, float] | None:
+def _ratio(hit: Floats, weight: Floats, groups: Ints) -> tuple[float, float, float] | None:
     """The weighted share with its ends, within 0 and 1; None for weights that sum to nothing."""
     total = float(weight.sum())
     _, member = np.unique(groups, return_inverse=True)
@@ -578,8 +517,6 @@ def _ratio(
     return middle, low, high
 
 
-# How much of a time one cause explains, beside another and within groups.
-
 LEAST_VARIATION = 0.05
 """Standard deviation over mean of the cause, under which its slope can't be told."""
 
@@ -589,11 +526,11 @@ _FLOOR = 0.1
 
 
 def explained_share(
-    time: NDArray[np.float64],
-    cause: NDArray[np.float64],
-    other: NDArray[np.float64],
-    group: NDArray[np.int64],
-    clusters: NDArray[np.int64],
+    time: Floats,
+    cause: Floats,
+    other: Floats,
+    group: Ints,
+    clusters: Ints,
 ) -> Estimate | None:
     """The share of the mean time that a cause explains: its slope times its mean, over that mean.
 
@@ -604,16 +541,16 @@ def explained_share(
     1986).
 
     Args:
-        time: A time each, above or at 0; NaN is left out, here and below.
+        time: Above or at 0; NaN is left out, here and below.
         cause: What may explain it, such as input tokens.
         other: What is held fixed, such as output tokens.
         group: Groups that differ in level, such as models; -1 is one of them.
         clusters: Cases that are not independent.
 
     Returns:
-        The share, as it comes: noise can take it below 0 or above 1. None where fewer than four
-        clusters are there, where all times are 0, or where the cause varies within its groups by
-        less than ``LEAST_VARIATION`` of its mean once the other is taken out.
+        Noise can take the share below 0 or above 1. None with fewer than four clusters, where all
+        times are 0, or where the cause varies within its groups by less than ``LEAST_VARIATION`` of
+        its mean once the other is taken out.
     """
     kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
     y, x, z = time[kept], cause[kept], other[kept]
@@ -643,9 +580,7 @@ def explained_share(
     return Estimate(value, value - half, value + half, n, k)
 
 
-def _fit(
-    y: NDArray[np.float64], x: NDArray[np.float64], z: NDArray[np.float64], level: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _fit(y: Floats, x: Floats, z: Floats, level: Ints) -> tuple[Floats, Floats, Floats]:
     """Times drawn in, weights and the two slopes."""
     weight, drawn = np.ones(len(y)), y
     slope = np.zeros(2)
@@ -661,25 +596,19 @@ def _fit(
     return drawn, weight, slope
 
 
-def _means(
-    values: NDArray[np.float64], level: NDArray[np.int64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _means(values: Floats, level: Ints, weight: Floats) -> Floats:
     return np.bincount(level, weights=values * weight) / np.bincount(level, weights=weight)
 
 
-def _within(
-    values: NDArray[np.float64], level: NDArray[np.int64], weight: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _within(values: Floats, level: Ints, weight: Floats) -> Floats:
     """Values less the weighted mean of their group."""
     return values - _means(values, level, weight)[level]
 
 
-def _slope(y: NDArray[np.float64], x: NDArray[np.float64]) -> float:
+def _slope(y: Floats, x: Floats) -> float:
     spread = float(x @ x)
     return float(x @ y) / spread if spread > 0 else 0.0
 
-
-# Whether vectors of two times have the same middle, with cases that come in clusters.
 
 DRAWS = 499
 
@@ -697,23 +626,15 @@ class Drift:
 
 
 def drift(
-    vectors: Floats, later: NDArray[np.bool_], clusters: NDArray[np.int64], rng: np.random.Generator
+    vectors: Floats, later: NDArray[np.bool_], clusters: Ints, rng: np.random.Generator
 ) -> Drift | None:
     """The squared distance between the middles of earlier and of later vectors.
 
     Products of vectors from one cluster are left out, so that it is 0 on average where the middles
     are the same. The interval has the variance of the jackknife over clusters plus that of drawing
     anew which clusters are later: where the middles are the same the jackknife alone has none. The
-    chance is that of the same draws. A cluster that is partly later counts as later.
-
-    Args:
-        vectors: One row a case.
-        later: Which are later.
-        clusters: Cases that are not independent.
-        rng: For the shuffles.
-
-    Returns:
-        The distance, in squared units of the vectors; None for under two clusters on either side.
+    chance is that of the same draws. A cluster that is partly later counts as later. In squared
+    units of the vectors (one row a case); None for under two clusters on either side.
     """
     member, k = members(clusters)
     sums = np.zeros((k, vectors.shape[1]))
@@ -743,13 +664,13 @@ def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.b
     )
     inner = np.array([np.einsum("ij,ij->i", each, each) for each in (one, other)])
     same = (inner - own) / (n**2 - square)
-    found: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", one, other) / (n[0] * n[1])
-    return found
+    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", one, other) / (n[0] * n[1])
+    return distances
 
 
 def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:
     """The distance without each cluster."""
-    found = np.zeros(len(sizes))
+    distances = np.zeros(len(sizes))
     totals = {each: sums[side == each].sum(axis=0) for each in (True, False)}
     for own in (True, False):
         mine = side == own
@@ -760,28 +681,22 @@ def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np
         pairs = n**2 - ((sizes[mine] ** 2).sum() - sizes[mine] ** 2)
         other = (o @ o - squares[~mine].sum()) / (m**2 - (sizes[~mine] ** 2).sum())
         cross = (s @ o - sums[mine] @ o) / (n * m)
-        found[mine] = same / np.maximum(pairs, 1e-12) + other - 2 * cross
-    return found
+        distances[mine] = same / np.maximum(pairs, 1e-12) + other - 2 * cross
+    return distances
 
-
-# Groups of alike vectors.
 
 _ROUNDS = 30
 
 
 def kmeans(
     vectors: NDArray[np.float32], groups: int, rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+) -> tuple[Ints, Floats]:
     """Vectors in groups around their means (Lloyd 1982), begun as Arthur and Vassilvitskii (2007).
 
-    Args:
-        vectors: One a row.
-        groups: The most groups; fewer come out where there are fewer distinct vectors.
-        rng: The source of chance.
+    ``groups`` is the most; fewer come out where there are fewer distinct vectors.
 
     Returns:
         The group of each row, the largest group 0; and its squared distance to the group's mean.
-        Empty for no vectors.
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)
@@ -820,14 +735,12 @@ def _begun(
     return np.array(centres, dtype=np.float32)
 
 
-def _nearest(
-    vectors: NDArray[np.float32], centres: NDArray[np.float32]
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _nearest(vectors: NDArray[np.float32], centres: NDArray[np.float32]) -> tuple[Ints, Floats]:
     """The nearest centre of each vector, and the squared distance to it."""
     square = (
         (vectors.astype(np.float64) ** 2).sum(axis=1)[:, None]
         - 2.0 * (vectors @ centres.T)
         + (centres.astype(np.float64) ** 2).sum(axis=1)
     )
-    found = square.argmin(axis=1).astype(np.int64)
-    return found, np.maximum(square[np.arange(len(vectors)), found], 0.0)
+    group = square.argmin(axis=1).astype(np.int64)
+    return group, np.maximum(square[np.arange(len(vectors)), group], 0.0)

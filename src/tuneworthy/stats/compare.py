@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
-# Two arms on the same cases: the difference, and how many cases would tell them apart.
 
 _MOST_CASES = 10**9
 
@@ -30,10 +31,7 @@ def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) 
     1 without clusters that is the interval of Bonett and Price (2012), which keeps its coverage
     where few pairs differ, and isn't empty where none does. The value is that of the pairs alone.
 
-    Args:
-        first: Scores of the first arm; NaN leaves a case out.
-        second: Scores of the second, in the same order.
-        clusters: The conversation of each case, as whole numbers.
+    ``clusters`` is the conversation of each case, as whole numbers; NaN leaves a case out.
 
     Returns:
         First less second, with an interval of (-1, 1) where there is a single conversation; None
@@ -58,12 +56,7 @@ def cases_needed(
     """Cases at which the difference seen would be told from none in 80 of 100 repetitions.
 
     ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance that of a pair's difference
-    times the design effect of conversations.
-
-    Args:
-        first: Scores of the first arm; NaN leaves a case out.
-        second: Scores of the second, in the same order.
-        clusters: The conversation of each case; every case its own if left out.
+    times the design effect of conversations; every case is its own if clusters are left out.
 
     Returns:
         A count, 2 or more; None where the two don't differ, by too little for any test, or no two
@@ -81,20 +74,16 @@ def cases_needed(
     return max(2, math.ceil(needed)) if needed < _MOST_CASES else None
 
 
-def _both(
-    first: ArrayLike, second: ArrayLike, clusters: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _both(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     """Differences and conversations of the cases that have both scores."""
     differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
     kept = ~np.isnan(differences)
     return differences[kept], np.asarray(clusters)[kept]
 
 
-# Several arms on the same cases: intervals that hold for all of them at once.
-
 DRAWS = 20_000
 _MOST_PAIRED = 20
-_FARTHEST = 10**9
+_FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +94,14 @@ class Quantiles:
     pairs: float
 
 
-def quantiles(scores: NDArray[np.float64], rng: np.random.Generator) -> Quantiles:
+def quantiles(scores: Floats, rng: np.random.Generator) -> Quantiles:
     """The reach of intervals that hold for all arms, and for all pairs of arms, with 95%.
 
     The 95% quantile of the largest of normal deviations that correlate as the arms do over the
     cases (Hothorn, Bretz and Westfall 2008), where every arm has every case, for up to 20 arms;
-    else Bonferroni's, which is wider.
+    else Bonferroni's, which is wider. Never less than the normal quantile for one interval.
 
-    Args:
-        scores: One row a case, one column an arm; NaN where an arm lacks the case.
-        rng: The source of chance.
-
-    Returns:
-        Both, never less than the normal quantile for one interval.
+    ``scores`` has one row a case and one column an arm; NaN where an arm lacks the case.
     """
     cases, arms = scores.shape
     pairs = arms * (arms - 1) // 2
@@ -133,20 +117,12 @@ def quantiles(scores: NDArray[np.float64], rng: np.random.Generator) -> Quantile
 
 
 def arm_estimate(
-    scores: NDArray[np.float64], cases: NDArray[np.int64], reach: float, *, as_share: bool
+    scores: Floats, cases: Ints, reach: float, *, as_share: bool
 ) -> tuple[Estimate, float, float]:
-    """An arm's mean score, with the interval of its own and the end of the one for all at once.
+    """An arm's mean score, and low and high of the interval for all arms at once.
 
     Wilson's interval for shares; the mean and its standard error otherwise. Cases are clusters.
-
-    Args:
-        scores: A score a run; at least one.
-        cases: The case of each.
-        reach: Standard errors that an interval for all reaches.
-        as_share: Whether all scores lie within 0 and 1.
-
-    Returns:
-        The estimate, and low and high of all; infinite ends for a single case that is no share.
+    ``reach`` is in standard errors. The ends are infinite for a single case that is no share.
     """
     one = share(scores, cases) if as_share else mean(scores, cases)
     assert one is not None  # every arm has a case
@@ -162,16 +138,11 @@ def arm_estimate(
     )
 
 
-def paired(
-    first: NDArray[np.float64], second: NDArray[np.float64], reach: float = Z95
-) -> tuple[Estimate, int | None] | None:
-    """The mean difference on the cases that both arms have, and the cases that would settle it.
+def paired(first: Floats, second: Floats, reach: float = Z95) -> tuple[Estimate, int | None] | None:
+    """The mean difference of the best on the cases that both arms have, and cases to settle it.
 
-    Args:
-        first: Scores of the best, by case; NaN where it lacks the case.
-        second: Scores of the next.
-        reach: Standard errors that the upper end reaches; the lower end reaches those of one
-            interval, by the quantile of Student's t.
+    The upper end reaches ``reach`` standard errors, the lower end those of one interval, by the
+    quantile of Student's t. NaN where an arm lacks the case.
 
     Returns:
         The estimate and the shared cases at which its lower end would lie above zero with 80% power
@@ -194,7 +165,7 @@ def _bonferroni(intervals: int) -> float:
     return NormalDist().inv_cdf(1 - 0.025 / intervals)
 
 
-def _reach(drawn: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
+def _reach(drawn: Floats, variance: Floats) -> float:
     """The 95% quantile of the largest deviation in standard errors."""
     moving = variance > 1e-12
     if not moving.any():
@@ -202,8 +173,6 @@ def _reach(drawn: NDArray[np.float64], variance: NDArray[np.float64]) -> float:
     largest = np.abs(drawn[:, moving] / np.sqrt(variance[moving])).max(axis=1)
     return max(Z95, float(np.quantile(largest, 0.95)))
 
-
-# Looking at results as they come in, without paying for the looks.
 
 _STAKES = np.geomspace(0.03, 0.95, 12)
 """Shares of the wealth that are staked, side by side: small ones find small differences."""
@@ -229,19 +198,15 @@ class Race:
     Against every other arm of its group, a bet is kept that an arm is behind; it leaves when its
     bets are worth ``1 / alpha`` on average. Those against the best arm win nothing on average, and
     nor does their mean, so the best of a group is dropped with a chance of at most ``alpha``,
-    however many arms there are. The leader never leaves.
-
-    Args:
-        arms: How many.
-        alpha: Chance that the best arm of a group is ever dropped.
-        groups: The group of each arm; an arm is only held against its own. One for all if left out.
+    however many arms there are. The leader never leaves. An arm is only held against those of its
+    own group; all are in one if ``groups`` is left out.
     """
 
     def __init__(
         self, arms: int, alpha: float = 0.02, *, groups: Sequence[Hashable] | None = None
     ) -> None:
         names = [None] * arms if groups is None else list(groups)
-        self._rivals = np.array([[one == other for other in names] for one in names], dtype=bool)
+        self._rivals = np.array([[name == other for other in names] for name in names], dtype=bool)
         self._rivals &= ~np.eye(arms, dtype=bool)
         self._worth = 1 / alpha
         self._logs = np.zeros((arms, arms, len(_STAKES)))
@@ -274,7 +239,7 @@ class Race:
             self._logs[np.ix_(places, places)] += np.log(grown)
         self._leave(places)
 
-    def _leave(self, places: NDArray[np.int64]) -> None:
+    def _leave(self, places: Ints) -> None:
         with np.errstate(over="ignore"):
             wealth = np.exp(self._logs).mean(axis=2)
         for place in places.tolist():
@@ -292,12 +257,7 @@ class Race:
         return Raced(winner, tuple(self._dropped), sum(self._seen))
 
 
-# Has what was tried reached its ceiling? Three answers, and how many cases a fourth would take.
-
 Answer = Literal["yes", "no", "too_few_cases"]
-
-_CEILING_MOST_CASES = 10**9
-_CEILING_FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,17 +272,12 @@ class Ceiling:
 
 
 def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceiling:
-    """Hold every arm's bounds against a target.
+    """Hold every arm's bounds against a target, a share. Without a tried arm it is never ``yes``.
 
-    Args:
-        tried: Each arm that stayed in the race, on the cases used for choosing.
-        chosen: The chosen arm, on cases that chose nothing.
-        target: The share that is wanted.
-
-    Returns:
-        The answer. Without a tried arm it is never ``yes``.
+    ``tried`` are the arms that stayed in the race, on the cases used for choosing; ``chosen`` is
+    the chosen arm, on cases that chose nothing.
     """
-    upper = max([*(one.high for one in tried), chosen.high])
+    upper = max([*(arm.high for arm in tried), chosen.high])
     if chosen.low >= target:
         return Ceiling("no", upper, None)
     if tried and upper < target:
@@ -341,41 +296,30 @@ def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) ->
         return None
     blocking = [chosen]
     if chosen.value < target:
-        blocking += [one for one in tried if one.value < target]
-    longer = max(_longer(one, target) for one in blocking)
-    now = chosen.n + max((one.n for one in tried), default=0)
-    needed = (
-        math.ceil(now * max(1.0, longer))
-        if longer < _CEILING_MOST_CASES
-        else _CEILING_MOST_CASES + 1
-    )
-    return max(needed, now + 1) if needed <= _CEILING_MOST_CASES else None
+        blocking += [arm for arm in tried if arm.value < target]
+    longer = max(_longer(arm, target) for arm in blocking)
+    now = chosen.n + max((arm.n for arm in tried), default=0)
+    if longer >= _MOST_CASES:
+        return None
+    needed = math.ceil(now * max(1.0, longer))
+    return max(needed, now + 1) if needed <= _MOST_CASES else None
 
 
-def _longer(one: Estimate, target: float) -> float:
+def _longer(arm: Estimate, target: float) -> float:
     """How many times its cases an estimate would need."""
-    half = one.high - one.value if one.value < target else one.value - one.low
-    times = min(
-        abs(half / (one.value - target)), _CEILING_FARTHEST
-    )  # next to the target without end
+    half = arm.high - arm.value if arm.value < target else arm.value - arm.low
+    times = min(abs(half / (arm.value - target)), _FARTHEST)  # next to the target without end
     return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
 
 
-def estimates(scores: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[Estimate, ...]:
-    """Each arm's share with an interval whose ends may be held against a target.
+def estimates(scores: Floats, clusters: Ints) -> tuple[Estimate, ...]:
+    """The share of each arm that has a case, with ends that may be held against a target.
 
-    Args:
-        scores: Arms × cases, 0 … 1; NaN where an arm wasn't run.
-        clusters: The conversation of each case.
-
-    Returns:
-        One for each arm that has a case.
+    ``scores`` is arms × cases, 0 … 1; NaN where an arm wasn't run.
     """
-    found = (share(row, clusters, exact=True) for row in scores)
-    return tuple(one for one in found if one is not None)
+    shares = (share(row, clusters, exact=True) for row in scores)
+    return tuple(arm for arm in shares if arm is not None)
 
-
-# Would one more variant help? Only where variants are draws of one generator can that be said.
 
 ENOUGH_DRAWS = 5
 """Under this many draws nothing is said."""
@@ -393,9 +337,8 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     place in its distribution is uniform), and it can't gain more than what is left up to 1: the
     product bounds the gain. Its other end is 0, which no number of draws rules out.
 
-    Args:
-        scores: Shares between 0 and 1, one a variant, all from the same generator and on the same
-            cases. Hand-written variants are no sample of anything: don't ask about them.
+    ``scores`` are shares between 0 and 1, one a variant, all from the same generator and on the
+    same cases. Hand-written variants are no sample of anything: don't ask about them.
 
     Returns:
         Value, low and high, in points of share; None under five draws.
@@ -409,8 +352,6 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     return min(float(values[-1] - values[-2]) / n, high), 0.0, high
 
 
-# A judge's scores put right by human labels: prediction-powered inference.
-
 ENOUGH_LABELS = 20
 """Under this many labels, or labelled conversations, nothing is said."""
 _CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
@@ -420,7 +361,7 @@ _WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])
 
 
 def predicted_mean(
-    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None
+    judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None = None
 ) -> Estimate | None:
     """The mean of what people would say of all cases, with a 95% interval.
 
@@ -429,7 +370,7 @@ def predicted_mean(
     alike nor a judge who agrees with all of them make certain.
 
     Args:
-        judged: The judge's score of every case, between 0 and 1.
+        judge: The judge's score of every case, between 0 and 1.
         labels: The label of each, between 0 and 1, NaN where nobody labelled it; which were
             labelled must have been drawn at random.
         clusters: The conversation of each case; every case its own if left out.
@@ -437,53 +378,46 @@ def predicted_mean(
     Returns:
         The estimate, whose ``clusters`` are the conversations with a label; None under 20 of them.
     """
-    return _estimate(judged, labels, clusters, _CELLS)
+    return _predicted(judge, labels, clusters, _CELLS)
 
 
 def predicted_difference(
-    judged: tuple[ArrayLike, ArrayLike],
+    judge: tuple[ArrayLike, ArrayLike],
     labels: tuple[ArrayLike, ArrayLike],
     clusters: ArrayLike | None = None,
 ) -> Estimate | None:
     """How much better people would find the first of two arms on the same cases.
 
-    One label is added that each arm wins, as for a paired difference.
-
-    Args:
-        judged: The judge's scores of every case, for either arm.
-        labels: The labels, NaN where nobody labelled; a case counts as labelled where both arms
-            are, and which are must have been drawn at random.
-        clusters: The conversation of each case; every case its own if left out.
-
-    Returns:
-        First less second; None under 20 labelled conversations.
+    One label is added that each arm wins, as for a paired difference. A case counts as labelled
+    where both arms are. First less second; None under 20 labelled conversations.
     """
-    apart = [
-        np.subtract(*(np.asarray(each, dtype=np.float64) for each in of)) for of in (judged, labels)
-    ]
-    return _estimate(apart[0], apart[1], clusters, _WINS)
+    judged, labelled = (
+        np.subtract(*(np.asarray(arm, dtype=np.float64) for arm in pair))
+        for pair in (judge, labels)
+    )
+    return _predicted(judged, labelled, clusters, _WINS)
 
 
-def _estimate(
-    judged: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: NDArray[np.float64]
+def _predicted(
+    judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
-    scores, human = np.asarray(judged, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    scores, human = np.asarray(judge, dtype=np.float64), np.asarray(labels, dtype=np.float64)
     there = ~np.isnan(human)
     groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
     labelled = len(np.unique(groups[there]))
     if labelled < ENOUGH_LABELS:
         return None
-    seen, said, rest = scores[there], human[there], scores[~there]
-    weight = _weight(seen, said, rest)
+    seen, people, rest = scores[there], human[there], scores[~there]
+    weight = _weight(seen, people, rest)
     others = float(rest.mean()) if len(rest) else float(seen.mean())
-    value = float(said.mean()) + weight * (others - float(seen.mean()))
+    value = float(people.mean()) + weight * (others - float(seen.mean()))
     # what each case adds to the error, the added labels as conversations of their own
-    judge = np.where(np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores))
-    added = cells[0] - weight * (judge - others)
-    right = np.concatenate([said - weight * (seen - others), added])
+    expected = np.where(np.isnan(cells[1]), others, scores.min() + cells[1] * np.ptp(scores))
+    added = cells[0] - weight * (expected - others)
+    right = np.concatenate([people - weight * (seen - others), added])
     centre = float(right.mean())
     error = np.empty(len(scores))
-    error[there] = (right[: len(said)] - centre) / len(right)
+    error[there] = (right[: len(people)] - centre) / len(right)
     error[~there] = weight * (rest - others) / max(1, len(rest))
     member, k = members(groups)
     parts = np.concatenate([sum_by(member, error, k), (added - centre) / len(right)])
@@ -495,12 +429,10 @@ def _estimate(
     return Estimate(value, min(low, value), max(high, value), len(scores), labelled)
 
 
-def _weight(
-    seen: NDArray[np.float64], said: NDArray[np.float64], rest: NDArray[np.float64]
-) -> float:
+def _weight(seen: Floats, people: Floats, rest: Floats) -> float:
     """How far to trust the judge: the weight with the least variance, between 0 and 1."""
     spread = float(np.var(seen, ddof=1))
     if spread <= 0 or len(rest) < 2:
         return 0.0
-    together = float(np.cov(said, seen, ddof=1)[0, 1])
+    together = float(np.cov(people, seen, ddof=1)[0, 1])
     return min(1.0, max(0.0, together / (spread * (1 + len(seen) / len(rest)))))

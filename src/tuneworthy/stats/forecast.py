@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.stats.clustered import t95
+from tuneworthy.stats.clustered import Estimate, t95
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,15 +26,6 @@ _SHAPE_DAYS = 84
 """Days, at most, that show how days scatter."""
 _STEPS = 50
 _MOST_ALIKE = 0.8
-
-
-@dataclass(frozen=True, slots=True)
-class Level:
-    """An amount a day with its 95% interval."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,24 +70,17 @@ class Trend:
         own = 1 / max(count, 1.0) + self.scatter / periods
         own *= (1 + self.alike) / (1 - self.alike)
         half = t95(self.degrees) * math.sqrt(max(line, 0.0) + own)
-        ends = (math.exp(_bounded(middle + side)) * periods for side in (-half, half))
-        low, high = ends
+        low, high = (math.exp(_bounded(middle + side)) * periods for side in (-half, half))
         return count, low, high
 
 
-def level(days: NDArray[np.float64], least: float) -> Level:
-    """The amount a day at the end of a run of days.
+def level(days: NDArray[np.float64], least: float) -> Estimate:
+    """The amount a day at the end of a run of 28 days or more, oldest first.
 
     The mean of the last 28 days. Its variance is that of what weekdays (from 56 days on also a
     straight trend) leave over the last 84, times (1 + r) / (1 - r) for the correlation r of one day
-    with the next, corrected for its bias.
-
-    Args:
-        days: Amounts by day, oldest first, 28 or more.
-        least: The least variance a day can have, such as the mean count of independent arrivals.
-
-    Returns:
-        The level; its lower end is never below 0.
+    with the next, corrected for its bias. ``least`` is the least variance a day can have, such as
+    the mean count of independent arrivals. The lower end is never below 0.
     """
     value = float(days[-LEVEL_DAYS:].mean())
     tail = days[-_SHAPE_DAYS:]
@@ -112,7 +96,7 @@ def level(days: NDArray[np.float64], least: float) -> Level:
     alike = _alike(raw, n, design.shape[1])
     variance = max(square / free * (1 + alike) / (1 - alike), least)
     half = t95(max(3, free // 3)) * math.sqrt(variance / LEVEL_DAYS)
-    return Level(value, max(0.0, value - half), value + half)
+    return Estimate(value, max(0.0, value - half), value + half, LEVEL_DAYS, LEVEL_DAYS)
 
 
 def trend(counts: NDArray[np.float64]) -> Trend | None:
@@ -121,10 +105,7 @@ def trend(counts: NDArray[np.float64]) -> Trend | None:
     Poisson regression by iterated weights (Nelder and Wedderburn 1972), the variance multiplied by
     the scatter around the line (never below Poisson's) and by what neighbouring periods share: at a
     correlation r it is (1 + r) / (1 - r), r corrected for its bias in short series (Marriott and
-    Pope 1954).
-
-    Returns:
-        The trend; None for fewer than four periods or where a count has nothing in it on one side.
+    Pope 1954). None for fewer than four periods or where one half has no count in it.
     """
     n = len(counts)
     if n < 4 or not counts[: n // 2].any() or not counts[n // 2 :].any():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-# Intervals for a share, and how many cases it takes to rule a target out.
-
 Z95 = 1.959963984540054
 """The normal quantile that leaves 2.5% on either side."""
 Z80 = 0.8416212335729143
@@ -17,20 +15,16 @@ _MOST_CASES = 10**15
 def wilson(successes: float, n: float) -> tuple[float, float]:
     """The 95% score interval of a share (Wilson 1927, without continuity correction).
 
-    Args:
-        successes: How many succeeded, between 0 and ``n``; need not be whole.
-        n: How many there were; need not be whole, as after a correction for cases that aren't
-            independent.
+    Counts need not be whole, as after a correction for cases that aren't independent.
 
     Returns:
-        Lower and upper end, both between 0 and 1, with the observed share between them; (0, 1)
-        when ``n`` is 0, because nothing is known then.
+        Lower and upper end, with the observed share between them; (0, 1) when ``n`` is 0, because
+        nothing is known then.
 
     Raises:
         ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
     """
-    if not (0 <= successes <= n < math.inf):
-        raise ValueError("successes must lie between 0 and n")
+    _check(successes, n)
     if n == 0:
         return 0.0, 1.0
     share, z2 = successes / n, Z95 * Z95 / n
@@ -42,15 +36,17 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
 
 
+def _check(successes: float, n: float) -> None:
+    if not (0 <= successes <= n < math.inf):
+        raise ValueError("successes must lie between 0 and n")
+
+
 def cases_to_exclude(rate: float, target: float) -> int | None:
     """The fewest cases at which the interval around a rate no longer holds a target.
 
     Wilson's interval holds exactly the targets that a score test doesn't reject, so the count is
-    the first n with ``(rate - target)² > z² · target · (1 - target) / n``.
-
-    Args:
-        rate: The share observed, assumed to stay the same with more cases.
-        target: The share it is held against.
+    the first n with ``(rate - target)² > z² · target · (1 - target) / n``. The observed rate is
+    assumed to stay the same with more cases.
 
     Returns:
         A count, 1 or more; None when no number of cases would do: the rate is the target, or so
@@ -70,8 +66,6 @@ def cases_to_exclude(rate: float, target: float) -> int | None:
     return math.floor(limit * limit) + 1
 
 
-# The exact interval of a share, for a claim that is held against one of its ends.
-
 _TINY = 1e-300
 _STEPS = 10_000
 _HALVINGS = 200
@@ -80,19 +74,13 @@ _HALVINGS = 200
 def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
     """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
 
-    Args:
-        successes: How many succeeded, between 0 and ``n``; need not be whole.
-        n: How many there were; need not be whole, as after a correction for cases that aren't
-            independent (Korn and Graubard 1998).
-
-    Returns:
-        Lower and upper end; (0, 1) when ``n`` is 0.
+    Its ends are exact, for a claim that is held against one of them. Counts need not be whole, as
+    in ``wilson`` (Korn and Graubard 1998); (0, 1) when ``n`` is 0.
 
     Raises:
         ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
     """
-    if not (0 <= successes <= n < math.inf):
-        raise ValueError("successes must lie between 0 and n")
+    _check(successes, n)
     if n == 0:
         return 0.0, 1.0
     low = beta_quantile(0.025, successes, n - successes + 1) if successes > 0 else 0.0
@@ -102,13 +90,7 @@ def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
 
 
 def beta_quantile(chance: float, a: float, b: float) -> float:
-    """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket.
-
-    Args:
-        chance: Between 0 and 1.
-        a: First shape, above 0.
-        b: Second shape, above 0.
-    """
+    """The quantile of a beta distribution, by Newton's steps kept inside a shrinking bracket."""
     low, high, middle = 0.0, 1.0, a / (a + b)
     spread = math.sqrt(middle * (1 - middle) / (a + b + 1))
     x = min(max(middle + math.copysign(2 * spread, chance - 0.5), middle / 2), (1 + middle) / 2)
