@@ -48,7 +48,10 @@ def draw(
 
 
 class RememberedDraws:
-    """Draws what was not drawn before, as an answer seldom moves an amount; safe in threads."""
+    """Draws what was not drawn before. Safe to use from several threads.
+
+    An answer seldom moves an amount, and drawing the money takes longer than all other steps.
+    """
 
     _MOST = 256
 
@@ -91,7 +94,16 @@ def assess_money(
     seed: int,
     drawn_by: Draw | None = None,
 ) -> MoneyFindings:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times.
+
+    Args:
+        case: The case.
+        framework: Its cost tables stand in for costs nobody stated, and its rule judges.
+        sovereign: Whether data may not go to a third party.
+        prices: Prices that were looked up for models without a stated one.
+        seed: For the draws.
+        drawn_by: Draws the money; ``draw`` when not given.
+    """
     model = build_cost_model(case, framework.costs)
     comparison = compare(case, prices, model, sovereign)
     closed = closed_form(model, comparison)
@@ -142,7 +154,8 @@ class Payback(NamedTuple):
 def closed_form(model: CostModel, comparison: ServingComparison) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
-    A saving nobody stated is computed at today's volume; any other benefit has no default.
+    A saving nobody stated is computed where traffic and prices allow it, at today's volume; any
+    other benefit nobody stated counts as none: it has no default.
     """
     savings = counted_savings(model, comparison)
     if not model.savings and not model.quality and savings is None:

@@ -86,7 +86,14 @@ class ServingComparison:
 
 
 def compare(case: Case, prices: Prices, model: CostModel, sovereign: State) -> ServingComparison:
-    """Every way to serve the traffic, and what tuning saves beside the best untuned one."""
+    """Every way to serve the traffic, and what tuning saves beside the best untuned one.
+
+    Args:
+        case: Its models, traffic, targets and serving.
+        prices: Prices that were looked up for models without a stated one.
+        model: Its costs, for those that don't depend on traffic.
+        sovereign: Whether data may not go to a third party.
+    """
     costs, inputs = serving_costs(case, prices, sovereign)
     costs = by_cost(costs)
     growth = model.inputs.get(GROWTH)
@@ -314,6 +321,9 @@ def volume_that_pays(
 
     The saving is a chain of straight pieces over the volume: a hosted option costs so much a
     request, one's own GPUs cost a floor until they are full. Each piece is solved by itself.
+
+    Returns:
+        Requests a month; 0 when there is nothing to cover, ``math.inf`` when it never is.
     """
     rivals, own = [option.line(values) for option in baseline], tuned.line(values)
     kinks = _bends([*rivals, own])

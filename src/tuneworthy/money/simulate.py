@@ -57,10 +57,18 @@ def simulate(
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> Draws | None:
-    """Draw the investment; once where nothing varies, because every draw would be the same.
+    """Draw the investment.
 
-    ``savings`` are those that count, None where a saving is stated. None where costs can't be
-    priced, or there is no benefit at all.
+    Args:
+        case: For the horizon.
+        framework: For the months within which it has to pay back.
+        model: Costs and stated benefits.
+        savings: The computed saving, where it is the one that counts; None where one is stated.
+        rng: Where chance comes from.
+        draws: How often; once where nothing varies, because every draw would be the same.
+
+    Returns:
+        The distribution; None where costs can't be priced, or there is no benefit at all.
     """
     running = savings.fixed is not None if savings else model.running is not None
     benefit = savings is not None or model.savings or model.quality
@@ -214,8 +222,11 @@ class CashFlow:
         Upfront cost is paid at month 0, everything else at the end of its month. The traffic of
         month 1 is today's; it grows from then on. A tuning that fails costs its upfront and brings
         nothing. Break-even isn't discounted. It may lie beyond the horizon: the last month's result
-        then goes on, less the average cost of tuning again. ``success`` is 1 for a draw in which
-        tuning works and 0 where it fails; between, the odds.
+        then goes on, less the average cost of tuning again.
+
+        Args:
+            values: Each input, a number or one number a draw.
+            success: For each draw 1 where tuning works and 0 where it fails; between, the odds.
         """
         draws = len(success)
         upfront = np.zeros(draws) + np.asarray(total(self.upfront, values), dtype=float)

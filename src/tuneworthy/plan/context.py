@@ -88,8 +88,17 @@ class PlanContext:
     ) -> str:
         """Put a phase at the end of the plan and give it its dates.
 
-        Its hours are priced at the case's rate, which nobody may have stated. It takes at least
-        ``weeks``, in which the team is free for other phases. The result is its id.
+        Its hours are priced at the case's rate, which nobody may have stated.
+
+        Args:
+            name: Its id, which is also the result.
+            title: What it is called.
+            steps: What is done in it.
+            done_when: Something that can be checked.
+            cost: What it takes, or a row of the framework's plan that says so.
+            part: The part of the plan it belongs to.
+            needs: Ids of phases before it that have to be done first.
+            weeks: Calendar weeks it takes at least; the team is free for others meanwhile.
         """
         if isinstance(cost, Work):
             weeks = weeks or cost.weeks

@@ -79,8 +79,11 @@ def steps_to_verdict(
 ) -> None:
     """The steps that would confirm a verdict other than to tune, or change it, and the decision.
 
-    ``outcome`` is what an open verdict leans to; ``advised`` are recommended options that are no
-    tuning.
+    Args:
+        plan: The case and its framework.
+        outcome: What the verdict is, or what an open one leans to.
+        advised: Ids of options that are recommended and are no tuning.
+        needs: What comes before all of them.
     """
     before = len(plan.phases)
     if outcome == "keep_optimizing_prompts":

@@ -68,8 +68,15 @@ def likeness(
 ) -> list[SimilarCase]:
     """Every published case with its likeness, the most alike first.
 
-    Those that are less alike than not are among them. Of equals figures that were read come before
-    figures recalled, then the newer, then by id; never by their order in ``cases``.
+    Args:
+        cases: Published cases; they also say how much an answer in common means.
+        states: The case's answers; unknown ones, and those no published case has, count nothing.
+        goals: The case's goals, the primary one first.
+
+    Returns:
+        All of them, those that are less alike than not too. Equals are in order of: figures that
+        were read before figures recalled, the newer first, then by id; never by their order in
+        ``cases``.
     """
     answers = known_answers(cases, states)
     surprise = {name: _surprise(name, cases) for name in answers}
@@ -109,9 +116,12 @@ def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
 def nearest(
     cases: Sequence[Precedent], states: Mapping[str, State], goals: Sequence[str] = ()
 ) -> tuple[tuple[SimilarCase, ...], int]:
-    """At most five cases, two of a cluster, each with more in common than not.
+    """The cases most alike.
 
-    Beside them how many further ones are as alike as the last of a full five.
+    Returns:
+        At most five, at most two of a cluster, each with more in common than not; and how many
+        further ones are as alike as the last of a full five. Empty, and 0, for a case of which
+        nothing is known.
     """
     kept: list[SimilarCase] = []
     clusters: Counter[str] = Counter()

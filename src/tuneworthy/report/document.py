@@ -37,22 +37,22 @@ def sections(dossier: Dossier) -> tuple[Section, ...]:
     """The report's sections in their order, those that have something to say."""
     if dossier.quick is not None:
         return verdict.why(dossier), record.answers(dossier), record.glossary()
-    found = (
+    parts = (
         verdict.why(dossier),
         verdict.sure(dossier),
         verdict.change(dossier),
         verdict.fit(dossier),
-        options.options(dossier),
+        options.section(dossier),
         money.investment(dossier),
         options.approaches(dossier),
-        plan.plan(dossier),
+        plan.section(dossier),
         others.others(dossier),
         record.answers(dossier),
         record.attempts(dossier),
         record.rules(dossier),
         record.glossary(),
     )
-    return tuple(section for section in found if section is not None)
+    return tuple(section for section in parts if section is not None)
 
 
 def pictures(dossier: Dossier) -> dict[str, Picture]:

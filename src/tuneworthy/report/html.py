@@ -187,8 +187,8 @@ _kept: list[bytes] = []
 @cache
 def script_digest() -> str:
     """What the script is made of, in short; known before it is made."""
-    told = "\0".join((metadata.version("vl-convert-python"), vl_version(), _SNIPPET))
-    return hashlib.sha256(told.encode()).hexdigest()[:16]
+    made_of = "\0".join((metadata.version("vl-convert-python"), vl_version(), _SNIPPET))
+    return hashlib.sha256(made_of.encode()).hexdigest()[:16]
 
 
 def chart_script() -> bytes:

@@ -111,7 +111,7 @@ def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list
 def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
     """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
     widths = _widths(rows, columns() - 1 - len(indent), gap) if rows else []
-    return [line for one in rows for line in _line(one, widths, indent, gap)]
+    return [line for cells in rows for line in _line(cells, widths, indent, gap)]
 
 
 def _widths(rows: Sequence[Sequence[str]], room: int, gap: int = 2) -> list[int]:
@@ -159,8 +159,8 @@ def render(
     if document.facts is not None:
         parts.append(_block(document.facts, paint, "  ", everything))
     if document.warning:
-        told = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
-        parts.append([paint("strong", "Before you rely on it"), *told])
+        lines = [line for text in document.warning for line in wrapped(safe(text), first="  ")]
+        parts.append([paint("strong", "Before you rely on it"), *lines])
     for section in document.sections:
         shown = section.blocks if everything or not section.detail else ()
         if lines := blocks(shown, paint, everything=everything):
@@ -168,15 +168,16 @@ def render(
             parts.append([*head, *lines] if section.title else lines)
     after = (wrapped(safe(text), rest="      ", whole=True) for text in document.after)
     parts.append([line for lines in after for line in lines])
-    return "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+    text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
+    return text.replace("’", "'")  # which every terminal can show
 
 
 def blocks(
-    found: Iterable[Block], paint: Paint, *, indent: str = "  ", everything: bool = False
+    parts: Iterable[Block], paint: Paint, *, indent: str = "  ", everything: bool = False
 ) -> list[str]:
     """Blocks under each other, parted by a blank line."""
     lines: list[str] = []
-    for block in found:
+    for block in parts:
         shown = _block(block, paint, indent, everything) if everything or not block.detail else []
         lines += ["", *shown] if lines and shown else shown
     return lines
@@ -216,7 +217,7 @@ def _facts(block: Facts, indent: str) -> list[str]:
     """Labels beside values; a long label is wrapped, too."""
     rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
     room = columns() - 1 - len(indent)
-    label = min(max((wcwidth.width(one) for one, _ in rows), default=0), room * 2 // 5)
+    label = min(max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5)
     widths = (label, room - label - 2)
     return [line for row_ in rows for line in _line(row_, widths, indent, 2)]
 
@@ -246,8 +247,8 @@ def _table(block: Table, paint: Paint, indent: str) -> list[str]:
     for name, *rest in rows:
         lines += wrapped(name, first=indent)
         named = zip(titles[1:], rest, strict=True)
-        told = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
-        lines += wrapped(told, first=indent + "  ")
+        rest_ = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
+        lines += wrapped(rest_, first=indent + "  ")
     return lines
 
 

@@ -198,7 +198,7 @@ def options(request: Request, name: str) -> HTMLResponse:
     """What could be done instead, all of it side by side, and how tuning would be done."""
     evaluated = site_of(request).workspace.evaluated(name)
     found = (
-        instead.options(evaluated.dossier, folded=False),
+        instead.section(evaluated.dossier, folded=False),
         instead.approaches(evaluated.dossier),
     )
     return tab_page(request, name, evaluated, "options", sections=found)
@@ -217,7 +217,7 @@ def precedents(request: Request, name: str) -> HTMLResponse:
 def plan(request: Request, name: str) -> HTMLResponse:
     """The phases, with dates."""
     evaluated = site_of(request).workspace.evaluated(name)
-    return tab_page(request, name, evaluated, "plan", sections=(plans.plan(evaluated.dossier),))
+    return tab_page(request, name, evaluated, "plan", sections=(plans.section(evaluated.dossier),))
 
 
 # What a case said before, and what changed since.

@@ -383,7 +383,7 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
     return f"{low} to {high}{unit}" if value.low < 0 else f"{low}–{high}{unit}"
 
 
-def money(value: Number) -> str:
+def dollars(value: Number) -> str:
     """USD."""
     if isinstance(value, Range) and value.high != "open":
         return usd_range(value.low, value.high)
@@ -394,9 +394,9 @@ def monthly(value: Number) -> tuple[str, str]:
     """What is left a month, with its label; what is lost where it can only be a loss."""
     high = value.high if isinstance(value, Range) else value
     if isinstance(high, str | Unknown) or high >= 0:
-        return "Left a month", money(value)
+        return "Left a month", dollars(value)
     if isinstance(value, Range):
-        return "Lost a month", money(Range(low=-high, high=-value.low))
+        return "Lost a month", dollars(Range(low=-high, high=-value.low))
     return "Lost a month", usd(-high)
 
 

@@ -45,9 +45,9 @@ from tuneworthy.report.sections.common import (
     asks,
     byline,
     claims,
+    dollars,
     duration,
     headline,
-    money,
     monthly,
     ranged,
 )
@@ -156,7 +156,7 @@ def investment(dossier: Dossier) -> Section:
         todo = Todo(money.ask, "The money can’t be worked out yet.")
         return Section("money", _TITLE, (todo,), "Money")
     clashes = sum(
-        any(path.startswith("economics") for path in one.between) for one in dossier.challenges
+        any(path.startswith("economics") for path in claim.between) for claim in dossier.challenges
     )
     blocks: list[Block] = [_facts(money)]
     if clashes:
@@ -175,28 +175,28 @@ def investment(dossier: Dossier) -> Section:
     return Section("money", _TITLE, tuple(blocks), "Money")
 
 
-def _facts(result: InvestmentResult) -> Facts:
-    table = result.by_table
-    net_label, net = monthly(result.monthly_net_usd)
+def _facts(money: InvestmentResult) -> Facts:
+    table = money.by_table
+    net_label, net = monthly(money.monthly_net_usd)
     rows = [
-        Fact("Does it pay?", sentence(result.justified), sentence(result.why)),
-        Fact("Up front", money(result.upfront_usd), "once", source=_step(result, "upfront")),
+        Fact("Does it pay?", sentence(money.justified), sentence(money.why)),
+        Fact("Up front", dollars(money.upfront_usd), "once", source=_step(money, "upfront")),
         Fact(
             net_label,
             net,
             "after running costs, as stated",
-            source=_step(result, "benefits", "running"),
+            source=_step(money, "benefits", "running"),
         ),
         Fact(
             "Pays back (break-even)",
-            duration(result.break_even_months.point),
+            duration(money.break_even_months.point),
             "as stated",
-            source=_step(result, "net"),
+            source=_step(money, "net"),
         ),
     ]
     if not isinstance(table.break_even_months, Unknown):
         beside = (
-            f"with the running costs of the framework’s table, {money(table.ongoing_usd)} a month"
+            f"with the running costs of the framework’s table, {dollars(table.ongoing_usd)} a month"
         )
         rows.append(Fact("Pays back, more cautiously", duration(table.break_even_months), beside))
     return Facts(tuple(rows))
@@ -218,7 +218,7 @@ def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
     none = computed.best_untuned == "none"
     facts = [Fact("Cheapest without tuning", "none may be used" if none else computed.best_untuned)]
     if not isinstance(saving, Unknown):
-        facts.append(Fact("Tuning would save", money(saving), "a month, by traffic and prices"))
+        facts.append(Fact("Tuning would save", dollars(saving), "a month, by traffic and prices"))
     if not isinstance(volume, Unknown):
         facts.append(Fact("Running costs come back from", _requests(volume)))
     if not isinstance(month, Unknown):
@@ -229,7 +229,7 @@ def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
     rows = tuple(
         (
             serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
-            money(way.usd_per_month),
+            dollars(way.usd_per_month),
             way.admissible,
             sentence(way.why) if way.why else "",
         )
@@ -274,7 +274,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
         return (Todo(drawn.ask, "The uncertainty wasn’t worked out."),)
     certain, months = _certain(drawn), drawn.horizon_months
     how = (
-        f"Every amount is given as one number, so over {months} months there is one result and "
+        f"Every amount is given as one number, so over {months} months there is one money and "
         "no spread. Real amounts spread: give them as ranges."
         if certain
         else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
@@ -285,7 +285,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
     if drawing is not None:
         says = "Money spent and gained since the start. Above zero it has paid itself back."
         if not certain:
-            says += " The line is the middle result, the band holds eight results of ten."
+            says += " The line is the middle money, the band holds eight results of ten."
         blocks.append(Picture("fan", "When the money is back", says, drawing, _curve(drawn)))
     drawing = charts.tornado(drawn)
     if drawing is not None:
@@ -293,7 +293,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
             "What the whole would be worth if only this amount were at its low end (orange) or at "
             "its high end (blue), and everything else in the middle."
         )
-        blocks.append(Picture("tornado", "What the result hangs on", says, drawing, _swings(drawn)))
+        blocks.append(Picture("tornado", "What the money hangs on", says, drawing, _swings(drawn)))
     if drawn.assumes:
         items = Bullets(tuple(map(sentence, drawn.assumes)))
         blocks.append(Fold("What was taken as given", (items,)))
@@ -305,24 +305,24 @@ def _certain(drawn: Simulation) -> bool:
     return drawn.npv_usd.p10 == drawn.npv_usd.p90
 
 
-def _chances(drawn: Simulation, result: InvestmentResult) -> Facts:
+def _chances(drawn: Simulation, money: InvestmentResult) -> Facts:
     months, worth = drawn.horizon_months, drawn.npv_usd
-    rows = [Fact("Pays back, month by month", _spread(result.break_even_months))]
+    rows = [Fact("Pays back, month by month", _spread(money.break_even_months))]
     if _certain(drawn):
         rows.append(Fact(_worth(months), usd(worth.p50)))
     else:
-        within = ranged(result.p_within_6_months, share)
+        within = ranged(money.p_within_6_months, share)
         rows += [
             Fact("Pays back within six months", within, "of the results"),
             Fact(f"Not within {months} months", share(drawn.p_never), "of the results"),
             Fact(
                 _worth(months),
                 f"{usd(worth.p50)} in the middle",
-                f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
+                f"(one money in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
             ),
         ]
     waiting = drawn.cost_of_waiting_usd
-    costs = money(waiting)
+    costs = dollars(waiting)
     if isinstance(waiting, float) and waiting < 0:
         costs = f"nothing: it gains {usd(-waiting)}"
     return Facts((*rows, Fact("Each month of waiting costs", costs)))
@@ -353,9 +353,9 @@ def _curve(drawn: Simulation) -> Table:
 
 
 def _swings(drawn: Simulation) -> Table:
-    rows = tuple((one.input, usd(one.low_usd), usd(one.high_usd)) for one in drawn.tornado)
+    rows = tuple((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
     titles = head("Amount", "#Worth at its low end", "#Worth at its high end")
-    return Table("What each uncertain amount alone does to the result", titles, rows)
+    return Table("What each uncertain amount alone does to the money", titles, rows)
 
 
 # What other amounts would come to, beside what the case says.
@@ -375,10 +375,10 @@ def _what_if(money: InvestmentResult | Unknown) -> Iterator[tuple[str, str]]:
     """The facts of the section with what they come to, under the same labels."""
     if isinstance(money, Unknown):
         return
-    found = [_facts(money)]
+    lists = [_facts(money)]
     if isinstance(money.simulation, Simulation):
-        found.append(_chances(money.simulation, money))
-    for fact in (fact for facts in found for fact in facts.rows):
+        lists.append(_chances(money.simulation, money))
+    for fact in (fact for facts in lists for fact in facts.rows):
         yield fact.label, fact.value
 
 
@@ -422,7 +422,9 @@ class Lever:
 
 def grouped(levers: Sequence[Lever]) -> tuple[tuple[str, tuple[Lever, ...]], ...]:
     """Levers with the title of their group, in their order."""
-    return tuple((name, tuple(found)) for name, found in groupby(levers, lambda one: one.group))
+    return tuple(
+        (name, tuple(members)) for name, members in groupby(levers, lambda lever: lever.group)
+    )
 
 
 def lever(ask: Ask, text: str | None = None) -> Lever:
@@ -473,10 +475,10 @@ def _numbers(text: str) -> list[float]:
     """The plain numbers of a text as ``800``, ``5%``, ``0 to 10`` or ``40-80``; [] for others."""
     parts = _BETWEEN.split(text)
     try:
-        found = [float(part.strip(" %$").replace(",", "")) for part in parts if part]
+        numbers = [float(part.strip(" %$").replace(",", "")) for part in parts if part]
     except ValueError:
         return []
-    return found if all(map(math.isfinite, found)) else []
+    return numbers if all(map(math.isfinite, numbers)) else []
 
 
 def _rounded_up(number: float) -> float:

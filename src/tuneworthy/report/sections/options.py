@@ -30,8 +30,8 @@ from tuneworthy.report.blocks import (
 from tuneworthy.report.sections.common import (
     NOT_KNOWN,
     byline,
+    dollars,
     hours,
-    money,
     quality_cell,
     seconds,
     weeks,
@@ -60,19 +60,21 @@ def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
     are there only where they help and there is room.
     """
     best: dict[str, OptionResult] = {}
-    for one in options:
-        best.setdefault(_family(one), one)
+    for option in options:
+        best.setdefault(_family(option), option)
 
-    def helps(one: OptionResult) -> bool:
-        return one.helps in ("yes", "partly")
+    def helps(option: OptionResult) -> bool:
+        return option.helps in ("yes", "partly")
 
-    def order(one: OptionResult) -> tuple[bool, bool, int]:
-        first = best[_family(one)] is one if helps(one) else _family(one) in _ASKED
-        return not helps(one), not first, one.rank
+    def order(option: OptionResult) -> tuple[bool, bool, int]:
+        first = best[_family(option)] is option if helps(option) else _family(option) in _ASKED
+        return not helps(option), not first, option.rank
 
-    there = [one for one in options if helps(one) or best[_family(one)] is one]
+    there = [option for option in options if helps(option) or best[_family(option)] is option]
     shown = sorted(there, key=order)[:FIVE]
-    return sorted(shown, key=lambda one: (not helps(one), one.rank if helps(one) else 0))
+    return sorted(
+        shown, key=lambda option: (not helps(option), option.rank if helps(option) else 0)
+    )
 
 
 def _family(option: OptionResult) -> str:
@@ -84,22 +86,22 @@ def _family(option: OptionResult) -> str:
 # The section.
 
 
-def options(dossier: Dossier, *, folded: bool = True) -> Section:
+def section(dossier: Dossier, *, folded: bool = True) -> Section:
     """The recommendation, the five that matter, and all others folded away, or in parts."""
-    found, advice = dossier.options, dossier.recommendation
-    if isinstance(found, Unknown):
-        todo = Todo(found.ask, "The options weren’t compared.")
+    options, advice = dossier.options, dossier.recommendation
+    if isinstance(options, Unknown):
+        todo = Todo(options.ask, "The options weren’t compared.")
         return Section("instead", _TITLE, (todo,), _SHORT)
     blocks: list[Block] = []
     if isinstance(advice, Recommendation):
-        blocks.append(Prose(advice_text(advice, found), "lead"))
+        blocks.append(Prose(advice_text(advice, options), "lead"))
     else:
         blocks.append(Todo(advice.ask, "No recommendation was worked out."))
-    ranked = sorted(found, key=lambda option: option.rank)
-    first = matter(found)
+    ranked = sorted(options, key=lambda option: option.rank)
+    first = matter(options)
     others = [option for option in ranked if option not in first]
-    blocks.append(_because("To look at first, the best on top", first, found))
-    drawing = charts.options(found)
+    blocks.append(_because("To look at first, the best on top", first, options))
+    drawing = charts.options(options)
     if drawing is not None:
         says = (
             "Options that may help, the first to try on top, by the weeks until they are in use: a "
@@ -115,7 +117,7 @@ def options(dossier: Dossier, *, folded: bool = True) -> Section:
     around = Fold if folded else Part
     if others:
         more = f"{several(len(others), 'other option')}, and why they help or don’t"
-        blocks.append(around(sentence(more)[:-1], (_because("Other options", others, found),)))
+        blocks.append(around(sentence(more)[:-1], (_because("Other options", others, options),)))
     table, lacking = _figures(ranked)
     figures: tuple[Block, ...] = (table,)
     if lacking:
@@ -128,7 +130,7 @@ def options(dossier: Dossier, *, folded: bool = True) -> Section:
 
 def advice_text(advice: Recommendation, options: Sequence[OptionResult]) -> str:
     """The recommendation as a paragraph, with what to begin with."""
-    titles = {one.id: one.title for one in options}
+    titles = {option.id: option.title for option in options}
     begin = listing([titles.get(name, plain(name)) for name in advice.options])
     named = advice.choice in ("both", "fine_tune")  # the sentence has named them
     start = f" Begin with: {begin}." if begin and not named else ""
@@ -138,7 +140,7 @@ def advice_text(advice: Recommendation, options: Sequence[OptionResult]) -> str:
 def _because(
     caption: str, shown: Sequence[OptionResult], all_of_them: Sequence[OptionResult]
 ) -> Table:
-    """Whether each helps, and why; with what is no worse in anything known and better in one."""
+    """Whether each helps, and why; with what is no worse in anything known and better in option."""
     titles = {option.id: option.title for option in all_of_them}
     rows = tuple(
         (
@@ -172,7 +174,7 @@ def _figures(ranked: Sequence[OptionResult]) -> tuple[Table, list[str]]:
     """What is known of each, in the columns where anything is; and the titles of the others."""
     lines = [
         (
-            money(o.usd_per_month),
+            dollars(o.usd_per_month),
             hours(o.effort_hours),
             weeks(o.weeks),
             quality_cell(o.quality),
@@ -202,13 +204,13 @@ def _to_fill(options: Sequence[OptionResult]) -> list[str]:
 
 def instead(dossier: Dossier, case_path: str) -> Section | None:
     """The five for the short page; None while nothing is known of any: questions come first."""
-    found = dossier.options
-    if isinstance(found, Unknown) or all(one.helps == "unknown" for one in found):
+    options = dossier.options
+    if isinstance(options, Unknown) or all(option.helps == "unknown" for option in options):
         return None
     command = f"tuneworthy options {case_path}".rstrip()
-    rows = tuple((o.title, o.helps, o.because.removesuffix(".")) for o in matter(found))
+    rows = tuple((o.title, o.helps, o.because.removesuffix(".")) for o in matter(options))
     table = Table("To look at first", head("Option", "Helps here", "Because"), rows, quiet=True)
-    more = Prose(f"All {few(len(found))} of them: {command} --all")
+    more = Prose(f"All {few(len(options))} of them: {command} --all")
     return Section("instead", _TITLE, (table, more))
 
 
@@ -218,12 +220,17 @@ def approaches(dossier: Dossier) -> Section:
     if isinstance(dossier.approaches, Unknown):
         return Section("how", title, (Todo(dossier.approaches.ask, "No goal is named."),), "How")
     rows = []
-    for one in dossier.approaches:
-        missing = 0 if isinstance(one.missing, Unknown) else one.missing
+    for approach in dossier.approaches:
+        missing = 0 if isinstance(approach.missing, Unknown) else approach.missing
         lacking = f"{count(missing)} more needed" if missing > 0 else ""
-        offers = f"offered by {listing(one.offered_by)}" if one.offered_by else ""
-        goal, way = Cell(plain(one.goal), f"priority {one.priority}"), Cell(one.title, offers)
-        rows.append((goal, way, need_text(one), one.compute, Cell(one.feasible, lacking)))
+        offers = f"offered by {listing(approach.offered_by)}" if approach.offered_by else ""
+        goal, way = (
+            Cell(plain(approach.goal), f"priority {approach.priority}"),
+            Cell(approach.title, offers),
+        )
+        rows.append(
+            (goal, way, need_text(approach), approach.compute, Cell(approach.feasible, lacking))
+        )
     titles = head("Goal", "Way of training", "Data needed", "Computing", "?Possible here")
     table = Table("The goals, the first one first", titles, tuple(rows))
     return Section("how", title, (table,), "How")
@@ -244,37 +251,36 @@ def document(
 
     With ``more``, the command that shows what a terminal leaves out.
     """
-    found = () if isinstance(dossier.options, Unknown) else dossier.options
-    split = next((one for one in found if one.id == "decomposition" and one.helps != "no"), None)
-    sections = [options(dossier)]
-    if split is not None:
+    options = () if isinstance(dossier.options, Unknown) else dossier.options
+    sections = [section(dossier)]
+    if any(option.id == "decomposition" and option.helps != "no" for option in options):
         sections += _split(framework)
     if offers is not None:
         sections += [*_models(framework, dossier), _offers(framework, offers, dossier.as_of)]
-    rest = len(found) - len(matter(found))
+    rest = len(options) - len(matter(options))
     command = f"tuneworthy options {case_path}".rstrip()
-    counts = f"of {several(len(found), 'option')} {_counts(found)}."
+    counts = f"of {several(len(options), 'option')} {_counts(options)}."
     return Document(
         name=dossier.case.name,
-        headline=counts if found else "no options yet.",
+        headline=counts if options else "no options yet.",
         byline=(byline(dossier),),
         sections=tuple(sections),
         after=(f"{few(rest).capitalize()} more, and all figures: {command} --all",) * more,
     )
 
 
-def _counts(found: Sequence[OptionResult]) -> str:
+def _counts(options: Sequence[OptionResult]) -> str:
     """How many help, help in part, don't, and are unknown; kinds that have none are left out."""
-    many = Counter(one.helps for one in found)
+    many = Counter(option.helps for option in options)
     words: dict[Helps, str] = {
         "yes": "would help",
         "partly": "would help in part",
         "no": "would not",
         "unknown": "is unknown" if many["unknown"] == 1 else "are unknown",
     }
-    if len(many) == 1 and len(found) > 1:
-        return f"all {words[found[0].helps]}"
-    return listing([f"{few(many[one])} {text}" for one, text in words.items() if many[one]])
+    if len(many) == 1 and len(options) > 1:
+        return f"all {words[options[0].helps]}"
+    return listing([f"{few(many[kind])} {text}" for kind, text in words.items() if many[kind]])
 
 
 def _split(framework: Framework) -> Iterator[Section]:
@@ -292,9 +298,9 @@ def _models(framework: Framework, dossier: Dossier) -> Iterator[Section]:
     if models is None:
         return
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
-    wanted = {one.goal for one in goals}
-    wanted |= {name for name, one in dossier.signals.items() if one.state == "yes"}
-    wanted |= {name for name, one in dossier.factors.items() if one.state == "yes"}
+    wanted = {approach.goal for approach in goals}
+    wanted |= {name for name, answer in dossier.signals.items() if answer.state == "yes"}
+    wanted |= {name for name, answer in dossier.factors.items() if answer.state == "yes"}
     rows = tuple(
         (name, strength, listing([plain(s) for s in models.suits.get(name, ()) if s in wanted]))
         for name, strength in models.strengths.items()
@@ -310,28 +316,31 @@ def _offers(framework: Framework, services: Services, day: date) -> Section:
     known = framework.approaches
     rows = tuple(
         (
-            Cell(one.service, plain(one.kind)),
-            listing([known[name].title for name in one.approaches if name in known]) or "unknown",
-            _open(one, day),
-            f"{one.says} ({one.dated})",
+            Cell(service.service, plain(service.kind)),
+            listing([known[name].title for name in service.approaches if name in known])
+            or "unknown",
+            _open(service, day),
+            f"{service.says} ({service.dated})",
         )
-        for one in services.services
+        for service in services.services
     )
     titles = head("Service", "Kinds of tuning its pages name", "Takes new work", "What they say")
     table = Table("Services that tune", titles, rows, quiet=True)
     links = tuple(
-        (one.service, Cell(str(page), href=str(page)))
-        for one in services.services
-        for page in one.sources
+        (service.service, Cell(str(page), href=str(page)))
+        for service in services.services
+        for page in service.sources
     )
     pages = Table("Their pages", head("Service", "Page"), links)
     return Section("offers", "Who still tunes", (Prose(sentence(services.says)), table, pages))
 
 
-def _open(one: Service, day: date) -> str:
-    if one.until is None:
-        return one.open_to_new
-    return f"{one.open_to_new}; {'ended' if one.until <= day else 'ends'} on {one.until}"
+def _open(service: Service, day: date) -> str:
+    if service.until is None:
+        return service.open_to_new
+    return (
+        f"{service.open_to_new}; {'ended' if service.until <= day else 'ends'} on {service.until}"
+    )
 
 
 def options_dict(dossier: Dossier) -> dict[str, Any]:

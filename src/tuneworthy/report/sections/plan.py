@@ -48,66 +48,68 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 
 def document(dossier: Dossier) -> Document:
     """The plan as a document of its own, with the expectations that concern it."""
-    found = dossier.plan
-    expected = () if isinstance(found, Unknown) else expectations(dossier, found)
+    plan = dossier.plan
+    expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
     title = "Expectations that look too good"
     more = (Section("expected", title, (claims(expected),)),) if expected else ()
     return Document(
         name=dossier.case.name,
-        headline="no plan yet." if isinstance(found, Unknown) else f"{AIMS[found.aim]}.",
+        headline="no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}.",
         byline=(f"{byline(dossier)} {headline(dossier)}",),
-        sections=(plan(dossier), *more),
+        sections=(section(dossier), *more),
     )
 
 
-def expectations(dossier: Dossier, found: Plan) -> tuple[ChallengeResult, ...]:
+def expectations(dossier: Dossier, plan: Plan) -> tuple[ChallengeResult, ...]:
     """The push-backs that concern the plan: all for a tuning, else those about its steps."""
-    pushbacks = [one for one in dossier.challenges if one.severity == "pushback"]
-    if found.aim == "tune":
+    pushbacks = [claim for claim in dossier.challenges if claim.severity == "pushback"]
+    if plan.aim == "tune":
         return tuple(pushbacks)
     return tuple(
-        one for one in pushbacks if all(path.startswith(_BEFORE_TUNING) for path in one.between)
+        claim
+        for claim in pushbacks
+        if all(path.startswith(_BEFORE_TUNING) for path in claim.between)
     )
 
 
-def plan(dossier: Dossier) -> Section:
+def section(dossier: Dossier) -> Section:
     """The phases, with dates, hours and cost."""
-    found = dossier.plan
-    if isinstance(found, Unknown):
-        return Section("plan", "The plan", (Todo(found.ask, "There is no plan yet."),), "Plan")
-    aim = Prose(sentence(f"{AIMS[found.aim]}, from {day(found.start)}"))
-    blocks: list[Block] = [aim, Facts(tuple(_facts(dossier, found)))]
-    drawing = charts.gantt(found)
+    plan = dossier.plan
+    if isinstance(plan, Unknown):
+        return Section("plan", "The plan", (Todo(plan.ask, "There is no plan yet."),), "Plan")
+    aim = Prose(sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"))
+    blocks: list[Block] = [aim, Facts(tuple(_facts(dossier, plan)))]
+    drawing = charts.gantt(plan)
     if drawing is None:
-        blocks.append(_phases(found))
+        blocks.append(_phases(plan))
     else:
         says = "Each bar runs from the first to the last day of a phase."
-        later = any(phase.part == "later_goals" for phase in found.phases)
+        later = any(phase.part == "later_goals" for phase in plan.phases)
         key = (("pro", "the first goal"), ("band", "further goals")) if later else ()
-        title, source = "The plan on a calendar", gantt(found, dossier.case.name)
-        table = _phases(found)
+        title, source = "The plan on a calendar", gantt(plan, dossier.case.name)
+        table = _phases(plan)
         blocks.append(Picture("gantt", title, says, drawing, table, key, "open", mermaid=source))
-    blocks.append(Fold("What is done in each phase, and when it is done", tuple(_steps(found))))
-    if found.notes:
-        blocks.append(Part("What the plan rests on", (Bullets(tuple(map(sentence, found.notes))),)))
+    blocks.append(Fold("What is done in each phase, and when it is done", tuple(_steps(plan))))
+    if plan.notes:
+        blocks.append(Part("What the plan rests on", (Bullets(tuple(map(sentence, plan.notes))),)))
     return Section("plan", "The plan", tuple(blocks), "Plan")
 
 
-def _facts(dossier: Dossier, found: Plan) -> Iterator[Fact]:
+def _facts(dossier: Dossier, plan: Plan) -> Iterator[Fact]:
     """The plan in a few lines: what, how much, by when."""
-    if found.aim == "tune" and not isinstance(dossier.approaches, Unknown):
+    if plan.aim == "tune" and not isinstance(dossier.approaches, Unknown):
         first, *others = dossier.approaches
-        later = listing([f"{plain(one.goal)} ({one.priority})" for one in others])
+        later = listing([f"{plain(claim.goal)} ({claim.priority})" for claim in others])
         beside = f"for {plain(first.goal)} ({first.priority})" + (f"; later {later}" * bool(later))
         yield Fact("Approach", first.title, beside)
         yield Fact("Data", need_text(first), f"({_THERE[first.feasible]})")
-    if len(found.parts) > 1:
-        for part, total in found.parts.items():
+    if len(plan.parts) > 1:
+        for part, total in plan.parts.items():
             until = f"until {day(total.end)},"
-            yield Fact(part_title(found, part), until, _work(total.hours, total.usd))
-    last = max((phase.end for phase in found.phases), default=found.start)
-    until = f"until {day(last)}, {weeks(found.weeks)} weeks,"
-    yield Fact("In all", until, _work(found.hours, found.usd))
+            yield Fact(part_title(plan, part), until, _work(total.hours, total.usd))
+    last = max((phase.end for phase in plan.phases), default=plan.start)
+    until = f"until {day(last)}, {weeks(plan.weeks)} weeks,"
+    yield Fact("In all", until, _work(plan.hours, plan.usd))
 
 
 def need_text(approach: ApproachResult) -> str:
@@ -128,13 +130,13 @@ def _cost(value: Range) -> str:
     return f"{usd(value.low)} or more" if value.high == "open" else usd_range(value.low, value.high)
 
 
-def _numbers(found: Plan) -> dict[str, int]:
+def _numbers(plan: Plan) -> dict[str, int]:
     """The number each phase bears, by its id, from 1."""
-    return {phase.id: position for position, phase in enumerate(found.phases, start=1)}
+    return {phase.id: position for position, phase in enumerate(plan.phases, start=1)}
 
 
-def _phases(found: Plan) -> Table:
-    numbers = _numbers(found)
+def _phases(plan: Plan) -> Table:
+    numbers = _numbers(plan)
     rows = tuple(
         (
             f"{numbers[phase.id]} {phase.title}",
@@ -144,23 +146,23 @@ def _phases(found: Plan) -> Table:
             _cost(phase.usd),
             ", ".join(str(numbers[name]) for name in phase.needs if name in numbers),
         )
-        for phase in found.phases
+        for phase in plan.phases
     )
     titles = head("Phase", "@From", "@To", "Work", "Cost", "After")
     return Table("Phases of the plan", titles, rows)
 
 
-def _steps(found: Plan) -> Iterator[Block]:
-    numbers = _numbers(found)
+def _steps(plan: Plan) -> Iterator[Block]:
+    numbers = _numbers(plan)
 
     def fold(phase: Phase) -> Fold:
         steps = (Bullets(tuple(map(sentence, phase.steps))),) if phase.steps else ()
         done = Prose(sentence(f"done when {phase.done_when}"))
         return Fold(f"{numbers[phase.id]} {phase.title}", (*steps, done))
 
-    for part in found.parts:
-        folds = tuple(fold(phase) for phase in found.phases if phase.part == part)
-        yield from (Part(part_title(found, part), folds),) if len(found.parts) > 1 else folds
+    for part in plan.parts:
+        folds = tuple(fold(phase) for phase in plan.phases if phase.part == part)
+        yield from (Part(part_title(plan, part), folds),) if len(plan.parts) > 1 else folds
 
 
 # The plan as a Mermaid Gantt chart.

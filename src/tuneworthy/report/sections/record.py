@@ -134,6 +134,7 @@ def rules(dossier: Dossier, framework: Framework | None = None) -> Section:
     if rows:
         titles = head("Asked in this order", "?Answer", "If yes")
         blocks.append(Table("The questions of the decision tree", titles, rows, quiet=True))
+    blocks.append(Prose(f"By this count: {OUTCOME_WORDS[tree.outcome]}."))
     counted = ""
     if framework is not None:
         weights = framework.scoring.weights
@@ -249,8 +250,8 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Others: {others_text(dossier.precedents)}"
-    for one in dossier.challenges:
-        yield f"{SEVERITIES[one.severity][0]}: {one.says}"
+    for claim in dossier.challenges:
+        yield f"{SEVERITIES[claim.severity][0]}: {claim.says}"
 
 
 # Why a verdict is what it is, and why an answer means what it means.

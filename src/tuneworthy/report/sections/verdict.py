@@ -29,10 +29,10 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     claims,
     day,
+    dollars,
     finality,
     flip_lines,
     headline,
-    money,
     monthly,
     no_flip,
     open_answers,
@@ -69,7 +69,7 @@ def key_facts(dossier: Dossier) -> Facts:
         live = day(dossier.plan.parts["first_version"].end)
         rows.append(Fact("First version by", live, "if all goes as planned", "plan"))
     if dossier.challenges:
-        kinds = sentence(tally([one.severity for one in dossier.challenges]))
+        kinds = sentence(tally([item.severity for item in dossier.challenges]))
         rows.append(Fact("What doesn’t fit", kinds, "", "fit"))
     rows.append(Fact("Next step", dossier.verdict.next))
     return Facts(tuple(rows), "key")
@@ -85,7 +85,7 @@ def _money_facts(dossier: Dossier) -> list[Fact]:
         gates = (g for g in dossier.verdict.gates if g.id == "investment" and g.state == "unknown")
         more += [sentence(gate.why) for gate in gates]
     return [
-        Fact("Up front", money(result.upfront_usd), "once", "money"),
+        Fact("Up front", dollars(result.upfront_usd), "once", "money"),
         Fact(label, net, "after running costs, as stated", "money"),
         Fact("Pays back (break-even)", stated, " ".join(more), "money"),
     ]
@@ -94,7 +94,7 @@ def _money_facts(dossier: Dossier) -> list[Fact]:
 def warning(dossier: Dossier) -> tuple[str, ...]:
     """What speaks against relying on the verdict, at once; empty for no contradiction."""
     most = 3
-    heavy = [one.says for one in dossier.challenges if one.severity == "contradiction"]
+    heavy = [item.says for item in dossier.challenges if item.severity == "contradiction"]
     more = len(heavy) - most
     if more <= 0:
         return tuple(heavy)
@@ -162,7 +162,7 @@ def sure(dossier: Dossier) -> Section:
 def keep_in_mind(dossier: Dossier) -> tuple[str, ...]:
     """What to keep in mind beside the verdict; gates have a table of their own."""
     caveats = dossier.verdict.caveats
-    return tuple(sentence(one.says) for one in caveats if one.kind != "gate")
+    return tuple(sentence(item.says) for item in caveats if item.kind != "gate")
 
 
 def gates(dossier: Dossier) -> Part:
@@ -230,11 +230,11 @@ def fit(dossier: Dossier) -> Section:
     if not dossier.challenges:
         return Section("fit", _FIT, (Prose("Nothing was found."),), "What doesn’t fit")
     ranks = list(SEVERITIES)
-    ordered = sorted(dossier.challenges, key=lambda one: ranks.index(one.severity))
-    kinds = dict.fromkeys(one.severity for one in ordered)
+    ordered = sorted(dossier.challenges, key=lambda item: ranks.index(item.severity))
+    kinds = dict.fromkeys(item.severity for item in ordered)
     meaning = "; ".join(f"{SEVERITIES[kind][0].lower()}: {SEVERITIES[kind][1]}" for kind in kinds)
     blocks = (
-        Prose(sentence(tally([one.severity for one in ordered])), detail=True),
+        Prose(sentence(tally([item.severity for item in ordered])), detail=True),
         Prose(sentence(meaning), "small", detail=True),
         claims(ordered),
     )
@@ -321,7 +321,7 @@ def _measured(dossier: Dossier) -> Section | None:
     own, _ = by_grade(dossier)
     if not own:
         return None
-    bearing = [one for one in own if one.factor and not isinstance(one.value, Unknown)]
+    bearing = [item for item in own if item.factor and not isinstance(item.value, Unknown)]
     rows = tuple((row.title, row.value, row.bears) for row in evidence_rows(dossier, bearing))
     titles = head("Measured", "Value", "Says")
     blocks: list[Block] = [Table("What was measured", titles, rows, quiet=True)]
