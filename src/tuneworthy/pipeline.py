@@ -1,48 +1,36 @@
-"""The road, in order: the only module that knows which stage follows which."""
+"""The order of the stages: the only module that knows which follows which."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_evidence
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
-from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import look_up
 from tuneworthy.measure.duplicates import distinct_prompts
 from tuneworthy.model.base import Unknown, digest, remembered_digest
 from tuneworthy.model.case import NO_PRICES, Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
-    Action,
-    Advice,
-    ApproachResult,
-    Assessment,
-    ChallengeResult,
-    Decision,
     Dossier,
     Findings,
-    FlipResult,
-    GateResult,
     NamedDigest,
-    Option,
-    Plan,
-    QuestionResult,
     Replaced,
     Stage,
     Verdict,
 )
 from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.model.precedents import PrecedentsResult
-from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
+from tuneworthy.money.investment import Draw, assess_money
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.nearest import shipped_index
 from tuneworthy.precedents.section import IN_SHORT, precedents
@@ -63,107 +51,6 @@ from tuneworthy.verdict.weigh import (
     weigh,
     with_evidence,
 )
-
-# The dossier put together: ids and numbers become words here and nowhere else.
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the stages came to, before words."""
-
-    told: Case
-    """The case as it was told."""
-    case: Case
-    """The case with measured numbers in the place of stated ones."""
-    measured: Mapping[str, Evidence]
-    """The latest measurement of each id, unknown ones too."""
-    series: tuple[Series, ...]
-    """The latest numbers of each picture of them."""
-    framework: Framework
-    assessment: Assessment
-    stages: tuple[tuple[Attempt, Verdict], ...]
-    decision: Decision
-    flips: tuple[tuple[FlipResult, ...], int]
-    questions: tuple[QuestionResult, ...]
-    challenges: tuple[ChallengeResult, ...]
-    approaches: tuple[ApproachResult, ...]
-    money: MoneyFindings
-    gates: tuple[GateResult, ...]
-    action: Action
-    simpler: tuple[str, ...]
-    """Ids of options recommended before any tuning."""
-    plan: Plan | Unknown
-    precedents: PrecedentsResult | Unknown
-    options: tuple[Option, ...] | None
-    """None where nobody asked for them."""
-    advice: Advice | None
-    quick: bool
-    as_of: date
-    seed: int
-
-
-def compose(parts: Parts) -> Dossier:
-    """Every section of the dossier, in its order."""
-    case, framework, decision = parts.case, parts.framework, parts.decision
-    return Dossier.model_validate(
-        {
-            "case": NamedDigest(name=case.name, digest=digest(parts.told)),
-            "framework": NamedDigest(name=framework.name, digest=remembered_digest(framework)),
-            "as_of": parts.as_of,
-            "seed": parts.seed,
-            "ceiling": parts.assessment.ceiling,
-            "signals": parts.assessment.signals,
-            "factors": parts.assessment.factors,
-            "counts": parts.assessment.counts,
-            "rules": decision.rules,
-            "strength": decision.strength,
-            "stages": tuple(
-                Stage(name=a.name, outcome=o, final=o != "undecided", change=a.change)
-                for a, o in parts.stages
-            ),
-            "verdict": verdict_result(
-                case,
-                framework,
-                parts.assessment,
-                decision,
-                parts.gates,
-                parts.action,
-                parts.approaches,
-                parts.questions,
-                parts.options or (),
-                parts.simpler,
-            ),
-            "distribution": decision.distribution,
-            "bounds": decision.bounds,
-            "flips": parts.flips[0],
-            "flips_searched_to": parts.flips[1],
-            "next_questions": parts.questions,
-            "challenges": parts.challenges,
-            "approaches": parts.approaches or NO_GOAL,
-            "options": option_results(parts.options, case),
-            "recommendation": recommendation(parts.advice, parts.options),
-            "investment": parts.money.result,
-            "precedents": parts.precedents,
-            "plan": parts.plan,
-            "evidence": evidence_section(parts.measured, framework),
-            "series": parts.series or Unknown(ask=NOTHING_MEASURED),
-            "quick": quick_result(decision, framework) if parts.quick else None,
-        }
-    )
-
-
-def prices_of(case: Case, as_of: date) -> Prices:
-    """List prices of the case's models, where there is traffic to price and one isn't stated."""
-    traffic = case.economics.traffic
-    tokens = traffic.input_tokens
-    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
-        return NO_PRICES
-    if all(model.usd_per_mtok is not None for model in case.models):
-        return NO_PRICES
-    return look_up(case.models, as_of, input_tokens=tokens.likely)
-
-
-# The road, in order: the only module that knows which stage follows which.
 
 _NEAR_COPY = 1.0  # where a framework names no threshold, only identical prompts are copies
 
@@ -235,93 +122,74 @@ def decide(
         FrameworkError: If the framework has no short form and one is asked for.
     """
     as_of = as_of or today()
-    told = _shortened(case, framework) if quick else case
-    measured, pictured = on_record(told) if evidence is None else (evidence, ())
-    case, replaced = with_evidence(told, ledger := known(measured))
+    stated = _shortened(case, framework) if quick else case
+    measured, series = on_record(stated) if evidence is None else (evidence, ())
+    ledger = known(measured)
+    case, replaced = with_evidence(stated, ledger)
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
-    states, prices = assessment.states, prices_of(case, as_of)
+    states = assessment.states
     decision = apply_rules(states, framework, rules)
-    sovereign = assessment.state("data_sovereignty")
+    sovereign, prices = assessment.state("data_sovereignty"), _prices(case, as_of)
     money = assess_money(case, framework, sovereign, prices, seed, draw)
-    fits = approaches(case, framework, _offered(framework, assessment, as_of))
-    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
-    asked = questions(states, framework, rules)
-    action = choose_action(decision.outcome, {one.id: one.state for one in all_gates})
-    judged = _Judged(assessment, decision, fits, all_gates, asked, action, money)
-    ahead = _ahead(case, framework, judged, as_of, quick=quick)
+    offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
+    fits = approaches(case, framework, offered)
     findings = _look(case, framework, prices, ledger, replaced, as_of)
-    return compose(
-        Parts(
-            told=told,
-            case=case,
-            measured={**measured, **as_evidence(figures(case))},
-            series=pictured,
-            framework=framework,
-            stages=tuple(
-                (attempt, verdict_of(rules, weigh(case, framework, attempt).states))
-                for attempt in case.attempts
-            ),
-            flips=flips(states, rules, decision.outcome),
-            challenges=challenge(Facts(case, framework, assessment, fits, findings)),
-            **judged._asdict(),
-            **ahead._asdict(),
-            quick=quick,
-            as_of=as_of,
-            seed=seed,
-        )
+    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
+    action = choose_action(decision.outcome, {gate.id: gate.state for gate in all_gates})
+    asked = questions(states, framework, rules)
+    compared = None if quick else options(case, framework, assessment, fits, published_counts())
+    advice = None if compared is None else recommend(compared, assessment, decision, action)
+    simpler = framework.simpler_than_tuning(() if advice is None else advice.options)
+    flip_sets, searched_to = flips(states, rules, decision.outcome)
+    return Dossier(
+        case=NamedDigest(name=case.name, digest=digest(stated)),
+        framework=NamedDigest(name=framework.name, digest=remembered_digest(framework)),
+        as_of=as_of,
+        seed=seed,
+        ceiling=assessment.ceiling,
+        signals=assessment.signals,
+        factors=assessment.factors,
+        counts=assessment.counts,
+        rules=decision.rules,
+        strength=decision.strength,
+        stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
+        verdict=verdict_result(
+            case,
+            framework,
+            assessment,
+            decision,
+            all_gates,
+            action,
+            fits,
+            asked,
+            compared or (),
+            simpler,
+        ),
+        distribution=decision.distribution,
+        bounds=decision.bounds,
+        flips=flip_sets,
+        flips_searched_to=searched_to,
+        next_questions=asked,
+        challenges=challenge(Facts(case, framework, assessment, fits, findings)),
+        approaches=fits or NO_GOAL,
+        options=option_results(compared, case),
+        recommendation=recommendation(advice, compared),
+        investment=money.result,
+        precedents=(
+            IN_SHORT if quick else precedents(shipped_index(), case.goals, framework, assessment)
+        ),
+        plan=build_plan(
+            case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
+        ),
+        evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
+        series=series or Unknown(ask=NOTHING_MEASURED),
+        quick=quick_result(decision, framework) if quick else None,
     )
-
-
-class _Judged(NamedTuple):
-    assessment: Assessment
-    decision: Decision
-    approaches: tuple[ApproachResult, ...]
-    gates: tuple[GateResult, ...]
-    questions: tuple[QuestionResult, ...]
-    action: Action
-    money: MoneyFindings
-
-
-class _Ahead(NamedTuple):
-    options: tuple[Option, ...] | None
-    advice: Advice | None
-    simpler: tuple[str, ...]
-    plan: Plan | Unknown
-    precedents: PrecedentsResult | Unknown
-
-
-def _ahead(
-    case: Case, framework: Framework, judged: _Judged, as_of: date, *, quick: bool
-) -> _Ahead:
-    """The options, what is advised, what of that is simpler than any tuning, and the plan.
-
-    The short form asks too little to judge options.
-    """
-    assessment, decision, fits, all_gates, asked, action, money = judged
-    found = None if quick else options(case, framework, assessment, fits, published_counts())
-    advice = None if found is None else recommend(found, assessment, decision, action)
-    known = [name for name in (advice.options if advice else ()) if name in framework.options]
-    simpler = tuple(name for name in known if framework.options[name].kind != "tuning")
-    planned = build_plan(
-        case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
-    )
-    others: PrecedentsResult | Unknown = IN_SHORT
-    if not quick:
-        others = precedents(shipped_index(), case.goals, framework, assessment)
-    return _Ahead(found, advice, simpler, planned, others)
 
 
 def today() -> date:
     """The local calendar day: a dossier speaks for the day its reader lives in."""
     return date.today()
-
-
-def _offered(
-    framework: Framework, assessment: Assessment, as_of: date
-) -> dict[str, tuple[str, ...]]:
-    """Who takes new work of each kind of tuning; only one's own where data may not leave."""
-    inside = assessment.state("data_sovereignty") == "yes"
-    return {name: services().offering(name, as_of, inside=inside) for name in framework.approaches}
 
 
 def evidence_of(case: Case) -> Mapping[str, Evidence]:
@@ -341,7 +209,18 @@ def on_record(case: Case) -> tuple[Mapping[str, Evidence], tuple[Series, ...]]:
 
 def known(measured: Mapping[str, Evidence]) -> Ledger:
     """Those that have a value and were measured; what somebody published settles nothing."""
-    return {n: one for n, one in measured.items() if one.known and one.grade == "measured"}
+    return {name: m for name, m in measured.items() if m.known and m.grade == "measured"}
+
+
+def _prices(case: Case, as_of: date) -> Prices:
+    """List prices of the case's models, where there is traffic to price and one isn't stated."""
+    traffic = case.economics.traffic
+    tokens = traffic.input_tokens
+    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
+        return NO_PRICES
+    if all(model.usd_per_mtok is not None for model in case.models):
+        return NO_PRICES
+    return look_up(case.models, as_of, input_tokens=tokens.likely)
 
 
 def _look(
@@ -353,14 +232,25 @@ def _look(
     as_of: date,
 ) -> Findings:
     """What lies beside the case file, what was measured, and what its models cost."""
-    found = Findings(
-        missing=missing_entries(case), prices=prices, ledger=ledger, replaced=replaced, as_of=as_of
+    texts, near = prompt_texts(case), framework.threshold("near_copy")
+    return Findings(
+        prompts=None if texts is None else len(texts),
+        distinct_prompts=(
+            None if texts is None else distinct_prompts(texts, _NEAR_COPY if near is None else near)
+        ),
+        missing=missing_entries(case),
+        prices=prices,
+        ledger=ledger,
+        replaced=replaced,
+        as_of=as_of,
     )
-    if (texts := prompt_texts(case)) is None:
-        return found
-    near = framework.threshold("near_copy")
-    distinct = distinct_prompts(texts, _NEAR_COPY if near is None else near)
-    return replace(found, prompts=len(texts), distinct_prompts=distinct)
+
+
+def _stage(attempt: Attempt, case: Case, framework: Framework, rules: Rules) -> Stage:
+    outcome = verdict_of(rules, weigh(case, framework, attempt).states)
+    return Stage(
+        name=attempt.name, outcome=outcome, final=outcome != "undecided", change=attempt.change
+    )
 
 
 def _shortened(case: Case, framework: Framework) -> Case:
@@ -389,13 +279,13 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[Quickly]:
         CaseError: As ``decide``.
     """
     rules = compile_rules(framework)
-    found = []
-    for case in cases:
-        ledger = known(evidence_of(case))
-        filled, _ = with_evidence(case, ledger)
-        counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
-        reach = counted.reach
-        final = len(reach) == 1
-        outcome: Verdict = next(iter(reach)) if final else "undecided"
-        found.append(Quickly(outcome, final, counted.shares()))
-    return found
+    return [_quickly(case, framework, rules) for case in cases]
+
+
+def _quickly(case: Case, framework: Framework, rules: Rules) -> Quickly:
+    ledger = known(evidence_of(case))
+    filled, _ = with_evidence(case, ledger)
+    counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
+    final = len(counted.reach) == 1
+    outcome: Verdict = next(iter(counted.reach)) if final else "undecided"
+    return Quickly(outcome, final, counted.shares())

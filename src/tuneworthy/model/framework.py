@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Annotated, Any, Literal, Self, get_args
 
@@ -645,6 +645,11 @@ class Framework(FileRecord):
             text = text.replace("{" + name + "}", f"{number:,g}")
         return text
 
+    def simpler_than_tuning(self, options: Iterable[str]) -> tuple[str, ...]:
+        """Those of some options that are this framework's and no kind of tuning."""
+        rules = self.options
+        return tuple(name for name in options if name in rules and rules[name].kind != "tuning")
+
     def threshold(self, name: str) -> float | None:
         """A threshold's number, or None where this framework has none."""
         threshold = self.thresholds.get(name)
@@ -745,6 +750,12 @@ class Services(FileRecord):
             and service.open_on(day)
             and (service.kind == "self_hosted" or not inside)
         )
+
+    def offered(
+        self, approaches: Iterable[str], day: date, *, inside: bool
+    ) -> dict[str, tuple[str, ...]]:
+        """The same for several approaches."""
+        return {name: self.offering(name, day, inside=inside) for name in approaches}
 
 
 # Goals of a case: as an id, by their title, or as the everyday need behind them.
