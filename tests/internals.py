@@ -335,6 +335,7 @@ from tuneworthy.report.sections import money as sections_money
 from tuneworthy.report.sections import options as sections_options
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
+from tuneworthy.report.sections.answer_form import titles
 from tuneworthy.report.sections.common import finality, headline, source_words
 from tuneworthy.report.sections.evalset import Item, item_page
 from tuneworthy.report.sections.evidence import (
@@ -360,7 +361,6 @@ from tuneworthy.report.sections.options import matter
 from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
 from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
-from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together

@@ -391,7 +391,7 @@ def test_differences_are_settled_with_no_names_and_each_once(ran: Path) -> None:
     first = address = next_of(kind="settle")
     for _ in differ:
         seen = shown(client, address)
-        assert "Labellers said no yes" in seen.text
+        assert "Labels so far no yes" in seen.text
         assert "ada" not in seen.text
         assert "bob" not in seen.text
         address = say(client, seen, "yes")

@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
 from tuneworthy.model.lab import ArmResult, CurvePoint
-from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import share
 
@@ -39,12 +39,11 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _MOST_LETTERS = 60
 _MOST_ROWS = 12
 _MOST_SWINGS = 10
-_ELEMENTS = frozenset({"svg", "g", "path", "rect", "line", "text", "tspan", "circle", "polygon"})
-_ATTRIBUTES = frozenset(
-    {"cx", "cy", "d", "dx", "dy", "fill", "fill-opacity", "font-family", "font-size", "font-style"}
-    | {"font-weight", "height", "opacity", "points", "r", "stroke", "stroke-dasharray"}
-    | {"stroke-linecap", "stroke-linejoin", "stroke-miterlimit", "stroke-opacity", "stroke-width"}
-    | {"text-anchor", "transform", "viewBox", "width", "x", "x1", "x2", "y", "y1", "y2"}
+_ELEMENT = re.compile("svg|g|path|rect|line|text|tspan|circle|polygon")
+_ATTRIBUTE = re.compile(
+    "c[xy]|d[xy]?|r|[xy][12]?|width|height|points|viewBox|transform|opacity|text-anchor"
+    "|font-(family|size|style|weight)|fill(-opacity)?"
+    "|stroke(-(dasharray|linecap|linejoin|miterlimit|opacity|width))?"
 )
 _PLAIN = re.compile(r"[\w\s.,#%()+-]*")
 
@@ -142,12 +141,12 @@ def _clean(svg: str) -> str:
 def _prune(element: ET.Element) -> None:
     element.tag = _local(element.tag)
     for name, value in list(element.attrib.items()):
-        if name not in _ATTRIBUTES or not (name == "d" or _PLAIN.fullmatch(value)):
+        if not (_ATTRIBUTE.fullmatch(name) and (name == "d" or _PLAIN.fullmatch(value))):
             del element.attrib[name]
     for child in list(element):
         tag = _local(child.tag)
         unseen = child.get("display") == "none" or (tag == "path" and not child.get("d"))
-        if unseen or tag not in _ELEMENTS:
+        if unseen or not _ELEMENT.fullmatch(tag):
             element.remove(child)
         else:
             _prune(child)
@@ -159,17 +158,18 @@ def _local(tag: str) -> str:
 
 def labels(titles: Iterable[str]) -> list[str]:
     """Titles for an axis: one line, cut to a length that can be read, and no two alike."""
-    found: list[str] = []
+    unique: list[str] = []
     for title in titles:
+        line = one_line(" ".join(title.split()), limit=4000)
         # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
-        flat = "".join(c if c <= "\uffff" else "□" for c in safe(" ".join(title.split())))
+        flat = "".join(c if c <= "\uffff" else "□" for c in line)
         short = flat if len(flat) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 1] + "…"
         label, copies = short or "–", 1
-        while label in found:
+        while label in unique:
             copies += 1
             label = f"{short} ({copies})"
-        found.append(label)
-    return found
+        unique.append(label)
+    return unique
 
 
 # The parts of a chart.

@@ -20,13 +20,13 @@ from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import NARROW, WIDE
 from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
+from tuneworthy.report.sections import answer_form, record, verdict
 from tuneworthy.report.sections import options as instead
 from tuneworthy.report.sections import plan as plans
 from tuneworthy.report.sections import precedents as others
-from tuneworthy.report.sections import record, toggles, verdict
+from tuneworthy.report.sections.answer_form import titles
 from tuneworthy.report.sections.common import strength_text
 from tuneworthy.report.sections.difference import difference, version_lines
-from tuneworthy.report.sections.toggles import titles
 from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.render import (
     FORMS,
@@ -121,9 +121,9 @@ def moving(evaluated: EvaluatedCase) -> dict[str, Any]:
     dossier, said = evaluated.dossier, stated_on(evaluated)
     candidate = dossier.verdict.outcome == "fine_tune_candidate"
     return {
-        "groups": toggles.groups(dossier, evaluated.framework, said),
-        "reached": toggles.reached(dossier),
-        "next": toggles.next_question(dossier),
+        "groups": answer_form.groups(dossier, evaluated.framework, said),
+        "reached": answer_form.possible_outcomes(dossier),
+        "next": answer_form.next_question(dossier),
         "change": verdict.change(dossier),
         "fit": verdict.fit(dossier),
         "strength": strength_text(dossier),
@@ -165,7 +165,7 @@ def _answered(request: Request, name: str, form: dict[str, str]) -> Response:
 def _conflict(request: Request, name: str, seen: dict[str, str], mine: dict[str, str]) -> Response:
     evaluated = site_of(request).workspace.evaluated(name)
     now = stated_on(evaluated)
-    titles = toggles.titles(evaluated.framework)
+    titles = answer_form.titles(evaluated.framework)
     known = {key: value for key, value in seen.items() if key in titles}
     values = {
         "theirs": [(titles[k], was, now[k]) for k, was in known.items() if now[k] != was],

@@ -19,7 +19,7 @@ from tuneworthy.interview.answers import conflict_of
 from tuneworthy.interview.questions import ask_of, asked_again, next_ask, offers, standing
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
-from tuneworthy.report.sections.toggles import reached
+from tuneworthy.report.sections.answer_form import possible_outcomes
 from tuneworthy.web.render import address, page, site_of, tab_page, told, wants_part
 from tuneworthy.workspace.workspace import EvaluatedCase
 
@@ -283,7 +283,7 @@ def _side(evaluated: EvaluatedCase, way: Way, name: str) -> dict[str, Any]:
     if way.passed:
         again = way.of([step for step in way.asked if not step.startswith("-")]).at(name)
     return {
-        "reached": reached(evaluated.dossier),
+        "reached": possible_outcomes(evaluated.dossier),
         "parts": parts,
         "again": again,
         "unknowns": words.unknowns(len(way.passed)),
