@@ -1,4 +1,4 @@
-"""Answers written into a case as a surface does it: read, decide, write."""
+"""Answers and labels given as a surface does it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,16 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from internals import AnswerResult, accept_conflict, framework_of, read_with_digest, write_answer
+from internals import (
+    AnswerResult,
+    LabelQueue,
+    LabelTask,
+    accept_conflict,
+    framework_of,
+    open_queue,
+    read_with_digest,
+    write_answer,
+)
 from tuneworthy import Case, Dossier, decide
 
 
@@ -38,3 +47,17 @@ def answer_in(
 def keep_both(source: str | Path, ask_id: str, challenge_id: str, **more: Any) -> AnswerResult:
     """Accept a conflict in the same way."""
     return answer_in(source, ask_id, challenge_id, write=accept_conflict, **more)
+
+
+def label_queue(
+    source: str | Path,
+    labeller: str,
+    *,
+    rubric: str | Path = "",
+    pairwise: tuple[str, str] | None = None,
+    lab: Any = None,
+) -> LabelQueue:
+    """What there is to label, by what the command line takes."""
+    kind: Any = "pairwise" if pairwise else "rubric" if rubric else "answer"
+    task = LabelTask(kind, labeller, rubric, arms=pairwise or (), lab=lab)
+    return open_queue(source, task)

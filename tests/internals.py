@@ -337,7 +337,7 @@ from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
 from tuneworthy.report.sections.answer_form import titles
 from tuneworthy.report.sections.common import finality, headline, source_words
-from tuneworthy.report.sections.evalset import Item, item_page
+from tuneworthy.report.sections.evalset import Item, agreement_document, item_page
 from tuneworthy.report.sections.evidence import (
     evidence_rows,
     measured_name,
@@ -448,7 +448,13 @@ from tuneworthy.workspace import measure as workspace_measure
 from tuneworthy.workspace import reports as workspace_reports
 from tuneworthy.workspace import workspace as workspace_module
 from tuneworthy.workspace.cases import judge_case, start_case, write
-from tuneworthy.workspace.labelling import Desks, Work, add_rubric, begin
+from tuneworthy.workspace.labelling import (
+    LabelQueue,
+    LabelQueues,
+    LabelTask,
+    add_rubric,
+    open_queue,
+)
 from tuneworthy.workspace.listen import is_loopback
 from tuneworthy.workspace.measure import appendix, model_id
 from tuneworthy.workspace.reports import (

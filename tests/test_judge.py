@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from answering import label_queue
 from internals import (
     CeilingResult,
     EvalCase,
@@ -39,7 +40,6 @@ from internals import (
 from internals import lab_ceiling as ceiling
 from internals import lab_verify as verify
 from internals import run as command
-from internals import workspace_labelling as labelling
 from lab_world import CAREFUL, LOUD, chance, folder_of
 from test_labs_verify import RIGHT
 from tuneworthy import InputError
@@ -128,7 +128,7 @@ def label(
     *, skip: int = -1,
 ) -> int:  # fmt: skip
     """Label all a lab asks for, or all but one; how many outputs were shown."""
-    session = labelling.begin(folder, who, rubric=folder / "rubric.md", lab=lab)
+    session = label_queue(folder, who, rubric=folder / "rubric.md", lab=lab)
     while (item := session.current()) is not None:
         if session.at == skip:
             session.skip()
@@ -196,7 +196,7 @@ def test_labels_of_every_arm_let_the_ceiling_be_told(
     folder = case_of(tmp_path, n=200, target=target)
     fake = world({"careful": 0.6, "SHOUT": 0.2}, beg="SHOUT")  # no two outputs are alike
     raced(folder, fake)
-    items = labelling.begin(folder, "ada", rubric=folder / "rubric.md", lab="choose").items
+    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="choose").items
     label(folder, "choose", skip=next(i for i, one in enumerate(items) if "loud" in one.arms[0]))
     label(folder, "report")
     some = raced(folder, fake)
@@ -328,7 +328,7 @@ def test_while_one_of_the_drawn_outputs_has_no_label_nothing_is_told(
     folder = case_of(tmp_path, n=120)
     fake = world(WORLD, taken_in, beg="SHOUT")  # no two outputs are alike
     best = raced(folder, fake).best
-    items = labelling.begin(folder, "ada", rubric=folder / "rubric.md", lab="report").items
+    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="report").items
     assert len(items) == 2 * LABELS  # one less of either is enough for an interval
     place = next(i for i, item in enumerate(items) if (item.arms[0] == best) == of_chosen)
     label(folder, "report", skip=place)
@@ -383,7 +383,7 @@ def test_labels_of_another_rubric_are_no_labels_of_this_one(tmp_path: Path) -> N
     label(folder, "report")
     (folder / "rubric.md").write_text("Is it polite?\n")
     with pytest.raises(InputError, match="another rubric than the lab's"):
-        labelling.begin(folder, "ada", rubric=folder / "rubric.md", lab="report")
+        label_queue(folder, "ada", rubric=folder / "rubric.md", lab="report")
     assert isinstance(raced(folder, fake).reported, Unknown)
 
 
@@ -492,9 +492,9 @@ def test_labelling_for_a_lab_that_chose_nothing_says_how_to_run_it(
 ) -> None:
     folder = case_of(tmp_path)
     with pytest.raises(InputError, match="--judge RUBRIC --judge-model MODEL"):
-        labelling.begin(folder, "ada", rubric=folder / "rubric.md", lab=lab)
+        label_queue(folder, "ada", rubric=folder / "rubric.md", lab=lab)
     with pytest.raises(InputError, match="--for: needs the rubric"):
-        labelling.begin(folder, "ada", lab=lab)
+        label_queue(folder, "ada", lab=lab)
 
 
 # From the command line ----------------------------------------------------------------------------

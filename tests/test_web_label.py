@@ -13,22 +13,24 @@ import pytest
 from starlette.testclient import TestClient
 
 import hostile
+from answering import label_queue
 from internals import (
     ConflictError,
-    Desks,
     Fake,
     Label,
+    LabelQueues,
+    LabelTask,
     Labs,
     Request,
-    Work,
     add_rubric,
+    agreement_document,
     append_label,
-    begin,
     keep_rubric,
     ledger_of,
     prepare,
     read_labels,
     read_rubrics,
+    render_document,
 )
 from internals import LabSettings as Terms
 from internals import lab_ceiling as ceiling
@@ -139,7 +141,7 @@ def test_labellers_meet_the_same_questions_in_the_order_of_the_terminal(blank: P
             order += texts(seen)
             address = say(client, seen, "x")
         orders.append(order)
-    terminal = [item.case.text for item in begin(blank, "cy").items]
+    terminal = [item.case.text for item in label_queue(blank, "cy").items]
     assert orders[0] == orders[1] == terminal
 
 
@@ -295,7 +297,7 @@ def test_a_rubric_is_kept_once_and_found_again(ran: Path) -> None:
     assert add_rubric(ran, f"\r\n{RUBRIC}\r\n".replace("\n", "\r\n")) == query["rubric"][0]
     (path,) = (ran / ".tuneworthy" / "rubrics").iterdir()
     say(client, shown(client, rubric_page(client, "ada")), "yes")
-    terminal = begin(ran, "ada", rubric=path)
+    terminal = label_queue(ran, "ada", rubric=path)
     assert (terminal.rubric, terminal.done) == (RUBRIC, 1)
 
 
@@ -366,7 +368,8 @@ def test_agreement_is_the_command_line_s_to_the_letter(
     client = client_of(ran)
     both_label(ran, client)
     seen = shown(client, f"{HOME}/agreement").text
-    told = agreeing.render(agreeing.agreement(ran), "shop")
+    document = agreement_document(agreeing.agreement(ran), folder="shop")
+    told = render_document(document)
     sentences = [" ".join(part.split()) for part in re.split(r"\n  (?! )", told)[1:5]]
     assert any("kappa" in sentence for sentence in sentences)
     for sentence in sentences:
@@ -412,15 +415,15 @@ def test_labels_given_elsewhere_are_seen_at_once(blank: Path) -> None:
 
 
 def test_a_desk_is_made_anew_when_a_file_of_its_case_changes(blank: Path) -> None:
-    desks, work = Desks(), Work("answer", "ada")
+    desks, work = LabelQueues(), LabelTask("answer", "ada")
     first = desks.open(blank, work)
     kept_one = first.open_after()
-    assert desks.open(blank, Work("answer", "bob")).open_after() == kept_one
+    assert desks.open(blank, LabelTask("answer", "bob")).open_after() == kept_one
     (blank / "eval.jsonl").write_text('{"id": "c0", "input": "another"}\n')
     second = desks.open(blank, work)
-    assert second.of == 1
+    assert len(second.items) == 1
     with pytest.raises(ConflictError):
-        second.say(kept_one, "x")
+        second.label(kept_one, "x")
     assert kept(blank, "ada") == []
 
 

@@ -28,7 +28,7 @@ from tuneworthy.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from tuneworthy.report.sections.evalset import Item
-    from tuneworthy.workspace.labelling import Session
+    from tuneworthy.workspace.labelling import LabelQueue
 
 
 # tuneworthy init and tuneworthy answer.
@@ -286,29 +286,23 @@ def label(
     with --pairwise two are compared; order is drawn and arms are never named. Every answer is kept
     at once in .tuneworthy/labels, and the same command goes on where it stopped.
     """
-    from tuneworthy.workspace import labelling as api
+    from tuneworthy.workspace.labelling import LabelTask, open_queue
 
-    session = api.begin(
-        case,
-        labeller,
-        rubric=rubric,
-        scale=scale,
-        pairwise=pairwise or None,
-        arms=arms,
-        seed=seed,
-        max_tokens=max_tokens,
-        lab=lab,
-    )
-    _run(session)
+    kind: Any = "pairwise" if pairwise else "rubric" if rubric else "answer"
+    task = LabelTask(kind, labeller, rubric or "", scale, pairwise or arms, seed, max_tokens, lab)
+    _run(open_queue(case, task))
 
 
 @click.command()
 @case_argument
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
-    from tuneworthy.workspace import labelling as api
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.evalset import agreement_document
+    from tuneworthy.workspace.labelling import agreement as agreed
 
-    deliver(api.render(api.agreement(case), case, colour=colour()), None, False)
+    document = agreement_document(agreed(case), folder=case)
+    deliver(render(document, colour=colour()), None, False)
 
 
 @click.command()
@@ -318,25 +312,26 @@ def agreement(case: str) -> None:
 @_tokens_option
 def adjudicate(case: str, rubric: str | None, seed: int, max_tokens: int) -> None:
     """Settle what the labellers of CASE differ on. Nobody is named, and what each said stays."""
-    from tuneworthy.workspace import labelling as api
+    from tuneworthy.workspace.labelling import LabelTask, open_queue
 
-    _run(api.begin_adjudicating(case, rubric=rubric, seed=seed, max_tokens=max_tokens))
+    task = LabelTask("settle", rubric=rubric or "", seed=seed, max_tokens=max_tokens)
+    _run(open_queue(case, task))
 
 
-def _run(session: Session) -> None:
+def _run(queue: LabelQueue) -> None:
     """Show and ask until all is labelled, or whoever labels has had enough."""
     from tuneworthy.report.sections.evalset import item_page, tally_page
 
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
     painted = colour()
-    while (item := session.current()) is not None:
+    while (item := queue.current()) is not None:
         page = item_page(
             item,
-            number=session.at + 1,
-            of=len(session.items),
-            rubric=session.rubric,
-            labels=session.notes.get(item.key, ()),
+            number=queue.at + 1,
+            of=len(queue.items),
+            rubric=queue.rubric,
+            labels=queue.notes.get(item.key, ()),
             colour=painted,
         )
         deliver(page, None, False)
@@ -344,12 +339,12 @@ def _run(session: Session) -> None:
         if said == "quit":
             break
         if said == "skip":
-            session.skip()
+            queue.skip()
         elif said == "back":
-            session.back()
+            queue.back()
         else:
-            session.answer(said.removeprefix("="))
-    deliver(tally_page(session.done, len(session.items)), None, False)
+            queue.answer(said.removeprefix("="))
+    deliver(tally_page(queue.done, len(queue.items)), None, False)
 
 
 def _asked(item: Item) -> str:
@@ -486,9 +481,11 @@ def build(
 @force_option
 def export(case: str, form: str, output: str | None, force: bool) -> None:
     """Print the evaluation set of CASE with the right answers that labelling gave."""
-    from tuneworthy.workspace import labelling as api
+    from tuneworthy.files.evalset import csv_text, evalset_text
+    from tuneworthy.workspace.labelling import labelled_cases
 
-    deliver(api.export(case, form), output, force, painted=False)
+    text = (csv_text if form == "csv" else evalset_text)(labelled_cases(case))
+    deliver(text, output, force, painted=False)
 
 
 @evalset.command("import")
@@ -496,10 +493,12 @@ def export(case: str, form: str, output: str | None, force: bool) -> None:
 @click.option("--output", metavar="FILE", help="The set; FILE with .jsonl when not given.")
 def import_(file: str, output: str | None) -> None:
     """Write the cases of a CSV, FILE, as an evaluation set; nothing that is there is replaced."""
-    from tuneworthy.workspace import labelling as api
+    from tuneworthy.files.evalset import read_csv, write_evalset
 
     path = Path(output) if output is not None else Path(file).with_suffix(".jsonl")
-    n = api.import_csv(file, path)
+    cases = read_csv(Path(file))
+    write_evalset(path, cases)
+    n = len(cases)
     click.echo(f"Wrote {one_line(str(path))}: {n:,} {'case' if n == 1 else 'cases'}")
     named = one_line(shlex.quote(f"data.evaluation={path.name}"))
     click.echo(f"Next, with it in the folder of a case: tuneworthy answer CASE {named}")

@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneworthy.lab.background import Labs
-from tuneworthy.workspace.labelling import Desks
+from tuneworthy.workspace.labelling import LabelQueues
 from tuneworthy.workspace.workspace import Workspace
 
 # What a running server knows: its cases, whom it answers, and its secrets.
@@ -38,7 +38,7 @@ class Site:
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
     labs: Labs = field(default_factory=Labs)
     """The labs that run here; they end with the server."""
-    desks: Desks = field(default_factory=Desks)
+    queues: LabelQueues = field(default_factory=LabelQueues)
     """What is being labelled here."""
 
     @property

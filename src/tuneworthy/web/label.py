@@ -23,7 +23,14 @@ from tuneworthy.report.sections.evalset import (
     to_settle,
 )
 from tuneworthy.web.render import address, site_of, tab_page
-from tuneworthy.workspace.labelling import LONGEST, Desk, Work, add_rubric, agreement_of, overview
+from tuneworthy.workspace.labelling import (
+    LONGEST,
+    LabelQueue,
+    LabelTask,
+    add_rubric,
+    agreement_and_rubrics,
+    overview,
+)
 
 router = APIRouter(include_in_schema=False)
 
@@ -50,9 +57,9 @@ class Asked(Outputs):
     arms: Annotated[tuple[Annotated[str, Field(max_length=400)], ...], Field(max_length=200)] = ()
 
     @property
-    def work(self) -> Work:
+    def task(self) -> LabelTask:
         """The same for the API."""
-        return Work(**{name: getattr(self, name) for name in Asked.model_fields})
+        return LabelTask(**{name: getattr(self, name) for name in Asked.model_fields})
 
     def at(self, name: str, **more: str) -> str:
         """Where its questions are, on the server."""
@@ -109,7 +116,7 @@ def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> 
 def agreement(request: Request, name: str) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
     workspace = site_of(request).workspace
-    found, texts = agreement_of(workspace.directory.path(name))
+    found, texts = agreement_and_rubrics(workspace.directory.path(name))
     told = agreement_parts(found, texts)
     return tab_page(
         request, name, workspace.evaluated(name), "label", "agreement.html", agreed=told
@@ -128,53 +135,53 @@ def rubric(request: Request, name: str, given: Annotated[Rubric, Form()]) -> Res
 @router.get("/cases/{name}/label/next")
 def following(request: Request, name: str, asked: Annotated[Next, Query()]) -> HTMLResponse:
     """A question; the page that says how far one has come where none is left."""
-    desk = _desk(request, name, asked)
-    return _question(request, name, asked, desk, asked.item or desk.open_after(asked.after))
+    queue = _queue(request, name, asked)
+    return _question(request, name, asked, queue, asked.item or queue.open_after(asked.after))
 
 
 @router.post("/cases/{name}/label/said")
 def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
-    desk = _desk(request, name, given)
+    queue = _queue(request, name, given)
     try:
-        desk.say(given.item, given.said)
+        queue.label(given.item, given.said)
     except ConflictError as caught:
-        return _question(request, name, given, desk, desk.open_after(), 409, caught.what)
+        return _question(request, name, given, queue, queue.open_after(), 409, caught.what)
     return RedirectResponse(given.at(name, after=given.item), 303)
 
 
-def _desk(request: Request, name: str, asked: Asked) -> Desk:
+def _queue(request: Request, name: str, asked: Asked) -> LabelQueue:
     site = site_of(request)
-    return site.desks.open(site.workspace.directory.path(name), asked.work)
+    return site.queues.open(site.workspace.directory.path(name), asked.task)
 
 
 def _question(
     request: Request,
     name: str,
     asked: Asked,
-    desk: Desk,
+    queue: LabelQueue,
     wanted: str,
     status: int = 200,
     notice: str = "",
 ) -> HTMLResponse:
-    item = desk.item(wanted)
+    item = queue.item(wanted)
     values: dict[str, Any] = {
         "asked": asked,
         "item": None,
-        "done": desk.done,
-        "of": desk.of,
+        "done": queue.done,
+        "of": len(queue.items),
         "notice": notice,
         "again": asked.at(name),
     }
     if item is not None:
-        before = desk.before(wanted)
+        before = queue.before(wanted)
         values |= {
             "item": wanted,
-            "place": desk.place(wanted),
-            "parts": item_parts(item, rubric=desk.rubric, labels=desk.notes(wanted)),
+            "place": queue.place(wanted),
+            "parts": item_parts(item, rubric=queue.rubric, labels=queue.notes_on(wanted)),
             "question": QUESTIONS[item.task],
             "keys": keys_of(item),
-            "said": desk.said(wanted),
+            "said": queue.value_of(wanted),
             "skip": asked.at(name, after=wanted),
             "back": asked.at(name, item=before) if before else "",
         }
