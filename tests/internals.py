@@ -327,6 +327,7 @@ from tuneworthy.report import html as report_html
 from tuneworthy.report import markdown as report_markdown
 from tuneworthy.report import render as render_document
 from tuneworthy.report import text as report_text
+from tuneworthy.report.blocks import Document
 from tuneworthy.report.charts import NARROW, WIDE, Drawing, _rendered, labels
 from tuneworthy.report.document import html, markdown
 from tuneworthy.report.document import pictures as pictures_pictures
@@ -340,8 +341,8 @@ from tuneworthy.report.sections.common import finality, headline, source_words
 from tuneworthy.report.sections.evalset import Item, agreement_document, item_page
 from tuneworthy.report.sections.evidence import (
     evidence_rows,
+    in_short,
     measured_name,
-    measured_text,
     pictures,
     rows_of,
     steps_of,

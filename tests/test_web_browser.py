@@ -298,7 +298,7 @@ def test_without_scripts_an_interview_and_a_what_if_work_by_plain_forms(
         watched.page.get_by_label("Rate of work", exact=True).fill("100")
         with watched.page.expect_navigation():
             watched.page.get_by_role("button", name="Work it out").click()
-        assert "Paid back after not known 5.0 months" in watched.text("#side")
+        assert "Pays back (break-even) not known 5.0 months" in watched.text("#side")
         assert "economics" not in yaml.safe_load(world.text("plain"))
 
 

@@ -460,5 +460,5 @@ def test_the_comparison_names_what_changes() -> None:
     cases = [load_case(yaml.safe_load(text)) for text in texts]
     before, after = (decide(case, lesson, as_of=DAY) for case in cases)
     rows = {row[0]: row[1:] for row in compared(before, after).rows}
-    assert rows["Paid back after"] == ("4.0 to 8.0 months", "never")
-    assert rows["Spent once"][0] == rows["Spent once"][1]
+    assert rows["Pays back (break-even)"] == ("4.0 to 8.0 months", "never")
+    assert rows["Up front"][0] == rows["Up front"][1]

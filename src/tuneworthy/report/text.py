@@ -100,14 +100,6 @@ def pad(text: str, width: int) -> str:
     return text + " " * max(0, width - wcwidth.width(text))
 
 
-def row(label: str, text: str, *, mark: str = "", label_width: int = 11) -> list[str]:
-    """A labelled row, wrapped beside its label, with a mark at the right end of its last line."""
-    lines = wrapped(text, first="  " + pad(label, label_width), width=columns() - len(mark))
-    if mark:
-        lines[-1] = pad(lines[-1], columns() - 1 - len(mark)) + mark
-    return lines
-
-
 def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
     """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
     widths = _widths(rows, columns() - 1 - len(indent), gap) if rows else []

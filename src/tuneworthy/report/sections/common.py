@@ -25,7 +25,6 @@ from tuneworthy.report.blocks import Claim, Claims
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS, unsettled
 from tuneworthy.words import (
-    count,
     few,
     listing,
     months,
@@ -409,24 +408,9 @@ def duration(value: Duration) -> str:
     return value if isinstance(value, str) else months(value)
 
 
-def hours(value: Number) -> str:
-    """Hours of work."""
-    return ranged(value, count, " hours")
-
-
 def weeks(value: Number) -> str:
     """Weeks, without the word."""
     return ranged(value, lambda v: f"{v:.1f}".removesuffix(".0"))
-
-
-def seconds(value: Number) -> str:
-    """Seconds."""
-    return ranged(value, number, " s")
-
-
-def quality_cell(value: Number) -> str:
-    """A share of cases."""
-    return ranged(value, share)
 
 
 def day(value: date) -> str:

@@ -19,12 +19,13 @@ from tuneworthy.report.blocks import (
     Fold,
     Part,
     Picture,
+    Prose,
+    Section,
     Table,
     Todo,
     head,
 )
 from tuneworthy.report.charts import Drawing
-from tuneworthy.report.text import Paint, safe, table, wrapped
 from tuneworthy.verdict.weigh import ASK
 from tuneworthy.words import (
     LIMITS,
@@ -510,23 +511,24 @@ def between_days(since: date | Unknown | None, until: date) -> str:
     return str(until) if alone else f"{since} to {until}"
 
 
-def measured_text(dossier: Dossier, paint: Paint) -> list[str]:
-    """The block of the terminal's report: what was measured and bears on an answer.
+def in_short(dossier: Dossier) -> Section | None:
+    """What was measured and bears on an answer; None where nothing was.
 
     It is cut where it is long, but never before the last row that settles or challenges an answer.
     """
     own, _ = by_grade(dossier)
     if not own:
-        return []
+        return None
     bearing = [one for one in own if one.factor and not isinstance(one.value, Unknown)]
     carrying = sum(_carries(one, dossier) for one in bearing)
-    rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
-    cells = [(safe(row.title), safe(row.value), safe(row.bears)) for row in rows]
-    lines = [paint("strong", "Measured"), *table(cells)]
+    shown = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
+    rows = tuple((row.title, row.value, row.bears) for row in shown)
+    title = "What was measured"
+    blocks: list[Block] = [Table(title, head("Measured", "Value", "Says"), rows, quiet=True)]
     if more := len(own) - len(rows):
-        hint = f"{few(more)} more, with methods and what couldn't be measured: --format markdown"
-        lines += wrapped(hint, first="  ")
-    return lines
+        hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
+        blocks.append(Prose(sentence(hint)[:-1]))
+    return Section("measured", title, tuple(blocks))
 
 
 def measured(dossier: Dossier) -> Part:

@@ -384,7 +384,7 @@ def _what_if(money: InvestmentResult | Unknown) -> Iterator[tuple[str, str]]:
 
 # The amounts of a case that can be moved to see what they do, as levers with a field beside.
 
-_GROUPS = ("Each month", "Spent once", "Traffic", "Looking ahead")
+_GROUPS = ("Each month", "Up front", "Traffic", "Looking ahead")
 LEVERS = {
     path: field.lever
     for group in _GROUPS

@@ -31,14 +31,12 @@ from tuneworthy.report.sections.common import (
     NOT_KNOWN,
     byline,
     dollars,
-    hours,
-    quality_cell,
-    seconds,
+    ranged,
     weeks,
 )
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.verdict.options.advice import CHOICES
-from tuneworthy.words import count, few, listing, plain, sentence, several
+from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 
 _TITLE, _SHORT = "What could be done instead, or first", "Instead"
 FIVE = 5
@@ -175,10 +173,10 @@ def _figures(ranked: Sequence[OptionResult]) -> tuple[Table, list[str]]:
     lines = [
         (
             dollars(o.usd_per_month),
-            hours(o.effort_hours),
+            ranged(o.effort_hours, count, " hours"),
             weeks(o.weeks),
-            quality_cell(o.quality),
-            seconds(o.latency_p95_s),
+            ranged(o.quality, share),
+            ranged(o.latency_p95_s, number, " s"),
             o.risk,
             GRADES[o.grade],
         )

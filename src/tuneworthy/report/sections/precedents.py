@@ -43,7 +43,6 @@ from tuneworthy.report.blocks import (
     head,
 )
 from tuneworthy.report.sections.common import day
-from tuneworthy.report.text import row, safe
 from tuneworthy.words import counted, few, number, plain, points, sentence, several, share
 
 # What happened to others.
@@ -107,12 +106,6 @@ def _tried(near: Neighbour) -> Part:
         Fact("Source", near.source_url or near.source or "not named"),
     )
     return Part(near.title, (Facts(facts),))
-
-
-def others_row(dossier: Dossier) -> list[str]:
-    """One row for the report of a verdict; empty where nothing is known."""
-    result = dossier.precedents
-    return [] if isinstance(result, Unknown) else row("Others", safe(others_text(result)))
 
 
 def others_text(result: PrecedentsResult) -> str:

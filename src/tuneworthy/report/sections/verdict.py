@@ -43,7 +43,7 @@ from tuneworthy.report.sections.common import (
     strength_text,
     tally,
 )
-from tuneworthy.report.sections.evidence import by_grade, evidence_rows
+from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text
@@ -112,7 +112,8 @@ def why(dossier: Dossier) -> Section:
     blocks: list[Block] = [Facts(tuple(rows))]
     held = [factor for factor in dossier.factors.values() if factor.state == "yes"]
     if any(factor.ask for factor in held):
-        asked = (Fact(f.title, f.note or f.ask, _speaks_against(f.kind)) for f in held)
+        against = {"indicator": "", "anti_indicator": "(speaks against)"}
+        asked = (Fact(f.title, f.note or f.ask, against[f.kind]) for f in held)
         blocks.append(Part("What holds", (Facts(tuple(asked)),)))
     drawing = charts.balance(dossier)
     if drawing is not None:
@@ -126,10 +127,6 @@ def why(dossier: Dossier) -> Section:
         title, table = "The balance of reasons", _reasons(dossier)
         blocks.append(Picture("balance", title, says, drawing, table, tuple(key), "elsewhere"))
     return Section("why", "Why", tuple(blocks))
-
-
-def _speaks_against(kind: str) -> str:
-    return "" if kind == "indicator" else "(speaks against)"
 
 
 def _reasons(dossier: Dossier) -> Table:
@@ -254,13 +251,14 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
     """The short report of a terminal: facts, challenges, flips, questions, and where to go on."""
     if dossier.quick is not None:
         return _quick(dossier, case_path, colour)
+    noted = keep_in_mind(dossier)
     sections = [
         Section("facts", "", (Facts(tuple(_rows(dossier))),)),
-        _measured(dossier),
+        in_short(dossier),
         fit(dossier) if dossier.challenges else None,
         change(dossier, questions=3),
         attempts(dossier),
-        _noted(dossier),
+        Section("noted", "Keep in mind", (Bullets(noted),)) if noted else None,
         instead(dossier, case_path),
     ]
     document = Document(
@@ -314,25 +312,6 @@ def _row_of(path: str, dossier: Dossier) -> str:
     if parts[0] == "factors" and len(parts) > 1 and parts[1] in dossier.factors:
         return "For" if dossier.factors[parts[1]].kind == "indicator" else "Against"
     return next((label for label, starts in _ROWS.items() if path.startswith(starts)), "")
-
-
-def _measured(dossier: Dossier) -> Section | None:
-    """What was measured and bears on an answer; the rest is in the longer forms."""
-    own, _ = by_grade(dossier)
-    if not own:
-        return None
-    bearing = [item for item in own if item.factor and not isinstance(item.value, Unknown)]
-    rows = tuple((row.title, row.value, row.bears) for row in evidence_rows(dossier, bearing))
-    titles = head("Measured", "Value", "Says")
-    blocks: list[Block] = [Table("What was measured", titles, rows, quiet=True)]
-    if more := len(own) - len(bearing):
-        blocks.append(Prose(f"{few(more).capitalize()} more: --format markdown"))
-    return Section("measured", "What was measured", tuple(blocks))
-
-
-def _noted(dossier: Dossier) -> Section | None:
-    noted = keep_in_mind(dossier)
-    return Section("noted", "Keep in mind", (Bullets(noted),)) if noted else None
 
 
 def _after(dossier: Dossier, case_path: str) -> tuple[str, ...]:
