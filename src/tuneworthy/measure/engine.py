@@ -126,10 +126,7 @@ class SystemPrompts:
             return _NONE
         if text in self._kept:
             code, before, first_before, last_before = self._kept[text]
-            first, last = (
-                float(np.fmin(first, first_before)),
-                float(np.fmax(last, last_before)),
-            )
+            first, last = (float(np.fmin(first, first_before)), float(np.fmax(last, last_before)))
             self._kept[text] = code, before + n, first, last
             return code
         self._characters += len(text)

@@ -373,11 +373,7 @@ def _lengths(units: Sequence[Conversation]) -> list[str]:
 
 
 def _merged(
-    cells: Sequence[Cell],
-    share: Sequence[float],
-    coarser: Callable[[Cell], Cell],
-    *,
-    whole: bool,
+    cells: Sequence[Cell], share: Sequence[float], coarser: Callable[[Cell], Cell], *, whole: bool
 ) -> list[Cell]:
     """Cells that would give less than one draw under a coarser name.
 
