@@ -79,11 +79,7 @@ def not_recognised(where: str) -> NotTraces:
 
 
 def shape(stream: Ahead, where: str, limits: Limits) -> Shape:
-    """Look at the beginning of a text, and take off its byte order mark.
-
-    Raises:
-        InputError: If it is empty, in another encoding, or nothing we know.
-    """
+    """Look at the beginning of a text, and take off its byte order mark."""
     head = stream.peek(MIB)
     if head.startswith(codecs.BOM_UTF8):
         stream.read(3)
@@ -144,13 +140,7 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
 
 
 def batches(rows: Iterable[Row], limits: Limits, tally: SkippedRecords) -> Iterator[Batch]:
-    """Rows in batches; none for no rows. A column no row has a value in is empty.
-
-    Args:
-        rows: The traces.
-        limits: How many traces, and how large, a batch may be.
-        tally: Knows how much of the file was read by now.
-    """
+    """Rows in batches; none for no rows. A column no row has a value in is empty."""
     held: list[Row] = []
     closes = tally.size + limits.batch_bytes
     for row in rows:
@@ -257,31 +247,12 @@ FIELDS: tuple[str, ...] = tuple(each.name for each in msgspec.structs.fields(Pla
 """Names of a trace's fields, in the order of ``msgspec.structs.astuple``."""
 
 
-class SaidTurns(Sequence[Message]):
-    """Turns as messages, made when somebody asks: most are never looked at."""
-
-    __slots__ = ("_said",)
-
-    def __init__(self, said: Sequence[PlainTurn]) -> None:
-        self._said = said
-
-    def __len__(self) -> int:
-        return len(self._said)
-
-    def __getitem__(self, place: Any) -> Any:
-        found: Any = self._said[place]
-        return [*map(_message, found)] if isinstance(place, slice) else _message(found)
-
-    def __iter__(self) -> Iterator[Message]:
-        return map(_message, self._said)
-
-
 def _message(said: PlainTurn) -> Message:
     return Message(role_of(said.role), said.content or "")
 
 
 class Views(Sequence[Any]):
-    """A column of which each value is made when somebody asks, and None stays None."""
+    """Values that are made when somebody asks, as most are not; an empty one is None."""
 
     __slots__ = ("_make", "_values")
 
@@ -295,28 +266,10 @@ class Views(Sequence[Any]):
         if isinstance(place, slice):
             return Views(self._values[place], self._make)
         value = self._values[place]
-        return None if value is None else self._make(value)
+        return self._make(value) if value else None
 
-
-class PassageTexts(Sequence[str]):
-    """PassageTexts as texts; one without a text is none."""
-
-    __slots__ = ("_given",)
-
-    def __init__(self, given: Sequence[PlainPassage]) -> None:
-        self._given = given
-
-    def __len__(self) -> int:
-        return len(self._texts())
-
-    def __getitem__(self, place: Any) -> Any:
-        return self._texts()[place]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._texts())
-
-    def _texts(self) -> tuple[str, ...]:
-        return tuple(each.text for each in self._given if each.text is not None)
+    def __iter__(self) -> Iterator[Any]:
+        return (self._make(value) if value else None for value in self._values)
 
 
 # Texts that come again and again, each held once.
@@ -357,11 +310,7 @@ _NOT_ASKING = frozenset({"assistant", "system"})
 
 
 class Gathered:
-    """Typed traces on their way into a batch.
-
-    Args:
-        tally: Where values that can't be true are counted, when they are left out.
-    """
+    """Typed traces on their way into a batch; values that can't be true are counted."""
 
     def __init__(self, tally: SkippedRecords) -> None:
         self._tally, self._known = tally, Interned()
@@ -372,9 +321,7 @@ class Gathered:
         """Take the traces of a block apart, while they are still in the processor's cache.
 
         A system prompt that was seen before becomes that same object: its copy can go at once.
-
-        Returns:
-            False, and nothing is taken, where a trace has neither an output nor calls of tools.
+        False, and nothing is taken, where a trace has neither an output nor calls of tools.
         """
         columns: list[Column] = list(zip(*map(astuple, traces), strict=True))
         said, calls = columns[_OUTPUT], columns[_CALLS]
@@ -441,8 +388,9 @@ def _columns(fields: Fields) -> Iterator[tuple[str, Any]]:
     if "feedback" in fields:
         fields |= _judged(*(fields.get(each, nothing) for each in ("score", "label", "feedback")))
     if "prompt_name" in fields or "prompt_version" in fields:
-        named = (fields.get(each, nothing) for each in ("prompt_name", "prompt_version"))
-        yield "prompt", _prompts(*named)
+        named = [fields.get(each, nothing) for each in ("prompt_name", "prompt_version")]
+        known = {pair: prompt_name(*pair) for pair in set(zip(*named, strict=True))}
+        yield "prompt", [known[pair] for pair in zip(*named, strict=True)]
     for field, column, make in _MADE:
         if field in fields:
             yield column, make(fields[field])
@@ -451,24 +399,11 @@ def _columns(fields: Fields) -> Iterator[tuple[str, Any]]:
 def _judged(scores: Column, labels: Column, feedback: Column) -> Fields:
     """Scores and labels with those of the feedback, where they stand there alone."""
     score, label = [*scores], [*labels]
-    for row, told in enumerate(feedback):
-        if told is not None:
-            if score[row] is None:
-                score[row] = told.score
-            label[row] = label[row] or told.label
+    for row, given in enumerate(feedback):
+        if given is not None:
+            score[row] = given.score if score[row] is None else score[row]
+            label[row] = label[row] or given.label
     return {"score": score} | ({"label": label} if has_value(label) else {})
-
-
-def _prompts(names: Column, versions: Column) -> list[str | None]:
-    return [*map(_PromptNames().__getitem__, zip(names, versions, strict=True))]
-
-
-class _PromptNames(dict[tuple[Any, Any], str | None]):
-    """Names of prompts by their parts, each put together once."""
-
-    def __missing__(self, pair: tuple[Any, Any]) -> str | None:
-        found = self[pair] = prompt_name(*pair)
-        return found
 
 
 def _names(values: Column) -> Column:
@@ -481,8 +416,8 @@ def _each(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
     return lambda values: [None if value is None else make(value) for value in values]
 
 
-def _turns(spoken: Sequence[PlainTurn]) -> SaidTurns | None:
-    return SaidTurns(spoken) if spoken else None
+def _texts(passages: Sequence[PlainPassage]) -> tuple[str, ...]:
+    return tuple(passage.text for passage in passages if passage.text is not None)
 
 
 def _as_they_are(values: Column) -> Column:
@@ -493,8 +428,8 @@ _MADE: tuple[tuple[str, str, Callable[[Column], Column]], ...] = (
     ("output", "output", _as_they_are),
     ("system", "system", _as_they_are),
     ("input", "input", _as_they_are),
-    ("messages", "messages", lambda values: Views(values, _turns)),
-    ("contexts", "contexts", lambda values: Views(values, PassageTexts)),
+    ("messages", "messages", lambda values: Views(values, lambda turns: Views(turns, _message))),
+    ("contexts", "contexts", _each(_texts)),
     ("model", "model", _names),
     ("answerable", "answerable", _as_they_are),
     ("conversation_id", "conversation", _names),
@@ -517,13 +452,7 @@ _GIVE_UP = 3
 
 
 class PlainLines:
-    """Blocks of our own format as batches.
-
-    Args:
-        tally: Where what can't be used is counted.
-        name: The file, for the names of conversations that have none.
-        limits: How many traces, and how large, a batch may be.
-    """
+    """Blocks of our own format as batches."""
 
     def __init__(self, tally: SkippedRecords, name: str, limits: Limits) -> None:
         self._tally, self._name, self._limits = tally, name, limits
@@ -615,7 +544,7 @@ def _is_cut(data: bytes) -> bool:
     return False
 
 
-# The content of one file as batches, whatever it is.
+# One file, whatever it is.
 
 _TRIED = 20
 _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
@@ -626,11 +555,8 @@ Records = Iterator[tuple[int | str, Any]]
 class Content:
     """One file.
 
-    Args:
-        name: The file, for names of conversations that have none.
-        where: The file as the user named it, for errors.
-        mapping: Where our fields stand, for records that aren't of a format we know.
-        limits: Bounds.
+    ``name`` is for conversations that have none, ``where`` for errors; ``mapping`` says where our
+    fields stand in records that aren't of a format we know.
     """
 
     def __init__(self, name: str, where: str, mapping: FieldMap | None, limits: Limits) -> None:
@@ -646,11 +572,7 @@ class Content:
         return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
-        """Traces of a text: lines of JSON, one JSON value, or a table.
-
-        Raises:
-            InputError: If it isn't one of them, or nothing we know.
-        """
+        """Traces of a text: lines of JSON, one JSON value, or a table."""
         found = shape(stream, self.where, self.limits)
         if found.kind == "table":
             rows = csv_rows(stream, found.sign, self.tally, self.limits, self.where)
@@ -789,11 +711,7 @@ class Content:
         return InputError(what, where=self.where, fix="export it again, whole")
 
     def table(self, rows: Rows, name: str) -> Iterator[Batch]:
-        """Traces of the rows of a table, by column.
-
-        Raises:
-            InputError: If its columns are nothing we know.
-        """
+        """Traces of the rows of a table, by column."""
         first = [*islice(rows, 1)]
         columns = tuple(first[0][1]) if first else ()
         taken = fields_of(columns)

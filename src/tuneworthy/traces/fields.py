@@ -64,11 +64,6 @@ def number(value: Any) -> float | None:
     return None
 
 
-def amount(value: Any) -> float | None:
-    """Seconds, tokens or USD; an amount below zero is left to ``sound``, which counts it."""
-    return number(value)
-
-
 def whole(value: Any) -> int | None:
     """A count; None for one below zero."""
     found = value if type(value) is int else number(value)
@@ -413,74 +408,35 @@ class SkippedRecords:
 
 # Our own format, read leniently: one object a trace, or one a whole conversation.
 
-FIELDS = (
-    "timestamp",
-    "conversation_id",
-    "turn",
-    "model",
-    "prompt_name",
-    "prompt_version",
-    "messages",
-    "system",
-    "input",
-    "output",
-    "tool_calls",
-    "contexts",
-    "reference",
-    "answerable",
-    "latency_s",
-    "time_to_first_token_s",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "usd",
-    "error",
-    "feedback",
-    "score",
-    "label",
-    "case",
+_WORDS = (
+    "timestamp conversation_id turn model prompt_name prompt_version messages system input output "
+    "tool_calls contexts reference answerable error feedback score label case "
+    "latency_s time_to_first_token_s input_tokens output_tokens cached_tokens usd"
 )
-"""Names of the fields."""
-
-AMOUNTS = (
-    "latency_s",
-    "time_to_first_token_s",
-    "input_tokens",
-    "output_tokens",
-    "cached_tokens",
-    "usd",
-)
+FIELDS = tuple(_WORDS.split())
+AMOUNTS = FIELDS[-6:]
 _LAST_ONLY = ("score", "label", "reference", "error", "contexts", "answerable")
 
 
 def trace_rows(
     record: Mapping[str, Any], tally: SkippedRecords, place: int | str, *, conversation: str
 ) -> Iterator[Row]:
-    """The traces of one record.
+    """The traces of one record; what can't be used is counted.
 
     A record with an output is one trace. One with messages and no output is a whole conversation:
     one trace for each answer of the assistant, what was said of the conversation (a score, a
     reference) standing at its last. Amounts of a conversation of several answers are given to none
     of them, and counted as skipped. Messages that end in a question with passages, unjudged,
-    are one trace without an output.
-
-    Args:
-        record: Fields by name; unknown ones are ignored.
-        tally: Where what can't be used is counted.
-        place: Line or number of the record.
-        conversation: Name of the conversation where the record names none and holds several turns.
+    are one trace without an output. A conversation of several turns without a name gets that of
+    ``conversation``.
     """
     row = _fields(record)
     spoken = turns(record.get("messages"))
-    if row["output"] is not None or row["tool_calls"]:
-        _from_turns(row, spoken, len(spoken))
-        yield row
-    elif _awaits_answer(row, spoken):
-        _from_turns(row, spoken, len(spoken))
-        yield row
-    elif any(turn.role == "assistant" for turn in spoken):
+    answered = row["output"] is not None or row["tool_calls"]
+    alone = answered or _awaits_answer(row, spoken)
+    if not alone and any(turn.role == "assistant" for turn in spoken):
         yield from _answers(row, spoken, tally, place, conversation)
-    elif any(row[key] is not None for key in (*AMOUNTS, "error")):
+    elif alone or any(row[key] is not None for key in (*AMOUNTS, "error")):
         _from_turns(row, spoken, len(spoken))
         yield row
     else:
@@ -488,13 +444,10 @@ def trace_rows(
 
 
 def _awaits_answer(row: Row, spoken: Sequence[SpokenTurn]) -> bool:
-    """Whether the last turn is a question with its passages, and no answer yet.
-
-    What is told then belongs to that question and not to an earlier answer.
-    """
-    told = row["contexts"] is not None or row["answerable"] is not None
-    judged = row["score"] is not None or row["label"] is not None
-    return told and not judged and bool(spoken) and spoken[-1].role == "user"
+    """Whether the last turn is a question with its passages, and no answer yet."""
+    passages = row["contexts"] is not None or row["answerable"] is not None
+    rated = row["score"] is not None or row["label"] is not None
+    return passages and not rated and bool(spoken) and spoken[-1].role == "user"
 
 
 def _fields(record: Mapping[str, Any]) -> Row:
@@ -502,7 +455,7 @@ def _fields(record: Mapping[str, Any]) -> Row:
     given = get("feedback")
     feedback = given if isinstance(given, Mapping) else {"score": given}
     system, asked = get("system"), get("input")
-    row: Row = {key: amount(get(key)) for key in AMOUNTS}
+    row: Row = {key: number(get(key)) for key in AMOUNTS}
     row |= {
         "output": text(get("output")),
         "conversation": name(get("conversation_id")),
@@ -593,38 +546,25 @@ def _answers(
 def sound(rows: Iterable[Row], tally: SkippedRecords, place: int | str) -> Iterator[Row]:
     """The traces of one record without amounts below zero and times that are still to come.
 
-    Args:
-        rows: The traces; they are changed in place.
-        tally: Where the record is counted, once for each reason; knows when the future begins.
-        place: Line or number of the record.
+    They are changed in place; the record is counted once for each reason.
     """
-    told: set[str] = set()
+    counted: set[str] = set()
     for row in rows:
-        found = []
-        below = [key for key in AMOUNTS if (row.get(key) or 0) < 0]
-        if below:
-            row.update(dict.fromkeys(below))
-            found.append(BELOW_ZERO)
+        wrong = {key: BELOW_ZERO for key in AMOUNTS if (row.get(key) or 0) < 0}
         if (row.get("timestamp") or 0) > tally.until_s:
-            row["timestamp"] = None
-            found.append(TO_COME)
-        for why in found:
-            if why not in told:
+            wrong["timestamp"] = TO_COME
+        row.update(dict.fromkeys(wrong))
+        for why in dict.fromkeys(wrong.values()):
+            if why not in counted:
                 tally.skip(why, place)
-        told.update(found)
+        counted.update(wrong.values())
         yield row
 
 
 def sound_columns(
     columns: dict[str, Sequence[Any]], tally: SkippedRecords, lines: Callable[[], Sequence[int]]
 ) -> None:
-    """The same for traces as columns, which are changed in place.
-
-    Args:
-        columns: Columns by name.
-        tally: As above.
-        lines: Gives the line of each trace; asked for only where there is something to count.
-    """
+    """The same for traces as columns; ``lines`` gives the line of each."""
     debts: set[int] = set()
     for amount in AMOUNTS:
         values = columns.get(amount, ())
@@ -678,13 +618,10 @@ class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes,
 
 
 def decode(data: Bytes, kind: type[T]) -> T:
-    """JSON as a type of msgspec.
+    """JSON as a type of msgspec; broken JSON says why.
 
     NaN and infinite numbers, which JSON has no word for, are missing; half a character, as a text
     that was cut by UTF-16 units ends in, becomes the mark for an unreadable one.
-
-    Raises:
-        BrokenJson: If it isn't JSON of that type.
     """
     if kind not in (Raws, msgspec.Raw) and has_too_much(
         data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
@@ -698,14 +635,9 @@ def decode(data: Bytes, kind: type[T]) -> T:
         first = caught
     raw = bytes(data)
     mended = _mended(raw)
-    if mended is not raw:
-        try:
-            return msgspec.json.decode(mended, type=kind)
-        except RecursionError:
-            raise BrokenJson(TOO_DEEP) from None
-        except (msgspec.MsgspecError, ValueError) as caught:
-            first = caught
-    raise BrokenJson(_why(raw, first)) from None
+    if mended is raw:
+        raise BrokenJson(_why(raw, first))
+    return decode(mended, kind)
 
 
 def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
@@ -737,9 +669,4 @@ def _why(raw: bytes, caught: Exception) -> str:
 
 
 def decode_object(data: Bytes) -> dict[str, Any]:
-    """A JSON object.
-
-    Raises:
-        BrokenJson: If it isn't one.
-    """
     return decode(data, dict[str, Any])

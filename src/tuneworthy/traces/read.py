@@ -106,9 +106,6 @@ def once(paths: Sequence[Path]) -> tuple[Path, ...]:
     return tuple(seen.values())
 
 
-# Files of traces or results, read once, in batches.
-
-
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """Some traces of one file, and how far reading has come."""
@@ -276,11 +273,7 @@ class Archive:
         self._given = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Its traces.
-
-        Raises:
-            InputError: If it is damaged, unfolds to too much, or holds nothing we know.
-        """
+        """Its traces."""
         with (
             self._guard(),
             os.fdopen(os.dup(self._raw.descriptor), "rb") as file,
@@ -409,11 +402,7 @@ class Opened:
         return self._raw.done if self._raw else 0
 
     def batches(self) -> Iterator[Batch]:
-        """Its traces.
-
-        Raises:
-            InputError: If it is no file of traces, or broken.
-        """
+        """Its traces."""
         yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
         self._content.note_unseen()
         self._content.tally.check(self._content.where, self._limits)

@@ -24,7 +24,6 @@ from tuneworthy.traces.fields import (
     Bytes,
     Row,
     SpokenTurn,
-    amount,
     decode,
     name,
     number,
@@ -174,13 +173,13 @@ def _amounts(
     sample: _Sample, output: Mapping[str, Any], spoken: list[SpokenTurn], log: Header
 ) -> Row:
     one = sum(turn.role == "assistant" for turn in spoken) <= 1
-    usage, latency = output.get("usage"), amount(output.get("time"))
+    usage, latency = output.get("usage"), number(output.get("time"))
     if not one:
         usages = sample.model_usage if isinstance(sample.model_usage, Mapping) else {}
         usage, latency = usages.get(str(log.eval.get("model"))), None
     if not isinstance(usage, Mapping):
         usage = {}
-    tokens = {key: amount(usage.get(key)) for key in _TOKENS}
+    tokens = {key: number(usage.get(key)) for key in _TOKENS}
     read, written, total = (tokens[key] for key in _TOKENS[:3])
     cached = tokens["input_tokens_cache_read"]
     if read is not None and total is not None and written is not None and total >= written:
@@ -188,11 +187,11 @@ def _amounts(
     elif read is not None:
         read += sum(tokens[key] or 0 for key in _TOKENS[3:])
     return {
-        "latency_s": latency if latency is not None else amount(sample.total_time),
+        "latency_s": latency if latency is not None else number(sample.total_time),
         "input_tokens": read,
         "output_tokens": written,
         "cached_tokens": cached,
-        "usd": amount(usage.get("total_cost")),
+        "usd": number(usage.get("total_cost")),
     }
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from tuneworthy.traces.fields import (
     NO_CALL,
     Row,
-    amount,
     first_of,
+    number,
     trace_rows,
     turns,
     unpacked,
@@ -97,11 +97,11 @@ def _usage(get: _LangfuseFields) -> dict[str, float | None]:
     details = unpacked(get("usageDetails") or get("usage"))
     if not isinstance(details, Mapping):
         return {
-            "input_tokens": amount(get("promptTokens")),
-            "output_tokens": amount(get("completionTokens")),
+            "input_tokens": number(get("promptTokens")),
+            "output_tokens": number(get("completionTokens")),
         }
     known = {
-        str(key): found for key, value in details.items() if (found := amount(value)) is not None
+        str(key): found for key, value in details.items() if (found := number(value)) is not None
     }
     read = {k: v for k, v in known.items() if "input" in k or k == "promptTokens"}
     written = {k: v for k, v in known.items() if "output" in k or k == "completionTokens"}
@@ -116,7 +116,7 @@ def _usage(get: _LangfuseFields) -> dict[str, float | None]:
 def _cost(get: _LangfuseFields) -> float | None:
     details = unpacked(get("costDetails"))
     told = details.get("total") if isinstance(details, Mapping) else None
-    return amount(told if told is not None else first_of({key: get(key) for key in _COSTS}, _COSTS))
+    return number(told if told is not None else first_of({key: get(key) for key in _COSTS}, _COSTS))
 
 
 _COSTS = ("totalCost", "calculatedTotalCost")
@@ -125,7 +125,7 @@ _COSTS = ("totalCost", "calculatedTotalCost")
 def _between(start: float | None, end: float | None, told: Any) -> float | None:
     if start is not None and end is not None and end >= start:
         return end - start
-    return amount(told)
+    return number(told)
 
 
 LANGFUSE = TraceFormat("Langfuse observations", _fits, rows=_rows)

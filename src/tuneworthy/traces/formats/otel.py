@@ -16,9 +16,9 @@ from tuneworthy.traces.fields import (
     NO_CALL,
     Bytes,
     Row,
-    amount,
     decode_object,
     first_of,
+    number,
     text,
     trace_rows,
     turns,
@@ -108,8 +108,8 @@ def _is_span(record: Mapping[str, Any]) -> bool:
 
 
 def _export(raw: Bytes, place: int | str, context: ReadContext) -> Iterator[Row]:
-    for number, span in enumerate(spans(decode_object(raw)), start=1):
-        yield from _rows(span, f"{place} span {number}", context)
+    for count, span in enumerate(spans(decode_object(raw)), start=1):
+        yield from _rows(span, f"{place} span {count}", context)
 
 
 def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
@@ -149,7 +149,7 @@ def _usage(found: Mapping[str, Any]) -> dict[str, float | None]:
             "gen_ai.usage.cache_read_input_tokens",
         ),
     }
-    return {key: amount(first_of(found, keys)) for key, keys in names.items()}
+    return {key: number(first_of(found, keys)) for key, keys in names.items()}
 
 
 def _asked(found: Mapping[str, Any]) -> dict[str, Any]:

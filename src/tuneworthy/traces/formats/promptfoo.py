@@ -23,11 +23,11 @@ from tuneworthy.traces.fields import (
     Bytes,
     Raws,
     Row,
-    amount,
     decode,
     decode_object,
     dumped,
     name,
+    number,
     score,
     text,
     turns,
@@ -56,9 +56,9 @@ def _document(raw: Bytes, place: int | str, context: ReadContext) -> Iterator[Ro
     table = _opened(top.get("table"))
     found = _of_table(table) if isinstance(table, Mapping) else _of_results(top, context)
     cases = _Cases()
-    for number, row in enumerate(found, start=1):
+    for count, row in enumerate(found, start=1):
         context.tally.records += 1
-        yield _row(row, cases, clock, number)
+        yield _row(row, cases, clock, count)
 
 
 def _opened(raw: Any) -> Any:
@@ -66,12 +66,12 @@ def _opened(raw: Any) -> Any:
 
 
 def _of_results(top: Raws, context: ReadContext) -> Iterator[Mapping[str, Any]]:
-    for number, raw in enumerate(_results(top), start=1):
+    for count, raw in enumerate(_results(top), start=1):
         try:
             yield decode_object(raw)
         except BrokenJson as broken:
             context.tally.records += 1
-            context.tally.skip(broken.why, f"result {number}")
+            context.tally.skip(broken.why, f"result {count}")
 
 
 def _results(top: Raws) -> list[msgspec.Raw]:
@@ -83,13 +83,13 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     head = table.get("head")
     prompts = head.get("prompts") if isinstance(head, Mapping) else None
     heads = [p if isinstance(p, Mapping) else {} for p in prompts or []]
-    for number, line in enumerate(_objects(table.get("body"))):
+    for count, line in enumerate(_objects(table.get("body"))):
         for column, cell in enumerate(_objects(line.get("outputs"))):
             prompt = heads[column] if column < len(heads) else {}
             yield {
                 **cell,
                 "promptIdx": column,
-                "testIdx": line.get("testIdx", number),
+                "testIdx": line.get("testIdx", count),
                 "testCase": cell.get("testCase") or line.get("test"),
                 "provider": cell.get("provider") or prompt.get("provider"),
                 "prompt": {"raw": cell.get("prompt"), "label": _label(prompt)},
@@ -140,13 +140,13 @@ def _numbers(row: Mapping[str, Any], response: Mapping[str, Any]) -> Row:
     if response.get("cached") is True:
         return {}
     usage = _mapping(row.get("tokenUsage")) or _mapping(response.get("tokenUsage"))
-    latency = amount(row.get("latencyMs"))
+    latency = number(row.get("latencyMs"))
     cost = row.get("cost") if row.get("cost") is not None else response.get("cost")
     return {
         "latency_s": latency / 1000 if latency else None,  # 0 where nothing was called
-        "usd": amount(cost) or None,  # 0 where the provider's price isn't known to promptfoo
-        "input_tokens": amount(usage.get("prompt")) or None,
-        "output_tokens": amount(usage.get("completion")),
+        "usd": number(cost) or None,  # 0 where the provider's price isn't known to promptfoo
+        "input_tokens": number(usage.get("prompt")) or None,
+        "output_tokens": number(usage.get("completion")),
     }
 
 
