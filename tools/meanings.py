@@ -55,7 +55,7 @@ _ANY = {
     "p90": "90th percentile.",
     "usd_per_month": "What it costs to run.",
     "latency_p95_s": "Time within which 95 of 100 answers arrive.",
-    "hours": "Work.",
+    "hours": "StepWork.",
     "usd": "Money beside the work.",
 }
 

@@ -170,6 +170,11 @@ class AmountOf(FileRecord, Generic[N]):
     high: N
     """The most it could be."""
 
+    @classmethod
+    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+        """Only the classes below are met by name."""
+        return f"_{super().model_parametrized_name(params)}"
+
     @property
     def interval(self) -> Interval:
         """The same for calculations."""

@@ -262,7 +262,7 @@ def ongoing_usd(costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"
 Rate = Annotated[float, Field(gt=0, le=1e9)]
 
 
-class Work(FileRecord):
+class StepWork(FileRecord):
     """What a step takes."""
 
     hours: Span
@@ -283,25 +283,25 @@ class HourlyYield(_Ordered):
 class Steps(FileRecord):
     """Steps that don't depend on what a framework asks."""
 
-    alternatives: Work
+    alternatives: StepWork
     """Compare the alternatives side by side."""
-    data_review: Work
+    data_review: StepWork
     """Review the data for bias, harm and personal data, and name a process."""
-    service: Work
+    service: StepWork
     """Ask a tuning service what it will still offer, and for how long."""
-    other_service: Work
+    other_service: StepWork
     """Find another service, or hardware of one's own."""
-    goal: Work
+    goal: StepWork
     """Name the goals, or count what there is."""
-    targets: Work
+    targets: StepWork
     """Measure the present system against every target."""
-    money: Work
+    money: StepWork
     """State or narrow the amounts."""
-    recall: Work
+    recall: StepWork
     """Measure how often the right passage is retrieved."""
-    watch: Work
+    watch: StepWork
     """Watch, then look again."""
-    decide: Work
+    decide: StepWork
     """Put the answers in and decide again."""
 
 
@@ -324,19 +324,19 @@ class PlanRule(FileRecord):
     """Data got ready in an hour of work, by unit."""
     steps: Steps
     """Steps that don't depend on what a framework asks."""
-    checks: Annotated[dict[Ident, Work], Field(min_length=1)]
+    checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes to do a check of the ceiling test that isn't done."""
-    against: Annotated[dict[Ident, Work], Field(min_length=1)]
+    against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes to clear a reason against."""
 
 
-def either(works: dict[str, Work], name: str) -> Work:
+def either(works: dict[str, StepWork], name: str) -> StepWork:
     """The row of a name; for one without a row, from the least to the most of all rows."""
     if name in works:
         return works[name]
     spans = [work.hours for work in works.values()]
     hours = Span(low=min(s.low for s in spans), high=max(s.high for s in spans))
-    return Work(hours=hours, weeks=max(work.weeks for work in works.values()))
+    return StepWork(hours=hours, weeks=max(work.weeks for work in works.values()))
 
 
 # Numbers that separate one answer from another, each with its source and date.

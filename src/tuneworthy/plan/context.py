@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Range
 from tuneworthy.model.case import Amount, Case, Ongoing
 from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
-from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, Work, either
+from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
 from tuneworthy.plan.calendar import Calendar, NoPlanError
 from tuneworthy.verdict.gates import held
 from tuneworthy.words import count, listing, number, quality, usd
@@ -80,7 +80,7 @@ class PlanContext:
         title: str,
         steps: Sequence[str],
         done_when: str,
-        cost: PhaseCost | Work,
+        cost: PhaseCost | StepWork,
         *,
         part: Part = "steps",
         needs: tuple[str, ...] = (),
@@ -100,7 +100,7 @@ class PlanContext:
             needs: Ids of phases before it that have to be done first.
             weeks: Calendar weeks it takes at least; the team is free for others meanwhile.
         """
-        if isinstance(cost, Work):
+        if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
             cost = hours_of(cost.hours)
         rate = self.case.economics.hourly_rate_usd
