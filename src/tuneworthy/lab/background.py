@@ -122,7 +122,7 @@ class LabRun:
         self._state: LabState = "running"
         self._stand: Stand | None = None
         self._number, self._began, self._ended = 0, clock(), 0.0
-        self._thread = threading.Thread(
+        self.thread = threading.Thread(
             target=self._go, args=(lab, transport), name=f"lab {self.id}", daemon=True
         )
 
@@ -132,10 +132,6 @@ class LabRun:
         with self._lock:
             end = self._ended or self._clock()
             return LabProgress(self._number, self._state, self._stand, end - self._began)
-
-    def begin(self) -> None:
-        """Run it; once."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Send nothing more, and wait for what is on the wire; nothing for one that is over."""
@@ -147,8 +143,8 @@ class LabRun:
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for its end; whether it came in time."""
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        self.thread.join(timeout_s)
+        return not self.thread.is_alive()
 
     def _watch(self, stand: Stand) -> None:
         with self._lock:
@@ -203,31 +199,20 @@ class Labs:
         return self._runs.get(Path(source).resolve())
 
     def offer(self, source: str | Path, settings: LabSettings) -> QuotedLab:
-        """What a lab would do and cost; nothing is sent.
-
-        Raises:
-            InputError: If it can't run, or another process is running it.
-        """
-        return self._offer(prepare_for(source, settings), settings)
+        """What a lab would do and cost; nothing is sent."""
+        return self._offer(_prepared(source, settings), settings)
 
     def start(
         self, source: str | Path, settings: LabSettings, *, cap_usd: float, calls: int, usd: float
     ) -> LabRun:
         """Begin a lab that was offered and confirmed. One that was stopped goes on.
 
-        Args:
-            source: The case.
-            settings: How it is run.
-            cap_usd: The most its calls may cost, those of earlier runs included.
-            calls: The confirmed ``most_calls`` of the offer.
-            usd: Its confirmed ``most_usd``.
-
-        Raises:
-            QuoteExceededError: If by now it would be more than that; nothing is sent.
-            InputError: If it can't run, or is running already.
+        ``calls`` and ``usd`` are the confirmed ``most_calls`` and ``most_usd`` of the offer, and
+        ``cap_usd`` is the most its calls may cost, those of earlier runs included. If by now it
+        would be more than was confirmed, nothing is sent.
         """
         self._refuse(source)
-        lab = prepare_for(source, settings)
+        lab = _prepared(source, settings)
         quoted = self._offer(lab, settings)
         refuse_unpriced(quoted.quote)
         if quoted.most_calls > calls or quoted.most_usd > usd * (1 + 1e-9):
@@ -239,14 +224,13 @@ class Labs:
         with self._lock:
             self._refuse(source)
             self._runs[Path(source).resolve()] = run
-            run.begin()
+            run.thread.start()
         return run
 
     def close(self, timeout_s: float = 60.0) -> bool:
-        """Stop all that run, and wait for what is on the wire.
+        """Stop all that run, and wait for what is on the wire; whether all ended in time.
 
-        Returns:
-            Whether all came to their end in time; what didn't is in doubt at the next start.
+        What didn't is in doubt at the next start.
         """
         running = [run for run in self._runs.values() if not run.progress.over]
         for run in running:
@@ -282,12 +266,8 @@ class Labs:
             raise CaseError(f"{MOST_RUNS} labs are running", where=str(source), fix="wait for one")
 
 
-def prepare_for(source: str | Path, settings: LabSettings) -> PreparedLab:
-    """The plan of a lab by its settings; code beside a case is never run.
-
-    Raises:
-        InputError: If it can't run.
-    """
+def _prepared(source: str | Path, settings: LabSettings) -> PreparedLab:
+    """The plan of a lab by its settings; code beside a case is never run."""
     return prepare(
         source,
         chosen=settings.chosen,

@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Unpack
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab.contrast import chosen_arms, plan_of
 from tuneworthy.lab.plan import LabPlan
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, refuse_unpriced
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     CutShortError,
@@ -28,7 +29,7 @@ from tuneworthy.lab.propose import (
 from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import evidence_of, outcome
 from tuneworthy.lab.scores import Scores
-from tuneworthy.lab.session import PaidCalls, ledger_of
+from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner
 from tuneworthy.model.base import Unknown
@@ -82,18 +83,8 @@ def run(
     """
     case, framework, as_of = lab.case, lab.framework, lab.as_of
     before = decide(case, framework, as_of=as_of)
-    with ledger_of(case) as ledger:
-        if settings.get("ask_again"):
-            ledger.release(CEILING_RUN)
-        quote = price(lab, ledger)
-        refuse_unpriced(quote)
-
-        async def work(calls: PaidCalls) -> tuple[CeilingResult, LabPlan]:
-            return await _run(lab, calls, quote)
-
-        result, plan = asyncio.run(
-            paid(lab, ledger, CEILING_RUN, work, cap_usd=cap_usd, **settings)
-        )
+    work = partial(_run, lab)
+    result, plan = paid(lab, CEILING_RUN, price, work, cap_usd=cap_usd, **settings)
     measured = evidence_of(result, plan, as_of)
     if measured is not None:
         append_evidence(case, measured)
@@ -171,10 +162,6 @@ def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> Pr
         draws: Times the generator starts anew; 0 for none.
         model: Id of the model that writes; the case's first prompted one when not given. One that
             the case doesn't list is called at its provider, at its list price.
-
-    Raises:
-        InputError: If gepa isn't installed, the model can't be reached or is too weak, or there is
-            nothing to begin from or to learn from.
     """
     if not draws:
         if model is not None:
@@ -251,11 +238,7 @@ async def _proposed(lab: PreparedLab, calls: PaidCalls) -> _Proposed:
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
-    """What became of some calls.
-
-    Raises:
-        CutShortError: If some weren't sent.
-    """
+    """What became of some calls."""
     outcome = await runner.all(jobs)
     settled = {job.key: outcome.settled[job.key] for job in jobs if job.key in outcome.settled}
     if outcome.stopped or not all(job.key in settled for job in jobs):

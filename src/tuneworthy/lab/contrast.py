@@ -15,15 +15,7 @@ from tuneworthy.lab.plan import LabPlan
 from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import Coefficient, EvalCase
-from tuneworthy.model.lab import (
-    Arm,
-    Bias,
-    CeilingPlan,
-    Contrast,
-    JudgedArm,
-    JudgeOf,
-    JudgePlan,
-)
+from tuneworthy.model.lab import Arm, Bias, CeilingPlan, Contrast, JudgedArm, JudgeOf, JudgePlan
 from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.stats.compare import cases_needed, paired_difference
@@ -152,12 +144,7 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
 
 
 def _contrast(
-    first: Arm,
-    second: Arm,
-    estimate: Estimate | None,
-    needed: int | Unknown,
-    *,
-    fewest: int = 0,
+    first: Arm, second: Arm, estimate: Estimate | None, needed: int | Unknown, *, fewest: int = 0
 ) -> Contrast:
     """``needed`` also says how to know a difference that isn't known."""
     e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)

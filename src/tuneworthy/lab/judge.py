@@ -218,11 +218,7 @@ class JudgeChoice:
 def judge_setup(
     case: Case, choice: JudgeChoice, *, seed: int, max_tokens: int, as_of: date
 ) -> LabJudge:
-    """A judge that can be called, with the labels that are there.
-
-    Raises:
-        InputError: If the rubric can't be read, or the judge's address or price isn't known.
-    """
+    """A judge that can be called, with the labels that are there."""
     text = rubric_text(choice.rubric)
     model = _judging_model(case, choice)
     place = reach(model)
@@ -244,11 +240,7 @@ def judge_setup(
 
 
 def rubric_text(path: str | Path) -> str:
-    """A rubric as people and the judge see it.
-
-    Raises:
-        InputError: If it can't be read, or is empty.
-    """
+    """A rubric as people and the judge see it."""
     text = read_text(Path(path), MIB, CaseError).strip()
     if not text:
         raise CaseError("holds no rubric", where=str(path), fix="write what an output has to meet")

@@ -25,11 +25,7 @@ class ArmOutputs:
     """By arm, then by id of the case; the first answer where there are repeats."""
 
     def arms(self, wanted: Sequence[str]) -> tuple[str, ...]:
-        """Arms by name, all of them where none is named.
-
-        Raises:
-            InputError: If one isn't an arm that answered.
-        """
+        """Arms by name, all of them where none is named."""
         for name in wanted:
             if name not in self.outputs:
                 fix = did_you_mean(name, tuple(self.outputs))
@@ -41,9 +37,6 @@ def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOK
     """The outputs that are in the ledger of a case; nothing is sent.
 
     ``seed`` and ``max_tokens`` are those of the lab: others may have shown other examples.
-
-    Raises:
-        InputError: If the case can't run a lab, or none of its answers are there.
     """
     lab = prepare(source, seed=seed, max_tokens=max_tokens, scored=False)
     outputs = outputs_of(lab)
@@ -54,11 +47,7 @@ def arm_outputs(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOK
 
 
 def outputs_of(lab: PreparedLab) -> dict[str, dict[str, str]]:
-    """The answers of a lab's arms so far: by arm, then by id of the case.
-
-    Raises:
-        InputError: If the ledger can't be read.
-    """
+    """The answers of a lab's arms so far: by arm, then by id of the case."""
     outputs: dict[str, dict[str, str]] = {}
     with ledger_or_none(lab.case) as ledger:
         if ledger is None:

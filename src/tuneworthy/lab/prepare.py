@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from tuneworthy.lab.session import (
     PaidCalls,
     StopHandle,
     Watch,
+    ledger_of,
     ledger_or_none,
     stopped_by_user,
 )
@@ -80,11 +82,7 @@ class PreparedLab:
         return (("Judge", judge_text(judge.plan, len(own_work(judge, self.plan.arms)))),)
 
     def transport(self, at_once: int) -> Transport:
-        """What carries its calls to the models of its case.
-
-        Raises:
-            InputError: If a key or a library is missing.
-        """
+        """What carries its calls to the models of its case."""
         callers = (self.request, self.scores.judge)
         more = [caller.place for caller in callers if caller is not None]
         return transport_for([*self.plan.setting.reached.values(), *more], at_once=at_once)
@@ -265,11 +263,7 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
 
 
 def quoted(lab: PreparedLab) -> Quote:
-    """What the ceiling lab would cost; nothing is sent, and no ledger is made.
-
-    Raises:
-        InputError: If the case has no folder, or its ledger can't be read.
-    """
+    """What the ceiling lab would cost; nothing is sent, and no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
         return price(lab, ledger)
 
@@ -305,11 +299,7 @@ def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
 
 
 def refuse_unpriced(price: Quote) -> None:
-    """A call without a price can't be held under a cap.
-
-    Raises:
-        CaseError: If a model of the lab has none.
-    """
+    """A call without a price can't be held under a cap."""
     if price.unpriced:
         fix = "state usd_per_mtok under models; 0 is a price"
         raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=fix)
@@ -332,22 +322,23 @@ class CallSettings(TypedDict, total=False):
 T = TypeVar("T")
 
 
-async def paid(
+def paid(
     lab: PreparedLab,
-    ledger: Ledger,
     run: str,
-    work: Callable[[PaidCalls], Awaitable[T]],
+    price: Callable[[PreparedLab, Ledger], Quote],
+    work: Callable[[PaidCalls, Quote], Awaitable[T]],
     *,
     cap_usd: float,
     **settings: Unpack[CallSettings],
 ) -> T:
-    """Work with paid calls, which the user may stop."""
-    at_once = settings.get("at_once", 16)
-    transport = settings.get("transport") or lab.transport(at_once)
-    try:
-        with stopped_by_user(settings.get("handle")) as on_stop:
-            return await work(
-                PaidCalls(
+    """Work with the paid calls of a run, which the user may stop, and with its quote."""
+
+    async def go(ledger: Ledger, quote: Quote) -> T:
+        at_once = settings.get("at_once", 16)
+        transport = settings.get("transport") or lab.transport(at_once)
+        try:
+            with stopped_by_user(settings.get("handle")) as on_stop:
+                calls = PaidCalls(
                     run=run,
                     ledger=ledger,
                     transport=transport,
@@ -357,6 +348,13 @@ async def paid(
                     watch=settings.get("watch"),
                     on_stop=on_stop,
                 )
-            )
-    finally:
-        await transport.close()
+                return await work(calls, quote)
+        finally:
+            await transport.close()
+
+    with ledger_of(lab.case) as ledger:
+        if settings.get("ask_again"):
+            ledger.release(run)
+        quote = price(lab, ledger)
+        refuse_unpriced(quote)
+        return asyncio.run(go(ledger, quote))

@@ -340,12 +340,7 @@ class GepaDraw:
         self._failed: Exception | None = None
 
     def run(self) -> ProposalDraw:
-        """Run it to its end.
-
-        Raises:
-            CutShortError: If calls weren't made.
-            InputError: If gepa isn't there, or the ledger can't be used.
-        """
+        """Run it to its end."""
         request = self._evaluator.request
         result = gepa()(
             seed_candidate={_PART: self._parent.system},
@@ -436,11 +431,7 @@ class _Quiet:
 
 
 def gepa() -> Callable[..., Any]:
-    """The way into the library.
-
-    Raises:
-        InputError: If it isn't installed.
-    """
+    """The way into the library."""
     try:
         from gepa.api import optimize
     except ImportError as lacking:
@@ -459,12 +450,7 @@ class ProposalDraws:
 
 
 def propose(evaluator: CandidateEvaluator) -> ProposalDraws:
-    """All draws, several at a time. It blocks: run it in a thread.
-
-    Raises:
-        CutShortError: If calls weren't made.
-        InputError: If gepa isn't there, or the ledger can't be used.
-    """
+    """All draws, several at a time. It blocks: run it in a thread."""
     parent, numbers = evaluator.parent(), range(evaluator.request.draws)
     with ThreadPoolExecutor(min(_TOGETHER, len(numbers))) as pool:
         begun = [pool.submit(GepaDraw(evaluator, parent, number).run) for number in numbers]
@@ -579,9 +565,6 @@ def cost(
         ledger: What was paid for before; None for a case without one.
         price_of: The price of a request.
         of_plan: What a plan costs, once its prompts are known.
-
-    Raises:
-        InputError: If gepa isn't installed.
     """
     plan, request = evaluator.plan, evaluator.request
     arms, prompts, parent = as_written(plan.arms), plan.setting.prompts, None

@@ -124,9 +124,7 @@ class Lab:
 
         board = (
             Placed(
-                arm=arm.id,
-                quality=self.scores.share(arm, self._seen),
-                running=arm.id in running,
+                arm=arm.id, quality=self.scores.share(arm, self._seen), running=arm.id in running
             )
             for arm in self.plan.arms
         )

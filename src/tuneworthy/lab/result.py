@@ -11,13 +11,7 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
-from tuneworthy.lab.contrast import (
-    ENOUGH,
-    LABEL_ALL,
-    contrast,
-    judge_report,
-    tried_by_people,
-)
+from tuneworthy.lab.contrast import ENOUGH, LABEL_ALL, contrast, judge_report, tried_by_people
 from tuneworthy.lab.plan import LabPlan
 from tuneworthy.lab.race import Lab
 from tuneworthy.lab.scores import Scores, first_of, masked

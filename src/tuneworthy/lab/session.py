@@ -29,21 +29,13 @@ OnStop = Callable[[Callable[[], None]], object]
 
 
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
-    """The ledger of a case to read, also beside a run; None where nothing was ever sent for it.
-
-    Raises:
-        InputError: If the case has no folder, or a link leads out of it.
-    """
+    """The ledger of a case to read, also beside a run; None where nothing was ever sent for it."""
     path = _ledger_path(case)
     return Reading(path) if os.path.lexists(path) else nullcontext()
 
 
 def ledger_of(case: Case) -> Ledger:
-    """The ledger of a case's paid calls, to write.
-
-    Raises:
-        InputError: If the case has no folder, or another run is using it.
-    """
+    """The ledger of a case's paid calls, to write."""
     return Ledger(_ledger_path(case))
 
 

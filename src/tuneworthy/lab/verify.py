@@ -7,10 +7,10 @@ also answer a small set of general tasks.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from importlib.resources import files
 from typing import Literal, Unpack
 
@@ -18,17 +18,10 @@ from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.stores import write_plan
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
-from tuneworthy.lab.prepare import (
-    CallSettings,
-    PreparedLab,
-    dearest,
-    paid,
-    price,
-    refuse_unpriced,
-)
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price
 from tuneworthy.lab.race import Lab
 from tuneworthy.lab.scores import Scores, first_of
-from tuneworthy.lab.session import PaidCalls, ledger_of, ledger_or_none
+from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
@@ -133,19 +126,12 @@ def run(
             to be chosen among.
     """
     _refuse_one_sided(lab)
-
-    async def work(calls: PaidCalls) -> VerifyResult:
-        return await _run(lab, calls, margin=margin, again=again)
-
-    with ledger_of(lab.case) as ledger:
-        if settings.get("ask_again"):
-            ledger.release(VERIFY_RUN)
-        refuse_unpriced(_price(lab, ledger))
-        return asyncio.run(paid(lab, ledger, VERIFY_RUN, work, cap_usd=cap_usd, **settings))
+    work = partial(_run, lab, margin=margin, again=again)
+    return paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
 
 
 async def _run(
-    prepared: PreparedLab, calls: PaidCalls, *, margin: float, again: bool
+    prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
     plan, scores, general = prepared.plan, prepared.scores, Scores(Marker((), Kit()))
     lab = Lab(plan, scores, calls)
@@ -186,11 +172,7 @@ def _general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase
 
 
 def quoted(lab: PreparedLab) -> Quote:
-    """What verifying would send at most, the general tasks among it; nothing is sent.
-
-    Raises:
-        InputError: If there is nothing to compare, the case has no folder, or its ledger is in use.
-    """
+    """What verifying would send at most, the general tasks among it; nothing is sent."""
     _refuse_one_sided(lab)
     with ledger_or_none(lab.case) as ledger:
         return _price(lab, ledger)

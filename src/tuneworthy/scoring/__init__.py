@@ -52,11 +52,7 @@ CASES_A_LABEL = 2
 
 
 def scorer_for(check: CheckCall | str, kit: Kit) -> Scorer:
-    """The scorer that a check names, or the one with an id.
-
-    Raises:
-        InputError: If there is no such scorer, or its parameters are wrong.
-    """
+    """The scorer that a check names, or the one with an id."""
     name, parameters = (check, None) if isinstance(check, str) else (check.scorer, check.of)
     kind = SCORERS.get(name)
     if kind is None:
@@ -74,9 +70,6 @@ def default_scorers(
     references do: calls of tools are compared as such, objects by field, numbers as numbers, texts
     that come back in several cases as labels, other texts and mixed ones by ``match``. For
     ``label`` without labels in the kit, those of the references count.
-
-    Raises:
-        InputError: If the metric names a scorer that can't be made without parameters.
     """
     kit = kit or Kit()
     references = [value for case in cases for value in case.accepted]
@@ -120,11 +113,7 @@ class Marker:
         self._of_case: dict[str, tuple[Scorer, ...]] = {}
 
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
-        """The scorers that apply to a case; made once.
-
-        Raises:
-            InputError: If a check of the case is wrong.
-        """
+        """The scorers that apply to a case; made once."""
         if case.id not in self._of_case:
             own = (scorer_for(check, self._kit) for check in case.checks)
             self._of_case[case.id] = (*self._scorers, *own)

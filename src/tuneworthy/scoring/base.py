@@ -145,11 +145,7 @@ class Scorer(Parameters):
     """Whether it holds an output against a reference, so that a case needs one."""
 
     def prepare(self, kit: Kit) -> None:
-        """Take what it needs from beside the case.
-
-        Raises:
-            PydanticCustomError: If that is missing or wrong (``refused``).
-        """
+        """Take what it needs from beside the case."""
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         """How good an output is; ``system`` is the system prompt as it was sent."""
@@ -160,11 +156,7 @@ S = TypeVar("S", bound=Scorer)
 
 
 def make(kind: type[S], parameters: Any, kit: Kit) -> S:
-    """A scorer from the parameters of a check.
-
-    Raises:
-        InputError: If they are wrong, or something it needs is missing.
-    """
+    """A scorer from the parameters of a check."""
     try:
         scorer = kind.model_validate(parameters)
         scorer.prepare(kit)

@@ -38,12 +38,7 @@ _HARMLESS = (
 )
 _FUNCTIONS = frozenset(_HARMLESS.split())
 _READING = frozenset(
-    {
-        sqlite3.SQLITE_SELECT,
-        sqlite3.SQLITE_READ,
-        sqlite3.SQLITE_FUNCTION,
-        sqlite3.SQLITE_RECURSIVE,
-    }
+    {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_FUNCTION, sqlite3.SQLITE_RECURSIVE}
 )
 _BUILDING = _READING | {
     sqlite3.SQLITE_CREATE_TABLE,

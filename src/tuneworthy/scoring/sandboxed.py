@@ -11,11 +11,10 @@ import json
 import math
 import os
 import re
-import selectors
+import signal
 import subprocess
 import sys
 import threading
-import time
 import weakref
 from collections import Counter
 from pathlib import Path
@@ -71,48 +70,41 @@ class Worker:
 
     def ask(self, question: Any) -> tuple[Any, str]:
         """The answer and "", or None and why there is none: too_slow, ended, unreadable."""
-        with self._turn:
-            try:
-                line = json.dumps(question).encode() + b"\n"
-            except (ValueError, TypeError, RecursionError):
-                return None, "unreadable"
-            data, why = self._exchange(line)
-            if why:
-                self._end()
-                return None, why
         try:
-            return json.loads(data, parse_constant=_refuse_constant), ""
+            line = json.dumps(question).encode() + b"\n"
+        except (ValueError, TypeError, RecursionError):
+            return None, "unreadable"
+        with self._turn:
+            data, why = self._exchange(line)
+        try:
+            return (None, why) if why else (json.loads(data, parse_constant=_refuse_constant), "")
         except (ValueError, RecursionError):
             return None, "unreadable"
 
     def _exchange(self, line: bytes) -> tuple[bytes, str]:
-        until = time.monotonic() + self._seconds
-        process = self._started()
+        process, slow, data = self._started(), threading.Event(), b""
         assert process.stdin is not None
         assert process.stdout is not None
-        sent, received = 0, bytearray()
-        with selectors.DefaultSelector() as ready:
-            ready.register(process.stdin, selectors.EVENT_WRITE)
-            ready.register(process.stdout, selectors.EVENT_READ)
-            while not received.endswith(b"\n"):
-                left = until - time.monotonic()
-                events = ready.select(left) if left > 0 else []
-                if not events:
-                    return b"", "too_slow"
-                for key, _ in events:
-                    try:
-                        if key.fileobj is process.stdin:
-                            sent += os.write(key.fd, line[sent : sent + 65536])
-                            if sent == len(line):
-                                ready.unregister(process.stdin)
-                            continue
-                        part = os.read(key.fd, 65536)
-                    except (BrokenPipeError, ConnectionError):
-                        return b"", "ended"
-                    if not part or len(received) > MOST_BYTES:
-                        return b"", "ended"
-                    received += part
-        return bytes(received), ""
+
+        def end() -> None:
+            slow.set()
+            _kill(process)
+
+        timer = threading.Timer(self._seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            process.stdin.write(line)
+            process.stdin.flush()
+            data = process.stdout.readline(MOST_BYTES)
+        except OSError:
+            pass  # it has ended
+        finally:
+            timer.cancel()
+        if data.endswith(b"\n") and not slow.is_set():
+            return data, ""
+        self._end()
+        return b"", "too_slow" if slow.is_set() else "ended"
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
@@ -125,10 +117,7 @@ class Worker:
                 env={"PATH": os.environ.get("PATH", "")},
                 cwd=self._folder,
                 start_new_session=True,
-                bufsize=0,
             )
-            assert self._process.stdin is not None
-            os.set_blocking(self._process.stdin.fileno(), False)
             self._ending = weakref.finalize(self, _stop, self._process)
         return self._process
 
@@ -138,9 +127,14 @@ class Worker:
         self._process, self._ending = None, None
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a process and all that it started."""
     with contextlib.suppress(OSError):
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    _kill(process)
     process.wait()
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:

@@ -101,11 +101,7 @@ def design_effect(rate: float, plain: float, sums: Floats, sizes: Floats) -> tup
 
 
 def variance(
-    middle: float,
-    plain: float,
-    sums: Floats,
-    sizes: Floats,
-    counts: Floats,
+    middle: float, plain: float, sums: Floats, sizes: Floats, counts: Floats
 ) -> tuple[float, float]:
     """Variance of a ratio of sums over two clusters or more, and degrees of freedom.
 
@@ -357,11 +353,7 @@ def redrawn(
 
 
 def cluster_means(
-    values: ArrayLike,
-    clusters: Sequence[str],
-    *,
-    rng: np.random.Generator,
-    draws: int = RESAMPLES,
+    values: ArrayLike, clusters: Sequence[str], *, rng: np.random.Generator, draws: int = RESAMPLES
 ) -> Floats:
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
     table = np.asarray(values, dtype=np.float64)
@@ -526,11 +518,7 @@ _FLOOR = 0.1
 
 
 def explained_share(
-    time: Floats,
-    cause: Floats,
-    other: Floats,
-    group: Ints,
-    clusters: Ints,
+    time: Floats, cause: Floats, other: Floats, group: Ints, clusters: Ints
 ) -> Estimate | None:
     """The share of the mean time that a cause explains: its slope times its mean, over that mean.
 
