@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
@@ -43,7 +43,7 @@ from tuneworthy.words import (
 
 # A picture's numbers as rows, checked: a ledger is a file that anybody may have written in.
 
-Row = dict[str, float | str | bool]
+Row = dict[str, Any]
 """One row of a series: numbers are finite, an open end is ``inf``."""
 
 _MOST_POINTS = 200
@@ -68,35 +68,26 @@ def rows_of(
     """
     if series is None:
         return []
-    columns: dict[str, list[float | str | bool]] = {}
-    for name in (*numbers, *texts, *flags):
-        values = series.columns.get(name, ())[:_MOST_POINTS]
-        if name in numbers:
-            read = [_number(value) for value in values]
-        else:
-            kind = str if name in texts else bool
-            read = [value if isinstance(value, kind) else None for value in values]
-        known = [value for value in read if value is not None]
-        if len(known) != len(read):
-            return []
-        columns[name] = known
-    if len({len(values) for values in columns.values()}) != 1:
+    kinds: dict[str, type] = dict.fromkeys(numbers, float)
+    kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
+    columns = [
+        [_value(value, kind) for value in series.columns.get(name, ())[:_MOST_POINTS]]
+        for name, kind in kinds.items()
+    ]
+    if any(None in column for column in columns) or len(set(map(len, columns))) != 1:
         return []
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return [dict(zip(kinds, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
-def _number(value: Scalar) -> float | str | bool | None:
+def _value(value: Scalar, kind: type) -> Scalar | None:
+    """A value of a kind; None for one of another kind."""
+    if kind is not float:
+        return value if isinstance(value, kind) else None
     if value == "open":
         return math.inf
     if isinstance(value, bool | str) or not math.isfinite(value):
         return None
     return float(value)
-
-
-def _floats(rows: Iterable[Row]) -> Iterator[dict[str, float]]:
-    """The numbers and flags of each row."""
-    for row in rows:
-        yield {name: float(value) for name, value in row.items() if not isinstance(value, str)}
 
 
 # The steps from all answers to those that a model could learn from.
@@ -136,7 +127,8 @@ _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
 
 SeriesList = Sequence[Series] | Unknown
-Key = tuple[tuple[str, str], ...]
+Columns = dict[str, Callable[[Row], str]]
+"""The head of each column, and how a row says its cell."""
 
 
 def pictures(every: SeriesList) -> tuple[Picture, ...]:
@@ -146,12 +138,19 @@ def pictures(every: SeriesList) -> tuple[Picture, ...]:
 
 
 def _picture(
-    name: str, says: str, drawing: Drawing | None, shown: Table, key: Key = ()
+    title: str, says: str, drawing: Drawing | None, rows: list[Row], columns: Columns, **key: str
 ) -> Picture | None:
-    """A picture called as its table; None where nothing was drawn."""
+    """A picture with its table; None where nothing was drawn. ``key``: what each look means."""
+    name = key.pop("name")
     if drawing is None:
         return None
-    return Picture(f"measured-{name}", shown.caption, says, drawing, shown, key)
+    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
+    table = Table(title, head(*columns), cells)
+    return Picture(f"measured-{name}", title, says, drawing, table, tuple(key.items()))
+
+
+def _ends(row: Row, low: str, high: str, words: Callable[[float], str] = quality) -> str:
+    return f"{words(row[low])} to {words(row[high])}"
 
 
 def _arms(every: SeriesList) -> Picture | None:
@@ -159,46 +158,35 @@ def _arms(every: SeriesList) -> Picture | None:
     apart = series is not None and "test" in series.columns
     numbers = ("value", "low_of_all", "high_of_all", "cases", *["test"] * apart)
     rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
-    names = [_of_test(row, _arm_name(row)) for row in rows]
-    short = [_of_test(row, name) for row, name in zip(rows, _short_names(rows), strict=True)]
-    cells = tuple(
-        (
-            name,
-            quality(row["value"]),
-            f"{quality(row['low_of_all'])} to {quality(row['high_of_all'])}",
-            count(row["cases"]),
-        )
-        for name, row in zip(names, _floats(rows), strict=True)
-    )
+    prompts, models = ({row[name] for row in rows} for name in ("prompt", "model"))
+
+    def name(row: Row, *parts: str) -> str:
+        test = f"test {row['test']:.0f}: " if apart else ""
+        return test + (", ".join(part for part in parts if part) or "the prompt")
+
+    def short(row: Row) -> str:
+        """For an axis: what all have in common is left out, and the provider of a model."""
+        prompt = row["prompt"] if len(prompts) > 1 or len(models) == 1 else ""
+        return name(row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else "")
+
     says = (
         "The mean score over the cases of the test. The bars are intervals that hold for all of "
         "them at once, because the best was picked on the same cases."
     )
-    says += " Tests share no case: only arms of one test can be compared." * apart
-    columns = head("Prompt and model", "#Score", "#Interval", "#Cases")
-    shown = Table("Prompts and models side by side", columns, cells)
-    return _picture("arms", says, charts.arms(rows, short) if rows else None, shown)
-
-
-def _of_test(row: Row, name: str) -> str:
-    """A name with the number of its test, where there are several."""
-    return f"test {row['test']:.0f}: {name}" if "test" in row else name
-
-
-def _arm_name(row: Row) -> str:
-    return ", ".join(str(row[key]) for key in ("prompt", "model") if row[key]) or "the prompt"
-
-
-def _short_names(rows: Sequence[Row]) -> list[str]:
-    """Names for an axis: what all have in common is left out, and the provider of a model."""
-    prompts, models = ({row[name] for row in rows} for name in ("prompt", "model"))
-    return [
-        ", ".join(
-            [str(row["prompt"])] * (len(prompts) > 1 or len(models) == 1)
-            + [re.split(r"[:/]", str(row["model"]))[-1]] * (len(models) > 1)
-        )
-        for row in rows
-    ]
+    columns: Columns = {
+        "Prompt and model": lambda row: name(row, row["prompt"], row["model"]),
+        "#Score": lambda row: quality(row["value"]),
+        "#Interval": lambda row: _ends(row, "low_of_all", "high_of_all"),
+        "#Cases": lambda row: count(row["cases"]),
+    }
+    return _picture(
+        "Prompts and models side by side",
+        says + " Tests share no case: only arms of one test can be compared." * apart,
+        charts.arms(rows, [short(row) for row in rows]),
+        rows,
+        columns,
+        name="arms",
+    )
 
 
 def _volume(every: SeriesList) -> Picture | None:
@@ -207,32 +195,35 @@ def _volume(every: SeriesList) -> Picture | None:
     rows = rows[-_MOST_MONTHS:]
     ahead = any(row["forecast"] for row in rows)
     part = any(not row["whole"] and not row["forecast"] for row in rows)
-    says = "Requests a calendar month, as counted." + (
-        " Pale bars are the forecast by the trend, with the range it should fall into in 19 months "
+    trend = (
+        "Pale bars are the forecast by the trend, with the range it should fall into in 19 months "
         "of 20."
         if ahead
-        else " The log is too short, or has gaps, for a trend."
+        else "The log is too short, or has gaps, for a trend."
     )
-    key = (
-        ("pro", "counted"),
-        *[("open", "month that the log holds in part")] * part,
-        *[("band", "forecast, with its interval")] * ahead,
-    )
-    cells = tuple(
-        (str(row["month"]), count(round(float(row["requests"]))), _between(row), _month_kind(row))
-        for row in rows
-    )
-    columns = head("Month", "#Requests", "#Interval", "Counted or forecast")
+    columns: Columns = {
+        "Month": lambda row: row["month"],
+        "#Requests": lambda row: count(round(row["requests"])),
+        "#Interval": _between,
+        "Counted or forecast": _month_kind,
+    }
     return _picture(
-        "volume", says, charts.volume(rows), Table("Requests by month", columns, cells), key
+        "Requests by month",
+        f"Requests a calendar month, as counted. {trend}",
+        charts.volume(rows),
+        rows,
+        columns,
+        name="volume",
+        pro="counted",
+        **({"open": "month that the log holds in part"} if part else {}),
+        **({"band": "forecast, with its interval"} if ahead else {}),
     )
 
 
 def _between(row: Row) -> str:
-    low, high = float(row["low"]), float(row["high"])
-    if math.isinf(high):
-        return f"at least {count(round(low))}"
-    return "" if low == high else f"{count(round(low))} to {count(round(high))}"
+    if math.isinf(row["high"]):
+        return f"at least {count(round(row['low']))}"
+    return "" if row["low"] == row["high"] else _ends(row, "low", "high", lambda n: count(round(n)))
 
 
 def _month_kind(row: Row) -> str:
@@ -244,92 +235,87 @@ def _month_kind(row: Row) -> str:
 def _latency(every: SeriesList) -> Picture | None:
     names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
     rows = rows_of(series_of(every, "latency_by_tokens"), names)
-    cells = tuple(
-        (
-            f"{count(row['input_tokens_low'])} to {count(row['input_tokens_high'])}",
-            f"{number(row['p50_s'])} s",
-            f"{number(row['p95_s'])} s",
-            count(row["n"]),
-        )
-        for row in _floats(rows)
-    )
-    columns = head("Input tokens", "#Median", "#95th percentile", "#Calls")
+    columns: Columns = {
+        "Input tokens": lambda row: _ends(row, "input_tokens_low", "input_tokens_high", count),
+        "#Median": lambda row: f"{number(row['p50_s'])} s",
+        "#95th percentile": lambda row: f"{number(row['p95_s'])} s",
+        "#Calls": lambda row: count(row["n"]),
+    }
     return _picture(
-        "latency",
+        "Waiting time by length of the input",
         "Calls sorted by their input tokens and cut into groups of equal size. A line that climbs "
         "says that a shorter prompt would answer sooner.",
         charts.latency(rows),
-        Table("Waiting time by length of the input", columns, cells),
-        (("pro", "median"), ("con", "95th percentile (dashed)")),
+        rows,
+        columns,
+        name="latency",
+        pro="median",
+        con="95th percentile (dashed)",
     )
 
 
 def _signatures(every: SeriesList) -> Picture | None:
     numbers = ("outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
     rows = rows_of(series_of(every, "signatures"), numbers, ("prompt",))[:_MOST_VERSIONS]
-    cells = tuple(
-        (
-            str(row["prompt"]),
-            count(one["outputs"]),
-            share(one["read_share"]),
-            share(one["right_share"]),
-            count(one["different_keys"]),
-        )
-        for row, one in zip(rows, _floats(rows), strict=True)
-    )
-    columns = head("Prompt", "#Outputs", "#Can be read", "#Right form", "#Forms seen")
+    columns: Columns = {
+        "Prompt": lambda row: row["prompt"],
+        "#Outputs": lambda row: count(row["outputs"]),
+        "#Can be read": lambda row: share(row["read_share"]),
+        "#Right form": lambda row: share(row["right_share"]),
+        "#Forms seen": lambda row: count(row["different_keys"]),
+    }
     return _picture(
-        "signatures",
+        "Outputs by form, for each version of the prompt",
         "How many outputs can be read as JSON, and how many of those have the right form: by the "
         "schema where there is one, else the keys that most have.",
         charts.signatures(rows),
-        Table("Outputs by form, for each version of the prompt", columns, cells),
-        (("band", "can be read"), ("pro", "and has the right form")),
+        rows,
+        columns,
+        name="signatures",
+        band="can be read",
+        pro="and has the right form",
     )
 
 
 def _voice(every: SeriesList) -> Picture | None:
     rows = rows_of(series_of(every, "voice_by_turn"), ("turn", "share", "low", "high", "n"))
-    cells = tuple(
-        (
-            count(row["turn"] + 1),
-            share(row["share"]),
-            f"{share(row['low'])} to {share(row['high'])}",
-            count(row["n"]),
-        )
-        for row in _floats(rows)
-    )
-    columns = head("#Answer", "#Share", "#Interval", "#Answers")
+    columns: Columns = {
+        "#Answer": lambda row: count(row["turn"] + 1),
+        "#Share": lambda row: share(row["share"]),
+        "#Interval": lambda row: _ends(row, "low", "high", share),
+        "#Answers": lambda row: count(row["n"]),
+    }
     return _picture(
-        "voice",
+        "Generic phrasing along a conversation",
         "The share of answers with a phrase that any assistant could have written, by the place of "
         "the answer in its conversation. The last answers of long conversations are few.",
         charts.voice(rows),
-        Table("Generic phrasing along a conversation", columns, cells),
-        (("pro", "share"), ("band", "95% interval")),
+        rows,
+        columns,
+        name="voice",
+        pro="share",
+        band="95% interval",
     )
 
 
 def _knowledge(every: SeriesList) -> Picture | None:
     rows = rows_of(series_of(every, "knowledge"), ("n",), (), ("sufficient", "right"))
-    total = sum(row["n"] for row in _floats(rows))
-    cells = tuple(
-        (
-            "there" if row["sufficient"] else "missing",
-            "right" if row["right"] else "wrong",
-            count(row["n"]),
-            share(row["n"] / total) if total else "",
-        )
-        for row in _floats(rows)
-    )
-    columns = head("Passage", "Answer", "#Answers", "#Share")
+    total = sum(row["n"] for row in rows)
+    columns: Columns = {
+        "Passage": lambda row: "there" if row["sufficient"] else "missing",
+        "Answer": lambda row: "right" if row["right"] else "wrong",
+        "#Answers": lambda row: count(row["n"]),
+        "#Share": lambda row: share(row["n"] / total),
+    }
     return _picture(
-        "knowledge",
+        "Was the passage there, and was the answer right?",
         f"{counted(total, 'answer')} by two questions. Tuning could change the wrong answers that "
         "had their passage; a missing passage is for retrieval to find.",
         charts.knowledge(rows),
-        Table("Was the passage there, and was the answer right?", columns, cells),
-        (("con", "wrong although the passage was there"),),
+        rows,
+        columns,
+        name="knowledge",
+        con="wrong although the passage was there",
     )
 
 
@@ -337,13 +323,17 @@ def _examples(every: SeriesList) -> Picture | None:
     series = series_of(every, "examples_waterfall")
     if series is None or not rows_of(series, ("n",), ("step",)):
         return None
+    columns: Columns = {"Step": lambda row: row["step"], "#Answers": lambda row: row["n"]}
     return _picture(
-        "examples",
+        steps_table(series).caption,
         "What is left when answers are taken out that teach the wrong thing. The first reason that "
         "holds counts.",
         charts.waterfall(tuple(steps_of(series))),
-        steps_table(series),
-        (("pro", "kept"), ("con", "taken out")),
+        [dict(zip(("step", "n"), row, strict=True)) for row in steps_table(series).rows],
+        columns,
+        name="examples",
+        pro="kept",
+        con="taken out",
     )
 
 

@@ -174,9 +174,8 @@ def backtest_report(
         )
         sections.append(Section("left-out", "Cases that don't count", (Prose(known),)))
     if gap is not None:
-        rules = Bullets(tuple(_rule_gap(rule, gap) for rule in gap.rules))
         title = f"{gap.framework} against {gap.other}"
-        sections.append(Section("gap", title, (Prose(_gap_summary(gap)), rules)))
+        sections.append(Section("gap", title, (Prose(_gap_summary(gap)), _gap_table(gap))))
     headline = f'How often the rules of "{backtest.framework}" are right'
     return Document("", headline, tuple(sections))
 
@@ -311,21 +310,20 @@ def _rule_table(backtest: Backtest) -> Table:
             str(record.agreement.agreed),
             share(record.agreement.rate),
             _span(record.agreement.interval),
-            *_against(record.against),
+            *(_points_apart(record.against) if record.against else ("", "")),
         )
         for record in backtest.rules
     )
     return Table("How often each rule is right", columns, rows, quiet=True)
 
 
-def _against(against: Against | None) -> tuple[str, str]:
-    if against is None:
-        return "", ""
+def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
+    """Points of difference with their interval, and whether it excludes zero."""
     value = points(against.difference, sign=True)
-    if not isinstance(against.interval, RateInterval):
+    if isinstance(against.interval, Unknown):
         return f"{value} (unknown)", "unknown"
-    low, high = against.interval.low, against.interval.high
-    return f"{value} ({points(low)} to {points(high)})", against.excludes_zero
+    low, high = points(against.interval.low), points(against.interval.high)
+    return f"{value} ({low} to {high})", against.excludes_zero
 
 
 def _outcomes(backtest: Backtest) -> Table:
@@ -354,14 +352,6 @@ def _span(interval: RateInterval) -> str:
     return f"{100 * interval.low:.0f}–{100 * interval.high:.0f}%"
 
 
-_RULES: dict[RuleId, str] = {
-    "tree_recorded": "its tree with the checks as recorded",
-    "tree_granted": "its tree with the ceiling granted",
-    "score": "its score at moderate or above",
-    "difference": "its difference at moderate or above",
-}
-
-
 def _gap_summary(gap: Gap) -> str:
     where = f"On the same {counted(gap.n, 'case')} from {counted(gap.clusters, 'source')}"
     states = [rule.excludes_zero for rule in gap.rules]
@@ -372,14 +362,15 @@ def _gap_summary(gap: Gap) -> str:
     return f"{where}, case by case."
 
 
-def _rule_gap(rule: RuleGap, gap: Gap) -> str:
-    right = f"{_RULES[rule.rule]}: {rule.agreed} right against {rule.other_agreed} of {gap.n}"
-    if not rule.apart:
-        return f"{right}; they agree in every case"
-    apart = f"they part in {counted(rule.apart, 'case')}"
-    if isinstance(rule.interval, Unknown):
-        return f"{right}; {apart}; whether that is noise is unknown"
-    noise = "may be noise" if rule.excludes_zero == "no" else "is more than noise"
-    low, high = points(rule.interval.low), points(rule.interval.high)
-    difference = f"{points(rule.difference, sign=True)} points ({low} to {high})"
-    return f"{right}; {apart}; {difference}, which {noise}"
+def _gap_table(gap: Gap) -> Table:
+    names = (f"#{gap.framework}", f"#{gap.other}")
+    columns = head("Rule", *names, "#cases apart", "#points", "told apart")
+    rows = tuple(
+        (
+            RULE_WORDS[rule.rule],
+            *map(str, (rule.agreed, rule.other_agreed, rule.apart)),
+            *(_points_apart(rule) if rule.apart else ("", "")),
+        )
+        for rule in gap.rules
+    )
+    return Table(f"Cases that each is right about, of {gap.n}", columns, rows)
