@@ -190,6 +190,8 @@ def measure(
     """
     # Before numpy comes: its threads wait awake, and for work as small as this they only cost.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.measure import measure_dict, measure_report
     from tuneworthy.workspace import measure as api
 
     if case is None and not sources:
@@ -201,11 +203,12 @@ def measure(
             run = api.measure_case(
                 case, sources, mapping=mapping, chosen=framework, progress=progress
             )
-    deliver(
-        api.measure_render(run, form, examples=examples, colour=colour() and output is None),
-        output,
-        force,
-    )
+    if form == "json":
+        text = measure_dict(run.report)
+    else:
+        document = measure_report(run.report, examples=examples)
+        text = render(document, colour=colour() and output is None)
+    deliver(text, output, force)
 
 
 # tuneworthy evalset label, agreement, adjudicate.
@@ -373,13 +376,12 @@ def _asked(item: Item) -> str:
 
 
 def _line() -> str | None:
-    """A line of the input, cut where it is far too long; None at its end."""
+    """A line of the input; None at its end."""
+    from tuneworthy.terminal.terminals import read_line
+
     if sys.stdin.isatty():
         click.echo("> ", nl=False)
-    given = part = sys.stdin.readline(_LONGEST)
-    while part and not part.endswith("\n"):
-        part = sys.stdin.readline(_LONGEST)
-    return given or None
+    return read_line(_LONGEST)
 
 
 # tuneworthy evalset.
@@ -458,13 +460,15 @@ def build(
     copies are folded, personal data is masked, and no conversation is both selected and reported
     on. Nothing that is there is replaced.
     """
-    from tuneworthy.workspace import measure as api
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.evalset import evalset_document
+    from tuneworthy.workspace.measure import build_set
 
     with reading_bar(sys.stderr) as progress:
-        built = api.build(
+        built = build_set(
             case, sources, n=n, seed=seed, output=output, mapping=mapping, progress=progress
         )
-    deliver(api.render(built, colour=colour()), None, False)
+    deliver(render(evalset_document(built), colour=colour()), None, False)
 
 
 @evalset.command()

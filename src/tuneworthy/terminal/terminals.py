@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
+import signal
 import sys
 from collections.abc import Sequence
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
 
 import click
@@ -163,12 +166,40 @@ class Plain:
 
     def _read(self) -> str | None:
         """A line without a prompt; cut where it is far too long."""
-        line = part = sys.stdin.readline(_LONGEST)
-        while part and not part.endswith("\n"):
-            part = sys.stdin.readline(_LONGEST)
+        line = read_line(_LONGEST)
         if not sys.stdin.isatty():
             self.say("\n")
-        return line or None
+        return line
+
+
+def read_line(longest: int) -> str | None:
+    """A line of the input, cut where it is far too long; None at its end."""
+    _await_input()
+    line = part = sys.stdin.readline(longest)
+    while part and not part.endswith("\n"):
+        part = sys.stdin.readline(longest)
+    return line or None
+
+
+def _await_input() -> None:
+    """Wait at a terminal until there is input, or a signal has come.
+
+    A Ctrl-C that comes just before ``read`` blocks is noticed only after the next line; the file
+    that Python writes to at a signal ends this wait, whenever the signal comes.
+    """
+    if not sys.stdin.isatty() or current_thread() is not main_thread():
+        return
+    signalled, writer = os.pipe()
+    os.set_blocking(writer, False)
+    before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    try:
+        select.select([sys.stdin, signalled], [], [])
+    except (OSError, ValueError):  # a system on which a terminal can't be waited for
+        return
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(signalled)
+        os.close(writer)
 
 
 def _is_waiting() -> bool:

@@ -1,4 +1,4 @@
-"""Evidence from what a team already has: traces, and results of other tools."""
+"""Evidence and evaluation sets from what a team already has: traces, and results of other tools."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import re
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -27,9 +27,8 @@ from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
 from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, Series, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
-from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.evalset import EvalsetReport, evalset_document
-from tuneworthy.report.sections.measure import MeasureReport, measure_dict, measure_report
+from tuneworthy.report.sections.evalset import EvalsetReport
+from tuneworthy.report.sections.measure import MeasureReport
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
 from tuneworthy.workspace.cases import start_case
@@ -37,7 +36,7 @@ from tuneworthy.workspace.cases import start_case
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import TraceSignal
     from tuneworthy.traces.mapping import FieldMap
-
+    from tuneworthy.traces.read import TraceFiles
 
 # What results show about a case that is made from them: its models, counts, and prices.
 
@@ -45,32 +44,18 @@ _KINDS = frozenset({"chat", "completion", "responses", "messages"})
 _PROVIDER = re.compile(r"[a-z][a-z0-9_.-]{1,40}", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A model that answered."""
+def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
+    """The ids of models that answered to the names in the results, the most frequent first.
 
-    name: str
-    """As the results name it."""
-    id: str
-    """Provider and name where both can be told, as ``openai:gpt-4o``; else the name."""
-
-
-def models(measured: Measured, day: date) -> tuple[Seen, ...]:
-    """Models that answered, the most frequent first; ten at most, () where none is named.
-
-    Args:
-        measured: For their names.
-        day: Whose list of prices tells the name of a provider from another one.
+    Ten at most. The list of prices of the day tells the name of a provider from another one.
     """
-    found: dict[str, Seen] = {}
-    for one in measured.evidence:
-        if one.id == "models_seen" and one.known:
-            for told in one.examples:
-                name = told.rpartition(": ")[0].strip()
-                if name:
-                    called = model_id(name, day)
-                    found.setdefault(called, Seen(name, called))
-    return tuple(found.values())
+    models: dict[str, str] = {}
+    for evidence in measured.evidence:
+        if evidence.id == "models_seen" and evidence.known:
+            names = (example.rpartition(": ")[0].strip() for example in evidence.examples)
+            for name in filter(None, names):
+                models.setdefault(model_id(name, day), name)
+    return models
 
 
 def model_id(name: str, day: date) -> str:
@@ -86,50 +71,43 @@ def model_id(name: str, day: date) -> str:
     rest = bare if kind in _KINDS and bare else rest
     if not rest or rest.startswith("/") or not _PROVIDER.fullmatch(provider):
         return name
-    told = f"{provider.lower()}:{rest}"
-    return told if sign == ":" or price_on(told, day) is not None else name
+    whole = f"{provider.lower()}:{rest}"
+    return whole if sign == ":" or price_on(whole, day) is not None else name
 
 
-def list_price(measured: Measured, as_of: date) -> Price | None:
+def _list_price(measured: Measured, as_of: date) -> Price | None:
     """The list price of the one model that answered; None for several, and for an unknown one."""
-    found = models(measured, as_of)
-    if len(found) != 1:
+    models = list(seen_models(measured, as_of))
+    if len(models) != 1:
         return None
     tokens = latest([measured]).get("input_tokens")
     size = tokens.number if tokens is not None and tokens.known else 0.0
-    return price_on(found[0].id, as_of, input_tokens=size)
+    return price_on(models[0], as_of, input_tokens=size)
 
 
-def compares(measured: Measured) -> bool:
-    """Whether it is a test of several prompts or models on the same cases.
-
-    Files of several tests hold several prompts too: those were never tried on one task.
-    """
-    several = any(len(one.columns["value"]) > 1 for one in measured.series if one.id == "arms")
-    lead = latest([measured]).get("best_arm_lead")
-    return several and lead is not None and "told_apart" in lead.details
-
-
-def answers(measured: Measured, framework: Framework) -> dict[tuple[str, ...], str]:
+def _counted_checks(measured: Measured, framework: Framework) -> dict[tuple[str, ...], str]:
     """Counts that a check of the framework asks for, from a test of several prompts or models.
 
-    Logs of one prompt don't show that no other was tried: they answer nothing. Prompts of which
-    only the names are known may be copies of each other: their number can say that there were too
-    few, and not that there were enough.
+    Logs of one prompt don't show that no other was tried: they answer nothing, and no more do files
+    of several tests, whose prompts were never tried on one task. Prompts of which only the names
+    are known may be copies of each other: their number can say that there were too few, and not
+    that there were enough.
     """
-    if not compares(measured):
-        return {}
     ledger: dict[str, Evidence] = latest([measured])
-    found: dict[tuple[str, ...], str] = {}
+    several = any(len(s.columns["value"]) > 1 for s in measured.series if s.id == "arms")
+    lead = ledger.get("best_arm_lead")
+    if not several or lead is None or "told_apart" not in lead.details:
+        return {}
+    counts: dict[tuple[str, ...], str] = {}
     for check, measure in COUNTED_CHECKS.items():
-        one, asked = ledger.get(measure), framework.ceiling.get(check)
-        if asked is None or asked.at_least is None or one is None or not one.known:
+        evidence, wanted = ledger.get(measure), framework.ceiling.get(check)
+        if wanted is None or wanted.at_least is None or evidence is None or not evidence.known:
             continue
-        names = one.details.get("names")
-        count = int(names if isinstance(names, int) else one.number)
-        if names is None or count < asked.at_least:
-            found["ceiling", check] = str(count)
-    return found
+        names = evidence.details.get("names")
+        count = int(names if isinstance(names, int) else evidence.number)
+        if names is None or count < wanted.at_least:
+            counts["ceiling", check] = str(count)
+    return counts
 
 
 def appendix(measured: Measured, day: date) -> str:
@@ -140,50 +118,60 @@ def appendix(measured: Measured, day: date) -> str:
     """
     lines = ["", f"# Made by tuneworthy measure on {day.isoformat()}, from:"]
     lines += [
-        f"#   {one_line(one.name, limit=200)} (BLAKE3 {one.digest[:12]})"
-        for one in measured.readings
-        if one.traces
+        f"#   {one_line(reading.name, limit=200)} (BLAKE3 {reading.digest[:12]})"
+        for reading in measured.readings
+        if reading.traces
     ]
-    seen = models(measured, day)
-    if seen:
+    models = seen_models(measured, day)
+    if models:
         lines += ["# The models that answered, the most frequent first.", "models:"]
         lines += [
-            f"  - id: {json.dumps(one_line(each.id, limit=200), ensure_ascii=False)}"
-            for each in seen
+            f"  - id: {json.dumps(one_line(name, limit=200), ensure_ascii=False)}"
+            for name in models
         ]
     return "\n".join(lines) + "\n"
 
 
-def _quoted(text: str) -> str:
-    """A text in double quotes that YAML reads back: nothing in it is left to escape but these."""
-    return json.dumps(one_line(text, limit=200), ensure_ascii=False)
-
-
-# Evidence from what a team already has: traces, and results of other tools.
+# A run of measure.
 
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
 
-_EXTRA = frozenset({"backports", "blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum"})
+_EXTRA = frozenset({"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"})
 
-MeasureProgress = Callable[[int, int, int], None]
-"""Told bytes read, bytes in all, and traces so far."""
+Progress = Callable[[int, int, int], None]
+"""Called with bytes read, bytes in all, and traces so far."""
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasureRun:
     """A run of ``measure``."""
 
     measured: Measured
     added: bool
     """False where the last run had measured the same."""
     dossier: Dossier
-    """The case as it stands with it."""
+    """The case with it."""
     before: Dossier | None
-    """And as it stood without; None for a case that was made for it."""
+    """The case without it; None for a case that was made for it."""
     folder: str
     """How to name the case on the command line."""
     framework: Framework
+
+    @property
+    def report(self) -> MeasureReport:
+        """What was measured, for people."""
+        day, checks = self.dossier.as_of, self.framework.ceiling.items()
+        return MeasureReport(
+            measured=self.measured,
+            added=self.added,
+            dossier=self.dossier,
+            before=self.before,
+            folder=self.folder,
+            price=_list_price(self.measured, day),
+            models=tuple(seen_models(self.measured, day).values()),
+            wanted={name: check.at_least for name, check in checks if check.at_least is not None},
+        )
 
 
 def measure_case(
@@ -192,19 +180,16 @@ def measure_case(
     *,
     mapping: str | Path | None = None,
     chosen: str | None = None,
-    progress: MeasureProgress | None = None,
-) -> Run:
+    progress: Progress | None = None,
+) -> MeasureRun:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
     Args:
         source: The case.
         sources: Files, patterns, folders or addresses to read in place of what the case names.
-        mapping: File that says where our fields stand in their records.
+        mapping: File that maps the fields of their records to ours.
         chosen: Framework; the case's own or the lesson when not given.
-        progress: Told how far reading has come.
-
-    Returns:
-        What was measured, and the verdict before and after.
+        progress: Called as reading goes on.
 
     Raises:
         InputError: If something can't be read, or there is nothing to read.
@@ -214,8 +199,7 @@ def measure_case(
     before = decide(case, framework)
     measured = _measured(case, framework, sources, mapping, progress)
     added = append_evidence(case, measured)
-    after = decide(case, framework)
-    return Run(measured, added, after, before, str(source), framework)
+    return MeasureRun(measured, added, decide(case, framework), before, str(source), framework)
 
 
 def measure_new(
@@ -224,64 +208,47 @@ def measure_new(
     folder: str | Path | None = None,
     mapping: str | Path | None = None,
     chosen: str | None = None,
-    progress: MeasureProgress | None = None,
-) -> Run:
+    progress: Progress | None = None,
+) -> MeasureRun:
     """Make a case folder from traces or results alone, with what they show filled in.
 
     Args:
         sources: What to read.
         folder: Where; in the present folder, named after the first file, when not given.
-        mapping: File that says where our fields stand in their records.
+        mapping: As for ``measure_case``.
         chosen: Framework whose questions the case asks.
-        progress: Told how far reading has come.
+        progress: As for ``measure_case``.
 
     Raises:
         InputError: If something can't be read, or the folder is there already. Then, and when it
             is interrupted, nothing is left behind.
     """
-    target = Path(folder) if folder is not None else Path(f"{_stem(sources)}-case")
+    stem = _stem(sources)
+    target = Path(folder) if folder is not None else Path(f"{stem}-case")
     if os.path.lexists(target):
-        holds = os.path.lexists(case_path(target))
-        given = [str(target), "--from", sources[0]]
-        given += [] if mapping is None else ["--map", str(mapping)]
-        add = f"add to it: tuneworthy measure {shlex.join(given)}"
-        fix = add if holds else "move it away, or run this in another folder"
-        what = "holds a case already" if holds else "exists already"
-        raise InputError(what, where=str(target), fix=fix)
-    name = _stem(sources).replace("-", " ").replace("_", " ").strip()[:100]
-    name = name[:1].upper() + name[1:]
-    draft = load_case({"name": name or "Measured"})
+        raise _is_there(target, sources, mapping)
+    title = stem.replace("-", " ").replace("_", " ").strip()[:100]
+    title = title[:1].upper() + title[1:] or "Measured"
+    draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
     measured = _measured(draft, framework, sources, mapping, progress)
-    day = today()
     with made_whole(target) as place:
-        start_case(place, name or "Measured", chosen)
-        add_to_case(place, appendix(measured, day))
-        write_answers(place, answers(measured, framework))
+        start_case(place, title, chosen)
+        add_to_case(place, appendix(measured, today()))
+        write_answers(place, _counted_checks(measured, framework))
         append_evidence(load_case(place), measured)
-    case = load_case(target)
-    return Run(measured, True, decide(case, framework), None, str(target), framework)
+    dossier = decide(load_case(target), framework)
+    return MeasureRun(measured, True, dossier, None, str(target), framework)
 
 
-def measure_render(
-    run: Run, form: str = "text", *, examples: bool = False, colour: bool = False
-) -> str:
-    """What was measured, as ``text`` or ``json``."""
-    day = run.dossier.as_of
-    asked = run.framework.ceiling.items()
-    found = MeasureReport(
-        measured=run.measured,
-        added=run.added,
-        dossier=run.dossier,
-        before=run.before,
-        folder=run.folder,
-        price=list_price(run.measured, day),
-        models=tuple(each.name for each in models(run.measured, day)),
-        wanted={name: check.at_least for name, check in asked if check.at_least is not None},
-    )
-    if form == "json":
-        return measure_dict(found)
-    return render_document(measure_report(found, examples=examples), colour=colour)
+def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) -> InputError:
+    if not os.path.lexists(case_path(target)):
+        fix = "move it away, or run this in another folder"
+        return InputError("exists already", where=str(target), fix=fix)
+    options = [str(target), "--from", sources[0]]
+    options += [] if mapping is None else ["--map", str(mapping)]
+    fix = f"add to it: tuneworthy measure {shlex.join(options)}"
+    return InputError("holds a case already", where=str(target), fix=fix)
 
 
 def _stem(sources: Sequence[str]) -> str:
@@ -306,20 +273,27 @@ def _extra_needed() -> Iterator[None]:
         raise InputError(what, fix=fix) from None
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    readings: tuple[FileReading, ...]
+    evidence: tuple[Evidence, ...]
+    series: tuple[Series, ...]
+
+
 @_extra_needed()
 def _measured(
     case: Case,
     framework: Framework,
     sources: Sequence[str],
     mapping: str | Path | None,
-    progress: MeasureProgress | None,
+    progress: Progress | None,
 ) -> Measured:
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.mapping import read_mapping
     from tuneworthy.traces.read import named
 
-    if not all(each.strip() for each in sources):  # an empty path would be the present folder
+    if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
@@ -329,30 +303,26 @@ def _measured(
     if chosen:
         near = framework.threshold("near_copy")
         every = signals(materials) if near is None else signals(materials, near_copy=near)
-        parts.append(_read(chosen, every, fields, progress, searched=not sources))
+        parts.append(_part(chosen, every, fields, progress, searched=not sources))
     if not sources and (held := named(case, "examples")):
-        one = [each for each in signals(materials) if each.id == "examples"]
-        parts.append(_read(list(held), one, None, progress, searched=True))
+        examples = [signal for signal in signals(materials) if signal.id == "examples"]
+        parts.append(_part(list(held), examples, None, progress, searched=True))
     if not parts:
-        where = case.where("data", "traces") if case.folder else ""
-        fix = "name them under data.traces, or give --from FILE"
-        raise CaseError("there are no traces to measure", where=where, fix=fix)
-    told = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
-    return _record(parts, told)
+        raise _no_traces(case, "measure")
+    return _record(parts, json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True))
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    readings: tuple[FileReading, ...]
-    evidence: tuple[Evidence, ...]
-    series: tuple[Series, ...]
+def _no_traces(case: Case, what: str) -> CaseError:
+    where = case.where("data", "traces") if case.folder else ""
+    fix = "name them under data.traces, or give --from FILE"
+    return CaseError(f"there are no traces to {what}", where=where, fix=fix)
 
 
-def _read(
+def _part(
     sources: Sequence[str | Path],
     every: Sequence[TraceSignal],
     fields: FieldMap | None,
-    progress: MeasureProgress | None,
+    progress: Progress | None,
     *,
     searched: bool,
 ) -> _Part:
@@ -360,54 +330,39 @@ def _read(
     from tuneworthy.traces.read import read
     from tuneworthy.traces.stream import Limits
 
-    limits = Limits(until_s=_to_come(today()))
+    # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
+    # one of another zone.
+    until = datetime.combine(today() + timedelta(days=2), time(), UTC)
+    limits = Limits(until_s=until.timestamp())
     files = read(sources, mapping=fields, limits=limits, searched=searched)
-    seen = 0
-
-    def batches() -> Iterator[Batch]:
-        nonlocal seen
-        for chunk in files:
-            seen += len(chunk.batch)
-            if progress is not None:
-                progress(chunk.done_bytes, chunk.total_bytes, seen)
-            yield chunk.batch
-
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        found = measure(batches(), every, folder=Path(place))
-    formats = ", ".join(f"{one.name} ({one.format})" for one in files.readings if one.traces)
-    evidence = (
-        each.model_copy(update={"source": formats[:2000]}) for one in found for each in one.evidence
-    )
-    return _Part(files.readings, _unique(evidence), tuple(s for one in found for s in one.series))
+        found = measure(_batches(files, progress), every, folder=Path(place))
+    formats = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+    evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
+    for each in (evidence for signal in found for evidence in signal.evidence):
+        if each.id not in evidence or (each.known and not evidence[each.id].known):
+            evidence[each.id] = each.model_copy(update={"source": formats[:2000]})
+    series = tuple(series for signal in found for series in signal.series)
+    return _Part(files.readings, tuple(evidence.values()), series)
 
 
-def _to_come(day: date) -> float:
-    """When the future begins, in seconds since 1970: with the day after tomorrow, by UTC.
-
-    A clock that is ahead by less may be one of another zone.
-    """
-    return datetime.combine(day + timedelta(days=2), time(), UTC).timestamp()
-
-
-def _unique(evidence: Iterable[Evidence]) -> tuple[Evidence, ...]:
-    """One of each id; a known one before an unknown one."""
-    found: dict[str, Evidence] = {}
-    for one in evidence:
-        if one.id not in found or (one.known and not found[one.id].known):
-            found[one.id] = one
-    return tuple(found.values())
+def _batches(files: TraceFiles, progress: Progress | None) -> Iterator[Batch]:
+    seen = 0
+    for chunk in files:
+        seen += len(chunk.batch)
+        if progress is not None:
+            progress(chunk.done_bytes, chunk.total_bytes, seen)
+        yield chunk.batch
 
 
-def _record(parts: Sequence[_Part], told: str) -> Measured:
+def _record(parts: Sequence[_Part], settings: str) -> Measured:
     readings = tuple(reading for part in parts for reading in part.readings)
-    inputs = hashlib.sha256(told.encode("utf-8", "surrogatepass"))
-    for reading in sorted(readings, key=lambda one: (one.digest, one.name)):
+    inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
+    for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
         inputs.update(f"{reading.digest} {reading.format}\n".encode())
-    evidence: dict[str, Evidence] = {}
-    series: dict[str, Series] = {}
-    for part in parts:  # what the team keeps as examples counts before what its logs could give
-        evidence |= {one.id: one for one in part.evidence}
-        series |= {one.id: one for one in part.series}
+    # what the team keeps as examples counts before what its logs could give
+    evidence = {each.id: each for part in parts for each in part.evidence}
+    series = {each.id: each for part in parts for each in part.series}
     return Measured(
         inputs=inputs.hexdigest(),
         readings=readings,
@@ -418,9 +373,6 @@ def _record(parts: Sequence[_Part], told: str) -> Measured:
 
 # Evaluation sets: drawn from traces, written beside the case.
 
-Progress = Callable[[int, int, int], None]
-"""Told bytes read, bytes in all, and traces so far."""
-
 SET_FILE = "eval.jsonl"
 """What a new set is called, beside the case file."""
 CASES = 200
@@ -429,16 +381,7 @@ BELOW = 0.05
 """How far under the target a score is told apart from it, where no present score is known."""
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """A set that was drawn and written."""
-
-    drawn: EvalSample
-    path: Path
-    page: EvalsetReport
-
-
-def build(
+def build_set(
     source: str | Path,
     sources: Sequence[str] = (),
     *,
@@ -447,7 +390,7 @@ def build(
     output: str | Path | None = None,
     mapping: str | Path | None = None,
     progress: Progress | None = None,
-) -> Built:
+) -> EvalsetReport:
     """Draw an evaluation set from traces and write it; nothing that is there is replaced.
 
     Args:
@@ -457,8 +400,8 @@ def build(
         n: About how many cases: conversations stay whole.
         seed: Another seed, another draw.
         output: Where; ``eval.jsonl`` beside the case when not given.
-        mapping: File that says where our fields stand in their records.
-        progress: Told how far reading has come.
+        mapping: As for ``measure_case``.
+        progress: As for ``measure_case``.
 
     Raises:
         InputError: If something can't be read, there is nothing to draw from, or the file exists.
@@ -470,28 +413,7 @@ def build(
         fix = "log `input`, what was asked, or messages"
         raise InputError("no trace says what was asked", where=str(source), fix=fix)
     write_evalset(path, drawn.cases)
-    return Built(drawn, path, _page(case, source, drawn, path))
-
-
-def render(built: Built, *, colour: bool = False) -> str:
-    """What was drawn, what was done to it, and how sure a score on it can be."""
-    return render_document(evalset_document(built.page), colour=colour)
-
-
-def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
-    """How sure a score on some cases can be, each conversation taken for one case.
-
-    Args:
-        cases: The cases, with their weights.
-        expected: The share right that is assumed.
-    """
-    weights: dict[str, float] = {}
-    for one in cases:
-        weights[one.cluster] = weights.get(one.cluster, 0.0) + one.weight
-    squares = sum(weight**2 for weight in weights.values())
-    independent = sum(weights.values()) ** 2 / squares if squares else 0.0
-    low, high = wilson(expected * independent, independent)
-    return Precision(cases=len(cases), worth=independent, expected=expected, low=low, high=high)
+    return _set_report(case, source, drawn, path)
 
 
 def _target(case: Case, output: str | Path | None) -> Path:
@@ -504,6 +426,7 @@ def _target(case: Case, output: str | Path | None) -> Path:
     return path
 
 
+@_extra_needed()
 def _drawn(
     case: Case,
     sources: Sequence[str],
@@ -512,46 +435,50 @@ def _drawn(
     mapping: str | Path | None,
     progress: Progress | None,
 ) -> EvalSample:
-    try:
-        from tuneworthy.files.materials import read_materials
-        from tuneworthy.measure.duplicates import ALIKE
-        from tuneworthy.measure.evalset import build_evalset
-        from tuneworthy.traces.mapping import read_mapping
-        from tuneworthy.traces.read import named, read
-    except ImportError as lacking:
-        fix = "install it: pip install 'tuneworthy[traces]'"
-        raise InputError(f"reading traces needs {lacking.name}", fix=fix) from None
+    from tuneworthy.files.materials import read_materials
+    from tuneworthy.measure.duplicates import ALIKE
+    from tuneworthy.measure.evalset import build_evalset
+    from tuneworthy.traces.mapping import read_mapping
+    from tuneworthy.traces.read import named, read
+
     own = tuple(sources) == ("traces",) and not os.path.lexists("traces")
     chosen: list[str | Path] = [*(() if own else sources)] or [*named(case, "traces")]
     if not chosen:
-        fix = "name them under data.traces, or give --from FILE"
-        where = case.where("data", "traces") if case.folder else ""
-        raise CaseError("there are no traces to draw from", where=where, fix=fix)
+        raise _no_traces(case, "draw from")
     files = read(chosen, mapping=None if mapping is None else read_mapping(Path(mapping)))
-
-    def batches() -> Iterator[Batch]:
-        seen = 0
-        for chunk in files:
-            seen += len(chunk.batch)
-            if progress is not None:
-                progress(chunk.done_bytes, chunk.total_bytes, seen)
-            yield chunk.batch
-
     near = framework_of(case, None).threshold("near_copy")
-    schema = read_materials(case).output_schema
-    alike = ALIKE if near is None else near
-    return build_evalset(batches(), n=n, seed=seed, schema=schema, alike=alike)
+    return build_evalset(
+        _batches(files, progress),
+        n=n,
+        seed=seed,
+        schema=read_materials(case).output_schema,
+        alike=ALIKE if near is None else near,
+    )
 
 
-def _page(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> EvalsetReport:
-    quality = case.targets.quality
-    target = quality.at_least if quality else None
-    now = case.today.quality
-    expected, by = now, "today.quality"
-    if expected is None and target is not None:
+def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
+    """How sure a score on some cases can be, each conversation taken for one case.
+
+    Args:
+        cases: The cases, with their weights.
+        expected: The share right that is assumed.
+    """
+    weights: dict[str, float] = {}
+    for case in cases:
+        weights[case.cluster] = weights.get(case.cluster, 0.0) + case.weight
+    squares = sum(weight**2 for weight in weights.values())
+    independent = sum(weights.values()) ** 2 / squares if squares else 0.0
+    low, high = wilson(expected * independent, independent)
+    return Precision(cases=len(cases), worth=independent, expected=expected, low=low, high=high)
+
+
+def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -> EvalsetReport:
+    target = case.targets.quality.at_least if case.targets.quality else None
+    expected, by = 0.5, ""
+    if case.today.quality is not None:
+        expected, by = case.today.quality, "today.quality"
+    elif target is not None:
         expected, by = max(0.0, target - BELOW), "target"
-    if expected is None:
-        expected, by = 0.5, ""
     report = precision(parted(drawn.cases)[1], expected)
     needed = None if target is None else cases_to_exclude(expected, target)
     if needed is not None and report.worth:
