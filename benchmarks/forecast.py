@@ -60,16 +60,15 @@ def measure_draws(seed: int) -> dict[str, float]:
 
     from tuneworthy import load_case, load_framework
     from tuneworthy.model.case import NO_PRICES
-    from tuneworthy.money.investment import counted_savings
     from tuneworthy.money.savings import compare
     from tuneworthy.money.simulate import simulate
     from tuneworthy.money.terms import build_cost_model
 
     case, lesson = load_case(uncertain()), load_framework("lesson")
     model = build_cost_model(case, lesson.costs)
-    savings = counted_savings(model, compare(case, NO_PRICES, model, "no"))
+    savings = compare(case, NO_PRICES, model, "no").counted
     rng = np.random.default_rng(seed)
-    seconds, drawn = timed(lambda: simulate(case, lesson, model, savings, rng, DRAWS))
+    seconds, drawn = timed(lambda: simulate(model, savings, MONTHS, 6, rng, DRAWS))
     assert drawn is not None
     found = drawn.simulation
     assert (found.draws, found.horizon_months) == (DRAWS, MONTHS)

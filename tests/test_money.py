@@ -26,7 +26,6 @@ from internals import (
     case_report,
     closed_form,
     compare,
-    counted_savings,
     look_up,
     months_to_reach,
     price_on,
@@ -515,7 +514,8 @@ def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     model = build_cost_model(case, LESSON.costs)
     comparison = compare(case, NO_PRICES, model, "no")
     rng = np.random.default_rng(seed)
-    drawn = simulate(case, LESSON, model, counted_savings(model, comparison), rng, draws)
+    horizon = case.economics.assumptions.horizon_months
+    drawn = simulate(model, comparison.counted, horizon, 6, rng, draws)
     return comparison, closed_form(model, comparison), drawn
 
 

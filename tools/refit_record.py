@@ -25,7 +25,7 @@ from refit_study import (
 from tuneworthy.framework.load import load_named
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.precedents import Codes, PublishedCase
-from tuneworthy.precedents.backtest import tried
+from tuneworthy.precedents.backtest import trials_of
 
 CODERS: tuple[Codes, Codes] = ("blind1", "blind2")
 RULES = ("always", "never", "tree_recorded", "tree_granted", "score", "difference")
@@ -83,7 +83,7 @@ def _methods(cases: Sequence[PublishedCase], data: Data, chance: Array) -> dict[
         **scores("nearest_cases", nearest_vote(data), won),
     }
     rules = compile_rules(load_named("lesson"))
-    trials = [one for codes in CODERS for one in tried(untied(cases), rules, codes)]
+    trials = [one for codes in CODERS for one in trials_of(untied(cases), rules, codes)]
     for rule in RULES:
         right = [float(one.says[rule] == one.won) for one in trials]  # type: ignore[index]  # RULES are rule ids
         columns[f"{rule}.accuracy"] = np.array(right)

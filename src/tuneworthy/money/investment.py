@@ -30,28 +30,25 @@ from tuneworthy.words import months, months_range, usd
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
 
-Draw: TypeAlias = "Callable[[Case, Framework, CostModel, Savings | None, int], Draws | None]"
-"""Draws the money with a seed: ``draw``, or ``RememberedDraws``."""
+Draw: TypeAlias = "Callable[[CostModel, Savings | None, int, float | None, int], Draws | None]"
+"""Draws the money: from the savings that count, horizon and limit in months, and a seed."""
 
 _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
 
 def draw(
-    case: Case, framework: Framework, model: CostModel, savings: Savings | None, seed: int
+    model: CostModel, savings: Savings | None, horizon: int, under_months: float | None, seed: int
 ) -> Draws | None:
     """``simulate`` with a generator of its own."""
     import numpy as np  # needed only here
 
     from tuneworthy.money.simulate import simulate
 
-    return simulate(case, framework, model, savings, np.random.default_rng(seed))
+    return simulate(model, savings, horizon, under_months, np.random.default_rng(seed))
 
 
 class RememberedDraws:
-    """Draws what was not drawn before. Safe to use from several threads.
-
-    An answer seldom moves an amount, and drawing the money takes longer than all other steps.
-    """
+    """Draws what was not drawn before, as an answer seldom moves an amount; safe in threads."""
 
     _MOST = 256
 
@@ -60,21 +57,23 @@ class RememberedDraws:
         self._lock = Lock()
 
     def __call__(
-        self, case: Case, framework: Framework, model: CostModel, savings: Savings | None, seed: int
+        self,
+        model: CostModel,
+        savings: Savings | None,
+        horizon: int,
+        under_months: float | None,
+        seed: int,
     ) -> Draws | None:
-        """What drawing gives, drawn or remembered."""
-        horizon = case.economics.assumptions.horizon_months
-        key = repr((horizon, framework.break_even, model, savings, seed))
+        """What ``draw`` gives, drawn or remembered."""
+        asked = (model, savings, horizon, under_months, seed)
+        key = repr(asked)
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-        draws = draw(case, framework, model, savings, seed)
-        with self._lock:
-            self._kept[key] = draws
-            while len(self._kept) > self._MOST:
+            if key not in self._kept:
+                self._kept[key] = draw(*asked)
+            self._kept.move_to_end(key)
+            if len(self._kept) > self._MOST:
                 self._kept.popitem(last=False)
-        return draws
+            return self._kept[key]
 
 
 class MoneyFindings(NamedTuple):
@@ -94,23 +93,14 @@ def assess_money(
     seed: int,
     drawn_by: Draw | None = None,
 ) -> MoneyFindings:
-    """Costs, ways to serve the traffic, the investment, and the same drawn many times.
-
-    Args:
-        case: The case.
-        framework: Its cost tables stand in for costs nobody stated, and its rule judges.
-        sovereign: Whether data may not go to a third party.
-        prices: Prices that were looked up for models without a stated one.
-        seed: For the draws.
-        drawn_by: Draws the money; ``draw`` when not given.
-    """
+    """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
     model = build_cost_model(case, framework.costs)
     comparison = compare(case, prices, model, sovereign)
-    closed = closed_form(model, comparison)
-    draws = None
+    closed, draws = closed_form(model, comparison), None
     if isinstance(closed, ClosedForm):
-        savings = counted_savings(model, comparison)
-        draws = (drawn_by or draw)(case, framework, model, savings, seed)
+        horizon, rule = case.economics.assumptions.horizon_months, framework.break_even
+        limit = None if rule is None else rule.under_months
+        draws = (drawn_by or draw)(model, comparison.counted, horizon, limit, seed)
     payback = _judged(case, framework, closed, draws)
     gate = _gate(payback, comparison, sovereign)
     result: InvestmentResult | Unknown = Unknown(ask=payback.why)
@@ -154,10 +144,9 @@ class Payback(NamedTuple):
 def closed_form(model: CostModel, comparison: ServingComparison) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
-    A saving nobody stated is computed where traffic and prices allow it, at today's volume; any
-    other benefit nobody stated counts as none: it has no default.
+    A saving nobody stated is computed at today's volume; any other benefit has no default.
     """
-    savings = counted_savings(model, comparison)
+    savings = comparison.counted
     if not model.savings and not model.quality and savings is None:
         return Payback(
             "unknown",
@@ -181,12 +170,6 @@ def closed_form(model: CostModel, comparison: ServingComparison) -> ClosedForm |
         table_months=_break_even(upfront, benefits - table) if table else None,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
-
-
-def counted_savings(model: CostModel, comparison: ServingComparison) -> Savings | None:
-    """The computed saving where it counts: when none is stated and both sides have a price."""
-    savings = comparison.savings
-    return savings if isinstance(savings, Savings) and not model.savings else None
 
 
 def _amount(model: CostModel, terms: Sum | None) -> Interval | None:
@@ -328,7 +311,7 @@ def _steps(
 
     Likely values; where an amount is a range, the last line has the best and the worst pairing.
     """
-    savings = counted_savings(model, comparison)
+    savings = comparison.counted
     benefits = model.sum_text((*model.savings, *model.quality))
     running = model.sum_text(model.running or ())
     if savings is not None:

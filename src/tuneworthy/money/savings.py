@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from tuneworthy.model.base import (
     HOURS_PER_MONTH,
@@ -19,7 +19,6 @@ from tuneworthy.money.serving import (
     CostLine,
     ServingCost,
     ServingOption,
-    by_cost,
     data_residency,
     serving_costs,
 )
@@ -78,6 +77,8 @@ class ServingComparison:
     costs: tuple[ServingCost, ...]
     """The cheapest first, those without a price last; empty when no model is named."""
     savings: Savings | Unknown
+    counted: Savings | None
+    """The same where it counts: when no saving is stated."""
     inside: State
     """Where data may not leave: whether tuning is the best of what stays inside."""
     inside_why: str
@@ -86,21 +87,16 @@ class ServingComparison:
 
 
 def compare(case: Case, prices: Prices, model: CostModel, sovereign: State) -> ServingComparison:
-    """Every way to serve the traffic, and what tuning saves beside the best untuned one.
-
-    Args:
-        case: Its models, traffic, targets and serving.
-        prices: Prices that were looked up for models without a stated one.
-        model: Its costs, for those that don't depend on traffic.
-        sovereign: Whether data may not go to a third party.
-    """
+    """Every way to serve the traffic, and what tuning saves beside the best untuned one."""
     costs, inputs = serving_costs(case, prices, sovereign)
-    costs = by_cost(costs)
     growth = model.inputs.get(GROWTH)
     if growth:
         inputs[GROWTH] = growth
+    savings, counted = _savings(case, costs, inputs, model), None
+    if isinstance(savings, Savings) and not model.savings:
+        counted = savings
     state, why = data_residency(case, costs, sovereign)
-    return ServingComparison(costs, _savings(case, costs, inputs, model), state, why, growth)
+    return ServingComparison(costs, savings, counted, state, why, growth)
 
 
 def _savings(
@@ -229,18 +225,11 @@ Besides = Callable[[float], tuple[float, float, float]]
 
 def _besides(model: CostModel, fixed: Interval | None, *, in_total: bool) -> Besides:
     """Where one total was stated, what is left of it beside the serving; else what is known."""
-    known = fixed or Interval(0.0, 0.0, 0.0)
+    known = fixed or Interval.certain(0.0)
     if not in_total or model.running is None:
         return lambda _: (known.low, known.value, known.high)
-    whole = model.amount(model.running)
-
-    def left(serving_usd: float) -> tuple[float, float, float]:
-        low, middle, high = (
-            max(end - serving_usd, 0.0) for end in (whole.low, whole.value, whole.high)
-        )
-        return low, middle, high
-
-    return left
+    low, middle, high = astuple(model.amount(model.running))
+    return lambda usd: (max(low - usd, 0.0), max(middle - usd, 0.0), max(high - usd, 0.0))
 
 
 # The ends of a saving, and the volume from which it pays, over every pairing that can matter.
@@ -321,9 +310,6 @@ def volume_that_pays(
 
     The saving is a chain of straight pieces over the volume: a hosted option costs so much a
     request, one's own GPUs cost a floor until they are full. Each piece is solved by itself.
-
-    Returns:
-        Requests a month; 0 when there is nothing to cover, ``math.inf`` when it never is.
     """
     rivals, own = [option.line(values) for option in baseline], tuned.line(values)
     kinks = _bends([*rivals, own])

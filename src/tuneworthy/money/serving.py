@@ -128,10 +128,11 @@ def serving_costs(
 ) -> tuple[tuple[ServingCost, ...], dict[str, Interval]]:
     """Every way to serve a case's traffic, and the inputs that their costs depend on.
 
-    Model by model in the order of the case; the tuned model nobody listed comes last.
+    The cheapest comes first, and those without a price last.
     """
     options = _Options(case, prices, sovereign)
-    return tuple(options.every()), options.inputs
+    costs = sorted(options.every(), key=lambda c: math.inf if c.usd is None else c.usd.value)
+    return tuple(costs), options.inputs
 
 
 class _Options:
@@ -464,8 +465,3 @@ def _cheapest_inside(
         "data may not leave, and of what stays inside the tuned model costs least, "
         f"{usd(tuned_usd.value)} a month"
     )
-
-
-def by_cost(costs: tuple[ServingCost, ...]) -> tuple[ServingCost, ...]:
-    """The cheapest first, those without a price last."""
-    return tuple(sorted(costs, key=lambda c: math.inf if c.usd is None else c.usd.value))

@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tuneworthy.model.base import MONTHS_PER_YEAR, Interval
-from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Month, Percentiles, Simulation, Swing
-from tuneworthy.model.framework import Framework
 from tuneworthy.money.savings import Savings
 from tuneworthy.money.serving import ServingOption
 from tuneworthy.money.terms import (
@@ -50,32 +48,24 @@ class Draws(NamedTuple):
 
 
 def simulate(
-    case: Case,
-    framework: Framework,
     model: CostModel,
     savings: Savings | None,
+    horizon: int,
+    under_months: float | None,
     rng: np.random.Generator,
     draws: int = DRAWS,
 ) -> Draws | None:
-    """Draw the investment.
+    """Draw the investment; once where nothing varies, because every draw would be the same.
 
-    Args:
-        case: For the horizon.
-        framework: For the months within which it has to pay back.
-        model: Costs and stated benefits.
-        savings: The computed saving, where it is the one that counts; None where one is stated.
-        rng: Where chance comes from.
-        draws: How often; once where nothing varies, because every draw would be the same.
-
-    Returns:
-        The distribution; None where costs can't be priced, or there is no benefit at all.
+    ``savings`` are those that count, None where a saving is stated; it has to pay back within
+    ``under_months``. None where costs can't be priced, or there is no benefit at all.
     """
     running = savings.fixed is not None if savings else model.running is not None
     benefit = savings is not None or model.savings or model.quality
     if model.upfront is None or not running or not benefit:
         return None
-    flow = CashFlow(model, savings, case.economics.assumptions.horizon_months)
-    inputs, limit = flow.inputs, framework.break_even
+    flow = CashFlow(model, savings, horizon)
+    inputs = flow.inputs
     chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
     luck = chance.varies or 0 < chance.value < 1
     drawn = draws if luck or any(spread.varies for spread in inputs.values()) else 1
@@ -84,11 +74,11 @@ def simulate(
     paths = flow.follow(values, success.astype(float))
     return Draws(
         months=_percentiles(paths.months),
-        in_time=None if limit is None else _share(paths.months < limit.under_months - _HAIR),
+        in_time=None if under_months is None else _share(paths.months < under_months - _HAIR),
         simulation=Simulation(
             draws=drawn,
-            horizon_months=flow.horizon,
-            p_never=_share(paths.months > flow.horizon + _HAIR),
+            horizon_months=horizon,
+            p_never=_share(paths.months > horizon + _HAIR),
             npv_usd=Percentiles(**_named(paths.npv)),
             curve=tuple(Month(month=n, **_named(usd)) for n, usd in enumerate(paths.cumulated)),
             tornado=_tornado(flow),
@@ -222,11 +212,8 @@ class CashFlow:
         Upfront cost is paid at month 0, everything else at the end of its month. The traffic of
         month 1 is today's; it grows from then on. A tuning that fails costs its upfront and brings
         nothing. Break-even isn't discounted. It may lie beyond the horizon: the last month's result
-        then goes on, less the average cost of tuning again.
-
-        Args:
-            values: Each input, a number or one number a draw.
-            success: For each draw 1 where tuning works and 0 where it fails; between, the odds.
+        then goes on, less the average cost of tuning again. ``success`` is 1 for a draw in which
+        tuning works and 0 where it fails; between, the odds.
         """
         draws = len(success)
         upfront = np.zeros(draws) + np.asarray(total(self.upfront, values), dtype=float)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Range
 from tuneworthy.model.case import Amount, Case, Ongoing
@@ -51,14 +52,10 @@ class PhaseCost:
 FREE = PhaseCost()
 
 
-def hours_of(span: Span | Amount | None) -> PhaseCost:
-    """Nothing but work; nothing at all for None."""
-    return FREE if span is None else PhaseCost(Range.between(span.low, span.high))
-
-
-def cost_of(hours: Span | Amount | None, money: Span | Amount | None) -> PhaseCost:
+def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None) -> PhaseCost:
     """Work, and money beside it."""
-    return PhaseCost(hours_of(hours).hours, hours_of(money).hours)
+    ranges = (Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd))
+    return PhaseCost(*ranges)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +85,12 @@ class PlanContext:
     ) -> str:
         """Put a phase at the end of the plan and give it its dates.
 
-        Its hours are priced at the case's rate, which nobody may have stated.
-
-        Args:
-            name: Its id, which is also the result.
-            title: What it is called.
-            steps: What is done in it.
-            done_when: Something that can be checked.
-            cost: What it takes, or a row of the framework's plan that says so.
-            part: The part of the plan it belongs to.
-            needs: Ids of phases before it that have to be done first.
-            weeks: Calendar weeks it takes at least; the team is free for others meanwhile.
+        Its hours are priced at the case's rate, which nobody may have stated. It takes at least
+        ``weeks``, in which the team is free for other phases. The result is its id.
         """
         if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
-            cost = hours_of(cost.hours)
+            cost = cost_of(cost.hours)
         rate = self.case.economics.hourly_rate_usd
         worst = math.inf if cost.hours.most > 0 else 0.0
         work = Range.between(
@@ -173,16 +161,13 @@ class PlanContext:
         stated = self.case.economics.upfront.by_category.get(category)
         if stated is not None and (stated.hours is not None or stated.usd is not None):
             return cost_of(stated.hours, stated.usd)
-        row = self._row("upfront", category)
-        return cost_of(row.hours, row.usd)
+        return self._row("upfront", category)
 
     def table(self, category: str) -> PhaseCost:
         """The framework's own row; what the case states only where the framework has none."""
         costs = self.framework.costs
-        if costs is None or category not in dict(costs.upfront):
-            return self.upfront(category)
-        row = self._row("upfront", category)
-        return cost_of(row.hours, row.usd)
+        has_row = costs is not None and category in dict(costs.upfront)
+        return self._row("upfront", category) if has_row else self.upfront(category)
 
     @property
     def comparison(self) -> PhaseCost:
@@ -193,41 +178,40 @@ class PlanContext:
         """Three months of serving and watching."""
         stated = self.case.economics.monthly.ongoing or Ongoing()
         if stated.monitoring_hours is not None:
-            watching = hours_of(stated.monitoring_hours).part(MONTHS_PER_QUARTER)
+            watching = cost_of(stated.monitoring_hours).part(MONTHS_PER_QUARTER)
         else:
-            watching = self._running("monitoring")
+            watching = self._row("ongoing", "monitoring")
         if stated.inference_usd is not None:
-            serving = cost_of(None, stated.inference_usd).part(MONTHS_PER_QUARTER)
+            serving = cost_of(usd=stated.inference_usd).part(MONTHS_PER_QUARTER)
         else:
-            serving = self._running("inference")
-        return watching + serving + cost_of(None, stated.other_usd).part(MONTHS_PER_QUARTER)
+            serving = self._row("ongoing", "inference")
+        return watching + serving + cost_of(usd=stated.other_usd).part(MONTHS_PER_QUARTER)
 
     def retraining(self) -> PhaseCost:
         """One retraining, a quarter after the last."""
         stated = self.case.economics.monthly.ongoing
         if stated is not None and stated.retraining_hours_per_quarter is not None:
-            return hours_of(stated.retraining_hours_per_quarter)
-        return self._running("retraining")
+            return cost_of(stated.retraining_hours_per_quarter)
+        return self._row("ongoing", "retraining")
 
-    def _running(self, category: str) -> PhaseCost:
-        row = self._row("ongoing", category)
-        cost = cost_of(row.hours, row.usd)
-        return cost if row.every == "quarter" else cost.part(MONTHS_PER_QUARTER)
-
-    def _row(self, table: str, category: str) -> CostRow:
+    def _row(self, table: Literal["upfront", "ongoing"], category: str) -> PhaseCost:
+        """A row of the framework's tables, running costs by the quarter."""
         costs = self.framework.costs
         rows: dict[str, CostRow] = {} if costs is None else dict(getattr(costs, table))
         if category not in rows:
             raise NoPlanError(
                 f"add costs.{table}.{category} to the framework, or state it in economics"
             )
-        return rows[category]
+        row = rows[category]
+        cost = cost_of(row.hours, row.usd)
+        by_month = table == "ongoing" and row.every != "quarter"
+        return cost.part(MONTHS_PER_QUARTER) if by_month else cost
 
     def options(self, names: Sequence[str]) -> PhaseCost:
         """Work on options of the framework; where it says none, what a check may take."""
         efforts = [self.framework.options[name].effort_hours for name in names]
         some = either(self.rule.checks, "").hours
-        return sum((hours_of(some if effort is None else effort) for effort in efforts), FREE)
+        return sum((cost_of(some if effort is None else effort) for effort in efforts), FREE)
 
     def collecting(self, fit: ApproachResult, share: float = 1.0) -> PhaseCost:
         """Hours to get ready what lacks of a share of an approach's need."""

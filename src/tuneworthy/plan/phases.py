@@ -19,7 +19,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.plan.context import PhaseCost, PlanContext, hours_of
+from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.words import (
     count,
@@ -79,11 +79,8 @@ def steps_to_verdict(
 ) -> None:
     """The steps that would confirm a verdict other than to tune, or change it, and the decision.
 
-    Args:
-        plan: The case and its framework.
-        outcome: What the verdict is, or what an open one leans to.
-        advised: Ids of options that are recommended and are no tuning.
-        needs: What comes before all of them.
+    ``outcome`` is what an open verdict leans to; ``advised`` are recommended options that are no
+    tuning.
     """
     before = len(plan.phases)
     if outcome == "keep_optimizing_prompts":
@@ -651,7 +648,7 @@ def _collect(plan: PlanContext, name: str, needs: Needs) -> None:
         "collect the missing data",
         steps,
         done,
-        hours_of(work.hours) + collecting,
+        cost_of(work.hours) + collecting,
         needs=needs,
         weeks=work.weeks,
     )

@@ -44,6 +44,12 @@ from tuneworthy.stats.intervals import wilson
 if TYPE_CHECKING:
     import numpy as np
 
+ENOUGH_CLUSTERS = 20
+"""Below this, drawing clusters again gives intervals that are too narrow: tests simulate it."""
+
+_BASELINES: tuple[RuleId, ...] = ("always", "never")
+_MORE_PAPERS = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers or companies")
+_MORE = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers, companies or projects")
 
 # What a framework's rules say about published cases, case by case.
 
@@ -61,9 +67,13 @@ class Trial:
     says: Mapping[RuleId, bool]
     """For each rule whether it says tune."""
 
+    def right(self, rule: RuleId) -> float:
+        """1 where a rule is right, 0 where it isn't."""
+        return float(self.says[rule] == self.won)
 
-def tried(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> list[Trial]:
-    """Each case with what the rules say about it, in the order given; empty without cases."""
+
+def trials_of(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> list[Trial]:
+    """Each case with what the rules say about it, in the order of the cases."""
     return [_trial(rules, case, codes) for case in cases]
 
 
@@ -95,12 +105,14 @@ def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
     return tally(rules, states).reach == {"fine_tune_candidate"}
 
 
-# How often a framework's rules would have been right about published cases.
+def _untied(cases: Sequence[PublishedCase]) -> list[PublishedCase]:
+    counted = [case for case in cases if case.winner != "tie"]
+    if not counted:
+        raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
+    return counted
 
-ENOUGH_CLUSTERS = 20
-"""Below this, drawing clusters again gives intervals that are too narrow: tests simulate it."""
 
-_BASELINES: tuple[RuleId, ...] = ("always", "never")
+# How often they would have been right.
 
 
 def backtest(
@@ -111,29 +123,19 @@ def backtest(
     rng: np.random.Generator,
     draws: int = RESAMPLES,
 ) -> Backtest:
-    """Put the rules of a framework to the test of published cases.
+    """Test the rules of a framework on published cases, by the answers of one coder.
 
-    Args:
-        cases: Published cases; ties among them are left out.
-        framework: Any framework. Factors and checks that the cases don't answer stay unknown, and
-            so don't count as yes.
-        codes: Whose answers count.
-        rng: The source of chance for the intervals.
-        draws: How often clusters are drawn again.
-
-    Returns:
-        The record: for each rule agreement with a 95% interval, the confusion table, the paired
-        difference from the better baseline and agreement by goal.
+    Factors and checks that the cases don't answer stay unknown, and so don't count as yes.
 
     Raises:
         CaseError: If there is no case that isn't a tie.
         FrameworkError: If the framework's weights can't be computed with.
     """
-    counted = [case for case in cases if case.winner != "tie"]
-    if not counted:
-        raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
-    rules = compile_rules(framework)
-    trials = tried(counted, rules, codes)
+    counted, rules = _untied(cases), compile_rules(framework)
+    trials = trials_of(counted, rules, codes)
+    factors = (*rules.indicators, *rules.anti_indicators)
+    coded = [case.coded(codes) for case in counted]
+    checks = [case.ceiling_test for case in counted]
     return Backtest(
         framework=framework.name,
         codes=codes,
@@ -143,72 +145,77 @@ def backtest(
         won=sum(trial.won for trial in trials),
         recalled=sum(case.source_status == "recalled" for case in counted),
         clusters=len({trial.cluster for trial in trials}),
+        factors=len(factors),
+        uncoded=tuple(f for f in factors if all(_is_open(states, f) for states in coded)),
+        answers=len(counted) * len(factors),
+        unknown_answers=sum(_is_open(states, f) for states in coded for f in factors),
+        checks=len(rules.checks),
+        unknown_checks=sum(_is_open(states, c) for states in checks for c in rules.checks),
+        ceilings=sum(all(states.get(c) == "yes" for c in rules.checks) for states in checks),
         draws=draws,
         rules=_records(trials, rng, draws),
-        **_known(counted, rules, codes),
     )
 
 
-def _known(cases: list[PublishedCase], rules: Rules, codes: Codes) -> dict[str, Any]:
-    """How much of what the framework asks the cases answer at all."""
-    factors = (*rules.indicators, *rules.anti_indicators)
-    coded = [case.coded(codes) for case in cases]
-    checks = [case.ceiling_test for case in cases]
-    return {
-        "factors": len(factors),
-        "uncoded": tuple(name for name in factors if all(_open(one, name) for one in coded)),
-        "answers": len(cases) * len(factors),
-        "unknown_answers": sum(_open(one, name) for one in coded for name in factors),
-        "checks": len(rules.checks),
-        "unknown_checks": sum(_open(one, name) for one in checks for name in rules.checks),
-        "ceilings": sum(all(one.get(name) == "yes" for name in rules.checks) for one in checks),
-    }
-
-
-def _open(states: Mapping[str, State], name: str) -> bool:
+def _is_open(states: Mapping[str, State], name: str) -> bool:
     return states.get(name, "unknown") == "unknown"
 
 
 def _records(trials: list[Trial], rng: np.random.Generator, draws: int) -> tuple[RuleRecord, ...]:
     """All rules on the same draws, so that their differences are paired."""
-    right = {rule: [float(trial.says[rule] == trial.won) for trial in trials] for rule in RULES}
+    right = {rule: [trial.right(rule) for trial in trials] for rule in RULES}
     baseline = max(_BASELINES, key=lambda rule: sum(right[rule]))
     lead = {
         rule: [mine - its for mine, its in zip(right[rule], right[baseline], strict=True)]
         for rule in RULES
     }
-    columns = [*(right[rule] for rule in RULES), *(lead[rule] for rule in RULES)]
-    drawn = _drawn(columns, [trial.cluster for trial in trials], rng, draws)
+    clusters = [trial.cluster for trial in trials]
+    drawn = _intervals([*right.values(), *lead.values()], clusters, rng, draws)
     return tuple(
         RuleRecord(
             rule=rule,
             agreement=_agreement(trials, rule, alone),
             confusion=_confusion(trials, rule),
-            against=None if rule in _BASELINES else _against(baseline, lead[rule], ahead),
+            against=None
+            if rule in _BASELINES
+            else Against(baseline=baseline, **_paired(lead[rule], ahead, _MORE_PAPERS)),
             by_goal=_by_goal(trials, rule),
         )
         for rule, alone, ahead in zip(RULES, drawn[: len(RULES)], drawn[len(RULES) :], strict=True)
     )
 
 
-def _drawn(
-    columns: list[list[float]], clusters: list[str], rng: np.random.Generator, draws: int
-) -> Sequence[tuple[float, float] | None]:
-    """An interval for each column, or None for each where there are too few clusters."""
+def _intervals(
+    columns: Sequence[Sequence[float]],
+    clusters: Sequence[str],
+    rng: np.random.Generator,
+    draws: int,
+) -> list[RateInterval | None]:
+    """An interval of each column's mean on the same draws; None for each where clusters are few."""
     if len(set(clusters)) < ENOUGH_CLUSTERS:
         return [None] * len(columns)
-    rows = list(zip(*columns, strict=True))
-    return percentile_interval(cluster_means(rows, clusters, rng=rng, draws=draws))
+    means = cluster_means(list(zip(*columns, strict=True)), clusters, rng=rng, draws=draws)
+    return [
+        RateInterval(low=low, high=high, method="cluster_bootstrap")
+        for low, high in percentile_interval(means)
+    ]
+
+
+def _paired(lead: list[float], interval: RateInterval | None, cure: Unknown) -> dict[str, Any]:
+    """A paired difference of two rules, and whether they are told apart."""
+    apart: State = "unknown"
+    if interval is not None:
+        apart = "yes" if interval.low > 0 or interval.high < 0 else "no"
+    value = sum(lead) / len(lead)
+    return {"difference": value, "interval": interval or cure, "excludes_zero": apart}
 
 
 def _agreement(
-    trials: list[Trial], rule: RuleId, drawn: tuple[float, float] | None = None
+    trials: list[Trial], rule: RuleId, interval: RateInterval | None = None
 ) -> RuleAgreement:
     """Agreement with the interval drawn, or Wilson's where none was drawn or it has no width."""
     n, agreed = len(trials), sum(trial.says[rule] == trial.won for trial in trials)
-    if drawn is not None and drawn[0] < drawn[1]:
-        interval = RateInterval(low=drawn[0], high=drawn[1], method="cluster_bootstrap")
-    else:
+    if interval is None or interval.low == interval.high:
         worth = independent_cases([trial.cluster for trial in trials])
         low, high = wilson(agreed / n * worth, worth)
         interval = RateInterval(low=low, high=high, method="wilson_by_cluster")
@@ -225,36 +232,18 @@ def _confusion(trials: list[Trial], rule: RuleId) -> Confusion:
     )
 
 
-def _against(baseline: RuleId, lead: list[float], drawn: tuple[float, float] | None) -> Against:
-    value = sum(lead) / len(lead)
-    if drawn is None:
-        cure = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers or companies")
-        return Against(baseline=baseline, difference=value, interval=cure, excludes_zero="unknown")
-    low, high = drawn
-    return Against(
-        baseline=baseline,
-        difference=value,
-        interval=RateInterval(low=low, high=high, method="cluster_bootstrap"),
-        excludes_zero="yes" if low > 0 or high < 0 else "no",
+def _by_goal(trials: list[Trial], rule: RuleId) -> tuple[GoalRecord, ...]:
+    """Every goal, Wilson throughout: groups are too small for drawing clusters again."""
+    by_goal: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_goal.setdefault(trial.goal, []).append(trial)
+    return tuple(
+        GoalRecord(goal=goal, won=sum(t.won for t in part), agreement=_agreement(part, rule))
+        for goal, part in sorted(by_goal.items(), key=lambda item: (-len(item[1]), item[0]))
     )
 
 
-def _by_goal(trials: list[Trial], rule: RuleId) -> tuple[GoalRecord, ...]:
-    """Every goal, Wilson throughout: groups are too small for drawing clusters again."""
-    sizes = Counter(trial.goal for trial in trials)
-    result = []
-    for goal in sorted(sizes, key=lambda goal: (-sizes[goal], goal)):
-        part = [trial for trial in trials if trial.goal == goal]
-        won = sum(trial.won for trial in part)
-        result.append(GoalRecord(goal=goal, won=won, agreement=_agreement(part, rule)))
-    return tuple(result)
-
-
 # Two frameworks against each other.
-
-_ASKED = tuple(rule for rule in RULES if rule not in ("always", "never"))
-
-_MORE = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers, companies or projects")
 
 
 def gap(
@@ -266,81 +255,35 @@ def gap(
     rng: np.random.Generator,
     draws: int = RESAMPLES,
 ) -> Gap:
-    """Compare the rules of two frameworks case by case.
-
-    Args:
-        cases: Published cases; ties are left out.
-        framework: The one.
-        other: The other.
-        codes: Whose answers count.
-        rng: The source of chance for the intervals.
-        draws: How often clusters are drawn again.
-
-    Returns:
-        For each rule that asks something the paired difference with a 95% interval.
+    """Compare the rules of two frameworks case by case, for each rule that asks something.
 
     Raises:
         CaseError: If there is no case that isn't a tie.
         FrameworkError: If the weights of one can't be computed with.
     """
-    kept = [case for case in cases if case.winner != "tie"]
-    if not kept:
-        raise CaseError("there is no case with a winner", fix="add cases whose winner is no tie")
-    mine, its = (tried(kept, compile_rules(each), codes) for each in (framework, other))
-    clusters = [case.group for case in kept]
-    leads = [_leads(mine, its, rule) for rule in _ASKED]
-    drawn = _judge_drawn(leads, clusters, rng, draws)
+    counted = _untied(cases)
+    mine, its = (trials_of(counted, compile_rules(each), codes) for each in (framework, other))
+    clusters = [case.group for case in counted]
+    asked = [rule for rule in RULES if rule not in _BASELINES]
+    leads = [
+        [a.right(rule) - b.right(rule) for a, b in zip(mine, its, strict=True)] for rule in asked
+    ]
     return Gap(
         framework=framework.name,
         other=other.name,
         codes=codes,
-        n=len(kept),
+        n=len(counted),
         clusters=len(set(clusters)),
         rules=tuple(
-            _rule_gap(rule, mine, its, interval)
-            for rule, interval in zip(_ASKED, drawn, strict=True)
+            RuleGap(
+                rule=rule,
+                agreed=sum(trial.says[rule] == trial.won for trial in mine),
+                other_agreed=sum(trial.says[rule] == trial.won for trial in its),
+                apart=sum(difference != 0 for difference in lead),
+                **_paired(lead, interval, _MORE),
+            )
+            for rule, lead, interval in zip(
+                asked, leads, _intervals(leads, clusters, rng, draws), strict=True
+            )
         ),
     )
-
-
-def _leads(mine: Sequence[Trial], its: Sequence[Trial], rule: RuleId) -> list[float]:
-    """For each case 1 where only the one is right, -1 where only the other is, 0 otherwise."""
-    pairs = zip(mine, its, strict=True)
-    return [float(a.says[rule] == a.won) - float(b.says[rule] == b.won) for a, b in pairs]
-
-
-def _rule_gap(
-    rule: RuleId, mine: Sequence[Trial], its: Sequence[Trial], interval: RateInterval | Unknown
-) -> RuleGap:
-    lead = _leads(mine, its, rule)
-    return RuleGap(
-        rule=rule,
-        agreed=sum(one.says[rule] == one.won for one in mine),
-        other_agreed=sum(one.says[rule] == one.won for one in its),
-        apart=sum(one != 0 for one in lead),
-        difference=sum(lead) / len(lead),
-        interval=interval,
-        excludes_zero=_excludes_zero(interval),
-    )
-
-
-def _judge_drawn(
-    columns: Sequence[Sequence[float]],
-    clusters: Sequence[str],
-    rng: np.random.Generator,
-    draws: int,
-) -> list[RateInterval | Unknown]:
-    """An interval for each column on the same draws, or what it takes where clusters are few."""
-    if len(set(clusters)) < ENOUGH_CLUSTERS:
-        return [_MORE] * len(columns)
-    rows = list(zip(*columns, strict=True))
-    return [
-        RateInterval(low=low, high=high, method="cluster_bootstrap")
-        for low, high in percentile_interval(cluster_means(rows, clusters, rng=rng, draws=draws))
-    ]
-
-
-def _excludes_zero(interval: RateInterval | Unknown) -> State:
-    if isinstance(interval, Unknown):
-        return "unknown"
-    return "yes" if interval.low > 0 or interval.high < 0 else "no"

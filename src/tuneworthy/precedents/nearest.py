@@ -68,15 +68,8 @@ def likeness(
 ) -> list[SimilarCase]:
     """Every published case with its likeness, the most alike first.
 
-    Args:
-        cases: Published cases; they also say how much an answer in common means.
-        states: The case's answers; unknown ones, and those no published case has, count nothing.
-        goals: The case's goals, the primary one first.
-
-    Returns:
-        All of them, those that are less alike than not too. Equals are in order of: figures that
-        were read before figures recalled, the newer first, then by id; never by their order in
-        ``cases``.
+    Those that are less alike than not are among them. Of equals figures that were read come before
+    figures recalled, then the newer, then by id; never by their order in ``cases``.
     """
     answers = known_answers(cases, states)
     surprise = {name: _surprise(name, cases) for name in answers}
@@ -116,12 +109,9 @@ def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
 def nearest(
     cases: Sequence[Precedent], states: Mapping[str, State], goals: Sequence[str] = ()
 ) -> tuple[tuple[SimilarCase, ...], int]:
-    """The cases most alike.
+    """At most five cases, two of a cluster, each with more in common than not.
 
-    Returns:
-        At most five, at most two of a cluster, each with more in common than not; and how many
-        further ones are as alike as the last of a full five. Empty, and 0, for a case of which
-        nothing is known.
+    Beside them how many further ones are as alike as the last of a full five.
     """
     kept: list[SimilarCase] = []
     clusters: Counter[str] = Counter()

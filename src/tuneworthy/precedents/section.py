@@ -63,11 +63,7 @@ def precedents(
 ) -> PrecedentsResult | Unknown:
     """Compare a case with the published ones.
 
-    Args:
-        index: The published cases.
-        goals: The case's goals, the primary one first.
-        framework: Says which questions are asked, their titles, and the fewest cases a rate takes.
-        assessment: The answers. Those to checks and signals don't count: no coder gave them blind.
+    Answers to checks and signals don't count: no coder gave them blind.
     """
     threshold = framework.threshold("published_cases")
     least = max(1, math.ceil(LEAST_CASES if threshold is None else threshold))
