@@ -110,7 +110,7 @@ def test_a_narrow_terminal_gets_narrow_lines_and_a_file_does_not(tmp_path: Path)
 def test_no_report_says_none_nan_or_an_unfilled_number(name: str) -> None:
     for form in FORMS:
         text = rendered(name, form)
-        filled = text.replace("{low, likely, high}", "")
+        filled = text.replace("{low, likely, high}", "a range")
         assert re.findall(r"\bNone\b|\bnan\b|\binf\b|[{}]| [;.,](?!\d)", filled) == []
 
 

@@ -25,7 +25,7 @@ from tuneworthy.report.sections import options as instead
 from tuneworthy.report.sections import plan as plans
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.answer_form import titles
-from tuneworthy.report.sections.common import strength_text
+from tuneworthy.report.sections.common import gates, strength_text
 from tuneworthy.report.sections.difference import difference, version_lines
 from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.render import (
@@ -127,7 +127,7 @@ def moving(evaluated: EvaluatedCase) -> dict[str, Any]:
         "change": verdict.change(dossier),
         "fit": verdict.fit(dossier),
         "strength": strength_text(dossier),
-        "gates": verdict.gates(dossier) if candidate else None,
+        "gates": gates(dossier) if candidate else None,
         "seen": " ".join(f"{key}={value}" for key, value in said.items()),
     }
 

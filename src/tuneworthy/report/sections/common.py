@@ -21,7 +21,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.report.blocks import Claim, Claims
+from tuneworthy.report.blocks import Cell, Claim, Claims, Part, Table, head
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS, unsettled
 from tuneworthy.words import (
@@ -272,7 +272,17 @@ def title(name: str, dossier: Dossier) -> str:
     return asked.title if asked else name
 
 
-# Challenges.
+# Gates and challenges.
+
+
+def gates(dossier: Dossier) -> Part:
+    """What has to be settled before money is spent."""
+    rows = tuple(
+        (Cell(GATES[gate.id]), gate.state, sentence(gate.why)) for gate in dossier.verdict.gates
+    )
+    titles = head("Question", "?Answer", "Because")
+    table = Table("Questions to settle before money is spent", titles, rows, quiet=True)
+    return Part("Before money is spent (gates)", (table,))
 
 
 def tally(severities: Sequence[Severity]) -> str:

@@ -34,6 +34,7 @@ from tuneworthy.report.sections.common import (
     day,
     finality,
     flip_lines,
+    gates,
     headline,
     no_flip,
     reasons_text,
@@ -259,8 +260,6 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
 
 def explain_case(dossier: Dossier, framework: Framework) -> str:
     """The walk through the rules with this case's numbers."""
-    from tuneworthy.report.sections.verdict import gates
-
     title = "Answers and where they come from"
     document = Document(
         name=dossier.case.name,

@@ -32,6 +32,7 @@ from tuneworthy.report.sections.common import (
     dollars,
     finality,
     flip_lines,
+    gates,
     headline,
     monthly,
     no_flip,
@@ -160,16 +161,6 @@ def keep_in_mind(dossier: Dossier) -> tuple[str, ...]:
     """What to keep in mind beside the verdict; gates have a table of their own."""
     caveats = dossier.verdict.caveats
     return tuple(sentence(item.says) for item in caveats if item.kind != "gate")
-
-
-def gates(dossier: Dossier) -> Part:
-    """What has to be settled before money is spent."""
-    rows = tuple(
-        (Cell(GATES[gate.id]), gate.state, sentence(gate.why)) for gate in dossier.verdict.gates
-    )
-    titles = head("Question", "?Answer", "Because")
-    table = Table("Questions to settle before money is spent", titles, rows, quiet=True)
-    return Part("Before money is spent (gates)", (table,))
 
 
 def _openness(dossier: Dossier) -> list[Block]:
