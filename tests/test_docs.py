@@ -180,7 +180,8 @@ def fits(output: list[str], said: str) -> bool:
 
 
 def undated(text: str) -> str:
-    return re.sub(r"\d{4}-\d{2}-\d{2}", "DATE", text)
+    months = "Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec"
+    return re.sub(rf"\d{{4}}-\d{{2}}-\d{{2}}|\b\d{{1,2}} (?:{months}) \d{{4}}", "DATE", text)
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def answers(dossier: Dossier) -> Section:
     return Section("answers", "Answers and where they come from", blocks, "Answers")
 
 
-def answer_tables(dossier: Dossier) -> Iterator[Table]:
+def answer_tables(dossier: Dossier, *, questions: bool = True) -> Iterator[Table]:
     """What was asked, in groups, each a table of the columns in which something is."""
     checks, signals = dossier.ceiling.checks.values(), dossier.signals.values()
 
@@ -86,7 +86,7 @@ def answer_tables(dossier: Dossier) -> Iterator[Table]:
     )
     for caption, rows in groups:
         if rows:
-            yield _answers(caption, rows)
+            yield _answers(caption, rows if questions else [(r[0], "", *r[2:]) for r in rows])
 
 
 def _answers(caption: str, rows: list[Row]) -> Table:
@@ -266,7 +266,7 @@ def explain_case(dossier: Dossier, framework: Framework) -> str:
         headline=headline(dossier),
         byline=(f"{byline(dossier)} {finality(dossier)}",),
         sections=(
-            Section("answers", title, tuple(answer_tables(dossier))),
+            Section("answers", title, tuple(answer_tables(dossier, questions=False))),
             rules(dossier, framework),
             Section("gates", "", (gates(dossier),)),
         ),
