@@ -323,7 +323,7 @@ def test_a_fault_of_ours_shows_nothing_of_our_code(
 def test_htmx_is_what_its_note_says(package: Path) -> None:
     import hashlib
 
-    static = package / "surfaces" / "web" / "static"
+    static = package / "web" / "static"
     note = (static / "README.md").read_text("utf-8")
     digest = hashlib.sha256((static / "htmx.min.js").read_bytes()).hexdigest()
     assert digest in note
