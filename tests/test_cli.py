@@ -418,8 +418,8 @@ def test_a_stated_bill_and_its_volume_are_one_basis(
 
 def test_what_may_be_required_is_what_a_verdict_can_say() -> None:
     """The command names them itself, so that its help needs none of the nouns."""
-    assert set(decide_command._OUTCOMES) == set(OUTCOMES)
-    assert set(decide_command._ACTIONS) == set(get_args(Action)) - {"answer_questions"}
+    verdicts = {*OUTCOMES, *get_args(Action)} - {"answer_questions"}
+    assert set(decide_command._REQUIRED) == verdicts
 
 
 def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> None:

@@ -5,33 +5,32 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuneworthy.cli import examples
-from tuneworthy.cli import examples as example_lines
 from tuneworthy.cli.options import (
     as_of_option,
     case_argument,
     colour,
-    day,
     deliver,
     force_option,
+    format_option,
     framework_option,
     output_option,
     pairs,
     reading_bar,
+    seed_for,
+    tokens_option,
 )
 from tuneworthy.errors import InputError, one_line
 
 if TYPE_CHECKING:
     from tuneworthy.report.sections.evalset import Item
     from tuneworthy.workspace.labelling import LabelQueue
-
-
-# tuneworthy init and tuneworthy answer.
 
 
 @click.command(epilog=examples("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'"))
@@ -68,10 +67,7 @@ def answer(case: str, answers: tuple[str, ...], framework: str | None) -> None:
 
     dossier = cases.write(case, pairs(answers, "KEY=VALUE", strict=True), framework)
     first, *_ = reports.render(dossier, "text", case_path=case, colour=colour()).split("\n\n")
-    deliver(first + "\n", None, False)
-
-
-# tuneworthy interview.
+    deliver(first + "\n")
 
 
 @click.command(
@@ -113,7 +109,7 @@ def interview(
     budget: float,
     transcript: str | None,
     framework: str | None,
-    as_of: str | None,
+    as_of: date | None,
 ) -> None:
     """Ask about CASE what removes most doubt, and show the verdict forming.
 
@@ -132,7 +128,7 @@ def interview(
     run(
         case,
         chosen=framework,
-        as_of=day(as_of),
+        as_of=as_of,
         plain=plain,
         script=answers,
         colour=colour(),
@@ -140,11 +136,8 @@ def interview(
     )
 
 
-# tuneworthy measure.
-
-
 @click.command(
-    epilog=example_lines(
+    epilog=examples(
         "tuneworthy measure my-case",
         "tuneworthy measure --from promptfoo-results.json",
         "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
@@ -160,23 +153,21 @@ def interview(
     "CASE a case folder is made from them.",
 )
 @click.option("--map", "mapping", metavar="FILE", help="Where our fields stand in their records.")
-@click.option("--examples", is_flag=True, help="Show step by step which examples could be used.")
-@framework_option
 @click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
+    "--examples",
+    "show_examples",
+    is_flag=True,
+    help="Show step by step which examples could be used.",
 )
+@framework_option
+@format_option("text", "json")
 @output_option
 @force_option
 def measure(
     case: str | None,
     sources: tuple[str, ...],
     mapping: str | None,
-    examples: bool,
+    show_examples: bool,
     framework: str | None,
     form: str,
     output: str | None,
@@ -206,29 +197,17 @@ def measure(
     if form == "json":
         text = measure_dict(run.report)
     else:
-        document = measure_report(run.report, examples=examples)
+        document = measure_report(run.report, examples=show_examples)
         text = render(document, colour=colour() and output is None)
     deliver(text, output, force)
 
 
-# tuneworthy evalset label, agreement, adjudicate.
-
 _LONGEST = 100_000  # characters of an answer
 _COMMANDS = {"s": "skip", "b": "back", "q": "quit"}
-_seed_option = click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="For the order, the same for all labellers; for outputs as the lab was given it.",
+_seed_option = seed_for(
+    "For the order, the same for all labellers; for outputs as the lab was given it."
 )
-_tokens_option = click.option(
-    "--max-tokens",
-    type=click.IntRange(1, 100_000),
-    default=512,
-    show_default=True,
-    help="For outputs, as the lab was given it.",
-)
+_tokens_option = tokens_option("For outputs, as the lab was given it.")
 _rubric_option = click.option("--rubric", metavar="FILE", help="What outputs are held against.")
 
 
@@ -305,7 +284,7 @@ def agreement(case: str) -> None:
     from tuneworthy.workspace.labelling import agreement as agreed
 
     document = agreement_document(agreed(case), folder=case)
-    deliver(render(document, colour=colour()), None, False)
+    deliver(render(document, colour=colour()))
 
 
 @click.command()
@@ -337,7 +316,7 @@ def _run(queue: LabelQueue) -> None:
             labels=queue.notes.get(item.key, ()),
             colour=painted,
         )
-        deliver(page, None, False)
+        deliver(page)
         said = _asked(item)
         if said == "quit":
             break
@@ -347,7 +326,7 @@ def _run(queue: LabelQueue) -> None:
             queue.back()
         else:
             queue.answer(said.removeprefix("="))
-    deliver(tally_page(queue.done, len(queue.items)), None, False)
+    deliver(tally_page(queue.done, len(queue.items)))
 
 
 def _asked(item: Item) -> str:
@@ -383,8 +362,6 @@ def _line() -> str | None:
         click.echo("> ", nl=False)
     return read_line(_LONGEST)
 
-
-# tuneworthy evalset.
 
 _HELP = frozenset({"-h", "--help"})
 
@@ -437,13 +414,7 @@ def evalset() -> None:
     show_default=True,
     help="About how many cases; conversations stay whole.",
 )
-@click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Another seed, another draw.",
-)
+@seed_for("Another seed, another draw.")
 @click.option("--map", "mapping", metavar="FILE", help="Where our fields stand in their records.")
 @click.option("--output", metavar="FILE", help="The set; eval.jsonl beside the case if not given.")
 def build(
@@ -468,19 +439,12 @@ def build(
         built = build_set(
             case, sources, n=n, seed=seed, output=output, mapping=mapping, progress=progress
         )
-    deliver(render(evalset_document(built), colour=colour()), None, False)
+    deliver(render(evalset_document(built), colour=colour()))
 
 
 @evalset.command()
 @case_argument
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["csv", "jsonl"]),
-    default="csv",
-    show_default=True,
-    help="For a spreadsheet, or as an evaluation set.",
-)
+@format_option("csv", "jsonl", help="For a spreadsheet, or as an evaluation set.")
 @click.option("--output", metavar="FILE", help="Write there, not to the terminal.")
 @force_option
 def export(case: str, form: str, output: str | None, force: bool) -> None:

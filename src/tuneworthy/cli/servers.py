@@ -8,20 +8,19 @@ import shutil
 import signal
 import sys
 import tempfile
+from datetime import date
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tuneworthy.cli import examples
-from tuneworthy.cli.options import as_of_option, day, framework_option
+from tuneworthy.cli.options import as_of_option, framework_option
 from tuneworthy.errors import InputError
 
 if TYPE_CHECKING:
     from tuneworthy.mcp.tools import Desk
 
-
-# tuneworthy serve.
 
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 
@@ -51,7 +50,7 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @framework_option
 @as_of_option
 def serve(
-    folder: str, host: str, port: int, browse: bool, framework: str | None, as_of: str | None
+    folder: str, host: str, port: int, browse: bool, framework: str | None, as_of: date | None
 ) -> None:
     """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
 
@@ -65,10 +64,8 @@ def serve(
             raise InputError(what, where="tuneworthy serve", fix=fix)
     from tuneworthy.web.app import run
 
-    run(folder, host=host, port=port, browse=browse, chosen=framework, as_of=day(as_of))
+    run(folder, host=host, port=port, browse=browse, chosen=framework, as_of=as_of)
 
-
-# tuneworthy mcp.
 
 _ANSWERED, _STOPPED = 0, 3
 _PATIENCE_S = 5.0
@@ -107,7 +104,7 @@ def mcp(
     port: int,
     allowed: tuple[str, ...],
     framework: str | None,
-    as_of: str | None,
+    as_of: date | None,
 ) -> None:
     """Lend the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
@@ -118,7 +115,7 @@ def mcp(
     from tuneworthy.errors import InputError
     from tuneworthy.workspace.workspace import Workspace, open_directory
 
-    workspace = Workspace(open_directory(folder), framework, day(as_of))
+    workspace = Workspace(open_directory(folder), framework, as_of)
     try:
         from tuneworthy.mcp.tools import Desk
 
