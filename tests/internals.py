@@ -213,7 +213,6 @@ from tuneworthy.model.dossier import (
     Lint,
     LintFinding,
     Month,
-    Option,
     OptionResult,
     PartTotal,
     Percentiles,
@@ -434,10 +433,11 @@ from tuneworthy.traces.read import named, read
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
+from tuneworthy.verdict.facts import Facts
 from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.headline import unsettled
-from tuneworthy.verdict.options import GRADES, HELPS, JUDGES, REASONS, RISKS, options
-from tuneworthy.verdict.options.advice import ADVICE
+from tuneworthy.verdict.options import GRADES, HELPS, RISKS, options
+from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
 from tuneworthy.verdict.weigh import figures, independent, weigh
 from tuneworthy.web.app import make_app, make_site, told

@@ -24,6 +24,7 @@ from tuneworthy.model.dossier import (
     Dossier,
     Findings,
     NamedDigest,
+    Recommendation,
     Replaced,
     Stage,
     Verdict,
@@ -39,7 +40,7 @@ from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import Facts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
-from tuneworthy.verdict.options import option_results, options, recommendation
+from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
 from tuneworthy.verdict.options.advice import recommend
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
 from tuneworthy.verdict.weigh import ASK as NOTHING_MEASURED
@@ -137,9 +138,12 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
     action = choose_action(decision.outcome, {gate.id: gate.state for gate in all_gates})
     asked = questions(states, framework, rules)
-    compared = None if quick else options(case, framework, assessment, fits, published_counts())
-    advice = None if compared is None else recommend(compared, assessment, decision, action)
-    simpler = framework.simpler_than_tuning(() if advice is None else advice.options)
+    facts = Facts(case, framework, assessment, fits, findings)
+    compared = () if quick else options(facts, published_counts())
+    advice: Recommendation | Unknown = OPTIONS_IN_SHORT if quick else NO_OPTIONS
+    if compared:
+        advice = recommend(compared, assessment, decision, action)
+    simpler = framework.simpler_than_tuning(() if isinstance(advice, Unknown) else advice.options)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier(
         case=NamedDigest(name=case.name, digest=digest(stated)),
@@ -162,7 +166,7 @@ def decide(
             action,
             fits,
             asked,
-            compared or (),
+            compared,
             simpler,
         ),
         distribution=decision.distribution,
@@ -170,10 +174,10 @@ def decide(
         flips=flip_sets,
         flips_searched_to=searched_to,
         next_questions=asked,
-        challenges=challenge(Facts(case, framework, assessment, fits, findings)),
+        challenges=challenge(facts),
         approaches=fits or NO_GOAL,
-        options=option_results(compared, case),
-        recommendation=recommendation(advice, compared),
+        options=compared or (OPTIONS_IN_SHORT if quick else NO_OPTIONS),
+        recommendation=advice,
         investment=money.result,
         precedents=(
             IN_SHORT if quick else precedents(shipped_index(), case.goals, framework, assessment)

@@ -10,9 +10,9 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 
 from tuneworthy.model.base import Range, Record, State, Unknown, json_text
-from tuneworthy.model.case import Prices, PublishedFigure
+from tuneworthy.model.case import Prices
 from tuneworthy.model.evidence import Evidence, Series
-from tuneworthy.model.framework import Band, OptionKind, Outcome, Risk
+from tuneworthy.model.framework import Band, Outcome
 from tuneworthy.model.precedents import PrecedentsResult
 
 # What the evidence says about each answer, and what doesn't fit together.
@@ -701,60 +701,6 @@ Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 
 GoalRecord = Mapping[str, Mapping[str, int]]
 """Goal to the arm that measured best to the number of published cases; ties are left out."""
-
-
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """Whether an option would help a case, and why."""
-
-    helps: Helps
-    because: Reason
-    measured: bool = False
-    """Whether the answer that decides was counted on this case."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """How often an arm measured best in the published cases of a goal."""
-
-    arm: str
-    goal: str
-    won: int
-    of: int
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """An option with everything it is compared by; None for what nobody knows."""
-
-    id: str
-    title: str
-    kind: OptionKind
-    family: str
-    """Options of one family are variants of each other; most are a family of their own."""
-    helps: Helps
-    because: Reason
-    grade: OutlookGrade
-    published: Published | None
-    quality: float | None
-    usd_per_month: Range | None
-    latency_p95_s: float | None
-    effort_hours: Range | None
-    weeks: Range | None
-    risk: Risk
-    rank: int = 0
-    dominated_by: str = "none"
-    figure: PublishedFigure | None = None
-    """For a kind of tuning: the highest figure that somebody published of a tuned model."""
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """Tune, the simpler path, or both, and where to begin."""
-
-    choice: Choice
-    options: tuple[str, ...]
-    because: Reason
 
 
 # What changed between two dossiers of a case.

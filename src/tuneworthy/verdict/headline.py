@@ -13,7 +13,7 @@ from tuneworthy.model.dossier import (
     CaveatResult,
     Decision,
     GateResult,
-    Option,
+    OptionResult,
     QuestionResult,
     Quick,
     VerdictResult,
@@ -57,7 +57,7 @@ def verdict_result(
     action: Action,
     fits: Sequence[ApproachResult],
     asked: Sequence[QuestionResult],
-    options: Sequence[Option],
+    options: Sequence[OptionResult],
     simpler: Sequence[str],
 ) -> VerdictResult:
     """The verdict in words.
@@ -123,7 +123,7 @@ def _caveats(
     decision: Decision,
     gates: Sequence[GateResult],
     action: Action,
-    options: Sequence[Option],
+    options: Sequence[OptionResult],
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
     tunings = [one for one in options if one.kind == "tuning"]
@@ -161,7 +161,7 @@ def _done_already(assessment: Assessment) -> Iterator[tuple[str, str]]:
 
 
 def _against_a_candidate(
-    gates: Sequence[GateResult], action: Action, tunings: Sequence[Option]
+    gates: Sequence[GateResult], action: Action, tunings: Sequence[OptionResult]
 ) -> Iterator[tuple[str, str]]:
     """Options may know what a framework doesn't weigh; and every open gate."""
     held_up = action in ("keep_prompting", "explore_alternatives")

@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 
-from tuneworthy.model.dossier import Action, Advice, Assessment, Decision, Option, Reason
-from tuneworthy.verdict.options.facts import Numbers
-from tuneworthy.words import listing, plain
-
-# The honest end of the comparison: tune, the simpler path, or both, and where to begin.
+from tuneworthy.model.dossier import (
+    Action,
+    Assessment,
+    Choice,
+    Decision,
+    OptionResult,
+    Recommendation,
+)
+from tuneworthy.verdict.options import OPTIONS
+from tuneworthy.words import listing, plain, sentence
 
 MOST = 3
 """Options to begin with; more would be a list, not a recommendation."""
 
-_BY_CHECK = {
-    "prompt_variations": ("prompt_optimisation",),
-    "structured_prompt": ("prompt_optimisation",),
-    "foundation_models": ("other_model",),
-    "few_shot": ("few_shot", "retrieved_examples"),
-    "retrieval_optimised": (
-        "chunk_optimization",
-        "hybrid_search",
-        "reranking",
-        "query_expansion",
-    ),
+CHOICES = {
+    "fine_tune": "fine-tune",
+    "simpler_path": "the simpler path",
+    "both": "the simpler path first, then tuning",
+    "undecided": "undecided",
 }
-"""Options that do what a check of the ceiling test asks for; the best ranked of them counts."""
+"""The choice in words."""
+
+_NO_TUNING = "no kind of tuning fits as things stand"
 
 
 def recommend(
-    options: Sequence[Option], assessment: Assessment, decision: Decision, action: Action
-) -> Advice:
+    options: Sequence[OptionResult], assessment: Assessment, decision: Decision, action: Action
+) -> Recommendation:
     """What to do, from the verdict and the options together.
 
     Args:
@@ -41,156 +42,103 @@ def recommend(
     """
     simple = [one for one in _once(options) if one.kind != "tuning" and one.id != "distillation"]
     simple.sort(key=lambda one: one.kind == "serving")  # a cheaper call mends no answer
-    helping = [one.id for one in simple if one.helps == "yes"]
-    partly = [one.id for one in simple if one.helps == "partly"]
+    helping = [one for one in simple if one.helps == "yes"]
+    partly = [one for one in simple if one.helps == "partly"]
     if action == "keep_prompting" and decision.outcome == "fine_tune_candidate":
-        return Advice("simpler_path", ("keep_prompt",), Reason("nothing_missing"))
+        says = "The present prompt meets what is asked, and nothing is cheaper to keep"
+        return Recommendation(choice="simpler_path", options=("keep_prompt",), says=f"{says}.")
     if decision.outcome == "undecided":
-        return _advice("undecided", helping, Reason("still_open" if helping else "all_open"))
+        also = (
+            ". Some options are worth trying whatever they turn out to be"
+            if helping
+            else ", and with them whether anything helps"
+        )
+        says = f"Too early to say: answers that decide are still open{also}"
+        return _advice("undecided", helping, says)
     if decision.outcome == "keep_optimizing_prompts":
-        lacking = _lacking(assessment)
+        checks = assessment.ceiling.checks.items()
+        lacking = [name for name, check in checks if check.state == "no"]
         first = _for_checks(options, lacking)
-        rest = [name for name in helping if name not in first]
-        return _advice("simpler_path", [*first, *rest], Reason("checks_first", {"names": lacking}))
+        says = (
+            "Prompting isn't at its ceiling, so do first what the ceiling test lacks: "
+            f"{listing([plain(name) for name in lacking])}"
+        )
+        rest = [one for one in helping if one not in first]
+        return _advice("simpler_path", [*first, *rest], says)
     if decision.outcome != "fine_tune_candidate" or action == "explore_alternatives":
-        return _alternatives(decision, helping, partly)
+        return _alternatives(decision, [*helping, *partly])
     return _candidate(options, helping, action)
 
 
-def _alternatives(decision: Decision, helping: Sequence[str], partly: Sequence[str]) -> Advice:
+def _alternatives(decision: Decision, helping: Sequence[OptionResult]) -> Recommendation:
     """Tuning isn't next: what helps instead, or that nothing known does."""
-    why = decision.outcome if decision.outcome != "fine_tune_candidate" else "gate_in_the_way"
-    if helping or partly:
-        return _advice("simpler_path", [*helping, *partly], Reason(why))
-    return Advice("undecided", (), Reason("nothing_known_helps", {"why": why}))
+    if decision.outcome == "improve_rag_or_switch_model":
+        why = "the reasons for tuning are too few"
+        says = f"{why}; start with what helps here"
+    elif decision.outcome == "address_anti_indicators":
+        why = "the reasons against tuning stand"
+        says = f"{why}; clear those first, and meanwhile do what helps anyway"
+    else:
+        why = "tuning is held up"
+        says = "Tuning has its reasons, but a gate before it is closed"
+    return _advice("simpler_path", helping, says) if helping else _nothing_helps(why)
 
 
-def _candidate(options: Sequence[Option], helping: Sequence[str], action: Action) -> Advice:
+def _nothing_helps(why: str) -> Recommendation:
+    says = (
+        f"No honest recommendation yet: {why}, and none of the alternatives is known to help. "
+        "Settle what the unknown ones ask for"
+    )
+    return _advice("undecided", (), says)
+
+
+def _candidate(
+    options: Sequence[OptionResult], helping: Sequence[OptionResult], action: Action
+) -> Recommendation:
     """Tuning is justified: the untried simpler things first, and the tuning that fits best."""
     tunings = [one for one in options if one.kind == "tuning" and one.helps in ("yes", "partly")]
     both = next((one for one in tunings if one.id == "hybrid" and one.helps == "yes"), None)
     best = both or next(iter(tunings), None)
-    first = tuple(helping[: MOST - 1])
-    numbers = {"first": first, "tuning": best.id if best else None, "pilot": action != "proceed"}
+    if best is None and helping:
+        return _advice("simpler_path", helping, f"{_NO_TUNING}, and something simpler helps")
     if best is None:
-        return (
-            _advice("simpler_path", helping, Reason("no_tuning_fits"))
-            if helping
-            else Advice("undecided", (), Reason("nothing_known_helps", {"why": "no_tuning_fits"}))
+        return _nothing_helps(_NO_TUNING)
+    first = helping[: MOST - 1]
+    titles = listing([one.title for one in first])
+    pilot = ", with a pilot" if action != "proceed" else ""
+    if action == "clear_gates":
+        meanwhile = f"; in the meantime, as the simpler part, {titles}" if first else ""
+        says = f"Review the data and name a process first. Then {best.title}{meanwhile}"
+    elif first:
+        was = "wasn't" if len(first) == 1 else "weren't"
+        says = (
+            f"What is simpler comes first: {titles} would help and {was} tried. If the target is "
+            f"still missed after that: {best.title}{pilot}"
         )
-    safety = "safety_first" if action == "clear_gates" else ""
-    if helping:
-        picked = (*first, best.id)
-        return Advice("both", picked, Reason(safety or "simpler_first", numbers))
-    return Advice("fine_tune", (best.id,), Reason(safety or "nothing_simpler_left", numbers))
+    else:
+        says = f"{best.title}{pilot}. Nothing simpler is known to be left that helps"
+    return _advice("both" if first else "fine_tune", [*first, best], says)
 
 
-def _advice(choice: str, names: Sequence[str], because: Reason) -> Advice:
-    return Advice(choice, tuple(names[:MOST]), because)  # type: ignore[arg-type]  # only ever a literal from above
+def _advice(choice: Choice, options: Sequence[OptionResult], says: str) -> Recommendation:
+    names = tuple(one.id for one in options[:MOST])
+    return Recommendation(choice=choice, options=names, says=sentence(says))
 
 
-def _once(options: Sequence[Option]) -> list[Option]:
-    """The best of each family."""
-    seen: set[str] = set()
-    found = []
+def _once(options: Sequence[OptionResult]) -> list[OptionResult]:
+    """The best of each family of variants."""
+    families: dict[str, OptionResult] = {}
     for one in options:
-        if one.family not in seen:
-            seen.add(one.family)
-            found.append(one)
-    return found
+        families.setdefault(one.id if one.variant_of == "none" else one.variant_of, one)
+    return list(families.values())
 
 
-def _lacking(assessment: Assessment) -> tuple[str, ...]:
-    checks = assessment.ceiling.checks.items()
-    return tuple(name for name, check in checks if check.state == "no")
-
-
-def _for_checks(options: Sequence[Option], lacking: Sequence[str]) -> list[str]:
-    """For each check that is no, the best ranked option that does it and may help; none twice."""
-    found: list[str] = []
-    for check in lacking:
-        names = _BY_CHECK.get(check, ())
-        best = next((one.id for one in options if one.id in names and one.helps != "no"), None)
+def _for_checks(options: Sequence[OptionResult], checks: Sequence[str]) -> list[OptionResult]:
+    """For each check, the best ranked option that does it and may help; none twice."""
+    found: list[OptionResult] = []
+    for check in checks:
+        does = {name for name, option in OPTIONS.items() if check in option.checks}
+        best = next((one for one in options if one.id in does and one.helps != "no"), None)
         if best is not None and best not in found:
             found.append(best)
     return found
-
-
-# The recommendation in words.
-
-Titles = Mapping[str, str]
-
-
-def _first(n: Numbers, titles: Titles) -> str:
-    return listing([titles[name] for name in n["first"]])
-
-
-def _was(n: Numbers) -> str:
-    return "wasn't" if len(n["first"]) == 1 else "weren't"
-
-
-def _pilot(n: Numbers) -> str:
-    return ", with a pilot" if n["pilot"] else ""
-
-
-def _tuning(n: Numbers, titles: Titles) -> str:
-    return titles[n["tuning"]]
-
-
-_WHY = {
-    "improve_rag_or_switch_model": "the reasons for tuning are too few",
-    "address_anti_indicators": "the reasons against tuning stand",
-    "gate_in_the_way": "tuning is held up",
-    "no_tuning_fits": "no kind of tuning fits as things stand",
-}
-
-ADVICE: dict[str, Callable[[Numbers, Titles], str]] = {
-    "nothing_missing": lambda _n, _t: (
-        "The present prompt meets what is asked, and nothing is cheaper to keep"
-    ),
-    "still_open": lambda _n, _t: (
-        "Too early to say: answers that decide are still open. Some options are worth trying "
-        "whatever they turn out to be"
-    ),
-    "all_open": lambda _n, _t: (
-        "Too early to say: answers that decide are still open, and with them whether anything helps"
-    ),
-    "checks_first": lambda n, _t: (
-        "Prompting isn't at its ceiling, so do first what the ceiling test "
-        f"lacks: {listing([plain(name) for name in n['names']])}"
-    ),
-    "improve_rag_or_switch_model": lambda _n, _t: (
-        "The reasons for tuning are too few; start with what helps here"
-    ),
-    "address_anti_indicators": lambda _n, _t: (
-        "The reasons against tuning stand; clear those first, and meanwhile do what helps anyway"
-    ),
-    "gate_in_the_way": lambda _n, _t: "Tuning has its reasons, but a gate before it is closed",
-    "nothing_known_helps": lambda n, _t: (
-        f"No honest recommendation yet: {_WHY[n['why']]}, and none of the alternatives is known to "
-        "help. Settle what the unknown ones ask for"
-    ),
-    "no_tuning_fits": lambda _n, _t: (
-        "No kind of tuning fits as things stand, and something simpler helps"
-    ),
-    "simpler_first": lambda n, t: (
-        f"What is simpler comes first: {_first(n, t)} would help and {_was(n)} tried. If the "
-        f"target is still missed after that: {_tuning(n, t)}{_pilot(n)}"
-    ),
-    "safety_first": lambda n, t: (
-        f"Review the data and name a process first. Then {_tuning(n, t)}"
-        + (f"; in the meantime, as the simpler part, {_first(n, t)}" if n["first"] else "")
-    ),
-    "nothing_simpler_left": lambda n, t: (
-        f"{_tuning(n, t)}{_pilot(n)}. Nothing simpler is known to be left that helps"
-    ),
-}
-"""Reason id to its words, from its numbers and the options' titles."""
-
-CHOICES = {
-    "fine_tune": "fine-tune",
-    "simpler_path": "the simpler path",
-    "both": "the simpler path first, then tuning",
-    "undecided": "undecided",
-}
-"""The choice in words."""

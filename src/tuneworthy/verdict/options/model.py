@@ -1,206 +1,178 @@
-"""Options that change the model without training it on one's own examples first."""
+"""Options that change the model, or how it is called, without training on one's own examples."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tuneworthy.model.dossier import Judgement, Reason
-from tuneworthy.verdict.options.facts import (
+from tuneworthy.verdict.facts import Facts, against
+from tuneworthy.verdict.options.rule import (
     SIGNS,
-    Facts,
-    Numbers,
-    against,
-    judged,
+    Figures,
+    Judgement,
     long,
-    models,
-    pair,
-    presses,
-    shortfall,
+    no,
+    option,
+    partly,
+    unknown,
+    yes,
 )
-from tuneworthy.words import count, few, listing, plain, several, share
-
-# Options that change the model without training it on one's own examples first.
+from tuneworthy.words import count, few, listing, quality, several, share
 
 
+def _other(facts: Facts) -> Figures:
+    other = facts.scored("prompted")
+    return Figures(other.quality, None, other.latency_p95_s) if other else Figures()
+
+
+@option(tried="", arm="model_switch", checks=("foundation_models",), figures=_other)
 def other_model(facts: Facts) -> Judgement:
     """Helps where the weakness is this model's own; a problem that stays across models isn't."""
-    if (done := facts.nothing_to_mend()) is not None:
-        return done
     if facts.target("privacy") == "no":
-        return judged("yes", "model_inside")
+        return yes("data may not go to today's provider; a model you run keeps it inside")
     if (scored := _scored(facts)) is not None:
         return scored
-    state = facts.state("foundation_models")
-    given = facts.case.ceiling.get("foundation_models")
+    answer = facts.case.ceiling.get("foundation_models")
     check = facts.framework.ceiling.get("foundation_models")
-    wanted = check.at_least if check else None
-    count = given.count if given else None
+    number = answer.count if answer else None
+    wanted = few((check.at_least if check else None) or 2)
+    state = facts.state("foundation_models")
     if state == "no":
-        return judged("yes", "one_model_only", count=count, wanted=wanted)
+        tested = (
+            f"fewer than {wanted} models were tested"
+            if number is None
+            else f"only {several(number, 'model')} tested, {wanted} are wanted"
+        )
+        return yes(f"{tested}: the fault may be the model's own")
     if state == "unknown":
-        return judged("unknown", "models_open", wanted=wanted)
+        return unknown(f"whether {wanted} models were tested isn't said")
+    models = f"{few(number)} models" if number else "several models"
     if facts.case.tuning.model_switch == "yes":
-        return judged("partly", "switch_planned", count=count)
-    return judged("no", "persists_across_models", count=count)
+        return partly(f"{models} fail alike, but another base model is planned")
+    return no(f"{models} were tested and the problem persists")
 
 
 def _scored(facts: Facts) -> Judgement | None:
     """What the best other model's counted quality settles; None where it settles nothing."""
     other, target = facts.scored("prompted"), facts.case.targets.quality
-    if other is None or target is None:
+    if other is None or other.quality is None or target is None:
         return None
-    met = against(other.quality, other.cases, target.at_least)
-    numbers = {"name": other.id, "quality": other.quality, "target": target.at_least}
+    met, wanted = against(other.quality, other.cases, target.at_least), quality(target.at_least)
+    if met == "unknown":
+        return None
+    was = f"{other.id} was scored and"
     if met == "yes":
-        return Judgement("yes", Reason("other_meets_target", numbers), measured=True)
-    if met == "no":
-        return Judgement("no", Reason("other_falls_short", numbers), measured=True)
-    return None
+        because = f"{was} meets the target: {quality(other.quality)}, {wanted} is wanted"
+        return yes(because, measured=True)
+    because = f"{was} falls short too: {quality(other.quality)} where {wanted} is wanted"
+    return no(because, measured=True)
 
 
+@option(mends=False, trouble="size")
 def smaller_model(facts: Facts) -> Judgement:
     """Helps with cost or waiting time where quality has room."""
-    return _cheaper(facts, "smaller_model", "smaller_has_room")
+    return _cheaper(
+        facts,
+        room="quality has room",
+        as_said="every target is met as said",
+        short="quality is short already",
+    )
 
 
+@option(mends=False, trouble="size")
 def distillation(facts: Facts) -> Judgement:
     """Helps where a large model meets the target and is too dear or too slow."""
-    found = _cheaper(facts, "distillation", "teacher_meets_target")
-    if found.helps == "no":
-        return found
-    volume = facts.case.economics.traffic.requests_per_month
-    if facts.state("low_volume") == "yes":
-        return judged("no", "too_few_calls", requests=volume.likely if volume else None)
-    return found
+    cheaper = _cheaper(
+        facts,
+        room="today's model can teach",
+        as_said="today's model can teach as said",
+        short="there is no teacher yet, quality is short",
+    )
+    if cheaper.helps == "no" or not facts.holds("low_volume"):
+        return cheaper
+    requests = "" if facts.requests is None else f" ({count(facts.requests)} requests a month)"
+    return no(f"volume is too low to pay for training a student{requests}")
 
 
-def _cheaper(facts: Facts, option: str, reason: str) -> Judgement:
-    if facts.tried(option):
-        return judged("no", "tried")
-    pressure = facts.pressure
+def _cheaper(facts: Facts, *, room: str, as_said: str, short: str) -> Judgement:
+    """Whether another model may do the same for less.
+
+    Args:
+        facts: The case.
+        room: That quality has room, as counted.
+        as_said: The same where nobody counted.
+        short: That quality falls short.
+    """
+    pressure, met = facts.pressure, facts.target("quality")
+    today, target = facts.case.today.quality, facts.case.targets.quality
     if pressure == "no":
-        return judged("no", "no_pressure")
-    quality = facts.target("quality")
-    today, wanted = facts.case.today.quality, facts.case.targets.quality
-    numbers = {
-        "quality": today,
-        "target": wanted.at_least if wanted else None,
-        "cases": facts.case.today.cases,
-    }
-    if quality == "no":
-        return judged("no", f"{option}_falls_short", measured=True, **numbers)
-    if quality == "yes" and pressure == "yes":
-        return judged("yes", reason, measured=True, by=facts.pressed_by, **numbers)
+        return no(_NO_PRESSURE)
+    if met != "unknown" and today is not None and target is not None:
+        has, wanted = quality(today), quality(target.at_least)
+        if met == "no":
+            return no(f"{short}: {has} where {wanted} is wanted", measured=True)
+        if pressure == "yes":
+            because = f"{room} ({has}, {wanted} is wanted), and {_presses(facts)}"
+            return yes(because, measured=True)
     if facts.satisfied == "yes" and pressure == "yes":
-        return judged("yes", f"{reason}_as_said", by=facts.pressed_by)
+        return yes(f"{as_said}, and {_presses(facts)}")
     if facts.quality_short == "yes":
-        return judged("no", "quality_short_as_said", seen=facts.seen)
-    if pressure == "yes" and facts.state("success_with_prompts") == "no":
-        return judged("partly", "short_of_something", by=facts.pressed_by)
-    return judged("unknown", "quality_or_pressure_open", pressure=pressure)
+        return no(f"answers fall short as it is: {listing([SIGNS[sign] for sign in facts.seen])}")
+    if pressure == "unknown":
+        return unknown(_PRESSURE_OPEN)
+    if facts.state("success_with_prompts") == "no":
+        return partly(f"{_presses(facts)}; if it is quality that falls short, this makes it worse")
+    return unknown("whether quality has room isn't known (today.quality and today.cases)")
+
+
+_NO_PRESSURE = "neither cost nor waiting time is a reason here"
+_PRESSURE_OPEN = "whether cost or waiting time is a reason isn't said"
+
+
+def _presses(facts: Facts) -> str:
+    """Cost, latency or both as a reason to change something."""
+    by = facts.pressed_by
+    return f"{listing(by)} {'presses' if len(by) == 1 else 'press'}"
 
 
 # Options that change how the same model is called.
 
 
+@option(mends=False, trouble="calls")
 def caching(facts: Facts) -> Judgement:
     """Helps with cost and waiting time where a long beginning is the same in every call."""
-    if facts.tried("caching"):
-        return judged("no", "tried")
     if facts.pressure == "no":
-        return judged("no", "no_pressure")
-    limit = facts.framework.threshold("short_prompt")
-    tokens, cached = facts.tokens, facts.case.economics.traffic.cached_share
-    if facts.long_prompt == "no":
-        return judged("no", "prompt_too_short", tokens=tokens, limit=limit)
-    if facts.pressure == "unknown" or facts.long_prompt == "unknown":
-        return judged("unknown", "caching_open", tokens=tokens, pressure=facts.pressure)
+        return no(_NO_PRESSURE)
+    limit, cached = (
+        facts.framework.threshold("short_prompt"),
+        facts.case.economics.traffic.cached_share,
+    )
+    if facts.long_prompt == "no" and facts.tokens is not None and limit is not None:
+        tokens = count(facts.tokens)
+        return no(f"{tokens} input tokens a request are short (under {count(limit)})")
+    if facts.pressure == "unknown":
+        return unknown(_PRESSURE_OPEN)
+    if facts.long_prompt == "unknown":
+        return unknown(
+            "how many input tokens a request has isn't clear (economics.traffic.input_tokens)"
+        )
     if cached:
-        return judged("no" if cached == 1 else "partly", "cached_already", share=cached)
-    if facts.quality_short != "no":
-        return judged("partly", "cheaper_not_better", tokens=tokens, by=facts.pressed_by)
-    return judged("yes", "long_prefix", tokens=tokens, by=facts.pressed_by)
+        because = f"{share(cached)} of the input comes from a cache already"
+        return no(because) if cached == 1 else partly(because)
+    cuts = f"it cuts the {listing(facts.pressed_by)} of a long prompt{long(facts)}"
+    return yes(cuts) if facts.quality_short == "no" else partly(f"{cuts} and mends no answer")
 
 
+@option(mends=False, trouble="calls")
 def batching(facts: Facts) -> Judgement:
     """Helps with cost where nobody waits for the answer."""
-    if facts.tried("batching"):
-        return judged("no", "tried")
     most = facts.case.targets.latency_p95_s
     waits, cost = facts.state("latency_requirements"), facts.state("cost_optimization")
+    dear = facts.target("cost") == "no"
     if waits == "yes" or most is not None:
-        return judged("no", "somebody_waits", most=most)
-    if cost == "no" and facts.target("cost") != "no":
-        return judged("no", "no_cost_reason")
-    if waits == "unknown" or (cost == "unknown" and facts.target("cost") != "no"):
-        return judged("unknown", "batching_open", waits=waits, cost=cost)
+        at_most = f" ({most:g} s at most)" if most is not None else ""
+        return no(f"somebody waits for the answer{at_most}")
+    if cost == "no" and not dear:
+        return no("cost is no reason here")
+    if waits == "unknown" or (cost == "unknown" and not dear):
+        return unknown("whether somebody waits, and whether cost presses, isn't all said")
     if facts.quality_short != "no":
-        return judged("partly", "batch_cheaper_not_better")
-    return judged("yes", "nobody_waits")
-
-
-# Why another model, or another way to call it, helps or doesn't.
-
-MODEL: dict[str, Callable[[Numbers], str]] = {
-    "model_inside": lambda _: (
-        "data may not go to today's provider; a model you run keeps it inside"
-    ),
-    "other_meets_target": lambda n: f"{n['name']} was scored and meets the target: {pair(n)}",
-    "other_falls_short": lambda n: f"{n['name']} was scored and falls short too: {shortfall(n)}",
-    "one_model_only": lambda n: (
-        (
-            f"fewer than {few(n['wanted'] or 2)} models were tested"
-            if n["count"] is None
-            else f"only {several(n['count'], 'model')} tested, {few(n['wanted'] or 2)} are wanted"
-        )
-        + ": the fault may be the model's own"
-    ),
-    "models_open": lambda n: f"whether {few(n['wanted'] or 2)} models were tested isn't said",
-    "switch_planned": lambda n: f"{models(n)} fail alike, but another base model is planned",
-    "persists_across_models": lambda n: f"{models(n)} were tested and the problem persists",
-    "no_pressure": lambda _: "neither cost nor waiting time is a reason here",
-    "smaller_model_falls_short": lambda n: f"quality is short already: {shortfall(n)}",
-    "distillation_falls_short": lambda n: (
-        f"there is no teacher yet, quality is short: {shortfall(n)}"
-    ),
-    "smaller_has_room": lambda n: f"quality has room ({pair(n)}), and {presses(n)}",
-    "smaller_has_room_as_said": lambda n: f"every target is met as said, and {presses(n)}",
-    "teacher_meets_target": lambda n: f"today's model can teach ({pair(n)}), and {presses(n)}",
-    "teacher_meets_target_as_said": lambda n: f"today's model can teach as said, and {presses(n)}",
-    "quality_short_as_said": lambda n: (
-        f"answers fall short as it is: {listing([SIGNS.get(one, plain(one)) for one in n['seen']])}"
-    ),
-    "short_of_something": lambda n: (
-        f"{presses(n)}; if it is quality that falls short, this makes it worse"
-    ),
-    "quality_or_pressure_open": lambda n: (
-        "whether quality has room isn't known (today.quality and today.cases)"
-        if n["pressure"] == "yes"
-        else "whether cost or waiting time is a reason isn't said"
-    ),
-    "too_few_calls": lambda n: (
-        "volume is too low to pay for training a student"
-        + (f" ({count(n['requests'])} requests a month)" if n["requests"] is not None else "")
-    ),
-    "prompt_too_short": lambda n: (
-        f"{count(n['tokens'])} input tokens a request are short (under {count(n['limit'])})"
-    ),
-    "cached_already": lambda n: f"{share(n['share'])} of the input comes from a cache already",
-    "caching_open": lambda n: (
-        "how many input tokens a request has isn't clear (economics.traffic.input_tokens)"
-        if n["pressure"] == "yes"
-        else "whether cost or waiting time is a reason isn't said"
-    ),
-    "cheaper_not_better": lambda n: (
-        f"it cuts the {listing(n['by'])} of a long prompt{long(n)} and mends no answer"
-    ),
-    "long_prefix": lambda n: f"it cuts the {listing(n['by'])} of a long prompt{long(n)}",
-    "somebody_waits": lambda n: (
-        "somebody waits for the answer"
-        + (f" ({n['most']:g} s at most)" if n["most"] is not None else "")
-    ),
-    "no_cost_reason": lambda _: "cost is no reason here",
-    "batching_open": lambda _: "whether somebody waits, and whether cost presses, isn't all said",
-    "batch_cheaper_not_better": lambda _: "nobody waits, so it cuts the cost; it mends no answer",
-    "nobody_waits": lambda _: "nobody waits for the answer, and cost presses",
-}
+        return partly("nobody waits, so it cuts the cost; it mends no answer")
+    return yes("nobody waits for the answer, and cost presses")

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from tuneworthy.model.base import State
-from tuneworthy.model.dossier import ApproachResult, Helps, Judgement
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.dossier import ApproachResult
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, Facts
 from tuneworthy.verdict.gates import held
-from tuneworthy.verdict.options.facts import (
-    BEHAVIOUR_GOALS,
-    KNOWLEDGE_GOALS,
+from tuneworthy.verdict.options.rule import (
+    ALL_MET,
     SIGNS,
-    Facts,
-    Numbers,
-    goals,
-    judged,
-    missing,
+    Judgement,
+    no,
+    not_found,
+    option,
+    partly,
+    unknown,
+    yes,
 )
 from tuneworthy.words import count, figure_says, listing, plain
 
-# The kinds of tuning, and tuning together with retrieval.
+BEHAVIOUR_GOALS = frozenset({"persona", "format", "tool_calling", "safety"})
+"""Goals that ask for a way to answer."""
 
 _SIGNS: dict[str, tuple[str, ...]] = {
     "knowledge": ("knowledge_gaps", "terminology_errors"),
@@ -29,10 +30,18 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 }
 """Signals that show a goal isn't reached; the other goals show it by quality alone."""
 
+_CHECKS = {
+    "prompt_variations": "more prompts",
+    "foundation_models": "a second model",
+    "retrieval_optimised": "retrieval",
+    "few_shot": "examples in the prompt",
+    "structured_prompt": "a structured prompt",
+}
 
-def no_goal(approach: str) -> Judgement:
+
+def no_goal() -> Judgement:
     """A kind of tuning while no goal is named."""
-    return judged("unknown", "goal_open", approach=approach)
+    return unknown("name the goals: each kind of tuning serves one")
 
 
 def tuning(facts: Facts, fit: ApproachResult) -> Judgement:
@@ -42,68 +51,78 @@ def tuning(facts: Facts, fit: ApproachResult) -> Judgement:
         facts: The case.
         fit: A goal with its approach and data.
     """
-    have = held(facts.case, fit.data.unit)
-    settled = _against(facts) or _knowledge_against(facts, fit.goal)
-    if settled is not None:
-        return settled
+    if facts.satisfied == "yes":
+        return ALL_MET
+    if (against := _against(facts) or _knowledge_against(facts, fit.goal)) is not None:
+        return against
     if fit.feasible == "no":
-        return judged("no", "data_short", have=have, need=fit.data.low, unit=fit.data.unit)
-    if facts.assessment.reached == "no":
-        return judged("partly", "prompts_first", lacking=_lacking(facts))
-    sign, signs = _sign(facts, fit.goal), _SIGNS.get(fit.goal, ())
-    if facts.assessment.reached == "unknown":
-        return judged("unknown", "ceiling_open")
+        return no(_data_short(fit))
+    if facts.assessment.reached != "yes":
+        return _ceiling(facts)
+    sign = _sign(facts, fit.goal)
+    signs = listing([SIGNS[name] for name in _SIGNS.get(fit.goal, ())], "or")
     if sign == "no":
-        return judged("partly", "sign_absent", goal=fit.goal, signs=signs)
+        return partly(f"prompting is at its ceiling, but nobody sees that {signs}")
     if facts.changes in ("policy", "both", "unknown"):
-        return judged("partly", "rules_change", changes=facts.changes)
+        return _rules_change(facts)
     if facts.figure is not None and facts.figure.meets == "no":
-        return judged("partly", "published_short", figure=facts.figure)
-    if sign == "unknown":
-        helps: Helps = "partly" if _falls_short(facts) else "unknown"
-        return judged(helps, f"sign_open_{helps}", goal=fit.goal, signs=signs)
-    if fit.feasible == "unknown":
-        return judged("partly", "data_open", goal=fit.goal, need=fit.data.low, unit=fit.data.unit)
-    return judged(
-        "yes", "ceiling_and_sign", goal=fit.goal, have=have, need=fit.data.low, unit=fit.data.unit
+        figure = figure_says(facts.figure)
+        return partly(f"prompting is at its ceiling, and {figure}: more than tuning is needed")
+    return _seen(facts, fit) if sign == "yes" else _unseen(facts, fit, signs)
+
+
+def _unseen(facts: Facts, fit: ApproachResult, signs: str) -> Judgement:
+    """Nobody said whether the goal's own signs are there."""
+    if _falls_short(facts):
+        return partly(f"a target is missed; nobody said whether {signs}")
+    if signs:
+        return unknown(f"nobody said whether {signs}")
+    return unknown(f"whether {plain(fit.goal)} falls short isn't said")
+
+
+def _seen(facts: Facts, fit: ApproachResult) -> Judgement:
+    """Everything speaks for tuning, but for data that nobody counted."""
+    unit, need = plain(fit.data.unit), count(fit.data.low)
+    have = held(facts.case, fit.data.unit)
+    if have is None:
+        return partly(f"prompting is at its ceiling; count the {unit}, {need} are needed")
+    return yes(
+        f"prompting is at its ceiling and {plain(fit.goal)} falls short; {count(have)} {unit} are "
+        f"there, {need} are needed"
     )
 
 
+@option(tried="", arm="hybrid")
 def hybrid(facts: Facts) -> Judgement:
     """Helps where behaviour has to be trained and knowledge has to be fetched."""
-    settled = _against(facts)
-    if settled is not None:
-        return settled
+    if (against := _against(facts)) is not None:
+        return against
     behaviour, knowledge = _behaviour(facts), _knowledge(facts)
     if behaviour == "no":
-        return judged("no", "no_behaviour_to_train")
+        return no("no behaviour has to be trained; retrieval alone would do")
     if knowledge == "no":
-        return judged("no", "no_knowledge_to_fetch")
-    if "unknown" in (behaviour, knowledge):
-        return judged("unknown", "hybrid_open", behaviour=behaviour, knowledge=knowledge)
+        return no("no knowledge has to be fetched; tuning alone would do")
+    if behaviour == "unknown":
+        return unknown("whether a behaviour has to be trained isn't said")
+    if knowledge == "unknown":
+        return unknown("whether knowledge has to be fetched isn't said")
     trained = [fit for fit in facts.fits if fit.goal not in KNOWLEDGE_GOALS] or list(facts.fits)
     feasible = {fit.feasible for fit in trained}
     if feasible == {"no"}:
-        short = trained[0]
-        have = held(facts.case, short.data.unit)
-        return judged("no", "data_short", have=have, need=short.data.low, unit=short.data.unit)
-    if facts.assessment.reached == "no":
-        return judged("partly", "prompts_first", lacking=_lacking(facts))
-    if facts.assessment.reached == "unknown":
-        return judged("unknown", "ceiling_open")
+        return no(_data_short(trained[0]))
+    if facts.assessment.reached != "yes":
+        return _ceiling(facts)
     if facts.changes in ("policy", "both", "unknown"):
-        return judged("partly", "rules_change", changes=facts.changes)
-    goals = facts.goals(BEHAVIOUR_GOALS)
-    if "yes" not in feasible:
-        return judged("partly", "hybrid_data_open", goals=goals, changes=facts.changes)
-    return judged("yes", "behaviour_and_knowledge", goals=goals, changes=facts.changes)
+        return _rules_change(facts)
+    goals = listing([plain(goal) for goal in facts.goals(BEHAVIOUR_GOALS)])
+    moving = ", which changes about every month" if facts.changes == "content" else ""
+    both = f"train {goals or 'the way to answer'}, fetch the knowledge{moving}"
+    return yes(both) if "yes" in feasible else partly(f"{both}; count the examples first")
 
 
 def _against(facts: Facts) -> Judgement | None:
-    if (done := facts.nothing_to_mend()) is not None:
-        return done
-    if facts.state("exploration_phase") == "yes":
-        return judged("no", "still_exploring")
+    if facts.holds("exploration_phase"):
+        return no("the task is still moving: a prompt changes in a minute")
     return None
 
 
@@ -112,10 +131,40 @@ def _knowledge_against(facts: Facts, goal: str) -> Judgement | None:
     if goal not in KNOWLEDGE_GOALS:
         return None
     if facts.recall_enough == "no":
-        return judged("no", "not_found_yet", measured=True, recall=facts.recall)
+        because = f"{not_found(facts)}: what isn't found can't be learned to be read"
+        return no(because, measured=True)
     if facts.content_changes == "yes":
-        return judged("no", "facts_change", changes=facts.changes)
+        return no("the facts change about every month and belong in retrieval")
     return None
+
+
+def _data_short(fit: ApproachResult) -> str:
+    assert not isinstance(fit.missing, Unknown)  # it was counted
+    have, unit = fit.data.low - fit.missing, plain(fit.data.unit)
+    return f"{count(have)} {unit} are there; it takes {count(fit.data.low)} or more"
+
+
+def _ceiling(facts: Facts) -> Judgement:
+    """Prompting isn't known to be at its ceiling."""
+    if facts.assessment.reached == "unknown":
+        return unknown("whether prompting has reached its ceiling isn't known")
+    todo = [
+        _CHECKS.get(name, plain(name))
+        for name in facts.framework.ceiling
+        if facts.state(name) == "no"
+    ]
+    return partly(f"prompting isn't at its ceiling; still to do: {listing(todo)}")
+
+
+def _rules_change(facts: Facts) -> Judgement:
+    return partly(
+        {
+            "policy": "rules of behaviour change about every month, and each change means "
+            "retraining",
+            "both": "facts and rules change about every month; only what stays can be trained",
+            "unknown": "requirements change about every month; only what stays can be trained",
+        }[facts.changes]
+    )
 
 
 def _sign(facts: Facts, goal: str) -> State:
@@ -148,77 +197,3 @@ def _knowledge(facts: Facts) -> State:
     if not facts.case.goals and facts.content_changes == "no":
         return "unknown"
     return facts.content_changes
-
-
-def _lacking(facts: Facts) -> tuple[str, ...]:
-    return tuple(name for name in facts.framework.ceiling if facts.state(name) == "no")
-
-
-# Why a kind of tuning helps or doesn't.
-
-_CHECKS = {
-    "prompt_variations": "more prompts",
-    "foundation_models": "a second model",
-    "retrieval_optimised": "retrieval",
-    "few_shot": "examples in the prompt",
-    "structured_prompt": "a structured prompt",
-}
-
-
-def _signs(n: Numbers, word: str) -> str:
-    """The signs of a goal: seen, absent, or not said."""
-    told = [SIGNS.get(name, plain(name)) for name in n["signs"]]
-    return f"{word} {listing(told, 'or')}"
-
-
-def _both(n: Numbers) -> str:
-    trained = goals(n) if n["goals"] else "the way to answer"
-    moving = ", which changes about every month" if n["changes"] == "content" else ""
-    return f"train {trained}, fetch the knowledge{moving}"
-
-
-TUNING: dict[str, Callable[[Numbers], str]] = {
-    "goal_open": lambda _: "name the goals: each kind of tuning serves one",
-    "still_exploring": lambda _: "the task is still moving: a prompt changes in a minute",
-    "not_found_yet": lambda n: f"{missing(n)}: what isn't found can't be learned to be read",
-    "facts_change": lambda _: "the facts change about every month and belong in retrieval",
-    "data_short": lambda n: (
-        f"{count(n['have'])} {plain(n['unit'])} are there; it takes {count(n['need'])} or more"
-    ),
-    "prompts_first": lambda n: (
-        "prompting isn't at its ceiling; still to do: "
-        + listing([_CHECKS.get(name, plain(name)) for name in n["lacking"]])
-    ),
-    "ceiling_open": lambda _: "whether prompting has reached its ceiling isn't known",
-    "sign_absent": lambda n: f"prompting is at its ceiling, but {_signs(n, 'nobody sees that')}",
-    "sign_open_partly": lambda n: f"a target is missed; nobody said {_signs(n, 'whether')}",
-    "sign_open_unknown": lambda n: (
-        f"nobody said {_signs(n, 'whether')}"
-        if n["signs"]
-        else (f"whether {plain(n['goal'])} falls short isn't said")
-    ),
-    "rules_change": lambda n: {
-        "policy": "rules of behaviour change about every month, and each change means retraining",
-        "both": "facts and rules change about every month; only what stays can be trained",
-    }.get(n["changes"], "requirements change about every month; only what stays can be trained"),
-    "published_short": lambda n: (
-        f"prompting is at its ceiling, and {figure_says(n['figure'])}: more than tuning is needed"
-    ),
-    "data_open": lambda n: (
-        f"prompting is at its ceiling; count the {plain(n['unit'])}, {count(n['need'])} are needed"
-    ),
-    "ceiling_and_sign": lambda n: (
-        f"prompting is at its ceiling and {plain(n['goal'])} falls short; {count(n['have'])} "
-        f"{plain(n['unit'])} are there, {count(n['need'])} are needed"
-    ),
-    "no_behaviour_to_train": lambda _: "no behaviour has to be trained; retrieval alone would do",
-    "no_knowledge_to_fetch": lambda _: "no knowledge has to be fetched; tuning alone would do",
-    "hybrid_open": lambda n: (
-        "whether a behaviour has to be trained isn't said"
-        if n["behaviour"] == "unknown"
-        else "whether knowledge has to be fetched isn't said"
-    ),
-    "hybrid_data_open": lambda n: f"{_both(n)}; count the examples first",
-    "behaviour_and_knowledge": _both,
-    "own_option": lambda n: f"the framework says it helps when {n['when']}; judge that yourself",
-}

@@ -1,0 +1,131 @@
+"""An option: its rule, its figures and its sentences in one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tuneworthy.model.base import Range
+from tuneworthy.model.dossier import Helps
+from tuneworthy.verdict.facts import Facts
+from tuneworthy.words import count, share
+
+
+class Judgement(NamedTuple):
+    """Whether an option would help a case, and why."""
+
+    helps: Helps
+    because: str
+    measured: bool = False
+    """Whether the answer that decides was counted on this case."""
+
+
+def yes(because: str, *, measured: bool = False) -> Judgement:
+    """It would help."""
+    return Judgement("yes", because, measured)
+
+
+def partly(because: str, *, measured: bool = False) -> Judgement:
+    """It would help in part, or perhaps."""
+    return Judgement("partly", because, measured)
+
+
+def no(because: str, *, measured: bool = False) -> Judgement:
+    """It wouldn't help."""
+    return Judgement("no", because, measured)
+
+
+def unknown(because: str) -> Judgement:
+    """Nobody said what it takes to tell."""
+    return Judgement("unknown", because)
+
+
+class Figures(NamedTuple):
+    """What an option is compared by; None for what nobody knows."""
+
+    quality: float | None = None
+    usd_per_month: Range | None = None
+    latency_p95_s: float | None = None
+    effort_hours: Range | None = None
+    weeks: Range | None = None
+
+
+NOTHING_KNOWN = Figures()
+
+ALL_MET = no("the present approach meets every requirement; nothing is left to mend")
+
+TRIED = "an attempt made use of it, and the target is still missed"
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """How an option of the framework is judged; its id is the name of its function."""
+
+    judge: Callable[[Facts], Judgement]
+    mends: bool
+    """Whether it only helps where something falls short."""
+    tried: str
+    """Why it doesn't help where an attempt made use of it; empty where that settles nothing."""
+    arm: str
+    """The arm of the published cases it belongs to; empty for none."""
+    checks: tuple[str, ...]
+    """Checks of the ceiling test that ask for it."""
+    trouble: str
+    """Options with the same word here remove the same trouble, so one may beat the other."""
+    figures: Callable[[Facts], Figures]
+    """What the case states of it."""
+
+    @property
+    def id(self) -> str:
+        """As the framework names it."""
+        return self.judge.__name__
+
+    def __call__(self, facts: Facts) -> Judgement:
+        """Whether it would help a case."""
+        if self.mends and facts.satisfied == "yes":
+            return ALL_MET
+        if self.tried and facts.tried(self.id):
+            return no(self.tried)
+        return self.judge(facts)
+
+
+def option(
+    *,
+    mends: bool = True,
+    tried: str = TRIED,
+    arm: str = "",
+    checks: tuple[str, ...] = (),
+    trouble: str = "",
+    figures: Callable[[Facts], Figures] = lambda _: NOTHING_KNOWN,
+) -> Callable[[Callable[[Facts], Judgement]], Option]:
+    """Register a function as the rule of the option of its name."""
+    return lambda judge: Option(judge, mends, tried, arm, checks, trouble, figures)
+
+
+# Pieces of sentences that several options share.
+
+SIGNS = {
+    "knowledge_gaps": "passages are found and misread",
+    "terminology_errors": "terms come out wrong",
+    "voice_drift": "the voice drifts",
+    "inconsistent_format": "the structure varies",
+}
+"""Signals as a trouble one sees."""
+
+
+def recalled(facts: Facts) -> str:
+    """How often the passage is found, where it was counted."""
+    return f"the passage is found for {share(facts.recall or 0.0)} of questions"
+
+
+def not_found(facts: Facts) -> str:
+    """That passages aren't found, or that nobody saw to it."""
+    if facts.recall is None:
+        return "retrieval was never optimised"
+    return f"the passage is found for only {share(facts.recall)} of questions"
+
+
+def long(facts: Facts) -> str:
+    """Input tokens of a request in brackets; empty where nobody counted."""
+    return "" if facts.tokens is None else f" ({count(facts.tokens)} input tokens a request)"
