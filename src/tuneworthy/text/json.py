@@ -115,140 +115,90 @@ def _decoded(text: str) -> Any:
 
 # How often parts of a JSON Schema are gone through for one place of a value.
 
-_SAME_PLACE = (
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "not",
-    "if",
-    "then",
-    "else",
-    "dependentSchemas",
-    "dependencies",
-)
 _ALL_APPLY = (
-    "patternProperties",
-    "additionalProperties",
-    "propertyNames",
-    "additionalItems",
-    "contains",
-    "unevaluatedProperties",
-    "unevaluatedItems",
+    *("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"),
+    *("patternProperties", "additionalProperties", "propertyNames", "additionalItems", "contains"),
+    *("unevaluatedProperties", "unevaluatedItems"),
 )
 _ONE_APPLIES = ("properties", "prefixItems", "items")  # a value below has one name or one number
-_UNEVALUATED = ("unevaluatedProperties", "unevaluatedItems")
-_MOST_LOOKED = 1_000_000  # parts looked at while counting: about a second
+_BY_NAME = frozenset({"properties", "patternProperties", "dependentSchemas", "dependencies"})
+_REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_MOST_SAME = 100  # parts of one name; a schema that is one has a single part of each
 _AGAIN = 4  # what an unevaluated… looks at is gone through about that often, as measured
 
-_Groups = list[tuple[list[Any], bool]]
-"""Schemas that lie next: of some all count, of others only the one that counts most."""
 
+class _Size:
+    """Counts how often parts of a schema are gone through for one place of a value, at worst."""
 
-class Size:
-    """Counts how often parts of a schema are gone through.
+    def __init__(self, root: Any) -> None:
+        self._named: dict[str, list[Any]] = {"": [root]}
+        self._base: dict[int, Any] = {}
+        self._counts: dict[int, int] = {}
+        waiting = [(root, root)]
+        while waiting:
+            part, base = waiting.pop()
+            if isinstance(part, dict):
+                for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
+                    if isinstance(name := part.get(key), str):
+                        address, _, anchor = name.partition("#")
+                        base = part if address and key.endswith("id") else base
+                        same = self._named.setdefault(anchor or address.rpartition("/")[2], [])
+                        same += [part] if len(same) < _MOST_SAME else []
+                self._base[id(part)] = base
+            below = part.values() if isinstance(part, dict) else part
+            waiting += [(each, base) for each in below if isinstance(each, dict | list)]
 
-    Args:
-        schema: A JSON Schema of any draft.
-        most: Counting stops there.
-    """
+    def count(self, part: Any) -> int:
+        """What leads back to itself counts once: the validator remembers its answer for a place.
 
-    def __init__(self, schema: Any, most: int) -> None:
-        self._root, self._most = schema, most
-        self._own: list[tuple[str, Any]] = []
-        self._named: dict[str, list[Any]] = {}
-        self._looked = 0
-        for part in _parts(schema):
-            for key in ("$id", "id", "$anchor", "$dynamicAnchor"):
-                if isinstance(name := part.get(key), str):
-                    address, _, anchor = name.partition("#")
-                    if key in {"$id", "id"} and address:
-                        self._own.append((address.rpartition("/")[2], part))
-                    self._named.setdefault(anchor or name, []).append(part)
-
-    def count(self) -> int:
-        """Parts that are gone through for one place of a value, at worst; at most ``most``.
-
-        What leads back to itself counts once: the validator remembers its answer for a place.
+        Raises:
+            RecursionError: For a schema that leads too deep.
         """
-        counts: dict[int, int] = {}
-        waiting: list[tuple[Any, _Groups | None]] = [(self._root, None)]
-        while waiting:  # not by recursion: references may be followed deeper than Python can
-            part, groups = waiting.pop()
-            if groups is not None:
-                counts[id(part)] = min(self._sum(part, groups, counts), self._most)
-            elif id(part) not in counts:
-                counts[id(part)] = 0  # until it is known: met before that, it leads back to itself
-                groups = list(self._next(part))
-                self._looked += sum(len(parts) for parts, _ in groups)
-                if self._looked > _MOST_LOOKED:
-                    return self._most
-                waiting.append((part, groups))
-                waiting += [(each, None) for parts, _ in groups for each in parts]
-        return counts[id(self._root)]
+        if id(part) not in self._counts:
+            self._counts[id(part)] = 0  # met before it is known, it leads back to itself
+            total = 1
+            for key in _ALL_APPLY:
+                total += sum(map(self.count, _schemas(key, part.get(key))))
+            for key in _ONE_APPLIES:
+                total += max(map(self.count, _schemas(key, part.get(key))), default=0)
+            for key in _REFERENCES:
+                total += max(map(self.count, self._targets(part, part.get(key))), default=0)
+            again = "unevaluatedProperties" in part or "unevaluatedItems" in part
+            self._counts[id(part)] = total * _AGAIN if again else total
+        return self._counts[id(part)]
 
-    def _sum(self, part: Any, groups: _Groups, counts: dict[int, int]) -> int:
-        found = 1
-        for parts, together in groups:
-            found += (sum if together else max)([counts[id(each)] for each in parts])
-        return found * _AGAIN if any(key in part for key in _UNEVALUATED) else found
-
-    def _next(self, part: Any) -> Iterator[tuple[list[Any], bool]]:
-        for keys, together in ((_SAME_PLACE + _ALL_APPLY, True), (_ONE_APPLIES, False)):
-            for key in keys:
-                if below := _schemas(key, part.get(key)):
-                    yield below, together
-        for key in ("$ref", "$dynamicRef", "$recursiveRef"):
-            if isinstance(where := part.get(key), str) and (meant := self._meant(where)):
-                yield meant, False
-
-    def _meant(self, where: str) -> list[Any]:
-        """What a reference may lead to: too much rather than too little; nothing for elsewhere."""
-        address, _, place = where.partition("#")
-        place = unquote(place)
+    def _targets(self, part: Any, reference: Any) -> list[Any]:
+        """What a reference may lead to; nothing for elsewhere."""
+        if not isinstance(reference, str):
+            return []
+        address, _, place = unquote(reference).partition("#")
         if place and not place.startswith("/"):
             return self._named.get(place, [])
-        last = address.rpartition("/")[2]
-        wholes = [part for name, part in self._own if not address or name == last]
-        if len(wholes) != 1 or not address:
-            wholes.append(self._root)
-        self._looked += len(self._own)
-        return [found for each in wholes if (found := _at(each, place)) is not None]
+        wholes = [self._base[id(part)]]
+        if address:
+            wholes = self._named.get(address.rpartition("/")[2], [])
+        return [target for whole in wholes if (target := _at(whole, place)) is not None]
 
 
 def _schemas(key: str, value: Any) -> list[Any]:
     """The schemas under a keyword: one, a list of them, or some by name."""
-    if isinstance(value, list):
-        return [each for each in value if isinstance(each, dict)]
-    if not isinstance(value, dict):
+    if isinstance(value, dict):
+        value = value.values() if key in _BY_NAME else [value]
+    elif not isinstance(value, list):
         return []
-    if key in {"properties", "patternProperties", "dependentSchemas", "dependencies"}:
-        return [each for each in value.values() if isinstance(each, dict)]
-    return [value]
+    return [each for each in value if isinstance(each, dict)]
 
 
 def _at(whole: Any, pointer: str) -> Any:
-    """What a JSON pointer leads to; None where it leads nowhere."""
+    """The schema that a JSON pointer leads to; None where it leads nowhere."""
     for name in pointer.split("/")[1:]:
         key = name.replace("~1", "/").replace("~0", "~")
-        if isinstance(whole, dict):
-            whole = whole.get(key)
-        elif isinstance(whole, list) and re.fullmatch("[0-9]{1,6}", key) and int(key) < len(whole):
-            whole = whole[int(key)]
+        if isinstance(whole, list):
+            place = int(key) if re.fullmatch("[0-9]{1,6}", key) else len(whole)
+            whole = whole[place] if place < len(whole) else None
         else:
-            return None
+            whole = whole.get(key) if isinstance(whole, dict) else None
     return whole if isinstance(whole, dict) else None
-
-
-def _parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """Every object in a schema, itself included."""
-    waiting = [schema]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, dict):
-            yield part
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
 
 
 # A JSON Schema as a test of values; it fetches nothing and takes no time that grows wild.
@@ -264,27 +214,29 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
 
     References to other documents are refused, because nothing is fetched; patterns are matched by
     an engine whose time is linear in the text; and a schema whose references multiply is refused
-    before it is used.
-
-    Args:
-        schema: A JSON Schema of any draft; None for none.
+    before it is used. A value too deep to be looked through doesn't pass.
 
     Returns:
-        The test, and nothing; or None with what to mend, for a schema that is none; or None and
-        nothing where none is given. A value too deep to be looked through doesn't pass.
+        The test, and nothing; or None with what to mend, for a schema (of any draft) that is none;
+        or None and nothing where none is given.
     """
     if schema is None:
         return None, ""
     import jsonschema_rs
 
-    if Size(dict(schema), MOST_PARTS).count() >= MOST_PARTS:
+    root = dict(schema)
+    try:
+        parts = _Size(root).count(root)
+    except RecursionError:
+        parts = MOST_PARTS
+    if parts >= MOST_PARTS:
         return None, (
             f"mend data.output_schema: its references lead to {MOST_PARTS:,} parts or more for one"
             " value; let fewer of allOf, anyOf and oneOf lead to each other"
         )
     try:
         compiled = jsonschema_rs.validator_for(
-            dict(schema), offline=True, pattern_options=jsonschema_rs.RegexOptions()
+            root, offline=True, pattern_options=jsonschema_rs.RegexOptions()
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
         says = " ".join(str(problem).split())[:120]
