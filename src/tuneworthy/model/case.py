@@ -171,7 +171,7 @@ class AmountOf(FileRecord, Generic[N]):
     """The most it could be."""
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: Any) -> str:
         """Only the classes below are met by name."""
         return f"_{super().model_parametrized_name(params)}"
 
@@ -680,13 +680,10 @@ class Term(FileRecord):
     """A term of a glossary."""
 
     term: Name
-    """The right word."""
     means: Text = ""
-    """What it means."""
     forbidden: tuple[Name, ...] = ()
     """Words that are wrong for it."""
     case_sensitive: bool = False
-    """Whether capitals matter."""
     due_when: tuple[Name, ...] = ()
     """Words of the input that call for the term."""
 
@@ -696,9 +693,7 @@ class VoiceSamples:
     """How a brand speaks."""
 
     samples: tuple[str, ...]
-    """Texts that sound right."""
     avoid: tuple[str, ...] = ()
-    """Phrases it never uses."""
 
 
 @dataclass(frozen=True, slots=True)

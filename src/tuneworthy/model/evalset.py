@@ -42,9 +42,7 @@ class EvalCase(FileRecord):
     id: Name
     """Unique in its set."""
     input: str | None = None
-    """The input as text."""
     messages: tuple[CaseMessage, ...] = ()
-    """Or as a conversation."""
     reference: Any = None
     """The right output: a text, an object, or a list of accepted ones."""
     contexts: tuple[CasePassage, ...] = ()
@@ -131,7 +129,6 @@ class EvalSample(Record):
     examples: dict[str, str] = {}
     """A masked request for each kind that bears only a number."""
     read: Natural
-    """Traces that were read."""
     framed: Natural
     """Traces it could be drawn from: all, or those of conversations drawn by a hash."""
     without_input: Natural = 0

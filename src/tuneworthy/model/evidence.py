@@ -41,19 +41,16 @@ class Evidence(LateRecord):
     high: float | Literal["open"] | None = None
     """Upper end; ``open`` where only a lower end is known."""
     unit: Name
-    """Unit of the three."""
     n: Natural = 0
     """Traces, or cases, it was counted on."""
     clusters: Natural = 0
     """Conversations those come from."""
     method: Text = ""
-    """How value and interval were made."""
     source: Text = ""
     """What it was measured on: names of files and their format."""
     observed_on: date | None = None
     """Last day of the data, by its own clock; None where the data has no clock."""
     since: date | None = None
-    """First day of the data."""
     sample: Literal["all", "sampled"] = "all"
     """Whether every trace was looked at."""
     grade: Literal["measured", "published"] = "measured"
@@ -105,9 +102,7 @@ class Skipped(LateRecord):
     """Records that couldn't be used, whole or in part, and why."""
 
     why: Name
-    """The reason."""
     n: Natural
-    """How many."""
     where: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     """The first of them, as ``file:line``."""
     in_part: bool = False
@@ -130,9 +125,7 @@ class FileReading(LateRecord):
     digest: str
     """BLAKE3 of its bytes, in 64 hexadecimal digits."""
     size: Natural
-    """Bytes on disk."""
     traces: Natural
-    """Traces it gave."""
     skipped: tuple[Skipped, ...] = ()
     """What it held that couldn't be used."""
 
@@ -144,9 +137,7 @@ class Measured(LateRecord):
     inputs: str
     """SHA-256 of everything the evidence rests on: data, materials and the measures' version."""
     readings: tuple[FileReading, ...] = ()
-    """Files read."""
     evidence: tuple[Evidence, ...]
-    """What they showed."""
     series: tuple[Series, ...] = ()
     """For pictures."""
 
@@ -280,7 +271,6 @@ class Lead(Estimated):
     """
 
     cases: Natural
-    """Cases that both have."""
     told_apart: State
     """Yes when the interval lies above zero; unknown under 20 cases."""
     cases_needed: int | Unknown
@@ -297,7 +287,6 @@ class ArmsResult(Record):
     lead: Lead | Unknown
     """Of the first over the second; unknown for a single arm."""
     cases: Natural
-    """Cases compared."""
     same_cases: bool
     """Whether every arm is judged on the same cases."""
     scale: Literal["share", "score"]

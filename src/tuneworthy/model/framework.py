@@ -705,7 +705,6 @@ class Service(FileRecord):
     """A service or a program that tunes models."""
 
     service: Name
-    """What it is called."""
     kind: Literal["hosted", "self_hosted"]
     """Run by a provider, or by the team itself."""
     approaches: tuple[Ident, ...] = ()
@@ -717,9 +716,7 @@ class Service(FileRecord):
     says: Text = ""
     """What else the page says that matters here."""
     sources: tuple[Name, ...]
-    """Addresses of the pages."""
     dated: date
-    """When they were read."""
 
     @field_validator("sources")
     @classmethod
@@ -737,9 +734,7 @@ class Services(FileRecord):
     """The file of all of them."""
 
     says: Text
-    """How to read it."""
     services: tuple[Service, ...]
-    """In the order they are shown."""
 
     def offering(self, approach: str, day: date, *, inside: bool = False) -> tuple[str, ...]:
         """Who offers an approach to somebody new on a day; ``inside``: of what a team can run."""

@@ -149,11 +149,9 @@ class AssistantPrompt(Record):
     name: str
     title: str
     says: str
-    """What it is for, in a sentence."""
     arguments: tuple[tuple[str, str], ...]
     """Names and meanings; all of them may be left out."""
     text: str
-    """Instructions for the assistant."""
 
 
 class Listed(LateRecord):
@@ -162,13 +160,11 @@ class Listed(LateRecord):
     name: str
     """Name of its folder, by which the other tools know it."""
     title: str = ""
-    """What the use case is called."""
     outcome: Verdict | None = None
     final: bool | None = None
     """Whether no open answer can change the outcome."""
     action: Action | None = None
     summary: str = ""
     next: str = ""
-    """The next step."""
     problem: str = ""
     """Why it can't be judged; then nothing but the name is known."""

@@ -229,7 +229,6 @@ class Settled(Record):
     why: Annotated[str, Field(max_length=500)] = ""
     """For a failed or doubtful one: what happened, without a key or a header."""
     reused: bool = False
-    """It was paid for before."""
 
 
 class Spend(Record):
@@ -317,11 +316,9 @@ class Stand(Record):
     quality: ShareOf | Unknown
     """Of the leader, on the cases so far."""
     done: Natural
-    """Calls that are answered."""
     of: Natural
     """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
     running: Natural
-    """Arms still in the race."""
     spend: Spend
     board: tuple[Placed, ...] = ()
     """Every arm as of the last round, the best first; () before the first round."""

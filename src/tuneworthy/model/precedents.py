@@ -195,9 +195,7 @@ class RateInterval(Record):
     """A 95% interval, in the unit of its measure."""
 
     low: float
-    """Lower end."""
     high: float
-    """Upper end."""
     method: Literal["cluster_bootstrap", "wilson_by_cluster"]
     """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
 
@@ -206,13 +204,9 @@ class RuleAgreement(Record):
     """In how many cases a rule said what came out."""
 
     n: Natural
-    """Cases asked."""
     agreed: Natural
-    """Cases in which the rule was right."""
     rate: Share
-    """Share in which it was right."""
     interval: RateInterval
-    """95% interval of the share."""
 
 
 class Confusion(Record):
@@ -247,20 +241,15 @@ class GoalRecord(Record):
     goal: str
     """The goal, or ``unknown`` for cases that name none."""
     won: Natural
-    """Cases in which tuning won."""
     agreement: RuleAgreement
-    """How often the rule was right."""
 
 
 class RuleRecord(Record):
     """How one rule did."""
 
     rule: RuleId
-    """The rule."""
     agreement: RuleAgreement
-    """How often it was right."""
     confusion: Confusion
-    """What it said against what came out."""
     against: Against | None
     """Compared with the better baseline; None for the baselines themselves."""
     by_goal: tuple[GoalRecord, ...]
@@ -268,20 +257,18 @@ class RuleRecord(Record):
 
 
 class Backtest(Record):
-    """How often the rules of a framework would have been right about published cases."""
+    """How often the rules of a framework would have been right about published cases.
+
+    ``n`` of the ``cases`` read are counted, and ``won`` of those were won by tuning.
+    """
 
     framework: Ident
-    """The framework."""
     codes: Codes
-    """Whose answers were used."""
     cases: Natural
-    """Cases read."""
     ties: Natural
     """Cases left out because nothing won."""
     n: Natural
-    """Cases counted."""
     won: Natural
-    """Cases counted in which tuning won."""
     recalled: Natural
     """Cases counted whose figures come from memory."""
     clusters: Natural
@@ -334,7 +321,6 @@ class Precedent:
     cluster: str
     """Its paper or company; its own id where it stands alone."""
     goal: str
-    """The goal, or ``unknown``."""
     winner: Winner
     margin: str
     source: str
@@ -348,7 +334,6 @@ class Precedent:
     answers: Mapping[str, State]
     """What both blind coders answered alike; where they differ it is left out."""
     won: bool
-    """Whether tuning, alone or in a hybrid, measured best."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,7 +496,6 @@ class RuleGap(Record):
     """One rule as two frameworks have it, case by case."""
 
     rule: RuleId
-    """The rule."""
     agreed: Natural
     """Cases in which the framework's was right."""
     other_agreed: Natural
@@ -530,27 +514,19 @@ class Gap(Record):
     """Two frameworks on the same cases."""
 
     framework: Ident
-    """The one."""
     other: Ident
-    """The other."""
     codes: Codes
-    """Whose answers were used."""
     n: Natural
-    """Cases counted."""
     clusters: Natural
     """Papers, companies or projects they come from."""
     rules: tuple[RuleGap, ...]
-    """Every rule but the two that ask nothing."""
 
 
 class Fitted(Record):
     """What is told instead of a backtest on the cases that a framework was fitted to."""
 
     framework: Ident
-    """The framework."""
     dated: date
-    """When it was fitted."""
     cases: Natural
     """Cases it was fitted to, which are those asked about."""
     clusters: Natural
-    """Papers and companies they come from."""
