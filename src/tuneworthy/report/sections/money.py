@@ -195,9 +195,8 @@ def _facts(money: InvestmentResult) -> Facts:
         ),
     ]
     if not isinstance(table.break_even_months, Unknown):
-        beside = (
-            f"with the running costs of the framework’s table, {dollars(table.ongoing_usd)} a month"
-        )
+        costs = f"{dollars(table.ongoing_usd)} a month"
+        beside = f"with the running costs of the framework’s own table, {costs}"
         rows.append(Fact("Pays back, more cautiously", duration(table.break_even_months), beside))
     return Facts(tuple(rows))
 
@@ -210,11 +209,8 @@ def _step(money: InvestmentResult, *names: StepId) -> str:
 def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
     if isinstance(computed, Unknown):
         return (Todo(computed.ask, "This wasn’t worked out."),)
-    saving, volume, month = (
-        computed.savings_usd_per_month,
-        computed.pays_from_requests_per_month,
-        computed.pays_from_month,
-    )
+    saving, month = computed.savings_usd_per_month, computed.pays_from_month
+    volume = computed.pays_from_requests_per_month
     none = computed.best_untuned == "none"
     facts = [Fact("Cheapest without tuning", "none may be used" if none else computed.best_untuned)]
     if not isinstance(saving, Unknown):
@@ -236,12 +232,7 @@ def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
         for way in computed.servings
     )
     if rows:
-        titles = head(
-            "Way to serve the traffic",
-            "#USD a month",
-            "?May be used",
-            "Because",
-        )
+        titles = head("Way to serve the traffic", "#USD a month", "?May be used", "Because")
         blocks.append(Table("Ways to serve the traffic, the cheapest first", titles, rows))
     if computed.steps:
         blocks.append(Fold("How that was worked out", (Bullets(computed.steps, ordered=True),)))
@@ -274,7 +265,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
         return (Todo(drawn.ask, "The uncertainty wasn’t worked out."),)
     certain, months = _certain(drawn), drawn.horizon_months
     how = (
-        f"Every amount is given as one number, so over {months} months there is one money and "
+        f"Every amount is given as one number, so over {months} months there is one result and "
         "no spread. Real amounts spread: give them as ranges."
         if certain
         else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
@@ -285,7 +276,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
     if drawing is not None:
         says = "Money spent and gained since the start. Above zero it has paid itself back."
         if not certain:
-            says += " The line is the middle money, the band holds eight results of ten."
+            says += " The line is the middle result, the band holds eight results of ten."
         blocks.append(Picture("fan", "When the money is back", says, drawing, _curve(drawn)))
     drawing = charts.tornado(drawn)
     if drawing is not None:
@@ -293,7 +284,7 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Bl
             "What the whole would be worth if only this amount were at its low end (orange) or at "
             "its high end (blue), and everything else in the middle."
         )
-        blocks.append(Picture("tornado", "What the money hangs on", says, drawing, _swings(drawn)))
+        blocks.append(Picture("tornado", "What the result hangs on", says, drawing, _swings(drawn)))
     if drawn.assumes:
         items = Bullets(tuple(map(sentence, drawn.assumes)))
         blocks.append(Fold("What was taken as given", (items,)))
@@ -318,7 +309,7 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Facts:
             Fact(
                 _worth(months),
                 f"{usd(worth.p50)} in the middle",
-                f"(one money in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
+                f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
             ),
         ]
     waiting = drawn.cost_of_waiting_usd
@@ -355,7 +346,7 @@ def _curve(drawn: Simulation) -> Table:
 def _swings(drawn: Simulation) -> Table:
     rows = tuple((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
     titles = head("Amount", "#Worth at its low end", "#Worth at its high end")
-    return Table("What each uncertain amount alone does to the money", titles, rows)
+    return Table("What each uncertain amount alone does to the result", titles, rows)
 
 
 # What other amounts would come to, beside what the case says.

@@ -138,7 +138,7 @@ def advice_text(advice: Recommendation, options: Sequence[OptionResult]) -> str:
 def _because(
     caption: str, shown: Sequence[OptionResult], all_of_them: Sequence[OptionResult]
 ) -> Table:
-    """Whether each helps, and why; with what is no worse in anything known and better in option."""
+    """Whether each helps, and why; with what is no worse in anything known and better in one."""
     titles = {option.id: option.title for option in all_of_them}
     rows = tuple(
         (
