@@ -77,7 +77,8 @@ def points(value: float, *, sign: bool = False) -> str:
 
 def quality(value: float) -> str:
     """A share with two digits behind the point, three where two would round it to a whole."""
-    return f"{value:.3f}" if 0 < value < 1 and round(value, 2) in (0, 1) else f"{value:.2f}"
+    near = 0 < abs(value) < 1 and round(abs(value), 2) in (0, 1)
+    return f"{value:.3f}" if near else f"{value:.2f}"
 
 
 def signed(value: float) -> str:
@@ -134,6 +135,12 @@ def listing(items: Sequence[str], last: str = "and") -> str:
     if len(items) <= 1:
         return "".join(items)
     return f"{', '.join(items[:-1])} {last} {items[-1]}"
+
+
+def cut(text: str, most: int) -> str:
+    """A text on one line, cut to so many characters."""
+    flat = " ".join(text.split())
+    return flat if len(flat) <= most else flat[: most - 1].rstrip() + "…"
 
 
 def plain(name: str) -> str:

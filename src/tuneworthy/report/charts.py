@@ -20,7 +20,7 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
 from tuneworthy.model.lab import ArmResult, CurvePoint
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import share
+from tuneworthy.words import cut, share
 
 Spec = dict[str, Any]
 """A part of a chart."""
@@ -162,8 +162,7 @@ def labels(titles: Iterable[str]) -> list[str]:
     for title in titles:
         line = one_line(" ".join(title.split()), limit=4000)
         # the renderer cuts characters beyond U+FFFF in half; the table has the whole title
-        flat = "".join(c if c <= "\uffff" else "□" for c in line)
-        short = flat if len(flat) <= _MOST_LETTERS else flat[: _MOST_LETTERS - 1] + "…"
+        short = cut("".join(c if c <= "\uffff" else "□" for c in line), _MOST_LETTERS)
         label, copies = short or "–", 1
         while label in unique:
             copies += 1

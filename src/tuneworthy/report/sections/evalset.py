@@ -31,7 +31,7 @@ from tuneworthy.report.blocks import (
     head,
 )
 from tuneworthy.report.text import Paint, columns, safe, wrapped
-from tuneworthy.words import count, counted, listing, number, plain, quality, sentence, share
+from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
 # An evaluation set that was drawn.
 
@@ -242,28 +242,23 @@ def _agreed(one: AgreementOf) -> Iterator[str]:
 
 
 def _coefficient(one: Coefficient) -> str:
-    name = _NAMES[one.id]
+    items = "" if isinstance(one.value, Unknown) else f", on {counted(one.items, 'item')}"
+    return f"{_NAMES[one.id]}: {coefficient_text(one)}{items}"
+
+
+def coefficient_text(one: Coefficient) -> str:
+    """A coefficient with its interval."""
     if isinstance(one.value, Unknown):
-        return f"{name}: unknown; {one.value.ask}"
-    if one.low is None or one.high is None:
-        ends = "too few conversations for an interval"
-    else:
-        ends = f"{_signed(one.low)} to {_signed(one.high)}"
-    return f"{name}: {_signed(one.value)} ({ends}), on {counted(one.items, 'item')}"
-
-
-def _signed(value: float) -> str:
-    return f"-{quality(-value)}" if value < 0 else quality(value)
+        return f"unknown; {one.value.ask}"
+    ends = "too few conversations for an interval"
+    if one.low is not None and one.high is not None:
+        ends = f"{quality(one.low)} to {quality(one.high)}"
+    return f"{quality(one.value)} ({ends})"
 
 
 def _difference(one: Disagreement) -> tuple[str, ...]:
-    labels = ", ".join(f"{labeller} {_short(value)}" for labeller, value in one.said)
-    return _short(one.key[2]), labels, _short(one.settled or "open")
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST else flat[: _LONGEST - 1] + "…"
+    labels = ", ".join(f"{labeller} {cut(value, _LONGEST)}" for labeller, value in one.said)
+    return cut(one.key[2], _LONGEST), labels, cut(one.settled or "open", _LONGEST)
 
 
 def to_settle(results: Sequence[AgreementOf]) -> int:

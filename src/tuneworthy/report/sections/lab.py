@@ -40,11 +40,13 @@ from tuneworthy.report.blocks import (
     Table,
     head,
 )
+from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import (
     LIMITS,
     count,
     counted,
+    cut,
     few,
     figure_says,
     figure_text,
@@ -134,7 +136,13 @@ def _judge_section(judge: JudgeOf | None) -> list[Section]:
     items = [_judged_arm(one) for one in judge.arms if one.part == "report" or one.labels]
     if judge.own:
         items.append(f"It wrote the outputs of {several(len(judge.own), 'arm')} itself.")
-    return [Section("lab-judge", "The judge against people", (Bullets(tuple(items)),))]
+    return [
+        Section(
+            "lab-judge",
+            "The judge (the model that grades) against people",
+            (Bullets(tuple(items)),),
+        )
+    ]
 
 
 def _judged_arm(one: JudgedArm) -> str:
@@ -146,13 +154,7 @@ def _judged_arm(one: JudgedArm) -> str:
         return f"{text}none of {count(one.missing)} outputs is labelled"
     bias = f"{signed(one.bias.value)} ({signed(one.bias.low)} to {signed(one.bias.high)})"
     text += f"that is {bias} off on {count(one.labels)} labelled outputs, "
-    kappa = one.kappa
-    if isinstance(kappa.value, Unknown):
-        text += "kappa unknown"
-    elif kappa.low is None or kappa.high is None:
-        text += f"kappa {kappa.value:.2f}"
-    else:
-        text += f"kappa {kappa.value:.2f} ({kappa.low:.2f} to {kappa.high:.2f})"
+    text += f"kappa {coefficient_text(one.kappa)}"
     return text + (f"; {count(one.missing)} to label" if one.missing else "")
 
 
@@ -230,7 +232,7 @@ def ceiling_sections(
     result: CeilingResult, dossier: Dossier, before: Dossier
 ) -> tuple[Section, ...]:
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
-    report = f"On {count(result.report)} cases that chose nothing"
+    report = f"On {count(result.report)} cases that chose nothing (held-out)"
     blocks: list[Block] = [facts(ceiling_rows(result))]
     if (curve := _curve_picture(result)) is not None:
         blocks.append(curve)
@@ -262,7 +264,7 @@ def ended(result: CeilingResult) -> Facts:
 
 def _board_title(result: CeilingResult) -> str:
     by = f", {ALONE}" if result.judge else ""
-    return f"Arms, on the {count(result.select)} cases for selecting{by}"
+    return f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
 
 
 def board_row(one: ArmResult) -> tuple[str, str, str, str]:
@@ -589,7 +591,9 @@ def quote_document(
     if published:
         names = listing(published[:_MOST_QUOTED])
         blocks.append(Prose(f"Shown beside them as published, and not called: {names}"))
-    return Document("", "What the lab would do and cost", (Section("quote", "", tuple(blocks)),))
+    return Document(
+        "", "What the lab would do and cost (a quote)", (Section("quote", "", tuple(blocks)),)
+    )
 
 
 def general_row(tasks: int) -> tuple[str, str]:
@@ -675,7 +679,7 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
         for draw in proposing.draws
     }
     rows = [
-        (one.name, f"{scores[one.name]}: {_short(one.text)} ({one.file})")
+        (one.name, f"{scores[one.name]}: {cut(one.text, _LONGEST_PROMPT)} ({one.file})")
         for one in proposing.prompts
     ]
     names, draws = {one.name for one in proposing.prompts}, len(proposing.draws)
@@ -695,11 +699,6 @@ def _plateau(gain: Gain | Unknown) -> str:
         return f"nobody can say what it would add: {gain.ask}"
     ends = f"{gain.value:+.3f} ({quality(gain.low)} to {gain.high:+.3f})"
     return f"would add {ends} to the best of {counted(gain.draws, 'draw')} on average"
-
-
-def _short(text: str) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= _LONGEST_PROMPT else f"{flat[:_LONGEST_PROMPT].rstrip()}…"
 
 
 # Whether tuning worked.
@@ -743,7 +742,7 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
         rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
-    untouched = f"{count(plan.cases)} untouched cases were run; all of them count"
+    untouched = f"{count(plan.cases)} untouched (held-out) cases were run; all of them count"
     rows.append(("Plan", f"written down on {plan.written_on}, before {untouched}"))
     rows += _spent(result.spend, stopped=result.stopped)
     after: tuple[str, ...] = ()

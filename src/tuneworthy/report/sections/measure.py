@@ -36,6 +36,7 @@ from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import (
     count,
     counted,
+    cut,
     few,
     interval_text,
     listing,
@@ -185,12 +186,11 @@ def _read(report: MeasureReport) -> Iterator[Block]:
             traces = counted(reading.traces, "trace")
             lines.append(f"{traces} of {reading.name} ({reading.format})")
         for skipped in reading.skipped:
-            records = f"{counted(skipped.n, 'record')}"
-            what = "" if skipped.in_part else "left out "
-            comma = "" if skipped.in_part else ","
-            more = [", …"] if skipped.n > len(skipped.where[:3]) else []
-            places = f": {', '.join(skipped.where[:3])}{''.join(more)}" if skipped.where else ""
-            lines.append(f"{what}{records}{comma} {skipped.predicate}{places}")
+            records = counted(skipped.n, "record")
+            what = records if skipped.in_part else f"left out {records},"
+            more = ["…"] if skipped.n > len(skipped.where[:3]) else []
+            places = f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
+            lines.append(f"{what} {skipped.predicate}{places}")
     yield Bullets(tuple(lines))
     if report.before is None:
         yield Prose(f"Wrote {report.folder}/")
@@ -469,16 +469,11 @@ def _not_compared(report: MeasureReport) -> int:
 
 def _arm(arms: Series, place: int) -> str:
     values = {name: column[place] for name, column in arms.columns.items()}
-    prompt = f'prompt "{_short(values["prompt"])}"' if values.get("prompt") else ""
-    model = f"on {_short(values['model'])}" if values.get("model") else ""
-    name = " ".join(part for part in (prompt, model) if part) or "the prompt"
+    prompt, model = (cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model"))
+    parts = (f'prompt "{prompt}"' if prompt else "", f"on {model}" if model else "")
+    name = " ".join(part for part in parts if part) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}"
-
-
-def _short(name: object) -> str:
-    flat = " ".join(str(name).split())
-    return flat if len(flat) <= _LONGEST_NAME else flat[: _LONGEST_NAME - 1] + "…"
 
 
 def _apart(report: MeasureReport) -> str:
