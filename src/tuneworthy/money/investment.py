@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.model.base import Interval, Range, State, Unknown, break_even
+from tuneworthy.model.base import Interval, State, Unknown, break_even
 from tuneworthy.model.case import Case, Prices
 from tuneworthy.model.dossier import (
     BreakEven,
@@ -65,11 +65,11 @@ class RememberedDraws:
         seed: int,
     ) -> Draws | None:
         """What ``draw`` gives, drawn or remembered."""
-        asked = (model, savings, horizon, under_months, seed)
-        key = repr(asked)
+        inputs = (model, savings, horizon, under_months, seed)
+        key = repr(inputs)
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = draw(*asked)
+                self._kept[key] = draw(*inputs)
             self._kept.move_to_end(key)
             if len(self._kept) > self._MOST:
                 self._kept.popitem(last=False)
@@ -91,7 +91,7 @@ def assess_money(
     sovereign: State,
     prices: Prices,
     seed: int,
-    drawn_by: Draw | None = None,
+    sampler: Draw | None = None,
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
     model = build_cost_model(case, framework.costs)
@@ -100,8 +100,8 @@ def assess_money(
     if isinstance(closed, ClosedForm):
         horizon, rule = case.economics.assumptions.horizon_months, framework.break_even
         limit = None if rule is None else rule.under_months
-        draws = (drawn_by or draw)(model, comparison.counted, horizon, limit, seed)
-    payback = _judged(case, framework, closed, draws)
+        draws = (sampler or draw)(model, comparison.counted, horizon, limit, seed)
+    payback = _payback(case, framework, closed, draws)
     gate = _gate(payback, comparison, sovereign)
     result: InvestmentResult | Unknown = Unknown(ask=payback.why)
     if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings):
@@ -190,7 +190,7 @@ def _break_even(upfront: Interval, net: Interval) -> Interval:
 _WORTH = ("low", "medium", "high")
 
 
-def _judged(
+def _payback(
     case: Case, framework: Framework, closed: ClosedForm | Payback, draws: Draws | None
 ) -> Payback:
     """The investment by the framework's break-even rule.
@@ -284,15 +284,16 @@ def _result(
                 closed.table_running.narrowed(),
                 _duration(closed.table_months),
             )
-    p10, p50, p90 = map(_month, draws.months) if draws else (later, later, later)
-    in_time: Number = later
+    ends = [later] * 3
     if draws is not None:
-        no_rule = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
-        in_time = no_rule if draws.in_time is None else draws.in_time
+        ends = [_duration(Interval.certain(months)) for months in draws.months]
+    in_time = draws.in_time if draws else later
+    if in_time is None:
+        in_time = Unknown(ask="the framework has no break-even rule: add break_even.under_months")
     return InvestmentResult(
         upfront_usd=upfront,
         monthly_net_usd=net,
-        break_even_months=BreakEven(point=point, p10=p10, p50=p50, p90=p90),
+        break_even_months=BreakEven(point=point, p10=ends[0], p50=ends[1], p90=ends[2]),
         p_within_6_months=in_time,
         justified=payback.state,
         why=payback.why,
@@ -341,13 +342,11 @@ def _steps(
     )
 
 
-def _duration(months: Interval) -> float | Range | Literal["never"]:
+def _duration(value: Interval | Unknown) -> Any:
     """Months, or a volume, as a dossier shows it: ``never`` where every end is infinite."""
-    return "never" if math.isinf(months.low) else months.narrowed()
-
-
-def _month(value: float) -> Duration:
-    return "never" if math.isinf(value) else value
+    if isinstance(value, Unknown):
+        return value
+    return "never" if math.isinf(value.low) else value.narrowed()
 
 
 def _computed(comparison: ServingComparison, model: CostModel) -> Computed | Unknown:
@@ -359,14 +358,10 @@ def _computed(comparison: ServingComparison, model: CostModel) -> Computed | Unk
         servings=tuple(map(_serving, comparison.costs)),
         best_untuned=_best_untuned(comparison.costs),
         savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
-        pays_from_requests_per_month=savings if lacks else _when(savings.volume),
-        pays_from_month=savings if lacks else _when(savings.month),
+        pays_from_requests_per_month=savings if lacks else _duration(savings.volume),
+        pays_from_month=savings if lacks else _duration(savings.month),
         steps=tuple(computed_steps(comparison, model)),
     )
-
-
-def _when(value: Interval | Unknown) -> Any:
-    return value if isinstance(value, Unknown) else _duration(value)
 
 
 def _best_untuned(costs: tuple[ServingCost, ...]) -> str:

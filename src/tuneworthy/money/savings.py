@@ -171,20 +171,23 @@ def _computed(
     wide = (*sure, *(cost.option for cost in maybe[:_RIVALS]))
     fixed, in_total = _fixed(model, tuned_usd)
     besides = _besides(model, fixed, in_total=in_total)
-    best = min(sure_costs, key=lambda cost: cost.usd.value if cost.usd else math.inf)
+    best = sure_costs[0]  # the cheapest come first
+    least = best.usd.value if best.usd else math.inf
     volume: Interval | Unknown = Unknown(
         ask="state the running costs by category (economics.monthly.ongoing), or an hourly rate"
     )
     month = volume
     if fixed is not None:
         values = likely(inputs)
-        likeliest = (values, volume_that_pays(sure, tuned, values, fixed.value))
+        likeliest = volume_that_pays(sure, tuned, values, fixed.value)
         pairs = [
             (at, volume_that_pays(options, tuned, at, usd_a_month))
             for at in _pairings(wide, tuned, inputs)
             for options, usd_a_month in zip((sure, wide), besides(tuned.usd(at))[::2], strict=True)
         ]
-        volume, month = _spread([*pairs, likeliest], likeliest[1]), _month([*pairs, likeliest])
+        pairs.append((values, likeliest))
+        volumes = [volume for _, volume in pairs]
+        volume, month = Interval(min(volumes), likeliest, max(volumes)), _month(pairs)
     return Savings(
         inputs=inputs,
         baseline=sure,
@@ -197,16 +200,8 @@ def _computed(
         net=savings_range(sure, wide, tuned, inputs, besides) if in_total else None,
         volume=volume,
         month=month,
-        maybe_cheaper=next((cost for cost in maybe if _may_cost_less(cost, best)), None),
+        maybe_cheaper=next((c for c in maybe if c.usd is not None and c.usd.low < least), None),
     )
-
-
-def _spread(pairs: Sequence[tuple[Values, float]], likeliest: float) -> Interval:
-    return Interval(min(x for _, x in pairs), likeliest, max(x for _, x in pairs))
-
-
-def _may_cost_less(cost: ServingCost, other: ServingCost) -> bool:
-    return cost.usd is not None and other.usd is not None and cost.usd.low < other.usd.value
 
 
 def _fixed(model: CostModel, serving: Interval) -> tuple[Interval | None, bool]:
@@ -338,8 +333,8 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
             return 0.0
         if math.isinf(target):
             return math.inf
-        reached = months_to_reach(now=at[REQUESTS], target=target, growth_per_month=at[GROWTH])
-        return math.inf if reached is None else float(reached)
+        month = months_to_reach(now=at[REQUESTS], target=target, growth_per_month=at[GROWTH])
+        return math.inf if month is None else float(month)
 
     if GROWTH not in pairs[-1][0]:
         if all(target <= at[REQUESTS] for at, target in pairs):
@@ -347,8 +342,8 @@ def _month(pairs: Sequence[tuple[Mapping[str, float], float]]) -> Interval | Unk
         if all(math.isinf(target) for _, target in pairs):
             return Interval(math.inf, math.inf, math.inf)
         return Unknown(ask="state how traffic grows (economics.traffic.growth_per_month)")
-    found = [months(at, target) for at, target in pairs]
-    return Interval(min(found), found[-1], max(found))
+    reached = [months(at, target) for at, target in pairs]
+    return Interval(min(reached), reached[-1], max(reached))
 
 
 # The calculation line by line, as somebody would check it with a pocket calculator.

@@ -170,16 +170,16 @@ class _Options:
             for how in self._hows(price, tuned):
                 option = self._by_tokens(model.id, how, price, tuned, runs)
                 lacks = self._lacks(REQUESTS, *self._tokens(tuned))
-                yield self._judged(option, model, price, lacks)
+                yield self._cost(option, model, price, lacks)
         elif own and (model.serving or self.case.economics.serving) != GpuServing():
             stated = model.serving is not None
             yield self._on_gpus(model, f"models.{position}.serving" if stated else "")
         elif (billed := self._billed(model, runs)) is not None:
-            yield self._judged(billed, model)
+            yield self._cost(billed, model)
         else:
             option = ServingOption(model.id, "self_hosted" if own else "as_is", tuned, runs)
             where = f"{'economics.serving, or ' if own else ''}models.{position}.usd_per_mtok"
-            yield self._judged(option, model, lacks=f"state what {model.id} costs ({where})")
+            yield self._cost(option, model, lacks=f"state what {model.id} costs ({where})")
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"
@@ -226,7 +226,7 @@ class _Options:
         gpu = tuple(f"{path}.{key}" for key in _GPU)
         name, tuned = (TUNED, True) if model is None else (model.id, model.kind == "tuned")
         option = ServingOption(name, "self_hosted", tuned, "own", gpu=gpu)
-        return self._judged(option, model, lacks=self._lacks(REQUESTS, *gpu))
+        return self._cost(option, model, lacks=self._lacks(REQUESTS, *gpu))
 
     def _billed(self, model: Model, runs: Runs) -> ServingOption | None:
         """What runs today at its stated bill, where no price is known."""
@@ -255,7 +255,7 @@ class _Options:
             return self.case.today.api
         return "third_party" if (model.id, model.base_url) in self.prices else "unknown"
 
-    def _judged(
+    def _cost(
         self,
         option: ServingOption,
         model: Model | None,
@@ -347,20 +347,20 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
             yield _Check("unknown", ask)
         return
     if not cases:
-        said = f"{quality(value)} right on nobody knows how many cases: count them"
-        yield _Check("unknown", said)
+        text = f"{quality(value)} right on nobody knows how many cases: count them"
+        yield _Check("unknown", text)
         return
     low, high = wilson(value * cases, cases)
-    said = (
+    text = (
         f"{quality(value)} right on {count(cases)} cases, {quality(low)} to {quality(high)} within "
         f"chance, {quality(target.at_least)} wanted"
     )
     if low >= target.at_least:
-        yield _Check("yes", said)
+        yield _Check("yes", text)
     elif high < target.at_least:
-        yield _Check("no", said, is_target=True)
+        yield _Check("no", text, is_target=True)
     else:
-        yield _Check("unknown", f"{said}: measure more cases")
+        yield _Check("unknown", f"{text}: measure more cases")
 
 
 def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:

@@ -150,8 +150,8 @@ class PlanContext:
     def ask(self, name: str) -> str:
         """The framework's question about a check or a factor."""
         check = self.framework.ceiling.get(name)
-        asked = check or self.framework.factors[name]
-        return self.framework.filled(asked.ask, check.at_least if check else None)
+        question = check or self.framework.factors[name]
+        return self.framework.filled(question.ask, check.at_least if check else None)
 
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.

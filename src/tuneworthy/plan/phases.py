@@ -496,13 +496,13 @@ def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_befo
 # Steps to another verdict.
 
 
-def questions(plan: PlanContext, asked: Sequence[QuestionResult]) -> str:
+def questions(plan: PlanContext, open_questions: Sequence[QuestionResult]) -> str:
     """The open answers, found out at the minutes the framework gives them."""
-    hours = sum(question.minutes for question in asked) / 60
-    steps = [question.ask for question in asked[:_MOST_QUESTIONS]]
-    if len(asked) > _MOST_QUESTIONS:
-        steps.append(f"And {several(len(asked) - _MOST_QUESTIONS, 'more question')}")
-    every = "the open answer is" if len(asked) == 1 else f"all {count(len(asked))} open answers are"
+    hours, many = sum(q.minutes for q in open_questions) / 60, len(open_questions)
+    steps = [question.ask for question in open_questions[:_MOST_QUESTIONS]]
+    if many > _MOST_QUESTIONS:
+        steps.append(f"And {several(many - _MOST_QUESTIONS, 'more question')}")
+    every = "the open answer is" if many == 1 else f"all {count(many)} open answers are"
     return plan.add(
         "questions",
         "answer what is open",

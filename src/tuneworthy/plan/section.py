@@ -49,7 +49,7 @@ def build_plan(
     decision: Decision,
     fits: Sequence[ApproachResult],
     gates: Sequence[GateResult],
-    asked: Sequence[QuestionResult],
+    open_questions: Sequence[QuestionResult],
     money: MoneyFindings,
     start: date,
     simpler: Sequence[str] = (),
@@ -67,7 +67,7 @@ def build_plan(
         decision: What the rules came to.
         fits: Approaches, the primary one first.
         gates: What stands between a candidate and money.
-        asked: Open answers that can matter, the best first.
+        open_questions: Open answers that can matter, the best first.
         money: When it pays.
         start: The day to begin.
         simpler: Ids of options that are recommended before any tuning.
@@ -78,11 +78,11 @@ def build_plan(
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
         plan = PlanContext(case, framework, rule, assessment, fits, calendar)
-        aim = _fill(plan, decision, gates, asked, simpler, money)
+        aim = _fill(plan, decision, gates, open_questions, simpler, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
-    by_part = {part: [one for one in phases if one.part == part] for part in _PARTS}
+    by_part = {part: [phase for phase in phases if phase.part == part] for part in _PARTS}
     return Plan(
         aim=aim,
         start=calendar.start,
@@ -99,13 +99,13 @@ def _fill(
     plan: PlanContext,
     decision: Decision,
     gates: Sequence[GateResult],
-    asked: Sequence[QuestionResult],
+    open_questions: Sequence[QuestionResult],
     simpler: Sequence[str],
     money: MoneyFindings,
 ) -> Aim:
     """Add the phases that the verdict asks for."""
     if decision.outcome == "undecided":
-        steps_to_verdict(plan, decision.leaning, simpler, (questions(plan, asked),))
+        steps_to_verdict(plan, decision.leaning, simpler, (questions(plan, open_questions),))
         return "confirm"
     if decision.outcome != "fine_tune_candidate":
         steps_to_verdict(plan, decision.outcome, simpler)

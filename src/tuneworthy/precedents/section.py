@@ -17,7 +17,6 @@ from tuneworthy.model.precedents import (
     PrecedentIndex,
     PrecedentsResult,
     Tried,
-    Winner,
 )
 from tuneworthy.precedents.nearest import SimilarCase, known_answers, nearest
 from tuneworthy.verdict.options import ARMS
@@ -43,7 +42,7 @@ BEWARE = (
     "Winners are published more often than losers, and few cases are alike in everything that "
     "counts. What happened to others is no odds for what is still open here. " + NO_CHANCE
 )
-"""What stands under every list of precedents."""
+"""The lines under every list of precedents."""
 
 IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
 _NOTHING_KNOWN = Unknown(ask="name the goals, and answer the reasons for and against")
@@ -74,7 +73,7 @@ def precedents(
     titles = {name: factor.title for name, factor in framework.factors.items()}
     similar, behind = nearest(index.cases, answers, goals)
     return PrecedentsResult(
-        nearest=tuple(_neighbour(one, goals, answers, titles) for one in similar) or _NONE_ALIKE,
+        nearest=tuple(_neighbour(case, goals, answers, titles) for case in similar) or _NONE_ALIKE,
         as_near=behind,
         base_rate=goal_rate(index, goals[0], least)
         if goals
@@ -229,17 +228,6 @@ def _answers_text(answers: Mapping[str, Known], titles: Mapping[str, str]) -> st
     return listing([_answer(name, state, titles) for name, state in answers.items()])
 
 
-_WINNERS: dict[Winner, str] = {
-    "fine_tune": ARMS["fine_tune"],
-    "hybrid": ARMS["hybrid"],
-    "rag": ARMS["rag"],
-    "prompt": ARMS["prompt"],
-    "model_switch": ARMS["model_switch"],
-    "decomposition": ARMS["decomposition"],
-    "tie": "nothing, a tie",
-}
-"""What measured best."""
-
 _ARMS: dict[ArmId, str] = {
     "baseline": "start",
     "best_prompt": "best prompt",
@@ -253,7 +241,7 @@ _ARMS: dict[ArmId, str] = {
 def won_text(near: Neighbour) -> str:
     """What won and by how much."""
     margin = f"; {near.margin}" if near.margin else ""
-    return f"{_WINNERS[near.winner]}{margin}"
+    return f"{ARMS.get(near.winner, 'nothing, a tie')}{margin}"
 
 
 def kind_text(near: Neighbour) -> str:
