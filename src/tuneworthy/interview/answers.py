@@ -42,11 +42,7 @@ Places = dict[Keys, Value]
 
 
 def parse_answer(ask: Ask, text: str) -> Value:
-    """A typed answer as a value for the file.
-
-    Raises:
-        CaseError: If it is no answer to the question; ``fix`` says what would be one.
-    """
+    """A typed answer as a value for the file."""
     if ask.kind == "state":
         return _state(ask, text)
     if ask.kind == "count":
@@ -160,11 +156,7 @@ def _goal(text: str) -> str:
 
 
 def places_of(case: Case, ask: Ask, text: str) -> Places:
-    """Where an answer goes in the case file, and what is written there; empty for no change.
-
-    Raises:
-        CaseError: If it is no answer; the error's ``fix`` says what would be one.
-    """
+    """Where an answer goes in the case file, and what is written there; empty for no change."""
     plain = text.strip()
     if len(plain) > _MOST_CHARACTERS:
         fix = f"keep it under {_MOST_CHARACTERS} characters"
@@ -346,9 +338,6 @@ def what_if(
         text: Of its file.
         framework: Whose questions are answered.
         answers: Id of a question to what was typed; none gives the case itself.
-
-    Raises:
-        CaseError: If an answer is none, or they don't go together.
     """
     path, places = case_path(source), _all_places(case, framework, answers)
     changed = case_from_text(edit(text, places, str(path), CaseError), path)
@@ -503,11 +492,7 @@ class Script:
     """Id, or challenge, to file and line."""
 
     def take(self, key: str, value: Any, where: str, framework: Framework) -> None:
-        """Take one entry of the file.
-
-        Raises:
-            CaseError: If it is none, or answers a question twice.
-        """
+        """Take one entry of the file."""
         new: tuple[str, ...] = ()
         if key == "name":
             self.name = _typed(value, where)
@@ -536,9 +521,6 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     Either a mapping in YAML from ids to answers, or lines of ``id = answer``. ``kept`` lists
     challenges of which both sides stay, ``name`` names a new case. ``say`` is what is written to a
     model, a list or one line each, and ``confirm`` lists the ids of proposals that are confirmed.
-
-    Raises:
-        CaseError: If it can't be read, gives an answer twice, or answers what isn't asked.
     """
     text, script = read_text(Path(path), CASE_LIMIT, CaseError), Script()
     lines = (line.strip() for line in text.splitlines())

@@ -67,9 +67,6 @@ class Caller:
         cap_usd: The most that all conversations about the case may cost.
         as_of: The day, for the price.
         transport: What sends, in place of the model's own endpoint.
-
-    Raises:
-        InputError: If the model can't be reached.
     """
 
     def __init__(
@@ -109,11 +106,7 @@ class Caller:
             self._loop.close()
 
     def check(self, request: Request) -> None:
-        """Refuse before the talk begins what could never be sent.
-
-        Raises:
-            InputError: If the model has no price, or one message may cost more than the cap.
-        """
+        """Refuse before the talk begins what could never be sent."""
         price, name = self._price_of(request), self._model.id[:80]
         if price is None:
             fix = "list it under models with its usd_per_mtok; 0 is a price"
@@ -221,11 +214,7 @@ def open_asks(case: Case, framework: Framework, *, passed: Collection[str] = ())
 def check_answer(
     source: str | Path, case: Case, framework: Framework, ask_id: str, text: str
 ) -> None:
-    """Go through what writing an answer goes through, and write nothing.
-
-    Raises:
-        CaseError: If it is no answer to the question, or the file can't be read.
-    """
+    """Go through what writing an answer goes through, and write nothing."""
     raw = read_text(case_path(source), CASE_LIMIT, CaseError)
     what_if(source, case, raw, framework, {ask_id: text})
 
@@ -260,14 +249,6 @@ def parse_reply(
     """What a model's reply comes to.
 
     A reply that is no JSON is a reply without proposals, unless it means to be some and is broken.
-
-    Args:
-        text: The reply, whatever it is.
-        asks: What may be set by talking, by id.
-        opened: Ids of what is open.
-        turns: The conversation; only the person's own words count.
-        check: Refuses a value that is no answer.
-        full_path: The whole id for one that may be short.
     """
     data = _mapping(text)
     if data is None:
@@ -457,17 +438,7 @@ def request_for(
     passed: Sequence[str] = (),
     schema: bool = True,
 ) -> Request:
-    """What a model is asked next; the same conversation about the same case is the same request.
-
-    Args:
-        place: Where the model is reached.
-        case: The case so far.
-        framework: Whose questions are asked.
-        dossier: The case decided.
-        turns: The conversation, the person's newest message last.
-        passed: Ids that the person passed over.
-        schema: Whether the endpoint takes a schema for its answer.
-    """
+    """What a model is asked next; the same conversation about the same case is the same request."""
     asks, opened = settable(case, framework), open_asks(case, framework, passed=passed)
     if place.provider == LOCAL:
         messages, form = _little([asks[name] for name in opened[:1]], turns[-1].words)

@@ -44,11 +44,7 @@ def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
 
 
 def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
-    """Where in a case an answer is kept.
-
-    Raises:
-        CaseError: If a name without dots is nothing the framework asks.
-    """
+    """Where in a case an answer is kept."""
     if "." in name:
         return tuple(name.split("."))
     rooms = asked_by(framework)
@@ -127,16 +123,7 @@ def _number(value: float) -> str:
 
 
 def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
-    """A question by its id, also one that isn't open; for going back.
-
-    Args:
-        case: The case; it may have an answer already.
-        framework: Whose questions are asked.
-        ask_id: A check, factor or signal, or a dotted path.
-
-    Raises:
-        CaseError: If nothing like that is asked.
-    """
+    """A question by its id, also one that isn't open; for going back."""
     path = ".".join(answer_path(ask_id, framework))
     field = _field(case, framework, path)
     if field is None:
@@ -157,11 +144,7 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
 
 
 def require_ask(framework: Framework, ask_id: str, where: str) -> str:
-    """The whole path of a question that may come up, in whatever case.
-
-    Raises:
-        CaseError: If nothing like that is ever asked; ``where`` is its place in a file.
-    """
+    """The whole path of a question that may come up, in whatever case."""
     try:
         path = ".".join(answer_path(ask_id, framework))
         room, place, *rest = [*path.split("."), ""]
@@ -258,9 +241,6 @@ def next_ask(
     Returns:
         The question, or None: with no part, nothing that is still asked can change the verdict;
         with one, all of it is answered or passed. ``offers`` says what else is open.
-
-    Raises:
-        CaseError: If the case answers something the framework doesn't ask.
     """
     opened = _open(case, framework, part)
     waiting = [name for name in opened if name not in passed]
@@ -278,11 +258,7 @@ def asked_again(
     passed: Collection[str] = (),
     part: Part | None = None,
 ) -> Ask:
-    """A question by its id, answered or not, with what ``next_ask`` says of its round.
-
-    Raises:
-        CaseError: If nothing like that is asked.
-    """
+    """A question by its id, answered or not, with what ``next_ask`` says of its round."""
     ask, opened = ask_of(case, framework, ask_id), _open(case, framework, part)
     waiting = {ask.id, *(name for name in opened if name not in passed)}
     return replace(ask, gain_bits=opened.get(ask.id), left=len(waiting))
@@ -324,11 +300,7 @@ def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
 
 
 def is_answered(case: Case, framework: Framework, ask_id: str) -> bool:
-    """Whether a question has an answer: a stated one, or one that a number or measurement gives.
-
-    Raises:
-        CaseError: If a name without dots is nothing the framework asks.
-    """
+    """Whether a question has an answer: a stated one, or one that a number or measurement gives."""
     path = ".".join(answer_path(ask_id, framework))
     room, _, name = path.partition(".")
     if is_stated(case, path):

@@ -36,12 +36,7 @@ _ALL_SAID = "All that can be said by talking is said; single questions ask for t
 
 
 def converse(session: InterviewSession, listener: Listener) -> None:
-    """Talk until whoever answers has had enough; what is left goes on with single questions.
-
-    Raises:
-        InputError: If the model can't be reached or has no price, one message may cost more than
-            the cap, or the case can't be read or written.
-    """
+    """Talk until whoever answers has had enough; what is left goes on with single questions."""
     with Caller(
         session.case,
         listener.model,

@@ -87,11 +87,7 @@ class InterviewSession:
         self._read()
 
     def run(self) -> None:
-        """Ask until whoever answers has had enough, or nothing is left to ask.
-
-        Raises:
-            InputError: If the case can't be read or written.
-        """
+        """Ask until whoever answers has had enough, or nothing is left to ask."""
         part: Part | None = None
         while True:
             self._part(part)
@@ -113,11 +109,7 @@ class InterviewSession:
             part = _PARTS[key]
 
     def change(self, name: str, entry: Entry) -> None:
-        """Take an answer that wasn't asked for just now; ask for it where it is refused.
-
-        Raises:
-            InputError: As ``run``.
-        """
+        """Take an answer that wasn't asked for just now; ask for it where it is refused."""
         ask = self.ask_of(name)
         if not self._is_taken(ask, entry):
             self._question(ask)
@@ -267,10 +259,6 @@ def interview(
         script: File with the answers, instead of a person.
         colour: Whether the terminal takes colour.
         listener: The model for an interview in free words; None for single questions.
-
-    Raises:
-        InputError: If the case, the framework, the script or an answer in it is wrong, or the model
-            can't be asked.
     """
     terminal: Terminal
     if script is not None:

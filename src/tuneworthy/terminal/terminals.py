@@ -224,11 +224,7 @@ _MOVES = (
 
 
 class Menus(Plain):
-    """Yes and no by one key or the arrows; numbers and text on a line that can be edited.
-
-    Raises:
-        InputError: If questionary isn't installed.
-    """
+    """Yes and no by one key or the arrows; numbers and text on a line that can be edited."""
 
     keys = False
 
@@ -352,11 +348,7 @@ class Scripted:
         return Entry("answer", text)
 
     def refused(self, ask: Ask, caught: CaseError) -> None:
-        """Stop where an answer in the file is none.
-
-        Raises:
-            CaseError: Always, with the line.
-        """
+        """Stop where an answer in the file is none."""
         raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
 
     def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
@@ -387,11 +379,7 @@ class Scripted:
         return self.script.name or suggested
 
     def finish(self) -> None:
-        """Refuse what was never asked.
-
-        Raises:
-            CaseError: If anything in the file had no use.
-        """
+        """Refuse what was never asked."""
         for name in (*self._left, *self._accepted, *self._messages, *self._confirmed):
             fix = "leave it out, or give the answer that leads to it"
             raise CaseError(f"{name} never came up", where=self.script.places[name], fix=fix)

@@ -33,11 +33,7 @@ def judge_case(
     seed: int = 0,
     quick: bool = False,
 ) -> Dossier:
-    """Read a case, put other answers in, and decide it by the framework that applies.
-
-    Raises:
-        InputError: If the case, the framework or an answer is wrong.
-    """
+    """Read a case, put other answers in, and decide it by the framework that applies."""
     case, framework = read_supposed(source, chosen, answers)
     return decide(case, framework, as_of=as_of, seed=seed, quick=quick)
 
@@ -45,11 +41,7 @@ def judge_case(
 def read_supposed(
     source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
 ) -> tuple[Case, Framework]:
-    """A case with other answers put in, and the framework that applies.
-
-    Raises:
-        InputError: If the case, the framework or an answer is wrong.
-    """
+    """A case with other answers put in, and the framework that applies."""
     case = load_case(source)
     framework = framework_of(case, chosen)
     return (with_answers(case, framework, answers) if answers else case), framework
@@ -59,9 +51,6 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
     """Write answers into a case file and decide what it says now.
 
     Nothing is written if the answers don't make a case that the framework can judge.
-
-    Raises:
-        InputError: If the case, the framework or an answer is wrong.
     """
     case = load_case(source)
     framework = framework_of(case, chosen)
@@ -77,16 +66,7 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
 
 
 def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -> Case:
-    """The case with other answers, for a what-if; nothing is written.
-
-    Args:
-        case: The case.
-        framework: Says what a bare name is: a check, a factor or a signal.
-        answers: Name or dotted path to the new value.
-
-    Raises:
-        CaseError: If a name isn't known or the result isn't a case.
-    """
+    """The case with other answers, for a what-if; nothing is written."""
     data = case.model_dump(mode="json", exclude_defaults=True)
     for name, value in answers.items():
         _place(data, answer_path(name, framework), value)
@@ -127,17 +107,8 @@ def start_case(
 ) -> list[Path]:
     """Write a commented case file and its schema into a folder.
 
-    Args:
-        folder: Where; made if it isn't there.
-        name: What the use case is called; the folder's name when not given.
-        chosen: Framework whose questions are asked; the lesson when not given. A framework in a
-            file is copied into the folder, so that the case can be judged by it anywhere.
-
     Returns:
         The files that were written.
-
-    Raises:
-        InputError: If one of the files is there already, or the framework isn't one.
     """
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")

@@ -246,9 +246,6 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
 
     Cases come in an order drawn by the seed, the same for every labeller, so that the first ones
     are a random sample and two labellers meet; the arms of a case are shuffled and never named.
-
-    Raises:
-        InputError: If there is nothing to label, or something can't be read.
     """
     case = load_case(source)
     if task.kind == "settle":
@@ -342,9 +339,6 @@ def drawn_items(source: str | Path, rubric: str | Path, lab: For) -> tuple[list[
 
     Cases come in the order in which they were drawn before anything was labelled; the arms of a
     case are shuffled, and an output that several of them wrote is shown once.
-
-    Raises:
-        InputError: If no lab with this judge has chosen its arms, or something can't be read.
     """
     case = load_case(source)
     plan, chosen = _plan(case, source, lab)
@@ -398,9 +392,6 @@ def agreement(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
     """How far the labellers of a case agree, for each task and rubric.
 
     The seed is for the draws of the intervals.
-
-    Raises:
-        InputError: If there are no labels, or they can't be read.
     """
     groups = agreement_so_far(source, seed=seed)
     if not groups:
@@ -467,9 +458,6 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     """The evaluation set of a case with the right answers that labelling gave.
 
     Where a case has none, what was settled counts, and otherwise what all its labellers say.
-
-    Raises:
-        InputError: If the case names no set, or something can't be read.
     """
     case = load_case(source)
     cases = _evalset(source, case)
@@ -646,9 +634,6 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     """What there is to label of a case, and how far it has come.
 
     ``seed`` and ``max_tokens`` are those that the lab was given.
-
-    Raises:
-        InputError: If the case or its labels can't be read.
     """
     case = load_case(source)
     cases, rubrics = named_evalset(case) or (), read_rubrics(case)
@@ -671,20 +656,12 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
 def agreement_and_rubrics(
     source: str | Path,
 ) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
-    """How far labellers agree, () before there is a label; and each rubric's text, by digest.
-
-    Raises:
-        InputError: If the case or its labels can't be read.
-    """
+    """How far labellers agree, () before there is a label; and each rubric's text, by digest."""
     rubrics = read_rubrics(load_case(source)).values()
     ways = ((), *((scale,) for scale in SCALES))
     return agreement_so_far(source), {digest_of(t, *way): t for t in rubrics for way in ways}
 
 
 def add_rubric(source: str | Path, text: str) -> str:
-    """Keep a rubric for the labellers of a case; its name.
-
-    Raises:
-        InputError: If it says nothing, or can't be kept.
-    """
+    """Keep a rubric for the labellers of a case; its name."""
     return keep_rubric(load_case(source), text)

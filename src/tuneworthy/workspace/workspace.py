@@ -63,11 +63,7 @@ class CaseDirectory:
     folder: Path
 
     def names(self) -> tuple[str, ...]:
-        """Names of the cases, sorted; empty where there is none, and where the folder is gone.
-
-        Raises:
-            CaseError: If there are more than ``MOST_CASES``.
-        """
+        """Names of the cases, sorted; empty where there is none, and where the folder is gone."""
         if self._is_one_case():
             return (self.folder.resolve().name,)
         if not self.folder.is_dir():
@@ -94,11 +90,7 @@ class CaseDirectory:
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
-        """Where a new case of this name would go.
-
-        Raises:
-            CaseError: If no folder can have the name, or it is taken.
-        """
+        """Where a new case of this name would go."""
         if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
             fix = "letters, digits, spaces, dots and hyphens, 100 at most"
             raise CaseError(f'"{name[:80]}" is no name for a case', fix=fix)
@@ -146,11 +138,7 @@ class CaseDirectory:
 
 
 def open_directory(folder: str | Path) -> CaseDirectory:
-    """The cases in a folder, or the one case that the folder is.
-
-    Raises:
-        CaseError: If there is no such folder.
-    """
+    """The cases in a folder, or the one case that the folder is."""
     path = Path(folder)
     if not path.is_dir():
         fix = "name a folder of cases, or a case folder"
@@ -194,9 +182,6 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
 
     Contents and no times of change: a file that was changed twice in one tick of the clock is
     another file.
-
-    Raises:
-        InputError: If the case or its framework can't be read.
     """
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
@@ -285,11 +270,7 @@ def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> 
 
 
 def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
-    """The versions of a case, the newest first; () where none is kept.
-
-    Raises:
-        CaseError: If what is kept can't be read.
-    """
+    """The versions of a case, the newest first; () where none is kept."""
     versions = reversed(read_versions(case)[-_MOST_VERSIONS:])
     return tuple(_earlier(version, case, framework) for version in versions)
 
@@ -309,11 +290,7 @@ def _case(version: Version, case: Case) -> Case:
 
 
 def since(now: EvaluatedCase, digest: str) -> Since:
-    """What changed since a version, judged by the same rules as today.
-
-    Raises:
-        CaseError: If there is no such version, or it is no case any more.
-    """
+    """What changed since a version, judged by the same rules as today."""
     versions = [version for version in read_versions(now.case) if version.digest == digest]
     if not versions:
         raise CaseError("that version is not kept", fix="choose one from the list")
@@ -328,11 +305,7 @@ def since(now: EvaluatedCase, digest: str) -> Since:
 
 
 def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
-    """What changed since a dossier that somebody kept.
-
-    Raises:
-        DossierError: If it is none.
-    """
+    """What changed since a dossier that somebody kept."""
     return _compared(parse_dossier(raw, "the file"), now)
 
 
@@ -397,11 +370,7 @@ class Workspace:
         return decide(case, framework, as_of=self._day(), draw=self._draw)
 
     def evaluated(self, name: str) -> EvaluatedCase:
-        """A case and its dossier, from what its files say now.
-
-        Raises:
-            InputError: If there is no such case, or it can't be judged.
-        """
+        """A case and its dossier, from what its files say now."""
         snapshot = self._snapshot(name)
         return self._cases.find(name, snapshot) or self._evaluate(name, snapshot)
 
@@ -462,9 +431,6 @@ class Workspace:
             name: Which.
             answers: Id of a question of the interview to what is typed; none gives the case as it
                 is.
-
-        Raises:
-            InputError: If an answer is none, or they don't go together.
         """
         now = self.evaluated(name)
         if not answers:
@@ -535,11 +501,7 @@ class Workspace:
         return interview.what_if(place, now.case, now.text, now.framework, answers)
 
     def start(self, name: str, title: str) -> Path:
-        """Make a case folder with nothing answered yet, there whole or not at all.
-
-        Raises:
-            InputError: If no folder can have the name, or it is taken.
-        """
+        """Make a case folder with nothing answered yet, there whole or not at all."""
         place = self.directory.new_path(name)
         with made_whole(place) as folder:
             start_case(folder, title, self.chosen)
@@ -688,22 +650,14 @@ class _Cache(Generic[T]):
 
 
 def read_case_file(source: Path) -> tuple[Case, str]:
-    """A case with the text of its file.
-
-    Raises:
-        CaseError: If it can't be read or is no case.
-    """
+    """A case with the text of its file."""
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
     return case_from_text(text, path), text
 
 
 def files_inside(source: Path, names: Sequence[str]) -> tuple[str, ...]:
-    """Files by their names in a case folder, as paths.
-
-    Raises:
-        InputError: If one isn't a file there, or lies outside.
-    """
+    """Files by their names in a case folder, as paths."""
     case, _ = read_case_file(source)
     paths = []
     for name in names:
