@@ -170,8 +170,8 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     """What is asked at a path of this case; None for nothing."""
     room, *rest = path.split(".")
     if room in ROOMS and len(rest) == 1:
-        asked = asked_by(framework)[room].get(rest[0])
-        return None if asked is None else _framework_field(framework, asked)
+        criterion = asked_by(framework)[room].get(rest[0])
+        return None if criterion is None else _framework_field(framework, criterion)
     if room in _FIRST:
         return _listed_field(case, room, rest)
     field = case_fields().get(path)
@@ -180,18 +180,18 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     return field if field is not None and field.is_asked and room != "safety" else None
 
 
-def _framework_field(framework: Framework, asked: Criterion) -> CaseField:
-    at_least = asked.at_least if isinstance(asked, Check) else None
-    means = getattr(asked, "means", "")
-    why = " ".join(text for text in (asked.why, means and f"Yes means: {means}") if text)
+def _framework_field(framework: Framework, criterion: Criterion) -> CaseField:
+    at_least = criterion.at_least if isinstance(criterion, Check) else None
+    means = getattr(criterion, "means", "")
+    why = " ".join(text for text in (criterion.why, means and f"Yes means: {means}") if text)
     return CaseField(
         part="evaluate",
         kind="count" if at_least is not None else "state",
-        title=asked.title,
-        question=framework.filled(asked.ask, at_least),
-        example=framework.filled(asked.example, at_least),
+        title=criterion.title,
+        question=framework.filled(criterion.ask, at_least),
+        example=framework.filled(criterion.example, at_least),
         why=framework.filled(why, at_least),
-        minutes=getattr(asked, "minutes", _SIGNAL_MINUTES),
+        minutes=getattr(criterion, "minutes", _SIGNAL_MINUTES),
     )
 
 

@@ -76,7 +76,7 @@ class InterviewSession:
     """Ids that weren't known."""
     trail: list[str] = field(default_factory=list)
     """Ids that were asked, for going back."""
-    asked: int = 0
+    answered: int = 0
     left: int = 1
     """How many were open when the last one was asked."""
     over: bool = False
@@ -138,7 +138,7 @@ class InterviewSession:
             return ""
         name = self.trail.pop()
         self.passed.discard(name)
-        self.asked = max(self.asked - 1, 0)
+        self.answered = max(self.answered - 1, 0)
         self.left += 1
         act = self._question(replace(self.ask_of(name), left=self.left))
         return self._back() if act == "back" else act
@@ -146,14 +146,14 @@ class InterviewSession:
     def _question(self, ask: Ask) -> str:
         """Put one question until it is answered or left."""
         while True:
-            entry = self.terminal.ask(ask, self.asked + 1)
+            entry = self.terminal.ask(ask, self.answered + 1)
             if entry.act == "why":
                 self.terminal.say(why_page(ask))
             elif entry.act in ("back", "skip", "quit"):
                 self.over = entry.act == "quit"
                 return entry.act
             elif entry.act in ("keep", "pass") or self._is_taken(ask, entry):
-                self.asked += 1
+                self.answered += 1
                 self.trail.append(ask.id)
                 if entry.act in ("unknown", "pass"):
                     self.passed.add(ask.id)

@@ -514,8 +514,9 @@ def _agreement(
         both += len(values) >= 2
         if len({_plain(task, value) for value in values.values()}) > 1:
             end = settled.get(key)
-            said = tuple(values.items())
-            differ.append(Disagreement(key=key, said=said, settled=end.value if end else None))
+            settled_as = end.value if end else None
+            pairs = tuple(values.items())
+            differ.append(Disagreement(key=key, said=pairs, settled=settled_as))
     low, high = wilson(both - len(differ), both)
     return AgreementOf.model_validate(
         {

@@ -26,16 +26,16 @@ def listening(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with ExitStack() as undo:
-            found = undo.enter_context(socket.socket(family, kind, protocol))
-            found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            found.bind(address)
-            found.listen(128)
+            listener = undo.enter_context(socket.socket(family, kind, protocol))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            listener.listen(128)
             undo.pop_all()  # it listens: closing it is the caller's now
     except (OSError, UnicodeError, OverflowError) as caught:
         why = getattr(caught, "strerror", None) or "not an address"
         fix = "choose another --host or --port"
         raise InputError(f"can't be listened on ({why})", where=f"{host}:{port}", fix=fix) from None
-    return found
+    return listener
 
 
 def in_link(host: str) -> str:

@@ -329,13 +329,13 @@ def _part(
     limits = Limits(until_s=until.timestamp())
     files = read(sources, mapping=fields, limits=limits, searched=searched)
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        found = measure(_batches(files, progress), every, folder=Path(place))
+        results = measure(_batches(files, progress), every, folder=Path(place))
     formats = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
     evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
-    for each in (evidence for signal in found for evidence in signal.evidence):
+    for each in (evidence for signal in results for evidence in signal.evidence):
         if each.id not in evidence or (each.known and not evidence[each.id].known):
             evidence[each.id] = each.model_copy(update={"source": formats[:2000]})
-    series = tuple(series for signal in found for series in signal.series)
+    series = tuple(series for signal in results for series in signal.series)
     return _Part(files.readings, tuple(evidence.values()), series)
 
 
