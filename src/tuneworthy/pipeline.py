@@ -12,24 +12,24 @@ from typing import Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.files.stores import read_evidence
+from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
-from tuneworthy.llm.endpoints import look_up
+from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.measure.duplicates import distinct_prompts
 from tuneworthy.model.base import Unknown, digest, remembered_digest
-from tuneworthy.model.case import NO_PRICES, Attempt, Case, CaseOrigin, Prices
+from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
+    CaseFindings,
     Dossier,
-    Findings,
     NamedDigest,
     Recommendation,
     Replaced,
     Stage,
     Verdict,
 )
-from tuneworthy.model.evidence import Evidence, Series, latest, latest_series
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, assess_money
 from tuneworthy.plan.section import build_plan
@@ -43,12 +43,13 @@ from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
 from tuneworthy.verdict.options.advice import recommend
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
-from tuneworthy.verdict.weigh import ASK as NOTHING_MEASURED
 from tuneworthy.verdict.weigh import (
+    NOTHING_MEASURED,
     Ledger,
     as_evidence,
     evidence_section,
     figures,
+    known,
     weigh,
     with_evidence,
 )
@@ -109,10 +110,10 @@ def decide(
         case: The case.
         framework: The framework to judge it by.
         as_of: The day the dossier speaks for; today when not given.
-        seed: For everything that is drawn at random; it stands in the dossier.
+        seed: For everything that is drawn at random; the dossier names it.
         quick: Ask the framework's short form only.
-        evidence: What was measured, by id; what stands in the case folder when not given.
-        draw: Draws the money; one that remembers may be given where only answers change.
+        evidence: What was measured, by id; what the case folder holds when not given.
+        draw: Draws the money; a cached one serves where only answers change.
 
     Returns:
         The dossier. Equal arguments give equal bytes.
@@ -124,13 +125,13 @@ def decide(
     """
     as_of = as_of or today()
     stated = _shortened(case, framework) if quick else case
-    measured, series = on_record(stated) if evidence is None else (evidence, ())
+    measured, series = read_latest(stated) if evidence is None else (evidence, ())
     ledger = known(measured)
     case, replaced = with_evidence(stated, ledger)
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
-    sovereign, prices = assessment.state("data_sovereignty"), _prices(case, as_of)
+    sovereign, prices = assessment.state("data_sovereignty"), listed_prices(case, as_of)
     money = assess_money(case, framework, sovereign, prices, seed, draw)
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
@@ -157,18 +158,7 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=verdict_result(
-            case,
-            framework,
-            assessment,
-            decision,
-            all_gates,
-            action,
-            fits,
-            asked,
-            compared,
-            simpler,
-        ),
+        verdict=verdict_result(facts, decision, all_gates, action, asked, compared, simpler),
         distribution=decision.distribution,
         bounds=decision.bounds,
         flips=flip_sets,
@@ -186,45 +176,14 @@ def decide(
             case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
         ),
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
-        series=series or Unknown(ask=NOTHING_MEASURED),
+        series=series or NOTHING_MEASURED,
         quick=quick_result(decision, framework) if quick else None,
     )
 
 
 def today() -> date:
-    """The local calendar day: a dossier speaks for the day its reader lives in."""
+    """The local calendar day of whoever reads the dossier."""
     return date.today()
-
-
-def evidence_of(case: Case) -> Mapping[str, Evidence]:
-    """The latest measurement of each id that lies beside a case, unknown ones too.
-
-    Raises:
-        CaseError: If the ledger can't be read.
-    """
-    return on_record(case)[0]
-
-
-def on_record(case: Case) -> tuple[Mapping[str, Evidence], tuple[Series, ...]]:
-    """What ``evidence_of`` gives, and the latest numbers of each picture of it."""
-    runs = read_evidence(case)
-    return latest(runs), latest_series(runs)
-
-
-def known(measured: Mapping[str, Evidence]) -> Ledger:
-    """Those that have a value and were measured; what somebody published settles nothing."""
-    return {name: m for name, m in measured.items() if m.known and m.grade == "measured"}
-
-
-def _prices(case: Case, as_of: date) -> Prices:
-    """List prices of the case's models, where there is traffic to price and one isn't stated."""
-    traffic = case.economics.traffic
-    tokens = traffic.input_tokens
-    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
-        return NO_PRICES
-    if all(model.usd_per_mtok is not None for model in case.models):
-        return NO_PRICES
-    return look_up(case.models, as_of, input_tokens=tokens.likely)
 
 
 def _look(
@@ -234,10 +193,10 @@ def _look(
     ledger: Ledger,
     replaced: tuple[Replaced, ...],
     as_of: date,
-) -> Findings:
+) -> CaseFindings:
     """What lies beside the case file, what was measured, and what its models cost."""
     texts, near = prompt_texts(case), framework.threshold("near_copy")
-    return Findings(
+    return CaseFindings(
         prompts=None if texts is None else len(texts),
         distinct_prompts=(
             None if texts is None else distinct_prompts(texts, _NEAR_COPY if near is None else near)
@@ -268,7 +227,7 @@ def _shortened(case: Case, framework: Framework) -> Case:
 
 
 @dataclass(frozen=True, slots=True)
-class Quickly:
+class QuickVerdict:
     """A verdict without its dossier."""
 
     outcome: Verdict
@@ -276,7 +235,7 @@ class Quickly:
     distribution: dict[Outcome, float]
 
 
-def verdicts(cases: Iterable[Case], framework: Framework) -> list[Quickly]:
+def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
     """The verdicts of many cases: outcome, final and distribution, as ``decide`` gives them.
 
     Raises:
@@ -286,10 +245,10 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[Quickly]:
     return [_quickly(case, framework, rules) for case in cases]
 
 
-def _quickly(case: Case, framework: Framework, rules: Rules) -> Quickly:
-    ledger = known(evidence_of(case))
+def _quickly(case: Case, framework: Framework, rules: Rules) -> QuickVerdict:
+    ledger = known(read_latest(case)[0])
     filled, _ = with_evidence(case, ledger)
     counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
     final = len(counted.reach) == 1
     outcome: Verdict = next(iter(counted.reach)) if final else "undecided"
-    return Quickly(outcome, final, counted.shares())
+    return QuickVerdict(outcome, final, counted.shares())

@@ -26,7 +26,7 @@ from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evalset import ItemKey, Label, digest_of
-from tuneworthy.model.evidence import Measured
+from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest_series
 from tuneworthy.model.lab import CeilingPlan, VerifyPlan
 
 FOLDER = ".tuneworthy"
@@ -191,6 +191,16 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
                 fix="update tuneworthy, or move the file away and measure again",
             )
     return runs
+
+
+def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
+    """The latest measurement of each id beside a case, unknown ones too, and of each picture.
+
+    Raises:
+        CaseError: As ``read_evidence``.
+    """
+    runs = read_evidence(case)
+    return latest(runs), latest_series(runs)
 
 
 def append_evidence(case: Case, measured: Measured) -> bool:

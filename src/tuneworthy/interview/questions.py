@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
+from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.fields import CaseField, case_fields, field_path
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.case import (
@@ -25,10 +26,9 @@ from tuneworthy.model.case import (
 from tuneworthy.model.dossier import Assessment, Dossier
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, Choice, OpenPart, Part, Standing
-from tuneworthy.pipeline import evidence_of, known
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions
-from tuneworthy.verdict.weigh import weigh, with_evidence
+from tuneworthy.verdict.weigh import known, weigh, with_evidence
 
 ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
@@ -356,7 +356,7 @@ def _path(framework: Framework, name: str) -> str:
 
 def _weighed(case: Case, framework: Framework) -> Assessment:
     """Every answer as it counts: with what was measured, and what stated numbers give."""
-    ledger = known(evidence_of(case))
+    ledger = known(read_latest(case)[0])
     filled, _ = with_evidence(case, ledger)
     return weigh(filled, framework, ledger=ledger)
 

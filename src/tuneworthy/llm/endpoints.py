@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import usd_per_request
-from tuneworthy.model.case import Model, Price, Prices
+from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 from tuneworthy.model.lab import Reply, Request
 
 # Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
@@ -230,6 +230,15 @@ def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) 
             if price is not None:
                 found[model.id, model.base_url] = price
     return found
+
+
+def listed_prices(case: Case, as_of: date) -> Prices:
+    """List prices of a case's models, where there is traffic to price and one isn't stated."""
+    traffic = case.economics.traffic
+    tokens = traffic.input_tokens
+    if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
+        return NO_PRICES
+    return look_up(case.models, as_of, input_tokens=tokens.likely)
 
 
 def price_on(

@@ -45,7 +45,7 @@ class Replaced:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class CaseFindings:
     """What was found beside the case file."""
 
     prompts: int | None = None

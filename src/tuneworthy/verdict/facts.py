@@ -9,7 +9,7 @@ from typing import Literal
 
 from tuneworthy.model.base import State, usd_per_request
 from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, price_of
-from tuneworthy.model.dossier import ApproachResult, Assessment, Findings, Source
+from tuneworthy.model.dossier import ApproachResult, Assessment, CaseFindings, Source
 from tuneworthy.model.framework import Framework
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures, usable_examples
@@ -40,7 +40,7 @@ class Facts:
     framework: Framework
     assessment: Assessment
     fits: Sequence[ApproachResult] = ()
-    findings: Findings = field(default_factory=Findings)
+    findings: CaseFindings = field(default_factory=CaseFindings)
 
     def state(self, name: str) -> State:
         """State of a check, factor or signal; unknown for one the framework doesn't have."""

@@ -19,6 +19,7 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band, Framework
+from tuneworthy.verdict.facts import Facts
 from tuneworthy.verdict.weigh import figures
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence
 
@@ -49,13 +50,10 @@ _NAMED_BY_THE_TREE = {
 
 
 def verdict_result(
-    case: Case,
-    framework: Framework,
-    assessment: Assessment,
+    facts: Facts,
     decision: Decision,
     gates: tuple[GateResult, ...],
     action: Action,
-    fits: Sequence[ApproachResult],
     asked: Sequence[QuestionResult],
     options: Sequence[OptionResult],
     simpler: Sequence[str],
@@ -63,17 +61,15 @@ def verdict_result(
     """The verdict in words.
 
     Args:
-        case: The case, for answers that don't hold yet.
-        framework: For titles, and for the step that settles each check.
-        assessment: The answers.
+        facts: The case, its framework, answers and approaches.
         decision: What the rules came to.
         gates: The five gates.
         action: What follows from them.
-        fits: Approaches, the primary one first.
         asked: Open questions, the best first.
         options: Every option; none where nobody asked for them.
         simpler: Ids of options that would help and come before any tuning.
     """
+    case, assessment = facts.case, facts.assessment
     return VerdictResult(
         outcome=decision.outcome,
         final=decision.final,
@@ -85,7 +81,7 @@ def verdict_result(
             CaveatResult(id=name, says=says)
             for name, says in _caveats(case, assessment, decision, gates, action, options)
         ),
-        next=sentence(_next_step(action, assessment, framework, fits, asked, simpler)),
+        next=sentence(_next_step(action, assessment, facts.framework, facts.fits, asked, simpler)),
     )
 
 

@@ -43,6 +43,12 @@ from tuneworthy.words import count, interval_text, limit_text, plain
 Ledger = Mapping[str, Evidence]
 """The latest known measurement by its id."""
 
+
+def known(measured: Mapping[str, Evidence]) -> Ledger:
+    """Those that have a value and were measured; what somebody published settles nothing."""
+    return {name: m for name, m in measured.items() if m.known and m.grade == "measured"}
+
+
 # Measured numbers in the place of stated ones.
 
 _NUMBERS = {
@@ -586,7 +592,9 @@ def _target(metric: str, wanted: QualityTarget | None) -> float | Unknown:
 
 # What was measured: as a section of the dossier, and as people read it.
 
-ASK = "tuneworthy measure CASE: from traces, results of a test, or an invoice"
+NOTHING_MEASURED = Unknown(
+    ask="tuneworthy measure CASE: from traces, results of a test, or an invoice"
+)
 """What to do where nothing was measured."""
 
 
@@ -595,7 +603,7 @@ def evidence_section(
 ) -> tuple[EvidenceResult, ...] | Unknown:
     """Measurements as the dossier has them, unknown ones too, or how to get some."""
     if not measured:
-        return Unknown(ask=ASK)
+        return NOTHING_MEASURED
     return tuple(_result(one, framework.measures.get(one.id)) for one in measured.values())
 
 

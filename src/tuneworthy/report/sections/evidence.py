@@ -26,7 +26,7 @@ from tuneworthy.report.blocks import (
     head,
 )
 from tuneworthy.report.charts import Drawing
-from tuneworthy.verdict.weigh import ASK
+from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     LIMITS,
     count,
@@ -529,7 +529,9 @@ def measured(dossier: Dossier) -> Part:
         title = "What was measured, with 95% intervals"
         blocks.append(evidence_table(dossier, own, "Measured", title))
     else:
-        ask = dossier.evidence.ask if isinstance(dossier.evidence, Unknown) else ASK
+        ask = (
+            dossier.evidence.ask if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED.ask
+        )
         blocks.append(Todo(ask, "Nothing was measured."))
     samples = [(measured_name(one.id, one.title), one.examples) for one in own if one.examples]
     blocks += [Fold(f"Samples: {title}", (Bullets(texts),)) for title, texts in samples]
