@@ -33,9 +33,9 @@ MOST_MODULES_OF_DECIDE = 45
 ROOMS_OF: dict[str, tuple[str, ...]] = {
     "yaml": ("syntax",), "click": ("cli", "terminal", "web"), "aiohttp": ("llm",),
     "genai_prices": ("llm",), "duckdb": ("traces",), "hyperscan": ("text",),
-    "jsonschema_rs": ("scoring", "text"), "msgspec": ("measure", "scoring", "text", "traces"),
+    "jsonschema_rs": ("text",), "msgspec": ("measure", "scoring", "text", "traces"),
     "blake3": ("traces",), "rensa": ("measure",), "stdnum": ("measure",), "wordllama": ("measure",),
-    "vl_convert": ("report",), "gepa": ("lab",), "mcp": ("mcp",),
+    "vl_convert": ("report",), "gepa": ("lab",), "re2": ("scoring",), "mcp": ("mcp",),
     **dict.fromkeys(("jinja2", "markupsafe"), ("report", "web")),
     **dict.fromkeys(("fastapi", "starlette", "uvicorn"), ("mcp", "web")),
     "questionary": ("terminal",),

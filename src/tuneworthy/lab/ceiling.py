@@ -142,12 +142,12 @@ def render_quote(
     """The plan and what it would cost, as ``text`` or ``json``."""
     plan, request = lab.plan, lab.request
     parts = len(plan.select), len(plan.report)
-    asked = (request.draws, request.model.id, len(request.taught)) if request else None
+    proposals = (request.draws, request.model.id, len(request.taught)) if request else None
     if form == "json":
-        proposing = asked and dict(zip(("draws", "model", "shown"), asked, strict=True))
+        proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
         return quote_dict(plan.arms, *parts, quote, proposing, judge=lab.judge)
     published = tuple(figure.model for figure in figures(lab.case))
-    more = (*((proposals_row(*asked),) if asked else ()), *lab.judge_rows)
+    more = (*((proposals_row(*proposals),) if proposals else ()), *lab.judge_rows)
     document = quote_document(
         plan.arms, *parts, quote, published=published, more=more, cap_usd=cap_usd
     )

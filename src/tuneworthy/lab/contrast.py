@@ -88,8 +88,8 @@ def chosen_arms(
     first = best("prompt")
     if first is None:
         return ()
-    judged = who == "judge"
-    other = best("prompt", but=first) if judged else best("baseline", "nearest_neighbour")
+    by_judge = who == "judge"
+    other = best("prompt", but=first) if by_judge else best("baseline", "nearest_neighbour")
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
 
 
@@ -125,11 +125,11 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
     if why := scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases):
         return _contrast(first, second, None, Unknown(ask=why))
     if scores.judge is not None:
-        one, other = scores.judged(first.id, cases), scores.judged(second.id, cases)
-        estimate = one.less(other, clusters) if cases else None
+        left, right = scores.judged(first.id, cases), scores.judged(second.id, cases)
+        estimate = left.less(right, clusters) if cases else None
         ask = "let people label more: --labels with a larger number"
         if estimate is None:
-            ask = label_more(one.missing + other.missing)
+            ask = label_more(left.missing + right.missing)
         return _contrast(first, second, estimate, Unknown(ask=ask))
     rows = scores.row(first.id, cases), scores.row(second.id, cases)
     estimate = paired_difference(*rows, clusters) if cases else None
@@ -196,25 +196,25 @@ def _judged_arms(
     part: Literal["select", "report"],
 ) -> Iterator[JudgedArm]:
     for arm in arms:
-        judged = scores.judged(arm.id, cases)
-        there = ~np.isnan(judged.judge)
-        bias = paired_difference(judged.judge, judged.people, clusters_of(cases))
+        words = scores.judged(arm.id, cases)
+        there = ~np.isnan(words.judge)
+        bias = paired_difference(words.judge, words.people, clusters_of(cases))
         yield JudgedArm(
             arm=arm.id,
             part=part,
-            judge=float(judged.judge[there].mean()) if there.any() else Unknown(ask="run it"),
-            missing=judged.missing,
-            labels=int((~np.isnan(judged.people)).sum()),
+            judge=float(words.judge[there].mean()) if there.any() else Unknown(ask="run it"),
+            missing=words.missing,
+            labels=int((~np.isnan(words.people)).sum()),
             bias=Unknown(ask="label some of its outputs")
             if bias is None
             else Bias(value=bias.value, low=bias.low, high=bias.high, n=bias.n),
-            kappa=_kappa(judged, cases),
+            kappa=_kappa(words, cases),
         )
 
 
-def _kappa(judged: JudgedScores, cases: Sequence[EvalCase]) -> Coefficient:
+def _kappa(words: JudgedScores, cases: Sequence[EvalCase]) -> Coefficient:
     """Agreement where the judge's word can be used and people are of one mind."""
-    pairs = zip(judged.judge, judged.people, strict=True)
+    pairs = zip(words.judge, words.people, strict=True)
     rows = [(_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs]
     kappa = cohen_kappa(rows, [case.cluster for case in cases], np.random.default_rng(0))
     if kappa is None:

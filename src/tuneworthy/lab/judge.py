@@ -98,12 +98,12 @@ class LabJudge:
         self, runner: Runner, outputs: Iterable[tuple[Output, EvalCase]]
     ) -> Outcome | None:
         """Ask about some outputs, each once; None where there was nothing to ask."""
-        jobs = {(case.id, output): self.job(output, case) for output, case in outputs}
-        asked = {name: job for name, job in jobs.items() if job is not None}
-        if not asked:
+        possible = {(case.id, output): self.job(output, case) for output, case in outputs}
+        jobs = {name: job for name, job in possible.items() if job is not None}
+        if not jobs:
             return None
-        outcome = await runner.all(list(asked.values()))
-        for name, job in asked.items():
+        outcome = await runner.all(list(jobs.values()))
+        for name, job in jobs.items():
             if (settled := outcome.settled.get(job.key)) is not None:
                 self.answers[name] = settled
         return outcome

@@ -93,16 +93,16 @@ class Database:
         self._steps = 0
         try:
             cursor = self._link.execute(query)
-            found = cursor.fetchmany(MOST_ROWS + 1)
+            rows = cursor.fetchmany(MOST_ROWS + 1)
         except MemoryError:
             return {"error": "too_much_memory"}
         except (sqlite3.Error, sqlite3.Warning, ValueError, OverflowError) as problem:
             return {"error": self._reason(problem)}
-        if len(found) > MOST_ROWS:
+        if len(rows) > MOST_ROWS:
             return {"error": "too_many_rows"}
         if cursor.description is None:
             return {"error": "no_result"}
-        return {"rows": [[_told(value) for value in row] for row in found]}
+        return {"rows": [[_plain(value) for value in row] for row in rows]}
 
     def _reason(self, problem: Exception) -> str:
         says = str(problem)
@@ -129,7 +129,7 @@ def _allowing(actions: frozenset[int]) -> Callable[..., int]:
     return judge
 
 
-def _told(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     """A value as JSON: bytes as hexadecimal, infinities as words."""
     if isinstance(value, bytes):
         return f"x{value.hex()}"
@@ -140,15 +140,16 @@ def sql() -> Callable[[Any], Any]:
     """Answers ``{key, query, script?}``; without a script it knows, with ``no_script``."""
     known: dict[str, Database] = {}
 
-    def answer(asked: Any) -> Any:
-        if asked["key"] not in known:
-            if asked.get("script") is None:
+    def answer(question: Any) -> Any:
+        key, query = question["key"], question["query"]
+        if key not in known:
+            if question.get("script") is None:
                 return {"error": "no_script"}
             try:
-                known[asked["key"]] = Database(asked["script"])
+                known[key] = Database(question["script"])
             except (sqlite3.Error, sqlite3.Warning, ValueError, MemoryError) as problem:
                 return {"error": "bad_script", "says": str(problem)[:200]}
-        return known[asked["key"]].rows(asked["query"]) if asked["query"] else {"rows": []}
+        return known[key].rows(query) if query else {"rows": []}
 
     return answer
 
@@ -162,12 +163,12 @@ def own(folder: str, file: str, name: str) -> Callable[[Any], Any]:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     function = getattr(module, name)
-    return lambda asked: {"gives": function(*asked)}
+    return lambda arguments: {"gives": function(*arguments)}
 
 
 def main(kind: str, *arguments: str) -> None:
-    """Answer until nothing is asked any more. What the user's code prints is dropped."""
-    asking, telling = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
+    """Answer until the questions end. What the user's code prints is dropped."""
+    questions, answers = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nowhere, stream)
@@ -177,19 +178,19 @@ def main(kind: str, *arguments: str) -> None:
         answer = sql() if kind == "sql" else own(*arguments)
     except BaseException as problem:  # noqa: BLE001  # somebody's module may raise anything
         failed = type(problem).__name__
-    for line in asking:
-        told: Any = {"error": "cannot_load", "says": failed}
+    for line in questions:
+        result: Any = {"error": "cannot_load", "says": failed}
         if answer is not None:
             try:
-                told = answer(json.loads(line))
+                result = answer(json.loads(line))
             except Exception as problem:  # noqa: BLE001  # somebody's function may raise anything
-                told = {"error": "raises", "says": type(problem).__name__}
+                result = {"error": "raises", "says": type(problem).__name__}
         try:
-            text = json.dumps(told)
+            text = json.dumps(result)
         except (ValueError, TypeError, RecursionError):
             text = json.dumps({"error": "no_json"})
-        telling.write(text.encode() + b"\n")
-        telling.flush()
+        answers.write(text.encode() + b"\n")
+        answers.flush()
 
 
 if __name__ == "__main__":

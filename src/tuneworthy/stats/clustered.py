@@ -75,13 +75,13 @@ def sum_by(member: Ints, values: Floats, k: int) -> Floats:
     return np.bincount(member, weights=values, minlength=k).astype(np.float64)
 
 
-def dot(one: Floats, other: Floats) -> float:
+def dot(left: Floats, right: Floats) -> float:
     """The sum of products, by one thread.
 
     The library behind ``@`` splits long arrays over threads, which here costs more than it gives
     and sums in another order on each machine.
     """
-    return float(np.einsum("i,i->", one, other))
+    return float(np.einsum("i,i->", left, right))
 
 
 def worst_effect(counts: Floats) -> float:
@@ -645,14 +645,14 @@ def drift(
 def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.bool_]) -> Floats:
     """The distance for each way to part the clusters, a row of ``sides`` each."""
     weight = sides.astype(np.float64)
-    one = weight @ sums
-    other = sums.sum(axis=0) - one
+    later = weight @ sums
+    before = sums.sum(axis=0) - later
     n, square, own = (
         np.array([weight @ each, each.sum() - weight @ each]) for each in (sizes, sizes**2, squares)
     )
-    inner = np.array([np.einsum("ij,ij->i", each, each) for each in (one, other)])
+    inner = np.array([np.einsum("ij,ij->i", each, each) for each in (later, before)])
     same = (inner - own) / (n**2 - square)
-    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", one, other) / (n[0] * n[1])
+    distances: Floats = same.sum(axis=0) - 2 * np.einsum("ij,ij->i", later, before) / (n[0] * n[1])
     return distances
 
 

@@ -124,17 +124,17 @@ def arm_estimate(
     Wilson's interval for shares; the mean and its standard error otherwise. Cases are clusters.
     ``reach`` is in standard errors. The ends are infinite for a single case that is no share.
     """
-    one = share(scores, cases) if as_share else mean(scores, cases)
-    assert one is not None  # every arm has a case
+    own = share(scores, cases) if as_share else mean(scores, cases)
+    assert own is not None  # every arm has a case
     if as_share:
         wide = share(scores, cases, reach=reach)
         assert wide is not None
-        return one, min(wide.low, one.low), max(wide.high, one.high)
+        return own, min(wide.low, own.low), max(wide.high, own.high)
     wider = reach / Z95
     return (
-        one,
-        one.value - (one.value - one.low) * wider,
-        one.value + (one.high - one.value) * wider,
+        own,
+        own.value - (own.value - own.low) * wider,
+        own.value + (own.high - own.value) * wider,
     )
 
 

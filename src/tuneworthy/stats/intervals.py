@@ -120,14 +120,14 @@ def beta_share(x: float, a: float, b: float) -> float:
         math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b) + a * math.log(x) + b * math.log1p(-x)
     )
     c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1) or _TINY)
-    found = d
+    fraction = d
     for m in range(1, _STEPS):
         part = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
         d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
-        found *= d * c
+        fraction *= d * c
         part = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
         d, c = 1 / (1 + part * d or _TINY), (1 + part / c) or _TINY
-        found *= d * c
+        fraction *= d * c
         if abs(d * c - 1) < 1e-14:
             break
-    return math.exp(front) * found / a
+    return math.exp(front) * fraction / a
