@@ -289,8 +289,8 @@ def _folded(
 def _compared(unit: Conversation) -> str:
     """What of a conversation has to be alike: all that was asked, and the right answers."""
     last = [turn.content for turn in unit.questions[-1].turns]
-    asked = [one.turns[-1].content for one in unit.questions]
-    return "\n".join([*last, *asked, *(one.reference or "" for one in unit.questions)])
+    questions = [one.turns[-1].content for one in unit.questions]
+    return "\n".join([*last, *questions, *(one.reference or "" for one in unit.questions)])
 
 
 # Strata: failed or not, the kind of request, its length.

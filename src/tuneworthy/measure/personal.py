@@ -211,25 +211,25 @@ def _read_kinds() -> tuple[DataKind, ...]:
     def filled(expression: str) -> str:
         return re.sub("<([A-Z]+)>", lambda part: filled(parts[part[1]]), expression)
 
-    def kind(found: dict[str, Any]) -> DataKind:
-        caseless = found.get("caseless", False)
+    def kind(entry: dict[str, Any]) -> DataKind:
+        caseless = entry.get("caseless", False)
         flags = re.IGNORECASE if caseless else 0
-        exact = [found["exact"]] if "exact" in found else []
-        if "alone" in found:
-            exact.append(rf"(?<![\w#])(?<!\d[.,/-])(?:{found['alone']})(?!\w)(?![.,/-]\d)")
-        if "after" in found:
-            exact.append(rf"\b(?:{found['words']})\b<GAP>({found['after']})(?!\w)(?![.,/-]\d)")
+        exact = [entry["exact"]] if "exact" in entry else []
+        if "alone" in entry:
+            exact.append(rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)")
+        if "after" in entry:
+            exact.append(rf"\b(?:{entry['words']})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)")
         return DataKind(
-            id=found["id"],
-            label="secret" if found["sort"] == "secret" else found.get("label", found["id"]),
-            sort=found["sort"],
-            gate=Pattern(filled(found["gate"]), caseless=caseless),
+            id=entry["id"],
+            label="secret" if entry["sort"] == "secret" else entry.get("label", entry["id"]),
+            sort=entry["sort"],
+            gate=Pattern(filled(entry["gate"]), caseless=caseless),
             exact=re.compile(filled("|".join(exact)), flags),
-            source=found["source"],
-            check=CHECKS[found["check"]] if "check" in found else None,
-            trim=found.get("trim", False),
-            behind=re.compile(filled(found["behind"]), flags) if "behind" in found else None,
-            digits=found.get("digits", False),
+            source=entry["source"],
+            check=CHECKS[entry["check"]] if "check" in entry else None,
+            trim=entry.get("trim", False),
+            behind=re.compile(filled(entry["behind"]), flags) if "behind" in entry else None,
+            digits=entry.get("digits", False),
         )
 
     tokens = (
@@ -280,7 +280,7 @@ class Scanner:
 
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
         """The same as bits of one whole number a text: bit k stands for the k-th kind."""
-        found = np.zeros(len(texts), dtype=np.int64)
+        bits = np.zeros(len(texts), dtype=np.int64)
         first = self._first.ends(texts)
         places = np.flatnonzero(first.pop(_SIX))
         second = self._second.ends([texts[row] for row in places.tolist()])
@@ -292,8 +292,8 @@ class Scanner:
             rows = places[at] if each.digits else at
             for row, end in zip(rows.tolist(), ends[at].tolist(), strict=True):
                 if _holds(each, texts[row] or "", end):
-                    found[row] |= 1 << place
-        return found
+                    bits[row] |= 1 << place
+        return bits
 
 
 @cache
@@ -458,12 +458,12 @@ def _pieces(text: str, hidden: tuple[_Hidden, ...], low: int, high: int) -> Iter
 
 def _hidden(text: str) -> Iterator[_Hidden]:
     """What is to be hidden, in the order of the text, without overlap."""
-    found = [_Hidden(s.start, s.end, s.label) for s in spans(text)]
-    found += [_Hidden(name.start, name.end, "name") for name in persons(text)]
-    found += [_Hidden(*match.span(), "number") for match in _NUMBER.finditer(text)]
-    found += [_Hidden(*match.span(), "token") for match in _TOKEN.finditer(text)]
+    hidden = [_Hidden(s.start, s.end, s.label) for s in spans(text)]
+    hidden += [_Hidden(name.start, name.end, "name") for name in persons(text)]
+    hidden += [_Hidden(*match.span(), "number") for match in _NUMBER.finditer(text)]
+    hidden += [_Hidden(*match.span(), "token") for match in _TOKEN.finditer(text)]
     at = 0
-    for each in sorted(found, key=lambda hidden: (hidden.start, -hidden.end)):
+    for each in sorted(hidden, key=lambda span: (span.start, -span.end)):
         if each.end <= at:
             continue
         yield each if each.start >= at else each._replace(start=at)

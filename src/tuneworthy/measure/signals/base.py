@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Required, TypedDict, Unpack
@@ -15,7 +15,7 @@ import numpy as np
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series, SystemPrompt
-from tuneworthy.stats.clustered import Estimate, members
+from tuneworthy.stats.clustered import Estimate, members, true_share
 from tuneworthy.text.search import remembered
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 Extent = Literal["all", "sampled"]
+Span = tuple[float, float]
 Ends = tuple[float, float, float | Literal["open"]]
 """A value, its low and its high end."""
 
@@ -332,6 +333,18 @@ def amount_from(
     about["n"], about["clusters"] = estimate.n, estimate.clusters
     ends: Ends = value, low, high if math.isfinite(high) else "open"
     return evidence_of(table, measure, ends, **about)
+
+
+def series_of(picture: str, names: str, rows: Iterable[Sequence[Scalar]]) -> Series:
+    """Rows of numbers as a picture's columns, whose names stand in one text."""
+    columns = zip(names.split(), zip(*rows, strict=True), strict=True)
+    return Series(id=picture, columns=dict(columns))
+
+
+def corrected(seen: Estimate, finds: Span, spares: Span) -> Estimate:
+    """The share that is there, when a detector with known errors saw another."""
+    value, low, high = true_share(seen, finds, spares)
+    return replace(seen, value=value, low=low, high=high)
 
 
 def few(conversations: int) -> str:

@@ -205,13 +205,13 @@ def versions(texts: Sequence[PromptText], near_copy: float) -> PromptVersions:
     times: dict[frozenset[Run], list[Floats]] = defaultdict(list)
     for core, text in zip(cores, chosen, strict=True):
         times[core].append(text.times)
-    found = []
+    used = []
     for group in similar_groups(tuple(times), near_copy):
         when = np.concatenate([each for core in group for each in times[core]])
         if len(when) >= _LEAST_CONVERSATIONS:
-            found.append(PromptVersion(float(when.min()), float(when.max()), len(when)))
-    found.sort(key=lambda each: (each.first, each.last))
-    return PromptVersions(tuple(found), sum(held), kept)
+            used.append(PromptVersion(float(when.min()), float(when.max()), len(when)))
+    used.sort(key=lambda each: (each.first, each.last))
+    return PromptVersions(tuple(used), sum(held), kept)
 
 
 def normalised_runs(text: str) -> frozenset[Run]:

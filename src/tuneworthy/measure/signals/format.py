@@ -20,6 +20,7 @@ from tuneworthy.measure.signals.base import (
     happened,
     rate,
     readable_amount,
+    series_of,
     text_number,
 )
 from tuneworthy.measure.signals.success import refused
@@ -273,8 +274,8 @@ def _signatures(table: TraceTable, versions: Sequence[_Outputs]) -> Series:
                 len(np.unique(shapes[~unread])),
             )
         )
-    names = ("prompt", "outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
-    return Series(id="signatures", columns=dict(zip(names, zip(*rows, strict=True), strict=True)))
+    names = "prompt outputs read_share right_share usual_keys_share different_keys"
+    return series_of("signatures", names, rows)
 
 
 # Tool calls: arguments that are an object, with the keys and types their tool takes.

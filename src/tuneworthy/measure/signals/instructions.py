@@ -19,6 +19,7 @@ from tuneworthy.measure.signals.base import (
     evidence_from,
     happened,
     readable_amount,
+    series_of,
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.evidence import Batch, Evidence, Series
@@ -164,8 +165,7 @@ def _series(checks: Sequence[InstructionResults]) -> Series:
         (readable_amount(one.quote, 120), one.kind, one.position, 1 - failed / n, n)
         for one, n, failed in _counted(checks)[:MOST_SHOWN]
     ]
-    names = ("quote", "kind", "position", "followed_share", "n")
-    return Series(id="instructions", columns=dict(zip(names, zip(*rows, strict=True), strict=True)))
+    return series_of("instructions", "quote kind position followed_share n", rows)
 
 
 class _Outputs:

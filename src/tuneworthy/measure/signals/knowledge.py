@@ -18,17 +18,19 @@ from tuneworthy.measure.signals.base import (
     as_numbers,
     case_numbers,
     clusters,
+    corrected,
     evidence_from,
     on_scale,
     right,
     sampled_clusters,
     sampled_rows,
     scores_of,
+    series_of,
 )
 from tuneworthy.measure.signals.success import refuses
-from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series
+from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats import clustered
-from tuneworthy.stats.clustered import CERTAIN, Estimate, share, share_given, true_share
+from tuneworthy.stats.clustered import CERTAIN, share, share_given
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Extent, Floats, Ints
@@ -79,12 +81,9 @@ class KnowledgeSignal:
         passages = _labelled(table) or _detected(table)
         cells = passages.cells()
         evidence = (_synthesis(table, passages, cells), _recall(table, passages, cells))
-        columns = {
-            "sufficient": (True, True, False, False),
-            "right": (True, False, True, False),
-            "n": tuple(cells.values()),
-        }
-        pictures = (Series(id="knowledge", columns=columns),) if cells else ()
+        states = ((True, True), (True, False), (False, True), (False, False))
+        rows = [(*state, n) for state, n in zip(states, cells.values(), strict=False)]
+        pictures = (series_of("knowledge", "sufficient right n", rows),) if cells else ()
         return Findings((*evidence, _unsupported(table)), pictures)
 
 
@@ -169,8 +168,7 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
     details: dict[str, Scalar] = {**cells}
     if estimate is not None and passages.sensitivity != CERTAIN:
         details["seen_share"] = estimate.value
-        ends = true_share(estimate, passages.sensitivity, passages.specificity)
-        estimate = Estimate(*ends, estimate.n, estimate.clusters)
+        estimate = corrected(estimate, passages.sensitivity, passages.specificity)
     return evidence_from(
         table,
         "retrieval_recall",
@@ -224,14 +222,11 @@ def _unsupported(table: TraceTable) -> Evidence:
     rows = sampled_rows(batch, CHECKED, claims)
     flags = [not supported(batch.output[row] or "", contexts[row] or ()) for row in rows]
     seen = share(flags, sampled_clusters(batch, rows))
-    estimate = None
-    if seen is not None:
-        ends = true_share(seen, GROUNDEDNESS_SENSITIVITY, GROUNDEDNESS_SPECIFICITY)
-        estimate = Estimate(*ends, seen.n, seen.clusters)
+    errors = GROUNDEDNESS_SENSITIVITY, GROUNDEDNESS_SPECIFICITY
     return evidence_from(
         table,
         "unsupported_answer_share",
-        estimate,
+        None if seen is None else corrected(seen, *errors),
         "no answer in words was given with passages: measure more traces"
         if "contexts" in table.present
         else "log `contexts`, the passages given to the model",

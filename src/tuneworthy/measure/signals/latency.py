@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.base import (
     amounts,
     chosen,
     evidence_of,
+    series_of,
     there,
     token_counts,
 )
@@ -137,9 +138,7 @@ def by_tokens(latency_s: Floats, read: Floats) -> Series | None:
         held, took = tokens[place == at], seconds[place == at]
         middle, late = np.quantile(took, (0.5, 0.95)).tolist()
         rows.append((float(held.min()), float(held.max()), middle, late, len(held)))
-    names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    return Series(id="latency_by_tokens", columns=columns)
+    return series_of("latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows)
 
 
 def _read(table: TraceTable) -> tuple[Floats, bool]:

@@ -15,6 +15,7 @@ from tuneworthy.measure.signals.base import (
     Numbers,
     TraceTable,
     clusters_of,
+    corrected,
     distinct,
     evidence_from,
     how_many,
@@ -130,9 +131,9 @@ def _of_the_template(table: TraceTable) -> Flags:
 
 def _evidence(name: str, table: TraceTable, kinds: Ints, wanted: int, scanner: Scanner) -> Evidence:
     kept = ~np.isnan(table.numbers["input_kinds"])
-    found = kinds[kept] & wanted
-    seen = share(found != 0, table.conversation[kept])
-    some = found[found != 0]  # mostly few, and each kind is counted among them
+    bits = kinds[kept] & wanted
+    seen = share(bits != 0, table.conversation[kept])
+    some = bits[bits != 0]  # mostly few, and each kind is counted among them
     counts = {kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)}
     return evidence_from(
         table,
@@ -181,14 +182,11 @@ def _named(table: TraceTable) -> Evidence:
     people = [names.persons(text) for text in texts]
     talks = sample.column("conversation")
     seen = share([bool(each) for each in people], clusters_of([talks[row] or None for row in rows]))
-    if seen is not None:
-        value, low, high = true_share(seen, NAMES_FIND, NAMES_SPARE)
-        seen = replace(seen, value=value, low=low, high=high)
     first = [(text, each[0]) for text, each in zip(texts, people, strict=True) if each]
     return evidence_from(
         table,
         "named_person_share",
-        seen,
+        None if seen is None else corrected(seen, NAMES_FIND, NAMES_SPARE),
         _ASK,
         factor=_FACTOR,
         unit=_UNIT,

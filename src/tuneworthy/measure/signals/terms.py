@@ -16,6 +16,7 @@ from tuneworthy.measure.signals.base import (
     evidence_from,
     happened,
     rate,
+    series_of,
 )
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Series
@@ -69,9 +70,9 @@ class TermsSignal:
         made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
         if not made:
             return made
-        judged = joined(batch.output).there & ~happened(batch.error, n)
+        answered = joined(batch.output).there & ~happened(batch.error, n)
         written = glossary.look(batch.output)
-        asked = glossary.look(batch.input or [None] * n)
+        question = glossary.look(batch.input or [None] * n)
         prompts, place = distinct(batch.column("system"))
         held = glossary.look(prompts)
         for index in range(len(glossary)):
@@ -79,9 +80,9 @@ class TermsSignal:
             wrong = np.zeros(n, dtype=bool)
             for _, flags in glossary.wrong(written, index, batch.output):
                 wrong |= flags
-            due = glossary.said(written, index) | wrong | glossary.called_for(asked, index)
-            made[f"due_{column}"][due & judged] += bit
-            made[f"wrong_{column}"][wrong & judged] += bit
+            due = glossary.said(written, index) | wrong | glossary.called_for(question, index)
+            made[f"due_{column}"][due & answered] += bit
+            made[f"wrong_{column}"][wrong & answered] += bit
             made[f"held_{column}"][glossary.said(held, index)[place]] += bit
         return made
 
@@ -90,13 +91,13 @@ class TermsSignal:
         counted = np.zeros(len(table), dtype=bool)
         failed, apart, apart_failed = counted.copy(), counted.copy(), counted.copy()
         terms: list[tuple[str, int, float]] = []
-        for index, due, wrong, said in self._flags(table):
-            counted |= due & said
-            failed |= wrong & said
-            apart |= due & ~said
-            apart_failed |= wrong & ~said
-            if (n := int(np.sum(due & said))) > 0:
-                terms.append((self._glossary.right(index), n, int(np.sum(wrong & said)) / n))
+        for index, due, wrong, held in self._flags(table):
+            counted |= due & held
+            failed |= wrong & held
+            apart |= due & ~held
+            apart_failed |= wrong & ~held
+            if (n := int(np.sum(due & held))) > 0:
+                terms.append((self._glossary.right(index), n, int(np.sum(wrong & held)) / n))
         evidence = evidence_from(
             table,
             "forbidden_term_share",
@@ -137,10 +138,10 @@ class TermsSignal:
     def _examples(self, table: TraceTable) -> list[str]:
         """Which wrong words the sample holds, most frequent first."""
         texts, seen = table.sample.output, Counter[str]()
-        found = self._glossary.look(texts)
+        written = self._glossary.look(texts)
         for index in range(len(self._glossary)):
             right = self._glossary.right(index)[:60]
-            for word, flags in self._glossary.wrong(found, index, texts):
+            for word, flags in self._glossary.wrong(written, index, texts):
                 seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
         return [f"{says} ({n} in the sample)" for says, n in seen.most_common(10) if n]
 
@@ -148,5 +149,4 @@ class TermsSignal:
 def _series(terms: list[tuple[str, int, float]]) -> Series:
     """Terms that were due and said: how often, and how often wrong; the hundred worst."""
     worst = sorted(terms, key=lambda row: (-row[2], row[0]))[:100]
-    columns = zip(("term", "due", "wrong_share"), zip(*worst, strict=True), strict=True)
-    return Series(id="terms", columns=dict(columns))
+    return series_of("terms", "term due wrong_share", worst)

@@ -31,6 +31,7 @@ from tuneworthy.measure.signals.base import (
     evidence_of,
     few,
     how_many,
+    series_of,
     shown,
     token_counts,
 )
@@ -201,10 +202,10 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth a month by the trend of whole weeks, and the trend."""
     measure, unit = "growth_per_month", "share a month"
     factor = "economics.traffic.growth_per_month"
-    found = _trend(table)
-    if isinstance(found, str):
-        return evidence_of(table, measure, found, unit=unit, factor=factor), None
-    line, details = found
+    fitted = _trend(table)
+    if isinstance(fitted, str):
+        return evidence_of(table, measure, fitted, unit=unit, factor=factor), None
+    line, details = fitted
     at = clock(table)
     value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
@@ -268,9 +269,7 @@ def _volume(at: Clock, line: Trend | None) -> Iterator[Series]:
     if not len(at.times):
         return
     rows = [*_months_seen(at), *(_months_ahead(at, line) if line is not None else ())]
-    names = ("month", "requests", "low", "high", "forecast", "whole")
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    yield Series(id="volume", columns=columns)
+    yield series_of("volume", "month requests low high forecast whole", rows)
 
 
 def _months_seen(at: Clock) -> Iterator[_Row]:

@@ -18,6 +18,7 @@ from tuneworthy.measure.signals.base import (
     clusters_of,
     evidence_from,
     happened,
+    series_of,
 )
 from tuneworthy.model.case import Materials
 from tuneworthy.model.evidence import Batch, Evidence, Series
@@ -107,16 +108,16 @@ class Style:
 
     def distances(self, texts: Sequence[str]) -> Floats:
         """The distance of each piece of one writer's texts from the samples; none for few words."""
-        found = np.array([features(piece) for piece in pieces(texts)])
-        return _delta(found, np.concatenate(self._cut)) if len(found) else np.empty(0)
+        written = np.array([features(piece) for piece in pieces(texts)])
+        return _delta(written, np.concatenate(self._cut)) if len(written) else np.empty(0)
 
 
-def _delta(found: Floats, usual: Floats) -> Floats:
+def _delta(written: Floats, usual: Floats) -> Floats:
     """Burrows's Delta of each row; a rate that is rare in the samples has the spread of a count."""
     middle = usual.mean(axis=0)
     counted = np.sqrt((middle + 1 / PIECE_WORDS) / PIECE_WORDS)
     spread = np.maximum(usual.std(axis=0), counted)
-    return np.asarray(np.mean(np.abs(found - middle) / spread, axis=1))
+    return np.asarray(np.mean(np.abs(written - middle) / spread, axis=1))
 
 
 # Voice: generic phrasing, its growth over a conversation, and the distance to a team's samples.
@@ -233,11 +234,9 @@ def _written(style: Style, table: TraceTable) -> tuple[Floats, Ints]:
     for conversation, text, error in zip(where, table.sample.output, errors, strict=True):
         if text and not error:
             texts[conversation].append(text)
-    found = {conversation: style.distances(each) for conversation, each in texts.items()}
-    if not found:
-        return np.empty(0), np.empty(0, dtype=np.int64)
-    codes = [np.full(len(each), conversation) for conversation, each in found.items()]
-    return np.concatenate(list(found.values())), np.concatenate(codes)
+    distances = [style.distances(each) for each in texts.values()]
+    codes = np.repeat([*texts], [len(each) for each in distances])
+    return np.concatenate([np.empty(0), *distances]), codes.astype(np.int64)
 
 
 def _ratio(style: Style, distances: Floats, where: Ints) -> Estimate | None:
@@ -262,6 +261,4 @@ def _by_turn(table: TraceTable) -> Series | None:
             rows.append((turn, estimate.value, estimate.low, estimate.high, estimate.n))
     if not rows:
         return None
-    names = ("turn", "share", "low", "high", "n")
-    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
-    return Series(id="voice_by_turn", columns=columns)
+    return series_of("voice_by_turn", "turn share low high n", rows)
