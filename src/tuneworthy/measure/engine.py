@@ -79,7 +79,6 @@ class Names:
         self._codes: dict[str | None, int] = {None: _NONE}
 
     def of(self, values: Sequence[Any]) -> Ints:
-        """The number of each; -1 for none, and for what comes after too many."""
         return np.fromiter(map(self._code, values), np.int64, len(values))
 
     def _code(self, value: str | None) -> int:
@@ -91,7 +90,6 @@ class Names:
 
     @property
     def all(self) -> tuple[str, ...]:
-        """The names by number."""
         return tuple(name for name in self._codes if name is not None)
 
 
@@ -108,7 +106,6 @@ class SystemPrompts:
         self._digests: set[bytes] = set()
 
     def of(self, values: Sequence[str | None], times: NDArray[np.float64]) -> Ints:
-        """The number of each; -1 for none."""
         texts, place = distinct(values)
         counts = np.bincount(place, minlength=len(texts)).tolist()
         first = np.full(len(texts), np.nan)
@@ -139,7 +136,6 @@ class SystemPrompts:
 
     @property
     def distinct(self) -> int:
-        """How many there were."""
         return len(self._digests if self._kept is None else self._kept)
 
     def kept(self, conversations: int) -> tuple[SystemPrompt, ...]:
@@ -280,7 +276,6 @@ class _Run:
         self.traces += len(batch)
 
     def answers(self) -> Iterator[Findings]:
-        """What each signal says in the end."""
         if not self.traces:
             yield from (Findings() for _ in self._signals)
             return

@@ -132,12 +132,10 @@ class Conversation:
 
     @property
     def characters(self) -> int:
-        """Length of what was asked last, with all that came before it."""
         return sum(len(turn.content) for turn in self.questions[-1].turns)
 
     @property
     def opening(self) -> str:
-        """The first question."""
         return self.questions[0].turns[-1].content
 
 
@@ -361,7 +359,6 @@ def cells_of(units: Sequence[Conversation], kinds: Sequence[str], wanted: int) -
 
 
 def _pull(unit: Conversation, failed: bool | None = None) -> float:
-    """How strongly a conversation is drawn."""
     return unit.traces * (BOOST if (unit.failed if failed is None else failed) else 1.0)
 
 

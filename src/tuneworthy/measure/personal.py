@@ -102,7 +102,6 @@ def _international_phone(text: str) -> bool:
 
 
 def _national_phone(text: str) -> bool:
-    """Nine to twelve digits: fewer could be a date."""
     return 9 <= len(_digits(text)) <= 12 and _phone(text)
 
 
@@ -143,7 +142,6 @@ def _jwt(text: str) -> bool:
 
 
 def _no_slug(key: str) -> bool:
-    """Whether a key with dashes is none of words: it has digits."""
     return not key.startswith("sk-") or any(each.isdigit() for each in key)
 
 
@@ -388,7 +386,6 @@ class Masker:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """What was hidden so far, each kind once."""
         return tuple(self._counts)
 
     def seen(self) -> int:

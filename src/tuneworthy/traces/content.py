@@ -65,15 +65,12 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What a file of text is."""
-
     kind: Literal["lines", "document", "table"]
     sign: str = ""
     """What stands between the columns of a table."""
 
 
 def not_recognised(where: str) -> NotTraces:
-    """The error for a file nobody knows."""
     fix = f"what is understood: {UNDERSTOOD}; any other JSON or table by a mapping (--map)"
     return NotTraces("isn't recognised", where=where, fix=fix)
 
@@ -140,7 +137,6 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
 
 
 def batches(rows: Iterable[Row], limits: Limits, tally: SkippedRecords) -> Iterator[Batch]:
-    """Rows in batches; none for no rows. A column no row has a value in is empty."""
     held: list[Row] = []
     closes = tally.size + limits.batch_bytes
     for row in rows:
@@ -158,7 +154,6 @@ def _batch(rows: list[Row]) -> Batch:
 
 
 def joined(parts: Sequence[Batch]) -> Batch:
-    """Batches as one."""
     made: dict[str, list[Any]] = {}
     for column in COLUMNS:
         if any(getattr(part, column) for part in parts):
@@ -185,8 +180,6 @@ def has_value(values: Sequence[object]) -> bool:
 
 
 class PlainTurn(msgspec.Struct, gc=False, rename={"from_": "from"}):
-    """A turn of a conversation."""
-
     role: str = "user"
     content: str | None = None
     tool_calls: Any = None
@@ -198,15 +191,11 @@ class PlainTurn(msgspec.Struct, gc=False, rename={"from_": "from"}):
 
 
 class PlainFeedback(msgspec.Struct, gc=False):
-    """What somebody thought of an answer."""
-
     score: float | bool | str | None = None
     label: str | None = None
 
 
 class PlainPassage(msgspec.Struct, gc=False):
-    """A passage that was given to the model."""
-
     text: str | None = None
     content: None = None
     page_content: None = None
@@ -214,8 +203,6 @@ class PlainPassage(msgspec.Struct, gc=False):
 
 
 class PlainTrace(msgspec.Struct, gc=False):
-    """A trace."""
-
     timestamp: datetime | float | None = None
     conversation_id: str | int | None = None
     turn: int | None = None
@@ -377,13 +364,11 @@ def _system(spoken: Sequence[PlainTurn]) -> str | None:
 
 
 def _newest(spoken: Sequence[PlainTurn]) -> str | None:
-    """The newest message that isn't the model's."""
     heard = (one for one in reversed(spoken) if role_of(one.role) not in _NOT_ASKING)
     return next((one.content or "" for one in heard), None)
 
 
 def _columns(fields: Fields) -> Iterator[tuple[str, Any]]:
-    """Fields as columns of a batch."""
     nothing = [None] * len(fields["output"])
     if "feedback" in fields:
         fields |= _judged(*(fields.get(each, nothing) for each in ("score", "label", "feedback")))
@@ -460,7 +445,6 @@ class PlainLines:
         self._failed = 0
 
     def batches(self, found: Iterator[Block]) -> Iterator[Batch]:
-        """The traces of the blocks, in their order."""
         held: list[Batch] = []
         typed = Gathered(self._tally)
         traces = size = 0
@@ -519,12 +503,12 @@ def _handed_on(held: list[Batch]) -> Iterator[Batch]:
 
 
 def each_line(block: Block, tally: SkippedRecords) -> Iterator[tuple[int, bytes]]:
-    """PlainLines of a block with their numbers, counted; blank ones are passed over."""
+    """Lines of a block with their numbers, counted; blank ones are passed over."""
     if block.too_long:
         tally.records += 1
         tally.skip(TOO_LONG, block.first)
         return
-    lines = bytes(block.data).split(b"\n")
+    lines = block.data.split(b"\n")
     for number, data in enumerate(lines, start=block.first):
         if not data.strip():
             continue
@@ -567,7 +551,6 @@ class Content:
         self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
-        """The format with what there is to say of it."""
         told = ", ".join((self.format, *self.context.notes))
         return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
 
@@ -603,9 +586,8 @@ class Content:
         held: list[Block] = []
         tried = 0
         for block in lines:
-            data = bytes(block.data)
-            held.append(block._replace(data=data))
-            for _, line in objects(data, most=_TRIED - tried):
+            held.append(block)
+            for _, line in objects(block.data, most=_TRIED - tried):
                 tried += 1
                 if (kind := recognise(decode(line, Raws))) is not None:
                     return kind, held
@@ -620,7 +602,6 @@ class Content:
         return InputError(what, where=self.where, fix="write one record a line")
 
     def rows(self, records: Records, kind: TraceFormat | None) -> Iterator[Row]:
-        """Traces of raw records, each already counted; by the mapping where there is no format."""
         self.format = kind.name if kind else "JSON by a mapping"
         for place, raw in records:
             self.tally.size += memoryview(raw).nbytes
@@ -711,7 +692,6 @@ class Content:
         return InputError(what, where=self.where, fix="export it again, whole")
 
     def table(self, rows: Rows, name: str) -> Iterator[Batch]:
-        """Traces of the rows of a table, by column."""
         first = [*islice(rows, 1)]
         columns = tuple(first[0][1]) if first else ()
         taken = fields_of(columns)

@@ -65,7 +65,6 @@ def number(value: Any) -> float | None:
 
 
 def whole(value: Any) -> int | None:
-    """A count; None for one below zero."""
     found = value if type(value) is int else number(value)
     return int(found) if found is not None and found >= 0 else None
 
@@ -99,7 +98,6 @@ def name(value: Any) -> str | None:
 
 
 def dumped(value: Any) -> str:
-    """A value as compact JSON."""
     try:
         return msgspec.json.encode(value).decode("utf-8", "replace")
     except (TypeError, ValueError, RecursionError):
@@ -254,13 +252,11 @@ class Turns(Sequence[Message]):
 
 
 def prompt_name(base: Any, version: Any) -> str | None:
-    """Name and version of a prompt, as one name."""
     found = [one for one in (name(base), name(version)) if one is not None]
     return " ".join(found) or None
 
 
 def first_of(record: Mapping[str, Any], keys: Iterable[str]) -> Any:
-    """The first of some keys that has a value."""
     return next((record[key] for key in keys if record.get(key) is not None), None)
 
 
@@ -273,7 +269,6 @@ _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 
 
 def times(values: Sequence[Any]) -> Sequence[Any]:
-    """Seconds since 1970, of clocks or of numbers."""
     kinds = set(map(type, values))
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
@@ -357,8 +352,6 @@ _PLACES = 10
 
 @dataclass(slots=True)
 class SkippedRecords:
-    """Counts of one file."""
-
     name: str
     """The file, for places."""
     until_s: float = math.inf
@@ -378,7 +371,6 @@ class SkippedRecords:
             known.append(f"{self.name}:{place}")
 
     def skipped(self) -> tuple[Skipped, ...]:
-        """Everything that was skipped, by reason."""
         return tuple(
             Skipped(
                 why=why,

@@ -36,8 +36,6 @@ Path_ = tuple[str | int | None, ...]
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    """How one field is found."""
-
     paths: tuple[Path_, ...] = ()
     constant: str | None = None
     values: Mapping[str, str | None] | None = None
@@ -70,7 +68,6 @@ class FieldMap:
     """SHA-256 of the mapping file."""
 
     def records(self, value: Any) -> Iterator[Any]:
-        """The records in what a file holds."""
         found = walk(value, self.each) if self.each else value
         if isinstance(found, list):
             yield from found
@@ -87,12 +84,10 @@ class FieldMap:
         }
 
     def plain(self, record: Any) -> dict[str, Any]:
-        """A record as one of our own format."""
         return {name: pick.of(record) for name, pick in self.picks.items()}
 
 
 def shown(path: Path_) -> str:
-    """A path as it is written."""
     steps = (
         "[]" if step is None else f"[{step}]" if isinstance(step, int) else f".{step}"
         for step in path

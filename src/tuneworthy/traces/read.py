@@ -156,7 +156,6 @@ class TraceFiles:
 
     @property
     def readings(self) -> tuple[FileReading, ...]:
-        """Of the files read so far, in their order."""
         return tuple(self._readings)
 
     def __iter__(self) -> Iterator[Chunk]:
@@ -266,14 +265,11 @@ _PACKED = "is packed inside an archive"
 
 
 class Archive:
-    """A zip, by the file it lies in."""
-
     def __init__(self, raw: Raw, content: Content, limits: Limits) -> None:
         self._raw, self._content, self._limits = raw, content, limits
         self._given = 0
 
     def batches(self) -> Iterator[Batch]:
-        """Its traces."""
         with (
             self._guard(),
             os.fdopen(os.dup(self._raw.descriptor), "rb") as file,
@@ -293,7 +289,6 @@ class Archive:
 
     @contextmanager
     def _guard(self) -> Iterator[None]:
-        """What zipfile says, as one of our errors."""
         try:
             yield
         except (
@@ -357,14 +352,11 @@ class Archive:
             raise not_recognised(content.where)
 
     def count(self, size: int) -> None:
-        """Bytes that were unfolded."""
         self._given += size
         check_ratio(self._given, self._raw.size, self._content.where, self._limits)
 
 
 class _Bounded:
-    """A member, every byte of which is counted."""
-
     def __init__(self, file: object, archive: Archive) -> None:
         self._file, self._archive = file, archive
 
@@ -398,11 +390,9 @@ class Opened:
 
     @property
     def done(self) -> int:
-        """Bytes read so far, as they lie on disk."""
         return self._raw.done if self._raw else 0
 
     def batches(self) -> Iterator[Batch]:
-        """Its traces."""
         yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
         self._content.note_unseen()
         self._content.tally.check(self._content.where, self._limits)
@@ -428,7 +418,6 @@ class Opened:
         )
 
     def close(self) -> None:
-        """Let go of the file."""
         if self._raw:
             self._raw.close()
 

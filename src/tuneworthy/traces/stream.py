@@ -9,7 +9,6 @@ import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -70,7 +69,6 @@ class Raw:
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
             self._descriptor = os.open(path, flags)
-            self._file = FileIO(self._descriptor, closefd=False)
         except (OSError, ValueError) as caught:
             raise unreadable(path, caught) from None
         status = os.fstat(self._descriptor)
@@ -80,7 +78,6 @@ class Raw:
             raise InputError("is not a file", where=str(path), fix="name a plain file")
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes."""
         try:
             data = os.read(self._descriptor, size)
         except OSError as caught:
@@ -88,16 +85,6 @@ class Raw:
         self.done += len(data)
         self._digest.update(data)
         return data
-
-    def readinto(self, room: memoryview) -> int:
-        """The next bytes, as many as there is room for; how many they are."""
-        try:
-            size = self._file.readinto(room) or 0
-        except OSError as caught:
-            raise unreadable(self.path, caught) from None
-        self.done += size
-        self._digest.update(room[:size])
-        return size
 
     def digest(self) -> str:
         """BLAKE3 of the whole file; what was not read yet is read now."""
@@ -111,12 +98,10 @@ class Raw:
         return self._descriptor
 
     def close(self) -> None:
-        """Let go of the file."""
         os.close(self._descriptor)
 
 
 def unreadable(path: Path | str, caught: Exception) -> InputError:
-    """What the system said, as one of our errors."""
     what = "can't be read"
     if isinstance(caught, FileNotFoundError):
         what = "does not exist"
@@ -144,19 +129,10 @@ class Ahead:
         return self._held[:size]
 
     def read(self, size: int, /) -> bytes:
-        """The next bytes."""
         if self._held:
             data, self._held = self._held[:size], self._held[size:]
             return data
         return b"" if self._ended else self._under.read(size)
-
-    def readinto(self, room: memoryview) -> int:
-        """The next bytes into memory that is there already; how many they are, 0 at the end."""
-        if isinstance(self._under, Raw) and not (self._held or self._ended):
-            return self._under.readinto(room)
-        data = self.read(len(room))
-        room[: len(data)] = data
-        return len(data)
 
 
 class Unpacked:
@@ -185,7 +161,6 @@ class Unpacked:
 
     @property
     def kind(self) -> str:
-        """How it was packed."""
         return "gzip" if self._gzip else "zstd"
 
     def _unpacked(self) -> Iterator[bytes]:
@@ -223,7 +198,6 @@ class Unpacked:
 
 
 def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
-    """Refuse what unfolds to far more than it is."""
     if given > max(limits.unpacked_free_bytes, limits.unpacked_ratio * packed):
         what = f"unfolds to more than {limits.unpacked_ratio} times its size"
         raise InputError(what, where=where, fix="unpack it yourself and measure what you trust")
@@ -237,8 +211,8 @@ _PIECE = 256 * 1024  # what a processor holds near, together with what is made o
 class Block(NamedTuple):
     """Whole lines, the last one with or without its end."""
 
-    data: bytes | memoryview
-    """The lines, until the next block is asked for; empty where ``too_long``."""
+    data: bytes
+    """The lines; empty where ``too_long``."""
     first: int
     """Number of the first line, from 1."""
     lines: int
@@ -250,75 +224,23 @@ class Block(NamedTuple):
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
-    """Blocks of about 256 KiB, one after the other in the same memory.
-
-    It is bounded by the longest line allowed.
-    """
-    room = _Room(longest)
-    while room.fill(stream):
-        yield from room.whole()
-    yield from room.rest()
-
-
-class _Room:
-    """Memory that a stream is read into, a piece behind the beginning of a line that goes on."""
-
-    def __init__(self, longest: int) -> None:
-        self._longest, self._piece = longest, min(_PIECE, longest)
-        self._data = bytearray(2 * self._piece)
-        self._held = self._end = 0
-        """Bytes of a line that goes on, and of all there is."""
-        self._line, self._dropping = 1, False
-
-    def fill(self, stream: Ahead) -> bool:
-        """Read a piece; False at the end."""
-        if len(self._data) < self._held + self._piece:
-            self._data = self._data + bytearray(len(self._data))
-        room = memoryview(self._data)[self._held : self._held + self._piece]
-        self._end = self._held + stream.readinto(room)
-        return self._end > self._held
-
-    def whole(self) -> Iterator[Block]:
-        """The whole lines there are; what is left of a line then stands first."""
-        data, begin, end = self._data, 0, self._end
-        first = data.find(b"\n", self._held, end) + 1
-        if self._dropping:
-            if not first:
-                return
-            yield self._too_long(ended=True)
-            begin, self._dropping = first, False
-        elif first - 1 > self._longest:
-            yield self._too_long(ended=True)
-            begin = first
-        cut = data.rfind(b"\n", max(begin, self._held), end) + 1
-        if lines := _breaks(data, begin, cut):
-            yield Block(memoryview(data)[begin:cut], self._line, lines, ended=True)
-            self._line += lines
-        self._keep(max(begin, cut), end)
-
-    def rest(self) -> Iterator[Block]:
-        """The last line, where it has no end."""
-        if self._dropping:
-            yield self._too_long(ended=False)
-        elif self._held:
-            yield Block(memoryview(self._data)[: self._held], self._line, 1, ended=False)
-
-    def _keep(self, begin: int, end: int) -> None:
-        self._held = end - begin
-        if self._held > self._longest:
-            self._held, self._dropping = 0, True
-        elif begin:
-            view = memoryview(self._data)
-            view[: self._held] = view[begin:end]
-
-    def _too_long(self, *, ended: bool) -> Block:
-        self._line += 1
-        return Block(b"", self._line - 1, 1, ended=ended, too_long=True)
-
-
-def _breaks(data: bytearray, begin: int, end: int) -> int:
-    """How often lines break; looking for one byte goes over many at once, counting it does not."""
-    many, find = 0, data.find
-    while begin := find(b"\n", begin, end) + 1:
-        many += 1
-    return many
+    """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
+    line, held, dropping = 1, b"", False
+    while piece := stream.read(min(_PIECE, longest)):
+        data, held = held + piece, b""
+        end = data.find(b"\n") + 1
+        if dropping or end - 1 > longest:
+            if not end:
+                continue
+            yield Block(b"", line, 1, ended=True, too_long=True)
+            line, data, dropping = line + 1, data[end:], False
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            lines = data.count(b"\n")
+            yield Block(data[:cut], line, lines, ended=True)
+            line += lines
+        held = data[cut:]
+        if len(held) > longest:
+            held, dropping = b"", True
+    if dropping or held:
+        yield Block(held, line, 1, ended=False, too_long=dropping)

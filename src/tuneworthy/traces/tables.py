@@ -38,7 +38,6 @@ Rows = Iterator[tuple[int, dict[str, Any]]]
 
 
 def parquet_rows(path: str, limits: Limits) -> Rows:
-    """Rows of a Parquet file on this machine."""
     # A name may hold the signs of a pattern, and must not be taken for an address.
     whole = glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
     yield from _decoded(_values(_PARQUET, [whole], limits, remote=False))
@@ -76,7 +75,6 @@ def remote_rows(address: str, limits: Limits) -> Rows:
 
 
 def remote_lines(address: str, limits: Limits) -> Iterator[bytes]:
-    """Objects of a file of JSON lines on another machine."""
     for value in _values(_OBJECTS, [address], limits, remote=True):
         yield str(value).encode()
 

@@ -78,7 +78,6 @@ class ArmsSignal:
         self._seed = seed
 
     def rows(self, batch: Batch) -> Numbers:
-        """Case, score, cost, time and error as numbers."""
         if not batch.case:  # no test: nothing of this will be read
             return dict.fromkeys(_NUMBERS, np.full(len(batch), np.nan))
         values = (
@@ -91,7 +90,6 @@ class ArmsSignal:
         return dict(zip(_NUMBERS, values, strict=True))
 
     def finish(self, table: TraceTable) -> Findings:
-        """The best arm and its lead."""
         results = self.results(table)
         if len(results) > 1:
             ask = _ONE_TEST.format(len(results))
@@ -167,7 +165,6 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 
 
 def _details(result: ArmsResult) -> dict[str, Scalar]:
-    """What the report says of the two best arms."""
     details: dict[str, Scalar] = {"arms": len(result.arms) + result.left_out}
     for name, arm in zip(("best", "next"), result.arms, strict=False):
         for field in ("prompt", "model", "errors", "runs", *_OPTIONAL):
@@ -350,7 +347,6 @@ def _arm(
     *,
     as_share: bool,
 ) -> PromptArm:
-    """One arm's record."""
     one, low, high = arm_estimate(*own.even(), reach.arms, as_share=as_share)
     rows = (runs.arm == arm) & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
@@ -386,7 +382,6 @@ def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
 
 
 def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:
-    """The first column against the second."""
     if scores.shape[1] < 2:
         return Unknown(ask=_ONE_ARM)
     pair = paired(scores[:, 0], scores[:, 1], reach.pairs)

@@ -205,17 +205,14 @@ class Clock:
 
     @property
     def days(self) -> float:
-        """From the first to the last, in days; 0 without a clock."""
         return float(self.times[-1] - self.times[0]) / DAY_S if len(self.times) else 0.0
 
     @property
     def since(self) -> date | None:
-        """First day by UTC."""
         return _day(self.times[0]) if len(self.times) else None
 
     @property
     def until(self) -> date | None:
-        """Last day by UTC."""
         return _day(self.times[-1]) if len(self.times) else None
 
 

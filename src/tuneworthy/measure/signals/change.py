@@ -75,11 +75,9 @@ class ChangeSignal:
     id = "change"
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # the table has all it needs
-        """No numbers: the table counts system prompts by itself."""
         return {}
 
     def finish(self, table: TraceTable) -> Findings:
-        """Evidence on changes and on distinct prompts."""
         named = texts_of(table) if "system" in table.present else {}
         prompts = [versions(texts, self.near_copy) for texts in named.values()]
         return Findings((_changes(table, prompts), _distinct(table, prompts)))
@@ -160,7 +158,6 @@ def _first_calls(table: TraceTable, at: Clock) -> dict[tuple[str, str], list[flo
 
 
 def _first_calls_of_sample(table: TraceTable, at: Clock) -> dict[tuple[str, str], list[float]]:
-    """The same of the sample."""
     sample, timed = table.sample, bool(len(at.times))
     seen: dict[tuple[str, str, str], float] = {}
     columns = (sample.column(name) for name in ("system", "prompt", "conversation", "timestamp"))

@@ -93,7 +93,6 @@ class ExamplesSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        """The count, the steps to it, and samples of what was thrown out."""
         if not {"output", "tool_calls"} & table.present:
             return Findings((self._evidence(table, None, {}, ()),))
         looks = table.numbers["example_json"]

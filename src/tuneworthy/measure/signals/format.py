@@ -131,7 +131,6 @@ class FormatSignal:
         return rows, np.array(values, dtype=np.float64).reshape(-1, 4).T
 
     def finish(self, table: TraceTable) -> Findings:
-        """Shares of what is out of form, and the same by prompt version."""
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
         evidence = (self._outputs(table, versions, known), _tool_calls(table, self._tools))
@@ -209,7 +208,6 @@ class _Outputs:
 
 
 def _shapes(table: TraceTable) -> dict[float, Shape]:
-    """Shapes of the sample by number: what is frequent is among them."""
     shapes: dict[float, Shape] = {}
     for text in table.sample.output:
         if text and text.lstrip()[:1] in _OPENS:
@@ -359,7 +357,6 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
 
 
 def _usages(calls: Sequence[_Call]) -> dict[str, _Usage]:
-    """What the calls of each tool have in common, for tools called often enough."""
     read: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for call in calls:
         if call.arguments is not None:
@@ -428,7 +425,6 @@ def shape_of(value: Any, depth: int = 0) -> Shape:
 
 
 def kind_of(value: Any) -> str:
-    """The type of a value in one letter: whole and other numbers are one type."""
     return _KINDS.get(type(value), "n")
 
 

@@ -89,7 +89,6 @@ class InstructionsSignal:
         return {"system_characters": length, "checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
-        """Length, adherence and what the place of an instruction does to it."""
         if table.systems:
             texts = tuple(each.text for each in table.systems)
             columns = table.numbers, table.conversation, table.system
@@ -116,7 +115,6 @@ class InstructionsSignal:
     def _checks(
         self, texts: Sequence[str], numbers: Numbers, conversation: Ints, system: Ints
     ) -> Iterator[InstructionResults]:
-        """Each instruction of each prompt that was checked at all."""
         checked, ignored = (numbers[name].astype(np.int64) for name in ("checked", "ignored"))
         rows = np.flatnonzero((checked > 0) & (system >= 0))
         rows = rows[np.argsort(system[rows], kind="stable")]
@@ -243,7 +241,6 @@ def _ignored(table: TraceTable, checks: Sequence[InstructionResults]) -> Evidenc
 
 
 def _bits(numbers: Floats) -> Ints:
-    """How many bits of each number are set."""
     whole, counts = numbers.astype(np.int64), np.zeros(len(numbers), dtype=np.int64)
     for bit in range(int(whole.max(initial=0)).bit_length()):
         counts += whole >> bit & 1

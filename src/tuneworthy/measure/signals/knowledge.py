@@ -69,7 +69,6 @@ class KnowledgeSignal:
     id = "knowledge"
 
     def rows(self, batch: Batch) -> Numbers:
-        """Labels and scores as numbers, and the test case."""
         return {
             "knowledge_sufficient": as_numbers(batch.column("answerable")),
             "knowledge_right": right(on_scale(scores_of(batch))),
@@ -77,7 +76,6 @@ class KnowledgeSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        """Both shares with the four counts, and the share of unsupported answers."""
         passages = _labelled(table) or _detected(table)
         cells = passages.cells()
         evidence = (_synthesis(table, passages, cells), _recall(table, passages, cells))
@@ -122,7 +120,6 @@ class _Passages:
 
     @property
     def widened(self) -> str:
-        """What is said of the interval's method."""
         return "" if self.sensitivity == CERTAIN else ", widened by the detector's errors"
 
 
@@ -215,7 +212,6 @@ def _unsupported(table: TraceTable) -> Evidence:
     contexts = batch.contexts or [None] * len(batch)
 
     def claims(row: int) -> bool:
-        """Whether there is an answer that claims something, and a passage."""
         text = batch.output[row]
         return bool(text and contexts[row]) and not refuses(text or "")
 
@@ -294,7 +290,6 @@ def stems(text: str) -> list[str]:
 
 
 def denies(word: str) -> bool:
-    """Whether a word is a negation."""
     return word in NEGATIONS or word.endswith("n't")
 
 
@@ -376,7 +371,6 @@ def support(answer: str, passages: Sequence[str]) -> float:
 
 
 def supported(answer: str, passages: Sequence[str]) -> bool:
-    """Whether an answer counts as supported."""
     return support(answer, passages) >= GROUNDEDNESS_THRESHOLD
 
 

@@ -82,7 +82,6 @@ class LatencySignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        """Quantiles, the share over the target, what the prompt explains, and the picture."""
         explained = _explained(table)
         evidence = [
             _quantile(table, "latency_p50_s", 0.5),

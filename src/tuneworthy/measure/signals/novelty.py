@@ -96,11 +96,9 @@ class NoveltySignal:
     id = "novelty"
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
-        """No numbers: embeddings are made of the sample only."""
         return {}
 
     def finish(self, table: TraceTable) -> Findings:
-        """Evidence on novelty and on drift."""
         requests = _requests(table)
         vectors = None
         if not (lacking := _lacking(table, requests)):

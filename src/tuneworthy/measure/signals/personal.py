@@ -99,7 +99,6 @@ class PersonalSignal:
         return np.array([self._systems[key] for key in keys]).reshape(-1, 2)[place]
 
     def finish(self, table: TraceTable) -> Findings:
-        """Shares of requests, and masked samples."""
         kinds = np.nan_to_num(table.numbers["input_kinds"]).astype(np.int64)
         system = table.numbers["system_kinds"].astype(np.int64)
         if system.any():
@@ -175,7 +174,6 @@ def _examples(sample: Batch, wanted: int, scanner: Scanner) -> Iterator[str]:
 
 
 def _named(table: TraceTable) -> Evidence:
-    """The share of sampled requests that name a person."""
     sample = table.sample
     rows = [row for row, text in enumerate(sample.input) if text][:_MOST_NAMED]
     texts = [sample.input[row] or "" for row in rows]

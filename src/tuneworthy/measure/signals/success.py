@@ -54,7 +54,6 @@ class SuccessSignal:
     id = "success"
 
     def rows(self, batch: Batch) -> Numbers:
-        """Scores, errors and refusals as numbers, and the test case."""
         answered = joined(batch.output).lengths > 0
         return {
             "success_score": scores_of(batch),
@@ -64,7 +63,6 @@ class SuccessSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        """The three shares."""
         return Findings((_success(table), _errors(table), _refusals(table)))
 
 
@@ -98,7 +96,6 @@ def _success(table: TraceTable) -> Evidence:
 
 
 def _arms(table: TraceTable, tested: Ints) -> int:
-    """Prompts with models under test among some traces of a test."""
     code = (table.prompt[tested] + 1) * (len(table.models) + 1) + table.model[tested]
     return len(np.unique(code))
 

@@ -87,7 +87,6 @@ class TermsSignal:
         return made
 
     def finish(self, table: TraceTable) -> Findings:
-        """The share of wrong words, over all terms and for each."""
         counted = np.zeros(len(table), dtype=bool)
         failed, apart, apart_failed = counted.copy(), counted.copy(), counted.copy()
         terms: list[tuple[str, int, float]] = []
@@ -126,7 +125,6 @@ class TermsSignal:
         return _SAY_IT
 
     def _flags(self, table: TraceTable) -> Iterator[tuple[int, Flags, Flags, Flags]]:
-        """For each term: its place, where it is due, said wrong, and held by the prompt."""
         bits: list[Ints] = []
         for index in range(len(self._glossary)):
             column, bit = divmod(index, TERMS_A_COLUMN)

@@ -91,7 +91,6 @@ class TrafficSignal:
     id = "traffic"
 
     def rows(self, batch: Batch) -> Numbers:
-        """Tokens read, written and cached, USD, and tokens of the system prompt by characters."""
         n = len(batch)
         systems, place = distinct(batch.column("system"))
         lengths = as_numbers(None if text is None else len(text) for text in systems)
@@ -103,7 +102,6 @@ class TrafficSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        """Evidence on volume, tokens, caching, spend and models, and the picture of the volume."""
         grows, trend = growth(table)
         evidence = (
             _requests(table),
@@ -166,7 +164,6 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
 
 
 def _how(at: Clock) -> str:
-    """The method of ``per_month`` in words."""
     if at.days + 0.25 < LEVEL_DAYS:
         return "counted; the clock spans no month, so this is the least that a month holds"
     return (

@@ -163,7 +163,6 @@ class VoiceSignal:
         return {"generic": generic}
 
     def finish(self, table: TraceTable) -> Findings:
-        """Share, slope and distance, and the share by turn."""
         evidence = (self._share(table), self._drift(table), self._distance(table))
         by_turn = _by_turn(table)
         return Findings(evidence, (by_turn,) if by_turn else ())
@@ -186,7 +185,6 @@ class VoiceSignal:
         )
 
     def _drift(self, table: TraceTable) -> Evidence:
-        """The slope, over conversations that have more than one turn."""
         known = ~(np.isnan(table.turn) | np.isnan(table.numbers["generic"]))
         where = table.conversation[known]
         _, member, sizes = np.unique(where, return_inverse=True, return_counts=True)

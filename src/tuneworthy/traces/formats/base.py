@@ -21,15 +21,12 @@ class ReadContext:
     """What the reading has to say, as which of several scores was taken."""
 
     def note(self, text: str) -> None:
-        """Say something once."""
         if text not in self.notes:
             self.notes.append(text)
 
 
 @dataclass(frozen=True, slots=True)
 class TraceFormat:
-    """A format."""
-
     name: str
     """What people call it."""
     fits: Callable[[Mapping[str, Any]], bool]
@@ -41,5 +38,4 @@ class TraceFormat:
 
 
 def has_any(record: Collection[str], *keys: str) -> bool:
-    """Whether any of the keys is there."""
     return any(key in record for key in keys)

@@ -39,8 +39,6 @@ _ATTACHED = "attachment://"
 
 
 class Header(msgspec.Struct):
-    """What a log says of itself."""
-
     eval: dict[str, Any] = {}
 
 

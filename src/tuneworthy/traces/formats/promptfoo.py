@@ -195,8 +195,6 @@ def _reference(case: Mapping[str, Any]) -> str | None:
 
 
 class _Cases:
-    """Names of test cases."""
-
     def __init__(self) -> None:
         self._owner: dict[str, list[str]] = {}
 
