@@ -1061,3 +1061,19 @@ def test_a_path_of_a_mapping_that_leads_nowhere_is_told(tmp_path: Path) -> None:
     assert one(tmp_path / "u.jsonl", lines(*told), mapping=mapping)[1].skipped == ()
     with pytest.raises(InputError, match="where output is said to be"):
         one(tmp_path / "t.jsonl", lines(*told), mapping="output: sayed\n")
+
+
+@pytest.mark.parametrize("way", ["csv", "parquet"])
+def test_a_column_that_is_empty_at_the_beginning_of_a_table_is_read(
+    tmp_path: Path, way: str
+) -> None:
+    rows = [{"output": f"a{n}", "error": "timeout" if n > 40 else None} for n in range(50)]
+    if way == "csv":
+        text = "output,error\n" + "".join(f"{row['output']},{row['error'] or ''}\n" for row in rows)
+        (tmp_path / "t.csv").write_text(text)
+    else:
+        error = "CASE WHEN n > 40 THEN 'timeout' END"
+        query = f"SELECT 'a' || n AS output, {error} AS error FROM range(50) AS t(n)"
+        parquet(tmp_path / "t.parquet", query)
+    found, _ = load(tmp_path / f"t.{way}")
+    assert [row.get("error") for row in found] == [row["error"] for row in rows]
