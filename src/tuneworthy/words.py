@@ -125,9 +125,7 @@ def figure(value: float) -> str:
 
 def bits(value: float) -> str:
     """An amount of information with two digits that say something."""
-    if value >= 0.095:
-        return f"{value:.2f}"
-    return f"{value:.1g}" if value < 0.00095 else f"{value:.4f}"
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
 
 
 def listing(items: Sequence[str], last: str = "and") -> str:

@@ -318,7 +318,7 @@ def _offers(framework: Framework, services: Services, day: date) -> Section:
             listing([known[name].title for name in service.approaches if name in known])
             or "unknown",
             _open(service, day),
-            f"{service.says} ({service.dated})",
+            f"{service.says} ({service.dated})".strip(),
         )
         for service in services.services
     )

@@ -26,9 +26,9 @@ from tuneworthy.report.blocks import (
     Todo,
     head,
 )
-from tuneworthy.report.sections.common import byline, claims, day, headline, weeks
+from tuneworthy.report.sections.common import byline, claims, day, dollars, headline, ranged, weeks
 from tuneworthy.report.text import safe
-from tuneworthy.words import count, listing, plain, sentence, usd, usd_range
+from tuneworthy.words import count, listing, plain, sentence
 
 AIMS: dict[Aim, str] = {
     "tune": "a plan to a tuned model in production",
@@ -99,7 +99,7 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[Fact]:
     """The plan in a few lines: what, how much, by when."""
     if plan.aim == "tune" and not isinstance(dossier.approaches, Unknown):
         first, *others = dossier.approaches
-        later = listing([f"{plain(claim.goal)} ({claim.priority})" for claim in others])
+        later = listing([f"{plain(other.goal)} ({other.priority})" for other in others])
         beside = f"for {plain(first.goal)} ({first.priority})" + (f"; later {later}" * bool(later))
         yield Fact("Approach", first.title, beside)
         yield Fact("Data", need_text(first), f"({_THERE[first.feasible]})")
@@ -115,8 +115,7 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[Fact]:
 def need_text(approach: ApproachResult) -> str:
     """The data an approach takes."""
     need = approach.data
-    most = " or more" if need.high == "open" else f"–{count(need.high)}"
-    return f"{count(need.low)}{most} {plain(need.unit)}"
+    return ranged(Range(low=need.low, high=need.high), count, f" {plain(need.unit)}")
 
 
 def _work(hours: Range, money: Range) -> str:
@@ -124,10 +123,7 @@ def _work(hours: Range, money: Range) -> str:
 
 
 def _cost(value: Range) -> str:
-    """USD from its least to its most; ``or more`` where hours have no price."""
-    if value.high == "open" and value.low == 0:
-        return "not priced"
-    return f"{usd(value.low)} or more" if value.high == "open" else usd_range(value.low, value.high)
+    return "not priced" if value.high == "open" and value.low == 0 else dollars(value)
 
 
 def _numbers(plan: Plan) -> dict[str, int]:
