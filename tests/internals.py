@@ -433,7 +433,7 @@ from tuneworthy.traces.read import named, read
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.headline import unsettled
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, options

@@ -22,8 +22,8 @@ from internals import (
     JUDGED_OPTIONS,
     RISKS,
     SPOKEN,
+    CaseFacts,
     Evidence,
-    Facts,
     OptionResult,
     Range,
     Unknown,
@@ -230,7 +230,7 @@ def made(case: dict[str, Any], field: str = "", value: Any = UNSET) -> dict[str,
 def judged(data: dict[str, Any]) -> dict[str, OptionResult]:
     """Every option of a case by its id."""
     case = load_case(data)
-    facts = Facts(case, LESSON, weigh(case, LESSON), approaches(case, LESSON))
+    facts = CaseFacts(case, LESSON, weigh(case, LESSON), approaches(case, LESSON))
     found = options(facts, published_counts())
     return {one.id: one for one in found}
 

@@ -37,7 +37,7 @@ from tuneworthy.precedents.nearest import shipped_index
 from tuneworthy.precedents.section import IN_SHORT, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
@@ -139,7 +139,7 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
     action = choose_action(decision.outcome, {gate.id: gate.state for gate in all_gates})
     asked = questions(states, framework, rules)
-    facts = Facts(case, framework, assessment, fits, findings)
+    facts = CaseFacts(case, framework, assessment, fits, findings)
     compared = () if quick else options(facts, published_counts())
     advice: Recommendation | Unknown = OPTIONS_IN_SHORT if quick else NO_OPTIONS
     if compared:

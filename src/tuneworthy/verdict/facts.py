@@ -33,7 +33,7 @@ def against(quality: float | None, cases: int | None, wanted: float) -> State:
 
 
 @dataclass(frozen=True)
-class Facts:
+class CaseFacts:
     """A case with what was made of it."""
 
     case: Case
@@ -43,15 +43,12 @@ class Facts:
     findings: CaseFindings = field(default_factory=CaseFindings)
 
     def state(self, name: str) -> State:
-        """State of a check, factor or signal; unknown for one the framework doesn't have."""
         return self.assessment.state(name)
 
     def holds(self, *names: str) -> bool:
-        """Whether all of these answers are yes."""
         return all(self.state(name) == "yes" for name in names)
 
     def source(self, name: str) -> Source:
-        """Where an answer comes from."""
         return self.assessment.source(name)
 
     def tried(self, option: str) -> bool:
@@ -61,26 +58,22 @@ class Facts:
         return any(option in attempt.tried for attempt in self.case.attempts)
 
     def goals(self, kinds: frozenset[str]) -> tuple[str, ...]:
-        """The goals of the case that are of some kind."""
         return tuple(goal for goal in self.case.goals if goal in kinds)
 
     # Traffic and what it costs.
 
     @property
     def requests(self) -> float | None:
-        """Likely requests a month today."""
         stated = self.case.economics.traffic.requests_per_month
         return stated.likely if stated else None
 
     @property
     def growth_per_month(self) -> float | None:
-        """Likely growth a month as a share."""
         stated = self.case.economics.traffic.growth_per_month
         return stated.likely if stated else None
 
     @property
     def tokens(self) -> float | None:
-        """Likely input tokens a request."""
         stated = self.case.economics.traffic.input_tokens
         return stated.likely if stated else None
 
@@ -127,7 +120,6 @@ class Facts:
 
     @property
     def bill_usd(self) -> float | None:
-        """The likely bill."""
         return self.bill.likely if self.bill else None
 
     # Quality, and the targets.
@@ -238,12 +230,10 @@ class Facts:
 
     @property
     def examples(self) -> int | None:
-        """Usable examples, None when nobody said."""
         return usable_examples(self.case)
 
     @property
     def recall(self) -> float | None:
-        """Share of questions whose passage is retrieved."""
         return self.case.today.retrieval_recall
 
     @property

@@ -34,14 +34,7 @@ def approaches(
 ) -> tuple[ApproachResult, ...]:
     """Each goal with the approach that serves it, held against what the team has.
 
-    Args:
-        case: The case, for its goals and what the team has.
-        framework: Says which approach serves a goal, and what it takes.
-        offered: Approach to who takes new work of that kind. It is shown and settles nothing.
-
-    Returns:
-        One for each goal the framework knows, the primary one first; empty when the case names
-        none.
+    ``offered`` is an approach to who takes new work of that kind; it is shown and settles nothing.
     """
     fits: list[ApproachResult] = []
     for goal in case.goals:
@@ -95,16 +88,16 @@ def gates(
     as_of: date,
 ) -> tuple[GateResult, ...]:
     """The five gates in their order, each with its reason; the one about money is handed in."""
-    state_of: dict[GateId, Reasoned] = {
+    reasons: dict[GateId, Reasoned] = {
         "need": _need(assessment),
         "strength": _strength(decision),
         "feasibility": _feasibility(case, fits, as_of),
+        "investment": (investment.state, investment.why),
         "safety": _safety(case),
     }
-    need, strength, feasibility, safety = (
-        GateResult(id=gate, state=state, why=why) for gate, (state, why) in state_of.items()
+    return tuple(
+        GateResult(id=gate, state=state, why=why) for gate, (state, why) in reasons.items()
     )
-    return need, strength, feasibility, investment, safety
 
 
 def _need(assessment: Assessment) -> Reasoned:

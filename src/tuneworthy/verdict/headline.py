@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     Action,
-    ApproachResult,
-    Assessment,
     BandRange,
     CaveatResult,
     Decision,
@@ -19,8 +16,7 @@ from tuneworthy.model.dossier import (
     VerdictResult,
 )
 from tuneworthy.model.framework import Band, Framework
-from tuneworthy.verdict.facts import Facts
-from tuneworthy.verdict.weigh import figures
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence
 
 OUTCOME_WORDS: dict[str, str] = {
@@ -50,7 +46,7 @@ _NAMED_BY_THE_TREE = {
 
 
 def verdict_result(
-    facts: Facts,
+    facts: CaseFacts,
     decision: Decision,
     gates: tuple[GateResult, ...],
     action: Action,
@@ -61,7 +57,7 @@ def verdict_result(
     """The verdict in words.
 
     Args:
-        facts: The case, its framework, answers and approaches.
+        facts: The case, its answers and its approaches.
         decision: What the rules came to.
         gates: The five gates.
         action: What follows from them.
@@ -69,7 +65,6 @@ def verdict_result(
         options: Every option; none where nobody asked for them.
         simpler: Ids of options that would help and come before any tuning.
     """
-    case, assessment = facts.case, facts.assessment
     return VerdictResult(
         outcome=decision.outcome,
         final=decision.final,
@@ -79,9 +74,9 @@ def verdict_result(
         gates=gates,
         caveats=tuple(
             CaveatResult(id=name, says=says)
-            for name, says in _caveats(case, assessment, decision, gates, action, options)
+            for name, says in _caveats(facts, decision, gates, action, options)
         ),
-        next=sentence(_next_step(action, assessment, facts.framework, facts.fits, asked, simpler)),
+        next=sentence(_next_step(facts, action, asked, simpler)),
     )
 
 
@@ -114,8 +109,7 @@ def _summary(decision: Decision, action: Action, gates: Sequence[GateResult]) ->
 
 
 def _caveats(
-    case: Case,
-    assessment: Assessment,
+    facts: CaseFacts,
     decision: Decision,
     gates: Sequence[GateResult],
     action: Action,
@@ -123,11 +117,12 @@ def _caveats(
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
     tunings = [one for one in options if one.kind == "tuning"]
-    published = figures(case) if tunings else ()
-    if published and not any(g.id == "need" and g.state == "no" for g in gates):
-        yield "published_figure", f"{figure_says(published[0])}. {LIMITS}"
-    for name in (n for n, answer in case.factors.items() if answer.now not in (None, answer.value)):
-        if name == "low_volume" and case.factors[name].now == "yes":
+    if tunings and facts.figure and not facts.holds("success_with_prompts"):
+        yield "published_figure", f"{figure_says(facts.figure)}. {LIMITS}"
+    factors = facts.case.factors.items()
+    not_yet = {name: each for name, each in factors if each.now not in (None, each.value)}
+    for name, answer in not_yet.items():
+        if name == "low_volume" and answer.now == "yes":
             says = "volume is low at present: watch that the expected growth comes"
             yield "low_volume_now", says
         else:
@@ -135,19 +130,19 @@ def _caveats(
     score, difference = (_band(r.band) for r in (decision.rules.score, decision.rules.difference))
     if score != difference:
         yield "rules_disagree", f"score says {score}, difference says {difference}"
-    still_open = list(assessment.states.values()).count("unknown")
+    still_open = list(facts.assessment.states.values()).count("unknown")
     if decision.final and still_open:
         are = "answer is" if still_open == 1 else "answers are"
         yield "open_after_final", f"{few(still_open)} {are} still open and can't change it"
     if decision.outcome == "improve_rag_or_switch_model":
-        yield from _done_already(assessment)
+        yield from _done_already(facts)
     if decision.outcome == "fine_tune_candidate":
         yield from _against_a_candidate(gates, action, tunings)
 
 
-def _done_already(assessment: Assessment) -> Iterator[tuple[str, str]]:
+def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:
     """The tree may send to what the answers say is done."""
-    done = [word for name, word in _NAMED_BY_THE_TREE.items() if assessment.state(name) == "yes"]
+    done = [word for name, word in _NAMED_BY_THE_TREE.items() if facts.holds(name)]
     if done:
         says = (
             f"the rules send you to {listing(done, 'or')}, and by your answers that is done: see "
@@ -177,23 +172,22 @@ def _band(band: Band | BandRange) -> str:
 
 
 def _next_step(
-    action: Action,
-    assessment: Assessment,
-    framework: Framework,
-    fits: Sequence[ApproachResult],
-    asked: Sequence[QuestionResult],
-    simpler: Sequence[str],
+    facts: CaseFacts, action: Action, asked: Sequence[QuestionResult], simpler: Sequence[str]
 ) -> str:
     """What to do now."""
     if action == "answer_questions":
         return f"answer this first: {asked[0].ask}" if asked else "answer what is open"
     if action == "keep_prompting":
-        return _prompting(assessment, framework)
+        return _prompting(facts)
     if action == "clear_anti_indicators":
-        against = framework.anti_indicators.items()
-        titles = [factor.title for name, factor in against if assessment.state(name) == "yes"]
+        against = facts.framework.anti_indicators.items()
+        titles = [factor.title for name, factor in against if facts.holds(name)]
         return f"don't tune as long as these hold: {listing(titles)}"
-    first = f"try {listing([framework.options[name].title for name in simpler])}" if simpler else ""
+    first = (
+        f"try {listing([facts.framework.options[name].title for name in simpler])}"
+        if simpler
+        else ""
+    )
     if action == "improve_rag_or_switch":
         return first or (
             "count how often the right passage is retrieved, and run the best prompt on another "
@@ -203,7 +197,7 @@ def _next_step(
         return f"{first or 'compare the alternatives'} before any money goes into tuning"
     if action == "clear_gates":
         return "review the data and name a process for safety before any training"
-    approach = fits[0].title if fits else "the approach that fits the goal"
+    approach = facts.fits[0].title if facts.fits else "the approach that fits the goal"
     step = f"plan {approach}, with the evaluation written down before the training"
     if action == "pilot":
         step = (
@@ -213,12 +207,12 @@ def _next_step(
     return f"{first} first; if the target is still missed, {step}" if first else step
 
 
-def _prompting(assessment: Assessment, framework: Framework) -> str:
+def _prompting(facts: CaseFacts) -> str:
     """The first check that isn't done; when all are, the prompt is simply kept."""
-    for name, check in framework.ceiling.items():
-        if assessment.state(name) == "no":
+    for name, check in facts.framework.ceiling.items():
+        if facts.state(name) == "no":
             step = check.settle or f"do this check: {check.ask}"
-            return framework.filled(step, check.at_least)
+            return facts.framework.filled(step, check.at_least)
     return "keep the present prompt, and decide again when targets, volume or requirements change"
 
 

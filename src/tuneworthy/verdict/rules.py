@@ -35,16 +35,10 @@ _GRID = 17
 
 
 def apply_rules(states: Mapping[str, State], framework: Framework, rules: Rules) -> Decision:
-    """Apply tree, score and difference.
+    """Apply tree, score and difference to the state of every check and factor.
 
-    Args:
-        states: State of every check and factor.
-        framework: The framework as written, for the words of its conditions.
-        rules: The same, compiled.
-
-    Returns:
-        The decision. It is final exactly when one outcome is reachable; otherwise ``undecided``,
-        leaning to the largest share, the more cautious of equals.
+    The decision is final exactly when one outcome is reachable; otherwise ``undecided``, leaning to
+    the largest share, the more cautious of equals.
 
     Raises:
         CaseError: If the open answers have too many different combinations.
@@ -207,13 +201,10 @@ def verdict_of(rules: Rules, states: Mapping[str, State]) -> Verdict:
 def questions(
     states: Mapping[str, State], framework: Framework, rules: Rules
 ) -> tuple[QuestionResult, ...]:
-    """Open answers by the doubt they remove for a minute of work.
+    """Open answers that can matter, by the doubt they remove for a minute of work, best first.
 
     The gain is the mutual information between the answer and the outcome at even odds for every
     open answer, in bits.
-
-    Returns:
-        The open answers that can matter, best first; empty when nothing can change the verdict.
     """
     before = _entropy(rules, states)
     found = []

@@ -79,12 +79,10 @@ RUN_OPTIONS = {
 
 
 def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...]]:
-    """The case with measured numbers in the place of stated ones, knowing what a lab has run.
+    """The case with measured numbers in the place of stated ones, and which those are.
 
-    A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so.
-
-    Returns:
-        The case, and what was replaced; the same case and () for an empty ledger.
+    A measurement without an upper end replaces nothing: it bounds, and ``settled`` uses it so. The
+    case knows what a lab has run.
     """
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
     counted, replaced = standing(case, ledger), []
@@ -105,11 +103,7 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
 
 
 def standing(case: Case, ledger: Ledger) -> Ledger:
-    """What was measured, without the measurements of numbers that are only supposed.
-
-    Returns:
-        The ledger itself where nothing is supposed.
-    """
+    """What was measured, without the measurements of numbers that are only supposed."""
     if not case.origin.assumed:
         return ledger
     return {
@@ -149,11 +143,8 @@ def _numbers(name: str, path: str, found: Evidence, case: Case) -> dict[str, Any
 def independent(found: Evidence) -> int:
     """Independent cases at which Wilson's interval around a share is as wide as the measured one.
 
-    The interval's ends are where ``(share - end)² = z² · end · (1 - end) / n``.
-
-    Returns:
-        A whole number, the smaller of what both ends give; 0 where they leave everything open, and
-        never more than a case file takes.
+    The interval's ends are where ``(share - end)² = z² · end · (1 - end) / n``. The smaller of what
+    both ends give; 0 where they leave everything open.
     """
     share = found.number
     ends = [end for end in (found.low, found.high) if isinstance(end, float | int)]
@@ -220,11 +211,9 @@ Settled = tuple[State, Reading]
 
 
 def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Settled | None:
-    """What measurement makes of a check, signal or factor.
+    """Yes or no with the measurement it rests on; None where nothing measured settles it.
 
-    Returns:
-        Yes or no with the measurement it rests on; None where nothing measured settles it. A number
-        that is only supposed isn't overruled by the one that was measured.
+    A number that is only supposed isn't overruled by the one that was measured.
     """
     ledger = standing(case, ledger)
     if not ledger or (name == "voice_drift" and case.data.voice is None):
@@ -326,18 +315,10 @@ def weigh(
     attempt: Attempt | None = None,
     ledger: Ledger | None = None,
 ) -> Assessment:
-    """Weigh every answer of a case.
+    """Every check, signal and factor of a framework; what nobody mentioned is unknown.
 
-    Args:
-        case: The case.
-        framework: The framework that asks.
-        attempt: Weigh the case as it stood at this attempt: its answers replace the case's, and
-            what is measured today says nothing about it.
-        ledger: What was measured; the case already carries its numbers.
-
-    Returns:
-        Every check, signal and factor of the framework in its order; what nobody mentioned is
-        unknown.
+    With an attempt the case is weighed as it was then: its answers replace the case's, and what is
+    measured today says nothing about it.
 
     Raises:
         CaseError: If the case answers something the framework doesn't ask.
@@ -458,11 +439,7 @@ def _examples_limit(case: Case, framework: Framework) -> float | None:
 
 
 def examples_need(case: Case, framework: Framework) -> tuple[str, Need] | None:
-    """The first goal whose approach learns from examples, and what it takes.
-
-    Returns:
-        Goal and need, or None when no goal is named or none of them learns from examples.
-    """
+    """The first goal whose approach learns from examples, and what it takes; None for none."""
     for goal in case.goals:
         rule = framework.goals.get(goal)
         if rule is not None and framework.approaches[rule.approach].data.unit == "examples":
@@ -567,18 +544,9 @@ def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> 
     meets: State = "unknown"
     if not isinstance(target, Unknown):
         meets = "yes" if low >= target else "no" if high < target else "unknown"
-    return PublishedFigure(
-        model=model,
-        metric=score.metric,
-        value=score.quality,
-        low=low,
-        high=high,
-        cases=score.cases,
-        source=score.source,
-        dated=score.dated,
-        target=target,
-        meets=meets,
-    )
+    published = score.model_dump(exclude={"quality"})
+    interval = {"value": score.quality, "low": low, "high": high}
+    return PublishedFigure(model=model, target=target, meets=meets, **published, **interval)
 
 
 def _target(metric: str, wanted: QualityTarget | None) -> float | Unknown:
@@ -608,33 +576,27 @@ def evidence_section(
 
 
 def _result(found: Evidence, rule: MeasureRule | None) -> EvidenceResult:
-    no_clock = Unknown(ask="log a timestamp with each trace")
-    title = found.id.replace("_", " ")
+    title = plain(found.id)
     if found.grade == "published":
         title = f"{found.details.get('model', 'a tuned model')}, as published"
-    numbers: dict[str, Any] = {
-        **dict(found),
-        "low": found.low or 0.0,
-        "high": found.high or 0.0,
-        "observed_on": found.observed_on or no_clock,
-        "since": found.since or no_clock,
+    no_clock, nobody = Unknown(ask="log a timestamp with each trace"), found.value
+    reads: dict[str, Any] = {
+        "title": title,
+        "says": "unknown",
+        "role": "settles" if found.grade == "measured" else "supports",
+        "limit": Unknown(ask="no rule of the framework reads it"),
     }
-    if isinstance(found.value, Unknown):
-        for end in ("low", "high"):
-            numbers[end] = found.value if getattr(found, end) is None else numbers[end]
-    if rule is None:
-        return EvidenceResult(
-            title=title,
-            says="unknown",
-            role="settles" if found.grade == "measured" else "supports",
-            limit=Unknown(ask="no rule of the framework reads it"),
-            **numbers,
-        )
-    numbers["factor"] = rule.about
-    return EvidenceResult(
-        title=rule.title,
-        says=rule.side(found.low, found.high) if found.known else "unknown",
-        role=rule.role,
-        limit=rule.limit,
-        **numbers,
+    if rule is not None:
+        side = rule.side(found.low, found.high) if found.known else "unknown"
+        reads = {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
+        reads["factor"] = rule.about
+    return EvidenceResult.model_validate(
+        {
+            **dict(found),
+            "low": nobody if found.low is None else found.low,
+            "high": nobody if found.high is None else found.high,
+            "observed_on": found.observed_on or no_clock,
+            "since": found.since or no_clock,
+            **reads,
+        }
     )

@@ -7,7 +7,7 @@ from types import ModuleType
 from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.verdict.challenges import claims, data, evidence, money, reasons
 from tuneworthy.verdict.challenges.rule import Challenge
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 
 ROOMS = {
     "Reasons that exclude each other": reasons,
@@ -30,7 +30,7 @@ ALL = tuple(each for room in ROOMS.values() for each in in_room(room))
 _RANK = {"contradiction": 0, "doubt": 1, "pushback": 2}
 
 
-def challenge(facts: Facts) -> tuple[ChallengeResult, ...]:
+def challenge(facts: CaseFacts) -> tuple[ChallengeResult, ...]:
     """Everything that doesn't fit together, contradictions first; empty where nothing is."""
     fired = [found for each in ALL if (found := each(facts)) is not None]
     return tuple(sorted(fired, key=lambda one: _RANK[one.severity]))

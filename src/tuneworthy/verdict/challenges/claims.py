@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from tuneworthy.stats.intervals import cases_to_exclude
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 
 @contradiction
-def success_with_ceiling_reached(facts: Facts) -> Clash | None:
+def success_with_ceiling_reached(facts: CaseFacts) -> Clash | None:
     """A prompt that meets every target has reached no limit."""
     if not facts.holds("success_with_prompts") or facts.assessment.reached != "yes":
         return None
@@ -24,7 +24,7 @@ def success_with_ceiling_reached(facts: Facts) -> Clash | None:
 
 
 @doubt
-def checks_not_shown_by_attempts(facts: Facts) -> Clash | None:
+def checks_not_shown_by_attempts(facts: CaseFacts) -> Clash | None:
     """Checks that are stated yes although the recorded attempts alone don't show them."""
     attempts = facts.case.attempts
     prompts = sum(attempt.prompts for attempt in attempts)
@@ -55,7 +55,7 @@ def checks_not_shown_by_attempts(facts: Facts) -> Clash | None:
 
 
 @doubt
-def prompts_near_copies(facts: Facts) -> Clash | None:
+def prompts_near_copies(facts: CaseFacts) -> Clash | None:
     """Prompt files that are fewer than the check wants when near copies count once.
 
     What was run counts where it was measured: proposed prompts lie in no folder of the team's.
@@ -79,7 +79,7 @@ def prompts_near_copies(facts: Facts) -> Clash | None:
 
 
 @doubt
-def ceiling_without_evaluation(facts: Facts) -> Clash | None:
+def ceiling_without_evaluation(facts: CaseFacts) -> Clash | None:
     """A ceiling nobody measured: no evaluation set, and no share of cases that are right."""
     if facts.assessment.reached != "yes":
         return None
@@ -93,7 +93,7 @@ def ceiling_without_evaluation(facts: Facts) -> Clash | None:
 
 
 @doubt
-def ceiling_within_noise(facts: Facts) -> Clash | None:
+def ceiling_within_noise(facts: CaseFacts) -> Clash | None:
     """A ceiling claimed while the target still lies inside the interval of what was counted."""
     target, today, interval = facts.case.targets.quality, facts.case.today, facts.quality
     if facts.assessment.reached != "yes" or target is None or interval is None:
@@ -119,7 +119,7 @@ def ceiling_within_noise(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def target_already_met(facts: Facts) -> Clash | None:
+def target_already_met(facts: CaseFacts) -> Clash | None:
     """No success is claimed, or a ceiling, and everything counted meets its target."""
     reached, met = facts.assessment.reached == "yes", facts.met(facts.bill)
     if not reached and facts.state("success_with_prompts") != "no":
@@ -138,7 +138,7 @@ def target_already_met(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def success_but_target_missed(facts: Facts) -> Clash | None:
+def success_but_target_missed(facts: CaseFacts) -> Clash | None:
     """Success means every target: quality, latency, cost and privacy."""
     if not facts.holds("success_with_prompts"):
         return None
@@ -163,7 +163,7 @@ def _targets(names: Sequence[str]) -> str:
 
 
 @doubt
-def knowledge_gap_with_low_recall(facts: Facts) -> Clash | None:
+def knowledge_gap_with_low_recall(facts: CaseFacts) -> Clash | None:
     """A gap in knowledge that begins where the passage isn't found."""
     recall, limit = facts.recall, facts.framework.threshold("retrieval_recall")
     if recall is None or limit is None or recall >= limit or not facts.holds("knowledge_gaps"):
@@ -177,7 +177,7 @@ def knowledge_gap_with_low_recall(facts: Facts) -> Clash | None:
 
 
 @pushback
-def format_goal_without_constrained_output(facts: Facts) -> Clash | None:
+def format_goal_without_constrained_output(facts: CaseFacts) -> Clash | None:
     """Structure alone is wanted, and the tool made for structure wasn't tried."""
     if facts.case.goals != ("format",):
         return None

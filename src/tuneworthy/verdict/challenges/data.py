@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.words import count, plain
 
 
 @contradiction
-def examples_against_answer(facts: Facts) -> Clash | None:
+def examples_against_answer(facts: CaseFacts) -> Clash | None:
     """The answer about data and the number of examples say opposite things."""
     answer = facts.case.factors.get("insufficient_data")
     have, need = facts.examples, examples_need(facts.case, facts.framework)
@@ -32,7 +32,7 @@ def examples_against_answer(facts: Facts) -> Clash | None:
 
 
 @doubt
-def example_rules_differ(facts: Facts) -> Clash | None:
+def example_rules_differ(facts: CaseFacts) -> Clash | None:
     """Two published rules disagree about whether this many examples are enough."""
     have, need = facts.examples, examples_need(facts.case, facts.framework)
     general = facts.framework.threshold("few_examples")
@@ -50,7 +50,7 @@ def example_rules_differ(facts: Facts) -> Clash | None:
 
 
 @doubt
-def brand_voice_without_samples(facts: Facts) -> Clash | None:
+def brand_voice_without_samples(facts: CaseFacts) -> Clash | None:
     """A voice nobody has written down."""
     branded = facts.holds("brand_voice")
     if facts.case.data.voice is not None or not (branded or "persona" in facts.case.goals):
@@ -63,7 +63,7 @@ def brand_voice_without_samples(facts: Facts) -> Clash | None:
 
 
 @pushback
-def safety_goal_with_few_pairs(facts: Facts) -> Clash | None:
+def safety_goal_with_few_pairs(facts: CaseFacts) -> Clash | None:
     """Preference tuning takes many pairs."""
     if not (short := _too_few(facts, "safety", "preference_pairs")):
         return None
@@ -77,7 +77,7 @@ def safety_goal_with_few_pairs(facts: Facts) -> Clash | None:
 
 
 @pushback
-def pretraining_with_few_documents(facts: Facts) -> Clash | None:
+def pretraining_with_few_documents(facts: CaseFacts) -> Clash | None:
     """Continued pretraining takes very many documents."""
     if not (short := _too_few(facts, "domain_expertise", "documents")):
         return None
@@ -90,7 +90,7 @@ def pretraining_with_few_documents(facts: Facts) -> Clash | None:
     )
 
 
-def _too_few(facts: Facts, goal: str, unit: str) -> tuple[str, str] | None:
+def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
     """How many there are and how many the goal takes; None where they are enough or uncounted."""
     rule, have = facts.framework.goals.get(goal), held(facts.case, unit)
     if goal not in facts.case.goals or rule is None or have is None:
@@ -100,7 +100,7 @@ def _too_few(facts: Facts, goal: str, unit: str) -> tuple[str, str] | None:
 
 
 @doubt
-def data_missing(facts: Facts) -> Clash | None:
+def data_missing(facts: CaseFacts) -> Clash | None:
     """The case names files that aren't there."""
     if not facts.findings.missing:
         return None

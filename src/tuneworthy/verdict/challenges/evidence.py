@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Replaced
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.weigh import Reading, settled, speaks
 from tuneworthy.words import count, few, interval_text, plain, sentence
 
@@ -15,7 +15,7 @@ _DAYS_PER_MONTH = 365.25 / 12
 
 
 @contradiction
-def measured_against_answer(facts: Facts) -> Clash | None:
+def measured_against_answer(facts: CaseFacts) -> Clash | None:
     """An answer that was given and the opposite measured."""
     against = {}
     for path, stated in _answers(facts):
@@ -37,7 +37,7 @@ def measured_against_answer(facts: Facts) -> Clash | None:
     )
 
 
-def _answers(facts: Facts) -> Iterator[tuple[str, State]]:
+def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every answer that was given, with its path."""
     for name, check in facts.case.ceiling.items():
         wanted = facts.framework.ceiling[name].at_least
@@ -57,7 +57,7 @@ def _seen(reading: Reading) -> str:
 
 
 @contradiction
-def measured_against_number(facts: Facts) -> Clash | None:
+def measured_against_number(facts: CaseFacts) -> Clash | None:
     """A number that was stated and one measured that is clearly another."""
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = {}
@@ -89,7 +89,7 @@ def _apart(one: Replaced, tolerance: float) -> bool:
 
 
 @doubt
-def need_without_support(facts: Facts) -> Clash | None:
+def need_without_support(facts: CaseFacts) -> Clash | None:
     """A need that was said, where what was measured speaks against it."""
     if not (found := _need(facts, stated="yes", measured="no")):
         return None
@@ -103,7 +103,7 @@ def need_without_support(facts: Facts) -> Clash | None:
 
 
 @pushback
-def need_seen_in_data(facts: Facts) -> Clash | None:
+def need_seen_in_data(facts: CaseFacts) -> Clash | None:
     """A need that was denied, where what was measured speaks for it."""
     if not (found := _need(facts, stated="no", measured="yes")):
         return None
@@ -115,7 +115,7 @@ def need_seen_in_data(facts: Facts) -> Clash | None:
     )
 
 
-def _need(facts: Facts, *, stated: State, measured: State) -> tuple[str, str, str] | None:
+def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str, str] | None:
     """The first factor whose measurements contradict its answer: path, name, what was measured."""
     for factor in facts.framework.factors:
         if facts.state(factor) == stated:
@@ -126,7 +126,7 @@ def _need(facts: Facts, *, stated: State, measured: State) -> tuple[str, str, st
 
 
 @doubt
-def evidence_old(facts: Facts) -> Clash | None:
+def evidence_old(facts: CaseFacts) -> Clash | None:
     """Measured on data that ended long ago."""
     limit, today = facts.framework.threshold("evidence_age"), facts.findings.as_of
     days = [one.observed_on for one in facts.findings.ledger.values() if one.observed_on]

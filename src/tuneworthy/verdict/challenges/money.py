@@ -6,12 +6,12 @@ from tuneworthy.model.base import months_to_reach
 from tuneworthy.model.case import Amount
 from tuneworthy.model.framework import CostRow, ongoing_usd
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, pushback
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, usd, usd_range
 
 
 @pushback
-def ongoing_below_table(facts: Facts) -> Clash | None:
+def ongoing_below_table(facts: CaseFacts) -> Clash | None:
     """Running costs below what the framework's own table adds up to."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate, costs = facts.case.economics.hourly_rate_usd, facts.framework.costs
@@ -30,7 +30,7 @@ def ongoing_below_table(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def saving_above_bill(facts: Facts) -> Clash | None:
+def saving_above_bill(facts: CaseFacts) -> Clash | None:
     """A saving that is larger than what is paid today."""
     saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill_usd
     if saving is None or bill is None or saving.low <= bill:
@@ -59,7 +59,7 @@ def saving_above_bill(facts: Facts) -> Clash | None:
 
 
 @pushback
-def saving_above_published(facts: Facts) -> Clash | None:
+def saving_above_published(facts: CaseFacts) -> Clash | None:
     """A saving above the range that the framework names for a system at scale."""
     saving, costs = facts.case.economics.monthly.api_savings_usd, facts.framework.costs
     if saving is None or costs is None or costs.returns is None:
@@ -76,7 +76,7 @@ def saving_above_published(facts: Facts) -> Clash | None:
 
 
 @pushback
-def upfront_below_table(facts: Facts) -> Clash | None:
+def upfront_below_table(facts: CaseFacts) -> Clash | None:
     """Less work before the first version than the framework's own table."""
     costs, stated = facts.framework.costs, facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
@@ -93,7 +93,7 @@ def upfront_below_table(facts: Facts) -> Clash | None:
 
 
 @pushback
-def no_retraining(facts: Facts) -> Clash | None:
+def no_retraining(facts: CaseFacts) -> Clash | None:
     """Running costs by category in which the model is never trained again."""
     ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
     if ongoing is None or _some(ongoing.retraining_hours_per_quarter):
@@ -108,7 +108,7 @@ def no_retraining(facts: Facts) -> Clash | None:
 
 
 @pushback
-def no_evaluation_hours(facts: Facts) -> Clash | None:
+def no_evaluation_hours(facts: CaseFacts) -> Clash | None:
     """Upfront costs by category in which nobody evaluates the result."""
     upfront, costs = facts.case.economics.upfront, facts.framework.costs
     if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
@@ -132,7 +132,7 @@ def _table(row: CostRow | None) -> str:
 
 
 @pushback
-def no_pilot(facts: Facts) -> Clash | None:
+def no_pilot(facts: CaseFacts) -> Clash | None:
     """Straight to production without a pilot."""
     if facts.case.tuning.pilot != "no":
         return None
@@ -144,7 +144,7 @@ def no_pilot(facts: Facts) -> Clash | None:
 
 
 @pushback
-def model_switch_planned(facts: Facts) -> Clash | None:
+def model_switch_planned(facts: CaseFacts) -> Clash | None:
     """A tuned model stays with the base it was made from."""
     if facts.case.tuning.model_switch != "yes":
         return None

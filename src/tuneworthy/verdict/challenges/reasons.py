@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.model.base import growth_needed, months_to_reach
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, listing, plain, share, usd
 
 LATER_ELSEWHERE = ("low_volume",)
@@ -12,7 +12,7 @@ LATER_ELSEWHERE = ("low_volume",)
 
 
 @contradiction
-def cost_reason_with_low_volume(facts: Facts) -> Clash | None:
+def cost_reason_with_low_volume(facts: CaseFacts) -> Clash | None:
     """Cost can't hurt when there are few calls."""
     if not facts.holds("cost_optimization", "low_volume"):
         return None
@@ -27,7 +27,7 @@ def cost_reason_with_low_volume(facts: Facts) -> Clash | None:
 
 
 @doubt
-def exploring_with_fixed_format(facts: Facts) -> Clash | None:
+def exploring_with_fixed_format(facts: CaseFacts) -> Clash | None:
     """What every output must look like can't be fixed while the task is still being found."""
     fixed = facts.holds("consistent_behavior")
     if not facts.holds("exploration_phase") or not (fixed or "format" in facts.case.goals):
@@ -40,7 +40,7 @@ def exploring_with_fixed_format(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def changing_requirements_baked_in(facts: Facts) -> Clash | None:
+def changing_requirements_baked_in(facts: CaseFacts) -> Clash | None:
     """What changes every month shouldn't be trained into weights."""
     by_goal = {"knowledge", "domain_expertise"} & set(facts.case.goals)
     knows = facts.holds("domain_knowledge")
@@ -64,7 +64,7 @@ def changing_requirements_baked_in(facts: Facts) -> Clash | None:
 
 
 @doubt
-def latency_reason_with_short_prompt(facts: Facts) -> Clash | None:
+def latency_reason_with_short_prompt(facts: CaseFacts) -> Clash | None:
     """A short prompt costs little time, so shortening it further buys little."""
     if not facts.holds("latency_requirements") or not (short := _short_prompt(facts)):
         return None
@@ -78,7 +78,7 @@ def latency_reason_with_short_prompt(facts: Facts) -> Clash | None:
 
 
 @doubt
-def instruction_limit_with_short_prompt(facts: Facts) -> Clash | None:
+def instruction_limit_with_short_prompt(facts: CaseFacts) -> Clash | None:
     """A short prompt isn't too long to be followed."""
     if not facts.holds("instruction_limit") or not (short := _short_prompt(facts)):
         return None
@@ -92,7 +92,7 @@ def instruction_limit_with_short_prompt(facts: Facts) -> Clash | None:
     )
 
 
-def _short_prompt(facts: Facts) -> tuple[str, str] | None:
+def _short_prompt(facts: CaseFacts) -> tuple[str, str] | None:
     """Input tokens and the limit they are under; None where they aren't, or nobody said."""
     tokens = facts.case.economics.traffic.input_tokens
     limit = facts.framework.threshold("short_prompt")
@@ -102,7 +102,7 @@ def _short_prompt(facts: Facts) -> tuple[str, str] | None:
 
 
 @pushback
-def low_volume_now(facts: Facts) -> Clash | None:
+def low_volume_now(facts: CaseFacts) -> Clash | None:
     """Volume that is low today and counted as high: the growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
     if answer is None or (answer.value, answer.now) != ("no", "yes"):
@@ -134,7 +134,7 @@ def low_volume_now(facts: Facts) -> Clash | None:
 
 
 @doubt
-def answer_differs_now(facts: Facts) -> Clash | None:
+def answer_differs_now(facts: CaseFacts) -> Clash | None:
     """Another answer that counts although it doesn't hold yet."""
     names = [
         name
@@ -152,7 +152,7 @@ def answer_differs_now(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def volume_against_answer(facts: Facts) -> Clash | None:
+def volume_against_answer(facts: CaseFacts) -> Clash | None:
     """Requests a month that say the opposite of the answer about volume."""
     stated = facts.case.economics.traffic.requests_per_month
     limit = facts.framework.threshold("low_volume")
@@ -173,7 +173,7 @@ def volume_against_answer(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def sovereignty_with_hosted_tuning(facts: Facts) -> Clash | None:
+def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Clash | None:
     """Data that may not leave the house would be uploaded to be trained on."""
     if not facts.holds("data_sovereignty") or facts.case.tuning.service != "hosted":
         return None
@@ -186,7 +186,7 @@ def sovereignty_with_hosted_tuning(facts: Facts) -> Clash | None:
 
 
 @contradiction
-def sovereignty_with_third_party_api(facts: Facts) -> Clash | None:
+def sovereignty_with_third_party_api(facts: CaseFacts) -> Clash | None:
     """Data that may not go to a third party goes there today."""
     if not facts.holds("data_sovereignty") or facts.case.today.api != "third_party":
         return None

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tuneworthy.model.dossier import ChallengeResult, Severity
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import sentence
 
 Clash = tuple[tuple[str, ...], str, str]
 """Dotted paths of the statements in the case file, what doesn't fit, and what would settle it."""
 
-Rule = Callable[[Facts], Clash | None]
+Rule = Callable[[CaseFacts], Clash | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Challenge:
         """The name of its function."""
         return self.rule.__name__
 
-    def __call__(self, facts: Facts) -> ChallengeResult | None:
+    def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """What it says of a case; None where the statements carry each other."""
         clash = self.rule(facts)
         if clash is None:

@@ -9,7 +9,7 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import GoalRecord, Number, OptionResult, OutlookGrade
 from tuneworthy.model.framework import Framework, Span
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Judgement, Option, unknown
 from tuneworthy.words import count, figure_says, plain, sentence
@@ -42,7 +42,7 @@ ARMS = {
 """Arms of the published cases in words."""
 
 
-def options(facts: Facts, record: GoalRecord) -> tuple[OptionResult, ...]:
+def options(facts: CaseFacts, record: GoalRecord) -> tuple[OptionResult, ...]:
     """Every option of a framework, judged for a case and ranked.
 
     Args:
@@ -60,7 +60,7 @@ def options(facts: Facts, record: GoalRecord) -> tuple[OptionResult, ...]:
     return ranked([*(_option(name, facts, record) for name in names), *_tunings(facts, record)])
 
 
-def _option(name: str, facts: Facts, record: GoalRecord) -> OptionResult:
+def _option(name: str, facts: CaseFacts, record: GoalRecord) -> OptionResult:
     rule, own = facts.framework.options[name], OPTIONS.get(name)
     effort, weeks = _range(rule.effort_hours), _range(rule.weeks)
     if name == "hybrid":  # it is tuning, and its own work beside that
@@ -85,7 +85,7 @@ def _option(name: str, facts: Facts, record: GoalRecord) -> OptionResult:
     )
 
 
-def _tunings(facts: Facts, record: GoalRecord) -> list[OptionResult]:
+def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
     """Each kind of tuning the goals lead to, once; all of them while no goal is named."""
     case, framework = facts.case, facts.framework
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
@@ -163,7 +163,7 @@ def _known(value: float | Range | None, ask: str) -> Number:
     return value.narrowed() if isinstance(value, Range) else value
 
 
-def _published(arm: str, goal: str, facts: Facts, record: GoalRecord) -> _Published:
+def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Published:
     """How often an arm measured best for a goal; nothing where there are too few cases to say.
 
     It carries a judgement where that is more often than its even share among all arms would be.
@@ -201,7 +201,7 @@ def _tuning_hours(case: Case, framework: Framework) -> Range | None:
     return Range.total(part for part in parts if part is not None)
 
 
-def _first_weeks(facts: Facts) -> Range | None:
+def _first_weeks(facts: CaseFacts) -> Range | None:
     """Weeks of the first approach, or of the quickest while no goal is named."""
     approaches = facts.framework.approaches
     if facts.fits:

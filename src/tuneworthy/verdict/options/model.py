@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tuneworthy.verdict.facts import Facts, against
+from tuneworthy.verdict.facts import CaseFacts, against
 from tuneworthy.verdict.options.rule import (
     SIGNS,
     Figures,
@@ -17,13 +17,13 @@ from tuneworthy.verdict.options.rule import (
 from tuneworthy.words import count, few, listing, quality, several, share
 
 
-def _other(facts: Facts) -> Figures:
+def _other(facts: CaseFacts) -> Figures:
     other = facts.scored("prompted")
     return Figures(other.quality, None, other.latency_p95_s) if other else Figures()
 
 
 @option(tried="", arm="model_switch", checks=("foundation_models",), figures=_other)
-def other_model(facts: Facts) -> Judgement:
+def other_model(facts: CaseFacts) -> Judgement:
     """Helps where the weakness is this model's own; a problem that stays across models isn't."""
     if facts.target("privacy") == "no":
         return yes("data may not go to today's provider; a model you run keeps it inside")
@@ -49,7 +49,7 @@ def other_model(facts: Facts) -> Judgement:
     return no(f"{models} were tested and the problem persists")
 
 
-def _scored(facts: Facts) -> Judgement | None:
+def _scored(facts: CaseFacts) -> Judgement | None:
     """What the best other model's counted quality settles; None where it settles nothing."""
     other, target = facts.scored("prompted"), facts.case.targets.quality
     if other is None or other.quality is None or target is None:
@@ -66,7 +66,7 @@ def _scored(facts: Facts) -> Judgement | None:
 
 
 @option(mends=False, trouble="size")
-def smaller_model(facts: Facts) -> Judgement:
+def smaller_model(facts: CaseFacts) -> Judgement:
     """Helps with cost or waiting time where quality has room."""
     return _cheaper(
         facts,
@@ -77,7 +77,7 @@ def smaller_model(facts: Facts) -> Judgement:
 
 
 @option(mends=False, trouble="size")
-def distillation(facts: Facts) -> Judgement:
+def distillation(facts: CaseFacts) -> Judgement:
     """Helps where a large model meets the target and is too dear or too slow."""
     cheaper = _cheaper(
         facts,
@@ -91,7 +91,7 @@ def distillation(facts: Facts) -> Judgement:
     return no(f"volume is too low to pay for training a student{requests}")
 
 
-def _cheaper(facts: Facts, *, room: str, as_said: str, short: str) -> Judgement:
+def _cheaper(facts: CaseFacts, *, room: str, as_said: str, short: str) -> Judgement:
     """Whether another model may do the same for less.
 
     Args:
@@ -126,7 +126,7 @@ _NO_PRESSURE = "neither cost nor waiting time is a reason here"
 _PRESSURE_OPEN = "whether cost or waiting time is a reason isn't said"
 
 
-def _presses(facts: Facts) -> str:
+def _presses(facts: CaseFacts) -> str:
     """Cost, latency or both as a reason to change something."""
     by = facts.pressed_by
     return f"{listing(by)} {'presses' if len(by) == 1 else 'press'}"
@@ -136,7 +136,7 @@ def _presses(facts: Facts) -> str:
 
 
 @option(mends=False, trouble="calls")
-def caching(facts: Facts) -> Judgement:
+def caching(facts: CaseFacts) -> Judgement:
     """Helps with cost and waiting time where a long beginning is the same in every call."""
     if facts.pressure == "no":
         return no(_NO_PRESSURE)
@@ -161,7 +161,7 @@ def caching(facts: Facts) -> Judgement:
 
 
 @option(mends=False, trouble="calls")
-def batching(facts: Facts) -> Judgement:
+def batching(facts: CaseFacts) -> Judgement:
     """Helps with cost where nobody waits for the answer."""
     most = facts.case.targets.latency_p95_s
     waits, cost = facts.state("latency_requirements"), facts.state("cost_optimization")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
-from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, Facts
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.verdict.options.rule import (
     Figures,
     Judgement,
@@ -25,7 +25,7 @@ SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_callin
 """Goals whose output has a structure that a schema can state."""
 
 
-def _today(facts: Facts) -> Figures:
+def _today(facts: CaseFacts) -> Figures:
     today = facts.case.today
     bill, latency = today.usd_per_month, today.latency_p95_s
     return Figures(
@@ -36,7 +36,7 @@ def _today(facts: Facts) -> Figures:
 
 
 @option(mends=False, tried="", figures=_today)
-def keep_prompt(facts: Facts) -> Judgement:
+def keep_prompt(facts: CaseFacts) -> Judgement:
     """Helps when every target is met; a target that is missed, as counted, settles it."""
     if facts.missed:
         counted = facts.missed != ("privacy",)
@@ -56,7 +56,7 @@ def keep_prompt(facts: Facts) -> Judgement:
 
 
 @option(arm="prompt", checks=("prompt_variations", "structured_prompt"))
-def prompt_optimisation(facts: Facts) -> Judgement:
+def prompt_optimisation(facts: CaseFacts) -> Judgement:
     """Helps while few prompts were tried and there is an evaluation set to search against."""
     states = {name: facts.state(name) for name in ("prompt_variations", "structured_prompt")}
     lacking = [name for name, state in states.items() if state == "no"]
@@ -76,7 +76,7 @@ def prompt_optimisation(facts: Facts) -> Judgement:
     return partly("prompts were varied, but not yet with everything else the ceiling test asks for")
 
 
-def _lacking(facts: Facts, checks: Sequence[str]) -> str:
+def _lacking(facts: CaseFacts, checks: Sequence[str]) -> str:
     """What of the prompt work isn't done."""
     lacks = []
     answer = facts.case.ceiling.get("prompt_variations")
@@ -94,7 +94,7 @@ _SHOWN = "examples are in the prompt already"
 
 
 @option(tried=_SHOWN, arm="prompt", checks=("few_shot",), trouble="examples")
-def few_shot(facts: Facts) -> Judgement:
+def few_shot(facts: CaseFacts) -> Judgement:
     """Helps where no examples stand in the prompt yet and the prompt has room for them."""
     state = facts.state("few_shot")
     if state == "yes":
@@ -111,7 +111,7 @@ def few_shot(facts: Facts) -> Judgement:
 
 
 @option(checks=("few_shot",), trouble="examples")
-def retrieved_examples(facts: Facts) -> Judgement:
+def retrieved_examples(facts: CaseFacts) -> Judgement:
     """Helps with many examples of a task whose questions resemble each other."""
     examples, least = facts.examples, facts.framework.threshold("examples_to_retrieve")
     if examples is None or least is None:
@@ -137,7 +137,7 @@ def retrieved_examples(facts: Facts) -> Judgement:
 
 
 @option()
-def constrained_output(facts: Facts) -> Judgement:
+def constrained_output(facts: CaseFacts) -> Judgement:
     """Helps where structure fails; never where the structure is right and the content wrong."""
     fails, shaped = facts.state("inconsistent_format"), facts.goals(SHAPED_GOALS)
     if fails == "yes":
@@ -152,7 +152,7 @@ def constrained_output(facts: Facts) -> Judgement:
 
 
 @option(tried="an attempt split the task, and its steps still fail", arm="decomposition")
-def decomposition(facts: Facts) -> Judgement:
+def decomposition(facts: CaseFacts) -> Judgement:
     """Helps where one prompt does too much and there is time for more calls."""
     room, overloaded = facts.room_for_a_call, facts.state("instruction_limit")
     if room == "no":
@@ -175,7 +175,7 @@ def decomposition(facts: Facts) -> Judgement:
     return unknown("name the goals: whether the prompt has more than one thing to do isn't said")
 
 
-def _overloaded(facts: Facts) -> Judgement:
+def _overloaded(facts: CaseFacts) -> Judgement:
     if facts.long_prompt == "no":
         return partly(
             f"parts of the prompt are ignored although it is short{long(facts)}: look which first"
@@ -190,7 +190,7 @@ def _overloaded(facts: Facts) -> Judgement:
 # Kinds of better retrieval: they help where passages aren't found, and only there.
 
 
-def _found(facts: Facts) -> Judgement | None:
+def _found(facts: CaseFacts) -> Judgement | None:
     """What settles it for all kinds alike; None where retrieval falls short.
 
     Counted recall goes before what is said of it: a passage that isn't found can't be used.
@@ -218,7 +218,7 @@ def _found(facts: Facts) -> Judgement | None:
     return unknown("count how often the right passage is retrieved (today.retrieval_recall)")
 
 
-def _missing(facts: Facts, helps: Helps, how: str) -> Judgement:
+def _missing(facts: CaseFacts, helps: Helps, how: str) -> Judgement:
     """Passages are missing: by the recall that was counted, or by the check that is no."""
     counted = facts.recall is not None
     wanted = facts.goals(KNOWLEDGE_GOALS) or facts.holds("domain_knowledge")
@@ -228,13 +228,13 @@ def _missing(facts: Facts, helps: Helps, how: str) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def chunk_optimization(facts: Facts) -> Judgement:
+def chunk_optimization(facts: CaseFacts) -> Judgement:
     """The first thing to look at wherever passages are missed."""
     return _found(facts) or _missing(facts, "yes", ": look first at how documents are cut")
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def hybrid_search(facts: Facts) -> Judgement:
+def hybrid_search(facts: CaseFacts) -> Judgement:
     """Finds words of one's own that meaning alone misses."""
     if (settled := _found(facts)) is not None:
         return settled
@@ -244,7 +244,7 @@ def hybrid_search(facts: Facts) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def reranking(facts: Facts) -> Judgement:
+def reranking(facts: CaseFacts) -> Judgement:
     """Puts the right passage first, for the time of a second pass."""
     if (settled := _found(facts)) is not None:
         return settled
@@ -256,7 +256,7 @@ def reranking(facts: Facts) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def query_expansion(facts: Facts) -> Judgement:
+def query_expansion(facts: CaseFacts) -> Judgement:
     """Asks the question in several wordings, for the time of another call."""
     if (settled := _found(facts)) is not None:
         return settled

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
-from tuneworthy.verdict.facts import Facts
+from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, share
 
 
@@ -62,7 +62,7 @@ TRIED = "an attempt made use of it, and the target is still missed"
 class Option:
     """How an option of the framework is judged; its id is the name of its function."""
 
-    judge: Callable[[Facts], Judgement]
+    judge: Callable[[CaseFacts], Judgement]
     mends: bool
     """Whether it only helps where something falls short."""
     tried: str
@@ -73,7 +73,7 @@ class Option:
     """Checks of the ceiling test that ask for it."""
     trouble: str
     """Options with the same word here remove the same trouble, so one may beat the other."""
-    figures: Callable[[Facts], Figures]
+    figures: Callable[[CaseFacts], Figures]
     """What the case states of it."""
 
     @property
@@ -81,7 +81,7 @@ class Option:
         """As the framework names it."""
         return self.judge.__name__
 
-    def __call__(self, facts: Facts) -> Judgement:
+    def __call__(self, facts: CaseFacts) -> Judgement:
         """Whether it would help a case."""
         if self.mends and facts.satisfied == "yes":
             return ALL_MET
@@ -97,8 +97,8 @@ def option(
     arm: str = "",
     checks: tuple[str, ...] = (),
     trouble: str = "",
-    figures: Callable[[Facts], Figures] = lambda _: NOTHING_KNOWN,
-) -> Callable[[Callable[[Facts], Judgement]], Option]:
+    figures: Callable[[CaseFacts], Figures] = lambda _: NOTHING_KNOWN,
+) -> Callable[[Callable[[CaseFacts], Judgement]], Option]:
     """Register a function as the rule of the option of its name."""
     return lambda judge: Option(judge, mends, tried, arm, checks, trouble, figures)
 
@@ -114,18 +114,18 @@ SIGNS = {
 """Signals as a trouble one sees."""
 
 
-def recalled(facts: Facts) -> str:
+def recalled(facts: CaseFacts) -> str:
     """How often the passage is found, where it was counted."""
     return f"the passage is found for {share(facts.recall or 0.0)} of questions"
 
 
-def not_found(facts: Facts) -> str:
+def not_found(facts: CaseFacts) -> str:
     """That passages aren't found, or that nobody saw to it."""
     if facts.recall is None:
         return "retrieval was never optimised"
     return f"the passage is found for only {share(facts.recall)} of questions"
 
 
-def long(facts: Facts) -> str:
+def long(facts: CaseFacts) -> str:
     """Input tokens of a request in brackets; empty where nobody counted."""
     return "" if facts.tokens is None else f" ({count(facts.tokens)} input tokens a request)"

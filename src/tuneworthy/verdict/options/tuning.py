@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import ApproachResult
-from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, Facts
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.rule import (
     ALL_MET,
@@ -44,7 +44,7 @@ def no_goal() -> Judgement:
     return unknown("name the goals: each kind of tuning serves one")
 
 
-def tuning(facts: Facts, fit: ApproachResult) -> Judgement:
+def tuning(facts: CaseFacts, fit: ApproachResult) -> Judgement:
     """Helps where prompting has reached its limit, the goal's own sign is seen and data are there.
 
     Args:
@@ -71,7 +71,7 @@ def tuning(facts: Facts, fit: ApproachResult) -> Judgement:
     return _seen(facts, fit) if sign == "yes" else _unseen(facts, fit, signs)
 
 
-def _unseen(facts: Facts, fit: ApproachResult, signs: str) -> Judgement:
+def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Judgement:
     """Nobody said whether the goal's own signs are there."""
     if _falls_short(facts):
         return partly(f"a target is missed; nobody said whether {signs}")
@@ -80,7 +80,7 @@ def _unseen(facts: Facts, fit: ApproachResult, signs: str) -> Judgement:
     return unknown(f"whether {plain(fit.goal)} falls short isn't said")
 
 
-def _seen(facts: Facts, fit: ApproachResult) -> Judgement:
+def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
     """Everything speaks for tuning, but for data that nobody counted."""
     unit, need = plain(fit.data.unit), count(fit.data.low)
     have = held(facts.case, fit.data.unit)
@@ -93,7 +93,7 @@ def _seen(facts: Facts, fit: ApproachResult) -> Judgement:
 
 
 @option(tried="", arm="hybrid")
-def hybrid(facts: Facts) -> Judgement:
+def hybrid(facts: CaseFacts) -> Judgement:
     """Helps where behaviour has to be trained and knowledge has to be fetched."""
     if (against := _against(facts)) is not None:
         return against
@@ -120,13 +120,13 @@ def hybrid(facts: Facts) -> Judgement:
     return yes(both) if "yes" in feasible else partly(f"{both}; count the examples first")
 
 
-def _against(facts: Facts) -> Judgement | None:
+def _against(facts: CaseFacts) -> Judgement | None:
     if facts.holds("exploration_phase"):
         return no("the task is still moving: a prompt changes in a minute")
     return None
 
 
-def _knowledge_against(facts: Facts, goal: str) -> Judgement | None:
+def _knowledge_against(facts: CaseFacts, goal: str) -> Judgement | None:
     """Facts that aren't found or don't stay are nothing to train."""
     if goal not in KNOWLEDGE_GOALS:
         return None
@@ -144,7 +144,7 @@ def _data_short(fit: ApproachResult) -> str:
     return f"{count(have)} {unit} are there; it takes {count(fit.data.low)} or more"
 
 
-def _ceiling(facts: Facts) -> Judgement:
+def _ceiling(facts: CaseFacts) -> Judgement:
     """Prompting isn't known to be at its ceiling."""
     if facts.assessment.reached == "unknown":
         return unknown("whether prompting has reached its ceiling isn't known")
@@ -156,7 +156,7 @@ def _ceiling(facts: Facts) -> Judgement:
     return partly(f"prompting isn't at its ceiling; still to do: {listing(todo)}")
 
 
-def _rules_change(facts: Facts) -> Judgement:
+def _rules_change(facts: CaseFacts) -> Judgement:
     return partly(
         {
             "policy": "rules of behaviour change about every month, and each change means "
@@ -167,7 +167,7 @@ def _rules_change(facts: Facts) -> Judgement:
     )
 
 
-def _sign(facts: Facts, goal: str) -> State:
+def _sign(facts: CaseFacts, goal: str) -> State:
     """Whether what the goal asks for is lacking today."""
     states = [facts.state(name) for name in _SIGNS.get(goal, ())]
     if not states:
@@ -177,11 +177,11 @@ def _sign(facts: Facts, goal: str) -> State:
     return "no" if set(states) == {"no"} else "unknown"
 
 
-def _falls_short(facts: Facts) -> bool:
+def _falls_short(facts: CaseFacts) -> bool:
     return facts.target("quality") == "no" or facts.state("success_with_prompts") == "no"
 
 
-def _behaviour(facts: Facts) -> State:
+def _behaviour(facts: CaseFacts) -> State:
     if facts.goals(BEHAVIOUR_GOALS):
         return "yes"
     factors = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
@@ -190,7 +190,7 @@ def _behaviour(facts: Facts) -> State:
     return "unknown" if "unknown" in factors else "no"
 
 
-def _knowledge(facts: Facts) -> State:
+def _knowledge(facts: CaseFacts) -> State:
     """Whether knowledge has to be fetched: it is a goal of its own, or it changes."""
     if facts.goals(KNOWLEDGE_GOALS):
         return "yes"
