@@ -416,9 +416,9 @@ from tuneworthy.stats.intervals import (
 )
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
-from tuneworthy.terminal import session as terminal_session
+from tuneworthy.terminal import begin as terminal_begin
 from tuneworthy.terminal.free import split_message
-from tuneworthy.terminal.terminals import Menus, Plain
+from tuneworthy.terminal.terminals import MenuTerminal, PlainTerminal
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable

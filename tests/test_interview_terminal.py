@@ -22,7 +22,7 @@ import wcwidth
 
 from answering import answer_in
 from internals import (
-    Menus,
+    MenuTerminal,
     ask_of,
     framework_of,
     offers,
@@ -31,7 +31,7 @@ from internals import (
     run,
     start_case,
 )
-from internals import terminal_session as begin
+from internals import terminal_begin as begin
 from test_gallery import agrees, expected
 from test_gallery import said as parts
 from tuneworthy import decide, load_case
@@ -291,18 +291,18 @@ def test_an_answer_that_looks_like_a_command_is_written_behind_a_sign(folder: Pa
 def test_a_file_that_changes_between_question_and_answer_is_read_again(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from internals import Plain
+    from internals import PlainTerminal
 
     lines = iter(["y\n", "y\n", "q\n"])
 
-    def line(_: Plain) -> str:
+    def line(_: PlainTerminal) -> str:
         given = next(lines)
         if case_text(folder).count("brand_voice: unknown"):  # the other editor is quicker
             text = case_text(folder).replace("brand_voice: unknown", "brand_voice: yes")
             (folder / "case.yaml").write_text(text, encoding="utf-8")
         return given
 
-    monkeypatch.setattr(Plain, "_line", line)
+    monkeypatch.setattr(PlainTerminal, "_line", line)
     seen = tuneworthy("interview", folder)
     assert "was changed by somebody else meanwhile" in seen.out
     case = load_case(folder)
@@ -458,7 +458,7 @@ def test_an_interrupt_leaves_the_file_whole_with_all_that_was_answered(
 def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
     taken: list[Sequence[tuple[str, str]]] = []
 
-    class Noted(Menus):
+    class Noted(MenuTerminal):
         def _menu(self, ways: Sequence[tuple[str, str]], at: str | None = None) -> str:
             taken.append(ways)
             assert at is None or at in dict(ways)

@@ -44,14 +44,14 @@ def converse(session: InterviewSession, listener: Listener) -> None:
         as_of=session.as_of or today(),
         transport=listener.transport,
     ) as caller:
-        Conversation(session, caller, listener).run()
+        FreeInterview(session, caller, listener).run()
         spent = pages.spent_line(caller.spent_usd(), listener.cap_usd)
     session.run()
     session.terminal.say(spent)
 
 
 @dataclass(slots=True)
-class Conversation:
+class FreeInterview:
     """One talk with a model. The case file keeps what came of it."""
 
     session: InterviewSession

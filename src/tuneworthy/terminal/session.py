@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
-from tuneworthy.files.case import CASE_FILE, read_with_digest
-from tuneworthy.interview.answers import accept_conflict, read_script, write_answer
+from tuneworthy.errors import CaseError, ConflictError, one_line
+from tuneworthy.files.case import read_with_digest
+from tuneworthy.interview.answers import accept_conflict, write_answer
 from tuneworthy.interview.pages import (
     LEFT,
     MARGIN,
@@ -23,24 +20,20 @@ from tuneworthy.interview.pages import (
     rest_choices,
     rest_page,
     standing_line,
-    welcome,
     why_page,
 )
 from tuneworthy.interview.questions import (
     ask_of,
-    is_answered,
     next_ask,
     offers,
-    part_asks,
     standing,
 )
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.interview import PARTS, AnswerResult, Ask, Conflict, Part
-from tuneworthy.pipeline import decide, framework_of, load_framework
-from tuneworthy.terminal.terminals import Entry, Menus, Plain, Scripted, Terminal
-from tuneworthy.workspace.cases import plain_title, start_case
+from tuneworthy.model.interview import AnswerResult, Ask, Conflict, Part
+from tuneworthy.pipeline import decide, framework_of
+from tuneworthy.terminal.terminals import Entry, Terminal
 
 if TYPE_CHECKING:
     from tuneworthy.llm.endpoints import Transport
@@ -237,82 +230,3 @@ class InterviewSession:
         self.case, self.digest = read.case, read.digest
         self.framework = framework_of(self.case, self.chosen)
         self.dossier = self._decide(self.case)
-
-
-def interview(
-    source: str,
-    *,
-    chosen: str | None,
-    as_of: date | None,
-    plain: bool,
-    script: str | None,
-    colour: bool,
-    listener: Listener | None = None,
-) -> None:
-    """Talk about a case until whoever answers has had enough.
-
-    Args:
-        source: Case folder or case file; a folder that isn't there, or holds no case, gets one.
-        chosen: Framework, as on the command line.
-        as_of: The day the verdict speaks for.
-        plain: Lines only, also where there could be menus.
-        script: File with the answers, instead of a person.
-        colour: Whether the terminal takes colour.
-        listener: The model for an interview in free words; None for single questions.
-    """
-    terminal: Terminal
-    if script is not None:
-        answers = read_script(script, _framework(source, chosen))
-        if answers.messages and listener is None:
-            fix = "add --model MODEL, or leave say out"
-            raise InputError("says something to no model", where=script, fix=fix)
-        terminal = Scripted(answers)
-    elif plain or not _moves():
-        terminal = Plain(colour=colour)
-    else:
-        terminal = Menus(colour=colour)
-    if not _is_there(source):
-        name = terminal.name(plain_title(source))
-        if name is None:
-            return
-        start_case(source, name, chosen)
-    session = InterviewSession(source, terminal, chosen, as_of, colour)
-    terminal.say(welcome(session.case.name, source))
-    if isinstance(terminal, Scripted):
-        names = _answered_already(session, list(terminal.script.answers))
-        for name, entry in [(name, terminal.answer(name)) for name in names]:
-            session.change(name, entry)
-    if listener is None:
-        session.run()
-    else:
-        from tuneworthy.terminal.free import converse
-
-        converse(session, listener)
-    if isinstance(terminal, Scripted):
-        terminal.finish()
-
-
-def _moves() -> bool:
-    """Whether the terminal can move its cursor."""
-    return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-
-
-def _is_there(source: str) -> bool:
-    """Whether there is a case, or something else that reading it will name."""
-    path = Path(source)
-    if path.is_dir():
-        return os.path.lexists(path / CASE_FILE)
-    return os.path.lexists(path) or path.suffix in (".yaml", ".yml")
-
-
-def _framework(source: str, chosen: str | None) -> Framework:
-    if _is_there(source):
-        return framework_of(read_with_digest(source).case, chosen)
-    return load_framework(chosen or "lesson")
-
-
-def _answered_already(session: InterviewSession, names: Sequence[str]) -> list[str]:
-    """Ids of a script that the interview won't ask for, since the case has an answer."""
-    case, framework = session.case, session.framework
-    open_asks = {name for part in PARTS for name in part_asks(case, framework, part)}
-    return [name for name in names if name not in open_asks and is_answered(case, framework, name)]

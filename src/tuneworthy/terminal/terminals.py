@@ -99,7 +99,7 @@ _FENCE = "```"
 _PASTED_S = 0.03  # nobody types the next line that fast
 
 
-class Plain:
+class PlainTerminal:
     """Reads from stdin line by line; needs no more of a terminal than that it shows text."""
 
     keys = True
@@ -223,7 +223,7 @@ _MOVES = (
 )
 
 
-class Menus(Plain):
+class MenuTerminal(PlainTerminal):
     """Yes and no by one key or the arrows; numbers and text on a line that can be edited."""
 
     keys = False
@@ -322,7 +322,7 @@ def _leave_with(key: str) -> Any:
     return leave
 
 
-class Scripted:
+class ScriptedTerminal:
     """Answers from a file; what isn't there isn't known. Goes through all three parts."""
 
     keys = False
