@@ -33,7 +33,7 @@ Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerGroup:
+class TallyGroup:
     """The answers of one kind, reduced to what the tree can tell apart."""
 
     known: GroupState
@@ -44,11 +44,11 @@ class AnswerGroup:
     """How many answers there are, open, yes or no."""
 
 
-Groups = tuple[AnswerGroup, AnswerGroup, AnswerGroup]
+Groups = tuple[TallyGroup, TallyGroup, TallyGroup]
 """Checks, indicators and anti-indicators."""
 
 
-def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> AnswerGroup:
+def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> TallyGroup:
     """The group of ``names``; a name without a state is open."""
     yes = weight = bits = size = 0
     still_open = []
@@ -64,7 +64,7 @@ def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> An
         else:
             still_open.append((rules.weights[name], rules.bits.get(name, 0)))
     still_open.sort()
-    return AnswerGroup((yes, weight, bits), tuple(still_open), size)
+    return TallyGroup((yes, weight, bits), tuple(still_open), size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def _count(rules: Rules, groups: Groups) -> Completions:
     )
 
 
-def _merge(group: AnswerGroup) -> Merged:
+def _merge(group: TallyGroup) -> Merged:
     """States of a group to the completions that give them, while they are few; the open rest."""
     states = {group.known: 1}
     for position, (weight, bit) in enumerate(group.open):

@@ -193,8 +193,8 @@ class AmountOf(FileRecord, Generic[N]):
         return self
 
 
-Amount = AmountOf[float]
-"""Any of them."""
+AnyAmount = AmountOf[float]
+"""One of the kinds below."""
 
 _Rate = Annotated[float, Field(ge=-1, le=10)]
 _Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
@@ -202,7 +202,7 @@ _PositiveShare = Annotated[float, Field(ge=1e-6, le=1)]  # the same
 _Lasting = Annotated[float, Field(ge=1, le=1200)]
 
 
-class NonNegativeAmount(AmountOf[NonNegative]):
+class Amount(AmountOf[NonNegative]):
     """An amount of 0 or more."""
 
 
@@ -227,8 +227,8 @@ class LastingAmount(AmountOf[_Lasting]):
 
 
 Quantity = Annotated[
-    NonNegativeAmount,
-    BeforeValidator(_to_amount, json_schema_input_type=NonNegative | NonNegativeAmount),
+    Amount,
+    BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount),
 ]
 """An amount as people write it: a number, or ``{low, likely, high}``."""
 Growth = Annotated[

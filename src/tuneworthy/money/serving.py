@@ -8,7 +8,17 @@ from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State
-from tuneworthy.model.case import Amount, Case, GpuServing, Model, Price, Prices, in_use, price_of
+from tuneworthy.model.case import (
+    Amount,
+    AnyAmount,
+    Case,
+    GpuServing,
+    Model,
+    Price,
+    Prices,
+    in_use,
+    price_of,
+)
 from tuneworthy.money.terms import (
     REQUESTS,
     Inputs,
@@ -159,7 +169,7 @@ class _Options:
         if not listed and served and self.case.tuning.service == "self_hosted":
             yield self._on_gpus(None, "economics.serving")
 
-    def _note(self, name: str, amount: Amount | None) -> None:
+    def _note(self, name: str, amount: AnyAmount | None) -> None:
         if amount is not None:
             self.inputs[name] = amount.interval
 

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from tuneworthy.framework.fields import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval
-from tuneworthy.model.case import Amount, Case, Effort
+from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
 from tuneworthy.model.framework import CostRow, Costs, Span
 from tuneworthy.words import count, number, plain, usd
 
@@ -172,7 +172,7 @@ class _Builder:
         self.assumed: list[str] = []
         self.priced = self.note(RATE, case.economics.hourly_rate_usd)
 
-    def note(self, name: str, amount: Amount | None) -> bool:
+    def note(self, name: str, amount: AnyAmount | None) -> bool:
         """Record an input; False when nobody stated it."""
         if amount is None:
             return False
