@@ -639,9 +639,7 @@ class Content:
             self.tally.reasons[why], self.tally.places[why] = self.tally.records, []
 
     def _plain(self, record: Mapping[str, Any], place: int | str) -> Iterator[Row]:
-        conversation = f"{self.context.file}:{place}"
-        found = trace_rows(record, self.tally, place, conversation=conversation)
-        return sound(found, self.tally, place)
+        return sound(self.context.traces(record, place), self.tally, place)
 
     def _document(self, stream: Ahead) -> Iterator[Row]:
         data = self._whole(stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuneworthy.traces.fields import FIELDS, Row, trace_rows
+from tuneworthy.traces.fields import FIELDS, Row
 from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 from tuneworthy.traces.formats.chat import CHAT
 from tuneworthy.traces.formats.inspect import INSPECT
@@ -15,8 +15,7 @@ from tuneworthy.traces.formats.promptfoo import PROMPTFOO
 
 
 def _plain_rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
-    conversation = f"{context.file}:{place}"
-    yield from trace_rows(record, context.tally, place, conversation=conversation)
+    return context.traces(record, place)
 
 
 _TELLING = frozenset(FIELDS) - {"system", "input", "error", "score", "label", "reference", "turn"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tuneworthy.traces.fields import Bytes, Row, SkippedRecords
+from tuneworthy.traces.fields import Bytes, Row, SkippedRecords, trace_rows
 
 
 @dataclass(slots=True)
@@ -23,6 +23,10 @@ class ReadContext:
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+    def traces(self, record: Mapping[str, Any], place: int | str) -> Iterator[Row]:
+        """The traces of a record that has our fields."""
+        return trace_rows(record, self.tally, place, conversation=f"{self.file}:{place}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,6 @@ from tuneworthy.traces.fields import (
     first_of,
     name,
     text,
-    trace_rows,
     turns,
 )
 from tuneworthy.traces.formats.base import ReadContext, TraceFormat, has_any
@@ -37,23 +36,19 @@ def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> 
     answer = first_of(record, ("preferred_output", "completion", "chosen"))
     if answer is None:
         known = {"messages": record.get("messages"), "conversation_id": record.get("id")}
-        yield from trace_rows(known, context.tally, place, conversation=f"{context.file}:{place}")
+        yield from context.traces(known, place)
         return
-    asked = _spoken(first_of(record, ("input", "prompt")), "user")
-    said = _spoken(answer, "assistant")
+    question = _spoken(first_of(record, ("input", "prompt")), "user")
+    answers = _spoken(answer, "assistant")
     # TRL repeats the question in front of a chosen answer that is a conversation.
-    while said and asked and said[0].role != "assistant":
-        said = said[1:]
-    if not said:
+    while answers and question and answers[0].role != "assistant":
+        answers = answers[1:]
+    if not answers:
         context.tally.skip(NO_OUTPUT, place)
         return
-    known = {"conversation_id": name(record.get("id"))}
-    yield from trace_rows(
-        known | {"messages": [_plain(turn) for turn in (*asked, *said)]},
-        context.tally,
-        place,
-        conversation=f"{context.file}:{place}",
-    )
+    messages = [_plain(turn) for turn in (*question, *answers)]
+    known = {"conversation_id": name(record.get("id")), "messages": messages}
+    yield from context.traces(known, place)
 
 
 def _spoken(value: Any, role: str) -> list[SpokenTurn]:

@@ -24,6 +24,7 @@ from tuneworthy.traces.fields import (
     Bytes,
     Row,
     SpokenTurn,
+    as_mapping,
     decode,
     name,
     number,
@@ -86,7 +87,7 @@ def sample_rows(raw: Bytes, log: Header, place: str, context: ReadContext) -> It
     """
     sample = decode(raw, _Sample)
     spoken = _attached(turns(sample.messages), sample.attachments)
-    output = sample.output if isinstance(sample.output, Mapping) else {}
+    output = as_mapping(sample.output)
     answer = _answer(output)
     if answer is None and not said(sample.error):
         context.tally.skip(NO_OUTPUT, place)
@@ -112,19 +113,18 @@ def sample_rows(raw: Bytes, log: Header, place: str, context: ReadContext) -> It
 
 def _attached(spoken: list[SpokenTurn], attachments: Any) -> list[SpokenTurn]:
     """Turns whose text was stored apart, with their text."""
-    if not isinstance(attachments, Mapping):
-        return spoken
     stored = {
-        f"{_ATTACHED}{key}": text for key, text in attachments.items() if isinstance(text, str)
+        f"{_ATTACHED}{key}": text
+        for key, text in as_mapping(attachments).items()
+        if isinstance(text, str)
     }
     return [turn._replace(content=stored.get(turn.content, turn.content)) for turn in spoken]
 
 
 def _answer(output: Mapping[str, Any]) -> SpokenTurn | None:
     choices = output.get("choices")
-    if not isinstance(choices, list) or not choices or not isinstance(choices[0], Mapping):
-        return None
-    return next(iter(turns(choices[0].get("message"))), None)
+    first = as_mapping(choices[0]) if isinstance(choices, list) and choices else {}
+    return next(iter(turns(first.get("message"))), None)
 
 
 def _asked(sample: _Sample, spoken: list[SpokenTurn]) -> str | None:
@@ -142,7 +142,7 @@ def _target(target: Any) -> str | None:
 
 def _grade(sample: _Sample, context: ReadContext) -> tuple[float | None, str | None]:
     scores = sample.scores
-    if not isinstance(scores, Mapping) or not scores:
+    if not as_mapping(scores):
         scores = {"score": sample.score} if isinstance(sample.score, Mapping) else {}
     scorer = next(iter(scores), None)
     if scorer is None:
@@ -173,10 +173,9 @@ def _amounts(
     one = sum(turn.role == "assistant" for turn in spoken) <= 1
     usage, latency = output.get("usage"), number(output.get("time"))
     if not one:
-        usages = sample.model_usage if isinstance(sample.model_usage, Mapping) else {}
+        usages = as_mapping(sample.model_usage)
         usage, latency = usages.get(str(log.eval.get("model"))), None
-    if not isinstance(usage, Mapping):
-        usage = {}
+    usage = as_mapping(usage)
     tokens = {key: number(usage.get(key)) for key in _TOKENS}
     read, written, total = (tokens[key] for key in _TOKENS[:3])
     cached = tokens["input_tokens_cache_read"]

@@ -14,9 +14,8 @@ from typing import Any
 from tuneworthy.traces.fields import (
     NO_CALL,
     Row,
-    first_of,
+    as_mapping,
     number,
-    trace_rows,
     turns,
     unpacked,
     when,
@@ -60,7 +59,7 @@ def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> 
     known |= {"messages": asked} if spoken else {"input": asked}
     if answer is None and not calls and spoken:  # what was asked is no answer, whoever said it
         known |= {"messages": None, "input": spoken[-1].content}
-    yield from trace_rows(known, context.tally, place, conversation=f"{context.file}:{place}")
+    yield from context.traces(known, place)
 
 
 class _LangfuseFields:
@@ -114,18 +113,15 @@ def _usage(get: _LangfuseFields) -> dict[str, float | None]:
 
 
 def _cost(get: _LangfuseFields) -> float | None:
-    details = unpacked(get("costDetails"))
-    told = details.get("total") if isinstance(details, Mapping) else None
-    return number(told if told is not None else first_of({key: get(key) for key in _COSTS}, _COSTS))
+    total = as_mapping(unpacked(get("costDetails"))).get("total")
+    costs = (total, get("totalCost"), get("calculatedTotalCost"))
+    return number(next((cost for cost in costs if cost is not None), None))
 
 
-_COSTS = ("totalCost", "calculatedTotalCost")
-
-
-def _between(start: float | None, end: float | None, told: Any) -> float | None:
+def _between(start: float | None, end: float | None, stated: Any) -> float | None:
     if start is not None and end is not None and end >= start:
         return end - start
-    return number(told)
+    return number(stated)
 
 
 LANGFUSE = TraceFormat("Langfuse observations", _fits, rows=_rows)

@@ -16,11 +16,12 @@ from tuneworthy.traces.fields import (
     NO_CALL,
     Bytes,
     Row,
+    as_mapping,
     decode_object,
     first_of,
+    mappings_in,
     number,
     text,
-    trace_rows,
     turns,
     unpacked,
     when,
@@ -35,15 +36,10 @@ _DEEPEST = 20
 
 def spans(export: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Spans of an OTLP export in JSON: ``resourceSpans[].scopeSpans[].spans[]``."""
-    for resource in _objects(export.get("resourceSpans")):
+    for resource in mappings_in(export.get("resourceSpans")):
         for key in ("scopeSpans", "instrumentationLibrarySpans"):
-            for scope in _objects(resource.get(key)):
-                yield from _objects(scope.get("spans"))
-
-
-def _objects(value: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(value, list):
-        yield from (each for each in value if isinstance(each, Mapping))
+            for scope in mappings_in(resource.get(key)):
+                yield from mappings_in(scope.get("spans"))
 
 
 def attributes(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -52,7 +48,7 @@ def attributes(record: Mapping[str, Any]) -> dict[str, Any]:
     They may stand in the record itself, in a mapping, or in OTLP's list of keys and values.
     """
     found: dict[str, Any] = {}
-    for event in _objects(record.get("events")):
+    for event in mappings_in(record.get("events")):
         found |= _pairs(event.get("attributes"))
     found |= {key: value for key, value in record.items() if "." in key}
     return found | _pairs(record.get("attributes"))
@@ -61,7 +57,7 @@ def attributes(record: Mapping[str, Any]) -> dict[str, Any]:
 def _pairs(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return {str(key): each for key, each in value.items() if each is not None}
-    return {str(each.get("key")): _plain(each.get("value")) for each in _objects(value)}
+    return {str(each.get("key")): _plain(each.get("value")) for each in mappings_in(value)}
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
@@ -74,11 +70,10 @@ def _plain(value: Any, depth: int = 0) -> Any:
     for kind, inner in (("arrayValue", list), ("kvlistValue", dict)):
         if kind not in value:
             continue
-        holder = value[kind]
-        values = holder.get("values") if isinstance(holder, Mapping) else None
+        values = as_mapping(value[kind]).get("values")
         if inner is list:
             return [_plain(each, depth + 1) for each in values or []]
-        return {str(e.get("key")): _plain(e.get("value"), depth + 1) for e in _objects(values)}
+        return {str(e.get("key")): _plain(e.get("value"), depth + 1) for e in mappings_in(values)}
     return value
 
 
@@ -135,9 +130,7 @@ def _rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> 
         "score": found.get("gen_ai.evaluation.score.value"),
         "label": found.get("gen_ai.evaluation.score.label"),
     } | _usage(found)
-    yield from trace_rows(
-        known | asked | answer, context.tally, place, conversation=f"{context.file}:{place}"
-    )
+    yield from context.traces(known | asked | answer, place)
 
 
 def _usage(found: Mapping[str, Any]) -> dict[str, float | None]:
@@ -202,17 +195,14 @@ _DIGITS = 19
 
 
 def _trace_id(record: Mapping[str, Any]) -> Any:
-    inner = record.get("context")
-    inner = inner if isinstance(inner, Mapping) else {}
+    inner = as_mapping(record.get("context"))
     return first_of(record, ("traceId", "trace_id")) or inner.get("trace_id")
 
 
 def _error(record: Mapping[str, Any], found: Mapping[str, Any]) -> Any:
-    if told := found.get("error.type"):
-        return told
-    status = record.get("status")
-    if not isinstance(status, Mapping):
-        return None
+    if kind := found.get("error.type"):
+        return kind
+    status = as_mapping(record.get("status"))
     code = str(first_of(status, ("code", "status_code")))
     failed = code in {"2", "ERROR", "STATUS_CODE_ERROR"}
     return (first_of(status, ("message", "description")) or "error") if failed else None

@@ -23,9 +23,11 @@ from tuneworthy.traces.fields import (
     Bytes,
     Raws,
     Row,
+    as_mapping,
     decode,
     decode_object,
     dumped,
+    mappings_in,
     name,
     number,
     score,
@@ -80,11 +82,9 @@ def _results(top: Raws) -> list[msgspec.Raw]:
 
 def _of_table(table: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Cells of version 2's table, as rows of version 3."""
-    head = table.get("head")
-    prompts = head.get("prompts") if isinstance(head, Mapping) else None
-    heads = [p if isinstance(p, Mapping) else {} for p in prompts or []]
-    for count, line in enumerate(_objects(table.get("body"))):
-        for column, cell in enumerate(_objects(line.get("outputs"))):
+    heads = [*map(as_mapping, as_mapping(table.get("head")).get("prompts") or [])]
+    for count, line in enumerate(mappings_in(table.get("body"))):
+        for column, cell in enumerate(mappings_in(line.get("outputs"))):
             prompt = heads[column] if column < len(heads) else {}
             yield {
                 **cell,
@@ -94,20 +94,12 @@ def _of_table(table: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
                 "provider": cell.get("provider") or prompt.get("provider"),
                 "prompt": {"raw": cell.get("prompt"), "label": _label(prompt)},
                 "success": cell.get("pass"),
-                "response": {"output": cell.get("text")} | _mapping(cell.get("response")),
+                "response": {"output": cell.get("text"), **as_mapping(cell.get("response"))},
             }
 
 
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [each for each in value if isinstance(each, Mapping)] if isinstance(value, list) else []
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return dict(value) if isinstance(value, Mapping) else {}
-
-
 def _row(row: Mapping[str, Any], cases: _Cases, clock: float | None, number: int) -> Row:
-    response, prompt = _mapping(row.get("response")), _mapping(row.get("prompt"))
+    response, prompt = as_mapping(row.get("response")), as_mapping(row.get("prompt"))
     failed = row.get("failureReason") == 2
     case = cases.name(row, number)
     made: Row = {
@@ -118,7 +110,7 @@ def _row(row: Mapping[str, Any], cases: _Cases, clock: float | None, number: int
         "prompt": _prompt(row, prompt),
         "output": text(response.get("output")),
         "error": text(row.get("error") or response.get("error") or "error") if failed else None,
-        "reference": _reference(_mapping(row.get("testCase"))),
+        "reference": _reference(as_mapping(row.get("testCase"))),
     }
     made |= _asked(prompt.get("raw")) | _numbers(row, response)
     if not failed and _was_judged(row):
@@ -132,14 +124,14 @@ def _was_judged(row: Mapping[str, Any]) -> bool:
     """Whether any assertion was made; without one promptfoo says that all is well."""
     grading = row.get("gradingResult")
     if not isinstance(grading, Mapping):
-        return bool(_mapping(row.get("testCase")).get("assert"))
+        return bool(as_mapping(row.get("testCase")).get("assert"))
     return grading.get("reason") != "No assertions"
 
 
 def _numbers(row: Mapping[str, Any], response: Mapping[str, Any]) -> Row:
     if response.get("cached") is True:
         return {}
-    usage = _mapping(row.get("tokenUsage")) or _mapping(response.get("tokenUsage"))
+    usage = as_mapping(row.get("tokenUsage")) or as_mapping(response.get("tokenUsage"))
     latency = number(row.get("latencyMs"))
     cost = row.get("cost") if row.get("cost") is not None else response.get("cost")
     return {
@@ -186,7 +178,7 @@ def _asked(raw: Any) -> Row:
 
 def _reference(case: Mapping[str, Any]) -> str | None:
     """The wanted answer, where a test compares with one."""
-    for check in _objects(case.get("assert")):
+    for check in mappings_in(case.get("assert")):
         if str(check.get("type")) in {"equals", "similar", "factuality"}:
             value = check.get("value")
             if isinstance(value, str):
@@ -200,7 +192,7 @@ class _Cases:
 
     def name(self, row: Mapping[str, Any], number: int) -> str:
         """The case of a row; rows of one test share it."""
-        test = _mapping(row.get("testCase"))
+        test = as_mapping(row.get("testCase"))
         index = row.get("testIdx")
         variables = test.get("vars") or (row.get("vars") if index is None else None)
         mark = str(index) if index is not None else f"row {number}"
