@@ -302,23 +302,21 @@ from tuneworthy.money.simulate import _draw, simulate
 from tuneworthy.money.terms import REQUESTS, build_cost_model, call_usd, mtok_usd
 from tuneworthy.pipeline import framework_of, today
 from tuneworthy.plan import phases as plan_phases
-from tuneworthy.plan.calendar import Calendar, day, working_days
+from tuneworthy.plan.context import Calendar, day, working_days
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
-from tuneworthy.precedents.nearest import (
+from tuneworthy.precedents.section import (
     CASES_FILE,
     INDEX_FILE,
+    goal_rate,
     known_answers,
     likeness,
     nearest,
-    read_cases,
-    shipped_cases,
-    shipped_index,
-)
-from tuneworthy.precedents.section import (
-    goal_rate,
     pattern_key,
     pattern_rate,
     precedents,
+    read_cases,
+    shipped_cases,
+    shipped_index,
     tried_text,
 )
 from tuneworthy.report import charts as report_charts

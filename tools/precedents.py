@@ -30,8 +30,14 @@ from tuneworthy.framework.load import catalogue_text
 from tuneworthy.model.base import State
 from tuneworthy.model.precedents import ArmId, Method, Precedent, PublishedArm, PublishedCase
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS
-from tuneworthy.precedents.nearest import CASES_FILE, INDEX_FILE, shipped_cases
-from tuneworthy.precedents.section import LONGEST_PATTERN, goal_key, pattern_key
+from tuneworthy.precedents.section import (
+    CASES_FILE,
+    INDEX_FILE,
+    LONGEST_PATTERN,
+    goal_key,
+    pattern_key,
+    shipped_cases,
+)
 from tuneworthy.stats.clustered import RESAMPLES, cluster_interval, independent_cases
 from tuneworthy.stats.intervals import wilson
 

@@ -28,7 +28,7 @@ from refit_write import final, framework_text, odds, record_text
 from tuneworthy import CaseError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS
-from tuneworthy.precedents.nearest import read_cases, shipped_cases
+from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.syntax.document import parse
 
 TOOLS = Path(__file__).resolve().parent

@@ -33,8 +33,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, assess_money
 from tuneworthy.plan.section import build_plan
-from tuneworthy.precedents.nearest import shipped_index
-from tuneworthy.precedents.section import IN_SHORT, precedents
+from tuneworthy.precedents.section import IN_SHORT, precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts

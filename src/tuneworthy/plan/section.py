@@ -23,8 +23,13 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework
 from tuneworthy.money.investment import MoneyFindings
-from tuneworthy.plan.calendar import DAYS_PER_WEEK, Calendar, NoPlanError, working_days
-from tuneworthy.plan.context import PlanContext
+from tuneworthy.plan.context import (
+    DAYS_PER_WEEK,
+    Calendar,
+    NoPlanError,
+    PlanContext,
+    working_days,
+)
 from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import count, months_later, months_range, number, plain, several

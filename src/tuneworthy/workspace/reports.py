@@ -26,7 +26,7 @@ from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import Backtest, Codes, Fitted, Gap, PublishedCase
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
-from tuneworthy.precedents.nearest import read_cases, shipped_cases
+from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections import money, options, plan
 from tuneworthy.report.sections import precedents as others
