@@ -75,22 +75,22 @@ def wrapped(
     first: str = "",
     rest: str | None = None,
     width: int | None = None,
-    whole: bool = False,
+    hyphens: bool = True,
 ) -> list[str]:
-    """One or more lines of at most ``width`` columns; longer words are broken unless ``whole``.
+    """One or more lines of at most ``width`` columns; words longer than a line are broken.
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
     width = columns() if width is None else width
     indent = " " * wcwidth.width(first) if rest is None else rest
-    whole = whole or text.startswith(("http://", "https://"))  # it can't be followed if broken
+    address = text.startswith(("http://", "https://"))  # it can't be followed if broken
     lines = wcwidth.wrap(
         text,
         width - 1,
         initial_indent=first,
         subsequent_indent=indent,
-        break_long_words=not whole,
-        break_on_hyphens=not whole,
+        break_long_words=not address,
+        break_on_hyphens=hyphens and not address,
     )
     return [line.rstrip() for line in lines] or [first.rstrip()]
 
@@ -158,7 +158,7 @@ def render(
         if lines := blocks(shown, paint, everything=everything):
             head = [paint("strong", line) for line in wrapped(safe(section.title))]
             parts.append([*head, *lines] if section.title else lines)
-    after = (wrapped(safe(text), rest="      ", whole=True) for text in document.after)
+    after = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
     parts.append([line for lines in after for line in lines])
     text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
     return text.replace("’", "'")  # which every terminal can show

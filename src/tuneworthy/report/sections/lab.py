@@ -688,8 +688,8 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
     if unusable := sum(draw.unusable for draw in proposing.draws):
         texts = counted(sum(draw.asked for draw in proposing.draws), "written text")
         rows.append(("Unusable", f"{count(unusable)} of {texts}"))
-    if cut := sum(not draw.whole for draw in proposing.draws):
-        rows.append(("Cut short", f"{counted(cut, 'draw')}, for want of an answer"))
+    if short := sum(not draw.whole for draw in proposing.draws):
+        rows.append(("Cut short", f"{counted(short, 'draw')}, for want of an answer"))
     return [*rows, ("One more", _plateau(plateau))]
 
 
