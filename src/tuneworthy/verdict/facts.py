@@ -12,7 +12,7 @@ from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, price_of
 from tuneworthy.model.dossier import ApproachResult, Assessment, CaseFindings, Source
 from tuneworthy.model.framework import Framework
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict.weigh import figures, usable_examples
+from tuneworthy.verdict.weigh import figures, reaches, usable_examples
 
 MOST_USD = 1e15
 """As much as any amount may be."""
@@ -28,8 +28,7 @@ def against(quality: float | None, cases: int | None, wanted: float) -> State:
     """Whether a quality is met: only where the whole interval (95%, Wilson) lies on one side."""
     if quality is None or not cases:
         return "unknown"
-    low, high = wilson(quality * cases, cases)
-    return "yes" if low >= wanted else "no" if high < wanted else "unknown"
+    return reaches(*wilson(quality * cases, cases), wanted)
 
 
 @dataclass(frozen=True)
@@ -84,7 +83,7 @@ class CaseFacts:
         limit = self.framework.threshold("short_prompt")
         if stated is None or limit is None:
             return "unknown"
-        return "no" if stated.high < limit else "yes" if stated.low >= limit else "unknown"
+        return reaches(stated.low, stated.high, limit)
 
     @property
     def request_usd(self) -> float | None:

@@ -116,7 +116,7 @@ def _caveats(
     options: Sequence[OptionResult],
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
-    tunings = [one for one in options if one.kind == "tuning"]
+    tunings = [option for option in options if option.kind == "tuning"]
     if tunings and facts.figure and not facts.holds("success_with_prompts"):
         yield "published_figure", f"{figure_says(facts.figure)}. {LIMITS}"
     factors = facts.case.factors.items()
@@ -156,7 +156,7 @@ def _against_a_candidate(
 ) -> Iterator[tuple[str, str]]:
     """Options may know what a framework doesn't weigh; and every open gate."""
     held_up = action in ("keep_prompting", "explore_alternatives")
-    if tunings and not held_up and all(one.helps == "no" for one in tunings):
+    if tunings and not held_up and all(option.helps == "no" for option in tunings):
         says = (
             "the rules justify tuning, but something stands against each kind of it: see the "
             "options"

@@ -87,12 +87,12 @@ def with_evidence(case: Case, ledger: Ledger) -> tuple[Case, tuple[Replaced, ...
     tree: dict[str, Any] = case.model_dump(exclude_defaults=True) if ledger else {}
     counted, replaced = standing(case, ledger), []
     for name, path in _NUMBERS.items():
-        found = counted.get(name)
-        numbers = _numbers(name, path, found, case) if found else {}
+        evidence = counted.get(name)
+        numbers = _numbers(name, path, evidence, case) if evidence else {}
         for place, number in numbers.items():
             _put(tree, place, number)
-        if found and numbers:
-            replaced.append(Replaced(path, _stated_range(case, path), found))
+        if evidence and numbers:
+            replaced.append(Replaced(path, _stated_range(case, path), evidence))
     ran = frozenset(
         option for option, arms in RUN_OPTIONS.items() if arms in ledger and ledger[arms].number > 0
     )
@@ -107,8 +107,8 @@ def standing(case: Case, ledger: Ledger) -> Ledger:
     if not case.origin.assumed:
         return ledger
     return {
-        name: one
-        for name, one in ledger.items()
+        name: evidence
+        for name, evidence in ledger.items()
         if not any(_covers(path, _NUMBERS.get(name, name)) for path in case.origin.assumed)
     }
 
@@ -118,36 +118,36 @@ def _covers(supposed: str, path: str) -> bool:
     return supposed == path or supposed.startswith(f"{path}.") or path.startswith(f"{supposed}.")
 
 
-def _numbers(name: str, path: str, found: Evidence, case: Case) -> dict[str, Any]:
+def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
     """What a measurement puts where in the case; empty where it replaces nothing."""
     if name == "usable_examples":
-        if found.number < 0 or found.high == "open":
+        if evidence.number < 0 or evidence.high == "open":
             return {}  # where there may be more, what was seen is no number of what is there
-        usable, stated = min(math.floor(found.number), _MOST), case.data.examples
+        usable, stated = min(math.floor(evidence.number), _MOST), case.data.examples
         whole = {f"{path}.count": usable} if stated is None or stated.count is None else {}
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
         # Quality takes as many independent cases as give the interval back.
-        cases = {"today.cases": independent(found)} if name == "success_share" else {}
-        if not 0 <= found.number <= 1 or 0 in cases.values():
+        cases = {"today.cases": independent(evidence)} if name == "success_share" else {}
+        if not 0 <= evidence.number <= 1 or 0 in cases.values():
             return {}
-        return {path: found.number, **cases}
-    if found.low is None or not isinstance(found.high, float | int):
+        return {path: evidence.number, **cases}
+    if evidence.low is None or not isinstance(evidence.high, float | int):
         return {}
     bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
-    ends = (found.low, found.number, found.high)
+    ends = (evidence.low, evidence.number, evidence.high)
     low, likely, high = (min(max(float(end), bottom), top) for end in ends)
     return {path: {"low": low, "likely": likely, "high": high}}
 
 
-def independent(found: Evidence) -> int:
+def independent(evidence: Evidence) -> int:
     """Independent cases at which Wilson's interval around a share is as wide as the measured one.
 
     The interval's ends are where ``(share - end)² = z² · end · (1 - end) / n``. The smaller of what
     both ends give; 0 where they leave everything open.
     """
-    share = found.number
-    ends = [end for end in (found.low, found.high) if isinstance(end, float | int)]
+    share = evidence.number
+    ends = [end for end in (evidence.low, evidence.high) if isinstance(end, float | int)]
     inner = [end for end in ends if 0 < end < 1 and end != share]
     # Divided twice: the square of a tiny distance is zero.
     worth = [Z95**2 * end * (1 - end) / (share - end) / (share - end) for end in inner]
@@ -195,8 +195,8 @@ class Reading:
     @property
     def interval(self) -> str:
         """Value and interval with their unit."""
-        found = self.evidence
-        return interval_text(found.value, found.low, found.high, found.unit)
+        evidence = self.evidence
+        return interval_text(evidence.value, evidence.low, evidence.high, evidence.unit)
 
     @property
     def note(self) -> str:
@@ -227,11 +227,13 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
     if name in framework.ceiling:
         # A count seen in the data is the least there was: it can settle a yes and never a no.
         wanted = framework.ceiling[name].at_least or 1
-        found = ledger.get(COUNTED_CHECKS.get(name, ""))
-        return ("yes", Reading(found, wanted)) if found and found.number >= wanted else None
+        evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
+        return (
+            ("yes", Reading(evidence, wanted)) if evidence and evidence.number >= wanted else None
+        )
     sides = [
-        (rule.side(found.low, found.high), Reading(found, rule.limit, rule.title))
-        for rule, found in _about(name, "settles", framework, ledger)
+        (rule.side(evidence.low, evidence.high), Reading(evidence, rule.limit, rule.title))
+        for rule, evidence in _about(name, "settles", framework, ledger)
     ]
     yes = next((each for each in sides if each[0] == "yes"), None)
     return yes or (sides[0] if sides and all(state == "no" for state, _ in sides) else None)
@@ -239,8 +241,8 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
 
 def speaks(name: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
     """What measurements that can't settle a need say about it."""
-    for rule, found in _about(name, "supports", framework, ledger):
-        yield rule.side(found.low, found.high), Reading(found, rule.limit, rule.title)
+    for rule, evidence in _about(name, "supports", framework, ledger):
+        yield rule.side(evidence.low, evidence.high), Reading(evidence, rule.limit, rule.title)
 
 
 def _about(
@@ -253,14 +255,11 @@ def _about(
 
 def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     """Yes when all of a measurement is below a limit, no when none of it is."""
-    found = ledger.get(measure)
-    if found is None or limit is None or found.low is None:
+    evidence = ledger.get(measure)
+    if evidence is None or limit is None:
         return None
-    if found.low >= limit:
-        return "no", Reading(found, limit)
-    if isinstance(found.high, float | int) and found.high < limit:
-        return "yes", Reading(found, limit)
-    return None
+    state = _OPPOSITE[_reached(evidence, limit)]
+    return None if state == "unknown" else (state, Reading(evidence, limit))
 
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
@@ -276,26 +275,43 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
     for name, target in wanted.items():
         if target is None:
             continue
-        found = ledger.get(name)
-        state = _meets(found, target, at_least=name == "success_share") if found else "unknown"
-        if found is None or state == "unknown":
+        evidence = ledger.get(name)
+        meets = _reached if name == "success_share" else _within
+        state = meets(evidence, target) if evidence else "unknown"
+        if evidence is None or state == "unknown":
             every = False
         elif state == "no":
-            return "no", Reading(found, target)
+            return "no", Reading(evidence, target)
         else:
-            met.append(Reading(found, target))
+            met.append(Reading(evidence, target))
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
     return ("yes", met[0]) if quality and every and private else None
 
 
-def _meets(found: Evidence, target: float, *, at_least: bool) -> State:
-    if found.low is None or found.high is None:
-        return "unknown"
-    high = math.inf if found.high == "open" else found.high
-    if at_least:
-        return "yes" if found.low >= target else "no" if high < target else "unknown"
-    return "yes" if high <= target else "no" if found.low > target else "unknown"
+_OPPOSITE: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}
+
+
+def reaches(low: float, high: float, limit: float) -> State:
+    """Whether a whole interval is at least a limit; unknown where it goes across."""
+    return "yes" if low >= limit else "no" if high < limit else "unknown"
+
+
+def _reached(evidence: Evidence, limit: float) -> State:
+    low, high = _ends(evidence)
+    return reaches(low, high, limit)
+
+
+def _within(evidence: Evidence, limit: float) -> State:
+    """Whether all of it is at most a limit."""
+    low, high = _ends(evidence)
+    return "yes" if high <= limit else "no" if low > limit else "unknown"
+
+
+def _ends(evidence: Evidence) -> tuple[float, float]:
+    """Both ends, infinite where there is none."""
+    low, high = evidence.low, evidence.high
+    return -math.inf if low is None else low, high if isinstance(high, float | int) else math.inf
 
 
 # Every answer of a case.
@@ -371,12 +387,11 @@ def _measured(
 ) -> _Weighed:
     """What was measured in the place of what was said, where it settles the answer."""
     name = path.partition(".")[2]
-    found = None
-    if ledger and path not in case.origin.assumed:
-        found = settled(name, case, framework, ledger)
-    if found is None:
+    assumed = not ledger or path in case.origin.assumed
+    answered = None if assumed else settled(name, case, framework, ledger)
+    if answered is None:
         return otherwise
-    state, reading = found
+    state, reading = answered
     factor = case.factors.get(name)
     if factor is not None and factor.now == state != factor.value:
         return otherwise  # said to be so at present, and expected to change
@@ -418,7 +433,7 @@ def _low_volume(case: Case, framework: Framework) -> tuple[State, str]:
     limit = framework.threshold("low_volume")
     if requests is None or limit is None:
         return "unknown", ""
-    state: State = "yes" if requests.high < limit else "no" if requests.low >= limit else "unknown"
+    state = _OPPOSITE[reaches(requests.low, requests.high, limit)]
     return state, f"from {count(requests.likely)} requests a month; low is under {count(limit)}"
 
 
@@ -507,34 +522,34 @@ def as_evidence(figures: Sequence[PublishedFigure]) -> dict[str, Evidence]:
 
     They bear on no answer of the case: other cases were counted.
     """
-    found = {}
-    for number, one in enumerate(figures, start=1):
+    evidence = {}
+    for number, figure in enumerate(figures, start=1):
         name = PUBLISHED if number == 1 else f"{PUBLISHED}_{number}"
-        found[name] = Evidence(
+        evidence[name] = Evidence(
             id=name,
             grade="published",
-            value=one.value,
-            low=one.low,
-            high=one.high,
+            value=figure.value,
+            low=figure.low,
+            high=figure.high,
             unit="share of cases",
-            n=one.cases,
-            source=one.source,
-            observed_on=one.dated,
-            method=f"{one.metric} as published, not measured here; interval (Wilson) from the "
+            n=figure.cases,
+            source=figure.source,
+            observed_on=figure.dated,
+            method=f"{figure.metric} as published, not measured here; interval (Wilson) from the "
             "share and its cases",
-            details={"model": one.model, "metric": one.metric},
+            details={"model": figure.model, "metric": figure.metric},
         )
-    return found
+    return evidence
 
 
 def figures(case: Case) -> tuple[PublishedFigure, ...]:
     """The published figures of a case's models, the highest first; () where it names none."""
-    found = [
+    scored = [
         _figure(model.id, model.published, case.targets.quality)
         for model in case.models
         if model.published is not None
     ]
-    return tuple(sorted(found, key=lambda one: -one.value))
+    return tuple(sorted(scored, key=lambda figure: -figure.value))
 
 
 def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> PublishedFigure:
@@ -543,7 +558,7 @@ def _figure(model: str, score: PublishedScore, wanted: QualityTarget | None) -> 
     target = _target(score.metric, wanted)
     meets: State = "unknown"
     if not isinstance(target, Unknown):
-        meets = "yes" if low >= target else "no" if high < target else "unknown"
+        meets = reaches(low, high, target)
     published = score.model_dump(exclude={"quality"})
     interval = {"value": score.quality, "low": low, "high": high}
     return PublishedFigure(model=model, target=target, meets=meets, **published, **interval)
@@ -572,31 +587,33 @@ def evidence_section(
     """Measurements as the dossier has them, unknown ones too, or how to get some."""
     if not measured:
         return NOTHING_MEASURED
-    return tuple(_result(one, framework.measures.get(one.id)) for one in measured.values())
+    return tuple(
+        _result(evidence, framework.measures.get(evidence.id)) for evidence in measured.values()
+    )
 
 
-def _result(found: Evidence, rule: MeasureRule | None) -> EvidenceResult:
-    title = plain(found.id)
-    if found.grade == "published":
-        title = f"{found.details.get('model', 'a tuned model')}, as published"
-    no_clock, nobody = Unknown(ask="log a timestamp with each trace"), found.value
+def _result(evidence: Evidence, rule: MeasureRule | None) -> EvidenceResult:
+    title = plain(evidence.id)
+    if evidence.grade == "published":
+        title = f"{evidence.details.get('model', 'a tuned model')}, as published"
+    no_clock, nobody = Unknown(ask="log a timestamp with each trace"), evidence.value
     reads: dict[str, Any] = {
         "title": title,
         "says": "unknown",
-        "role": "settles" if found.grade == "measured" else "supports",
+        "role": "settles" if evidence.grade == "measured" else "supports",
         "limit": Unknown(ask="no rule of the framework reads it"),
     }
     if rule is not None:
-        side = rule.side(found.low, found.high) if found.known else "unknown"
+        side = rule.side(evidence.low, evidence.high) if evidence.known else "unknown"
         reads = {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
         reads["factor"] = rule.about
     return EvidenceResult.model_validate(
         {
-            **dict(found),
-            "low": nobody if found.low is None else found.low,
-            "high": nobody if found.high is None else found.high,
-            "observed_on": found.observed_on or no_clock,
-            "since": found.since or no_clock,
+            **dict(evidence),
+            "low": nobody if evidence.low is None else evidence.low,
+            "high": nobody if evidence.high is None else evidence.high,
+            "observed_on": evidence.observed_on or no_clock,
+            "since": evidence.since or no_clock,
             **reads,
         }
     )

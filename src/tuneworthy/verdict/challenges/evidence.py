@@ -22,9 +22,9 @@ def measured_against_answer(facts: CaseFacts) -> Clash | None:
         name = path.split(".")[1]
         if facts.source(name) != "measured" or stated in ("unknown", facts.state(name)):
             continue
-        found = settled(name, facts.case, facts.framework, facts.findings.ledger)
-        assert found is not None  # a measurement is where the answer comes from
-        reading = found[1]
+        answer = settled(name, facts.case, facts.framework, facts.findings.ledger)
+        assert answer is not None  # a measurement is where it comes from
+        reading = answer[1]
         on = f" (of {count(reading.evidence.n)})" if reading.evidence.n else ""
         against[path] = f"{plain(name)} is answered {stated}; measured {_seen(reading)}{on}"
     if not against:
@@ -61,14 +61,14 @@ def measured_against_number(facts: CaseFacts) -> Clash | None:
     """A number that was stated and one measured that is clearly another."""
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = {}
-    for one in facts.findings.replaced:
-        if tolerance is None or one.stated is None or not _apart(one, tolerance):
+    for number in facts.findings.replaced:
+        if tolerance is None or number.stated is None or not _apart(number, tolerance):
             continue
-        (low, high), found = one.stated, one.evidence
-        stated = interval_text(low, low, high, found.unit)
-        seen = interval_text(found.value, found.low, found.high, found.unit)
-        name = plain(one.path.rsplit(".", 1)[-1])
-        apart[one.path] = f"{name}: stated {stated}, measured {seen}"
+        (low, high), measured = number.stated, number.evidence
+        stated = interval_text(low, low, high, measured.unit)
+        seen = Reading(measured, None).interval
+        name = plain(number.path.rsplit(".", 1)[-1])
+        apart[number.path] = f"{name}: stated {stated}, measured {seen}"
     if not apart:
         return None
     which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
@@ -79,21 +79,21 @@ def measured_against_number(facts: CaseFacts) -> Clash | None:
     )
 
 
-def _apart(one: Replaced, tolerance: float) -> bool:
+def _apart(number: Replaced, tolerance: float) -> bool:
     """Whether the two ranges miss each other by more than a share of what was measured."""
-    low, high = one.evidence.low, one.evidence.high
-    if one.stated is None or low is None or not isinstance(high, float | int):
+    low, high = number.evidence.low, number.evidence.high
+    if number.stated is None or low is None or not isinstance(high, float | int):
         return False
-    gap = max(low - one.stated[1], one.stated[0] - high)
+    gap = max(low - number.stated[1], number.stated[0] - high)
     return gap > tolerance * max(abs(low), abs(high))
 
 
 @doubt
 def need_without_support(facts: CaseFacts) -> Clash | None:
     """A need that was said, where what was measured speaks against it."""
-    if not (found := _need(facts, stated="yes", measured="no")):
+    if not (need := _need(facts, stated="yes", measured="no")):
         return None
-    path, factor, seen = found
+    path, factor, seen = need
     return (
         (path, "evidence"),
         f"{factor} is answered yes, and the data shows little of it, {seen}. "
@@ -105,9 +105,9 @@ def need_without_support(facts: CaseFacts) -> Clash | None:
 @pushback
 def need_seen_in_data(facts: CaseFacts) -> Clash | None:
     """A need that was denied, where what was measured speaks for it."""
-    if not (found := _need(facts, stated="no", measured="yes")):
+    if not (need := _need(facts, stated="no", measured="yes")):
         return None
-    path, factor, seen = found
+    path, factor, seen = need
     return (
         (path, "evidence"),
         f"{factor} is answered no; measured {seen}.",
@@ -129,7 +129,7 @@ def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str
 def evidence_old(facts: CaseFacts) -> Clash | None:
     """Measured on data that ended long ago."""
     limit, today = facts.framework.threshold("evidence_age"), facts.findings.as_of
-    days = [one.observed_on for one in facts.findings.ledger.values() if one.observed_on]
+    days = [number.observed_on for number in facts.findings.ledger.values() if number.observed_on]
     if limit is None or today is None or not days:
         return None
     months = (today - max(days)).days / _DAYS_PER_MONTH

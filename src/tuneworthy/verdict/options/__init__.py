@@ -55,7 +55,7 @@ def options(facts: CaseFacts, record: GoalRecord) -> tuple[OptionResult, ...]:
     """
     if not facts.framework.options:
         return ()
-    families = {one.variant_of for one in facts.framework.options.values()}
+    families = {rule.variant_of for rule in facts.framework.options.values()}
     names = [name for name in facts.framework.options if name not in families]
     return ranked([*(_option(name, facts, record) for name in names), *_tunings(facts, record)])
 
@@ -97,7 +97,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
     )
-    found = []
+    results = []
     for name in names:
         fit, rule = fits.get(name), framework.approaches[name]
         judgement = tuning.tuning(facts, fit) if fit else tuning.no_goal()
@@ -107,7 +107,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
             if says not in judgement.because:
                 others = others._replace(says=f"{others.says} {sentence(says)}".strip())
             others = others._replace(carries=carries)
-        found.append(
+        results.append(
             _result(
                 case,
                 judgement,
@@ -120,7 +120,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
                 variant_of="none",
             )
         )
-    return found
+    return results
 
 
 class _Published(NamedTuple):
@@ -206,12 +206,12 @@ def _first_weeks(facts: CaseFacts) -> Range | None:
     approaches = facts.framework.approaches
     if facts.fits:
         return _range(approaches[facts.fits[0].approach].weeks)
-    known = [weeks for one in approaches.values() if (weeks := _range(one.weeks)) is not None]
+    known = [weeks for rule in approaches.values() if (weeks := _range(rule.weeks)) is not None]
     return min(known, key=lambda weeks: (weeks.low, weeks.most), default=None)
 
 
-def _added(one: Range | None, other: Range | None) -> Range | None:
-    return None if one is None or other is None else one + other
+def _added(first: Range | None, second: Range | None) -> Range | None:
+    return None if first is None or second is None else first + second
 
 
 def _range(value: Amount | Span | None) -> Range | None:
@@ -229,8 +229,8 @@ def ranked(options: Sequence[OptionResult]) -> tuple[OptionResult, ...]:
     """
     order = sorted(options, key=_order)
     return tuple(
-        one.model_copy(update={"rank": rank, "dominated_by": _beaten_by(one, order)})
-        for rank, one in enumerate(order, start=1)
+        option.model_copy(update={"rank": rank, "dominated_by": _beaten_by(option, order)})
+        for rank, option in enumerate(order, start=1)
     )
 
 
@@ -256,31 +256,31 @@ def _beaten_by(option: OptionResult, order: Sequence[OptionResult]) -> str:
     return next((other.id for other in rivals if _beats(other, option)), "none")
 
 
-def _rivals(one: OptionResult, other: OptionResult) -> bool:
-    if one.variant_of == other.variant_of != "none":
+def _rivals(option: OptionResult, other: OptionResult) -> bool:
+    if option.variant_of == other.variant_of != "none":
         return True
-    troubles = [OPTIONS[each.id].trouble for each in (one, other) if each.id in OPTIONS]
+    troubles = [OPTIONS[each.id].trouble for each in (option, other) if each.id in OPTIONS]
     return len(troubles) == 2 and troubles[0] == troubles[1] != ""
 
 
-def _beats(one: OptionResult, other: OptionResult) -> bool:
+def _beats(option: OptionResult, other: OptionResult) -> bool:
     """Whether one is no worse in anything that is known of both, and better in something.
 
     Only what helps can beat or be beaten, and effort and weeks have to be known of both.
     """
-    if not {one.helps, other.helps} <= {"yes", "partly"}:
+    if not {option.helps, other.helps} <= {"yes", "partly"}:
         return False
-    needed = (one.effort_hours, other.effort_hours, one.weeks, other.weeks)
+    needed = (option.effort_hours, other.effort_hours, option.weeks, other.weeks)
     if any(isinstance(number, Unknown) for number in needed):
         return False
     gains = [
-        HELPS.index(other.helps) - HELPS.index(one.helps),
-        RISKS.index(other.risk) - RISKS.index(one.risk),
-        *_less(one.effort_hours, other.effort_hours),
-        *_less(one.weeks, other.weeks),
-        *_less(one.usd_per_month, other.usd_per_month),
-        *_less(one.latency_p95_s, other.latency_p95_s),
-        *_less(other.quality, one.quality),
+        HELPS.index(other.helps) - HELPS.index(option.helps),
+        RISKS.index(other.risk) - RISKS.index(option.risk),
+        *_less(option.effort_hours, other.effort_hours),
+        *_less(option.weeks, other.weeks),
+        *_less(option.usd_per_month, other.usd_per_month),
+        *_less(option.latency_p95_s, other.latency_p95_s),
+        *_less(other.quality, option.quality),
     ]
     return min(gains) >= 0 and max(gains) > 0
 

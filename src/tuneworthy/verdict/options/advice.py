@@ -40,10 +40,14 @@ def recommend(
         decision: The verdict.
         action: What the gates came to.
     """
-    simple = [one for one in _once(options) if one.kind != "tuning" and one.id != "distillation"]
-    simple.sort(key=lambda one: one.kind == "serving")  # a cheaper call mends no answer
-    helping = [one for one in simple if one.helps == "yes"]
-    partly = [one for one in simple if one.helps == "partly"]
+    simple = [
+        option
+        for option in _once(options)
+        if option.kind != "tuning" and option.id != "distillation"
+    ]
+    simple.sort(key=lambda option: option.kind == "serving")  # a cheaper call mends no answer
+    helping = [option for option in simple if option.helps == "yes"]
+    partly = [option for option in simple if option.helps == "partly"]
     if action == "keep_prompting" and decision.outcome == "fine_tune_candidate":
         says = "The present prompt meets what is asked, and nothing is cheaper to keep"
         return Recommendation(choice="simpler_path", options=("keep_prompt",), says=f"{says}.")
@@ -63,7 +67,7 @@ def recommend(
             "Prompting isn't at its ceiling, so do first what the ceiling test lacks: "
             f"{listing([plain(name) for name in lacking])}"
         )
-        rest = [one for one in helping if one not in first]
+        rest = [option for option in helping if option not in first]
         return _advice("simpler_path", [*first, *rest], says)
     if decision.outcome != "fine_tune_candidate" or action == "explore_alternatives":
         return _alternatives(decision, [*helping, *partly])
@@ -96,15 +100,21 @@ def _candidate(
     options: Sequence[OptionResult], helping: Sequence[OptionResult], action: Action
 ) -> Recommendation:
     """Tuning is justified: the untried simpler things first, and the tuning that fits best."""
-    tunings = [one for one in options if one.kind == "tuning" and one.helps in ("yes", "partly")]
-    both = next((one for one in tunings if one.id == "hybrid" and one.helps == "yes"), None)
+    tunings = [
+        option
+        for option in options
+        if option.kind == "tuning" and option.helps in ("yes", "partly")
+    ]
+    both = next(
+        (option for option in tunings if option.id == "hybrid" and option.helps == "yes"), None
+    )
     best = both or next(iter(tunings), None)
     if best is None and helping:
         return _advice("simpler_path", helping, f"{_NO_TUNING}, and something simpler helps")
     if best is None:
         return _nothing_helps(_NO_TUNING)
     first = helping[: MOST - 1]
-    titles = listing([one.title for one in first])
+    titles = listing([option.title for option in first])
     pilot = ", with a pilot" if action != "proceed" else ""
     if action == "clear_gates":
         meanwhile = f"; in the meantime, as the simpler part, {titles}" if first else ""
@@ -121,24 +131,26 @@ def _candidate(
 
 
 def _advice(choice: Choice, options: Sequence[OptionResult], says: str) -> Recommendation:
-    names = tuple(one.id for one in options[:MOST])
+    names = tuple(option.id for option in options[:MOST])
     return Recommendation(choice=choice, options=names, says=sentence(says))
 
 
 def _once(options: Sequence[OptionResult]) -> list[OptionResult]:
     """The best of each family of variants."""
     families: dict[str, OptionResult] = {}
-    for one in options:
-        families.setdefault(one.id if one.variant_of == "none" else one.variant_of, one)
+    for option in options:
+        families.setdefault(option.id if option.variant_of == "none" else option.variant_of, option)
     return list(families.values())
 
 
 def _for_checks(options: Sequence[OptionResult], checks: Sequence[str]) -> list[OptionResult]:
     """For each check, the best ranked option that does it and may help; none twice."""
-    found: list[OptionResult] = []
+    chosen: list[OptionResult] = []
     for check in checks:
         does = {name for name, option in OPTIONS.items() if check in option.checks}
-        best = next((one for one in options if one.id in does and one.helps != "no"), None)
-        if best is not None and best not in found:
-            found.append(best)
-    return found
+        best = next(
+            (option for option in options if option.id in does and option.helps != "no"), None
+        )
+        if best is not None and best not in chosen:
+            chosen.append(best)
+    return chosen
