@@ -1,12 +1,13 @@
-"""JSON Schemas, generated from the nouns: for editors, and for whoever reads our output."""
+"""JSON Schemas, generated from the records: for editors, and for whoever reads our output."""
 
 from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -18,30 +19,28 @@ from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
 from tuneworthy.model.precedents import PublishedCase
 
-# What a field means, read from the line below it in the source when somebody wants a schema.
-
 
 class FieldDocs(GenerateJsonSchema):
-    """A schema whose properties say what the source says of the fields."""
+    """A schema whose properties say what the line below each field in the source says."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
-        """The schema of a record, with a description for each field that has a line below it."""
+        """The schema of a record, with a description for each field that has such a line."""
         made: dict[str, Any] = super().model_schema(schema)
-        noun: type[BaseModel] = schema["cls"]
-        says = field_docs(noun)
-        for name, field in noun.model_fields.items():
-            there = made.get("properties", {}).get(field.alias or name)
-            if there is not None and field.description is None and name in says:
-                there["description"] = says[name]
+        record: type[BaseModel] = schema["cls"]
+        docs, properties = field_docs(record), made.get("properties", {})
+        for name, field in record.model_fields.items():
+            key = field.alias or name
+            if key in properties and field.description is None and name in docs:
+                properties[key]["description"] = docs[name]
         return made
 
 
-def field_docs(noun: type[BaseModel]) -> dict[str, str]:
+def field_docs(record: type[BaseModel]) -> dict[str, str]:
     """What the source says of a record's fields, those of its bases included; by field."""
-    found: dict[str, str] = {}
-    for each in reversed(noun.__mro__):
-        found |= _docs_of(each.__module__).get(each.__name__, {})
-    return {name: text for name, text in found.items() if name in noun.model_fields}
+    docs: dict[str, str] = {}
+    for base in reversed(record.__mro__):
+        docs |= _docs_of(base.__module__).get(base.__name__, {})
+    return {name: text for name, text in docs.items() if name in record.model_fields}
 
 
 @cache
@@ -50,25 +49,18 @@ def _docs_of(module: str) -> dict[str, dict[str, str]]:
     if not module.startswith("tuneworthy."):
         return {}
     tree = ast.parse(inspect.getsource(import_module(module)))
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    return {one.name: _texts(one) for one in classes}
+    return {node.name: dict(_texts(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
 
 
-def _texts(one: ast.ClassDef) -> dict[str, str]:
-    found = {}
-    for field, below in zip(one.body, one.body[1:], strict=False):
-        if (
-            isinstance(field, ast.AnnAssign)
-            and isinstance(field.target, ast.Name)
-            and isinstance(below, ast.Expr)
-            and isinstance(below.value, ast.Constant)
-            and isinstance(below.value.value, str)
-        ):
-            found[field.target.id] = inspect.cleandoc(below.value.value)
-    return found
+def _texts(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
+    for field, below in pairwise(node.body):
+        match field, below:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name)),
+                ast.Expr(value=ast.Constant(value=str(text))),
+            ):
+                yield name, inspect.cleandoc(text)
 
-
-# JSON Schemas, generated from the nouns: for editors, and for whoever reads our output.
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -136,14 +128,14 @@ def verify_schema() -> dict[str, Any]:
     return _lab(VerifyResult, "verify")
 
 
-def _lab(noun: Any, name: str) -> dict[str, Any]:
-    found = _of(noun, "serialization", f"Tuneworthy {name} lab")
+def _lab(record: Any, name: str) -> dict[str, Any]:
+    found = _of(record, "serialization", f"Tuneworthy {name} lab")
     found["properties"] = {"schema": {"const": f"tuneworthy/{name}/1"}, **found["properties"]}
     return found
 
 
-def _of(noun: Any, mode: Any, title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = noun.model_json_schema(
+def _of(record: Any, mode: Any, title: str) -> dict[str, Any]:
+    schema: dict[str, Any] = record.model_json_schema(
         mode=mode, by_alias=True, schema_generator=FieldDocs
     )
     schema.pop("title", None)

@@ -47,7 +47,7 @@ BlindAnswers = Annotated[tuple[Tri, ...], Field(max_length=2)]
 """One answer of each blind coder; a third would be nobody's."""
 
 
-def _to_said(value: Any) -> Any:
+def _to_source_text(value: Any) -> Any:
     """Figures stay as their source gives them; a quoted null is nothing."""
     if isinstance(value, str) and value.strip().casefold() in {"", "null", "~"}:
         return None
@@ -60,8 +60,8 @@ def _to_coded(value: Any) -> Any:
     return value if isinstance(value, Mapping) else {"value": value}
 
 
-Said = Annotated[
-    Text | None, BeforeValidator(_to_said, json_schema_input_type=str | int | float | None)
+SourceText = Annotated[
+    Text | None, BeforeValidator(_to_source_text, json_schema_input_type=str | int | float | None)
 ]
 """A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None."""
 
@@ -69,34 +69,34 @@ Said = Annotated[
 class PublishedArm(FileRecord):
     """One approach that was tried, with what it came to."""
 
-    approach: Said = None
+    approach: SourceText = None
     """What was done."""
-    model: Said = None
+    model: SourceText = None
     """The model it was done with."""
-    base_model: Said = None
+    base_model: SourceText = None
     """For tuning: the model that was tuned."""
-    train_examples: Said = None
+    train_examples: SourceText = None
     """For tuning: how many examples, as the source says it."""
-    metric: Said = None
+    metric: SourceText = None
     """How it was measured."""
-    value: Said = None
+    value: SourceText = None
     """What it came to, as the source says it."""
 
 
 class Account(FileRecord):
     """Money and time, as the source says it."""
 
-    volume: Said = None
+    volume: SourceText = None
     """Calls in a period."""
-    cost_before: Said = None
+    cost_before: SourceText = None
     """Cost without tuning."""
-    cost_after: Said = None
+    cost_after: SourceText = None
     """Cost afterwards."""
-    latency_before: Said = None
+    latency_before: SourceText = None
     """Waiting time before."""
-    latency_after: Said = None
+    latency_after: SourceText = None
     """Waiting time afterwards."""
-    build_cost: Said = None
+    build_cost: SourceText = None
     """What it took to get there."""
 
 
@@ -213,13 +213,13 @@ class Confusion(Record):
     """What a rule said against what came out, in cases."""
 
     tune_won: Natural
-    """Said tune; tuning won."""
+    """SourceText tune; tuning won."""
     tune_lost: Natural
-    """Said tune; something else won."""
+    """SourceText tune; something else won."""
     keep_won: Natural
-    """Said don't tune; tuning won."""
+    """SourceText don't tune; tuning won."""
     keep_lost: Natural
-    """Said don't tune; something else won."""
+    """SourceText don't tune; something else won."""
 
 
 class Against(Record):
