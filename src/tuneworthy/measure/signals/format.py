@@ -136,7 +136,9 @@ class FormatSignal:
         evidence = (self._outputs(table, versions, known), _tool_calls(table, self._tools))
         return Findings(evidence, (_signatures(table, versions),) if versions else ())
 
-    def _versions(self, table: TraceTable, known: Mapping[float, Shape]) -> Iterator[_Outputs]:
+    def _versions(
+        self, table: TraceTable, known: Mapping[float, Shape]
+    ) -> Iterator[_VersionOutputs]:
         """Prompt versions with structured outputs, in the order of the table."""
         numbers = table.numbers
         checked = np.flatnonzero(numbers["refused"] == 0)
@@ -153,10 +155,10 @@ class FormatSignal:
             else:
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
                 wrong = _unlike(numbers["shape"][rows], usual, known, lone=lone)
-            yield _Outputs(table.prompts[code] if code >= 0 else "", rows, wrong, usual)
+            yield _VersionOutputs(table.prompts[code] if code >= 0 else "", rows, wrong, usual)
 
     def _outputs(
-        self, table: TraceTable, versions: Sequence[_Outputs], known: Mapping[float, Shape]
+        self, table: TraceTable, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
     ) -> Evidence:
         numbers = table.numbers
         details: dict[str, float | int] = {
@@ -196,7 +198,7 @@ class FormatSignal:
 
 
 @dataclass(frozen=True, slots=True)
-class _Outputs:
+class _VersionOutputs:
     """Outputs of one prompt version that mean to be structured."""
 
     name: str
@@ -219,7 +221,7 @@ def _shapes(table: TraceTable) -> dict[float, Shape]:
 
 
 def _examples(
-    table: TraceTable, versions: Sequence[_Outputs], known: Mapping[float, Shape]
+    table: TraceTable, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
 ) -> tuple[str, ...]:
     """The most frequent differences, by the keys alone."""
     seen = Counter[str]()
@@ -256,7 +258,7 @@ def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone:
     return read & ~np.isin(shapes, alike)
 
 
-def _signatures(table: TraceTable, versions: Sequence[_Outputs]) -> Series:
+def _signatures(table: TraceTable, versions: Sequence[_VersionOutputs]) -> Series:
     """By prompt version: what can be read, what is right and what is usual; the 50 largest."""
     rows = []
     for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
