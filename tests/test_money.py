@@ -828,7 +828,7 @@ def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked(
     path, year = GALLERY / "task-api", {"economics.assumptions.horizon_months": "12"}
     text = case_report("invest", path, answers=year, as_of=DAY)
     assert "$6,000 / $1,500 = 4.0 months" in text
-    assert "Net present value, 12 months" in text
+    assert "Worth over 12 months" in text
     assert max(map(len, text.splitlines())) <= 80
     found = json.loads(case_report("invest", path, "json", answers=year, as_of=DAY))
     assert found["simulation"]["horizon_months"] == 12
@@ -836,7 +836,7 @@ def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked(
     markdown = case_report("invest", path, "markdown", answers=hours, as_of=DAY)
     assert "90 h × $100 = $9,000" in markdown
     unknown = case_report("invest", GALLERY / "first-idea", as_of=DAY)
-    assert "can't be computed yet" in unknown
+    assert "can't be worked out yet" in unknown
 
 
 def test_the_terminal_says_what_the_draws_say_only_where_something_varies() -> None:
