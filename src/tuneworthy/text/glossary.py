@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     Hits = Mapping[str, Flags]
 
 
-# The words of a glossary, ready to be looked for in a batch of texts.
-
-
 @dataclass(frozen=True, slots=True)
 class _Entry:
     """A term with the words that matter, blank ones left out."""
@@ -36,11 +33,7 @@ class _Entry:
 
 
 class Glossary:
-    """Looks for terms, for words that are wrong for them, and for words that call for them.
-
-    Args:
-        terms: The glossary; a term of nothing but spaces is left out.
-    """
+    """Looks for terms, for words that are wrong for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
         self._entries = tuple(_entry(each) for each in terms if each.term.strip())
@@ -79,7 +72,7 @@ class Glossary:
 
     def wrong(self, hits: Hits, index: int, texts: Sequence[str | None]) -> list[tuple[str, Flags]]:
         """For each wrong word the texts that hold it, outside every right term it is part of."""
-        told = []
+        held = []
         for k, word in enumerate(self._entries[index].wrong):
             flags = hits[f"{index} wrong {k}"]
             if (index, k) in self._inside:
@@ -88,8 +81,8 @@ class Glossary:
                 near = np.any([self.said(hits, holder) for holder in holders], axis=0)
                 for row in np.flatnonzero(flags & near).tolist():
                     flags[row] = outside(texts[row] or "")
-            told.append((word, flags))
-        return told
+            held.append((word, flags))
+        return held
 
 
 def _entry(term: Term) -> _Entry:
@@ -156,9 +149,6 @@ class Phrases:
 
     A generic phrase that the team's own samples use is part of its voice and not looked for; what
     it says it avoids always is. Straight and curly apostrophes are the same, and so are all spaces.
-
-    Args:
-        voice: The team's samples and what it avoids; None for the shipped list alone.
     """
 
     def __init__(self, voice: VoiceSamples | None) -> None:

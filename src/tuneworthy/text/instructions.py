@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,30 +12,12 @@ from tuneworthy.text.search import Pattern, Searcher
 
 # The wordings by which a prompt asks for something that a program can check.
 
-_ONE_TO_TWENTY = (
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-    "thirteen",
-    "fourteen",
-    "fifteen",
-    "sixteen",
-    "seventeen",
-    "eighteen",
-    "nineteen",
-    "twenty",
+_TO_TWENTY = (
+    "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+    "sixteen seventeen eighteen nineteen twenty"
 )
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "eighty": 80, "a hundred": 100}
-_NUMBERS = {word: number for number, word in enumerate(_ONE_TO_TWENTY, start=1)} | _TENS
+_NUMBERS = {word: number for number, word in enumerate(_TO_TWENTY.split(), start=1)} | _TENS
 _N = r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"
 _UNIT = r"(?P<unit>words?|sentences?|characters?)"
 _ANSWER = r"(?:answer|response|reply|replie|output|message)s?"
@@ -52,7 +34,10 @@ _LIST = rf"{_QUOTE}(?:(?:,| or| and|, or|, and) {_QUOTE}){{0,12}}"
 _SHORTER = re.compile(r"under|fewer than|less than|below", re.IGNORECASE)
 _INSIDE = re.compile(rf"{_OPEN}([^\"“”`\n]{{1,80}}){_CLOSE}")
 
-Asks = Callable[[re.Match[str]], Iterator[tuple[str, int, tuple[str, ...]]]]
+Ask = tuple[str, int, tuple[str, ...]]
+"""Kind, amount and words."""
+
+Asks = Callable[[re.Match[str]], Iterator[Ask]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +62,12 @@ def _rule(
 
 
 def _plain(kind: str, amount: int = 0) -> Asks:
-    def asks(_match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-        yield kind, amount, ()
-
-    return asks
+    return lambda _match: iter([(kind, amount, ())])
 
 
-def _most(match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    told = match["n"].casefold()
-    amount = _NUMBERS.get(told) or int(told)
+def _most(match: re.Match[str]) -> Iterator[Ask]:
+    number = match["n"].casefold()
+    amount = _NUMBERS.get(number) or int(number)
     if _SHORTER.search(match[0]) and not re.search(r"or (?:less|fewer)", match[0]):
         amount -= 1
     if amount > 0:
@@ -95,7 +77,7 @@ def _most(match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
 def _quoted(kind: str) -> Asks:
     """One instruction for each text in quotes."""
 
-    def asks(match: re.Match[str]) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    def asks(match: re.Match[str]) -> Iterator[Ask]:
         for text in _INSIDE.findall(match["list"]):
             # A placeholder is filled in by something we don't see.
             if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
@@ -287,46 +269,28 @@ class Instruction:
     """The words, for kinds that have some."""
 
 
-Ask = tuple[str, int, tuple[str, ...]]
-"""Kind, amount and words."""
-
-
 class Reader:
     """Finds instructions, and remembers lines it has seen: prompts of one template share them."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[tuple[str, Ask], ...]] = {}
+        self._asks_of = lru_cache(maxsize=_MOST_KNOWN_LINES)(lambda line: tuple(_asks(line)))
 
     def read(self, prompt: str) -> tuple[Instruction, ...]:
         """The verifiable instructions of a prompt, in its order.
 
         What stands in a fenced block or between ``<example>`` marks is no instruction. One that is
-        repeated counts once, where it stands first; one that another contradicts is left out.
-
-        Args:
-            prompt: A system prompt. Beyond 400,000 characters it is not read.
-
-        Returns:
-            At most ``MOST_INSTRUCTIONS``; () for a prompt without any.
+        repeated counts once, where it comes first; one that another contradicts is left out.
         """
         text = prompt[:_LONGEST_PROMPT]
         found: dict[Ask, Instruction] = {}
         for offset, line in _lines(text):
-            for sentence, ask in self._line(line):
+            for sentence, ask in self._asks_of(line):
                 place = min(1.0, (offset + line.find(sentence[:40])) / max(1, len(prompt)))
                 kind, amount, words = ask
                 quote = " ".join(sentence.split())[:120]
                 found.setdefault(ask, Instruction(kind, quote, place, amount, words))
         agreed = [each for each in found.values() if not _contradicted(each, found)]
         return tuple(agreed[:MOST_INSTRUCTIONS])
-
-    def _line(self, line: str) -> tuple[tuple[str, Ask], ...]:
-        known = self._known.get(line)
-        if known is None:
-            if len(self._known) >= _MOST_KNOWN_LINES:
-                self._known.clear()
-            known = self._known[line] = tuple(_asked(line))
-        return known
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
@@ -345,12 +309,12 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
         offset += len(line)
 
 
-def _asked(line: str) -> Iterator[tuple[str, Ask]]:
+def _asks(line: str) -> Iterator[tuple[str, Ask]]:
     """What a line asks, sentence by sentence."""
     for sentence in _SENTENCE.split(_BULLET.sub("", line).strip()):
         if not 8 <= len(sentence) <= _LONGEST_SENTENCE:
             continue
-        outside = _QUOTED.sub(lambda found: '"' + "x" * len(found[1]) + '"', sentence)
+        outside = _QUOTED.sub(lambda quote: '"' + "x" * len(quote[1]) + '"', sentence)
         ambiguous = _AMBIGUOUS.search(outside) is not None
         for rule in RULES:
             if rule.states_its_condition or not ambiguous:
@@ -362,16 +326,22 @@ def _asked(line: str) -> Iterator[tuple[str, Ask]]:
 _OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "bullets"})
 
 
-def _contradicted(one: Instruction, found: dict[Ask, Instruction]) -> bool:
+def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
-    for kind, amount, words in found:
-        if {kind, one.kind} in _OPPOSED:
+    for kind, amount, words in asks:
+        if {kind, instruction.kind} in _OPPOSED:
             return True
-        if kind == one.kind and kind in {"starts_with", "ends_with"} and words != one.words:
+        if (
+            kind == instruction.kind
+            and kind in {"starts_with", "ends_with"}
+            and words != instruction.words
+        ):
             return True
-        if kind == one.kind and kind.startswith("most_") and amount != one.amount:
+        if kind == instruction.kind and kind.startswith("most_") and amount != instruction.amount:
             return True
-        if {kind, one.kind} == {"never_says", "always_says"} and set(words) & set(one.words):
+        if {kind, instruction.kind} == {"never_says", "always_says"} and set(words) & set(
+            instruction.words
+        ):
             return True
     return False
 
@@ -402,16 +372,10 @@ _APOLOGY = re.compile(
 def follows(
     instruction: Instruction, texts: Sequence[str | None], calls: Sequence[int]
 ) -> list[bool | None]:
-    """Whether each output follows an instruction.
+    """Whether each output, a text and its number of tool calls, follows an instruction.
 
-    Args:
-        instruction: What is asked.
-        texts: What the model wrote.
-        calls: How many tools each output calls.
-
-    Returns:
-        One answer an output; None where the instruction has nothing to say about it: it is about
-        text and there is none, or about tool calls and there is none.
+    None where the instruction is about text and there is none, or about tool calls and there is
+    none.
     """
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
@@ -451,8 +415,8 @@ def _searcher(words: tuple[str, ...]) -> Searcher:
     return Searcher({word: Pattern(word, literal=True, caseless=True) for word in words})
 
 
-def _most_words(asked: Instruction) -> Check:
-    most = asked.amount
+def _most_words(instruction: Instruction) -> Check:
+    most = instruction.amount
     # Words take a character and a space, so a short text has no more than that many; and a text
     # has at most one word more than it has spaces.
     return lambda text: (
@@ -462,8 +426,8 @@ def _most_words(asked: Instruction) -> Check:
     )
 
 
-def _most_sentences(asked: Instruction) -> Check:
-    most = asked.amount
+def _most_sentences(instruction: Instruction) -> Check:
+    most = instruction.amount
     return lambda text: (
         text.count(".") + text.count("!") + text.count("?") <= most
         or len(_SENTENCE_END.findall(text)) <= most
@@ -477,34 +441,34 @@ def sentence_count(text: str) -> int:
     return len(ends) + any(letter.isalnum() for letter in rest)
 
 
-def _most_characters(asked: Instruction) -> Check:
-    return lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
+def _most_characters(instruction: Instruction) -> Check:
+    return lambda text: len(text) <= instruction.amount or len(text.strip()) <= instruction.amount
 
 
-def _most_questions(asked: Instruction) -> Check:
-    most = asked.amount
+def _most_questions(instruction: Instruction) -> Check:
+    most = instruction.amount
     return lambda text: text.count("?") <= most or len(_QUESTION.findall(text)) <= most
 
 
-def _json(_asked: Instruction) -> Check:
+def _json(_instruction: Instruction) -> Check:
     return lambda text: read_json(text)[0] is not UNREAD
 
 
-def _starts_with(asked: Instruction) -> Check:
-    wanted = asked.words[0].casefold()
+def _starts_with(instruction: Instruction) -> Check:
+    wanted = instruction.words[0].casefold()
     return lambda text: text.lstrip(' \n\t"“*`#')[: 2 * len(wanted)].casefold().startswith(wanted)
 
 
-def _ends_with(asked: Instruction) -> Check:
-    wanted = asked.words[0].casefold().rstrip(".!? ")
+def _ends_with(instruction: Instruction) -> Check:
+    wanted = instruction.words[0].casefold().rstrip(".!? ")
     return lambda text: (
         text.rstrip(' \n\t"”*`.!?')[-2 * len(wanted) - 2 :].casefold().endswith(wanted)
     )
 
 
-def _says(asked: Instruction, *, wanted: bool) -> Check:
+def _says(instruction: Instruction, *, wanted: bool) -> Check:
     """Whole words, whatever the capitals; most texts are told by a plain search."""
-    word = asked.words[0].casefold()
+    word = instruction.words[0].casefold()
     front = r"(?<!\w)" if word[0].isalnum() else ""
     behind = r"(?!\w)" if word[-1].isalnum() else ""
     exact = re.compile(front + re.escape(word) + behind)
@@ -516,7 +480,7 @@ def _says(asked: Instruction, *, wanted: bool) -> Check:
     return check
 
 
-def _no_markdown(_asked: Instruction) -> Check:
+def _no_markdown(_instruction: Instruction) -> Check:
     """No bold text, heading, fenced block or link; a list or a single star may be plain text."""
     return lambda text: (
         not (
@@ -528,13 +492,13 @@ def _no_markdown(_asked: Instruction) -> Check:
     )
 
 
-def _lacks(pattern: re.Pattern[str], *hints: str, asked: bool = False) -> Callable[..., Check]:
-    """A check that nothing, or with ``asked`` something, matches; hints save the search."""
+def _lacks(pattern: re.Pattern[str], *hints: str, wanted: bool = False) -> Callable[..., Check]:
+    """A check that nothing, or with ``wanted`` something, matches; hints save the search."""
 
     def make(_instruction: Instruction) -> Check:
         def check(text: str) -> bool:
-            found = any(hint in text for hint in hints) if hints else not text.isascii()
-            return (found and pattern.search(text) is not None) is asked
+            hinted = any(hint in text for hint in hints) if hints else not text.isascii()
+            return (hinted and pattern.search(text) is not None) is wanted
 
         return check
 
@@ -549,16 +513,16 @@ CHECKS: Mapping[str, Callable[[Instruction], Check]] = {
     "most_questions": _most_questions,
     "starts_with": _starts_with,
     "ends_with": _ends_with,
-    "never_says": lambda asked: _says(asked, wanted=False),
-    "always_says": lambda asked: _says(asked, wanted=True),
-    "bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•", asked=True),
+    "never_says": lambda instruction: _says(instruction, wanted=False),
+    "always_says": lambda instruction: _says(instruction, wanted=True),
+    "bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•", wanted=True),
     "no_bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•"),
     "no_emojis": _lacks(_EMOJI),
     "no_markdown": _no_markdown,
-    "no_exclamation_marks": lambda _asked: lambda text: "!" not in text,
-    "lower_case": lambda _asked: lambda text: text == text.lower(),
-    "upper_case": lambda _asked: lambda text: text == text.upper(),
-    "no_apology": lambda _asked: lambda text: _APOLOGY.search(text) is None,
+    "no_exclamation_marks": lambda _instruction: lambda text: "!" not in text,
+    "lower_case": lambda _instruction: lambda text: text == text.lower(),
+    "upper_case": lambda _instruction: lambda text: text == text.upper(),
+    "no_apology": lambda _instruction: lambda text: _APOLOGY.search(text) is None,
 }
 """By the kind of instruction: makes the check of one text. ``follows`` knows two more kinds, about
 tool calls."""

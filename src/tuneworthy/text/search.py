@@ -62,7 +62,7 @@ class Pattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Needle:
+class CompiledPattern:
     """A pattern ready for both engines."""
 
     raw: bytes
@@ -89,7 +89,7 @@ def as_bytes(text: str) -> bytes:
         return text.encode("utf-8", "surrogatepass")
 
 
-def make(name: str, pattern: Pattern) -> Needle:
+def make(name: str, pattern: Pattern) -> CompiledPattern:
     """A pattern for both engines.
 
     Raises:
@@ -105,7 +105,7 @@ def make(name: str, pattern: Pattern) -> Needle:
     return needle
 
 
-def _literal(name: str, pattern: Pattern) -> Needle:
+def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     text = " ".join(pattern.text.split())
     if not text:
         raise ValueError(f"pattern {name}: there is nothing to look for")
@@ -125,7 +125,7 @@ def _literal(name: str, pattern: Pattern) -> Needle:
         raw += rb"\b" * (edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii())
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
     # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
-    return Needle(
+    return CompiledPattern(
         raw, flags, crosses=False, backward=backward, longest=longest, edges=edges, simple=True
     )
 
@@ -150,7 +150,7 @@ def _escaped(text: str) -> bytes:
     )
 
 
-def _expression(name: str, pattern: Pattern) -> Needle:
+def _expression(name: str, pattern: Pattern) -> CompiledPattern:
     text = pattern.text
     bare = _ESCAPED.sub("", text)
     if any(not group.isascii() for group in _CLASS.findall(bare)):
@@ -166,7 +166,7 @@ def _expression(name: str, pattern: Pattern) -> Needle:
         for each in text
     )
     flags = re.IGNORECASE if pattern.caseless else 0
-    return Needle(
+    return CompiledPattern(
         raw,
         flags,
         bool(crosses),
@@ -186,7 +186,7 @@ def _touches(letter: str) -> bool:
     return letter.isalnum() or letter == "_" or unicodedata.combining(letter) != 0
 
 
-def at_edges(needle: Needle, joined: bytearray, end: int) -> bool:
+def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     """Whether a whole-word literal that ends here is one; true for other patterns."""
     if needle.backward is None:
         return True
@@ -207,45 +207,41 @@ def at_edges(needle: Needle, joined: bytearray, end: int) -> bool:
 # What was worked out of a column a moment ago, and is asked for again by the next signal.
 
 _ALL: list[Remembered[Any, Any]] = []
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Argument = TypeVar("Argument")
+Result = TypeVar("Result")
 
 
-class Remembered(Generic[Given, Made]):
-    """A function that remembers what it gave for the last few arguments.
+class Remembered(Generic[Argument, Result]):
+    """A function that remembers its results for the last few arguments.
 
-    Arguments are told apart as objects, so none may be changed between two calls.
-
-    Args:
-        function: What is asked.
-        most: How many of its answers are remembered.
+    Arguments are compared as objects, so none may be changed between two calls.
     """
 
-    def __init__(self, function: Callable[[Given], Made], most: int) -> None:
+    def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
         self._function, self._most = function, most
-        self._recent: tuple[tuple[Given, Made], ...] = ()
+        self._recent: tuple[tuple[Argument, Result], ...] = ()
         update_wrapper(self, function)
         _ALL.append(self)
 
-    def __call__(self, given: Given) -> Made:
+    def __call__(self, argument: Argument) -> Result:
         """What the function gives, or gave."""
-        for known, made in self._recent:
-            if known is given:
-                return made
-        made = self._function(given)
-        self.note(given, made)
-        return made
+        for known, result in self._recent:
+            if known is argument:
+                return result
+        result = self._function(argument)
+        self.note(argument, result)
+        return result
 
     def forget(self) -> None:
-        """Let go of all answers, and of what they were given for."""
+        """Let go of all answers, and of what they were argument for."""
         self._recent = ()
 
-    def note(self, given: Given, made: Made) -> None:
+    def note(self, argument: Argument, result: Result) -> None:
         """Take an answer that came about on the way to something else."""
-        self._recent = ((given, made), *self._recent[: self._most - 1])
+        self._recent = ((argument, result), *self._recent[: self._most - 1])
 
 
-def remembered(most: int) -> Callable[[Callable[[Given], Made]], Remembered[Given, Made]]:
+def remembered(most: int) -> Callable[[Callable[[Argument], Result]], Remembered[Argument, Result]]:
     """Make a function remember what it gave for the last ``most`` arguments."""
     return lambda function: Remembered(function, most)
 
@@ -264,12 +260,7 @@ SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 
 
 class Joined:
-    """Texts as UTF-8, with ``BETWEEN`` between them.
-
-    Args:
-        texts: Any texts; None counts as an empty one. Half a surrogate pair, as broken JSON has it,
-            is three bytes of its own.
-    """
+    """Texts as UTF-8, with ``BETWEEN`` between them; None counts as an empty one."""
 
     def __init__(self, texts: Sequence[str | None]) -> None:
         self.there: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
@@ -306,11 +297,7 @@ class Joined:
         return bytes(self.data[end - int(self.lengths[row]) : end])
 
     def opening(self, most: int) -> NDArray[np.uint8]:
-        """The first bytes of each text, a row each; zeros behind the end of a shorter one.
-
-        Args:
-            most: How many; 64 at most.
-        """
+        """The first bytes of each text, 64 at most, a row each; zeros behind a shorter one."""
         every = as_strided(self._bytes, (len(self._bytes) - most + 1, most), (1, 1))
         found: NDArray[np.uint8] = every[self.ends - self.lengths]
         short = np.flatnonzero(self.lengths < most)
@@ -354,16 +341,12 @@ _PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in sev
 
 _RESOLVE_AT = 1_000_000  # hits kept at once, so that no text can fill the memory
 
-Seen = Callable[[int, int, int, int, object], None]
-"""Told of a hit as hyperscan tells it: pattern, nothing of use, end, nothing, nothing."""
+OnHit = Callable[[int, int, int, int, object], None]
+"""Called for a hit as hyperscan calls it: pattern, nothing of use, end, nothing, nothing."""
 
 
 class Searcher:
-    """Looks for patterns in the texts of a batch.
-
-    Args:
-        patterns: By name.
-        plain: Use `re` although hyperscan is there.
+    """Looks for patterns, by name, in the texts of a batch; ``plain`` by `re` alone.
 
     Raises:
         ValueError: A pattern matches the empty text, is refused, or can't be compiled.
@@ -380,22 +363,17 @@ class Searcher:
         self._scan = (_hyperscan if hyper else _plain)(self._needles)
 
     def rows(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
-        """Which texts each pattern is found in.
+        """Which texts each pattern is found in; None holds nothing.
 
-        Args:
-            texts: Any texts; None is found by nothing. What the last few lists were turned into is
-                remembered, so a list must not be changed between searches.
-
-        Returns:
-            One array a pattern, as long as ``texts``.
+        What the last few lists were turned into is remembered, so a list must not be changed
+        between searches.
         """
         return {name: ends > 0 for name, ends in self.ends(texts).items()}
 
     def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int32]]:
-        """Where in each text a match of each pattern ends, mostly the first: in bytes of UTF-8.
+        """Where in each text a match of each pattern ends, mostly the first, in bytes of UTF-8.
 
-        Returns:
-            One array a pattern, as long as ``texts``; 0 where it isn't found.
+        0 where it isn't found.
         """
         found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
@@ -460,7 +438,7 @@ def _passes(texts: Joined) -> list[int]:
     return stops
 
 
-def _hyperscan(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
+def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
     """A scan by hyperscan: one pass for all patterns."""
     import hyperscan
 
@@ -473,14 +451,14 @@ def _hyperscan(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
             raise ValueError(f"a pattern can't be compiled: {problem}") from None
     one_at_a_time = threading.Lock()  # a database has one scratch space
 
-    def scan(data: memoryview, seen: Seen) -> None:
+    def scan(data: memoryview, seen: OnHit) -> None:
         with one_at_a_time:
             database.scan(data, match_event_handler=seen)  # type: ignore[type-var]  # any buffer
 
     return scan
 
 
-def _plain(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
+def _plain(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
     """A scan by `re`: one pass a pattern."""
     compiled = [
         # Looking ahead finds matches that overlap: the second may be a whole word.
@@ -488,7 +466,7 @@ def _plain(needles: Sequence[Needle]) -> Callable[[memoryview, Seen], None]:
         for each in needles
     ]
 
-    def scan(data: memoryview, seen: Seen) -> None:
+    def scan(data: memoryview, seen: OnHit) -> None:
         for index, (each, pattern) in enumerate(zip(needles, compiled, strict=True)):
             if each.crosses:  # any text may hold it
                 for end in re.finditer(rb"\xff|\Z", data):
