@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from calendar import monthrange
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from string import Formatter
 from typing import Any
 
 from tuneworthy.model.base import Unknown
@@ -91,8 +92,10 @@ def quality_interval(value: float, low: float, high: float) -> str:
     return f"{quality(value)} ({quality(low)}–{quality(high)})"
 
 
-def months(value: float) -> str:
-    """Months to one digit; ``never`` for infinity."""
+def months(value: float | str) -> str:
+    """Months to one digit; ``never`` for infinity; a word as it is."""
+    if isinstance(value, str):
+        return value
     if math.isinf(value):
         return "never"
     return f"{value:.1f} month" if f"{value:.1f}" == "1.0" else f"{value:.1f} months"
@@ -150,6 +153,16 @@ def sentence(text: str) -> str:
     """With a capital and a full stop."""
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "?", "!", "…")) else f"{text}."
+
+
+class _Words(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return str(globals()[format_spec](value)) if format_spec else str(value)
+
+
+def fill(template: str, values: Mapping[str, Any]) -> str:
+    """A sentence such as ``{p50_s:number} s``: after the colon is a function of this module."""
+    return _Words().vformat(template, (), values)
 
 
 # Published figures in words: what they say, and what they don't.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -32,13 +32,11 @@ from tuneworthy.words import (
     count,
     counted,
     few,
+    fill,
     interval_text,
     limit_text,
-    number,
     plain,
-    quality,
     sentence,
-    share,
 )
 
 # A picture's numbers as rows, checked: a ledger is a file that anybody may have written in.
@@ -127,8 +125,6 @@ _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
 
 SeriesList = Sequence[Series] | Unknown
-Columns = dict[str, Callable[[Row], str]]
-"""The head of each column, and how a row says its cell."""
 
 
 def pictures(every: SeriesList) -> tuple[Picture, ...]:
@@ -138,19 +134,19 @@ def pictures(every: SeriesList) -> tuple[Picture, ...]:
 
 
 def _picture(
-    title: str, says: str, drawing: Drawing | None, rows: list[Row], columns: Columns, **key: str
+    drawing: Drawing | None,
+    rows: Sequence[Row],
+    title: str,
+    says: str,
+    columns: Mapping[str, str],
+    **key: str,
 ) -> Picture | None:
     """A picture with its table; None where nothing was drawn. ``key``: what each look means."""
-    name = key.pop("name")
     if drawing is None:
         return None
-    cells = tuple(tuple(cell(row) for cell in columns.values()) for row in rows)
+    cells = tuple(tuple(fill(cell, row) for cell in columns.values()) for row in rows)
     table = Table(title, head(*columns), cells)
-    return Picture(f"measured-{name}", title, says, drawing, table, tuple(key.items()))
-
-
-def _ends(row: Row, low: str, high: str, words: Callable[[float], str] = quality) -> str:
-    return f"{words(row[low])} to {words(row[high])}"
+    return Picture(f"measured-{drawing.look}", title, says, drawing, table, tuple(key.items()))
 
 
 def _arms(every: SeriesList) -> Picture | None:
@@ -160,32 +156,29 @@ def _arms(every: SeriesList) -> Picture | None:
     rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
     prompts, models = ({row[name] for row in rows} for name in ("prompt", "model"))
 
-    def name(row: Row, *parts: str) -> str:
+    def name(row: Row, prompt: str, model: str) -> str:
         test = f"test {row['test']:.0f}: " if apart else ""
-        return test + (", ".join(part for part in parts if part) or "the prompt")
+        return test + (", ".join(part for part in (prompt, model) if part) or "the prompt")
 
     def short(row: Row) -> str:
         """For an axis: what all have in common is left out, and the provider of a model."""
         prompt = row["prompt"] if len(prompts) > 1 or len(models) == 1 else ""
         return name(row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else "")
 
-    says = (
+    return _picture(
+        charts.arms(rows, [short(row) for row in rows]),
+        [{**row, "name": name(row, row["prompt"], row["model"])} for row in rows],
+        "Prompts and models side by side",
         "The mean score over the cases of the test. The bars are intervals that hold for all of "
         "them at once, because the best was picked on the same cases."
-    )
-    columns: Columns = {
-        "Prompt and model": lambda row: name(row, row["prompt"], row["model"]),
-        "#Score": lambda row: quality(row["value"]),
-        "#Interval": lambda row: _ends(row, "low_of_all", "high_of_all"),
-        "#Cases": lambda row: count(row["cases"]),
-    }
-    return _picture(
-        "Prompts and models side by side",
-        says + " Tests share no case: only arms of one test can be compared." * apart,
-        charts.arms(rows, [short(row) for row in rows]),
-        rows,
-        columns,
-        name="arms",
+        + " Tests share no case: only arms of one test can be compared."
+        * apart,
+        {
+            "Prompt and model": "{name}",
+            "#Score": "{value:quality}",
+            "#Interval": "{low_of_all:quality} to {high_of_all:quality}",
+            "#Cases": "{cases:count}",
+        },
     )
 
 
@@ -193,62 +186,64 @@ def _volume(every: SeriesList) -> Picture | None:
     series = series_of(every, "volume")
     rows = rows_of(series, ("requests", "low", "high"), ("month",), ("forecast", "whole"))
     rows = rows[-_MOST_MONTHS:]
-    ahead = any(row["forecast"] for row in rows)
-    part = any(not row["whole"] and not row["forecast"] for row in rows)
-    trend = (
-        "Pale bars are the forecast by the trend, with the range it should fall into in 19 months "
-        "of 20."
-        if ahead
-        else "The log is too short, or has gaps, for a trend."
-    )
-    columns: Columns = {
-        "Month": lambda row: row["month"],
-        "#Requests": lambda row: count(round(row["requests"])),
-        "#Interval": _between,
-        "Counted or forecast": _month_kind,
-    }
+    kinds = [_month_kind(row) for row in rows]
+    key = {"pro": "counted"}
+    if _IN_PART in kinds:
+        key["open"] = "month that the log holds in part"
+    trend = "The log is too short, or has gaps, for a trend."
+    if "forecast" in kinds:
+        key["band"] = "forecast, with its interval"
+        trend = (
+            "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
+            "months of 20."
+        )
     return _picture(
+        charts.volume(rows),
+        [
+            {**row, "n": round(row["requests"]), "ends": _between(row), "kind": kind}
+            for row, kind in zip(rows, kinds, strict=True)
+        ],
         "Requests by month",
         f"Requests a calendar month, as counted. {trend}",
-        charts.volume(rows),
-        rows,
-        columns,
-        name="volume",
-        pro="counted",
-        **({"open": "month that the log holds in part"} if part else {}),
-        **({"band": "forecast, with its interval"} if ahead else {}),
+        {
+            "Month": "{month}",
+            "#Requests": "{n:count}",
+            "#Interval": "{ends}",
+            "Counted or forecast": "{kind}",
+        },
+        **key,
     )
 
 
-def _between(row: Row) -> str:
-    if math.isinf(row["high"]):
-        return f"at least {count(round(row['low']))}"
-    return "" if row["low"] == row["high"] else _ends(row, "low", "high", lambda n: count(round(n)))
+_IN_PART = "counted in part of the month"
 
 
 def _month_kind(row: Row) -> str:
-    if row["forecast"]:
-        return "forecast"
-    return "counted" if row["whole"] else "counted in part of the month"
+    return "forecast" if row["forecast"] else "counted" if row["whole"] else _IN_PART
+
+
+def _between(row: Row) -> str:
+    low, high = row["low"], row["high"]
+    if math.isinf(high):
+        return f"at least {count(round(low))}"
+    return "" if low == high else f"{count(round(low))} to {count(round(high))}"
 
 
 def _latency(every: SeriesList) -> Picture | None:
     names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
     rows = rows_of(series_of(every, "latency_by_tokens"), names)
-    columns: Columns = {
-        "Input tokens": lambda row: _ends(row, "input_tokens_low", "input_tokens_high", count),
-        "#Median": lambda row: f"{number(row['p50_s'])} s",
-        "#95th percentile": lambda row: f"{number(row['p95_s'])} s",
-        "#Calls": lambda row: count(row["n"]),
-    }
     return _picture(
+        charts.latency(rows),
+        rows,
         "Waiting time by length of the input",
         "Calls sorted by their input tokens and cut into groups of equal size. A line that climbs "
         "says that a shorter prompt would answer sooner.",
-        charts.latency(rows),
-        rows,
-        columns,
-        name="latency",
+        {
+            "Input tokens": "{input_tokens_low:count} to {input_tokens_high:count}",
+            "#Median": "{p50_s:number} s",
+            "#95th percentile": "{p95_s:number} s",
+            "#Calls": "{n:count}",
+        },
         pro="median",
         con="95th percentile (dashed)",
     )
@@ -257,21 +252,19 @@ def _latency(every: SeriesList) -> Picture | None:
 def _signatures(every: SeriesList) -> Picture | None:
     numbers = ("outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
     rows = rows_of(series_of(every, "signatures"), numbers, ("prompt",))[:_MOST_VERSIONS]
-    columns: Columns = {
-        "Prompt": lambda row: row["prompt"],
-        "#Outputs": lambda row: count(row["outputs"]),
-        "#Can be read": lambda row: share(row["read_share"]),
-        "#Right form": lambda row: share(row["right_share"]),
-        "#Forms seen": lambda row: count(row["different_keys"]),
-    }
     return _picture(
+        charts.signatures(rows),
+        rows,
         "Outputs by form, for each version of the prompt",
         "How many outputs can be read as JSON, and how many of those have the right form: by the "
         "schema where there is one, else the keys that most have.",
-        charts.signatures(rows),
-        rows,
-        columns,
-        name="signatures",
+        {
+            "Prompt": "{prompt}",
+            "#Outputs": "{outputs:count}",
+            "#Can be read": "{read_share:share}",
+            "#Right form": "{right_share:share}",
+            "#Forms seen": "{different_keys:count}",
+        },
         band="can be read",
         pro="and has the right form",
     )
@@ -279,20 +272,18 @@ def _signatures(every: SeriesList) -> Picture | None:
 
 def _voice(every: SeriesList) -> Picture | None:
     rows = rows_of(series_of(every, "voice_by_turn"), ("turn", "share", "low", "high", "n"))
-    columns: Columns = {
-        "#Answer": lambda row: count(row["turn"] + 1),
-        "#Share": lambda row: share(row["share"]),
-        "#Interval": lambda row: _ends(row, "low", "high", share),
-        "#Answers": lambda row: count(row["n"]),
-    }
     return _picture(
+        charts.voice(rows),
+        [{**row, "place": row["turn"] + 1} for row in rows],
         "Generic phrasing along a conversation",
         "The share of answers with a phrase that any assistant could have written, by the place of "
         "the answer in its conversation. The last answers of long conversations are few.",
-        charts.voice(rows),
-        rows,
-        columns,
-        name="voice",
+        {
+            "#Answer": "{place:count}",
+            "#Share": "{share:share}",
+            "#Interval": "{low:share} to {high:share}",
+            "#Answers": "{n:count}",
+        },
         pro="share",
         band="95% interval",
     )
@@ -301,20 +292,26 @@ def _voice(every: SeriesList) -> Picture | None:
 def _knowledge(every: SeriesList) -> Picture | None:
     rows = rows_of(series_of(every, "knowledge"), ("n",), (), ("sufficient", "right"))
     total = sum(row["n"] for row in rows)
-    columns: Columns = {
-        "Passage": lambda row: "there" if row["sufficient"] else "missing",
-        "Answer": lambda row: "right" if row["right"] else "wrong",
-        "#Answers": lambda row: count(row["n"]),
-        "#Share": lambda row: share(row["n"] / total),
-    }
     return _picture(
+        charts.knowledge(rows),
+        [
+            {
+                "n": row["n"],
+                "passage": "there" if row["sufficient"] else "missing",
+                "answer": "right" if row["right"] else "wrong",
+                "part": row["n"] / total if total else 0,
+            }
+            for row in rows
+        ],
         "Was the passage there, and was the answer right?",
         f"{counted(total, 'answer')} by two questions. Tuning could change the wrong answers that "
         "had their passage; a missing passage is for retrieval to find.",
-        charts.knowledge(rows),
-        rows,
-        columns,
-        name="knowledge",
+        {
+            "Passage": "{passage}",
+            "Answer": "{answer}",
+            "#Answers": "{n:count}",
+            "#Share": "{part:share}",
+        },
         con="wrong although the passage was there",
     )
 
@@ -323,18 +320,15 @@ def _examples(every: SeriesList) -> Picture | None:
     series = series_of(every, "examples_waterfall")
     if series is None or not rows_of(series, ("n",), ("step",)):
         return None
-    columns: Columns = {"Step": lambda row: row["step"], "#Answers": lambda row: row["n"]}
-    return _picture(
-        steps_table(series).caption,
+    drawing, table = charts.waterfall(tuple(steps_of(series))), steps_table(series)
+    says = (
         "What is left when answers are taken out that teach the wrong thing. The first reason that "
-        "holds counts.",
-        charts.waterfall(tuple(steps_of(series))),
-        [dict(zip(("step", "n"), row, strict=True)) for row in steps_table(series).rows],
-        columns,
-        name="examples",
-        pro="kept",
-        con="taken out",
+        "holds counts."
     )
+    key = (("pro", "kept"), ("con", "taken out"))
+    if drawing is None:
+        return None
+    return Picture("measured-examples", table.caption, says, drawing, table, key)
 
 
 # Measurements as rows.

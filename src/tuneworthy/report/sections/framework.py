@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import one_line
@@ -15,7 +15,7 @@ from tuneworthy.model.framework import Bound, Check, Criterion, Framework
 from tuneworthy.report.blocks import Block, Document, Fact, Facts, Prose, Section, Table, head
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import count, few, listing, months, number, plain, several, usd, usd_range
+from tuneworthy.words import count, fill, listing, number, plain, several, usd_range
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,106 +120,60 @@ def _goals(framework: Framework) -> Table:
 SCHEMA = "tuneworthy/lint/1"
 
 
-def _bands_disagree(f: LintFinding) -> str:
-    own = "its own denominator" if f.numbers["own"] else "every factor counted"
-    return (
-        f"Score and difference put {count(f.count)} of {count(f.of)} combinations into different "
-        f"bands (dividing by {number(f.numbers['denominator'])}, {own}). Both are shown, and "
-        "strength is the range between them."
-    )
-
-
-def _denominator_not_count(f: LintFinding) -> str:
-    return (
-        f"The score divides by {number(f.numbers['denominator'])}, and {few(f.numbers['factors'])} "
-        f"factors are listed. Counting them moves {count(f.count)} of {count(f.of)} combinations "
-        "into another band (denominator: count does it)."
-    )
-
-
-def _strength_tells_little(f: LintFinding) -> str:
-    kinds = []
-    for name, many in f.numbers["strengths"].items():
-        low, high = name.split(" to ")
-        kinds.append(f"{low if low == high else f'{low}–{high}'} {count(many)}")
-    return (
-        f"Strength hardly tells the {count(f.of)} candidates of the tree apart: {listing(kinds)}. "
-        "A candidate between bands is justified and starts with a pilot."
-    )
-
-
-def _examples_contradict_needs(f: LintFinding) -> str:
-    needs = [f"{plain(name)} takes {count(low)}" for name, low in f.numbers["needs"].items()]
-    return (
-        f"Fewer than {count(f.numbers['general'])} examples count as insufficient, but "
-        f"{listing(needs)}. The need of the case's own approach counts where it is known."
-    )
-
-
-def _upfront_total(f: LintFinding) -> str:
-    n = f.numbers
-    return (
-        f"The rows of the upfront table add up to {count(n['sum_low'])}–{count(n['sum_high'])} "
-        f"hours and {usd_range(n['usd_low'], n['usd'])}; published are "
-        f"{count(n['low'])}–{count(n['high'])} hours and under {usd(n['under'])}."
-    )
-
-
-def _months(value: str | float) -> str:
-    return value if isinstance(value, str) else months(value)
-
-
-def _worked_example(f: LintFinding) -> str:
-    n = f.numbers
-    return (
-        f"The worked example: score {number(n['score'])} published, "
-        f"{number(n['computed_score'])} by the rules ({number(n['score_by_count'])} counting every "
-        f"factor); break-even {_months(n['months'])} published, {_months(n['computed_months'])} "
-        f"computed ({usd(n['upfront_usd'])} at {usd(n['net_usd'])} a month)."
-    )
-
-
-def _example_below_table(f: LintFinding) -> str:
-    n = f.numbers
-    return (
-        f"The worked example's running costs of {usd(n['ongoing'])} a month are below its own "
-        f"table, {usd_range(n['low'], n['high'])}: with those it pays back in "
-        f"{_months(n['best'])} at best, at worst {_months(n['worst'])}."
-    )
-
-
-_FINDINGS: dict[str, Callable[[LintFinding], str]] = {
-    "bands_disagree": _bands_disagree,
-    "denominator_not_count": _denominator_not_count,
-    "strength_tells_little": _strength_tells_little,
-    "examples_contradict_needs": _examples_contradict_needs,
-    "upfront_total": _upfront_total,
-    "worked_example": _worked_example,
-    "example_below_table": _example_below_table,
-    "step_never_holds": lambda f: (
-        f"Step {f.numbers['step']} of the tree ({OUTCOME_WORDS[f.numbers['outcome']]}) never "
-        "decides."
-    ),
-    "outcome_unreachable": lambda f: (
-        f"No combination of answers comes to: {OUTCOME_WORDS[f.numbers['outcome']]}."
-    ),
-    "no_ceiling_test": lambda _: "It has no ceiling test, so the ceiling always counts as reached.",
-    "bands_out_of_order": lambda f: (
-        f"Strong begins below moderate in the bands of the {f.numbers['rule']}."
-    ),
-    "reason_backfires": lambda f: (
-        f"One more yes to {plain(f.numbers['factor'])} moves {count(f.count)} of {count(f.of)} "
-        "combinations the wrong way."
-    ),
-    "factor_never_matters": lambda f: (
-        f"The answer to {plain(f.numbers['factor'])} never changes an outcome or a band."
-    ),
+_FINDINGS = {
+    "bands_disagree": "Score and difference put {count:count} of {of:count} combinations into "
+    "different bands (dividing by {denominator:number}, {whose}). Both are shown, and strength is "
+    "the range between them.",
+    "denominator_not_count": "The score divides by {denominator:number}, and {factors:few} factors "
+    "are listed. Counting them moves {count:count} of {of:count} combinations into another band "
+    "(denominator: count does it).",
+    "strength_tells_little": "Strength hardly tells the {of:count} candidates of the tree apart: "
+    "{kinds}. A candidate between bands is justified and starts with a pilot.",
+    "examples_contradict_needs": "Fewer than {general:count} examples count as insufficient, but "
+    "{taken}. The need of the case's own approach counts where it is known.",
+    "upfront_total": "The rows of the upfront table add up to {sum_low:count}–{sum_high:count} "
+    "hours and {range}; published are {low:count}–{high:count} hours and under {under:usd}.",
+    "worked_example": "The worked example: score {score:number} published, {computed_score:number} "
+    "by the rules ({score_by_count:number} counting every factor); break-even {months:months} "
+    "published, {computed_months:months} computed ({upfront_usd:usd} at {net_usd:usd} a month).",
+    "example_below_table": "The worked example's running costs of {ongoing:usd} a month are below "
+    "its own table, {range}: with those it pays back in {best:months} at best, at worst "
+    "{worst:months}.",
+    "step_never_holds": "Step {step} of the tree ({outcome}) never decides.",
+    "outcome_unreachable": "No combination of answers comes to: {outcome}.",
+    "no_ceiling_test": "It has no ceiling test, so the ceiling always counts as reached.",
+    "bands_out_of_order": "Strong begins below moderate in the bands of the {rule}.",
+    "reason_backfires": "One more yes to {factor:plain} moves {count:count} of {of:count} "
+    "combinations the wrong way.",
+    "factor_never_matters": "The answer to {factor:plain} never changes an outcome or a band.",
 }
+"""What each finding says, from its numbers and those that ``_numbers`` adds."""
 
 
 def finding_says(finding: LintFinding) -> str:
     """A finding in words."""
-    return _FINDINGS[finding.id](finding)
+    return fill(_FINDINGS[finding.id], _numbers(finding))
+
+
+def _numbers(finding: LintFinding) -> dict[str, Any]:
+    n = finding.numbers
+    more: dict[str, Any] = {"count": finding.count, "of": finding.of}
+    if "outcome" in n:
+        more["outcome"] = OUTCOME_WORDS[n["outcome"]]
+    match finding.id:
+        case "bands_disagree":
+            more["whose"] = "its own denominator" if n["own"] else "every factor counted"
+        case "strength_tells_little":
+            bands = ((name.split(" to "), count(many)) for name, many in n["strengths"].items())
+            more["kinds"] = listing([f"{'–'.join(dict.fromkeys(b))} {many}" for b, many in bands])
+        case "examples_contradict_needs":
+            needs = n["needs"].items()
+            more["taken"] = listing([f"{plain(name)} takes {count(low)}" for name, low in needs])
+        case "upfront_total":
+            more["range"] = usd_range(n["usd_low"], n["usd"])
+        case "example_below_table":
+            more["range"] = usd_range(n["low"], n["high"])
+    return {**n, **more}
 
 
 def lint_report(lint: Lint) -> Document:
