@@ -185,7 +185,7 @@ COUNTED_CHECKS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class LimitCheck:
     """A measurement held against a limit."""
 
     evidence: Evidence
@@ -207,7 +207,7 @@ class Reading:
         return f"{self.interval}{on}{line}"
 
 
-Settled = tuple[State, Reading]
+Settled = tuple[State, LimitCheck]
 
 
 def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Settled | None:
@@ -229,10 +229,12 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
         wanted = framework.ceiling[name].at_least or 1
         evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
         return (
-            ("yes", Reading(evidence, wanted)) if evidence and evidence.number >= wanted else None
+            ("yes", LimitCheck(evidence, wanted))
+            if evidence and evidence.number >= wanted
+            else None
         )
     sides = [
-        (rule.side(evidence.low, evidence.high), Reading(evidence, rule.limit, rule.title))
+        (rule.side(evidence.low, evidence.high), LimitCheck(evidence, rule.limit, rule.title))
         for rule, evidence in _about(name, "settles", framework, ledger)
     ]
     yes = next((each for each in sides if each[0] == "yes"), None)
@@ -242,7 +244,7 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
 def speaks(name: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
     """What measurements that can't settle a need say about it."""
     for rule, evidence in _about(name, "supports", framework, ledger):
-        yield rule.side(evidence.low, evidence.high), Reading(evidence, rule.limit, rule.title)
+        yield rule.side(evidence.low, evidence.high), LimitCheck(evidence, rule.limit, rule.title)
 
 
 def _about(
@@ -259,7 +261,7 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     if evidence is None or limit is None:
         return None
     state = _OPPOSITE[_reached(evidence, limit)]
-    return None if state == "unknown" else (state, Reading(evidence, limit))
+    return None if state == "unknown" else (state, LimitCheck(evidence, limit))
 
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
@@ -270,7 +272,7 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
         "latency_p95_s": case.targets.latency_p95_s,
         "usd_per_month": case.targets.usd_per_month,
     }
-    met: list[Reading] = []
+    met: list[LimitCheck] = []
     every = True
     for name, target in wanted.items():
         if target is None:
@@ -281,9 +283,9 @@ def _success(case: Case, ledger: Ledger) -> Settled | None:
         if evidence is None or state == "unknown":
             every = False
         elif state == "no":
-            return "no", Reading(evidence, target)
+            return "no", LimitCheck(evidence, target)
         else:
-            met.append(Reading(evidence, target))
+            met.append(LimitCheck(evidence, target))
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
     return ("yes", met[0]) if quality and every and private else None

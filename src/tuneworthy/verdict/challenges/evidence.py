@@ -8,7 +8,7 @@ from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Replaced
 from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
 from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.verdict.weigh import Reading, settled, speaks
+from tuneworthy.verdict.weigh import LimitCheck, settled, speaks
 from tuneworthy.words import count, few, interval_text, plain, sentence
 
 _DAYS_PER_MONTH = 365.25 / 12
@@ -51,7 +51,7 @@ def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
         yield f"signals.{name}", answer.value
 
 
-def _seen(reading: Reading) -> str:
+def _seen(reading: LimitCheck) -> str:
     """What was measured: ``outputs out of format: 9% (8–11%) of outputs``."""
     return f"{reading.title}: {reading.interval}" if reading.title else reading.interval
 
@@ -66,7 +66,7 @@ def measured_against_number(facts: CaseFacts) -> Clash | None:
             continue
         (low, high), measured = number.stated, number.evidence
         stated = interval_text(low, low, high, measured.unit)
-        seen = Reading(measured, None).interval
+        seen = LimitCheck(measured, None).interval
         name = plain(number.path.rsplit(".", 1)[-1])
         apart[number.path] = f"{name}: stated {stated}, measured {seen}"
     if not apart:
