@@ -126,7 +126,7 @@ from tuneworthy.llm.endpoints import (
 from tuneworthy.llm.fake import Fake, Manners, echo
 from tuneworthy.llm.http import _seconds
 from tuneworthy.llm.http import parse as http_parse
-from tuneworthy.llm.ledger import Ledger, Reading, ledger_path
+from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger, ledger_path
 from tuneworthy.llm.runner import Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp.server import called

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from internals import Ledger, Reading, Reply
+from internals import Ledger, ReadOnlyLedger, Reply
 from tuneworthy import InputError
 
 
@@ -58,7 +58,7 @@ def change(path: Path, statement: str) -> None:
 def test_sums_that_are_not_those_of_the_calls_are_refused(path: Path, statement: str) -> None:
     change(path, statement)
     before = path.read_bytes()
-    for opened in (Ledger, Reading, Ledger):  # the first lets go of its lock again
+    for opened in (Ledger, ReadOnlyLedger, Ledger):  # the first lets go of its lock again
         with pytest.raises(InputError, match=r"c\.sqlite3: was changed by something else"):
             opened(path)
     assert path.read_bytes() == before
@@ -69,13 +69,13 @@ def test_a_call_that_is_asked_again_leaves_sums_that_are_believed(path: Path) ->
         assert ledger.release("r") == 1
     with Ledger(path) as ledger:
         assert ledger.reserve("doubtful", run="other", model="m", usd=2, cap_usd=9) == "go"
-        Reading(path).close()  # beside the call that is on the wire
+        ReadOnlyLedger(path).close()  # beside the call that is on the wire
     with Ledger(path) as ledger:
         assert ledger.recovered == 1
         assert ledger.release("other") == 1
         assert ledger.reserve("doubtful", run="r", model="m", usd=2, cap_usd=9) == "go"
         ledger.settle("doubtful", Reply(text="yes"), 1.5)
-    with Reading(path) as ledger:
+    with ReadOnlyLedger(path) as ledger:
         assert (ledger.spend("r").paid, ledger.spend("r").held) == (3.5, 0)
 
 
@@ -105,7 +105,7 @@ def read_all(ledger: Ledger) -> None:
 )  # fmt: skip
 def test_what_cannot_be_read_is_told_in_one_line(path: Path, change_to: str) -> None:
     change(path, f"UPDATE calls SET {change_to}")
-    for opened in (Ledger, Reading):
+    for opened in (Ledger, ReadOnlyLedger):
         with pytest.raises(InputError, match="can't be read") as caught, opened(path) as ledger:
             read_all(ledger)
         assert "ove " in caught.value.fix
@@ -118,7 +118,7 @@ def test_a_ledger_with_any_bytes_changed_is_read_or_told_in_one_line(path: Path)
         for at in chance.sample(range(len(raw)), chance.choice([1, 5, 50])):
             raw[at] = chance.randrange(256)
         spoilt.write_bytes(raw)
-        for opened in (Reading, Ledger):
+        for opened in (ReadOnlyLedger, Ledger):
             with suppress(InputError), opened(spoilt) as ledger:
                 read_all(ledger)
                 ledger.release("r")

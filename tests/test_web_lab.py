@@ -28,7 +28,7 @@ from internals import (
     Manners,
     Placed,
     QuoteExceededError,
-    Reading,
+    ReadOnlyLedger,
     ShareOf,
     Site,
     Stand,
@@ -530,7 +530,11 @@ def test_the_board_lists_every_arm_those_that_run_first_and_the_best_of_them_fir
 def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder: Path) -> None:
     over(a_lab(folder))
     path = folder / ".tuneworthy" / "calls.sqlite3"
-    with ledger_of(load_case(folder)) as writer, Reading(path) as first, Reading(path) as second:
+    with (
+        ledger_of(load_case(folder)) as writer,
+        ReadOnlyLedger(path) as first,
+        ReadOnlyLedger(path) as second,
+    ):
         assert writer.reserve("k", run=RUN, model="m", usd=0.1, cap_usd=9) == "go"
         assert first.spend(RUN) == second.spend(RUN) == writer.spend(RUN)
         assert [one.key for one in first.doubtful(RUN)] == ["k"]  # on the wire: nobody knows yet
@@ -539,7 +543,7 @@ def test_a_ledger_is_read_beside_the_run_that_writes_it_and_never_written(folder
             first.release(RUN)
         writer.fail("k", "no")
     with pytest.raises(InputError, match="is no ledger"):
-        Reading(folder / "case.yaml")
+        ReadOnlyLedger(folder / "case.yaml")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from tuneworthy.errors import OutputError
 from tuneworthy.files.case import beside
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
-from tuneworthy.llm.ledger import Ledger, Reading
+from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import PriceOf, Progress, Runner
 from tuneworthy.model.case import Case
 from tuneworthy.model.lab import Spend, Stand
@@ -31,7 +31,7 @@ OnStop = Callable[[Callable[[], None]], object]
 def ledger_or_none(case: Case) -> AbstractContextManager[Ledger | None]:
     """The ledger of a case to read, also beside a run; None where nothing was ever sent for it."""
     path = _ledger_path(case)
-    return Reading(path) if os.path.lexists(path) else nullcontext()
+    return ReadOnlyLedger(path) if os.path.lexists(path) else nullcontext()
 
 
 def ledger_of(case: Case) -> Ledger:

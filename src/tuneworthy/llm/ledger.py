@@ -412,7 +412,7 @@ def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
 # The ledger of paid calls, to be read only: by many at a time, and beside the run that writes.
 
 
-class Reading(Ledger):
+class ReadOnlyLedger(Ledger):
     """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
 
     A call that is on the wire, or was when a run was cut off, counts as doubtful here.

@@ -403,12 +403,12 @@ async def _serve(server: Server[Any]) -> None:
     os.dup2(nothing, 0)  # a child that reads gets nothing of the protocol
     os.close(nothing)
     stream = os.fdopen(private, "rb")  # never closed: that would wait for the thread that reads
-    lines = cast("anyio.AsyncFile[str]", Lines(stream))
+    lines = cast("anyio.AsyncFile[str]", StreamLines(stream))
     async with stdio_server(stdin=lines) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
 
 
-class Lines:
+class StreamLines:
     """Lines of a stream, read in a thread that nobody waits for when the server ends.
 
     Args:

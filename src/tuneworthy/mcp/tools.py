@@ -132,7 +132,7 @@ class New(FileRecord):
     """What the use case is called; made from the folder's name when not given."""
 
 
-class Said(FileRecord):
+class StatedAnswer(FileRecord):
     """An answer, with what it rests on."""
 
     key: Key
@@ -147,7 +147,7 @@ class Answer(Read):
     """Answers to write into a case."""
 
     answers: Annotated[
-        tuple[Said, ...], BeforeValidator(_parsed), Field(min_length=1, max_length=_MOST)
+        tuple[StatedAnswer, ...], BeforeValidator(_parsed), Field(min_length=1, max_length=_MOST)
     ]
     """What the person answered; each key once."""
     file_digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
@@ -378,7 +378,9 @@ def sections(
     for name, entry in Dossier.model_fields.items():
         if name in names:
             fields[name] = (entry.annotation, Field(alias=entry.alias))
-    made: type[Record] = create_model(more.capitalize(), __base__=base, **fields)
+    made: type[Record] = create_model(
+        more.capitalize(), __base__=base, __doc__=f"Sections of a dossier, {more}.", **fields
+    )
     return made
 
 

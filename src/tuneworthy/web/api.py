@@ -62,7 +62,7 @@ class Line(Record):
     """Why it can't be read; empty where it can."""
 
 
-class Lines(Record):
+class CaseLines(Record):
     """A part of the list."""
 
     cases: tuple[Line, ...]
@@ -148,7 +148,7 @@ def cases(
     request: Request,
     find: Annotated[str, Query(max_length=100)] = "",
     after: Annotated[str, Query(max_length=100)] = "",
-) -> Lines:
+) -> CaseLines:
     """One line a case; those that can't be read say why."""
     found = site_of(request).workspace.listed(find, after)
     lines = tuple(
@@ -166,7 +166,7 @@ def cases(
         )
         for row in found.rows
     )
-    return Lines(cases=lines, total=found.total, matching=found.matching, more=found.left)
+    return CaseLines(cases=lines, total=found.total, matching=found.matching, more=found.left)
 
 
 @api_v1_router.post("/cases", status_code=201, openapi_extra=BY_A_PROGRAM)

@@ -85,7 +85,7 @@ class Wanted(Way):
     """Ids of what doesn't fit with its answer, with commas between them."""
 
 
-class Said(Way):
+class QuestionAnswer(Way):
     """What was said to a question."""
 
     ask: Id
@@ -121,7 +121,7 @@ def interview(request: Request, name: str, wanted: Annotated[Wanted, Query()]) -
 
 
 @router.post("/cases/{name}/interview")
-def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Response:
+def said(request: Request, name: str, given: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
     workspace = site_of(request).workspace
     try:

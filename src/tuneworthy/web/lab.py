@@ -25,7 +25,7 @@ _DRAWN: WeakKeyDictionary[LabRun, tuple[int, str]] = WeakKeyDictionary()
 """How each run stands as markup, with its number: drawn once for all who follow it."""
 
 
-class Asked(LabTerms):
+class LabQuery(LabTerms):
     """What a lab is run by, as a form says it."""
 
     model_config = ConfigDict(extra="ignore")
@@ -33,11 +33,11 @@ class Asked(LabTerms):
     @property
     def query(self) -> str:
         """The same behind an address."""
-        given = self.model_dump(include=set(Asked.model_fields), exclude_defaults=True)
+        given = self.model_dump(include=set(LabQuery.model_fields), exclude_defaults=True)
         return "?" + urlencode(given) if given else ""
 
 
-class Confirmed(Asked):
+class Confirmed(LabQuery):
     """The same with the cap that somebody typed, and the numbers that were shown."""
 
     cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
@@ -46,13 +46,13 @@ class Confirmed(Asked):
 
 
 @router.get("/cases/{name}/lab")
-def lab(request: Request, name: str, asked: Annotated[Asked, Query()]) -> HTMLResponse:
+def lab(request: Request, name: str, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """The lab that runs or ran, and the form that starts one."""
     return _shown(request, name, asked)
 
 
 @router.get("/cases/{name}/lab/offer")
-def offer(request: Request, name: str, asked: Annotated[Asked, Query()]) -> HTMLResponse:
+def offer(request: Request, name: str, asked: Annotated[LabQuery, Query()]) -> HTMLResponse:
     """What a lab would run and cost, with the form that confirms it."""
     values = _offer(request, name, asked)
     if wants_part(request):
@@ -129,7 +129,7 @@ def _running(request: Request, name: str) -> LabRun | None:
     return site.labs.last(site.workspace.directory.path(name))
 
 
-def _offer(request: Request, name: str, asked: Asked) -> dict[str, Any]:
+def _offer(request: Request, name: str, asked: LabQuery) -> dict[str, Any]:
     """What would run, or why nothing can."""
     site = site_of(request)
     try:
@@ -146,7 +146,7 @@ def _offer(request: Request, name: str, asked: Asked) -> dict[str, Any]:
 
 
 def _shown(
-    request: Request, name: str, asked: Asked, status: int = 200, **values: Any
+    request: Request, name: str, asked: LabQuery, status: int = 200, **values: Any
 ) -> HTMLResponse:
     site = site_of(request)
     running = _running(request, name)

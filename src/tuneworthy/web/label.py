@@ -47,7 +47,7 @@ class Outputs(BaseModel):
     max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)
 
 
-class Asked(Outputs):
+class LabelQuery(Outputs):
     """What somebody labels, as a form or an address says it."""
 
     kind: Literal["answer", "rubric", "pairwise", "settle"]
@@ -59,30 +59,30 @@ class Asked(Outputs):
     @property
     def task(self) -> LabelTask:
         """The same for the API."""
-        return LabelTask(**{name: getattr(self, name) for name in Asked.model_fields})
+        return LabelTask(**{name: getattr(self, name) for name in LabelQuery.model_fields})
 
     def at(self, name: str, **more: str) -> str:
         """Where its questions are, on the server."""
-        given = self.model_dump(include=set(Asked.model_fields), exclude_defaults=True)
+        given = self.model_dump(include=set(LabelQuery.model_fields), exclude_defaults=True)
         told = {key: value for key, value in more.items() if value}
         return f"{address(name)}/label/next?" + urlencode({**given, **told}, doseq=True)
 
 
-class Next(Asked):
+class Next(LabelQuery):
     """Which question is wanted: one by its id, or the first open one behind another."""
 
     item: Id = ""
     after: Id = ""
 
 
-class Said(Asked):
+class LabelAnswer(LabelQuery):
     """What was said of a question."""
 
     item: Id
     said: Annotated[str, Field(max_length=LONGEST)]
 
 
-class Rubric(Asked):
+class Rubric(LabelQuery):
     """A rubric to write down, and who labels by it."""
 
     text: Annotated[str, Field(max_length=LONGEST)] = ""
@@ -140,7 +140,7 @@ def following(request: Request, name: str, asked: Annotated[Next, Query()]) -> H
 
 
 @router.post("/cases/{name}/label/said")
-def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Response:
+def said(request: Request, name: str, given: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = _queue(request, name, given)
     try:
@@ -150,7 +150,7 @@ def said(request: Request, name: str, given: Annotated[Said, Form()]) -> Respons
     return RedirectResponse(given.at(name, after=given.item), 303)
 
 
-def _queue(request: Request, name: str, asked: Asked) -> LabelQueue:
+def _queue(request: Request, name: str, asked: LabelQuery) -> LabelQueue:
     site = site_of(request)
     return site.queues.open(site.workspace.directory.path(name), asked.task)
 
@@ -158,7 +158,7 @@ def _queue(request: Request, name: str, asked: Asked) -> LabelQueue:
 def _question(
     request: Request,
     name: str,
-    asked: Asked,
+    asked: LabelQuery,
     queue: LabelQueue,
     wanted: str,
     status: int = 200,
