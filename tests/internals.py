@@ -42,11 +42,13 @@ from tuneworthy.files.stores import (
     whole_lines,
 )
 from tuneworthy.framework import tally as framework_tally
-from tuneworthy.framework.fields import CaseField, case_fields, field_path
 from tuneworthy.framework.lint import check
 from tuneworthy.framework.load import (
     NAMES,
+    CaseField,
+    case_fields,
     catalogue_text,
+    field_path,
     load_document,
     load_named,
     published_counts,
@@ -98,9 +100,8 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import outcome
-from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
@@ -132,17 +133,16 @@ from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp.server import called
 from tuneworthy.mcp.tools import DATA as assistant_DATA
 from tuneworthy.mcp.tools import INSTRUCTIONS, QUOTED, TALKS, TOOLS, Desk
-from tuneworthy.measure import duplicates as measure_duplicates
 from tuneworthy.measure import engine as measure_engine
-from tuneworthy.measure import names as measure_names
+from tuneworthy.measure import personal as measure_names
 from tuneworthy.measure import personal as measure_personal
+from tuneworthy.measure import sample as measure_duplicates
 from tuneworthy.measure import sample as measure_sample
-from tuneworthy.measure.duplicates import BANDS, PLACES, duplicate_groups, signatures
-from tuneworthy.measure.duplicates import jaccard as versions_alike
 from tuneworthy.measure.engine import MOST_NAMES, ColumnFiles, conversation_keys, measure
 from tuneworthy.measure.evalset import build_evalset, failures
 from tuneworthy.measure.personal import KINDS, Masker, Scanner, excerpt, mask, shared_scanner, spans
-from tuneworthy.measure.sample import embed
+from tuneworthy.measure.sample import BANDS, PLACES, duplicate_groups, embed, signatures
+from tuneworthy.measure.sample import jaccard as versions_alike
 from tuneworthy.measure.signals import knowledge as signal_knowledge
 from tuneworthy.measure.signals import personal as signal_personal
 from tuneworthy.measure.signals import signals
@@ -362,10 +362,20 @@ from tuneworthy.report.sections.precedents import precedents as precedents_docum
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import WIDEST, Paint, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
-from tuneworthy.scoring.base import Kit, Output, Scored, Scorer
+from tuneworthy.scoring.base import (
+    FieldRule,
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    as_date,
+    near,
+    normal,
+    numbers_in,
+    same,
+)
 from tuneworthy.scoring.judge import Judge
 from tuneworthy.scoring.sandboxed import Worker, orders, query_in
-from tuneworthy.scoring.values import FieldRule, as_date, near, normal, numbers_in, same
 from tuneworthy.stats import clustered as stats_clustered
 from tuneworthy.stats.agreement import cohen_kappa, fleiss_kappa, nominal_alpha
 from tuneworthy.stats.clustered import (
@@ -414,8 +424,8 @@ from tuneworthy.stats.intervals import (
 )
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
-from tuneworthy.terminal import begin as terminal_begin
-from tuneworthy.terminal.free import split_message
+from tuneworthy.terminal import session as terminal_begin
+from tuneworthy.terminal.session import split_message
 from tuneworthy.terminal.terminals import MenuTerminal, PlainTerminal
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows

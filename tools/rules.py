@@ -11,7 +11,7 @@ from typing import Any
 
 from tuneworthy import Framework
 from tuneworthy.verdict.challenges.reasons import LATER_ELSEWHERE
-from tuneworthy.verdict.challenges.rule import Challenge
+from tuneworthy.verdict.facts import Challenge
 
 _PATH = re.compile(
     r"ceiling|goals|attempts|"

@@ -17,7 +17,7 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.measure.duplicates import distinct_prompts
+from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (

@@ -28,9 +28,8 @@ from tuneworthy import load_case, load_framework
 from tuneworthy.lab.contrast import chosen_arms
 from tuneworthy.lab.judge import LabJudge, label_sample
 from tuneworthy.lab.plan import LabPlan, Pool, Setting, make_plan, plan_arms
-from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import outcome
-from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.fake import Fake

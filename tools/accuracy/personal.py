@@ -21,8 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from tuneworthy.measure.names import persons
-from tuneworthy.measure.personal import DataSpan, Scanner, spans
+from tuneworthy.measure.personal import DataSpan, Scanner, persons, spans
 from tuneworthy.measure.signals import personal
 from tuneworthy.stats.clustered import Estimate, share
 from tuneworthy.stats.intervals import wilson

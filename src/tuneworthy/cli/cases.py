@@ -118,8 +118,8 @@ def interview(
     nothing can change the verdict any more. With --model you write sentences; what it proposes is
     written when you confirm it, and the rules decide.
     """
-    from tuneworthy.terminal.begin import interview as run
     from tuneworthy.terminal.session import Listener
+    from tuneworthy.terminal.session import interview as run
 
     listener = None if model is None else Listener(model, budget, transcript)
     if listener is None and (transcript is not None or budget):

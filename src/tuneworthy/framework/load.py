@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator
 
 from tuneworthy.errors import FrameworkError
+from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework, Services
+from tuneworthy.model.interview import AskKind, Part
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
+
+# Frameworks by name from the catalogue, or from a file that has been parsed.
 
 # Frameworks by name from the catalogue, or from a file that has been parsed.
 
@@ -97,3 +103,64 @@ def published_counts() -> GoalRecord:
     """Goal to the arm that measured best to the number of published cases, ties left out."""
     data = parse(catalogue_text(COUNTS), COUNTS, FrameworkError).data
     return {goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()}
+
+
+# The fields of a case as data: what each is called, how it is asked, and when.
+
+_FILE = "fields.yaml"
+
+LeverUnit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
+
+
+class LeverRange(LateRecord):
+    """How an amount can be moved on the page."""
+
+    group: str
+    unit: LeverUnit = ""
+    most: float
+    """Where the lever ends if the case states nothing."""
+    fixed: bool = False
+    """Whether it ends there whatever the case states."""
+
+
+class CaseField(LateRecord):
+    """A field of the case; ``fields.yaml`` says what each key means."""
+
+    part: Part | None = None
+    """The conversation that asks for it; None for a field that nobody is asked for."""
+    title: str
+    question: str = ""
+    example: str = ""
+    why: str = ""
+    minutes: int = 2
+    kind: AskKind = "text"
+    choices: dict[str, str] | Literal["goals", "options", "checks"] = {}
+    share: bool = False
+    when: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    """Conditions, all of which hold where it is asked."""
+    label: str = ""
+    lever: LeverRange | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a question about it; the framework has those about safety."""
+        return bool(self.question) or self.part is not None
+
+
+@cache
+def case_fields() -> dict[str, CaseField]:
+    """Every field of a case by its path without places in lists, in the order of asking."""
+    parts = parse(catalogue_text(_FILE), _FILE, FrameworkError).data
+    return {
+        path: CaseField.model_validate(entry if part in _NOT_ASKED else {**entry, "part": part})
+        for part, entries in parts.items()
+        for path, entry in entries.items()
+    }
+
+
+_NOT_ASKED = ("unasked", "titles")
+
+
+def field_path(path: str) -> str:
+    """A path without places in lists: ``attempts.name`` for ``attempts.1.name``."""
+    return ".".join(step for step in path.split(".") if not step.isdigit())

@@ -20,15 +20,9 @@ from typing import Any, Self
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import case_path
 from tuneworthy.files.disk import CASE_LIMIT, read_text
-from tuneworthy.framework.fields import case_fields, field_path
+from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.interview.answers import what_if
-from tuneworthy.interview.questions import (
-    ask_of,
-    every_ask,
-    is_stated,
-    part_asks,
-    standing,
-)
+from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks, standing
 from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport, most_usd, reach

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import read_latest
-from tuneworthy.framework.fields import CaseField, case_fields, field_path
+from tuneworthy.framework.load import CaseField, case_fields, field_path
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.case import (
     AmountOf,

@@ -26,9 +26,8 @@ from tuneworthy.lab.propose import (
     propose,
     proposing_report,
 )
-from tuneworthy.lab.race import Lab
 from tuneworthy.lab.result import evidence_of, outcome
-from tuneworthy.lab.scores import Scores
+from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner

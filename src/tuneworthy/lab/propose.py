@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from gepa.core.adapter import EvaluationBatch
     from gepa.core.state import GEPAState
 
+
 MOST_TAUGHT = 24
 """Cases a generator learns from at most; they are asked anew for each text it comes to."""
 TAUGHT_PART = 3

@@ -13,9 +13,8 @@ import numpy as np
 
 from tuneworthy.lab.contrast import ENOUGH, LABEL_ALL, contrast, judge_report, tried_by_people
 from tuneworthy.lab.plan import LabPlan
-from tuneworthy.lab.race import Lab
-from tuneworthy.lab.scores import Scores, first_of, masked
-from tuneworthy.measure.duplicates import distinct_prompts
+from tuneworthy.lab.scores import Lab, Scores, first_of, masked
+from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
 from tuneworthy.model.evalset import EvalCase

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from tuneworthy.errors import InputError
-from tuneworthy.measure.duplicates import PLACES, compared_text, near_copies, signatures
-from tuneworthy.measure.sample import Sample
+from tuneworthy.measure.sample import PLACES, Sample, compared_text, near_copies, signatures
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     ENOUGH_CONVERSATIONS,

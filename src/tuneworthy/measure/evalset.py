@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from tuneworthy.files.evalset import split_of
-from tuneworthy.measure.duplicates import ALIKE, duplicate_groups
 from tuneworthy.measure.engine import conversation_keys
 from tuneworthy.measure.personal import Masker, mask
-from tuneworthy.measure.sample import Sample, embed
+from tuneworthy.measure.sample import ALIKE, Sample, duplicate_groups, embed
 from tuneworthy.measure.signals.base import on_scale, right, scores_of
 from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evalset import (

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
-from tuneworthy.framework.fields import case_fields, field_path
+from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval
 from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
 from tuneworthy.model.framework import CostRow, Costs, Span

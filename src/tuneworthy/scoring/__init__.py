@@ -9,11 +9,21 @@ from typing import Any
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.model.case import metric_named
 from tuneworthy.model.evalset import CheckCall, EvalCase
-from tuneworthy.scoring.base import Kit, Output, Scored, Scorer, make, right, unscored
-from tuneworthy.scoring.calls import ToolCalls, is_call
+from tuneworthy.scoring.base import (
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    as_number,
+    as_text,
+    make,
+    plain,
+    right,
+    unscored,
+)
 from tuneworthy.scoring.judge import Judge
 from tuneworthy.scoring.sandboxed import Python, Sql
-from tuneworthy.scoring.structured import JsonFields, JsonSchema, as_object
+from tuneworthy.scoring.structured import JsonFields, JsonSchema, ToolCalls, as_object, is_call
 from tuneworthy.scoring.texts import (
     BrandVoice,
     Contains,
@@ -25,7 +35,6 @@ from tuneworthy.scoring.texts import (
     Regex,
     Terminology,
 )
-from tuneworthy.scoring.values import as_number, as_text, plain
 from tuneworthy.syntax.document import did_you_mean
 
 _KINDS: tuple[type[Scorer], ...] = (

@@ -16,8 +16,17 @@ from pydantic import Field, PrivateAttr, model_validator
 from tuneworthy.model.base import wrong as refused
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import ChatMessage, Reply, Request, canonical_json
-from tuneworthy.scoring.base import Kit, Output, Scored, Scorer, Stated, right, unscored, wrong
-from tuneworthy.scoring.values import as_text
+from tuneworthy.scoring.base import (
+    Kit,
+    Output,
+    Scored,
+    Scorer,
+    Stated,
+    as_text,
+    right,
+    unscored,
+    wrong,
+)
 
 LONGEST_PART = 60_000
 """Characters of one part that a judge is shown; a longer output can't be judged."""

@@ -26,14 +26,20 @@ from tuneworthy.scoring.base import (
     Scorer,
     Stated,
     Texts,
+    as_number,
     as_stated,
+    as_text,
     as_texts,
     empty,
+    near,
+    normal,
+    numbers_in,
+    plain,
     right,
+    unfenced,
     unscored,
     wrong,
 )
-from tuneworthy.scoring.values import as_number, as_text, near, normal, numbers_in, plain, unfenced
 from tuneworthy.text.instructions import Instruction, Reader, follows, sentence_count
 
 if TYPE_CHECKING:

@@ -25,8 +25,10 @@ from tuneworthy.traces.fields import (
     TOO_LONG,
     BrokenJson,
     Raws,
+    ReadContext,
     Row,
     SkippedRecords,
+    TraceFormat,
     decode,
     decode_object,
     drop_negative,
@@ -44,7 +46,6 @@ from tuneworthy.traces.fields import (
     trace_rows,
 )
 from tuneworthy.traces.formats import PLAIN, recognise
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 from tuneworthy.traces.mapping import FieldMap
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import Rows, csv_rows, fields_of, looks_like_table

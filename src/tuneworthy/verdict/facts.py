@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
 from tuneworthy.model.base import State, usd_per_request
 from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, price_of
-from tuneworthy.model.dossier import ApproachResult, Assessment, CaseFindings, Source
+from tuneworthy.model.dossier import (
+    ApproachResult,
+    Assessment,
+    CaseFindings,
+    ChallengeResult,
+    Severity,
+    Source,
+)
 from tuneworthy.model.framework import Framework
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures, reaches, usable_examples
+from tuneworthy.words import sentence
+
+# What challenges and options read of a case: structured answers, never the words of a note.
 
 MOST_USD = 1e15
 """As much as any amount may be."""
@@ -258,3 +268,53 @@ class CaseFacts:
         if state != "yes" or self.changes == "unknown":
             return state if state != "yes" else "unknown"
         return "no" if self.changes == "policy" else "yes"
+
+
+# A challenge: its rule, its numbers and its sentence in one function.
+
+Clash = tuple[tuple[str, ...], str, str]
+"""Dotted paths of the statements in the case file, what doesn't fit, and what would settle it."""
+
+Rule = Callable[[CaseFacts], Clash | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """A rule that finds statements that don't fit together, or one that nothing carries."""
+
+    severity: Severity
+    rule: Rule
+
+    @property
+    def id(self) -> str:
+        """The name of its function."""
+        return self.rule.__name__
+
+    def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
+        """What it says of a case; None where the statements carry each other."""
+        clash = self.rule(facts)
+        if clash is None:
+            return None
+        between, says, settle = clash
+        return ChallengeResult(
+            id=self.id,
+            severity=self.severity,
+            between=between,
+            says=sentence(says),
+            settle=sentence(settle),
+        )
+
+
+def contradiction(rule: Rule) -> Challenge:
+    """Statements that exclude each other."""
+    return Challenge("contradiction", rule)
+
+
+def doubt(rule: Rule) -> Challenge:
+    """A statement that lacks what would carry it."""
+    return Challenge("doubt", rule)
+
+
+def pushback(rule: Rule) -> Challenge:
+    """An expectation that isn't realistic."""
+    return Challenge("pushback", rule)

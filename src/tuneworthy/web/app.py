@@ -45,15 +45,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
 from tuneworthy.report.html import chart_script
-from tuneworthy.web import api as api_lab
-from tuneworthy.web import api as api_v1
-from tuneworthy.web import cases, interview, lab, label, money
-from tuneworthy.web import cases as answers
-from tuneworthy.web import cases as charts
-from tuneworthy.web import cases as history
-from tuneworthy.web import cases as report
-from tuneworthy.web import cases as tabs
-from tuneworthy.web import money as login
+from tuneworthy.web import api, cases, interview, lab, label
 from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Site
 from tuneworthy.web.render import assets, checked, load, page, site_of, wants_part
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
@@ -127,18 +119,18 @@ def register(app: FastAPI) -> None:
 
 _PAGES = (
     cases.cases_router,
-    answers.answers_router,
+    cases.answers_router,
     interview.router,
-    tabs.tabs_router,
-    money.money_router,
-    charts.charts_router,
+    cases.tabs_router,
+    cases.money_router,
+    cases.charts_router,
     lab.router,
     label.router,
-    history.history_router,
-    report.router,
-    login.router,
-    api_v1.api_v1_router,
-    api_lab.router,
+    cases.history_router,
+    cases.router,
+    cases.login_router,
+    api.api_v1_router,
+    api.router,
 )
 _THREADS = 8
 _FOREVER = "public, max-age=31536000, immutable"

@@ -30,8 +30,7 @@ from tuneworthy.files.stores import (
     written_plan,
 )
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
-from tuneworthy.lab.outputs import ArmOutputs, arm_outputs, outputs_of
-from tuneworthy.lab.prepare import MOST_TOKENS, prepare
+from tuneworthy.lab.prepare import MOST_TOKENS, ArmOutputs, arm_outputs, outputs_of, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (

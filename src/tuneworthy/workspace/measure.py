@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from tuneworthy.traces.mapping import FieldMap
     from tuneworthy.traces.read import TraceFiles
 
+
 # What results show about a case that is made from them: its models, counts, and prices.
 
 _KINDS = frozenset({"chat", "completion", "responses", "messages"})
@@ -426,8 +427,8 @@ def _drawn(
     progress: Progress | None,
 ) -> EvalSample:
     from tuneworthy.files.materials import read_materials
-    from tuneworthy.measure.duplicates import ALIKE
     from tuneworthy.measure.evalset import build_evalset
+    from tuneworthy.measure.sample import ALIKE
     from tuneworthy.traces.mapping import read_mapping
     from tuneworthy.traces.read import named, read
 

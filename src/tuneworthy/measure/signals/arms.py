@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tuneworthy.measure.duplicates import joined_groups
+from tuneworthy.measure.sample import joined_groups
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     Findings,
@@ -28,6 +28,7 @@ from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import About, Flags, Floats, Ints
+
 
 MOST_ARMS = 50
 """Arms that are compared; of more, those with the most cases."""

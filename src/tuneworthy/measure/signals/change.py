@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.duplicates import LONGEST, Run, runs_of, similar_groups
+from tuneworthy.measure.sample import LONGEST, Run, runs_of, similar_groups
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
@@ -30,6 +30,7 @@ from tuneworthy.stats.forecast import poisson_interval
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Extent, Flags, Floats
+
 
 MOST_TEXTS = 240
 """Distinct texts that are compared, spread over time; more would only be more fillings."""

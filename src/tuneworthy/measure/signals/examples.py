@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tuneworthy.measure.duplicates import compared_text, duplicate_groups
 from tuneworthy.measure.personal import excerpt, shared_scanner
+from tuneworthy.measure.sample import compared_text, duplicate_groups
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     RIGHT_FROM,
@@ -36,6 +36,7 @@ from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Flags, Floats, Ints
+
 
 JSON_FROM = 0.9
 """Where at least this share of the answers in words mean to be JSON, all have to be."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from tuneworthy.measure import names
+from tuneworthy.measure import personal as names
 from tuneworthy.measure.personal import KINDS, Scanner, excerpt, shared_scanner, spans
 from tuneworthy.measure.signals.base import (
     Findings,
@@ -27,6 +27,7 @@ from tuneworthy.text.search import joined
 
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import Flags, Floats, Ints
+
 
 # Shares of messages that hold such data and are found, and of others that are left alone: 95%
 # intervals on the half of presidio_synth (v2) that nothing was chosen on, 2026-11-24, by

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tuneworthy.framework.fields import LeverUnit, case_fields
+from tuneworthy.framework.load import LeverUnit, case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,

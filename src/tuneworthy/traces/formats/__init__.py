@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tuneworthy.traces.fields import FIELDS, Row
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat
+from tuneworthy.traces.fields import FIELDS, ReadContext, Row, TraceFormat
 from tuneworthy.traces.formats.chat import CHAT
 from tuneworthy.traces.formats.inspect import INSPECT
 from tuneworthy.traces.formats.langfuse import LANGFUSE

@@ -12,14 +12,16 @@ from typing import Any
 from tuneworthy.traces.fields import (
     FIELDS,
     NO_OUTPUT,
+    ReadContext,
     Row,
     SpokenTurn,
+    TraceFormat,
     first_of,
+    has_any,
     name,
     text,
     turns,
 )
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat, has_any
 
 _OURS = frozenset(FIELDS) - {"messages", "input", "label", "score", "tool_calls"}
 

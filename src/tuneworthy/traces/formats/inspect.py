@@ -22,8 +22,10 @@ from tuneworthy.traces.fields import (
     NO_OUTPUT,
     BrokenJson,
     Bytes,
+    ReadContext,
     Row,
     SpokenTurn,
+    TraceFormat,
     as_mapping,
     decode,
     name,
@@ -33,7 +35,6 @@ from tuneworthy.traces.fields import (
     turns,
     when,
 )
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 _GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
 _ATTACHED = "attachment://"

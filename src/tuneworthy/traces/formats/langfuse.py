@@ -13,14 +13,16 @@ from typing import Any
 
 from tuneworthy.traces.fields import (
     NO_CALL,
+    ReadContext,
     Row,
+    TraceFormat,
     as_mapping,
+    has_any,
     number,
     turns,
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat, has_any
 
 
 def _fits(record: Mapping[str, Any]) -> bool:

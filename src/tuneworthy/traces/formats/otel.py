@@ -15,7 +15,9 @@ from typing import Any
 from tuneworthy.traces.fields import (
     NO_CALL,
     Bytes,
+    ReadContext,
     Row,
+    TraceFormat,
     as_mapping,
     decode_object,
     first_of,
@@ -26,7 +28,6 @@ from tuneworthy.traces.fields import (
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 # Attributes of OpenTelemetry spans, however they were written down.
 

@@ -22,7 +22,9 @@ from tuneworthy.traces.fields import (
     BrokenJson,
     Bytes,
     Raws,
+    ReadContext,
     Row,
+    TraceFormat,
     as_mapping,
     decode,
     decode_object,
@@ -36,7 +38,6 @@ from tuneworthy.traces.fields import (
     unpacked,
     when,
 )
-from tuneworthy.traces.formats.base import ReadContext, TraceFormat
 
 _LONGEST_LABEL = 80
 

@@ -6,8 +6,7 @@ from types import ModuleType
 
 from tuneworthy.model.dossier import ChallengeResult
 from tuneworthy.verdict.challenges import claims, data, evidence, money, reasons
-from tuneworthy.verdict.challenges.rule import Challenge
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Challenge
 
 ROOMS = {
     "Reasons that exclude each other": reasons,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tuneworthy.stats.intervals import cases_to_exclude
-from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 

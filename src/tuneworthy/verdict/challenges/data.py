@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
 from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.words import count, plain

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
 from tuneworthy.verdict.weigh import LimitCheck, settled, speaks
 from tuneworthy.words import count, few, interval_text, plain, sentence
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from tuneworthy.model.base import months_to_reach
 from tuneworthy.model.case import Amount
 from tuneworthy.model.framework import CostRow, ongoing_usd
-from tuneworthy.verdict.challenges.rule import Clash, contradiction, pushback
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, pushback
 from tuneworthy.words import count, usd, usd_range
 
 

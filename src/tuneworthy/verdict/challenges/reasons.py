@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from tuneworthy.model.base import growth_needed, months_to_reach
-from tuneworthy.verdict.challenges.rule import Clash, contradiction, doubt, pushback
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
 from tuneworthy.words import count, listing, plain, share, usd
 
 LATER_ELSEWHERE = ("low_volume",)
