@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 PROJECT = Path(__file__).resolve().parents[1]
-NO_SHARED = "the shared materials do not stand beside this project"
+NO_SHARED = "the shared materials are not beside this project"
 
 # No law depends on the clock, so a slow machine is no failure. `quick` tries the same examples in
 # every run, so a fresh clone gets the answer everybody got; `thorough` goes looking for new ones.

@@ -107,7 +107,7 @@ class Said(NamedTuple):
 
 
 def tuneworthy(*arguments: str) -> Said:
-    """Run a command in this process; TUNEWORTHY_TRACEBACK lets a fault of ours through."""
+    """Run a command in this process; TUNEWORTHY_TRACEBACK lets an internal error through."""
     out, err = (
         io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2)
     )
@@ -154,7 +154,7 @@ def answered_or_refused(
     before = picture(folder) if folder else {}
     said = tuneworthy(*arguments)
     assert said.code in codes, said
-    assert "a fault of ours" not in said.err
+    assert "an internal error" not in said.err
     assert "Traceback" not in said.err
     if said.code == 2:
         assert said.out == ""
@@ -171,7 +171,7 @@ def answered_or_refused(
 
 @pytest.fixture(scope="module", autouse=True)
 def _loud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """A fault of ours shows where, and a stray file would land in a folder of its own."""
+    """An internal error shows where, and a stray file would land in a folder of its own."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TUNEWORTHY_TRACEBACK", "1")
         patch.setenv("NO_COLOR", "1")
@@ -732,7 +732,7 @@ def test_a_fault_of_ours_is_one_line_too(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.delenv("TUNEWORTHY_TRACEBACK")
     said = tuneworthy("decide", TASK_API)
     assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("a fault of ours (RuntimeError: over several \\x1b[31mlines)")
+    assert said.err.startswith("an internal error (RuntimeError: over several \\x1b[31mlines)")
     assert said.err.count("\n") == 1
 
 
@@ -754,7 +754,7 @@ def test_a_process_ends_as_the_law_says(data: bytes, code: int, tmp_path: Path) 
     said = process("decide", str(tmp_path), cwd=tmp_path)
     assert said.code == code, said.err
     assert "Traceback" not in said.err
-    assert "a fault of ours" not in said.err
+    assert "an internal error" not in said.err
     assert said.err.count("\n") == (1 if code else 0)
     assert bool(said.out) == (code == 0)
     assert picture(tmp_path) == before
@@ -780,7 +780,7 @@ def test_bytes_that_are_no_text_on_the_command_line_are_refused() -> None:
     assert done.returncode == 2
     assert done.stdout == b""
     assert done.stderr.count(b"\n") == 1
-    assert b"a fault of ours" not in done.stderr
+    assert b"an internal error" not in done.stderr
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:
@@ -859,11 +859,11 @@ MISTAKES: dict[str, Mistake] = {
         "name: x\nceiling:\n  few_shot: 3\n", 3, 'check "few_shot" is answered with a count'
     ),
     "a key twice": Mistake(
-        "name: x\ngoals: [format]\nname: y\n", 3, 'key "name" stands twice', "Keep one of them"
+        "name: x\ngoals: [format]\nname: y\n", 3, 'key "name" appears twice', "Keep one of them"
     ),
     "a factor twice": Mistake(
         "name: x\nfactors:\n  brand_voice: yes\n  low_volume: no\n  brand_voice: no\n", 5,
-        'key "brand_voice" stands twice',
+        'key "brand_voice" appears twice',
     ),
     "a factor twice, once in quotes": Mistake(
         "name: x\nfactors: {brand_voice: yes, 'brand_voice': no}\n", 2, "stands twice"

@@ -232,7 +232,7 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
     good, odd = board.listed().rows
     assert good.glance is not None
     assert odd.glance is None
-    assert odd.error == r"odd: a fault of ours (RecursionError: too deep\nby far)"
+    assert odd.error == r"odd: an internal error (RecursionError: too deep\nby far)"
     told = {each.name: each.problem for each in board.summaries(["good", "odd"])}
     assert told == {"good": "", "odd": odd.error}
 

@@ -1,4 +1,4 @@
-"""Labs under a judge: its word alone reports nothing, and people's labels put it right."""
+"""Labs under a judge: its word alone reports nothing, and people's labels correct it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Did tuning work: planned before, on untouched cases, and never at the cost of everything else."""
+"""Did tuning work: planned before, on held-out cases, and never at the cost of everything else."""
 
 from __future__ import annotations
 

@@ -478,7 +478,7 @@ def test_whatever_a_reading_tool_is_asked_it_answers_in_a_line_and_writes_nothin
     assert only.type == "text"
     if result.is_error:
         assert only.text.isprintable()
-        assert "a fault of ours" not in only.text
+        assert "an internal error" not in only.text
         assert str(folder) not in only.text
     json.dumps(result.structured_content, allow_nan=False)
     assert digest_of(folder.parent) == before
@@ -503,7 +503,7 @@ def test_a_fault_of_ours_is_a_line_too(desk: Desk, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("TUNEWORTHY_TRACEBACK", raising=False)
     monkeypatch.setitem(server._TOOLS, "decide", replace(server._TOOLS["decide"], run=fail))
     told = line(desk, "decide", case="task-api")
-    assert told.startswith("a fault of ours (ZeroDivisionError")
+    assert told.startswith("an internal error (ZeroDivisionError")
     assert "where it stood" not in told
 
 

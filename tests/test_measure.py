@@ -246,7 +246,7 @@ def test_the_page_says_what_a_test_of_prompts_shows(
     )
     assert 'Best so far prompt "v2" on openai:gpt-4o: 0.92 (' in text
     assert 'Next best prompt "v2" on openai:gpt-4o-mini: 0.90 (' in text
-    assert "Not told apart: about " in text
+    assert "Can't be distinguished: about " in text
     assert "$0.0060 a call with the best, $60 at 10,000 calls a month." in text
     assert "No tuning can save more than the whole bill." in text
     assert "Two of the five checks are answered by this: 2 prompts (5 wanted) and 2 models." in text

@@ -294,7 +294,7 @@ def test_better_retrieval_mends_no_misreading() -> None:
             )
             assert because(said, name) == (
                 "no",
-                "The right passage is retrieved and misread, which no search mends.",
+                "The right passage is retrieved and misread, which no better search fixes.",
             )
             assert judged(counted)[name].grade == "measured"
             assert judged(said)[name].grade != "measured"
@@ -310,7 +310,7 @@ def test_a_case_that_names_no_goal_is_not_said_to_have_one() -> None:
     followed = {"signals": {"instruction_limit": "no"}}
     assert because(made(followed), "decomposition") == (
         "unknown",
-        "Name the goals: whether the prompt has more than one thing to do isn't said.",
+        "Name the goals: whether the prompt has more than one thing to do isn't stated.",
     )
     one = {**followed, "goals": ["persona"]}
     assert because(made(one), "decomposition") == (

@@ -281,7 +281,7 @@ def test_retrieval_that_is_done_is_counted_and_not_done_again() -> None:
 
 def test_a_count_goes_before_what_is_said_of_retrieval() -> None:
     # 0.83 of the passages are found where 0.80 is enough: retrieval is not the trouble. Another
-    # model is planned anyway there; caching, which is advised too, mends no answer.
+    # model is planned anyway there; caching, which is advised too, improves no answer.
     assert ids(plan_of("code-assistant")) == ["evaluation", "other_model", "decide"]
     poor = with_("code-assistant", today={"retrieval_recall": 0.5})
     assert ids(planned(poor))[:2] == ["evaluation", "retrieval"]
@@ -348,7 +348,7 @@ def test_hours_without_a_rate_leave_the_usd_open() -> None:
 
 def test_the_targets_of_the_case_stand_in_what_is_done_when() -> None:
     plan = plan_of("hospital-letters")
-    assert "0.95 accepted_without_edit on 200 untouched cases" in phase(plan, "training").done_when
+    assert "0.95 accepted_without_edit on 200 held-out cases" in phase(plan, "training").done_when
     assert "95 of 100 answers within 8 s" in phase(plan, "deployment").done_when
     assert "$6,000 a month" in phase(plan, "deployment").done_when
     assert "0.95 accepted_without_edit" in phase(plan, "evaluation").done_when

@@ -282,14 +282,14 @@ def test_a_schema_that_does_not_stand_alone_is_named_and_nothing_is_fetched(
     schema: dict[str, Any],
 ) -> None:
     found = outputs(Format(Materials(output_schema=schema)), output=[RIGHT] * 30)
-    assert ask(found).startswith("mend data.output_schema")
+    assert ask(found).startswith("fix data.output_schema")
 
 
 def test_a_schema_reads_no_other_file(tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text('{"type": "object"}', encoding="utf-8")
     signal = Format(Materials(output_schema={"$ref": other.as_uri()}))
-    assert ask(outputs(signal, output=[RIGHT] * 30)).startswith("mend data.output_schema")
+    assert ask(outputs(signal, output=[RIGHT] * 30)).startswith("fix data.output_schema")
 
 
 def test_a_pattern_that_explodes_elsewhere_takes_no_time() -> None:
@@ -340,7 +340,7 @@ for _ in range(30):
 )  # fmt: skip
 def test_a_schema_whose_parts_multiply_is_named_before_it_is_used(schema: dict[str, Any]) -> None:
     asked = ask(outputs(Format(Materials(output_schema=schema)), output=['{"a": 1}'] * 60))
-    assert "mend data.output_schema: its references lead to 5,000 parts" in asked
+    assert "fix data.output_schema: its references lead to 5,000 parts" in asked
     assert "\n" not in asked
 
 

@@ -57,7 +57,7 @@ def refused(*arguments: str | Path) -> Said:
     assert said.code == 2, said
     assert said.out == ""
     assert said.err.count("\n") == 1
-    assert "a fault of ours" not in said.err
+    assert "an internal error" not in said.err
     return said
 
 

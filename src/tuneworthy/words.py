@@ -182,7 +182,7 @@ def figure_text(figure: PublishedFigure) -> str:
 def against_target(figure: PublishedFigure) -> str:
     """How it compares with the target: ``meets the target 0.90``."""
     if isinstance(figure.target, Unknown):
-        return f"not held against the target ({figure.target.ask})"
+        return f"not compared with the target ({figure.target.ask})"
     target = f"the target {quality(figure.target)}"
     return {
         "yes": f"meets {target}",
@@ -195,7 +195,7 @@ def figure_says(figure: PublishedFigure) -> str:
     """A figure as a clause: who, how much, on how many cases, and how it compares."""
     compares = against_target(figure)
     if isinstance(figure.target, Unknown):
-        compares = f"isn't held against a target ({figure.target.ask})"
+        compares = f"isn't compared with a target ({figure.target.ask})"
     return (
         f"{figure.model}, as published on {figure.dated}, reached {figure_text(figure)} by "
         f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"

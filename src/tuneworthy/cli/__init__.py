@@ -34,10 +34,10 @@ _COMMANDS: dict[str, _Home] = {
     "measure": _Home("cases", "Measure traces or results, and keep the evidence."),
     "evalset": _Home("cases", "Draw an evaluation set from traces, and label it."),
     "ceiling": _Home("labs", "Find out whether prompting has reached its limit."),
-    "verify": _Home("labs", "Hold a tuned model against the best untuned arm."),
+    "verify": _Home("labs", "Compare a tuned model with the best untuned arm."),
     "models": _Home("labs", "List the models that can be called, and what they cost."),
     "serve": _Home("servers", "Show cases on a page in the browser, and take answers there."),
-    "mcp": _Home("servers", "Lend the tools to an assistant, over its own protocol."),
+    "mcp": _Home("servers", "Offer the tools to an assistant over the Model Context Protocol."),
     "precedents": _Home("reports", "Show what happened to others, and how often tuning won."),
     "answer": _Home("cases", "Write answers into a case file, leaving the rest as it is."),
     "diff": _Home("reports", "Say what changed between two dossiers, and why the verdict moved."),
@@ -163,7 +163,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
         fault = f"{type(caught).__name__}: {caught}"
-        return _wrong(f"a fault of ours ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+        return _wrong(f"an internal error ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
 
 
 def _explained(caught: TuneworthyError | click.ClickException) -> int:

@@ -152,7 +152,7 @@ def interview(
     help="Traces or results to read: file, pattern, folder or address; may be repeated. Without "
     "CASE a case folder is made from them.",
 )
-@click.option("--map", "mapping", metavar="FILE", help="Where our fields stand in their records.")
+@click.option("--map", "mapping", metavar="FILE", help="Which of their fields holds which of ours.")
 @click.option(
     "--examples",
     "show_examples",
@@ -208,7 +208,9 @@ _seed_option = seed_for(
     "For the order, the same for all labellers; for outputs as the lab was given it."
 )
 _tokens_option = tokens_option("For outputs, as the lab was given it.")
-_rubric_option = click.option("--rubric", metavar="FILE", help="What outputs are held against.")
+_rubric_option = click.option(
+    "--rubric", metavar="FILE", help="The rubric that outputs are judged by."
+)
 
 
 @click.command(
@@ -232,7 +234,7 @@ _rubric_option = click.option("--rubric", metavar="FILE", help="What outputs are
     type=click.Choice(["yes-no", "1-5"]),
     default="yes-no",
     show_default=True,
-    help="What may be said of an output.",
+    help="The scale for an output.",
 )
 @click.option("--pairwise", nargs=2, metavar="ARM ARM", help="Compare the outputs of two arms.")
 @click.option(
@@ -246,7 +248,7 @@ _rubric_option = click.option("--rubric", metavar="FILE", help="What outputs are
     "--for",
     "lab",
     type=click.Choice(["report", "choose", "verify"]),
-    help="With --rubric, what a lab under a judge needs: its chosen arms on untouched "
+    help="With --rubric, what a lab under a judge needs: its chosen arms on held-out "
     "cases, all arms on the others, or both arms of a verification.",
 )
 @_seed_option
@@ -415,8 +417,10 @@ def evalset() -> None:
     help="About how many cases; conversations stay whole.",
 )
 @seed_for("Another seed, another draw.")
-@click.option("--map", "mapping", metavar="FILE", help="Where our fields stand in their records.")
-@click.option("--output", metavar="FILE", help="The set; eval.jsonl beside the case if not given.")
+@click.option("--map", "mapping", metavar="FILE", help="Which of their fields holds which of ours.")
+@click.option(
+    "--output", metavar="FILE", help="The set; eval.jsonl next to the case when not given."
+)
 def build(
     case: str,
     sources: tuple[str, ...],

@@ -50,7 +50,7 @@ from tuneworthy.cli.options import (
     metavar="N",
     default=0,
     show_default=True,
-    help="Have gepa propose prompts first, begun afresh N times; from 5 on it is told "
+    help="Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
     "what one more would add.",
 )
 @click.option(
@@ -153,10 +153,10 @@ def verify(
     dry_run: bool,
     **judge: Any,
 ) -> int:
-    """Hold the tuned model of CASE (kind: tuned) against its best untuned arm.
+    """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
     Both are chosen on the cases for selecting; margin and stop are written down; then both answer
-    the untouched cases and a small set of general tasks. It works for a model tuned anywhere. Under
+    the held-out cases and a small set of general tasks. It works for a model tuned anywhere. Under
     a judge the answer is unknown until people have labelled a random part of both arms.
     """
     from tuneworthy.lab import verify as api

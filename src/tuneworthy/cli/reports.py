@@ -120,7 +120,7 @@ def decide(
 )
 @click.option("--all", "everything", is_flag=True, help="Every option, not only five.")
 def options(**options: Any) -> None:
-    """Say of each option whether it would help CASE, why or why not, and where to begin.
+    """Say for each option whether it would help CASE, why or why not, and where to begin.
 
     Options are ranked by what they promise, by what that rests on, and by effort. Ends with a
     recommendation: fine-tune, or the simpler path.

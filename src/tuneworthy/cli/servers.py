@@ -106,7 +106,7 @@ def mcp(
     framework: str | None,
     as_of: date | None,
 ) -> None:
-    """Lend the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
+    """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
     Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
     inside the case folders, and only by the tools that say so; no tool spends money. Beyond this

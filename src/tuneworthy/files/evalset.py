@@ -39,7 +39,7 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
         one = _evalset_case(line, f"{path}:{number}")
         if one.id in found:
             raise CaseError(
-                f'id "{one.id[:60]}" stands twice', where=f"{path}:{number}", fix="give it another"
+                f'id "{one.id[:60]}" appears twice', where=f"{path}:{number}", fix="give it another"
             )
         found[one.id] = one
     if not found:
@@ -233,7 +233,7 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
         one = _case(names, row, number, f"{path}:{line}")
         if one.id in found:
             fix = "give it another"
-            raise CaseError(f'id "{one.id[:60]}" stands twice', where=f"{path}:{line}", fix=fix)
+            raise CaseError(f'id "{one.id[:60]}" appears twice', where=f"{path}:{line}", fix=fix)
         found[one.id] = one
     if not found:
         raise CaseError("holds no case", where=str(path), fix="write a row for each case")
@@ -269,7 +269,7 @@ def _case(names: Sequence[str], row: Sequence[str], number: int, where: str) -> 
         data.setdefault("input", cells.get("input"))
     data.setdefault("id", str(number))
     one = build(EvalCase, ParsedFile(data, where), CaseError)
-    told(one, where)  # what can't be written again is told with its line
+    told(one, where)  # the error for what can't be written again names its line
     return one
 
 

@@ -157,7 +157,7 @@ def _schema(case: Case) -> dict[str, Any] | None:
         schema = json.loads(text)
     except json.JSONDecodeError as caught:
         where = f"{path}:{caught.lineno}"
-        raise CaseError(f"isn't JSON: {caught.msg}", where=where, fix="mend it") from None
+        raise CaseError(f"isn't JSON: {caught.msg}", where=where, fix="fix the file") from None
     except (RecursionError, ValueError):
         raise CaseError("is nested too deeply", where=str(path), fix="flatten it") from None
     if not isinstance(schema, dict):
@@ -196,7 +196,7 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
         variant = prompt_from(read_text(path, MIB, CaseError), path)
         if variant.name in found:
             raise CaseError(
-                f'prompt "{variant.name[:60]}" stands twice', where=str(path), fix="rename one"
+                f'prompt "{variant.name[:60]}" appears twice', where=str(path), fix="rename one"
             )
         found[variant.name] = variant
     return tuple(found.values())

@@ -29,7 +29,7 @@ from tuneworthy.model.framework import (
 MOST_FACTORS = 22
 LISTED = 4096
 _CLOSE = 1e-9
-_USUAL = 0.95  # of the candidates with one strength: it tells them apart no more
+_USUAL = 0.95  # of the candidates with one strength: it distinguishes them no more
 
 Array = Any
 

@@ -34,7 +34,7 @@ Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
 
 @dataclass(frozen=True, slots=True)
 class TallyGroup:
-    """The answers of one kind, reduced to what the tree can tell apart."""
+    """The answers of one kind, reduced to what the tree can distinguish."""
 
     known: GroupState
     """What is yes for certain."""

@@ -174,7 +174,7 @@ def _why(settled: Settled | None) -> str:
     if settled is None:
         return "it was not sent"
     if settled.status == "in_doubt":
-        return f"{settled.why}; whether it was paid nobody knows, and it isn't sent again"
+        return f"{settled.why}; it is unknown whether it was paid, and it isn't sent again"
     return settled.why
 
 

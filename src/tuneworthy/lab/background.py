@@ -167,7 +167,7 @@ class LabRun:
         except InputError as caught:
             self.error = caught
         except Exception as caught:  # noqa: BLE001  # nobody stands above a thread to tell it to
-            self.error = InputError(f"a fault of ours ({type(caught).__name__}: {caught})")
+            self.error = InputError(f"an internal error ({type(caught).__name__}: {caught})")
         with self._lock:
             self._state, self._ended, self._number = state, self._clock(), self._number + 1
 

@@ -103,7 +103,7 @@ async def _run(
         chosen = chosen_arms(lab.plan, lab.scores, lab.dropped)
         if chosen and not lab.stopped:
             choice = plan_of(lab.plan, chosen, prepared.as_of, prepared.judge)
-            write_choice(prepared.case, choice)  # before the untouched cases are looked at
+            write_choice(prepared.case, choice)  # before the held-out cases are looked at
             await lab.report(chosen)
     quality = prepared.case.targets.quality
     result = outcome(

@@ -1,4 +1,4 @@
-"""Which arms meet the untouched cases, how two of them differ there, and by whose word."""
+"""Which arms meet the held-out cases, how two of them differ there, and by whose word."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def chosen_arms(
     """The best prompt arm on the cases for selecting, then what it is held against.
 
     That is the best tuned arm where there is one, and the nearest-neighbour baseline where there is
-    one: two contrasts at most, written down before the untouched cases are looked at. Of equals the
+    one: two contrasts at most, written down before the held-out cases are looked at. Of equals the
     one that was planned first. Where a judge chose on its word alone, the second of the prompts is
     held against the first: people may turn the order of the two.
 
@@ -173,7 +173,7 @@ def judge_report(
 ) -> JudgeOf | None:
     """The judge of a lab, held against people; None where rules score.
 
-    ``arms`` ran on the cases for selecting, ``chosen`` met the untouched ones.
+    ``arms`` ran on the cases for selecting, ``chosen`` met the held-out ones.
     """
     judge, who = scores.judge, means_of(scores, arms, select)[1]
     if judge is None or who == "rules":

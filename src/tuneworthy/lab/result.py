@@ -83,7 +83,7 @@ def structured(prompt: PromptVariant) -> bool:
 
 
 def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured | None:
-    """What the lab adds to the case's evidence: quality on untouched cases, and what was tried.
+    """What the lab adds to the case's evidence: quality on held-out cases, and what was tried.
 
     None for a lab that was cut short, or in which an arm that may be better got too few answers:
     part of an answer is none. None also where a judge's word alone chose an arm that doesn't meet

@@ -1,6 +1,6 @@
 """Did tuning work? The tuned arm against the best untuned one, on cases that chose neither.
 
-Margin and stop are written down before anything untouched is run: all the cases there are, once.
+Margin and stop are written down before any held-out case is run: all the cases there are, once.
 A tuned model that got better at the task and worse at everything else is no success, so both arms
 also answer a small set of general tasks.
 """
@@ -178,7 +178,7 @@ def quoted(lab: PreparedLab) -> Quote:
 
 
 def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
-    """The choice, both arms' untouched cases, general tasks, at the most.
+    """The choice, both arms' held-out cases, general tasks, at the most.
 
     Which models answer the general tasks isn't known before the choice: the dearest of each kind
     count.

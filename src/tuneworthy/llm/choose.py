@@ -151,7 +151,7 @@ def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
-        with suppress(CaseError):  # a model that can't be reached is told of where it is reached
+        with suppress(CaseError):  # a model that can't be reached is reported where it is reached
             place = reach(model)
             by_place.setdefault((place.base_url or place.provider, place.name), model)
 

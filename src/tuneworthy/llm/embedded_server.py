@@ -1,7 +1,7 @@
 """The process in which the embedded model runs: ours to start, and gone when we are.
 
 Native code that crashes, or is killed for its memory, takes this process down and not the one that
-asked. It is told what to do in one line of JSON on its input, says its address in one line of
+asked. It gets its settings in one line of JSON on its input, says its address in one line of
 JSON on its output, and ends as soon as its input does, which it also does when its parent is
 killed.
 """

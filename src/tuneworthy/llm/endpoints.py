@@ -126,7 +126,7 @@ def reach(model: Model) -> Reached:
             return Reached(provider, name, "")
         if preset is None:
             fix = f"give it a base_url, or one of {', '.join(PRESETS)} in front of its name"
-            raise CaseError(f'model "{model.id}" is served nobody knows where', fix=fix)
+            raise CaseError(f'model "{model.id}" has no known address', fix=fix)
         return Reached(provider, name, preset.base_url, _key(preset.key_from), preset.key_from)
     base_url = model.base_url.rstrip("/")
     place = _place(base_url)
@@ -249,7 +249,7 @@ def price_on(
     Args:
         model_id: Provider and name, as ``openai:gpt-4o``; a name without a provider has no price.
         as_of: The day.
-        base_url: Where it is served; when given, the provider is told by it and not by the id.
+        base_url: Where it is served; when given, it decides the provider, and not the id.
         input_tokens: Input tokens a request, for prices that rise with them.
 
     Returns:
@@ -348,7 +348,7 @@ class Doubtful(CallError):  # noqa: N818  # the same
 
 
 class Transport(Protocol):
-    """The narrow door to a model; a fake and a recorded one stand beside the real one."""
+    """The narrow door to a model; a fake is there for tests."""
 
     async def send(self, request: Request) -> Reply:
         """Send a request once, with no retry of any kind.

@@ -76,7 +76,7 @@ DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 
 def unreadable(path: Path, caught: Exception) -> InputError:
     """The one line for a ledger that was opened, and in which something can't be read."""
-    fix = "run it again, or move the file away; answers that were paid for may lie in it"
+    fix = "run it again, or move the file away; it may hold answers that were paid for"
     return InputError(f"can't be read ({str(caught)[:80]})", where=str(path), fix=fix)
 
 
@@ -95,7 +95,7 @@ def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
         yield
     except DAMAGE:
         close()
-        fix = "move it away; answers that were paid for may lie in it"
+        fix = "move it away; it may hold answers that were paid for"
         raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
     except InputError:
         close()
@@ -115,7 +115,7 @@ def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     base.execute("SELECT key, run, model, status, held, paid, reply, why FROM calls LIMIT 0")
     if not _adds_up(base):
         what = "was changed by something else: what its runs paid isn't what its calls cost"
-        fix = "put a copy from before in its place, or move it away; what was paid for lies in it"
+        fix = "put a copy from before in its place, or move it away; it holds what was paid for"
         raise InputError(what, where=str(path), fix=fix)
 
 

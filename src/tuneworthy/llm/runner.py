@@ -165,7 +165,7 @@ _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 Stopped = Literal["", "cap", "refused", "user", "fault"]
 _FIXES: dict[Stopped, str] = {
     "cap": "raise the cap and run it again; nothing is paid twice",
-    "refused": "mend that and run it again; nothing is paid twice",
+    "refused": "fix that and run it again; nothing is paid twice",
     "user": "run it again to go on; nothing is paid twice",
     "fault": "run it again; nothing is paid twice",
 }
@@ -192,7 +192,7 @@ class Outcome:
     """By key."""
     stopped: Stopped = ""
     """Why it ended before its end: the cap, an endpoint that refuses everything, the user, or a
-    fault of ours."""
+    bug."""
     why: str = ""
     reused: int = 0
     """Answers that were there already, or that two jobs shared."""

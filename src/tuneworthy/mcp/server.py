@@ -179,7 +179,7 @@ def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToo
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
         fault = f"{type(caught).__name__}; TUNEWORTHY_TRACEBACK=1 shows where"
-        return _failed(f"a fault of ours ({fault})")
+        return _failed(f"an internal error ({fault})")
     content: list[types.ContentBlock] = [types.TextContent(text=marked(text))]
     return types.CallToolResult(content=content, structured_content=data)
 

@@ -1,6 +1,6 @@
 """An evaluation set from traces: a stratified draw of conversations, folded and masked.
 
-Conversations are told apart by what went wrong, the kind of request and its length, as finely as
+Conversations are distinguished by what went wrong, the kind of request and its length, as finely as
 their number allows. A failure is drawn twice as often as it occurs, and its weight makes up for
 that: the weighted mean over the set estimates the mean over the traffic.
 """
@@ -293,7 +293,7 @@ def _compared(unit: Conversation) -> str:
 # Strata: failed or not, the kind of request, its length.
 
 Cell = tuple[bool | None, str, str]
-"""Failed, kind of request, length; None and empty where that isn't told apart."""
+"""Failed, kind of request, length; None and empty where that can't be distinguished."""
 
 
 @dataclass(frozen=True, slots=True)

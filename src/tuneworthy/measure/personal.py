@@ -407,7 +407,7 @@ def _is_free(span: DataSpan, kept: Sequence[DataSpan]) -> bool:
 def _holds(kind: DataKind, text: str, gate: int) -> bool:
     """Whether a text holds a kind of data; mostly near where its gate ends, so there it begins.
 
-    It begins behind a letter, so that no number is cut in two. The gate's end is told in bytes and
+    It begins behind a letter, so that no number is cut in two. The gate's end is in bytes and
     so may lie too far behind: what isn't found from there is looked for from the beginning.
     """
     near = max(0, min(gate, len(text)) - _NEAR)

@@ -294,7 +294,7 @@ _last: tuple[Record | None, str] = (None, "")
 def remembered_digest(record: Record) -> str:
     """``digest`` of a large record that many decisions share; that of the last one is remembered.
 
-    Records are told apart as objects, which is enough because they are frozen.
+    Records are distinguished as objects, which is enough because they are frozen.
     """
     global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
     known, known_digest = _last

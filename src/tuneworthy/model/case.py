@@ -343,7 +343,7 @@ class Traffic(FileRecord):
 
 
 class GpuServing(FileRecord):
-    """Serving a model on GPUs of one's own, bought or rented."""
+    """Serving a model on your own GPUs, bought or rented."""
 
     gpu_usd_per_hour: Quantity | None = None
     """USD an hour of a GPU, or of the group of them that one copy of the model takes."""
@@ -382,7 +382,7 @@ class Economics(FileRecord):
     traffic: Traffic = Traffic()
     """Use of the system."""
     serving: GpuServing = GpuServing()
-    """How models of one's own are served."""
+    """How self-hosted models are served."""
     assumptions: Assumptions = Assumptions()
     """What the forecast takes for granted."""
 

@@ -440,7 +440,7 @@ Part = Literal["steps", "first_version", "running", "later_goals"]
 
 
 class OptionResult(Record):
-    """Something that could be done instead of tuning, or beside it, or a kind of tuning."""
+    """Something that could be done instead of tuning, or alongside it, or a kind of tuning."""
 
     id: str
     title: str
@@ -695,7 +695,7 @@ class Dossier(Record):
         return json_text(self.to_dict())
 
 
-# What could be done instead of tuning, or beside it: judged, ranked, and where to begin.
+# What could be done instead of tuning, or alongside it: judged, ranked, and where to begin.
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 
@@ -774,7 +774,7 @@ class Difference(Record):
 # What a framework's own rules say about each other.
 
 Grade = Literal["warning", "note"]
-"""Something to mend, or to know before relying on it; or a figure computed again that fits."""
+"""Something to fix, or to know before relying on it; or a figure computed again that fits."""
 
 
 class LintCell(Record):

@@ -104,7 +104,7 @@ IntentBy = Literal["reference", "embedding", "nothing"]
 class Stratum(Record):
     """Conversations that were drawn from together.
 
-    ``intent`` is empty, and ``length`` too, where it isn't told apart; ``failed`` is None then.
+    ``intent`` is empty, and ``length`` too, where there are none; ``failed`` is None then.
     """
 
     intent: str
@@ -165,7 +165,7 @@ ItemKey = tuple[str, str, str, str, str]
 """Task, rubric, case, arm and the arm it is held against."""
 
 SCALES = {"yes-no": ("yes", "no"), "1-5": ("1", "2", "3", "4", "5")}
-"""What may be said of an output."""
+"""The scale for an output."""
 PAIRS = ("first", "second", "tie")
 """What may be said of two: which is better, in the order of the arms' names and not as shown."""
 

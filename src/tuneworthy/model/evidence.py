@@ -274,7 +274,7 @@ class Lead(Estimated):
     told_apart: State
     """Yes when the interval lies above zero; unknown under 20 cases."""
     cases_needed: int | Unknown
-    """Shared cases that would tell them apart with the chance ``power``, were the difference and
+    """Shared cases that would distinguish them with the chance ``power``, were the difference and
     its spread those seen."""
     power: float = 0.8
 

@@ -128,7 +128,7 @@ class Scoring(FileRecord):
     """How answers become a score and two bands."""
 
     weights: Literal["shown", "counted"] = "shown"
-    """Whether weights only stand beside the factors or count in score and difference."""
+    """Whether weights are only shown with the factors or count in score and difference."""
     weight_values: dict[Literal["high", "medium", "low"], NonNegative] = {}
     """What a weight in words counts, where weights count."""
     denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = "count"
@@ -290,7 +290,7 @@ class Steps(FileRecord):
     service: StepWork
     """Ask a tuning service what it will still offer, and for how long."""
     other_service: StepWork
-    """Find another service, or hardware of one's own."""
+    """Find another service, or your own hardware."""
     goal: StepWork
     """Name the goals, or count what there is."""
     targets: StepWork
@@ -319,7 +319,7 @@ class PlanRule(FileRecord):
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
     evaluation_cases: Natural
-    """Cases to keep untouched."""
+    """Cases to hold out."""
     per_hour: dict[Literal["examples", "preference_pairs", "documents"], HourlyYield]
     """Data got ready in an hour of work, by unit."""
     steps: Steps
@@ -783,7 +783,7 @@ SPOKEN: Mapping[Goal, tuple[str, ...]] = {
 }
 """What people write for each goal, in small letters: its title, and the need behind it.
 
-Titles and needs are the lesson's; a framework of one's own uses the same goals.
+Titles and needs are the lesson's; your own framework uses the same goals.
 """
 
 _HARM = re.compile(r"avoid harmful (?:answers|responses|outputs)(?: about .+)?")

@@ -343,7 +343,7 @@ class ArmResult(Record):
 
 
 class Contrast(Record):
-    """Two arms on the same untouched cases; written down before these were looked at."""
+    """Two arms on the same held-out cases; written down before these were looked at."""
 
     first: str
     second: str
@@ -356,7 +356,7 @@ class Contrast(Record):
     """Conversations those come from."""
     told_apart: Literal["yes", "no"]
     cases_needed: Natural | Unknown
-    """To tell them apart at the observed difference, with 80% power."""
+    """To distinguish them at the observed difference, with 80% power."""
 
 
 class Failures(Record):
@@ -455,7 +455,7 @@ class CeilingPlan(Record):
 
 
 class VerifyPlan(Record):
-    """What was written down before the untouched cases were looked at."""
+    """What was written down before the held-out cases were looked at."""
 
     tuned: str
     """Id of the tuned arm."""
@@ -466,7 +466,7 @@ class VerifyPlan(Record):
     general_margin: Share
     """Share of general tasks it may be worse by."""
     cases: Natural
-    """Untouched cases; all of them are run, there is no other stop."""
+    """Held-out cases; all of them are run, there is no other stop."""
     general: Natural
     """General tasks."""
     inputs: str
@@ -481,7 +481,7 @@ class VerifyResult(Record):
 
     plan: VerifyPlan
     contrast: Contrast
-    """Tuned less best untuned, on untouched cases."""
+    """Tuned less best untuned, on held-out cases."""
     general: Contrast
     """The same on general tasks."""
     tuned: ShareOf | Unknown

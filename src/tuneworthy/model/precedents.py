@@ -93,9 +93,9 @@ class Account(FileRecord):
     cost_after: SourceText = None
     """Cost afterwards."""
     latency_before: SourceText = None
-    """Waiting time before."""
+    """Latency before."""
     latency_after: SourceText = None
-    """Waiting time afterwards."""
+    """Latency afterwards."""
     build_cost: SourceText = None
     """What it took to get there."""
 
@@ -232,7 +232,7 @@ class Against(Record):
     interval: RateInterval | Unknown
     """95% interval of the difference; unknown where there are too few clusters to draw from."""
     excludes_zero: State
-    """Whether the interval leaves zero out, which is to say the two are told apart."""
+    """Whether the interval leaves zero out, which is to say the two are distinguished."""
 
 
 class GoalRecord(Record):
@@ -523,7 +523,7 @@ class Gap(Record):
 
 
 class Fitted(Record):
-    """What is told instead of a backtest on the cases that a framework was fitted to."""
+    """What is reported instead of a backtest on the cases that a framework was fitted to."""
 
     framework: Ident
     dated: date

@@ -208,7 +208,7 @@ def _payback(
         return Payback(
             "unknown",
             f"{pays_back}; no rule judges it",
-            "whoever pays has written down in how many months it has to pay back",
+            "the budget owner has written down in how many months it has to pay back",
         )
     under, value = months(rule.under_months), case.strategic_value
     if low >= rule.under_months:
@@ -227,7 +227,7 @@ def _payback(
         return Payback(
             "unknown",
             f"{pays_back}; ask how high the strategic value is",
-            "strategic_value is in the case file, stated by whoever pays",
+            "strategic_value is in the case file, stated by the budget owner",
         )
     if draws is not None and draws.months[1] >= rule.under_months:
         middle = draws.months[1]

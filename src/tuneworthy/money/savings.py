@@ -304,7 +304,7 @@ def volume_that_pays(
     """The fewest requests a month whose saving covers the fixed running costs.
 
     The saving is a chain of straight pieces over the volume: a hosted option costs so much a
-    request, one's own GPUs cost a floor until they are full. Each piece is solved by itself.
+    request, GPUs of your own cost a floor until they are full. Each piece is solved by itself.
     """
     rivals, own = [option.line(values) for option in baseline], tuned.line(values)
     kinks = _bends([*rivals, own])
@@ -356,7 +356,7 @@ def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[
         return
     values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
     if savings.from_today:
-        yield "No untuned way meets the targets, so tuning is held against what runs today."
+        yield "No untuned way meets the targets, so tuning is compared with what runs today."
     yield _cost_step(best, values)
     yield _cost_step(tuned, values)
     if not tuned.gpu and tuned.names[:1] == best.names[:1]:

@@ -76,7 +76,7 @@ class ServingOption:
     request: Sum = ()
     """USD a request, for a price by tokens."""
     gpu: tuple[str, ...] = ()
-    """Inputs that price GPUs of one's own, in the order of a case's ``serving``."""
+    """Inputs that price self-hosted GPUs, in the order of a case's ``serving``."""
     bill_usd: float | None = None
     """A stated bill, USD a month."""
     bill_for: str | None = None
@@ -228,7 +228,7 @@ class _Options:
         return f"state {listing(lacking)}" if lacking else ""
 
     def _on_gpus(self, model: Model | None, path: str) -> ServingCost:
-        """On GPUs of one's own; None is the tuned model that nobody listed."""
+        """Self-hosted; None is the tuned model that nobody listed."""
         own = model.serving if model is not None else None
         path = path or "economics.serving"
         for key in _GPU:
@@ -357,7 +357,7 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
             yield _Check("unknown", ask)
         return
     if not cases:
-        text = f"{quality(value)} right on nobody knows how many cases: count them"
+        text = f"{quality(value)} right on an unknown number of cases: count them"
         yield _Check("unknown", text)
         return
     low, high = wilson(value * cases, cases)

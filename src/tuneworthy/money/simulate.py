@@ -99,7 +99,7 @@ def _draw(spread: Interval, rng: np.random.Generator, draws: int) -> Array | flo
 
 
 def _percentiles(values: Array) -> tuple[float, float, float]:
-    """Three drawn values, none made up between two: so never may stand beside a number."""
+    """Three drawn values, none made up between two: so never may appear next to a number."""
     places = [max(math.ceil(share * len(values)) - 1, 0) for share in _QUANTILES]
     ordered = np.partition(values, places)
     first, middle, last = (float(ordered[place]) for place in places)

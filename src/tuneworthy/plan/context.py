@@ -203,7 +203,7 @@ class PlanContext:
 
     @property
     def cases(self) -> str:
-        """How many cases are kept untouched."""
+        """How many cases are held out."""
         return count(self.rule.evaluation_cases)
 
     @property
@@ -256,7 +256,7 @@ class PlanContext:
 
     @property
     def comparison(self) -> PhaseCost:
-        """One of the two comparisons on untouched cases: of the pilot, and of what is trained."""
+        """One of the two comparisons on held-out cases: of the pilot, and of what is trained."""
         return self.upfront("evaluation").after(self.rule.design_share).part(0.5)
 
     def quarter(self) -> PhaseCost:

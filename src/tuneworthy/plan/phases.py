@@ -243,7 +243,7 @@ def _goal(plan: PlanContext, needs: Needs) -> None:
 
 
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
-    """Untouched cases and the figure to beat, before anything is trained or changed."""
+    """Held-out cases and the figure to beat, before anything is trained or changed."""
     cases = plan.cases
     if plan.case.data.evaluation is not None:
         first = (
@@ -251,7 +251,7 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
             "what lacks"
         )
     else:
-        first = f"Collect {cases} real cases with the answers you want, and keep them untouched"
+        first = f"Collect {cases} real cases with the answers you want, and keep them held out"
     target, name = f"the target ({plan.quality})", []
     if not plan.quality:
         target = "a target with its metric"
@@ -265,7 +265,7 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
             *name,
             "Write down beforehand which margin counts as better, and when to stop",
         ),
-        f"{cases} untouched cases are set aside, the best prompt's share right on them is known "
+        f"{cases} held-out cases are set aside, the best prompt's share right on them is known "
         f"with its 95% interval, and {target} and the rule for go or stop are written down",
         plan.upfront("evaluation").part(plan.rule.design_share),
         part=part,
@@ -278,8 +278,8 @@ def _need(plan: PlanContext, needs: Needs) -> str:
     return plan.add(
         "need",
         "measure the present system against every target",
-        (f"Measure it on the untouched cases against {against}",),
-        f"the present system's figures on {plan.cases} untouched cases are on file beside the "
+        (f"Measure it on the held-out cases against {against}",),
+        f"the present system's figures on {plan.cases} held-out cases are on file beside the "
         f"targets ({against}), and it is noted which it misses, if any",
         plan.rule.steps.targets,
         needs=needs,
@@ -320,9 +320,9 @@ def _pilot(plan: PlanContext, needs: Needs) -> str:
         (
             f"Get {share(part)} of the data ready{least}",
             "Tune a model on them once, with the settings the service or library proposes",
-            "Compare it with the best prompt on the untouched cases",
+            "Compare it with the best prompt on the held-out cases",
         ),
-        f"the pilot's model and the best prompt are compared on {plan.cases} untouched cases, the "
+        f"the pilot's model and the best prompt are compared on {plan.cases} held-out cases, the "
         "95% interval of the difference is on file, and the rule written down before says go or "
         "stop",
         cost,
@@ -342,7 +342,7 @@ def _data(plan: PlanContext, needs: Needs) -> str:
     steps: Needs = ("Get ready what the approach to the named goal takes",)
     done = (
         "the data the approach takes are counted, with duplicates, refusals and personal data "
-        "taken out and none of them among the untouched cases"
+        "taken out and none of them among the held-out cases"
     )
     if plan.fits:
         fit = plan.fits[0]
@@ -381,13 +381,13 @@ def _data_words(plan: PlanContext, need: DataNeed) -> tuple[tuple[str, ...], str
     steps = (
         sentence(f"{span} {data} needed, {there}"),
         _GET_DATA[need.unit],
-        "Fold near-duplicates, take out refusals and personal data, and keep the untouched cases "
+        "Fold near-duplicates, take out refusals and personal data, and keep the held-out cases "
         "out",
         "From now on save what people correct and rate: it feeds every retraining",
     )
     return steps, (
         f"{count(low)} usable {data} or more are counted after duplicates, refusals and personal "
-        "data are out, none of them is among the untouched cases, and what people correct is being "
+        "data are out, none of them is among the held-out cases, and what people correct is being "
         "saved"
     )
 
@@ -401,10 +401,10 @@ def _training(plan: PlanContext, needs: Needs) -> str:
         f"train: {plan.approach}",
         (
             "Tune on all the data with a few settings, and choose between them on cases that are "
-            "not the untouched ones",
-            "Compare once with the best prompt on the untouched cases, and look at what got worse",
+            "not the held-out ones",
+            "Compare once with the best prompt on the held-out cases, and look at what got worse",
         ),
-        f"the tuned model {reaches} {plan.cases} untouched cases{beats}, the whole 95% interval of "
+        f"the tuned model {reaches} {plan.cases} held-out cases{beats}, the whole 95% interval of "
         "the difference above zero",
         plan.upfront("training").after(plan.rule.pilot_share) + plan.comparison,
         part="first_version",
@@ -440,7 +440,7 @@ def _monitoring(plan: PlanContext, needs: Needs) -> str:
         "monitoring",
         "watch it for a quarter",
         (
-            "Check a random sample every month, as the untouched cases were checked",
+            "Check a random sample every month, as the held-out cases were checked",
             "Go on collecting corrections and ratings for the next training",
             "Hold requests and cost a month against what the investment counted on",
         ),
@@ -458,9 +458,9 @@ def _retraining(plan: PlanContext, needs: Needs) -> str:
         "retrain, then every quarter",
         (
             "Train again with what was collected since",
-            "Compare with the running model on the untouched cases, some of them new",
+            "Compare with the running model on the held-out cases, some of them new",
         ),
-        f"on {plan.cases} untouched cases the new model is no worse than the running one "
+        f"on {plan.cases} held-out cases the new model is no worse than the running one "
         "and is live, or it is put aside; the day of the next retraining is set",
         plan.retraining(),
         part="running",
@@ -479,11 +479,11 @@ def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_befo
         f"goal_{fit.goal}",
         f"{fit.priority} {goal}: {fit.title}",
         (
-            f"Set aside {plan.cases} untouched cases for this goal",
+            f"Set aside {plan.cases} held-out cases for this goal",
             *(steps[:1] if as_before else steps),
             "Train on top of what is live, and compare both goals",
         ),
-        f"on {plan.cases} untouched cases of this goal it beats the version before it, the whole "
+        f"on {plan.cases} held-out cases of this goal it beats the version before it, the whole "
         "95% interval of the difference above zero, and the cases of earlier goals show no loss",
         plan.table("data_preparation")
         + plan.collecting(fit)
@@ -536,7 +536,7 @@ def _recall(plan: PlanContext, needs: Needs, enough: float | None, *, tried: boo
         few = f"under {quality(enough)}" if enough else "too low"
         doubt.append(
             "By your answers retrieval is optimised, or the task needs none: leave this out where "
-            f"nothing is retrieved, and where the share is {few} mend that first"
+            f"nothing is retrieved, and where the share is {few} fix that first"
         )
     return plan.add(
         "recall",
@@ -721,7 +721,7 @@ def _success(plan: PlanContext, name: str, needs: Needs) -> None:
         f"against_{name}",
         "find a target the prompt misses, or keep it",
         (f"Measure the present prompt against {targets}",),
-        f"the figures on {plan.cases} untouched cases are on file, and a target that is missed is "
+        f"the figures on {plan.cases} held-out cases are on file, and a target that is missed is "
         "named, or the prompt is kept",
         either(plan.rule.against, name),
         needs=needs,

@@ -202,7 +202,7 @@ def _intervals(
 
 
 def _paired(lead: list[float], interval: RateInterval | None, cure: Unknown) -> dict[str, Any]:
-    """A paired difference of two rules, and whether they are told apart."""
+    """A paired difference of two rules, and whether they are distinguished."""
     apart: State = "unknown"
     if interval is not None:
         apart = "yes" if interval.low > 0 or interval.high < 0 else "no"

@@ -190,7 +190,7 @@ def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
         line_of_id = own.get(("id",), line)
         if case.id in first_line:
             raise CaseError(
-                f'case "{case.id}" stands twice, first on line {first_line[case.id]}',
+                f'case "{case.id}" appears twice, first on line {first_line[case.id]}',
                 where=f"{document.name}:{line_of_id}",
                 fix="give each case its own id, or keep one of them",
             )
@@ -308,7 +308,7 @@ def pattern_rate(
     if not asked:
         ask = next((name for name in index.questions if name in titles), None)
         if ask is None:
-            return Unknown(ask="ask what tells published cases apart: --framework precedent")
+            return Unknown(ask="ask what distinguishes published cases: --framework precedent")
         return Unknown(ask=f"answer {ask}")
     pattern: dict[str, Known] = {}
     for name in asked:

@@ -1,6 +1,6 @@
 """``judge``: a model holds an output against a rubric.
 
-This room writes the question and reads the answer; whoever pays for calls sends it. A judge's
+This room writes the question and reads the answer; the lab, which pays, sends it. A judge's
 word counts for nothing by itself: only labels that people gave blindly, on cases drawn at
 random in each arm, turn it into a measurement.
 """

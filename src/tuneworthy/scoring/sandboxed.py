@@ -185,7 +185,7 @@ class Sql(Scorer):
         answer, why = self._ask("SELECT 1")
         if why:
             reason = answer.get("says", why) if answer else why
-            raise refused(f"has a script that doesn't run ({reason})", "mend the script")
+            raise refused(f"has a script that doesn't run ({reason})", "fix the script")
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         queries = [q for q in case.accepted if isinstance(q, str) and q.strip()]

@@ -1,4 +1,4 @@
-"""Two arms on the same cases: the difference, and how many cases would tell them apart."""
+"""Two arms on the same cases: the difference, and how many cases would distinguish them."""
 
 from __future__ import annotations
 

@@ -139,7 +139,7 @@ class _Reader:
         if not isinstance(key, yaml.ScalarEvent):
             raise self._wrong(key, "a key has to be plain text", "write the key as a word")
         if key.value in mapping:
-            raise self._wrong(key, f'key "{key.value}" stands twice', "keep one of them")
+            raise self._wrong(key, f'key "{key.value}" appears twice', "keep one of them")
         if not key.style and key.value == "<<":
             raise self._wrong(key, "merge keys are not supported", "repeat the values")
 
@@ -177,7 +177,7 @@ def build(kind: type[R], document: ParsedFile, error: Error) -> R:
         places = {_path(finding["loc"], document.data) for finding in findings}
         what, where, fix = _explain(findings[0], document)
         if len(places) > 1:
-            fix = f"{fix} ({len(places) - 1} more to mend after this)"
+            fix = f"{fix} ({len(places) - 1} more to fix after this)"
         raise error(what, where=where, fix=fix) from None
     except RecursionError:
         raise error("is nested too deeply", where=document.name, fix="flatten it") from None

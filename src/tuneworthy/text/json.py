@@ -217,7 +217,7 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
     before it is used. A value too deep to be looked through doesn't pass.
 
     Returns:
-        The test, and nothing; or None with what to mend, for a schema (of any draft) that is none;
+        The test, and nothing; or None with what to fix, for a schema (of any draft) that is none;
         or None and nothing where none is given.
     """
     if schema is None:
@@ -231,7 +231,7 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
         parts = MOST_PARTS
     if parts >= MOST_PARTS:
         return None, (
-            f"mend data.output_schema: its references lead to {MOST_PARTS:,} parts or more for one"
+            f"fix data.output_schema: its references lead to {MOST_PARTS:,} parts or more for one"
             " value; let fewer of allOf, anyOf and oneOf lead to each other"
         )
     try:
@@ -240,7 +240,7 @@ def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
         )
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as problem:
         says = " ".join(str(problem).split())[:120]
-        return None, f"mend data.output_schema: it is no JSON Schema that stands alone ({says})"
+        return None, f"fix data.output_schema: it is no JSON Schema that stands alone ({says})"
 
     def valid(value: Any) -> bool:
         try:

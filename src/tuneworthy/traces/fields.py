@@ -407,7 +407,7 @@ class SkippedRecords:
             f"has {broken} broken records of {self.records}, more than "
             f"{limits.broken_share:.0%}; the first that {worst} is {self.places[worst][0]}"
         )
-        raise InputError(what, where=where, fix="mend the file or export it again")
+        raise InputError(what, where=where, fix="fix the file or export it again")
 
 
 # Our own format, read leniently: one object a trace, or one a whole conversation.
@@ -653,7 +653,7 @@ def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
 
 
 def _mended(raw: bytes) -> bytes:
-    """The bytes with what the fallbacks can mend; the same object where there is nothing."""
+    """The bytes with what the fallbacks can repair; the same object where there is nothing."""
     mended = raw
     if b"NaN" in raw or b"Infinity" in raw:
         mended = _NO_NUMBER.sub(lambda found: found[1] or b"null", mended)

@@ -196,7 +196,7 @@ class CaseFacts:
 
     @property
     def pressure(self) -> State:
-        """Whether cost or waiting time is a reason to change something."""
+        """Whether cost or latency is a reason to change something."""
         reasons = (self.state("cost_optimization"), self.state("latency_requirements"))
         if "yes" in reasons or {"latency", "cost"} & set(self.missed):
             return "yes"

@@ -158,7 +158,7 @@ def _against_a_candidate(
     held_up = action in ("keep_prompting", "explore_alternatives")
     if tunings and not held_up and all(option.helps == "no" for option in tunings):
         says = (
-            "the rules justify tuning, but something stands against each kind of it: see the "
+            "the rules justify tuning, but something speaks against each kind of it: see the "
             "options"
         )
         yield "no_tuning_fits", says
@@ -202,7 +202,7 @@ def _next_step(
     if action == "pilot":
         step = (
             f"run a pilot of {approach} on a part of the data, and compare it with the best prompt "
-            "on untouched cases"
+            "on held-out cases"
         )
     return f"{first} first; if the target is still missed, {step}" if first else step
 

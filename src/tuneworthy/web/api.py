@@ -73,7 +73,7 @@ class CaseLines(Record):
 
 
 class Whole(Record):
-    """A case as it is told."""
+    """A case as the API gives it."""
 
     name: str
     digest: str
@@ -179,7 +179,7 @@ def api_v1_start(request: Request, new: NewCase) -> Whole:
 
 @api_v1_router.get("/cases/{name}")
 def case(request: Request, name: Name) -> Whole:
-    """A case as it is told, with the digest that an answer has to name."""
+    """A case, with the digest that an answer has to name."""
     return _whole(name, site_of(request).workspace.evaluated(name))
 
 

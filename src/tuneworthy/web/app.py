@@ -16,7 +16,7 @@ How it is put together, for whoever adds to it:
   script and no style stands inside a page: the policy refuses both.
 * A form has ``<input type="hidden" name="csrf" value="{{ csrf }}">``; htmx sends it by itself, and
   a script of ours sends the same as the header ``X-CSRF``.
-* Raise an ``InputError`` for whatever the user can mend; ``errors`` says with which status.
+* Raise an ``InputError`` for whatever the user can fix; ``errors`` says with which status.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ _TITLES = {
     409: "Changed meanwhile",
     413: "Too large",
     422: "That doesn’t work",
-    500: "A fault of ours",
+    500: "An internal error",
 }
 
 
@@ -209,7 +209,7 @@ def _ended(told: threading.ExceptHookArgs) -> None:
         logging.getLogger("tuneworthy.web").error("A thread ended", exc_info=told.exc_value)
 
 
-# The server started: where it listens, whom it lets in, and what the terminal is told.
+# The server started: where it listens, whom it lets in, and what the terminal shows.
 
 _MOST_AT_ONCE = 256
 _PREPARE_S = 1.0
@@ -272,7 +272,7 @@ def told(address: str, site: Site) -> list[str]:
     if site.token is not None:
         lines += [
             f"Token: {site.token}",
-            "Whoever knows the token can read and change every case here. It is shown this once.",
+            "Anyone with the token can read and change every case here. It is shown this once.",
             "The connection isn't encrypted: others on the network can read along.",
             "Where that matters, leave --host out and use a tunnel.",
         ]

@@ -373,7 +373,7 @@ money_router = APIRouter(include_in_schema=False)
 _LONGEST = 4_000
 _MEANWHILE = (
     "Somebody else changed this case meanwhile, so nothing is written yet. Below, your numbers "
-    "stand beside what the file says now."
+    "are shown next to what the file says now."
 )
 
 Code = Annotated[str, Form(max_length=_LONGEST)]

@@ -266,7 +266,7 @@ def _clash(
 
 
 def _side(evaluated: EvaluatedCase, way: Way, name: str) -> dict[str, Any]:
-    """What stands beside a question: what is possible, and the parts of the interview."""
+    """What is shown next to a question: what is possible, and the parts of the interview."""
     open_parts = {
         one.part: one for one in offers(evaluated.case, evaluated.framework, passed=way.passed)
     }

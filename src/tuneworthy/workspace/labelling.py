@@ -51,8 +51,8 @@ from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
 
 For = Literal["report", "choose", "verify"]
-"""The arms a ceiling lab chose, on its untouched cases; all its arms, on the cases for selecting;
-or both arms of a verification, on its untouched cases."""
+"""The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
+or both arms of a verification, on its held-out cases."""
 
 Kind = Literal["answer", "rubric", "pairwise", "settle"]
 

@@ -372,7 +372,7 @@ SET_FILE = "eval.jsonl"
 CASES = 200
 """Cases of a set where nothing is said."""
 BELOW = 0.05
-"""How far under the target a score is told apart from it, where no present score is known."""
+"""How far under the target a score is distinguished from it, where no present score is known."""
 
 
 def build_set(

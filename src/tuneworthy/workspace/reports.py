@@ -230,7 +230,7 @@ class History:
     backtest: Backtest | None = None
     """The record of the rules; None where the framework was fitted to these very cases."""
     fitted: Fitted | None = None
-    """What is told instead then."""
+    """What is reported instead."""
     left_out: tuple[str, ...] = ()
     """Ids of cases that a framework was fitted to, and which therefore don't count."""
     gap: Gap | None = None
@@ -260,7 +260,7 @@ def history(
     """Run a framework over the cases that it wasn't fitted to, beside another if asked.
 
     Args:
-        file: Cases of one's own; the shipped ones when not given.
+        file: Cases of your own; the shipped ones when not given.
         framework: A name or a file.
         against: Another framework to compare with, by name or file.
         codes: Whose answers to the factors count.

@@ -106,10 +106,10 @@ class CaseDirectory:
     def plain_error(self, caught: Exception, name: str = "") -> str:
         """An error in one line, with paths as seen from the folder.
 
-        What nobody foresaw is told as our fault with the case of this name.
+        An unforeseen error is reported as an internal one, with the case of this name.
         """
         if not isinstance(caught, InputError):
-            what = f"a fault of ours ({type(caught).__name__}: {caught})"
+            what = f"an internal error ({type(caught).__name__}: {caught})"
             caught = InputError(what, where=name)
         text, here = str(caught), self.folder
         for folder in dict.fromkeys(map(str, (here.resolve(), here.absolute(), here))):

@@ -52,7 +52,7 @@ _ADD_LATENCY = "log `latency_s`, the time until the answer was whole"
 _ONE_ARM = "run the same cases through another prompt or model"
 _ONE_TEST = "measure each test by itself: these results are of {} tests, which share no case"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
-_NEVER = "the two score alike: no number of cases would tell them apart"
+_NEVER = "the two score alike: no number of cases would distinguish them"
 _PICKED = (
     "; picked on the same cases, so the interval is the one that holds for all arms at once (max-T)"
 )

@@ -191,7 +191,7 @@ class FormatSignal:
             " JSON, so nothing says which form is right",
             factor=_FACTOR,
             unit="share of outputs",
-            method=f"read as JSON and held against {held}; interval by conversation",
+            method=f"read as JSON and checked against {held}; interval by conversation",
             details=details,
             examples=examples,
         )
@@ -349,8 +349,8 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
         broken or "log tool calls with their arguments (field tool_calls)",
         factor=_FACTOR,
         unit="share of tool calls",
-        method="arguments read as a JSON object and held against the tool's schema, or against the"
-        " keys that 95% of its calls have and the types that two thirds have; interval by"
+        method="arguments read as a JSON object and checked against the tool's schema, or against"
+        " the keys that 95% of its calls have and the types that two thirds have; interval by"
         " conversation",
         sample=table.extent(),
         details=details,

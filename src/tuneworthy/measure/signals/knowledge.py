@@ -191,7 +191,7 @@ def _synthesis(table: TraceTable, passages: _Passages, cells: dict[str, int]) ->
             passages.specificity,
         )
         if {"score", "label"} & table.present:
-            ask = "no scored answer had sufficient passages: measure more, or mend retrieval"
+            ask = "no scored answer had sufficient passages: measure more, or fix retrieval"
     return evidence_from(
         table,
         "synthesis_failure_share",

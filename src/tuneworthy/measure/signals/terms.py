@@ -36,7 +36,7 @@ MOST_TERMS = 480
 
 _KINDS = ("due", "wrong", "held")
 _ABOUT = "terminology_errors"
-_SAY_IT = "say it right in the prompt first: none of the terms that were due stands in it"
+_SAY_IT = "say it right in the prompt first: none of the terms that were due is in it"
 
 
 class TermsSignal:

@@ -498,7 +498,7 @@ def _models(table: TraceTable) -> Evidence:
         n=int(counts.sum()),
         clusters=how_many(table.conversation[named]),
         unit=unit,
-        method="distinct names, maker and date apart; others may have been tried elsewhere",
+        method="distinct names, without maker and date; others may have been tried elsewhere",
         factor=factor,
         examples=[f"{shown(table.models[place])}: {counts[place]} traces" for place in most],
     )

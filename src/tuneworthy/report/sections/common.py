@@ -61,7 +61,7 @@ SEVERITIES: dict[Severity, tuple[str, str]] = {
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Prompt", "The instructions a model is given in words, with every request."),
-    ("Fine-tuning", "Training a model further on examples of one's own."),
+    ("Fine-tuning", "Training a model further on your own examples."),
     (
         "Ceiling",
         "The point where better instructions no longer help. The ceiling test is a list of things "
@@ -69,7 +69,7 @@ GLOSSARY: tuple[tuple[str, str], ...] = (
     ),
     (
         "Retrieval",
-        "Looking up fitting passages in one's own documents and giving them to the model together "
+        "Looking up fitting passages in your own documents and giving them to the model together "
         "with the question. Also called RAG.",
     ),
     ("Few-shot examples", "A handful of worked examples inside the prompt."),

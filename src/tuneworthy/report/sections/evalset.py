@@ -39,7 +39,7 @@ _MOST_STRATA = 40
 _BY = {
     "reference": "by their right answers",
     "embedding": "by alike wording (groups of embeddings)",
-    "nothing": "not told apart",
+    "nothing": "can't be distinguished",
 }
 
 

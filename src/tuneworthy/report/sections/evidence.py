@@ -235,7 +235,7 @@ def _latency(every: SeriesList) -> Picture | None:
     return _picture(
         charts.latency(rows),
         rows,
-        "Waiting time by length of the input",
+        "Latency by length of the input",
         "Calls sorted by their input tokens and cut into groups of equal size. A line that climbs "
         "says that a shorter prompt would answer sooner.",
         {

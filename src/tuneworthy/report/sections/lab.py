@@ -268,7 +268,7 @@ def _board_title(result: CeilingResult) -> str:
 
 
 def board_row(one: ArmResult) -> tuple[str, str, str, str]:
-    """The arm with its missing answers, quality with its interval, cost, and waiting time."""
+    """The arm with its missing answers, quality with its interval, cost, and latency."""
     cost = "" if isinstance(one.usd_per_case, Unknown) else small_usd(one.usd_per_case)
     p95 = one.latency_p95_s
     time = "" if isinstance(p95, Unknown) else f"{number(round(p95, 2))} s"
@@ -429,11 +429,11 @@ def _contrast(one: Contrast) -> str:
     if isinstance(one.difference, Unknown):
         return f"{one.second}: {difference_text(one)}"
     if one.told_apart == "yes":
-        return f"{one.second}: {difference_text(one)}, told apart"
+        return f"{one.second}: {difference_text(one)}, distinguished"
     needed = ""
     if not isinstance(one.cases_needed, Unknown):
         needed = f"; about {count(one.cases_needed)} cases to report on would tell"
-    return f"{one.second}: {difference_text(one)}, not told apart{needed}"
+    return f"{one.second}: {difference_text(one)}, can't be distinguished{needed}"
 
 
 def _failure(kind: Failures) -> Part:
@@ -742,8 +742,8 @@ def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = ""
     if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
         needed = count(contrast.cases_needed)
         rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
-    untouched = f"{count(plan.cases)} untouched (held-out) cases were run; all of them count"
-    rows.append(("Plan", f"written down on {plan.written_on}, before {untouched}"))
+    held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
+    rows.append(("Plan", f"written down on {plan.written_on}, before {held_out}"))
     rows += _spent(result.spend, stopped=result.stopped)
     after: tuple[str, ...] = ()
     if result.judge is not None and not result.stopped:

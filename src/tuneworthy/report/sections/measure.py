@@ -426,7 +426,7 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
 
 
 def _arm_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
-    """The best arm, the next, and whether they can be told apart."""
+    """The best arm, the next, and whether they can be distinguished."""
     arms = report.series("arms")
     if arms is None:
         success = report.known("success_share")
@@ -477,18 +477,20 @@ def _arm(arms: Series, place: int) -> str:
 
 
 def _apart(report: MeasureReport) -> str:
-    """Whether the two best can be told apart, and how many more cases that would take."""
+    """Whether the two best can be distinguished, and how many more cases that would take."""
     lead = report.details("best_arm_lead")
     if lead.get("told_apart") == "yes":
-        return "told apart: the interval of the difference lies above zero"
+        return "distinguished: the interval of the difference lies above zero"
     if "told_apart" not in lead:
-        return report.ask("best_arm_lead", "not told apart")
+        return report.ask("best_arm_lead", "can't be distinguished")
     needed, evidence = lead.get("cases_needed"), report.any("best_arm_lead")
     if not isinstance(needed, int | float) or evidence is None or evidence.n is None:
-        return "not told apart, and no number of cases would tell while they differ so little"
+        return (
+            "can't be distinguished, and no number of cases would help while they differ so little"
+        )
     more = max(1, int(needed) - evidence.n)
     noun, verb = ("case", "is") if more == 1 else ("cases", "are")
-    return f"not told apart: about {count(more)} more paired {noun} {verb} needed"
+    return f"can't be distinguished: about {count(more)} more paired {noun} {verb} needed"
 
 
 def _ceiling(report: MeasureReport) -> str:

@@ -224,9 +224,10 @@ def _compared(backtest: Backtest) -> list[str]:
             f"{points(abs(against.difference))} points; the interval excludes zero."
         )
     if not lines:
-        lines.append(f'No rule is told apart from "{baseline}": every interval includes zero.')
+        none = f'No rule can be distinguished from "{baseline}"'
+        lines.append(f"{none}: every interval includes zero.")
     elif level:
-        lines.append(f'Not told apart from "{baseline}": {"; ".join(level)}.')
+        lines.append(f'Not distinguishable from "{baseline}": {"; ".join(level)}.')
     return lines
 
 
@@ -303,7 +304,7 @@ def _method(backtest: Backtest, seed: int) -> str:
 def _rule_table(backtest: Backtest) -> Table:
     baseline = next(rule.against.baseline for rule in backtest.rules if rule.against)
     over = f"#points over {baseline}"
-    columns = head(f"Rule (n = {backtest.n})", "#right", "#share", "#95%", over, "told apart")
+    columns = head(f"Rule (n = {backtest.n})", "#right", "#share", "#95%", over, "distinguished")
     rows = tuple(
         (
             RULE_WORDS[record.rule],
@@ -358,13 +359,13 @@ def _gap_summary(gap: Gap) -> str:
     if "unknown" in states:
         return f"{where}. Too few sources to tell a difference from noise."
     if "yes" not in states:
-        return f"{where}. No rule is told apart: every difference may be noise."
+        return f"{where}. No rule can be distinguished: every difference may be noise."
     return f"{where}, case by case."
 
 
 def _gap_table(gap: Gap) -> Table:
     names = (f"#{gap.framework}", f"#{gap.other}")
-    columns = head("Rule", *names, "#cases apart", "#points", "told apart")
+    columns = head("Rule", *names, "#cases apart", "#points", "distinguished")
     rows = tuple(
         (
             RULE_WORDS[rule.rule],

@@ -6,7 +6,7 @@ Fields as its types have them. One row is one answer: a prompt and a provider on
   one with an error (``failureReason`` 2) wasn't answered, so neither has a score.
 * A row from promptfoo's cache has no time, price or count of tokens of its own: they are missing.
 * The case is named by its variables, so that files of one test set can be compared; cases that
-  share all variables are told apart by their order.
+  share all variables are distinguished by their order.
 """
 
 from __future__ import annotations

@@ -70,9 +70,9 @@ def prompts_near_copies(facts: CaseFacts) -> Clash | None:
     alike = share(1.0 if near is None else near)
     return (
         ("ceiling.prompt_variations", "data.prompts"),
-        f"{several(findings.prompts or 0, 'prompt file')} lie there, and {few(check.at_least)} "
-        f"variations are stated. Near copies ({alike} alike or more) count once, which leaves "
-        f"{few(findings.distinct_prompts)}.",
+        f"{several(findings.prompts or 0, 'prompt file')} are in the folder, and "
+        f"{few(check.at_least)} variations are stated. Near copies ({alike} alike or more) count "
+        f"once, which leaves {few(findings.distinct_prompts)}.",
         f"Write variants that differ in structure until {check.at_least} are left",
     )
 
@@ -106,7 +106,7 @@ def ceiling_within_noise(facts: CaseFacts) -> Clash | None:
     tells = (
         f"about {count(needed)} cases would tell"
         if needed
-        else "no number of cases would tell them apart"
+        else "no number of cases would distinguish them"
     )
     return (
         ("ceiling", "today.quality", "targets.quality"),

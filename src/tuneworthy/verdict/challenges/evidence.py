@@ -110,7 +110,8 @@ def need_seen_in_data(facts: CaseFacts) -> Clash | None:
     return (
         (path, "evidence"),
         f"{factor} is answered no; measured {seen}.",
-        "Ask whoever answers for data protection whether this may go where it goes today",
+        "Ask the person responsible for data protection whether this data may be sent where it is "
+        "sent today",
     )
 
 

@@ -138,7 +138,7 @@ def no_pilot(facts: CaseFacts) -> Clash | None:
     return (
         ("tuning.pilot",),
         "No pilot is planned.",
-        "Tune once on a tenth of the data and compare on untouched cases before the rest is spent",
+        "Tune once on a tenth of the data and compare on held-out cases before the rest is spent",
     )
 
 

@@ -45,7 +45,7 @@ def recommend(
         for option in _once(options)
         if option.kind != "tuning" and option.id != "distillation"
     ]
-    simple.sort(key=lambda option: option.kind == "serving")  # a cheaper call mends no answer
+    simple.sort(key=lambda option: option.kind == "serving")  # a cheaper call improves no answer
     helping = [option for option in simple if option.helps == "yes"]
     partly = [option for option in simple if option.helps == "partly"]
     if action == "keep_prompting" and decision.outcome == "fine_tune_candidate":
@@ -80,7 +80,7 @@ def _alternatives(decision: Decision, helping: Sequence[OptionResult]) -> Recomm
         why = "the reasons for tuning are too few"
         says = f"{why}; start with what helps here"
     elif decision.outcome == "address_anti_indicators":
-        why = "the reasons against tuning stand"
+        why = "the reasons against tuning remain"
         says = f"{why}; clear those first, and meanwhile do what helps anyway"
     else:
         why = "tuning is held up"

@@ -1,4 +1,4 @@
-"""Options that change the model, or how it is called, without training on one's own examples."""
+"""Options that change the model, or how it is called, without training on your own examples."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def other_model(facts: CaseFacts) -> Judgement:
         )
         return yes(f"{tested}: the fault may be the model's own")
     if state == "unknown":
-        return unknown(f"whether {wanted} models were tested isn't said")
+        return unknown(f"whether {wanted} models were tested isn't stated")
     models = f"{few(number)} models" if number else "several models"
     if facts.case.tuning.model_switch == "yes":
         return partly(f"{models} fail alike, but another base model is planned")
@@ -67,7 +67,7 @@ def _scored(facts: CaseFacts) -> Judgement | None:
 
 @option(mends=False, trouble="size")
 def smaller_model(facts: CaseFacts) -> Judgement:
-    """Helps with cost or waiting time where quality has room."""
+    """Helps with cost or latency where quality has room."""
     return _cheaper(
         facts,
         room="quality has room",
@@ -122,8 +122,8 @@ def _cheaper(facts: CaseFacts, *, room: str, as_said: str, short: str) -> Judgem
     return unknown("whether quality has room isn't known (today.quality and today.cases)")
 
 
-_NO_PRESSURE = "neither cost nor waiting time is a reason here"
-_PRESSURE_OPEN = "whether cost or waiting time is a reason isn't said"
+_NO_PRESSURE = "neither cost nor latency is a reason here"
+_PRESSURE_OPEN = "whether cost or latency is a reason isn't stated"
 
 
 def _presses(facts: CaseFacts) -> str:
@@ -137,7 +137,7 @@ def _presses(facts: CaseFacts) -> str:
 
 @option(mends=False, trouble="calls")
 def caching(facts: CaseFacts) -> Judgement:
-    """Helps with cost and waiting time where a long beginning is the same in every call."""
+    """Helps with cost and latency where a long beginning is the same in every call."""
     if facts.pressure == "no":
         return no(_NO_PRESSURE)
     limit, cached = (
@@ -157,7 +157,7 @@ def caching(facts: CaseFacts) -> Judgement:
         because = f"{share(cached)} of the input comes from a cache already"
         return no(because) if cached == 1 else partly(because)
     cuts = f"it cuts the {listing(facts.pressed_by)} of a long prompt{long(facts)}"
-    return yes(cuts) if facts.quality_short == "no" else partly(f"{cuts} and mends no answer")
+    return yes(cuts) if facts.quality_short == "no" else partly(f"{cuts} and improves no answer")
 
 
 @option(mends=False, trouble="calls")
@@ -172,7 +172,7 @@ def batching(facts: CaseFacts) -> Judgement:
     if cost == "no" and not dear:
         return no("cost is no reason here")
     if waits == "unknown" or (cost == "unknown" and not dear):
-        return unknown("whether somebody waits, and whether cost presses, isn't all said")
+        return unknown("whether somebody waits, and whether cost presses, isn't all stated")
     if facts.quality_short != "no":
-        return partly("nobody waits, so it cuts the cost; it mends no answer")
+        return partly("nobody waits, so it cuts the cost; it improves no answer")
     return yes("nobody waits for the answer, and cost presses")

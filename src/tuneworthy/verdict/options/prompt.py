@@ -50,9 +50,9 @@ def keep_prompt(facts: CaseFacts) -> Judgement:
     if success == "no":
         return no("the present prompt falls short of a requirement")
     if met and len(met) == len(facts.targets):
-        because = f"the target of {listing(met)} is met; whether that is everything isn't said"
+        because = f"the target of {listing(met)} is met; whether that is everything isn't stated"
         return partly(because, measured=True)
-    return unknown("nobody said whether the present prompt meets every requirement")
+    return unknown("it isn't stated whether the present prompt meets every requirement")
 
 
 @option(arm="prompt", checks=("prompt_variations", "structured_prompt"))
@@ -70,7 +70,7 @@ def prompt_optimisation(facts: CaseFacts) -> Judgement:
             f"{_lacking(facts, lacking)}, and an evaluation set can tell which prompt is better"
         )
     if "unknown" in states.values():
-        return unknown("whether enough different prompts were tried isn't said")
+        return unknown("whether enough different prompts were tried isn't stated")
     if facts.assessment.reached == "yes":
         return no("different prompts were tried and have levelled off")
     return partly("prompts were varied, but not yet with everything else the ceiling test asks for")
@@ -100,7 +100,7 @@ def few_shot(facts: CaseFacts) -> Judgement:
     if state == "yes":
         return no(_SHOWN)
     if state == "unknown":
-        return unknown("whether examples were in the prompt isn't said")
+        return unknown("whether examples were in the prompt isn't stated")
     if facts.examples == 0:
         return no("there are no examples to show")
     if facts.holds("instruction_limit"):
@@ -115,7 +115,7 @@ def retrieved_examples(facts: CaseFacts) -> Judgement:
     """Helps with many examples of a task whose questions resemble each other."""
     examples, least = facts.examples, facts.framework.threshold("examples_to_retrieve")
     if examples is None or least is None:
-        return unknown("how many usable examples there are isn't said")
+        return unknown("how many usable examples there are isn't stated")
     have = f"{count(examples)} examples"
     if examples < least:
         return no(f"{have} are there; under {count(least)} the nearest is seldom near")
@@ -132,7 +132,7 @@ def retrieved_examples(facts: CaseFacts) -> Judgement:
             f"{long(facts)}"
         )
     if fixed == "no":
-        return yes(f"{have} are there, and none stands in the prompt")
+        return yes(f"{have} are there, and none is in the prompt")
     return yes(f"{have} are there, and the nearest can be shown for each question")
 
 
@@ -147,8 +147,8 @@ def constrained_output(facts: CaseFacts) -> Judgement:
         return no("the structure is right; what is wrong is the content")
     if shaped:
         goals = listing([plain(goal) for goal in shaped])
-        return partly(f"{goals}: a schema can state the structure; whether it varies isn't said")
-    return unknown("whether the structure varies isn't said")
+        return partly(f"{goals}: a schema can state the structure; whether it varies isn't stated")
+    return unknown("whether the structure varies isn't stated")
 
 
 @option(tried="an attempt split the task, and its steps still fail", arm="decomposition")
@@ -167,12 +167,12 @@ def decomposition(facts: CaseFacts) -> Judgement:
     if goals > 1:
         return partly(f"{few(goals)} goals in one prompt might be steps of their own")
     if overloaded == "unknown":
-        return unknown("whether parts of the prompt are ignored isn't said")
+        return unknown("whether parts of the prompt are ignored isn't stated")
     if goals:
         return no("the prompt has one thing to do and is followed to its end")
     if facts.source("instruction_limit") == "measured":
         return no("the prompt is followed to its end")
-    return unknown("name the goals: whether the prompt has more than one thing to do isn't said")
+    return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
 
 
 def _overloaded(facts: CaseFacts) -> Judgement:
@@ -182,7 +182,7 @@ def _overloaded(facts: CaseFacts) -> Judgement:
         )
     if facts.room_for_a_call == "unknown":
         return partly(
-            "one prompt carries too much; whether there is time for more calls isn't said"
+            "one prompt carries too much; whether there is time for more calls isn't stated"
         )
     return yes(f"one prompt carries too much{long(facts)}, and more calls fit the time")
 
@@ -201,12 +201,12 @@ def _found(facts: CaseFacts) -> Judgement | None:
     if facts.recall_enough == "yes":
         seen = recalled(facts)
         if gaps == "unknown":
-            because = f"{seen}, and whether answers are wrong although they had it isn't said"
+            because = f"{seen}, and whether answers are wrong although they had it isn't stated"
             return partly(because, measured=True)
         read = "the model misreads what it is given" if gaps == "yes" else "it is used well"
         return no(f"{seen}, and {read}", measured=True)
     if gaps == "yes" and optimised == "yes":
-        return no("the right passage is retrieved and misread, which no search mends")
+        return no("the right passage is retrieved and misread, which no better search fixes")
     if gaps == "yes" and optimised == "no":
         return partly(
             "passages are said to be found and misread, but retrieval was never optimised"
@@ -235,7 +235,7 @@ def chunk_optimization(facts: CaseFacts) -> Judgement:
 
 @option(arm="rag", checks=("retrieval_optimised",))
 def hybrid_search(facts: CaseFacts) -> Judgement:
-    """Finds words of one's own that meaning alone misses."""
+    """Finds in-house words that meaning alone misses."""
     if (settled := _found(facts)) is not None:
         return settled
     if facts.holds("terminology_errors") or facts.holds("domain_knowledge"):

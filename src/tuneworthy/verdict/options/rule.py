@@ -53,7 +53,7 @@ class Figures(NamedTuple):
 
 NOTHING_KNOWN = Figures()
 
-ALL_MET = no("the present approach meets every requirement; nothing is left to mend")
+ALL_MET = no("the present approach meets every requirement; there is nothing left to fix")
 
 TRIED = "an attempt made use of it, and the target is still missed"
 

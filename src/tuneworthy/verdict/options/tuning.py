@@ -72,12 +72,12 @@ def tuning(facts: CaseFacts, fit: ApproachResult) -> Judgement:
 
 
 def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Judgement:
-    """Nobody said whether the goal's own signs are there."""
+    """It isn't stated whether the goal's own signs are there."""
     if _falls_short(facts):
-        return partly(f"a target is missed; nobody said whether {signs}")
+        return partly(f"a target is missed; it isn't stated whether {signs}")
     if signs:
-        return unknown(f"nobody said whether {signs}")
-    return unknown(f"whether {plain(fit.goal)} falls short isn't said")
+        return unknown(f"it isn't stated whether {signs}")
+    return unknown(f"whether {plain(fit.goal)} falls short isn't stated")
 
 
 def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
@@ -103,9 +103,9 @@ def hybrid(facts: CaseFacts) -> Judgement:
     if knowledge == "no":
         return no("no knowledge has to be fetched; tuning alone would do")
     if behaviour == "unknown":
-        return unknown("whether a behaviour has to be trained isn't said")
+        return unknown("whether a behaviour has to be trained isn't stated")
     if knowledge == "unknown":
-        return unknown("whether knowledge has to be fetched isn't said")
+        return unknown("whether knowledge has to be fetched isn't stated")
     trained = [fit for fit in facts.fits if fit.goal not in KNOWLEDGE_GOALS] or list(facts.fits)
     feasible = {fit.feasible for fit in trained}
     if feasible == {"no"}:

@@ -1,0 +1,59 @@
+"""Prose in the field's standard English: what readers stumbled over is nowhere any more."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[1]
+FROZEN = PROJECT / "tests" / "frozen"
+
+# Each was quoted by somebody who read the product; beside it what we say now.
+STUMBLED = {
+    r"\b(is|are) told\b": "a verb with its subject",
+    r"told apart": "can't be distinguished",
+    r"\bmends\b": "fixes, improves",
+    r"untouched": "held-out",
+    r"waiting times?\b": "latency",
+    r"\bafresh\b": "independent runs",
+    r"\bfaults? of ours\b": "internal error",
+    r"one's own": "your own",
+    r"isn't said\b|nobody said whether": "isn't stated",
+    r"\bLend the tools\b": "offer the tools",
+    r"nobody knows where": "has no known address",
+    r"stands? beside\b": "is shown next to",
+    r"whoever pays": "the budget owner",
+    r"stands twice": "appears twice",
+}  # fmt: skip
+
+
+def read(path: Path) -> str:
+    """A golden or a page of the documentation."""
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes()).decode("utf-8")
+    return path.read_text("utf-8")
+
+
+PAGES = sorted(
+    [
+        *(path for path in FROZEN.rglob("*") if path.is_file()),
+        *(PROJECT / "docs" / "guides").glob("*.md"),
+        *(PROJECT / "docs" / "concepts").glob("*.md"),
+        PROJECT / "README.md",
+        PROJECT / "docs" / "start.md",
+    ]
+)
+
+
+@pytest.mark.parametrize("phrase", STUMBLED)
+def test_nobody_stumbles_over_it_again(phrase: str) -> None:
+    found = re.compile(phrase, re.IGNORECASE)
+    places = {
+        path.relative_to(PROJECT).as_posix(): match.group()
+        for path in PAGES
+        if (match := found.search(" ".join(read(path).split())))
+    }
+    assert places == {}, f"say instead: {STUMBLED[phrase]}"
