@@ -2,8 +2,8 @@
 
     python tools/house.py
 
-A feature pays for its lines by deleting others: ``tests/test_house.py`` refuses a room that is more
-than 5% over its budget. Lines are counted as the formatter leaves them (100 columns), tokens by
+A feature pays for its lines by deleting others: ``tests/test_house.py`` refuses a room that is over
+its budget of today. Lines are counted as the formatter leaves them (100 columns), tokens by
 Python's own tokenizer without comments and line ends.
 """
 
@@ -16,25 +16,35 @@ from typing import NamedTuple
 
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "tuneworthy"
 
-MOST_LINES, MOST_TOKENS, MOST_MODULES = 42_000, 260_000, 190
 LONGEST_MODULE = 900
-SLACK = 1.05
+MOST_MODULES = 190
+
+
+class Budget(NamedTuple):
+    """Most lines of some rooms: what they may come to today, and what they are to come to."""
+
+    today: int
+    aim: int
+
 
 BUDGETS = {
-    ("errors", "words", "stats", "__init__", "__main__"): 1_800,
-    ("model",): 3_000,
-    ("syntax", "text", "framework", "llm"): 4_400,
-    ("files", "scoring"): 2_600,
-    ("traces",): 2_200,
-    ("measure",): 4_800,
-    ("verdict",): 3_400,
-    ("money", "plan", "precedents"): 3_300,
-    ("pipeline",): 250,
-    ("report",): 4_600,
-    ("lab",): 3_200,
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): 7_900,
+    ("errors", "words", "stats", "__init__", "__main__"): Budget(2_100, 1_800),
+    ("model",): Budget(4_600, 3_000),
+    ("syntax", "text", "framework", "llm"): Budget(5_900, 4_400),
+    ("files", "scoring"): Budget(3_850, 2_600),
+    ("traces",): Budget(3_450, 2_200),
+    ("measure",): Budget(6_150, 4_800),
+    ("verdict",): Budget(3_800, 3_400),
+    ("money", "plan", "precedents"): Budget(4_000, 3_300),
+    ("pipeline",): Budget(260, 250),
+    ("report",): Budget(7_250, 4_600),
+    ("lab",): Budget(3_700, 3_200),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(11_000, 7_900),
 }
-"""Most lines of the rooms that share a budget."""
+"""By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
+
+MOST_LINES, AIM_LINES = 55_900, 42_000
+MOST_TOKENS, AIM_TOKENS = 346_000, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
@@ -78,15 +88,19 @@ def by_budget() -> dict[tuple[str, ...], Size]:
 
 def main() -> None:
     """Print the table."""
-    print(f"{'lines':>7}{'most':>8}{'tokens':>9}{'modules':>9}  rooms")
+    print(f"{'lines':>7}{'today':>8}{'aim':>8}{'tokens':>9}{'modules':>9}  rooms")
     for rooms, total in by_budget().items():
-        over = " over" if total.lines > BUDGETS[rooms] * SLACK else ""
+        most, aim = BUDGETS[rooms]
+        over = " over" if total.lines > most else ""
         print(
-            f"{total.lines:>7,}{BUDGETS[rooms]:>8,}{total.tokens:>9,}{total.modules:>9}"
+            f"{total.lines:>7,}{most:>8,}{aim:>8,}{total.tokens:>9,}{total.modules:>9}"
             f"  {' '.join(rooms)}{over}"
         )
     whole = size(modules())
-    print(f"{whole.lines:>7,}{MOST_LINES:>8,}{whole.tokens:>9,}{whole.modules:>9}  all")
+    print(
+        f"{whole.lines:>7,}{MOST_LINES:>8,}{AIM_LINES:>8,}{whole.tokens:>9,}{whole.modules:>9}"
+        f"  all; tokens at most {MOST_TOKENS:,}, aim {AIM_TOKENS:,}"
+    )
     longest = max(modules(), key=lambda path: path.read_text("utf-8").count("\n"))
     print(f"The longest module: {longest.relative_to(SOURCE)}, {size([longest]).lines:,} lines")
 
