@@ -5,7 +5,6 @@ from __future__ import annotations
 from tuneworthy import cli as cli_module
 from tuneworthy.cli import STOPPED, cli, run
 from tuneworthy.cli import reports as cli_reports
-from tuneworthy.cli.labs import pull as models_pull_pull
 from tuneworthy.cli.options import deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk

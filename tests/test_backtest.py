@@ -484,7 +484,7 @@ def test_every_field_of_the_shipped_cases_is_kept() -> None:
         ("- {id: a}", "mine.yaml:1", "winner is missing"),
         ("- {id: a, winner: tie}\n- id: b\n  winner: both", "mine.yaml:3", "winner is"),
         ("- {id: a, winner: tie}\n- {id: c, winner: tie}\n- id: a\n  winner: rag",
-         "mine.yaml:3", "stands twice, first on line 1"),
+         "mine.yaml:3", "appears twice, first on line 1"),
         ("- id: a\n  winner: rag\n  factors:\n    low_volume: maybe", "mine.yaml:4", "maybe"),
         ("- id: a\n  winner: rag\n  factors:\n    x: {blind: [no, 7]}", "mine.yaml:4", "is \"7\""),
         ("- id: a\n  winner: rag\n  goal_knd: format", "mine.yaml:3", "goal_knd"),

@@ -866,7 +866,7 @@ MISTAKES: dict[str, Mistake] = {
         'key "brand_voice" appears twice',
     ),
     "a factor twice, once in quotes": Mistake(
-        "name: x\nfactors: {brand_voice: yes, 'brand_voice': no}\n", 2, "stands twice"
+        "name: x\nfactors: {brand_voice: yes, 'brand_voice': no}\n", 2, "appears twice"
     ),
     "not a number": Mistake(
         "name: x\neconomics:\n  hourly_rate_usd: about 90\n", 3, '"about 90"',
@@ -1020,7 +1020,7 @@ def test_at_least_fifteen_mistakes_are_held_to_a_line_of_their_own() -> None:
         ("extends: lesson\nname: ours\nscoring: {denominator: 0}\n", 3, "scoring"),
         ("extends: lesson\nname: ours\ncosts: {upfront: {\n training: {usd: {low: 2, high: 1}}}}\n",
          4, "is out of order"),
-        ("name: ours\nname: ours\n", 2, "stands twice"),
+        ("name: ours\nname: ours\n", 2, "appears twice"),
         ("name: ours\n", 1, "is missing"),
         ("- 1\n", 1, "is not a mapping"),
         ("", 1, "is not a mapping"),

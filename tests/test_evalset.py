@@ -394,7 +394,7 @@ def test_a_line_that_is_no_case_is_named_with_its_fix(tmp_path: Path, line: str,
 def test_an_id_stands_once(tmp_path: Path) -> None:
     path = tmp_path / "eval.jsonl"
     path.write_text('{"id": 7, "input": "a"}\n\n{"id": "7", "input": "b"}\n', encoding="utf-8")
-    with pytest.raises(CaseError, match="stands twice"):
+    with pytest.raises(CaseError, match="appears twice"):
         read_evalset(path)
 
 

@@ -455,7 +455,7 @@ def test_a_quote_of_verify_holds_the_general_tasks(tmp_path: Path) -> None:
         (["--judge", "rubric.md"], "--judge: needs a model that judges"),
         (["--judge", "gone.md", "--judge-model", "fake:echo"], "gone.md"),
         (["--judge", "empty.md", "--judge-model", "fake:echo"], "holds no rubric"),
-        (["--judge", "rubric.md", "--judge-model", "nobody:one"], "served nobody knows where"),
+        (["--judge", "rubric.md", "--judge-model", "nobody:one"], "has no known address"),
         (["--judge", "rubric.md", "--judge-model", "x:y", "--judge-url", "http://127.0.0.1:9/v1"],
          "--judge-price IN OUT"),
         (["--judge", "rubric.md", "--judge-model", "x:y", "--judge-url", "ftp://a"],

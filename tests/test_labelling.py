@@ -466,7 +466,7 @@ def test_a_table_made_by_hand_is_read(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("inputs\na\n", 'Did you mean "input"?'),
-        ("id,input\n1,a\n1,b\n", "stands twice"),
+        ("id,input\n1,a\n1,b\n", "appears twice"),
         ("input,messages\na,{\n", "messages is no JSON"),
         ("input,reference_json\na,NaN\n", "a.csv:2: reference_json is no JSON"),
         ("input,reference_json\na,[1e999]\n", "a.csv:2: reference_json is no JSON"),

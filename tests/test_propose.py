@@ -541,7 +541,7 @@ def test_without_the_library_it_says_what_to_install(
     [
         ({"draws": 0}, "nothing is to be proposed"),
         ({"model": "local:smollm2"}, "too weak to write prompts"),
-        ({"model": "nobody:one"}, "served nobody knows where"),
+        ({"model": "nobody:one"}, "has no known address"),
     ],
 )
 def test_what_cannot_write_is_refused(tmp_path: Path, more: dict[str, Any], says: str) -> None:

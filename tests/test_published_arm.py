@@ -113,11 +113,11 @@ def test_the_page_shows_it_under_the_arms_with_its_date_and_what_it_does_not_tel
 ) -> None:
     done, _ = lab(tmp_path, paper(), paper(quality=0.5) | {"id": "a second"})
     lines = api.render(done).splitlines()
-    (at,) = (i for i, line in enumerate(lines) if line.startswith("  0.94 (0.93–0.94)"))
+    (at,) = (i for i, line in enumerate(lines) if line.startswith("  a paper's model (published"))
     board = next(i for i, line in enumerate(lines) if "majority" in line)
     assert at > board
     page = " ".join(api.render(done).split())
-    assert "a paper's model (published, 2020-03-10, not measured here)" in page
+    assert "a paper's model (published, 2020-03-10, 0.94 (0.93–0.94) not measured here)" in page
     assert page.index("a paper's model (") < page.index("a second (published")
     assert "which meets the target 0.90 (Somebody et al. 2020, table 3)" in page
     assert "not what it would reach here" in page
@@ -249,14 +249,14 @@ def test_a_figure_by_another_metric_is_held_against_no_target() -> None:
         assert isinstance(one.target, Unknown) is not held
         assert one.meets == ("yes" if held else "unknown")
     found = with_data({"targets": told}, metric="macro F1")
-    assert "isn't held against a target (the target is by label: find a figure" in caveat(found)
+    assert "isn't compared with a target (the target is by label: find a figure" in caveat(found)
 
 
 def test_without_a_target_nothing_is_met_or_missed(tmp_path: Path) -> None:
     done, _ = lab(tmp_path, paper(), target=None, n=40)
     (one,) = done.result.published
     assert (one.meets, isinstance(one.target, Unknown)) == ("unknown", True)
-    assert "isn't held against a target" in " ".join(api.render(done).split())
+    assert "isn't compared with a target" in " ".join(api.render(done).split())
 
 
 shares = st.floats(0, 1)
@@ -312,8 +312,8 @@ def test_no_report_calls_it_measured() -> None:
     dossier = judged(paper())
     assert "Measured" not in text(dossier)
     told = markdown(dossier)
-    assert "## Measured" not in told
-    assert "## Published, not measured here" in told
+    assert "Nothing was measured." in told
+    assert "not measured here" in told
     assert "not what it would reach here" in told
     page = html(dossier)
     assert "Nothing was measured." in page

@@ -165,7 +165,7 @@ def test_an_empty_output_is_wrong_and_called_no_answer(name: str, reference: Any
         ("regex", "a{1000}{1000}", "can't be used"),
         ("regex", "a" * 3000, "too long"),
         ("json_fields", {"fields": {"a": "nummer"}}, "use exact"),
-        ("json_schema", {"schema": {"type": 5}}, "mend"),
+        ("json_schema", {"schema": {"type": 5}}, "fix"),
         ("sql", None, "needs a script"),
         ("sql", {"schema": "CREATE TABEL t(a)"}, "doesn't run"),
         ("sql", {"schema": "ATTACH 'x.db' AS y"}, "doesn't run"),

@@ -256,7 +256,7 @@ async def _get_prompt(_: Context, asked: types.GetPromptRequestParams) -> types.
     talk = _TALKS.get(asked.name)
     given = asked.arguments or {}
     known = [name for name, _ in talk.arguments] if talk else []
-    wrong = next((name for name in given if name not in NAMES), None)
+    wrong = next((name for name in given if name not in known), None)
     if talk is None or wrong is not None or sum(map(len, given.values())) > MOST_SAID:
         what = "takes too long a text" if wrong is None else f'takes no "{wrong[:80]}"'
         if talk is None:

@@ -135,7 +135,7 @@ class Gain(EstimatedShare):
     """What one more draw of a generator would add to the best so far, in share of cases."""
 
     draws: Natural
-    """Draws it is told by."""
+    """Draws that it rests on."""
     n: Natural
     """Cases that all of them were scored on."""
     clusters: Natural

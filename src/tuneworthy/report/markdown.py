@@ -47,7 +47,7 @@ def render(document: Document) -> str:
     for section in document.sections:
         parts += _section(section)
     if document.record:
-        lines = [f"- `{_code(name)}: {_code(value)}`" for name, value in document.record]
+        lines = [f"- {md(f'{name}: {value}')}" for name, value in document.record]
         parts += ["## For the record", "\n".join(lines)]
     return "\n\n".join(parts) + "\n"
 

@@ -268,7 +268,7 @@ class Ceiling:
     upper: float
     """The largest upper bound of an arm: of the best that was tried, not more than this."""
     cases_needed: int | None
-    """Where more cases would tell: how many in all; None where it is told, or none would."""
+    """Where more cases would tell: how many in all; None where they differ, or none would."""
 
 
 def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceiling:
