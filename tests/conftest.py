@@ -44,7 +44,8 @@ def shared() -> Path:
 
 # A stranger's run and the whole -------------------------------------------------------------------
 
-EVERY = 5
+EVERY, FIRST = 10, 4
+"""Of a slow family the fifth case runs, the fifteenth and so on; of one with fewer cases none."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,7 +61,7 @@ def _lines(name: str) -> frozenset[str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Without ``--all``: of a slow family every fifth case, and no slow test that has no cases."""
+    """Without ``--all``: of a slow family every tenth case, and no slow test that has no cases."""
     if config.getoption("--all"):
         return
     slow, seen = _lines("slow.txt"), Counter[str]()
@@ -69,7 +70,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         name = f"{item.path.name}::{getattr(item, 'originalname', item.name)}"
         family = name in slow and hasattr(item, "callspec")
-        runs = seen[name] % EVERY == 0 if family else name not in slow
+        runs = seen[name] % EVERY == FIRST if family else name not in slow
         seen[name] += 1
         (kept if runs else left).append(item)
     if left:
