@@ -119,7 +119,7 @@ def modules_entered(code: str) -> int:
         "def watch(frame, event, arg):\n"
         "    if event == 'call': entered.add(frame.f_code.co_filename)\n"
         f"{code}\n"
-        "print(sum('/tuneworthy/' in name for name in entered))"
+        "print(sum('/src/tuneworthy/' in name for name in entered))"
     )
     done = subprocess.run(
         [sys.executable, "-c", watch], capture_output=True, text=True, check=True, cwd=PROJECT
