@@ -17,7 +17,6 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
@@ -193,7 +192,9 @@ def _look(
     replaced: tuple[Replaced, ...],
     as_of: date,
 ) -> CaseFindings:
-    """What lies beside the case file, what was measured, and what its models cost."""
+    """What is next to the case file, what was measured, and what its models cost."""
+    from tuneworthy.measure.sample import distinct_prompts
+
     texts, near = prompt_texts(case), framework.threshold("near_copy")
     return CaseFindings(
         prompts=None if texts is None else len(texts),

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -27,7 +27,9 @@ from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
 from tuneworthy.model.evalset import ItemKey, Label, digest_of
 from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest_series
-from tuneworthy.model.lab import CeilingPlan, VerifyPlan
+
+if TYPE_CHECKING:
+    from tuneworthy.model.lab import CeilingPlan, VerifyPlan
 
 FOLDER = ".tuneworthy"
 """What is computed for a case is in here, and nothing of the user's is."""
@@ -381,6 +383,8 @@ def written_choice(case: Case) -> CeilingPlan | None:
     Raises:
         CaseError: If it isn't one.
     """
+    from tuneworthy.model.lab import CeilingPlan
+
     fix = "move it away and run the lab again"
     return _read_plan(plan_path(case, CEILING_PLAN), CeilingPlan, "choice of a lab", fix)
 
@@ -408,6 +412,8 @@ def written_plan(case: Case) -> VerifyPlan | None:
     Raises:
         CaseError: If it isn't one.
     """
+    from tuneworthy.model.lab import VerifyPlan
+
     fix = "move it away and verify again"
     return _read_plan(plan_path(case), VerifyPlan, "plan of a verification", fix)
 

@@ -13,13 +13,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
-from tuneworthy.model.lab import Reply, Request
+
+if TYPE_CHECKING:
+    from tuneworthy.model.lab import Reply, Request
 
 # Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
 

@@ -16,15 +16,17 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
-from tuneworthy.model.lab import ArmResult, CurvePoint
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import cut, share
+
+if TYPE_CHECKING:
+    from tuneworthy.model.lab import ArmResult, CurvePoint
 
 Spec = dict[str, Any]
 """A part of a chart in Vega-Lite."""

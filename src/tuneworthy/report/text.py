@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from contextvars import ContextVar
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Literal
@@ -11,6 +10,7 @@ from typing import Literal
 import wcwidth
 
 from tuneworthy.errors import one_line
+from tuneworthy.report import columns
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
@@ -25,22 +25,6 @@ from tuneworthy.report.blocks import (
     Table,
     Todo,
 )
-
-WIDEST, NARROWEST = 80, 40
-"""Columns a text is laid out for, at most and at least."""
-
-_COLUMNS: ContextVar[int] = ContextVar("columns", default=WIDEST)
-
-
-def columns() -> int:
-    """Columns that texts are laid out for; the last one stays free."""
-    return _COLUMNS.get()
-
-
-def lay_out_for(terminal: int) -> None:
-    """Lay out what follows for a terminal of so many columns; 0 for one that doesn't say."""
-    _COLUMNS.set(max(NARROWEST, min(WIDEST, terminal)) if terminal > 0 else WIDEST)
-
 
 _NARROWEST = 8
 """The least a column gives way to."""

