@@ -318,7 +318,6 @@ from tuneworthy.precedents.section import (
     shipped_index,
     tried_text,
 )
-from tuneworthy.report import WIDEST, columns, lay_out_for
 from tuneworthy.report import charts as report_charts
 from tuneworthy.report import html as report_html
 from tuneworthy.report import markdown as report_markdown
@@ -361,6 +360,7 @@ from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.report.text import Paint
+from tuneworthy.report.width import WIDEST, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together
 from tuneworthy.scoring.base import (
     FieldRule,

@@ -13,7 +13,7 @@ import click
 
 from tuneworthy import __version__
 from tuneworthy.errors import StoppedError, TuneworthyError, one_line
-from tuneworthy.report import lay_out_for
+from tuneworthy.report.width import lay_out_for
 
 # The root command. A command's module is imported when the command is used, not before.
 

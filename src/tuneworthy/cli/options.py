@@ -17,7 +17,7 @@ import click
 
 from tuneworthy.cli import columns_of
 from tuneworthy.errors import InputError, OutputError, one_line, visible
-from tuneworthy.report import WIDEST, lay_out_for
+from tuneworthy.report.width import WIDEST, lay_out_for
 
 if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice

@@ -10,7 +10,6 @@ from typing import Literal
 import wcwidth
 
 from tuneworthy.errors import one_line
-from tuneworthy.report import columns
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
@@ -25,6 +24,7 @@ from tuneworthy.report.blocks import (
     Table,
     Todo,
 )
+from tuneworthy.report.width import columns
 
 _NARROWEST = 8
 """The least a column gives way to."""

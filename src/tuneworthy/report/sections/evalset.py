@@ -19,7 +19,6 @@ from tuneworthy.model.evalset import (
     Stratum,
     Task,
 )
-from tuneworthy.report import columns
 from tuneworthy.report.blocks import (
     Block,
     Bullets,
@@ -32,6 +31,7 @@ from tuneworthy.report.blocks import (
     head,
 )
 from tuneworthy.report.text import Paint, safe, wrapped
+from tuneworthy.report.width import columns
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
 # An evaluation set that was drawn.
