@@ -1,22 +1,22 @@
 """The page: one application made from a workspace of cases.
 
-How it is put together, for whoever adds to it:
+How it is put together:
 
 * ``make_app(site)`` gives the application. ``guard.Guard`` wraps it (Host, Origin, token, size of
-  bodies, headers of safety), ``checked.checked`` runs before every route (CSRF), ``errors`` turns
-  what is raised into a page, a part or problem JSON. A route never has to think of these.
-* A page is a module in ``pages/`` with a ``router``, listed in ``_PAGES`` below. A route is a plain
+  bodies, headers of safety), ``render.checked`` runs before every route (CSRF), and errors become
+  a page, a part or problem JSON here. A route never has to think of these.
+* A page is a ``router`` in a module of this folder, listed in ``_PAGES`` below. A route is a plain
   function, run in a thread: ``evaluated = site_of(request).workspace.evaluated(name)``, one call of
   the API, and ``tab_page(request, name, evaluated, "lab", template="lab.html", …)`` for a page of a
   case, or ``page(request, "x.html", …)`` for any other.
-* Templates lie in ``templates/``; those of a case extend ``case.html`` and fill ``content``. All
+* Templates are in ``templates/``; those of a case extend ``case.html`` and fill ``content``. All
   that the report knows is there as well: ``{% import "blocks.html" as blocks %}``, then
-  ``blocks.all(section.blocks, 3)`` for what ``report/html`` makes. Everything is escaped.
-* Files to load lie in ``static/`` (``.js``, ``.css``) and are named with ``asset("page.js")``. No
-  script and no style stands inside a page: the policy refuses both.
+  ``blocks.all(section.blocks, 3)`` for blocks of the report. Everything is escaped.
+* Files to load are in ``static/`` (``.js``, ``.css``) and are named with ``asset("page.js")``. No
+  script and no style is allowed inside a page: the policy refuses both.
 * A form has ``<input type="hidden" name="csrf" value="{{ csrf }}">``; htmx sends it by itself, and
   a script of ours sends the same as the header ``X-CSRF``.
-* Raise an ``InputError`` for whatever the user can fix; ``errors`` says with which status.
+* Raise an ``InputError`` for whatever the user can fix; its status is chosen here.
 """
 
 from __future__ import annotations
