@@ -639,7 +639,7 @@ def decode(data: Bytes, kind: type[T]) -> T:
         first = caught
     raw = bytes(data)
     mended = _mended(raw)
-    if mended is raw:
+    if mended == raw:
         raise BrokenJson(_why(raw, first))
     return decode(mended, kind)
 
@@ -653,7 +653,7 @@ def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
 
 
 def _mended(raw: bytes) -> bytes:
-    """The bytes with what the fallbacks can repair; the same object where there is nothing."""
+    """The bytes with what the fallbacks can repair; equal where there is nothing."""
     mended = raw
     if b"NaN" in raw or b"Infinity" in raw:
         mended = _NO_NUMBER.sub(lambda found: found[1] or b"null", mended)
