@@ -44,7 +44,6 @@ from tuneworthy.framework import tally as framework_tally
 from tuneworthy.framework.lint import check
 from tuneworthy.framework.load import (
     NAMES,
-    CaseField,
     case_fields,
     catalogue_text,
     field_path,
@@ -126,7 +125,7 @@ from tuneworthy.llm.endpoints import (
 from tuneworthy.llm.fake import Fake, Manners, echo
 from tuneworthy.llm.http import _seconds
 from tuneworthy.llm.http import parse as http_parse
-from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger, ledger_path
+from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import Gate, Job, Outcome, Runner, quote
 from tuneworthy.mcp import server as mcp_server
 from tuneworthy.mcp.server import called
@@ -258,7 +257,14 @@ from tuneworthy.model.framework import (
     Condition,
     Factor,
 )
-from tuneworthy.model.interview import PARTS, AnswerResult, Ask, ConversationTurn, ParsedReply
+from tuneworthy.model.interview import (
+    PARTS,
+    AnswerResult,
+    Ask,
+    CaseField,
+    ConversationTurn,
+    ParsedReply,
+)
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -382,7 +388,6 @@ from tuneworthy.stats.clustered import (
     CERTAIN,
     Estimate,
     allocate,
-    cluster_interval,
     cluster_means,
     draw,
     drift,
@@ -390,6 +395,7 @@ from tuneworthy.stats.clustered import (
     independent_cases,
     kmeans,
     mean,
+    percentile_interval,
     quantile,
     ratio,
     share,

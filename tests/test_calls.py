@@ -38,7 +38,7 @@ from internals import (
     Transport,
     Usage,
     echo,
-    ledger_path,
+    ledger_of,
     most_usd,
     paid_usd,
     pico,
@@ -48,7 +48,7 @@ from internals import (
     transport_for,
 )
 from internals import run as command_line
-from tuneworthy import CaseError, InputError
+from tuneworthy import CaseError, InputError, load_case
 
 A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
 DAY = date(2026, 11, 24)
@@ -455,10 +455,11 @@ def test_an_answer_that_somebody_spoilt_is_one_plain_error(tmp_path: Path) -> No
 def test_no_ledger_lies_outside_its_case(tmp_path: Path) -> None:
     (tmp_path / "case").mkdir()
     (tmp_path / "elsewhere").mkdir()
-    assert ledger_path(tmp_path / "case").parent.name == ".tuneworthy"
+    (tmp_path / "case" / "case.yaml").write_text("name: Inside")
+    case = load_case(tmp_path / "case")
     (tmp_path / "case" / ".tuneworthy").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(CaseError, match="leads out"):
-        ledger_path(tmp_path / "case")
+        ledger_of(case)
 
 
 # Quotes, recordings and which transport carries what --------------------------------------------
@@ -535,7 +536,7 @@ def test_half_a_surrogate_pair_in_a_case_ends_no_lab(name: str, tmp_path: Path) 
         "data: {evaluation: eval.jsonl, prompts: prompts}\n"
     )
     assert command_line(["ceiling", str(tmp_path)]) == 0
-    with Ledger(ledger_path(tmp_path)) as ledger:
+    with Ledger(tmp_path / ".tuneworthy" / "calls.sqlite3") as ledger:
         assert ledger.spend("ceiling").calls >= len(cases)
         assert ledger.doubtful() == ()
 

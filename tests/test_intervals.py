@@ -7,7 +7,13 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from internals import cases_to_exclude, cluster_interval, cluster_means, independent_cases, wilson
+from internals import (
+    cases_to_exclude,
+    cluster_means,
+    independent_cases,
+    percentile_interval,
+    wilson,
+)
 from internals import stats_clustered as resample
 
 sizes = st.integers(1, 5000)
@@ -94,6 +100,14 @@ def test_rates_a_hair_apart_need_more_cases_than_there_are() -> None:
 def test_cases_to_exclude_refuses_what_is_no_share(rate: float, target: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         cases_to_exclude(rate, target)
+
+
+def cluster_interval(
+    values: list[float], clusters: list[str], *, rng: np.random.Generator, draws: int = 10_000
+) -> tuple[float, float]:
+    """The 95% percentile interval of a mean, whole clusters drawn again."""
+    columns = [(value,) for value in values]
+    return percentile_interval(cluster_means(columns, clusters, rng=rng, draws=draws))[0]
 
 
 # Whole clusters ----------------------------------------------------------------------------------

@@ -40,7 +40,6 @@ from internals import (
     Request,
     ask_of,
     folded,
-    ledger_path,
     next_ask,
     reach,
     reply_page,
@@ -618,7 +617,7 @@ def test_dont_know_goes_on_and_why_says_what_the_answer_would_do(
 
 
 def paid_in(folder: Path) -> tuple[float, int]:
-    with Ledger(ledger_path(folder)) as ledger:
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
         spend = ledger.spend(api.RUN)
     return spend.paid + spend.held, spend.calls
 
@@ -731,7 +730,7 @@ def test_another_run_at_the_ledger_is_no_end_of_the_talk(
     folder: Path, listens: Callable[..., Fake]
 ) -> None:
     fake = listens(Talker(answer()))
-    with Ledger(ledger_path(folder)):
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3"):
         seen = talk(folder, "We have tried few things\nq\n")
     assert seen.code == 0
     assert "No answer of fake:one" in seen.told

@@ -38,7 +38,12 @@ from tuneworthy.precedents.section import (
     pattern_key,
     shipped_cases,
 )
-from tuneworthy.stats.clustered import RESAMPLES, cluster_interval, independent_cases
+from tuneworthy.stats.clustered import (
+    RESAMPLES,
+    cluster_means,
+    independent_cases,
+    percentile_interval,
+)
 from tuneworthy.stats.intervals import wilson
 
 PATH = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue" / INDEX_FILE
@@ -138,7 +143,8 @@ def rate(
     clusters = [case.cluster for case in counted]
     n, wins, papers = len(counted), int(sum(won)), len(set(clusters))
     if papers >= ENOUGH_CLUSTERS:
-        low, high = cluster_interval(won, clusters, rng=rng, draws=draws)
+        means = cluster_means([(each,) for each in won], clusters, rng=rng, draws=draws)
+        ((low, high),) = percentile_interval(means)
         if low < high:
             share = wins / n
             low, high = min(low, share), max(high, share)

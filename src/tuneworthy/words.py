@@ -170,8 +170,7 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
 LIMITS = (
     "A published figure was counted on other cases, perhaps split, cleaned and scored otherwise. "
     "It says what tuning reached there, not what it would reach here"
-)
-"""What a published figure doesn't tell."""
+)  #: What a published figure doesn't tell.
 
 
 def figure_text(figure: PublishedFigure) -> str:

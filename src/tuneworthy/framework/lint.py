@@ -72,14 +72,10 @@ class _Table:
 
     rules: Rules
     names: tuple[str, ...]
-    yes: Array
-    """Booleans, combinations × factors."""
-    columns: Measures
-    """Measures of each combination, all checks yes."""
-    fired: Array
-    """Step of the tree each ends at, all checks yes."""
-    candidate: Array
-    """Whether that step says fine-tune."""
+    yes: Array  #: Booleans, combinations × factors.
+    columns: Measures  #: Measures of each combination, all checks yes.
+    fired: Array  #: Step of the tree each ends at, all checks yes.
+    candidate: Array  #: Whether that step says fine-tune.
 
     @classmethod
     def of(cls, rules: Rules) -> _Table:

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Annotated, Any, Literal
-
-from pydantic import BeforeValidator
+from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.dossier import GoalRecord
 from tuneworthy.model.framework import Framework, Services
-from tuneworthy.model.interview import AskKind, Part
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 
-# Frameworks by name from the catalogue, or from a file that has been parsed.
+if TYPE_CHECKING:
+    from tuneworthy.model.interview import CaseField
 
-# Frameworks by name from the catalogue, or from a file that has been parsed.
-
-NAMES = ("lesson", "precedent")
-"""Frameworks of the catalogue."""
+NAMES = ("lesson", "precedent")  #: Frameworks of the catalogue.
 
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
@@ -109,47 +103,12 @@ def published_counts() -> GoalRecord:
 
 _FILE = "fields.yaml"
 
-LeverUnit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
-
-
-class LeverRange(LateRecord):
-    """How an amount can be moved on the page."""
-
-    group: str
-    unit: LeverUnit = ""
-    most: float
-    """Where the lever ends if the case states nothing."""
-    fixed: bool = False
-    """Whether it ends there whatever the case states."""
-
-
-class CaseField(LateRecord):
-    """A field of the case; ``fields.yaml`` says what each key means."""
-
-    part: Part | None = None
-    """The conversation that asks for it; None for a field that nobody is asked for."""
-    title: str
-    question: str = ""
-    example: str = ""
-    why: str = ""
-    minutes: int = 2
-    kind: AskKind = "text"
-    choices: dict[str, str] | Literal["goals", "options", "checks"] = {}
-    share: bool = False
-    when: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
-    """Conditions, all of which hold where it is asked."""
-    label: str = ""
-    lever: LeverRange | None = None
-
-    @property
-    def is_asked(self) -> bool:
-        """Whether there is a question about it; the framework has those about safety."""
-        return bool(self.question) or self.part is not None
-
 
 @cache
 def case_fields() -> dict[str, CaseField]:
     """Every field of a case by its path without places in lists, in the order of asking."""
+    from tuneworthy.model.interview import CaseField  # a decision asks nothing
+
     parts = parse(catalogue_text(_FILE), _FILE, FrameworkError).data
     return {
         path: CaseField.model_validate(entry if part in _NOT_ASKED else {**entry, "part": part})

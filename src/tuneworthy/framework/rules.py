@@ -135,18 +135,13 @@ class Rules:
     checks: tuple[str, ...]
     indicators: tuple[str, ...]
     anti_indicators: tuple[str, ...]
-    weights: dict[str, int]
-    """Scaled weight of each factor; 0 for checks."""
-    scale: int
-    """Scaled units in a weight of one."""
-    denominator: float
-    """What a difference (not scaled) is divided by."""
-    steps: tuple[tuple[Test, Outcome], ...]
-    """The tree; the last test always holds."""
+    weights: dict[str, int]  #: Scaled weight of each factor; 0 for checks.
+    scale: int  #: Scaled units in a weight of one.
+    denominator: float  #: What a difference (not scaled) is divided by.
+    steps: tuple[tuple[Test, Outcome], ...]  #: The tree; the last test always holds.
     score_cuts: Cuts
     difference_cuts: Cuts
-    bits: dict[str, int]
-    """A bit for each answer the tree asks for by name."""
+    bits: dict[str, int]  #: A bit for each answer the tree asks for by name.
 
     def step(self, measures: Measures) -> int:
         """Index of the first step whose test holds, for one combination."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from itertools import pairwise
@@ -21,10 +21,10 @@ from tuneworthy.model.precedents import PublishedCase
 
 
 class FieldDocs(GenerateJsonSchema):
-    """A schema whose properties say what the line below each field in the source says."""
+    """A schema whose properties say what the source says of each field."""
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
-        """The schema of a record, with a description for each field that has such a line."""
+        """The schema of a record, with a description for each field that has one in the source."""
         made: dict[str, Any] = super().model_schema(schema)
         record: type[BaseModel] = schema["cls"]
         docs, properties = field_docs(record), made.get("properties", {})
@@ -45,21 +45,25 @@ def field_docs(record: type[BaseModel]) -> dict[str, str]:
 
 @cache
 def _docs_of(module: str) -> dict[str, dict[str, str]]:
-    """The text below each annotated name, by class; empty for a module that isn't ours."""
+    """What stands behind ``#:`` or in a text below each annotated name, by class; ours alone."""
     if not module.startswith("tuneworthy."):
         return {}
-    tree = ast.parse(inspect.getsource(import_module(module)))
-    return {node.name: dict(_texts(node)) for node in tree.body if isinstance(node, ast.ClassDef)}
-
-
-def _texts(node: ast.ClassDef) -> Iterator[tuple[str, str]]:
-    for field, below in pairwise(node.body):
-        match field, below:
-            case (
-                ast.AnnAssign(target=ast.Name(id=name)),
-                ast.Expr(value=ast.Constant(value=str(text))),
-            ):
-                yield name, inspect.cleandoc(text)
+    source = inspect.getsource(import_module(module))
+    lines, found = source.splitlines(), {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.ClassDef):
+            found[node.name] = docs = dict[str, str]()
+            for field, below in pairwise([*node.body, None]):
+                match field, below:
+                    case (
+                        ast.AnnAssign(target=ast.Name(id=name)),
+                        ast.Expr(value=ast.Constant(value=str(text))),
+                    ):
+                        docs[name] = inspect.cleandoc(text)
+                    case ast.AnnAssign(target=ast.Name(id=name), end_lineno=int(line)), _:
+                        _, behind, text = lines[line - 1].partition("  #: ")
+                        docs |= {name: text} if behind else {}
+    return found
 
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

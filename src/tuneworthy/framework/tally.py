@@ -36,16 +36,12 @@ Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
 class TallyGroup:
     """The answers of one kind, reduced to what the tree can distinguish."""
 
-    known: GroupState
-    """What is yes for certain."""
-    open: tuple[tuple[int, int], ...]
-    """Scaled weight and bit of every open answer, sorted."""
-    size: int
-    """How many answers there are, open, yes or no."""
+    known: GroupState  #: What is yes for certain.
+    open: tuple[tuple[int, int], ...]  #: Scaled weight and bit of every open answer, sorted.
+    size: int  #: How many answers there are, open, yes or no.
 
 
-Groups = tuple[TallyGroup, TallyGroup, TallyGroup]
-"""Checks, indicators and anti-indicators."""
+Groups = tuple[TallyGroup, TallyGroup, TallyGroup]  #: Checks, indicators and anti-indicators.
 
 
 def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> TallyGroup:
@@ -71,12 +67,10 @@ def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Ta
 class Completions:
     """Completions by the step they end at."""
 
-    open: Cell
-    """Open answers of each group: checks, indicators, anti-indicators."""
+    open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.
     steps: tuple[dict[Cell, int], ...]
     """For each step of the tree: completions that end there, by how many of each group are yes."""
-    outcomes: tuple[Outcome, ...]
-    """The outcome of each step."""
+    outcomes: tuple[Outcome, ...]  #: The outcome of each step.
 
     @property
     def ending(self) -> tuple[int, ...]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import read_latest
-from tuneworthy.framework.load import CaseField, case_fields, field_path
+from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.case import (
     AmountOf,
@@ -25,7 +25,7 @@ from tuneworthy.model.case import (
 )
 from tuneworthy.model.dossier import Assessment, Dossier
 from tuneworthy.model.framework import Check, Criterion, Framework
-from tuneworthy.model.interview import PARTS, Ask, Choice, OpenPart, Part, Standing
+from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part, Standing
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions
 from tuneworthy.verdict.weigh import known, weigh, with_evidence

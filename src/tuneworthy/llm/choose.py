@@ -176,8 +176,7 @@ def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
 
 # Which models can be called from here, and at what price. Nothing leaves this machine.
 
-WAIT_S = 1.0
-"""How long an endpoint on this machine has to answer."""
+WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
 _MOST_BYTES = 1024 * 1024
 _MOST_NAMED = 100
 
@@ -190,19 +189,14 @@ it runs inside this program; it is a figure somebody published; nobody knows whe
 class Served:
     """An endpoint, or a model of a case."""
 
-    name: str
-    """Provider, or the model's id."""
-    base_url: str
-    """Empty where it runs inside this program, or nobody knows."""
+    name: str  #: Provider, or the model's id.
+    base_url: str  #: Empty where it runs inside this program, or nobody knows.
     state: State
-    key_from: str = ""
-    """Variable that its key is read from; empty where none is needed."""
+    key_from: str = ""  #: Variable that its key is read from; empty where none is needed.
     price: Price | None = None
     """None for a whole endpoint, and for a model whose price nobody states."""
-    models: tuple[str, ...] = ()
-    """Names that an endpoint on this machine says it serves."""
-    why: str = ""
-    """What is wrong with its address."""
+    models: tuple[str, ...] = ()  #: Names that an endpoint on this machine says it serves.
+    why: str = ""  #: What is wrong with its address.
 
 
 def endpoints() -> tuple[Served, ...]:
@@ -241,8 +235,7 @@ def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
 @dataclass(slots=True)
 class _Probe:
     place: Reached
-    models: tuple[str, ...] | None = None
-    """None where it doesn't answer, or wasn't asked."""
+    models: tuple[str, ...] | None = None  #: None where it doesn't answer, or wasn't asked.
 
 
 def _probed(places: Iterable[Reached]) -> list[tuple[Reached, _Probe]]:

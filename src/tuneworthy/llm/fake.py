@@ -21,24 +21,18 @@ class Manners:
     """
 
     latency_s: float = 0.0
-    busy: float = 0.0
-    """Answered with "too many requests"."""
+    busy: float = 0.0  #: Answered with "too many requests".
     retry_after_s: float | None = None
     """What such an answer asks for; None for one that doesn't say."""
-    broken: float = 0.0
-    """Answered with an internal error."""
+    broken: float = 0.0  #: Answered with an internal error.
     refused: float = 0.0
     not_sent: float = 0.0
     malformed: float = 0.0
-    hangs: float = 0.0
-    """Given up on after ``timeout_s``."""
+    hangs: float = 0.0  #: Given up on after ``timeout_s``.
     timeout_s: float = 0.05
-    wrong_key: bool = False
-    """Every call is refused, and would be."""
-    usage_factor: float = 1.0
-    """By how much the tokens it counts are too many."""
-    counts_tokens: bool = True
-    """False for one that doesn't say what it used."""
+    wrong_key: bool = False  #: Every call is refused, and would be.
+    usage_factor: float = 1.0  #: By how much the tokens it counts are too many.
+    counts_tokens: bool = True  #: False for one that doesn't say what it used.
     seed: int = 0
 
 

@@ -22,7 +22,7 @@ from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ValidationError
 
-from tuneworthy.errors import CaseError, InputError
+from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
 from tuneworthy.model.lab import Reply, Settled, Spend, Status
 
@@ -140,9 +140,6 @@ def _adds_up(base: sqlite3.Connection) -> bool:
 
 # Every paid call, kept for ever: reserve, send once, settle.
 
-FILE = "calls.sqlite3"
-"""Name of the ledger in the folder where things are computed for a case."""
-
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (
     key TEXT PRIMARY KEY,
@@ -159,25 +156,6 @@ WITHOUT ROWID;
 """
 
 Answer = Literal["go", "over_cap"]
-
-
-def ledger_path(folder: Path) -> Path:
-    """Where the ledger of a case folder lies, or would lie.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-    """
-    path = folder / ".tuneworthy" / FILE
-    try:
-        inside = all(
-            part.resolve().is_relative_to(folder.resolve())
-            for part in (path, Path(f"{path}-wal"), Path(f"{path}-shm"), Path(f"{path}-journal"))
-        )
-    except (OSError, ValueError, RuntimeError):
-        inside = False
-    if not inside:
-        raise CaseError("leads out of the case folder", where=str(path), fix="remove the link")
-    return path
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,7 +384,7 @@ def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
         )
     except (ValidationError, ValueError, TypeError, RecursionError):
         what = f"a call in the ledger can't be read ({key[:12]})"
-        raise InputError(what, fix=f"move .tuneworthy/{FILE} away") from None
+        raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
 
 
 # The ledger of paid calls, to be read only: by many at a time, and beside the run that writes.

@@ -157,8 +157,7 @@ class Gate:
 
 # Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
 
-MOST_TRIES = 8
-"""Times a request is offered to a busy endpoint before it counts as failed."""
+MOST_TRIES = 8  #: Times a request is offered to a busy endpoint before it counts as failed.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 
@@ -188,14 +187,12 @@ class Job:
 class Outcome:
     """What came of a run; a job that isn't in ``settled`` was never sent."""
 
-    settled: dict[str, Settled] = field(default_factory=dict)
-    """By key."""
+    settled: dict[str, Settled] = field(default_factory=dict)  #: By key.
     stopped: Stopped = ""
     """Why it ended before its end: the cap, an endpoint that refuses everything, the user, or a
     bug."""
     why: str = ""
-    reused: int = 0
-    """Answers that were there already, or that two jobs shared."""
+    reused: int = 0  #: Answers that were there already, or that two jobs shared.
 
     def raise_if_stopped(self) -> None:
         """Say why the run ended before its end.

@@ -111,8 +111,7 @@ def one_or_many(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-MOST_PARTS = 100
-"""Of a path or a pattern: each is searched within the one before."""
+MOST_PARTS = 100  #: Of a path or a pattern: each is searched within the one before.
 
 
 def inside_folder(value: str) -> str:
@@ -131,8 +130,7 @@ def inside_folder(value: str) -> str:
     return value
 
 
-RelativePath = Annotated[str, AfterValidator(inside_folder)]
-"""A path beside the case file."""
+RelativePath = Annotated[str, AfterValidator(inside_folder)]  #: A path beside the case file.
 
 _TRI_PATTERN = "^(?:[Yy](?:[Ee][Ss])?|[Nn][Oo]?|[Oo][Nn]|[Oo][Ff][Ff]|[Tt]rue|[Ff]alse|[Uu]nknown)$"
 
@@ -152,14 +150,11 @@ Natural = Annotated[int, Field(ge=0, le=10**15)]
 NonNegative = Annotated[float, Field(ge=0, le=1e15)]
 """An amount that can't be below zero, in the unit its field names."""
 
-Share = Annotated[float, Field(ge=0, le=1)]
-"""A share between 0 and 1."""
+Share = Annotated[float, Field(ge=0, le=1)]  #: A share between 0 and 1.
 
-Text = Annotated[str, Field(max_length=4000)]
-"""A note or a description."""
+Text = Annotated[str, Field(max_length=4000)]  #: A note or a description.
 
-Name = Annotated[str, Field(min_length=1, max_length=200)]
-"""A short name."""
+Name = Annotated[str, Field(min_length=1, max_length=200)]  #: A short name.
 
 Ident = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 """An id: a lowercase word, with underscores."""
@@ -171,10 +166,8 @@ class Range(Record):
     For what JSON shows as ``{low, high}``; a number with a value of its own is an ``Interval``.
     """
 
-    low: float
-    """The least."""
-    high: float | Literal["open"]
-    """The most, or ``open`` when it has no upper end."""
+    low: float  #: The least.
+    high: float | Literal["open"]  #: The most, or ``open`` when it has no upper end.
 
     @classmethod
     def between(cls, low: float, high: float) -> Range:
@@ -253,10 +246,8 @@ class EstimatedShare(Record):
 class Unknown(Record):
     """A value nobody knows yet: the only "none" of a dossier."""
 
-    unknown: Literal[True] = True
-    """Always true: it tells this object from a value."""
-    ask: str
-    """The step that would settle it, as a command or a question."""
+    unknown: Literal[True] = True  #: Always true: it tells this object from a value.
+    ask: str  #: The step that would settle it, as a command or a question.
 
 
 # One text for one meaning: digests, and JSON that is safe to print.

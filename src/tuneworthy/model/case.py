@@ -40,12 +40,9 @@ from tuneworthy.model.framework import Goal, Goals
 class FactorAnswer(FileRecord):
     """An answer about a factor or a signal."""
 
-    value: Tri = "unknown"
-    """The answer that counts."""
-    note: Text = ""
-    """Why, for people; no rule reads it."""
-    now: Tri | None = None
-    """The answer as things stand today, when ``value`` speaks of later."""
+    value: Tri = "unknown"  #: The answer that counts.
+    note: Text = ""  #: Why, for people; no rule reads it.
+    now: Tri | None = None  #: The answer as things stand today, when ``value`` speaks of later.
     by_month: Annotated[int, Field(ge=0, le=120)] | None = None
     """Months from today until ``value`` holds."""
     changes: Literal["content", "policy", "both"] | None = None
@@ -55,12 +52,10 @@ class FactorAnswer(FileRecord):
 class CheckAnswer(FileRecord):
     """An answer to one check of the ceiling test."""
 
-    value: Tri = "unknown"
-    """Whether it was done."""
+    value: Tri = "unknown"  #: Whether it was done.
     count: Natural | None = None
     """How many, for checks that count: prompt variations, foundation models."""
-    note: Text = ""
-    """Why, for people; no rule reads it."""
+    note: Text = ""  #: Why, for people; no rule reads it.
 
 
 def _to_answer(value: Any) -> Any:
@@ -96,10 +91,8 @@ def _to_holding(value: Any) -> Any:
 class Holding(FileRecord):
     """Something the team has: how many, where it lies, or both."""
 
-    path: str | None = None
-    """Relative path of the file or folder."""
-    count: Natural | None = None
-    """How many there are."""
+    path: str | None = None  #: Relative path of the file or folder.
+    count: Natural | None = None  #: How many there are.
     usable: Natural | None = None
     """How many of them are good enough to learn from, when somebody has counted."""
 
@@ -128,24 +121,15 @@ class Data(FileRecord):
         tuple[RelativePath, ...],
         BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
         Field(max_length=1000),
-    ] = ()
-    """Logs of calls; globs are allowed."""
-    evaluation: RelativePath | None = None
-    """Evaluation set (JSONL)."""
-    documents: SimpleHolding | None = None
-    """Documents to retrieve from or to pretrain on."""
-    examples: SimpleHolding | None = None
-    """Quality examples of input and wanted output."""
-    preference_pairs: SimpleHolding | None = None
-    """Pairs of a better and a worse answer."""
-    prompts: RelativePath | None = None
-    """Folder of prompt variants."""
-    glossary: RelativePath | None = None
-    """Terms and the variants that are wrong."""
-    voice: RelativePath | None = None
-    """Folder of samples of how the brand speaks."""
-    output_schema: RelativePath | None = None
-    """JSON Schema of the output."""
+    ] = ()  #: Logs of calls; globs are allowed.
+    evaluation: RelativePath | None = None  #: Evaluation set (JSONL).
+    documents: SimpleHolding | None = None  #: Documents to retrieve from or to pretrain on.
+    examples: SimpleHolding | None = None  #: Quality examples of input and wanted output.
+    preference_pairs: SimpleHolding | None = None  #: Pairs of a better and a worse answer.
+    prompts: RelativePath | None = None  #: Folder of prompt variants.
+    glossary: RelativePath | None = None  #: Terms and the variants that are wrong.
+    voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
+    output_schema: RelativePath | None = None  #: JSON Schema of the output.
 
 
 # Money, work and traffic as stated; every unit is in the name of its field.
@@ -163,12 +147,9 @@ N = TypeVar("N", bound=float)
 class AmountOf(FileRecord, Generic[N]):
     """A number, or three of them when it isn't certain; the unit is in the field's name."""
 
-    low: N
-    """The least it could be."""
-    likely: N
-    """The likeliest."""
-    high: N
-    """The most it could be."""
+    low: N  #: The least it could be.
+    likely: N  #: The likeliest.
+    high: N  #: The most it could be.
 
     @classmethod
     def model_parametrized_name(cls, params: Any) -> str:
@@ -193,8 +174,7 @@ class AmountOf(FileRecord, Generic[N]):
         return self
 
 
-AnyAmount = AmountOf[float]
-"""One of the kinds below."""
+AnyAmount = AmountOf[float]  #: One of the kinds below.
 
 _Rate = Annotated[float, Field(ge=-1, le=10)]
 _Positive = Annotated[float, Field(ge=1e-6, le=1e15)]  # it is divided by
@@ -229,8 +209,7 @@ class LastingAmount(AmountOf[_Lasting]):
 Quantity = Annotated[
     Amount,
     BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount),
-]
-"""An amount as people write it: a number, or ``{low, likely, high}``."""
+]  #: An amount as people write it: a number, or ``{low, likely, high}``.
 Growth = Annotated[
     GrowthAmount, BeforeValidator(_to_amount, json_schema_input_type=_Rate | GrowthAmount)
 ]
@@ -252,27 +231,19 @@ LastingQuantity = Annotated[
 class Effort(FileRecord):
     """Work and money for one thing."""
 
-    hours: Quantity | None = None
-    """Hours of work."""
-    usd: Quantity | None = None
-    """USD beside the work."""
+    hours: Quantity | None = None  #: Hours of work.
+    usd: Quantity | None = None  #: USD beside the work.
 
 
 class Upfront(FileRecord):
     """Cost up to the first version: in all, or by category."""
 
-    hours: Quantity | None = None
-    """Hours in all."""
-    usd: Quantity | None = None
-    """USD in all, beside the hours."""
-    data_preparation: Effort | None = None
-    """Cleaning, formatting, review."""
-    training: Effort | None = None
-    """Training runs."""
-    evaluation: Effort | None = None
-    """Design of the test and human evaluation."""
-    deployment: Effort | None = None
-    """Infrastructure and integration."""
+    hours: Quantity | None = None  #: Hours in all.
+    usd: Quantity | None = None  #: USD in all, beside the hours.
+    data_preparation: Effort | None = None  #: Cleaning, formatting, review.
+    training: Effort | None = None  #: Training runs.
+    evaluation: Effort | None = None  #: Design of the test and human evaluation.
+    deployment: Effort | None = None  #: Infrastructure and integration.
 
     @property
     def by_category(self) -> dict[str, Effort]:
@@ -290,27 +261,21 @@ class Upfront(FileRecord):
 class Ongoing(FileRecord):
     """Running cost by category."""
 
-    inference_usd: Quantity | None = None
-    """USD a month for serving the tuned model."""
-    monitoring_hours: Quantity | None = None
-    """Hours a month of quality checks."""
+    inference_usd: Quantity | None = None  #: USD a month for serving the tuned model.
+    monitoring_hours: Quantity | None = None  #: Hours a month of quality checks.
     retraining_hours_per_quarter: Quantity | None = None
     """Hours a quarter to keep the model fresh."""
-    other_usd: Quantity | None = None
-    """USD a month for anything else."""
+    other_usd: Quantity | None = None  #: USD a month for anything else.
 
 
 class Monthly(FileRecord):
     """What tuning brings and costs a month, as stated."""
 
-    api_savings_usd: Quantity | None = None
-    """USD a month saved on calls."""
-    quality_value_usd: Quantity | None = None
-    """USD a month that better answers are worth."""
+    api_savings_usd: Quantity | None = None  #: USD a month saved on calls.
+    quality_value_usd: Quantity | None = None  #: USD a month that better answers are worth.
     ongoing_usd: Quantity | None = None
     """USD a month the tuned model costs to run, watch and retrain."""
-    ongoing: Ongoing | None = None
-    """The same by category."""
+    ongoing: Ongoing | None = None  #: The same by category.
 
     @model_validator(mode="after")
     def _one_way(self) -> Monthly:
@@ -322,24 +287,18 @@ class Monthly(FileRecord):
 class Traffic(FileRecord):
     """How much the system is used."""
 
-    requests_per_month: Quantity | None = None
-    """Requests a month."""
+    requests_per_month: Quantity | None = None  #: Requests a month.
     growth_per_month: Growth | None = None
     """Growth a month as a share: 0.5 is half as much again every month."""
-    input_tokens: Quantity | None = None
-    """Input tokens a request."""
-    output_tokens: Quantity | None = None
-    """Output tokens a request."""
-    cached_share: Share | None = None
-    """Share of the input tokens that is read from a cache."""
+    input_tokens: Quantity | None = None  #: Input tokens a request.
+    output_tokens: Quantity | None = None  #: Output tokens a request.
+    cached_share: Share | None = None  #: Share of the input tokens that is read from a cache.
     cacheable_share: Share | None = None
     """Share of the input tokens that is the same in every call, so that it could be cached."""
     batchable: Tri = "unknown"
     """Whether nobody waits for the answer, so that calls could be sent as a batch."""
-    tuned_input_tokens: Quantity | None = None
-    """Input tokens a request once the model is tuned."""
-    tuned_output_tokens: Quantity | None = None
-    """Output tokens a request once the model is tuned."""
+    tuned_input_tokens: Quantity | None = None  #: Input tokens a request once the model is tuned.
+    tuned_output_tokens: Quantity | None = None  #: Output tokens a request once the model is tuned.
 
 
 class GpuServing(FileRecord):
@@ -364,81 +323,58 @@ class Assumptions(FileRecord):
     """Chance that tuning brings nothing that goes into use."""
     model_life_months: LastingQuantity | None = None
     """Months after which the model has to be tuned again, on a newer base."""
-    horizon_months: Annotated[int, Field(ge=1, le=120)] = 36
-    """Months to look ahead."""
+    horizon_months: Annotated[int, Field(ge=1, le=120)] = 36  #: Months to look ahead.
 
 
 class Economics(FileRecord):
     """Money, as stated."""
 
-    hourly_rate_usd: Quantity | None = None
-    """USD an hour of the team's work."""
-    hours_per_week: PositiveQuantity | None = None
-    """Hours a week the team can give to it."""
-    upfront: Upfront = Upfront()
-    """Cost up to the first version."""
-    monthly: Monthly = Monthly()
-    """Benefits and costs a month."""
-    traffic: Traffic = Traffic()
-    """Use of the system."""
-    serving: GpuServing = GpuServing()
-    """How self-hosted models are served."""
-    assumptions: Assumptions = Assumptions()
-    """What the forecast takes for granted."""
+    hourly_rate_usd: Quantity | None = None  #: USD an hour of the team's work.
+    hours_per_week: PositiveQuantity | None = None  #: Hours a week the team can give to it.
+    upfront: Upfront = Upfront()  #: Cost up to the first version.
+    monthly: Monthly = Monthly()  #: Benefits and costs a month.
+    traffic: Traffic = Traffic()  #: Use of the system.
+    serving: GpuServing = GpuServing()  #: How self-hosted models are served.
+    assumptions: Assumptions = Assumptions()  #: What the forecast takes for granted.
 
 
 class Attempt(FileRecord):
     """Something that was tried, in order; it becomes a stage with its own verdict."""
 
-    name: Name
-    """What the attempt is called."""
-    change: Text = ""
-    """What was changed."""
-    result: Text = ""
-    """What came of it."""
-    prompts: Natural = 1
-    """How many prompts were compared in it."""
-    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()
-    """The models it was run with."""
+    name: Name  #: What the attempt is called.
+    change: Text = ""  #: What was changed.
+    result: Text = ""  #: What came of it.
+    prompts: Natural = 1  #: How many prompts were compared in it.
+    models: Annotated[tuple[Name, ...], Field(max_length=100)] = ()  #: The models it was run with.
     tried: Annotated[tuple[Ident, ...], Field(max_length=100)] = ()
     """Options of the framework it made use of, such as few_shot or constrained_output."""
-    ceiling: dict[str, SimpleCheck] = {}
-    """Checks whose answer was different at that time."""
-    factors: dict[str, SimpleAnswer] = {}
-    """Factors whose answer was different at that time."""
+    ceiling: dict[str, SimpleCheck] = {}  #: Checks whose answer was different at that time.
+    factors: dict[str, SimpleAnswer] = {}  #: Factors whose answer was different at that time.
 
 
 class QualityTarget(FileRecord):
     """The quality that is good enough."""
 
-    metric: Name = "quality"
-    """How it is measured."""
-    at_least: Share
-    """The share that has to be reached."""
+    metric: Name = "quality"  #: How it is measured.
+    at_least: Share  #: The share that has to be reached.
 
 
 class Targets(FileRecord):
     """What the system has to meet, all of it."""
 
-    quality: QualityTarget | None = None
-    """Quality that is good enough."""
+    quality: QualityTarget | None = None  #: Quality that is good enough.
     latency_p95_s: NonNegative | None = None
     """Seconds within which 95 of 100 answers have to arrive."""
-    usd_per_month: NonNegative | None = None
-    """USD a month it may cost to run."""
+    usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
 class Today(FileRecord):
     """What the present system does, as far as it is known."""
 
-    quality: Share | None = None
-    """Share of cases it gets right, by the metric of the target."""
-    cases: Natural | None = None
-    """How many cases that share was counted on."""
-    latency_p95_s: Quantity | None = None
-    """Seconds within which 95 of 100 answers arrive."""
-    usd_per_month: Quantity | None = None
-    """USD a month it costs to run."""
+    quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
+    cases: Natural | None = None  #: How many cases that share was counted on.
+    latency_p95_s: Quantity | None = None  #: Seconds within which 95 of 100 answers arrive.
+    usd_per_month: Quantity | None = None  #: USD a month it costs to run.
     retrieval_recall: Share | None = None
     """Share of questions for which the passage that holds the answer is retrieved."""
     api: Literal["third_party", "own", "unknown"] = "unknown"
@@ -448,12 +384,9 @@ class Today(FileRecord):
 class TokenPrice(FileRecord):
     """USD for a million tokens."""
 
-    input: NonNegative
-    """Of input."""
-    output: NonNegative
-    """Of output."""
-    cached_input: NonNegative | None = None
-    """Of input read from a cache."""
+    input: NonNegative  #: Of input.
+    output: NonNegative  #: Of output.
+    cached_input: NonNegative | None = None  #: Of input read from a cache.
     batch_discount: Share | None = None
     """Share of the price that is left off when calls are sent as a batch."""
 
@@ -461,39 +394,28 @@ class TokenPrice(FileRecord):
 class PublishedScore(FileRecord):
     """What somebody else measured of a tuned model, on cases that aren't the team's."""
 
-    metric: Name
-    """How it was measured there, as ``accuracy``."""
-    quality: Share
-    """Share of cases it got right there."""
-    cases: Annotated[Natural, Field(ge=1)]
-    """How many cases that share was counted on."""
-    source: Name
-    """Where it stands: an address or a citation."""
-    dated: date
-    """When it was published."""
+    metric: Name  #: How it was measured there, as ``accuracy``.
+    quality: Share  #: Share of cases it got right there.
+    cases: Annotated[Natural, Field(ge=1)]  #: How many cases that share was counted on.
+    source: Name  #: Where it stands: an address or a citation.
+    dated: date  #: When it was published.
 
 
 class Model(FileRecord):
     """A model in use or in question."""
 
-    id: Name
-    """Provider and name, as ``openai:gpt-4o``."""
+    id: Name  #: Provider and name, as ``openai:gpt-4o``.
     base_url: Annotated[str, Field(max_length=500)] | None = None
     """Where it is served, when not at its provider's usual address."""
-    kind: Literal["prompted", "tuned"] = "prompted"
-    """Used as it comes, or tuned."""
-    usd_per_mtok: TokenPrice | None = None
-    """Its price; 0 is a price."""
-    quality: Share | None = None
-    """Share of cases it gets right, by the metric of the target."""
-    cases: Natural | None = None
-    """How many cases that share was counted on."""
+    kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.
+    usd_per_mtok: TokenPrice | None = None  #: Its price; 0 is a price.
+    quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
+    cases: Natural | None = None  #: How many cases that share was counted on.
     latency_p95_s: NonNegative | None = None
     """Seconds within which 95 of 100 of its answers arrive."""
     runs: Literal["third_party", "own", "unknown"] = "unknown"
     """Who runs it and so sees the prompts."""
-    serving: GpuServing | None = None
-    """How it is served, when not as economics.serving says."""
+    serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
     published: PublishedScore | None = None
     """A figure somebody published of it, in place of a model: it can't be called or served."""
 
@@ -532,12 +454,9 @@ class Tuning(FileRecord):
     """Who would run the training: a provider's service, or the team itself."""
     available: Tri = "unknown"
     """Whether that service takes new work and will still serve the model."""
-    until: date | None = None
-    """The day on which the service ends, when one is announced."""
-    pilot: Tri = "unknown"
-    """Whether a pilot comes first."""
-    model_switch: Tri = "unknown"
-    """Whether another base model is planned for the near future."""
+    until: date | None = None  #: The day on which the service ends, when one is announced.
+    pilot: Tri = "unknown"  #: Whether a pilot comes first.
+    model_switch: Tri = "unknown"  #: Whether another base model is planned for the near future.
 
 
 class Safety(FileRecord):
@@ -545,8 +464,7 @@ class Safety(FileRecord):
 
     data_reviewed: Tri = "unknown"
     """Whether the data was reviewed for bias, harm and personal data."""
-    process_named: Tri = "unknown"
-    """Whether somebody and some process are named for safety."""
+    process_named: Tri = "unknown"  #: Whether somebody and some process are named for safety.
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -558,51 +476,37 @@ def dotted(path: tuple[str | int, ...]) -> str:
 class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""
 
-    where: Callable[[tuple[str | int, ...]], str] = dotted
-    """File and line of a value, for errors."""
+    where: Callable[[tuple[str | int, ...]], str] = dotted  #: File and line of a value, for errors.
     folder: Path | None = None
     """The folder its data lie in; None for a case that came from a mapping."""
     assumed: frozenset[str] = frozenset()
     """Dotted paths of what-if values: no measurement overrules them."""
-    ran: frozenset[str] = frozenset()
-    """Options of the framework that a lab has run on its cases."""
+    ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
 
 
 class Case(FileRecord):
     """A use case. A key that is absent means unknown."""
 
-    name: Name
-    """What the use case is called."""
-    description: Text = ""
-    """What it does, for people."""
+    name: Name  #: What the use case is called.
+    description: Text = ""  #: What it does, for people.
     framework: RelativePath | None = None
     """Framework to judge by: a name, or a file beside the case. The lesson when absent."""
-    goals: Goals = ()
-    """What tuning should bring, the primary goal first."""
-    ceiling: dict[str, SimpleCheck] = {}
-    """The checks of the ceiling test."""
-    signals: dict[str, SimpleAnswer] = {}
-    """Signs that prompting has reached its limit."""
-    factors: dict[str, SimpleAnswer] = {}
-    """Reasons for tuning and reasons against it."""
+    goals: Goals = ()  #: What tuning should bring, the primary goal first.
+    ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
+    signals: dict[str, SimpleAnswer] = {}  #: Signs that prompting has reached its limit.
+    factors: dict[str, SimpleAnswer] = {}  #: Reasons for tuning and reasons against it.
     attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()
     """What was tried, in order."""
-    targets: Targets = Targets()
-    """What has to be met."""
-    today: Today = Today()
-    """What the present system does."""
-    economics: Economics = Economics()
-    """Money and traffic."""
+    targets: Targets = Targets()  #: What has to be met.
+    today: Today = Today()  #: What the present system does.
+    economics: Economics = Economics()  #: Money and traffic.
     strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
     """What it is worth beyond money."""
-    data: Data = Data()
-    """What the team has."""
+    data: Data = Data()  #: What the team has.
     models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()
     """Models in use or in question."""
-    tuning: Tuning = Tuning()
-    """How it would be tuned."""
-    safety: Safety = Safety()
-    """Whether it can be done responsibly."""
+    tuning: Tuning = Tuning()  #: How it would be tuned.
+    safety: Safety = Safety()  #: Whether it can be done responsibly.
 
     _origin: CaseOrigin = PrivateAttr(default=CaseOrigin())
 
@@ -651,8 +555,7 @@ class Structure(FileRecord):
 class FewShot(FileRecord):
     """Examples in the prompt."""
 
-    k: int = Field(default=8, ge=0, le=200)
-    """How many."""
+    k: int = Field(default=8, ge=0, le=200)  #: How many.
     source: Literal["fixed", "nearest"] = Field(default="fixed", alias="from")
     """The same for every case, or the nearest to each one."""
 
@@ -661,16 +564,14 @@ class PromptVariant(FileRecord):
     """A prompt: its front matter and its two templates."""
 
     name: Name
-    model: str | None = None
-    """Model it was written for; every model of the case when absent."""
+    model: str | None = None  #: Model it was written for; every model of the case when absent.
     structured: Structure | None = None
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
     temperature: float = Field(default=0.0, ge=0, le=2)
     system: str = ""
     """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``."""
-    user: str = "{{ input }}"
-    """Template of the user message."""
+    user: str = "{{ input }}"  #: Template of the user message.
 
 
 # What a team wrote down about how its outputs should be: glossary, voice, schema, prompts.
@@ -681,11 +582,9 @@ class Term(FileRecord):
 
     term: Name
     means: Text = ""
-    forbidden: tuple[Name, ...] = ()
-    """Words that are wrong for it."""
+    forbidden: tuple[Name, ...] = ()  #: Words that are wrong for it.
     case_sensitive: bool = False
-    due_when: tuple[Name, ...] = ()
-    """Words of the input that call for the term."""
+    due_when: tuple[Name, ...] = ()  #: Words of the input that call for the term.
 
 
 @dataclass(frozen=True, slots=True)
@@ -707,8 +606,7 @@ class Materials:
     voice: VoiceSamples | None = None
     output_schema: Mapping[str, Any] | None = None
     prompts: tuple[str, ...] | None = None
-    examples_need: int | None = None
-    """Examples the approach of the primary goal needs at least."""
+    examples_need: int | None = None  #: Examples the approach of the primary goal needs at least.
     latency_target_s: float | None = None
     quality_target: float | None = None
 
@@ -720,8 +618,7 @@ OTHER_NAMES = {
     "exact match": "match",
     "accuracy": "label",
     "field accuracy": "json_fields",
-}
-"""Metrics of a case file that mean a scorer, by its id."""
+}  #: Metrics of a case file that mean a scorer, by its id.
 
 
 def metric_named(name: str) -> str:
@@ -743,8 +640,7 @@ class Price:
     """Input read from a cache; None where no such price is known."""
     batch_input: float | None = None
     """Input of a call sent as part of a batch; None where no such price is known."""
-    batch_output: float | None = None
-    """Output of such a call."""
+    batch_output: float | None = None  #: Output of such a call.
     context_tokens: int | None = None
     """The most tokens a request may have; None where nobody says."""
     catalogue: str = ""
@@ -786,23 +682,14 @@ class PublishedFigure(LateRecord):
     It was counted on other cases, so it is never compared case by case with anything here.
     """
 
-    model: Name
-    """Id of the model in the case."""
-    metric: Name
-    """How it was measured there."""
-    value: Share
-    """Share of cases it got right there."""
-    low: Share
-    """Lower end of its 95% interval (Wilson), from the share and its cases."""
-    high: Share
-    """Upper end."""
-    cases: Natural
-    """Cases it was counted on."""
-    source: Name
-    """Where it stands."""
-    dated: date
-    """When it was published."""
+    model: Name  #: Id of the model in the case.
+    metric: Name  #: How it was measured there.
+    value: Share  #: Share of cases it got right there.
+    low: Share  #: Lower end of its 95% interval (Wilson), from the share and its cases.
+    high: Share  #: Upper end.
+    cases: Natural  #: Cases it was counted on.
+    source: Name  #: Where it stands.
+    dated: date  #: When it was published.
     target: Share | Unknown
     """The target it is held against; unknown where there is none by the same metric."""
-    meets: State
-    """Whether the whole interval lies on one side of the target."""
+    meets: State  #: Whether the whole interval lies on one side of the target.

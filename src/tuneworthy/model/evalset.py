@@ -30,33 +30,25 @@ class CasePassage(FileRecord):
 class CheckCall(FileRecord):
     """A scorer, with what it is given, for one case."""
 
-    scorer: Name
-    """Id of a scorer, as ``contains``."""
-    of: Any = None
-    """What it checks for, in the scorer's own terms."""
+    scorer: Name  #: Id of a scorer, as ``contains``.
+    of: Any = None  #: What it checks for, in the scorer's own terms.
 
 
 class EvalCase(FileRecord):
     """One case of an evaluation set (a line of its JSONL)."""
 
-    id: Name
-    """Unique in its set."""
+    id: Name  #: Unique in its set.
     input: str | None = None
     messages: tuple[CaseMessage, ...] = ()
-    reference: Any = None
-    """The right output: a text, an object, or a list of accepted ones."""
-    contexts: tuple[CasePassage, ...] = ()
-    """Passages that may be given to the model."""
-    conversation_id: str | None = None
-    """Cases of one conversation stand or fall together."""
-    tags: tuple[str, ...] = ()
-    """Words to group by, such as the intent."""
+    reference: Any = None  #: The right output: a text, an object, or a list of accepted ones.
+    contexts: tuple[CasePassage, ...] = ()  #: Passages that may be given to the model.
+    conversation_id: str | None = None  #: Cases of one conversation stand or fall together.
+    tags: tuple[str, ...] = ()  #: Words to group by, such as the intent.
     checks: tuple[CheckCall, ...] = ()
     """Scorers of this case alone; those of the set apply as well."""
     split: Split | None = None
     """What it may be used for; drawn by a seeded hash of the conversation where it is missing."""
-    weight: Annotated[NonNegative, Field(gt=0)] = 1.0
-    """How often it stands for others like it."""
+    weight: Annotated[NonNegative, Field(gt=0)] = 1.0  #: How often it stands for others like it.
 
     @model_validator(mode="before")
     @classmethod
@@ -110,10 +102,8 @@ class Stratum(Record):
     intent: str
     length: Literal["short", "medium", "long", ""]
     failed: bool | None
-    traces: Natural
-    """Traces it stands for."""
-    conversations: Natural
-    """Conversations that could be drawn, near copies folded."""
+    traces: Natural  #: Traces it stands for.
+    conversations: Natural  #: Conversations that could be drawn, near copies folded.
     drawn: Natural
     cases: Natural
 
@@ -121,13 +111,10 @@ class Stratum(Record):
 class EvalSample(Record):
     """A drawn set, with what was done to it."""
 
-    cases: tuple[EvalCase, ...]
-    """In the order of reading; weights have a mean of 1."""
-    strata: tuple[Stratum, ...]
-    """Failures first, then by size."""
+    cases: tuple[EvalCase, ...]  #: In the order of reading; weights have a mean of 1.
+    strata: tuple[Stratum, ...]  #: Failures first, then by size.
     intent_by: IntentBy
-    examples: dict[str, str] = {}
-    """A masked request for each kind that bears only a number."""
+    examples: dict[str, str] = {}  #: A masked request for each kind that bears only a number.
     read: Natural
     framed: Natural
     """Traces it could be drawn from: all, or those of conversations drawn by a hash."""
@@ -137,8 +124,7 @@ class EvalSample(Record):
     failures: dict[str, int] = {}
     """Traces that failed in what could be drawn from, by what gave it away."""
     masked: dict[str, int] = {}
-    lost: Natural = 0
-    """Right answers left out because masking hid what only they hold."""
+    lost: Natural = 0  #: Right answers left out because masking hid what only they hold.
     cut: Natural = 0
     unlabelled: Natural = 0
 
@@ -147,12 +133,9 @@ class Precision(Record):
     """How sure a score on a set can be."""
 
     cases: Natural
-    worth: NonNegative
-    """Independent cases of equal weight these are worth, at the worst."""
-    expected: float
-    """The share right that is assumed."""
-    low: float
-    """Ends of the 95% interval at that share."""
+    worth: NonNegative  #: Independent cases of equal weight these are worth, at the worst.
+    expected: float  #: The share right that is assumed.
+    low: float  #: Ends of the 95% interval at that share.
     high: float
 
 
@@ -161,11 +144,9 @@ class Precision(Record):
 Task = Literal["answer", "rubric", "pairwise"]
 """Give the right answer, hold an output against a rubric, or say which of two is better."""
 
-ItemKey = tuple[str, str, str, str, str]
-"""Task, rubric, case, arm and the arm it is held against."""
+ItemKey = tuple[str, str, str, str, str]  #: Task, rubric, case, arm and the arm it is held against.
 
-SCALES = {"yes-no": ("yes", "no"), "1-5": ("1", "2", "3", "4", "5")}
-"""The scale for an output."""
+SCALES = {"yes-no": ("yes", "no"), "1-5": ("1", "2", "3", "4", "5")}  #: The scale for an output.
 PAIRS = ("first", "second", "tie")
 """What may be said of two: which is better, in the order of the arms' names and not as shown."""
 
@@ -180,18 +161,13 @@ class Label(Record):
     """What one person said of one thing."""
 
     task: Task
-    case: Name
-    """Id of the case."""
+    case: Name  #: Id of the case.
     value: Annotated[str, Field(max_length=100_000)]
     """A right answer, a word of a scale, or of ``PAIRS``."""
-    arm: str = ""
-    """The arm whose output it was; empty for a right answer."""
-    against: str = ""
-    """The other arm of a pair."""
-    rubric: str = ""
-    """Begin of the SHA-256 of rubric and scale."""
-    output: str = ""
-    """Begin of the SHA-256 of the outputs that were shown."""
+    arm: str = ""  #: The arm whose output it was; empty for a right answer.
+    against: str = ""  #: The other arm of a pair.
+    rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
+    output: str = ""  #: Begin of the SHA-256 of the outputs that were shown.
 
     @property
     def key(self) -> ItemKey:
@@ -213,10 +189,8 @@ class Disagreement(Record):
     """An item on which labellers differ."""
 
     key: ItemKey
-    said: tuple[tuple[str, str], ...]
-    """Labeller and what they said."""
-    settled: str | None = None
-    """What adjudication said; None while it is open."""
+    said: tuple[tuple[str, str], ...]  #: Labeller and what they said.
+    settled: str | None = None  #: What adjudication said; None while it is open.
 
 
 class AgreementOf(Record):
@@ -225,14 +199,10 @@ class AgreementOf(Record):
     task: Task
     rubric: str
     labellers: tuple[str, ...]
-    labelled: Natural
-    """Items with a label."""
-    both: Natural
-    """Items with two labels or more."""
-    same: Natural
-    """Of these, items on which all say the same."""
-    low: float
-    """Ends of the 95% interval of the share that is the same."""
+    labelled: Natural  #: Items with a label.
+    both: Natural  #: Items with two labels or more.
+    same: Natural  #: Of these, items on which all say the same.
+    low: float  #: Ends of the 95% interval of the share that is the same.
     high: float
     coefficients: tuple[Coefficient, ...]
     disagreements: tuple[Disagreement, ...]

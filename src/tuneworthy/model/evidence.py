@@ -30,29 +30,22 @@ Scalar = float | int | str | bool
 class Evidence(LateRecord):
     """One measurement; ``value`` lies within ``low`` … ``high``, all three in ``unit``."""
 
-    id: Ident
-    """What was measured, as ``invalid_output_share``."""
-    factor: str = ""
-    """The signal, factor, check or dotted path of the case file it bears on."""
+    id: Ident  #: What was measured, as ``invalid_output_share``.
+    factor: str = ""  #: The signal, factor, check or dotted path of the case file it bears on.
     value: float | Unknown
     """The best single number; unknown, with the field that is missing, where none can be given."""
-    low: float | None = None
-    """Lower end of the 95% interval; None for an unknown value."""
+    low: float | None = None  #: Lower end of the 95% interval; None for an unknown value.
     high: float | Literal["open"] | None = None
     """Upper end; ``open`` where only a lower end is known."""
     unit: Name
-    n: Natural = 0
-    """Traces, or cases, it was counted on."""
-    clusters: Natural = 0
-    """Conversations those come from."""
+    n: Natural = 0  #: Traces, or cases, it was counted on.
+    clusters: Natural = 0  #: Conversations those come from.
     method: Text = ""
-    source: Text = ""
-    """What it was measured on: names of files and their format."""
+    source: Text = ""  #: What it was measured on: names of files and their format.
     observed_on: date | None = None
     """Last day of the data, by its own clock; None where the data has no clock."""
     since: date | None = None
-    sample: Literal["all", "sampled"] = "all"
-    """Whether every trace was looked at."""
+    sample: Literal["all", "sampled"] = "all"  #: Whether every trace was looked at.
     grade: Literal["measured", "published"] = "measured"
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
     details: dict[Ident, Scalar] = {}
@@ -89,10 +82,8 @@ class Evidence(LateRecord):
 class Series(LateRecord):
     """Numbers for one picture: columns of equal length, as measured."""
 
-    id: Ident
-    """The picture, as ``volume``."""
-    columns: dict[Ident, tuple[Scalar, ...]]
-    """Columns by name; units stand in the names."""
+    id: Ident  #: The picture, as ``volume``.
+    columns: dict[Ident, tuple[Scalar, ...]]  #: Columns by name; units stand in the names.
 
 
 _OF_SEVERAL = {"is": "are", "isn't": "aren't", "has": "have", "holds": "hold"}
@@ -105,8 +96,7 @@ class Skipped(LateRecord):
     n: Natural
     where: Annotated[tuple[str, ...], Field(max_length=10)] = ()
     """The first of them, as ``file:line``."""
-    in_part: bool = False
-    """Whether only a part of each was left out, and the rest was used."""
+    in_part: bool = False  #: Whether only a part of each was left out, and the rest was used.
 
     @property
     def predicate(self) -> str:
@@ -118,16 +108,12 @@ class Skipped(LateRecord):
 class FileReading(LateRecord):
     """What was read."""
 
-    name: str
-    """File name, without the folder."""
-    format: Name
-    """Recognised by content, as ``Inspect log``."""
-    digest: str
-    """BLAKE3 of its bytes, in 64 hexadecimal digits."""
+    name: str  #: File name, without the folder.
+    format: Name  #: Recognised by content, as ``Inspect log``.
+    digest: str  #: BLAKE3 of its bytes, in 64 hexadecimal digits.
     size: Natural
     traces: Natural
-    skipped: tuple[Skipped, ...] = ()
-    """What it held that couldn't be used."""
+    skipped: tuple[Skipped, ...] = ()  #: What it held that couldn't be used.
 
 
 class Measured(LateRecord):
@@ -138,8 +124,7 @@ class Measured(LateRecord):
     """SHA-256 of everything the evidence rests on: data, materials and the measures' version."""
     readings: tuple[FileReading, ...] = ()
     evidence: tuple[Evidence, ...]
-    series: tuple[Series, ...] = ()
-    """For pictures."""
+    series: tuple[Series, ...] = ()  #: For pictures.
 
 
 def latest(runs: Sequence[Measured]) -> dict[str, Evidence]:
@@ -251,12 +236,9 @@ class PromptArm(Record):
     low_of_all: float
     """Ends where all arms' intervals hold at once: those to trust for the best of them."""
     high_of_all: float
-    cases: Natural
-    """Cases it has a score for, among those compared."""
-    runs: Natural
-    """Times it was run, repeats and failures among them."""
-    errors: Natural
-    """Runs that ended in an error: left out of the score."""
+    cases: Natural  #: Cases it has a score for, among those compared.
+    runs: Natural  #: Times it was run, repeats and failures among them.
+    errors: Natural  #: Runs that ended in an error: left out of the score.
     usd_per_run: float | Unknown
     usd_per_run_low: float | Unknown
     """Ends of the 95% interval, cases as clusters; unknown where a single case has a cost."""
@@ -271,8 +253,7 @@ class Lead(Estimated):
     """
 
     cases: Natural
-    told_apart: State
-    """Yes when the interval lies above zero; unknown under 20 cases."""
+    told_apart: State  #: Yes when the interval lies above zero; unknown under 20 cases.
     cases_needed: int | Unknown
     """Shared cases that would distinguish them with the chance ``power``, were the difference and
     its spread those seen."""
@@ -282,13 +263,10 @@ class Lead(Estimated):
 class ArmsResult(Record):
     """What a test of several arms shows."""
 
-    arms: tuple[PromptArm, ...]
-    """The best first; none where no case has a score."""
-    lead: Lead | Unknown
-    """Of the first over the second; unknown for a single arm."""
+    arms: tuple[PromptArm, ...]  #: The best first; none where no case has a score.
+    lead: Lead | Unknown  #: Of the first over the second; unknown for a single arm.
     cases: Natural
-    same_cases: bool
-    """Whether every arm is judged on the same cases."""
+    same_cases: bool  #: Whether every arm is judged on the same cases.
     scale: Literal["share", "score"]
     """A share where all scores lie within 0 and 1, else a score on its own scale."""
     left_out: Natural = 0

@@ -34,8 +34,7 @@ Outcome = Literal[
     "improve_rag_or_switch_model",
     "address_anti_indicators",
     "fine_tune_candidate",
-]
-"""What a tree can come to, the most cautious first."""
+]  #: What a tree can come to, the most cautious first.
 
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 
@@ -46,14 +45,10 @@ BANDS: tuple[Band, ...] = get_args(Band)
 class Bound(FileRecord):
     """One or two ends that a measure has to keep to."""
 
-    at_least: float | None = None
-    """Equal or more."""
-    more_than: float | None = None
-    """More, not equal."""
-    at_most: float | None = None
-    """Equal or less."""
-    less_than: float | None = None
-    """Less, not equal."""
+    at_least: float | None = None  #: Equal or more.
+    more_than: float | None = None  #: More, not equal.
+    at_most: float | None = None  #: Equal or less.
+    less_than: float | None = None  #: Less, not equal.
 
     @model_validator(mode="after")
     def _some_end(self) -> Bound:
@@ -65,28 +60,19 @@ class Bound(FileRecord):
 class Condition(FileRecord):
     """A condition of the tree. Several keys in one condition have to hold together."""
 
-    ceiling: Tri | None = None
-    """The ceiling is reached (yes) or not (no)."""
-    indicators: Bound | None = None
-    """Number of reasons for that hold."""
-    anti_indicators: Bound | None = None
-    """Number of reasons against that hold."""
-    indicator_weight: Bound | None = None
-    """Weight of the reasons for that hold."""
-    anti_indicator_weight: Bound | None = None
-    """Weight of the reasons against that hold."""
+    ceiling: Tri | None = None  #: The ceiling is reached (yes) or not (no).
+    indicators: Bound | None = None  #: Number of reasons for that hold.
+    anti_indicators: Bound | None = None  #: Number of reasons against that hold.
+    indicator_weight: Bound | None = None  #: Weight of the reasons for that hold.
+    anti_indicator_weight: Bound | None = None  #: Weight of the reasons against that hold.
     difference: Bound | None = None
     """Weight of the reasons for less weight of the reasons against."""
-    score: Bound | None = None
-    """The difference divided by the denominator."""
-    answers: dict[Ident, Tri] = {}
-    """Single factors or checks with the answer they must have."""
-    all: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
-    """Every one of these holds."""
+    score: Bound | None = None  #: The difference divided by the denominator.
+    answers: dict[Ident, Tri] = {}  #: Single factors or checks with the answer they must have.
+    all: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()  #: Every one of these holds.
     any: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
     """At least one of these holds."""
-    none: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()
-    """Not one of these holds."""
+    none: Annotated[tuple[Condition, ...], Field(max_length=50)] = ()  #: Not one of these holds.
 
     @model_validator(mode="after")
     def _something(self) -> Condition:
@@ -100,19 +86,15 @@ class Condition(FileRecord):
 class TreeRule(FileRecord):
     """One step of the tree: the first whose condition holds gives the outcome."""
 
-    when: Condition | None = None
-    """The condition; only the last step has none."""
-    outcome: Outcome
-    """What follows."""
+    when: Condition | None = None  #: The condition; only the last step has none.
+    outcome: Outcome  #: What follows.
 
 
 class Bands(FileRecord):
     """Where moderate and strong begin; what is below both is weak."""
 
-    strong: Bound
-    """Begins with ``more_than`` or ``at_least``."""
-    moderate: Bound
-    """Begins with ``more_than`` or ``at_least``."""
+    strong: Bound  #: Begins with ``more_than`` or ``at_least``.
+    moderate: Bound  #: Begins with ``more_than`` or ``at_least``.
 
     @model_validator(mode="after")
     def _lower_ends(self) -> Bands:
@@ -133,10 +115,8 @@ class Scoring(FileRecord):
     """What a weight in words counts, where weights count."""
     denominator: Literal["count", "weight"] | Annotated[float, Field(gt=0, le=1e9)] = "count"
     """What the difference is divided by: a number, the number of factors, or all their weight."""
-    score: Bands
-    """Bands of the score."""
-    difference: Bands
-    """Bands of the difference."""
+    score: Bands  #: Bands of the score.
+    difference: Bands  #: Bands of the difference.
 
 
 def asked_names(condition: Condition) -> set[str]:
@@ -166,10 +146,8 @@ class _Ordered(FileRecord):
 class Span(_Ordered):
     """A range of a table."""
 
-    low: NonNegative
-    """The least."""
-    high: NonNegative
-    """The most."""
+    low: NonNegative  #: The least.
+    high: NonNegative  #: The most.
 
     @property
     def range(self) -> Range:
@@ -180,32 +158,24 @@ class Span(_Ordered):
 class CostRow(FileRecord):
     """A row of a cost table."""
 
-    hours: Span | None = None
-    """Hours of work."""
-    usd: Span | None = None
-    """USD beside the work."""
-    every: Literal["month", "quarter"] | None = None
-    """How often, for running costs."""
-    pays_for: Text = ""
-    """What it pays for."""
+    hours: Span | None = None  #: Hours of work.
+    usd: Span | None = None  #: USD beside the work.
+    every: Literal["month", "quarter"] | None = None  #: How often, for running costs.
+    pays_for: Text = ""  #: What it pays for.
 
 
 class UpfrontTotal(FileRecord):
     """The total as published."""
 
-    hours: Span
-    """Hours of work."""
-    usd_under: NonNegative
-    """USD beside the work stay below this."""
+    hours: Span  #: Hours of work.
+    usd_under: NonNegative  #: USD beside the work stay below this.
 
 
 class Returns(FileRecord):
     """What tuning is said to bring."""
 
-    api_savings_usd_per_month: Span
-    """USD a month saved on calls at scale."""
-    also: tuple[Text, ...] = ()
-    """What is harder to count."""
+    api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
+    also: tuple[Text, ...] = ()  #: What is harder to count.
 
 
 class Costs(FileRecord):
@@ -213,14 +183,10 @@ class Costs(FileRecord):
 
     upfront: dict[Literal["data_preparation", "training", "evaluation", "deployment"], CostRow]
     """Up to the first version."""
-    upfront_total: UpfrontTotal | None = None
-    """The total as published."""
-    ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]
-    """Running costs."""
-    ongoing_also: Text = ""
-    """What the table can't put a number on."""
-    returns: Returns | None = None
-    """What it is said to bring."""
+    upfront_total: UpfrontTotal | None = None  #: The total as published.
+    ongoing: dict[Literal["inference", "monitoring", "retraining"], CostRow]  #: Running costs.
+    ongoing_also: Text = ""  #: What the table can't put a number on.
+    returns: Returns | None = None  #: What it is said to bring.
 
 
 class BreakEvenRule(FileRecord):
@@ -265,65 +231,45 @@ Rate = Annotated[float, Field(gt=0, le=1e9)]
 class StepWork(FileRecord):
     """What a step takes."""
 
-    hours: Span
-    """Hours of work."""
-    weeks: NonNegative = 0
-    """Calendar weeks it takes at least, however much work is put in."""
+    hours: Span  #: Hours of work.
+    weeks: NonNegative = 0  #: Calendar weeks it takes at least, however much work is put in.
 
 
 class HourlyYield(_Ordered):
     """How much of a kind of data a person gets ready in an hour."""
 
-    low: Rate
-    """When each one is written anew."""
-    high: Rate
-    """When drafts are only corrected."""
+    low: Rate  #: When each one is written anew.
+    high: Rate  #: When drafts are only corrected.
 
 
 class Steps(FileRecord):
     """Steps that don't depend on what a framework asks."""
 
-    alternatives: StepWork
-    """Compare the alternatives side by side."""
-    data_review: StepWork
-    """Review the data for bias, harm and personal data, and name a process."""
-    service: StepWork
-    """Ask a tuning service what it will still offer, and for how long."""
-    other_service: StepWork
-    """Find another service, or your own hardware."""
-    goal: StepWork
-    """Name the goals, or count what there is."""
-    targets: StepWork
-    """Measure the present system against every target."""
-    money: StepWork
-    """State or narrow the amounts."""
-    recall: StepWork
-    """Measure how often the right passage is retrieved."""
-    watch: StepWork
-    """Watch, then look again."""
-    decide: StepWork
-    """Put the answers in and decide again."""
+    alternatives: StepWork  #: Compare the alternatives side by side.
+    data_review: StepWork  #: Review the data for bias, harm and personal data, and name a process.
+    service: StepWork  #: Ask a tuning service what it will still offer, and for how long.
+    other_service: StepWork  #: Find another service, or your own hardware.
+    goal: StepWork  #: Name the goals, or count what there is.
+    targets: StepWork  #: Measure the present system against every target.
+    money: StepWork  #: State or narrow the amounts.
+    recall: StepWork  #: Measure how often the right passage is retrieved.
+    watch: StepWork  #: Watch, then look again.
+    decide: StepWork  #: Put the answers in and decide again.
 
 
 class PlanRule(FileRecord):
     """Everything a plan takes that isn't in the cost tables."""
 
-    source: Text
-    """Who says so."""
-    dated: date
-    """When that was."""
-    hours_per_week: Rate
-    """Hours a week a team gives, where the case doesn't say."""
-    pilot_share: Share
-    """Share of data preparation and training that a pilot takes."""
+    source: Text  #: Who says so.
+    dated: date  #: When that was.
+    hours_per_week: Rate  #: Hours a week a team gives, where the case doesn't say.
+    pilot_share: Share  #: Share of data preparation and training that a pilot takes.
     design_share: Share
     """Share of the evaluation that is done before any training; the rest is two comparisons."""
-    evaluation_cases: Natural
-    """Cases to hold out."""
+    evaluation_cases: Natural  #: Cases to hold out.
     per_hour: dict[Literal["examples", "preference_pairs", "documents"], HourlyYield]
     """Data got ready in an hour of work, by unit."""
-    steps: Steps
-    """Steps that don't depend on what a framework asks."""
+    steps: Steps  #: Steps that don't depend on what a framework asks.
     checks: Annotated[dict[Ident, StepWork], Field(min_length=1)]
     """What it takes to do a check of the ceiling test that isn't done."""
     against: Annotated[dict[Ident, StepWork], Field(min_length=1)]
@@ -345,39 +291,26 @@ def either(works: dict[str, StepWork], name: str) -> StepWork:
 class Threshold(FileRecord):
     """A number that a challenge or a derivation uses."""
 
-    value: NonNegative
-    """The number."""
-    unit: Name
-    """Its unit."""
-    says: Text
-    """What is on its far side."""
-    source: Text
-    """Who says so."""
-    dated: date
-    """When that was."""
+    value: NonNegative  #: The number.
+    unit: Name  #: Its unit.
+    says: Text  #: What is on its far side.
+    source: Text  #: Who says so.
+    dated: date  #: When that was.
 
 
 class MeasureRule(FileRecord):
     """What a measurement says about an answer: yes on one side of a limit, no on the other."""
 
-    title: Name
-    """What is measured."""
-    about: Ident
-    """Signal, factor or check it bears on."""
+    title: Name  #: What is measured.
+    about: Ident  #: Signal, factor or check it bears on.
     role: Literal["settles", "supports"] = "settles"
     """Settles what can be observed; supports or challenges a need, which stays as it was said."""
-    yes: Literal["above", "below"] = "above"
-    """Side of the limit on which the answer is yes."""
-    limit: NonNegative
-    """The limit, in the unit of the measurement."""
-    unit: Name
-    """Unit of the measurement."""
-    says: Text
-    """Why there."""
-    source: Text
-    """Who says so."""
-    dated: date
-    """When that was."""
+    yes: Literal["above", "below"] = "above"  #: Side of the limit on which the answer is yes.
+    limit: NonNegative  #: The limit, in the unit of the measurement.
+    unit: Name  #: Unit of the measurement.
+    says: Text  #: Why there.
+    source: Text  #: Who says so.
+    dated: date  #: When that was.
 
     def side(self, low: float | None, high: float | Literal["open"] | None) -> State:
         """The answer on whose side of the limit a whole interval lies; unknown where it crosses."""
@@ -396,16 +329,11 @@ class MeasureRule(FileRecord):
 class FittedOn(FileRecord):
     """The cases that weights were fitted to."""
 
-    dated: date
-    """When they were fitted."""
-    cases: Natural
-    """Cases that are no tie."""
-    clusters: Natural
-    """Papers or companies they come from."""
-    won: Natural
-    """Cases in which tuning won."""
-    codings: Natural = 2
-    """How often each case was coded."""
+    dated: date  #: When they were fitted.
+    cases: Natural  #: Cases that are no tie.
+    clusters: Natural  #: Papers or companies they come from.
+    won: Natural  #: Cases in which tuning won.
+    codings: Natural = 2  #: How often each case was coded.
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of what the fit read of them."""
 
@@ -418,27 +346,21 @@ class FittedOn(FileRecord):
 
 # What is asked, and what a goal, an approach and an option are.
 
-Minutes = Annotated[int, Field(ge=1, le=100_000)]
-"""Minutes it takes to find an answer out."""
+Minutes = Annotated[int, Field(ge=1, le=100_000)]  #: Minutes it takes to find an answer out.
 
 OptionKind = Literal["prompt", "retrieval", "model", "serving", "tuning"]
 """What an option works on."""
 
-Risk = Literal["low", "medium", "high"]
-"""How much can go wrong, or be hard to take back."""
+Risk = Literal["low", "medium", "high"]  #: How much can go wrong, or be hard to take back.
 
 
 class Criterion(FileRecord):
     """Something a person is asked about."""
 
-    title: Name
-    """What it is called in a sentence."""
-    ask: Text
-    """The question; ``{threshold}`` stands for a number of this framework."""
-    why: Text = ""
-    """Why it means what it means."""
-    example: Text = ""
-    """An example of a yes."""
+    title: Name  #: What it is called in a sentence.
+    ask: Text  #: The question; ``{threshold}`` stands for a number of this framework.
+    why: Text = ""  #: Why it means what it means.
+    example: Text = ""  #: An example of a yes.
 
 
 class CeilingSignal(Criterion):
@@ -448,170 +370,114 @@ class CeilingSignal(Criterion):
 class Check(Criterion):
     """One of the checks that must all be yes before the ceiling counts as reached."""
 
-    at_least: Natural | None = None
-    """For a check that counts: how many are wanted."""
-    minutes: Minutes = 2
-    """Minutes it takes to find the answer out (not to do what is asked)."""
-    settle: Text = ""
-    """The step that would make it a yes."""
+    at_least: Natural | None = None  #: For a check that counts: how many are wanted.
+    minutes: Minutes = 2  #: Minutes it takes to find the answer out (not to do what is asked).
+    settle: Text = ""  #: The step that would make it a yes.
 
 
 class Factor(Criterion):
     """A reason for tuning, or a reason against it."""
 
-    means: Text = ""
-    """When the answer is yes."""
+    means: Text = ""  #: When the answer is yes.
     weight: Literal["high", "medium", "low"] | NonNegative = 1.0
     """How much it weighs: a word that is shown, or a number that counts."""
-    minutes: Minutes = 5
-    """Minutes it takes to find the answer out."""
+    minutes: Minutes = 5  #: Minutes it takes to find the answer out.
 
 
 class GoalRule(FileRecord):
     """A goal and the approach that serves it."""
 
-    title: Name
-    """What the goal is called."""
-    need: Text = ""
-    """The everyday need behind it."""
-    approach: Ident
-    """Id of the approach."""
-    source: Text = ""
-    """Who says so."""
+    title: Name  #: What the goal is called.
+    need: Text = ""  #: The everyday need behind it.
+    approach: Ident  #: Id of the approach.
+    source: Text = ""  #: Who says so.
 
 
 class Need(FileRecord):
     """How much data an approach takes."""
 
-    low: Natural
-    """The least that makes sense."""
-    high: Natural | Literal["open"]
-    """The most that is usual, or ``open``."""
-    unit: Literal["examples", "preference_pairs", "documents"]
-    """What is counted."""
+    low: Natural  #: The least that makes sense.
+    high: Natural | Literal["open"]  #: The most that is usual, or ``open``.
+    unit: Literal["examples", "preference_pairs", "documents"]  #: What is counted.
 
 
 class ApproachRule(FileRecord):
     """A kind of tuning."""
 
-    title: Name
-    """What it is called."""
-    data: Need
-    """Data it takes."""
-    compute: Name
-    """Compute it takes, in words."""
-    weeks: Span | None = None
-    """Weeks until it is in production."""
-    risk: Risk = "medium"
-    """How much can go wrong."""
-    figures_from: Text = ""
-    """Who says weeks and risk."""
-    dated: date | None = None
-    """When that was."""
+    title: Name  #: What it is called.
+    data: Need  #: Data it takes.
+    compute: Name  #: Compute it takes, in words.
+    weeks: Span | None = None  #: Weeks until it is in production.
+    risk: Risk = "medium"  #: How much can go wrong.
+    figures_from: Text = ""  #: Who says weeks and risk.
+    dated: date | None = None  #: When that was.
 
 
 class OptionRule(FileRecord):
     """An alternative to tuning, or something to do beside it."""
 
-    title: Name
-    """What it is called."""
-    helps_when: Text
-    """When it works."""
-    not_when: Text
-    """When it doesn't."""
-    kinds: dict[Ident, Text] = {}
-    """Its parts or variants."""
-    kind: OptionKind = "prompt"
-    """What it works on."""
-    variant_of: Ident | None = None
-    """Option of which this is one variant."""
-    effort_hours: Span | None = None
-    """Hours of work; for the hybrid those beside the tuning."""
+    title: Name  #: What it is called.
+    helps_when: Text  #: When it works.
+    not_when: Text  #: When it doesn't.
+    kinds: dict[Ident, Text] = {}  #: Its parts or variants.
+    kind: OptionKind = "prompt"  #: What it works on.
+    variant_of: Ident | None = None  #: Option of which this is one variant.
+    effort_hours: Span | None = None  #: Hours of work; for the hybrid those beside the tuning.
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
-    risk: Risk = "medium"
-    """How much can go wrong."""
-    source: Text = ""
-    """Who says when it works and when it doesn't."""
-    figures_from: Text = ""
-    """Who says effort, weeks and risk."""
-    dated: date | None = None
-    """When that was."""
+    risk: Risk = "medium"  #: How much can go wrong.
+    source: Text = ""  #: Who says when it works and when it doesn't.
+    figures_from: Text = ""  #: Who says effort, weeks and risk.
+    dated: date | None = None  #: When that was.
 
 
 class ModelStrengths(FileRecord):
     """What models are said to be good at."""
 
-    dated: date
-    """When it was said."""
-    says: Text
-    """How to read it."""
-    strengths: dict[str, Text]
-    """Model to strength."""
+    dated: date  #: When it was said.
+    says: Text  #: How to read it.
+    strengths: dict[str, Text]  #: Model to strength.
     suits: dict[str, tuple[Ident, ...]] = {}
     """Model to the goals, signals and factors its strength speaks to."""
-    measure: Text = ""
-    """How to measure instead of believing it."""
+    measure: Text = ""  #: How to measure instead of believing it.
 
 
 class SafetyQuestions(FileRecord):
     """What is asked before a model is made from data."""
 
-    data_reviewed: Text
-    """Asks about the data."""
-    process_named: Text
-    """Asks about the process."""
+    data_reviewed: Text  #: Asks about the data.
+    process_named: Text  #: Asks about the process.
 
 
 class Framework(FileRecord):
     """A decision framework."""
 
-    name: Ident
-    """How it is called on the command line and in a dossier."""
-    title: Name = "A decision framework"
-    """What it is, for people."""
-    source: Text = ""
-    """Where it comes from."""
-    dated: date | None = None
-    """When it was written."""
+    name: Ident  #: How it is called on the command line and in a dossier.
+    title: Name = "A decision framework"  #: What it is, for people.
+    source: Text = ""  #: Where it comes from.
+    dated: date | None = None  #: When it was written.
     extends: Ident | None = None
     """A framework of the catalogue whose sections stand where this file has none."""
-    signals: dict[Ident, CeilingSignal] = {}
-    """Signs of a ceiling."""
-    ceiling: dict[Ident, Check] = {}
-    """The checks of the ceiling test."""
-    indicators: dict[Ident, Factor]
-    """Reasons for tuning."""
-    anti_indicators: dict[Ident, Factor]
-    """Reasons against tuning."""
-    scoring: Scoring
-    """Score, difference and their bands."""
+    signals: dict[Ident, CeilingSignal] = {}  #: Signs of a ceiling.
+    ceiling: dict[Ident, Check] = {}  #: The checks of the ceiling test.
+    indicators: dict[Ident, Factor]  #: Reasons for tuning.
+    anti_indicators: dict[Ident, Factor]  #: Reasons against tuning.
+    scoring: Scoring  #: Score, difference and their bands.
     tree: Annotated[tuple[TreeRule, ...], Field(min_length=1, max_length=100)]
     """Steps in order; the first that holds counts."""
-    quick: tuple[Ident, ...] = ()
-    """The factors of the short form."""
-    thresholds: dict[Ident, Threshold] = {}
-    """Numbers that challenges use."""
+    quick: tuple[Ident, ...] = ()  #: The factors of the short form.
+    thresholds: dict[Ident, Threshold] = {}  #: Numbers that challenges use.
     measures: dict[Ident, MeasureRule] = {}
     """What measurements say; an answer is settled only when the whole interval is on one side."""
-    goals: dict[Ident, GoalRule] = {}
-    """Goal to approach."""
-    approaches: dict[Ident, ApproachRule] = {}
-    """Kinds of tuning."""
-    options: dict[Ident, OptionRule] = {}
-    """What else can be done."""
-    models: ModelStrengths | None = None
-    """What models are said to be good at."""
-    costs: Costs | None = None
-    """Cost tables."""
-    break_even: BreakEvenRule | None = None
-    """When it pays."""
-    plan: PlanRule | None = None
-    """What the steps of a plan take."""
-    safety: SafetyQuestions | None = None
-    """What is asked about safety."""
-    worked_example: WorkedExample | None = None
-    """An example to be computed again."""
+    goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
+    approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
+    options: dict[Ident, OptionRule] = {}  #: What else can be done.
+    models: ModelStrengths | None = None  #: What models are said to be good at.
+    costs: Costs | None = None  #: Cost tables.
+    break_even: BreakEvenRule | None = None  #: When it pays.
+    plan: PlanRule | None = None  #: What the steps of a plan take.
+    safety: SafetyQuestions | None = None  #: What is asked about safety.
+    worked_example: WorkedExample | None = None  #: An example to be computed again.
     fitted_on: FittedOn | None = None
     """Published cases that its weights were fitted to; it describes them, and predicts nothing."""
 
@@ -705,16 +571,13 @@ class Service(FileRecord):
     """A service or a program that tunes models."""
 
     service: Name
-    kind: Literal["hosted", "self_hosted"]
-    """Run by a provider, or by the team itself."""
+    kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
     approaches: tuple[Ident, ...] = ()
     """Approaches its own pages name; one that is missing may be offered and wasn't found."""
     open_to_new: Tri = "unknown"
     """Whether somebody can start with it now; for a program, whether it is maintained."""
-    until: date | None = None
-    """The day on which new work ends, or ended."""
-    says: Text = ""
-    """What else the page says that matters here."""
+    until: date | None = None  #: The day on which new work ends, or ended.
+    says: Text = ""  #: What else the page says that matters here.
     sources: tuple[Name, ...]
     dated: date
 
@@ -765,8 +628,7 @@ Goal = Literal[
     "classification",
     "extraction",
     "generation",
-]
-"""The lesson's six goals, and three plain tasks."""
+]  #: The lesson's six goals, and three plain tasks.
 
 GOALS: tuple[Goal, ...] = get_args(Goal)
 
@@ -837,5 +699,4 @@ Goals = Annotated[
     BeforeValidator(
         one_or_many, json_schema_input_type=Goal | _SPOKEN | tuple[Goal | _SPOKEN, ...]
     ),
-]
-"""Goals as people write them, the primary one first."""
+]  #: Goals as people write them, the primary one first.

@@ -3,21 +3,58 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from tuneworthy.model.base import LateRecord, Record
+from pydantic import BeforeValidator
+
+from tuneworthy.model.base import LateRecord, Record, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Action, ChallengeResult, Dossier, Verdict
 from tuneworthy.model.framework import Outcome
 
-Part = Literal["evaluate", "options", "investment"]
-"""The lesson's three conversations."""
+Part = Literal["evaluate", "options", "investment"]  #: The lesson's three conversations.
 
 PARTS: tuple[Part, ...] = ("evaluate", "options", "investment")
 
 AskKind = Literal["state", "count", "number", "amount", "choice", "choices", "text"]
 """A yes, no or unknown; how many (for a check also yes or no); a number; a number or a range of
 them; one of some; several of some, the first first; a line of text."""
+
+
+LeverUnit = Literal["", "USD", "USD/h", "%", "hours", "months", "tokens"]
+
+
+class LeverRange(LateRecord):
+    """How an amount can be moved on the page."""
+
+    group: str
+    unit: LeverUnit = ""
+    most: float  #: Where the lever ends if the case states nothing.
+    fixed: bool = False  #: Whether it ends there whatever the case states.
+
+
+class CaseField(LateRecord):
+    """A field of the case; ``fields.yaml`` says what each key means."""
+
+    part: Part | None = None
+    """The conversation that asks for it; None for a field that nobody is asked for."""
+    title: str
+    question: str = ""
+    example: str = ""
+    why: str = ""
+    minutes: int = 2
+    kind: AskKind = "text"
+    choices: dict[str, str] | Literal["goals", "options", "checks"] = {}
+    share: bool = False
+    when: Annotated[tuple[str, ...], BeforeValidator(one_or_many)] = ()
+    """Conditions, all of which hold where it is asked."""
+    label: str = ""
+    lever: LeverRange | None = None
+
+    @property
+    def is_asked(self) -> bool:
+        """Whether there is a question about it; the framework has those about safety."""
+        return bool(self.question) or self.part is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,22 +186,18 @@ class AssistantPrompt(Record):
     name: str
     title: str
     says: str
-    arguments: tuple[tuple[str, str], ...]
-    """Names and meanings; all of them may be left out."""
+    arguments: tuple[tuple[str, str], ...]  #: Names and meanings; all of them may be left out.
     text: str
 
 
 class Listed(LateRecord):
     """A case with its verdict, or with what is wrong with it."""
 
-    name: str
-    """Name of its folder, by which the other tools know it."""
+    name: str  #: Name of its folder, by which the other tools know it.
     title: str = ""
     outcome: Verdict | None = None
-    final: bool | None = None
-    """Whether no open answer can change the outcome."""
+    final: bool | None = None  #: Whether no open answer can change the outcome.
     action: Action | None = None
     summary: str = ""
     next: str = ""
-    problem: str = ""
-    """Why it can't be judged; then nothing but the name is known."""
+    problem: str = ""  #: Why it can't be judged; then nothing but the name is known.

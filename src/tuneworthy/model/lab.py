@@ -28,28 +28,21 @@ from tuneworthy.model.evalset import Coefficient
 class JudgePlan(Record):
     """Who judges, and whose labels put that right; written down before a reporting case is sent."""
 
-    model: Name
-    """Id of the judging model."""
-    base_url: str = ""
-    """Where it is served; empty for the usual address."""
-    file: str
-    """Name of the rubric's file."""
-    rubric: str
-    """Begin of the SHA-256 of rubric and scale, as in labels."""
+    model: Name  #: Id of the judging model.
+    base_url: str = ""  #: Where it is served; empty for the usual address.
+    file: str  #: Name of the rubric's file.
+    rubric: str  #: Begin of the SHA-256 of rubric and scale, as in labels.
     labels: Natural
     """Cases of either part on which people's word counts: the first in an order drawn by the seed.
     More labels than these don't count, so that nobody can label until the result pleases."""
-    seed: Natural
-    """Of that order, and of the lab."""
-    max_tokens: Natural
-    """Tokens an answer may have, as the lab was given it."""
+    seed: Natural  #: Of that order, and of the lab.
+    max_tokens: Natural  #: Tokens an answer may have, as the lab was given it.
 
 
 class Bias(Estimated):
     """The judge's word less people's, on the outputs that both have seen."""
 
-    n: Natural
-    """Outputs."""
+    n: Natural  #: Outputs.
 
 
 class JudgedArm(Record):
@@ -57,12 +50,9 @@ class JudgedArm(Record):
 
     arm: str
     part: Literal["select", "report"]
-    judge: Share | Unknown
-    """Share of outputs the judge lets pass: counts for nothing by itself."""
-    labels: Natural
-    """Outputs among the drawn ones that people have labelled."""
-    missing: Natural
-    """Outputs among the drawn ones that nobody has labelled yet."""
+    judge: Share | Unknown  #: Share of outputs the judge lets pass: counts for nothing by itself.
+    labels: Natural  #: Outputs among the drawn ones that people have labelled.
+    missing: Natural  #: Outputs among the drawn ones that nobody has labelled yet.
     bias: Bias | Unknown
     kappa: Coefficient
     """Agreement of judge and people beyond chance, where people are of one mind."""
@@ -91,55 +81,41 @@ class JudgeOf(Record):
 class Draw(Record):
     """One restart of a generator of prompts."""
 
-    prompt: str
-    """Name of the prompt it came to: a proposed one, or the one it began from."""
-    asked: Natural
-    """Texts that were written on the way."""
-    unusable: Natural = 0
-    """Those of them that are no prompt, or the same one again."""
+    prompt: str  #: Name of the prompt it came to: a proposed one, or the one it began from.
+    asked: Natural  #: Texts that were written on the way.
+    unusable: Natural = 0  #: Those of them that are no prompt, or the same one again.
     whole: bool = True
     """Whether every text that was asked for came; one cut short is no draw like the others."""
-    value: Share | Unknown
-    """Share of right answers on the cases for selecting, all of them."""
-    low: Share = 0.0
-    """Lower end of its 95% interval."""
-    high: Share = 1.0
-    """Upper end."""
+    value: Share | Unknown  #: Share of right answers on the cases for selecting, all of them.
+    low: Share = 0.0  #: Lower end of its 95% interval.
+    high: Share = 1.0  #: Upper end.
 
 
 class Proposed(Record):
     """A prompt that a generator came to."""
 
     name: Name
-    text: str
-    """Its system template."""
-    file: str
-    """Where it is kept, beside the case file; copy it to your prompts to keep it."""
+    text: str  #: Its system template.
+    file: str  #: Where it is kept, beside the case file; copy it to your prompts to keep it.
 
 
 class Proposing(Record):
     """What a generator was asked for, and what came."""
 
-    model: Name
-    """Id of the model that wrote."""
+    model: Name  #: Id of the model that wrote.
     parent: Name
     """Id of the arm that every draw began from: the best as written on the cases shown."""
-    shown: Natural
-    """Cases that were learned from; they raced nothing and reported nothing."""
+    shown: Natural  #: Cases that were learned from; they raced nothing and reported nothing.
     draws: tuple[Draw, ...]
-    prompts: tuple[Proposed, ...]
-    """Each text once; () where nothing better than the parent came."""
+    prompts: tuple[Proposed, ...]  #: Each text once; () where nothing better than the parent came.
 
 
 class Gain(EstimatedShare):
     """What one more draw of a generator would add to the best so far, in share of cases."""
 
-    draws: Natural
-    """Draws that it rests on."""
-    n: Natural
-    """Cases that all of them were scored on."""
-    clusters: Natural
-    """Conversations those come from."""
+    draws: Natural  #: Draws that it rests on.
+    n: Natural  #: Cases that all of them were scored on.
+    clusters: Natural  #: Conversations those come from.
 
 
 # A call of a model: what is asked, what came back, and what became of the money.
@@ -158,23 +134,18 @@ class Request(Record):
     Two requests with equal fields are the same question: one answer serves both.
     """
 
-    provider: Name
-    """Preset of the endpoint, as ``openai`` or ``local``."""
-    base_url: str
-    """Where it is served, without a key."""
-    model: Name
-    """The endpoint's own name of the model."""
+    provider: Name  #: Preset of the endpoint, as ``openai`` or ``local``.
+    base_url: str  #: Where it is served, without a key.
+    model: Name  #: The endpoint's own name of the model.
     messages: tuple[ChatMessage, ...]
-    max_tokens: Natural | None = None
-    """The most that may be written; it bounds the price."""
+    max_tokens: Natural | None = None  #: The most that may be written; it bounds the price.
     temperature: float = 0.0
     seed: int | None = None
     response_schema: str | None = None
     """JSON Schema, as canonical JSON, that constrains the output."""
     grammar: str | None = None
     """GBNF grammar that constrains the output, where the endpoint takes one."""
-    tools: str | None = None
-    """Tool definitions, as canonical JSON."""
+    tools: str | None = None  #: Tool definitions, as canonical JSON.
 
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the number of the repeat."""
@@ -199,8 +170,7 @@ class Reply(Record):
     text: str
     tool_calls: tuple[tuple[str, str], ...] = ()
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
-    finish: str = "stop"
-    """Why it ended, as the endpoint says it."""
+    finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0
     """Until the answer was whole, on the wire, waiting in our queue left out."""
@@ -222,10 +192,8 @@ class Settled(Record):
 
     key: str
     status: Status
-    reply: Reply | None = None
-    """None unless it was settled."""
-    usd: NonNegative = 0.0
-    """Paid, or put aside while that isn't known."""
+    reply: Reply | None = None  #: None unless it was settled.
+    usd: NonNegative = 0.0  #: Paid, or put aside while that isn't known.
     why: Annotated[str, Field(max_length=500)] = ""
     """For a failed or doubtful one: what happened, without a key or a header."""
     reused: bool = False
@@ -236,12 +204,9 @@ class Spend(Record):
 
     cap: NonNegative
     paid: NonNegative
-    held: NonNegative
-    """Put aside for calls on the wire and in doubt."""
-    calls: Natural
-    """Settled calls."""
-    reused: Natural
-    """Answers that were there already."""
+    held: NonNegative  #: Put aside for calls on the wire and in doubt.
+    calls: Natural  #: Settled calls.
+    reused: Natural  #: Answers that were there already.
     in_doubt: Natural
     failed: Natural
 
@@ -249,12 +214,9 @@ class Spend(Record):
 class Quote(Record):
     """What a run would cost, before anything is sent."""
 
-    calls: Natural
-    """Calls that would be sent."""
-    reused: Natural
-    """Answers that are there already."""
-    usd_most: NonNegative
-    """Worst case: every answer as long as it may be."""
+    calls: Natural  #: Calls that would be sent.
+    reused: Natural  #: Answers that are there already.
+    usd_most: NonNegative  #: Worst case: every answer as long as it may be.
     usd_likely: NonNegative
     """With answers as long as those of the same model so far, or half as long as they may be."""
     unpriced: tuple[str, ...] = ()
@@ -272,49 +234,37 @@ ArmKind = Literal["prompt", "baseline", "tuned"]
 class Arm(Record):
     """One way to answer every case."""
 
-    id: Name
-    """Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``."""
+    id: Name  #: Unique: prompt, model and what is added, as ``v3 · gpt-4o · nearest 8``.
     kind: ArmKind
-    prompt: str = ""
-    """Name of the prompt variant; empty for a baseline."""
-    model: str = ""
-    """Model id of the case; empty for a baseline."""
-    few_shot: Natural = 0
-    """Examples in the prompt."""
+    prompt: str = ""  #: Name of the prompt variant; empty for a baseline.
+    model: str = ""  #: Model id of the case; empty for a baseline.
+    few_shot: Natural = 0  #: Examples in the prompt.
     few_shot_from: Literal["none", "fixed", "nearest"] = "none"
-    retrieval: bool = False
-    """Whether the case's contexts are given."""
+    retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
-    of: str = ""
-    """For a baseline: ``majority`` or ``nearest_neighbour``."""
+    of: str = ""  #: For a baseline: ``majority`` or ``nearest_neighbour``.
 
 
 class ShareOf(EstimatedShare):
     """A share with its 95% interval."""
 
-    n: Natural
-    """Cases; repeats of one are one."""
-    clusters: Natural
-    """Conversations those come from."""
+    n: Natural  #: Cases; repeats of one are one.
+    clusters: Natural  #: Conversations those come from.
 
 
 class Placed(Record):
     """An arm in the race."""
 
     arm: str
-    quality: ShareOf | Unknown
-    """On the cases it was run on so far."""
-    running: bool
-    """False for one that was left behind."""
+    quality: ShareOf | Unknown  #: On the cases it was run on so far.
+    running: bool  #: False for one that was left behind.
 
 
 class Stand(Record):
     """How a lab stands while it runs."""
 
-    arm: str
-    """The leader; empty before the first round."""
-    quality: ShareOf | Unknown
-    """Of the leader, on the cases so far."""
+    arm: str  #: The leader; empty before the first round.
+    quality: ShareOf | Unknown  #: Of the leader, on the cases so far.
     done: Natural
     of: Natural
     """Calls there may be in all, when no more arms are dropped; 0 while prompts are proposed."""
@@ -336,8 +286,7 @@ class ArmResult(Record):
     """Cases after which the race left it behind; None for one that stayed."""
     failed: Natural = 0
     """Cases with a call that was refused, withheld or empty; it is left out, and counted."""
-    in_doubt: Natural = 0
-    """Cases of which nobody knows; they are left out, and counted."""
+    in_doubt: Natural = 0  #: Cases of which nobody knows; they are left out, and counted.
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -352,8 +301,7 @@ class Contrast(Record):
     low: float
     high: float
     n: Natural
-    clusters: Natural = 0
-    """Conversations those come from."""
+    clusters: Natural = 0  #: Conversations those come from.
     told_apart: Literal["yes", "no"]
     cases_needed: Natural | Unknown
     """To distinguish them at the observed difference, with 80% power."""
@@ -362,16 +310,11 @@ class Contrast(Record):
 class Failures(Record):
     """Wrong answers of one kind."""
 
-    signal: str
-    """What they are a sign of: a signal of the framework, or ``wrong_answer``."""
-    n: Natural
-    """Cases."""
-    of: Natural
-    """Cases that were scored."""
-    mends: Literal["yes", "no", "unknown"]
-    """Whether tuning changes this kind of failure."""
-    examples: tuple[str, ...] = ()
-    """A few of them, masked: what was asked → what came."""
+    signal: str  #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
+    n: Natural  #: Cases.
+    of: Natural  #: Cases that were scored.
+    mends: Literal["yes", "no", "unknown"]  #: Whether tuning changes this kind of failure.
+    examples: tuple[str, ...] = ()  #: A few of them, masked: what was asked → what came.
 
 
 class CurvePoint(Record):
@@ -384,54 +327,41 @@ class CurvePoint(Record):
 class CeilingResult(Record):
     """What a ceiling lab found."""
 
-    arms: tuple[ArmResult, ...]
-    """The best first, by the selection split."""
-    best: str
-    """Id of the arm that was chosen there."""
-    reported: ShareOf | Unknown
-    """The chosen arm on cases that chose nothing."""
+    arms: tuple[ArmResult, ...]  #: The best first, by the selection split.
+    best: str  #: Id of the arm that was chosen there.
+    reported: ShareOf | Unknown  #: The chosen arm on cases that chose nothing.
     contrasts: tuple[Contrast, ...]
     target: Share | Unknown
     reached: Literal["yes", "no", "too_few_cases", "unknown"]
     """Yes: the simultaneous upper bound of every tried arm lies below the target. No: an arm meets
     it. ``too_few_cases``: neither, and more cases would tell."""
-    upper: Share | Unknown
-    """The simultaneous 95% upper bound of the best that was tried."""
+    upper: Share | Unknown  #: The simultaneous 95% upper bound of the best that was tried.
     effort: Natural
     """Pairs of a model and a prompt variant that really differs: how far was searched."""
-    prompts: Natural = 0
-    """Prompt variants; near copies count once."""
-    models: Natural = 0
-    """Models that are prompted."""
-    select: Natural = 0
-    """Cases for selecting."""
-    report: Natural = 0
-    """Cases that chose nothing."""
-    seed: Natural = 0
-    """Of the split."""
+    prompts: Natural = 0  #: Prompt variants; near copies count once.
+    models: Natural = 0  #: Models that are prompted.
+    select: Natural = 0  #: Cases for selecting.
+    report: Natural = 0  #: Cases that chose nothing.
+    seed: Natural = 0  #: Of the split.
     plateau: Gain | Unknown
     """Expected gain of one more draw of one generator; unknown for hand-written prompts."""
     proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
     """What a generator was asked for, and what came."""
-    cases_needed: Natural | Unknown
-    """For ``too_few_cases``: how many in all, both parts together."""
+    cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
     checks: dict[str, Literal["yes", "no", "unknown"]]
     """Which of the five checks this run has answered, and how."""
-    failures: tuple[Failures, ...] = ()
-    """Of the chosen arm, the commonest first."""
+    failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
     published: tuple[PublishedFigure, ...] = ()
     """Figures of tuned models on other cases, the highest first. They are no arms: they didn't
     race, are in no contrast, and count neither as tried nor for the ceiling."""
     curve: tuple[CurvePoint, ...] = ()
     """The best so far, arm by arm in the order they were planned, on the selection split."""
-    scorer: str = ""
-    """What scored the answers."""
+    scorer: str = ""  #: What scored the answers.
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored. With one, ``quality`` of
     the arms and ``curve`` are its word alone; ``reported``, ``contrasts`` and ``upper`` rest on
     people's labels."""
-    calls_saved: Natural = 0
-    """Calls the race didn't have to make."""
+    calls_saved: Natural = 0  #: Calls the race didn't have to make.
     stopped: str = ""
     """Why it ended early, or that an arm got too few answers; empty for one that has its answer."""
     quote: Quote
@@ -441,14 +371,10 @@ class CeilingResult(Record):
 class CeilingPlan(Record):
     """What is written down before the chosen arms meet the cases that chose nothing."""
 
-    chosen: tuple[str, ...]
-    """Ids of the chosen arm, then of each it is held against."""
-    select: Natural
-    """Cases that chose."""
-    report: Natural
-    """Cases that will report; all of them are run, there is no other stop."""
-    inputs: str
-    """SHA-256 of those cases and of the arms."""
+    chosen: tuple[str, ...]  #: Ids of the chosen arm, then of each it is held against.
+    select: Natural  #: Cases that chose.
+    report: Natural  #: Cases that will report; all of them are run, there is no other stop.
+    inputs: str  #: SHA-256 of those cases and of the arms.
     judge: JudgePlan | None = None
     """Who judges, and how many labels count; None where rules score."""
     written_on: date
@@ -457,20 +383,13 @@ class CeilingPlan(Record):
 class VerifyPlan(Record):
     """What was written down before the held-out cases were looked at."""
 
-    tuned: str
-    """Id of the tuned arm."""
-    untuned: str
-    """Id of the best untuned arm, by the cases for selecting."""
-    margin: Share
-    """Share of cases it has to be better by."""
-    general_margin: Share
-    """Share of general tasks it may be worse by."""
-    cases: Natural
-    """Held-out cases; all of them are run, there is no other stop."""
-    general: Natural
-    """General tasks."""
-    inputs: str
-    """SHA-256 of cases, prompts and both models."""
+    tuned: str  #: Id of the tuned arm.
+    untuned: str  #: Id of the best untuned arm, by the cases for selecting.
+    margin: Share  #: Share of cases it has to be better by.
+    general_margin: Share  #: Share of general tasks it may be worse by.
+    cases: Natural  #: Held-out cases; all of them are run, there is no other stop.
+    general: Natural  #: General tasks.
+    inputs: str  #: SHA-256 of cases, prompts and both models.
     judge: JudgePlan | None = None
     """Who judges, and how many labels count; None where rules score."""
     written_on: date
@@ -480,10 +399,8 @@ class VerifyResult(Record):
     """Whether tuning did what it was for."""
 
     plan: VerifyPlan
-    contrast: Contrast
-    """Tuned less best untuned, on held-out cases."""
-    general: Contrast
-    """The same on general tasks."""
+    contrast: Contrast  #: Tuned less best untuned, on held-out cases.
+    general: Contrast  #: The same on general tasks.
     tuned: ShareOf | Unknown
     untuned: ShareOf | Unknown
     outcome: Literal["improved", "regressed", "no_gain", "too_few_cases", "unknown"]

@@ -62,51 +62,36 @@ def _to_coded(value: Any) -> Any:
 
 SourceText = Annotated[
     Text | None, BeforeValidator(_to_source_text, json_schema_input_type=str | int | float | None)
-]
-"""A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None."""
+]  #: A figure in the words of its source: "0.83", "41%", "about 9 million a month"; or None.
 
 
 class PublishedArm(FileRecord):
     """One approach that was tried, with what it came to."""
 
-    approach: SourceText = None
-    """What was done."""
-    model: SourceText = None
-    """The model it was done with."""
-    base_model: SourceText = None
-    """For tuning: the model that was tuned."""
-    train_examples: SourceText = None
-    """For tuning: how many examples, as the source says it."""
-    metric: SourceText = None
-    """How it was measured."""
-    value: SourceText = None
-    """What it came to, as the source says it."""
+    approach: SourceText = None  #: What was done.
+    model: SourceText = None  #: The model it was done with.
+    base_model: SourceText = None  #: For tuning: the model that was tuned.
+    train_examples: SourceText = None  #: For tuning: how many examples, as the source says it.
+    metric: SourceText = None  #: How it was measured.
+    value: SourceText = None  #: What it came to, as the source says it.
 
 
 class Account(FileRecord):
     """Money and time, as the source says it."""
 
-    volume: SourceText = None
-    """Calls in a period."""
-    cost_before: SourceText = None
-    """Cost without tuning."""
-    cost_after: SourceText = None
-    """Cost afterwards."""
-    latency_before: SourceText = None
-    """Latency before."""
-    latency_after: SourceText = None
-    """Latency afterwards."""
-    build_cost: SourceText = None
-    """What it took to get there."""
+    volume: SourceText = None  #: Calls in a period.
+    cost_before: SourceText = None  #: Cost without tuning.
+    cost_after: SourceText = None  #: Cost afterwards.
+    latency_before: SourceText = None  #: Latency before.
+    latency_after: SourceText = None  #: Latency afterwards.
+    build_cost: SourceText = None  #: What it took to get there.
 
 
 class Coded(FileRecord):
     """What coders answered about one factor."""
 
-    value: Tri = "unknown"
-    """The answer of the coder who had read the source and knew the outcome."""
-    reason: Text = ""
-    """Why."""
+    value: Tri = "unknown"  #: The answer of the coder who had read the source and knew the outcome.
+    reason: Text = ""  #: Why.
     blind: BlindAnswers = ()
     """Answers of the two coders who saw only the situation, in their order."""
 
@@ -114,54 +99,35 @@ class Coded(FileRecord):
 class PublishedCase(FileRecord):
     """A task on which several approaches were tried and somebody published what came out."""
 
-    id: Name
-    """A short name of its own."""
-    title: Name = "untitled"
-    """What it is called."""
-    year: Annotated[int, Field(ge=1990, le=2100)] | None = None
-    """The year of publication."""
-    kind: Literal["paper", "industry"] | None = None
-    """Research, or a report from practice."""
+    id: Name  #: A short name of its own.
+    title: Name = "untitled"  #: What it is called.
+    year: Annotated[int, Field(ge=1990, le=2100)] | None = None  #: The year of publication.
+    kind: Literal["paper", "industry"] | None = None  #: Research, or a report from practice.
     cluster: Name | None = None
     """Cases of one paper or company share it; a case without one stands alone."""
-    source_url: Text = ""
-    """Where it can be read."""
+    source_url: Text = ""  #: Where it can be read.
     source_status: Literal["read", "recalled"] | None = None
     """Whether its figures were read in the source or come from memory."""
-    domain: Text = ""
-    """The field it belongs to."""
-    task: Text = ""
-    """What had to be done."""
-    goal_kind: Goal | None = None
-    """What kind of goal that is."""
-    baseline: PublishedArm | None = None
-    """Where it started."""
-    best_prompt: PublishedArm | None = None
-    """The best that prompting reached."""
-    other_model: PublishedArm | None = None
-    """Another model with a prompt."""
-    rag: PublishedArm | None = None
-    """Retrieval."""
-    fine_tuned: PublishedArm | None = None
-    """Tuning."""
-    winner: Winner
-    """What measured best."""
-    margin: Text = ""
-    """By how much."""
+    domain: Text = ""  #: The field it belongs to.
+    task: Text = ""  #: What had to be done.
+    goal_kind: Goal | None = None  #: What kind of goal that is.
+    baseline: PublishedArm | None = None  #: Where it started.
+    best_prompt: PublishedArm | None = None  #: The best that prompting reached.
+    other_model: PublishedArm | None = None  #: Another model with a prompt.
+    rag: PublishedArm | None = None  #: Retrieval.
+    fine_tuned: PublishedArm | None = None  #: Tuning.
+    winner: Winner  #: What measured best.
+    margin: Text = ""  #: By how much.
     train_examples: Natural | None = None
     """Examples the tuning had, where the source gives a count."""
-    economics: Account | None = None
-    """Money and time."""
-    notes: Text = ""
-    """What to keep in mind."""
+    economics: Account | None = None  #: Money and time.
+    notes: Text = ""  #: What to keep in mind.
     factors: dict[
         Ident, Annotated[Coded, BeforeValidator(_to_coded, json_schema_input_type=Coded | TriInput)]
-    ] = {}
-    """Reasons for and against, as coded."""
+    ] = {}  #: Reasons for and against, as coded.
     extra_factors_blind: dict[Ident, BlindAnswers] = {}
     """Factors that only the blind coders answered."""
-    ceiling_test: dict[Ident, Tri] = {}
-    """Checks of the ceiling that the source shows."""
+    ceiling_test: dict[Ident, Tri] = {}  #: Checks of the ceiling that the source shows.
 
     @property
     def tuning_won(self) -> bool:
@@ -212,21 +178,16 @@ class RuleAgreement(Record):
 class Confusion(Record):
     """What a rule said against what came out, in cases."""
 
-    tune_won: Natural
-    """SourceText tune; tuning won."""
-    tune_lost: Natural
-    """SourceText tune; something else won."""
-    keep_won: Natural
-    """SourceText don't tune; tuning won."""
-    keep_lost: Natural
-    """SourceText don't tune; something else won."""
+    tune_won: Natural  #: SourceText tune; tuning won.
+    tune_lost: Natural  #: SourceText tune; something else won.
+    keep_won: Natural  #: SourceText don't tune; tuning won.
+    keep_lost: Natural  #: SourceText don't tune; something else won.
 
 
 class Against(Record):
     """A rule's agreement less that of the better baseline, case by case."""
 
-    baseline: RuleId
-    """The baseline: always or never, whichever agrees more often."""
+    baseline: RuleId  #: The baseline: always or never, whichever agrees more often.
     difference: Annotated[float, Field(ge=-1, le=1)]
     """Share of cases; above zero where the rule agrees more often."""
     interval: RateInterval | Unknown
@@ -238,8 +199,7 @@ class Against(Record):
 class GoalRecord(Record):
     """A rule's agreement among the cases of one goal."""
 
-    goal: str
-    """The goal, or ``unknown`` for cases that name none."""
+    goal: str  #: The goal, or ``unknown`` for cases that name none.
     won: Natural
     agreement: RuleAgreement
 
@@ -252,8 +212,7 @@ class RuleRecord(Record):
     confusion: Confusion
     against: Against | None
     """Compared with the better baseline; None for the baselines themselves."""
-    by_goal: tuple[GoalRecord, ...]
-    """Agreement by goal, the most frequent goal first."""
+    by_goal: tuple[GoalRecord, ...]  #: Agreement by goal, the most frequent goal first.
 
 
 class Backtest(Record):
@@ -265,32 +224,21 @@ class Backtest(Record):
     framework: Ident
     codes: Codes
     cases: Natural
-    ties: Natural
-    """Cases left out because nothing won."""
+    ties: Natural  #: Cases left out because nothing won.
     n: Natural
     won: Natural
-    recalled: Natural
-    """Cases counted whose figures come from memory."""
-    clusters: Natural
-    """Papers or companies that the cases counted come from."""
-    factors: Natural
-    """Factors the framework asks about."""
+    recalled: Natural  #: Cases counted whose figures come from memory.
+    clusters: Natural  #: Papers or companies that the cases counted come from.
+    factors: Natural  #: Factors the framework asks about.
     uncoded: tuple[str, ...]
     """Those of them that are answered in no case counted, so that they never count as yes."""
-    answers: Natural
-    """Factor answers wanted: cases counted times factors."""
-    unknown_answers: Natural
-    """Those of them that are unknown, and so don't count as yes."""
-    checks: Natural
-    """Checks of the ceiling the framework asks for."""
-    unknown_checks: Natural
-    """Check answers, of cases times checks, that are unknown."""
-    ceilings: Natural
-    """Cases counted in which every check is recorded as yes."""
-    draws: Natural
-    """Times the clusters were drawn again."""
-    rules: tuple[RuleRecord, ...]
-    """Every rule, in the order of RULES."""
+    answers: Natural  #: Factor answers wanted: cases counted times factors.
+    unknown_answers: Natural  #: Those of them that are unknown, and so don't count as yes.
+    checks: Natural  #: Checks of the ceiling the framework asks for.
+    unknown_checks: Natural  #: Check answers, of cases times checks, that are unknown.
+    ceilings: Natural  #: Cases counted in which every check is recorded as yes.
+    draws: Natural  #: Times the clusters were drawn again.
+    rules: tuple[RuleRecord, ...]  #: Every rule, in the order of RULES.
 
     def rule(self, rule: RuleId) -> RuleRecord:
         """The record of one rule."""
@@ -302,8 +250,7 @@ class Backtest(Record):
 ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
 """The arms a published case may have."""
 
-Known = Literal["yes", "no"]
-"""An answer that is known."""
+Known = Literal["yes", "no"]  #: An answer that is known.
 
 Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
 """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
@@ -316,19 +263,14 @@ class Precedent:
     id: str
     title: str
     year: int | None
-    kind: str
-    """``paper``, ``industry`` or ``unknown``."""
-    cluster: str
-    """Its paper or company; its own id where it stands alone."""
+    kind: str  #: ``paper``, ``industry`` or ``unknown``.
+    cluster: str  #: Its paper or company; its own id where it stands alone.
     goal: str
     winner: Winner
     margin: str
-    source: str
-    """Where it can be read, as its file says it."""
-    source_url: str
-    """The first web address in that; empty for none."""
-    source_status: str
-    """``read``, ``recalled`` or ``unknown``."""
+    source: str  #: Where it can be read, as its file says it.
+    source_url: str  #: The first web address in that; empty for none.
+    source_status: str  #: ``read``, ``recalled`` or ``unknown``.
     tried: tuple[Mapping[str, str], ...]
     """What was tried, as in ``Tried``; what the source doesn't say is left out."""
     answers: Mapping[str, State]
@@ -351,112 +293,72 @@ class PrecedentIndex:
 class Tried(LateRecord):
     """One approach that was tried; what the source doesn't say is an empty text."""
 
-    arm: ArmId
-    """Which arm of the comparison it is."""
-    approach: str = ""
-    """What was done."""
-    model: str = ""
-    """The model it was done with; for tuning the model that was tuned."""
-    train_examples: str = ""
-    """For tuning: how many examples, as the source says it."""
-    metric: str = ""
-    """How it was measured."""
-    value: str = ""
-    """What it came to, as the source says it."""
+    arm: ArmId  #: Which arm of the comparison it is.
+    approach: str = ""  #: What was done.
+    model: str = ""  #: The model it was done with; for tuning the model that was tuned.
+    train_examples: str = ""  #: For tuning: how many examples, as the source says it.
+    metric: str = ""  #: How it was measured.
+    value: str = ""  #: What it came to, as the source says it.
 
 
 class Neighbour(LateRecord):
     """A published case like this one."""
 
-    id: str
-    """Its id in the catalogue's published cases."""
-    title: str
-    """What it is called."""
-    winner: Winner
-    """The arm that measured best, or a tie."""
+    id: str  #: Its id in the catalogue's published cases.
+    title: str  #: What it is called.
+    winner: Winner  #: The arm that measured best, or a tie.
     source_url: str
     """Where it can be read: the first web address of its source; empty where it names none."""
-    source: str
-    """Its source in full."""
-    source_status: str
-    """Whether its figures were ``read`` there, or are ``recalled`` from memory."""
-    year: int | Unknown
-    """Year of publication."""
-    kind: str
-    """``paper``, or ``industry`` for a report from practice."""
-    goal: str
-    """Its goal."""
-    margin: str
-    """By how much it was won, as its source says it."""
-    tried: tuple[Tried, ...]
-    """What was tried."""
+    source: str  #: Its source in full.
+    source_status: str  #: Whether its figures were ``read`` there, or are ``recalled`` from memory.
+    year: int | Unknown  #: Year of publication.
+    kind: str  #: ``paper``, or ``industry`` for a report from practice.
+    goal: str  #: Its goal.
+    margin: str  #: By how much it was won, as its source says it.
+    tried: tuple[Tried, ...]  #: What was tried.
     likeness_bits: float
     """How alike it is: bits of the answers in common, less bits of those that differ."""
-    same_goal: bool
-    """Whether it has a goal of this case."""
-    shared: dict[str, Known]
-    """Answers in common, the one that says most first."""
-    differs: dict[str, Known]
-    """This case's answers where it answers the other way."""
-    why: str
-    """Why it is alike, in words."""
+    same_goal: bool  #: Whether it has a goal of this case.
+    shared: dict[str, Known]  #: Answers in common, the one that says most first.
+    differs: dict[str, Known]  #: This case's answers where it answers the other way.
+    why: str  #: Why it is alike, in words.
 
 
 class BaseRate(LateRecord):
     """How often tuning measured best among published cases; ties are left out."""
 
-    of: str
-    """Which cases."""
-    answers: dict[str, Known]
-    """The answers they share; empty for a goal."""
-    n: Natural
-    """Cases."""
-    won: Natural
-    """Cases in which tuning, alone or in a hybrid, measured best."""
-    clusters: Natural
-    """Papers or companies they come from."""
-    rate: Share
-    """Share of cases won."""
-    low: Share
-    """Lower end of its 95% interval."""
-    high: Share
-    """Upper end."""
-    method: Method
-    """How the interval was found."""
+    of: str  #: Which cases.
+    answers: dict[str, Known]  #: The answers they share; empty for a goal.
+    n: Natural  #: Cases.
+    won: Natural  #: Cases in which tuning, alone or in a hybrid, measured best.
+    clusters: Natural  #: Papers or companies they come from.
+    rate: Share  #: Share of cases won.
+    low: Share  #: Lower end of its 95% interval.
+    high: Share  #: Upper end.
+    method: Method  #: How the interval was found.
 
 
 class Recorded(LateRecord):
     """How the fit did on published cases it hadn't seen; the coder it did worse with."""
 
-    cases: Natural
-    """Cases predicted."""
-    accuracy: Share
-    """Share in which the likelier side won."""
-    accuracy_interval: Range
-    """95% interval of that."""
-    brier: Share
-    """Mean squared distance between chance and outcome; 0.25 for a coin, 0 at best."""
-    brier_interval: Range
-    """95% interval of that."""
+    cases: Natural  #: Cases predicted.
+    accuracy: Share  #: Share in which the likelier side won.
+    accuracy_interval: Range  #: 95% interval of that.
+    brier: Share  #: Mean squared distance between chance and outcome; 0.25 for a coin, 0 at best.
+    brier_interval: Range  #: 95% interval of that.
     brier_gain: float
     """Brier score of the base rate less this one; above zero where the fit is better."""
-    brier_gain_interval: Range
-    """95% interval of that."""
-    earned: bool
-    """Whether it beat the base rate with both coders, by intervals without zero."""
+    brier_gain_interval: Range  #: 95% interval of that.
+    earned: bool  #: Whether it beat the base rate with both coders, by intervals without zero.
 
 
 class Moved(LateRecord):
     """What one answer does to the chance."""
 
-    id: str
-    """Factor, or ``goal:`` with the goal."""
-    state: State
-    """The answer."""
-    log_odds: Range
-    """What it adds to the log odds; from the least to the most where it is open."""
-    says: str
-    """The same in words."""
+    id: str  #: Factor, or ``goal:`` with the goal.
+    state: State  #: The answer.
+    log_odds: Range  #: What it adds to the log odds; from the least to the most where it is open.
+    says: str  #: The same in words.
 
 
 class PrecedentsResult(LateRecord):
@@ -464,50 +366,39 @@ class PrecedentsResult(LateRecord):
 
     nearest: tuple[Neighbour, ...] | Unknown
     """Published cases most like this one, at most five, the most alike first."""
-    as_near: Natural
-    """Further cases as alike as the last of them."""
-    base_rate: BaseRate | Unknown
-    """How often tuning won for the primary goal."""
+    as_near: Natural  #: Further cases as alike as the last of them.
+    base_rate: BaseRate | Unknown  #: How often tuning won for the primary goal.
     pattern_rate: BaseRate | Unknown
     """How often it won where the most telling questions have this case's answers."""
-    every_rate: BaseRate
-    """How often it won in all published cases."""
+    every_rate: BaseRate  #: How often it won in all published cases.
     p_fine_tune: Share | Unknown
     """Chance that tuning measures best; withdrawn on 2026-11-27, and unknown since."""
-    p_interval: Range | Unknown
-    """95% interval of that chance; withdrawn with it."""
+    p_interval: Range | Unknown  #: 95% interval of that chance; withdrawn with it.
     p_open: Range | Unknown
     """That chance with every open answer against tuning, and with all for it; withdrawn with it."""
     track_record: Recorded | Unknown
     """How often the fit behind the chance was right; withdrawn with it."""
     disagrees: str
     """That the published cases neither agree nor disagree with the verdict, and why."""
-    moves: tuple[Moved, ...]
-    """What moves the chance; withdrawn with it, and empty since."""
+    moves: tuple[Moved, ...]  #: What moves the chance; withdrawn with it, and empty since.
 
 
 # Two frameworks on the same cases, and a framework on those it was fitted to.
 
-Difference = Annotated[float, Field(ge=-1, le=1)]
-"""A difference of two shares."""
+Difference = Annotated[float, Field(ge=-1, le=1)]  #: A difference of two shares.
 
 
 class RuleGap(Record):
     """One rule as two frameworks have it, case by case."""
 
     rule: RuleId
-    agreed: Natural
-    """Cases in which the framework's was right."""
-    other_agreed: Natural
-    """Cases in which the other's was right."""
-    apart: Natural
-    """Cases in which they say different things."""
-    difference: Difference
-    """Share in which the framework's was right less that of the other."""
+    agreed: Natural  #: Cases in which the framework's was right.
+    other_agreed: Natural  #: Cases in which the other's was right.
+    apart: Natural  #: Cases in which they say different things.
+    difference: Difference  #: Share in which the framework's was right less that of the other.
     interval: RateInterval | Unknown
     """95% interval of the difference; unknown where there are too few clusters to draw from."""
-    excludes_zero: State
-    """No means that the difference may be noise."""
+    excludes_zero: State  #: No means that the difference may be noise.
 
 
 class Gap(Record):
@@ -517,8 +408,7 @@ class Gap(Record):
     other: Ident
     codes: Codes
     n: Natural
-    clusters: Natural
-    """Papers, companies or projects they come from."""
+    clusters: Natural  #: Papers, companies or projects they come from.
     rules: tuple[RuleGap, ...]
 
 
@@ -527,6 +417,5 @@ class Fitted(Record):
 
     framework: Ident
     dated: date
-    cases: Natural
-    """Cases it was fitted to, which are those asked about."""
+    cases: Natural  #: Cases it was fitted to, which are those asked about.
     clusters: Natural

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 DRAWS = 4_000
-FEWEST_CLUSTERS = 5
-"""With fewer clusters there is no interval: draws of so few say little."""
+FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so few say little.
 _MOST_UNDEFINED = 0.05
 
 
@@ -34,8 +33,7 @@ class AgreementInterval:
     """Lower end of the 95% percentile interval; None where there are too few clusters, or the
     coefficient is undefined in over one of twenty draws."""
     high: float | None
-    items: int
-    """Items it was counted on."""
+    items: int  #: Items it was counted on.
 
 
 Ratings = Sequence[Sequence[str | None]]

@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-_DENSE = 4
-"""Clusters are counted without a sort when no number is above so many times the rows."""
+_DENSE = 4  #: Clusters are counted without a sort when no number is above so many times the rows.
 
 
 def t95(degrees: float) -> float:
@@ -146,10 +145,8 @@ class Estimate:
     value: float
     low: float
     high: float
-    n: int
-    """Values it was counted on."""
-    clusters: int
-    """Clusters these come from."""
+    n: int  #: Values it was counted on.
+    clusters: int  #: Clusters these come from.
 
 
 def share(
@@ -367,25 +364,6 @@ def percentile_interval(draws: Floats) -> list[tuple[float, float]]:
     return [(float(low), float(high)) for low, high in ends.T]
 
 
-def cluster_interval(
-    values: Sequence[float],
-    clusters: Sequence[str],
-    *,
-    rng: np.random.Generator,
-    draws: int = RESAMPLES,
-) -> tuple[float, float]:
-    """The 95% percentile interval of a mean, whole clusters drawn again.
-
-    With one cluster both ends are the mean, which says nothing; with few clusters the interval is
-    too narrow. The caller decides how many are enough.
-
-    Raises:
-        ValueError: If there is no case, or values and clusters differ in number.
-    """
-    columns = [(float(value),) for value in values]
-    return percentile_interval(cluster_means(columns, clusters, rng=rng, draws=draws))[0]
-
-
 def independent_cases(clusters: Sequence[str]) -> float:
     """How many independent cases these are worth if cases of one cluster answer all alike.
 
@@ -458,8 +436,7 @@ def worth(weights: Floats) -> float:
 
 Ends = tuple[float, float]
 
-CERTAIN: Ends = (1.0, 1.0)
-"""Sensitivity or specificity of what needs no detector: a label."""
+CERTAIN: Ends = (1.0, 1.0)  #: Sensitivity or specificity of what needs no detector: a label.
 
 
 def share_given(
@@ -605,12 +582,10 @@ DRAWS = 499
 class Drift:
     """The squared distance of two middles."""
 
-    value: float
-    """Without the part that scatter alone gives; noise can take it below 0."""
+    value: float  #: Without the part that scatter alone gives; noise can take it below 0.
     low: float
     high: float
-    chance: float
-    """Share of shuffled clusters in which it is as large."""
+    chance: float  #: Share of shuffled clusters in which it is as large.
 
 
 def drift(

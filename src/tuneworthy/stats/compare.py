@@ -176,20 +176,17 @@ def _reach(drawn: Floats, variance: Floats) -> float:
 
 _STAKES = np.geomspace(0.03, 0.95, 12)
 """Shares of the wealth that are staked, side by side: small ones find small differences."""
-_BLOCK = 100
-"""Conversations multiplied before a logarithm is taken; 0.05^100 is still a number."""
+_BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 is still a number.
 
 
 @dataclass(frozen=True, slots=True)
 class Raced:
     """How a race ended."""
 
-    winner: int
-    """Place of the arm that leads in the end."""
+    winner: int  #: Place of the arm that leads in the end.
     dropped_after: tuple[int | None, ...]
     """For each arm: conversations after which it was left behind; None for one that stayed."""
-    runs: int
-    """Arms times conversations that were run."""
+    runs: int  #: Arms times conversations that were run.
 
 
 class Race:
@@ -321,8 +318,7 @@ def estimates(scores: Floats, clusters: Ints) -> tuple[Estimate, ...]:
     return tuple(arm for arm in shares if arm is not None)
 
 
-ENOUGH_DRAWS = 5
-"""Under this many draws nothing is said."""
+ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
 def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
@@ -352,8 +348,7 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     return min(float(values[-1] - values[-2]) / n, high), 0.0, high
 
 
-ENOUGH_LABELS = 20
-"""Under this many labels, or labelled conversations, nothing is said."""
+ENOUGH_LABELS = 20  #: Under this many labels, or labelled conversations, nothing is said.
 _CELLS = np.array([[0.0, 0.0, 1.0, 1.0], [0.0, 1.0, 0.0, 1.0]])
 """Labels that are added for a mean, and where between its least and most the judge puts each."""
 _WINS = np.array([[-1.0, 1.0], [math.nan, math.nan]])

@@ -20,10 +20,8 @@ if TYPE_CHECKING:
 
 
 WEEK = 7
-LEVEL_DAYS = 28
-"""Days a level is counted on: whole weeks, so that weekdays can't tilt it."""
-_SHAPE_DAYS = 84
-"""Days, at most, that show how days scatter."""
+LEVEL_DAYS = 28  #: Days a level is counted on: whole weeks, so that weekdays can't tilt it.
+_SHAPE_DAYS = 84  #: Days, at most, that show how days scatter.
 _STEPS = 50
 _MOST_ALIKE = 0.8
 
@@ -32,22 +30,14 @@ _MOST_ALIKE = 0.8
 class Trend:
     """An exponential trend through counts of equal periods, the last of them at time 0."""
 
-    growth: float
-    """Logarithm of the factor from one period to the next."""
-    error: float
-    """Standard error of ``growth``."""
-    degrees: int
-    """Degrees of freedom."""
-    level: float
-    """Logarithm of the count expected at time 0."""
-    level_error: float
-    """Its standard error."""
-    together: float
-    """Covariance of the two."""
-    scatter: float
-    """Variance of a count over its squared expectation, beyond Poisson's."""
-    alike: float
-    """Correlation of neighbouring periods."""
+    growth: float  #: Logarithm of the factor from one period to the next.
+    error: float  #: Standard error of ``growth``.
+    degrees: int  #: Degrees of freedom.
+    level: float  #: Logarithm of the count expected at time 0.
+    level_error: float  #: Its standard error.
+    together: float  #: Covariance of the two.
+    scatter: float  #: Variance of a count over its squared expectation, beyond Poisson's.
+    alike: float  #: Correlation of neighbouring periods.
 
     def interval(self, periods: float) -> tuple[float, float, float]:
         """Factor by which it grows in some periods: value, low and high."""

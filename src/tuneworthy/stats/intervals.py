@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 
-Z95 = 1.959963984540054
-"""The normal quantile that leaves 2.5% on either side."""
-Z80 = 0.8416212335729143
-"""The normal quantile that gives a power of 80%."""
+Z95 = 1.959963984540054  #: The normal quantile that leaves 2.5% on either side.
+Z80 = 0.8416212335729143  #: The normal quantile that gives a power of 80%.
 
 _MOST_CASES = 10**15
 

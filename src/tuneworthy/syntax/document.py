@@ -20,12 +20,10 @@ from pydantic import ValidationError
 from tuneworthy.errors import InputError
 from tuneworthy.model.base import Record, shown
 
-MAX_DEPTH = 24
-"""Deeper nesting than any case or framework needs."""
+MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
 
 Path = tuple[str | int, ...]
-Error = Callable[..., InputError]
-"""An error class, called as ``error(what, where=…, fix=…)``."""
+Error = Callable[..., InputError]  #: An error class, called as ``error(what, where=…, fix=…)``.
 
 PARSER = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
 """The one in C where it is there. Its marks count characters."""
@@ -39,10 +37,8 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 class ParsedFile:
     """A parsed file."""
 
-    data: Any
-    """Mappings, lists, text and None."""
-    name: str
-    """The file as the user named it, for error messages."""
+    data: Any  #: Mappings, lists, text and None.
+    name: str  #: The file as the user named it, for error messages.
     lines: dict[Path, int] = field(default_factory=dict)
     """The line, from 1, on which the key or item of each path stands."""
 

@@ -134,8 +134,7 @@ def _word(text: str) -> str:
 
 # Phrases that could be anybody's, and which texts hold one.
 
-MOST_AVOIDED = 500
-"""Further phrases of a team's own list are not looked for."""
+MOST_AVOIDED = 500  #: Further phrases of a team's own list are not looked for.
 
 
 def generic_phrases() -> tuple[str, ...]:

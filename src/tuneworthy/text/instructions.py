@@ -34,8 +34,7 @@ _LIST = rf"{_QUOTE}(?:(?:,| or| and|, or|, and) {_QUOTE}){{0,12}}"
 _SHORTER = re.compile(r"under|fewer than|less than|below", re.IGNORECASE)
 _INSIDE = re.compile(rf"{_OPEN}([^\"“”`\n]{{1,80}}){_CLOSE}")
 
-Ask = tuple[str, int, tuple[str, ...]]
-"""Kind, amount and words."""
+Ask = tuple[str, int, tuple[str, ...]]  #: Kind, amount and words.
 
 Asks = Callable[[re.Match[str]], Iterator[Ask]]
 
@@ -44,12 +43,9 @@ Asks = Callable[[re.Match[str]], Iterator[Ask]]
 class Rule:
     """A wording and what it asks for."""
 
-    wording: re.Pattern[str]
-    """Found in a sentence."""
-    asks: Asks
-    """What the match asks for: kinds with their number and words."""
-    unless: re.Pattern[str] | None = None
-    """Says something else where this is found too."""
+    wording: re.Pattern[str]  #: Found in a sentence.
+    asks: Asks  #: What the match asks for: kinds with their number and words.
+    unless: re.Pattern[str] | None = None  #: Says something else where this is found too.
     states_its_condition: bool = False
     """Whether a condition in the sentence is part of what is checked."""
 
@@ -234,8 +230,7 @@ RULES: tuple[Rule, ...] = (*_FORMAT, *_LENGTH, *_WORDS, *_MANNER, *_TOOLS)
 
 # Instructions of a prompt that a program can check, and whether an output follows them.
 
-MOST_INSTRUCTIONS = 40
-"""Of one prompt; further ones are not checked."""
+MOST_INSTRUCTIONS = 40  #: Of one prompt; further ones are not checked.
 
 _LONGEST_PROMPT = 400_000
 _LONGEST_SENTENCE = 500
@@ -257,16 +252,11 @@ _QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
 class Instruction:
     """Something a prompt asks of every output."""
 
-    kind: str
-    """What is asked, as ``most_words``; the names are those of ``checks.CHECKS``."""
-    quote: str
-    """The sentence that asks it, cut to 120 characters."""
-    position: float
-    """Where in the prompt it stands: 0 at its beginning, 1 at its end."""
-    amount: int = 0
-    """The number, for kinds that have one."""
-    words: tuple[str, ...] = ()
-    """The words, for kinds that have some."""
+    kind: str  #: What is asked, as ``most_words``; the names are those of ``checks.CHECKS``.
+    quote: str  #: The sentence that asks it, cut to 120 characters.
+    position: float  #: Where in the prompt it stands: 0 at its beginning, 1 at its end.
+    amount: int = 0  #: The number, for kinds that have one.
+    words: tuple[str, ...] = ()  #: The words, for kinds that have some.
 
 
 class Reader:

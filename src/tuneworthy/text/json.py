@@ -34,8 +34,7 @@ class _Unread:
     """What a text gives that isn't JSON; JSON has a null of its own."""
 
 
-UNREAD: Final = _Unread()
-"""Stands for a text that can't be read as JSON."""
+UNREAD: Final = _Unread()  #: Stands for a text that can't be read as JSON.
 
 
 def read_json(text: str) -> tuple[Any, bool]:

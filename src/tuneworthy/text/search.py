@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
 # A pattern, and what both engines of `search` make of it.
 
-BETWEEN = b"\xff"
-"""Stands between two texts: no UTF-8 holds it."""
+BETWEEN = b"\xff"  #: Stands between two texts: no UTF-8 holds it.
 
 _SPACES = rb"(?:[ \t\r\n]|\xc2\xa0){1,4}"
 _ESCAPED = re.compile(r"\\.", re.DOTALL)
@@ -50,15 +49,12 @@ class Pattern:
     and not `a\d{8,}`, and begin or end with something rare.
     """
 
-    text: str
-    """The literal, or the regular expression."""
-    literal: bool = False
-    """Whether the text stands for itself."""
+    text: str  #: The literal, or the regular expression.
+    literal: bool = False  #: Whether the text stands for itself.
     word: bool = False
     """Whole words, for a literal: no letter, digit, ``_`` or accent of any alphabet touches it
     where it begins or ends with one itself. Scripts that set no spaces have no such edge."""
-    caseless: bool = False
-    """Whether capitals count as small letters, in every alphabet."""
+    caseless: bool = False  #: Whether capitals count as small letters, in every alphabet.
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +62,13 @@ class CompiledPattern:
     """A pattern ready for both engines."""
 
     raw: bytes
-    flags: int
-    """Those of `re`."""
+    flags: int  #: Those of `re`.
     crosses: bool
     """Whether it could match the byte between two texts, and so has to be confirmed in one."""
     backward: re.Pattern[bytes] | None
     """For whole words: matches the literal at the end of what lies before."""
-    longest: int
-    """Bytes that such a match has at most."""
-    edges: tuple[bool, bool]
-    """Whether no letter may touch it in front, and behind."""
+    longest: int  #: Bytes that such a match has at most.
+    edges: tuple[bool, bool]  #: Whether no letter may touch it in front, and behind.
     simple: bool = False
     """Whether every match in a text of nothing but ASCII is one: the expression itself has the
     edges there."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from tuneworthy.framework.load import LeverUnit, case_fields
+from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
     BreakEven,
@@ -20,7 +20,7 @@ from tuneworthy.model.dossier import (
     Simulation,
     StepId,
 )
-from tuneworthy.model.interview import Ask
+from tuneworthy.model.interview import Ask, LeverUnit
 from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
 from tuneworthy.report import charts
