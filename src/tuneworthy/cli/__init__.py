@@ -85,7 +85,11 @@ def examples(*lines: str) -> str:
 
 @click.group(
     cls=_Lazy,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 80,
+        "show_default": True,
+    },
     epilog=examples(
         "tuneworthy init my-case            start a case",
         "tuneworthy decide my-case          judge it",

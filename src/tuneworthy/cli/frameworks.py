@@ -1,11 +1,21 @@
-"""tuneworthy framework list, show, check, schema."""
+"""tuneworthy framework, backtest, schema and completion."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import click
 
 from tuneworthy.cli import cli, examples
-from tuneworthy.cli.options import deliver, format_option, framework_option
+from tuneworthy.cli.options import (
+    command,
+    deliver,
+    flag,
+    format_option,
+    framework_option,
+    number,
+    option,
+)
 from tuneworthy.model.base import json_text
 
 
@@ -42,7 +52,7 @@ def show(name: str, form: str) -> None:
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
-@click.option("--strict", is_flag=True, help="Exit with 1 if there is anything to know.")
+@flag("--strict", "Exit with 1 if there is anything to know.")
 @format_option("text", "json")
 def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
@@ -59,94 +69,62 @@ def check(name: str, strict: bool, form: str) -> int:
 @framework.command("schema")
 def framework_schema() -> None:
     """Print the JSON Schema of a framework file."""
-    from tuneworthy.framework.schema import framework_schema as schema_of
+    from tuneworthy.workspace import reports
 
-    deliver(json_text(schema_of()))
+    deliver(json_text(reports.schema("framework")))
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy backtest",
-        "tuneworthy backtest --codes blind1",
-        "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
-    )
+@command(
+    "tuneworthy backtest",
+    "tuneworthy backtest --codes blind1",
+    "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
 )
 @click.argument("file", metavar="[FILE]", required=False)
-@click.option("--cases", metavar="FILE", help="The same as FILE: cases of your own.")
-@click.option(
-    "--framework",
-    metavar="NAME|FILE",
-    default="lesson",
-    show_default=True,
-    help="Framework to judge by.",
-)
-@click.option(
-    "--against",
-    metavar="NAME|FILE",
-    help="Another framework to compare with, case by case.",
-)
-@click.option(
+@option("--cases FILE", "The same as FILE: cases of your own.")
+@option("--framework NAME|FILE", "Framework to judge by.", default="lesson")
+@option("--against NAME|FILE", "Another framework to compare with, case by case.")
+@option(
     "--codes",
+    "Whose answers: a coder who knew the outcome, or one who didn't.",
     type=click.Choice(["value", "blind1", "blind2"]),
     default="value",
-    show_default=True,
-    help="Whose answers: a coder who knew the outcome, or one who didn't.",
 )
-@click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed for the intervals.",
-)
+@number("--seed N", 0, None, 0, "Seed for the intervals.")
 @format_option("text", "markdown", "json")
-def backtest(
-    file: str | None,
-    cases: str | None,
-    framework: str,
-    against: str | None,
-    codes: str,
-    seed: int,
-    form: str,
-) -> None:
+def backtest(file: str | None, cases: str | None, seed: int, form: str, **options: Any) -> None:
     """Show how often a framework's rules were right about published cases, or those in FILE."""
     from tuneworthy.workspace.reports import history, history_report
 
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
-    record = history(file or cases, framework, against=against, codes=codes, seed=seed)  # type: ignore[arg-type]  # click made sure
+    record = history(file or cases, seed=seed, **options)
     deliver(history_report(record, form, seed=seed))
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy schema case > case.schema.json",
-        "tuneworthy schema case --framework ours.yaml",
-        "tuneworthy schema cases > cases.schema.json",
-        "tuneworthy schema dossier",
-        "tuneworthy schema ceiling",
-    )
+@command(
+    "tuneworthy schema case > case.schema.json",
+    "tuneworthy schema case --framework ours.yaml",
+    "tuneworthy schema cases > cases.schema.json",
+    "tuneworthy schema dossier",
+    "tuneworthy schema ceiling",
 )
 @click.argument(
     "what", type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify"])
 )
 @framework_option
-def schema(what: str, framework: str | None) -> None:
+def schema(what: str, chosen: str | None) -> None:
     """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
 
     Results are a dossier, and what the labs ceiling and verify found.
     """
     from tuneworthy.workspace import reports
 
-    deliver(json_text(reports.schema(what, framework)))
+    deliver(json_text(reports.schema(what, chosen)))
 
 
-@click.command(
-    epilog=examples(
-        'eval "$(tuneworthy completion bash)"',
-        "tuneworthy completion fish > ~/.config/fish/completions/tuneworthy.fish",
-    )
+@command(
+    'eval "$(tuneworthy completion bash)"',
+    "tuneworthy completion fish > ~/.config/fish/completions/tuneworthy.fish",
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:

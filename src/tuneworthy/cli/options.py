@@ -11,23 +11,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from tuneworthy.cli import columns_of
-from tuneworthy.errors import InputError, OutputError, one_line, visible
+from tuneworthy.cli import columns_of, examples
+from tuneworthy.errors import InputError, one_line, visible
 from tuneworthy.report.width import WIDEST, lay_out_for
 
 if TYPE_CHECKING:
-    from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.model.lab import Stand
 
 F = TypeVar("F", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
-
-STOPPED = 3
-"""Exit code of a lab that ended early; what was paid for is kept."""
 
 
 def with_options(*decorators: Decorator) -> Callable[[F], F]:
@@ -41,16 +37,47 @@ def with_options(*decorators: Decorator) -> Callable[[F], F]:
     return decorate
 
 
+def command(*lines: str, of: click.Group | None = None) -> Callable[[Any], click.Command]:
+    """A command whose help ends with examples, one a line; of a group where one is given."""
+    return (of or click).command(epilog=examples(*lines))
+
+
+def case_first(word: str) -> type[click.Group]:
+    """A group whose first word may be a case: then another word is put before it."""
+
+    class CaseFirst(click.Group):
+        def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+            if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
+                args = [word, *args]
+            return super().parse_args(ctx, args)
+
+    return CaseFirst
+
+
+def option(spec: str, help: str, name: str | None = None, **more: Any) -> Decorator:
+    """An option, written as its help shows it: ``--output FILE``; and its parameter's name."""
+    flag, _, metavar = spec.partition(" ")
+    names = (flag,) if name is None else (flag, name)
+    return click.option(*names, metavar=metavar or None, help=help, **more)
+
+
+def flag(spec: str, help: str, name: str | None = None) -> Decorator:
+    """An option without a value."""
+    return option(spec, help, name, is_flag=True)
+
+
+def number(
+    spec: str, low: float, high: float | None, default: float | None, help: str
+) -> Decorator:
+    """An option that takes a number from a range; a whole one unless its default is a float."""
+    kind = click.FloatRange if isinstance(default, float) else click.IntRange
+    return option(spec, help, type=kind(low, high), default=default)
+
+
 def format_option(*forms: str, help: str = "How to report.") -> Decorator:
     """``--format`` with its choices, the first of which is the default."""
-    return click.option(
-        "--format",
-        "form",
-        type=click.Choice(forms),
-        default=forms[0],
-        show_default=True,
-        help=help,
-    )
+    kind = click.Choice(forms)
+    return option("--format", help, "form", type=kind, default=forms[0])
 
 
 def day(_context: object, parameter: click.Parameter, text: str | None) -> date | None:
@@ -78,51 +105,52 @@ def _for_a_file(_context: object, _parameter: object, output: str | None) -> str
 
 
 case_argument = click.argument("case", metavar="[CASE]", default=".", required=False)
-framework_option = click.option(
-    "--framework",
-    metavar="NAME|FILE",
-    help="Framework to judge by; the case's own or the lesson when not given.",
+framework_option = option(
+    "--framework NAME|FILE",
+    "Framework to judge by; the case's own or the lesson when not given.",
+    "chosen",
 )
-set_option = click.option(
-    "--set",
+set_option = option(
+    "--set KEY=VALUE",
+    "Another answer, as a what-if; may be repeated. KEY is a check, factor or dotted path.",
     "answers",
-    metavar="KEY=VALUE",
     multiple=True,
-    help="Another answer, as a what-if; may be repeated. KEY is a check, factor or dotted path.",
+    callback=lambda _context, _parameter, texts: pairs(texts, "--set"),
 )
-output_option = click.option(
-    "--output",
-    metavar="FILE",
-    callback=_for_a_file,
-    help="Write there, not to the terminal.",
-)
-force_option = click.option("--force", is_flag=True, help="Replace a file that is there.")
-as_of_option = click.option(
-    "--as-of",
-    metavar="DATE",
+file_option = option("--output FILE", "Write there, not to the terminal.", callback=_for_a_file)
+force_option = flag("--force", "Replace a file that is there.")
+output_options = with_options(file_option, force_option)
+as_of_option = option(
+    "--as-of DATE",
+    "The day the answer speaks for, as 2026-11-24; today if not given.",
     callback=day,
-    help="The day the answer speaks for, as 2026-11-24; today if not given.",
 )
-seed_option = click.option(
-    "--seed",
-    metavar="N",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Seed for everything drawn at random.",
-)
+seed_option = number("--seed N", 0, None, 0, "Seed for everything drawn at random.")
+mapping_option = option("--map FILE", "Which of their fields holds which of ours.", "mapping")
+
+
+def sources_option(what: str, where: str) -> Decorator:
+    """``--from``: what to read, and where it comes from or goes to otherwise."""
+    text = (
+        f"Traces or results to {what}: file, pattern, folder or address; may be repeated. {where}"
+    )
+    return option("--from PATH", text, "sources", multiple=True)
 
 
 def seed_for(what: str) -> Decorator:
     """``--seed`` of a draw, with what it is for."""
-    kind = click.IntRange(0, 2**32 - 1)
-    return click.option("--seed", type=kind, default=0, show_default=True, help=what)
+    return number("--seed", 0, 2**32 - 1, 0, what)
 
 
-def tokens_option(help: str) -> Decorator:
+def tokens_option(what: str) -> Decorator:
     """``--max-tokens`` of an answer."""
-    kind = click.IntRange(1, 100_000)
-    return click.option("--max-tokens", type=kind, default=512, show_default=True, help=help)
+    return number("--max-tokens", 1, 100_000, 512, what)
+
+
+def budget_option(what: str) -> Decorator:
+    """The most that calls of models may cost."""
+    text = f"The most {what}. Models that cost nothing need none."
+    return number("--budget USD", 0, 1e9, 0.0, text)
 
 
 def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
@@ -150,23 +178,13 @@ _STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
 _STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
 
 
-def colour() -> bool:
-    """Whether the terminal takes colour and nobody asked for none."""
-    if os.environ.get("NO_COLOR"):
+def colour(output: str | None = None) -> bool:
+    """Whether the terminal takes colour and nobody asked for none; a file takes none."""
+    if output is not None or os.environ.get("NO_COLOR"):
         return False
     if os.environ.get("FORCE_COLOR"):
         return True
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def refuse_output(output: str | None, force: bool) -> None:
-    """Refuse an output that is there already, before money is spent on what would go into it.
-
-    Raises:
-        OutputError: If it is there, and ``--force`` isn't given.
-    """
-    if output is not None and not force and os.path.lexists(output):
-        raise OutputError("exists already", where=output, fix="use --force to replace it")
 
 
 def deliver(
@@ -193,105 +211,24 @@ def _escaped(strange: re.Match[str]) -> str:
     return letter if unicodedata.category(letter) == "Zs" else visible(letter)
 
 
-# Labs ---------------------------------------------------------------------------------------------
-
-lab_options = with_options(
-    click.option(
-        "--budget",
-        type=click.FloatRange(0, 1e9),
-        metavar="USD",
-        default=0.0,
-        show_default=True,
-        help="The most all calls of this lab may cost, earlier runs included. Models that cost "
-        "nothing need none.",
-    ),
-    click.option(
-        "--at-once",
-        type=click.IntRange(1, 256),
-        default=16,
-        show_default=True,
-        help="The most calls on the wire.",
-    ),
-    tokens_option("Tokens an answer may have; it bounds the price."),
-    seed_for("For the split of the cases and their order."),
-    click.option(
-        "--ask-again",
-        is_flag=True,
-        help="Send calls in doubt once more; some of them may be paid twice.",
-    ),
-    click.option("--allow-code", is_flag=True, help="Let scorers that are functions of yours run."),
-    format_option("text", "json"),
-    click.option(
-        "--judge",
-        metavar="RUBRIC",
-        help="Have a model judge every output by this file, in place of scorers; people's labels "
-        "put it right.",
-    ),
-    click.option(
-        "--judge-model",
-        metavar="MODEL",
-        help="The model that judges: one of CASE, or another, at its list price.",
-    ),
-    click.option("--judge-url", metavar="URL", help="Where another is served."),
-    click.option(
-        "--judge-price",
-        type=click.FloatRange(0),
-        nargs=2,
-        metavar="IN OUT",
-        help="Its price in USD for a million tokens; 0 is a price.",
-    ),
-    click.option(
-        "--labels",
-        type=click.IntRange(20, 100_000),
-        metavar="N",
-        help="Cases of either part on which people's labels count.  [default: 50]",
-    ),
-    click.option("--dry-run", is_flag=True, help="Show arms, calls and price; send nothing."),
-)
-"""Options of every lab, those of its judge among them, in their order."""
-
-
-def judge_choice(
-    judge: str | None,
-    judge_model: str | None,
-    judge_url: str | None,
-    judge_price: tuple[float, float] | None,
-    labels: int | None,
-) -> JudgeChoice | None:
-    """The judge that the options name; None for none.
-
-    Raises:
-        InputError: If they name half of one.
-    """
-    from tuneworthy.lab.judge import LABELS, JudgeChoice
-
-    if judge is None:
-        others = {
-            "--judge-model": judge_model,
-            "--judge-url": judge_url,
-            "--judge-price": judge_price,
-            "--labels": labels,
-        }
-        for name, value in others.items():
-            if value is not None:
-                fix = "give --judge RUBRIC as well, or leave it out"
-                raise InputError("there is no judge", where=name, fix=fix)
-        return None
-    if judge_model is None:
-        fix = "name a model: --judge-model MODEL"
-        raise InputError("needs a model that judges", where="--judge", fix=fix)
-    return JudgeChoice(judge, judge_model, judge_url or "", judge_price, labels or LABELS)
-
-
 # Progress -----------------------------------------------------------------------------------------
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"
 
+T = TypeVar("T")
+
 
 @contextmanager
-def _live_line(stream: TextIO) -> Iterator[Callable[[str], None]]:
-    """A line that is written over; it is gone at the end."""
+def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T | None]:
+    """What shows progress on a line that is written over; None where stderr is no terminal.
+
+    ``of`` makes it from what shows a text. The line is gone at the end.
+    """
+    stream = sys.stderr
+    if not stream.isatty():
+        yield None
+        return
 
     def show(text: str) -> None:
         # What wraps can't be erased again.
@@ -299,58 +236,46 @@ def _live_line(stream: TextIO) -> Iterator[Callable[[str], None]]:
         stream.flush()
 
     try:
-        yield show
+        yield of(show)
     finally:
         stream.write(_ERASE)
         stream.flush()
 
 
-@contextmanager
-def reading_bar(stream: TextIO) -> Iterator[Callable[[int, int, int], None] | None]:
-    """A line that says how far reading has come; nothing where the stream is no terminal."""
-    if not stream.isatty():
-        yield None
-        return
+def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
+    """How far reading has come."""
     started, last = time.monotonic(), 0.0
-    with _live_line(stream) as show:
 
-        def progress(done: int, total: int, traces: int) -> None:
-            nonlocal last
-            now = time.monotonic()
-            if now - last < _EVERY_S:
-                return
-            last = now
-            share = min(done / total, 1.0) if total else 0.0
-            left = (now - started) * (1 - share) / share if share > 0.02 else None
-            wait = "" if left is None else f", {left:.0f} s left"
-            show(f"{share:.0%} read, {traces:,} traces{wait}" if total else f"{traces:,} traces")
+    def progress(done: int, total: int, traces: int) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if now - last < _EVERY_S:
+            return
+        last = now
+        share = min(done / total, 1.0) if total else 0.0
+        left = (now - started) * (1 - share) / share if share > 0.02 else None
+        wait = "" if left is None else f", {left:.0f} s left"
+        show(f"{share:.0%} read, {traces:,} traces{wait}" if total else f"{traces:,} traces")
 
-        yield progress
+    return progress
 
 
-@contextmanager
-def lab_line(stream: TextIO) -> Iterator[Callable[[Stand], None] | None]:
-    """A line that says how far a lab is; nothing where the stream is no terminal."""
-    if not stream.isatty():
-        yield None
-        return
+def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
+    """How far a lab is."""
     from tuneworthy.report.sections.lab import duration, left_s, share_text
     from tuneworthy.words import small_usd
 
     started = time.monotonic()
-    with _live_line(stream) as show:
 
-        def progress(stand: Stand) -> None:
-            paid = small_usd(stand.spend.paid)
-            if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
-                show(f"prompts are proposed: {stand.done} calls, {paid}")
-                return
-            seconds = left_s(stand, time.monotonic() - started)
-            left = "" if seconds is None else f", {duration(seconds)} left"
-            best = ""
-            if stand.arm:
-                best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}"
-            share = stand.done / stand.of
-            show(f"{share:.0%}, {stand.running} arms in, {paid}{left}{best}")
+    def progress(stand: Stand) -> None:
+        paid = small_usd(stand.spend.paid)
+        if not stand.of:  # prompts are proposed first, and nobody knows in how many calls
+            show(f"prompts are proposed: {stand.done} calls, {paid}")
+            return
+        seconds = left_s(stand, time.monotonic() - started)
+        left = "" if seconds is None else f", {duration(seconds)} left"
+        best = f"; ahead: {share_text(stand.quality)} {one_line(stand.arm)}" if stand.arm else ""
+        share = stand.done / stand.of
+        show(f"{share:.0%}, {stand.running} arms in, {paid}{left}{best}")
 
-        yield progress
+    return progress

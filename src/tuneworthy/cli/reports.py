@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import examples
 from tuneworthy.cli.options import (
     as_of_option,
     case_argument,
     colour,
+    command,
     day,
     deliver,
-    force_option,
+    flag,
     format_option,
     framework_option,
-    output_option,
-    pairs,
+    number,
+    option,
+    output_options,
     seed_option,
     set_option,
     with_options,
@@ -32,30 +32,17 @@ if TYPE_CHECKING:
 
 def case_report(
     forms: tuple[str, ...], *lines: str, note: str = "How to report.", as_of: Any = as_of_option
-) -> Callable[[Callable[..., Any]], click.Command]:
+) -> Callable[[Any], click.Command]:
     """A command that reports on a case: its argument, what-ifs, forms and examples."""
     shared = (case_argument, framework_option, set_option, as_of, format_option(*forms, help=note))
-
-    def command(function: Callable[..., Any]) -> click.Command:
-        function = with_options(*shared, output_option, force_option)(function)
-        return click.command(epilog=examples(*lines))(function)
-
-    return command
+    return with_options(command(*lines), *shared, output_options)
 
 
-def report(
-    topic: Topic, case: str, form: str, output: str | None, force: bool, **asked: Any
-) -> None:
+def report(topic: Topic, case: str, output: str | None, force: bool, **asked: Any) -> None:
     """Judge a case and deliver a part of its dossier."""
     from tuneworthy.workspace.reports import case_report
 
-    painted = colour() and output is None
-    text = case_report(topic, case, form, colour=painted, **_judging(**asked))
-    deliver(text, output, force)
-
-
-def _judging(framework: str | None, answers: tuple[str, ...], **more: Any) -> dict[str, Any]:
-    return {"chosen": framework, "answers": pairs(answers, "--set"), **more}
+    deliver(case_report(topic, case, colour=colour(output), **asked), output, force)
 
 
 _REQUIRED = (
@@ -82,16 +69,13 @@ _REQUIRED = (
     "tuneworthy decide examples/task-api --format html --output report.html",
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
-@click.option(
-    "--require",
-    metavar="OUTCOME|ACTION",
+@option(
+    "--require OUTCOME|ACTION",
+    "Exit with 1 unless the verdict is this outcome, or asks for this action.",
     type=click.Choice(_REQUIRED),
-    help="Exit with 1 unless the verdict is this outcome, or asks for this action.",
 )
 @seed_option
-@click.option(
-    "--quick", is_flag=True, help="Only the three strongest reasons: can it be ruled out?"
-)
+@flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(
     case: str, require: str | None, form: str, output: str | None, force: bool, **options: Any
 ) -> int:
@@ -103,9 +87,8 @@ def decide(
     from tuneworthy.workspace.cases import judge_case
     from tuneworthy.workspace.reports import render
 
-    dossier = judge_case(case, **_judging(**options))
-    painted = colour() and output is None
-    deliver(render(dossier, form, case_path=case, colour=painted), output, force)
+    dossier = judge_case(case, **options)
+    deliver(render(dossier, form, case_path=case, colour=colour(output)), output, force)
     verdict = dossier.verdict
     return 0 if require in (None, verdict.outcome, verdict.action) else 1
 
@@ -118,7 +101,7 @@ def decide(
     "tuneworthy options examples/task-api --format markdown --output options.md",
     note="How to report; all but text hold every option.",
 )
-@click.option("--all", "everything", is_flag=True, help="Every option, not only five.")
+@flag("--all", "Every option, not only five.", "everything")
 def options(**options: Any) -> None:
     """Say for each option whether it would help CASE, why or why not, and where to begin.
 
@@ -135,21 +118,16 @@ def options(**options: Any) -> None:
     "tuneworthy invest examples/task-api --set economics.upfront.hours=90",
     "tuneworthy invest examples/task-api --format markdown --output money.md",
 )
-@click.option(
-    "--months",
-    metavar="N",
-    type=click.IntRange(1, 120),
-    help="Months to look ahead; what the case says, else 36.",
-)
+@number("--months N", 1, 120, None, "Months to look ahead; what the case says, else 36.")
 @seed_option
-def invest(months: int | None, answers: tuple[str, ...], **options: Any) -> None:
+def invest(months: int | None, answers: dict[str, str], **options: Any) -> None:
     """Compute what tuning costs and brings for CASE, step by step, and how sure that is.
 
     Stated amounts count first; traffic and prices are computed beside them. Ranges are drawn many
     times, month by month.
     """
-    horizon = () if months is None else (f"economics.assumptions.horizon_months={months}",)
-    report("invest", answers=(*answers, *horizon), **options)
+    horizon = {} if months is None else {"economics.assumptions.horizon_months": str(months)}
+    report("invest", answers=answers | horizon, **options)
 
 
 @case_report(
@@ -158,12 +136,11 @@ def invest(months: int | None, answers: tuple[str, ...], **options: Any) -> None
     "tuneworthy plan examples/task-api --start 2027-01-04",
     "tuneworthy plan examples/task-api --set economics.hours_per_week=40",
     "tuneworthy plan examples/task-api --format csv --output plan.csv",
-    as_of=click.option(
-        "--start",
+    as_of=option(
+        "--start DATE",
+        "The day to begin, as 2026-11-24; today if not given. The case is judged as of then.",
         "as_of",
-        metavar="DATE",
         callback=day,
-        help="The day to begin, as 2026-11-24; today if not given. The case is judged as of then.",
     ),
 )
 def plan(**options: Any) -> None:
@@ -190,59 +167,44 @@ def precedents(**options: Any) -> None:
     report("precedents", **options)
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy explain examples/task-api",
-        "tuneworthy explain examples/task-api low_volume",
-        "tuneworthy explain examples/task-api --set brand_voice=no",
-        "tuneworthy explain --factor voice_drift",
-    )
+@command(
+    "tuneworthy explain examples/task-api",
+    "tuneworthy explain examples/task-api low_volume",
+    "tuneworthy explain examples/task-api --set brand_voice=no",
+    "tuneworthy explain --factor voice_drift",
 )
 @click.argument("case", metavar="[CASE]", required=False)
 @click.argument("name", metavar="[FACTOR]", required=False)
-@click.option("--factor", metavar="ID", help="Explain a factor, signal or check without a case.")
+@option("--factor ID", "Explain a factor, signal or check without a case.")
 @framework_option
 @set_option
 @as_of_option
 def explain(
-    case: str | None,
-    name: str | None,
-    factor: str | None,
-    framework: str | None,
-    answers: tuple[str, ...],
-    as_of: date | None,
+    case: str | None, name: str | None, factor: str | None, chosen: str | None, **what_if: Any
 ) -> None:
     """Walk through the verdict on CASE with its own numbers, or look at one FACTOR of it."""
     from tuneworthy.workspace import reports
 
-    what_if = pairs(answers, "--set")
     if factor is not None and case is None:
-        if what_if:
+        if what_if["answers"]:
             raise click.UsageError("--set needs a CASE.")
-        deliver(reports.explain_factor(factor, framework))
+        deliver(reports.explain_factor(factor, chosen))
     elif factor is not None and name is not None:
         raise click.UsageError("Name the factor once: CASE FACTOR, or --factor ID.")
     else:
-        what = name or factor
-        deliver(reports.explain(case or ".", what, framework, answers=what_if, as_of=as_of))
+        deliver(reports.explain(case or ".", name or factor, chosen, **what_if))
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy diff march.json june.json",
-        "tuneworthy diff my-case --since march.json",
-    )
+@command(
+    "tuneworthy diff march.json june.json",
+    "tuneworthy diff my-case --since march.json",
 )
 @click.argument("first", metavar="A.json|CASE")
 @click.argument("second", metavar="[B.json]", required=False)
-@click.option(
-    "--since", metavar="FILE", help="The earlier dossier; then the argument is the later."
-)
+@option("--since FILE", "The earlier dossier; then the argument is the later.")
 @framework_option
 @format_option("text", "json")
-def diff(
-    first: str, second: str | None, since: str | None, framework: str | None, form: str
-) -> None:
+def diff(first: str, second: str | None, since: str | None, chosen: str | None, form: str) -> None:
     """Say what changed from dossier A to dossier B, and which answers moved the verdict.
 
     A dossier is what decide --format json writes. With --since, the later side may be a case
@@ -255,6 +217,6 @@ def diff(
     if (second is None) == (since is None):
         raise click.UsageError("Name two dossiers, or one with --since FILE.")
     before, after = (since, first) if since is not None else (first, str(second))
-    change = reports.difference(before, after, framework)
+    change = reports.difference(before, after, chosen)
     as_json = form == "json"
     deliver(json_text(change.model_dump(mode="json")) if as_json else render(document(change)))

@@ -1,4 +1,4 @@
-"""tuneworthy serve."""
+"""tuneworthy serve and mcp."""
 
 from __future__ import annotations
 
@@ -8,50 +8,63 @@ import shutil
 import signal
 import sys
 import tempfile
-from datetime import date
+from collections.abc import Callable
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import examples
-from tuneworthy.cli.options import as_of_option, framework_option
+from tuneworthy.cli import ANSWERED, STOPPED
+from tuneworthy.cli.options import (
+    Decorator,
+    as_of_option,
+    command,
+    flag,
+    framework_option,
+    number,
+    option,
+    with_options,
+)
 from tuneworthy.errors import InputError
 
 if TYPE_CHECKING:
     from tuneworthy.mcp.tools import Desk
 
 
+def server(
+    *lines: str,
+    first: tuple[Decorator, ...] = (),
+    host: str,
+    port: int,
+    ports: str,
+    last: Decorator,
+) -> Callable[[Any], click.Command]:
+    """A command that serves the cases of a folder: where it listens, and what is its own."""
+    return with_options(
+        command(*lines),
+        click.argument("folder", metavar="[CASES_DIR]", default="."),
+        *first,
+        option("--host", host, default="127.0.0.1"),
+        number("--port", 0, 65535, port, ports),
+        last,
+        framework_option,
+        as_of_option,
+    )
+
+
 _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy serve",
-        "tuneworthy serve examples --open",
-        "tuneworthy serve cases --host 0.0.0.0 --port 9000",
-    )
+@server(
+    "tuneworthy serve",
+    "tuneworthy serve examples --open",
+    "tuneworthy serve cases --host 0.0.0.0 --port 9000",
+    host="Address to listen on; any but this machine's own needs a token, which is made and shown.",
+    port=8765,
+    ports="Port to listen on; 0 for any that is free.",
+    last=flag("--open", "Open it in a browser.", "browse"),
 )
-@click.argument("folder", metavar="[CASES_DIR]", default=".")
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    help="Address to listen on; any but this machine's own needs a token, which is made and shown.",
-)
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8765,
-    show_default=True,
-    help="Port to listen on; 0 for any that is free.",
-)
-@click.option("--open", "browse", is_flag=True, help="Open it in a browser.")
-@framework_option
-@as_of_option
-def serve(
-    folder: str, host: str, port: int, browse: bool, framework: str | None, as_of: date | None
-) -> None:
+def serve(folder: str, **options: Any) -> None:
     """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.
 
     Answers are written into the case files; what a file said before is kept beside it, in
@@ -64,64 +77,45 @@ def serve(
             raise InputError(what, where="tuneworthy serve", fix=fix)
     from tuneworthy.web.app import run
 
-    run(folder, host=host, port=port, browse=browse, chosen=framework, as_of=as_of)
+    run(folder, **options)
 
 
-_ANSWERED, _STOPPED = 0, 3
 _PATIENCE_S = 5.0
 _EXTRA = frozenset({"mcp", "mcp_types", "anyio", "starlette", "uvicorn"})
 
 
-@click.command(
-    epilog=examples(
-        "tuneworthy mcp cases",
-        "tuneworthy mcp cases --http --port 8766",
-    )
+@server(
+    "tuneworthy mcp cases",
+    "tuneworthy mcp cases --http --port 8766",
+    first=(flag("--http", "Streamable HTTP in place of stdio.", "over_http"),),
+    host="Where to listen, for --http.",
+    port=8766,
+    ports="Port, for --http; 0 takes a free one.",
+    last=option(
+        "--allow-host NAME",
+        "Another name by which clients call the server; may be repeated.",
+        "allowed",
+        multiple=True,
+    ),
 )
-@click.argument("folder", metavar="[CASES_DIR]", default=".")
-@click.option("--http", "over_http", is_flag=True, help="Streamable HTTP in place of stdio.")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen, for --http.")
-@click.option(
-    "--port",
-    type=click.IntRange(0, 65535),
-    default=8766,
-    show_default=True,
-    help="Port, for --http; 0 takes a free one.",
-)
-@click.option(
-    "--allow-host",
-    "allowed",
-    metavar="NAME",
-    multiple=True,
-    help="Another name by which clients call the server; may be repeated.",
-)
-@framework_option
-@as_of_option
-def mcp(
-    folder: str,
-    over_http: bool,
-    host: str,
-    port: int,
-    allowed: tuple[str, ...],
-    framework: str | None,
-    as_of: date | None,
-) -> None:
+def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address: Any) -> None:
     """Offer the tools to an assistant: it reads, answers and judges the cases in CASES_DIR.
 
     Speaks the Model Context Protocol on the standard streams, or over HTTP with --http. Writes only
     inside the case folders, and only by the tools that say so; no tool spends money. Beyond this
     machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
-    from tuneworthy.errors import InputError
     from tuneworthy.workspace.workspace import Workspace, open_directory
 
-    workspace = Workspace(open_directory(folder), framework, as_of)
+    workspace = Workspace(open_directory(folder), chosen, as_of)
     try:
         from tuneworthy.mcp.tools import Desk
 
-        _quiet()
+        # no line of a library's log, which may hold what a client sent, reaches the terminal
+        if not os.environ.get("TUNEWORTHY_TRACEBACK"):
+            logging.disable(logging.CRITICAL)
         desk = Desk(workspace)
-        _serve_http(desk, host, port, allowed) if over_http else _serve_stdio(desk)
+        _serve_http(desk, **address) if over_http else _serve_stdio(desk)
     except ModuleNotFoundError as caught:
         if (caught.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -160,11 +154,11 @@ def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
     nothing half made is left.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # whoever stops it means Ctrl-C
-    code, tempfile.tempdir = _ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
+    code, tempfile.tempdir = ANSWERED, tempfile.mkdtemp(prefix="tuneworthy-mcp-")
     try:
         serve(*given)
     except KeyboardInterrupt:
-        code = _STOPPED
+        code = STOPPED
     except (BrokenPipeError, ExceptionGroup) as caught:
         if not _hung_up(caught):
             raise
@@ -179,9 +173,3 @@ def _hung_up(caught: BaseException) -> bool:
     if isinstance(caught, ExceptionGroup):
         return all(map(_hung_up, caught.exceptions))
     return isinstance(caught, BrokenPipeError)
-
-
-def _quiet() -> None:
-    """No line of a library's log, which may hold what a client sent, reaches the terminal."""
-    if not os.environ.get("TUNEWORTHY_TRACEBACK"):
-        logging.disable(logging.CRITICAL)
