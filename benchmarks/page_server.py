@@ -6,6 +6,7 @@ was started that it needed to judge every case.
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
@@ -14,8 +15,8 @@ from pathlib import Path
 import uvicorn
 
 from tuneworthy.lab.background import Labs, LabSettings
-from tuneworthy.llm.fake import Fake, Manners
-from tuneworthy.model.lab import Request
+from tuneworthy.llm.fake import Fake
+from tuneworthy.model.lab import Reply, Request
 from tuneworthy.web.app import make_app, prepare
 from tuneworthy.web.guard import Site
 from tuneworthy.workspace.listen import listening
@@ -31,12 +32,21 @@ def answer(request: Request) -> str:
     return f"shelf {number}" if int(number) % 2 else "no idea"
 
 
+class Slow(Fake):
+    """A model that takes its time."""
+
+    async def send(self, request: Request) -> Reply:
+        """Answer, a little later."""
+        await asyncio.sleep(LATENCY_S)
+        return await super().send(request)
+
+
 def main() -> None:
     """Serve until killed; a line on stdin starts the lab of a case of that name."""
     folder = Path(sys.argv[1])
     site = Site(
         Workspace(open_directory(folder)),
-        labs=Labs(lambda _: Fake(answer, Manners(latency_s=LATENCY_S))),
+        labs=Labs(lambda _: Slow(answer)),
     )
     prepare(site)
     sock = listening("127.0.0.1", 0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy.cli import STOPPED, cli, run
 from tuneworthy.cli import reports as cli_reports
@@ -122,7 +123,7 @@ from tuneworthy.llm.endpoints import (
     price_on,
     reach,
 )
-from tuneworthy.llm.fake import Fake, Manners, echo
+from tuneworthy.llm.fake import echo
 from tuneworthy.llm.http import _seconds
 from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger

@@ -149,11 +149,10 @@ def test_the_cap_ends_a_run_with_its_own_exit_code(
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, Fake(echo), many(9), price=A_DOLLAR_A_TOKEN, cap_usd=50)
         assert ledger.spend("r").paid + ledger.spend("r").held <= 50
-    with pytest.raises(StoppedError, match="cap of 50 USD"):
-        outcome.raise_if_stopped()
+    assert "cap of 50 USD" in outcome.why
 
     def stopped(*_: object, **__: object) -> None:
-        outcome.raise_if_stopped()
+        raise StoppedError(outcome.why)
 
     monkeypatch.setattr("tuneworthy.cli.cli.main", stopped)
     assert command_line([]) == STOPPED
@@ -266,8 +265,7 @@ def test_a_wrong_key_ends_the_run_at_once(tmp_path: Path) -> None:
         outcome = send(ledger, fake, many(500), at_once=8)
     assert outcome.stopped == "refused"
     assert fake.sent <= 8
-    with pytest.raises(StoppedError, match="401"):
-        outcome.raise_if_stopped()
+    assert "401" in outcome.why
 
 
 class Picky(Fake):
@@ -422,7 +420,6 @@ def test_what_was_on_the_wire_is_in_doubt_when_the_ledger_is_opened(tmp_path: Pa
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         assert ledger.reserve("k", run="r", model="m", usd=2, cap_usd=3) == "go"
     with Ledger(tmp_path / "c.sqlite3") as ledger:
-        assert ledger.recovered == 1
         assert [one.usd for one in ledger.doubtful("r")] == [2]
         assert ledger.reserve("other", run="r", model="m", usd=2, cap_usd=3) == "over_cap"
 

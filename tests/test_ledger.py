@@ -71,7 +71,7 @@ def test_a_call_that_is_asked_again_leaves_sums_that_are_believed(path: Path) ->
         assert ledger.reserve("doubtful", run="other", model="m", usd=2, cap_usd=9) == "go"
         ReadOnlyLedger(path).close()  # beside the call that is on the wire
     with Ledger(path) as ledger:
-        assert ledger.recovered == 1
+        assert [one.key for one in ledger.doubtful()] == ["doubtful"]
         assert ledger.release("other") == 1
         assert ledger.reserve("doubtful", run="r", model="m", usd=2, cap_usd=9) == "go"
         ledger.settle("doubtful", Reply(text="yes"), 1.5)

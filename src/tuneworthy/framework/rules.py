@@ -8,9 +8,11 @@ tests run on plain integers and on numpy arrays.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import reduce
+from operator import and_, or_
 from typing import Any, Literal, get_args
 
 from tuneworthy.errors import FrameworkError
@@ -36,45 +38,6 @@ _LARGEST = 2**53  # whole numbers up to here are exact in every array we use
 
 
 @dataclass(frozen=True, slots=True)
-class AtLeast:
-    """A measure, in scaled units, reaches a bound."""
-
-    measure: Measure
-    bound: int
-
-
-@dataclass(frozen=True, slots=True)
-class Is:
-    """One answer is yes; ``name`` is None for the ceiling."""
-
-    name: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """All parts hold; no parts hold trivially."""
-
-    parts: tuple[Test, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Some:
-    """At least one part holds."""
-
-    parts: tuple[Test, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Not:
-    """The part doesn't hold."""
-
-    part: Test
-
-
-Test = AtLeast | Is | Every | Some | Not
-
-
-@dataclass(frozen=True, slots=True)
 class Measures:
     """What a test reads: numbers and booleans, or arrays of them that broadcast."""
 
@@ -91,27 +54,21 @@ class Measures:
         return self.indicator_weight - self.anti_indicator_weight
 
 
-def holds(test: Test, measures: Measures) -> Any:
-    """Whether a test holds, for one combination or elementwise for arrays of them."""
-    match test:
-        case AtLeast(measure, bound):
-            return getattr(measures, measure) >= bound
-        case Is(None):
-            return measures.reached
-        case Is(name):
-            return measures.answers[str(name)]
-        case Not(part):
-            return holds(part, measures) ^ True
-        case Every(parts):
-            result: Any = True
-            for part in parts:
-                result = result & holds(part, measures)
-            return result
-        case Some(parts):
-            result = False
-            for part in parts:
-                result = result | holds(part, measures)
-            return result
+Test = Callable[[Measures], Any]
+"""Whether something holds, for one combination or elementwise for arrays of them."""
+
+
+def _every(parts: Sequence[Test]) -> Test:
+    """All parts hold; no parts hold trivially."""
+    return lambda read: reduce(and_, (part(read) for part in parts), True)
+
+
+def _not(part: Test) -> Test:
+    return lambda read: part(read) ^ True
+
+
+def _reaches(measure: Measure, bound: int) -> Test:
+    return lambda read: getattr(read, measure) >= bound
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +103,7 @@ class Rules:
     def step(self, measures: Measures) -> int:
         """Index of the first step whose test holds, for one combination."""
         for index, (test, _) in enumerate(self.steps):
-            if holds(test, measures):
+            if test(measures):
                 return index
         raise AssertionError("the last step always holds")
 
@@ -176,7 +133,7 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         scale=scale,
         denominator=float(divisor),
         steps=tuple(
-            (_test(step.when, scale, divisor) if step.when else Every(()), step.outcome)
+            (_test(step.when, scale, divisor) if step.when else _every(()), step.outcome)
             for step in framework.tree
         ),
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
@@ -216,19 +173,15 @@ def _cuts(bands: Bands, scale: Fraction) -> Cuts:
 
 def _begins(bound: Bound, scale: Fraction) -> int:
     if bound.at_least is not None:
-        return _reaches(bound.at_least, scale)
+        return _whole(bound.at_least, scale, above=False)
     assert bound.more_than is not None  # Bands made sure
-    return _exceeds(bound.more_than, scale)
+    return _whole(bound.more_than, scale, above=True)
 
 
-def _reaches(bound: float, scale: Fraction) -> int:
-    """The least whole number that is at least a bound."""
-    return math.ceil(_exact(bound) * scale)
-
-
-def _exceeds(bound: float, scale: Fraction) -> int:
-    """The least whole number above a bound."""
-    return math.floor(_exact(bound) * scale) + 1
+def _whole(bound: float, scale: Fraction, *, above: bool) -> int:
+    """The least whole number that is at least a bound, or above it."""
+    exact = _exact(bound) * scale
+    return math.floor(exact) + 1 if above else math.ceil(exact)
 
 
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
@@ -242,29 +195,40 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
         else:
             parts.extend(_ends(name, bound, by))
     parts.extend(_answered(name, state) for name, state in condition.answers.items())
-    parts.extend(_test(part, scale, divisor) for part in condition.all)
-    if condition.any:
-        parts.append(Some(tuple(_test(part, scale, divisor) for part in condition.any)))
-    parts.extend(Not(_test(part, scale, divisor)) for part in condition.none)
-    return parts[0] if len(parts) == 1 else Every(tuple(parts))
+    within = {
+        kind: [_test(part, scale, divisor) for part in getattr(condition, kind)]
+        for kind in ("all", "any", "none")
+    }
+    parts += within["all"]
+    if some := within["any"]:
+        parts.append(lambda read: reduce(or_, (part(read) for part in some), False))
+    parts += map(_not, within["none"])
+    return parts[0] if len(parts) == 1 else _every(parts)
 
 
 def _answered(name: str | None, state: State) -> Test:
-    return Is(name) if state == "yes" else Not(Is(name))
+    """An answer is yes, or no; that of the ceiling where no name is given."""
+
+    def yes(read: Measures) -> Any:
+        return read.reached if name is None else read.answers[name]
+
+    return yes if state == "yes" else _not(yes)
+
+
+_ENDS = {
+    "at_least": ("≥", False, False),
+    "more_than": (">", True, False),
+    "at_most": ("≤", True, True),
+    "less_than": ("<", False, True),
+}
+"""Its sign; whether it begins above the number; and whether it holds below where it begins."""
 
 
 def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
-    if bound.at_least is not None:
-        yield AtLeast(measure, _reaches(bound.at_least, scale))
-    if bound.more_than is not None:
-        yield AtLeast(measure, _exceeds(bound.more_than, scale))
-    if bound.at_most is not None:
-        yield Not(AtLeast(measure, _exceeds(bound.at_most, scale)))
-    if bound.less_than is not None:
-        yield Not(AtLeast(measure, _reaches(bound.less_than, scale)))
-
-
-_SIGNS = {"at_least": "≥", "more_than": ">", "at_most": "≤", "less_than": "<"}
+    for end, (_, above, below) in _ENDS.items():
+        if (number := getattr(bound, end)) is not None:
+            test = _reaches(measure, _whole(number, scale, above=above))
+            yield _not(test) if below else test
 
 
 def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], Bound]]:
@@ -282,7 +246,7 @@ def condition_text(condition: Condition) -> str:
         parts.append("ceiling reached" if condition.ceiling == "yes" else "ceiling not reached")
     for name, bound in bounded(condition):
         words = name.replace("_", " ")
-        for end, sign in _SIGNS.items():
+        for end, (sign, _, _) in _ENDS.items():
             if getattr(bound, end) is not None:
                 parts.append(f"{words} {sign} {getattr(bound, end):g}")
     parts += [f"{name.replace('_', ' ')} is {state}" for name, state in condition.answers.items()]

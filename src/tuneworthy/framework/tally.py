@@ -15,7 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
-from tuneworthy.framework.rules import Measures, Rules, holds
+from tuneworthy.framework.rules import Measures, Rules
 from tuneworthy.model.base import State
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
@@ -203,7 +203,7 @@ def fired(np: Any, rules: Rules, measures: Measures, shape: tuple[int, ...]) -> 
     """Index of the step of the tree that each combination ends at."""
     steps = np.full(shape, len(rules.steps) - 1, dtype=np.uint8)
     for index in range(len(rules.steps) - 2, -1, -1):
-        held = np.asarray(holds(rules.steps[index][0], measures))
+        held = np.asarray(rules.steps[index][0](measures))
         steps[np.broadcast_to(held, shape)] = index
     return steps
 

@@ -357,11 +357,6 @@ class Embedded:
         self._starting = asyncio.Lock()
         self._slots = asyncio.Semaphore(SLOTS)
 
-    @property
-    def process_id(self) -> int | None:
-        """Of the process it runs in; None while there is none."""
-        return None if self._running is None else self._running.process.pid
-
     async def close(self) -> None:
         """Stop the model, unless somebody else still uses it."""
         http, running = self._http, self._running

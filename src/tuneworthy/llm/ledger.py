@@ -190,7 +190,10 @@ class Ledger:
             self._base.execute("PRAGMA synchronous=NORMAL")  # survives a killed process
             self._base.executescript(_SCHEMA)
             refuse_strange(self._base, path)
-            self.recovered = self._recover()
+            self._run(  # on the wire when the last process died
+                "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
+                "WHERE status = 'sent'"
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -222,13 +225,6 @@ class Ledger:
             return self._run(statement, values).fetchall()
         except DAMAGE as caught:
             raise unreadable(self._path, caught) from None
-
-    def _recover(self) -> int:
-        """Calls that were on the wire when the last process died are in doubt from now on."""
-        return self._run(
-            "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
-            "WHERE status = 'sent'"
-        ).rowcount
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -405,7 +401,7 @@ class ReadOnlyLedger(Ledger):
     _unsettled = ("in_doubt", "sent")
 
     def __init__(self, path: Path) -> None:
-        self._path, self._lock, self.recovered = path, -1, 0
+        self._path, self._lock = path, -1
         self._base = None
         with opening(path, self.close):
             address = f"{path.absolute().as_uri()}?mode=rw"

@@ -1,4 +1,4 @@
-"""Models that refuse everything: after a few equal refusals nothing more is sent to them."""
+"""Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tuneworthy.errors import InputError, StoppedError
+from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import (
     Busy,
     CallError,
@@ -162,12 +162,6 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
 _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 
 Stopped = Literal["", "cap", "refused", "user", "fault"]
-_FIXES: dict[Stopped, str] = {
-    "cap": "raise the cap and run it again; nothing is paid twice",
-    "refused": "fix that and run it again; nothing is paid twice",
-    "user": "run it again to go on; nothing is paid twice",
-    "fault": "run it again; nothing is paid twice",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +187,6 @@ class Outcome:
     bug."""
     why: str = ""
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
-
-    def raise_if_stopped(self) -> None:
-        """Say why the run ended before its end.
-
-        Raises:
-            StoppedError: If it did.
-        """
-        if self.stopped:
-            raise StoppedError(self.why, fix=_FIXES[self.stopped])
 
 
 PriceOf = Callable[[Request], Price | None]
