@@ -216,9 +216,8 @@ def _style(unit: str) -> tuple[Callable[[float], str], str]:
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
     """A value and its interval with their unit: ``12% (9–15%) of outputs``.
 
-    Returns:
-        ``at least 19,366 requests a month`` where there is no upper end, and ``unknown`` for an
-        unknown value.
+    ``at least 19,366 requests a month`` where there is no upper end; ``unknown`` for an unknown
+    value.
     """
     if isinstance(value, Unknown) or value is None:
         return "unknown"

@@ -35,11 +35,7 @@ Array = Any
 
 
 def check(framework: Framework) -> Lint:
-    """Go through every combination of answers to the factors.
-
-    Raises:
-        FrameworkError: If it has more factors than can be gone through.
-    """
+    """Go through every combination of answers; a FrameworkError if there are too many factors."""
     rules = compile_rules(framework)
     size = len(rules.indicators) + len(rules.anti_indicators)
     if size > MOST_FACTORS:

@@ -28,11 +28,7 @@ def catalogue_text(file: str) -> str:
 
 @lru_cache(maxsize=8)  # it ships with the package and is frozen; a server asks for it all day
 def load_named(name: str) -> Framework:
-    """A framework of the catalogue.
-
-    Raises:
-        FrameworkError: If there is none of that name.
-    """
+    """A framework of the catalogue; a FrameworkError if there is none of that name."""
     return load_document(_named_document(name, name))
 
 

@@ -111,8 +111,7 @@ class Rules:
 def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
     """Compile a framework, with another denominator than its own where one is given.
 
-    Raises:
-        FrameworkError: If its weights need more digits than whole numbers can hold.
+    Raises FrameworkError if its weights need more digits than whole numbers can hold.
     """
     exact = {name: _weight(factor, framework) for name, factor in framework.factors.items()}
     scale = math.lcm(*(weight.denominator for weight in exact.values())) if exact else 1

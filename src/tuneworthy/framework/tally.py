@@ -83,11 +83,7 @@ class Completions:
         return frozenset(o for o, cells in zip(self.outcomes, self.steps, strict=True) if cells)
 
     def shares(self, odds: tuple[float, float, float] = (0.5, 0.5, 0.5)) -> dict[Outcome, float]:
-        """Share of each outcome when every open answer of a group is yes with the group's odds.
-
-        Returns:
-            Every outcome to its share; they sum to 1, and an outcome out of reach has 0.
-        """
+        """Share of each outcome when every open answer of a group is yes with the group's odds."""
         powers = [
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
@@ -109,8 +105,7 @@ _STEPS: WeakKeyDictionary[Rules, dict[tuple[Any, ...], int]] = WeakKeyDictionary
 def tally(rules: Rules, states: Mapping[str, State]) -> Completions:
     """Count the completions of ``states``; a factor or check that is absent is open.
 
-    Raises:
-        CaseError: If there are too many different combinations to go through.
+    Raises CaseError if there are too many different combinations to go through.
     """
     groups = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
@@ -128,11 +123,7 @@ def _groups(rules: Rules, states: Mapping[str, State]) -> Groups:
 
 
 def effort(rules: Rules, states: Mapping[str, State]) -> int:
-    """About how many combinations one tally of these answers goes through.
-
-    Returns:
-        A count that depends on nothing but the answers; a plain loop counts ten times an array.
-    """
+    """About how many combinations one tally goes through; a plain loop counts tenfold."""
     merged = map(_merge, _groups(rules, states))
     sizes = [len(states) << len(rest) for states, rest in merged]
     cells = sizes[0] * sizes[1] * sizes[2]

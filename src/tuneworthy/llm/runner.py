@@ -6,7 +6,7 @@ import asyncio
 import math
 import random
 import time
-from collections import Counter, deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -31,62 +31,32 @@ from tuneworthy.model.lab import Quote, Request, Settled
 MOST_REFUSALS = 5
 """Equal refusals in a row, before any answer, after which a model is asked nothing more."""
 
-_Model = tuple[str, str]
 
+@dataclass(slots=True)
+class _Refusals:
+    """What a model refused so far; one that has answered once is never given up."""
 
-def _model_of(request: Request) -> _Model:
-    return request.base_url, request.model
+    answered: bool = False
+    why: str = ""
+    times: int = 0
+    wire: int = 0  #: Its calls on the wire; they may still be answered.
 
-
-class Refusals:
-    """What each model of a run refused so far; one that has answered once is never given up."""
-
-    def __init__(self) -> None:
-        self._answered: set[_Model] = set()
-        self._refused: dict[_Model, tuple[str, int]] = {}
-        self._wire: Counter[_Model] = Counter()
-
-    def sent(self, request: Request) -> None:
-        """A call went on the wire."""
-        self._wire[_model_of(request)] += 1
-
-    def ended(self, request: Request) -> None:
-        """It came back, whatever became of it."""
-        self._wire[_model_of(request)] -= 1
-
-    def answered(self, request: Request) -> None:
-        """The model answers."""
-        self._answered.add(_model_of(request))
-
-    def refused(self, request: Request, why: str) -> None:
+    def refused(self, why: str) -> None:
         """One more refusal, which counts with those before where it says the same."""
-        before, times = self._refused.get(_model_of(request), ("", 0))
-        self._refused[_model_of(request)] = (why, times + 1 if why == before else 1)
+        self.times = self.times + 1 if why == self.why else 1
+        self.why = why
 
-    def interrupted(self, request: Request) -> None:
-        """Something else came in between: the refusals aren't in a row."""
-        self._refused.pop(_model_of(request), None)
-
-    def always(self, request: Request) -> str | None:
-        """What the model says to every call; None where it may answer this one."""
-        model = _model_of(request)
-        why, times = self._refused.get(model, ("", 0))
-        return why if times >= MOST_REFUSALS and model not in self._answered else None
-
-    def undecided(self, request: Request) -> bool:
-        """Whether a call on the wire may still be answered: a refusal comes sooner than that."""
-        return self._wire[_model_of(request)] > 0
+    @property
+    def always(self) -> bool:
+        """Whether it refuses every call."""
+        return self.times >= MOST_REFUSALS and not self.answered
 
 
 # How many calls may be on the wire to one endpoint, and when the next may go.
 
 
 class Gate:
-    """A number of places, fewer when the endpoint is busy, and none while it asks us to wait.
-
-    Args:
-        most: Places while nothing is wrong.
-    """
+    """A number of places, fewer when the endpoint is busy, and none while it asks us to wait."""
 
     def __init__(self, most: int) -> None:
         self._most, self._limit, self._busy = float(most), float(most), 0
@@ -194,19 +164,11 @@ Progress = Callable[[Settled], None]
 
 
 class Runner:
-    """Sends jobs under a cap.
+    """Sends jobs under a cap, what earlier processes spent for the run included.
 
-    Args:
-        ledger: Where every call is kept.
-        transport: What sends.
-        price_of: The price of a request; None for one without, which is refused.
-        run: Name of the run whose cap counts.
-        cap_usd: The most it may pay and hold, what earlier processes spent for it included.
-        at_once: The most calls on the wire.
-        progress: Told of each call as it ends.
-
-    Raises:
-        InputError: If the cap is no amount of money.
+    A request without a price is refused, ``at_once`` is the most calls on the wire, and
+    ``progress`` is told of each call as it ends. Raises InputError if the cap is no amount of
+    money.
     """
 
     def __init__(
@@ -229,7 +191,7 @@ class Runner:
         self._progress = progress or (lambda _: None)
         self._outcome = Outcome()
         self._held, self._freed = 0, asyncio.Event()
-        self._refusals = Refusals()
+        self._refusals = defaultdict[tuple[str, str], _Refusals](_Refusals)
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
     def stop(self) -> None:
@@ -243,11 +205,7 @@ class Runner:
                 gate.open()  # who waits there has to learn that it is over
 
     async def all(self, jobs: Sequence[Job]) -> Outcome:
-        """Run jobs to their end, the cap, or a stop.
-
-        Returns:
-            What came of each job that was sent or was there already.
-        """
+        """Run jobs to their end, the cap, or a stop."""
         waiting = iter(jobs)
 
         async def worker() -> None:
@@ -275,7 +233,7 @@ class Runner:
         if known is not None:
             if known.status == "settled":
                 self._outcome.reused += 1
-                self._refusals.answered(job.request)
+                self._refused(job).answered = True
                 known = known.model_copy(update={"reused": True})
             self._done(known)
             return
@@ -287,6 +245,9 @@ class Runner:
         finally:
             del self._flying[key]
             future.set_result(None)
+
+    def _refused(self, job: Job) -> _Refusals:
+        return self._refusals[job.request.base_url, job.request.model]
 
     def _done(self, found: Settled) -> None:
         first = self._outcome.settled.setdefault(found.key, found)
@@ -303,9 +264,10 @@ class Runner:
         if most is None:
             why = f"nothing bounds what {job.request.model} writes: set max_tokens"
             return Settled(key=job.key, status="failed", why=why)
-        while (refusal := self._refusals.always(job.request)) is not None:
-            if not self._refusals.undecided(job.request):
-                return Settled(key=job.key, status="failed", why=refusal)
+        refused = self._refused(job)
+        while refused.always:
+            if not refused.wire:
+                return Settled(key=job.key, status="failed", why=refused.why)
             await self._freed.wait()
         gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
         found: Settled | None = None
@@ -358,7 +320,7 @@ class Runner:
             )
             if told == "go":
                 self._held += 1
-                self._refusals.sent(job.request)
+                self._refused(job).wire += 1
                 return True
             if not self._held:
                 self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
@@ -368,7 +330,7 @@ class Runner:
 
     def _free(self, job: Job) -> None:
         self._held -= 1
-        self._refusals.ended(job.request)
+        self._refused(job).wire -= 1
         self._freed.set()
         self._freed = asyncio.Event()
 
@@ -379,10 +341,10 @@ class Runner:
             if caught.for_all:
                 self._end("refused", str(caught))
             found = self._ledger.fail(job.key, str(caught))
-            self._refusals.refused(job.request, found.why)
+            self._refused(job).refused(found.why)
             return found
         except (Busy, NotSent):
-            self._refusals.interrupted(job.request)
+            self._refused(job).times = 0  # they aren't in a row
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
             return self._ledger.doubt(job.key, str(caught))
@@ -394,7 +356,7 @@ class Runner:
                 job.key, f"a fault while it was on the wire: {type(caught).__name__}"
             )
             raise
-        self._refusals.answered(job.request)
+        self._refused(job).answered = True
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
             self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
@@ -412,17 +374,11 @@ class Runner:
 
 
 def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:
-    """What some calls would cost; nothing is sent and nothing put aside.
+    """What some calls would cost, equal ones counted once; nothing is sent and nothing put aside.
 
-    Args:
-        jobs: The calls; equal ones count once.
-        ledger: What was paid for before; None for a case without a ledger.
-        price_of: The price of a request.
-
-    Returns:
-        Calls that were answered cost nothing more and count as reused. One in doubt is never sent
-        again and counts as neither. A request that is refused, for want of a price or of a bound
-        on its output, adds no money; its model stands in ``unpriced``.
+    Calls that were answered cost nothing more and count as reused. One in doubt is never sent again
+    and counts as neither. A request that is refused, for want of a price or of a bound on its
+    output, adds no money; its model stands in ``unpriced``.
     """
     new, reused = _sorted(jobs, ledger)
     written: dict[str, float | None] = {}

@@ -61,11 +61,7 @@ class FileRecord(Record):
 
 
 def to_state(value: Any) -> Any:
-    """What a person means by yes, no, on, off, true, false, unknown or nothing at all.
-
-    Raises:
-        PydanticCustomError: If it is none of these.
-    """
+    """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
     if value is None:
         return "unknown"
     if isinstance(value, bool):
@@ -115,11 +111,7 @@ MOST_PARTS = 100  #: Of a path or a pattern: each is searched within the one bef
 
 
 def inside_folder(value: str) -> str:
-    """A relative path that can't leave the case folder by its own words.
-
-    Raises:
-        PydanticCustomError: For an absolute path, a parent folder, a home, a drive or an address.
-    """
+    """A relative path that can't leave the case folder by its own words; else a finding."""
     parts = re.split(r"[/\\]", value)
     if len(parts) > MOST_PARTS:
         raise wrong(f'"{shown(value)}" has more than {MOST_PARTS} parts', "name a shorter path")
@@ -257,12 +249,9 @@ _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 
 
 def json_text(data: Any) -> str:
-    """Plain data as JSON, two spaces deep, with a line feed at its end.
+    """Plain data as JSON, two spaces deep, with a line feed at its end; a ValueError for NaN.
 
     Characters a terminal would act on instead of showing are escaped; the value stays the same.
-
-    Raises:
-        ValueError: For NaN or infinity, which JSON doesn't have.
     """
     text = json.dumps(data, ensure_ascii=False, indent=2, allow_nan=False)
     return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n"
@@ -324,11 +313,7 @@ def break_even(upfront_usd: float, net_usd: float) -> float:
 
 
 def months_to_reach(*, now: float, target: float, growth_per_month: float) -> int | None:
-    """Months until ``now``, growing by a share a month, has reached ``target``: 0 for today.
-
-    Returns:
-        None when it never does.
-    """
+    """Months until ``now``, growing by a share a month, has reached ``target``; None for never."""
     if now >= target:
         return 0
     if now <= 0 or growth_per_month <= 0:
@@ -340,8 +325,7 @@ def months_to_reach(*, now: float, target: float, growth_per_month: float) -> in
 def growth_needed(*, now: float, target: float, months: int) -> float | None:
     """The monthly growth that takes ``now`` to ``target`` in ``months``, as a share.
 
-    Returns:
-        0.0 when the target is met already; None when nothing can get there (no traffic, no months).
+    0.0 when the target is met already; None when nothing can get there (no traffic, no months).
     """
     if now >= target:
         return 0.0

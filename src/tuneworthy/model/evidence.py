@@ -64,11 +64,7 @@ class Evidence(LateRecord):
 
     @property
     def number(self) -> float:
-        """The value of a known measurement.
-
-        Raises:
-            TypeError: If it is unknown.
-        """
+        """The value of a known measurement; a TypeError if it is unknown."""
         if isinstance(self.value, Unknown):
             raise TypeError(f"{self.id} is unknown")
         return self.value

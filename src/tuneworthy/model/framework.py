@@ -655,8 +655,7 @@ _OTHER_SPELLING = {"know specialized vocabulary": "know specialised vocabulary"}
 def to_goal(value: Any) -> Any:
     """The id of what a person means by a goal, in any case; values that are no text as they are.
 
-    Raises:
-        PydanticCustomError: If it is no goal; with the one that was likely meant.
+    A finding for what is no goal, with the one that was likely meant.
     """
     if not isinstance(value, str):
         return value

@@ -152,17 +152,12 @@ class Estimate:
 def share(
     hits: ArrayLike, clusters: ArrayLike, *, exact: bool = False, reach: float = Z95
 ) -> Estimate | None:
-    """The share of traces that are hits (1 or true); NaN is left out.
+    """The share of traces that are hits (1 or true), by cluster as whole numbers; NaN is left out.
 
-    Args:
-        hits: One for each trace.
-        clusters: The cluster of each, as whole numbers.
-        exact: Clopper and Pearson's interval in place of Wilson's: wider, and each of its ends may
-            be held against a target.
-        reach: Standard errors that the interval reaches, of as many clusters as there could be.
-
-    Returns:
-        The interval is (0, 1) where there is a single cluster; None where nothing is left to count.
+    ``exact`` asks for Clopper and Pearson's interval in place of Wilson's: wider, and each of its
+    ends may be held against a target. ``reach`` are the standard errors that the interval reaches,
+    of as many clusters as there could be. The interval is (0, 1) where there is a single cluster;
+    None where nothing is left to count.
     """
     sums, sizes = _by_cluster(hits, clusters)
     n, k = int(sizes.sum()), len(sizes)
@@ -262,18 +257,12 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 def true_share(
     seen: Estimate, sensitivity: tuple[float, float], specificity: tuple[float, float]
 ) -> tuple[float, float, float]:
-    """What share is really there, when a detector with known errors saw another.
+    """What share is really there, when a detector with known errors saw another, with its ends.
 
-    The correction of Rogan and Gladen (1978). The ends take the detector's worst ends too, so the
-    interval is never narrower than that of ``seen`` mapped through a perfect detector.
-
-    Args:
-        seen: The share that the detector flags.
-        sensitivity: Interval of the share of real ones it flags.
-        specificity: Interval of the share of others it leaves alone.
-
-    Returns:
-        Value, low and high; (…, 0, 1) where the detector is no better than chance at the worst.
+    The correction of Rogan and Gladen (1978), with the intervals of the shares of real ones that
+    are flagged and of others that are left alone. The ends take the detector's worst ends too, so
+    the interval is never narrower than that of ``seen`` mapped through a perfect detector; (0, 1)
+    where it is no better than chance at the worst.
     """
     if sensitivity[0] + specificity[0] <= 1:
         return seen.value, 0.0, 1.0
@@ -320,20 +309,12 @@ def redrawn(
     rng: np.random.Generator,
     draws: int = RESAMPLES,
 ) -> Floats:
-    """A function of the sums of rows, under drawing whole clusters with replacement.
+    """A function of the sums of rows (one a case), under drawing whole clusters with replacement.
 
     As many clusters are drawn as there are, so large clusters weigh what their cases weigh (Davison
-    and Hinkley 1997, on hierarchical data).
-
-    Args:
-        rows: One a case; all columns see the same draws.
-        clusters: The cluster of each case. Their order changes nothing.
-        of: Takes the sums of each draw, a row each, and gives a row each.
-        rng: The source of chance.
-        draws: How often to draw.
-
-    Raises:
-        ValueError: If there is no case, or rows and clusters differ in number.
+    and Hinkley 1997, on hierarchical data); their order changes nothing. ``of`` takes the sums of
+    each draw, a row each, and gives a row each. Raises ValueError if there is no case, or rows and
+    clusters differ in number.
     """
     if rows.ndim != 2 or not len(clusters) or len(rows) != len(clusters):
         raise ValueError("values need one row for each case, and a case")
@@ -382,10 +363,8 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
     """How many units each stratum gives: in proportion to size, at least one, at most all.
 
     ``sizes`` are above 0, and larger where a stratum shall give more than its part; ``most`` is the
-    units each one has. Counts sum to ``wanted``, or to all units where there are fewer.
-
-    Raises:
-        ValueError: If fewer units are wanted than there are strata.
+    units each one has. Counts sum to ``wanted``, or to all units where there are fewer. Raises
+    ValueError if fewer are wanted than there are strata.
     """
     if wanted < len(sizes):
         raise ValueError("every stratum has to give one")
@@ -406,9 +385,8 @@ def allocate(sizes: Floats, most: Ints, wanted: int) -> Ints:
 def draw(sizes: Floats, wanted: int, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Units of one stratum, drawn with a chance in proportion to their size, which is above 0.
 
-    Returns:
-        Places of the units in order, and what each stands for, in the unit of the sizes: size over
-        chance, summing to the size of the stratum.
+    Gives their places in order, and what each stands for, in the unit of the sizes: size over
+    chance, summing to the size of the stratum.
     """
     stands = np.zeros(len(sizes))
     rest, left = np.arange(len(sizes)), wanted
@@ -444,16 +422,13 @@ def share_given(
 ) -> Estimate | None:
     """The share of hits among what a detector flags, freed of what it flags wrongly.
 
-    With sensitivity s and specificity c, ``(flag - (1 - c)) / (s + c - 1)`` is right on average
-    for what is flagged, whether it is a hit or not (Rogan and Gladen 1978, for each trace); the
-    share is the ratio of two sums of it, with a variance linearised over clusters (Cochran 1977,
-    chapter 9A). It takes for granted that the detector errs as often on hits as on others. The
-    intervals of sensitivity and specificity are ``CERTAIN`` for a label.
-
-    Returns:
-        The share with an interval that holds those at all ends of the two, and that of the flagged
-        alone; ``n`` is the number flagged. (0, 1) where the detector may be no better than chance
-        or may have flagged nothing real. None where nothing is flagged.
+    With sensitivity s and specificity c, ``(flag - (1 - c)) / (s + c - 1)`` is right on average for
+    what is flagged, whether it is a hit or not (Rogan and Gladen 1978, for each trace); the share
+    is the ratio of two sums of it, with a variance linearised over clusters (Cochran 1977, chapter
+    9A). It takes for granted that the detector errs as often on hits as on others. The intervals of
+    both are ``CERTAIN`` for a label. The interval holds those at all ends of the two, and that of
+    the flagged alone, whose number is ``n``; it is (0, 1) where the detector may be no better than
+    chance or may have flagged nothing real. None where nothing is flagged.
     """
     hit, flag = np.asarray(hits, dtype=np.float64), np.asarray(flags, dtype=np.float64)
     groups = np.asarray(clusters)
@@ -499,23 +474,13 @@ def explained_share(
 ) -> Estimate | None:
     """The share of the mean time that a cause explains: its slope times its mean, over that mean.
 
-    Least squares of the time on cause and other, with a level of its own for each group. Weights
-    are one over the squared fit, because times scatter in proportion to themselves; times beyond
-    the 99th percentile of time over fit are drawn in to it, so that a few calls that hung don't
-    decide. The variance is that of the influence of each cluster (Huber 1967; Liang and Zeger
-    1986).
-
-    Args:
-        time: Above or at 0; NaN is left out, here and below.
-        cause: What may explain it, such as input tokens.
-        other: What is held fixed, such as output tokens.
-        group: Groups that differ in level, such as models; -1 is one of them.
-        clusters: Cases that are not independent.
-
-    Returns:
-        Noise can take the share below 0 or above 1. None with fewer than four clusters, where all
-        times are 0, or where the cause varies within its groups by less than ``LEAST_VARIATION`` of
-        its mean once the other is taken out.
+    Least squares of the time on cause and other, with a level of its own for each group, -1 too;
+    NaN is left out. Weights are one over the squared fit, because times scatter in proportion to
+    themselves; times beyond the 99th percentile of time over fit are drawn in to it, so that a few
+    calls that hung don't decide. The variance is that of the influence of each cluster (Huber 1967;
+    Liang and Zeger 1986). Noise can take the share below 0 or above 1. None with fewer than four
+    clusters, where all times are 0, or where the cause varies within its groups by less than
+    ``LEAST_VARIATION`` of its mean once the other is taken out.
     """
     kept = np.isfinite(time) & np.isfinite(cause) & np.isfinite(other)
     y, x, z = time[kept], cause[kept], other[kept]
@@ -656,10 +621,8 @@ def kmeans(
 ) -> tuple[Ints, Floats]:
     """Vectors in groups around their means (Lloyd 1982), begun as Arthur and Vassilvitskii (2007).
 
-    ``groups`` is the most; fewer come out where there are fewer distinct vectors.
-
-    Returns:
-        The group of each row, the largest group 0; and its squared distance to the group's mean.
+    ``groups`` is the most; fewer come out where there are fewer distinct vectors. Gives the group
+    of each row, the largest group 0; and its squared distance to the group's mean.
     """
     if not len(vectors):
         return np.empty(0, dtype=np.int64), np.empty(0)

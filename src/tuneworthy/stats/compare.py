@@ -29,13 +29,9 @@ def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) 
 
     Two pairs are added, one that each arm wins, before the variance by cluster is taken: for 0 and
     1 without clusters that is the interval of Bonett and Price (2012), which keeps its coverage
-    where few pairs differ, and isn't empty where none does. The value is that of the pairs alone.
-
-    ``clusters`` is the conversation of each case, as whole numbers; NaN leaves a case out.
-
-    Returns:
-        First less second, with an interval of (-1, 1) where there is a single conversation; None
-        where no case has both.
+    where few pairs differ, and isn't empty where none does. The value is that of the pairs alone,
+    first less second. The interval is (-1, 1) where there is a single conversation (``clusters``,
+    as whole numbers). NaN leaves a case out; None where no case has both.
     """
     differences, groups = _both(first, second, clusters)
     if not len(differences):
@@ -56,11 +52,9 @@ def cases_needed(
     """Cases at which the difference seen would be told from none in 80 of 100 repetitions.
 
     ``n = (z_0.975 + z_0.80)² · variance / difference²``, the variance that of a pair's difference
-    times the design effect of conversations; every case is its own if clusters are left out.
-
-    Returns:
-        A count, 2 or more; None where the two don't differ, by too little for any test, or no two
-        cases (and conversations) have both.
+    times the design effect of conversations; every case is its own if clusters are left out. None
+    where the two don't differ, by too little for any test, or no two cases (and conversations) have
+    both.
     """
     alone = np.arange(np.size(np.asarray(first)))
     differences, groups = _both(first, second, alone if clusters is None else clusters)
@@ -142,12 +136,10 @@ def paired(first: Floats, second: Floats, reach: float = Z95) -> tuple[Estimate,
     """The mean difference of the best on the cases that both arms have, and cases to settle it.
 
     The upper end reaches ``reach`` standard errors, the lower end those of one interval, by the
-    quantile of Student's t. NaN where an arm lacks the case.
-
-    Returns:
-        The estimate and the shared cases at which its lower end would lie above zero with 80% power
-        if difference and spread stay; None for those where the first isn't ahead, or by so little
-        that no test would ever be that long. None for all with under two shared cases.
+    quantile of Student's t; at that many shared cases the lower end would lie above zero with 80%
+    power if difference and spread stay. NaN where an arm lacks the case. None for cases where the
+    first isn't ahead, or by so little that no test would ever be that long; None for all with under
+    two shared cases.
     """
     apart = (first - second)[~np.isnan(first - second)]
     n = len(apart)
@@ -218,9 +210,8 @@ class Race:
     def add(self, scores: dict[int, list[float]]) -> None:
         """Scores of another round: for each running arm one for each conversation of the round.
 
-        Args:
-            scores: Values between 0 and 1. To hold shares of cases against each other where
-                conversations differ in length, give the sum of each over the longest one's cases.
+        They lie between 0 and 1. To hold shares of cases against each other where conversations
+        differ in length, give the sum of each over the longest one's cases.
         """
         places = np.array(sorted(scores), dtype=np.int64)
         rows = np.array([scores[place] for place in places.tolist()], dtype=np.float64)
@@ -322,7 +313,7 @@ ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
 def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
-    """What one more draw of a generator would add to the best so far, on average.
+    """What one more draw of a generator would add to the best so far, as a share with its ends.
 
     Over all orders in which ``n`` exchangeable draws could have come, the last one raised the best
     by ``(largest - second largest) / n`` on average, and each further draw is worth no more than
@@ -334,10 +325,8 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     product bounds the gain. Its other end is 0, which no number of draws rules out.
 
     ``scores`` are shares between 0 and 1, one a variant, all from the same generator and on the
-    same cases. Hand-written variants are no sample of anything: don't ask about them.
-
-    Returns:
-        Value, low and high, in points of share; None under five draws.
+    same cases. Hand-written variants are no sample of anything: don't ask about them. None under
+    five draws.
     """
     values = np.sort(np.asarray(scores, dtype=np.float64))
     n = len(values)
@@ -360,18 +349,12 @@ def predicted_mean(
 ) -> Estimate | None:
     """The mean of what people would say of all cases, with a 95% interval.
 
-    Four labels are added before the variance is taken, two at either end of the scale, with which
-    the judge agrees half of the time (after Agresti and Coull 1998): neither labels that are all
-    alike nor a judge who agrees with all of them make certain.
-
-    Args:
-        judge: The judge's score of every case, between 0 and 1.
-        labels: The label of each, between 0 and 1, NaN where nobody labelled it; which were
-            labelled must have been drawn at random.
-        clusters: The conversation of each case; every case its own if left out.
-
-    Returns:
-        The estimate, whose ``clusters`` are the conversations with a label; None under 20 of them.
+    Scores of the judge and labels lie between 0 and 1; a label is NaN where nobody gave one, and
+    which cases were labelled must have been drawn at random. Every case is its own cluster if these
+    are left out. Four labels are added before the variance is taken, two at either end of the
+    scale, with which the judge agrees half of the time (after Agresti and Coull 1998): neither
+    labels that are all alike nor a judge who agrees with all of them make certain. ``clusters`` of
+    the estimate are the conversations with a label; None under 20 of them.
     """
     return _predicted(judge, labels, clusters, _CELLS)
 

@@ -132,9 +132,8 @@ def trend(counts: NDArray[np.float64]) -> Trend | None:
 def poisson_interval(count: int) -> tuple[float, float]:
     """The exact 95% interval of the mean behind one count (Garwood 1936).
 
-    Returns:
-        The means at which as many or more, and as few or fewer, come in 2.5% of cases each; 0 below
-        for a count of 0.
+    As many or more, and as few or fewer, come in 2.5% of cases each at its ends; 0 below for a
+    count of 0.
     """
     top = count + 10 * math.sqrt(count + 1) + 10
     low = _where(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0

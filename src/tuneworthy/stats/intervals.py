@@ -13,14 +13,9 @@ _MOST_CASES = 10**15
 def wilson(successes: float, n: float) -> tuple[float, float]:
     """The 95% score interval of a share (Wilson 1927, without continuity correction).
 
-    Counts need not be whole, as after a correction for cases that aren't independent.
-
-    Returns:
-        Lower and upper end, with the observed share between them; (0, 1) when ``n`` is 0, because
-        nothing is known then.
-
-    Raises:
-        ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
+    Counts need not be whole, as after a correction for cases that aren't independent. The observed
+    share lies within it; (0, 1) when ``n`` is 0, because nothing is known then. Raises ValueError
+    if ``n`` is negative or ``successes`` lies outside 0 … ``n``.
     """
     _check(successes, n)
     if n == 0:
@@ -40,18 +35,13 @@ def _check(successes: float, n: float) -> None:
 
 
 def cases_to_exclude(rate: float, target: float) -> int | None:
-    """The fewest cases at which the interval around a rate no longer holds a target.
+    """The fewest cases at which the interval around a rate no longer holds a target, 1 or more.
 
     Wilson's interval holds exactly the targets that a score test doesn't reject, so the count is
     the first n with ``(rate - target)² > z² · target · (1 - target) / n``. The observed rate is
-    assumed to stay the same with more cases.
-
-    Returns:
-        A count, 1 or more; None when no number of cases would do: the rate is the target, or so
-        close to it that more than 10^15 cases would be needed.
-
-    Raises:
-        ValueError: If one of the two isn't a share.
+    assumed to stay the same with more cases. None when no number of cases would do: the rate is the
+    target, or so close to it that more than 10^15 would be needed. Raises ValueError if one of the
+    two isn't a share.
     """
     if not (0 <= rate <= 1 and 0 <= target <= 1):
         raise ValueError("rate and target must lie between 0 and 1")
@@ -73,10 +63,7 @@ def clopper_pearson(successes: float, n: float) -> tuple[float, float]:
     """The 95% interval of a share by the beta distribution (Clopper and Pearson 1934).
 
     Its ends are exact, for a claim that is held against one of them. Counts need not be whole, as
-    in ``wilson`` (Korn and Graubard 1998); (0, 1) when ``n`` is 0.
-
-    Raises:
-        ValueError: If ``n`` is negative or ``successes`` lies outside 0 … ``n``.
+    in ``wilson`` (Korn and Graubard 1998); (0, 1) when ``n`` is 0. Raises as that does.
     """
     _check(successes, n)
     if n == 0:

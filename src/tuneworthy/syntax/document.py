@@ -50,11 +50,7 @@ class ParsedFile:
 
 
 def parse(text: str, name: str, error: Error) -> ParsedFile:
-    """One YAML document; its data is None when the text is empty.
-
-    Raises:
-        InputError: As ``error``, for anything that isn't plain data.
-    """
+    """One YAML document, None for an empty text; an ``error`` if it isn't plain data."""
     if match := _FORBIDDEN.search(text):
         what = f"holds a character that YAML doesn't allow (U+{ord(match[0]):04X})"
         line = text.count("\n", 0, match.start()) + 1
@@ -161,11 +157,7 @@ _THOUSANDS = re.compile(r"\d{1,3}(?:,\d{3}){1,4}(?:\.\d+)?")
 
 
 def build(kind: type[R], document: ParsedFile, error: Error) -> R:
-    """A record from a parsed file or a mapping.
-
-    Raises:
-        InputError: As ``error``, for the first thing that is wrong, with its line.
-    """
+    """A record from parsed data; an ``error`` for the first thing that is wrong, with its line."""
     try:
         return kind.model_validate(document.data)
     except ValidationError as caught:

@@ -35,19 +35,13 @@ Value = str | tuple[str, ...] | Mapping[str, str] | None
 
 
 def edit(text: str, answers: Mapping[K, Value], name: str, error: Error) -> str:
-    """Put values into a mapping written as YAML.
+    """Put values into a mapping written as YAML, which is known to be plain data.
 
-    Args:
-        text: The whole file, already known to be plain data.
-        answers: Path inside it to the value. In place of a mapping, a plain value goes to its key
-            ``value`` and its other keys stay, unless it is a ``WholeValue``; a mapping that has all
-            of those keys changes and adds to them. Everything else replaces what is there.
-        name: What to call the file in errors.
-        error: The error class to raise.
-
-    Raises:
-        InputError: As ``error``, if a path leads through a plain value or past the end of a list,
-            or the text can't be changed without changing something else.
+    In place of a mapping, a plain value goes to its key ``value`` and its other keys stay, unless
+    it is a ``WholeValue``; a mapping that has all of those keys changes and adds to them.
+    Everything else replaces what is there. Raises an ``error`` if a path leads through a plain
+    value or past the end of a list, or the text of ``name`` can't be changed without changing
+    something else.
     """
     data = parse(text, name, error).data
     changed = text

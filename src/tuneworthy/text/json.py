@@ -38,13 +38,9 @@ UNREAD: Final = _Unread()  #: Stands for a text that can't be read as JSON.
 
 
 def read_json(text: str) -> tuple[Any, bool]:
-    """The value a text holds, whole or as the content of one fenced block and nothing else.
+    """The value a text holds, and whether it stood in one fenced block with nothing around it.
 
-    Args:
-        text: Any text. Hostile ones are fine: what is too deep, or no Unicode, can't be read.
-
-    Returns:
-        The value, or ``UNREAD``; and whether it stood in a fenced block.
+    ``UNREAD`` for a text that can't be read, as one that is too deep or no Unicode.
     """
     if not may_be_json(text):
         return UNREAD, False
@@ -150,8 +146,7 @@ class _Size:
     def count(self, part: Any) -> int:
         """What leads back to itself counts once: the validator remembers its answer for a place.
 
-        Raises:
-            RecursionError: For a schema that leads too deep.
+        Raises RecursionError for a schema that leads too deep.
         """
         if id(part) not in self._counts:
             self._counts[id(part)] = 0  # met before it is known, it leads back to itself
@@ -209,15 +204,11 @@ MOST_PARTS = 5_000
 
 
 def validator(schema: Mapping[str, Any] | None) -> tuple[Validator | None, str]:
-    """A test for one schema.
+    """A test for one schema, or what to fix where it is none; neither where none is given.
 
     References to other documents are refused, because nothing is fetched; patterns are matched by
     an engine whose time is linear in the text; and a schema whose references multiply is refused
     before it is used. A value too deep to be looked through doesn't pass.
-
-    Returns:
-        The test, and nothing; or None with what to fix, for a schema (of any draft) that is none;
-        or None and nothing where none is given.
     """
     if schema is None:
         return None, ""

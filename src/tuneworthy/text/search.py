@@ -83,11 +83,7 @@ def as_bytes(text: str) -> bytes:
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
-    """A pattern for both engines.
-
-    Raises:
-        ValueError: It can't be looked for.
-    """
+    """A pattern for both engines; a ValueError if it can't be looked for."""
     needle = (_literal if pattern.literal else _expression)(name, pattern)
     try:
         compiled = re.compile(needle.raw, needle.flags)
@@ -341,8 +337,7 @@ OnHit = Callable[[int, int, int, int, object], None]
 class Searcher:
     """Looks for patterns, by name, in the texts of a batch; ``plain`` by `re` alone.
 
-    Raises:
-        ValueError: A pattern matches the empty text, is refused, or can't be compiled.
+    Raises ValueError if a pattern matches the empty text, is refused, or can't be compiled.
     """
 
     def __init__(self, patterns: Mapping[str, Pattern], *, plain: bool = False) -> None:
@@ -364,10 +359,7 @@ class Searcher:
         return {name: ends > 0 for name, ends in self.ends(texts).items()}
 
     def ends(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.int32]]:
-        """Where in each text a match of each pattern ends, mostly the first, in bytes of UTF-8.
-
-        0 where it isn't found.
-        """
+        """Where in each text a match of each pattern ends, mostly the first, in bytes; else 0."""
         found = np.zeros((len(self._names), len(texts)), dtype=np.int32)
         if self._names and texts:
             whole = joined(texts)
