@@ -1,14 +1,15 @@
 """What a document is made of. Terminal, Markdown and HTML are three renderers of these blocks.
 
-A section is a function ``dossier -> Section`` in ``sections/``, made of the blocks below. Write
-plain sentences and never escape anything: each renderer does that. ``detail=True`` on a block means
+A section is a function ``dossier -> Section`` in ``sections/``, made by the functions in lower case
+below. Write plain sentences and never escape anything: each renderer does that. A text among blocks
+is a paragraph, a list is opened, and what is empty is left out. ``detail=True`` on a block means
 that a terminal shows it only with ``--all``; a ``Fold`` is such a detail, closed on the page. A
 fact's ``value`` and ``beside`` are read in one go ("$6,000" "once"). A ``Picture`` is drawn on the
 page; the others show its table, but for ``table_is="elsewhere"``: another table has it all.
 
     def waiting(dossier: Dossier) -> Section:
-        rows = (Fact("Left a month", "$1,500", "as stated"),)
-        return Section("waiting", "What waiting costs", (Prose("In short."), Facts(rows)))
+        rows = (("Left a month", "$1,500", "as stated"),)
+        return section("waiting", "What waiting costs", "In short.", facts(rows))
 
 ``text.render(document)``, ``markdown.render(document)`` and ``html.render(document)`` show a
 ``Document`` of sections.
@@ -16,15 +17,25 @@ page; the others show its table, but for ``table_is="elsewhere"``: another table
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
 if TYPE_CHECKING:
+    from tuneworthy.model.dossier import ChallengeResult, Severity
     from tuneworthy.report.charts import Drawing
 
 Kind = Literal["text", "number", "state", "date"]
 """How a column reads."""
+
+TableIs = Literal["folded", "open", "elsewhere"]
+
+SEVERITIES: dict[Severity, tuple[str, str]] = {
+    "contradiction": ("Contradiction", "two statements exclude each other"),
+    "doubt": ("Doubt", "a statement lacks the evidence that would support it"),
+    "pushback": ("Too good", "an expectation looks too good"),
+}
+"""What a challenge is called, and what that means; the heaviest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +106,7 @@ class Table:
 
     caption: str
     head: tuple[Column, ...]
-    rows: tuple[tuple[str | Cell, ...], ...]
+    rows: tuple[Sequence[str | Cell], ...]
     quiet: bool = False
     """The heading above says the same: only a screen reader needs the caption."""
     detail: bool = False
@@ -113,7 +124,7 @@ class Picture:
     table: Table
     key: tuple[tuple[str, str], ...] = ()
     """Look of a mark, and what it means."""
-    table_is: Literal["folded", "open", "elsewhere"] = "folded"
+    table_is: TableIs = "folded"
     """Opened by a click; always open; or left out on paper and in text for one that says more."""
     mermaid: str = ""
     """The drawing as Mermaid source, for Markdown; empty for none."""
@@ -122,21 +133,10 @@ class Picture:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
-    """Statements that don't fit together."""
-
-    kind: str
-    label: str
-    text: str
-    settle: str
-    where: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Claims:
-    """Numbered claims."""
+    """Numbered statements that don't fit together."""
 
-    items: tuple[Claim, ...]
+    items: tuple[ChallengeResult, ...]
     detail: bool = False
     block: ClassVar[str] = "claims"
 
@@ -146,7 +146,7 @@ class Todo:
     """What nobody knows yet, and what would settle it."""
 
     ask: str
-    what: str = ""
+    what: str = "Not known."
     detail: bool = False
     block: ClassVar[str] = "todo"
 
@@ -155,7 +155,7 @@ class Todo:
 class Fold:
     """Details: closed on the page, open on paper and in Markdown; in a terminal with ``--all``."""
 
-    summary: str
+    title: str
     blocks: tuple[Block, ...]
     block: ClassVar[str] = "fold"
     detail: ClassVar[bool] = True
@@ -194,16 +194,16 @@ class Document:
     """What it is about: the case."""
     headline: str
     """What is to be known first, in a sentence."""
-    sections: tuple[Section, ...]
-    byline: tuple[str, ...] = ()
-    lead: tuple[str, ...] = ()
+    sections: Sequence[Section]
+    byline: Sequence[str] = ()
+    lead: Sequence[str] = ()
     """For somebody who knows no term of the field; not in a terminal."""
     facts: Facts | None = None
-    warning: tuple[str, ...] = ()
+    warning: Sequence[str] = ()
     """What speaks against relying on it."""
-    record: tuple[tuple[str, str], ...] = ()
+    record: Sequence[tuple[str, str]] = ()
     """Lines for machines: name and value."""
-    after: tuple[str, ...] = ()
+    after: Sequence[str] = ()
     """Where to go on from here, in a terminal."""
 
     @property
@@ -212,16 +212,87 @@ class Document:
         return f"{self.name}: {self.headline}" if self.name else self.headline
 
 
+# How sections are written.
+
+Parts: TypeAlias = Block | str | Iterable["Parts"] | None
+"""Blocks; a text is a paragraph, and what is empty is left out."""
+
+
+def flat(*parts: Parts) -> tuple[Block, ...]:
+    """Parts as blocks in their order."""
+    made: list[Block] = []
+    for each in parts:
+        if isinstance(each, str):
+            made += [Prose(each)] if each else []
+        elif isinstance(each, Iterable):
+            made += flat(*each)
+        elif each is not None:
+            made.append(each)
+    return tuple(made)
+
+
+def section(id: str, title: str, *parts: Parts, short: str = "", detail: bool = False) -> Section:
+    """A section of some parts."""
+    return Section(id, title, flat(*parts), short, detail)
+
+
+def part(title: str, *parts: Parts) -> Part:
+    """Some parts under a heading."""
+    return Part(title, flat(*parts))
+
+
+def fold(title: str, *parts: Parts) -> Fold:
+    """Some parts folded away."""
+    return Fold(title, flat(*parts))
+
+
+def bullets(items: Iterable[str], *, ordered: bool = False) -> Bullets:
+    """Items as a list."""
+    return Bullets(tuple(items), ordered)
+
+
+def facts(rows: Iterable[Fact | tuple[str, ...]]) -> Facts:
+    """Facts; a row may be label, value, and what is beside."""
+    return Facts(tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows))
+
+
 _MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}
 
 
 def head(*titles: str) -> tuple[Column, ...]:
     """The head of a table: ``#Weeks`` holds numbers, ``?Holds`` states, ``@To`` days."""
-    marked = ((title[:1], title) for title in titles)
-    return tuple(
-        Column(title[1:], _MARKS[mark]) if mark in _MARKS else Column(title)
-        for mark, title in marked
-    )
+    kinds = ((title, _MARKS.get(title[:1])) for title in titles)
+    return tuple(Column(title[1:], kind) if kind else Column(title) for title, kind in kinds)
+
+
+def table(
+    caption: str,
+    titles: str | Iterable[str],
+    rows: Iterable[Sequence[str | Cell]],
+    *,
+    quiet: bool = False,
+    detail: bool = False,
+) -> Table:
+    """A table; ``titles`` as for ``head``, or in one text as ``Option | #Weeks | ?Helps``."""
+    names = titles.split(" | ") if isinstance(titles, str) else titles
+    return Table(caption, head(*names), tuple(rows), quiet, detail)
+
+
+def picture(
+    id: str,
+    title: str,
+    says: str,
+    drawing: Drawing | None,
+    table: Table,
+    key: Mapping[str, str] | None = None,
+    *,
+    table_is: TableIs = "folded",
+    mermaid: str = "",
+) -> Picture | None:
+    """A picture with the look of each mark to its meaning; None where nothing was drawn."""
+    if drawing is None:
+        return None
+    return Picture(id, title, says, drawing, table, tuple((key or {}).items()), table_is, mermaid)
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:

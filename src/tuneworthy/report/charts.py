@@ -9,7 +9,6 @@ a chart is given by name. Channels beside ``layers`` hold for every layer. Colou
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,27 +33,21 @@ Spec = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
 """What the marks of a chart are drawn from; of a series, checked by ``evidence.rows_of``."""
 
-INK, MUTED, LINE, PAPER = "#1d2329", "#59636e", "#d0d5da", "#fdfdfc"
-PRO, CON, OPEN, BAND = "#14609f", "#a8500c", "#7a8490", "#bcd4ea"
-"""Colours of the light scheme. The page's style maps each to its own variable, so a dark page or a
-reader's own style recolours the picture; blue and orange stay apart for colour-blind readers."""
-
-_COLOURS = {
-    "INK": INK,
-    "MUTED": MUTED,
-    "LINE": LINE,
-    "PAPER": PAPER,
-    "PRO": PRO,
-    "CON": CON,
-    "OPEN": OPEN,
-    "BAND": BAND,
+COLOURS = {
+    "PAPER": ("#fdfdfc", "#15191d"),
+    "INK": ("#1d2329", "#e7eaed"),
+    "MUTED": ("#59636e", "#a5afb9"),
+    "LINE": ("#d0d5da", "#3b444d"),
+    "PRO": ("#14609f", "#7db9f0"),
+    "CON": ("#a8500c", "#f0a660"),
+    "OPEN": ("#7a8490", "#98a2ad"),
+    "BAND": ("#bcd4ea", "#2d4c6a"),
 }
+"""Light and dark. The page's style maps each to its own variable, so a dark page or a reader's own
+style recolours the picture; blue and orange stay apart for colour-blind readers."""
 
 WIDE, NARROW = 760, 320
 """Widths in pixels: for a desk and for paper, and for a telephone."""
-
-FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
-"""Faces of one width: what the text was measured with is what the reader sees."""
 
 _MOST_LETTERS = 60
 _MOST_ROWS = 12
@@ -92,14 +85,14 @@ class Drawing:
 
     def height(self, width: int) -> int:
         """Its height in pixels, at a width."""
-        look = _looks()[self.look]
+        look = looks()[self.look]
         axis = look["x"]["axis"] is not None
         rows = look.get("rows", len(self.titles) + axis if self.titles else 0)
         return 30 * rows + 44 if rows else (320 if width == WIDE else 240)
 
     def spec(self, width: int) -> Spec:
         """The picture as Vega-Lite, for a browser that draws it itself."""
-        look: Spec = _of_width(_looks()[self.look], narrow=width == NARROW)
+        look: Spec = _of_width(looks()[self.look], narrow=width == NARROW)
         shared: Spec = {name: _AXIS | look[name] for name in ("x", "y") if name in look}
         if self.titles:
             axis = {"ticks": False, "domain": False, "labelPadding": 10}
@@ -114,7 +107,7 @@ class Drawing:
             "width": width,
             "height": self.height(width),
             "autosize": {"type": "fit", "contains": "padding"},
-            "config": _config(narrow=width == NARROW),
+            "config": _of_width(looks()["config"], narrow=width == NARROW),
         }
 
     def _layer(self, layer: Spec, shared: Spec) -> Spec | None:
@@ -147,10 +140,11 @@ def _channel(value: str | Spec) -> Spec:
 
 
 @cache
-def _looks() -> Spec:
+def looks() -> Spec:
+    """What ``charts.json`` says of each; of what was measured, also its words."""
     text = files("tuneworthy.report").joinpath("templates", "charts.json").read_text("utf-8")
-    looks: Spec = json.loads(text)
-    return looks
+    found: Spec = json.loads(text)
+    return found
 
 
 def _of_width(value: Any, *, narrow: bool) -> Any:
@@ -161,7 +155,7 @@ def _of_width(value: Any, *, narrow: bool) -> Any:
         return {name: _of_width(one, narrow=narrow) for name, one in value.items()}
     if isinstance(value, list):
         return [_of_width(one, narrow=narrow) for one in value]
-    return _COLOURS.get(value, value) if isinstance(value, str) else value
+    return COLOURS[value][0] if isinstance(value, str) and value in COLOURS else value
 
 
 @lru_cache(maxsize=64)  # it takes a quarter of a second, and a server is asked for the same again
@@ -177,28 +171,6 @@ def vl_version() -> str:
     import vl_convert
 
     return f"v{vl_convert.get_vegalite_versions()[-1]}"
-
-
-def _config(*, narrow: bool) -> Spec:
-    size = 13 if narrow else 15
-    return {
-        "background": None,
-        "font": FONT,
-        "padding": 2,
-        "view": {"stroke": None},
-        "text": {"color": INK, "fontSize": size},
-        "axis": {
-            "labelColor": INK,
-            "labelFontSize": size,
-            "labelLimit": 155 if narrow else 310,
-            "titleColor": MUTED,
-            "titleFontSize": size,
-            "titleFontWeight": "normal",
-            "domainColor": LINE,
-            "gridColor": LINE,
-            "tickColor": LINE,
-        },
-    }
 
 
 def _clean(svg: str) -> str:
@@ -243,87 +215,13 @@ def labels(titles: Iterable[str]) -> list[str]:
     return unique
 
 
-# Pictures of measurements: volume, latency, voice, passages, formats, arms and examples.
-
-
-def _by_title(
+def by_title(
     look: str, titles: Iterable[str], rows: Rows, **levels: float | None
 ) -> Drawing | None:
     """A chart of one row for each title; None for no title."""
     names = labels(titles)
     titled = [{"title": name, **row} for name, row in zip(names, rows, strict=True)]
     return Drawing(look, titled, names, levels) if names else None
-
-
-def volume(series: Rows) -> Drawing | None:
-    """Requests by month as bars; months to come pale, with their interval; part months dashed."""
-    rows = [
-        {
-            "month": row["month"],
-            "requests": row["requests"],
-            "low": row["low"],
-            "high": row["high"] if math.isfinite(row["high"]) else row["requests"],
-            "kind": "ahead" if row["forecast"] else "whole" if row["whole"] else "part",
-        }
-        for row in series
-    ]
-    return Drawing("volume", rows) if rows else None
-
-
-def latency(series: Rows) -> Drawing | None:
-    """Median and 95th percentile of the seconds by input tokens, bins of equal numbers of calls."""
-    rows = [
-        {
-            "tokens": (row["input_tokens_low"] + row["input_tokens_high"]) / 2,
-            "p50": row["p50_s"],
-            "p95": row["p95_s"],
-        }
-        for row in series
-    ]
-    return Drawing("latency", rows) if len(rows) > 1 else None
-
-
-def voice(series: Rows) -> Drawing | None:
-    """The share of generic answers turn by turn, with its interval."""
-    rows = [{**row, "turn": row["turn"] + 1} for row in series]
-    return Drawing("voice", rows) if len(rows) > 1 else None
-
-
-def knowledge(series: Rows) -> Drawing | None:
-    """The four counts of passage and answer as a square; the fault that tuning meets stands out."""
-    total = sum(row["n"] for row in series)
-    if not total:
-        return None
-    rows = [
-        {
-            "passage": "passage there" if row["sufficient"] else "passage missing",
-            "answer": "right" if row["right"] else "wrong",
-            "says": f"{row['n']:,.0f} ({row['n'] / total:.0%})",
-            "look": ("fine" if row["right"] else "synthesis") if row["sufficient"] else "retrieval",
-        }
-        for row in series
-    ]
-    return Drawing("knowledge", rows)
-
-
-def signatures(series: Rows) -> Drawing | None:
-    """For each prompt version the share that can be read, and that has the right form."""
-    return _by_title("signatures", [row["prompt"] for row in series], series)
-
-
-def arms(series: Rows, names: Sequence[str]) -> Drawing | None:
-    """Every prompt with its model: the mean score and the interval that holds for all at once."""
-    return _by_title("arms", names, series)
-
-
-def waterfall(steps: Sequence[tuple[str, float, bool]]) -> Drawing | None:
-    """From all answers down to the usable ones: each step with what it takes off."""
-    rows, left = [], 0.0
-    for _, n, whole in steps:
-        start, end = (0.0, n) if whole else (left - n, left)
-        left = n if whole else left - n
-        rows.append({"start": start, "end": end, "kind": "kept" if whole else "off"})
-    return _by_title("waterfall", [words for words, _, _ in steps], rows)
 
 
 # Pictures of a ceiling lab: every arm with its interval, and the best so far, arm by arm.
@@ -341,7 +239,7 @@ def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
         }
         for one, quality in ran
     ]
-    return _by_title("board", [one.arm.id for one, _ in ran], rows, target=target)
+    return by_title("board", [one.arm.id for one, _ in ran], rows, target=target)
 
 
 def curve(
@@ -389,7 +287,7 @@ def options(results: Sequence[OptionResult]) -> Drawing | None:
         {"low": low, "high": high, "helps": option.helps, "middle": (low + high) / 2}
         for option, (low, high) in timed
     ]
-    return _by_title("options", [option.title for option, _ in timed], rows)
+    return by_title("options", [option.title for option, _ in timed], rows)
 
 
 def _ends(value: Number) -> tuple[float, float] | None:
@@ -410,7 +308,7 @@ def gantt(plan: Plan) -> Drawing | None:
         }
         for phase in plan.phases
     ]
-    return _by_title("gantt", [phase.title for phase in plan.phases], rows)
+    return by_title("gantt", [phase.title for phase in plan.phases], rows)
 
 
 # Pictures of the verdict: the balance of the reasons, and how far the verdict is open.
@@ -430,7 +328,7 @@ def balance(dossier: Dossier) -> Drawing | None:
                 "at": end / 2,
             }
         )
-    return _by_title("balance", [factor.title for factor in factors], rows)
+    return by_title("balance", [factor.title for factor in factors], rows)
 
 
 def _lengths(factors: Sequence[FactorResult]) -> list[float]:
@@ -458,4 +356,4 @@ def reach(dossier: Dossier) -> Drawing | None:
         }
         for outcome, value in shares
     ]
-    return _by_title("reach", [OUTCOME_WORDS[outcome] for outcome, _ in shares], rows)
+    return by_title("reach", [OUTCOME_WORDS[outcome] for outcome, _ in shares], rows)

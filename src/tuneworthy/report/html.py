@@ -15,19 +15,8 @@ from threading import Lock
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from tuneworthy.report.blocks import Document, Picture
-from tuneworthy.report.charts import (
-    BAND,
-    CON,
-    INK,
-    LINE,
-    MUTED,
-    OPEN,
-    PAPER,
-    PRO,
-    Drawing,
-    vl_version,
-)
+from tuneworthy.report.blocks import SEVERITIES, Document, Picture
+from tuneworthy.report.charts import COLOURS, Drawing, vl_version
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""
@@ -90,10 +79,8 @@ def environment(templates: Mapping[str, str]) -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["picture"] = picture
-    made.globals["touch"] = (
-        False  # a file shows all at once; a page may fold where numbers are from
-    )
+    # a file shows all at once; a page may fold where numbers are from
+    made.globals |= {"picture": picture, "severities": SEVERITIES, "touch": False}
     return made
 
 
@@ -108,16 +95,7 @@ def _file(name: str) -> str:
 
 # A picture as a file of its own, for a browser that runs no script.
 
-DARK = {
-    PAPER: "#15191d",
-    INK: "#e7eaed",
-    MUTED: "#a5afb9",
-    LINE: "#3b444d",
-    PRO: "#7db9f0",
-    CON: "#f0a660",
-    OPEN: "#98a2ad",
-    BAND: "#2d4c6a",
-}
+DARK = dict(COLOURS.values())
 """What each colour is on a dark page; the same as in the page's own style."""
 
 _RULES = "".join(
@@ -139,41 +117,8 @@ def still(drawing: Drawing, *, narrow: bool = False) -> str:
 
 # The script that draws charts in a browser: Vega, as the renderer ships it, with a few own lines.
 
-# A box names its chart's address; where it can't be drawn, the still picture and the table stay.
-_SNIPPET = """
-const telephone = matchMedia("(max-width: 44rem)");
-const drawn = new WeakMap();
-async function draw(box) {
-  const width = telephone.matches ? "narrow" : "wide";
-  if (drawn.get(box) === width) return;
-  drawn.set(box, width);
-  try {
-    const answer = await fetch(`${box.dataset.chart}?width=${width}`);
-    if (!answer.ok) throw new Error(String(answer.status));
-    const inside = document.createElement("div");
-    await vegaEmbed(inside, await answer.json(), {
-      ast: true, renderer: "svg", actions: false, tooltip: false, defaultStyle: false,
-      loader: { load: () => Promise.reject(new Error("nothing is loaded")) },
-    });
-    const picture = inside.querySelector("svg");
-    for (const name of ["width", "height"]) picture.removeAttribute(name);
-    picture.setAttribute("aria-hidden", "true");
-    box.replaceChildren(picture);
-    box.dataset.drawn = "yes";
-  } catch {
-    drawn.delete(box);
-    box.dataset.drawn = "no";
-    const table = box.closest("figure")?.querySelector("details");
-    if (table) table.open = true;
-  }
-}
-async function look() {
-  for (const box of document.querySelectorAll("[data-chart]")) await draw(box);
-}
-telephone.addEventListener("change", look);
-document.addEventListener("charts", look);
-look();
-"""
+_SNIPPET = _file("charts.js")
+"""A box names its chart's address; where it can't be drawn, the still picture and table stay."""
 _BUILD = (
     "import sys, vl_convert;"
     "sys.stdout.buffer.write(vl_convert.javascript_bundle(sys.argv[1], sys.argv[2]).encode())"

@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import count
 
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Cell,
-    Claim,
-    Claims,
-    Column,
-    Document,
-    Fact,
-    Facts,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Todo,
-)
+from tuneworthy.model.dossier import ChallengeResult
+from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
 
 
@@ -34,96 +18,74 @@ def md(text: str) -> str:
     return re.sub(r"^(\s*\d*)([#+.)-])(?=\s)", r"\1\\\2", shown)
 
 
-def render(document: Document) -> str:
+def render(document: b.Document) -> str:
     """The whole document."""
     parts = [f"# {md(document.title)}", *map(md, (*document.byline, *document.lead))]
     if document.facts is not None:
         parts += _block(document.facts, 3)
     if document.warning:
-        parts += [
-            "**Before you rely on it**",
-            "\n".join(f"- {md(one)}" for one in document.warning),
-        ]
+        parts += ["**Before you rely on it**", _list(document.warning)]
     for section in document.sections:
-        parts += _section(section)
+        parts += [f"## {md(section.title)}"] if section.title else []
+        parts += _blocks(section.blocks, 3)
     if document.record:
-        lines = [f"- {md(f'{name}: {value}')}" for name, value in document.record]
-        parts += ["## For the record", "\n".join(lines)]
+        lines = (f"{name}: {value}" for name, value in document.record)
+        parts += ["## For the record", _list(lines)]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(section: Section) -> list[str]:
-    heading = [f"## {md(section.title)}"] if section.title else []
-    return [*heading, *(part for block in section.blocks for part in _block(block, 3))]
+def _blocks(blocks: Iterable[b.Block], level: int) -> list[str]:
+    """The paragraphs of blocks, their headings at a level."""
+    return [text for block in blocks for text in _block(block, level)]
 
 
-def _block(block: Block, level: int) -> Iterator[str]:
-    """The paragraphs of a block, its headings at a level."""
+def _block(block: b.Block, level: int) -> list[str]:
     match block:
-        case Prose():
-            yield md(block.text)
-        case Todo():
-            yield md(f"{block.what or 'Not known.'} To find out: {block.ask}")
-        case Bullets() | Claims():
-            yield "\n".join(_list(block))
-        case Facts():
-            yield _table((Column(""), Column("")), [_fact(fact) for fact in block.rows])
-        case Table():
-            if not block.quiet:
-                yield f"{md(block.caption)}:"
-            yield _table(block.head, [tuple(map(_cell, row)) for row in block.rows])
-        case _:
-            yield from _around(block, level)
+        case b.Prose():
+            return [md(block.text)]
+        case b.Todo():
+            return [md(f"{block.what} To find out: {block.ask}")]
+        case b.Bullets():
+            return [_list(block.items, ordered=block.ordered)]
+        case b.Claims():
+            return ["\n".join(map(_claim, count(1), block.items))]
+        case b.Facts():
+            rows = ((fact.label, f"{fact.value} {fact.beside}".strip()) for fact in block.rows)
+            return [_table(b.head("", ""), rows)]
+        case b.Table():
+            caption = [] if block.quiet else [f"{md(block.caption)}:"]
+            return [*caption, _table(block.head, block.rows)]
+        case b.Picture():
+            source = [f"```mermaid\n{block.mermaid.strip()}\n```"] if block.mermaid else []
+            return source + ([] if block.table_is == "elsewhere" else _block(block.table, level))
+        case b.Fold() | b.Part():
+            heading = f"{'#' * level} {md(block.title)}"
+            return [heading, *_blocks(block.blocks, min(level + 1, 6))]
 
 
-def _around(block: Picture | Fold | Part, level: int) -> Iterator[str]:
-    """A block that has blocks inside."""
-    if isinstance(block, Picture):
-        if block.mermaid:
-            yield f"```mermaid\n{block.mermaid.strip()}\n```"
-        if block.table_is != "elsewhere":
-            yield from _block(block.table, level)
-        return
-    yield f"{'#' * level} {md(block.summary if isinstance(block, Fold) else block.title)}"
-    for inner in block.blocks:
-        yield from _block(inner, min(level + 1, 6))
+def _list(items: Iterable[str], *, ordered: bool = False) -> str:
+    marks = (f"{n}." if ordered else "-" for n in count(1))
+    return "\n".join(f"{mark} {md(item)}" for item, mark in zip(items, marks, strict=False))
 
 
-def _list(block: Bullets | Claims) -> Iterator[str]:
-    if isinstance(block, Claims):
-        return map(_claim, count(1), block.items)
-    marks = (f"{n}." if block.ordered else "-" for n in count(1))
-    return (f"{mark} {md(item)}" for mark, item in zip(marks, block.items, strict=False))
-
-
-def _fact(fact: Fact) -> tuple[str, str]:
-    return md(fact.label), md(f"{fact.value} {fact.beside}".strip())
-
-
-def _cell(cell: str | Cell) -> str:
+def _cell(cell: str | b.Cell) -> str:
     if isinstance(cell, str):
         return md(cell)
-    text = f"[{md(cell.text)}](<{_address(cell.href)}>)" if cell.href else md(cell.text)
+    # an address can't end the link that it is in
+    address = safe(cell.href).replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+    text = f"[{md(cell.text)}](<{address}>)" if address else md(cell.text)
     return f"{text} ({md(cell.below)})" if cell.below else text
 
 
-def _address(href: str) -> str:
-    """An address that can't end the link it is in."""
-    return safe(href).replace("<", "%3C").replace(">", "%3E").replace("|", "%7C")
+def _table(head: Sequence[b.Column], rows: Iterable[Sequence[str | b.Cell]]) -> str:
+    titles = [md(column.title) for column in head]
+    rules = ["---:" if column.kind == "number" else "---" for column in head]
+    lines = (titles, rules, *(map(_cell, row) for row in rows))
+    return "\n".join(f"| {' | '.join(cell or ' ' for cell in line)} |" for line in lines)
 
 
-def _table(head: Sequence[Column], rows: Sequence[Sequence[str]]) -> str:
-    rules = ("---:" if column.kind == "number" else "---" for column in head)
-    lines = [[md(column.title) for column in head], *rows]
-    shown = ["| " + " | ".join(cell or " " for cell in line) + " |" for line in lines]
-    return "\n".join([shown[0], "| " + " | ".join(rules) + " |", *shown[1:]])
-
-
-def _claim(number: int, claim: Claim) -> str:
-    where = ", ".join(f"`{_code(path)}`" for path in claim.where)
-    label = f"**{md(claim.label)}**" + (f" ({where})" if where else "")
-    return f"{number}. {label}: {md(claim.text)}\n   To settle: {md(claim.settle)}"
-
-
-def _code(text: str) -> str:
-    return safe(text).replace("`", "'")
+def _claim(number: int, claim: ChallengeResult) -> str:
+    paths = (safe(path).replace("`", "'") for path in claim.between)
+    where = ", ".join(f"`{path}`" for path in paths)
+    label = f"**{md(b.SEVERITIES[claim.severity][0])}**" + (f" ({where})" if where else "")
+    return f"{number}. {label}: {md(claim.says)}\n   To settle: {md(claim.settle)}"

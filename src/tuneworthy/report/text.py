@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import count, zip_longest
 from typing import Literal
 
 import wcwidth
 
 from tuneworthy.errors import one_line
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Cell,
-    Claims,
-    Document,
-    Facts,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Table,
-    Todo,
-)
+from tuneworthy.report import blocks as b
 from tuneworthy.report.width import columns
 
 _NARROWEST = 8
@@ -79,11 +66,6 @@ def wrapped(
     return [line.rstrip() for line in lines] or [first.rstrip()]
 
 
-def pad(text: str, width: int) -> str:
-    """Text filled up with blanks to a display width; longer text stays as it is."""
-    return text + " " * max(0, width - wcwidth.width(text))
-
-
 def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
     """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
     widths = _widths(rows, columns() - 1 - len(indent), gap) if rows else []
@@ -110,18 +92,17 @@ def _words(rows: Sequence[Sequence[str]]) -> list[int]:
     return [min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD) for column in words]
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int) -> list[str]:
+def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int = 2) -> Iterator[str]:
     """A row, on as many lines as its longest cell takes."""
     pairs = zip(cells, widths, strict=True)
     columns_ = [wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs]
-    return [
-        (indent + (" " * gap).join(map(pad, parts, widths))).rstrip()
-        for parts in zip_longest(*columns_, fillvalue="")
-    ]
+    for parts in zip_longest(*columns_, fillvalue=""):
+        padded = map(wcwidth.ljust, parts, widths)
+        yield (indent + (" " * gap).join(padded)).rstrip()
 
 
 def render(
-    document: Document,
+    document: b.Document,
     *,
     colour: bool = False,
     everything: bool = False,
@@ -139,7 +120,7 @@ def render(
         parts.append([paint("strong", "Before you rely on it"), *lines])
     for section in document.sections:
         shown = section.blocks if everything or not section.detail else ()
-        if lines := blocks(shown, paint, everything=everything):
+        if lines := _blocks(shown, paint, "  ", everything):
             head = [paint("strong", line) for line in wrapped(safe(section.title))]
             parts.append([*head, *lines] if section.title else lines)
     after = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
@@ -148,9 +129,7 @@ def render(
     return text.replace("’", "'")  # which every terminal can show
 
 
-def blocks(
-    parts: Iterable[Block], paint: Paint, *, indent: str = "  ", everything: bool = False
-) -> list[str]:
+def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool) -> list[str]:
     """Blocks under each other, parted by a blank line."""
     lines: list[str] = []
     for block in parts:
@@ -159,76 +138,71 @@ def blocks(
     return lines
 
 
-def _block(block: Block, paint: Paint, indent: str, everything: bool) -> list[str]:
+def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[str]:
     match block:
-        case Prose():
+        case b.Prose():
             lines = wrapped(safe(block.text), first=indent)
             return [paint("dim", line) for line in lines] if block.look == "small" else lines
-        case Bullets():
-            marks = (f"{n}. " if block.ordered else "- " for n in range(1, len(block.items) + 1))
-            pairs = zip(marks, block.items, strict=True)
-            return [line for m, item in pairs for line in wrapped(safe(item), first=indent + m)]
-        case Facts():
+        case b.Todo():
+            return wrapped(safe(f"{block.what} To find out: {block.ask}"), first=indent)
+        case b.Bullets():
+            marks = (f"{n}. " if block.ordered else "- " for n in count(1))
+            pairs = zip(block.items, marks, strict=False)
+            return [line for item, m in pairs for line in wrapped(safe(item), first=indent + m)]
+        case b.Facts():
             return _facts(block, indent)
-        case Table():
+        case b.Table():
             caption = [] if block.quiet else wrapped(safe(block.caption), first=indent)
             return [*caption, *_table(block, paint, indent)]
-        case Picture():
+        case b.Picture():
             elsewhere = block.table_is == "elsewhere"
             return [] if elsewhere else _block(block.table, paint, indent, everything)
-        case Claims():
+        case b.Claims():
             return _claims(block, paint, indent)
-        case Todo():
-            return wrapped(
-                safe(f"{block.what or 'Not known.'} To find out: {block.ask}"), first=indent
-            )
-        case Fold() | Part():
-            title = safe(block.summary if isinstance(block, Fold) else block.title)
-            head = [paint("strong", line) for line in wrapped(title, first=indent)]
-            inner = blocks(block.blocks, paint, indent=indent + "  ", everything=everything)
+        case b.Fold() | b.Part():
+            head = [paint("strong", line) for line in wrapped(safe(block.title), first=indent)]
+            inner = _blocks(block.blocks, paint, indent + "  ", everything)
             return [*head, *inner] if inner else []
 
 
-def _facts(block: Facts, indent: str) -> list[str]:
+def _facts(block: b.Facts, indent: str) -> list[str]:
     """Labels beside values; a long label is wrapped, too."""
     rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
     room = columns() - 1 - len(indent)
     label = min(max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5)
-    widths = (label, room - label - 2)
-    return [line for row_ in rows for line in _line(row_, widths, indent, 2)]
+    return [line for row in rows for line in _line(row, (label, room - label - 2), indent)]
 
 
-def _claims(block: Claims, paint: Paint, indent: str) -> list[str]:
+def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
     lines: list[str] = []
     for number, claim in enumerate(block.items, 1):
         first = f"{indent}[{number}] "
-        lines += wrapped(safe(claim.text), first=first)
         settle = wrapped(f"To settle: {safe(claim.settle)}", first=" " * len(first))
+        lines += wrapped(safe(claim.says), first=first)
         lines += [paint("dim", line) for line in settle]
     return lines
 
 
-def _table(block: Table, paint: Paint, indent: str) -> list[str]:
+def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
     """Aligned columns; where a terminal is too narrow for them, a row is a list of its cells."""
     titles = [safe(column.title) for column in block.head]
     rows = [[_cell(cell) for cell in line] for line in block.rows]
+    room = columns() - 1 - len(indent)
     if not rows:
         return []
-    room = columns() - 1 - len(indent)
     if sum(_words([titles, *rows])) + 2 * (len(titles) - 1) <= room:
         widths = _widths([titles, *rows], room)
-        head = [paint("dim", line) for line in _line(titles, widths, indent, 2)]
-        return [*head, *(line for row_ in rows for line in _line(row_, widths, indent, 2))]
+        head = [paint("dim", line) for line in _line(titles, widths, indent)]
+        return [*head, *(line for row in rows for line in _line(row, widths, indent))]
     lines: list[str] = []
     for name, *rest in rows:
-        lines += wrapped(name, first=indent)
         named = zip(titles[1:], rest, strict=True)
-        rest_ = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
-        lines += wrapped(rest_, first=indent + "  ")
+        beside = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
+        lines += wrapped(name, first=indent) + wrapped(beside, first=indent + "  ")
     return lines
 
 
-def _cell(cell: str | Cell) -> str:
+def _cell(cell: str | b.Cell) -> str:
     if isinstance(cell, str):
         return safe(cell)
     return safe(f"{cell.text} ({cell.below})" if cell.below else cell.text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from math import comb, inf, prod
 
@@ -21,7 +21,7 @@ from tuneworthy.model.dossier import (
     Source,
 )
 from tuneworthy.model.framework import Band
-from tuneworthy.report.blocks import Cell, Claim, Claims, Part, Table, head
+from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS, unsettled
 from tuneworthy.words import (
@@ -51,13 +51,6 @@ GATES: dict[GateId, str] = {
     "safety": "Is it safe?",
 }
 """What has to be settled before money is spent."""
-
-SEVERITIES: dict[Severity, tuple[str, str]] = {
-    "contradiction": ("Contradiction", "two statements exclude each other"),
-    "doubt": ("Doubt", "a statement lacks the evidence that would support it"),
-    "pushback": ("Too good", "an expectation looks too good"),
-}
-"""What a challenge is called, and what that means; the heaviest first."""
 
 GLOSSARY: tuple[tuple[str, str], ...] = (
     ("Prompt", "The instructions a model is given in words, with every request."),
@@ -149,6 +142,23 @@ def headline(dossier: Dossier) -> str:
         return f"The reasons speak for fine-tuning. Start with a pilot: {open_ones} is open."
     go_on = "Go ahead." if verdict.action == "proceed" else "Start with a pilot."
     return f"Fine-tuning is justified. {go_on}"
+
+
+def about(
+    dossier: Dossier,
+    *sections: b.Section | None,
+    says: str = "",
+    beside: str = "",
+    after: Sequence[str] = (),
+) -> b.Document:
+    """A document about a case, of the sections there are; ``says`` in place of the verdict."""
+    return b.Document(
+        dossier.case.name,
+        says or headline(dossier),
+        [section for section in sections if section is not None],
+        byline=[f"{byline(dossier)} {beside}".rstrip()],
+        after=after,
+    )
 
 
 def title_line(dossier: Dossier) -> str:
@@ -275,14 +285,18 @@ def title(name: str, dossier: Dossier) -> str:
 # Gates and challenges.
 
 
-def gates(dossier: Dossier) -> Part:
+def gates(dossier: Dossier) -> b.Part:
     """What has to be settled before money is spent."""
-    rows = tuple(
-        (Cell(GATES[gate.id]), gate.state, sentence(gate.why)) for gate in dossier.verdict.gates
-    )
-    titles = head("Question", "?Answer", "Because")
-    table = Table("Questions to settle before money is spent", titles, rows, quiet=True)
-    return Part("Before money is spent (gates)", (table,))
+    rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
+    caption, titles = "Questions to settle before money is spent", "Question | ?Answer | Because"
+    return b.part("Before money is spent (gates)", b.table(caption, titles, rows, quiet=True))
+
+
+def unfit(
+    claims: Sequence[ChallengeResult], title: str = "What doesn’t fit together", name: str = "fit"
+) -> b.Section | None:
+    """Challenges as a section; None for none."""
+    return b.section(name, title, b.Claims(tuple(claims))) if claims else None
 
 
 def tally(severities: Sequence[Severity]) -> str:
@@ -292,18 +306,8 @@ def tally(severities: Sequence[Severity]) -> str:
         "doubt": ("doubt", "doubts"),
         "pushback": ("expectation that looks too good", "expectations that look too good"),
     }
-    many = [(severities.count(severity), nouns[severity]) for severity in SEVERITIES]
+    many = [(severities.count(severity), nouns[severity]) for severity in b.SEVERITIES]
     return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
-
-
-def claims(challenges: Iterable[ChallengeResult]) -> Claims:
-    """Challenges as they are shown, in their order."""
-    return Claims(
-        tuple(
-            Claim(c.severity, SEVERITIES[c.severity][0], c.says, c.settle, tuple(c.between))
-            for c in challenges
-        )
-    )
 
 
 # Sets of answers that change a verdict, together where they are alike.
@@ -312,17 +316,20 @@ _MOST = 4
 
 _GROUPS = {"check": "checks", "indicator": "reasons for", "anti_indicator": "reasons against"}
 
+Sign = tuple[str, str]
+"""A kind of answer, and what it would have to be."""
+
 
 def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:
     """What would have to be answered otherwise, and the verdict that follows; [] for nothing."""
-    alike: dict[tuple[str, tuple[tuple[str, str], ...]], list[FlipResult]] = {}
+    alike: dict[tuple[str, tuple[Sign, ...]], list[FlipResult]] = {}
     for flip in dossier.flips:
         signs = tuple(sorted((_kind(change.factor, dossier), change.to) for change in flip.changes))
         alike.setdefault((flip.outcome, signs), []).append(flip)
     return [
         (text, OUTCOME_WORDS[outcome])
-        for (outcome, _), sets in alike.items()
-        for text in _set_words(sets, dossier)
+        for (outcome, signs), sets in alike.items()
+        for text in _set_words(signs, sets, dossier)
     ]
 
 
@@ -338,28 +345,26 @@ def _kind(name: str, dossier: Dossier) -> str:
     return dossier.factors[name].kind if name in dossier.factors else "check"
 
 
-def _set_words(sets: Sequence[FlipResult], dossier: Dossier) -> list[str]:
-    pools: dict[tuple[str, str], dict[str, None]] = {}
-    for flip in sets:
-        for change in flip.changes:
-            pools.setdefault((_kind(change.factor, dossier), change.to), {})[change.factor] = None
-    taken = {
-        key: sum((_kind(c.factor, dossier), c.to) == key for c in sets[0].changes) for key in pools
-    }
-    if len(sets) > 1 and len(sets) == prod(comb(len(pools[key]), taken[key]) for key in pools):
-        return [" and ".join(_any(pool, taken[k], k, dossier) for k, pool in pools.items())]
-    lines = [
-        listing([f"{title(c.factor, dossier)} answered {c.to}" for c in flip.changes])
-        for flip in sets[:_MOST]
-    ]
+def _set_words(
+    signs: Sequence[Sign], sets: Sequence[FlipResult], dossier: Dossier
+) -> Iterator[str]:
+    pools: dict[Sign, dict[str, None]] = {}
+    for change in (change for flip in sets for change in flip.changes):
+        sign = _kind(change.factor, dossier), change.to
+        pools.setdefault(sign, {})[change.factor] = None
+    if len(sets) > 1 and len(sets) == prod(comb(len(pools[s]), signs.count(s)) for s in pools):
+        some = (_any(list(pool), signs.count(s), s, dossier) for s, pool in pools.items())
+        yield " and ".join(some)
+        return
+    for flip in sets[:_MOST]:
+        yield listing([f"{title(c.factor, dossier)} answered {c.to}" for c in flip.changes])
     if len(sets) > _MOST:
-        lines.append(f"{few(len(sets) - _MOST)} more sets of {few(len(sets[0].changes))}")
-    return lines
+        yield f"{few(len(sets) - _MOST)} more sets of {few(len(signs))}"
 
 
-def _any(pool: Mapping[str, None], many: int, key: tuple[str, str], dossier: Dossier) -> str:
+def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
     """``any one of four reasons for answered no``, or names where they are not the whole group."""
-    kind, to = key
+    kind, to = sign
     names = [title(name, dossier) for name in pool]
     if many == len(pool):
         group = [*dossier.ceiling.checks, *dossier.factors]

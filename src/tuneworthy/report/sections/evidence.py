@@ -4,28 +4,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
-from tuneworthy.report import charts
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Cell,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
-from tuneworthy.report.charts import Drawing
+from tuneworthy.report import blocks as b
+from tuneworthy.report.charts import Drawing, by_title, looks
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     LIMITS,
@@ -64,12 +51,11 @@ def rows_of(
 
     None where a column is missing, is of another kind or has another length.
     """
-    if series is None:
-        return []
     kinds: dict[str, type] = dict.fromkeys(numbers, float)
     kinds |= dict.fromkeys(texts, str) | dict.fromkeys(flags, bool)
+    found = {} if series is None else series.columns
     columns = [
-        [_value(value, kind) for value in series.columns.get(name, ())[:_MOST_POINTS]]
+        [_value(value, kind) for value in found.get(name, ())[:_MOST_POINTS]]
         for name, kind in kinds.items()
     ]
     if any(None in column for column in columns) or len(set(map(len, columns))) != 1:
@@ -112,46 +98,72 @@ def steps_of(series: Series) -> Iterator[tuple[str, float, bool]]:
             yield STEPS.get(str(name), plain(str(name))), float(n), whole
 
 
-def steps_table(series: Series, *, quiet: bool = False) -> Table:
+def steps_table(series: Series, *, quiet: bool = False) -> b.Table:
     """The same as a table, for the page and for ``measure --examples``."""
-    rows = tuple((words, ("" if whole else "–") + count(n)) for words, n, whole in steps_of(series))
-    return Table("From answers to examples to learn from", head("Step", "#Answers"), rows, quiet)
+    return _table("waterfall", _steps(series), quiet=quiet)
 
 
-# Pictures of what was measured, each with its words and the same as a table.
+def _steps(series: Series) -> Iterator[Row]:
+    for step, n, whole in steps_of(series):
+        yield {"step": step, "sign": "" if whole else "–", "n": n}
+
+
+# Pictures of what was measured; their words and tables are in ``charts.json``, too.
 
 _MOST_ARMS = 12
 _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
+_MONTHS = {"part": "counted in part of the month", "whole": "counted", "ahead": "forecast"}
 
 SeriesList = Sequence[Series] | Unknown
 
 
-def pictures(every: SeriesList) -> tuple[Picture, ...]:
+def pictures(every: SeriesList) -> tuple[b.Picture, ...]:
     """Every picture there are numbers for, the comparison of prompts and the traffic first."""
-    makers = (_arms, _volume, _latency, _signatures, _voice, _knowledge, _examples)
-    return tuple(picture for make in makers if (picture := make(every)) is not None)
+    makers = {
+        "arms": _arms,
+        "volume": _volume,
+        "latency_by_tokens": _latency,
+        "signatures": _signatures,
+        "voice_by_turn": _voice,
+        "knowledge": _knowledge,
+        "examples_waterfall": _examples,
+    }
+    found = ((make, series_of(every, name)) for name, make in makers.items())
+    made = (make(series) for make, series in found if series is not None)
+    return tuple(picture for picture in made if picture is not None)
+
+
+def _table(look: str, rows: Iterable[Row], *, quiet: bool = False) -> b.Table:
+    title, columns = looks()[look]["title"], looks()[look]["table"]
+    cells = (tuple(fill(cell, row) for cell in columns.values()) for row in rows)
+    return b.table(title, columns, cells, quiet=quiet)
 
 
 def _picture(
     drawing: Drawing | None,
-    rows: Sequence[Row],
-    title: str,
-    says: str,
-    columns: Mapping[str, str],
-    **key: str,
-) -> Picture | None:
-    """A picture with its table; None where nothing was drawn. ``key``: what each look means."""
+    rows: Iterable[Row],
+    says: str = "{says}",
+    but: Sequence[str] = (),
+) -> b.Picture | None:
+    """A picture with its words and its table, ``but`` for looks that no mark has."""
     if drawing is None:
         return None
-    cells = tuple(tuple(fill(cell, row) for cell in columns.values()) for row in rows)
-    table = Table(title, head(*columns), cells)
-    return Picture(f"measured-{drawing.look}", title, says, drawing, table, tuple(key.items()))
+    words = looks()[drawing.look]
+    says = says.format(says=words["says"])
+    key = {look: meaning for look, meaning in words["key"].items() if look not in but}
+    name = "measured-" + drawing.look.replace("waterfall", "examples")
+    return b.picture(name, words["title"], says, drawing, _table(drawing.look, rows), key)
 
 
-def _arms(every: SeriesList) -> Picture | None:
-    series = series_of(every, "arms")
-    apart = series is not None and "test" in series.columns
+def _drawing(look: str, rows: Sequence[Row], fields: str, fewest: int = 1) -> Drawing | None:
+    """A chart of some fields of rows; None for too few."""
+    drawn = [{name: row[name] for name in fields.split()} for row in rows]
+    return Drawing(look, drawn) if len(rows) >= fewest else None
+
+
+def _arms(series: Series) -> b.Picture | None:
+    apart = "test" in series.columns
     numbers = ("value", "low_of_all", "high_of_all", "cases", *["test"] * apart)
     rows = rows_of(series, numbers, ("prompt", "model"))[:_MOST_ARMS]
     prompts, models = ({row[name] for row in rows} for name in ("prompt", "model"))
@@ -165,170 +177,85 @@ def _arms(every: SeriesList) -> Picture | None:
         prompt = row["prompt"] if len(prompts) > 1 or len(models) == 1 else ""
         return name(row, prompt, re.split("[:/]", row["model"])[-1] if len(models) > 1 else "")
 
-    return _picture(
-        charts.arms(rows, [short(row) for row in rows]),
-        [{**row, "name": name(row, row["prompt"], row["model"])} for row in rows],
-        "Prompts and models side by side",
-        "The mean score over the cases of the test. The bars are intervals that hold for all of "
-        "them at once, because the best was picked on the same cases."
-        + " Tests share no case: only arms of one test can be compared."
-        * apart,
-        {
-            "Prompt and model": "{name}",
-            "#Score": "{value:quality}",
-            "#Interval": "{low_of_all:quality} to {high_of_all:quality}",
-            "#Cases": "{cases:count}",
-        },
-    )
+    named = ({**row, "name": name(row, row["prompt"], row["model"])} for row in rows)
+    more = " Tests share no case: only arms of one test can be compared." * apart
+    return _picture(by_title("arms", map(short, rows), rows), named, "{says}" + more)
 
 
-def _volume(every: SeriesList) -> Picture | None:
-    series = series_of(every, "volume")
+def _volume(series: Series) -> b.Picture | None:
+    """Months to come are pale, with their interval; part months are dashed."""
     rows = rows_of(series, ("requests", "low", "high"), ("month",), ("forecast", "whole"))
     rows = rows[-_MOST_MONTHS:]
-    kinds = [_month_kind(row) for row in rows]
-    key = {"pro": "counted"}
-    if _IN_PART in kinds:
-        key["open"] = "month that the log holds in part"
-    trend = "The log is too short, or has gaps, for a trend."
-    if "forecast" in kinds:
-        key["band"] = "forecast, with its interval"
-        trend = (
-            "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
-            "months of 20."
-        )
-    return _picture(
-        charts.volume(rows),
-        [
-            {**row, "n": round(row["requests"]), "ends": _between(row), "kind": kind}
-            for row, kind in zip(rows, kinds, strict=True)
-        ],
-        "Requests by month",
-        f"Requests a calendar month, as counted. {trend}",
-        {
-            "Month": "{month}",
-            "#Requests": "{n:count}",
-            "#Interval": "{ends}",
-            "Counted or forecast": "{kind}",
-        },
-        **key,
+    for row in rows:
+        row["n"], low, high = round(row["requests"]), row["low"], row["high"]
+        row["kind"] = "ahead" if row["forecast"] else "whole" if row["whole"] else "part"
+        row["counted"], row["ends"] = _MONTHS[row["kind"]], ""
+        if math.isinf(high):
+            row["ends"], row["high"] = f"at least {count(round(low))}", row["requests"]
+        elif low != high:
+            row["ends"] = f"{count(round(low))} to {count(round(high))}"
+    kinds = {row["kind"] for row in rows}
+    but = [look for look, kind in (("open", "part"), ("band", "ahead")) if kind not in kinds]
+    trend = (
+        "The log is too short, or has gaps, for a trend."
+        if "band" in but
+        else "Pale bars are the forecast by the trend, with the range it should fall into in 19 "
+        "months of 20."
     )
+    drawing = _drawing("volume", rows, "month requests low high kind")
+    return _picture(drawing, rows, f"{{says}} {trend}", but)
 
 
-_IN_PART = "counted in part of the month"
-
-
-def _month_kind(row: Row) -> str:
-    return "forecast" if row["forecast"] else "counted" if row["whole"] else _IN_PART
-
-
-def _between(row: Row) -> str:
-    low, high = row["low"], row["high"]
-    if math.isinf(high):
-        return f"at least {count(round(low))}"
-    return "" if low == high else f"{count(round(low))} to {count(round(high))}"
-
-
-def _latency(every: SeriesList) -> Picture | None:
+def _latency(series: Series) -> b.Picture | None:
+    """Median and 95th percentile by input tokens, in bins of equal numbers of calls."""
     names = ("input_tokens_low", "input_tokens_high", "p50_s", "p95_s", "n")
-    rows = rows_of(series_of(every, "latency_by_tokens"), names)
-    return _picture(
-        charts.latency(rows),
-        rows,
-        "Latency by length of the input",
-        "Calls sorted by their input tokens and cut into groups of equal size. A line that climbs "
-        "says that a shorter prompt would answer sooner.",
-        {
-            "Input tokens": "{input_tokens_low:count} to {input_tokens_high:count}",
-            "#Median": "{p50_s:number} s",
-            "#95th percentile": "{p95_s:number} s",
-            "#Calls": "{n:count}",
-        },
-        pro="median",
-        con="95th percentile (dashed)",
-    )
+    rows = rows_of(series, names)
+    for row in rows:
+        low, high, row["p50"], row["p95"], _ = row.values()
+        row["tokens"] = (low + high) / 2
+    return _picture(_drawing("latency", rows, "tokens p50 p95", 2), rows)
 
 
-def _signatures(every: SeriesList) -> Picture | None:
+def _signatures(series: Series) -> b.Picture | None:
     numbers = ("outputs", "read_share", "right_share", "usual_keys_share", "different_keys")
-    rows = rows_of(series_of(every, "signatures"), numbers, ("prompt",))[:_MOST_VERSIONS]
-    return _picture(
-        charts.signatures(rows),
-        rows,
-        "Outputs by form, for each version of the prompt",
-        "How many outputs can be read as JSON, and how many of those have the right form: by the "
-        "schema where there is one, else the keys that most have.",
-        {
-            "Prompt": "{prompt}",
-            "#Outputs": "{outputs:count}",
-            "#Can be read": "{read_share:share}",
-            "#Right form": "{right_share:share}",
-            "#Forms seen": "{different_keys:count}",
-        },
-        band="can be read",
-        pro="and has the right form",
-    )
+    rows = rows_of(series, numbers, ("prompt",))[:_MOST_VERSIONS]
+    return _picture(by_title("signatures", (row["prompt"] for row in rows), rows), rows)
 
 
-def _voice(every: SeriesList) -> Picture | None:
-    rows = rows_of(series_of(every, "voice_by_turn"), ("turn", "share", "low", "high", "n"))
-    return _picture(
-        charts.voice(rows),
-        [{**row, "place": row["turn"] + 1} for row in rows],
-        "Generic phrasing along a conversation",
-        "The share of answers with a phrase that any assistant could have written, by the place of "
-        "the answer in its conversation. The last answers of long conversations are few.",
-        {
-            "#Answer": "{place:count}",
-            "#Share": "{share:share}",
-            "#Interval": "{low:share} to {high:share}",
-            "#Answers": "{n:count}",
-        },
-        pro="share",
-        band="95% interval",
-    )
+def _voice(series: Series) -> b.Picture | None:
+    names = "turn share low high n"
+    rows = [{**row, "turn": row["turn"] + 1} for row in rows_of(series, names.split())]
+    return _picture(_drawing("voice", rows, names, 2), rows)
 
 
-def _knowledge(every: SeriesList) -> Picture | None:
-    rows = rows_of(series_of(every, "knowledge"), ("n",), (), ("sufficient", "right"))
+def _knowledge(series: Series) -> b.Picture | None:
+    """The four counts of passage and answer as a square; the fault that tuning meets stands out."""
+    rows = rows_of(series, ("n",), (), ("sufficient", "right"))
     total = sum(row["n"] for row in rows)
-    return _picture(
-        charts.knowledge(rows),
-        [
-            {
-                "n": row["n"],
-                "passage": "there" if row["sufficient"] else "missing",
-                "answer": "right" if row["right"] else "wrong",
-                "part": row["n"] / total if total else 0,
-            }
-            for row in rows
-        ],
-        "Was the passage there, and was the answer right?",
-        f"{counted(total, 'answer')} by two questions. Tuning could change the wrong answers that "
-        "had their passage; a missing passage is for retrieval to find.",
-        {
-            "Passage": "{passage}",
-            "Answer": "{answer}",
-            "#Answers": "{n:count}",
-            "#Share": "{part:share}",
-        },
-        con="wrong although the passage was there",
-    )
+    for row in rows:
+        row["there"], row["look"] = "missing", "retrieval"
+        if row["sufficient"]:
+            row["there"], row["look"] = "there", "fine" if row["right"] else "synthesis"
+        row["part"] = row["n"] / total if total else 0
+        row["passage"] = f"passage {row['there']}"
+        row["answer"] = "right" if row["right"] else "wrong"
+        row["says"] = f"{row['n']:,.0f} ({row['part']:.0%})"
+    drawing = _drawing("knowledge", rows, "passage answer says look") if total else None
+    return _picture(drawing, rows, f"{counted(total, 'answer')} by two questions. {{says}}")
 
 
-def _examples(every: SeriesList) -> Picture | None:
-    series = series_of(every, "examples_waterfall")
-    if series is None or not rows_of(series, ("n",), ("step",)):
+def _examples(series: Series) -> b.Picture | None:
+    """From all answers down to the usable ones: each step with what it takes off."""
+    if not rows_of(series, ("n",), ("step",)):
         return None
-    drawing, table = charts.waterfall(tuple(steps_of(series))), steps_table(series)
-    says = (
-        "What is left when answers are taken out that teach the wrong thing. The first reason that "
-        "holds counts."
-    )
-    key = (("pro", "kept"), ("con", "taken out"))
-    if drawing is None:
-        return None
-    return Picture("measured-examples", table.caption, says, drawing, table, key)
+    rows: list[Row] = []
+    steps, left = list(steps_of(series)), 0.0
+    for _, n, whole in steps:
+        start, end = (0.0, n) if whole else (left - n, left)
+        left = n if whole else left - n
+        rows.append({"start": start, "end": end, "kind": "kept" if whole else "off"})
+    drawing = by_title("waterfall", (words for words, _, _ in steps), rows)
+    return _picture(drawing, _steps(series))
 
 
 # Measurements as rows.
@@ -429,6 +356,23 @@ def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> tuple[Evi
     return tuple(_evidence_row(one, dossier) for one in sorted(some, key=order))
 
 
+def _evidence_row(one: EvidenceResult, dossier: Dossier) -> EvidenceRow:
+    value = (
+        f"unknown: {one.value.ask}"
+        if isinstance(one.value, Unknown)
+        else interval_text(one.value, one.low, one.high, one.unit)
+    )
+    title = sentence(measured_name(one.id, one.title))[:-1]
+    on = []
+    if one.n:
+        apart = f" ({count(one.clusters)} independent)" if 0 < one.clusters < one.n else ""
+        on.append(f"{count(one.n)}{apart}")
+    on += ["a sample"] * (one.sample == "sampled")
+    if not isinstance(one.observed_on, Unknown):
+        on.append(between_days(one.since, one.observed_on))
+    return EvidenceRow(title, value, _bears(one, dossier), ", ".join(on), one.method, one.source)
+
+
 def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
     """Whether it settles an answer, or a challenge compares it with what somebody stated."""
     if not one.factor or isinstance(one.value, Unknown):
@@ -441,16 +385,6 @@ def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
     return any(
         "evidence" in each.between and paths & set(each.between) for each in dossier.challenges
     )
-
-
-def _evidence_row(one: EvidenceResult, dossier: Dossier) -> EvidenceRow:
-    value = (
-        f"unknown: {one.value.ask}"
-        if isinstance(one.value, Unknown)
-        else interval_text(one.value, one.low, one.high, one.unit)
-    )
-    title = sentence(measured_name(one.id, one.title))[:-1]
-    return EvidenceRow(title, value, _bears(one, dossier), _counted_on(one), one.method, one.source)
 
 
 def _bears(one: EvidenceResult, dossier: Dossier) -> str:
@@ -477,25 +411,13 @@ def _source(name: str, dossier: Dossier) -> str:
     return next((room[name].source for room in rooms if name in room), "")
 
 
-def _counted_on(one: EvidenceResult) -> str:
-    parts = []
-    if one.n:
-        apart = f" ({count(one.clusters)} independent)" if 0 < one.clusters < one.n else ""
-        parts.append(f"{count(one.n)}{apart}")
-    if one.sample == "sampled":
-        parts.append("a sample")
-    if not isinstance(one.observed_on, Unknown):
-        parts.append(between_days(one.since, one.observed_on))
-    return ", ".join(parts)
-
-
 def between_days(since: date | Unknown | None, until: date) -> str:
     """A day, or the first and the last."""
     alone = since is None or isinstance(since, Unknown) or since == until
     return str(until) if alone else f"{since} to {until}"
 
 
-def in_short(dossier: Dossier) -> Section | None:
+def in_short(dossier: Dossier) -> b.Section | None:
     """What was measured and bears on an answer; None where nothing was.
 
     It is cut where it is long, but never before the last row that settles or challenges an answer.
@@ -505,42 +427,42 @@ def in_short(dossier: Dossier) -> Section | None:
         return None
     bearing = [one for one in own if one.factor and not isinstance(one.value, Unknown)]
     carrying = sum(_carries(one, dossier) for one in bearing)
-    shown = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
-    rows = tuple((row.title, row.value, row.bears) for row in shown)
+    rows = evidence_rows(dossier, bearing)[: max(_MOST_ROWS, carrying)]
+    cells = ((row.title, row.value, row.bears) for row in rows)
     title = "What was measured"
-    blocks: list[Block] = [Table(title, head("Measured", "Value", "Says"), rows, quiet=True)]
-    if more := len(own) - len(rows):
-        hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
-        blocks.append(Prose(sentence(hint)[:-1]))
-    return Section("measured", title, tuple(blocks))
+    table = b.table(title, "Measured | Value | Says", cells, quiet=True)
+    more = len(own) - len(rows)
+    hint = f"{few(more)} more, with methods and what couldn’t be measured: --format markdown"
+    return b.section("measured", title, table, sentence(hint)[:-1] if more else "")
 
 
-def measured(dossier: Dossier) -> Part:
+def measured(dossier: Dossier) -> b.Part:
     """Pictures, then measurements with interval, count, method and source; samples fold away."""
     own, published = by_grade(dossier)
-    blocks: list[Block] = [*pictures(dossier.series)]
-    if own:
-        title = "What was measured, with 95% intervals"
-        blocks.append(evidence_table(dossier, own, "Measured", title))
-    else:
-        ask = (
-            dossier.evidence.ask if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED.ask
-        )
-        blocks.append(Todo(ask, "Nothing was measured."))
-    samples = [(measured_name(one.id, one.title), one.examples) for one in own if one.examples]
-    blocks += [Fold(f"Samples: {title}", (Bullets(texts),)) for title, texts in samples]
-    if published:
-        title = f"What others published, not measured here. {LIMITS}"
-        blocks.append(evidence_table(dossier, published, "Published", title))
-    return Part("Measured", tuple(blocks))
+    nothing = dossier.evidence if isinstance(dossier.evidence, Unknown) else NOTHING_MEASURED
+    title = "What was measured, with 95% intervals"
+    theirs = f"What others published, not measured here. {LIMITS}"
+    samples = (
+        b.fold(f"Samples: {measured_name(one.id, one.title)}", b.bullets(one.examples))
+        for one in own
+        if one.examples
+    )
+    return b.part(
+        "Measured",
+        pictures(dossier.series),
+        _evidence_table(dossier, own, "Measured", title)
+        or b.Todo(nothing.ask, "Nothing was measured."),
+        samples,
+        _evidence_table(dossier, published, "Published", theirs),
+    )
 
 
-def evidence_table(
+def _evidence_table(
     dossier: Dossier, some: Sequence[EvidenceResult], first: str, title: str
-) -> Table:
-    """Measurements with what they bear on, where they were counted, and how."""
-    rows = tuple(
-        (Cell(row.title, row.bears), row.value, Cell(row.counted, row.source), row.method)
+) -> b.Table | None:
+    """What they bear on, where they were counted, and how; None for none."""
+    rows = (
+        (b.Cell(row.title, row.bears), row.value, b.Cell(row.counted, row.source), row.method)
         for row in evidence_rows(dossier, some)
     )
-    return Table(title, head(first, "Value", "On", "How"), rows)
+    return b.table(title, f"{first} | Value | On | How", rows) if some else None

@@ -11,7 +11,6 @@ from itertools import groupby
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
-    BreakEven,
     ChallengeResult,
     Computed,
     Dossier,
@@ -23,33 +22,18 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.interview import Ask, LeverUnit
 from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
+from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Column,
-    Document,
-    Fact,
-    Facts,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
 from tuneworthy.report.sections.common import (
     NOT_KNOWN,
+    about,
     asks,
-    byline,
-    claims,
     dollars,
     duration,
     headline,
     monthly,
     ranged,
+    unfit,
 )
 from tuneworthy.words import count, listing, number, sentence, several, share, usd
 
@@ -123,16 +107,10 @@ _ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
 _ANSWERS = ("factors", "signals", "ceiling")
 
 
-def invest(dossier: Dossier) -> Document:
+def invest(dossier: Dossier) -> b.Document:
     """The money as a document of its own, with the challenges that are about it."""
-    challenges = doubts(dossier)
-    fit = [Section("fit", "What doesn’t fit together", (claims(challenges),))] if challenges else []
-    return Document(
-        name=dossier.case.name,
-        headline=headline(dossier),
-        byline=(f"{byline(dossier)} {sentence(f'pays back: {pays_back_text(dossier)}')}",),
-        sections=(*fit, investment(dossier)),
-    )
+    beside = sentence(f"pays back: {pays_back_text(dossier)}")
+    return about(dossier, unfit(doubts(dossier)), investment(dossier), beside=beside)
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:
@@ -149,80 +127,72 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
     return [challenge for challenge in dossier.challenges if about_money(challenge.between)]
 
 
-def investment(dossier: Dossier) -> Section:
+def investment(dossier: Dossier) -> b.Section:
     """The whole section."""
     money = dossier.investment
     if isinstance(money, Unknown):
-        todo = Todo(money.ask, "The money can’t be worked out yet.")
-        return Section("money", _TITLE, (todo,), "Money")
+        todo = b.Todo(money.ask, "The money can’t be worked out yet.")
+        return b.section("money", _TITLE, todo, short="Money")
     clashes = sum(
         any(path.startswith("economics") for path in claim.between) for claim in dossier.challenges
     )
-    blocks: list[Block] = [_facts(money)]
-    if clashes:
-        many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
-        blocks.append(Prose(sentence(f"{many}fit with the rest: see what doesn’t fit together")))
+    many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
     missing = asks(money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
-    if missing:
-        blocks.append(Todo(missing, "An amount isn’t known."))
-    if money.assumed:
-        names = listing([label(path) for path in money.assumed])
-        blocks.append(Prose(f"Not stated: {names}. {sentence(assumed_text(money))}"))
-    if money.steps:
-        blocks.append(Fold("The calculation, line by line", (Bullets(money.steps, ordered=True),)))
-    blocks.append(Part("What the traffic alone would save", _computed(money.computed)))
-    blocks.append(Part("How sure the money is", _simulated(money.simulation, money)))
-    return Section("money", _TITLE, tuple(blocks), "Money")
+    names = listing([label(path) for path in money.assumed])
+    return b.section(
+        "money",
+        _TITLE,
+        b.facts(_facts(money)),
+        sentence(f"{many}fit with the rest: see what doesn’t fit together") if clashes else "",
+        missing and b.Todo(missing, "An amount isn’t known."),
+        names and f"Not stated: {names}. {sentence(assumed_text(money))}",
+        _worked("The calculation, line by line", money.steps),
+        b.part("What the traffic alone would save", _computed(money.computed)),
+        b.part("How sure the money is", _simulated(money.simulation, money)),
+        short="Money",
+    )
 
 
-def _facts(money: InvestmentResult) -> Facts:
-    table = money.by_table
+def _worked(title: str, steps: Sequence[str]) -> b.Parts:
+    return steps and b.fold(title, b.bullets(steps, ordered=True))
+
+
+def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
+    def source(*names: StepId) -> str:
+        """Lines of the calculation, each as a sentence; empty where there is none."""
+        return " ".join(sentence(line) for line in map(money.step, names) if line)
+
     net_label, net = monthly(money.monthly_net_usd)
-    rows = [
-        Fact("Does it pay?", sentence(money.justified), sentence(money.why)),
-        Fact("Up front", dollars(money.upfront_usd), "once", source=_step(money, "upfront")),
-        Fact(
-            net_label,
-            net,
-            "after running costs, as stated",
-            source=_step(money, "benefits", "running"),
-        ),
-        Fact(
-            "Pays back (break-even)",
-            duration(money.break_even_months.point),
-            "as stated",
-            source=_step(money, "net"),
-        ),
-    ]
+    upfront, pays = dollars(money.upfront_usd), duration(money.break_even_months.point)
+    stated = "after running costs, as stated"
+    yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
+    yield b.Fact("Up front", upfront, "once", source=source("upfront"))
+    yield b.Fact(net_label, net, stated, source=source("benefits", "running"))
+    yield b.Fact("Pays back (break-even)", pays, "as stated", source=source("net"))
+    table = money.by_table
     if not isinstance(table.break_even_months, Unknown):
         costs = f"{dollars(table.ongoing_usd)} a month"
         beside = f"with the running costs of the framework’s own table, {costs}"
-        rows.append(Fact("Pays back, more cautiously", duration(table.break_even_months), beside))
-    return Facts(tuple(rows))
+        yield b.Fact("Pays back, more cautiously", duration(table.break_even_months), beside)
 
 
-def _step(money: InvestmentResult, *names: StepId) -> str:
-    """Lines of the calculation, each as a sentence; empty where there is none."""
-    return " ".join(sentence(line) for line in map(money.step, names) if line)
-
-
-def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
+def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
     if isinstance(computed, Unknown):
-        return (Todo(computed.ask, "This wasn’t worked out."),)
+        yield b.Todo(computed.ask, "This wasn’t worked out.")
+        return
     saving, month = computed.savings_usd_per_month, computed.pays_from_month
     volume = computed.pays_from_requests_per_month
     none = computed.best_untuned == "none"
-    facts = [Fact("Cheapest without tuning", "none may be used" if none else computed.best_untuned)]
-    if not isinstance(saving, Unknown):
-        facts.append(Fact("Tuning would save", dollars(saving), "a month, by traffic and prices"))
-    if not isinstance(volume, Unknown):
-        facts.append(Fact("Running costs come back from", _requests(volume)))
-    if not isinstance(month, Unknown):
-        facts.append(Fact("That volume comes", _month(month)))
-    blocks: list[Block] = [Facts(tuple(facts))]
+    facts = [
+        ("Cheapest without tuning", "none may be used" if none else computed.best_untuned, ""),
+        ("Tuning would save", dollars(saving), "a month, by traffic and prices"),
+        ("Running costs come back from", _requests(volume), ""),
+        ("That volume comes", _month(month), ""),
+    ]
+    yield b.facts(row for row in facts if row[1] != NOT_KNOWN)
     if missing := asks(*(n for n in (saving, volume, month) if not isinstance(n, str))):
-        blocks.append(Todo(missing, "What tuning would save by traffic and prices isn’t known."))
-    rows = tuple(
+        yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
+    rows = [
         (
             serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
             dollars(way.usd_per_month),
@@ -230,13 +200,10 @@ def _computed(computed: Computed | Unknown) -> tuple[Block, ...]:
             sentence(way.why) if way.why else "",
         )
         for way in computed.servings
-    )
-    if rows:
-        titles = head("Way to serve the traffic", "#USD a month", "?May be used", "Because")
-        blocks.append(Table("Ways to serve the traffic, the cheapest first", titles, rows))
-    if computed.steps:
-        blocks.append(Fold("How that was worked out", (Bullets(computed.steps, ordered=True),)))
-    return tuple(blocks)
+    ]
+    titles = "Way to serve the traffic | #USD a month | ?May be used | Because"
+    yield rows and b.table("Ways to serve the traffic, the cheapest first", titles, rows)
+    yield _worked("How that was worked out", computed.steps)
 
 
 def _requests(value: Duration) -> str:
@@ -260,35 +227,43 @@ def _month(value: Duration) -> str:
     return f"{at(value.low)} at best, {worst} at worst"
 
 
-def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> tuple[Block, ...]:
+def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator[b.Parts]:
     if isinstance(drawn, Unknown):
-        return (Todo(drawn.ask, "The uncertainty wasn’t worked out."),)
+        yield b.Todo(drawn.ask, "The uncertainty wasn’t worked out.")
+        return
     certain, months = _certain(drawn), drawn.horizon_months
-    how = (
+    yield (
         f"Every amount is given as one number, so over {months} months there is one result and "
         "no spread. Real amounts spread: give them as ranges."
         if certain
         else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
         "with the uncertain amounts drawn by chance between their ends."
     )
-    blocks: list[Block] = [Prose(how), _chances(drawn, money)]
-    drawing = charts.fan(drawn)
-    if drawing is not None:
-        says = "Money spent and gained since the start. Above zero it has paid itself back."
-        if not certain:
-            says += " The line is the middle result, the band holds eight results of ten."
-        blocks.append(Picture("fan", "When the money is back", says, drawing, _curve(drawn)))
-    drawing = charts.tornado(drawn)
-    if drawing is not None:
-        says = (
-            "What the whole would be worth if only this amount were at its low end (orange) or at "
-            "its high end (blue), and everything else in the middle."
-        )
-        blocks.append(Picture("tornado", "What the result hangs on", says, drawing, _swings(drawn)))
+    yield b.facts(_chances(drawn, money))
+    spread = " The line is the middle result, the band holds eight results of ten."
+    yield b.picture(
+        "fan",
+        "When the money is back",
+        "Money spent and gained since the start. Above zero it has paid itself back."
+        + spread * (not certain),
+        charts.fan(drawn),
+        _curve(drawn),
+    )
+    rows = ((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
+    yield b.picture(
+        "tornado",
+        "What the result hangs on",
+        "What the whole would be worth if only this amount were at its low end (orange) or at "
+        "its high end (blue), and everything else in the middle.",
+        charts.tornado(drawn),
+        b.table(
+            "What each uncertain amount alone does to the result",
+            "Amount | #Worth at its low end | #Worth at its high end",
+            rows,
+        ),
+    )
     if drawn.assumes:
-        items = Bullets(tuple(map(sentence, drawn.assumes)))
-        blocks.append(Fold("What was taken as given", (items,)))
-    return tuple(blocks)
+        yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
 
 
 def _certain(drawn: Simulation) -> bool:
@@ -296,81 +271,59 @@ def _certain(drawn: Simulation) -> bool:
     return drawn.npv_usd.p10 == drawn.npv_usd.p90
 
 
-def _chances(drawn: Simulation, money: InvestmentResult) -> Facts:
-    months, worth = drawn.horizon_months, drawn.npv_usd
-    rows = [Fact("Pays back, month by month", _spread(money.break_even_months))]
+def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
+    months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
+    low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
+    spread = f"{middle} in the middle; {low} at best, {high} at worst (one in ten each)"
+    yield b.Fact("Pays back, month by month", low if low == high else spread)
+    net = f"Worth over {months} months, in today’s money (net present value)"
     if _certain(drawn):
-        rows.append(Fact(_worth(months), usd(worth.p50)))
+        yield b.Fact(net, usd(worth.p50))
     else:
         within = ranged(money.p_within_6_months, share)
-        rows += [
-            Fact("Pays back within six months", within, "of the results"),
-            Fact(f"Not within {months} months", share(drawn.p_never), "of the results"),
-            Fact(
-                _worth(months),
-                f"{usd(worth.p50)} in the middle",
-                f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})",
-            ),
-        ]
+        ends = f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})"
+        yield b.Fact("Pays back within six months", within, "of the results")
+        yield b.Fact(f"Not within {months} months", share(drawn.p_never), "of the results")
+        yield b.Fact(net, f"{usd(worth.p50)} in the middle", ends)
     waiting = drawn.cost_of_waiting_usd
     costs = dollars(waiting)
     if isinstance(waiting, float) and waiting < 0:
         costs = f"nothing: it gains {usd(-waiting)}"
-    return Facts((*rows, Fact("Each month of waiting costs", costs)))
+    yield b.Fact("Each month of waiting costs", costs)
 
 
-def _worth(months: int) -> str:
-    return f"Worth over {months} months, in today’s money (net present value)"
-
-
-def _spread(months: BreakEven) -> str:
-    ends = [duration(value) for value in (months.p10, months.p50, months.p90)]
-    if ends[0] == ends[2]:
-        return ends[0]
-    return f"{ends[1]} in the middle; {ends[0]} at best, {ends[2]} at worst (one in ten each)"
-
-
-def _curve(drawn: Simulation) -> Table:
-    every = max(1, len(drawn.curve) // 12)
-    last = len(drawn.curve) - 1
+def _curve(drawn: Simulation) -> b.Table:
+    every, last = max(1, len(drawn.curve) // 12), len(drawn.curve) - 1
     kept = [month for n, month in enumerate(drawn.curve) if n % every == 0 or n == last]
-    certain = _certain(drawn)
-    spread = ("One in ten is below", "In the middle", "One in ten is above")
-    rows = tuple(
-        (str(m.month), *map(usd, (m.p50,) if certain else (m.p10, m.p50, m.p90))) for m in kept
-    )
-    numbers = (Column(title, "number") for title in (("USD",) if certain else spread))
-    return Table("Money spent and gained since the start", (Column("Month"), *numbers), rows)
-
-
-def _swings(drawn: Simulation) -> Table:
-    rows = tuple((swing.input, usd(swing.low_usd), usd(swing.high_usd)) for swing in drawn.tornado)
-    titles = head("Amount", "#Worth at its low end", "#Worth at its high end")
-    return Table("What each uncertain amount alone does to the result", titles, rows)
+    titles = "Month | #One in ten is below | #In the middle | #One in ten is above"
+    rows = [(str(m.month), *map(usd, (m.p10, m.p50, m.p90))) for m in kept]
+    if _certain(drawn):
+        titles, rows = "Month | #USD", [(month, middle) for month, _, middle, _ in rows]
+    return b.table("Money spent and gained since the start", titles, rows)
 
 
 # What other amounts would come to, beside what the case says.
 
 
-def compared(before: Dossier, after: Dossier) -> Table:
+def compared(before: Dossier, after: Dossier) -> b.Table:
     """The verdict and the money, as the case says and as they would be."""
-    rows = [("Verdict", headline(before), headline(after))]
-    then, now = (dict(_what_if(d.investment)) for d in (before, after))
+    then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
-    rows += [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
-    titles = head("What", "As the case says", "With these numbers")
-    return Table("What these numbers would change", titles, tuple(rows))
+    rows = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
+    titles = "What | As the case says | With these numbers"
+    return b.table("What these numbers would change", titles, rows)
 
 
-def _what_if(money: InvestmentResult | Unknown) -> Iterator[tuple[str, str]]:
-    """The facts of the section with what they come to, under the same labels."""
+def _what_if(dossier: Dossier) -> Iterator[tuple[str, str]]:
+    """The verdict, and the facts of the section under the same labels."""
+    yield "Verdict", headline(dossier)
+    money = dossier.investment
     if isinstance(money, Unknown):
         return
-    lists = [_facts(money)]
+    facts = list(_facts(money))
     if isinstance(money.simulation, Simulation):
-        lists.append(_chances(money.simulation, money))
-    for fact in (fact for facts in lists for fact in facts.rows):
-        yield fact.label, fact.value
+        facts += _chances(money.simulation, money)
+    yield from ((fact.label, fact.value) for fact in facts)
 
 
 # The amounts of a case that can be moved to see what they do, as levers with a field beside.

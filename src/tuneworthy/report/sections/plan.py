@@ -8,25 +8,11 @@ from collections.abc import Iterator
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, State, Unknown
-from tuneworthy.model.dossier import Aim, ApproachResult, ChallengeResult, Dossier, Phase, Plan
+from tuneworthy.model.dossier import Aim, ApproachResult, ChallengeResult, Dossier, Plan
 from tuneworthy.plan.section import hours_text, part_title
+from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Document,
-    Fact,
-    Facts,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
-from tuneworthy.report.sections.common import byline, claims, day, dollars, headline, ranged, weeks
+from tuneworthy.report.sections.common import about, day, dollars, headline, ranged, unfit, weeks
 from tuneworthy.report.text import safe
 from tuneworthy.words import count, listing, plain, sentence
 
@@ -46,70 +32,70 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 """What a plan is about that isn't about tuning; money and tuning don't concern it."""
 
 
-def document(dossier: Dossier) -> Document:
+def document(dossier: Dossier) -> b.Document:
     """The plan as a document of its own, with the expectations that concern it."""
     plan = dossier.plan
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
-    title = "Expectations that look too good"
-    more = (Section("expected", title, (claims(expected),)),) if expected else ()
-    return Document(
-        name=dossier.case.name,
-        headline="no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}.",
-        byline=(f"{byline(dossier)} {headline(dossier)}",),
-        sections=(section(dossier), *more),
-    )
+    more = unfit(expected, "Expectations that look too good", "expected")
+    says = "no plan yet." if isinstance(plan, Unknown) else f"{AIMS[plan.aim]}."
+    return about(dossier, section(dossier), more, says=says, beside=headline(dossier))
 
 
-def expectations(dossier: Dossier, plan: Plan) -> tuple[ChallengeResult, ...]:
+def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
     """The push-backs that concern the plan: all for a tuning, else those about its steps."""
-    pushbacks = [claim for claim in dossier.challenges if claim.severity == "pushback"]
-    if plan.aim == "tune":
-        return tuple(pushbacks)
-    return tuple(
+    return [
         claim
-        for claim in pushbacks
-        if all(path.startswith(_BEFORE_TUNING) for path in claim.between)
-    )
+        for claim in dossier.challenges
+        if claim.severity == "pushback"
+        and (plan.aim == "tune" or all(path.startswith(_BEFORE_TUNING) for path in claim.between))
+    ]
 
 
-def section(dossier: Dossier) -> Section:
+def section(dossier: Dossier) -> b.Section:
     """The phases, with dates, hours and cost."""
     plan = dossier.plan
     if isinstance(plan, Unknown):
-        return Section("plan", "The plan", (Todo(plan.ask, "There is no plan yet."),), "Plan")
-    aim = Prose(sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"))
-    blocks: list[Block] = [aim, Facts(tuple(_facts(dossier, plan)))]
-    drawing = charts.gantt(plan)
-    if drawing is None:
-        blocks.append(_phases(plan))
-    else:
-        says = "Each bar runs from the first to the last day of a phase."
-        later = any(phase.part == "later_goals" for phase in plan.phases)
-        key = (("pro", "the first goal"), ("band", "further goals")) if later else ()
-        title, source = "The plan on a calendar", gantt(plan, dossier.case.name)
-        table = _phases(plan)
-        blocks.append(Picture("gantt", title, says, drawing, table, key, "open", mermaid=source))
-    blocks.append(Fold("What is done in each phase, and when it is done", tuple(_steps(plan))))
-    if plan.notes:
-        blocks.append(Part("What the plan rests on", (Bullets(tuple(map(sentence, plan.notes))),)))
-    return Section("plan", "The plan", tuple(blocks), "Plan")
+        todo = b.Todo(plan.ask, "There is no plan yet.")
+        return b.section("plan", "The plan", todo, short="Plan")
+    later = any(phase.part == "later_goals" for phase in plan.phases)
+    phases = _phases(plan)
+    calendar = b.picture(
+        "gantt",
+        "The plan on a calendar",
+        "Each bar runs from the first to the last day of a phase.",
+        charts.gantt(plan),
+        phases,
+        {"pro": "the first goal", "band": "further goals"} if later else {},
+        table_is="open",
+        mermaid=gantt(plan, dossier.case.name),
+    )
+    return b.section(
+        "plan",
+        "The plan",
+        sentence(f"{AIMS[plan.aim]}, from {day(plan.start)}"),
+        b.facts(_facts(dossier, plan)),
+        calendar or phases,
+        b.fold("What is done in each phase, and when it is done", _steps(plan)),
+        plan.notes and b.part("What the plan rests on", b.bullets(map(sentence, plan.notes))),
+        short="Plan",
+    )
 
 
-def _facts(dossier: Dossier, plan: Plan) -> Iterator[Fact]:
+def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
     """The plan in a few lines: what, how much, by when."""
     if plan.aim == "tune" and not isinstance(dossier.approaches, Unknown):
         first, *others = dossier.approaches
         later = listing([f"{plain(other.goal)} ({other.priority})" for other in others])
         beside = f"for {plain(first.goal)} ({first.priority})" + (f"; later {later}" * bool(later))
-        yield Fact("Approach", first.title, beside)
-        yield Fact("Data", need_text(first), f"({_THERE[first.feasible]})")
+        yield "Approach", first.title, beside
+        yield "Data", need_text(first), f"({_THERE[first.feasible]})"
     if len(plan.parts) > 1:
         for part, total in plan.parts.items():
-            until = f"until {day(total.end)},"
-            yield Fact(part_title(plan, part), until, _work(total.hours, total.usd))
+            work = _work(total.hours, total.usd)
+            yield part_title(plan, part), f"until {day(total.end)},", work
     last = max((phase.end for phase in plan.phases), default=plan.start)
     until = f"until {day(last)}, {weeks(plan.weeks)} weeks,"
-    yield Fact("In all", until, _work(plan.hours, plan.usd))
+    yield "In all", until, _work(plan.hours, plan.usd)
 
 
 def need_text(approach: ApproachResult) -> str:
@@ -131,9 +117,9 @@ def _numbers(plan: Plan) -> dict[str, int]:
     return {phase.id: position for position, phase in enumerate(plan.phases, start=1)}
 
 
-def _phases(plan: Plan) -> Table:
+def _phases(plan: Plan) -> b.Table:
     numbers = _numbers(plan)
-    rows = tuple(
+    rows = (
         (
             f"{numbers[phase.id]} {phase.title}",
             day(phase.start),
@@ -144,21 +130,22 @@ def _phases(plan: Plan) -> Table:
         )
         for phase in plan.phases
     )
-    titles = head("Phase", "@From", "@To", "Work", "Cost", "After")
-    return Table("Phases of the plan", titles, rows)
+    return b.table("Phases of the plan", "Phase | @From | @To | Work | Cost | After", rows)
 
 
-def _steps(plan: Plan) -> Iterator[Block]:
+def _steps(plan: Plan) -> Iterator[b.Parts]:
     numbers = _numbers(plan)
-
-    def fold(phase: Phase) -> Fold:
-        steps = (Bullets(tuple(map(sentence, phase.steps))),) if phase.steps else ()
-        done = Prose(sentence(f"done when {phase.done_when}"))
-        return Fold(f"{numbers[phase.id]} {phase.title}", (*steps, done))
-
     for part in plan.parts:
-        folds = tuple(fold(phase) for phase in plan.phases if phase.part == part)
-        yield from (Part(part_title(plan, part), folds),) if len(plan.parts) > 1 else folds
+        folds = [
+            b.fold(
+                f"{numbers[phase.id]} {phase.title}",
+                phase.steps and b.bullets(map(sentence, phase.steps)),
+                sentence(f"done when {phase.done_when}"),
+            )
+            for phase in plan.phases
+            if phase.part == part
+        ]
+        yield b.part(part_title(plan, part), folds) if len(plan.parts) > 1 else folds
 
 
 # The plan as a Mermaid Gantt chart.
@@ -170,51 +157,31 @@ _LONGEST = 80
 
 
 def gantt(plan: Plan, title: str) -> str:
-    """The chart.
+    """The chart as Mermaid source.
 
-    Args:
-        plan: What to draw.
-        title: What stands above it.
-
-    Returns:
-        Mermaid source. Every name is reduced to letters, digits and a few signs, and begins with
-        a number, so that none of them can be a keyword, a comment or the end of its line.
+    Every name is reduced to letters, digits and a few signs, and begins with a number, so that
+    none of them can be a keyword, a comment or the end of its line.
     """
     lines = ["gantt", f"    title Plan: {name(title)}", "    dateFormat YYYY-MM-DD"]
     lines += ["    inclusiveEndDates", "    excludes weekends"]
     numbers = _numbers(plan)
     for part in plan.parts:
         lines.append(f"    section {part_title(plan, part)}")
-        lines += [
-            f"    {numbers[phase.id]} {name(phase.title)} :p{numbers[phase.id]}, {phase.start}, "
-            f"{phase.end}"
-            for phase in plan.phases
-            if phase.part == part
-        ]
+        for phase in (phase for phase in plan.phases if phase.part == part):
+            number, days = numbers[phase.id], f"{phase.start}, {phase.end}"
+            lines.append(f"    {number} {name(phase.title)} :p{number}, {days}")
     return "\n".join(lines) + "\n"
 
 
 def name(text: str) -> str:
     """A name that Mermaid can only show: everything that could mean something is a blank."""
     kept = "".join(c if c.isalnum() or c in _KEPT else " " for c in one_line(text))
-    short = " ".join(kept.split())
-    return short if len(short) <= _LONGEST else f"{short[:_LONGEST].rstrip()}"
+    return " ".join(kept.split())[:_LONGEST].rstrip()
 
 
 # The plan as CSV for a tracker.
 
-COLUMNS = (
-    "id",
-    "title",
-    "start",
-    "end",
-    "hours_low",
-    "hours_high",
-    "usd_low",
-    "usd_high",
-    "needs",
-    "done_when",
-)
+COLUMNS = "id,title,start,end,hours_low,hours_high,usd_low,usd_high,needs,done_when"
 
 _FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 """What a spreadsheet may take for the beginning of a formula; the last four are full-width."""
@@ -228,20 +195,18 @@ def tracker(plan: Plan) -> str:
     """
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(COLUMNS.split(","))
     for phase in plan.phases:
         texts = (cell(phase.id), cell(phase.title), phase.start, phase.end)
-        ranges = (phase.hours.low, phase.hours.high, phase.usd.low, phase.usd.high)
-        amounts = map(_number, ranges)
-        writer.writerow((*texts, *amounts, cell(" ".join(phase.needs)), cell(phase.done_when)))
+        amounts = (phase.hours.low, phase.hours.high, phase.usd.low, phase.usd.high)
+        needs = " ".join(phase.needs)
+        writer.writerow((*texts, *map(_number, amounts), cell(needs), cell(phase.done_when)))
     return out.getvalue()
 
 
 def _number(value: float | str) -> str:
     """Two digits behind the point at most, and no exponent."""
-    if isinstance(value, str):
-        return value
-    return f"{value:.2f}".rstrip("0").rstrip(".")
+    return value if isinstance(value, str) else f"{value:.2f}".rstrip("0").rstrip(".")
 
 
 def cell(text: str) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from tuneworthy.model.base import Unknown
@@ -27,85 +28,67 @@ from tuneworthy.precedents.section import (
     tried_text,
     won_text,
 )
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Cell,
-    Document,
-    Fact,
-    Facts,
-    Fold,
-    Part,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
-from tuneworthy.report.sections.common import day
+from tuneworthy.report import blocks as b
+from tuneworthy.report.sections.common import about
 from tuneworthy.words import counted, few, number, plain, points, sentence, several, share
 
 # What happened to others.
 
 
-def others(dossier: Dossier) -> Section:
+def others(dossier: Dossier) -> b.Section:
     """The nearest published cases, and how often tuning won."""
-    title, result = "What happened to others", dossier.precedents
+    result, title = dossier.precedents, "What happened to others"
     if isinstance(result, Unknown):
-        return Section("others", title, (Todo(result.ask, "Not compared here."),), "Others")
-    return Section("others", title, (*_rates(result), *_nearest(result)), "Others")
-
-
-def precedents(dossier: Dossier) -> Document:
-    """The same as a document of its own."""
-    return Document(
-        name=dossier.case.name,
-        headline="what happened to others",
-        byline=(f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}.",),
-        sections=(Section("others", "", others(dossier).blocks),),
-        after=("More: tuneworthy backtest says how often the rules were right.",),
-    )
-
-
-def _rates(result: PrecedentsResult) -> tuple[Block, ...]:
+        todo = b.Todo(result.ask, "Not compared here.")
+        return b.section("others", title, todo, short="Others")
     rates = (
         ("The same goal", result.base_rate),
         ("The same pattern of answers", result.pattern_rate),
         ("Everybody", result.every_rate),
     )
-    facts = tuple(Fact(label, sentence(rate_text(rate))) for label, rate in rates)
-    return Prose("How often tuning won in published cases, with 95% intervals."), Facts(facts)
+    return b.section(
+        "others",
+        title,
+        "How often tuning won in published cases, with 95% intervals.",
+        b.facts((label, sentence(rate_text(rate))) for label, rate in rates),
+        _nearest(result),
+        b.Prose(BEWARE, "small"),
+        short="Others",
+    )
 
 
-def _nearest(result: PrecedentsResult) -> tuple[Block, ...]:
+def precedents(dossier: Dossier) -> b.Document:
+    """The same as a document of its own."""
+    section = replace(others(dossier), title="")
+    after = ("More: tuneworthy backtest says how often the rules were right.",)
+    return about(dossier, section, says="what happened to others", after=after)
+
+
+def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
     if isinstance(result.nearest, Unknown):
-        return Todo(result.nearest.ask, "No published case is alike."), Prose(BEWARE, "small")
-    rows = tuple(
+        yield b.Todo(result.nearest.ask, "No published case is alike.")
+        return
+    yield b.table(
+        "The nearest published cases, the most alike first",
+        "Published case | What measured best | Why it is alike",
         (
-            Cell(near.title, kind_text(near), near.source_url),
-            sentence(won_text(near)),
-            sentence(near.why),
-        )
-        for near in result.nearest
+            (
+                b.Cell(near.title, kind_text(near), near.source_url),
+                sentence(won_text(near)),
+                sentence(near.why),
+            )
+            for near in result.nearest
+        ),
     )
-    columns = head("Published case", "What measured best", "Why it is alike")
-    as_near = sentence(
-        f"{few(result.as_near)} more {'is' if result.as_near == 1 else 'are'} as alike as the last"
-    )
-    return (
-        Table("The nearest published cases, the most alike first", columns, rows),
-        *([Prose(as_near)] if result.as_near else []),
-        Fold("What was tried in each", tuple(map(_tried, result.nearest))),
-        Prose(BEWARE, "small"),
-    )
+    if n := result.as_near:
+        yield sentence(f"{few(n)} more {'is' if n == 1 else 'are'} as alike as the last")
+    yield b.fold("What was tried in each", map(_tried, result.nearest))
 
 
-def _tried(near: Neighbour) -> Part:
-    facts = (
-        Fact("Tried", tried_text(near) or "not known"),
-        Fact("Source", near.source_url or near.source or "not named"),
-    )
-    return Part(near.title, (Facts(facts),))
+def _tried(near: Neighbour) -> b.Part:
+    source = near.source_url or near.source or "not named"
+    rows = (("Tried", tried_text(near) or "not known"), ("Source", source))
+    return b.part(near.title, b.facts(rows))
 
 
 def others_text(result: PrecedentsResult) -> str:
@@ -134,9 +117,6 @@ RULE_WORDS: dict[RuleId, str] = {
     "never": "never fine-tune",
 }
 
-_SHORT = ("tree", "granted", "score", "diff.", "always", "never")
-"""The same rules in the same order, for the heads of columns."""
-
 _CODERS: dict[Codes, str] = {
     "value": "the coder who knew the outcome",
     "blind1": "the first coder who saw only the situation",
@@ -158,31 +138,33 @@ def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:
 
 def backtest_report(
     backtest: Backtest, *, seed: int, left_out: Sequence[str] = (), gap: Gap | None = None
-) -> Document:
+) -> b.Document:
     """The record of the rules, the cases that don't count, and another framework beside it."""
+    title, shows = "What the rules said, and what came out", "What it shows"
     sections = [
-        Section("rules", "", (Prose(_counted(backtest)), _rule_table(backtest))),
-        Section("shows", "What it shows", (Bullets(findings(backtest)),)),
-        Section("outcomes", "What the rules said, and what came out", (_outcomes(backtest),)),
-        Section("goals", "Right, by goal", (_goals(backtest),)),
-        Section("method", "How it was counted", (Prose(_method(backtest, seed)),)),
+        b.section("rules", "", _counted(backtest), _rule_table(backtest)),
+        b.section("shows", shows, b.bullets(findings(backtest))),
+        b.section("outcomes", title, _outcomes(backtest)),
+        b.section("goals", "Right, by goal", _goals(backtest)),
+        b.section("method", "How it was counted", _method(backtest, seed)),
     ]
     if left_out:
         known = (
             f"{counted(len(left_out), 'case')} in the file were among those that the framework was "
             "fitted to, and are left out."
         )
-        sections.append(Section("left-out", "Cases that don't count", (Prose(known),)))
+        sections.append(b.section("left-out", "Cases that don't count", known))
     if gap is not None:
         title = f"{gap.framework} against {gap.other}"
-        sections.append(Section("gap", title, (Prose(_gap_summary(gap)), _gap_table(gap))))
-    headline = f'How often the rules of "{backtest.framework}" are right'
-    return Document("", headline, tuple(sections))
+        sections.append(b.section("gap", title, _gap_summary(gap), _gap_table(gap)))
+    return b.Document("", f'How often the rules of "{backtest.framework}" are right', sections)
 
 
-def fitted_report(fitted: Fitted) -> Document:
+def fitted_report(fitted: Fitted) -> b.Document:
     """Why a framework has no record on the cases that it was fitted to."""
-    lines = (
+    section = b.section(
+        "fitted",
+        "",
         f'"{fitted.framework}" was fitted to these {fitted.cases} cases from {fitted.clusters} '
         f"papers and companies on {fitted.dated.isoformat()}, so how often it is right about them "
         "says nothing. It describes them.",
@@ -190,20 +172,12 @@ def fitted_report(fitted: Fitted) -> Document:
         "To judge its rules by cases of your own: tuneworthy backtest --cases FILE --framework "
         f"{fitted.framework}",
     )
-    section = Section("fitted", "", tuple(map(Prose, lines)))
-    return Document("", f"What {fitted.framework} was fitted to", (section,))
+    return b.Document("", f"What {fitted.framework} was fitted to", [section])
 
 
-def findings(backtest: Backtest) -> tuple[str, ...]:
+def findings(backtest: Backtest) -> list[str]:
     """What the figures show, a sentence or two each; the comparison with the baselines first."""
-    lines = (
-        *_compared(backtest),
-        _ceiling(backtest),
-        *_unknowns(backtest),
-        _small(backtest),
-        _coders(backtest),
-    )
-    return tuple(line for line in lines if line)
+    return [*_compared(backtest), *_recorded(backtest), *_coders(backtest)]
 
 
 def _compared(backtest: Backtest) -> list[str]:
@@ -231,20 +205,16 @@ def _compared(backtest: Backtest) -> list[str]:
     return lines
 
 
-def _ceiling(backtest: Backtest) -> str:
-    if not backtest.checks:
-        return ""
-    record = backtest.rule("tree_recorded").confusion
-    return (
-        f"All {backtest.checks} checks of the ceiling are recorded as yes in "
-        f"{backtest.ceilings} of {counted(backtest.n, 'case')}; {backtest.unknown_checks} of "
-        f"{backtest.checks * backtest.n} check answers are unknown. With the checks as recorded "
-        f"the tree says tune in {counted(record.tune_won + record.tune_lost, 'case')}."
-    )
-
-
-def _unknowns(backtest: Backtest) -> Iterable[str]:
-    """What counts as not yes only because nobody answered it."""
+def _recorded(backtest: Backtest) -> Iterator[str]:
+    """What the cases record of the checks and factors, and how small they are."""
+    if backtest.checks:
+        record = backtest.rule("tree_recorded").confusion
+        yield (
+            f"All {backtest.checks} checks of the ceiling are recorded as yes in "
+            f"{backtest.ceilings} of {counted(backtest.n, 'case')}; {backtest.unknown_checks} of "
+            f"{backtest.checks * backtest.n} check answers are unknown. With the checks as "
+            f"recorded the tree says tune in {counted(record.tune_won + record.tune_lost, 'case')}."
+        )
     if backtest.unknown_answers:
         part = share(backtest.unknown_answers / backtest.answers)
         yield (
@@ -258,28 +228,22 @@ def _unknowns(backtest: Backtest) -> Iterable[str]:
             f"{counted(backtest.factors, 'factor')}. Never yes, because no case answers: "
             f"{', '.join(names[:6])}{more}."
         )
-
-
-def _small(backtest: Backtest) -> str:
     goals = [goal.agreement for record in backtest.rules for goal in record.by_goal]
+    sizes = [goal.n for goal in goals]
     narrowest = min(goal.interval.high - goal.interval.low for goal in goals)
-    return (
-        f"Smallest goal: {counted(min(goal.n for goal in goals), 'case')}; largest: "
-        f"{counted(max(goal.n for goal in goals), 'case')}. The narrowest interval by goal spans "
-        f"{points(narrowest)} points."
+    yield (
+        f"Smallest goal: {counted(min(sizes), 'case')}; largest: {counted(max(sizes), 'case')}. "
+        f"The narrowest interval by goal spans {points(narrowest)} points."
     )
 
 
-def _coders(backtest: Backtest) -> str:
+def _coders(backtest: Backtest) -> list[str]:
     """What speaks against the answers and figures themselves."""
-    lines = []
-    if backtest.codes == "value":
-        lines.append(
-            "These answers come from a coder who knew the outcome; compare blind1 and blind2."
-        )
+    known = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
+    lines = [known] if backtest.codes == "value" else []
     if backtest.recalled:
         lines.append(f"Figures from memory: {counted(backtest.recalled, 'case')}.")
-    return " ".join(lines)
+    return [" ".join(lines)] if lines else []
 
 
 def _counted(backtest: Backtest) -> str:
@@ -301,11 +265,10 @@ def _method(backtest: Backtest, seed: int) -> str:
     )
 
 
-def _rule_table(backtest: Backtest) -> Table:
+def _rule_table(backtest: Backtest) -> b.Table:
     baseline = next(rule.against.baseline for rule in backtest.rules if rule.against)
-    over = f"#points over {baseline}"
-    columns = head(f"Rule (n = {backtest.n})", "#right", "#share", "#95%", over, "distinguished")
-    rows = tuple(
+    titles = f"Rule (n = {backtest.n}) | #right | #share | #95% | #points over {baseline}"
+    rows = (
         (
             RULE_WORDS[record.rule],
             str(record.agreement.agreed),
@@ -315,7 +278,7 @@ def _rule_table(backtest: Backtest) -> Table:
         )
         for record in backtest.rules
     )
-    return Table("How often each rule is right", columns, rows, quiet=True)
+    return b.table("How often each rule is right", f"{titles} | distinguished", rows, quiet=True)
 
 
 def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
@@ -327,26 +290,25 @@ def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
     return f"{value} ({low} to {high})", against.excludes_zero
 
 
-def _outcomes(backtest: Backtest) -> Table:
-    columns = head("Rule", "#tune: won", "#tune: lost", "#don't: won", "#don't: lost")
-    cells = [(record.rule, record.confusion) for record in backtest.rules]
-    rows = tuple(
-        (RULE_WORDS[rule], *map(str, (c.tune_won, c.tune_lost, c.keep_won, c.keep_lost)))
-        for rule, c in cells
+def _outcomes(backtest: Backtest) -> b.Table:
+    rows = (
+        (RULE_WORDS[record.rule], *map(str, (c.tune_won, c.tune_lost, c.keep_won, c.keep_lost)))
+        for record in backtest.rules
+        for c in (record.confusion,)
     )
-    return Table("What each rule said, and whether tuning won", columns, rows, quiet=True)
+    titles = "Rule | #tune: won | #tune: lost | #don't: won | #don't: lost"
+    return b.table("What each rule said, and whether tuning won", titles, rows, quiet=True)
 
 
-def _goals(backtest: Backtest) -> Table:
+def _goals(backtest: Backtest) -> b.Table:
+    """The rules in their order, with short heads."""
     rows = []
     for goals in zip(*(record.by_goal for record in backtest.rules), strict=True):
-        first = goals[0].agreement
-        name = Cell(plain(goals[0].goal), f"{goals[0].won} of {first.n} won")
-        cells = (Cell(str(g.agreement.agreed), _span(g.agreement.interval)) for g in goals)
-        rows.append((name, *cells))
-    return Table(
-        "Right, by goal", head("Goal", *(f"#{name}" for name in _SHORT)), tuple(rows), quiet=True
-    )
+        won = f"{goals[0].won} of {goals[0].agreement.n} won"
+        cells = (b.Cell(str(g.agreement.agreed), _span(g.agreement.interval)) for g in goals)
+        rows.append((b.Cell(plain(goals[0].goal), won), *cells))
+    titles = "Goal | #tree | #granted | #score | #diff. | #always | #never"
+    return b.table("Right, by goal", titles, rows, quiet=True)
 
 
 def _span(interval: RateInterval) -> str:
@@ -363,10 +325,9 @@ def _gap_summary(gap: Gap) -> str:
     return f"{where}, case by case."
 
 
-def _gap_table(gap: Gap) -> Table:
+def _gap_table(gap: Gap) -> b.Table:
     names = (f"#{gap.framework}", f"#{gap.other}")
-    columns = head("Rule", *names, "#cases apart", "#points", "distinguished")
-    rows = tuple(
+    rows = (
         (
             RULE_WORDS[rule.rule],
             *map(str, (rule.agreed, rule.other_agreed, rule.apart)),
@@ -374,4 +335,5 @@ def _gap_table(gap: Gap) -> Table:
         )
         for rule in gap.rules
     )
-    return Table(f"Cases that each is right about, of {gap.n}", columns, rows)
+    titles = ("Rule", *names, "#cases apart", "#points", "distinguished")
+    return b.table(f"Cases that each is right about, of {gap.n}", titles, rows)

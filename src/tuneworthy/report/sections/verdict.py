@@ -8,6 +8,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, InvestmentResult, Plan, Recommendation, Verdict
 from tuneworthy.report import charts
 from tuneworthy.report.blocks import (
+    SEVERITIES,
     Block,
     Bullets,
     Cell,
@@ -24,10 +25,8 @@ from tuneworthy.report.blocks import (
 )
 from tuneworthy.report.sections.common import (
     GATES,
-    SEVERITIES,
     byline,
     ceiling_text,
-    claims,
     day,
     dollars,
     finality,
@@ -224,7 +223,7 @@ def fit(dossier: Dossier) -> Section:
     blocks = (
         Prose(sentence(tally([item.severity for item in ordered])), detail=True),
         Prose(sentence(meaning), "small", detail=True),
-        claims(ordered),
+        Claims(tuple(ordered)),
     )
     return Section("fit", _FIT, blocks, "What doesn’t fit")
 
@@ -293,7 +292,7 @@ def _marks(label: str, dossier: Dossier) -> str:
     marks = [
         f"[{place}]"
         for place, claim in enumerate(items, start=1)
-        if any(_row_of(path, dossier) == label for path in claim.where)
+        if any(_row_of(path, dossier) == label for path in claim.between)
     ]
     return "".join(marks[:4])
 
