@@ -11,6 +11,7 @@ from internals import (
     AnswerResult,
     LabelQueue,
     LabelTask,
+    OpenCase,
     accept_conflict,
     framework_of,
     open_queue,
@@ -38,10 +39,8 @@ def answer_in(
         return decide(case, framework, as_of=as_of)
 
     digest = read.digest if read_digest is None else read_digest
-    before = judge(read.case)
-    return write(
-        source, read.case, before, framework, ask_id, text, read_digest=digest, judge=judge
-    )
+    now = OpenCase(source, read.case, framework, judge(read.case), digest, judge)
+    return write(now, ask_id, text)
 
 
 def keep_both(source: str | Path, ask_id: str, challenge_id: str, **more: Any) -> AnswerResult:

@@ -63,7 +63,7 @@ from tuneworthy.framework.schema import (
 )
 from tuneworthy.framework.tally import effort, tally
 from tuneworthy.interview import free as interview_free
-from tuneworthy.interview.answers import accept_conflict, read_script, write_answer
+from tuneworthy.interview.answers import OpenCase, accept_conflict, read_script, write_answer
 from tuneworthy.interview.free import folded
 from tuneworthy.interview.pages import (
     LONGEST_REPLY,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,25 +12,24 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.case import Written, case_from_text, case_path, missing_entries, put
+from tuneworthy.files.case import case_from_text, case_path, missing_entries, put
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.interview.questions import (
     ROOMS,
     ask_of,
     is_stated,
+    plain_number,
     require_ask,
     shown_value,
     value_at,
 )
 from tuneworthy.model.base import NO_WORDS, UNKNOWN_WORDS, YES_WORDS, is_whole_number, shown
-from tuneworthy.model.case import Case, CaseOrigin, Holding
+from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer, FactorAnswer, Holding
 from tuneworthy.model.dossier import ChallengeResult, Dossier
 from tuneworthy.model.framework import Framework, to_goal
-from tuneworthy.model.interview import AnswerResult, Ask, Conflict
+from tuneworthy.model.interview import AnswerResult, Ask, AskKind, Conflict
 from tuneworthy.syntax.document import did_you_mean, parse
 from tuneworthy.syntax.edit import Keys, Value, WholeValue, edit
-
-# What a person typed, as a value for the case file.
 
 _MOST_CHARACTERS = 4_000
 _NUMBER = r"[-+]?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|[-+]?\.\d+"
@@ -41,53 +41,29 @@ Places = dict[Keys, Value]
 """Paths in the case file to what is written there."""
 
 
-def parse_answer(ask: Ask, text: str) -> Value:
-    """A typed answer as a value for the file."""
-    if ask.kind == "state":
-        return _state(ask, text)
-    if ask.kind == "count":
-        return _count(ask, text)
-    if ask.kind == "number":
-        return WholeValue(_written(_number(ask, text)))
-    if ask.kind == "amount":
-        return _amount(ask, text)
-    if ask.kind == "choice":
-        return WholeValue(_choice(ask, text))
-    if ask.kind == "choices":
-        return _choices(ask, text)
-    return WholeValue(text)
-
-
-def _parts(text: str) -> tuple[str, ...]:
-    """What is between commas, each once."""
-    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-
-
 def _refused(ask: Ask, text: str, fix: str) -> CaseError:
     return CaseError(f'"{shown(text)}" is no answer to this', where=ask.id, fix=fix)
 
 
 def _state(ask: Ask, text: str) -> str:
     word = text.casefold()
-    if word in YES_WORDS:
-        return "yes"
-    if word in NO_WORDS:
-        return "no"
-    raise _refused(ask, text, "answer yes, no or unknown")
+    if word not in YES_WORDS | NO_WORDS:
+        raise _refused(ask, text, "answer yes, no or unknown")
+    return "yes" if word in YES_WORDS else "no"
 
 
 def _count(ask: Ask, text: str) -> str:
     plain = text.replace(",", "")
     if is_whole_number(plain) and not plain.startswith("-"):
         return WholeValue(plain.strip().lstrip("+"))
-    if ask.id.startswith("ceiling."):
-        if text.casefold() in YES_WORDS | NO_WORDS:
-            return _state(ask, text)
+    if not ask.id.startswith("ceiling."):
+        return _number(ask, text)
+    if text.casefold() not in YES_WORDS | NO_WORDS:
         raise _refused(ask, text, "answer with a number, yes, no or unknown")
-    return WholeValue(_written(_number(ask, text)))
+    return _state(ask, text)
 
 
-def _number(ask: Ask, text: str) -> float:
+def _read_number(ask: Ask, text: str) -> float:
     match = _ONE.fullmatch(text.strip())
     unit = (match["unit"] or "").casefold() if match else ""
     if match is None or (unit == "%" and not ask.share):
@@ -97,21 +73,26 @@ def _number(ask: Ask, text: str) -> float:
     number = number / 100 if unit == "%" else number * _TIMES[unit]
     if abs(number) > 1e15:
         raise _refused(ask, text, "nobody has that many; write a smaller number")
-    return number
+    return round(number, 12)  # 7% is 0.07, not what dividing leaves behind
+
+
+def _number(ask: Ask, text: str) -> WholeValue:
+    return WholeValue(plain_number(_read_number(ask, text)))
 
 
 def _amount(ask: Ask, text: str) -> Value:
     parts = [text] if _ONE.fullmatch(text.strip()) else _BETWEEN.split(text.strip())
     if len(parts) > 3:
         raise _refused(ask, text, "write a number, or a range as 800-2000")
-    numbers = [_number(ask, part) for part in parts]
+    numbers = [_read_number(ask, part) for part in parts]
     if sorted(numbers) != numbers:
         raise _refused(ask, text, "write the smaller number first, as 800-2000")
     if len(numbers) == 1:
-        return WholeValue(_written(numbers[0]))
+        return WholeValue(plain_number(numbers[0]))
     low, high = numbers[0], numbers[-1]
-    likely = numbers[1] if len(numbers) == 3 else (low + high) / 2
-    return {"low": _written(low), "likely": _written(likely), "high": _written(high)}
+    likely = numbers[1] if len(numbers) == 3 else round((low + high) / 2, 12)
+    named = {"low": low, "likely": likely, "high": high}
+    return {name: plain_number(number) for name, number in named.items()}
 
 
 def _price(ask: Ask, text: str) -> Value:
@@ -119,40 +100,43 @@ def _price(ask: Ask, text: str) -> Value:
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _refused(ask, text, "write two numbers, as 2.50, 10")
-    of_input, of_output = (_written(_number(ask, part)) for part in parts)
-    return {"input": of_input, "output": of_output}
+    return {name: _number(ask, part) for name, part in zip(("input", "output"), parts, strict=True)}
 
 
-def _written(number: float) -> str:
-    rounded = round(number, 12)  # 7% is 0.07, not what dividing leaves behind
-    return f"{rounded:.0f}" if rounded == int(rounded) and abs(rounded) < 1e15 else repr(rounded)
+def _parts(text: str) -> tuple[str, ...]:
+    """What is between commas, each once."""
+    return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
 def _choices(ask: Ask, text: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(_choice(ask, part) for part in _parts(text)))
 
 
-def _choice(ask: Ask, text: str) -> str:
+def _choice(ask: Ask, text: str) -> WholeValue:
     ids = [choice.id for choice in ask.choices]
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
-        return ids[int(text) - 1]
+        return WholeValue(ids[int(text) - 1])
     word = text.casefold()
     for choice in ask.choices:
         if word in (choice.id, choice.title.casefold(), choice.id.replace("_", " ")):
-            return choice.id
-    if ask.id == "goals" and (goal := _goal(text)) in ids:
-        return goal
+            return WholeValue(choice.id)
+    if ask.id == "goals":
+        with suppress(PydanticCustomError):
+            if (goal := str(to_goal(text))) in ids:
+                return WholeValue(goal)
     raise _refused(ask, text, did_you_mean(text, ids) or "there is nothing to choose here")
 
 
-def _goal(text: str) -> str:
-    try:
-        return str(to_goal(text))
-    except PydanticCustomError:
-        return ""
-
-
-# Where an answer goes in the case file.
+_PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
+    "state": _state,
+    "count": _count,
+    "number": _number,
+    "amount": _amount,
+    "choice": _choice,
+    "choices": _choices,
+    "text": lambda _, text: WholeValue(text),
+}
+"""A typed answer as a value for the file, by the kind of its question."""
 
 
 def places_of(case: Case, ask: Ask, text: str) -> Places:
@@ -168,41 +152,42 @@ def places_of(case: Case, ask: Ask, text: str) -> Places:
         return _taken_back(case, ask) if is_stated(case, ask.id) else {}
     if not plain:
         raise CaseError("is empty", where=ask.id, fix="answer, or say unknown")
-    return _places(case, ask, plain)
+    keys = _keys(ask.id)
+    section, name = keys[0], keys[-1]
+    if (section, name) == ("attempts", "ceiling"):
+        done = () if plain.casefold() == "none" else _choices(ask, plain)
+        return {(*keys, c.id): "yes" if c.id in done else "no" for c in ask.choices}
+    if (section, name) in (("data", "traces"), ("attempts", "models")):
+        return {keys: _parts(plain)}
+    if (section, name) == ("models", "usd_per_mtok"):
+        return {keys: _price(ask, plain)}
+    value = _PARSERS[ask.kind](ask, plain)
+    if section in ROOMS:
+        return _answer(case, ask, str(value))
+    return _counted(case, ask, str(value)) if ask.kind == "count" else {keys: value}
 
 
 def _taken_back(case: Case, ask: Ask) -> Places:
     """What makes an answer unknown again."""
     keys = _keys(ask.id)
-    if ask.id.endswith(".name") or (keys[0] == "models" and keys[-1] == "id"):
+    section, name = keys[0], keys[-1]
+    if name == "name" or (section, name) == ("models", "id"):
         fix = "give it another name, or remove it from the file by hand"
         raise CaseError("is on record", where=ask.id, fix=fix)
     if ask.id == "targets.quality.at_least":  # a metric alone is no target
         return {keys[:-1]: None}
-    if keys[0] in ROOMS and len(keys) == 2:
+    if section in ROOMS and len(keys) == 2:
         return _answer(case, ask, "unknown")
-    if ask.kind == "state" or (ask.kind == "choice" and keys[0] not in ROOMS):
+    if ask.kind == "state" or (ask.kind == "choice" and section not in ROOMS):
         return {keys: WholeValue("unknown")}
     if ask.kind == "count":
         return _counted(case, ask, None)
-    is_list = ask.id in ("goals", "data.traces") or keys[-1] in ("tried", "models")
-    return {keys: () if is_list else None}
+    return {keys: () if name in ("goals", "traces", "tried", "models") else None}
 
 
-def _places(case: Case, ask: Ask, text: str) -> Places:
-    keys = _keys(ask.id)
-    if keys[0] == "attempts" and keys[-1] == "ceiling":
-        done = () if text.casefold() == "none" else _choices(ask, text)
-        states = {choice.id: "yes" if choice.id in done else "no" for choice in ask.choices}
-        return {(*keys, name): state for name, state in states.items()}
-    if ask.id == "data.traces" or (keys[0] == "attempts" and keys[-1] == "models"):
-        return {keys: _parts(text)}
-    if keys[0] == "models" and keys[-1] == "usd_per_mtok":
-        return {keys: _price(ask, text)}
-    value = parse_answer(ask, text)
-    if keys[0] in ROOMS:
-        return _answer(case, ask, str(value))
-    return _counted(case, ask, str(value)) if ask.kind == "count" else {keys: value}
+def _fields(answer: CheckAnswer | FactorAnswer) -> dict[str, str]:
+    fields = answer.model_dump(mode="json", exclude_defaults=True)
+    return {name: str(value) for name, value in fields.items()}
 
 
 def _answer(case: Case, ask: Ask, value: str) -> Places:
@@ -211,15 +196,15 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     now = getattr(case, room).get(name)
     if not rest and now is not None and shown_value(now) == value:
         return {}
-    fields = {} if now is None else now.model_dump(mode="json", exclude_defaults=True)
+    fields = {} if now is None else _fields(now)
     if rest:
         changed = {"value": "unknown", **fields, rest[0]: value}
     else:
         others = {key: part for key, part in fields.items() if key not in ("value", "count")}
         changed = {"count" if value.isdigit() else "value": value, **others}
-        if now is not None and "note" in changed:
-            changed["note"] = _ACCEPTED.sub("", now.note).removeprefix("; ")
-    plain = {key: str(part) for key, part in changed.items() if part != ""}
+        if "note" in changed:
+            changed["note"] = _ACCEPTED.sub("", changed["note"]).removeprefix("; ")
+    plain = {key: part for key, part in changed.items() if part != ""}
     alone = len(plain) == 1 and not rest
     return {(room, name): WholeValue(next(iter(plain.values()))) if alone else plain}
 
@@ -234,8 +219,7 @@ def _counted(case: Case, ask: Ask, value: str | None) -> Places:
     fields = now.model_dump(mode="json", exclude_none=True) if isinstance(now, Holding) else {}
     if name == "count" and value is None:
         fields.pop("usable", None)
-    changed = {**fields, name: value}
-    plain = {key: str(part) for key, part in changed.items() if part is not None}
+    plain = {key: str(part) for key, part in {**fields, name: value}.items() if part is not None}
     if len(plain) < 2:
         return {above: next((WholeValue(part) for part in plain.values()), None)}
     return {above: plain}
@@ -246,69 +230,54 @@ def _keys(ask_id: str) -> Keys:
     return tuple(int(step) - 1 if step.isdigit() else step for step in ask_id.split("."))
 
 
-# Answers written, and as what-ifs. Who calls says how a case is decided, so that it is done once.
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A case whose questions are answered, as its reader saw it."""
 
-Judge = Callable[[Case], Dossier]
+    source: str | Path  #: Case folder or case file.
+    case: Case
+    framework: Framework
+    dossier: Dossier
+    digest: str  #: SHA-256 of its file, for compare-and-set.
+    decide: Callable[[Case], Dossier]
+
+    def ask(self, ask_id: str) -> Ask:
+        """A question by its id."""
+        return ask_of(self.case, self.framework, ask_id)
 
 
-def write_answer(
-    source: str | Path,
-    case: Case,
-    before: Dossier,
-    framework: Framework,
-    ask_id: str,
-    text: str,
-    *,
-    read_digest: str,
-    judge: Judge,
-) -> AnswerResult:
+def write_answer(now: OpenCase, ask_id: str, text: str) -> AnswerResult:
     """Write one answer into a case file, and say what it came to.
 
     "unknown" takes an answer back; nothing is written where there is none.
 
     Args:
-        source: Case folder or case file.
-        case: The case as it was read.
-        before: Its dossier.
-        framework: Whose question it is.
+        now: The case.
         ask_id: What was asked, as ``Ask.id``.
         text: What was typed: yes, no, unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``,
             with ``$``, ``k`` or ``%`` where that makes sense; choices by id, title or number.
-        read_digest: Digest of the file that the question was made from.
-        judge: Decides the case with the answer.
 
     Raises:
         ConflictError: If the file has changed since it was read; then nothing is written.
         CaseError: If it is no answer; the error's ``fix`` says what would be one.
         OutputError: If the file can't be written.
     """
-    ask = ask_of(case, framework, ask_id)
-    places, after = places_of(case, ask, text), before
+    ask = now.ask(ask_id)
+    places, after = places_of(now.case, ask, text), now.dossier
 
     def check(changed: Case) -> None:
         nonlocal after
-        for entry in missing_entries(changed):
-            if entry.partition("[")[0] == ask.id:
-                fix = "name a file or folder beside the case file"
-                raise CaseError(f'"{text.strip()[:80]}" isn\'t there', where=ask.id, fix=fix)
-        after = judge(changed)
+        if any(entry.partition("[")[0] == ask.id for entry in missing_entries(changed)):
+            fix = "name a file or folder beside the case file"
+            raise CaseError(f'"{text.strip()[:80]}" isn\'t there', where=ask.id, fix=fix)
+        after = now.decide(changed)
 
-    written = put(source, places, read_digest=read_digest, check=check if places else None)
-    conflicts = new_conflicts(written.case, ask.id, before, after)
-    return AnswerResult(written.case, after, before, conflicts, written.digest)
+    written = put(now.source, places, read_digest=now.digest, check=check if places else None)
+    conflicts = _new_conflicts(written.case, ask.id, now.dossier, after)
+    return AnswerResult(written.case, after, now.dossier, conflicts, written.digest)
 
 
-def accept_conflict(
-    source: str | Path,
-    case: Case,
-    before: Dossier,
-    framework: Framework,
-    ask_id: str,
-    challenge_id: str,
-    *,
-    read_digest: str,
-    judge: Judge,
-) -> AnswerResult:
+def accept_conflict(now: OpenCase, ask_id: str, challenge_id: str) -> AnswerResult:
     """Note beside an answer that it stays although something conflicts with it.
 
     The note is put on the answer, else on the other side of the challenge; amounts have no place
@@ -318,67 +287,43 @@ def accept_conflict(
         ConflictError: If the file has changed since it was read.
         CaseError: If there is no such challenge now.
     """
-    challenge = _challenge(before, challenge_id)
+    challenge = _challenge(now.dossier, challenge_id)
     if challenge is None:
         fix = "answer the question again"
         raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
-    note = _acceptance(case, ask_of(case, framework, ask_id).id, challenge)
-    written = put(source, note, read_digest=read_digest)
-    return AnswerResult(written.case, judge(written.case), before, (), written.digest)
+    note = _acceptance(now.case, now.ask(ask_id).id, challenge)
+    written = put(now.source, note, read_digest=now.digest)
+    return AnswerResult(written.case, now.decide(written.case), now.dossier, (), written.digest)
 
 
 def what_if(
     source: str | Path, case: Case, text: str, framework: Framework, answers: Mapping[str, str]
 ) -> Case:
-    """The case as it would be with other answers; nothing is written.
+    """The case as it would be with other answers, by the ids of questions; nothing is written.
 
-    Args:
-        source: Case folder or case file.
-        case: The case as it was read.
-        text: Of its file.
-        framework: Whose questions are answered.
-        answers: Id of a question to what was typed; none gives the case itself.
+    ``text`` is that of its file.
     """
-    path, places = case_path(source), _all_places(case, framework, answers)
+    path, places = case_path(source), all_places(case, framework, answers)
     changed = case_from_text(edit(text, places, str(path), CaseError), path)
     paths = frozenset(".".join(map(str, keys)) for keys in places)
     return changed.with_origin(CaseOrigin(folder=changed.folder, assumed=paths))
 
 
-def write_all(
-    source: str | Path,
-    case: Case,
-    framework: Framework,
-    answers: Mapping[str, str],
-    *,
-    read_digest: str,
-    judge: Judge,
-) -> Written:
-    """Write several answers into a case file, all or none.
-
-    Raises:
-        ConflictError: If the file has changed since it was read.
-        CaseError: As ``what_if``.
-        OutputError: If the file can't be written.
-    """
-    places = _all_places(case, framework, answers)
-    return put(source, places, read_digest=read_digest, check=judge)
-
-
-def _all_places(case: Case, framework: Framework, answers: Mapping[str, str]) -> Places:
+def all_places(case: Case, framework: Framework, answers: Mapping[str, str]) -> Places:
+    """Where several answers go, by the ids of their questions."""
     places: Places = {}
     for name, text in answers.items():
         places |= places_of(case, ask_of(case, framework, name), text)
     return places
 
 
-# What conflicts since an answer, and the note that both sides stay.
-
 _MOST_NOTE = 4_000
 _ACCEPTED = re.compile(r"(?:; )?both kept: [a-z_0-9]+")
 
 
-def new_conflicts(case: Case, ask_id: str, before: Dossier, after: Dossier) -> tuple[Conflict, ...]:
+def _new_conflicts(
+    case: Case, ask_id: str, before: Dossier, after: Dossier
+) -> tuple[Conflict, ...]:
     """Challenges that came with an answer, all their other sides being answered too.
 
     What nobody has answered yet conflicts with nothing: the report asks for it. An attempt takes
@@ -420,16 +365,14 @@ def _other_sides(challenge: ChallengeResult, ask_id: str) -> list[str]:
 
 def _acceptance(case: Case, ask_id: str, challenge: ChallengeResult) -> Places:
     """The note in its place; empty where there is no place for one."""
-    path, mark = _note_place(case, ask_id, challenge), f"both kept: {challenge.id}"
-    if path is None:
+    place, mark = _note_place(case, ask_id, challenge), f"both kept: {challenge.id}"
+    if place is None:
         return {}
-    room, name = path.split(".")
-    answer = getattr(case, room)[name]
+    answer = getattr(case, place[0])[place[1]]
     note = f"{answer.note}; {mark}" if answer.note else mark
     if mark in answer.note.split("; ") or len(note) > _MOST_NOTE:
         return {}
-    fields = answer.model_dump(mode="json", exclude_defaults=True)
-    return {(room, name): {**{key: str(part) for key, part in fields.items()}, "note": note}}
+    return {place: {**_fields(answer), "note": note}}
 
 
 def _is_accepted(case: Case, challenge: ChallengeResult) -> bool:
@@ -438,18 +381,18 @@ def _is_accepted(case: Case, challenge: ChallengeResult) -> bool:
     return any(f"both kept: {challenge.id}" in answer.note.split("; ") for answer in answers)
 
 
-def _note_place(case: Case, ask_id: str, challenge: ChallengeResult) -> str | None:
+def _note_place(case: Case, ask_id: str, challenge: ChallengeResult) -> tuple[str, str] | None:
     """The answer to put the note on: this one, else the first other that can carry it."""
     for path in (ask_id, *map(_ask_id, challenge.between)):
         room, _, name = path.partition(".")
         if room in ROOMS and name in getattr(case, room):
-            return path
+            return room, name
     return None
 
 
 def _is_about(path: str, ask_id: str) -> bool:
     """Whether a path of a challenge is an answer, a part of it, or holds it."""
-    return path == ask_id or path.startswith(f"{ask_id}.") or ask_id.startswith(f"{path}.")
+    return f"{path}.".startswith(f"{ask_id}.") or f"{ask_id}.".startswith(f"{path}.")
 
 
 def _is_settled(case: Case, dossier: Dossier, path: str) -> bool:
@@ -469,50 +412,25 @@ def _ask_id(path: str) -> str:
     return ".".join(parts[:2]) if parts[0] in ROOMS else path
 
 
-# Answers written down beforehand, for tests, scripts and whoever likes to type in an editor.
-
 _LINE = re.compile(r"(?P<id>[A-Za-z][\w.]*)[ \t]*=[ \t]*(?P<text>.*)", re.ASCII)
 
 
 @dataclass(slots=True)
 class Script:
-    """What to answer, with the place of each in its file."""
+    """Answers written down beforehand: for tests, for scripts, and to be typed in an editor."""
 
     answers: dict[str, str] = field(default_factory=dict)
     """Id of the question to what is typed."""
-    accepted: tuple[str, ...] = ()
+    accepted: list[str] = field(default_factory=list)
     """Challenges of which both sides stay."""
     name: str = ""
     """What a new case is called."""
-    messages: tuple[str, ...] = ()
+    messages: list[str] = field(default_factory=list)
     """What is written to a model, in order."""
-    confirmed: tuple[str, ...] = ()
+    confirmed: list[str] = field(default_factory=list)
     """Ids of a model's proposals that are confirmed."""
     places: dict[str, str] = field(default_factory=dict)
     """Id, or challenge, to file and line."""
-
-    def take(self, key: str, value: Any, where: str, framework: Framework) -> None:
-        """Take one entry of the file."""
-        new: tuple[str, ...] = ()
-        if key == "name":
-            self.name = _typed(value, where)
-        elif key == "kept":
-            new = self.accepted = _names(value, where)
-        elif key == "say":
-            texts = value if isinstance(value, list) else [value]
-            if not all(isinstance(text, str) for text in texts):
-                raise CaseError("is nothing to say", where=where, fix="write a sentence")
-            new = self.messages = (*self.messages, *texts)
-        elif key == "confirm":
-            names = _names(value, where)
-            new = self.confirmed = tuple(require_ask(framework, name, where) for name in names)
-        else:
-            path = require_ask(framework, key, where)
-            if path in self.answers:
-                raise CaseError(f"answers {path} twice", where=where, fix="keep one of them")
-            self.answers[path] = _typed(value, where)
-            new = (path,)
-        self.places |= dict.fromkeys(new, where)
 
 
 def read_script(path: str | Path, framework: Framework) -> Script:
@@ -527,12 +445,30 @@ def read_script(path: str | Path, framework: Framework) -> Script:
     first = next((line for line in lines if line and not line.startswith("#")), "")
     read = _lines if _LINE.fullmatch(first) else _mapping
     for key, value, where in read(text, str(path)):
-        script.take(key, value, where, framework)
+        new: list[str] = []
+        if key == "name":
+            script.name = _typed(value, where)
+        elif key == "kept":
+            new = script.accepted = _names(value, where)
+        elif key == "say":
+            new = value if isinstance(value, list) else [value]
+            if not all(isinstance(message, str) for message in new):
+                raise CaseError("is nothing to say", where=where, fix="write a sentence")
+            script.messages += new
+        elif key == "confirm":
+            new = [require_ask(framework, name, where) for name in _names(value, where)]
+            script.confirmed = new
+        else:
+            new = [require_ask(framework, key, where)]
+            if new[0] in script.answers:
+                raise CaseError(f"answers {new[0]} twice", where=where, fix="keep one of them")
+            script.answers[new[0]] = _typed(value, where)
+        script.places |= dict.fromkeys(new, where)
     return script
 
 
-def _lines(text: str, name: str) -> list[tuple[str, Any, str]]:
-    entries: list[tuple[str, Any, str]] = []
+def _lines(text: str, name: str) -> Iterator[tuple[str, Any, str]]:
+    seen: set[str] = set()
     for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
         if not line or line.startswith("#"):
             continue
@@ -540,35 +476,36 @@ def _lines(text: str, name: str) -> list[tuple[str, Any, str]]:
         if match is None:
             raise CaseError("is no id = answer", where=where, fix="write few_shot = yes")
         key = match["id"]
-        if key != "say" and any(key == other for other, _, _ in entries):
+        if key != "say" and key in seen:
             raise CaseError(f"answers {key} twice", where=where, fix="keep one of them")
-        entries.append((key, match["text"], where))
-    return entries
+        seen.add(key)
+        yield key, match["text"], where
 
 
-def _mapping(text: str, name: str) -> list[tuple[str, Any, str]]:
+def _mapping(text: str, name: str) -> Iterator[tuple[str, Any, str]]:
     document = parse(text, name, CaseError)
     if not isinstance(document.data, dict):
         fix = "write few_shot: yes, one answer a line"
         raise CaseError("is no list of answers", where=name, fix=fix)
-    return [(key, value, document.where((key,))) for key, value in document.data.items()]
+    yield from ((key, value, document.where((key,))) for key, value in document.data.items())
 
 
-def _names(value: Any, where: str) -> tuple[str, ...]:
-    return tuple(part for part in re.split(r",\s*", _typed(value, where)) if part)
+def _names(value: Any, where: str) -> list[str]:
+    return [part for part in re.split(r",\s*", _typed(value, where)) if part]
 
 
 def _typed(value: Any, where: str) -> str:
     """An answer as a person would type it: a list with commas, a range with its words."""
+    ends = ("low", "likely", "high")
     if value is None:
         return "unknown"
     if isinstance(value, str):
         return value
     if isinstance(value, list) and all(isinstance(part, str) for part in value):
         return ", ".join(value)
-    if isinstance(value, dict) and set(value) == {"low", "likely", "high"}:
-        ends = [value[end] for end in ("low", "likely", "high")]
-        if all(isinstance(end, str) for end in ends):
-            return " to ".join(ends)
+    if isinstance(value, dict) and set(value) == set(ends):
+        value = [value[end] for end in ends]
+        if all(isinstance(end, str) for end in value):
+            return " to ".join(value)
     fix = "write a word, a number, a list, or {low, likely, high}"
     raise CaseError("is no answer", where=where, fix=fix)

@@ -11,10 +11,9 @@ import asyncio
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from tuneworthy.errors import CaseError, InputError, one_line
@@ -40,13 +39,11 @@ from tuneworthy.model.interview import (
     ModelAnswer,
     ParsedReply,
     Proposal,
-    Standing,
 )
-from tuneworthy.model.lab import ChatMessage, Request, Settled, canonical_json
+from tuneworthy.model.lab import ChatMessage, Request, canonical_json
 from tuneworthy.words import small_usd
 
-RUN = "interview"
-"""Name of the run in the ledger: all conversations about a case share one cap."""
+RUN = "interview"  #: Name of the run in the ledger: all conversations about a case share one cap.
 _TIMEOUT_S = 90.0
 _MOST_LOST = 2
 _NO_SCHEMA = re.compile(r"HTTP 4(00|04|15|22)\b")
@@ -80,20 +77,13 @@ class Caller:
         self._sends = transport or transport_for((self.place,), timeout_s=_TIMEOUT_S, at_once=1)
         self._loop = asyncio.Runner()
         self._lost = 0
-        self.takes_schema = True
-        """Whether the endpoint takes a schema, as far as is known."""
-        self.over = ""
-        """Why no more can be asked; empty while it can."""
+        self.takes_schema = True  #: Whether the endpoint takes a schema, as far as is known.
+        self.over = ""  #: Why no more can be asked; empty while it can.
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         try:
             self._loop.run(self._sends.close())
         finally:
@@ -113,9 +103,7 @@ class Caller:
     def without_secrets(self, words: str) -> str:
         """What a person wrote, without keys, tokens and addresses: it is sent to somebody."""
         key = self.place.key
-        if key is not None:
-            words = key.hide(words)
-        return without_secrets(words)
+        return without_secrets(words if key is None else key.hide(words))
 
     def ask(self, request: Request) -> ModelAnswer:
         """Ask once; an answer that was paid for is taken from the ledger.
@@ -137,17 +125,19 @@ class Caller:
         if outcome.stopped == "user":
             raise KeyboardInterrupt
         settled = next(iter(outcome.settled.values()), None)
-        if settled is not None and settled.status == "settled" and settled.reply is not None:
+        status, why = ("", "it was not sent") if settled is None else (settled.status, settled.why)
+        if settled is not None and status == "settled" and settled.reply is not None:
             self._lost = 0
             return ModelAnswer(text=settled.reply.text)
-        refusal = settled.why if settled is not None and settled.status == "failed" else ""
-        if request.response_schema is not None and _NO_SCHEMA.match(refusal):
+        if status == "failed" and request.response_schema is not None and _NO_SCHEMA.match(why):
             self.takes_schema = False
             return self.ask(request.model_copy(update={"response_schema": None}))
         if outcome.stopped:
             self.over = outcome.why
             return ModelAnswer(over=outcome.why)
-        return self._none(_why(settled))
+        if status == "in_doubt":
+            why += "; it is unknown whether it was paid, and it isn't sent again"
+        return self._none(why)
 
     def spent_usd(self) -> float:
         """What was paid and is held for conversations about the case."""
@@ -170,39 +160,37 @@ async def _stoppable(runner: Runner, job: Job) -> Outcome:
         return await runner.all([job])
 
 
-def _why(settled: Settled | None) -> str:
-    if settled is None:
-        return "it was not sent"
-    if settled.status == "in_doubt":
-        return f"{settled.why}; it is unknown whether it was paid, and it isn't sent again"
-    return settled.why
-
-
-# What may be set by talking, and what is worth talking about next.
-
 _NEVER = ("models.", "targets.quality.metric")  # what is called, and what judges
 
 
 def settable(case: Case, framework: Framework) -> Mapping[str, Ask]:
-    """All that may be set by talking, by id: what is open first, in the order of asking.
-
-    Files, models and their addresses, and what judges are never set so: these say what is read and
-    where it is sent.
-    """
-    opened = [name for part in PARTS for name in part_asks(case, framework, part)]
-    stated = [name for name in every_ask(case, framework) if is_stated(case, name)]
-    asks = (ask_of(case, framework, name) for name in dict.fromkeys((*opened, *stated)))
-    return {ask.id: ask for ask in asks if _may_be_set(ask)}
+    """All that may be set by talking, by id: what is open first, in the order of asking."""
+    stated = (name for name in every_ask(case, framework) if is_stated(case, name))
+    return _settable(case, framework, (*_opened(case, framework), *stated))
 
 
 def open_asks(case: Case, framework: Framework, *, passed: Collection[str] = ()) -> list[str]:
     """Ids of what is open, by the three conversations: first what can change the verdict."""
-    names = (name for part in PARTS for name in part_asks(case, framework, part))
-    return [
-        name
-        for name in dict.fromkeys(names)
-        if name not in passed and _may_be_set(ask_of(case, framework, name))
-    ]
+    opened = (name for name in _opened(case, framework) if name not in passed)
+    return [*_settable(case, framework, opened)]
+
+
+def _opened(case: Case, framework: Framework) -> Iterator[str]:
+    return (name for part in PARTS for name in part_asks(case, framework, part))
+
+
+def _settable(case: Case, framework: Framework, names: Iterable[str]) -> dict[str, Ask]:
+    """The questions that may be answered by talking, each once.
+
+    Files, models and their addresses, and what judges are never set so: these say what is read and
+    where it is sent.
+    """
+    asks = (ask_of(case, framework, name) for name in dict.fromkeys(names))
+    return {
+        ask.id: ask
+        for ask in asks
+        if not ask.id.startswith(_NEVER) and not (ask.id.startswith("data.") and ask.kind == "text")
+    }
 
 
 def check_answer(
@@ -213,22 +201,13 @@ def check_answer(
     what_if(source, case, raw, framework, {ask_id: text})
 
 
-def _may_be_set(ask: Ask) -> bool:
-    is_file = ask.id.startswith("data.") and ask.kind == "text"
-    return not is_file and not ask.id.startswith(_NEVER)
-
-
-# A model's reply: what rests on the person's own words is shown to them, nothing else.
-
-MOST_PROPOSALS = 12
-"""Proposals of a reply that are looked at; nobody says more in a sentence or two."""
+MOST_PROPOSALS = 12  #: Of a reply that are looked at; nobody says more in a sentence or two.
 _FEWEST_WORDS = 3  # a shorter quotation stands in many a sentence, so it counts for the last alone
 _LONGEST_PATH, _LONGEST_VALUE, _LONGEST_QUOTE = 100, 4000, 1000
 _PLAIN = str.maketrans(dict(zip("\u2019\u2018\u201c\u201d", "''\"\"", strict=True)))
 _AROUND = " \t\n\"'`.,;:!?…"
 
-Check = Callable[[str, str], object]
-"""Takes an id and an answer; raises CaseError if it is none."""
+Check = Callable[[str, str], object]  #: Takes an id and an answer; raises CaseError if it is none.
 
 
 def parse_reply(
@@ -240,7 +219,7 @@ def parse_reply(
     check: Check,
     full_path: Callable[[str], str],
 ) -> ParsedReply:
-    """What a model's reply comes to.
+    """What a model's reply comes to: what rests on the person's own words, and nothing else.
 
     A reply that is no JSON is a reply without proposals, unless it means to be some and is broken.
     """
@@ -249,69 +228,61 @@ def parse_reply(
         broken = text.lstrip().startswith(("{", "[", "```"))
         return ParsedReply(reply="" if broken else text.strip(), unreadable=broken)
     reply, items, following = data.get("reply"), data.get("proposals"), data.get("next")
-    proposals = ProposalFilter(asks, [turn.words for turn in turns if not turn.model], check)
+    words = [folded(turn.words) for turn in turns if not turn.model]
+    kept: dict[str, Proposal] = {}
+    dropped: list[Dropped] = []
     for item in (items if isinstance(items, list) else [])[:MOST_PROPOSALS]:
-        if isinstance(item, dict):
-            proposals.take(item, full_path)
+        if not isinstance(item, dict):
+            continue
+        path = full_path(_typed(item.get("path"))[:_LONGEST_PATH])
+        proposal = Proposal(path, _typed(item.get("value")), _typed(item.get("quote")))
+        ask = asks.get(path)
+        if ask is not None and (proposal.value == ask.value or path in kept):
+            continue  # one that repeats the case file says nothing
+        reason, fix = _wrong(ask, proposal, words, check)
+        if reason is None:
+            kept[path] = proposal
+        else:
+            dropped.append(Dropped(path, reason, fix))
     about = full_path(following[:_LONGEST_PATH]) if isinstance(following, str) else ""
     return ParsedReply(
         reply=reply.strip() if isinstance(reply, str) else "",
-        proposals=tuple(proposals.kept.values()),
-        dropped=tuple(proposals.dropped),
+        proposals=tuple(kept.values()),
+        dropped=tuple(dropped),
         asks=about if about in opened else "",
     )
 
 
-class ProposalFilter:
-    """Takes proposals one by one."""
-
-    def __init__(self, asks: Mapping[str, Ask], words: Sequence[str], check: Check) -> None:
-        self._asks, self._check = asks, check
-        self._words = [folded(text) for text in words]
-        self.kept: dict[str, Proposal] = {}
-        self.dropped: list[Dropped] = []
-
-    def take(self, item: Mapping[str, Any], full_path: Callable[[str], str]) -> None:
-        """Keep a proposal, or note why not; one that repeats the case file says nothing."""
-        path = full_path(_typed(item.get("path"))[:_LONGEST_PATH])
-        value, quote = _typed(item.get("value")), _typed(item.get("quote"))
-        ask = self._asks.get(path)
-        if ask is not None and (value == ask.value or path in self.kept):
-            return
-        reason, fix = self._wrong(ask, value, quote)
-        if reason is not None:
-            self.dropped.append(Dropped(path, reason, fix))
-        else:
-            self.kept[path] = Proposal(path, value, quote)
-
-    def _wrong(self, ask: Ask | None, value: str, quote: str) -> tuple[DropReason | None, str]:
-        if ask is None:
-            return "unasked", ""
-        if not self._quoted(quote):
-            return "unquoted", ""
-        if ask.kind == "text" and not self._own(ask, value):
-            return "own_words", ""
-        try:
-            if len(value) > _LONGEST_VALUE:
-                return "unfit", "keep it short"
-            self._check(ask.id, value)
-        except CaseError as caught:
-            return "unfit", caught.fix
-        return None, ""
-
-    def _quoted(self, quote: str) -> bool:
-        """Whether the person wrote these words, one after the other."""
-        piece = folded(quote).strip(_AROUND)
-        if len(quote) > _LONGEST_QUOTE or not any(sign.isalnum() for sign in piece):
-            return False
-        short = len(piece.split()) < _FEWEST_WORDS
-        return any(_holds(words, piece) for words in (self._words[-1:] if short else self._words))
-
-    def _own(self, ask: Ask, value: str) -> bool:
-        """Whether a text is the person's, word for word: nothing a model wrote gets into a case."""
+def _wrong(
+    ask: Ask | None, proposal: Proposal, words: Sequence[str], check: Check
+) -> tuple[DropReason | None, str]:
+    """Why a proposal is not put to the person, and what would fit."""
+    if ask is None:
+        return "unasked", ""
+    if not _is_quoted(proposal.quote, words):
+        return "unquoted", ""
+    value = proposal.value
+    if ask.kind == "text":  # word for word: nothing a model wrote gets into a case
         pieces = value.split(",") if ask.id.endswith(".models") else [value]
         plain = [folded(piece) for piece in pieces if piece.strip()]
-        return bool(plain) and all(any(_holds(w, piece) for w in self._words) for piece in plain)
+        if not plain or not all(any(_holds(text, piece) for text in words) for piece in plain):
+            return "own_words", ""
+    try:
+        if len(value) > _LONGEST_VALUE:
+            return "unfit", "keep it short"
+        check(ask.id, value)
+    except CaseError as caught:
+        return "unfit", caught.fix
+    return None, ""
+
+
+def _is_quoted(quote: str, words: Sequence[str]) -> bool:
+    """Whether the person wrote these words, one after the other."""
+    piece = folded(quote).strip(_AROUND)
+    if len(quote) > _LONGEST_QUOTE or not any(sign.isalnum() for sign in piece):
+        return False
+    short = len(piece.split()) < _FEWEST_WORDS
+    return any(_holds(text, piece) for text in (words[-1:] if short else words))
 
 
 def folded(text: str) -> str:
@@ -350,8 +321,6 @@ def _mapping(text: str) -> dict[str, Any] | None:
         return None
     return data if isinstance(data, dict) else None
 
-
-# What a model that interviews is sent: questions and states, and nobody's text.
 
 _RULES = """\
 You interview a person about one LLM use case, to find out whether fine-tuning it is worth while.
@@ -396,25 +365,7 @@ def _line(ask: Ask) -> str:
     return canonical_json(line)
 
 
-def _state(now: Standing, asks: Iterable[Ask], opened: Sequence[str]) -> dict[str, object]:
-    """The verdict as it forms, what to ask, and what is answered; of texts, only that they are."""
-    return {
-        "verdict": {
-            "settled": now.final,
-            "leaning": now.leaning,
-            "possible_percent": {name: round(100 * part) for name, part in now.possible},
-        },
-        "open": list(opened[:_MOST_OPEN]),
-        "answered": {
-            ask.id: "given" if ask.kind == "text" else ask.value for ask in asks if ask.value
-        },
-    }
-
-
-# What is asked of the model: the questions, how the case stands, and what was said.
-
-LONGEST_WORDS = 4_000
-"""Characters of one message."""
+LONGEST_WORDS = 4_000  #: Characters of one message.
 _MOST_TURNS, _MOST_OPEN = 16, 6
 _READS_LITTLE = 1_000  # characters, for the embedded model
 _WRITES, _WRITES_LITTLE = 1_024, 256  # tokens of an answer
@@ -437,15 +388,31 @@ def request_for(
     if place.provider == LOCAL:
         messages, form = _little([asks[name] for name in opened[:1]], turns[-1].words)
     else:
-        now = _state(standing(dossier), asks.values(), opened)
+        now = standing(dossier)
+        state: dict[str, object] = {  # of texts, only that they are answered
+            "verdict": {
+                "settled": now.final,
+                "leaning": now.leaning,
+                "possible_percent": {name: round(100 * part) for name, part in now.possible},
+            },
+            "open": opened[:_MOST_OPEN],
+            "answered": {
+                ask.id: "given" if ask.kind == "text" else ask.value
+                for ask in asks.values()
+                if ask.value
+            },
+        }
         rules = _RULES + "\n".join(map(_line, asks.values()))
         *earlier, newest = turns[-_MOST_TURNS:]
         messages = [
             ChatMessage(role="system", content=rules),
             *map(_message, earlier),
-            _message(newest, now),
+            _message(newest, state),
         ]
-        form = _form(_TEXT if not asks else {**_TEXT, "enum": list(asks)})
+        path = _TEXT if not asks else {**_TEXT, "enum": list(asks)}
+        item = _object(path=path, value=_TEXT, quote=_TEXT)
+        proposals = {"type": "array", "items": item}
+        form = _object(reply=_TEXT, proposals=proposals, next=path)
     return Request(
         provider=place.provider,
         base_url=place.base_url,
@@ -469,13 +436,6 @@ def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> Ch
     return ChatMessage(role="user", content=canonical_json(message))
 
 
-def _form(path: dict[str, Any]) -> dict[str, Any]:
-    """The form of an answer."""
-    item = _object({"path": path, "value": _TEXT, "quote": _TEXT})
-    proposals = {"type": "array", "items": item}
-    return _object({"reply": _TEXT, "proposals": proposals, "next": path})
-
-
 def _little(asks: Sequence[Ask], words: str) -> tuple[list[ChatMessage], dict[str, Any]]:
     """For a very small model: one question, the newest words, and a form it can't leave."""
     rules = "".join(_LITTLE_RULES.format(question=ask.question) for ask in asks)
@@ -488,19 +448,17 @@ def _little(asks: Sequence[Ask], words: str) -> tuple[list[ChatMessage], dict[st
     elif any(ask.kind == "text" for ask in asks):
         value = {"maxLength": 80}
     item = _object(
-        {
-            "path": {**_TEXT, "enum": [ask.id for ask in asks]},
-            "value": {**_TEXT, **value},
-            "quote": {**_TEXT, "enum": list(dict.fromkeys(sentences)) or [""]},
-        }
+        path={**_TEXT, "enum": [ask.id for ask in asks]},
+        value={**_TEXT, **value},
+        quote={**_TEXT, "enum": list(dict.fromkeys(sentences)) or [""]},
     )
     proposals = {"type": "array", "items": item, "maxItems": 1}
-    form = _object({"reply": {**_TEXT, "maxLength": 120}, "proposals": proposals})
+    form = _object(reply={**_TEXT, "maxLength": 120}, proposals=proposals)
     messages = [ChatMessage(role="system", content=rules), ChatMessage(role="user", content=words)]
     return messages, form
 
 
-def _object(fields: dict[str, Any]) -> dict[str, Any]:
+def _object(**fields: Any) -> dict[str, Any]:
     return {
         "type": "object",
         "properties": fields,

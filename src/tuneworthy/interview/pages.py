@@ -29,8 +29,7 @@ from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, share, small_usd
 
 MARGIN = "      "
-LEFT = f"{MARGIN}Left as it is.\n"
-"""What is said where an answer changed nothing."""
+LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
 
 SHORT: dict[Outcome, str] = {
     "keep_optimizing_prompts": "keep prompting",
@@ -67,37 +66,48 @@ _GO_ON = (
 _KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
 
 
+class Page:
+    """Lines of at most 80 columns, most of them in the margin."""
+
+    def __init__(self, *lines: str, colour: bool = False) -> None:
+        self.lines, self._paint = [*lines], Paint(colour)
+
+    def add(
+        self, text: str, style: Style | None = None, first: str = MARGIN, rest: str | None = None
+    ) -> Page:
+        """Add a paragraph."""
+        lines = wrapped(text, first=first, rest=rest)
+        self.lines += lines if style is None else [self._paint(style, line) for line in lines]
+        return self
+
+    def question(self, ask: Ask, first: str = MARGIN) -> Page:
+        """Add a question with its example."""
+        self.add(safe(ask.question), "strong", first, MARGIN)
+        return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
 def note(text: str) -> str:
     """A paragraph in the margin."""
-    return "\n".join(wrapped(text, first=MARGIN)) + "\n"
-
-
-def _lines(paint: Paint, style: Style, text: str, first: str = MARGIN) -> list[str]:
-    return [paint(style, line) for line in wrapped(text, first=first)]
+    return str(Page().add(text))
 
 
 def question_page(ask: Ask, *, number: int, colour: bool = False, keys: bool = True) -> str:
-    """A question, the ``number``-th from 1; a surface with a menu of its own says the keys itself.
-
-    Lines have at most 80 columns, here and below.
-    """
-    paint = Paint(colour)
+    """A question, the ``number``-th from 1; a surface with a menu says the keys itself."""
     place = f"{number}/≈{number + ask.left - 1}"
-    question = wrapped(safe(ask.question), first=f"{place:<{len(MARGIN) - 1}} ", rest=MARGIN)
-    lines = ["", *(paint("strong", line) for line in question)]
-    if ask.example:
-        lines += _lines(paint, "dim", f"e.g. {safe(ask.example)}")
+    page = Page("", colour=colour).question(ask, f"{place:<{len(MARGIN) - 1}} ")
     if ask.choices:
-        rows = [
-            (f"{n}", safe(c.id), safe(c.says or c.title))
-            for n, c in enumerate(ask.choices, start=1)
-        ]
-        lines += table(rows, indent=MARGIN)
+        rows = enumerate(ask.choices, start=1)
+        page.lines += table(
+            [(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN
+        )
     if ask.value:
-        lines += wrapped(f"Now: {safe(ask.value)}  (Enter keeps it)", first=MARGIN)
+        page.add(f"Now: {safe(ask.value)}  (Enter keeps it)")
     if keys:
-        lines += _lines(paint, "dim", keys_line(ask))
-    return "\n".join(lines) + "\n"
+        page.add(keys_line(ask), "dim")
+    return str(page)
 
 
 def _counts_check(ask: Ask) -> bool:
@@ -105,7 +115,6 @@ def _counts_check(ask: Ask) -> bool:
 
 
 def keys_line(ask: Ask) -> str:
-    """What may be typed at a question."""
     how = "a number, or [y]es [n]o" if _counts_check(ask) else _HOW[ask.kind]
     return f"{how}{' ' if ask.kind == 'state' else '; '}{_KEYS}"
 
@@ -117,13 +126,8 @@ def hint(ask: Ask) -> str:
     return "" if ask.kind == "state" else _HOW[ask.kind]
 
 
-def why_page(ask: Ask) -> str:
-    """Why a question is asked, what it takes to find out, and what the answer would do."""
-    return note(why_text(ask))
-
-
 def why_text(ask: Ask) -> str:
-    """The same as a text of one line."""
+    """Why a question is asked, what it takes to find out, and what the answer would do."""
     texts = [safe(ask.why)] if ask.why else []
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
@@ -184,14 +188,15 @@ def conflict_page(
     conflict: Conflict, ask: Ask, others: Sequence[Ask], *, colour: bool = False, keys: bool = True
 ) -> str:
     """What doesn't fit together since an answer, and what may be done about it."""
-    paint = Paint(colour)
-    lines = _lines(paint, "warn", conflict_head(others))
-    lines += wrapped(safe(conflict.challenge.says), first=MARGIN)
-    lines += _lines(paint, "dim", f"To settle: {safe(conflict.challenge.settle)}")
+    page = Page(colour=colour).add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
+    page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     if keys:
-        ways = [f"[{key}] {what}" for key, what in conflict_choices(conflict, ask, others)]
-        lines += wrapped(f"Which holds?  {'  '.join(ways)}", first=MARGIN)
-    return "\n".join(lines) + "\n"
+        page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}")
+    return str(page)
+
+
+def _keys(ways: Sequence[tuple[str, str]]) -> str:
+    return "  ".join(f"[{key}] {what}" for key, what in ways)
 
 
 def conflict_head(others: Sequence[Ask]) -> str:
@@ -225,28 +230,31 @@ def rest_page(
     keys: bool = True,
 ) -> str:
     """The verdict so far when a round is over, and what else is worth knowing."""
-    lines = ["", *_lines(Paint(colour), "strong", settled_line(dossier, now), "")]
+    page = Page("", colour=colour).add(settled_line(dossier, now), "strong", "")
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
-        lines += wrapped(f"What doesn't fit together or needs proof: {many}, in the report.")
+        page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
     if offers:
-        lines += ["", "What else is worth knowing:"]
-        rows = [(f"[{key}] {name}" if keys else name, what) for key, name, what in choices(offers)]
-        lines += table(rows)
+        page.lines += ["", "What else is worth knowing:"]
+        ways = [(key, name, _asks(offer)) for (key, name), offer in _named(offers)]
+        page.lines += table([(f"[{key}] {n}" if keys else n, what) for key, n, what in ways])
         if keys:
-            lines.append("  [b] back   [q] that's enough")
-    return "\n".join(lines) + "\n"
+            page.lines.append("  [b] back   [q] that's enough")
+    return str(page)
 
 
-def choices(offers: Sequence[OpenPart]) -> list[tuple[str, str, str]]:
-    """What may be gone on with: its key, its name, and what it asks."""
-    names = [(*PART_WORDS[offer.part], offer.open) for offer in offers]
-    return [(name[0], name, f"{count(many)} open: {what}") for name, what, many in names]
+def _asks(offer: OpenPart) -> str:
+    return f"{count(offer.open)} open: {PART_WORDS[offer.part][1]}"
+
+
+def _named(offers: Sequence[OpenPart]) -> list[tuple[tuple[str, str], OpenPart]]:
+    names = [PART_WORDS[offer.part][0] for offer in offers]
+    return [((name[0], name), offer) for name, offer in zip(names, offers, strict=True)]
 
 
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
-    """The same with the ways out."""
-    ways = [(key, name) for key, name, _ in choices(offers)]
+    """What may be gone on with, each part under its key, and the ways out."""
+    ways = [way for way, _ in _named(offers)]
     return [*ways, ("b", "back"), ("q", "that's enough")]
 
 
@@ -267,31 +275,31 @@ def _answers(many: int) -> str:
 def closing_page(dossier: Dossier, now: Standing, case_path: str, *, colour: bool = False) -> str:
     """The summary at the end, and the commands to go on with."""
     path = safe(case_path)
-    lines = ["", *_lines(Paint(colour), "strong", settled_line(dossier, now), "")]
-    lines += wrapped(safe(dossier.verdict.next), first="Next: ")
-    lines += ["", "All answers are in the case file. To go on:"]
+    page = Page("", colour=colour).add(settled_line(dossier, now), "strong", "")
+    page.add(safe(dossier.verdict.next), first="Next: ")
+    page.lines += ["", "All answers are in the case file. To go on:"]
     if wcwidth.width(path) > _LONG_PATH:
-        verbs = "|".join(verb for verb, _ in _GO_ON)
-        lines += wrapped(f"tuneworthy {verbs} {path}", first="  ")
+        page.add(f"tuneworthy {'|'.join(verb for verb, _ in _GO_ON)} {path}", first="  ")
     else:
-        lines += table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON])
-    return "\n".join(lines) + "\n"
+        page.lines += table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON])
+    return str(page)
 
 
 def welcome(name: str, path: str) -> str:
     """The first lines: what this is, and that nothing is lost."""
-    writes = (
+    page = Page().add(
         f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
-        "and run the same command to go on."
+        "and run the same command to go on.",
+        first="",
     )
-    ways = (
-        "Under each answer stands what is still possible, with its share of all ways to answer "
-        "what is open: a count, not a forecast."
+    return str(
+        page.add(
+            "Under each answer stands what is still possible, with its share of all ways to answer "
+            "what is open: a count, not a forecast.",
+            first="",
+        )
     )
-    return "\n".join([*wrapped(writes), *wrapped(ways)]) + "\n"
 
-
-# The interview on the web, a line at a time.
 
 _TITLES: dict[Part, str] = {
     "evaluate": "Should we?",
@@ -328,9 +336,7 @@ def keep_both(conflict: Conflict, *, alone: bool) -> str:
 
 def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
-    if offer is None:
-        return _TITLES[which], "all of it is answered"
-    return _TITLES[which], f"{count(offer.open)} open: {PART_WORDS[which][1]}"
+    return _TITLES[which], "all of it is answered" if offer is None else _asks(offer)
 
 
 def unknowns(many: int) -> str:
@@ -356,13 +362,9 @@ def doubts(dossier: Dossier) -> str:
     return sentence(f"{several(many, 'thing')} {verb} fit together") if many else ""
 
 
-# The interview in free words. A model's words are shown behind a bar, and cut.
-
-LONGEST_REPLY = 1_200
-"""Characters of a model's reply that are shown."""
+LONGEST_REPLY = 1_200  #: Characters of a model's reply that are shown.
 KEYS = "[d]on't know [?] why [s]ingle questions [q]uit; text of others between lines of ```"
-WAITING = f"{MARGIN}…\n"
-"""Shown while a model is asked."""
+WAITING = f"{MARGIN}…\n"  #: Shown while a model is asked.
 _BAR = f"{MARGIN}| "
 _MOST_DROPPED = 3
 _ID = re.compile(r"[a-z0-9_.]{1,60}")  # anything else would be a model's sentence in our line
@@ -383,49 +385,47 @@ def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> str:
         cap_usd: The most it may cost.
         weak: Whether it is the embedded model.
     """
-    texts = [
+    text = (
         f"{safe(model)} listens and proposes answers, each with the words of yours it rests on. "
-        "Nothing is written before you say yes, and the rules decide.",
+        "Nothing is written before you say yes, and the rules decide. "
+    )
+    text += (
         f"What you write here is sent to {safe(place)}; all together costs at most "
         f"{small_usd(cap_usd)}."
         if place
-        else "What you write here stays on this machine.",
-    ]
+        else "What you write here stays on this machine."
+    )
     if weak:
-        texts.append(
-            "It is very small: it understands little and proposes nonsense. It shows how this "
+        text += (
+            " It is very small: it understands little and proposes nonsense. It shows how this "
             "works; for a talk of use, name a larger one."
         )
-    return "\n".join([*wrapped(" ".join(texts)), *wrapped(KEYS, first=MARGIN)]) + "\n"
+    return str(Page().add(text, first="").add(KEYS))
 
 
 def topic_page(ask: Ask, *, colour: bool = False, named: bool = False) -> str:
     """The question to talk about, in our words; only its name if the model has asked it."""
-    paint = Paint(colour)
     if named:
         return note(f"About {safe(ask.title)} ({safe(ask.id)}).")
-    lines = ["", *_lines(paint, "strong", safe(ask.question))]
-    if ask.example:
-        lines += _lines(paint, "dim", f"e.g. {safe(ask.example)}")
+    page = Page("", colour=colour).question(ask)
     if ask.choices:
         titles = listing([safe(choice.title) for choice in ask.choices], "or")
-        lines += wrapped(f"That is: {titles}.", first=MARGIN)
-    return "\n".join(lines) + "\n"
+        page.add(f"That is: {titles}.")
+    return str(page)
 
 
 def reply_page(model: str, reply: ParsedReply, *, colour: bool = False) -> str:
-    """What a model says, so that nothing in it can be taken for a word of ours."""
+    """What a model says, behind a bar and cut: nothing in it can be taken for a word of ours."""
     if reply.unreadable:
         return note(f"What {safe(model)} answered can't be read; nothing of it counts.")
-    if not reply.reply:
+    text = reply.reply
+    if not text:
         return note(f"{safe(model)} says nothing.")
-    paint, text = Paint(colour), reply.reply
+    page = Page(colour=colour).add(f"{safe(model)} says:")
     cut = text[:LONGEST_REPLY] + (" …" if len(text) > LONGEST_REPLY else "")
-    lines = wrapped(f"{safe(model)} says:", first=MARGIN)
     for paragraph in filter(None, map(str.strip, cut.splitlines())):
-        shown = wrapped(safe(paragraph), first=_BAR, rest=_BAR)
-        lines += [paint("dim", line) for line in shown]
-    return "\n".join(lines) + "\n"
+        page.add(safe(paragraph), "dim", _BAR, _BAR)
+    return str(page)
 
 
 def dropped_line(dropped: Sequence[Dropped]) -> str:
@@ -445,26 +445,19 @@ def proposal_page(
     proposal: Proposal, ask: Ask, *, number: int, of: int, colour: bool = False
 ) -> str:
     """A proposal with its question and the person's words, to be confirmed."""
-    paint = Paint(colour)
     head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
     place = f"{count(number)}/{count(of)}".ljust(len(MARGIN))
-    lines = ["", *(paint("strong", line) for line in wrapped(head, first=place, rest=MARGIN))]
-    lines += wrapped(safe(ask.question), first=MARGIN)
-    lines += wrapped(f"You wrote: “{safe(proposal.quote)}”", first=MARGIN)
-    if ask.value:
-        lines += wrapped(f"Now it is: {safe(ask.value)}", first=MARGIN)
-    return "\n".join(lines) + "\n"
+    page = Page("", colour=colour).add(head, "strong", place, MARGIN).add(safe(ask.question))
+    page.add(f"You wrote: “{safe(proposal.quote)}”")
+    return str(page.add(f"Now it is: {safe(ask.value)}") if ask.value else page)
 
 
 def confirm_line(
     proposal: Proposal, ways: Sequence[tuple[str, str]], *, number: int, of: int
 ) -> str:
     """Which proposal is to be confirmed, and what may be typed; nothing for a single one."""
-    keys = "  ".join(f"[{key}] {what}" for key, what in ways)
     head = f"{count(number)}/{count(of)}  {safe(proposal.path)} = {safe(proposal.value)}"
-    lines = wrapped(head, first=MARGIN) if of > 1 else []
-    lines += wrapped(keys, first=MARGIN) if ways else []
-    return "".join(f"{line}\n" for line in lines)
+    return (note(head) if of > 1 else "") + (note(_keys(ways)) if ways else "")
 
 
 def proposal_choices(left: int) -> list[tuple[str, str]]:

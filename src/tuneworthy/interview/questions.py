@@ -34,6 +34,7 @@ ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
 _FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
 _HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have stated
+_AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
 _MOST_DIGITS = 4
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
@@ -47,17 +48,12 @@ def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
     """Where in a case an answer is kept."""
     if "." in name:
         return tuple(name.split("."))
-    rooms = asked_by(framework)
-    for room, asks in rooms.items():
-        if name in asks:
-            return room, name
-    if name in Case.model_fields:
-        return (name,)
-    guess = did_you_mean(name, [known for asks in rooms.values() for known in asks])
+    names = [(room, known) for room, asks in asked_by(framework).items() for known in asks]
+    place = next((place for place in names if place[1] == name), None)
+    if place is not None or name in Case.model_fields:
+        return place or (name,)
+    guess = did_you_mean(name, [known for _, known in names])
     raise CaseError(f'"{name}" is nothing the {framework.name} framework asks', fix=guess)
-
-
-# Values of a case, by dotted path, in the form in which they can be typed again.
 
 
 def value_at(case: Case, path: str) -> Any:
@@ -87,39 +83,33 @@ def is_stated(case: Case, path: str) -> bool:
 
 def shown_value(value: Any) -> str:
     """A value as it could be typed again; empty for what is unknown or says nothing."""
-    if value is None or value == "unknown":
-        return ""
-    if isinstance(value, CheckAnswer) and value.count is not None:
-        return str(value.count)
-    if isinstance(value, FactorAnswer | CheckAnswer):
-        return shown_value(value.value)
-    if isinstance(value, AmountOf):
-        return _range(value)
-    if isinstance(value, Holding):
-        return shown_value(value.count)
-    if isinstance(value, TokenPrice):
-        return f"{_number(value.input)}, {_number(value.output)}"
-    if isinstance(value, tuple):
-        return ", ".join(map(str, value))
-    if isinstance(value, Mapping):  # the checks of an attempt
-        done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
-        return done or ("none" if value else "")
-    return _number(value) if isinstance(value, float) else str(value)
+    match value:
+        case None | "unknown":
+            return ""
+        case CheckAnswer(count=int(count)) | Holding(count=int(count)):
+            return str(count)
+        case FactorAnswer(value=state) | CheckAnswer(value=state):
+            return shown_value(state)
+        case AmountOf(low=low, likely=likely, high=high):
+            middle = [] if likely == (low + high) / 2 else [likely]
+            return " to ".join(map(plain_number, [likely] if low == high else [low, *middle, high]))
+        case Holding():
+            return ""
+        case TokenPrice():
+            return f"{plain_number(value.input)}, {plain_number(value.output)}"
+        case tuple():
+            return ", ".join(map(str, value))
+        case Mapping():  # the checks of an attempt
+            done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
+            return done or ("none" if value else "")
+        case float():
+            return plain_number(value)
+    return str(value)
 
 
-def _range(value: AmountOf[float]) -> str:
-    low, likely, high = map(_number, (value.low, value.likely, value.high))
-    if low == high:
-        return likely
-    middle = (value.low + value.high) / 2
-    return f"{low} to {high}" if value.likely == middle else f"{low} to {likely} to {high}"
-
-
-def _number(value: float) -> str:
+def plain_number(value: float) -> str:
+    """A number as people type it."""
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
-
-
-# One question, by its id.
 
 
 def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
@@ -131,15 +121,9 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
     return Ask(
         id=path,
         part=field.part or "investment",
-        kind=field.kind,
         choices=_choices(field, framework),
-        share=field.share,
-        title=field.title,
-        question=field.question,
-        example=field.example,
-        why=field.why,
-        minutes=field.minutes,
         value=shown_value(value_at(case, path)) if is_stated(case, path) else "",
+        **{name: getattr(field, name) for name in _AS_IN_FIELD},
     )
 
 
@@ -223,9 +207,6 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
     return tuple(Choice(name, title) for name, title in field.choices.items())
 
 
-# What to ask next, and what else is worth knowing.
-
-
 def next_ask(
     case: Case, framework: Framework, *, passed: Collection[str] = (), part: Part | None = None
 ) -> Ask | None:
@@ -268,13 +249,12 @@ def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
     """The parts in which something is still worth knowing; empty when nothing is."""
-    offered = []
-    for part in PARTS:
-        waiting = [name for name in _open(case, framework, part) if name not in passed]
-        if waiting:
-            minutes = sum(ask_of(case, framework, name).minutes for name in waiting)
-            offered.append(OpenPart(part, len(waiting), minutes))
-    return tuple(offered)
+    waiting = {part: [n for n in _open(case, framework, part) if n not in passed] for part in PARTS}
+    return tuple(
+        OpenPart(part, len(names), sum(ask_of(case, framework, name).minutes for name in names))
+        for part, names in waiting.items()
+        if names
+    )
 
 
 def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tuple[str, ...]:
@@ -333,25 +313,19 @@ def _open(case: Case, framework: Framework, part: Part | None) -> dict[str, floa
     if part in ("options", "investment"):
         return dict.fromkeys(opened)
     assessment = _weighed(case, framework)
+    states, signals = assessment.states, assessment.signals
+    paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in states}
     goals = [path for path in opened if path == "goals" and framework.goals]
     order: dict[str, float | None] = dict.fromkeys(goals)
-    worth = questions(assessment.states, framework, compile_rules(framework))
-    order |= {_path(framework, question.factor): question.gain_bits for question in worth}
+    for question in questions(states, framework, compile_rules(framework)):
+        order[paths[question.factor]] = question.gain_bits
     if part is not None:  # also what can't change the verdict
-        unknown = [name for name, state in assessment.states.items() if state == "unknown"]
-        signals = [n for n, signal in assessment.signals.items() if signal.state == "unknown"]
-        further = [path for path in opened if path != "goals"]
-        for path in (
-            *(_path(framework, name) for name in unknown),
-            *further,
-            *(f"signals.{name}" for name in signals),
-        ):
+        further = [paths[name] for name, state in states.items() if state == "unknown"]
+        further += [path for path in opened if path != "goals"]
+        further += [f"signals.{n}" for n, signal in signals.items() if signal.state == "unknown"]
+        for path in further:
             order.setdefault(path, None)
     return order
-
-
-def _path(framework: Framework, name: str) -> str:
-    return f"{'ceiling' if name in framework.ceiling else 'factors'}.{name}"
 
 
 def _weighed(case: Case, framework: Framework) -> Assessment:

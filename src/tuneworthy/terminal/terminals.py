@@ -7,8 +7,9 @@ import select
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from threading import current_thread, main_thread
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
@@ -18,8 +19,7 @@ from tuneworthy.interview.pages import MARGIN, keys_line, note, question_page
 from tuneworthy.model.interview import Ask
 
 if TYPE_CHECKING:
-    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
-    from questionary import Style
+    from prompt_toolkit.key_binding import KeyPressEvent
 
 Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep", "pass"]
 """What may be done at a question; ``keep`` leaves its value, ``pass`` says nothing."""
@@ -35,8 +35,7 @@ class Entry(NamedTuple):
     """What came back from a question."""
 
     act: Act
-    text: str = ""
-    """For an answer: what was typed."""
+    text: str = ""  #: For an answer: what was typed.
 
 
 _COMMANDS: dict[str, Act] = {
@@ -64,51 +63,24 @@ def read_entry(line: str | None) -> Entry | None:
     return Entry(act) if act is not None else Entry("answer", word.removeprefix("="))
 
 
-class Terminal(Protocol):
-    """Shows pages and asks."""
-
-    keys: bool
-    """Whether pages say what may be typed."""
-
-    def say(self, text: str) -> None:
-        """Show a text that ends its last line."""
-
-    def ask(self, ask: Ask, number: int) -> Entry:
-        """Put a question."""
-
-    def refused(self, ask: Ask, caught: CaseError) -> None:
-        """Say that an answer is none, or can't be written."""
-
-    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
-        """Show a page, and take the key of one way; ``about`` is the id of a challenge or answer.
-
-        Empty leaves a conflict as it is.
-        """
-
-    def words(self) -> str | None:
-        """What a person writes freely; several lines where it was pasted, None at the end."""
-
-    def name(self, suggested: str) -> str | None:
-        """What a new use case is called; None to make none."""
-
-
-# Lines in, lines out: for a pipe, a dumb terminal, and whoever likes it plain.
-
 _LONGEST = 10_000  # characters of a line
 _FENCE = "```"
 _PASTED_S = 0.03  # nobody types the next line that fast
 
 
 class PlainTerminal:
-    """Reads from stdin line by line; needs no more of a terminal than that it shows text."""
+    """Lines in, lines out: for a pipe, a dumb terminal, and whoever likes it plain.
 
-    keys = True
+    Needs no more of a terminal than that it shows text.
+    """
+
+    keys = True  #: Whether pages say what may be typed.
 
     def __init__(self, *, colour: bool = False) -> None:
         self.colour = colour
 
     def say(self, text: str) -> None:
-        """Show a text."""
+        """Show a text that ends its last line."""
         click.echo(text, nl=False, color=True)  # the report has decided about colour
 
     def ask(self, ask: Ask, number: int) -> Entry:
@@ -128,7 +100,10 @@ class PlainTerminal:
         self.say(note(one_line(f"{caught.what}.{fix}")))
 
     def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
-        """A line with one of the keys."""
+        """Show a page, and take the key of one way; ``about`` is the id of a challenge or answer.
+
+        Empty leaves a conflict as it is.
+        """
         self.say(page)
         keys = [key for key, _ in ways]
         while (line := self._line()) is not None:
@@ -138,7 +113,10 @@ class PlainTerminal:
         return _AT_END[topic]
 
     def words(self) -> str | None:
-        """A line, with those that were pasted along or are between lines of backticks."""
+        """What a person writes freely; None at the end of the input.
+
+        A line, with those that were pasted along or are between lines of backticks.
+        """
         line = self._line()
         if line is None:
             return None
@@ -151,7 +129,7 @@ class PlainTerminal:
         return "".join(lines)
 
     def name(self, suggested: str) -> str | None:
-        """What a new use case is called."""
+        """What a new use case is called; None to make none."""
         self.say(f"There is no case here yet. What is it called? (Enter: {suggested}; q stops)\n")
         line = self._line()
         if line is None or line.strip().casefold() == "q":
@@ -212,8 +190,6 @@ def _is_waiting() -> bool:
         return False
 
 
-# Menus to move about in and lines to edit, where the terminal can: by questionary.
-
 _MOVES = (
     ("d", "I don't know"),
     ("?", "why is this asked?"),
@@ -224,7 +200,7 @@ _MOVES = (
 
 
 class MenuTerminal(PlainTerminal):
-    """Yes and no by one key or the arrows; numbers and text on a line that can be edited."""
+    """Menus to move about in and lines to edit, where the terminal can: by questionary."""
 
     keys = False
 
@@ -261,9 +237,7 @@ class MenuTerminal(PlainTerminal):
 
     def _line(self) -> str | None:
         """A line that can be edited; None at Ctrl-D."""
-        question = self._library.text(
-            f"{MARGIN[1:]}>", qmark="", style=self._style(), **self._depth()
-        )
+        question = self._library.text(f"{MARGIN[1:]}>", **self._looks())
         try:
             return str(question.unsafe_ask())
         except EOFError:
@@ -277,65 +251,50 @@ class MenuTerminal(PlainTerminal):
         question = self._library.select(
             "",
             choices=[self._library.Choice(f"{key}  {what}", value=key) for key, what in ways],
-            qmark="",
             instruction=" ",
-            style=self._style(),
             use_jk_keys=False,
             default=at,
             erase_when_done=True,
-            **self._depth(),
+            **self._looks(),
         )
-        bindings = cast("KeyBindings", question.application.key_bindings)
         for key, _ in ways:
             for typed in {key, key.upper()}:
-                bindings.add(typed, eager=True)(_leave_with(key))
+                leave = partial(_leave, key)
+                question.application.key_bindings.add(typed, eager=True)(leave)
         picked = str(question.unsafe_ask())
         self.say(f"{MARGIN}> {dict(ways)[picked]}\n")
         return picked
 
-    def _style(self) -> Style:
+    def _looks(self) -> dict[str, Any]:
         """No colour of the library's own: a sign points at an entry."""
         plain = "fg:default bg:default noreverse"
         names = ("qmark", "question", "answer", "pointer", "highlighted", "selected", "text")
         bold = ("pointer", "highlighted") if self.colour else ()
-        return cast(
-            "Style",
-            self._library.Style(
-                [(name, f"{plain} {'bold' if name in bold else 'nobold'}") for name in names]
-            ),
-        )
-
-    def _depth(self) -> dict[str, Any]:
+        styles = [(name, f"{plain} {'bold' if name in bold else 'nobold'}") for name in names]
+        looks = {"qmark": "", "style": self._library.Style(styles)}
         if self.colour:
-            return {}
+            return looks
         from prompt_toolkit.output import ColorDepth
 
-        return {"color_depth": ColorDepth.DEPTH_1_BIT}
+        return looks | {"color_depth": ColorDepth.DEPTH_1_BIT}
 
 
-def _leave_with(key: str) -> Any:
-    """A handler that ends the menu with a key's entry."""
-
-    def leave(event: KeyPressEvent) -> None:
-        event.app.exit(result=key)
-
-    return leave
+def _leave(key: str, event: KeyPressEvent) -> None:
+    """End a menu with a key's entry."""
+    event.app.exit(result=key)
 
 
-class ScriptedTerminal:
+class ScriptedTerminal(PlainTerminal):
     """Answers from a file; what isn't there isn't known. Goes through all three parts."""
 
     keys = False
 
     def __init__(self, script: Script) -> None:
+        super().__init__()
         self.script = script
         self._left = dict(script.answers)
         self._accepted, self._parts = list(script.accepted), ["e", "o", "m"]
         self._messages, self._confirmed = list(script.messages), list(script.confirmed)
-
-    def say(self, text: str) -> None:
-        """Show a text."""
-        click.echo(text, nl=False, color=True)
 
     def ask(self, ask: Ask, number: int) -> Entry:
         """The answer from the file."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
@@ -34,6 +34,7 @@ from tuneworthy.files.stores import Version, add_versions, ledger_path, read_ver
 from tuneworthy.framework.load import NAMES, load_document
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.interview import answers as interview
+from tuneworthy.interview.answers import OpenCase
 from tuneworthy.interview.questions import answer_path
 from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
@@ -45,6 +46,7 @@ from tuneworthy.pipeline import decide, framework_of, today, verdicts
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
+from tuneworthy.syntax.edit import K, Value
 from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.workspace.cases import start_case, stated, with_answers
@@ -377,23 +379,16 @@ class Workspace:
     def set_answers(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
         """Write plain values into a case that is still as its reader saw it, and judge it again.
 
-        Args:
-            name: The case.
-            answers: Check, factor, signal or dotted path to its value.
-            digest: Of the case file, as the reader saw it.
+        They go by check, factor, signal or dotted path; ``digest`` is of the case file, as the
+        reader saw it.
 
         Raises:
             ConflictError: If somebody else changed the case file meanwhile; nothing is written.
             InputError: If an answer is wrong; nothing is written.
         """
-        before, dossiers = self._snapshot(name), list[Dossier]()
+        before = self._snapshot(name)
         places = {answer_path(key, before.framework): value for key, value in answers.items()}
-
-        def check(case: Case) -> None:
-            dossiers.append(self.decide(case, before.framework))
-
-        written = put(self.directory.path(name), places, read_digest=digest, check=check)
-        return self._written(name, before, written.digest, dossiers[-1])
+        return self._put(name, before, places, digest)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to.
@@ -456,33 +451,30 @@ class Workspace:
             ConflictError: As ``answer``.
             InputError: As ``what_if``; nothing is written.
         """
-        before, dossiers = self.evaluated(name), list[Dossier]()
+        before = self._snapshot(name)
+        places = interview.all_places(before.case, before.framework, answers)
+        return self._put(name, before, places, digest)
 
-        def judge(case: Case) -> Dossier:
+    def _put(
+        self, name: str, before: CaseSnapshot, places: Mapping[K, Value], digest: str
+    ) -> EvaluatedCase:
+        dossiers: list[Dossier] = []
+
+        def judge(case: Case) -> None:
             dossiers.append(self.decide(case, before.framework))
-            return dossiers[-1]
 
-        place = self.directory.path(name)
-        written = interview.write_all(
-            place, before.case, before.framework, answers, read_digest=digest, judge=judge
-        )
+        written = put(self.directory.path(name), places, read_digest=digest, check=judge)
         return self._written(name, before, written.digest, dossiers[-1])
 
     def _step(
         self, write: Callable[..., AnswerResult], name: str, ask_id: str, what: str, digest: str
     ) -> AnswerResult:
-        before = self.evaluated(name)
-        step = write(
-            self.directory.path(name),
-            before.case,
-            before.dossier,
-            before.framework,
-            ask_id,
-            what,
-            read_digest=digest,
-            judge=lambda case: self.decide(case, before.framework),
-        )
-        self._written(name, before, step.digest, step.dossier)
+        now = self.evaluated(name)
+        judge = partial(self.decide, framework=now.framework)
+        place = self.directory.path(name)
+        opened = OpenCase(place, now.case, now.framework, now.dossier, digest, judge)
+        step = write(opened, ask_id, what)
+        self._written(name, now, step.digest, step.dossier)
         return step
 
     def _written(
