@@ -217,7 +217,6 @@ from tuneworthy.model.dossier import (
     Percentiles,
     Phase,
     Plan,
-    Reason,
     Recommendation,
     ServingResult,
     Simulation,

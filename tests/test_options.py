@@ -691,11 +691,14 @@ def test_services_name_known_approaches_their_pages_and_a_day() -> None:
 
 def test_a_service_that_closes_is_offered_no_longer_and_data_that_stay_go_to_none() -> None:
     listed = services()
-    assert "OpenAI" not in listed.offering("supervised_fine_tuning", AS_OF)
-    assert "Together AI" in listed.offering("function_calling_tuning", AS_OF)
+    asked = ("supervised_fine_tuning", "function_calling_tuning", "preference_tuning")
+    offered = listed.offered(asked, AS_OF, inside=False)
+    assert "OpenAI" not in offered["supervised_fine_tuning"]
+    assert "Together AI" in offered["function_calling_tuning"]
     hosted = {one.service for one in listed.services if one.kind == "hosted"}
-    assert hosted & set(listed.offering("preference_tuning", AS_OF, inside=True)) == set()
-    assert listed.offering("preference_tuning", AS_OF, inside=True)
+    inside = listed.offered(asked, AS_OF, inside=True)["preference_tuning"]
+    assert inside
+    assert hosted & set(inside) == set()
 
 
 def test_who_offers_it_is_shown_and_settles_no_gate() -> None:

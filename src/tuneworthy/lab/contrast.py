@@ -217,9 +217,5 @@ def _kappa(words: JudgedScores, cases: Sequence[EvalCase]) -> Coefficient:
     pairs = zip(words.judge, words.people, strict=True)
     rows = [(_WORDS.get(float(judge)), _WORDS.get(float(people))) for judge, people in pairs]
     kappa = cohen_kappa(rows, [case.cluster for case in cases], np.random.default_rng(0))
-    if kappa is None:
-        ask = "label more of its outputs, until both yes and no were said"
-        return Coefficient(id="cohen_kappa", value=Unknown(ask=ask))
-    return Coefficient(
-        id="cohen_kappa", value=kappa.value, low=kappa.low, high=kappa.high, items=kappa.items
-    )
+    ask = "label more of its outputs, until both yes and no were said"
+    return kappa or Coefficient(id="cohen_kappa", value=Unknown(ask=ask))

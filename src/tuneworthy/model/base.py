@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -100,6 +100,17 @@ def is_whole_number(value: Any) -> bool:
     return isinstance(value, int | float) or (
         isinstance(value, str) and re.fullmatch(r"\s*[-+]?[0-9][0-9_.]*\s*", value) is not None
     )
+
+
+def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
+    """Take a plain value as this key of a mapping, or a whole number as another."""
+
+    def mapping(value: Any) -> Any:
+        if isinstance(value, Mapping | Record):
+            return value
+        return {count if count and is_whole_number(value) else name: value}
+
+    return mapping
 
 
 def one_or_many(value: Any) -> Any:

@@ -26,8 +26,8 @@ from tuneworthy.model.base import (
     Tri,
     TriInput,
     Unknown,
+    as_key,
     inside_folder,
-    is_whole_number,
     one_or_many,
     shown,
     wrong,
@@ -58,21 +58,14 @@ class CheckAnswer(FileRecord):
     note: Text = ""  #: Why, for people; no rule reads it.
 
 
-def _to_answer(value: Any) -> Any:
-    return value if isinstance(value, dict | FactorAnswer) else {"value": value}
-
-
-def _to_check(value: Any) -> Any:
-    if isinstance(value, dict | CheckAnswer):
-        return value
-    return {"count": value} if is_whole_number(value) else {"value": value}
-
-
 SimpleAnswer = Annotated[
-    FactorAnswer, BeforeValidator(_to_answer, json_schema_input_type=TriInput | FactorAnswer)
+    FactorAnswer, BeforeValidator(as_key("value"), json_schema_input_type=TriInput | FactorAnswer)
 ]
 SimpleCheck = Annotated[
-    CheckAnswer, BeforeValidator(_to_check, json_schema_input_type=TriInput | Natural | CheckAnswer)
+    CheckAnswer,
+    BeforeValidator(
+        as_key("value", count="count"), json_schema_input_type=TriInput | Natural | CheckAnswer
+    ),
 ]
 
 
@@ -80,12 +73,6 @@ SimpleCheck = Annotated[
 
 _COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
 """A count as people write it to each other; no file has such a name."""
-
-
-def _to_holding(value: Any) -> Any:
-    if isinstance(value, dict | Holding):
-        return value
-    return {"count": value} if is_whole_number(value) else {"path": value}
 
 
 class Holding(FileRecord):
@@ -110,7 +97,8 @@ class Holding(FileRecord):
 
 
 SimpleHolding = Annotated[
-    Holding, BeforeValidator(_to_holding, json_schema_input_type=Natural | str | Holding)
+    Holding,
+    BeforeValidator(as_key("path", count="count"), json_schema_input_type=Natural | str | Holding),
 ]
 
 

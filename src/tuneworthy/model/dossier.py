@@ -25,23 +25,12 @@ Severity = Literal["contradiction", "doubt", "pushback"]
 
 
 @dataclass(frozen=True, slots=True)
-class Reason:
-    """A reason as an id with its numbers; the report makes the words."""
-
-    id: str
-    numbers: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
 class Replaced:
     """A number of the case file that gave way to a measured one."""
 
-    path: str
-    """Dotted path in the case file."""
-    stated: tuple[float, float] | None
-    """What was said, as low and high; None where nothing was."""
-    evidence: Evidence
-    """What was measured."""
+    path: str  #: Dotted path in the case file.
+    stated: tuple[float, float] | None  #: What was said, as low and high; None where nothing was.
+    evidence: Evidence  #: What was measured.
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +39,14 @@ class CaseFindings:
 
     prompts: int | None = None
     """Prompt files in the folder the case names; None when it names none."""
-    distinct_prompts: int | None = None
-    """How many of them are no near copies of another."""
-    missing: tuple[str, ...] = ()
-    """Dotted paths of entries whose file or folder isn't there."""
+    distinct_prompts: int | None = None  #: How many of them are no near copies of another.
+    missing: tuple[str, ...] = ()  #: Dotted paths of entries whose file or folder isn't there.
     prices: Prices = field(default_factory=dict)
     """Prices that were looked up for the case's models."""
     ledger: Mapping[str, Evidence] = field(default_factory=dict)
     """What was measured and is known, by its id."""
-    replaced: tuple[Replaced, ...] = ()
-    """Numbers of the case file that gave way to measured ones."""
-    as_of: date | None = None
-    """The day the dossier speaks for."""
+    replaced: tuple[Replaced, ...] = ()  #: Numbers of the case file that gave way to measured ones.
+    as_of: date | None = None  #: The day the dossier speaks for.
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +154,10 @@ class CheckResult(Record):
 
     title: str
     state: State
-    value: int | State
-    """The count where one was given, else the state."""
+    value: int | State  #: The count where one was given, else the state.
     source: Source
     note: str = ""
-    ask: str = ""
-    """The question, as the framework asks it."""
+    ask: str = ""  #: The question, as the framework asks it.
 
 
 class CeilingTest(Record):
@@ -191,8 +174,7 @@ class SignalResult(Record):
     state: State
     source: Source
     note: str
-    ask: str = ""
-    """The question, as the framework asks it."""
+    ask: str = ""  #: The question, as the framework asks it.
 
 
 class FactorResult(Record):
@@ -204,53 +186,36 @@ class FactorResult(Record):
     source: Source
     weight: float | str
     note: str
-    ask: str = ""
-    """The question, as the framework asks it."""
+    ask: str = ""  #: The question, as the framework asks it.
 
 
 class EvidenceResult(Record):
     """A measurement with what it says about an answer."""
 
-    id: str
-    """What was measured, as an id."""
-    title: str
-    """What was measured, for people."""
+    id: str  #: What was measured, as an id.
+    title: str  #: What was measured, for people.
     factor: str
     """The signal, factor, check or dotted path of the case that it bears on; may be empty."""
-    value: float | Unknown
-    """The best single number, in ``unit``."""
-    low: float | Unknown
-    """Lower end of the 95% interval."""
-    high: float | Literal["open"] | Unknown
-    """Upper end; ``open`` where only a lower one is known."""
-    unit: str
-    """Unit of value, low and high."""
-    n: int
-    """Traces or cases it was counted on."""
-    clusters: int
-    """Conversations those come from."""
+    value: float | Unknown  #: The best single number, in ``unit``.
+    low: float | Unknown  #: Lower end of the 95% interval.
+    high: float | Literal["open"] | Unknown  #: Upper end; ``open`` where only a lower one is known.
+    unit: str  #: Unit of value, low and high.
+    n: int  #: Traces or cases it was counted on.
+    clusters: int  #: Conversations those come from.
     grade: Literal["measured", "published"]
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
     says: State
     """Side of the framework's limit on which the whole interval lies; unknown across it."""
     role: Literal["settles", "supports"]
     """Whether it settles the answer, or only speaks for or against a need."""
-    limit: float | Unknown
-    """The framework's limit."""
-    method: str
-    """How value and interval were made."""
-    source: str
-    """What it was measured on."""
-    observed_on: date | Unknown
-    """Last day of the data."""
-    since: date | Unknown
-    """First day of the data."""
-    sample: Literal["all", "sampled"]
-    """Whether every trace was looked at."""
-    details: dict[str, float | int | str | bool]
-    """Further numbers."""
-    examples: tuple[str, ...]
-    """A few masked samples."""
+    limit: float | Unknown  #: The framework's limit.
+    method: str  #: How value and interval were made.
+    source: str  #: What it was measured on.
+    observed_on: date | Unknown  #: Last day of the data.
+    since: date | Unknown  #: First day of the data.
+    sample: Literal["all", "sampled"]  #: Whether every trace was looked at.
+    details: dict[str, float | int | str | bool]  #: Further numbers.
+    examples: tuple[str, ...]  #: A few masked samples.
 
 
 class Counts(Record):
@@ -258,8 +223,7 @@ class Counts(Record):
 
     indicators: int
     anti_indicators: int
-    unknown: int
-    """Open factors; open checks are not counted here."""
+    unknown: int  #: Open factors; open checks are not counted here.
 
 
 class BandRange(Record):
@@ -275,8 +239,7 @@ class TreeStep(Record):
     ask: str
     answer: State
     value: dict[str, float | Range]
-    outcome: Outcome
-    """What follows when the answer is yes."""
+    outcome: Outcome  #: What follows when the answer is yes.
 
 
 class TreeResult(Record):
@@ -349,8 +312,7 @@ class VerdictResult(Record):
     summary: str
     gates: tuple[GateResult, ...]
     caveats: tuple[CaveatResult, ...]
-    next: str
-    """The next step, in one sentence."""
+    next: str  #: The next step, in one sentence.
 
 
 class AnswerFlip(Record):
@@ -420,11 +382,9 @@ class Quick(Record):
 
 # The sections of a dossier that look ahead: options, money, plan.
 
-Number = float | Range | Unknown
-"""A number, its ends where it is open, or what would settle it."""
+Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
 
-Duration = float | Range | Literal["never"] | Unknown
-"""Months; ``never`` for what doesn't come."""
+Duration = float | Range | Literal["never"] | Unknown  #: Months; ``never`` for what doesn't come.
 
 Helps = Literal["yes", "partly", "no", "unknown"]
 OutlookGrade = Literal["measured", "published_cases", "rule_of_thumb"]
@@ -445,24 +405,19 @@ class OptionResult(Record):
     id: str
     title: str
     kind: Literal["prompt", "retrieval", "model", "serving", "tuning"]
-    rank: int
-    """1 for the first to try."""
+    rank: int  #: 1 for the first to try.
     helps: Helps
-    because: str
-    """Why, from this case's own answers."""
+    because: str  #: Why, from this case's own answers.
     grade: OutlookGrade
-    quality: Number
-    """Share of cases it gets right."""
+    quality: Number  #: Share of cases it gets right.
     usd_per_month: Number
     latency_p95_s: Number
     effort_hours: Number
-    weeks: Number
-    """Until it is in production."""
+    weeks: Number  #: Until it is in production.
     risk: OutlookRisk
     dominated_by: str
     """Id of an option that is no worse in anything and better in something, or ``none``."""
-    variant_of: str = "none"
-    """Id of the option it is one variant of, or ``none``."""
+    variant_of: str = "none"  #: Id of the option it is one variant of, or ``none``.
     published: str = ""
     """How often this kind of thing measured best in published cases of the goal it serves."""
 
@@ -471,8 +426,7 @@ class Recommendation(Record):
     """The honest end of the comparison: tune, or the simpler path."""
 
     choice: Literal["fine_tune", "simpler_path", "both", "undecided"]
-    options: tuple[str, ...]
-    """Ids to begin with, in order."""
+    options: tuple[str, ...]  #: Ids to begin with, in order.
     says: str
 
 
@@ -500,8 +454,7 @@ class ServingResult(Record):
     tuned: bool
     usd_per_month: Number
     admissible: State
-    why: str
-    """Why it is admissible or not: targets, sovereignty, a price that isn't known."""
+    why: str  #: Why it is admissible or not: targets, sovereignty, a price that isn't known.
 
 
 class Computed(Record):
@@ -516,10 +469,8 @@ class Computed(Record):
     """Cost of that one less the tuned one, on the same traffic; may be negative."""
     pays_from_requests_per_month: Number | Literal["never"]
     """The monthly volume from which the running costs are earned back."""
-    pays_from_month: Duration
-    """The month in which the stated growth gets there; 0 for today."""
-    steps: tuple[str, ...]
-    """The calculation, line by line, so that it can be checked."""
+    pays_from_month: Duration  #: The month in which the stated growth gets there; 0 for today.
+    steps: tuple[str, ...]  #: The calculation, line by line, so that it can be checked.
 
 
 class Percentiles(Record):
@@ -550,19 +501,16 @@ class Swing(Record):
 class Simulation(Record):
     """The investment drawn many times."""
 
-    draws: int
-    """1 where nothing varies: every draw would be the same."""
+    draws: int  #: 1 where nothing varies: every draw would be the same.
     horizon_months: int
     p_never: float
     """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
     curve: tuple[Month, ...]
-    tornado: tuple[Swing, ...]
-    """The inputs that are ranges, the widest swing first."""
+    tornado: tuple[Swing, ...]  #: The inputs that are ranges, the widest swing first.
     cost_of_waiting_usd: Number
     """Net present value lost for each month the start is put off; negative when waiting pays."""
-    assumes: tuple[str, ...]
-    """What was taken as given because nobody stated it."""
+    assumes: tuple[str, ...]  #: What was taken as given because nobody stated it.
 
 
 StepId = Literal["upfront", "benefits", "running", "net"]
@@ -578,8 +526,7 @@ class InvestmentResult(Record):
     p_within_6_months: Number
     justified: State
     why: str
-    assumed: tuple[str, ...]
-    """Costs nobody stated, taken from the framework's table."""
+    assumed: tuple[str, ...]  #: Costs nobody stated, taken from the framework's table.
     by_table: ByTable
     steps: tuple[str, ...]
     """The calculation from the amounts to the break-even: a line for each ``StepId``, or none."""
@@ -597,18 +544,13 @@ class Phase(Record):
 
     id: str
     title: str
-    part: Part
-    """The part of the plan it belongs to."""
+    part: Part  #: The part of the plan it belongs to.
     hours: Range
-    usd: Range
-    """``open`` at its upper end where hours have no price."""
-    needs: tuple[str, ...]
-    """Ids of phases that have to be done before."""
+    usd: Range  #: ``open`` at its upper end where hours have no price.
+    needs: tuple[str, ...]  #: Ids of phases that have to be done before.
     start: date
-    end: date
-    """The last day, included."""
-    steps: tuple[str, ...]
-    """What is done in it."""
+    end: date  #: The last day, included.
+    steps: tuple[str, ...]  #: What is done in it.
     done_when: str
 
 
@@ -617,31 +559,25 @@ class PartTotal(Record):
 
     hours: Range
     usd: Range
-    end: date
-    """The last day of its last phase."""
+    end: date  #: The last day of its last phase.
 
 
 class Plan(Record):
     """From here to a tuned model in production; for other verdicts, to a verdict that stands."""
 
     aim: Aim
-    start: date
-    """The first working day."""
+    start: date  #: The first working day.
     phases: tuple[Phase, ...]
     hours: Range
     usd: Range
-    weeks: float
-    """Weeks of five working days until everything is done."""
-    parts: dict[Part, PartTotal]
-    """Sums of the parts that have a phase, in their order."""
-    notes: tuple[str, ...]
-    """What it rests on, and what to expect."""
+    weeks: float  #: Weeks of five working days until everything is done.
+    parts: dict[Part, PartTotal]  #: Sums of the parts that have a phase, in their order.
+    notes: tuple[str, ...]  #: What it rests on, and what to expect.
 
 
 # The answer to a case as one object: what ``--format json`` prints.
 
-SCHEMA = "tuneworthy/dossier/1"
-"""Names may be added under this number; none moves."""
+SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
 
 
 class Dossier(Record):
@@ -667,8 +603,7 @@ class Dossier(Record):
     distribution: dict[Outcome, float]
     bounds: dict[Outcome, Range]
     flips: tuple[FlipResult, ...]
-    flips_searched_to: int
-    """Sets of up to this many answers were all tried."""
+    flips_searched_to: int  #: Sets of up to this many answers were all tried.
     next_questions: tuple[QuestionResult, ...]
     challenges: tuple[ChallengeResult, ...]
     approaches: tuple[ApproachResult, ...] | Unknown
@@ -680,8 +615,7 @@ class Dossier(Record):
     evidence: tuple[EvidenceResult, ...] | Unknown
     series: tuple[Series, ...] | Unknown
     """Numbers of the pictures of what was measured; unknown where nothing was."""
-    quick: Quick | None = None
-    """Only for the short form."""
+    quick: Quick | None = None  #: Only for the short form.
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
@@ -714,8 +648,8 @@ ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "no
 outcome, ``unknown`` when no gate's change moves it, ``nothing`` when it stayed."""
 
 
-class AnswerChange(Record):
-    """An answer that isn't what it was."""
+class Change(Record):
+    """An answer, or a figure as the report says it, that isn't what it was."""
 
     id: str
     title: str
@@ -733,15 +667,6 @@ class GateChange(Record):
     why_after: str
 
 
-class FigureChange(Record):
-    """A figure that isn't what it was, as the report says it."""
-
-    id: str
-    title: str
-    before: str
-    after: str
-
-
 class Difference(Record):
     """The second dossier against the first."""
 
@@ -751,20 +676,15 @@ class Difference(Record):
     outcome_after: Verdict
     action_before: str
     action_after: str
-    answers: tuple[AnswerChange, ...]
+    answers: tuple[Change, ...]
     """Answers that changed, in the framework's order: checks, factors, signals."""
-    gates: tuple[GateChange, ...]
-    """Gates that changed, in their order."""
-    figures: tuple[FigureChange, ...]
-    """Break-even, the bill, and what answers were counted from."""
-    framework_changed: bool
-    """Whether another framework, or another version of it, judged."""
+    gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
+    figures: tuple[Change, ...]  #: Break-even, the bill, and what answers were counted from.
+    framework_changed: bool  #: Whether another framework, or another version of it, judged.
     moved_by: Moved
     action_moved_by: ActionMoved
-    appeared: tuple[str, ...]
-    """What challenges say that didn't fire before."""
-    settled: tuple[str, ...]
-    """What challenges said that fired before."""
+    appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
+    settled: tuple[str, ...]  #: What challenges said that fired before.
     elsewhere: tuple[str, ...]
     """Other sections of the dossier that differ, by their names in it; () when none does."""
     as_of_before: str
@@ -795,12 +715,9 @@ class LintFinding(Record):
     id: str
     grade: Grade
     numbers: dict[str, Any]
-    count: int = 0
-    """Combinations it concerns."""
-    of: int = 0
-    """Combinations that were gone through for it."""
-    cells: tuple[LintCell, ...] = ()
-    """The same by how many reasons hold."""
+    count: int = 0  #: Combinations it concerns.
+    of: int = 0  #: Combinations that were gone through for it.
+    cells: tuple[LintCell, ...] = ()  #: The same by how many reasons hold.
     combinations: tuple[tuple[str, ...], ...] = ()
     """For each combination the factors that are yes, the first 4,096 of them."""
 
@@ -809,8 +726,7 @@ class Lint(Record):
     """Everything the linter found."""
 
     framework: NamedDigest
-    combinations: int
-    """Combinations of answers to the factors."""
+    combinations: int  #: Combinations of answers to the factors.
     findings: tuple[LintFinding, ...]
 
     @property

@@ -599,21 +599,19 @@ class Services(FileRecord):
     says: Text
     services: tuple[Service, ...]
 
-    def offering(self, approach: str, day: date, *, inside: bool = False) -> tuple[str, ...]:
-        """Who offers an approach to somebody new on a day; ``inside``: of what a team can run."""
-        return tuple(
-            service.service
-            for service in self.services
-            if approach in service.approaches
-            and service.open_on(day)
-            and (service.kind == "self_hosted" or not inside)
-        )
-
     def offered(
         self, approaches: Iterable[str], day: date, *, inside: bool
     ) -> dict[str, tuple[str, ...]]:
-        """The same for several approaches."""
-        return {name: self.offering(name, day, inside=inside) for name in approaches}
+        """Who offers each approach to somebody new; ``inside``: of what a team can run itself."""
+        able = [
+            each
+            for each in self.services
+            if each.open_on(day) and (each.kind == "self_hosted" or not inside)
+        ]
+        return {
+            name: tuple(each.service for each in able if name in each.approaches)
+            for name in approaches
+        }
 
 
 # Goals of a case: as an id, by their title, or as the everyday need behind them.

@@ -17,6 +17,7 @@ from tuneworthy.model.base import (
     NonNegative,
     Record,
     Share,
+    State,
     Unknown,
 )
 from tuneworthy.model.case import PublishedFigure
@@ -313,7 +314,7 @@ class Failures(Record):
     signal: str  #: What they are a sign of: a signal of the framework, or ``wrong_answer``.
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
-    mends: Literal["yes", "no", "unknown"]  #: Whether tuning changes this kind of failure.
+    mends: State  #: Whether tuning changes this kind of failure.
     examples: tuple[str, ...] = ()  #: A few of them, masked: what was asked → what came.
 
 
@@ -348,7 +349,7 @@ class CeilingResult(Record):
     proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
     """What a generator was asked for, and what came."""
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
-    checks: dict[str, Literal["yes", "no", "unknown"]]
+    checks: dict[str, State]
     """Which of the five checks this run has answered, and how."""
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
     published: tuple[PublishedFigure, ...] = ()

@@ -23,10 +23,9 @@ from tuneworthy.model.base import (
     Tri,
     TriInput,
     Unknown,
+    as_key,
 )
 from tuneworthy.model.framework import Goal
-
-# Which approach measured best in a published case; apart, so that a decision loads little.
 
 Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomposition", "tie"]
 """The approach that measured best; hybrid is tuning together with retrieval or better prompts."""
@@ -34,8 +33,6 @@ Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomp
 WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
 """Those in which tuning had a part."""
 
-
-# Published cases, and how often a framework's rules would have been right about them.
 
 Codes = Literal["value", "blind1", "blind2"]
 """Whose answers count: the coder who knew the outcome, or one of the two who did not."""
@@ -54,10 +51,6 @@ def _to_source_text(value: Any) -> Any:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
     return value
-
-
-def _to_coded(value: Any) -> Any:
-    return value if isinstance(value, Mapping) else {"value": value}
 
 
 SourceText = Annotated[
@@ -96,6 +89,11 @@ class Coded(FileRecord):
     """Answers of the two coders who saw only the situation, in their order."""
 
 
+SimpleCoded = Annotated[
+    Coded, BeforeValidator(as_key("value"), json_schema_input_type=Coded | TriInput)
+]
+
+
 class PublishedCase(FileRecord):
     """A task on which several approaches were tried and somebody published what came out."""
 
@@ -123,7 +121,8 @@ class PublishedCase(FileRecord):
     economics: Account | None = None  #: Money and time.
     notes: Text = ""  #: What to keep in mind.
     factors: dict[
-        Ident, Annotated[Coded, BeforeValidator(_to_coded, json_schema_input_type=Coded | TriInput)]
+        Ident,
+        Annotated[Coded, BeforeValidator(as_key("value"), json_schema_input_type=Coded | TriInput)],
     ] = {}  #: Reasons for and against, as coded.
     extra_factors_blind: dict[Ident, BlindAnswers] = {}
     """Factors that only the blind coders answered."""
@@ -157,13 +156,16 @@ RuleId = Literal["tree_recorded", "tree_granted", "score", "difference", "always
 RULES: tuple[RuleId, ...] = get_args(RuleId)
 
 
+Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
+"""Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
+
+
 class RateInterval(Record):
     """A 95% interval, in the unit of its measure."""
 
     low: float
     high: float
-    method: Literal["cluster_bootstrap", "wilson_by_cluster"]
-    """Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
+    method: Method
 
 
 class RuleAgreement(Record):
@@ -178,10 +180,10 @@ class RuleAgreement(Record):
 class Confusion(Record):
     """What a rule said against what came out, in cases."""
 
-    tune_won: Natural  #: SourceText tune; tuning won.
-    tune_lost: Natural  #: SourceText tune; something else won.
-    keep_won: Natural  #: SourceText don't tune; tuning won.
-    keep_lost: Natural  #: SourceText don't tune; something else won.
+    tune_won: Natural  #: Said tune; tuning won.
+    tune_lost: Natural  #: Said tune; something else won.
+    keep_won: Natural  #: Said don't tune; tuning won.
+    keep_lost: Natural  #: Said don't tune; something else won.
 
 
 class Against(Record):
@@ -251,9 +253,6 @@ ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
 """The arms a published case may have."""
 
 Known = Literal["yes", "no"]  #: An answer that is known.
-
-Method = Literal["cluster_bootstrap", "wilson_by_cluster"]
-"""Whole clusters drawn again, or Wilson with cases of one cluster counted together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,11 @@ the function of the sums each time.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tuneworthy.model.evalset import Coefficient
 from tuneworthy.stats.clustered import percentile_interval, redrawn
 
 if TYPE_CHECKING:
@@ -24,25 +24,13 @@ FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so fe
 _MOST_UNDEFINED = 0.05
 
 
-@dataclass(frozen=True, slots=True)
-class AgreementInterval:
-    """A coefficient: 1 for full agreement, 0 for what chance gives, below for less."""
-
-    value: float
-    low: float | None
-    """Lower end of the 95% percentile interval; None where there are too few clusters, or the
-    coefficient is undefined in over one of twenty draws."""
-    high: float | None
-    items: int  #: Items it was counted on.
-
-
 Ratings = Sequence[Sequence[str | None]]
 """One row an item, one column a labeller; None where one has not labelled it."""
 
 
 def cohen_kappa(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> AgreementInterval | None:
+) -> Coefficient | None:
     """Cohen's kappa (1960) of two labellers on the items that both have labelled.
 
     None without such an item, and where both give one label throughout: then chance agrees as well.
@@ -61,12 +49,12 @@ def cohen_kappa(
         chance = (table.sum(axis=2) * table.sum(axis=1)).sum(axis=1) / n**2
         return _beyond(seen, chance)
 
-    return _with_interval(rows, names, kappa, rng)
+    return _with_interval("cohen_kappa", rows, names, kappa, rng)
 
 
 def fleiss_kappa(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> AgreementInterval | None:
+) -> Coefficient | None:
     """Fleiss' kappa (1971) of two or more labellers on the items that all of them have labelled.
 
     None without such an item, and where all labels are the same.
@@ -83,12 +71,12 @@ def fleiss_kappa(
         chance = ((sums[:, 2:] / sums[:, 2:].sum(axis=1, keepdims=True)) ** 2).sum(axis=1)
         return _beyond(sums[:, 0] / sums[:, 1], chance)
 
-    return _with_interval(rows, names, kappa, rng)
+    return _with_interval("fleiss_kappa", rows, names, kappa, rng)
 
 
 def nominal_alpha(
     ratings: Ratings, clusters: Sequence[str], rng: np.random.Generator
-) -> AgreementInterval | None:
+) -> Coefficient | None:
     """Krippendorff's alpha (2004) for labels without order; labellers may leave items out.
 
     None where no item has two labels, or all labels are the same.
@@ -110,7 +98,7 @@ def nominal_alpha(
         values[some] = 1 - (n[some] - 1) * sums[some, 0] / chance[some]
         return values
 
-    return _with_interval(rows, names, alpha, rng)
+    return _with_interval("nominal_alpha", rows, names, alpha, rng)
 
 
 def _rated(
@@ -150,17 +138,26 @@ def _beyond(seen: Floats, chance: Floats) -> Floats:
 
 
 def _with_interval(
-    rows: Floats, clusters: Sequence[str], of: Callable[[Floats], Floats], rng: np.random.Generator
-) -> AgreementInterval | None:
-    """A function of the sum of rows, with its interval when whole clusters are drawn again."""
+    name: Any,
+    rows: Floats,
+    clusters: Sequence[str],
+    of: Callable[[Floats], Floats],
+    rng: np.random.Generator,
+) -> Coefficient | None:
+    """A function of the sum of rows, with its interval when whole clusters are drawn again.
+
+    Without an interval where there are too few clusters, or it is undefined in over one of twenty
+    draws; None where it is undefined itself.
+    """
     value = float(of(rows.sum(axis=0, keepdims=True))[0]) if len(rows) else np.nan
     if np.isnan(value):
         return None
+    found = Coefficient(id=name, value=value, items=len(rows))
     if len(set(clusters)) < FEWEST_CLUSTERS:
-        return AgreementInterval(value, None, None, len(rows))
+        return found
     values = redrawn(rows, clusters, of, rng=rng, draws=DRAWS)
     known = values[~np.isnan(values)]
     if len(known) < (1 - _MOST_UNDEFINED) * DRAWS:
-        return AgreementInterval(value, None, None, len(rows))
+        return found
     ((low, high),) = percentile_interval(known[:, None])
-    return AgreementInterval(value, min(low, value), max(high, value), len(rows))
+    return found.model_copy(update={"low": min(low, value), "high": max(high, value)})

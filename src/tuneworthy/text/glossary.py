@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -22,26 +21,16 @@ if TYPE_CHECKING:
     Hits = Mapping[str, Flags]
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
-    """A term with the words that matter, blank ones left out."""
-
-    right: str
-    wrong: tuple[str, ...]
-    due: tuple[str, ...]
-    case_sensitive: bool
-
-
 class Glossary:
     """Looks for terms, for words that are wrong for them, and for words that call for them."""
 
     def __init__(self, terms: Sequence[Term]) -> None:
-        self._entries = tuple(_entry(each) for each in terms if each.term.strip())
+        self._entries = tuple(_cleaned(each) for each in terms if each.term.strip())
         self._searcher = Searcher(_patterns(self._entries))
         self._inside = {
             (index, k): (holders, _outside(word, [self._entries[h] for h in holders]))
             for index, entry in enumerate(self._entries)
-            for k, word in enumerate(entry.wrong)
+            for k, word in enumerate(entry.forbidden)
             if (holders := _holders(word, self._entries))
         }
 
@@ -50,7 +39,7 @@ class Glossary:
 
     def right(self, index: int) -> str:
         """The right word of a term."""
-        return self._entries[index].right
+        return self._entries[index].term
 
     def look(self, texts: Sequence[str | None]) -> Hits:
         """What stands in which text, for the methods below."""
@@ -64,16 +53,16 @@ class Glossary:
         """Texts that hold the right word, one that is wrong for it, or one that calls for it."""
         entry = self._entries[index]
         flags = self.said(hits, index).copy()
-        for k in range(len(entry.wrong)):
+        for k in range(len(entry.forbidden)):
             flags |= hits[f"{index} wrong {k}"]
-        for k in range(len(entry.due)):
+        for k in range(len(entry.due_when)):
             flags |= hits[f"{index} due {k}"]
         return flags
 
     def wrong(self, hits: Hits, index: int, texts: Sequence[str | None]) -> list[tuple[str, Flags]]:
         """For each wrong word the texts that hold it, outside every right term it is part of."""
         held = []
-        for k, word in enumerate(self._entries[index].wrong):
+        for k, word in enumerate(self._entries[index].forbidden):
             flags = hits[f"{index} wrong {k}"]
             if (index, k) in self._inside:
                 holders, outside = self._inside[index, k]
@@ -85,42 +74,47 @@ class Glossary:
         return held
 
 
-def _entry(term: Term) -> _Entry:
-    return _Entry(
-        " ".join(term.term.split()),
-        tuple(word for word in term.forbidden if word.strip()),
-        tuple(word for word in term.due_when if word.strip()),
-        term.case_sensitive,
-    )
+def _cleaned(term: Term) -> Term:
+    """A term without blank words."""
+    words = {
+        "term": " ".join(term.term.split()),
+        "forbidden": tuple(word for word in term.forbidden if word.strip()),
+        "due_when": tuple(word for word in term.due_when if word.strip()),
+    }
+    return term.model_copy(update=words)
 
 
-def _patterns(entries: Sequence[_Entry]) -> dict[str, Pattern]:
+def _patterns(entries: Sequence[Term]) -> dict[str, Pattern]:
     """Every word as a pattern, named by its place."""
-    patterns = {}
+    patterns: dict[str, Pattern] = {}
     for index, entry in enumerate(entries):
-        words = {f"{index} right": entry.right}
-        words |= {f"{index} wrong {k}": word for k, word in enumerate(entry.wrong)}
-        words |= {f"{index} due {k}": word for k, word in enumerate(entry.due)}
-        for name, word in words.items():
-            caseless = not entry.case_sensitive
-            patterns[name] = Pattern(word, literal=True, word=True, caseless=caseless)
+        words = {f"{index} right": entry.term}
+        words |= {f"{index} wrong {k}": word for k, word in enumerate(entry.forbidden)}
+        words |= {f"{index} due {k}": word for k, word in enumerate(entry.due_when)}
+        patterns |= {
+            name: _whole(word, caseless=not entry.case_sensitive) for name, word in words.items()
+        }
     return patterns
 
 
-def _holders(word: str, entries: Sequence[_Entry]) -> tuple[int, ...]:
+def _whole(text: str, *, caseless: bool = True) -> Pattern:
+    return Pattern(text, literal=True, word=True, caseless=caseless)
+
+
+def _holders(word: str, entries: Sequence[Term]) -> tuple[int, ...]:
     """Terms that a wrong word is part of."""
     exact = _word(word)
     return tuple(
         index
         for index, entry in enumerate(entries)
-        if re.search(exact, entry.right, re.IGNORECASE)
-        and entry.right.casefold() != " ".join(word.split()).casefold()
+        if re.search(exact, entry.term, re.IGNORECASE)
+        and entry.term.casefold() != " ".join(word.split()).casefold()
     )
 
 
-def _outside(word: str, holders: Sequence[_Entry]) -> Callable[[str], bool]:
+def _outside(word: str, holders: Sequence[Term]) -> Callable[[str], bool]:
     """Whether a word stands outside the terms it is part of."""
-    terms = sorted((_word(each.right) for each in holders), key=len, reverse=True)
+    terms = sorted((_word(each.term) for each in holders), key=len, reverse=True)
     pattern = re.compile(f"(?:{'|'.join(terms)})|({_word(word)})", re.IGNORECASE)
     return lambda text: any(match[1] is not None for match in pattern.finditer(text))
 
@@ -201,7 +195,7 @@ def _searcher(shipped: tuple[str, ...], avoided: tuple[str, ...]) -> Searcher:
         patterns["shipped"] = Pattern(rf"\b(?:{each})\b", caseless=True)
     for k, phrase in enumerate(avoided):
         for name, text in (("a", phrase.replace("’", "'")), ("b", phrase.replace("'", "’"))):
-            patterns[f"{k} {name}"] = Pattern(text, literal=True, word=True, caseless=True)
+            patterns[f"{k} {name}"] = _whole(text)
     return Searcher(patterns)
 
 

@@ -542,17 +542,12 @@ def _coefficients(
 
     if len(table[0]) < 2:
         return ()
-    first = ("cohen_kappa", cohen_kappa) if len(table[0]) == 2 else ("fleiss_kappa", fleiss_kappa)
-    coefficients = []
-    for name, of in (first, ("nominal_alpha", nominal_alpha)):
-        estimate = of(table, clusters, np.random.default_rng(seed))
-        ask = "label more of the same items, with both labels in use"
-        values = {"value": Unknown(ask=ask)}
-        if estimate is not None:
-            names = ("value", "low", "high", "items")
-            values = {each: getattr(estimate, each) for each in names}
-        coefficients.append(Coefficient.model_validate({"id": name, **values}))
-    return tuple(coefficients)
+    unknown = Unknown(ask="label more of the same items, with both labels in use")
+    return tuple(
+        of(table, clusters, np.random.default_rng(seed))
+        or Coefficient.model_validate({"id": of.__name__, "value": unknown})
+        for of in (cohen_kappa if len(table[0]) == 2 else fleiss_kappa, nominal_alpha)
+    )
 
 
 # Queues of a server, and what could be labelled.

@@ -13,10 +13,9 @@ from tuneworthy.model.dossier import (
     GATE_CAVEATS,
     Action,
     ActionMoved,
-    AnswerChange,
+    Change,
     Difference,
     Dossier,
-    FigureChange,
     GateChange,
     GateId,
     Moved,
@@ -81,10 +80,10 @@ def _answers(dossier: Dossier) -> dict[str, Any]:
     return {**dossier.signals, **dossier.ceiling.checks, **dossier.factors}
 
 
-def _answer_changes(before: Dossier, after: Dossier) -> tuple[AnswerChange, ...]:
+def _answer_changes(before: Dossier, after: Dossier) -> tuple[Change, ...]:
     old, new = _answers(before), _answers(after)
     return tuple(
-        AnswerChange(id=name, title=answer.title, before=states[0], after=states[1])
+        Change(id=name, title=answer.title, before=states[0], after=states[1])
         for name, answer in {**new, **{n: a for n, a in old.items() if n not in new}}.items()
         for states in ([a[name].state if name in a else "not asked" for a in (old, new)],)
         if states[0] != states[1]
@@ -107,11 +106,11 @@ def _gate_changes(before: Dossier, after: Dossier) -> tuple[GateChange, ...]:
     )
 
 
-def _figure_changes(before: Dossier, after: Dossier) -> tuple[FigureChange, ...]:
+def _figure_changes(before: Dossier, after: Dossier) -> tuple[Change, ...]:
     """Break-even, the bill, and what answers were counted from."""
     old = {name: text for name, _, text in _figures(before)}
     return tuple(
-        FigureChange(id=name, title=title, before=old[name], after=text)
+        Change(id=name, title=title, before=old[name], after=text)
         for name, title, text in _figures(after)
         if name in old and text != old[name]
     )
