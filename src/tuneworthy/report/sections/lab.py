@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from tuneworthy.model.base import Unknown, json_text
-from tuneworthy.model.case import PublishedFigure
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
     CeilingResult,
     Contrast,
-    Failures,
     Gain,
     JudgedArm,
     JudgeOf,
@@ -25,21 +23,8 @@ from tuneworthy.model.lab import (
     Stand,
     VerifyResult,
 )
+from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Document,
-    Fact,
-    Facts,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    head,
-)
 from tuneworthy.report.sections.evalset import coefficient_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import (
@@ -62,7 +47,7 @@ from tuneworthy.words import (
     small_usd,
 )
 
-Rows = list[tuple[str, str]]
+Rows = Iterator[tuple[str, str]]
 """Labels, each with its value."""
 
 _MOST_ARMS = 50
@@ -77,11 +62,6 @@ CORRECT = (
 _AGAIN = "then run it again: nothing is paid twice"
 
 
-def facts(rows: Sequence[tuple[str, str]]) -> Facts:
-    """Labelled rows as facts."""
-    return Facts(tuple(Fact(label, value) for label, value in rows))
-
-
 def share_text(value: ShareOf | Unknown, unknown: str = "not run") -> str:
     """A share with its interval: ``0.81 (0.77–0.85)``."""
     if isinstance(value, Unknown):
@@ -93,24 +73,26 @@ def difference_text(contrast: Contrast) -> str:
     """A difference with its interval: ``+0.12 (+0.03 to +0.21)``."""
     if isinstance(contrast.difference, Unknown):
         return f"unknown: {contrast.difference.ask}"
-    low, high = signed(contrast.low), signed(contrast.high)
-    return f"{signed(contrast.difference)} ({low} to {high})"
+    return _signed(contrast.difference, contrast.low, contrast.high)
+
+
+def _signed(value: float, low: float, high: float) -> str:
+    return f"{signed(value)} ({signed(low)} to {signed(high)})"
 
 
 def _spent(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     """What all calls of a lab have cost so far, and why it ended early where it did."""
-    parts = [
-        f"{small_usd(spend.paid)} of {small_usd(spend.cap)} so far, for "
-        f"{counted(spend.calls, 'call')}"
-    ]
+    paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
+    text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
     if spend.failed:
-        parts.append(f"{count(spend.failed)} more failed, unpaid")
+        text += f"; {count(spend.failed)} more failed, unpaid"
     if spend.in_doubt:
-        parts.append(f"{count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more")
+        text += f"; {count(spend.in_doubt)} in doubt hold {small_usd(spend.held)} more"
     if saved:
-        parts.append(f"the race saved {counted(saved, 'call')}")
-    why = [("Stopped", f"{stopped}. What was paid for is kept: run it again to go on")]
-    return [("Spent", "; ".join(parts)), *(why if stopped else [])]
+        text += f"; the race saved {counted(saved, 'call')}"
+    yield "Spent", text
+    if stopped:
+        yield "Stopped", f"{stopped}. What was paid for is kept: run it again to go on"
 
 
 # A judge: who it is, how far people agree with it, and what they still have to label.
@@ -129,20 +111,14 @@ def judge_text(plan: JudgePlan, own: int) -> str:
     return text
 
 
-def _judge_section(judge: JudgeOf | None) -> list[Section]:
+def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
     """The judge compared with people, arm by arm; none where rules scored."""
-    if judge is None:
-        return []
-    items = [_judged_arm(one) for one in judge.arms if one.part == "report" or one.labels]
-    if judge.own:
-        items.append(f"It wrote the outputs of {several(len(judge.own), 'arm')} itself.")
-    return [
-        Section(
-            "lab-judge",
-            "The judge (the model that grades) against people",
-            (Bullets(tuple(items)),),
-        )
-    ]
+    if judge is not None:
+        items = [_judged_arm(one) for one in judge.arms if one.part == "report" or one.labels]
+        if judge.own:
+            items.append(f"It wrote the outputs of {several(len(judge.own), 'arm')} itself.")
+        title = "The judge (the model that grades) against people"
+        yield b.section("lab-judge", title, b.bullets(items))
 
 
 def _judged_arm(one: JudgedArm) -> str:
@@ -152,7 +128,7 @@ def _judged_arm(one: JudgedArm) -> str:
     text = f"{one.arm}{part}: {word} {ALONE}; "
     if isinstance(one.bias, Unknown):
         return f"{text}none of {count(one.missing)} outputs is labelled"
-    bias = f"{signed(one.bias.value)} ({signed(one.bias.low)} to {signed(one.bias.high)})"
+    bias = _signed(one.bias.value, one.bias.low, one.bias.high)
     text += f"that is {bias} off on {count(one.labels)} labelled outputs, "
     text += f"kappa {coefficient_text(one.kappa)}"
     return text + (f"; {count(one.missing)} to label" if one.missing else "")
@@ -174,22 +150,19 @@ def _open_text(judge: JudgeOf | None, best: str) -> str:
     return ""
 
 
-def _label_command(
-    judge: JudgeOf, folder: str, rubric: str, *, lab: str, choose: bool = True
-) -> str:
+def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose: bool) -> str:
     """The command that labels what is missing; empty where nothing is.
 
     ``choose``: whether labels of every arm on the cases for selecting would tell more.
     """
     missing = judge.missing("report")
     what = lab if missing else "choose"
-    if not missing and choose:
-        missing = judge.missing("select")
-    if not missing:
-        return ""
+    if choose:
+        missing = missing or judge.missing("select")
     file = shlex.quote(rubric or judge.plan.file)
     command = f"tuneworthy evalset label {folder} --rubric {file} --for {what}"
-    return f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
+    text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
+    return text if missing else ""
 
 
 # A ceiling lab.
@@ -217,49 +190,44 @@ def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
 
 def ceiling_document(
     result: CeilingResult, dossier: Dossier, before: Dossier, *, folder: str, rubric: str = ""
-) -> Document:
+) -> b.Document:
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
-    spent = facts(_spent(result.spend, result.calls_saved, result.stopped))
-    return Document(
-        "",
-        "What the ceiling lab shows",
-        (*ceiling_sections(result, dossier, before), Section("lab-spent", "", (spent,))),
-        after=(f"Next: {_next(result, folder, rubric)}",),
-    )
+    spent = b.facts(_spent(result.spend, result.calls_saved, result.stopped))
+    sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
+    after = [f"Next: {_next(result, folder, rubric)}"]
+    return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 
 def ceiling_sections(
     result: CeilingResult, dossier: Dossier, before: Dossier
-) -> tuple[Section, ...]:
+) -> tuple[b.Section, ...]:
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
-    report = f"On {count(result.report)} cases that chose nothing (held-out)"
-    blocks: list[Block] = [facts(ceiling_rows(result))]
-    if (curve := _curve_picture(result)) is not None:
-        blocks.append(curve)
+    title = f"On {count(result.report)} cases that chose nothing (held-out)"
+    checks = _checks(result, dossier, before)
+    board = _board_title(result)
     sections = [
-        Section("lab-result", report, tuple(blocks)),
-        Section("lab-checks", "What it says about the case", _checks(result, dossier, before)),
-        Section("lab-arms", _board_title(result), tuple(_board(result))),
+        b.section("lab-result", title, b.facts(ceiling_rows(result)), _curve_picture(result)),
+        b.section("lab-checks", "What it says about the case", checks),
+        b.section("lab-arms", board, board_note(result), _board(result, board)),
     ]
     if not isinstance(result.proposing, Unknown):
-        rows = _proposed(result.proposing, result.plateau)
         title = (
             f"Proposed by {result.proposing.model}, from {result.proposing.parent} and "
             f"{counted(result.proposing.shown, 'case')} shown to it"
         )
-        sections.append(Section("lab-proposals", title, (facts(rows),)))
+        rows = _proposed(result.proposing, result.plateau)
+        sections.append(b.section("lab-proposals", title, b.facts(rows)))
     sections += _judge_section(result.judge)
     if result.failures:
-        failures: list[Block] = [Prose(_failures_text(result.failures))]
-        failures += map(_failure, result.failures)
-        sections.append(Section("lab-failures", "Where the best prompt fails", tuple(failures)))
+        title = "Where the best prompt fails"
+        sections.append(b.section("lab-failures", title, _failures(result)))
     return tuple(sections)
 
 
-def ended(result: CeilingResult) -> Facts:
+def ended(result: CeilingResult) -> b.Facts:
     """What it has cost, why it ended early where it did, and what comes next."""
     spent = _spent(result.spend, result.calls_saved, result.stopped)
-    return facts([*spent, ("Next", sentence(_next(result)))])
+    return b.facts([*spent, ("Next", sentence(_next(result)))])
 
 
 def _board_title(result: CeilingResult) -> str:
@@ -272,9 +240,8 @@ def board_row(one: ArmResult) -> tuple[str, str, str, str]:
     cost = "" if isinstance(one.usd_per_case, Unknown) else small_usd(one.usd_per_case)
     p95 = one.latency_p95_s
     time = "" if isinstance(p95, Unknown) else f"{number(round(p95, 2))} s"
-    notes = []
-    if one.dropped_after is not None:
-        notes.append(f"left behind after {count(one.dropped_after)}")
+    left = one.dropped_after
+    notes = [] if left is None else [f"left behind after {count(left)}"]
     words = ("without an answer", "in doubt", "not judged")
     counts = zip((one.failed, one.in_doubt, one.unjudged), words, strict=True)
     notes += [f"{count(n)} {what}" for n, what in counts if n]
@@ -291,75 +258,57 @@ def board_note(result: CeilingResult) -> str:
     return f"{BEST_OF_MANY} Ahead here is {first.arm.id}, which calls no model."
 
 
-def _published_row(one: PublishedFigure) -> tuple[str, str, str, str]:
-    """A published figure under the arms: it is none of them."""
-    return f"{one.model} (published, {one.dated}, not measured here)", figure_text(one), "", ""
-
-
-def _board(result: CeilingResult) -> Iterator[Block]:
-    yield Prose(board_note(result))
+def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
+    """The arms; under them published figures, which are none of them."""
     rows = [board_row(one) for one in result.arms[:_MOST_ARMS]]
-    rows += [_published_row(one) for one in result.published[:_MOST_ARMS]]
-    columns = head("Arm", "#Quality", "#USD a case", "#p95")
-    table = Table(_board_title(result), columns, tuple(rows), quiet=True)
-    target = _known(result.target)
-    drawing = charts.board(result.arms, target)
-    if drawing is None:
-        yield table
-    else:
-        key = [("pro", "stayed in the race"), ("open", "left behind, on fewer cases")]
-        if target is not None:
-            key.append(("con", f"target {quality(target)} (dashed)"))
-        says = "The share of cases that is right, with its 95% interval."
-        yield Picture("lab-board", "Arms side by side", says, drawing, table, tuple(key), "open")
+    for figure in result.published[:_MOST_ARMS]:
+        model = f"{figure.model} (published, {figure.dated}, not measured here)"
+        rows.append((model, figure_text(figure), "", ""))
+    table = b.table(title, "Arm | #Quality | #USD a case | #p95", rows, quiet=True)
+    target, key = result.target, {"pro": "stayed in the race"}
+    key["open"] = "left behind, on fewer cases"
+    if not isinstance(target, Unknown):
+        key["con"] = f"target {quality(target)} (dashed)"
+    says = "The share of cases that is right, with its 95% interval."
+    drawing = charts.board(result.arms, _known(target))
+    side = b.picture("lab-board", "Arms side by side", says, drawing, table, key, table_is="open")
+    yield side or table
     if (more := len(result.arms) - _MOST_ARMS) > 0:
-        yield Prose(f"and {few(more)} more", "small")
+        yield b.Prose(f"and {few(more)} more", "small")
 
 
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
-    rows = [("Best prompt", _best(result))]
-    if judge is not None and judge.chosen_by != "nobody":
-        rows.append(("Chosen", _chosen(judge)))
-    rows += [("Against", _contrast(one)) for one in result.contrasts]
-    rows.append(("Ceiling", _ceiling(result)))
-    rows += [
-        ("Published", f"{figure_says(o)} ({o.source}). {LIMITS}") for o in result.published[:1]
-    ]
+    yield "Best prompt", _best(result)
+    if judge is not None and judge.chosen_by == "people":
+        yield "Chosen", "by people's labels on the cases for selecting"
+    elif judge is not None and judge.chosen_by == "judge":
+        yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
+    yield from (("Against", _contrast(one)) for one in result.contrasts)
+    yield "Ceiling", _ceiling(result)
+    for one in result.published[:1]:
+        yield "Published", f"{figure_says(one)} ({one.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
-    tried = f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
-    rows.append(("Searched", tried))
+    yield "Searched", f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
     if len(result.curve) > 1 and judge is None:
-        rows.append(("Best so far", _curve_text(result)))
-    return rows
+        yield "Best so far", _curve_text(result)
 
 
 def _best(result: CeilingResult) -> str:
-    if not isinstance(result.reported, Unknown):
-        best = f"{share_text(result.reported)} by {result.scorer}: {result.best}"
-        return best + _wholly_right(result, result.reported)
-    if result.judge is not None and result.best:
-        return f"unknown until people label: {result.best}"
-    return f"not run; ahead so far: {result.best or 'none'}"
-
-
-def _wholly_right(result: CeilingResult, reported: ShareOf) -> str:
-    """How many cases are wholly right, where the score counts parts of one; else nothing."""
+    """With how many cases are wholly right, where the score counts parts of one."""
+    if isinstance(result.reported, Unknown):
+        if result.judge is not None and result.best:
+            return f"unknown until people label: {result.best}"
+        return f"not run; ahead so far: {result.best or 'none'}"
+    best = f"{share_text(result.reported)} by {result.scorer}: {result.best}"
     if not result.failures:
-        return ""
+        return best
     of = result.failures[0].of
     right = of - sum(one.n for one in result.failures)
-    if abs(right / of - reported.value) < _SAME:
-        return ""
-    return f"; wholly right in {count(right)} of {count(of)}, as a part of a case counts too"
-
-
-def _chosen(judge: JudgeOf) -> str:
-    """Whose word chose the arms."""
-    if judge.chosen_by == "people":
-        return "by people's labels on the cases for selecting"
-    return f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
+    if abs(right / of - result.reported.value) < _SAME:
+        return best
+    return f"{best}; wholly right in {count(right)} of {count(of)}, as a part of a case counts too"
 
 
 def lacks_answers(result: CeilingResult) -> bool:
@@ -391,139 +340,117 @@ def _ceiling(result: CeilingResult) -> str:
     return (reached or "not judged: no prompt was scored") + ends
 
 
-def _steps(result: CeilingResult) -> list[tuple[int, float]]:
-    """Where the best got better: arms tried, and the best then."""
+def _curve_text(result: CeilingResult) -> str:
+    """The ceiling curve: where the best got better, and for how long it hasn't since."""
     steps: list[tuple[int, float]] = []
     for point in result.curve:
         if not steps or point.best > steps[-1][1]:
             steps.append((point.arms, point.best))
-    return steps
-
-
-def _curve_text(result: CeilingResult) -> str:
-    """The ceiling curve: where the best got better, and for how long it hasn't since."""
-    steps = _steps(result)
     text = ", ".join(f"{quality(value)} after {count(arms)}" for arms, value in steps[-6:])
     since = result.curve[-1].arms - steps[-1][0]
     return f"{text}; no better in the {few(since)} since" if since else f"{text} arms"
 
 
-def _curve_picture(result: CeilingResult) -> Picture | None:
+def _curve_picture(result: CeilingResult) -> b.Picture | None:
     target, upper = _known(result.target), _known(result.upper)
-    drawing = charts.curve(result.curve, target=target, upper=upper)
-    if drawing is None:
-        return None
-    key = [("pro", "best so far")]
+    key = {"pro": "best so far"}
     if target is not None:
-        key.append(("con", f"target {quality(target)} (dashed)"))
+        key["con"] = f"target {quality(target)} (dashed)"
     if upper is not None:
-        key.append(("dot", f"upper bound of all that stayed {quality(upper)} (dashed)"))
-    rows = tuple((count(point.arms), quality(point.best)) for point in result.curve)
+        key["dot"] = f"upper bound of all that stayed {quality(upper)} (dashed)"
+    rows = ((count(point.arms), quality(point.best)) for point in result.curve)
     title = "The best so far, arm by arm"
     says = "On the cases for selecting, in the order the arms were planned."
-    table = Table(title, head("#Arms tried", "#Best so far"), rows)
-    return Picture("lab-curve", title, says, drawing, table, tuple(key), "elsewhere")
+    table = b.table(title, "#Arms tried | #Best so far", rows)
+    drawing = charts.curve(result.curve, target=target, upper=upper)
+    return b.picture("lab-curve", title, says, drawing, table, key, table_is="elsewhere")
 
 
 def _contrast(one: Contrast) -> str:
+    text = f"{one.second}: {difference_text(one)}"
     if isinstance(one.difference, Unknown):
-        return f"{one.second}: {difference_text(one)}"
+        return text
     if one.told_apart == "yes":
-        return f"{one.second}: {difference_text(one)}, distinguished"
+        return f"{text}, distinguished"
     needed = ""
     if not isinstance(one.cases_needed, Unknown):
         needed = f"; about {count(one.cases_needed)} cases to report on would tell"
-    return f"{one.second}: {difference_text(one)}, can't be distinguished{needed}"
+    return f"{text}, can't be distinguished{needed}"
 
 
-def _failure(kind: Failures) -> Part:
-    """Wrong answers of one kind: whether tuning could change them, with two examples."""
-    title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
-    return Part(title, (Bullets(kind.examples[:2]),))
-
-
-def _failures_text(kinds: Sequence[Failures]) -> str:
-    """How many of the wrong answers tuning could change."""
+def _failures(result: CeilingResult) -> Iterator[b.Parts]:
+    """How many of the wrong answers tuning could change; each kind of them, with two examples."""
+    kinds = result.failures
     could, cannot, unknown = (
         sum(one.n for one in kinds if one.mends == way) for way in ("yes", "no", "unknown")
     )
-    return (
+    yield (
         f"Tuning could change {count(could)} of {count(could + cannot + unknown)}, and can't "
         f"change {count(cannot)}; {count(unknown)} don't tell by the answer alone"
     )
-
-
-def _verdict(dossier: Dossier) -> str:
-    """The outcome; for a candidate also the action, which its gates decide."""
-    outcome = OUTCOME_WORDS[dossier.verdict.outcome]
-    if dossier.verdict.outcome != "fine_tune_candidate":
-        return outcome
-    return f"{outcome} ({ACTION_WORDS[dossier.verdict.action]})"
+    for kind in kinds:
+        title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
+        yield b.part(title, b.bullets(kind.examples[:2]))
 
 
 def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
-    """Which checks the run has answered, and the verdict before and now; none if it stopped."""
+    """Which checks the run has answered, and the verdict before and now; none if it stopped.
+
+    For a candidate the verdict is also the action, which its gates decide.
+    """
     if result.stopped:
-        return []
+        return
     checks = dossier.ceiling.checks
     shown = [checks[name].title for name, state in result.checks.items() if state == "yes"]
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
-    text = f"shown: {listing(shown) or 'none'}"
-    text += f"; still open: {listing(unknown)}" if unknown else ""
-    was, now = _verdict(before), _verdict(dossier)
-    verdict = f"{now}, as before" if was == now else f"{was} before, {now} now"
-    return [("Checks", text), ("Verdict", verdict)]
+    still = f"; still open: {listing(unknown)}" if unknown else ""
+    yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
+    was, now = (
+        OUTCOME_WORDS[verdict.outcome]
+        + f" ({ACTION_WORDS[verdict.action]})" * (verdict.outcome == "fine_tune_candidate")
+        for verdict in (before.verdict, dossier.verdict)
+    )
+    yield "Verdict", f"{now}, as before" if was == now else f"{was} before, {now} now"
 
 
-def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> tuple[Block, ...]:
-    answered = answered_rows(result, dossier, before)
-    if not answered:
-        return (Prose(f"Nothing: {_why_stopped(result)}, and part of an answer is none."),)
-    rows = tuple(
+def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:
+    if result.stopped:
+        return f"Nothing: {_why_stopped(result)}, and part of an answer is none."
+    rows = [
         (check.title, "yes" if result.checks.get(name) == "yes" else "unknown", check.state)
         for name, check in dossier.ceiling.checks.items()
-    )
-    columns = head("Check", "Shown by this lab", "In the case")
-    title = f"The {few(len(rows))} checks of the ceiling test"
-    return (facts(answered), Table(title, columns, rows, detail=True))
+    ]
+    title, titles = f"The {few(len(rows))} checks of the ceiling test", "Check | Shown by this lab"
+    table = b.table(title, f"{titles} | In the case", rows, detail=True)
+    return b.facts(answered_rows(result, dossier, before)), table
 
 
 def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") -> str:
     """What to do next: a command where a folder is known, else an instruction for the page."""
+    judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
         return CORRECT if lacks_answers(result) else _go_on(folder)
-    if result.judge is not None and (labels := _labels_first(result, result.judge, folder, rubric)):
-        return labels
-    if isinstance(result.target, Unknown):
+    if judge is not None and not result.best:
+        return UNUSABLE
+    if judge is not None:
+        choose = result.reached == "unknown" and not isinstance(target, Unknown)
+        if label := _label_command(judge, folder or ".", rubric, "report", choose=choose):
+            return label
+    if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
-    if result.reached == "too_few_cases" and (more := _more_cases(result, folder)):
-        return more
-    return "the verdict above has it" if folder is None else f"tuneworthy decide {folder}"
+    if result.reached != "too_few_cases" or (judge is None and isinstance(needed, Unknown)):
+        none = " (no number of cases would tell)" * (result.reached == "too_few_cases")
+        return "the verdict above has it" if folder is None else f"tuneworthy decide {folder}{none}"
+    if judge is not None or isinstance(needed, Unknown):
+        return f"let people label more, with a larger --labels, {_AGAIN}"
+    make = f"make {needed} cases in all"
+    return f"{make if folder is None else f'tuneworthy evalset {folder} --n {needed}'}, {_AGAIN}"
 
 
 def _go_on(folder: str | None) -> str:
     if folder is None:
         return "start it again to go on; raise the cap where that was in the way"
     return f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
-
-
-def _labels_first(result: CeilingResult, judge: JudgeOf, folder: str | None, rubric: str) -> str:
-    if not result.best:
-        return UNUSABLE
-    bounds = result.reached == "unknown" and not isinstance(result.target, Unknown)
-    return _label_command(judge, folder or ".", rubric, lab="report", choose=bounds)
-
-
-def _more_cases(result: CeilingResult, folder: str | None) -> str:
-    if result.judge is not None:
-        return f"let people label more, with a larger --labels, {_AGAIN}"
-    if isinstance(result.cases_needed, Unknown):
-        return (
-            "" if folder is None else f"tuneworthy decide {folder} (no number of cases would tell)"
-        )
-    n = round(result.cases_needed)
-    make = f"make {n} cases in all" if folder is None else f"tuneworthy evalset {folder} --n {n}"
-    return f"{make}, {_AGAIN}"
 
 
 # What a lab would do and cost, before anything is sent.
@@ -539,6 +466,8 @@ def quote_dict(
     judge: JudgePlan | None = None,
 ) -> str:
     """The plan and its price as JSON; its arms are those that are known already."""
+    more = {"proposing": proposing, "general": general}
+    more["judge"] = judge.model_dump(mode="json") if judge else None
     return json_text(
         {
             "schema": "tuneworthy/quote/1",
@@ -546,16 +475,14 @@ def quote_dict(
             "select": select,
             "report": report,
             **quote.model_dump(mode="json"),
-            **({"proposing": dict(proposing)} if proposing else {}),
-            **({"general": general} if general else {}),
-            **({"judge": judge.model_dump(mode="json")} if judge else {}),
+            **{name: value for name, value in more.items() if value},
         }
     )
 
 
 def quote_blocks(
-    arms: Sequence[Arm], select: int, report: int, quote: Quote, *, more: Sequence[tuple[str, str]]
-) -> tuple[Block, ...]:
+    arms: Sequence[Arm], select: int, report: int, quote: Quote, *, more: Iterable[tuple[str, str]]
+) -> tuple[b.Block, ...]:
     """The plan and its price: cases, calls, price, models without one, further rows, the arms."""
     likely, most = small_usd(quote.usd_likely), small_usd(quote.usd_most)
     rows = [
@@ -566,11 +493,11 @@ def quote_blocks(
     if quote.unpriced:
         state = "state usd_per_mtok under models; 0 is a price. Until then nothing is sent"
         rows.append(("No price", f"{listing(quote.unpriced)}: {state}"))
-    names = tuple(f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED])
+    names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
     if (rest := len(arms) - _MOST_QUOTED) > 0:
-        names += (f"and {few(rest)} more",)
+        names.append(f"and {few(rest)} more")
     title = several(len(arms), "arm").capitalize()
-    return facts([*rows, *more]), Fold(title, (Bullets(names),))
+    return b.facts([*rows, *more]), b.fold(title, b.bullets(names))
 
 
 def quote_document(
@@ -582,18 +509,19 @@ def quote_document(
     cap_usd: float | None,
     published: Sequence[str] = (),
     more: Sequence[tuple[str, str]] = (),
-) -> Document:
+) -> b.Document:
     """The plan and its price; ``published``: models with figures, which are not called."""
     rows = list(more)
     if cap_usd is not None:
         rows.append(("Budget", _budget(cap_usd, quote)))
-    blocks = list(quote_blocks(arms, select, report, quote, more=rows))
-    if published:
-        names = listing(published[:_MOST_QUOTED])
-        blocks.append(Prose(f"Shown beside them as published, and not called: {names}"))
-    return Document(
-        "", "What the lab would do and cost (a quote)", (Section("quote", "", tuple(blocks)),)
+    section = b.section(
+        "quote",
+        "",
+        quote_blocks(arms, select, report, quote, more=rows),
+        published
+        and "Shown beside them as published, and not called: " + listing(published[:_MOST_QUOTED]),
     )
+    return b.Document("", "What the lab would do and cost (a quote)", [section])
 
 
 def general_row(tasks: int) -> tuple[str, str]:
@@ -641,27 +569,25 @@ def duration(seconds: float) -> str:
     return f"{count(round(seconds / 3600))} h"
 
 
-def progress_blocks(stand: Stand, passed_s: float) -> tuple[Block, ...]:
+def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     """How far a lab is, which arm is ahead, what it has cost, and its leaderboard."""
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"
-    ahead = f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "nobody yet"
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
     rows = [
         ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
-        ("Ahead", ahead),
+        ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "nobody yet"),
         ("In the race", counted(stand.running, "arm")),
         *_spent(stand.spend),
         ("Time", f"{duration(passed_s)} so far{to_go}"),
     ]
-    board = tuple(
+    board = [
         (one.arm, share_text(one.quality), "in the race" if one.running else "left behind")
         for one in stand.board[:_MOST_ARMS]
-    )
-    if not board:
-        return facts(rows), Prose("The leaderboard comes with the first round.", "small")
-    columns = head("Arm", "#Quality", "State")
-    return facts(rows), Table("Arms so far, on the cases for selecting", columns, board)
+    ]
+    title = "Arms so far, on the cases for selecting"
+    none = b.Prose("The leaderboard comes with the first round.", "small")
+    return b.facts(rows), b.table(title, "Arm | #Quality | State", board) if board else none
 
 
 # Prompts that a generator proposed.
@@ -672,33 +598,29 @@ _LONGEST_PROMPT = 240
 
 def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
     """Each prompt with its score and text, draws without one, and what one more would add."""
+    draws, many = proposing.draws, counted(len(proposing.draws), "draw")
     scores = {
         draw.prompt: "not scored"
         if isinstance(draw.value, Unknown)
         else quality_interval(draw.value, draw.low, draw.high)
-        for draw in proposing.draws
+        for draw in draws
     }
-    rows = [
-        (one.name, f"{scores[one.name]}: {cut(one.text, _LONGEST_PROMPT)} ({one.file})")
-        for one in proposing.prompts
-    ]
-    names, draws = {one.name for one in proposing.prompts}, len(proposing.draws)
-    if none := sum(draw.prompt not in names for draw in proposing.draws):
-        rows.append(("No better", f"in {count(none)} of {counted(draws, 'draw')}"))
-    if unusable := sum(draw.unusable for draw in proposing.draws):
-        texts = counted(sum(draw.asked for draw in proposing.draws), "written text")
-        rows.append(("Unusable", f"{count(unusable)} of {texts}"))
-    if short := sum(not draw.whole for draw in proposing.draws):
-        rows.append(("Cut short", f"{counted(short, 'draw')}, for want of an answer"))
-    return [*rows, ("One more", _plateau(plateau))]
-
-
-def _plateau(gain: Gain | Unknown) -> str:
-    """What one more draw would add."""
-    if isinstance(gain, Unknown):
-        return f"nobody can say what it would add: {gain.ask}"
-    ends = f"{gain.value:+.3f} ({quality(gain.low)} to {gain.high:+.3f})"
-    return f"would add {ends} to the best of {counted(gain.draws, 'draw')} on average"
+    for one in proposing.prompts:
+        yield one.name, f"{scores[one.name]}: {cut(one.text, _LONGEST_PROMPT)} ({one.file})"
+    names = {one.name for one in proposing.prompts}
+    if none := sum(draw.prompt not in names for draw in draws):
+        yield "No better", f"in {count(none)} of {many}"
+    if unusable := sum(draw.unusable for draw in draws):
+        texts = counted(sum(draw.asked for draw in draws), "written text")
+        yield "Unusable", f"{count(unusable)} of {texts}"
+    if short := sum(not draw.whole for draw in draws):
+        yield "Cut short", f"{counted(short, 'draw')}, for want of an answer"
+    if isinstance(plateau, Unknown):
+        yield "One more", f"nobody can say what it would add: {plateau.ask}"
+    else:
+        ends = f"{plateau.value:+.3f} ({quality(plateau.low)} to {plateau.high:+.3f})"
+        best = f"the best of {counted(plateau.draws, 'draw')}"
+        yield "One more", f"would add {ends} to {best} on average"
 
 
 # Whether tuning worked.
@@ -724,31 +646,29 @@ def verify_dict(result: VerifyResult) -> str:
     return json_text({"schema": "tuneworthy/verify/1", **result.model_dump(mode="json")})
 
 
-def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> Document:
+def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
     """The answer, both comparisons, and the plan they were made by."""
-    plan, contrast = result.plan, result.contrast
     outcome = _OUTCOMES.get((result.outcome, result.why), plain(result.outcome))
-    none = "not run" if result.judge is None else "unknown"
-    rows = [
-        ("Tuned", f"{share_text(result.tuned, none)}: {plan.tuned}"),
-        ("Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"),
-        ("Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"),
-        (
-            "In general",
-            f"{difference_text(result.general)} on {count(plan.general)} general tasks; may fall "
-            f"by {share(plan.general_margin)}",
-        ),
-    ]
-    if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
-        needed = count(contrast.cases_needed)
-        rows.append(("Needed", f"about {needed} cases would tell that difference from none"))
-    held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
-    rows.append(("Plan", f"written down on {plan.written_on}, before {held_out}"))
-    rows += _spent(result.spend, stopped=result.stopped)
-    after: tuple[str, ...] = ()
+    sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
+    after = []
     if result.judge is not None and not result.stopped:
         choose = result.why == "choice"
-        label = _label_command(result.judge, folder, rubric, lab="verify", choose=choose)
-        after = (f"Next: {label}",) if label else ()
-    sections = (Section("verify", "", (facts(rows),)), *_judge_section(result.judge))
-    return Document("", sentence(outcome), sections, after=after)
+        if label := _label_command(result.judge, folder, rubric, "verify", choose=choose):
+            after.append(f"Next: {label}")
+    return b.Document("", sentence(outcome), sections, after=after)
+
+
+def _verified(result: VerifyResult) -> Rows:
+    plan, contrast = result.plan, result.contrast
+    none = "not run" if result.judge is None else "unknown"
+    general = f"{difference_text(result.general)} on {count(plan.general)} general tasks"
+    yield "Tuned", f"{share_text(result.tuned, none)}: {plan.tuned}"
+    yield "Untuned", f"{share_text(result.untuned, none)}: {plan.untuned}"
+    yield "Difference", f"{difference_text(contrast)}; margin {share(plan.margin)}"
+    yield "In general", f"{general}; may fall by {share(plan.general_margin)}"
+    if result.why == "interval" and not isinstance(contrast.cases_needed, Unknown):
+        needed = count(contrast.cases_needed)
+        yield "Needed", f"about {needed} cases would tell that difference from none"
+    held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
+    yield "Plan", f"written down on {plan.written_on}, before {held_out}"
+    yield from _spent(result.spend, stopped=result.stopped)
