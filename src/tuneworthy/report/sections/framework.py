@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import one_line
@@ -12,7 +13,7 @@ from tuneworthy.framework.rules import condition_text
 from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bound, Check, Criterion, Framework
-from tuneworthy.report.blocks import Block, Document, Fact, Facts, Prose, Section, Table, head
+from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import count, fill, listing, number, plain, several, usd_range
@@ -21,48 +22,46 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from tuneworthy.llm.choose import Served
+    from tuneworthy.model.case import Price
 
 # A framework.
 
 
-def framework_report(framework: Framework) -> Document:
+def framework_report(framework: Framework) -> b.Document:
     """What a framework asks and how it decides."""
-    questions: tuple[tuple[str, Mapping[str, Criterion]], ...] = (
-        ("The ceiling test: all of these have to be yes", framework.ceiling),
-        ("Reasons for tuning", framework.indicators),
-        ("Reasons against tuning", framework.anti_indicators),
-        ("Signs of a ceiling", framework.signals),
-    )
-    parts: list[tuple[str, tuple[Block, ...]]] = [
-        (title, (_questions(title, framework, asked),)) for title, asked in questions if asked
-    ]
-    steps = tuple(
+    questions: dict[str, Mapping[str, Criterion]] = {
+        "The ceiling test: all of these have to be yes": framework.ceiling,
+        "Reasons for tuning": framework.indicators,
+        "Reasons against tuning": framework.anti_indicators,
+        "Signs of a ceiling": framework.signals,
+    }
+    steps = (
         (condition_text(step.when) if step.when else "otherwise", OUTCOME_WORDS[step.outcome])
         for step in framework.tree
     )
     tree = "The tree: the first step that holds decides"
-    parts.append((tree, (Table(tree, head("When", "Outcome"), steps, quiet=True),)))
-    parts.append(("Strength", _scoring(framework)))
-    if framework.approaches:
-        parts.append(("Goals and approaches", (_goals(framework),)))
-    if framework.options:
-        options = tuple(
-            Fact(plain(name), f"helps when {one.helps_when}; not when {one.not_when}.")
-            for name, one in framework.options.items()
-        )
-        parts.append(("Alternatives", (Facts(options),)))
-    if framework.thresholds:
-        thresholds = tuple(
-            Fact(plain(name), f"{number(one.value)} {one.unit}: {one.says} ({one.source})")
-            for name, one in framework.thresholds.items()
-        )
-        parts.append(("Thresholds", (Facts(thresholds),)))
+    options = (
+        (plain(name), f"helps when {one.helps_when}; not when {one.not_when}.")
+        for name, one in framework.options.items()
+    )
+    thresholds = (
+        (plain(name), f"{number(one.value)} {one.unit}: {one.says} ({one.source})")
+        for name, one in framework.thresholds.items()
+    )
+    parts: dict[str, b.Parts] = {
+        **{title: _questions(title, framework, asked) for title, asked in questions.items()},
+        tree: b.table(tree, "When | Outcome", steps, quiet=True),
+        "Strength": _scoring(framework),
+        "Goals and approaches": _goals(framework) if framework.approaches else None,
+        "Alternatives": b.facts(options) if framework.options else None,
+        "Thresholds": b.facts(thresholds) if framework.thresholds else None,
+    }
     dated = f" ({framework.dated})" if framework.dated else ""
-    return Document(
+    return b.Document(
         framework.name,
         framework.title,
-        tuple(Section("", title, blocks) for title, blocks in parts),
-        byline=(f"Source: {framework.source}{dated}",) if framework.source else (),
+        [b.section("", title, blocks) for title, blocks in parts.items() if blocks],
+        byline=[f"Source: {framework.source}{dated}"] if framework.source else (),
     )
 
 
@@ -71,48 +70,47 @@ def _asks(framework: Framework, question: Criterion) -> str:
     return framework.filled(question.ask, at_least)
 
 
-def _questions(title: str, framework: Framework, questions: Mapping[str, Criterion]) -> Table:
+def _questions(
+    title: str, framework: Framework, questions: Mapping[str, Criterion]
+) -> b.Table | None:
+    """With their weights, where any has one; None for no question."""
     rows = [
         (name, str(getattr(one, "weight", "")), _asks(framework, one))
         for name, one in questions.items()
     ]
     if any(weight for _, weight, _ in rows):
-        return Table(title, head("Name", "#Weight", "Question"), tuple(rows), quiet=True)
-    unweighted = tuple((name, ask) for name, _, ask in rows)
-    return Table(title, head("Name", "Question"), unweighted, quiet=True)
+        return b.table(title, "Name | #Weight | Question", rows, quiet=True)
+    unweighted = ((name, ask) for name, _, ask in rows)
+    return b.table(title, "Name | Question", unweighted, quiet=True) if rows else None
 
 
-def _scoring(framework: Framework) -> tuple[Block, ...]:
+def _scoring(framework: Framework) -> tuple[b.Parts, ...]:
+    def begins(bound: Bound) -> str:
+        more, least = bound.more_than, bound.at_least
+        return f"from {least:g}" if more is None else f"above {more:g}"
+
     scoring = framework.scoring
     by = scoring.denominator
-    divisor = {"count": "the number of factors", "weight": "their whole weight"}.get(
-        str(by), number(by) if isinstance(by, float | int) else str(by)
-    )
+    names = {"count": "the number of factors", "weight": "their whole weight"}
+    divisor = number(by) if isinstance(by, float | int) else names.get(by, by)
     weights = "each factor counts one" if scoring.weights == "shown" else "weights count"
-    bands = (("Score", scoring.score), ("Difference", scoring.difference))
-    facts = tuple(
-        Fact(name, f"strong {_begins(b.strong)}, moderate {_begins(b.moderate)}, weak below")
-        for name, b in bands
+    bands = (
+        (name, f"strong {begins(one.strong)}, moderate {begins(one.moderate)}, weak below")
+        for name, one in (("Score", scoring.score), ("Difference", scoring.difference))
     )
     score = f"The score is reasons for less reasons against, divided by {divisor} ({weights})."
-    return Prose(score), Facts(facts)
+    return score, b.facts(bands)
 
 
-def _begins(bound: Bound) -> str:
-    if bound.more_than is not None:
-        return f"above {bound.more_than:g}"
-    return f"from {bound.at_least:g}"
-
-
-def _goals(framework: Framework) -> Table:
+def _goals(framework: Framework) -> b.Table:
     rows = []
     for name, goal in framework.goals.items():
         approach = framework.approaches[goal.approach]
-        most = " or more" if approach.data.high == "open" else f"–{count(approach.data.high)}"
-        need = f"{count(approach.data.low)}{most} {plain(approach.data.unit)}"
+        low, high = approach.data.low, approach.data.high
+        most = " or more" if high == "open" else f"–{count(high)}"
+        need = f"{count(low)}{most} {plain(approach.data.unit)}"
         rows.append((name, approach.title, need, approach.compute))
-    columns = head("Goal", "Approach", "Data", "Compute")
-    return Table("Goals and approaches", columns, tuple(rows), quiet=True)
+    return b.table("Goals and approaches", "Goal | Approach | Data | Compute", rows, quiet=True)
 
 
 # What the linter finds. These sentences are in its JSON, too.
@@ -176,44 +174,34 @@ def _numbers(finding: LintFinding) -> dict[str, Any]:
     return {**n, **more}
 
 
-def lint_report(lint: Lint) -> Document:
+def lint_report(lint: Lint) -> b.Document:
     """The findings, those to know about numbered, with the combinations they are about."""
     warnings = len(lint.warnings)
     known = f"{several(warnings, 'thing')} to know" if warnings else "nothing to complain about"
-    return Document(
-        lint.framework.name,
-        f"{count(lint.combinations)} combinations of answers, {known}.",
-        (Section("findings", "", tuple(_findings(lint))),),
-    )
+    headline = f"{count(lint.combinations)} combinations of answers, {known}."
+    section = b.section("findings", "", _findings(lint))
+    return b.Document(lint.framework.name, headline, [section])
 
 
-def _findings(lint: Lint) -> Iterator[Block]:
+def _findings(lint: Lint) -> Iterator[b.Parts]:
     position = 0
     for finding in lint.findings:
         position += finding.grade == "warning"
-        mark = "ok" if finding.grade == "note" else str(position)
-        yield Prose(f"[{mark}] {finding_says(finding)}")
+        yield f"[{'ok' if finding.grade == 'note' else position}] {finding_says(finding)}"
         if finding.cells:
             yield _cells(finding)
 
 
-def _cells(finding: LintFinding) -> Table:
-    rules = ("score", "difference")
+def _cells(finding: LintFinding) -> b.Table:
+    n, rules = finding.numbers, "score | difference"
     if finding.id == "denominator_not_count":
-        n = finding.numbers
-        rules = (f"by {number(n['denominator'])}", f"by {number(n['factors'])}")
-    rows = tuple(
-        (
-            count(cell.indicators),
-            count(cell.anti_indicators),
-            count(cell.combinations),
-            cell.score,
-            cell.difference,
-        )
-        for cell in finding.cells[:40]
-    )
-    columns = head("#for", "#against", "#combinations", *rules)
-    return Table("Combinations of answers", columns, rows, quiet=True)
+        rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
+    rows = []
+    for cell in finding.cells[:40]:
+        counts = (cell.indicators, cell.anti_indicators, cell.combinations)
+        rows.append((*map(count, counts), cell.score, cell.difference))
+    titles = f"#for | #against | #combinations | {rules}"
+    return b.table("Combinations of answers", titles, rows, quiet=True)
 
 
 def lint_dict(lint: Lint) -> dict[str, Any]:
@@ -225,36 +213,6 @@ def lint_dict(lint: Lint) -> dict[str, Any]:
 
 
 # The case file to begin with: every question of a framework, as a comment beside its answer.
-
-_TAIL = """
-# What was tried, in order. Each attempt gets its own verdict; list the models it ran with.
-# attempts:
-#   - {name: basic prompt, change: a line of role, result: generic answers, models: [openai:gpt-4o]}
-
-# What has to be met, all of it, and what is met today.
-# targets: {quality: {metric: exact_match, at_least: 0.90}, latency_p95_s: 2.0, usd_per_month: 2000}
-# today: {quality: 0.83, cases: 200, latency_p95_s: 3.1, usd_per_month: 900, api: third_party}
-
-# Money as you expect it. Any amount may be a number or {low, likely, high}.
-# economics:
-#   hourly_rate_usd: 100
-#   upfront: {hours: 60, usd: 50}
-#   monthly:
-#     api_savings_usd: 1500
-#     quality_value_usd: 500
-#     ongoing_usd: {low: 800, likely: 1100, high: 2000}
-#   traffic:
-#     {requests_per_month: 20000, growth_per_month: 0.05, input_tokens: 3000, output_tokens: 300}
-strategic_value: unknown          # low, medium or high
-
-# What you have: a count, or a path relative to this file.
-# data: {examples: 1200, evaluation: eval.jsonl, prompts: prompts/, voice: voice/, documents: docs/}
-# models: [{id: "openai:gpt-4o", usd_per_mtok: {input: 2.50, output: 10.00}}]
-
-# How it would be tuned, and whether it can be done responsibly.
-# tuning: {service: hosted, available: unknown, pilot: yes, model_switch: no}
-safety: {data_reviewed: unknown, process_named: unknown}
-"""
 
 
 def case_template(
@@ -287,7 +245,8 @@ def case_template(
         if questions:
             lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
     lines += ["  # Reasons against tuning.", *_answers(framework, framework.anti_indicators)]
-    return "\n".join(lines) + "\n" + _TAIL
+    tail = files("tuneworthy.report").joinpath("templates", "case.yaml").read_text("utf-8")
+    return "\n".join(lines) + "\n" + tail
 
 
 def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:
@@ -326,31 +285,26 @@ def embedded_record(why: str) -> dict[str, Any]:
 
 def models_report(
     known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
-) -> Document:
+) -> b.Document:
     """Endpoints and models."""
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
-    parts = [
-        ("Endpoints known by name", ("Endpoint", "State"), [(o.name, _state(o)) for o in known]),
-        (
-            "Inside this program",
-            ("Model", "State"),
-            [(embedded["name"], f"{ready}. {embedded['note']}")],
-        ),
+    inside = [(embedded["name"], f"{ready}. {embedded['note']}")]
+    own_rows = [(one.name, _state(one), _price(one)) for one in own]
+    known_rows = [(one.name, _state(one)) for one in known]
+    tables: list[tuple[str, str, Sequence[tuple[str, ...]]]] = [
+        *[("Models of the case", "Model | State | Price", own_rows)] * bool(own),
+        ("Endpoints known by name", "Endpoint | State", known_rows),
+        ("Inside this program", "Model | State", inside),
     ]
-    sections = [
-        Section("", title, (Table(title, head(*columns), tuple(rows), quiet=True),))
-        for title, columns, rows in parts
-    ]
-    if own:
-        rows = tuple((o.name, _state(o), _price(o)) for o in own)
-        models = Table("Models of the case", head("Model", "State", "Price"), rows, quiet=True)
-        sections.insert(0, Section("", "Models of the case", (models,)))
     keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked; nothing was sent anywhere else."
     )
-    sections.append(Section("", "", (Prose(keys),)))
-    return Document("", "Models that can be called", tuple(sections))
+    sections = [
+        b.section("", title, b.table(title, titles, rows, quiet=True))
+        for title, titles, rows in tables
+    ]
+    return b.Document("", "Models that can be called", [*sections, b.section("", "", keys)])
 
 
 def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]) -> str:
@@ -367,14 +321,16 @@ def _record(one: Served) -> dict[str, Any]:
         "state": one.state,
         "key_from": one.key_from or None,
         "usd_per_mtok": None if price is None else {"input": price.input, "output": price.output},
-        "price_from": None if price is None else (price.catalogue or _without_catalogue(one)),
+        "price_from": None if price is None else _source(one, price),
         "models": list(one.models),
         "why": one.why or None,
     }
 
 
-def _without_catalogue(one: Served) -> str:
-    return "runs on this machine" if one.state == "inside" else "stated in the case"
+def _source(one: Served, price: Price) -> str:
+    """Where a price comes from."""
+    stated = "runs on this machine" if one.state == "inside" else "stated in the case"
+    return price.catalogue or stated
 
 
 def _state(one: Served) -> str:
@@ -396,5 +352,5 @@ def _price(one: Served) -> str:
         return ""
     if one.price is None:
         return "no price: state usd_per_mtok; 0 is a price"
-    source = one.price.catalogue or _without_catalogue(one)
-    return f"{one.price.input:g} in, {one.price.output:g} out, USD per million tokens ({source})"
+    price, source = one.price, _source(one, one.price)
+    return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"
