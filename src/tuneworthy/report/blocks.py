@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from tuneworthy.model.dossier import ChallengeResult, Severity
     from tuneworthy.report.charts import Drawing
 
-Kind = Literal["text", "number", "state", "date"]
-"""How a column reads."""
+Kind = Literal["text", "number", "state", "date"]  #: How a column reads.
 
 TableIs = Literal["folded", "open", "elsewhere"]
 
@@ -64,12 +63,9 @@ class Fact:
 
     label: str
     value: str
-    beside: str = ""
-    """What continues the value, smaller."""
-    link: str = ""
-    """Id of the section that says more; empty for none."""
-    source: str = ""
-    """Where the value comes from, for a page that can be touched."""
+    beside: str = ""  #: What continues the value, smaller.
+    link: str = ""  #: Id of the section that says more; empty for none.
+    source: str = ""  #: Where the value comes from, for a page that can be touched.
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +92,7 @@ class Cell:
 
     text: str
     below: str = ""
-    href: str = ""
-    """A web address to go to, which starts with http; empty for none."""
+    href: str = ""  #: A web address to go to, which starts with http; empty for none.
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +102,7 @@ class Table:
     caption: str
     head: tuple[Column, ...]
     rows: tuple[Sequence[str | Cell], ...]
-    quiet: bool = False
-    """The heading above says the same: only a screen reader needs the caption."""
+    quiet: bool = False  #: The heading above says the same: only a screen reader needs the caption.
     detail: bool = False
     block: ClassVar[str] = "table"
 
@@ -122,12 +116,10 @@ class Picture:
     says: str
     drawing: Drawing
     table: Table
-    key: tuple[tuple[str, str], ...] = ()
-    """Look of a mark, and what it means."""
+    key: tuple[tuple[str, str], ...] = ()  #: Look of a mark, and what it means.
     table_is: TableIs = "folded"
     """Opened by a click; always open; or left out on paper and in text for one that says more."""
-    mermaid: str = ""
-    """The drawing as Mermaid source, for Markdown; empty for none."""
+    mermaid: str = ""  #: The drawing as Mermaid source, for Markdown; empty for none.
     detail: bool = False
     block: ClassVar[str] = "picture"
 
@@ -181,8 +173,7 @@ class Section:
     id: str
     title: str
     blocks: tuple[Block, ...]
-    short: str = ""
-    """The title in the list of contents; the whole one when empty."""
+    short: str = ""  #: The title in the list of contents; the whole one when empty.
     detail: bool = False
 
 
@@ -190,21 +181,15 @@ class Section:
 class Document:
     """What is rendered."""
 
-    name: str
-    """What it is about: the case."""
-    headline: str
-    """What is to be known first, in a sentence."""
+    name: str  #: What it is about: the case.
+    headline: str  #: What is to be known first, in a sentence.
     sections: Sequence[Section]
     byline: Sequence[str] = ()
-    lead: Sequence[str] = ()
-    """For somebody who knows no term of the field; not in a terminal."""
+    lead: Sequence[str] = ()  #: For somebody who knows no term of the field; not in a terminal.
     facts: Facts | None = None
-    warning: Sequence[str] = ()
-    """What speaks against relying on it."""
-    record: Sequence[tuple[str, str]] = ()
-    """Lines for machines: name and value."""
-    after: Sequence[str] = ()
-    """Where to go on from here, in a terminal."""
+    warning: Sequence[str] = ()  #: What speaks against relying on it.
+    record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
+    after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
 
     @property
     def title(self) -> str:

@@ -27,8 +27,7 @@ from tuneworthy.words import cut, share
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult, CurvePoint
 
-Spec = dict[str, Any]
-"""A part of a chart in Vega-Lite."""
+Spec = dict[str, Any]  #: A part of a chart in Vega-Lite.
 
 Rows = Sequence[Mapping[str, Any]]
 """What the marks of a chart are drawn from; of a series, checked by ``evidence.rows_of``."""
@@ -46,8 +45,7 @@ COLOURS = {
 """Light and dark. The page's style maps each to its own variable, so a dark page or a reader's own
 style recolours the picture; blue and orange stay apart for colour-blind readers."""
 
-WIDE, NARROW = 760, 320
-"""Widths in pixels: for a desk and for paper, and for a telephone."""
+WIDE, NARROW = 760, 320  #: Widths in pixels: for a desk and for paper, and for a telephone.
 
 _MOST_LETTERS = 60
 _MOST_ROWS = 12
@@ -65,8 +63,7 @@ _PLAIN = re.compile(r"[\w\s.,#%()+-]*")
 class Drawing:
     """One picture, drawn when somebody looks at it. Equal charts give equal text."""
 
-    look: str
-    """Its entry in ``charts.json``."""
+    look: str  #: Its entry in ``charts.json``.
     rows: Rows
     titles: Sequence[str] = ()
     """Of a chart of one row for each title, in their order; ``title`` names the row of a mark."""

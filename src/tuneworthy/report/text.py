@@ -13,11 +13,9 @@ from tuneworthy.errors import one_line
 from tuneworthy.report import blocks as b
 from tuneworthy.report.width import columns
 
-_NARROWEST = 8
-"""The least a column gives way to."""
+_NARROWEST = 8  #: The least a column gives way to.
 
-_LONGEST_WORD = 16
-"""Columns of a word that a table doesn't break."""
+_LONGEST_WORD = 16  #: Columns of a word that a table doesn't break.
 
 Style = Literal["strong", "dim", "good", "bad", "warn"]
 

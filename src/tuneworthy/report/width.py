@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-WIDEST, NARROWEST = 80, 40
-"""Columns a text is laid out for, at most and at least."""
+WIDEST, NARROWEST = 80, 40  #: Columns a text is laid out for, at most and at least.
 
 _COLUMNS: ContextVar[int] = ContextVar("columns", default=WIDEST)
 

@@ -17,15 +17,12 @@ from tuneworthy.words import bits, sentence, share
 class AnswerField:
     """A question with the answer of the case file."""
 
-    key: str
-    """Its path in a case, as ``factors.brand_voice``."""
+    key: str  #: Its path in a case, as ``factors.brand_voice``.
     title: str
     ask: str
-    why: str
-    """Why it matters, and what a yes means; may be empty."""
+    why: str  #: Why it matters, and what a yes means; may be empty.
     example: str
-    stated: State
-    """The answer in the case file."""
+    stated: State  #: The answer in the case file.
     counts: str
     """Which answer counts where it is another one, and where it comes from; else empty."""
     note: str
@@ -37,8 +34,7 @@ class AnswerGroup:
 
     id: str
     title: str
-    says: str
-    """How many hold, and how many are open."""
+    says: str  #: How many hold, and how many are open.
     questions: tuple[AnswerField, ...]
 
 
@@ -49,10 +45,8 @@ class PossibleOutcome:
     outcome: str
     title: str
     share: str
-    between: str
-    """The least and most when the odds move; empty for a final verdict."""
-    bar: tuple[float, ...]
-    """Share, least and most, in percent of the width."""
+    between: str  #: The least and most when the odds move; empty for a final verdict.
+    bar: tuple[float, ...]  #: Share, least and most, in percent of the width.
 
 
 @dataclass(frozen=True, slots=True)

@@ -316,8 +316,7 @@ _MOST = 4
 
 _GROUPS = {"check": "checks", "indicator": "reasons for", "anti_indicator": "reasons against"}
 
-Sign = tuple[str, str]
-"""A kind of answer, and what it would have to be."""
+Sign = tuple[str, str]  #: A kind of answer, and what it would have to be.
 
 
 def flip_lines(dossier: Dossier) -> list[tuple[str, str]]:

@@ -30,11 +30,9 @@ from tuneworthy.words import listing, plain, sentence
 
 # What changed.
 
-MOST_TRIED = 4096
-"""Sets of changed answers that are tried to see which of them moved the verdict."""
+MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
-Judge = Callable[[Mapping[str, State]], Verdict]
-"""The outcome that follows from answers."""
+Judge = Callable[[Mapping[str, State]], Verdict]  #: The outcome that follows from answers.
 
 Act = Callable[[Verdict, Mapping[GateId, State]], Action]
 """The action that follows from an outcome and the states of the gates."""
@@ -338,13 +336,10 @@ class VersionLine:
     """A version as a line of a list."""
 
     digest: str
-    when: str
-    """Local time, to the minute."""
+    when: str  #: Local time, to the minute.
     verdict: str
-    changed: str
-    """What it says that the one before it didn't."""
-    now: bool
-    """Whether it is what the file says today."""
+    changed: str  #: What it says that the one before it didn't.
+    now: bool  #: Whether it is what the file says today.
 
 
 Kept = tuple[datetime, str, Verdict | None, Mapping[str, State]]

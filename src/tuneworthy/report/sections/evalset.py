@@ -11,25 +11,13 @@ from tuneworthy.model.evalset import (
     PAIRS,
     AgreementOf,
     Coefficient,
-    Disagreement,
     EvalCase,
     EvalSample,
     ItemKey,
     Precision,
-    Stratum,
     Task,
 )
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Document,
-    Fold,
-    Part,
-    Prose,
-    Section,
-    Table,
-    head,
-)
+from tuneworthy.report import blocks as b
 from tuneworthy.report.text import Paint, safe, wrapped
 from tuneworthy.report.width import columns
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
@@ -42,6 +30,11 @@ _BY = {
     "embedding": "by alike wording (groups of embeddings)",
     "nothing": "can't be distinguished",
 }
+_EXPECTED = {
+    "today.quality": "as today.quality says",
+    "target": "a little under the target",
+    "": "where an interval is widest, as no target is stated",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +42,19 @@ class EvalsetReport:
     """A set, and how sure a score on it will be."""
 
     drawn: EvalSample
-    path: str
-    """Where the set lies."""
-    folder: str
-    """How the user named the case."""
-    entry: str | None
-    """How the case can name the set; None where it lies outside."""
+    path: str  #: Where the set lies.
+    folder: str  #: How the user named the case.
+    entry: str | None  #: How the case can name the set; None where it lies outside.
     expected_by: str
     """Where the expected share comes from: ``today.quality``, ``target`` or nothing."""
-    target: float | None
-    """Quality that is good enough."""
+    target: float | None  #: Quality that is good enough.
     whole: Precision
-    report: Precision
-    """Of the cases kept for reporting."""
+    report: Precision  #: Of the cases kept for reporting.
     needed: int | None
     """Cases of a set like this that would tell the expected share from the target."""
 
 
-def evalset_document(made: EvalsetReport) -> Document:
+def evalset_document(made: EvalsetReport) -> b.Document:
     """What was drawn, what was done to it, how sure a score on it can be, and what comes next."""
     drawn = made.drawn
     conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
@@ -82,64 +70,48 @@ def evalset_document(made: EvalsetReport) -> Document:
     byline = [f"{frame}. Kinds of request: {_BY[drawn.intent_by]}."]
     if drawn.without_input:
         byline.append(f"Left out {counted(drawn.without_input, 'trace')}: no input is logged.")
-    parts: tuple[tuple[str, Iterator[Block]], ...] = (
-        ("Strata: conversations drawn of those there are", _strata(drawn)),
-        ("What was done", iter((Bullets(tuple(_done(drawn))),))),
-        (_expected(made), iter((Bullets(tuple(_precision(made))),))),
-    )
-    sections = tuple(Section("", title, tuple(blocks)) for title, blocks in parts)
-    return Document("", headline, sections, byline=tuple(byline), after=tuple(_next(made)))
+    quality_ = quality(made.report.expected)
+    expected = f"How sure a score will be, if it is {quality_} ({_EXPECTED[made.expected_by]})"
+    sections = [
+        b.section("", "Strata: conversations drawn of those there are", _strata(drawn)),
+        b.section("", "What was done", b.bullets(_done(drawn))),
+        b.section("", expected, b.bullets(_precision(made))),
+    ]
+    return b.Document("", headline, sections, byline=byline, after=tuple(_next(made)))
 
 
-def _strata(drawn: EvalSample) -> Iterator[Block]:
+def _strata(drawn: EvalSample) -> Iterator[b.Parts]:
     examples = dict(drawn.examples)  # each is in the row where its kind comes first
-    shown = drawn.strata[:_MOST_STRATA]
-    rows = tuple(_stratum(one, examples.pop(one.intent, "")) for one in shown)
-    titles = head("Kind", "Length", "Went", "#Traces", "#Conversations", "#Drawn", "Example")
-    yield Table("Conversations drawn", titles, rows, quiet=True)
-    if (more := len(drawn.strata) - len(shown)) > 0:
-        yield Prose(f"and {count(more)} more")
-
-
-def _stratum(one: Stratum, example: str) -> tuple[str, ...]:
-    went = "any" if one.failed is None else "wrong" if one.failed else "well"
-    numbers = map(count, (one.traces, one.conversations, one.drawn))
-    return (one.intent or "any", one.length or "any", went, *numbers, example)
+    rows = []
+    for one in drawn.strata[:_MOST_STRATA]:
+        went = "any" if one.failed is None else "wrong" if one.failed else "well"
+        numbers = map(count, (one.traces, one.conversations, one.drawn))
+        example = examples.pop(one.intent, "")
+        rows.append((one.intent or "any", one.length or "any", went, *numbers, example))
+    titles = "Kind | Length | Went | #Traces | #Conversations | #Drawn | Example"
+    yield b.table("Conversations drawn", titles, rows, quiet=True)
+    if (more := len(drawn.strata) - len(rows)) > 0:
+        yield f"and {count(more)} more"
 
 
 def _done(drawn: EvalSample) -> Iterator[str]:
     if drawn.failures:
         reasons = ", ".join(f"{plain(why)} {count(n)}" for why, n in sorted(drawn.failures.items()))
         apart = any(one.failed is not None for one in drawn.strata)
-        oftener = "; drawn about twice as often as they occur, and weighted for it" if apart else ""
+        oftener = "; drawn about twice as often as they occur, and weighted for it" * apart
         yield f"traces that went wrong: {reasons}{oftener}"
     yield f"{counted(drawn.folded, 'conversation')} folded into a near copy"
-    if drawn.masked:
-        kinds = ", ".join(
-            f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items())
-        )
-        yield f"masked, by cases: {kinds}. A name that nothing introduces may still be there"
-    else:
-        yield "nothing personal or secret was found to mask"
+    kinds = ", ".join(f"{plain(kind)} in {count(n)}" for kind, n in sorted(drawn.masked.items()))
+    masked = f"masked, by cases: {kinds}. A name that nothing introduces may still be there"
+    yield masked if drawn.masked else "nothing personal or secret was found to mask"
     if drawn.lost:
         answers = counted(drawn.lost, "right answer")
         yield f"{answers} left out: masking hid what only they held. Label these cases again"
     if drawn.cut:
         yield f"{counted(drawn.cut, 'long text')} in what was drawn from kept in part only"
-    if drawn.unlabelled:
-        of = counted(len(drawn.cases), "case")
-        yield f"{count(drawn.unlabelled)} of {of} have no right answer yet"
-    else:
-        yield "every case has a right answer"
-
-
-def _expected(made: EvalsetReport) -> str:
-    why = {
-        "today.quality": "as today.quality says",
-        "target": "a little under the target",
-        "": "where an interval is widest, as no target is stated",
-    }[made.expected_by]
-    return f"How sure a score will be, if it is {quality(made.report.expected)} ({why})"
+    of = counted(len(drawn.cases), "case")
+    lacking = f"{count(drawn.unlabelled)} of {of} have no right answer yet"
+    yield lacking if drawn.unlabelled else "every case has a right answer"
 
 
 def _precision(made: EvalsetReport) -> Iterator[str]:
@@ -188,7 +160,7 @@ _NAMES = {
 }
 
 
-def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> Document:
+def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
     """Agreement of each task, what labellers differ on, and what comes next."""
     unsettled, case = to_settle(results), shlex.quote(folder)
     if unsettled:
@@ -198,35 +170,35 @@ def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> Docume
     else:
         after = f"Nothing to settle. Next: tuneworthy evalset export {case} --format jsonl"
     parts = (_agreement(one) for one in results)
-    sections = tuple(Section("", part.title, part.blocks) for part in parts)
-    return Document("", "How far labellers agree", sections, after=(after,))
+    sections = [b.section("", part.title, part.blocks) for part in parts]
+    return b.Document("", "How far labellers agree", sections, after=[after])
 
 
 def agreement_parts(
     results: Sequence[AgreementOf], rubrics: Mapping[str, str]
-) -> tuple[Block, ...]:
+) -> tuple[b.Block, ...]:
     """A part for each task and rubric, with what the rubric says; its text is found by digest."""
-    if not results:
-        nothing = (
-            "Nothing is labelled yet. Two labellers who don't see each other's answers make "
-            "agreement known."
-        )
-        return (Prose(nothing),)
-    return tuple(_agreement(one, rubrics.get(one.rubric, "")) for one in results)
+    nothing = (
+        "Nothing is labelled yet. Two labellers who don't see each other's answers make "
+        "agreement known."
+    )
+    parts = [_agreement(one, rubrics.get(one.rubric, "")) for one in results]
+    return b.flat(parts or nothing)
 
 
-def _agreement(one: AgreementOf, rubric: str = "") -> Part:
-    blocks: list[Block] = [Bullets(tuple(map(sentence, _agreed(one))))]
-    if rubric:
-        blocks.append(Fold("The rubric", (Prose(rubric),)))
-    if one.disagreements:
-        rows = tuple(map(_difference, one.disagreements[:_MOST_ROWS]))
-        columns_ = head("Case", "Labels", "Settled")
-        blocks.append(Table("What they differ on", columns_, rows))
-        if (more := len(one.disagreements) - len(rows)) > 0:
-            blocks.append(Prose(f"and {counted(more, 'item')} more", "small"))
-    title = _TITLES[one.task] + (f" {one.rubric[:6]}" if one.rubric else "")
-    return Part(title, tuple(blocks))
+def _agreement(one: AgreementOf, rubric: str = "") -> b.Part:
+    rows = []
+    for item in one.disagreements[:_MOST_ROWS]:
+        labels = ", ".join(f"{labeller} {cut(value, _LONGEST)}" for labeller, value in item.said)
+        rows.append((cut(item.key[2], _LONGEST), labels, cut(item.settled or "open", _LONGEST)))
+    more = len(one.disagreements) - len(rows)
+    return b.part(
+        _TITLES[one.task] + (f" {one.rubric[:6]}" if one.rubric else ""),
+        b.bullets(map(sentence, _agreed(one))),
+        rubric and b.fold("The rubric", rubric),
+        b.table("What they differ on", "Case | Labels | Settled", rows) if rows else None,
+        b.Prose(f"and {counted(more, 'item')} more", "small") if more else None,
+    )
 
 
 def _agreed(one: AgreementOf) -> Iterator[str]:
@@ -239,12 +211,9 @@ def _agreed(one: AgreementOf) -> Iterator[str]:
         f"the same on {count(one.same)} of {count(one.both)} that two have labelled: "
         f"{share(one.same / one.both)} ({share(one.low)} to {share(one.high)})"
     )
-    yield from map(_coefficient, one.coefficients)
-
-
-def _coefficient(one: Coefficient) -> str:
-    items = "" if isinstance(one.value, Unknown) else f", on {counted(one.items, 'item')}"
-    return f"{_NAMES[one.id]}: {coefficient_text(one)}{items}"
+    for each in one.coefficients:
+        items = "" if isinstance(each.value, Unknown) else f", on {counted(each.items, 'item')}"
+        yield f"{_NAMES[each.id]}: {coefficient_text(each)}{items}"
 
 
 def coefficient_text(one: Coefficient) -> str:
@@ -255,11 +224,6 @@ def coefficient_text(one: Coefficient) -> str:
     if one.low is not None and one.high is not None:
         ends = f"{quality(one.low)} to {quality(one.high)}"
     return f"{quality(one.value)} ({ends})"
-
-
-def _difference(one: Disagreement) -> tuple[str, ...]:
-    labels = ", ".join(f"{labeller} {cut(value, _LONGEST)}" for labeller, value in one.said)
-    return cut(one.key[2], _LONGEST), labels, cut(one.settled or "open", _LONGEST)
 
 
 def to_settle(results: Sequence[AgreementOf]) -> int:
@@ -285,16 +249,11 @@ class Item:
 
     task: Task
     case: EvalCase
-    arms: tuple[str, ...] = ()
-    """Whose outputs they are, by name; never shown."""
-    outputs: tuple[str, ...] = ()
-    """What is judged, in the order of the arms."""
-    choices: tuple[str, ...] = ()
-    """Labels to choose from; () where any text may be one."""
-    flipped: bool = False
-    """Whether the second output is shown first."""
-    rubric: str = ""
-    """Begin of the SHA-256 of rubric and scale."""
+    arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
+    outputs: tuple[str, ...] = ()  #: What is judged, in the order of the arms.
+    choices: tuple[str, ...] = ()  #: Labels to choose from; () where any text may be one.
+    flipped: bool = False  #: Whether the second output is shown first.
+    rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.
 
     @property
     def key(self) -> ItemKey:
@@ -332,53 +291,45 @@ def item_page(
     paint = Paint(colour)
     lines = ["", paint("strong", f"{count(number)} of {count(of)}".ljust(columns() - 1, "·"))]
     for name, text in item_parts(item, rubric=rubric, labels=labels):
-        lines += _part(name, text, paint)
-    return "\n".join([*lines, "", *_question(item)]) + "\n"
+        lines += [paint("strong", name), *_shown(text)]
+    keys = "a text; or :s to skip, :b to go back, :q to stop"
+    if item.choices:
+        pairs = keys_of(item).items()
+        choices = (key if key == choice else f"{key} {choice}" for key, choice in pairs)
+        keys = f"{', '.join(choices)}; s skip, b back, q stop"
+    return "\n".join([*lines, "", *wrapped(f"{QUESTIONS[item.task]} ({keys})")]) + "\n"
 
 
 def item_parts(
     item: Item, *, rubric: str = "", labels: Sequence[str] = ()
-) -> tuple[tuple[str, str], ...]:
+) -> Iterator[tuple[str, str]]:
     """What is shown of an item, each text with its name, as it was written."""
     case = item.case
-    parts = [("Input", case.input)] if case.input is not None else []
-    parts += [(one.role.capitalize(), one.content) for one in case.messages]
-    parts += [("Passage", passage.text) for passage in case.contexts]
+    if case.input is not None:
+        yield "Input", case.input
+    yield from ((one.role.capitalize(), one.content) for one in case.messages)
+    yield from (("Passage", passage.text) for passage in case.contexts)
     if case.reference is not None:
         whole = isinstance(case.reference, str)
-        parts.append(("Reference", str(case.reference) if whole else repr(case.reference)))
+        yield "Reference", str(case.reference) if whole else repr(case.reference)
     several = len(item.outputs) > 1
     for place, text in enumerate(item.shown, start=1):
-        parts.append((f"Output {place}" if several else "Output", text))
+        yield f"Output {place}" if several else "Output", text
     if rubric:
-        parts.append(("Rubric", rubric))
+        yield "Rubric", rubric
     if labels:
-        parts.append(("Labels so far", "\n".join(labels)))
-    return tuple(parts)
+        yield "Labels so far", "\n".join(labels)
 
 
-def _part(name: str, text: str, paint: Paint) -> list[str]:
-    lines = [paint("strong", name)]
+def _shown(text: str) -> Iterator[str]:
     every = text.splitlines() or [""]
     for line in every[:_MOST_LINES]:
         whole = line.expandtabs(4)
-        lines += wrapped(safe(whole[:_MOST_CHARACTERS]), first="  ")
+        yield from wrapped(safe(whole[:_MOST_CHARACTERS]), first="  ")
         if len(whole) > _MOST_CHARACTERS:
-            lines.append(f"  … and {count(len(whole) - _MOST_CHARACTERS)} characters more")
+            yield f"  … and {count(len(whole) - _MOST_CHARACTERS)} characters more"
     if len(every) > _MOST_LINES:
-        lines.append(f"  … and {count(len(every) - _MOST_LINES)} lines more")
-    return lines
-
-
-def _question(item: Item) -> list[str]:
-    if not item.choices:
-        keys = "a text; or :s to skip, :b to go back, :q to stop"
-    else:
-        choices = ", ".join(
-            key if key == choice else f"{key} {choice}" for key, choice in keys_of(item).items()
-        )
-        keys = f"{choices}; s skip, b back, q stop"
-    return wrapped(f"{QUESTIONS[item.task]} ({keys})")
+        yield f"  … and {count(len(every) - _MOST_LINES)} lines more"
 
 
 def tally_page(done: int, of: int) -> str:

@@ -28,8 +28,7 @@ from tuneworthy.words import (
 
 # A picture's numbers as rows, checked: a ledger is a file that anybody may have written in.
 
-Row = dict[str, Any]
-"""One row of a series: numbers are finite, an open end is ``inf``."""
+Row = dict[str, Any]  #: One row of a series: numbers are finite, an open end is ``inf``.
 
 _MOST_POINTS = 200
 
@@ -267,10 +266,8 @@ class EvidenceRow(NamedTuple):
     """A measurement in words."""
 
     title: str
-    value: str
-    """With its interval and unit, or what would make it known."""
-    bears: str
-    """What it says about which answer; empty where it bears on none."""
+    value: str  #: With its interval and unit, or what would make it known.
+    bears: str  #: What it says about which answer; empty where it bears on none.
     counted: str
     """How many traces, how many of them independent where those are fewer, and on which days."""
     method: str

@@ -47,8 +47,7 @@ from tuneworthy.words import (
     small_usd,
 )
 
-Rows = Iterator[tuple[str, str]]
-"""Labels, each with its value."""
+Rows = Iterator[tuple[str, str]]  #: Labels, each with its value.
 
 _MOST_ARMS = 50
 _MOST_QUOTED = 12
@@ -592,8 +591,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
 
 # Prompts that a generator proposed.
 
-_LONGEST_PROMPT = 240
-"""Characters of a proposed prompt that are shown; its file has the rest."""
+_LONGEST_PROMPT = 240  #: Characters of a proposed prompt that are shown; its file has the rest.
 
 
 def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:

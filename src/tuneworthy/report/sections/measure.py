@@ -55,17 +55,12 @@ class MeasureReport:
     """A run of ``measure``."""
 
     measured: Measured
-    added: bool
-    """False where the last run had measured the same."""
-    dossier: Dossier
-    """The case with it."""
-    before: Dossier | None
-    """The case without it; None for a case that was made for it."""
+    added: bool  #: False where the last run had measured the same.
+    dossier: Dossier  #: The case with it.
+    before: Dossier | None  #: The case without it; None for a case that was made for it.
     folder: str
-    price: Price | None = None
-    """List price of the one model that answered."""
-    models: tuple[str, ...] = ()
-    """Models that answered."""
+    price: Price | None = None  #: List price of the one model that answered.
+    models: tuple[str, ...] = ()  #: Models that answered.
     wanted: Mapping[str, float] = field(default_factory=dict)
     """How many a check of the ceiling asks for, by check."""
 
@@ -288,8 +283,7 @@ def _need(report: MeasureReport, usable: float) -> str:
 _EXAMPLE_CALLS = 10_000
 _MILLION = 1e6
 
-ENOUGH_RUNS = 20
-"""Runs of the best prompt that its mean cost takes: as many as any measurement."""
+ENOUGH_RUNS = 20  #: Runs of the best prompt that its mean cost takes: as many as any measurement.
 
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 

@@ -347,18 +347,14 @@ _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
 class Lever:
     """An amount that can be moved."""
 
-    id: str
-    """Of the question that asks for it."""
+    id: str  #: Of the question that asks for it.
     title: str
     question: str
     group: str
     unit: LeverUnit
-    text: str
-    """What its field shows; empty for what isn't known."""
-    stated: str
-    """What the case file says, as the field would show it."""
-    at: float
-    """Where the lever stands: the middle of a range, its least end for what isn't known."""
+    text: str  #: What its field shows; empty for what isn't known.
+    stated: str  #: What the case file says, as the field would show it.
+    at: float  #: Where the lever stands: the middle of a range, its least end for what isn't known.
     least: float
     most: float
     step: float

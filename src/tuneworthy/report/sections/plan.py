@@ -150,8 +150,7 @@ def _steps(plan: Plan) -> Iterator[b.Parts]:
 
 # The plan as a Mermaid Gantt chart.
 
-_KEPT = frozenset(" .,'()/+–-")
-"""Signs that mean nothing to Mermaid inside a name."""
+_KEPT = frozenset(" .,'()/+–-")  #: Signs that mean nothing to Mermaid inside a name.
 
 _LONGEST = 80
 

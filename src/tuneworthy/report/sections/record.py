@@ -172,8 +172,7 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
 
 # The decision record: what was decided, why, and when to look at it again.
 
-REVIEW_AFTER_MONTHS = 3
-"""A quarter, the rhythm in which the lesson plans to retrain."""
+REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to retrain.
 
 
 def record(dossier: Dossier) -> str:
