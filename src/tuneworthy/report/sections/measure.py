@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evidence import Evidence, Measured, Series
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Document,
-    Fact,
-    Facts,
-    Part,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
+from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.evidence import (
     STEPS,
     between_days,
@@ -83,6 +70,11 @@ class MeasureReport:
         evidence = self.any(name)
         return {} if evidence is None else evidence.details
 
+    def detail(self, name: str, number: str) -> float | None:
+        """One of these numbers; None where it isn't known."""
+        value = self.details(name).get(number)
+        return value if isinstance(value, int | float) else None
+
     def ask(self, name: str, otherwise: str) -> str:
         """What would make a measurement known."""
         evidence = self.any(name)
@@ -118,41 +110,37 @@ def measure_dict(report: MeasureReport) -> str:
     )
 
 
-def measure_report(report: MeasureReport, *, examples: bool = False) -> Document:
+def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Document:
     """What was read, what it shows, what couldn't be measured, and what it does to the verdict.
 
     For a case that was made from the traces it is the five-minute page: what they alone say about
     prompts, the bill and the ceiling.
     """
-    new = report.before is None
-    sections = [Section("read", "", tuple(_read(report)))]
-    if new:
-        rows = tuple(Fact(label, text) for label, text in quick_rows(report))
-        sections.append(Section("quick", "", (Facts(rows),)))
-    else:
-        sections.append(Section("measured", "Measured, with 95% intervals", (_table(report),)))
+    before, after = report.before, [f"Next: tuneworthy decide {report.folder}"]
+    title = "Measured, with 95% intervals"
+    sections = [
+        b.section("read", "", _read(report)),
+        b.section("quick", "", b.facts(quick_rows(report)))
+        if before is None
+        else b.section("measured", title, _table(report, title)),
+    ]
     if examples:
-        blocks = tuple(_examples(report))
-        sections.append(Section("examples", "Examples to learn from", blocks))
-    after = [f"Next: tuneworthy decide {report.folder}"]
-    if report.before is not None:
-        title = "Not measured, and what would be needed"
-        sections.append(Section("open", title, tuple(_not_measured(report))))
-        verdict = Bullets(tuple(_verdict(report, report.before)))
-        sections.append(Section("verdict", "The verdict", (verdict,)))
-    else:
+        sections.append(b.section("examples", "Examples to learn from", _examples(report)))
+    if before is None:
         every = f"tuneworthy decide {report.folder} --format markdown"
         after.append(f"More: {every} lists every measurement")
-    return Document("", opening(report), tuple(sections), after=tuple(after))
+    else:
+        title = "Not measured, and what would be needed"
+        sections.append(b.section("open", title, _not_measured(report)))
+        verdict = b.bullets(_verdict(report.dossier, before))
+        sections.append(b.section("verdict", "The verdict", verdict))
+    return b.Document("", opening(report), sections, after=after)
 
 
 def opening(report: MeasureReport) -> str:
     """What was read in one sentence: how much of what, from which tool, of which days."""
-    parts = [_size(report)]
-    for measure, noun in _COUNTS.values():
-        number = report.count(measure)
-        if number is not None:
-            parts.append(counted(number, noun))
+    counts = ((report.count(measure), noun) for measure, noun in _COUNTS.values())
+    parts = [_size(report), *(counted(n, noun) for n, noun in counts if n is not None)]
     formats = dict.fromkeys(one.format for one in report.measured.readings if one.traces)
     every = (day for one in report.measured.evidence for day in (one.since, one.observed_on))
     days = sorted({day for day in every if day is not None})
@@ -173,7 +161,7 @@ def _size(report: MeasureReport) -> str:
     return f"{answers} to {counted(float(arms.columns['cases'][0]), 'case')}"
 
 
-def _read(report: MeasureReport) -> Iterator[Block]:
+def _read(report: MeasureReport) -> Iterator[b.Parts]:
     """Each source with its count, and what was left out of it: how often, why, and where."""
     lines = []
     for reading in report.measured.readings:
@@ -186,78 +174,75 @@ def _read(report: MeasureReport) -> Iterator[Block]:
             more = ["…"] if skipped.n > len(skipped.where[:3]) else []
             places = f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
             lines.append(f"{what} {skipped.predicate}{places}")
-    yield Bullets(tuple(lines))
+    yield b.bullets(lines)
     if report.before is None:
-        yield Prose(f"Wrote {report.folder}/")
+        yield f"Wrote {report.folder}/"
     elif not report.added:
-        yield Prose("The same was measured before: nothing is added to the ledger.")
+        yield "The same was measured before: nothing is added to the ledger."
 
 
-def _table(report: MeasureReport) -> Table:
+def _table(report: MeasureReport, title: str) -> b.Table:
     """Every known measurement with its interval, and what it says."""
     evidence = report.dossier.evidence
     ids = {one.id for one in report.measured.evidence if one.known}
     some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
-    rows = tuple((r.title, r.value, r.bears) for r in evidence_rows(report.dossier, some))
-    columns = head("Measured", "Value", "What it says")
-    return Table("Measured, with 95% intervals", columns, rows, quiet=True)
+    rows = ((r.title, r.value, r.bears) for r in evidence_rows(report.dossier, some))
+    return b.table(title, "Measured | Value | What it says", rows, quiet=True)
 
 
-def _not_measured(report: MeasureReport) -> Iterator[Block]:
+def _not_measured(report: MeasureReport) -> b.Parts:
     """What couldn't be measured, by what would make it known."""
     asks: dict[str, list[str]] = {}
     for one in report.measured.evidence:
         if isinstance(one.value, Unknown):
             asks.setdefault(one.value.ask, []).append(measured_name(one.id))
-    if asks:
-        yield Bullets(tuple(f"{', '.join(names)}: {ask}" for ask, names in asks.items()))
+    lines = [f"{', '.join(names)}: {ask}" for ask, names in asks.items()]
+    return b.bullets(lines) if lines else ""
 
 
-def _verdict(report: MeasureReport, before: Dossier) -> Iterator[str]:
+def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
     """What the evidence does to the verdict."""
-    after = report.dossier
     was, now = OUTCOME_WORDS[before.verdict.outcome], OUTCOME_WORDS[after.verdict.outcome]
     yield f"{now}, as before" if was == now else f"{was} before, {now} now"
-    if changes := _changes(before, after):
-        yield f"changed: {', '.join(changes)}"
-    against = [c for c in after.challenges if c.id.startswith(("measured_", "need_"))]
-    if against:
-        verb = "doesn't" if len(against) == 1 else "don't"
-        yield f"{several(len(against), 'statement')} {verb} fit what was measured"
-    if any(c.id == "evidence_old" for c in after.challenges):
-        yield "what was measured is old: measure newer data"
-
-
-def _changes(before: Dossier, after: Dossier) -> list[str]:
-    """Answers with another state than before; the first eight."""
-
-    def answers(dossier: Dossier) -> dict[str, tuple[str, str]]:
-        rooms = (dossier.ceiling.checks, dossier.factors, dossier.signals)
-        return {name: (one.title, one.state) for room in rooms for name, one in room.items()}
-
-    then = answers(before)
+    then, states = (
+        {name: (one.title, one.state) for room in rooms for name, one in room.items()}
+        for rooms in ((d.ceiling.checks, d.factors, d.signals) for d in (before, after))
+    )
     changes = [
         f"{title} {then[name][1]} → {state}"
-        for name, (title, state) in answers(after).items()
+        for name, (title, state) in states.items()
         if name in then and then[name][1] != state
     ]
-    return changes[:8] + ([f"and {few(len(changes) - 8)} more"] if len(changes) > 8 else [])
+    if changes:
+        more = [f"and {few(len(changes) - 8)} more"] if len(changes) > 8 else []
+        yield f"changed: {', '.join([*changes[:8], *more])}"
+    ids = [challenge.id for challenge in after.challenges]
+    if against := sum(name.startswith(("measured_", "need_")) for name in ids):
+        verb = "doesn't" if against == 1 else "don't"
+        yield f"{several(against, 'statement')} {verb} fit what was measured"
+    if "evidence_old" in ids:
+        yield "what was measured is old: measure newer data"
 
 
 # Examples to learn from, step by step, with what was left out.
 
 
-def _examples(report: MeasureReport) -> Iterator[Block]:
+def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     """From all answers to those that could be used, against the need, with masked samples."""
     usable, series = report.known("usable_examples"), report.series("examples_waterfall")
     if usable is None or series is None:
-        yield Todo(report.ask("usable_examples", "log `output`, what the model wrote"))
+        yield b.Todo(report.ask("usable_examples", "log `output`, what the model wrote"))
         return
     yield steps_table(series, quiet=True)
-    yield Prose(_need(report, usable.number))
+    need, have = report.detail("usable_examples", "need"), usable.number
+    if need is None:
+        yield "How many are needed depends on the approach: state a goal in the case"
+    else:
+        verb = "enough" if have >= need else f"{count(need - have)} short"
+        yield f"The approach of the primary goal needs {count(need)}: {verb}"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
-        yield Prose(
+        yield (
             f"{share(personal)} of those looked at hold personal or secret data: at least "
             f"{count(usable.low)} are usable as they are, the rest after cleaning"
         )
@@ -267,15 +252,7 @@ def _examples(report: MeasureReport) -> Iterator[Block]:
         known = bool(sign) and reason in STEPS
         samples.setdefault(STEPS[reason] if known else "", []).append(text if known else sample)
     for reason, texts in samples.items():
-        yield Part(f"Left out: {reason}", (Bullets(tuple(text or "(empty)" for text in texts)),))
-
-
-def _need(report: MeasureReport, usable: float) -> str:
-    need = report.details("usable_examples").get("need")
-    if not isinstance(need, int | float):
-        return "How many are needed depends on the approach: state a goal in the case"
-    verb = "enough" if usable >= need else f"{count(need - usable)} short"
-    return f"The approach of the primary goal needs {count(need)}: {verb}"
+        yield b.part(f"Left out: {reason}", b.bullets(text or "(empty)" for text in texts))
 
 
 # What the calls cost, the most that tuning could save, and what a cache would.
@@ -288,29 +265,21 @@ ENOUGH_RUNS = 20  #: Runs of the best prompt that its mean cost takes: as many a
 _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_tokens`"
 
 
-class _Cost(NamedTuple):
-    """USD a call, with its interval where it has one, and where it comes from."""
-
-    value: float
-    low: float
-    high: float
-    how: str
-
-
 def bill_text(report: MeasureReport) -> str:
     """The cost of a call and of a month, and that no tuning can save more."""
     cost = _cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"
+    usd_per_call, how = cost
     month = report.known("usd_per_month")
     if month is not None and not report.arms:
         least = "at least " if month.high == "open" else ""
         beside = f"{least}{usd(month.number)} a month"
     else:
-        beside = _monthly(report, cost.value)
-    value, low, high = map(small_usd, (cost.value, cost.low, cost.high))
+        beside = _monthly(report, usd_per_call[0])
+    value, low, high = map(small_usd, usd_per_call)
     ends = f" ({low}–{high})" if {low, high} != {value} else ""
-    return f"{value}{ends} a call{cost.how}, {beside}. No tuning can save more than the whole bill"
+    return f"{value}{ends} a call{how}, {beside}. No tuning can save more than the whole bill"
 
 
 def caching_text(report: MeasureReport) -> str:
@@ -340,41 +309,34 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
     return f"{least}{small_usd(usd_per_call * volume.number)} a month"
 
 
-def _cost(report: MeasureReport) -> _Cost | None:
-    """As reported for the best arm, as reported for all, or by list price."""
+def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
+    """USD a call with its ends: as reported for the best arm, or for all, or by list price."""
     best = report.details("best_arm_share")
-    ends = [best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high")]
-    usd_per_run = [float(end) for end in ends if isinstance(end, int | float)]
-    runs = best.get("best_runs")
-    enough = isinstance(runs, int | float) and runs >= ENOUGH_RUNS
-    if report.arms > 1 and enough and len(usd_per_run) == len(ends):
-        return _Cost(usd_per_run[0], usd_per_run[1], usd_per_run[2], " with the best")
+    reported = (best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high"))
+    usd_per_run = [float(end) for end in reported if isinstance(end, int | float)]
+    runs = report.detail("best_arm_share", "best_runs") or 0
+    if report.arms > 1 and runs >= ENOUGH_RUNS and len(usd_per_run) == 3:
+        return (usd_per_run[0], usd_per_run[1], usd_per_run[2]), " with the best"
     logged = report.known("usd_per_request")
     if logged is not None and logged.low is not None and isinstance(logged.high, int | float):
-        return _Cost(logged.number, logged.low, logged.high, "")
+        return (logged.number, logged.low, logged.high), ""
+    price, cached = report.price, report.known("cached_share")
     read, written = report.known("input_tokens"), report.known("output_tokens")
-    if report.price is None or read is None or written is None:
+    if price is None or read is None or written is None:
         return None
-    over = ", over all that were tried" if report.arms > 1 else ""
-    how = f" by list price ({report.price.catalogue}){over}"
-    least, most = (read.low or 0.0, written.low or 0.0), (_most(read), _most(written))
-    middle, low, high = (
-        _priced(report, report.price, tokens)
-        for tokens in ((read.number, written.number), least, most)
-    )
-    return _Cost(middle, low, high, how)
-
-
-def _most(evidence: Evidence) -> float:
-    return float(evidence.high) if isinstance(evidence.high, int | float) else math.inf
-
-
-def _priced(report: MeasureReport, price: Price, tokens: tuple[float, float]) -> float:
-    """USD for tokens in and out."""
-    cached = report.known("cached_share")
     part = cached.number if cached is not None and price.cached_input is not None else 0.0
-    read = price.input * (1 - part) + (price.cached_input or 0.0) * part
-    return (tokens[0] * read + tokens[1] * price.output) / _MILLION
+    per_input = price.input * (1 - part) + (price.cached_input or 0.0) * part
+    middle, low, high = (
+        (tokens_in * per_input + tokens_out * price.output) / _MILLION
+        for tokens_in, tokens_out in zip(_ends(read), _ends(written), strict=True)
+    )
+    over = ", over all that were tried" if report.arms > 1 else ""
+    return (middle, low, high), f" by list price ({price.catalogue}){over}"
+
+
+def _ends(evidence: Evidence) -> tuple[float, float, float]:
+    high = evidence.high if isinstance(evidence.high, int | float) else math.inf
+    return evidence.number, evidence.low or 0.0, float(high)
 
 
 def _bill_lacks(report: MeasureReport) -> str:
@@ -382,9 +344,10 @@ def _bill_lacks(report: MeasureReport) -> str:
     if report.details("usd_per_request") and report.known("usd_per_request") is None:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
-    for name in names:
-        if report.known(name) is None:
-            return f"{report.ask(name, _LOG)}, or log the `usd` of every call"
+    tokens = [one for name in names if (one := report.known(name))]
+    if len(tokens) < len(names):
+        lacking = next(name for name in names if report.known(name) is None)
+        return f"{report.ask(lacking, _LOG)}, or log the `usd` of every call"
     if len(report.models) > 1:
         answered = f"{few(len(report.models))} models answered, at different list prices"
         return f"log the `usd` of every call; {answered}"
@@ -392,10 +355,10 @@ def _bill_lacks(report: MeasureReport) -> str:
         name = report.models[0]
         named = "" if ":" in name else f"; name it with its provider, as openai:{name}"
         return f"log the `usd` of every call; no list price is known for {name}{named}"
-    tokens = [count(one.number) for name in names if (one := report.known(name)) is not None]
-    guessed = "" if all(report.details(name).get("reported") for name in names) else "about "
-    takes = f"a call takes {guessed}{' tokens in and '.join(tokens)} out"
-    return f"{takes}, but whose they are isn't logged: log its `model`, or its `usd`"
+    guessed = "" if all(one.details.get("reported") for one in tokens) else "about "
+    takes = " tokens in and ".join(count(one.number) for one in tokens)
+    whose = "but whose they are isn't logged: log its `model`, or its `usd`"
+    return f"a call takes {guessed}{takes} out, {whose}"
 
 
 # The rows of the five-minute page.
@@ -411,7 +374,14 @@ _COUNTS = {
 
 def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
     """Label and text of each row: what is best, the bill, caching, the ceiling, what decides."""
-    yield from _arm_rows(report)
+    arms = report.series("arms")
+    if arms is not None:
+        yield from _arm_rows(report, arms)
+    elif success := report.known("success_share"):
+        yield "Success", interval_text(success.value, success.low, success.high, success.unit)
+    else:
+        ask = report.ask("success_share", "label some outputs as right or wrong")
+        yield "Success", sentence(f"unknown: {ask}")
     yield "The bill", sentence(bill_text(report))
     yield "Caching", sentence(caching_text(report))
     if report.dossier.ceiling.checks:
@@ -419,21 +389,15 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
     yield "What decides", sentence(_decides(report))
 
 
-def _arm_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
-    """The best arm, the next, and whether they can be distinguished."""
-    arms = report.series("arms")
-    if arms is None:
-        success = report.known("success_share")
-        ask = report.ask("success_share", "label some outputs as right or wrong")
-        yield (
-            "Success",
-            sentence(f"unknown: {ask}")
-            if success is None
-            else interval_text(success.value, success.low, success.high, success.unit),
-        )
-        return
+def _arm_rows(report: MeasureReport, arms: Series) -> Iterator[tuple[str, str]]:
+    """The best arm, the next, and whether they can be distinguished; or the best of each test."""
     if (tests := arms.columns.get("test")) is not None:
-        yield from _test_rows(report, arms, tests)
+        firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
+        for place in firsts[:_MOST_TESTS]:
+            best = "best so far: " * (tests.count(tests[place]) > 1)
+            yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
+        ask = report.ask("best_arm_share", "measure each test by itself")
+        yield "Not compared", sentence(ask)
         return
     yield ("Best so far" if report.arms > 1 else "So far"), _arm(arms, 0)
     if report.arms > 1:
@@ -443,42 +407,30 @@ def _arm_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
         yield "Not compared", sentence(f"{few(more)} more, which share no case with these")
 
 
-def _test_rows(
-    report: MeasureReport, arms: Series, tests: Sequence[object]
-) -> Iterator[tuple[str, str]]:
-    """The best of each of the first tests, and that these can't be compared."""
-    firsts = [place for place, test in enumerate(tests) if test not in tests[:place]]
-    for place in firsts[:_MOST_TESTS]:
-        best = "best so far: " * (tests.count(tests[place]) > 1)
-        yield f"Test {tests[place]}", f"{best}{_arm(arms, place)}"
-    ask = report.ask("best_arm_share", "measure each test by itself")
-    yield "Not compared", sentence(ask)
-
-
 def _not_compared(report: MeasureReport) -> int:
     """Prompts with models that aren't among those compared."""
-    every = report.details("best_arm_share").get("arms")
-    return int(every) - report.arms if isinstance(every, int | float) else 0
+    every = report.detail("best_arm_share", "arms")
+    return 0 if every is None else int(every) - report.arms
 
 
 def _arm(arms: Series, place: int) -> str:
     values = {name: column[place] for name, column in arms.columns.items()}
     prompt, model = (cut(str(values.get(key, "")), _LONGEST_NAME) for key in ("prompt", "model"))
     parts = (f'prompt "{prompt}"' if prompt else "", f"on {model}" if model else "")
-    name = " ".join(part for part in parts if part) or "the prompt"
+    name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
     return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}"
 
 
 def _apart(report: MeasureReport) -> str:
     """Whether the two best can be distinguished, and how many more cases that would take."""
-    lead = report.details("best_arm_lead")
-    if lead.get("told_apart") == "yes":
+    told = report.details("best_arm_lead").get("told_apart")
+    if told == "yes":
         return "distinguished: the interval of the difference lies above zero"
-    if "told_apart" not in lead:
+    if told is None:
         return report.ask("best_arm_lead", "can't be distinguished")
-    needed, evidence = lead.get("cases_needed"), report.any("best_arm_lead")
-    if not isinstance(needed, int | float) or evidence is None or evidence.n is None:
+    evidence, needed = report.any("best_arm_lead"), report.detail("best_arm_lead", "cases_needed")
+    if needed is None or evidence is None:
         return (
             "can't be distinguished, and no number of cases would help while they differ so little"
         )
@@ -493,24 +445,21 @@ def _ceiling(report: MeasureReport) -> str:
     answered = [name for name, check in ceiling.checks.items() if check.state != "unknown"]
     who = few(len(answered)) if answered else "none"
     verb = "is" if len(answered) <= 1 else "are"
-    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by this"
-    counts = [text for name in answered if (text := _check_count(report, name))]
+    counts = []
+    for name in (name for name in answered if name in _COUNTS):
+        measure, noun = _COUNTS[name]
+        number, wanted = report.count(measure), report.wanted.get(name, 0)
+        if number is not None:
+            few_ = f" ({count(wanted)} wanted)" if number < wanted else ""
+            counts.append(f"{counted(number, noun)}{few_}")
     beside = f": {listing(counts)}" if counts else ""
+    first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by this{beside}"
     reached = {
         "yes": "It is reached",
         "no": "It is not reached",
         "unknown": "Whether it is reached stays open",
     }
-    return f"{sentence(first + beside)} {reached[ceiling.reached]}."
-
-
-def _check_count(report: MeasureReport, check: str) -> str:
-    measure, noun = _COUNTS.get(check, ("", ""))
-    number, wanted = report.count(measure), report.wanted.get(check)
-    if number is None:
-        return ""
-    enough = wanted is None or number >= wanted
-    return counted(number, noun) + ("" if enough else f" ({count(wanted or 0)} wanted)")
+    return f"{sentence(first)} {reached[ceiling.reached]}."
 
 
 def _decides(report: MeasureReport) -> str:
