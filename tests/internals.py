@@ -456,7 +456,7 @@ from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
 from tuneworthy.verdict.weigh import figures, independent, weigh
 from tuneworthy.web.app import make_app, make_site, told
 from tuneworthy.web.guard import BODY_LIMIT, HEADERS, Site
-from tuneworthy.web.render import event, followed
+from tuneworthy.web.lab import event, followed
 from tuneworthy.words import figure, interval_text, number, usd
 from tuneworthy.workspace import labelling as workspace_labelling
 from tuneworthy.workspace import measure as workspace_measure

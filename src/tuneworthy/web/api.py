@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import Field
 from starlette.responses import Response
 
@@ -16,34 +17,21 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     ChallengeResult,
     Dossier,
-    InvestmentResult,
     OptionResult,
-    Plan,
     QuestionResult,
     Recommendation,
     Verdict,
     VerdictResult,
 )
 from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
-from tuneworthy.model.precedents import PrecedentsResult
-from tuneworthy.web.render import FORMS, HEADER, ExportForm, exported, site_of
+from tuneworthy.web.guard import HEADER, PROBLEM, site_of
+from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported
 from tuneworthy.workspace.cases import stated
 from tuneworthy.workspace.workspace import EvaluatedCase, Workspace
-
-# The same for programs: JSON with a schema at ``/api/v1/openapi.json``.
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="Name of the case's folder.")]
 Key = Annotated[str, Field(min_length=1, max_length=200)]
 Value = Annotated[str, Field(max_length=4000)]
-
-
-class Problem(Record):
-    """What went wrong, in one line."""
-
-    title: str
-    status: int
-    detail: str
-    """What, where, and the fix."""
 
 
 class Line(Record):
@@ -117,19 +105,18 @@ class Options(Record):
     recommendation: Recommendation | Unknown
 
 
-def problems(*codes: int) -> dict[int | str, dict[str, Any]]:
+def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
     """What the description of the API says of some errors."""
-    schema = {"$ref": "#/components/schemas/Problem"}
-    content = {"application/problem+json": {"schema": schema}}
+    content = {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     return {code: {"description": "what went wrong", "content": content} for code in codes}
 
 
-api_v1_router = APIRouter(
+router = APIRouter(
     prefix="/api/v1",
-    responses=problems(400, 401, 403, 404, 413, 421, 422),
+    responses=_problems(400, 401, 403, 404, 413, 421, 422),
     tags=["cases"],
 )
-BY_A_PROGRAM: dict[str, Any] = {
+_BY_A_PROGRAM: dict[str, Any] = {
     "parameters": [
         {
             "name": HEADER,
@@ -143,7 +130,17 @@ BY_A_PROGRAM: dict[str, Any] = {
 """What the description says of a change: the header that it carries."""
 
 
-@api_v1_router.get("/cases")
+class NamedCase(AskedCase):
+    """The case that a program asks about."""
+
+    def __init__(self, request: Request, name: Name) -> None:
+        super().__init__(request, name)
+
+
+OfCase = Annotated[NamedCase, Depends()]
+
+
+@router.get("/cases")
 def cases(
     request: Request,
     find: Annotated[str, Query(max_length=100)] = "",
@@ -152,119 +149,92 @@ def cases(
     """One line a case; those that can't be read say why."""
     found = site_of(request).workspace.listed(find, after)
     lines = tuple(
-        Line(name=row.name, problem=row.error)
-        if row.glance is None
-        else Line(
-            name=row.name,
-            title=row.glance.title,
-            outcome=row.glance.outcome,
-            final=row.glance.final,
-            says=row.glance.says,
-            open=row.glance.open,
-            pays_back=row.glance.pays_back,
-            next=row.glance.next,
-        )
+        Line(name=row.name, problem=row.error, **(asdict(row.glance) if row.glance else {}))
         for row in found.rows
     )
     return CaseLines(cases=lines, total=found.total, matching=found.matching, more=found.left)
 
 
-@api_v1_router.post("/cases", status_code=201, openapi_extra=BY_A_PROGRAM)
-def api_v1_start(request: Request, new: NewCase) -> Whole:
+@router.post("/cases", status_code=201, openapi_extra=_BY_A_PROGRAM)
+def new_case(request: Request, new: NewCase) -> Whole:
     """Make a case folder with nothing answered; one that is there is never touched."""
     workspace = site_of(request).workspace
     workspace.start(new.name, new.title)
     return _whole(new.name, workspace.evaluated(new.name))
 
 
-@api_v1_router.get("/cases/{name}")
-def case(request: Request, name: Name) -> Whole:
+@router.get("/cases/{name}")
+def case(of: OfCase) -> Whole:
     """A case, with the digest that an answer has to name."""
-    return _whole(name, site_of(request).workspace.evaluated(name))
+    return _whole(of.name, of.evaluated)
 
 
-def _whole(name: str, evaluated: EvaluatedCase) -> Whole:
-    return Whole(
-        name=name,
-        digest=evaluated.digest,
-        answers=stated(evaluated.case, evaluated.framework),
-        case=evaluated.case,
-    )
+def _whole(name: str, now: EvaluatedCase) -> Whole:
+    answers = stated(now.case, now.framework)
+    return Whole(name=name, digest=now.digest, answers=answers, case=now.case)
 
 
-@api_v1_router.post("/cases/{name}/answers", responses=problems(409), openapi_extra=BY_A_PROGRAM)
-def answer(request: Request, name: Name, given: Answers) -> Answered:
+@router.post("/cases/{name}/answers", responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
+def answer(of: OfCase, given: Answers) -> Answered:
     """Write answers into the case file, if it is still as it was read."""
-    evaluated = site_of(request).workspace.set_answers(name, given.answers, given.digest)
-    found = evaluated.dossier
+    now = of.workspace.set_answers(of.name, given.answers, given.digest)
     return Answered(
-        digest=evaluated.digest,
-        verdict=found.verdict,
-        next_questions=found.next_questions,
-        challenges=found.challenges,
+        digest=now.digest,
+        verdict=now.dossier.verdict,
+        next_questions=now.dossier.next_questions,
+        challenges=now.dossier.challenges,
     )
 
 
-@api_v1_router.get("/cases/{name}/dossier", response_model=Dossier)
-def dossier(request: Request, name: Name) -> Response:
+@router.get("/cases/{name}/dossier", response_model=Dossier)
+def dossier(of: OfCase) -> Response:
     """Everything: the bytes of ``tuneworthy decide --format json``."""
-    text = site_of(request).workspace.evaluated(name).dossier.to_json()
-    return Response(text, media_type="application/json")
+    return Response(of.dossier.to_json(), media_type="application/json")
 
 
-@api_v1_router.get("/cases/{name}/questions")
-def questions(request: Request, name: Name) -> tuple[QuestionResult, ...]:
-    """Open answers, the most worthwhile first; none when nothing can change the verdict."""
-    return site_of(request).workspace.evaluated(name).dossier.next_questions
+def _section(name: str, field: str, says: str) -> None:
+    """An address for a section of the dossier."""
+    kind = Dossier.model_fields[field].annotation
+
+    @router.get(f"/cases/{{name}}/{name}", name=name, description=says, response_model=kind)
+    def section(of: OfCase) -> Any:
+        return getattr(of.dossier, field)
 
 
-@api_v1_router.get("/cases/{name}/challenges")
-def challenges(request: Request, name: Name) -> tuple[ChallengeResult, ...]:
-    """What doesn't fit together."""
-    return site_of(request).workspace.evaluated(name).dossier.challenges
+_section(
+    "questions",
+    "next_questions",
+    "Open answers, the most worthwhile first; none when nothing can change the verdict.",
+)
+_section("challenges", "challenges", "What doesn't fit together.")
 
 
-@api_v1_router.get("/cases/{name}/options")
-def options(request: Request, name: Name) -> Options:
+@router.get("/cases/{name}/options")
+def options(of: OfCase) -> Options:
     """What could be done instead, or as well."""
-    found = site_of(request).workspace.evaluated(name).dossier
-    return Options(options=found.options, recommendation=found.recommendation)
+    return Options.model_validate(of.dossier, from_attributes=True)
 
 
-@api_v1_router.get("/cases/{name}/investment")
-def investment(request: Request, name: Name) -> InvestmentResult | Unknown:
-    """What it costs and brings."""
-    return site_of(request).workspace.evaluated(name).dossier.investment
-
-
-@api_v1_router.get("/cases/{name}/plan")
-def plan(request: Request, name: Name) -> Plan | Unknown:
-    """Phases, hours, cost and dates."""
-    return site_of(request).workspace.evaluated(name).dossier.plan
-
-
-@api_v1_router.get("/cases/{name}/precedents")
-def precedents(request: Request, name: Name) -> PrecedentsResult | Unknown:
-    """What happened to others."""
-    return site_of(request).workspace.evaluated(name).dossier.precedents
-
+_section("investment", "investment", "What it costs and brings.")
+_section("plan", "plan", "Phases, hours, cost and dates.")
+_section("precedents", "precedents", "What happened to others.")
 
 _TYPES: dict[int | str, dict[str, Any]] = {
     200: {"description": "the report", "content": {form.media: {} for form in FORMS.values()}}
 }
 
 
-@api_v1_router.get("/cases/{name}/report/{form}", response_class=Response, responses=_TYPES)
+@router.get("/cases/{name}/report/{form}", response_class=Response, responses=_TYPES)
 def report(request: Request, name: Name, form: ExportForm) -> Response:
     """The report in one of its forms: the bytes of ``tuneworthy decide --format``."""
-    return exported(site_of(request).workspace, name, form)
+    return exported(AskedCase(request, name), form)
 
 
 # The ceiling lab for programs: offered, started, looked at and stopped.
 
-router = APIRouter(
+lab_router = APIRouter(
     prefix="/api/v1/cases/{name}/lab",
-    responses=problems(400, 401, 403, 404, 413, 421, 422),
+    responses=_problems(400, 401, 403, 404, 413, 421, 422),
     tags=["lab"],
 )
 
@@ -281,10 +251,10 @@ class LabTerms(Record):
     ask_again: bool = False
     """Send calls in doubt once more; some of them may be paid twice."""
 
-    def terms(self, workspace: Workspace) -> LabSettings:
-        """The same for the API, by the framework and on the day that the page goes by."""
-        told = self.max_tokens, self.seed, self.at_once, self.ask_again
-        return LabSettings(*told, workspace.chosen, workspace.as_of)
+    def settings(self, workspace: Workspace) -> LabSettings:
+        """The same by the framework and on the day that the server goes by."""
+        told = self.model_dump(include=set(LabTerms.model_fields))
+        return LabSettings(**told, chosen=workspace.chosen, as_of=workspace.as_of)
 
 
 class LabStart(LabTerms):
@@ -296,6 +266,11 @@ class LabStart(LabTerms):
     """``most_calls`` of the offer."""
     usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)
     """``most_usd`` of the offer."""
+
+    def start(self, of: AskedCase) -> LabRun:
+        """Start it for a case."""
+        seen = self.model_dump(include={"cap_usd", "calls", "usd"})
+        return of.site.labs.start(of.path, self.settings(of.workspace), **seen)
 
 
 class LabOffer(LateRecord):
@@ -335,65 +310,43 @@ class LabStop(Record):
     run: Annotated[str, Field(max_length=40)]
 
 
-@router.get("")
-def lab(request: Request, name: Name) -> ApiLabLabState:
+@lab_router.get("")
+def lab(of: OfCase) -> ApiLabLabState:
     """How the lab of a case stands."""
-    site = site_of(request)
-    return _state(request, site.labs.last(site.workspace.directory.path(name)))
+    running = of.last_lab
+    return ApiLabLabState() if running is None else _state(of, running)
 
 
-@router.get("/offer")
-def offer(request: Request, name: Name, asked: Annotated[LabTerms, Query()]) -> LabOffer:
+@lab_router.get("/offer")
+def offer(of: OfCase, asked: Annotated[LabTerms, Query()]) -> LabOffer:
     """What a lab would run and cost; nothing is sent."""
-    site = site_of(request)
-    found = site.labs.offer(site.workspace.directory.path(name), asked.terms(site.workspace))
-    return LabOffer(
-        arms=found.arms,
-        select=found.select,
-        report=found.report,
-        quote=found.quote,
-        places=found.places,
-        doubtful=found.doubtful,
-        most_calls=found.most_calls,
-        most_usd=found.most_usd,
-    )
+    found = of.site.labs.offer(of.path, asked.settings(of.workspace))
+    return LabOffer.model_validate(found, from_attributes=True)
 
 
-@router.post("", status_code=202, responses=problems(409), openapi_extra=BY_A_PROGRAM)
-def start(request: Request, name: Name, given: LabStart) -> ApiLabLabState:
+@lab_router.post("", status_code=202, responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
+def start(of: OfCase, given: LabStart) -> ApiLabLabState:
     """Start the lab that was offered; refused where it would be more by now, or one is running."""
-    site = site_of(request)
-    begun = site.labs.start(
-        site.workspace.directory.path(name),
-        given.terms(site.workspace),
-        cap_usd=given.cap_usd,
-        calls=given.calls,
-        usd=given.usd,
-    )
-    return _state(request, begun)
+    return _state(of, given.start(of))
 
 
-@router.post("/stop", responses=problems(409), openapi_extra=BY_A_PROGRAM)
-def stop(request: Request, name: Name, which: LabStop) -> ApiLabLabState:
+@lab_router.post("/stop", responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
+def stop(of: OfCase, which: LabStop) -> ApiLabLabState:
     """Send nothing more, and wait for what is on the wire; another run is never stopped."""
-    site = site_of(request)
-    running = site.labs.last(site.workspace.directory.path(name))
+    running = of.last_lab
     if running is None or running.id != which.run:
-        raise ConflictError("that run isn't the last one", where=name, fix="look which is")
+        raise ConflictError("that run isn't the last one", where=of.name, fix="look which is")
     running.stop()
-    return _state(request, running)
+    return _state(of, running)
 
 
-def _state(request: Request, running: LabRun | None) -> ApiLabLabState:
-    if running is None:
-        return ApiLabLabState()
+def _state(of: AskedCase, running: LabRun) -> ApiLabLabState:
     now, done, error = running.progress, running.done, running.error
-    directory = site_of(request).workspace.directory
     return ApiLabLabState(
         run=running.id,
         state=now.state,
         passed_s=now.passed_s,
         stand=now.stand,
-        problem="" if error is None else directory.plain_error(error),
+        problem="" if error is None else of.plain(error),
         result=None if done is None else done.result,
     )

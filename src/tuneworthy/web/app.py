@@ -3,12 +3,11 @@
 How it is put together:
 
 * ``make_app(site)`` gives the application. ``guard.Guard`` wraps it (Host, Origin, token, size of
-  bodies, headers of safety), ``render.checked`` runs before every route (CSRF), and errors become
+  bodies, headers of safety), ``guard.checked`` runs before every route (CSRF), and errors become
   a page, a part or problem JSON here. A route never has to think of these.
 * A page is a ``router`` in a module of this folder, listed in ``_PAGES`` below. A route is a plain
-  function, run in a thread: ``evaluated = site_of(request).workspace.evaluated(name)``, one call of
-  the API, and ``tab_page(request, name, evaluated, "lab", template="lab.html", …)`` for a page of a
-  case, or ``page(request, "x.html", …)`` for any other.
+  function, run in a thread. One below the address of a case takes ``of: OfCase``, makes one call of
+  ``of.workspace``, and returns ``of.page("lab.html", …)``; another ``page(request, "x.html", …)``.
 * Templates are in ``templates/``; those of a case extend ``case.html`` and fill ``content``. All
   that the report knows is there as well: ``{% import "blocks.html" as blocks %}``, then
   ``blocks.all(section.blocks, 3)`` for blocks of the report. Everything is escaped.
@@ -32,6 +31,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import date
 from http import HTTPStatus
 from threading import Thread
+from typing import Any
 
 import click
 import uvicorn
@@ -40,14 +40,14 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import PlainTextResponse, Response
 
 from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
 from tuneworthy.report.html import chart_script
 from tuneworthy.web import api, cases, interview, lab, label
-from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Site
-from tuneworthy.web.render import assets, checked, load, page, site_of, wants_part
+from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, checked, site_of
+from tuneworthy.web.render import FOREVER, assets, for_notice, load, page, wants_part
 from tuneworthy.workspace.listen import EVERYWHERE, in_link, is_loopback, listening
 from tuneworthy.workspace.workspace import Workspace, open_directory
 
@@ -66,79 +66,63 @@ _TITLES = {
 }
 
 
-def _status(caught: InputError) -> int:
-    if isinstance(caught, NoSuchCaseError):
-        return 404
-    return 409 if isinstance(caught, ConflictError) else 422
-
-
-def answer(request: Request, status: int, says: str) -> Response:
+def wrong(request: Request, caught: Exception) -> Response:
     """An error as problem JSON to a program, as a part to htmx, as a page to a browser."""
+    status, says = _explained(request, caught)
     title = _TITLES.get(status, HTTPStatus(status).phrase)
     if request.url.path.startswith(API):
-        told = {"title": title, "status": status, "detail": says}
-        return JSONResponse(told, status, media_type="application/problem+json")
-    if wants_part(request):
-        part = page(request, "said.html", status, title=title, says=says)
-        part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
-        return part
-    return page(request, "message.html", status, title=title, says=says)
+        answer: Response = Problem(title=title, status=status, detail=says).answer()
+    elif wants_part(request):
+        answer = for_notice(page(request, "said.html", status, title=title, says=says))
+    else:
+        answer = page(request, "message.html", status, title=title, says=says)
+    answer.headers.update(HEADERS)  # that of a fault of ours is made outside of the guard
+    return answer
 
 
-def register(app: FastAPI) -> None:
-    """Give every kind of error its answer."""
-
-    @app.exception_handler(InputError)
-    def wrong(request: Request, caught: InputError) -> Response:
-        return answer(
-            request, _status(caught), site_of(request).workspace.directory.plain_error(caught)
-        )
-
-    @app.exception_handler(HTTPException)
-    def refused(request: Request, caught: HTTPException) -> Response:
-        bare = caught.detail == HTTPStatus(caught.status_code).phrase
-        says = (
-            "Nothing is at this address." if bare and caught.status_code == 404 else caught.detail
-        )
-        return answer(request, caught.status_code, str(says))
-
-    @app.exception_handler(RequestValidationError)
-    def unreadable(request: Request, caught: RequestValidationError) -> Response:
-        first = caught.errors()[0]
-        where = ".".join(map(str, first["loc"][1:]))[:80]
-        return answer(request, 422, f"{where}: {first['msg'][:200]}")
-
-    @app.exception_handler(Exception)
-    def fault(request: Request, _: Exception) -> Response:
-        told = answer(request, 500, "The terminal that runs the server says more.")
-        told.headers.update(HEADERS)  # this one is made outside of the guard
-        return told
+def _explained(request: Request, caught: Exception) -> tuple[int, str]:
+    match caught:
+        case InputError():
+            statuses = {NoSuchCaseError: 404, ConflictError: 409}
+            status = next((statuses[k] for k in statuses if isinstance(caught, k)), 422)
+            return status, site_of(request).workspace.directory.plain_error(caught)
+        case HTTPException(status_code=404, detail="Not Found"):
+            return 404, "Nothing is at this address."
+        case HTTPException():
+            return caught.status_code, str(caught.detail)
+        case RequestValidationError():
+            first = caught.errors()[0]
+            where = ".".join(map(str, first["loc"][1:]))[:80]
+            return 422, f"{where}: {first['msg'][:200]}"
+    return 500, "The terminal that runs the server says more."
 
 
 # The page: one application made from a workspace of cases.
 
 _PAGES = (
-    cases.cases_router,
-    cases.answers_router,
+    cases.router,
     interview.router,
-    cases.tabs_router,
-    cases.money_router,
-    cases.charts_router,
     lab.router,
     label.router,
-    cases.history_router,
-    cases.router,
-    cases.login_router,
-    api.api_v1_router,
     api.router,
+    api.lab_router,
 )
 _THREADS = 8
-_FOREVER = "public, max-age=31536000, immutable"
+
+
+class Page(FastAPI):
+    """The application; its description knows what goes wrong, which no route returns."""
+
+    def openapi(self) -> dict[str, Any]:
+        """What the API is, for programs."""
+        found = super().openapi()
+        found["components"]["schemas"].setdefault("Problem", Problem.model_json_schema())
+        return found
 
 
 def make_app(site: Site) -> FastAPI:
     """The application that serves a site."""
-    app = FastAPI(
+    app = Page(
         title="Tuneworthy",
         version=__version__,
         openapi_url="/api/v1/openapi.json",
@@ -151,7 +135,8 @@ def make_app(site: Site) -> FastAPI:
     for router in _PAGES:
         app.include_router(router)
     app.get("/static/{name}", include_in_schema=False)(static)
-    register(app)
+    for kind in (InputError, HTTPException, RequestValidationError, Exception):
+        app.add_exception_handler(kind, wrong)
     app.add_middleware(Guard, site=site)
     return app
 
@@ -175,7 +160,7 @@ def static(request: Request, name: str) -> Response:
     if found is None:
         return PlainTextResponse("there is no such file\n", 404)
     kind = "text/javascript" if name.endswith(".js") else "text/css"
-    kept = _FOREVER if request.url.query == found[1] else "no-cache"
+    kept = FOREVER if request.url.query == found[1] else "no-cache"
     return Response(found[0], media_type=kind, headers={"Cache-Control": kept})
 
 

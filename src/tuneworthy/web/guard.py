@@ -6,20 +6,20 @@ import hmac
 import ipaddress
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import NamedTuple
 
+from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tuneworthy.lab.background import Labs
+from tuneworthy.model.base import Record
 from tuneworthy.workspace.labelling import LabelQueues
 from tuneworthy.workspace.workspace import Workspace
-
-# What a running server knows: its cases, whom it answers, and its secrets.
 
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
@@ -52,34 +52,50 @@ class Site:
         return self._signed("session")
 
     def is_token(self, given: str) -> bool:
-        """Whether this is the token, compared in constant time."""
-        return self.token is not None and _same(given, self.token)
+        """Whether this is the token."""
+        return self.token is not None and same(given, self.token)
 
-    def is_session(self, given: str) -> bool:
-        """Whether this is the session's value, compared in constant time."""
-        return _same(given, self.session)
-
-    def is_csrf(self, given: str) -> bool:
-        """Whether this is the form's value, compared in constant time."""
-        return _same(given, self.csrf)
+    def is_shown(self, headers: Headers) -> bool:
+        """Whether a request shows the token as a program does."""
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and self.is_token(given.strip())
 
     def _signed(self, purpose: str) -> str:
         return hmac.new(self.secret, purpose.encode(), sha256).hexdigest()
 
 
-def _same(given: str, wanted: str) -> bool:
+def same(given: str, wanted: str) -> bool:
+    """Whether two secrets are the same, compared in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), wanted.encode())
 
 
-# What every request passes before anything else sees it, and what every answer carries.
+def site_of(request: Request) -> Site:
+    """The server a request came to."""
+    found: Site = request.app.state.site
+    return found
 
+
+class Problem(Record):
+    """What went wrong, in one line."""
+
+    title: str
+    status: int
+    detail: str
+    """What, where, and the fix."""
+
+    def answer(self) -> JSONResponse:
+        """The same to a program."""
+        return JSONResponse(self.model_dump(), self.status, media_type=PROBLEM)
+
+
+PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
 BODY_LIMIT = MIB
 """Bytes of a request."""
+_UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB
+"""Addresses that take a file, and the bytes of a request to them."""
 COOKIE = "tuneworthy"
 API = "/api/"
-_UPLOADS = ((re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB),)
-"""Addresses that take a file, and the bytes of a request to them."""
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -101,14 +117,6 @@ _LENGTH = re.compile(r"[0-9]{1,12}")
 _HOST = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]{1,5})?|([^:\[\]]*)(?::[0-9]{1,5})?")
 _OWN_SITE = frozenset({"same-origin", "none"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN = frozenset({"/login"})
-
-
-class Refusal(NamedTuple):
-    """Why a request goes no further."""
-
-    status: int
-    says: str
 
 
 class TooLargeError(Exception):
@@ -123,62 +131,52 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on, or answer it."""
-        if scope["type"] != "http":
-            if scope["type"] == "lifespan":
-                await self.app(scope, receive, send)
-            return
-        headers = Headers(scope=scope)
-        dressed = _dressed(send)
-        refused = self._refusal(scope, headers)
-        if refused is not None:
-            await _answer(scope, refused)(scope, receive, dressed)
-        elif not self._known(scope, headers):
-            await self._ask(scope)(scope, receive, dressed)
-        else:
-            await self._limited(scope, receive, dressed)
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+        elif scope["type"] == "http":
+            goes_on = self._refused(scope, Headers(scope=scope)) or self._limited
+            await goes_on(scope, receive, _dressed(send))
 
-    def _refusal(self, scope: Scope, headers: Headers) -> Refusal | None:
-        host = headers.get("host", "")
+    def _refused(self, scope: Scope, headers: Headers) -> Response | None:
+        path, reads = scope["path"], scope["method"] in _SAFE
+        host, length = headers.get("host", "").lower(), headers.get("content-length", "0")
         if not self._ours(host):
-            return Refusal(421, "this server does not answer to that name")
+            return _refusal(path, 421, "this server does not answer to that name")
         elsewhere = not _OWN_SITE.issuperset(headers.getlist("sec-fetch-site"))
-        if scope["method"] not in _SAFE:
-            ours = {f"{scheme}://{host.lower()}" for scheme in ("http", "https")}
-            if elsewhere or not ours.issuperset(map(str.lower, headers.getlist("origin"))):
-                return Refusal(403, "a change has to come from a page of this server")
-        elif elsewhere and not _follows_a_link(headers):
-            return Refusal(403, "a page of another site may link here, and load nothing from here")
-        length = headers.get("content-length", "0")
-        if not _LENGTH.fullmatch(length) or int(length) > _limit(scope["path"]):
-            return Refusal(413, _too_large(scope["path"]))
-        return None
+        origins = set(map(str.lower, headers.getlist("origin")))
+        if not reads and (elsewhere or not origins <= {f"http://{host}", f"https://{host}"}):
+            return _refusal(path, 403, "a change has to come from a page of this server")
+        opens = headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")
+        if elsewhere and opens != ("navigate", "document"):
+            says = "a page of another site may link here, and load nothing from here"
+            return _refusal(path, 403, says)
+        if not _LENGTH.fullmatch(length) or int(length) > _limit(path):
+            return _too_large(path)
+        if self._known(path, headers):
+            return None
+        if reads and not path.startswith(API):
+            return RedirectResponse("/login", 303)
+        refused = _refusal(path, 401, "give the token that the terminal showed")
+        refused.headers["WWW-Authenticate"] = "Bearer"
+        return refused
 
     def _ours(self, host: str) -> bool:
         """Whether a Host header names this server: else another site's name may lead here."""
-        name = _without_port(host)
+        found = _HOST.fullmatch(host.strip())
+        name = "" if found is None else found[1] or found[2] or ""
         if name in self.site.hosts:
             return True
-        return self.site.any_address and _is_address(name)
+        with suppress(ValueError):
+            ipaddress.ip_address(name)
+            return self.site.any_address
+        return False
 
-    def _known(self, scope: Scope, headers: Headers) -> bool:
+    def _known(self, path: str, headers: Headers) -> bool:
         """Whether the visitor may come in."""
-        if (
-            self.site.token is None
-            or scope["path"] in _OPEN
-            or scope["path"].startswith("/static/")
-        ):
+        if self.site.token is None or path == "/login" or path.startswith("/static/"):
             return True
-        kind, _, given = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.site.is_token(given.strip()):
-            return True
-        return self.site.is_session(cookie_parser(headers.get("cookie", "")).get(COOKIE, ""))
-
-    def _ask(self, scope: Scope) -> Response:
-        if scope["method"] in _SAFE and not scope["path"].startswith(API):
-            return RedirectResponse("/login", 303)
-        refused = _answer(scope, Refusal(401, "give the token that the terminal showed"))
-        refused.headers["WWW-Authenticate"] = "Bearer"
-        return refused
+        cookies = cookie_parser(headers.get("cookie", ""))
+        return self.site.is_shown(headers) or same(cookies.get(COOKIE, ""), self.site.session)
 
     async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on with a body that ends at its limit, also where no length was told."""
@@ -205,45 +203,21 @@ class Guard:
         except TooLargeError:
             if started:
                 raise
-            refused = _answer(scope, Refusal(413, _too_large(scope["path"])))
-            await refused(scope, receive, send)
+            await _too_large(scope["path"])(scope, receive, send)
 
 
 def _limit(path: str) -> int:
-    return next((most for known, most in _UPLOADS if known.fullmatch(path)), BODY_LIMIT)
+    return _UPLOAD_LIMIT if _UPLOAD.fullmatch(path) else BODY_LIMIT
 
 
-def _too_large(path: str) -> str:
-    return f"a request may have {_limit(path) // MIB} MiB here"
+def _too_large(path: str) -> Response:
+    return _refusal(path, 413, f"a request may have {_limit(path) // MIB} MiB here")
 
 
-def _follows_a_link(headers: Headers) -> bool:
-    """Whether a browser says that somebody opens a page, and no other page loads it as a part."""
-    return (headers.get("sec-fetch-mode"), headers.get("sec-fetch-dest")) == (
-        "navigate",
-        "document",
-    )
-
-
-def _without_port(host: str) -> str:
-    """The name in a Host header; empty, which nobody is called, for what is none."""
-    found = _HOST.fullmatch(host.strip().lower())
-    return "" if found is None else found[1] or found[2] or ""
-
-
-def _is_address(name: str) -> bool:
-    try:
-        ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    return True
-
-
-def _answer(scope: Scope, refused: Refusal) -> Response:
-    if scope["path"].startswith(API):
-        told = {"title": "refused", "status": refused.status, "detail": refused.says}
-        return JSONResponse(told, refused.status, media_type="application/problem+json")
-    return PlainTextResponse(refused.says + "\n", refused.status)
+def _refusal(path: str, status: int, says: str) -> Response:
+    if path.startswith(API):
+        return Problem(title="refused", status=status, detail=says).answer()
+    return PlainTextResponse(says + "\n", status)
 
 
 def _dressed(send: Send) -> Send:
@@ -255,3 +229,29 @@ def _dressed(send: Send) -> Send:
         await send(message)
 
     return dressed
+
+
+# A change has to carry what only a page of this server, or a program that means it, can know.
+
+HEADER = "X-Tuneworthy"
+"""A program's change carries it: another site's page can't send a header of its own choosing."""
+
+
+async def checked(request: Request) -> None:
+    """Refuse a change that may have been made up by another site.
+
+    Every route passes here. A form carries ``csrf``, a script sends it as ``X-CSRF``; a program
+    that uses the API sends ``X-Tuneworthy: 1`` or its token.
+    """
+    site, headers = site_of(request), request.headers
+    if request.method in _SAFE or site.is_shown(headers):
+        return
+    if same(headers.get("x-csrf", ""), site.csrf):
+        return
+    if request.url.path.startswith(API):
+        if headers.get(HEADER):
+            return
+        raise HTTPException(403, f"a change by a program carries the header {HEADER}: 1")
+    carried = (await request.form()).get("csrf")
+    if not isinstance(carried, str) or not same(carried, site.csrf):
+        raise HTTPException(403, "this form is from before the server was started; load it again")

@@ -6,10 +6,10 @@ of them weren't known, stands in the address.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -20,8 +20,7 @@ from tuneworthy.interview.questions import ask_of, asked_again, next_ask, offers
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
 from tuneworthy.report.sections.answer_form import possible_outcomes
-from tuneworthy.web.render import address, page, site_of, tab_page, told, wants_part
-from tuneworthy.workspace.workspace import EvaluatedCase
+from tuneworthy.web.render import AskedCase, OfCase, query
 
 router = APIRouter(include_in_schema=False)
 
@@ -54,11 +53,6 @@ class Way(BaseModel):
         """Ids that weren't known."""
         return {step[1:] for step in self.asked if step.startswith("-")}
 
-    @property
-    def chosen(self) -> Part | None:
-        """The part as the interview takes it."""
-        return self.part or None
-
     def after(self, ask_id: str, *, known: bool) -> Way:
         """The way with one step more; a step that was taken again counts once."""
         steps = [step for step in self.asked if step.removeprefix("-") != ask_id]
@@ -70,11 +64,10 @@ class Way(BaseModel):
             steps = steps[1:]
         return Way(way=" ".join(steps), part=self.part)
 
-    def at(self, name: str, **more: str) -> str:
-        """Where it goes on."""
+    def at(self, base: str, **more: str) -> str:
+        """Where it goes on, for the case at an address."""
         given = {"part": self.part, "way": self.way, **more}
-        query = urlencode({key: value for key, value in given.items() if value})
-        return f"{address(name)}/interview" + (f"?{query}" if query else "")
+        return f"{base}/interview" + query({key: text for key, text in given.items() if text})
 
 
 class Wanted(Way):
@@ -115,177 +108,126 @@ class Kept(Way):
 
 
 @router.get("/cases/{name}/interview")
-def interview(request: Request, name: str, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
+def interview(of: OfCase, wanted: Annotated[Wanted, Query()]) -> HTMLResponse:
     """The next question, the one that is wanted, or what doesn't fit with its answer."""
-    return _shown(request, name, wanted, wanted.ask, wanted.clash)
+    return _shown(of, wanted, wanted.ask, wanted.clash)
 
 
 @router.post("/cases/{name}/interview")
-def said(request: Request, name: str, given: Annotated[QuestionAnswer, Form()]) -> Response:
+def said(of: OfCase, given: Annotated[QuestionAnswer, Form()]) -> Response:
     """Write an answer, and go on to what doesn't fit with it, or to the next question."""
-    workspace = site_of(request).workspace
+    clash, values = "", dict[str, Any]()
     try:
-        step = workspace.answer(name, given.ask, given.given, given.digest)
+        step = of.workspace.answer(of.name, given.ask, given.given, given.digest)
     except ConflictError:
-        if not workspace.says_already(name, given.ask, given.given):
-            return _shown(
-                request, name, given, given.ask, status=409, notice=_MEANWHILE, typed=given.given
-            )
-        step = None  # the same was sent twice
+        if not of.workspace.says_already(of.name, given.ask, given.given):  # else it was sent twice
+            again = {"notice": _MEANWHILE, "typed": given.given}
+            return _shown(of, given, given.ask, status=409, **again)
     except InputError as caught:
-        says = words.refused(caught) if caught.where == given.ask else ""
-        says = says or workspace.directory.plain_error(caught)
-        return _shown(request, name, given, given.ask, status=422, wrong=says, typed=given.typed)
+        wrong = words.refused(caught) if caught.where == given.ask else ""
+        again = {"wrong": wrong or of.plain(caught), "typed": given.typed}
+        return _shown(of, given, given.ask, status=422, **again)
+    else:
+        clash = ",".join(one.challenge.id for one in step.conflicts)
+        values["saved"] = step.digest != given.digest
+        if values["saved"] and not clash:
+            moved = words.moved_text(step.before, step.dossier, standing(step.dossier))
+            values["moved"] = moved.strip()
     known = given.given.strip().casefold() not in UNKNOWN_WORDS
-    way = given.after(given.ask, known=known)
-    clash = "" if step is None else ",".join(one.challenge.id for one in step.conflicts)
-    saved, moved = step is not None and step.digest != given.digest, ""
-    if step is not None and saved and not clash:
-        moved = words.moved_text(step.before, step.dossier, standing(step.dossier)).strip()
-    return _onward(request, name, way, given.ask if clash else "", clash, moved=moved, saved=saved)
+    return _onward(of, given.after(given.ask, known=known), given.ask, clash, **values)
 
 
 @router.post("/cases/{name}/interview/kept")
-def kept(request: Request, name: str, given: Annotated[Kept, Form()]) -> Response:
+def kept(of: OfCase, given: Annotated[Kept, Form()]) -> Response:
     """Note that both sides stay, and go on."""
-    workspace = site_of(request).workspace
     try:
-        workspace.accept_conflict(name, given.ask, given.challenge, given.digest)
+        of.workspace.accept_conflict(of.name, given.ask, given.challenge, given.digest)
     except ConflictError:
-        return _shown(request, name, given, given.ask, given.clash, status=409, notice=_MEANWHILE)
+        return _shown(of, given, given.ask, given.clash, status=409, notice=_MEANWHILE)
     left = ",".join(one for one in given.clash.split(",") if one != given.challenge)
-    return _onward(request, name, given, given.ask if left else "", left)
+    return _onward(of, given, given.ask, left, saved=True)
 
 
-def _onward(
-    request: Request,
-    name: str,
-    way: Way,
-    ask: str,
-    clash: str,
-    *,
-    moved: str = "",
-    saved: bool = True,
-) -> Response:
+def _onward(of: AskedCase, way: Way, ask_id: str, clash: str, **values: Any) -> Response:
     """To the page behind an answer, whose address names what it shows."""
-    if not ask:
-        evaluated = site_of(request).workspace.evaluated(name)
-        following = next_ask(
-            evaluated.case, evaluated.framework, passed=way.passed, part=way.chosen
-        )
+    ask = ask_id
+    if not clash:
+        following = _ask(of, way, "")
         ask = "" if following is None else following.id
-    at = way.at(name, ask=ask, clash=clash)
-    if not wants_part(request):
+    at = way.at(of.base, ask=ask, clash=clash)
+    if not of.part:
         return RedirectResponse(at, 303)
-    part = _shown(request, name, way, ask, clash, moved=moved, saved=saved)
+    part = _shown(of, way, ask, clash, **values)
     part.headers["HX-Push-Url"] = at
     return part
 
 
 def _shown(
-    request: Request,
-    name: str,
-    way: Way,
-    ask_id: str = "",
-    clash: str = "",
-    *,
-    status: int = 200,
-    moved: str = "",
-    notice: str = "",
-    wrong: str = "",
-    typed: str = "",
-    saved: bool = False,
+    of: AskedCase, way: Way, ask_id: str = "", clash: str = "", *, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    evaluated = site_of(request).workspace.evaluated(name)
-    ask = _ask(evaluated, way, ask_id)
-    back = way.of(way.asked[:-1])
-    values: dict[str, Any] = {
+    ask = _ask(of, way, ask_id)
+    now, back, known = of.evaluated, way.of(way.asked[:-1]), way.asked
+    parts = {one.part: one for one in offers(now.case, now.framework, passed=way.passed)}
+    shown: dict[str, Any] = {
+        **dict.fromkeys(("moved", "notice", "wrong", "typed", "again"), ""),
+        "saved": False,
         "ask": ask,
         "at": way,
-        "moved": moved,
-        "notice": notice,
-        "wrong": wrong,
-        "typed": typed,
-        "saved": saved,
-        "clash": _clash(evaluated, way, name, ask, clash),
-        "here": way.at(name),
-        "back": back.at(name, ask=way.asked[-1].removeprefix("-")) if way.asked else "",
-        **_side(evaluated, way, name),
+        "clash": None if ask is None else _clash(of, way, ask, clash),
+        "back": back.at(of.base, ask=known[-1].removeprefix("-")) if known else "",
+        "reached": possible_outcomes(of.dossier),
+        "parts": [
+            (
+                *words.part(part, parts.get(part)),
+                Way(way=way.way, part=part).at(of.base),
+                part == (way.part or "evaluate"),
+                part in parts,
+            )
+            for part in PARTS
+        ],
+        "unknowns": words.unknowns(len(way.passed)),
+        "doubts": words.doubts(of.dossier),
     }
-    if ask is not None:
-        values |= {
-            "place": words.place(len(way.asked) + 1, ask),
-            "why": words.why_text(ask),
-            "hint": words.hint(ask),
-            "value": words.value_words(ask),
-        }
+    if way.passed:
+        steps = [step for step in way.asked if not step.startswith("-")]
+        shown["again"] = way.of(steps).at(of.base)
+    if ask is None:
+        shown["rest"] = words.rest(of.dossier, standing(of.dossier))
     else:
-        values["rest"] = words.rest(evaluated.dossier, standing(evaluated.dossier))
-    if wants_part(request):
-        return page(
-            request, "asked.html", status, **{**told(name, evaluated), **values, "swap": True}
-        )
-    return tab_page(request, name, evaluated, "interview", "interview.html", status, **values)
+        shown["place"] = words.place(len(way.asked) + 1, ask)
+        shown["why"], shown["hint"] = words.why_text(ask), words.hint(ask)
+        shown["value"] = words.value_words(ask)
+    template = "asked.html" if of.part else "interview.html"
+    return of.page(template, status, **{**shown, **values, "swap": of.part})
 
 
-def _ask(evaluated: EvaluatedCase, way: Way, ask_id: str) -> Ask | None:
-    case, framework = evaluated.case, evaluated.framework
+def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
+    """The question of this id, or the next one."""
+    asked, where = (of.evaluated.case, of.evaluated.framework), way.part or None
     if ask_id:
-        return asked_again(case, framework, ask_id, passed=way.passed, part=way.chosen)
-    return next_ask(case, framework, passed=way.passed, part=way.chosen)
+        return asked_again(*asked, ask_id, passed=way.passed, part=where)
+    return next_ask(*asked, passed=way.passed, part=where)
 
 
-def _clash(
-    evaluated: EvaluatedCase, way: Way, name: str, ask: Ask | None, wanted: str
-) -> dict[str, Any] | None:
+def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
+    now = of.evaluated
     found = (
-        conflict_of(evaluated.case, ask.id, evaluated.dossier, one)
-        for one in wanted.split(",")[:20]
-        if ask is not None and one
+        conflict_of(now.case, ask.id, now.dossier, one) for one in wanted.split(",")[:20] if one
     )
     conflict = next((one for one in found if one is not None), None)
-    if conflict is None or ask is None:
+    if conflict is None:
         return None
     others = []
     for path in conflict.others:
-        try:
-            others.append(ask_of(evaluated.case, evaluated.framework, path))
-        except InputError:  # a side that is no question of the interview
-            continue
-    change = [(f"Change {one.title}", way.at(name, ask=one.id)) for one in (ask, *others[:3])]
+        with suppress(InputError):  # a side that is no question of the interview
+            others.append(ask_of(now.case, now.framework, path))
     return {
         "head": words.conflict_head(others),
-        "says": conflict.challenge.says,
         "all": wanted,
-        "settle": conflict.challenge.settle,
-        "id": conflict.challenge.id,
-        "change": change,
+        "challenge": conflict.challenge,
+        "change": [
+            (f"Change {one.title}", way.at(of.base, ask=one.id)) for one in (ask, *others[:3])
+        ],
         "keep": words.keep_both(conflict, alone=not others),
-    }
-
-
-def _side(evaluated: EvaluatedCase, way: Way, name: str) -> dict[str, Any]:
-    """What is shown next to a question: what is possible, and the parts of the interview."""
-    open_parts = {
-        one.part: one for one in offers(evaluated.case, evaluated.framework, passed=way.passed)
-    }
-    parts = [
-        (
-            *words.part(part, open_parts.get(part)),
-            Way(way=way.way, part=part).at(name),
-            part == (way.part or "evaluate"),
-            part in open_parts,
-        )
-        for part in PARTS
-    ]
-    again = ""
-    if way.passed:
-        again = way.of([step for step in way.asked if not step.startswith("-")]).at(name)
-    return {
-        "reached": possible_outcomes(evaluated.dossier),
-        "parts": parts,
-        "again": again,
-        "unknowns": words.unknowns(len(way.passed)),
-        "doubts": words.doubts(evaluated.dossier),
     }

@@ -7,11 +7,10 @@ kept as soon as it is sent.
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
-from urllib.parse import urlencode
 
-from fastapi import APIRouter, Form, Query, Request
+from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.lab.prepare import MOST_TOKENS
@@ -22,7 +21,7 @@ from tuneworthy.report.sections.evalset import (
     keys_of,
     to_settle,
 )
-from tuneworthy.web.render import address, site_of, tab_page
+from tuneworthy.web.render import AskedCase, OfCase, query
 from tuneworthy.workspace.labelling import (
     LONGEST,
     LabelQueue,
@@ -35,7 +34,6 @@ from tuneworthy.workspace.labelling import (
 router = APIRouter(include_in_schema=False)
 
 Short = Annotated[str, Field(max_length=40)]
-Id = Annotated[str, Field(max_length=40)]
 
 
 class Outputs(BaseModel):
@@ -61,24 +59,23 @@ class LabelQuery(Outputs):
         """The same for the API."""
         return LabelTask(**{name: getattr(self, name) for name in LabelQuery.model_fields})
 
-    def at(self, name: str, **more: str) -> str:
-        """Where its questions are, on the server."""
+    def at(self, **more: str) -> str:
+        """Where its questions are, behind the case's address."""
         given = self.model_dump(include=set(LabelQuery.model_fields), exclude_defaults=True)
-        told = {key: value for key, value in more.items() if value}
-        return f"{address(name)}/label/next?" + urlencode({**given, **told}, doseq=True)
+        return "/label/next" + query(given | {key: value for key, value in more.items() if value})
 
 
 class Next(LabelQuery):
     """Which question is wanted: one by its id, or the first open one behind another."""
 
-    item: Id = ""
-    after: Id = ""
+    item: Short = ""
+    after: Short = ""
 
 
 class LabelAnswer(LabelQuery):
     """What was said of a question."""
 
-    item: Id
+    item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
 
 
@@ -89,23 +86,16 @@ class Rubric(LabelQuery):
 
 
 @router.get("/cases/{name}/label")
-def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
+def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
     """What there is to label, and how far it has come."""
-    site = site_of(request)
-    workspace, source = site.workspace, site.workspace.directory.path(name)
-    ran = site.labs.last(source)
+    ran = of.last_lab
     if ran is not None and not outputs.model_fields_set:
         outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)
-    found = overview(source, seed=outputs.seed, max_tokens=outputs.max_tokens)
-    why = "" if found.no_arms is None else workspace.directory.plain_error(found.no_arms)
-    return tab_page(
-        request,
-        name,
-        workspace.evaluated(name),
-        "label",
+    found = overview(of.path, seed=outputs.seed, max_tokens=outputs.max_tokens)
+    return of.page(
         "label.html",
         found=found,
-        why=why,
+        why="" if found.no_arms is None else of.plain(found.no_arms),
         outputs=outputs,
         labelled=sum(one.labelled for one in found.agreement),
         unsettled=to_settle(found.agreement),
@@ -113,51 +103,38 @@ def label(request: Request, name: str, outputs: Annotated[Outputs, Query()]) -> 
 
 
 @router.get("/cases/{name}/label/agreement")
-def agreement(request: Request, name: str) -> HTMLResponse:
+def agreement(of: OfCase) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
-    workspace = site_of(request).workspace
-    found, texts = agreement_and_rubrics(workspace.directory.path(name))
-    told = agreement_parts(found, texts)
-    return tab_page(
-        request, name, workspace.evaluated(name), "label", "agreement.html", agreed=told
-    )
+    return of.page("agreement.html", agreed=agreement_parts(*agreement_and_rubrics(of.path)))
 
 
 @router.post("/cases/{name}/label/rubric")
-def rubric(request: Request, name: str, given: Annotated[Rubric, Form()]) -> Response:
+def rubric(of: OfCase, given: Annotated[Rubric, Form()]) -> Response:
     """Keep a rubric, where a new one was written, and go on to the first output."""
-    chosen = given.rubric
-    if given.text.strip():
-        chosen = add_rubric(site_of(request).workspace.directory.path(name), given.text)
-    return RedirectResponse(given.model_copy(update={"rubric": chosen}).at(name), 303)
+    chosen = add_rubric(of.path, given.text) if given.text.strip() else given.rubric
+    return of.to(given.model_copy(update={"rubric": chosen}).at())
 
 
 @router.get("/cases/{name}/label/next")
-def following(request: Request, name: str, asked: Annotated[Next, Query()]) -> HTMLResponse:
+def following(of: OfCase, asked: Annotated[Next, Query()]) -> HTMLResponse:
     """A question; the page that says how far one has come where none is left."""
-    queue = _queue(request, name, asked)
-    return _question(request, name, asked, queue, asked.item or queue.open_after(asked.after))
+    queue = of.site.queues.open(of.path, asked.task)
+    return _question(of, asked, queue, asked.item or queue.open_after(asked.after))
 
 
 @router.post("/cases/{name}/label/said")
-def said(request: Request, name: str, given: Annotated[LabelAnswer, Form()]) -> Response:
+def said(of: OfCase, given: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
-    queue = _queue(request, name, given)
+    queue = of.site.queues.open(of.path, given.task)
     try:
         queue.label(given.item, given.said)
     except ConflictError as caught:
-        return _question(request, name, given, queue, queue.open_after(), 409, caught.what)
-    return RedirectResponse(given.at(name, after=given.item), 303)
-
-
-def _queue(request: Request, name: str, asked: LabelQuery) -> LabelQueue:
-    site = site_of(request)
-    return site.queues.open(site.workspace.directory.path(name), asked.task)
+        return _question(of, given, queue, queue.open_after(), 409, caught.what)
+    return of.to(given.at(after=given.item))
 
 
 def _question(
-    request: Request,
-    name: str,
+    of: AskedCase,
     asked: LabelQuery,
     queue: LabelQueue,
     wanted: str,
@@ -165,27 +142,11 @@ def _question(
     notice: str = "",
 ) -> HTMLResponse:
     item = queue.item(wanted)
-    values: dict[str, Any] = {
-        "asked": asked,
-        "item": None,
-        "done": queue.done,
-        "of": len(queue.items),
-        "notice": notice,
-        "again": asked.at(name),
-    }
+    values: dict[str, Any] = {"asked": asked, "queue": queue, "item": "", "notice": notice}
     if item is not None:
-        before = queue.before(wanted)
-        values |= {
-            "item": wanted,
-            "place": queue.place(wanted),
-            "parts": item_parts(item, rubric=queue.rubric, labels=queue.notes_on(wanted)),
-            "question": QUESTIONS[item.task],
-            "keys": keys_of(item),
-            "said": queue.value_of(wanted),
-            "skip": asked.at(name, after=wanted),
-            "back": asked.at(name, item=before) if before else "",
-        }
-    elif wanted or notice:
-        values["notice"] = notice or "that question has changed since, or is settled"
-    evaluated = site_of(request).workspace.evaluated(name)
-    return tab_page(request, name, evaluated, "label", "question.html", status, **values)
+        parts = item_parts(item, rubric=queue.rubric, labels=queue.notes_on(wanted))
+        values |= {"item": wanted, "parts": parts}
+        values |= {"question": QUESTIONS[item.task], "keys": keys_of(item)}
+    elif wanted and not notice:
+        values["notice"] = "that question has changed since, or is settled"
+    return of.page("question.html", status, **values)

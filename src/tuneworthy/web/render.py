@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
-import time
-from collections.abc import AsyncIterator, Callable
-from functools import cache
+from functools import cache, cached_property
 from importlib.resources import files
-from typing import Any, Literal, NamedTuple
-from urllib.parse import quote
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+from urllib.parse import quote, urlencode
 
-from fastapi import HTTPException, Request
+from fastapi import Depends, Request
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
 from tuneworthy.lab.background import LabRun
+from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections.common import day, finality, headline
-from tuneworthy.web.guard import API, Site
+from tuneworthy.web.guard import site_of
 from tuneworthy.workspace.reports import render
-from tuneworthy.workspace.workspace import EvaluatedCase, Workspace
+from tuneworthy.workspace.workspace import EvaluatedCase
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 
@@ -61,15 +60,9 @@ def framed(context: Context, block: Picture, label: str) -> Markup:
     )
 
 
-# Templates: our own files, filled with values that are escaped, beside the report's blocks.
+# Templates, and the files that a page may load.
 
 _HERE = files("tuneworthy.web")
-
-
-def site_of(request: Request) -> Site:
-    """The server a request came to."""
-    found: Site = request.app.state.site
-    return found
 
 
 def wants_part(request: Request) -> bool:
@@ -78,40 +71,34 @@ def wants_part(request: Request) -> bool:
 
 
 def page(request: Request, template: str, status: int = 200, **values: Any) -> HTMLResponse:
-    """A template filled; it knows ``site``, ``csrf``, ``version`` and ``asset`` by itself."""
-    site = site_of(request)
-    text = (
-        _environment()
-        .get_template(template)
-        .render(site=site, csrf=site.csrf, version=__version__, path=request.url.path, **values)
-    )
+    """A template filled; it knows ``csrf``, ``version`` and ``asset`` by itself."""
+    filled = _environment().get_template(template)
+    text = filled.render(csrf=site_of(request).csrf, version=__version__, **values)
     return HTMLResponse(text, status)
+
+
+def for_notice(part: Response) -> Response:
+    """A part that htmx puts where the page shows what went wrong, whatever it asked for."""
+    part.headers["HX-Retarget"], part.headers["HX-Reswap"] = "#notice", "innerHTML"
+    return part
 
 
 @cache
 def _environment() -> Environment:
-    folder = _HERE.joinpath("templates")
-    sources = {
-        one.name: one.read_text(encoding="utf-8")
-        for one in folder.iterdir()
-        if one.name.endswith(".html")
-    }
-    made = environment(sources)
-    made.globals["asset"] = asset
-    made.globals["touch"] = True
-    made.globals["picture"] = framed
+    made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
+    made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
     return made
+
+
+def _files(folder: str, *endings: str) -> dict[str, bytes]:
+    inside = _HERE.joinpath(folder).iterdir()
+    return {one.name: one.read_bytes() for one in inside if one.name.endswith(endings)}
 
 
 @cache
 def assets() -> dict[str, tuple[bytes, str]]:
     """Every file that a page may load: name to its bytes and their short digest."""
-    found = {
-        one.name: one.read_bytes()
-        for one in _HERE.joinpath("static").iterdir()
-        if one.name.endswith((".js", ".css"))
-    }
-    found["blocks.css"] = style().encode()
+    found = {**_files("static", ".js", ".css"), "blocks.css": style().encode()}
     return {name: (data, hashlib.sha256(data).hexdigest()[:16]) for name, data in found.items()}
 
 
@@ -123,36 +110,32 @@ def load() -> None:
         made.get_template(name)
 
 
+FOREVER = "public, max-age=31536000, immutable"
+"""How long a file may be kept whose address changes with it."""
+
+
 def asset(name: str) -> str:
     """The address of a file; another one when its content changes, so that it may be kept."""
     return f"/static/{name}?{assets()[name][1]}"
 
 
-# The tabs of a case: each is an address of its own, and works as a plain link.
+# A case on the page. Each of its tabs is an address of its own, and works as a plain link.
 
-
-class Tab(NamedTuple):
-    """A tab: its id, its title, and what follows the case's address."""
-
-    id: str
-    title: str
-    path: str
-
-
-TABS = (
-    Tab("interview", "Interview", "/interview"),
-    Tab("answers", "Answers", ""),
-    Tab("evidence", "Evidence", "/evidence"),
-    Tab("options", "Options", "/options"),
-    Tab("money", "Money", "/money"),
-    Tab("plan", "Plan", "/plan"),
-    Tab("precedents", "Precedents", "/precedents"),
-    Tab("lab", "Lab", "/lab"),
-    Tab("label", "Labels", "/label"),
-    Tab("history", "History", "/history"),
-    Tab("report", "Report", "/report"),
-)
-"""In the order they stand there. A new one is a line here and a route of its own."""
+TABS = {
+    "interview": "Interview",
+    "answers": "Answers",
+    "evidence": "Evidence",
+    "options": "Options",
+    "money": "Money",
+    "plan": "Plan",
+    "precedents": "Precedents",
+    "lab": "Lab",
+    "label": "Labels",
+    "history": "History",
+    "report": "Report",
+}
+"""Titles in the order they stand there, by what follows the case's address; the answers are at the
+address itself. A new one is a line here and a route of its own."""
 
 
 def address(name: str) -> str:
@@ -160,43 +143,72 @@ def address(name: str) -> str:
     return f"/cases/{quote(name, safe='')}"
 
 
-def told(name: str, evaluated: EvaluatedCase) -> dict[str, Any]:
-    """What every page of a case shows: its verdict, and where its tabs are."""
-    dossier = evaluated.dossier
-    by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
-    return {
-        "name": name,
-        "base": address(name),
-        "evaluated": evaluated,
-        "headline": headline(dossier),
-        "byline": f"{finality(dossier)} {by}",
-        "tabs": TABS,
-        "swap": False,
-        "sections": (),
-    }
+def query(given: Any) -> str:
+    """What is given, behind an address; empty for nothing."""
+    return "?" + urlencode(given, doseq=True) if given else ""
 
 
-def tab_page(
-    request: Request,
-    name: str,
-    evaluated: EvaluatedCase,
-    tab: str,
-    template: str = "case.html",
-    status: int = 200,
-    **values: Any,
-) -> HTMLResponse:
-    """A page of a case.
+class AskedCase:
+    """The case that a request is about: what every route under its address begins with."""
 
-    Args:
-        request: What asked for it.
-        name: The case.
-        evaluated: The same, evaluated.
-        tab: Id of the tab it is.
-        template: One that extends ``case.html``; that one itself shows ``sections``.
-        status: Of the answer.
-        values: What the template needs besides.
-    """
-    return page(request, template, status, **{**told(name, evaluated), "tab": tab, **values})
+    def __init__(self, request: Request, name: str) -> None:
+        self.request, self.name, self.base = request, name, address(name)
+        self.site = site_of(request)
+        self.workspace = self.site.workspace
+        self.part = wants_part(request)
+
+    @cached_property
+    def evaluated(self) -> EvaluatedCase:
+        """The case as it is when it is first looked at; a route that writes puts the new one."""
+        return self.workspace.evaluated(self.name)
+
+    @property
+    def dossier(self) -> Dossier:
+        """Its dossier."""
+        return self.evaluated.dossier
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+        return self.workspace.directory.path(self.name)
+
+    @property
+    def last_lab(self) -> LabRun | None:
+        """Its lab that runs, or that ran last."""
+        return self.site.labs.last(self.path)
+
+    def plain(self, caught: Exception) -> str:
+        """An error in one line, with paths as seen from the folder that is served."""
+        return self.workspace.directory.plain_error(caught)
+
+    def to(self, path: str) -> Response:
+        """On to one of its pages."""
+        return RedirectResponse(self.base + path, 303)
+
+    def page(self, template: str = "case.html", status: int = 200, **values: Any) -> HTMLResponse:
+        """A page of it, or a part of one, which is swapped into the page.
+
+        Args:
+            template: One that extends ``case.html``; that one itself shows ``sections``.
+            status: Of the answer.
+            values: What the template needs besides.
+        """
+        dossier = self.dossier
+        by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
+        shown = {
+            "name": self.name,
+            "base": self.base,
+            "evaluated": self.evaluated,
+            "headline": headline(dossier),
+            "byline": f"{finality(dossier)} {by}",
+            "tab": [*self.request.url.path.split("/"), "answers"][3],
+            "swap": False,
+            "sections": (),
+        }
+        return page(self.request, template, status, **{**shown, **values})
+
+
+OfCase = Annotated[AskedCase, Depends()]
 
 
 # The report as a file: the bytes of the command line, from the same call.
@@ -204,27 +216,29 @@ def tab_page(
 ExportForm = Literal["text", "markdown", "html", "json", "record"]
 
 
-class _Kind(NamedTuple):
+class FileKind(NamedTuple):
+    """A form of the report."""
+
     ending: str
     media: str
     title: str
     says: str
 
 
-FORMS: dict[ExportForm, _Kind] = {
-    "html": _Kind(
-        "html", "text/html", "Web page", "One file to forward, with pictures, that prints well."
+FORMS: dict[ExportForm, FileKind] = {
+    "html": FileKind(
+        ".html", "text/html", "Web page", "One file to forward, with pictures, that prints well."
     ),
-    "text": _Kind("txt", "text/plain", "Text", "As a terminal shows it."),
-    "markdown": _Kind("md", "text/markdown", "Markdown", "For a wiki or a pull request."),
-    "record": _Kind(
-        "md",
+    "text": FileKind(".txt", "text/plain", "Text", "As a terminal shows it."),
+    "markdown": FileKind(".md", "text/markdown", "Markdown", "For a wiki or a pull request."),
+    "record": FileKind(
+        "-record.md",
         "text/markdown",
         "Decision record",
         "Markdown in the form of an architecture decision record.",
     ),
-    "json": _Kind(
-        "json",
+    "json": FileKind(
+        ".json",
         "application/json",
         "Dossier",
         "Everything, for programs, and to compare with later.",
@@ -233,110 +247,16 @@ FORMS: dict[ExportForm, _Kind] = {
 """What can be had, the most asked for first."""
 
 
-def exported(
-    workspace: Workspace, name: str, form: ExportForm, *, attached: bool = True
-) -> Response:
-    """The report of a case.
-
-    Args:
-        workspace: The cases.
-        name: Which.
-        form: How.
-        attached: To be saved, and not shown.
-
-    Raises:
-        InputError: If there is no such case, or it can't be evaluated.
-    """
-    text = render(
-        workspace.evaluated(name).dossier, form, case_path=str(workspace.directory.path(name))
-    )
-    kind = FORMS[form]
-    headers = {}
+def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
+    """The report of a case as a file to save, or, not ``attached``, as a page to read."""
+    text = render(of.dossier, form, case_path=str(of.path))
     if attached:
-        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-.") or "case"
-        file = f"{plain}{'-record' if form == 'record' else ''}.{kind.ending}"
-        headers["Content-Disposition"] = f'attachment; filename="{file}"'
-    elif form == "html":
-        headers["Content-Security-Policy"] = _own_policy(text)
-    return Response(text, media_type=kind.media, headers=headers)
-
-
-def _own_policy(text: str) -> str:
-    """The policy that the page carries in itself: its style is allowed by its digest."""
-    found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
-    said = found.group(1).replace("&#39;", "'") if found else "default-src 'none'"
-    return f"{said}; frame-ancestors 'none'; sandbox allow-top-navigation-by-user-activation"
-
-
-def link(name: str, form: str) -> str:
-    """Where a case's report is to be had."""
-    return f"/cases/{quote(name, safe='')}/report/{form}"
-
-
-# A run followed by somebody who looks: server-sent events, each a whole picture.
-
-_LOOK_S = 0.25
-_QUIET_S = 10.0  # a sign of life that often, so that a connection that is gone is noticed
-_AGAIN_MS = 1000
-
-
-async def followed(running: LabRun, part: Callable[[], str], last: str) -> AsyncIterator[str]:
-    """Events ``stand`` each time the run has moved, then ``over``.
-
-    Args:
-        running: The run.
-        part: How it stands, as markup.
-        last: Id of the event that was seen last; empty for none.
-    """
-    seen, spoke = last, time.monotonic()
-    yield f"retry: {_AGAIN_MS}\n\n"
-    while True:
-        now = running.progress
-        if (mark := f"{running.id}-{now.number}") != seen:
-            yield event("stand", part(), mark)
-            seen, spoke = mark, time.monotonic()
-        if now.over:
-            yield event("over", now.state, mark)
-            return
-        if time.monotonic() - spoke > _QUIET_S:
-            yield ": still here\n\n"
-            spoke = time.monotonic()
-        await asyncio.sleep(_LOOK_S)
-
-
-def event(name: str, data: str, mark: str) -> str:
-    """A server-sent event; every line of its data is a line of its own."""
-    lines = data.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    told = "".join(f"data: {line}\n" for line in lines)
-    return f"id: {mark}\nevent: {name}\n{told}\n"
-
-
-# A change has to carry what only a page of this server, or a program that means it, can know.
-
-HEADER = "X-Tuneworthy"
-"""A program's change carries it: another site's page can't send a header of its own choosing."""
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-
-
-async def checked(request: Request) -> None:
-    """Refuse a change that may have been made up by another site.
-
-    Every route passes here. A form carries ``csrf``, a script sends it as ``X-CSRF``; a program
-    that uses the API sends ``X-Tuneworthy: 1`` or its token.
-    """
-    if request.method in _SAFE:
-        return
-    site = site_of(request)
-    kind, _, given = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() == "bearer" and site.is_token(given.strip()):
-        return
-    if site.is_csrf(request.headers.get("x-csrf", "")):
-        return
-    if request.url.path.startswith(API):
-        if request.headers.get(HEADER):
-            return
-        raise HTTPException(403, f"a change by a program carries the header {HEADER}: 1")
-    form = await request.form()
-    carried = form.get("csrf")
-    if not isinstance(carried, str) or not site.is_csrf(carried):
-        raise HTTPException(403, "this form is from before the server was started; load it again")
+        plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
+        says = f'attachment; filename="{plain}{FORMS[form].ending}"'
+        headers = {"Content-Disposition": says}
+    else:  # the policy that the page carries in itself: its style is allowed by its digest
+        found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+        own = found.group(1).replace("&#39;", "'") if found else "default-src 'none'"
+        more = "frame-ancestors 'none'; sandbox allow-top-navigation-by-user-activation"
+        headers = {"Content-Security-Policy": f"{own}; {more}"}
+    return Response(text, media_type=FORMS[form].media, headers=headers)
