@@ -81,14 +81,12 @@ class _Table:
         cut = len(rules.indicators)
         weights = np.array([rules.weights[name] for name in names], dtype=np.int64)
         columns = Measures(
-            indicators=yes[:, :cut].sum(axis=1),
-            anti_indicators=yes[:, cut:].sum(axis=1),
-            indicator_weight=yes[:, :cut] @ weights[:cut],
-            anti_indicator_weight=yes[:, cut:] @ weights[cut:],
+            yes[:, :cut].sum(axis=1),
+            yes[:, :cut] @ weights[:cut],
+            yes[:, cut:].sum(axis=1),
+            yes[:, cut:] @ weights[cut:],
             reached=True,
-            answers={
-                name: yes[:, names.index(name)] if name in names else True for name in rules.bits
-            },
+            answers={n: yes[:, names.index(n)] if n in names else True for n in rules.bits},
         )
         steps = fired(np, rules, columns, rows.shape)
         candidate = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
@@ -113,14 +111,8 @@ class _Table:
             tuple(n for n, held in zip(self.names, self.yes[row], strict=True) if held)
             for row in rows[:LISTED]
         )
-        return _finding(name, **numbers).model_copy(
-            update={
-                "count": len(rows),
-                "of": of,
-                "cells": self._cells(rows, bands),
-                "combinations": listed,
-            }
-        )
+        more = {"count": len(rows), "of": of, "cells": self._cells(rows, bands)}
+        return _finding(name, **numbers).model_copy(update=more | {"combinations": listed})
 
     def _cells(self, rows: Array, bands: tuple[Array, Array]) -> tuple[LintCell, ...]:
         groups: dict[tuple[int, int], list[int]] = {}

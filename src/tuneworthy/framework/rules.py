@@ -42,8 +42,8 @@ class Measures:
     """What a test reads: numbers and booleans, or arrays of them that broadcast."""
 
     indicators: Any
-    anti_indicators: Any
     indicator_weight: Any
+    anti_indicators: Any
     anti_indicator_weight: Any
     reached: Any
     answers: dict[str, Any]

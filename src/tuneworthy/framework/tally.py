@@ -131,17 +131,15 @@ def effort(rules: Rules, states: Mapping[str, State]) -> int:
 
 
 def _count(rules: Rules, groups: Groups) -> Completions:
-    merged = _merge(groups[0]), _merge(groups[1]), _merge(groups[2])
+    checks, indicators, antis = groups
+    merged = _merge(checks), _merge(indicators), _merge(antis)
     few = math.prod(len(states) for states, _ in merged) <= _LOOP_UP_TO
     if few and not any(rest for _, rest in merged):
         steps = _loop(rules, groups, [states for states, _ in merged])
     else:
         steps = _arrays(rules, groups, merged)
-    return Completions(
-        open=(len(groups[0].open), len(groups[1].open), len(groups[2].open)),
-        steps=tuple(steps),
-        outcomes=tuple(outcome for _, outcome in rules.steps),
-    )
+    still_open = len(checks.open), len(indicators.open), len(antis.open)
+    return Completions(still_open, tuple(steps), tuple(outcome for _, outcome in rules.steps))
 
 
 def _merge(group: TallyGroup) -> Merged:
@@ -159,9 +157,7 @@ def _merge(group: TallyGroup) -> Merged:
 
 
 def _loop(
-    rules: Rules,
-    groups: Groups,
-    states: list[dict[GroupState, int]],
+    rules: Rules, groups: Groups, states: list[dict[GroupState, int]]
 ) -> list[dict[Cell, int]]:
     steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
     memory, size = _STEPS.setdefault(rules, {}), groups[0].size
@@ -180,14 +176,8 @@ def _loop(
 
 
 def _measures(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw: Any) -> Measures:
-    return Measures(
-        indicators=i,
-        anti_indicators=a,
-        indicator_weight=iw,
-        anti_indicator_weight=aw,
-        reached=reached,
-        answers={name: (bits & bit) != 0 for name, bit in rules.bits.items()},
-    )
+    answers = {name: (bits & bit) != 0 for name, bit in rules.bits.items()}
+    return Measures(i, iw, a, aw, reached, answers)
 
 
 def fired(np: Any, rules: Rules, measures: Measures, shape: tuple[int, ...]) -> Any:
@@ -200,9 +190,7 @@ def fired(np: Any, rules: Rules, measures: Measures, shape: tuple[int, ...]) -> 
 
 
 def _arrays(
-    rules: Rules,
-    groups: Groups,
-    merged: tuple[Merged, Merged, Merged],
+    rules: Rules, groups: Groups, merged: tuple[Merged, Merged, Merged]
 ) -> list[dict[Cell, int]]:
     import numpy as np  # only here: most cases have few states and never need it
 

@@ -13,11 +13,9 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import ValidationError
@@ -65,29 +63,6 @@ def _lock(descriptor: int) -> None:
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; what it says of it may itself be no text."""
-
-
-def unreadable(path: Path, caught: Exception) -> InputError:
-    """The one line for a ledger that was opened, and in which something can't be read."""
-    fix = "run it again, or move the file away; it may hold answers that were paid for"
-    return InputError(f"can't be read ({str(caught)[:80]})", where=str(path), fix=fix)
-
-
-@contextmanager
-def opening(path: Path, close: Callable[[], None]) -> Iterator[None]:
-    """Around the opening of a ledger: what can't be opened is closed again, and told in one line.
-
-    Raises InputError if it is no ledger of calls, or its sums aren't those of its calls.
-    """
-    try:
-        yield
-    except DAMAGE:
-        close()
-        fix = "move it away; it may hold answers that were paid for"
-        raise InputError("is no ledger of calls", where=str(path), fix=fix) from None
-    except InputError:
-        close()
-        raise
 
 
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
@@ -145,14 +120,6 @@ WITHOUT ROWID;
 Answer = Literal["go", "over_cap"]
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
-    """A run's money in picodollars."""
-
-    held: int
-    paid: int
-
-
 class Ledger:
     """The ledger of a case, a context manager. One process at a time may write.
 
@@ -162,30 +129,37 @@ class Ledger:
     _unsettled: ClassVar[tuple[str, str]] = ("in_doubt", "in_doubt")
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        self._lock = locked(path)
-        self._base: sqlite3.Connection | None = None
-        with opening(path, self.close):
-            self._base = sqlite3.connect(path, isolation_level=None)
-            self._base.execute("PRAGMA trusted_schema=OFF")
-            self._base.execute("PRAGMA journal_mode=WAL")
-            self._base.execute("PRAGMA synchronous=NORMAL")  # survives a killed process
-            self._base.executescript(_SCHEMA)
-            refuse_strange(self._base, path)
-            self._run(  # on the wire when the last process died
+        self._path, self._lock = path, locked(path)
+        settings = "journal_mode=WAL", "synchronous=NORMAL"  # survives a killed process
+        with self._opening(path.absolute(), *settings) as base:
+            base.executescript(_SCHEMA)
+            refuse_strange(base, path)
+            base.execute(  # on the wire when the last process died
                 "UPDATE calls SET status = 'in_doubt', why = 'the run was cut off' "
                 "WHERE status = 'sent'"
             )
 
+    @contextmanager
+    def _opening(self, address: Path | str, *settings: str) -> Iterator[sqlite3.Connection]:
+        """What can't be opened is closed again, and told in one line."""
+        self._base: sqlite3.Connection | None = None
+        try:
+            self._base = sqlite3.connect(address, uri=True, isolation_level=None)
+            for setting in ("trusted_schema=OFF", *settings):
+                self._base.execute(f"PRAGMA {setting}")
+            yield self._base
+        except DAMAGE:
+            self.close()
+            fix = "move it away; it may hold answers that were paid for"
+            raise InputError("is no ledger of calls", where=str(self._path), fix=fix) from None
+        except InputError:
+            self.close()
+            raise
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        value: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -206,7 +180,9 @@ class Ledger:
         try:
             return self._run(statement, values).fetchall()
         except DAMAGE as caught:
-            raise unreadable(self._path, caught) from None
+            fix = "run it again, or move the file away; it may hold answers that were paid for"
+            what = f"can't be read ({str(caught)[:80]})"
+            raise InputError(what, where=str(self._path), fix=fix) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -238,8 +214,7 @@ class Ledger:
         """
         amount = pico(usd)
         with self._transaction():
-            money = self._money(run)
-            if money.held + money.paid + amount > whole_cap(cap_usd):
+            if sum(self._money(run)) + amount > whole_cap(cap_usd):
                 return "over_cap"
             written = self._run(
                 "INSERT INTO calls (key, run, model, status, held) VALUES (?, ?, ?, 'sent', ?) "
@@ -304,14 +279,14 @@ class Ledger:
 
     def spend(self, run: str, cap_usd: float = 0.0) -> Spend:
         """A run's money so far."""
-        money, count = self._money(run), dict[str, int]()
-        count.update(
+        held, paid = self._money(run)
+        count = dict[str, int](
             self._rows("SELECT status, COUNT(*) FROM calls WHERE run = ? GROUP BY status", (run,))
         )
         return Spend(
             cap=cap_usd,
-            paid=money.paid / PICO,
-            held=money.held / PICO,
+            paid=paid / PICO,
+            held=held / PICO,
             calls=count.get("settled", 0),
             reused=0,
             in_doubt=count.get("in_doubt", 0),
@@ -327,9 +302,10 @@ class Ledger:
         )
         return None if found is None else float(found)
 
-    def _money(self, run: str) -> Money:
-        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,))
-        return Money(*rows[0]) if rows else Money(0, 0)
+    def _money(self, run: str) -> tuple[int, int]:
+        """What a run holds and has paid, in picodollars."""
+        rows = self._rows("SELECT held, paid FROM runs WHERE run = ?", (run,)) or [(0, 0)]
+        return rows[0][0], rows[0][1]
 
     def _add(self, run: str, *, held: int, paid: int) -> None:
         self._run(
@@ -356,9 +332,6 @@ def _settled(key: str, row: tuple[str, int, int, str | None, str]) -> Settled:
         raise InputError(what, fix="move .tuneworthy/calls.sqlite3 away") from None
 
 
-# The ledger of paid calls, to be read only: by many at a time, and beside the run that writes.
-
-
 class ReadOnlyLedger(Ledger):
     """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
 
@@ -370,10 +343,5 @@ class ReadOnlyLedger(Ledger):
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, -1
-        self._base = None
-        with opening(path, self.close):
-            address = f"{path.absolute().as_uri()}?mode=rw"
-            self._base = sqlite3.connect(address, uri=True, isolation_level=None)
-            self._base.execute("PRAGMA trusted_schema=OFF")
-            self._base.execute("PRAGMA query_only=ON")
-            refuse_strange(self._base, path)
+        with self._opening(f"{path.absolute().as_uri()}?mode=rw", "query_only=ON") as base:
+            refuse_strange(base, path)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from importlib.resources import files
 
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.text.search import Pattern, Searcher
@@ -18,25 +20,10 @@ _TO_TWENTY = (
 )
 _TENS = {"thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "eighty": 80, "a hundred": 100}
 _NUMBERS = {word: number for number, word in enumerate(_TO_TWENTY.split(), start=1)} | _TENS
-_N = r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"
-_UNIT = r"(?P<unit>words?|sentences?|characters?)"
-_ANSWER = r"(?:answer|response|reply|replie|output|message)s?"
-_YOUR = r"(?:your|the|all|every|each|any|all of your)"
-_LESS = (
-    r"(?:(?:at|to) most|no more than|not more than|a maximum of|maximum|up to|under|within"
-    r"|fewer than|less than|below|to a maximum of|no longer than|not exceed)"
-)
-_NOT = r"(?:never|do not|don['’]t|must not|mustn['’]t|should not|shouldn['’]t|avoid|no)"
-_EVERY = rf"{_YOUR}(?: single)? {_ANSWER}"
-_OPEN, _CLOSE = r"[\"“`]", r"[\"”`]"
-_QUOTE = rf"{_OPEN}[^\"“”`\n]{{1,80}}{_CLOSE}"
-_LIST = rf"{_QUOTE}(?:(?:,| or| and|, or|, and) {_QUOTE}){{0,12}}"
 _SHORTER = re.compile(r"under|fewer than|less than|below", re.IGNORECASE)
-_INSIDE = re.compile(rf"{_OPEN}([^\"“”`\n]{{1,80}}){_CLOSE}")
+_INSIDE = re.compile(r"[\"“`]([^\"“”`\n]{1,80})[\"”`]")
 
 Ask = tuple[str, int, tuple[str, ...]]  #: Kind, amount and words.
-
-Asks = Callable[[re.Match[str]], Iterator[Ask]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,188 +31,52 @@ class Rule:
     """A wording and what it asks for."""
 
     wording: re.Pattern[str]  #: Found in a sentence.
-    asks: Asks  #: What the match asks for: kinds with their number and words.
+    kind: str = ""
+    amount: int = 0
     unless: re.Pattern[str] | None = None  #: Says something else where this is found too.
-    states_its_condition: bool = False
+    own_condition: bool = False
     """Whether a condition in the sentence is part of what is checked."""
 
-
-def _rule(
-    wording: str, asks: Asks, unless: str | None = None, *, states_its_condition: bool = False
-) -> Rule:
-    other = re.compile(unless, re.IGNORECASE) if unless else None
-    return Rule(re.compile(wording, re.IGNORECASE), asks, other, states_its_condition)
-
-
-def _plain(kind: str, amount: int = 0) -> Asks:
-    return lambda _match: iter([(kind, amount, ())])
-
-
-def _most(match: re.Match[str]) -> Iterator[Ask]:
-    number = match["n"].casefold()
-    amount = _NUMBERS.get(number) or int(number)
-    if _SHORTER.search(match[0]) and not re.search(r"or (?:less|fewer)", match[0]):
-        amount -= 1
-    if amount > 0:
-        yield "most_" + match["unit"].casefold().rstrip("s") + "s", amount, ()
+    def asks(self, match: re.Match[str]) -> Iterator[Ask]:
+        """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""
+        told = match.groupdict()
+        if "unit" in told:
+            number = told["n"].casefold()
+            amount = _NUMBERS.get(number) or int(number)
+            if _SHORTER.search(match[0]) and not re.search(r"or (?:less|fewer)", match[0]):
+                amount -= 1
+            if amount > 0:
+                yield "most_" + told["unit"].casefold().rstrip("s") + "s", amount, ()
+        elif "list" in told:
+            for text in _INSIDE.findall(told["list"]):
+                # A placeholder is filled in by something we don't see.
+                if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
+                    yield self.kind, 0, (text.strip(),)
+        else:
+            yield self.kind, self.amount, ()
 
 
-def _quoted(kind: str) -> Asks:
-    """One instruction for each text in quotes."""
+def _rules() -> Iterator[Rule]:
+    """Every wording that is known, from the file beside this one."""
+    file = files("tuneworthy.text").joinpath("instructions.toml")
+    told = tomllib.loads(file.read_text("utf-8"))
+    parts = {"N": r"(?P<n>\d{1,5}|" + "|".join(_NUMBERS) + r")"}
 
-    def asks(match: re.Match[str]) -> Iterator[Ask]:
-        for text in _INSIDE.findall(match["list"]):
-            # A placeholder is filled in by something we don't see.
-            if text.strip() and not re.search(r"[<{\[]|\.\.\.|…", text):
-                yield kind, 0, (text.strip(),)
+    def whole(text: str | list[str]) -> str:
+        return re.sub("<([A-Z_]+)>", lambda part: parts[part[1]], "".join(text))
 
-    return asks
+    for name, text in told["parts"].items():
+        parts[name] = whole(text)
+    for rule in told["rules"]:
+        patterns = {
+            key: re.compile(whole(rule[key]), re.IGNORECASE)
+            for key in ("wording", "unless")
+            if key in rule
+        }
+        yield Rule(**rule | patterns)
 
 
-_MAY_NOT = r"\b(?:never|not|don['’]t|avoid|without|instead of|rather than|unlike)\b"
-
-_PART = rf"{_UNIT} (?:each|per|for|in the|of the)\b|\bat least|minimum|exactly|between"
-_RE = r"(?:answer|respond|reply)"
-_ONLY = r"(?:only|exclusively|always|strictly)"
-
-_FORMAT = (
-    _rule(
-        rf"\b(?:{_RE}|return|output)(?: (?:{_ONLY}|{_EVERY}))*"
-        r"(?: (?:in|with|as|using|only|an?|single|valid|raw|strict|well-formed|one)){0,6} json\b"
-        r"(?! (?:schema|lines|mode|tool|file|block of the))",
-        _plain("json"),
-        _MAY_NOT,
-    ),
-    _rule(
-        rf"\b{_EVERY} (?:must|should|shall|has to|have to|is to) (?:always )?be"
-        r"(?: (?:in|only|an?|single|valid|raw)){0,4} json\b",
-        _plain("json"),
-        _MAY_NOT,
-    ),
-    _rule(
-        rf"\b(?:use|(?:write|{_RE}) (?:in|with)|format {_EVERY} (?:as|in|with))"
-        r" (?:bullet points|bullets|a bulleted list|a bullet list|bulleted lists)\b",
-        _plain("bullets"),
-        rf"{_MAY_NOT}|\b(?:for|to) \w+",
-    ),
-    _rule(
-        rf"\b{_NOT} (?:use |using |write |writing )?(?:any )?"
-        r"(?:bullet points|bullets|bulleted lists)\b",
-        _plain("no_bullets"),
-    ),
-    _rule(
-        rf"\b(?:{_NOT}|without) (?:use |using )?(?:any )?markdown(?: formatting| syntax| markup)?"
-        r"(?=[.,;!]|$| (?:and|or) )",
-        _plain("no_markdown"),
-    ),
-)
-
-_LENGTH = (
-    _rule(
-        rf"\b(?:keep|limit|restrict) {_EVERY}(?: short)?[,:]? ?(?:to )?{_LESS}? ?{_N} {_UNIT}"
-        r"(?: or (?:less|fewer))?\b",
-        _most,
-        _PART,
-    ),
-    _rule(
-        rf"\b{_RE}(?: always)? (?:in|with|using) {_LESS} {_N} {_UNIT}\b",
-        _most,
-        _PART,
-    ),
-    _rule(
-        rf"\b{_RE}(?: always)? (?:in|with|using) {_N} {_UNIT} or (?:less|fewer)\b",
-        _most,
-        _PART,
-    ),
-    _rule(
-        rf"\b{_EVERY} (?:must|should|shall|has to|have to)"
-        rf"(?: (?:be|contain|have|use|always)){{0,2}}"
-        rf" (?:{_LESS}|(?:not|never) (?:exceed|be (?:longer|more) than)) {_N} {_UNIT}\b",
-        _most,
-        _PART,
-    ),
-    _rule(
-        rf"\b(?:never (?:write|use|exceed|(?:answer|reply|respond) with)"
-        rf"|do not exceed|don['’]t exceed)(?: more than)? {_N} {_UNIT}\b",
-        _most,
-        _PART,
-    ),
-    _rule(
-        r"\bask (?:at most|no more than|only|never more than) (?:one|1|a single) question"
-        r"(?: at a time| per (?:message|turn|answer|reply|response))?(?=[.,;!]|$)",
-        _plain("most_questions", 1),
-    ),
-)
-
-_WORDS = (
-    _rule(
-        rf"\b(?:start|begin|open) {_EVERY} with (?:the (?:words?|phrase|text|line) )?"
-        rf"(?P<list>{_QUOTE})",
-        _quoted("starts_with"),
-        rf"{_MAY_NOT}|{_QUOTE} or\b",
-    ),
-    _rule(
-        rf"\b(?:end|finish|close|conclude) {_EVERY} with (?:the (?:words?|phrase|text|line) )?"
-        rf"(?P<list>{_QUOTE})",
-        _quoted("ends_with"),
-        rf"{_MAY_NOT}|{_QUOTE} or\b",
-    ),
-    _rule(
-        rf"\b{_NOT} (?:ever )?(?:say|use|write|saying|using|writing)"
-        rf" (?:the (?:words?|phrases?|terms?|expressions?) )?(?P<list>{_LIST})",
-        _quoted("never_says"),
-        rf"{_QUOTE} (?:to|as|for|in|with|more than|alone|without)\b",
-    ),
-    _rule(
-        rf"\b(?:always (?:include|mention|add)"
-        rf"|{_EVERY} must (?:always )?(?:include|contain|mention))"
-        rf" (?:the (?:words?|phrases?|text|sentence|line|disclaimer) )?(?P<list>{_QUOTE})",
-        _quoted("always_says"),
-        rf"{_MAY_NOT}|{_QUOTE} (?:or|to|as|in the)\b",
-    ),
-)
-
-_MANNER = (
-    _rule(
-        rf"\b(?:{_NOT}|without) (?:use |using |include |including )?(?:any )?emojis?\b",
-        _plain("no_emojis"),
-    ),
-    _rule(
-        rf"\b{_NOT} (?:use |using )?(?:any )?exclamation (?:marks?|points?)\b",
-        _plain("no_exclamation_marks"),
-    ),
-    _rule(
-        rf"\b(?:{_RE}|write)(?: only| always| entirely)? in (?:all )?lower ?case"
-        r"(?: letters)?(?: only)?\b",
-        _plain("lower_case"),
-        _MAY_NOT,
-    ),
-    _rule(
-        rf"\b(?:{_RE}|write)(?: only| always| entirely)? in (?:all )?"
-        r"(?:upper ?case|capital letters|capitals)\b",
-        _plain("upper_case"),
-        _MAY_NOT,
-    ),
-    _rule(rf"\b{_NOT} (?:ever )?apologi[sz](?:e|ing)(?=[.,;!]|$)", _plain("no_apology")),
-)
-
-_TOOLS = (
-    _rule(
-        r"\b(?:only )?(?:make|use|issue) (?:only |at most |no more than )?"
-        r"(?:one|1|a single) tool call(?: at a time| per (?:turn|message|response))",
-        _plain("most_tool_calls", 1),
-        states_its_condition=True,
-    ),
-    _rule(
-        r"\bif you make a tool call, (?:you )?(?:should|must|do|may) not (?:also )?"
-        r"(?:respond|reply|write|talk) to the (?:user|customer)",
-        _plain("call_or_text"),
-        states_its_condition=True,
-    ),
-)
-
-RULES: tuple[Rule, ...] = (*_FORMAT, *_LENGTH, *_WORDS, *_MANNER, *_TOOLS)
-"""Every wording that is known; the order is that of a checklist and means nothing."""
+RULES = tuple(_rules())
 
 
 # Instructions of a prompt that a program can check, and whether an output follows them.
@@ -307,7 +158,7 @@ def _asks(line: str) -> Iterator[tuple[str, Ask]]:
         outside = _QUOTED.sub(lambda quote: '"' + "x" * len(quote[1]) + '"', sentence)
         ambiguous = _AMBIGUOUS.search(outside) is not None
         for rule in RULES:
-            if rule.states_its_condition or not ambiguous:
+            if rule.own_condition or not ambiguous:
                 match = rule.wording.search(sentence)
                 if match is not None and not (rule.unless and rule.unless.search(sentence)):
                     yield from ((sentence, ask) for ask in rule.asks(match))

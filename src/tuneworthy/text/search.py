@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# A pattern, and what both engines of `search` make of it.
-
 BETWEEN = b"\xff"  #: Stands between two texts: no UTF-8 holds it.
 
 _SPACES = rb"(?:[ \t\r\n]|\xc2\xa0){1,4}"
@@ -63,15 +61,14 @@ class CompiledPattern:
 
     raw: bytes
     flags: int  #: Those of `re`.
-    crosses: bool
-    """Whether it could match the byte between two texts, and so has to be confirmed in one."""
-    backward: re.Pattern[bytes] | None
+    crosses: bool = False
+    """Whether it could match the byte between two texts, and so has to be confirmed in one. If not,
+    every match in a text of nothing but ASCII is one: the expression itself has the edges there."""
+    backward: re.Pattern[bytes] | None = None
     """For whole words: matches the literal at the end of what lies before."""
-    longest: int  #: Bytes that such a match has at most.
-    edges: tuple[bool, bool]  #: Whether no letter may touch it in front, and behind.
-    simple: bool = False
-    """Whether every match in a text of nothing but ASCII is one: the expression itself has the
-    edges there."""
+    longest: int = 0  #: Bytes that such a match has at most.
+    edges: tuple[bool, bool] = (False, False)
+    """Whether no letter may touch it in front, and behind."""
 
 
 def as_bytes(text: str) -> bytes:
@@ -104,8 +101,7 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
     )
     raw = b"(?:" + raw + b")"
     flags = re.IGNORECASE if pattern.caseless else 0
-    edges = (False, False)
-    backward = None
+    edges, backward = (False, False), None
     if pattern.word:
         edges = (_has_edge(text[0]), _has_edge(text[-1]))
         backward = re.compile(raw + rb"\Z", flags)
@@ -114,9 +110,7 @@ def _literal(name: str, pattern: Pattern) -> CompiledPattern:
         raw += rb"\b" * (edges[1] and forms[0][-1].isascii() and forms[-1][-1].isascii())
     longest = max(12 * len(form) + 16 * form.count(" ") for form in forms)
     # With an edge of another alphabet nothing in ASCII matches, so nothing there has to be judged.
-    return CompiledPattern(
-        raw, flags, crosses=False, backward=backward, longest=longest, edges=edges, simple=True
-    )
+    return CompiledPattern(raw, flags, backward=backward, longest=longest, edges=edges)
 
 
 def _letter(letter: str, *, caseless: bool) -> bytes:
@@ -155,15 +149,7 @@ def _expression(name: str, pattern: Pattern) -> CompiledPattern:
         for each in text
     )
     flags = re.IGNORECASE if pattern.caseless else 0
-    return CompiledPattern(
-        raw,
-        flags,
-        bool(crosses),
-        backward=None,
-        longest=0,
-        edges=(False, False),
-        simple=not crosses,
-    )
+    return CompiledPattern(raw, flags, bool(crosses))
 
 
 def _has_edge(letter: str) -> bool:
@@ -201,10 +187,7 @@ Result = TypeVar("Result")
 
 
 class Remembered(Generic[Argument, Result]):
-    """A function that remembers its results for the last few arguments.
-
-    Arguments are compared as objects, so none may be changed between two calls.
-    """
+    """A function that remembers its results for the last few arguments, as objects unchanged."""
 
     def __init__(self, function: Callable[[Argument], Result], most: int) -> None:
         self._function, self._most = function, most
@@ -346,7 +329,7 @@ class Searcher:
         self._confirm = tuple(
             re.compile(each.raw, each.flags) if each.crosses else None for each in self._needles
         )
-        self._simple = np.array([each.simple for each in self._needles], dtype=bool)
+        self._simple = np.array([not each.crosses for each in self._needles], dtype=bool)
         hyper = find_spec("hyperscan") is not None and not plain
         self._scan = (_hyperscan if hyper else _plain)(self._needles)
 
