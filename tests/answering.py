@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from internals import (
     AnswerResult,
+    Item,
     LabelQueue,
     LabelTask,
     OpenCase,
@@ -60,3 +61,11 @@ def label_queue(
     kind: Any = "pairwise" if pairwise else "rubric" if rubric else "answer"
     task = LabelTask(kind, labeller, rubric, arms=pairwise or (), lab=lab)
     return open_queue(source, task)
+
+
+def unlabelled(queue: LabelQueue) -> Iterator[Item]:
+    """The items without a label one after the other, as the terminal shows them."""
+    name = queue.open_after()
+    while item := queue.item(name):
+        yield item
+        name = queue.open_after(name)

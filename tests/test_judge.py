@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answering import label_queue
+from answering import label_queue, unlabelled
 from internals import (
     CeilingResult,
     EvalCase,
@@ -129,11 +129,9 @@ def label(
 ) -> int:  # fmt: skip
     """Label all a lab asks for, or all but one; how many outputs were shown."""
     session = label_queue(folder, who, rubric=folder / "rubric.md", lab=lab)
-    while (item := session.current()) is not None:
-        if session.at == skip:
-            session.skip()
-            continue
-        session.answer("yes" if says(item.case.text, item.outputs[0]) else "no")
+    for place, item in enumerate(unlabelled(session)):
+        if place != skip:
+            session.keep(item, "yes" if says(item.case.text, item.outputs[0]) else "no")
     return len(session.items)
 
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answering import label_queue
+from answering import label_queue, unlabelled
 from internals import (
     CaseMessage,
     CasePassage,
@@ -287,9 +287,9 @@ def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) 
     arms, flipped = answered(lab), set()
     one, other = (next(arm for arm in arms if name in arm) for name in ("loud", "plain"))
     session = label_queue(lab, "ada", pairwise=(other, one))
-    while (item := session.current()) is not None:
+    for item in unlabelled(session):
         flipped.add(item.flipped)
-        session.answer("first" if item.shown[0].startswith("by loud:") else "second")
+        session.keep(item, "first" if item.shown[0].startswith("by loud:") else "second")
     assert flipped == {True, False}
     labels = read_labels(load_case(lab))["ada"]
     assert {(label.arm, label.against, label.value) for label in labels} == {(one, other, "first")}
@@ -298,8 +298,8 @@ def test_a_choice_between_two_is_of_the_arms_however_they_were_shown(lab: Path) 
 def test_an_output_that_changed_is_shown_again(lab: Path) -> None:
     arms = answered(lab)
     session = label_queue(lab, "ada", rubric=lab / "rubric.md")
-    while session.current() is not None:
-        session.answer("yes")
+    for item in unlabelled(session):
+        session.keep(item, "yes")
     assert session.done == len(session.items) == 6 * len(arms)
     (lab / "prompts" / "loud.md").write_text("Be very loud.\n", encoding="utf-8")
     ready = prepare(lab)

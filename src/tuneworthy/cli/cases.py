@@ -315,26 +315,23 @@ def _label(case: str, **task: Any) -> None:
     queue = open_queue(case, LabelTask(**task))
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
-    painted = colour()
-    while (item := queue.current()) is not None:
+    painted, name = colour(), queue.open_after()
+    while item := queue.item(name):
         page = item_page(
             item,
-            number=queue.at + 1,
+            number=queue.place(name) or 0,
             of=len(queue.items),
             rubric=queue.rubric,
-            labels=queue.notes.get(item.key, ()),
+            labels=queue.notes_on(name),
             colour=painted,
         )
         deliver(page)
         act, value = _asked(item)
         if act == "quit":
             break
-        if act == "skip":
-            queue.skip()
-        elif act == "back":
-            queue.back()
-        else:
-            queue.answer(value)
+        if act == "label":
+            queue.keep(item, value)
+        name = queue.before(name) or name if act == "back" else queue.open_after(name)
     deliver(tally_page(queue.done, len(queue.items)))
 
 

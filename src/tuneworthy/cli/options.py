@@ -70,7 +70,7 @@ def number(
     spec: str, low: float, high: float | None, default: float | None, help: str
 ) -> Decorator:
     """An option that takes a number from a range; a whole one unless its default is a float."""
-    kind = click.FloatRange if isinstance(default, float) else click.IntRange
+    kind: Any = click.FloatRange if isinstance(default, float) else click.IntRange
     return option(spec, help, type=kind(low, high), default=default)
 
 

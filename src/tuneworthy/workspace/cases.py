@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
@@ -159,3 +160,37 @@ def stated(case: Case, framework: Framework) -> dict[str, State]:
                     state = "yes" if answer.count >= at_least else "no"
             states[f"{room}.{name}"] = state
     return states
+
+
+T = TypeVar("T")
+
+
+class Cache(Generic[T]):
+    """The last of each name, as long as its key is the same; the oldest go first."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._lock = most, Lock()
+        self._kept: dict[Hashable, tuple[Hashable, T]] = {}
+
+    def find(self, name: Hashable, key: Hashable) -> T | None:
+        """What was kept for exactly this."""
+        with self._lock:
+            kept = self._kept.pop(name, None)
+            if kept is None:
+                return None
+            self._kept[name] = kept
+            return kept[1] if kept[0] == key else None
+
+    def last(self, name: Hashable) -> T | None:
+        """What was kept, whether it still holds or not."""
+        with self._lock:
+            return self._kept.get(name, (None, None))[1]
+
+    def keep(self, name: Hashable, key: Hashable, value: T) -> T:
+        """Keep it in the place of what was there."""
+        with self._lock:
+            self._kept.pop(name, None)
+            self._kept[name] = key, value
+            while len(self._kept) > self._most:
+                del self._kept[next(iter(self._kept))]
+        return value

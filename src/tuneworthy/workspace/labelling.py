@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import random
-from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from threading import Lock
 from typing import Literal
 
 from tuneworthy.errors import CaseError, ConflictError, InputError
@@ -30,7 +28,7 @@ from tuneworthy.files.stores import (
     written_plan,
 )
 from tuneworthy.lab.judge import SCALE, label_sample, rubric_text, shuffled
-from tuneworthy.lab.prepare import MOST_TOKENS, ArmOutputs, arm_outputs, outputs_of, prepare
+from tuneworthy.lab.prepare import MOST_TOKENS, arm_outputs, outputs_of, prepare
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import (
@@ -49,6 +47,7 @@ from tuneworthy.model.lab import CeilingPlan, JudgePlan
 from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.workspace.cases import Cache
 
 For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
@@ -56,8 +55,7 @@ or both arms of a verification, on its held-out cases."""
 
 Kind = Literal["answer", "rubric", "pairwise", "settle"]
 
-LONGEST = 100_000
-"""Characters of a right answer."""
+LONGEST = 100_000  #: Characters of a right answer.
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,18 +63,14 @@ class LabelTask:
     """What somebody labels."""
 
     kind: Kind
-    labeller: str = ""
-    """Nobody in particular, for what is settled."""
+    labeller: str = ""  #: Nobody in particular, for what is settled.
     rubric: str | Path = ""
     """File to hold outputs against, for a server the name of a kept one; empty for none."""
-    scale: str = "yes-no"
-    """For a rubric: which labels there are."""
+    scale: str = "yes-no"  #: For a rubric: which labels there are.
     arms: tuple[str, ...] = ()
     """Two for pairs; for a rubric those that are labelled, all where none is named."""
-    seed: int = 0
-    """For the order, and as the lab was given it."""
-    max_tokens: int = MOST_TOKENS
-    """As the lab was given it."""
+    seed: int = 0  #: For the order, and as the lab was given it.
+    max_tokens: int = MOST_TOKENS  #: As the lab was given it.
     lab: For | None = None
     """With a rubric: what a lab under a judge needs, as it wrote that down; the other options but
     the rubric are its own then."""
@@ -88,18 +82,11 @@ class LabelQueue:
 
     case: Case
     labeller: str
-    items: Sequence[Item]
-    """In the order of showing."""
-    rubric: str
-    """The text to hold outputs against; empty for other tasks."""
-    labels: dict[ItemKey, Label]
-    """What this labeller gave before, and since."""
+    items: Sequence[Item]  #: In the order of showing.
+    rubric: str  #: The text to hold outputs against; empty for other tasks.
+    labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """What others gave, for whoever settles it."""
-    at: int = 0
-    """Place of the present item, for who goes through all of them."""
-    again: bool = False
-    """Whether the present item is shown although it has a label."""
 
     @cached_property
     def ids(self) -> tuple[str, ...]:
@@ -128,52 +115,6 @@ class LabelQueue:
         """Items with a label."""
         return sum(map(self.is_labelled, self.items))
 
-    def keep(self, item: Item, value: str) -> None:
-        """Keep a label, given of the outputs as they are shown."""
-        _, rubric, case, arm, against = item.key
-        label = Label(
-            task=item.task,
-            case=case,
-            value=item.true_value(value),
-            arm=arm,
-            against=against,
-            rubric=rubric,
-            output=shown_digest(item),
-        )
-        append_label(self.case, self.labeller, label)
-        self.labels[label.key] = label
-
-    # One after the other, in a terminal.
-
-    def current(self) -> Item | None:
-        """The item to show now; None when all are labelled or skipped."""
-        while self.at < len(self.items):
-            item = self.items[self.at]
-            if self.again or not self.is_labelled(item):
-                return item
-            self.at += 1
-        return None
-
-    def answer(self, value: str) -> None:
-        """Keep a label of the present item, and go on."""
-        item = self.current()
-        assert item is not None  # there is nothing to answer otherwise
-        self.keep(item, value)
-        self.skip()
-
-    def skip(self) -> None:
-        """Leave the present item for another time."""
-        self.at += 1
-        self.again = False
-
-    def back(self) -> None:
-        """Show the item before again; a new label of it counts, and the old one stays on file."""
-        if self.at:
-            self.at -= 1
-            self.again = True
-
-    # By id, where nothing is remembered between two looks.
-
     def place(self, name: str) -> int | None:
         """The place of an item, from 1; None for one that isn't there."""
         place = self._places.get(name)
@@ -199,8 +140,8 @@ class LabelQueue:
     def open_after(self, name: str = "") -> str:
         """Id of the first item without a label behind another; empty where none is left."""
         start = self._places.get(name, -1) + 1
-        left = (place for place in range(start, len(self.items)))
-        return next((self.ids[p] for p in left if not self.is_labelled(self.items[p])), "")
+        left = zip(self.ids[start:], self.items[start:], strict=True)
+        return next((name for name, item in left if not self.is_labelled(item)), "")
 
     def before(self, name: str) -> str:
         """Id of the item before; empty for the first."""
@@ -227,6 +168,21 @@ class LabelQueue:
         if self.value_of(name) != text:
             self.keep(item, text)
 
+    def keep(self, item: Item, value: str) -> None:
+        """Keep a label, given of the outputs as they are shown; it counts in place of another."""
+        _, rubric, case, arm, against = item.key
+        label = Label(
+            task=item.task,
+            case=case,
+            value=item.true_value(value),
+            arm=arm,
+            against=against,
+            rubric=rubric,
+            output=shown_digest(item),
+        )
+        append_label(self.case, self.labeller, label)
+        self.labels[label.key] = label
+
 
 def item_id(item: Item) -> str:
     """What an item is known by: all it is about, and the texts as they are shown."""
@@ -249,25 +205,20 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     case = load_case(source)
     if task.kind == "settle":
         return _to_settle(source, case, task)
-    name = labeller_name(task.labeller)
-    text = ""
+    name, text = labeller_name(task.labeller), ""
     if task.lab is not None:
         if not task.rubric:
             raise InputError("needs the rubric", where="--for", fix="give --rubric FILE as well")
-        items, text = drawn_items(source, task.rubric, task.lab)
+        items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "answer":
-        items = _to_answer(source, case, task.seed)
+        lacking = [each for each in _evalset(source, case) if each.reference is None]
+        if not lacking:
+            fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
+            raise CaseError("every case has a right answer", where=str(source), fix=fix)
+        items = [Item("answer", each) for each in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, task)
     return LabelQueue(case, name, items, text, latest_labels(read_labels(case).get(name, ())))
-
-
-def _to_answer(source: str | Path, case: Case, seed: int) -> list[Item]:
-    lacking = [each for each in _evalset(source, case) if each.reference is None]
-    if not lacking:
-        fix = "label outputs with --rubric FILE or --pairwise ARM ARM"
-        raise CaseError("every case has a right answer", where=str(source), fix=fix)
-    return [Item("answer", each) for each in shuffled(lacking, seed)]
 
 
 def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
@@ -285,14 +236,34 @@ def _outputs_to_label(source: str | Path, task: LabelTask) -> tuple[list[Item], 
         raise InputError("a pair is two arms", where="arms", fix="choose two")
     if task.kind == "rubric" and not task.rubric:
         raise InputError("needs a rubric", where="rubric", fix="write one, or choose one")
-    outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
-    text = _rubric_at(task.rubric)
+    ran = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens)
+    text, cases = _rubric_at(task.rubric), shuffled(ran.cases, task.seed)
     if task.kind == "pairwise":
         if task.arms[0] == task.arms[1]:
             raise CaseError("names one arm twice", where="--pairwise", fix="name two")
-        items = list(_pair_items(outputs, outputs.arms(task.arms), task.seed, text))
+        arms = ran.arms(task.arms)
+        first, second = (ran.outputs[arm] for arm in arms)
+        digest = digest_of(text) if text else ""
+        items = [
+            Item(
+                "pairwise",
+                case,
+                arms,
+                (first[case.id], second[case.id]),
+                PAIRS,
+                _chance(task.seed, case).random() < 0.5,  # which of them is first
+                digest,
+            )
+            for case in cases
+            if case.id in first and case.id in second
+        ]
     else:
-        items = list(_rubric_items(outputs, outputs.arms(task.arms), task, text))
+        arms, digest = ran.arms(task.arms), digest_of(text, task.scale)
+        items = [
+            Item("rubric", case, (arm,), (output,), SCALES[task.scale], rubric=digest)
+            for case in cases
+            for arm, output in _mixed(case, ran.outputs, arms, task.seed)
+        ]
     if not items:
         fix = "run the lab on: tuneworthy ceiling"
         raise CaseError("no case was answered by these arms", where=str(source), fix=fix)
@@ -303,43 +274,27 @@ def _rubric_at(path: str | Path) -> str:
     return read_text(Path(path), MIB, CaseError).strip() if path else ""
 
 
-def _rubric_items(
-    outputs: ArmOutputs, arms: Sequence[str], task: LabelTask, rubric: str
-) -> Iterator[Item]:
-    """Outputs one by one: case after case, the arms of each shuffled."""
-    digest = digest_of(rubric, task.scale)
-    for case in shuffled(outputs.cases, task.seed):
-        mixed = [arm for arm in arms if case.id in outputs.outputs[arm]]
-        _chance(task.seed, case).shuffle(mixed)
-        for arm in mixed:
-            output = outputs.outputs[arm][case.id]
-            yield Item("rubric", case, (arm,), (output,), SCALES[task.scale], rubric=digest)
-
-
-def _pair_items(outputs: ArmOutputs, arms: Sequence[str], seed: int, rubric: str) -> Iterator[Item]:
-    """Outputs of two arms side by side, which of them is first by chance."""
-    digest, (first, second) = digest_of(rubric) if rubric else "", arms
-    for case in shuffled(outputs.cases, seed):
-        if case.id in outputs.outputs[first] and case.id in outputs.outputs[second]:
-            pair = outputs.outputs[first][case.id], outputs.outputs[second][case.id]
-            flipped = _chance(seed, case).random() < 0.5
-            yield Item("pairwise", case, (first, second), pair, PAIRS, flipped, digest)
+def _mixed(
+    case: EvalCase, outputs: Mapping[str, Mapping[str, str]], arms: Sequence[str], seed: int
+) -> list[tuple[str, str]]:
+    """What arms made of a case, in an order drawn by the seed."""
+    mixed = [arm for arm in arms if case.id in outputs.get(arm, {})]
+    _chance(seed, case).shuffle(mixed)
+    return [(arm, outputs[arm][case.id]) for arm in mixed]
 
 
 def _chance(seed: int, case: EvalCase) -> random.Random:
     return random.Random(digest_of("arms", str(seed), case.id))  # noqa: S311  # an order is no secret
 
 
-# What a lab under a judge needs: outputs of drawn cases, not knowing whose.
-
-
-def drawn_items(source: str | Path, rubric: str | Path, lab: For) -> tuple[list[Item], str]:
+def _drawn_items(
+    source: str | Path, case: Case, rubric: str | Path, lab: For
+) -> tuple[list[Item], str]:
     """The outputs that a lab under a judge needs labels of, and the rubric's text.
 
     Cases come in the order in which they were drawn before anything was labelled; the arms of a
     case are shuffled, and an output that several of them wrote is shown once.
     """
-    case = load_case(source)
     plan, chosen = _plan(case, source, lab)
     text = rubric_text(rubric)
     if digest_of(text, SCALE) != plan.rubric:
@@ -347,12 +302,11 @@ def drawn_items(source: str | Path, rubric: str | Path, lab: For) -> tuple[list[
         raise CaseError("is another rubric than the lab's", where=str(rubric), fix=fix)
     ready = prepare(source, seed=plan.seed, max_tokens=plan.max_tokens, scored=False)
     outputs, arms = outputs_of(ready), chosen or tuple(arm.id for arm in ready.plan.arms)
-    items = []
     cases = ready.plan.select if lab == "choose" else ready.plan.report
+    items = []
     for each in label_sample(cases, plan.labels, plan.seed):
-        mixed = [arm for arm in arms if each.id in outputs.get(arm, {})]
-        _chance(plan.seed, each).shuffle(mixed)
-        own = {outputs[arm][each.id]: arm for arm in reversed(mixed)}
+        mixed = _mixed(each, outputs, arms, plan.seed)
+        own = {output: arm for arm, output in reversed(mixed)}
         items += [
             Item("rubric", each, (arm,), (output,), SCALES[SCALE], rubric=plan.rubric)
             for output, arm in reversed(own.items())
@@ -381,10 +335,7 @@ def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[st
     return judge, () if lab == "choose" else chosen
 
 
-# What labellers agree on, what has to be settled, and the answers that come of it.
-
-LabelsByName = dict[str, dict[ItemKey, Label]]
-"""The labels of each labeller that count."""
+LabelsByName = dict[str, dict[ItemKey, Label]]  #: The labels of each labeller that count.
 
 
 def agreement(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
@@ -440,17 +391,14 @@ def _item(
     differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Mapping[str, Mapping[str, str]]
 ) -> Item | None:
     task, rubric, case_id, *names = differ.key
-    case, arms = cases.get(case_id), tuple(name for name in names if name)
+    case, arms = cases.get(case_id), tuple(filter(None, names))
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
         return None
-    shown = tuple(outputs[arm][case_id] for arm in arms)
-    if task == "answer":
-        return Item("answer", case)
-    if task == "pairwise":
-        return Item("pairwise", case, arms, shown, PAIRS, rubric=rubric)
     values = {value for _, value in differ.said}
-    scale = next((each for each in SCALES.values() if values <= {*each}), None)
-    return None if scale is None else Item("rubric", case, arms, shown, scale, rubric=rubric)
+    scales = {"answer": [()], "pairwise": [PAIRS], "rubric": [*SCALES.values()]}[task]
+    scale = next((s for s in scales if task != "rubric" or values <= {*s}), None)
+    shown = tuple(outputs[arm][case_id] for arm in arms)
+    return None if scale is None else Item(task, case, arms, shown, scale, rubric=rubric)
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
@@ -459,8 +407,13 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     Where a case has none, what was settled counts, and otherwise what all its labellers say.
     """
     case = load_case(source)
-    cases = _evalset(source, case)
-    answers = _answers(_labels(case))
+    cases, labels = _evalset(source, case), _labels(case)
+    settled = _answers([labels.pop(ADJUDICATED, {})])
+    answers = {
+        case_id: values[0]
+        for case_id, values in (_answers(labels.values()) | settled).items()
+        if case_id in settled or len({_plain("answer", value) for value in values}) == 1
+    }
     return tuple(
         each.model_copy(update={"reference": answers[each.id]})
         if each.reference is None and each.id in answers
@@ -469,22 +422,13 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
     )
 
 
-def _answers(labels: LabelsByName) -> dict[str, str]:
-    """The right answer of each case; none where labellers differ and nobody settled it."""
-    settled = labels.pop(ADJUDICATED, {})
+def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
+    """The right answers that were given to each case."""
     values: dict[str, list[str]] = {}
-    for own in labels.values():
-        for label in own.values():
-            if label.task == "answer":
-                values.setdefault(label.case, []).append(label.value)
-    agreed = {
-        case: each[0]
-        for case, each in values.items()
-        if len({_plain("answer", value) for value in each}) == 1
-    }
-    return agreed | {
-        label.case: label.value for label in settled.values() if label.task == "answer"
-    }
+    for label in (label for own in labels for label in own.values()):
+        if label.task == "answer":
+            values.setdefault(label.case, []).append(label.value)
+    return values
 
 
 def _plain(task: str, value: str) -> str:
@@ -550,8 +494,6 @@ def _coefficients(
     )
 
 
-# Queues of a server, and what could be labelled.
-
 _QUEUES = 8  # kept at a time
 _FILES = 5_000  # of a case that are looked at
 
@@ -564,33 +506,26 @@ class LabelQueues:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[Path, LabelTask], tuple[object, LabelQueue]] = OrderedDict()
-        self._lock = Lock()
+        self._kept: Cache[LabelQueue] = Cache(_QUEUES)
 
     def open(self, source: str | Path, task: LabelTask) -> LabelQueue:
         """As ``open_queue``."""
-        if task.kind == "settle":
-            return self._opened(source, task)
-        key = Path(source).resolve(), replace(task, labeller="")
-        stamp = _stamp(key[0])
-        with self._lock:
-            kept = self._kept.get(key)
-        if stamp is not None and kept is not None and kept[0] == stamp:
-            return kept[1].shared_with(task.labeller)
-        queue = self._opened(source, task)
-        with self._lock:
-            self._kept[key] = (stamp, queue)
-            self._kept.move_to_end(key)
-            while len(self._kept) > _QUEUES:
-                self._kept.popitem(last=False)
-        return queue
+        folder = Path(source).resolve()
+        key, stamp = (folder, replace(task, labeller="")), None
+        if task.kind != "settle":
+            stamp = _stamp(folder)
+        if stamp is None:
+            return _opened(source, task)
+        kept = self._kept.find(key, stamp)
+        if kept is not None:
+            return kept.shared_with(task.labeller)
+        return self._kept.keep(key, stamp, _opened(source, task))
 
-    @staticmethod
-    def _opened(source: str | Path, task: LabelTask) -> LabelQueue:
-        if not task.rubric:
-            return open_queue(source, task)
-        path = rubric_path(load_case(source), str(task.rubric))
-        return open_queue(source, replace(task, rubric=path))
+
+def _opened(source: str | Path, task: LabelTask) -> LabelQueue:
+    if task.rubric:
+        task = replace(task, rubric=rubric_path(load_case(source), str(task.rubric)))
+    return open_queue(source, task)
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
@@ -612,17 +547,12 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
 class Overview:
     """What could be labelled, and what was."""
 
-    lacking: int
-    """Cases without a right answer."""
+    lacking: int  #: Cases without a right answer.
     cases: int
-    rubrics: dict[str, str]
-    """Text by name."""
-    arms: tuple[str, ...]
-    """Arms whose outputs are there."""
-    no_arms: InputError | None
-    """Why there are none."""
-    agreement: tuple[AgreementOf, ...]
-    """How far labellers agree; () before there is a label."""
+    rubrics: dict[str, str]  #: Text by name.
+    arms: tuple[str, ...]  #: Arms whose outputs are there.
+    no_arms: InputError | None  #: Why there are none.
+    agreement: tuple[AgreementOf, ...]  #: How far labellers agree; () before there is a label.
 
 
 def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Overview:
@@ -632,20 +562,14 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     """
     case = load_case(source)
     cases, rubrics = named_evalset(case) or (), read_rubrics(case)
+    lacking = sum(each.reference is None for each in cases)
     arms: tuple[str, ...] = ()
     why: InputError | None = None
     try:
         arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens).outputs))
     except InputError as caught:
         why = caught
-    return Overview(
-        lacking=sum(each.reference is None for each in cases),
-        cases=len(cases),
-        rubrics=rubrics,
-        arms=arms,
-        no_arms=why,
-        agreement=agreement_so_far(source),
-    )
+    return Overview(lacking, len(cases), rubrics, arms, why, agreement_so_far(source))
 
 
 def agreement_and_rubrics(

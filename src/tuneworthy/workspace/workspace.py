@@ -7,7 +7,6 @@ import hashlib
 import math
 import os
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -16,7 +15,6 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
-from typing import Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
 from tuneworthy.files.case import (
@@ -49,7 +47,7 @@ from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import K, Value
 from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.rules import verdict_of
-from tuneworthy.workspace.cases import start_case, stated, with_answers
+from tuneworthy.workspace.cases import Cache, start_case, stated, with_answers
 from tuneworthy.workspace.reports import parse_dossier
 
 # Cases by name, and never a path outside of their folder.
@@ -362,8 +360,8 @@ class Workspace:
         self, directory: CaseDirectory, chosen: str | None = None, as_of: date | None = None
     ) -> None:
         self.directory, self.chosen, self.as_of = directory, chosen, as_of
-        self._cases: _Cache[EvaluatedCase] = _Cache(_DOSSIERS)
-        self._glances: _Cache[CaseRow] = _Cache(_GLANCES)
+        self._cases: Cache[EvaluatedCase] = Cache(_DOSSIERS)
+        self._glances: Cache[CaseRow] = Cache(_GLANCES)
         self._draw = RememberedDraws()
         self._lock, self._waiting = Lock(), 0
 
@@ -374,7 +372,7 @@ class Workspace:
     def evaluated(self, name: str) -> EvaluatedCase:
         """A case and its dossier, from what its files say now."""
         snapshot = self._snapshot(name)
-        return self._cases.find(name, snapshot) or self._evaluate(name, snapshot)
+        return self._cases.find(name, snapshot.key) or self._evaluate(name, snapshot)
 
     def set_answers(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
         """Write plain values into a case that is still as its reader saw it, and judge it again.
@@ -527,7 +525,7 @@ class Workspace:
         """A case as a line of the list; one that can't be read says why."""
         try:
             snapshot = self._snapshot(name)
-            line = self._glances.find(name, snapshot)
+            line = self._glances.find(name, snapshot.key)
             return ListedCase(name, line or case_row(self._evaluate(name, snapshot).dossier))
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             return ListedCase(name, None, self.directory.plain_error(caught, name))
@@ -586,9 +584,8 @@ class Workspace:
 
     def _keep(self, name: str, snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
         evaluated = _with_dossier(snapshot, dossier)
-        self._cases.keep(name, snapshot, evaluated)
-        self._glances.keep(name, snapshot, case_row(dossier))
-        return evaluated
+        self._glances.keep(name, snapshot.key, case_row(dossier))
+        return self._cases.keep(name, snapshot.key, evaluated)
 
     def _day(self) -> date:
         return self.as_of or today()
@@ -603,39 +600,6 @@ def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
         snapshot.inputs_digest,
         dossier,
     )
-
-
-T = TypeVar("T")
-
-
-class _Cache(Generic[T]):
-    """The last of each name, as long as its snapshot is the same; the oldest go first."""
-
-    def __init__(self, most: int) -> None:
-        self._most, self._lock = most, Lock()
-        self._kept: OrderedDict[str, tuple[tuple[str, str], T]] = OrderedDict()
-
-    def find(self, name: str, snapshot: CaseSnapshot) -> T | None:
-        """What was kept for exactly this."""
-        with self._lock:
-            key, value = self._kept.get(name, (None, None))
-            if key != snapshot.key:
-                return None
-            self._kept.move_to_end(name)
-            return value
-
-    def last(self, name: str) -> T | None:
-        """What was kept, whether it still holds or not."""
-        with self._lock:
-            return self._kept.get(name, (None, None))[1]
-
-    def keep(self, name: str, snapshot: CaseSnapshot, value: T) -> None:
-        """Keep it in the place of what was there."""
-        with self._lock:
-            self._kept[name] = snapshot.key, value
-            self._kept.move_to_end(name)
-            while len(self._kept) > self._most:
-                self._kept.popitem(last=False)
 
 
 # Files of a case, for an assistant.
