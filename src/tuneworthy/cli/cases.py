@@ -152,9 +152,9 @@ def measure(
             source = "." if case is None else case
             run = measure_case(source, sources, progress=progress, **options)
     if form == "json":
-        text = measure_dict(run.report)
+        text = measure_dict(run)
     else:
-        document = measure_report(run.report, examples=show_examples)
+        document = measure_report(run, examples=show_examples)
         text = render(document, colour=colour(output))
     deliver(text, output, force)
 

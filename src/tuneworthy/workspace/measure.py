@@ -9,11 +9,11 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import add_to_case, case_path, write_answers
@@ -34,12 +34,8 @@ from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
 from tuneworthy.workspace.cases import start_case
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import TraceSignal
-    from tuneworthy.traces.mapping import FieldMap
     from tuneworthy.traces.read import TraceFiles
 
-
-# What results show about a case that is made from them: its models, counts, and prices.
 
 _KINDS = frozenset({"chat", "completion", "responses", "messages"})
 _PROVIDER = re.compile(r"[a-z][a-z0-9_.-]{1,40}", re.IGNORECASE)
@@ -50,12 +46,11 @@ def seen_models(measured: Measured, day: date) -> Mapping[str, str]:
 
     Ten at most. The list of prices of the day tells the name of a provider from another one.
     """
+    seen = (each for each in measured.evidence if each.id == "models_seen" and each.known)
+    names = [example.rpartition(": ")[0].strip() for each in seen for example in each.examples]
     models: dict[str, str] = {}
-    for evidence in measured.evidence:
-        if evidence.id == "models_seen" and evidence.known:
-            names = (example.rpartition(": ")[0].strip() for example in evidence.examples)
-            for name in filter(None, names):
-                models.setdefault(model_id(name, day), name)
+    for name in filter(None, names):
+        models.setdefault(model_id(name, day), name)
     return models
 
 
@@ -133,8 +128,6 @@ def appendix(measured: Measured, day: date) -> str:
     return "\n".join(lines) + "\n"
 
 
-# A run of measure.
-
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
 
@@ -144,37 +137,6 @@ Progress = Callable[[int, int, int], None]
 """Called with bytes read, bytes in all, and traces so far."""
 
 
-@dataclass(frozen=True, slots=True)
-class MeasureRun:
-    """A run of ``measure``."""
-
-    measured: Measured
-    added: bool
-    """False where the last run had measured the same."""
-    dossier: Dossier
-    """The case with it."""
-    before: Dossier | None
-    """The case without it; None for a case that was made for it."""
-    folder: str
-    """How to name the case on the command line."""
-    framework: Framework
-
-    @property
-    def report(self) -> MeasureReport:
-        """What was measured, for people."""
-        day, checks = self.dossier.as_of, self.framework.ceiling.items()
-        return MeasureReport(
-            measured=self.measured,
-            added=self.added,
-            dossier=self.dossier,
-            before=self.before,
-            folder=self.folder,
-            price=_list_price(self.measured, day),
-            models=tuple(seen_models(self.measured, day).values()),
-            wanted={name: check.at_least for name, check in checks if check.at_least is not None},
-        )
-
-
 def measure_case(
     source: str | Path,
     sources: Sequence[str] = (),
@@ -182,43 +144,34 @@ def measure_case(
     mapping: str | Path | None = None,
     chosen: str | None = None,
     progress: Progress | None = None,
-) -> MeasureRun:
+) -> MeasureReport:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
-    Args:
-        source: The case.
-        sources: Files, patterns, folders or addresses to read in place of what the case names.
-        mapping: File that maps the fields of their records to ours.
-        chosen: Framework; the case's own or the lesson when not given.
-        progress: Called as reading goes on.
+    ``sources`` are files, patterns, folders or addresses to read in place of what the case names;
+    ``mapping`` is a file that maps the fields of their records to ours.
     """
     case = load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
     measured = _measured(case, framework, sources, mapping, progress)
     added = append_evidence(case, measured)
-    return MeasureRun(measured, added, decide(case, framework), before, str(source), framework)
+    return _report(measured, decide(case, framework), framework, source, before, added=added)
 
 
 def measure_new(
     sources: Sequence[str],
     *,
-    folder: str | Path | None = None,
     mapping: str | Path | None = None,
     chosen: str | None = None,
     progress: Progress | None = None,
-) -> MeasureRun:
+) -> MeasureReport:
     """Make a case folder from traces or results alone, with what they show filled in.
 
-    Args:
-        sources: What to read.
-        folder: Where; in the present folder, named after the first file, when not given.
-        mapping: As for ``measure_case``.
-        chosen: Framework whose questions the case asks.
-        progress: As for ``measure_case``.
+    It lies in the present folder and is named after the first file; the arguments are those of
+    ``measure_case``.
     """
     stem = _stem(sources)
-    target = Path(folder) if folder is not None else Path(f"{stem}-case")
+    target = Path(f"{stem}-case")
     if os.path.lexists(target):
         raise _is_there(target, sources, mapping)
     title = stem.replace("-", " ").replace("_", " ").strip()[:100]
@@ -232,7 +185,29 @@ def measure_new(
         write_answers(place, _counted_checks(measured, framework))
         append_evidence(load_case(place), measured)
     dossier = decide(load_case(target), framework)
-    return MeasureRun(measured, True, dossier, None, str(target), framework)
+    return _report(measured, dossier, framework, target, None, added=True)
+
+
+def _report(
+    measured: Measured,
+    dossier: Dossier,
+    framework: Framework,
+    source: str | Path,
+    before: Dossier | None,
+    *,
+    added: bool,
+) -> MeasureReport:
+    checks = framework.ceiling.items()
+    return MeasureReport(
+        measured=measured,
+        added=added,
+        dossier=dossier,
+        before=before,
+        folder=str(source),
+        price=_list_price(measured, dossier.as_of),
+        models=tuple(seen_models(measured, dossier.as_of).values()),
+        wanted={name: check.at_least for name, check in checks if check.at_least is not None},
+    )
 
 
 def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) -> InputError:
@@ -267,13 +242,6 @@ def _extra_needed() -> Iterator[None]:
         raise InputError(what, fix=fix) from None
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    readings: tuple[FileReading, ...]
-    evidence: tuple[Evidence, ...]
-    series: tuple[Series, ...]
-
-
 @_extra_needed()
 def _measured(
     case: Case,
@@ -283,61 +251,62 @@ def _measured(
     progress: Progress | None,
 ) -> Measured:
     from tuneworthy.files.materials import read_materials
+    from tuneworthy.measure.engine import measure
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.mapping import read_mapping
-    from tuneworthy.traces.read import named
+    from tuneworthy.traces.read import named, read
+    from tuneworthy.traces.stream import Limits
 
     if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
     fields = None if mapping is None else read_mapping(Path(mapping))
+    near = framework.threshold("near_copy")
+    every = signals(materials) if near is None else signals(materials, near_copy=near)
     chosen: list[str | Path] = [*sources] or [*named(case, "traces")]
-    parts: list[_Part] = []
-    if chosen:
-        near = framework.threshold("near_copy")
-        every = signals(materials) if near is None else signals(materials, near_copy=near)
-        parts.append(_part(chosen, every, fields, progress, searched=not sources))
+    runs: list[tuple[Any, ...]] = [(chosen, every, fields, progress)] if chosen else []
+    # what the team keeps as examples comes last: it counts before what its logs could give
     if not sources and (held := named(case, "examples")):
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
-        parts.append(_part(list(held), examples, None, progress, searched=True))
-    if not parts:
+        runs.append((list(held), examples, None, None))
+    if not runs:
         raise _no_traces(case, "measure")
-    return _record(parts, json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True))
+    # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
+    # one of another zone.
+    until = datetime.combine(today() + timedelta(days=2), time(), UTC)
+    limits = Limits(until_s=until.timestamp())
+    readings: list[FileReading] = []
+    evidence: dict[str, Evidence] = {}
+    series: dict[str, Series] = {}
+    for place, wanted, their_fields, watch in runs:
+        files = read(place, mapping=their_fields, limits=limits, searched=not sources)
+        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
+            results = measure(_batches(files, watch), wanted, folder=Path(folder))
+        shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+        own: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
+        for each in (each for signal in results for each in signal.evidence):
+            if each.id not in own or (each.known and not own[each.id].known):
+                own[each.id] = each.model_copy(update={"source": shown[:2000]})
+        readings += files.readings
+        evidence |= own
+        series |= {each.id: each for signal in results for each in signal.series}
+    settings = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
+    inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
+    for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
+        inputs.update(f"{reading.digest} {reading.format}\n".encode())
+    return Measured(
+        inputs=inputs.hexdigest(),
+        readings=tuple(readings),
+        evidence=tuple(evidence.values()),
+        series=tuple(series.values()),
+    )
 
 
 def _no_traces(case: Case, what: str) -> CaseError:
     where = case.where("data", "traces") if case.folder else ""
     fix = "name them under data.traces, or give --from FILE"
     return CaseError(f"there are no traces to {what}", where=where, fix=fix)
-
-
-def _part(
-    sources: Sequence[str | Path],
-    every: Sequence[TraceSignal],
-    fields: FieldMap | None,
-    progress: Progress | None,
-    *,
-    searched: bool,
-) -> _Part:
-    from tuneworthy.measure.engine import measure
-    from tuneworthy.traces.read import read
-    from tuneworthy.traces.stream import Limits
-
-    # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
-    # one of another zone.
-    until = datetime.combine(today() + timedelta(days=2), time(), UTC)
-    limits = Limits(until_s=until.timestamp())
-    files = read(sources, mapping=fields, limits=limits, searched=searched)
-    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        results = measure(_batches(files, progress), every, folder=Path(place))
-    formats = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
-    evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
-    for each in (evidence for signal in results for evidence in signal.evidence):
-        if each.id not in evidence or (each.known and not evidence[each.id].known):
-            evidence[each.id] = each.model_copy(update={"source": formats[:2000]})
-    series = tuple(series for signal in results for series in signal.series)
-    return _Part(files.readings, tuple(evidence.values()), series)
 
 
 def _batches(files: TraceFiles, progress: Progress | None) -> Iterator[Batch]:
@@ -349,28 +318,8 @@ def _batches(files: TraceFiles, progress: Progress | None) -> Iterator[Batch]:
         yield chunk.batch
 
 
-def _record(parts: Sequence[_Part], settings: str) -> Measured:
-    readings = tuple(reading for part in parts for reading in part.readings)
-    inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
-    for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
-        inputs.update(f"{reading.digest} {reading.format}\n".encode())
-    # what the team keeps as examples counts before what its logs could give
-    evidence = {each.id: each for part in parts for each in part.evidence}
-    series = {each.id: each for part in parts for each in part.series}
-    return Measured(
-        inputs=inputs.hexdigest(),
-        readings=readings,
-        evidence=tuple(evidence.values()),
-        series=tuple(series.values()),
-    )
-
-
-# Evaluation sets: drawn from traces, written beside the case.
-
-SET_FILE = "eval.jsonl"
-"""What a new set is called, beside the case file."""
-CASES = 200
-"""Cases of a set where nothing is said."""
+SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
+CASES = 200  #: Of a set where nothing is said.
 BELOW = 0.05
 """How far under the target a score is distinguished from it, where no present score is known."""
 
@@ -387,34 +336,23 @@ def build_set(
 ) -> EvalsetReport:
     """Draw an evaluation set from traces and write it; nothing that is there is replaced.
 
-    Args:
-        source: The case.
-        sources: Files, patterns, folders or addresses in place of the case's traces; ``traces``
-            alone stands for those, unless something bears that name.
-        n: About how many cases: conversations stay whole.
-        seed: Another seed, another draw.
-        output: Where; ``eval.jsonl`` beside the case when not given.
-        mapping: As for ``measure_case``.
-        progress: As for ``measure_case``.
+    ``sources`` are as for ``measure_case``; ``traces`` alone stands for the case's own, unless
+    something bears that name. Conversations stay whole, so it holds about ``n`` cases. It lies
+    beside the case when no ``output`` is given.
     """
     case = load_case(source)
-    path = _target(case, output)
-    drawn = _drawn(case, sources, n, seed, mapping, progress)
-    if not drawn.cases:
-        fix = "log `input`, what was asked, or messages"
-        raise InputError("no trace says what was asked", where=str(source), fix=fix)
-    write_evalset(path, drawn.cases)
-    return _set_report(case, source, drawn, path)
-
-
-def _target(case: Case, output: str | Path | None) -> Path:
     if output is None and case.folder is None:
         raise OutputError("has no folder", where=case.name, fix="name a file with --output")
     path = Path(output) if output is not None else Path(case.folder or ".") / SET_FILE
     if os.path.lexists(path):
         fix = "name another file with --output, or move it away"
         raise OutputError("exists already", where=str(path), fix=fix)
-    return path
+    drawn = _drawn(case, sources, n, seed, mapping, progress)
+    if not drawn.cases:
+        fix = "log `input`, what was asked, or messages"
+        raise InputError("no trace says what was asked", where=str(source), fix=fix)
+    write_evalset(path, drawn.cases)
+    return _set_report(case, source, drawn, path)
 
 
 @_extra_needed()
@@ -469,24 +407,18 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
     needed = None if target is None else cases_to_exclude(expected, target)
     if needed is not None and report.worth:
         needed = round(needed / report.worth * len(drawn.cases))
+    entry = None  # a set that lies outside of the case's folder can't be named
+    with suppress(OSError, ValueError):
+        if case.folder is not None:
+            entry = path.resolve().relative_to(case.folder.resolve()).as_posix()
     return EvalsetReport(
         drawn=drawn,
         path=str(path),
         folder=str(source),
-        entry=_entry(case, path),
+        entry=entry,
         expected_by=by,
         target=target,
         whole=precision(drawn.cases, expected),
         report=report,
         needed=needed,
     )
-
-
-def _entry(case: Case, path: Path) -> str | None:
-    """How the case names the file; None where it lies outside of its folder."""
-    if case.folder is None:
-        return None
-    try:
-        return path.resolve().relative_to(case.folder.resolve()).as_posix()
-    except (OSError, ValueError):
-        return None
