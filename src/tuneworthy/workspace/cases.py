@@ -1,4 +1,4 @@
-"""Other answers: as a what-if, or written into the case file."""
+"""A case with other answers, as a what-if or written into its file; and a case to begin with."""
 
 from __future__ import annotations
 
@@ -7,20 +7,17 @@ from collections.abc import Hashable, Mapping
 from datetime import date
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
-from tuneworthy.interview.questions import answer_path, asked_by
 from tuneworthy.model.base import State, json_text
 from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
-
-# Other answers: as a what-if, or written into the case file.
 
 
 def judge_case(
@@ -51,9 +48,9 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
 
     Nothing is written if the answers don't make a case that the framework can judge.
     """
-    case = load_case(source)
-    framework = framework_of(case, chosen)
-    draft = with_answers(case, framework, answers)
+    from tuneworthy.interview.questions import answer_path
+
+    draft, framework = read_supposed(source, chosen, answers)
     for entry in missing_entries(draft):
         if entry in answers:
             fix = "write a count, or the path of a file beside the case"
@@ -66,36 +63,30 @@ def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = N
 
 def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -> Case:
     """The case with other answers, for a what-if; nothing is written."""
+    from tuneworthy.interview.questions import answer_path
+
     data = case.model_dump(mode="json", exclude_defaults=True)
+    assumed = set()
     for name, value in answers.items():
-        _place(data, answer_path(name, framework), value)
+        here, (*above, last) = data, answer_path(name, framework)
+        assumed.add(".".join([*above, last]))
+        for key in above:
+            if not isinstance(here.get(key), dict):
+                here[key] = {}
+            here = here[key]
+        here[last] = value
     try:
         changed = read_case(data)
     except CaseError as caught:
         where = " ".join(f"{name}={value}" for name, value in answers.items())
         raise CaseError(caught.what, where=where, fix=caught.fix) from None
-    assumed = frozenset(".".join(answer_path(name, framework)) for name in answers)
-    return changed.with_origin(
-        CaseOrigin(lambda path: f"--set {_named(path, answers)}", case.folder, assumed)
-    )
 
+    def where_of(path: tuple[str | int, ...]) -> str:
+        dotted = ".".join(map(str, path))
+        return f"--set {next((name for name in answers if dotted.endswith(name)), dotted)}"
 
-def _place(data: dict[str, Any], path: tuple[str, ...], value: str) -> None:
-    here = data
-    for key in path[:-1]:
-        below = here.get(key)
-        if not isinstance(below, dict):
-            below = here[key] = {}
-        here = below
-    here[path[-1]] = value
+    return changed.with_origin(CaseOrigin(where_of, case.folder, frozenset(assumed)))
 
-
-def _named(path: tuple[str | int, ...], answers: Mapping[str, str]) -> str:
-    dotted = ".".join(map(str, path))
-    return next((name for name in answers if dotted.endswith(name)), dotted)
-
-
-# A case folder to begin with.
 
 SCHEMA_FILE = "case.schema.json"
 FRAMEWORK_FILE = "framework.yaml"
@@ -104,11 +95,7 @@ FRAMEWORK_FILE = "framework.yaml"
 def start_case(
     folder: str | Path, name: str | None = None, chosen: str | None = None
 ) -> list[Path]:
-    """Write a commented case file and its schema into a folder.
-
-    Returns:
-        The files that were written.
-    """
+    """Write a commented case file and its schema into a folder; the files that were written."""
     if not str(folder).strip():
         raise CaseError("is empty", where="DIR", fix="name a folder")
     target = Path(folder)
@@ -141,24 +128,21 @@ def plain_title(folder: str | Path) -> str:
     return name.replace("-", " ").replace("_", " ").capitalize()[:200] or "My use case"
 
 
-# What a case file says to each question of a framework.
-
-
 def stated(case: Case, framework: Framework) -> dict[str, State]:
     """The answers as they are written, counts as states; unknown where nothing is.
 
     By path, as ``factors.brand_voice``: a signal may bear the name of a factor.
     """
+    from tuneworthy.interview.questions import asked_by
+
     states: dict[str, State] = {}
     for room, asks in asked_by(framework).items():
         for name, ask in asks.items():
-            answer = getattr(case, room).get(name)
-            state: State = "unknown" if answer is None else answer.value
-            if isinstance(answer, CheckAnswer) and answer.count is not None:
-                at_least = getattr(ask, "at_least", None)
-                if at_least is not None:
-                    state = "yes" if answer.count >= at_least else "no"
-            states[f"{room}.{name}"] = state
+            answer, at_least = getattr(case, room).get(name), getattr(ask, "at_least", None)
+            states[f"{room}.{name}"] = "unknown" if answer is None else answer.value
+            count = answer.count if isinstance(answer, CheckAnswer) else None
+            if count is not None and at_least is not None:
+                states[f"{room}.{name}"] = "yes" if count >= at_least else "no"
     return states
 
 

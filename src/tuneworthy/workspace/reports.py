@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,10 +18,9 @@ from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import NAMES, catalogue_text, services
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.base import State, Unknown, digest, json_text
-from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Difference, Dossier, Verdict
+from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.precedents import Backtest, Codes, Fitted, Gap, PublishedCase
+from tuneworthy.model.precedents import Backtest, Codes, Fitted, Gap
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
@@ -35,24 +35,14 @@ from tuneworthy.report.sections.framework import (
     models_report,
     pulled_text,
 )
-from tuneworthy.report.sections.options import options_dict
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.rules import verdict_of
-from tuneworthy.workspace.cases import judge_case, read_supposed, with_answers
-
-# A dossier, and parts of it.
+from tuneworthy.workspace.cases import judge_case, read_supposed
 
 Topic = Literal["options", "invest", "plan", "precedents"]
 """The command that reports a part of the dossier."""
-
-_JSON: dict[Topic, tuple[str, ...]] = {
-    "invest": ("investment",),
-    "plan": ("plan",),
-    "precedents": ("case", "framework", "as_of", "precedents"),
-}
-"""The sections of the dossier that are a topic's JSON; one alone stands for itself."""
 
 
 def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = False) -> str:
@@ -82,25 +72,13 @@ def case_report(
 ) -> str:
     """Judge a case and report a part of its dossier, or what would make that part possible.
 
-    Args:
-        topic: Which part.
-        source: The case.
-        form: ``text``, ``markdown`` or ``json``; for a plan also ``csv`` and ``mermaid``.
-        chosen: Framework; the case's own or the lesson when not given.
-        answers: Other answers, as a what-if.
-        as_of: The day to speak for, on which a plan starts; today when not given.
-        seed: For what is drawn at random.
-        everything: For options as text: all of them, and not only the five that matter.
-        colour: Whether a terminal takes colour.
+    ``form`` is ``text``, ``markdown`` or ``json``, for a plan also ``csv`` and ``mermaid``. With
+    ``everything`` options as text are all of them, and not only the five that matter.
     """
     case, framework = read_supposed(source, chosen, answers)
     dossier = decide(case, framework, as_of=as_of, seed=seed)
     if form == "json":
-        if topic == "options":
-            return json_text(options_dict(dossier))
-        whole = dossier.to_dict()
-        parts = {name: whole[name] for name in _JSON[topic]}
-        return json_text(parts if len(parts) > 1 else whole[_JSON[topic][0]])
+        return json_text(_data(topic, dossier))
     if form in ("csv", "mermaid"):
         if isinstance(dossier.plan, Unknown):
             raise InputError("has no plan yet", where=dossier.case.name, fix=dossier.plan.ask)
@@ -117,6 +95,15 @@ def case_report(
     return render_document(document, form, colour=colour, everything=everything)
 
 
+def _data(topic: Topic, dossier: Dossier) -> Any:
+    if topic == "options":
+        return options.options_dict(dossier)
+    whole = dossier.to_dict()
+    if topic == "precedents":
+        return {part: whole[part] for part in ("case", "framework", "as_of", "precedents")}
+    return whole["investment" if topic == "invest" else "plan"]
+
+
 def explain(
     source: str | Path,
     name: str | None,
@@ -126,10 +113,15 @@ def explain(
     as_of: date | None = None,
 ) -> str:
     """The walk through a case's verdict, or one answer of it with what another would do."""
-    case = _explained_case(source, name, chosen)
-    framework = framework_of(case, chosen)
-    if answers:
-        case = with_answers(case, framework, answers)
+    try:
+        case, framework = read_supposed(source, chosen, answers)
+    except CaseError as caught:
+        if name is None and not os.path.lexists(source):
+            asked = load_framework(chosen or "lesson")
+            if str(source) in {*asked.factors, *asked.ceiling, *asked.signals}:
+                fix = f"to look at what is asked: tuneworthy explain --factor {source}"
+                raise CaseError(caught.what, where=caught.where, fix=fix) from None
+        raise
     dossier = decide(case, framework, as_of=as_of)
     if name is None:
         return walk.explain_case(dossier, framework)
@@ -145,19 +137,6 @@ def explain(
         (to, verdict_of(rules, {**states, name: to})) for to in every if to != states[name]
     ]
     return walk.explain_answer(dossier, framework, name, otherwise)
-
-
-def _explained_case(source: str | Path, name: str | None, chosen: str | None) -> Case:
-    """The case; for a factor's name where a path was wanted, the error says how to ask for it."""
-    try:
-        return load_case(source)
-    except CaseError as caught:
-        if name is None and not os.path.lexists(source):
-            framework = load_framework(chosen or "lesson")
-            if str(source) in {*framework.factors, *framework.ceiling, *framework.signals}:
-                fix = f"to look at what is asked: tuneworthy explain --factor {source}"
-                raise CaseError(caught.what, where=caught.where, fix=fix) from None
-        raise
 
 
 def explain_factor(name: str, chosen: str | None = None) -> str:
@@ -183,14 +162,12 @@ def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:
         if chosen is not None:
             raise
         return None
-    if digest(framework) != later.framework.digest:
-        return None
-    rules = compile_rules(framework)
+    return judge_by(framework) if digest(framework) == later.framework.digest else None
 
-    def judge(states: Mapping[str, State]) -> Verdict:
-        return verdict_of(rules, states)
 
-    return judge
+def judge_by(framework: Framework) -> Judge:
+    """The verdict of answers by a framework."""
+    return partial(verdict_of, compile_rules(framework))
 
 
 def read_dossier(path: Path) -> Dossier:
@@ -216,33 +193,16 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-# How often a framework was right about published cases.
-
-
 @dataclass(frozen=True, slots=True)
 class History:
-    """What a backtest came to."""
+    """How often a framework was right about published cases."""
 
     backtest: Backtest | None = None
     """The record of the rules; None where the framework was fitted to these very cases."""
-    fitted: Fitted | None = None
-    """What is reported instead."""
+    fitted: Fitted | None = None  #: What is reported instead.
     left_out: tuple[str, ...] = ()
     """Ids of cases that a framework was fitted to, and which therefore don't count."""
-    gap: Gap | None = None
-    """The comparison with another framework, where one was asked for."""
-
-
-def backtest(
-    file: str | None = None, framework: str = "lesson", *, codes: Codes = "value", seed: int = 0
-) -> Backtest:
-    """Run a framework over published cases, whether or not it was fitted to them."""
-    import numpy as np
-
-    from tuneworthy.precedents.backtest import backtest as run
-
-    rng = np.random.default_rng(seed)
-    return run(_published(file), load_framework(framework), codes=codes, rng=rng)
+    gap: Gap | None = None  #: The comparison with another framework, where one was asked for.
 
 
 def history(
@@ -255,23 +215,26 @@ def history(
 ) -> History:
     """Run a framework over the cases that it wasn't fitted to, beside another if asked.
 
-    Args:
-        file: Cases of your own; the shipped ones when not given.
-        framework: A name or a file.
-        against: Another framework to compare with, by name or file.
-        codes: Whose answers to the factors count.
-        seed: For the intervals, which are resampled by cluster.
+    ``file`` holds cases of your own, in place of the shipped ones; ``codes`` says whose answers to
+    the factors count. The seed is for the intervals, which are resampled by cluster.
     """
     import numpy as np
 
     from tuneworthy.precedents import backtest as rules
 
-    cases, mine = _published(file), load_framework(framework)
+    if file is None:
+        cases = shipped_cases()
+    else:
+        cases = read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
+    mine = load_framework(framework)
     other = load_framework(against) if against is not None else None
     if other is not None and digest(other) == digest(mine):
         fix = "name another with --against"
         raise CaseError("is compared with itself", where=str(against), fix=fix)
-    seen = _fitted_to(cases, mine, other)
+    # fitted to the shipped cases, in whatever file they are
+    fitted = any(each is not None and each.fitted_on is not None for each in (mine, other))
+    seen = {case.id for case in shipped_cases()} if fitted else set[str]()
+    seen &= {case.id for case in cases}
     kept = tuple(case for case in cases if case.id not in seen)
     if not any(case.winner != "tie" for case in kept) and seen:
         source = mine.fitted_on
@@ -281,36 +244,14 @@ def history(
                 where=file or "the file of shipped cases",
                 fix="give cases of your own with --cases FILE",
             )
-        return History(
-            fitted=Fitted(
-                framework=mine.name,
-                dated=source.dated,
-                cases=source.cases,
-                clusters=source.clusters,
-            )
-        )
+        parts = {part: getattr(source, part) for part in ("dated", "cases", "clusters")}
+        return History(fitted=Fitted(framework=mine.name, **parts))
     rng = np.random.default_rng(seed)
     return History(
         backtest=rules.backtest(kept, mine, codes=codes, rng=rng),
         left_out=tuple(sorted(seen)),
         gap=None if other is None else rules.gap(kept, mine, other, codes=codes, rng=rng),
     )
-
-
-def _published(file: str | None) -> tuple[PublishedCase, ...]:
-    if file is None:
-        return shipped_cases()
-    return read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
-
-
-def _fitted_to(
-    cases: tuple[PublishedCase, ...], mine: Framework, other: Framework | None
-) -> frozenset[str]:
-    """Cases that one of the frameworks was fitted to: the shipped ones, in whatever file."""
-    if mine.fitted_on is None and (other is None or other.fitted_on is None):
-        return frozenset()
-    shipped = {case.id for case in shipped_cases()}
-    return frozenset(case.id for case in cases if case.id in shipped)
 
 
 def history_report(history: History, form: str, *, seed: int) -> str:
@@ -337,9 +278,6 @@ def history_report(history: History, form: str, *, seed: int) -> str:
     return json_text(data)
 
 
-# Frameworks, schemas and models.
-
-
 def framework_text(source: str, form: str = "text") -> str:
     """A framework in words, or the YAML of one of the catalogue as it is (``yaml``)."""
     framework = load_framework(source)
@@ -355,15 +293,9 @@ def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     """
     from tuneworthy.framework import schema as schemas
 
-    if what == "case":
-        return schemas.case_schema(load_framework(chosen or "lesson"))
-    makes = {
-        "cases": schemas.cases_schema,
-        "framework": schemas.framework_schema,
-        "ceiling": schemas.ceiling_schema,
-        "verify": schemas.verify_schema,
-    }
-    return makes.get(what, schemas.dossier_schema)()
+    made = getattr(schemas, f"{what}_schema")
+    data: dict[str, Any] = made(*[load_framework(chosen or "lesson")] if what == "case" else [])
+    return data
 
 
 def models_text(

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -30,7 +30,6 @@ from tuneworthy.files.case import (
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made_whole, read_text
 from tuneworthy.files.stores import Version, add_versions, ledger_path, read_versions
 from tuneworthy.framework.load import NAMES, load_document
-from tuneworthy.framework.rules import compile_rules
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import OpenCase
 from tuneworthy.interview.questions import answer_path
@@ -46,11 +45,8 @@ from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import K, Value
 from tuneworthy.verdict.gates import choose_action
-from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.workspace.cases import Cache, start_case, stated, with_answers
-from tuneworthy.workspace.reports import parse_dossier
-
-# Cases by name, and never a path outside of their folder.
+from tuneworthy.workspace.reports import judge_by, parse_dossier
 
 MOST_CASES = 2_000
 _NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")
@@ -58,7 +54,7 @@ _NAME = re.compile(r"[^\W_][\w .()+-]{0,99}")
 
 @dataclass(frozen=True, slots=True)
 class CaseDirectory:
-    """Case folders beside each other; or one case folder by itself."""
+    """Case folders beside each other, or one by itself; never a path outside of their folder."""
 
     folder: Path
 
@@ -146,8 +142,6 @@ def open_directory(folder: str | Path) -> CaseDirectory:
     return CaseDirectory(path)
 
 
-# What a dossier rests on: a digest of every byte it is made from.
-
 _MOST_PARSED = 512
 
 
@@ -157,10 +151,8 @@ class CaseSnapshot:
 
     case: Case
     framework: Framework
-    text: str
-    """Of the case file."""
-    digest: str
-    """SHA-256 of the case file's text, for compare-and-set."""
+    text: str  #: Of the case file.
+    digest: str  #: SHA-256 of the case file's text, for compare-and-set.
     inputs_digest: str
     """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
 
@@ -225,8 +217,6 @@ def _named(name: str) -> Framework:
     return framework_of(Case(name="any"), name)
 
 
-# Versions of a case written from the page, and dossiers of another day.
-
 _MOST_VERSIONS = 30
 _MOST_LETTERS = 60_000
 
@@ -237,10 +227,8 @@ class Earlier:
 
     at: datetime
     digest: str
-    verdict: Verdict | None
-    """None where the version is no case any more, by this framework."""
-    answers: Mapping[str, State]
-    """What it says to each question; empty where it is no case any more."""
+    verdict: Verdict | None  #: None where the version is no case any more, by this framework.
+    answers: Mapping[str, State]  #: What it says to each question; empty where it is no case.
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +236,7 @@ class Since:
     """What changed since a version."""
 
     difference: Difference
-    lines: tuple[str, ...]
-    """The change of the file, line by line; empty where it is too long to compare."""
+    lines: tuple[str, ...]  #: The change of the file; empty where it is too long to compare.
 
 
 def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> None:
@@ -259,29 +246,29 @@ def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> 
     """
     with suppress(InputError):
         kept = read_versions(case)
-        last = kept[-1].digest if kept else ""
-        new = []
-        for text in texts:
-            digest = text_digest(text)
-            if digest != last:
-                new.append(Version(at=at or datetime.now(UTC), digest=digest, text=text))
-                last = digest
-        add_versions(case, new)
+        digests = [kept[-1].digest if kept else "", *map(text_digest, texts)]
+        stamp = at or datetime.now(UTC)
+        add_versions(
+            case,
+            [
+                Version(at=stamp, digest=digest, text=text)
+                for text, last, digest in zip(texts, digests, digests[1:], strict=False)
+                if digest != last
+            ],
+        )
 
 
 def earlier(case: Case, framework: Framework) -> tuple[Earlier, ...]:
     """The versions of a case, the newest first; () where none is kept."""
-    versions = reversed(read_versions(case)[-_MOST_VERSIONS:])
-    return tuple(_earlier(version, case, framework) for version in versions)
-
-
-def _earlier(version: Version, case: Case, framework: Framework) -> Earlier:
-    try:
-        then = _case(version, case)
-        outcome = verdicts([then], framework)[0].outcome
-        return Earlier(version.at, version.digest, outcome, stated(then, framework))
-    except InputError:
-        return Earlier(version.at, version.digest, None, {})
+    rows = []
+    for version in reversed(read_versions(case)[-_MOST_VERSIONS:]):
+        outcome, answers = None, {}
+        with suppress(InputError):
+            then = _case(version, case)
+            outcome = verdicts([then], framework)[0].outcome
+            answers = stated(then, framework)
+        rows.append(Earlier(version.at, version.digest, outcome, answers))
+    return tuple(rows)
 
 
 def _case(version: Version, case: Case) -> Case:
@@ -310,19 +297,13 @@ def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
 
 
 def _compared(then: Dossier, now: EvaluatedCase) -> Difference:
-    rules = compile_rules(now.framework)
-    return compare(then, now.dossier, lambda states: verdict_of(rules, states), choose_action)
+    return compare(then, now.dossier, judge_by(now.framework), choose_action)
 
 
-# The workspace.
-
-_PAGE = 50
-"""Cases in one part of the list."""
-_MOMENT_S = 0.08
-"""After so long a part ends early, so that the first is there at once."""
+_PAGE = 50  # cases in one part of the list
+_MOMENT_S = 0.08  # after so long a part ends early, so that the first is there at once
 _STEP_ASIDE_S = 0.01
-_DOSSIERS, _GLANCES = 200, 2_000
-"""How many are kept: the whole ones are large, the lines of a list are not."""
+_DOSSIERS, _GLANCES = 200, 2_000  # kept: the whole ones are large, the lines of a list are not
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,21 +320,16 @@ class Listing:
     """A part of the list."""
 
     rows: tuple[ListedCase, ...]
-    total: int
-    """Cases in the folder."""
-    matching: int
-    """Of them, those that fit the filter."""
-    left: bool
-    """Whether more follow."""
+    total: int  #: Cases in the folder.
+    matching: int  #: Of them, those that fit the filter.
+    left: bool  #: Whether more follow.
 
 
 class Workspace:
     """A folder of cases with their dossiers. Safe to use from several threads.
 
-    Args:
-        directory: The cases.
-        chosen: Framework to judge all of them by; each case's own when not given.
-        as_of: The day the dossiers speak for; today, whenever that is, when not given.
+    They are judged by the framework that was chosen, else by each case's own, and speak for
+    ``as_of``; for today, whenever that is, when it isn't given.
     """
 
     def __init__(
@@ -418,13 +394,7 @@ class Workspace:
         return case.model_dump() == now.case.model_dump()  # and not where either was read from
 
     def what_if(self, name: str, answers: Mapping[str, str]) -> EvaluatedCase:
-        """A case judged with other answers; nothing is written.
-
-        Args:
-            name: Which.
-            answers: Id of a question of the interview to what is typed; none gives the case as it
-                is.
-        """
+        """A case judged with other answers to the interview, as typed; nothing is written."""
         now = self.evaluated(name)
         if not answers:
             return now
@@ -498,12 +468,10 @@ class Workspace:
         return place
 
     def listed(self, find: str = "", after: str = "") -> Listing:
-        """A part of the list, by name; as many as can be told in a moment.
+        """A part of the list, by name, behind another; as many as can be told in a moment.
 
-        Args:
-            find: Words that the name of the folder or the title has to hold; all for none. A title
-                counts once the case was judged.
-            after: The name behind which to go on.
+        The name of the folder or the title has to hold all words of ``find``; a title counts once
+        the case was judged.
         """
         names = self.directory.names()
         words = find.casefold().split()
@@ -539,16 +507,9 @@ class Workspace:
             dossier = self.evaluated(name).dossier
         except Exception as caught:  # noqa: BLE001  # one case must not hide all the others
             return Listed(name=name, problem=self.directory.plain_error(caught, name))
-        verdict = dossier.verdict
-        return Listed(
-            name=name,
-            title=dossier.case.name,
-            outcome=verdict.outcome,
-            final=verdict.final,
-            action=verdict.action,
-            summary=verdict.summary,
-            next=verdict.next,
-        )
+        parts = ("outcome", "final", "action", "summary", "next")
+        verdict = {part: getattr(dossier.verdict, part) for part in parts}
+        return Listed(name=name, title=dossier.case.name, **verdict)
 
     def warm(self, within_s: float = math.inf) -> None:
         """Judge every case once, for so many seconds at most, so that the list is there at once."""
@@ -592,17 +553,8 @@ class Workspace:
 
 
 def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
-    return EvaluatedCase(
-        snapshot.case,
-        snapshot.framework,
-        snapshot.text,
-        snapshot.digest,
-        snapshot.inputs_digest,
-        dossier,
-    )
-
-
-# Files of a case, for an assistant.
+    parts = {each.name: getattr(snapshot, each.name) for each in fields(CaseSnapshot)}
+    return EvaluatedCase(**parts, dossier=dossier)
 
 
 def read_case_file(source: Path) -> tuple[Case, str]:
