@@ -2,69 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
 from tuneworthy.model.framework import Check, Criterion, Framework
-from tuneworthy.report.sections.common import source_words
-from tuneworthy.verdict.headline import OUTCOME_WORDS
+from tuneworthy.report.sections.common import shares, source_words
 from tuneworthy.words import bits, sentence, share
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerField:
-    """A question with the answer of the case file."""
-
-    key: str  #: Its path in a case, as ``factors.brand_voice``.
-    title: str
-    ask: str
-    why: str  #: Why it matters, and what a yes means; may be empty.
-    example: str
-    stated: State  #: The answer in the case file.
-    counts: str
-    """Which answer counts where it is another one, and where it comes from; else empty."""
-    note: str
-
-
-@dataclass(frozen=True, slots=True)
-class AnswerGroup:
-    """Questions of one kind."""
-
-    id: str
-    title: str
-    says: str  #: How many hold, and how many are open.
-    questions: tuple[AnswerField, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class PossibleOutcome:
-    """An outcome that is still possible."""
-
-    outcome: str
-    title: str
-    share: str
-    between: str  #: The least and most when the odds move; empty for a final verdict.
-    bar: tuple[float, ...]  #: Share, least and most, in percent of the width.
-
-
-@dataclass(frozen=True, slots=True)
-class NextQuestion:
-    """The open answer that removes most doubt for its time."""
-
-    key: str
-    ask: str
-    worth: str
-
 
 _Result = CheckResult | FactorResult | SignalResult
 
 
 def groups(
     dossier: Dossier, framework: Framework, stated: Mapping[str, State]
-) -> tuple[AnswerGroup, ...]:
-    """Every question of a framework; ``stated`` has the answers of the case file by path."""
+) -> Iterator[dict[str, Any]]:
+    """Every question of a framework by its kind, with how many hold and how many are open.
+
+    ``stated`` has the answers of the case file by path.
+    """
     checks, factors, signals = dossier.ceiling.checks, dossier.factors, dossier.signals
     limit = "Has prompting been taken to its limit?"
     signs = "Signs that prompting has reached its limit"
@@ -74,39 +30,38 @@ def groups(
         ("against", "Reasons against it", "factors", framework.anti_indicators, factors),
         ("signs", signs, "signals", framework.signals, signals),
     )
-    groups = []
     for name, title, room, criteria, results in rooms:
-        fields = tuple(
+        questions = [
             _field(f"{room}.{key}", one, results[key], framework, stated)
             for key, one in criteria.items()
-        )
+        ]
         states = [results[key].state for key in criteria]
-        tally = f"{states.count('yes')} of {len(states)} yes"
+        says = f"{states.count('yes')} of {len(states)} yes"
         if unknown := states.count("unknown"):
-            tally += f", {unknown} open"
-        if fields:
-            groups.append(AnswerGroup(name, title, tally, fields))
-    return tuple(groups)
+            says += f", {unknown} open"
+        if questions:
+            yield {"id": name, "title": title, "says": says, "questions": questions}
 
 
 def _field(
     key: str, asks: Criterion, result: _Result, framework: Framework, stated: Mapping[str, State]
-) -> AnswerField:
+) -> dict[str, str]:
+    """A question with the answer of the case file, and which counts where it is another one."""
     at_least = asks.at_least if isinstance(asks, Check) else None
     reasons = (asks.why, getattr(asks, "means", ""))
     counts, answer = "", stated.get(key, "unknown")
     if result.source != "stated" and result.state != answer:
         counts = f"counts as {result.state}, from {source_words(result.state, result.source)}"
-    return AnswerField(
-        key=key,
-        title=result.title,
-        ask=result.ask,
-        why=" ".join(sentence(framework.filled(text, at_least)) for text in reasons if text),
-        example=framework.filled(asks.example, at_least),
-        stated=answer,
-        counts=counts,
-        note=result.note,
-    )
+    return {
+        "key": key,
+        "title": result.title,
+        "ask": result.ask,
+        "why": " ".join(sentence(framework.filled(text, at_least)) for text in reasons if text),
+        "example": framework.filled(asks.example, at_least),
+        "stated": answer,
+        "counts": counts,
+        "note": result.note,
+    }
 
 
 def titles(framework: Framework) -> dict[str, str]:
@@ -119,23 +74,28 @@ def titles(framework: Framework) -> dict[str, str]:
     return {f"{room}.{key}": one.title for room, every in rooms for key, one in every.items()}
 
 
-def possible_outcomes(dossier: Dossier) -> tuple[PossibleOutcome, ...]:
-    """The outcomes that are still possible, those of most ways first; one for a final verdict."""
-    shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
-    outcomes = []
-    for outcome, value in shares:
-        if value:
-            ends = dossier.bounds[outcome]
-            low, high = float(ends.low), float(ends.high)
-            between = "" if dossier.verdict.final else f"from {share(low)} to {share(high)}"
-            bar = tuple(round(100 * end, 2) for end in (value, low, high))
-            title = OUTCOME_WORDS[outcome]
-            outcomes.append(PossibleOutcome(outcome, title, share(value), between, bar))
-    return tuple(outcomes)
+def possible_outcomes(dossier: Dossier) -> list[dict[str, Any]]:
+    """The outcomes that are still possible, those of most ways first; one for a final verdict.
+
+    Each with the least and most that its share comes to when the odds move, and with a bar of the
+    three in percent of the width.
+    """
+    final = dossier.verdict.final
+    return [
+        {
+            "outcome": outcome,
+            "title": title,
+            "share": share(value),
+            "between": "" if final else f"from {share(low)} to {share(high)}",
+            "bar": [round(100 * end, 2) for end in (value, low, high)],
+        }
+        for outcome, title, value, low, high in shares(dossier)
+        if value
+    ]
 
 
-def next_question(dossier: Dossier) -> NextQuestion | None:
-    """What to answer next; None when nothing can change the verdict any more."""
+def next_question(dossier: Dossier) -> dict[str, str] | None:
+    """The open answer that removes most doubt for its time; None when nothing can any more."""
     if not dossier.next_questions:
         return None
     first = dossier.next_questions[0]
@@ -144,4 +104,4 @@ def next_question(dossier: Dossier) -> NextQuestion | None:
         f"{first.minutes} min to find out."
     )
     room = "ceiling" if first.factor in dossier.ceiling.checks else "factors"
-    return NextQuestion(f"{room}.{first.factor}", first.ask, worth)
+    return {"key": f"{room}.{first.factor}", "ask": first.ask, "worth": worth}

@@ -19,6 +19,7 @@ from tuneworthy.model.dossier import (
     Number,
     Severity,
     Source,
+    Verdict,
 )
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
@@ -235,6 +236,16 @@ def value_text(value: float | Range) -> str:
     return number(value)
 
 
+def shares(dossier: Dossier) -> list[tuple[Verdict, str, float, float, float]]:
+    """Each outcome, in words, with its share of the ways to answer, the largest first.
+
+    Last come the least and most of that share when the odds move.
+    """
+    ranked = sorted(dossier.distribution.items(), key=lambda item: -item[1])
+    ends = ((outcome, part, dossier.bounds[outcome]) for outcome, part in ranked)
+    return [(o, OUTCOME_WORDS[o], part, end.low, float(end.high)) for o, part, end in ends]
+
+
 def possible(dossier: Dossier) -> str:
     """The outcomes that are still possible."""
     still = [OUTCOME_WORDS[o] for o, part in dossier.distribution.items() if part > 0]
@@ -243,8 +254,7 @@ def possible(dossier: Dossier) -> str:
 
 def possible_text(dossier: Dossier) -> str:
     """The same with how many of the ways to answer lead to each."""
-    shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
-    parts = [f"{OUTCOME_WORDS[outcome]} {share(part)}" for outcome, part in shares if part > 0]
+    parts = [f"{words} {share(part)}" for _, words, part, _, _ in shares(dossier) if part > 0]
     return f"{listing(parts)} of the ways to answer what is open (a count, not a forecast)"
 
 

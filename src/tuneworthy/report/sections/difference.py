@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import combinations
 from typing import Any
@@ -22,7 +21,7 @@ from tuneworthy.model.dossier import (
     Verdict,
 )
 from tuneworthy.money.serving import serving_name
-from tuneworthy.report.blocks import Block, Bullets, Document, Part, Prose, Section, Table, head
+from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import GATES, dollars
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
@@ -38,6 +37,9 @@ Act = Callable[[Verdict, Mapping[GateId, State]], Action]
 """The action that follows from an outcome and the states of the gates."""
 
 
+Said = dict[str, tuple[str, str]]  #: Title and words by id.
+
+
 def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> Difference:
     """Hold two dossiers against each other.
 
@@ -48,8 +50,10 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> D
             at hand, and then it stays unknown which answers moved the verdict.
         act: The action that follows from an outcome and the states of the gates.
     """
-    answers, figures = _answer_changes(before, after), _figure_changes(before, after)
-    old, new = ({item.id: item.says for item in d.challenges} for d in (before, after))
+    dossiers = (before, after)
+    answers = _changes(_states_said(before), _states_said(after), absent="not asked")
+    figures = _changes(_figures(before), _figures(after))
+    old, new = ({item.id: item.says for item in d.challenges} for d in dossiers)
     listed = {*(one.id for one in answers), *(one.id for one in figures), *(set(old) ^ set(new))}
     reframed = before.framework.digest != after.framework.digest
     return Difference(
@@ -78,13 +82,21 @@ def _answers(dossier: Dossier) -> dict[str, Any]:
     return {**dossier.signals, **dossier.ceiling.checks, **dossier.factors}
 
 
-def _answer_changes(before: Dossier, after: Dossier) -> tuple[Change, ...]:
-    old, new = _answers(before), _answers(after)
+def _states_said(dossier: Dossier) -> Said:
+    return {name: (one.title, one.state) for name, one in _answers(dossier).items()}
+
+
+def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
+    """What isn't what it was; ``absent`` stands for what one has not, which is else left out."""
+    gone = {name: said for name, said in old.items() if name not in new}
+    both = (
+        (name, title, old.get(name, ("", absent))[1], new.get(name, ("", absent))[1])
+        for name, (title, _) in {**new, **gone}.items()
+    )
     return tuple(
-        Change(id=name, title=answer.title, before=states[0], after=states[1])
-        for name, answer in {**new, **{n: a for n, a in old.items() if n not in new}}.items()
-        for states in ([a[name].state if name in a else "not asked" for a in (old, new)],)
-        if states[0] != states[1]
+        Change(id=name, title=title, before=was, after=now)
+        for name, title, was, now in both
+        if was and now and was != now
     )
 
 
@@ -104,23 +116,16 @@ def _gate_changes(before: Dossier, after: Dossier) -> tuple[GateChange, ...]:
     )
 
 
-def _figure_changes(before: Dossier, after: Dossier) -> tuple[Change, ...]:
+def _figures(dossier: Dossier) -> Said:
     """Break-even, the bill, and what answers were counted from."""
-    old = {name: text for name, _, text in _figures(before)}
-    return tuple(
-        Change(id=name, title=title, before=old[name], after=text)
-        for name, title, text in _figures(after)
-        if name in old and text != old[name]
-    )
-
-
-def _figures(dossier: Dossier) -> Iterator[tuple[str, str, str]]:
-    """Id, title and words of each figure."""
-    yield "break_even_months", "Pays back", pays_back_text(dossier)
-    yield "usd_per_month", "Bill a month", _bill(dossier)
+    figures = {
+        "break_even_months": ("Pays back", pays_back_text(dossier)),
+        "usd_per_month": ("Bill a month", _bill(dossier)),
+    }
     for name, answer in _answers(dossier).items():
         counted = "" if answer.source == "stated" else answer.note
-        yield name, answer.title, counted or "not counted"
+        figures[name] = answer.title, counted or "not counted"
+    return figures
 
 
 def _bill(dossier: Dossier) -> str:
@@ -248,45 +253,44 @@ _SECTIONS = {
 """A section's name for people, where it isn't its own."""
 
 
-def document(changes: Difference) -> Document:
+def document(changes: Difference) -> b.Document:
     """The comparison as a document of its own."""
     section = difference(changes)
-    return Document(
-        name=changes.case_after,
-        headline=_verdict_words(changes),
-        byline=(f"From {changes.as_of_before} to {changes.as_of_after}.",),
-        sections=(Section("difference", "", section.blocks[1:]),),
+    return b.Document(
+        changes.case_after,
+        _verdict_words(changes),
+        [b.section("difference", "", section.blocks[1:])],
+        byline=[f"From {changes.as_of_before} to {changes.as_of_after}."],
     )
 
 
-def difference(changes: Difference) -> Section:
+def difference(changes: Difference) -> b.Section:
     """The whole of it: verdict, why it moved, answers, gates, figures, challenges."""
-    texts = [_verdict_words(changes)]
+    return b.section("difference", "What changed", _verdict_words(changes), _parts(changes))
+
+
+def _parts(changes: Difference) -> Iterator[b.Parts]:
     if changes.action_before != changes.action_after:
         did, does = (_action(name) for name in (changes.action_before, changes.action_after))
-        texts.append(f"What to do was: {did}. Now: {does}.")
+        yield f"What to do was: {did}. Now: {does}."
     if changes.case_before != changes.case_after:
-        texts.append(f"The case was called {changes.case_before} before.")
-    blocks: list[Block] = [Prose(text) for text in (*texts, *_reasons(changes))]
+        yield f"The case was called {changes.case_before} before."
+    yield from _reasons(changes)
     tables = {
-        "Answer": tuple((one.title, one.before, one.after) for one in changes.answers),
-        "Gate": tuple(
+        "Answer": [(one.title, one.before, one.after) for one in changes.answers],
+        "Gate": [
             (GATES[one.id], f"{one.before}: {one.why_before}", f"{one.after}: {one.why_after}")
             for one in changes.gates
-        ),
-        "Figure": tuple((one.title, one.before, one.after) for one in changes.figures),
+        ],
+        "Figure": [(one.title, one.before, one.after) for one in changes.figures],
     }
-    blocks += [
-        Table(f"{name}s that changed", head(name, "Before", "Now"), rows)
-        for name, rows in tables.items()
-        if rows
-    ]
+    for name, rows in tables.items():
+        yield rows and b.table(f"{name}s that changed", f"{name} | Before | Now", rows)
     lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
-    blocks += [Part(title, (Bullets(items),)) for title, items in lists.items() if items]
-    if changes.elsewhere:
-        names = dict.fromkeys(_SECTIONS.get(name, plain(name)) for name in changes.elsewhere)
-        blocks.append(Prose(sentence(f"different, too: {listing(list(names))}")))
-    return Section("difference", "What changed", tuple(blocks))
+    for title, items in lists.items():
+        yield items and b.part(title, b.bullets(items))
+    names = dict.fromkeys(_SECTIONS.get(name, plain(name)) for name in changes.elsewhere)
+    yield sentence(f"different, too: {listing(list(names))}") if names else ""
 
 
 def _action(name: str) -> str:
@@ -331,46 +335,33 @@ def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, 
 # Versions of a case, in words.
 
 
-@dataclass(frozen=True, slots=True)
-class VersionLine:
-    """A version as a line of a list."""
-
-    digest: str
-    when: str  #: Local time, to the minute.
-    verdict: str
-    changed: str  #: What it says that the one before it didn't.
-    now: bool  #: Whether it is what the file says today.
-
-
 Kept = tuple[datetime, str, Verdict | None, Mapping[str, State]]
 """When a version was written, its digest, its verdict, and its answers."""
 
 
 def version_lines(
     versions: Sequence[Kept], titles: Mapping[str, str], today: str
-) -> tuple[VersionLine, ...]:
-    """A line for each version, the newest first; ``today`` is the digest of the file as it is."""
-    before = [*versions[1:], None][: len(versions)]
-    return tuple(
-        VersionLine(
-            digest,
-            at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-            "no case any more" if verdict is None else OUTCOME_WORDS[verdict],
-            _changed(states, None if older is None else older[3], titles),
-            digest == today,
-        )
-        for (at, digest, verdict, states), older in zip(versions, before, strict=True)
-    )
+) -> list[dict[str, Any]]:
+    """What a list says of each version, the newest first: with local time, and what it changed.
 
-
-def _changed(
-    states: Mapping[str, State], before: Mapping[str, State] | None, titles: Mapping[str, str]
-) -> str:
-    if before is None:
-        return "the oldest that is kept"
-    named = [
-        f"{titles.get(name, name)}: {state}"
-        for name, state in states.items()
-        if before.get(name, "unknown") != state
-    ]
-    return ", ".join(named) or "goals, amounts or other fields of the file"
+    ``today`` is the digest of the file as it is now.
+    """
+    lines, before = [], [*(states for *_, states in versions[1:]), None]
+    for (at, digest, verdict, states), older in zip(versions, before, strict=False):
+        changed = "the oldest that is kept"
+        if older is not None:
+            named = (
+                f"{titles.get(name, name)}: {state}"
+                for name, state in states.items()
+                if older.get(name, "unknown") != state
+            )
+            changed = ", ".join(named) or "goals, amounts or other fields of the file"
+        line = {
+            "digest": digest,
+            "when": at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            "verdict": "no case any more" if verdict is None else OUTCOME_WORDS[verdict],
+            "changed": changed,
+            "now": digest == today,
+        }
+        lines.append(line)
+    return lines
