@@ -19,12 +19,9 @@ from tuneworthy.lab.propose import (
     CutShortError,
     ProposalRequest,
     as_written,
-    extended,
     gepa,
     parted_for,
-    plateau,
     propose,
-    proposing_report,
 )
 from tuneworthy.lab.result import evidence_of, outcome
 from tuneworthy.lab.scores import Lab, Scores
@@ -221,19 +218,17 @@ async def _proposed(lab: PreparedLab, calls: PaidCalls) -> _Proposed:
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
         return _waited(asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop), loop)
 
-    evaluator = CandidateEvaluator(lab.plan, request, marker, ask)
     scores = Scores(marker)
     try:
-        draws = await asyncio.to_thread(propose, evaluator)
-        more = extended(lab.plan, draws)
-        write_prompts(lab.case, more.prompts)
-        jobs = list(more.plan.calls(dict.fromkeys(more.arms), more.plan.select))
+        evaluator = CandidateEvaluator(lab.plan, request, marker, ask)
+        drawn = await asyncio.to_thread(propose, evaluator)
+        write_prompts(lab.case, drawn.prompts)
+        jobs = list(drawn.plan.calls(dict.fromkeys(drawn.arms), drawn.plan.select))
         scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
         return _Proposed(lab.plan, unknown, unknown, stopped=str(cut))
-    report = proposing_report(request, draws, more, scores)
-    return _Proposed(more.plan, report, plateau(draws, more, scores))
+    return _Proposed(drawn.plan, drawn.report(request, scores), drawn.plateau(scores))
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:

@@ -7,7 +7,9 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -312,17 +314,6 @@ class CandidateEvaluator:
         return arms[int(np.argmax(np.round(sums, 9)))]
 
 
-@dataclass(frozen=True, slots=True)
-class ProposalDraw:
-    """What a draw came to."""
-
-    prompt: PromptVariant
-    """Under the parent's name; the parent itself where nothing better came."""
-    asked: int
-    unusable: int
-    whole: bool
-
-
 class GepaDraw:
     """One draw of gepa, begun from a parent with chance of its own: its adapter and proposer.
 
@@ -336,11 +327,13 @@ class GepaDraw:
 
     def __init__(self, evaluator: CandidateEvaluator, parent: Arm, number: int) -> None:
         self._evaluator, self._arm, self._number = evaluator, parent, number
-        self._parent = evaluator.plan.setting.prompts[parent.prompt]
-        self._asked = self._unusable = self._lost = 0
+        self._parent = self.prompt = evaluator.plan.setting.prompts[parent.prompt]
+        """What it came to, under the parent's name; the parent where nothing better came."""
+        self.asked = self.unusable = 0
+        self.whole = True
         self._failed: Exception | None = None
 
-    def run(self) -> ProposalDraw:
+    def run(self) -> GepaDraw:
         """Run it to its end."""
         request = self._evaluator.request
         result = gepa()(
@@ -356,8 +349,8 @@ class GepaDraw:
         )
         if self._failed is not None:  # gepa goes on where writing fails, and ends a step later
             raise self._failed
-        prompt = self._prompt(result.best_candidate[_PART])
-        return ProposalDraw(prompt, self._asked, self._unusable, self._lost == 0)
+        self.prompt = self._prompt(result.best_candidate[_PART])
+        return self
 
     def evaluate(
         self, batch: list[EvalCase], candidate: dict[str, str], capture_traces: bool = False
@@ -390,7 +383,7 @@ class GepaDraw:
         return self._parent.model_copy(update={"system": text})
 
     def _over(self, gepa_state: GEPAState[Any, Any]) -> bool:
-        return self._failed is not None or self._asked >= STEPS or gepa_state.i >= _LOOKS
+        return self._failed is not None or self.asked >= STEPS or gepa_state.i >= _LOOKS
 
     def _write(
         self,
@@ -404,15 +397,15 @@ class GepaDraw:
         request = _writing_request(
             self._evaluator.request, self._parent, current, reflective_dataset[_PART]
         )
-        call = self._call(Job(request, self._number * _REPEATS + self._asked))
-        self._asked += 1
+        call = self._call(Job(request, self._number * _REPEATS + self.asked))
+        self.asked += 1
         if call.reply is None:
-            self._lost += 1
+            self.whole = False
             return {}
         whole, name = call.reply.finish != "length", self._parent.name
         prompt = proposal(inside(call.reply.text), self._parent, name) if whole else None
         if prompt is None or prompt.system == current:
-            self._unusable += 1
+            self.unusable += 1
             return {}
         return {_PART: prompt.system}
 
@@ -442,15 +435,71 @@ def gepa() -> Callable[..., Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class ProposalDraws:
-    """All draws of a generator."""
+class DrawnPlan:
+    """A plan with the prompts that a generator proposed."""
 
     parent: Arm
     """What all draws begin from."""
-    draws: tuple[ProposalDraw, ...]
+    draws: tuple[GepaDraw, ...]
+    plan: LabPlan
+    arms: tuple[Arm, ...]
+    """The arm of each draw, as written: of a proposed prompt, or the parent itself."""
+    prompts: tuple[PromptVariant, ...]
+    """Proposed ones, each text once."""
+
+    def report(self, request: ProposalRequest, scores: Scores) -> Proposing:
+        """What the generator was asked for and what came, for the result."""
+        draws = []
+        for draw, arm in zip(self.draws, self.arms, strict=True):
+            share = scores.share(arm, self.plan.select)
+            ends = {} if isinstance(share, Unknown) else {"low": share.low, "high": share.high}
+            draws.append(
+                Draw(
+                    prompt=arm.prompt,
+                    asked=draw.asked,
+                    unusable=draw.unusable,
+                    whole=draw.whole,
+                    value=share if isinstance(share, Unknown) else share.value,
+                    **ends,
+                )
+            )
+        prompts = (
+            Proposed(name=one.name, text=one.system, file=f"{FOLDER}/{PROPOSED}/{one.name}.md")
+            for one in self.prompts
+        )
+        return Proposing(
+            model=request.model.id,
+            parent=self.parent.id,
+            shown=len(request.taught),
+            draws=tuple(draws),
+            prompts=tuple(prompts),
+        )
+
+    def plateau(self, scores: Scores) -> Gain | Unknown:
+        """What one more draw would add, by whole draws, on the cases all were scored on.
+
+        Draws begin apart from the same prompt, learn from the same cases by chance of their own,
+        and are scored on others: any order of them is as likely as any other
+        (docs/decisions/0012).
+        """
+        if not any(draw.asked for draw in self.draws):
+            return Unknown(ask="give the generator cases that the prompt gets wrong")
+        arms = [arm for draw, arm in zip(self.draws, self.arms, strict=True) if draw.whole]
+        if len(arms) < ENOUGH_DRAWS:
+            return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
+        cases = self.plan.select
+        rows = np.array([scores.row(arm.id, cases) for arm in arms])
+        shared = ~np.isnan(rows).any(axis=0)
+        gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
+        if gain is None:
+            return Unknown(ask="run it again: no case was answered in every draw")
+        value, low, high = gain
+        clusters = len(set(clusters_of(cases)[shared].tolist()))
+        n = int(shared.sum())
+        return Gain(value=value, low=low, high=high, draws=len(arms), n=n, clusters=clusters)
 
 
-def propose(evaluator: CandidateEvaluator) -> ProposalDraws:
+def propose(evaluator: CandidateEvaluator) -> DrawnPlan:
     """All draws, several at a time. It blocks: run it in a thread."""
     parent, numbers = evaluator.parent(), range(evaluator.request.draws)
     with ThreadPoolExecutor(min(_TOGETHER, len(numbers))) as pool:
@@ -459,92 +508,27 @@ def propose(evaluator: CandidateEvaluator) -> ProposalDraws:
     faults = [fault for draw in begun if (fault := draw.exception()) is not None]
     if faults:
         raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
-    return ProposalDraws(parent, tuple(draw.result() for draw in begun))
+    return _extended(evaluator.plan, parent, [draw.result() for draw in begun])
 
 
-@dataclass(frozen=True, slots=True)
-class ExtendedPlan:
-    """A plan with the prompts that were proposed."""
-
-    plan: LabPlan
-    arms: tuple[Arm, ...]
-    """The arm of each draw, as written: of a proposed prompt, or the parent itself."""
-    prompts: tuple[PromptVariant, ...]
-    """Proposed ones, each text once."""
-
-
-def extended(plan: LabPlan, drawn: ProposalDraws) -> ExtendedPlan:
+def _extended(plan: LabPlan, parent: Arm, draws: Sequence[GepaDraw]) -> DrawnPlan:
     """Proposed prompts as arms like any other. A text that is there already gets no second name."""
-    setting, parent = plan.setting, drawn.parent
+    setting = plan.setting
     known = {setting.prompts[parent.prompt].system: parent.prompt}
-    most = len(drawn.draws) + len(setting.prompts)
-    names = (f"gepa-{number}" for number in range(1, most + 1))
+    names = (f"gepa-{number}" for number in count(1))
     free = (name for name in names if name not in setting.prompts)
     fresh: dict[str, PromptVariant] = {}
-    for draw in drawn.draws:
+    for draw in draws:
         if draw.prompt.system not in known:
             name = known[draw.prompt.system] = next(free)
             update = {"name": name, "model": parent.model, "structured": None}
             fresh[name] = draw.prompt.model_copy(update=update)
     arms = arms_with_proposals(plan.arms, parent, tuple(fresh))
     of_prompt = {arm.prompt: arm for arm in reversed(arms) if arm.prompt in fresh}
-    own = tuple(of_prompt.get(known[draw.prompt.system], parent) for draw in drawn.draws)
+    own = tuple(of_prompt.get(known[draw.prompt.system], parent) for draw in draws)
     setting = replace(setting, prompts={**setting.prompts, **fresh})
-    return ExtendedPlan(replace(plan, arms=arms, setting=setting), own, tuple(fresh.values()))
-
-
-def proposing_report(
-    request: ProposalRequest, drawn: ProposalDraws, more: ExtendedPlan, scores: Scores
-) -> Proposing:
-    """What the generator was asked for and what came, for the result."""
-    draws = []
-    for draw, arm in zip(drawn.draws, more.arms, strict=True):
-        share = scores.share(arm, more.plan.select)
-        ends = {} if isinstance(share, Unknown) else {"low": share.low, "high": share.high}
-        draws.append(
-            Draw(
-                prompt=arm.prompt,
-                asked=draw.asked,
-                unusable=draw.unusable,
-                whole=draw.whole,
-                value=share if isinstance(share, Unknown) else share.value,
-                **ends,
-            )
-        )
-    prompts = (
-        Proposed(name=prompt.name, text=prompt.system, file=f"{FOLDER}/{PROPOSED}/{prompt.name}.md")
-        for prompt in more.prompts
-    )
-    return Proposing(
-        model=request.model.id,
-        parent=drawn.parent.id,
-        shown=len(request.taught),
-        draws=tuple(draws),
-        prompts=tuple(prompts),
-    )
-
-
-def plateau(drawn: ProposalDraws, more: ExtendedPlan, scores: Scores) -> Gain | Unknown:
-    """What one more draw would add, by the draws that are whole, on the cases all were scored on.
-
-    Draws begin apart from the same prompt, learn from the same cases by chance of their own, and
-    are scored on others: any order of them is as likely as any other (docs/decisions/0012).
-    """
-    arms = [arm for draw, arm in zip(drawn.draws, more.arms, strict=True) if draw.whole]
-    if not any(draw.asked for draw in drawn.draws):
-        return Unknown(ask="give the generator cases that the prompt gets wrong")
-    if len(arms) < ENOUGH_DRAWS:
-        return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
-    cases = more.plan.select
-    rows = np.array([scores.row(arm.id, cases) for arm in arms])
-    shared = ~np.isnan(rows).any(axis=0)
-    gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
-    if gain is None:
-        return Unknown(ask="run it again: no case was answered in every draw")
-    value, low, high = gain
-    clusters = len(set(clusters_of(cases)[shared].tolist()))
-    n = int(shared.sum())
-    return Gain(value=value, low=low, high=high, draws=len(arms), n=n, clusters=clusters)
+    more = replace(plan, arms=arms, setting=setting)
+    return DrawnPlan(parent, tuple(draws), more, own, tuple(fresh.values()))
 
 
 _LIKELY = 2000
@@ -568,41 +552,26 @@ def cost(
         of_plan: What a plan costs, once its prompts are known.
     """
     plan, request = evaluator.plan, evaluator.request
-    arms, prompts, parent = as_written(plan.arms), plan.setting.prompts, None
-    draws: list[ProposalDraw] = []
-    try:
-        parent = evaluator.parent()
-    except CutShortError:
-        pass  # it isn't known yet
-    else:
-        draws = _kept_draws(evaluator, parent)
-        plan = extended(plan, ProposalDraws(parent, tuple(draws))).plan
+    arms, prompts = as_written(plan.arms), plan.setting.prompts
     first = [job for arm in arms for job in evaluator.jobs(arm, prompts[arm.prompt])]
+    draws: list[GepaDraw] = []
+    with suppress(CutShortError):  # the parent may not be known yet
+        arms = (parent := evaluator.parent(),)
+        for number in range(request.draws):
+            with suppress(CutShortError):
+                draws.append(GepaDraw(evaluator, parent, number).run())
+        plan = _extended(plan, parent, draws).plan
     parts = [of_plan(plan), quote(first, ledger, price_of)]
     if ahead := request.draws - len(draws):
-        dearest = max(
-            (
-                (_of_draws(evaluator, arm, longest(prompts[arm.prompt]), ahead, price_of), arm)
-                for arm in ([parent] if parent else arms)
-            ),
-            key=lambda pair: (pair[0].usd_most, pair[0].calls),
-        )
-        most, arm = dearest
-        size = max(_LIKELY, len(prompts[arm.prompt].system))
-        likely = _of_draws(evaluator, arm, size, ahead, price_of).usd_likely
+
+        def of_draws(arm: Arm, size: int) -> Quote:
+            return _of_draws(evaluator, arm, size, ahead, price_of)
+
+        longs = [(of_draws(arm, longest(prompts[arm.prompt])), arm) for arm in arms]
+        most, arm = max(longs, key=lambda pair: (pair[0].usd_most, pair[0].calls))
+        likely = of_draws(arm, max(_LIKELY, len(prompts[arm.prompt].system))).usd_likely
         parts.append(most.model_copy(update={"usd_likely": min(likely, most.usd_likely)}))
     return total(parts)
-
-
-def _kept_draws(evaluator: CandidateEvaluator, parent: Arm) -> list[ProposalDraw]:
-    """The draws that are whole in the ledger."""
-    draws = []
-    for number in range(evaluator.request.draws):
-        try:
-            draws.append(GepaDraw(evaluator, parent, number).run())
-        except CutShortError:
-            continue
-    return draws
 
 
 def _of_draws(
@@ -618,14 +587,7 @@ def _of_draws(
     prompt = base.model_copy(update={"name": "proposal", "system": text})
 
     def of(jobs: Sequence[Job], times: int) -> Quote:
-        once = quote(jobs, None, price_of)
-        return Quote(
-            calls=once.calls * times,
-            reused=0,
-            usd_most=once.usd_most * times,
-            usd_likely=once.usd_likely * times,
-            unpriced=once.unpriced,
-        )
+        return total([quote(jobs, None, price_of)] * times)
 
     record = {name: "x" * most for name, most in _SIZES.items()}
     writing = _writing_request(evaluator.request, base, "x" * longest(base), [record] * SHOWN)
