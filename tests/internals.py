@@ -85,7 +85,7 @@ from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.background import LabRun, Labs, LabSettings, QuoteExceededError
 from tuneworthy.lab.ceiling import CEILING_RUN
-from tuneworthy.lab.contrast import chosen_arms
+from tuneworthy.lab.contrast import chosen_arms, contrast
 from tuneworthy.lab.judge import JudgeChoice, label_sample, reply_text
 from tuneworthy.lab.plan import (
     LabPlan,
@@ -99,7 +99,7 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.result import outcome
+from tuneworthy.lab.result import _answer, outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
@@ -280,6 +280,7 @@ from tuneworthy.model.lab import (
     Request,
     Settled,
     ShareOf,
+    Spend,
     Stand,
     Usage,
     VerifyPlan,

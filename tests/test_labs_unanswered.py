@@ -2,27 +2,57 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from internals import CeilingResult, ChatMessage, Fake, Refused, Reply, Request, prepare
+from internals import (
+    Arm,
+    ChatMessage,
+    Contrast,
+    EvalCase,
+    Fake,
+    Job,
+    Kit,
+    Lab,
+    Marker,
+    Outcome,
+    Pool,
+    PromptVariant,
+    Reached,
+    Reply,
+    Request,
+    Scores,
+    Setting,
+    Settled,
+    Spend,
+    Unknown,
+    VerifyPlan,
+    _answer,
+    _outcome,
+    chosen_arms,
+    contrast,
+    make_plan,
+    plan_arms,
+    prepare,
+    scorer_for,
+)
 from internals import lab_ceiling as ceiling
 from internals import run as command
-from lab_world import CAREFUL, LOUD, PLAIN, chance, folder_of, known
+from lab_world import chance, folder_of, known
 from test_labs_verify import RIGHT
+from tuneworthy import load_case
 
 AS_OF = date(2026, 11, 24)
 AT_ONCE = 4
@@ -133,7 +163,8 @@ def evidence(folder: Path) -> dict[str, float]:
         (307, {}, "HTTP 307"),
         (422, error("unknown field"), "HTTP 422"),
         (200, chat(""), "empty"),
-        (200, chat("", "length"), "empty"),
+        (200, chat("", "length"), "cut off"),
+        (200, chat("shelf", "length"), "cut off"),
         (200, chat("I'm", "content_filter"), "content filter"),
     ],
 )
@@ -279,56 +310,187 @@ def test_a_side_that_is_refused_later_is_not_judged_either(
 
 # Laws ---------------------------------------------------------------------------------------------
 
-PROMPTS = {"careful": CAREFUL, "plain": PLAIN, "loud": LOUD}
-SHARES = {"careful": 0.97, "Answer the question": 0.4, "SHOUT": 0.85}
+SHARES = {"careful": 0.97, "plain": 0.4, "loud": 0.85}
+TUNED = {"careful": 0.5, "plain": 0.3, "mine": 0.9}
+WAYS: dict[str, Callable[[str], Settled]] = {
+    "cuts": lambda key: came(key, "shelf 1", "length"),
+    "thinks first": lambda key: came(key, "", "length"),
+    "filters": lambda key: came(key, "shelf", "content_filter"),
+    "refuses": lambda key: Settled(key=key, status="failed", why="HTTP 400: no"),
+    "refuses in words of its own": lambda key: came(key, "I can't help.", "refusal"),
+    "returns null": lambda key: came(key, "", "stop"),
+    "stalls": lambda key: Settled(key=key, status="in_doubt", why="no answer within 120 s"),
+}
 
 
-class Withholding(Fake):
-    """A model that refuses a share of what it would have answered, by prompt.
+def came(key: str, text: str, finish: str = "stop") -> Settled:
+    return Settled(key=key, status="settled", reply=Reply(text=text, finish=finish))
 
-    Args:
-        shares: How much is withheld, by a piece of the system prompt.
-        right: Whether only right answers are withheld.
-        seed: Of which ones.
+
+@dataclass
+class World:
+    """A lab without a ledger: known answers, of which some don't come.
+
+    ``turns`` is how many turns a conversation has; ``tuned`` a model that is compared.
     """
 
-    def __init__(self, shares: dict[str, float], *, right: bool, seed: int) -> None:
-        super().__init__(known(SHARES)._answer)
-        self._shares, self._right, self._seed = shares, right, seed
+    shares: dict[str, float]
+    n: int
+    turns: int = 1
+    seed: int = 0
+    way: str = "refuses"
+    held: frozenset[tuple[str, str]] = frozenset()
+    """By model or prompt, and input."""
+    watch: None = None
+    spend = Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
+    plan: Any = None
 
-    async def send(self, request: Request) -> Reply:
-        system, asked = request.messages[0].content, request.messages[-1].content
-        key = next(one for one in self._shares if one in system)
-        held = chance(self._seed, system, asked) < self._shares[key]
-        if held and (not self._right or self._answer(request).startswith("shelf")):
-            raise Refused("HTTP 400: no")
-        return await super().send(request)
+    def __post_init__(self) -> None:
+        names = [name for name in self.shares if name != "mine"]
+        prompts = {name: PromptVariant(name=name, system=f"{name}\n") for name in names}
+        cases = [
+            EvalCase(
+                id=f"c{i}", input=f"Where is book {i}?", reference=f"shelf {i}",
+                conversation_id=f"t{i // self.turns}",
+            )
+            for i in range(self.n)
+        ]  # fmt: skip
+        models = [{"id": "fake:one"}]
+        models += [{"id": "fake:mine", "kind": "tuned"}] if "mine" in self.shares else []
+        case = load_case({"name": "x", "models": models})
+        reached = {m["id"]: Reached("fake", m["id"].removeprefix("fake:"), "") for m in models}
+        arms = plan_arms(case, list(prompts.values()), cases, 0)
+        setting = Setting(prompts=prompts, reached=reached, pool=Pool(()))
+        self.plan = make_plan(arms, cases, setting, seed=self.seed)
+
+    def runner(self, _: object) -> World:
+        return self
+
+    def key(self, request: Request) -> str:
+        return "mine" if request.model == "mine" else request.messages[0].content.strip()
+
+    def right(self, key: str, asked: str) -> bool:
+        return chance(self.seed, key, asked) < self.shares[key]
+
+    async def all(self, jobs: Sequence[Job]) -> Outcome:
+        outcome = Outcome()
+        for job in jobs:
+            key, asked = self.key(job.request), job.request.messages[-1].content
+            text = asked.removeprefix("Where is book ").removesuffix("?")
+            text = f"shelf {text}" if self.right(key, asked) else "no idea"
+            lost = (key, asked) in self.held
+            outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
+        return outcome
+
+    def raced(self) -> tuple[Lab, tuple[Arm, ...]]:
+        lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]
+
+        async def go() -> tuple[Arm, ...]:
+            await lab.race()
+            chosen = chosen_arms(lab.plan, lab.scores, lab.dropped)
+            await lab.report(chosen)
+            return chosen
+
+        return lab, asyncio.run(go())
+
+    def reached(self, target: float) -> str:
+        lab, chosen = self.raced()
+        return _answer(lab, chosen, target)[1]
+
+    def verified(self, margin: float = 0.0) -> str:
+        lab, chosen = self.raced()
+        if lab.unanswered(lab.stayed("prompt", "tuned"), self.plan.select):
+            return "unknown"  # the command stops here
+        tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
+        assert tuned is not None
+        if lab.unanswered((tuned, chosen[0]), self.plan.report):
+            return "unknown"
+        written = PLAN.model_copy(update={"margin": margin})
+        return _outcome(written, contrast(lab.scores, tuned, chosen[0], self.plan.report), SAME)[0]
+
+    def order(self, how: str) -> list[tuple[str, str]]:
+        """All answers in the order in which they are withheld."""
+        keys = [name for name in self.shares if how != "of the best" or name == max(
+            self.shares, key=lambda name: self.shares[name])]  # fmt: skip
+        calls = [(key, f"Where is book {i}?") for key in keys for i in range(self.n)]
+        mixed = sorted(calls, key=lambda call: chance("order", self.seed, *call))
+        if how == "right ones":
+            return sorted(mixed, key=lambda call: not self.right(*call))
+        return sorted(mixed, key=lambda call: self.right(*call)) if how == "wrong ones" else mixed
 
 
-def ran(fake: Fake, target: float) -> CeilingResult:
-    with TemporaryDirectory() as folder:
-        folder_of(Path(folder), prompts=PROMPTS, target=target)
-        return ceiling.run(prepare(folder, as_of=AS_OF), cap_usd=0, transport=fake).result
+PLAN = VerifyPlan(tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99, general=40,
+                  inputs="", written_on=AS_OF)  # fmt: skip
+SAME = Contrast(first="t", second="u", difference=0, low=-0.05, high=0.05, n=40, clusters=40,
+                told_apart="no", cases_needed=Unknown(ask=""))  # fmt: skip
+ORDERS = ("any", "right ones", "wrong ones", "of the best")
+MANY = 30
+TARGETS = (0.3, 0.5, 0.75, 0.85, 0.9, 0.98)
+ANSWERS = {"yes", "no", "improved", "regressed", "no_gain"}
 
 
-@cache
-def unheld(target: float) -> str:
-    return ran(known(SHARES), target).reached
+@pytest.mark.parametrize("way", WAYS)
+def test_an_answer_that_is_withheld_in_any_way_is_no_wrong_answer(way: str) -> None:
+    world = World(SHARES, 120, way=way)
+    lab, _ = replace(world, held=frozenset(world.order("any"))).raced()
+    for arm in lab.plan.arms:
+        assert lab.scores.missing(arm.id, lab.plan.select) == 1.0
+        assert lab.scores.estimate(arm, lab.plan.select) is None
 
 
-some = st.sampled_from([0.0, 0.02, 0.05, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("how", ORDERS)
+@pytest.mark.parametrize("turns", [1, 4])
+def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothing(
+    how: str, turns: int
+) -> None:
+    world = World({"careful": 0.85, "plain": 0.4, "loud": 0.6}, 120 + 40 * turns, turns)
+    full = {target: world.reached(target) for target in TARGETS}
+    assert {"yes", "no"} <= set(full.values())
+    order = world.order(how)
+    for k in range(len(order) + 1):
+        if k > MANY and k % MANY:
+            continue  # by now every arm lacks too much
+        lab, chosen = replace(world, held=frozenset(order[:k])).raced()
+        for target in TARGETS:
+            told = _answer(lab, chosen, target)[1]
+            assert told == full[target] or told not in ANSWERS, (k, target, told)
 
 
-@example(careful=1.0, plain=0.0, loud=1.0, right=False, seed=0, target=0.8)
-@settings(max_examples=15, deadline=None)
+@pytest.mark.parametrize("how", ORDERS)
+@pytest.mark.parametrize("shares", [TUNED, {**TUNED, "mine": 0.5}, {**TUNED, "mine": 0.1}])
+def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
+    how: str, shares: dict[str, float]
+) -> None:
+    world = World(shares, 160)
+    full = {margin: world.verified(margin) for margin in (0.0, 0.5)}
+    order = world.order(how)
+    for k in range(len(order) + 1):
+        if k > MANY and k % MANY:
+            continue
+        held = replace(world, held=frozenset(order[:k]))
+        for margin, before in full.items():
+            told = held.verified(margin)
+            assert told == before or told not in ANSWERS, (k, margin, before, told)
+
+
+@example(n=60, turns=1, seed=0, shares=(1.0, 0.0, 0.85), lost=(2, 0, 1), right=True, target=0.8)
+@settings(max_examples=60, deadline=None)
 @given(
-    careful=some, plain=some, loud=some, right=st.booleans(), seed=st.integers(0, 999),
-    target=st.sampled_from([0.5, 0.8, 0.85]),
+    n=st.sampled_from([60, 120, 300]), turns=st.integers(1, 5), seed=st.integers(0, 9999),
+    shares=st.tuples(*[st.sampled_from([0.0, 0.2, 0.5, 0.7, 0.8, 0.85, 0.9, 0.95, 1.0])] * 3),
+    lost=st.tuples(*[st.integers(0, 8)] * 3), right=st.booleans(),
+    target=st.floats(0.05, 1.0),
 )  # fmt: skip
 def test_withheld_answers_never_turn_not_reached_into_reached(
-    careful: float, plain: float, loud: float, right: bool, seed: int, target: float
-) -> None:
-    assert unheld(target) == "no"
-    shares = {"careful": careful, "Answer the question": plain, "SHOUT": loud}
-    result = ran(Withholding(shares, right=right, seed=seed), target)
-    assert result.reached != "yes"
+    n: int, turns: int, seed: int, shares: tuple[float, ...], lost: tuple[int, ...],
+    right: bool, target: float,
+) -> None:  # fmt: skip
+    world = World(dict(zip(SHARES, shares, strict=True)), n, turns, seed)
+    order = world.order("right ones" if right else "any")
+    held = [
+        call
+        for key, k in zip(SHARES, lost, strict=True)
+        for call in [call for call in order if call[0] == key][:k]
+    ]
+    before, told = world.reached(target), replace(world, held=frozenset(held)).reached(target)
+    assert (before, told) not in {("no", "yes"), ("yes", "no")}

@@ -215,10 +215,11 @@ def test_without_a_tuned_model_or_one_to_compare_it_says_what_to_add(tmp_path: P
 
 def test_calls_in_doubt_are_left_out_of_both_sides(tmp_path: Path) -> None:
     folder = folder_of(tmp_path, n=200, models=TWO, prompts={"p": "Answer.\n"})
-    fake = known({"base": 1.0, "mine": 1.0}, general=WELL, manners=Manners(malformed=0.02))
+    fake = known({"base": 1.0, "mine": 1.0}, general=WELL, manners=Manners(malformed=0.004, seed=1))
     result = verified(folder, fake)
     assert result.contrast.n < result.plan.cases
     assert result.contrast.difference == 0.0
+    assert result.contrast.low < -0.01
 
 
 # A model tuned anywhere ---------------------------------------------------------------------------

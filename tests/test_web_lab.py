@@ -244,8 +244,10 @@ def test_a_lab_followed_to_its_end_says_what_the_command_line_says(folder: Path)
     assert dead.sent == 0
     text = Seen(client.get(LAB).text).text
     for row in done.result.arms:
-        arm, share, cost, wait = board_row(row)
-        assert " ".join(f"{arm} {share} {cost or '–'} {wait or '–'}".split()) in text
+        arm, share, missing, cost, wait = board_row(row)
+        assert (
+            " ".join(f"{arm} {share} {missing or '–'} {cost or '–'} {wait or '–'}".split()) in text
+        )
     for label, said in ceiling_rows(done.result):
         assert f"{label} {said}" in text
     for kind in done.result.failures:

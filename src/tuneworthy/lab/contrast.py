@@ -116,51 +116,37 @@ def digest_of_json(data: object) -> str:
 
 
 def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Contrast:
-    """Two arms on the same cases.
+    """Two arms on the same cases; missing answers widen the interval at both ends.
 
     Unknown where one of the two got too few answers, and under a judge while labels lack. Of an
     unknown one the interval holds everything, and ``n`` is 0.
     """
-    clusters = clusters_of(cases)
-    if why := scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases):
-        return _contrast(first, second, None, Unknown(ask=why))
-    if scores.judge is not None:
-        left, right = scores.judged(first.id, cases), scores.judged(second.id, cases)
-        estimate = left.less(right, clusters) if cases else None
-        ask = "let people label more: --labels with a larger number"
-        if estimate is None:
-            ask = label_more(left.missing + right.missing)
-        return _contrast(first, second, estimate, Unknown(ask=ask))
-    rows = scores.row(first.id, cases), scores.row(second.id, cases)
-    estimate = paired_difference(*rows, clusters) if cases else None
-    needed = cases_needed(*rows, clusters) if cases else None
-    return _contrast(
-        first,
-        second,
-        estimate or Estimate(0.0, -1.0, 1.0, 0, 0),
-        Unknown(ask="they don't differ") if needed is None else needed,
-        fewest=ENOUGH,
-    )
-
-
-def _contrast(
-    first: Arm, second: Arm, estimate: Estimate | None, needed: int | Unknown, *, fewest: int = 0
-) -> Contrast:
-    """``needed`` also says how to know a difference that isn't known."""
+    why = scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases)
+    estimate = None if why else scores.difference(first, second, cases)
     e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
+    needed: int | Unknown = Unknown(ask=why)
+    fewest = ENOUGH if scores.judge is None else 0
+    if not why and scores.judge is None:
+        rows = (scores.row(arm.id, cases) for arm in (first, second))
+        more = cases_needed(*rows, clusters_of(cases)) if cases else None
+        needed = Unknown(ask="they don't differ") if more is None else more
+    elif not why and estimate is not None:
+        needed = Unknown(ask="let people label more: --labels with a larger number")
+    elif not why:
+        lacking = (scores.judged(arm.id, cases).missing for arm in (first, second))
+        needed = Unknown(ask=label_more(sum(lacking)))
+    known = not why and (scores.judge is None or estimate is not None)
     apart = e.clusters >= fewest and (e.low > 0 or e.high < 0)
-    return Contrast.model_validate(
-        {
-            "first": first.id,
-            "second": second.id,
-            "difference": needed if estimate is None else e.value,
-            "low": e.low,
-            "high": e.high,
-            "n": e.n,
-            "clusters": e.clusters,
-            "told_apart": "yes" if apart else "no",
-            "cases_needed": needed,
-        }
+    return Contrast(
+        first=first.id,
+        second=second.id,
+        difference=e.value if known else needed,
+        low=e.low,
+        high=e.high,
+        n=e.n,
+        clusters=e.clusters,
+        told_apart="yes" if apart else "no",
+        cases_needed=needed,
     )
 
 

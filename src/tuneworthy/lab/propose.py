@@ -282,7 +282,7 @@ class CandidateEvaluator:
     ) -> list[tuple[float, str, str]]:
         """For each case the score of an arm with some prompt, its answer, and why it is right.
 
-        An answer that can't be scored counts as half right.
+        An answer that didn't come or can't be scored counts as half right.
         """
         jobs = self.jobs(arm, prompt, cases)
         settled = self.ask(jobs)
@@ -291,9 +291,8 @@ class CandidateEvaluator:
             return [self._scored(case, job, settled[job.key]) for case, job in pairs]
 
     def _scored(self, case: EvalCase, job: Job, call: Settled) -> tuple[float, str, str]:
-        if call.reply is None:
-            doubt = call.status == "in_doubt"
-            return (0.5, "", "Nobody knows what came.") if doubt else (0.0, "", "No answer came.")
+        if call.reply is None or call.reply.lacks:
+            return 0.5, "", "No answer came: nobody knows whether it is right."
         output = Output.of(call.reply)
         scored = self.marker.score(output, case, system_of(job.request))
         text = output.text or json.dumps(output.tool_calls, ensure_ascii=False)
@@ -484,16 +483,22 @@ class DrawnPlan:
         """
         if not any(draw.asked for draw in self.draws):
             return Unknown(ask="give the generator cases that the prompt gets wrong")
-        arms = [arm for draw, arm in zip(self.draws, self.arms, strict=True) if draw.whole]
+        cases = self.plan.select
+        arms = [
+            arm
+            for draw, arm in zip(self.draws, self.arms, strict=True)
+            if draw.whole and not scores.unanswered(arm.id, cases)
+        ]
         if len(arms) < ENOUGH_DRAWS:
             return Unknown(ask=f"let a generator propose prompts: --propose {ENOUGH_DRAWS} or more")
-        cases = self.plan.select
         rows = np.array([scores.row(arm.id, cases) for arm in arms])
         shared = ~np.isnan(rows).any(axis=0)
         gain = expected_gain(rows[:, shared].mean(axis=1)) if shared.any() else None
-        if gain is None:
+        least = np.array([scores.row(arm.id, cases, 0.0) for arm in arms])
+        room = expected_gain(np.nan_to_num(least).mean(axis=1))  # with what is missing wrong
+        if gain is None or room is None:
             return Unknown(ask="run it again: no case was answered in every draw")
-        value, low, high = gain
+        value, low, high = gain[0], gain[1], max(gain[2], room[2])
         clusters = len(set(clusters_of(cases)[shared].tolist()))
         n = int(shared.sum())
         return Gain(value=value, low=low, high=high, draws=len(arms), n=n, clusters=clusters)

@@ -226,8 +226,8 @@ def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
 
 
 def _unanswered(lab: Lab, chosen: Sequence[Arm]) -> str:
-    """Which prompt arms got too few answers to be judged; empty where all got enough."""
-    lacking = lab.unanswered(lab.plan.of_kind("prompt"), lab.plan.select)
+    """Which prompt arms in the race got too few answers to be measured; empty for none."""
+    lacking = lab.unanswered(lab.stayed("prompt"), lab.plan.select)
     return first_of(lacking + lab.unanswered(chosen[:1], lab.plan.report))
 
 
@@ -243,9 +243,8 @@ def _answer(
     reported = scores.estimate(chosen[0], plan.report, exact=True) if chosen else None
     if lab.stopped or reported is None:
         return None, "unknown", None
-    stayed = [arm for arm in plan.of_kind("prompt") if lab.dropped.get(arm.id) is None]
     hold = _by_rules if scores.judge is None else _by_people
-    answer = hold(lab, reported, stayed, target)
+    answer = hold(lab, reported, lab.stayed("prompt"), target)
     return (None, "unknown", None) if answer[1] != "no" and _unanswered(lab, chosen) else answer
 
 
@@ -332,12 +331,13 @@ def _failures(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[Fail
 
 def _curve(lab: Lab) -> tuple[CurvePoint, ...]:
     """The best so far; an arm that was left behind is on too few cases to be the best of any."""
-    best, points, plan = 0.0, [], lab.plan
-    for number, arm in enumerate(plan.of_kind("prompt"), start=1):
-        row = lab.scores.row(arm.id, plan.select)
-        if np.isnan(row).all() or lab.scores.unanswered(arm.id, plan.select):
+    best, points, select = -1.0, [], lab.plan.select
+    for number, arm in enumerate(lab.plan.of_kind("prompt"), start=1):
+        row = lab.scores.row(arm.id, select)
+        if np.isnan(row).all() or lab.scores.unanswered(arm.id, select):
             continue
         if lab.dropped.get(arm.id) is None:
             best = max(best, float(np.nanmean(row)))
-        points.append(CurvePoint(arms=number, best=min(1.0, best)))
+        if best >= 0:
+            points.append(CurvePoint(arms=number, best=min(1.0, best)))
     return tuple(points)

@@ -21,16 +21,14 @@ from tuneworthy.model.lab import Arm, Placed, Settled, ShareOf, Stand
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import WRONG, Output
 from tuneworthy.stats.clustered import Estimate, share
-from tuneworthy.stats.compare import Race
+from tuneworthy.stats.compare import Race, paired_difference
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# Answers into scores: one number for each arm and case, repeats averaged.
-
-MOST_MISSING = 0.05
-"""Share of its calls that may lack an answer before an arm isn't judged."""
+MOST_MISSING = 0.02
+"""Share of its calls that may lack an answer before an arm isn't measured."""
 NO = 0.5
 """Under this, people say no: less than half of them pass an output."""
 _SHOWN = 200
@@ -46,7 +44,7 @@ class CaseScores:
     usd: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
     failed: int = 0
-    """Calls without an answer: refused, withheld by a filter, or empty."""
+    """Calls without an answer: refused, withheld by a filter, cut off, or empty."""
     in_doubt: int = 0
     why: str = ""
     """The last reason for a missing answer."""
@@ -67,10 +65,10 @@ class CaseScores:
         """Calls, with an answer or without."""
         return len(self.scores) + self.unjudged + self.missing
 
-    @property
-    def score(self) -> float:
-        """Mean over repeats; NaN where nothing is known."""
-        return sum(self.scores) / len(self.scores) if self.scores else math.nan
+    def score(self, missing: float = math.nan) -> float:
+        """Mean over repeats, what has no answer counted as ``missing``; NaN leaves it out."""
+        known = [*self.scores, *([] if math.isnan(missing) else [missing] * self.missing)]
+        return sum(known) / len(known) if known else math.nan
 
 
 class Scores:
@@ -79,10 +77,13 @@ class Scores:
     Args:
         marker: What scores an answer.
         judge: A model that judges in its place, with people's labels.
+        most_missing: Share of its calls that may lack an answer before an arm isn't measured.
     """
 
-    def __init__(self, marker: Marker, judge: LabJudge | None = None) -> None:
-        self.marker, self.judge = marker, judge
+    def __init__(
+        self, marker: Marker, judge: LabJudge | None = None, most_missing: float = MOST_MISSING
+    ) -> None:
+        self.marker, self.judge, self.most_missing = marker, judge, most_missing
         self._cells: dict[str, dict[str, CaseScores]] = {}
 
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
@@ -155,35 +156,43 @@ class Scores:
         return sum(c.missing for c in cells) / max(1, sum(c.calls for c in cells))
 
     def unanswered(self, arm: str, cases: Sequence[EvalCase]) -> str:
-        """Why an arm isn't judged on cases: too many calls without an answer; else empty."""
-        if self.missing(arm, cases) <= MOST_MISSING:
+        """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
+        if self.missing(arm, cases) <= self.most_missing:
             return ""
         cells = self.cells(arm, cases)
         missing, calls = sum(c.missing for c in cells), sum(c.calls for c in cells)
         ((why, _),) = Counter(c.why for c in cells if c.missing).most_common(1)
         return f"{missing} of {calls} calls of {arm} got no answer ({why})"
 
-    def row(self, arm: str, cases: Sequence[EvalCase]) -> NDArray[np.float64]:
-        """Scores of an arm on cases, NaN where it has none."""
-        cells = self._cells.get(arm, {})
-        return np.array([cells[case.id].score if case.id in cells else math.nan for case in cases])
+    def row(
+        self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
+    ) -> NDArray[np.float64]:
+        """Scores of an arm on cases, NaN where it has none; ``missing`` for what has no answer."""
+        none, cells = CaseScores(), self._cells.get(arm, {})
+        return np.array([cells.get(case.id, none).score(missing) for case in cases])
 
-    def judged(self, arm: str, cases: Sequence[EvalCase]) -> JudgedScores:
-        """An arm as its judge and people see it; a call without an answer is left out."""
+    def judged(
+        self, arm: str, cases: Sequence[EvalCase], missing: float = math.nan
+    ) -> JudgedScores:
+        """An arm as its judge and people see it.
+
+        ``missing`` is what both say of a call without an answer; NaN leaves it out.
+        """
         assert self.judge is not None  # nobody asks for it without one
         cells, sample = self._cells.get(arm, {}), {case.id for case in self.judge.sample(cases)}
         judge, people = np.full(len(cases), math.nan), np.full(len(cases), math.nan)
-        missing = 0
+        unlabelled = 0
         for place, case in enumerate(cases):
-            cell = cells.get(case.id)
-            if cell is None or cell.label is None:
+            cell = cells.get(case.id, CaseScores())
+            words = [*cell.scores, *[UNREADABLE] * cell.unjudged, *[missing] * cell.missing]
+            known = [word for word in words if not math.isnan(word)]
+            if not known:
                 continue  # it wasn't run, or nobody knows what came of it
-            words = [*cell.scores, *[UNREADABLE] * cell.unjudged]
-            judge[place] = sum(words) / len(words)
+            judge[place] = sum(known) / len(known)
             if case.id in sample:
-                people[place] = cell.label
-                missing += math.isnan(cell.label)
-        return JudgedScores(judge, people, missing)
+                people[place] = missing if cell.label is None else cell.label
+                unlabelled += math.isnan(people[place])
+        return JudgedScores(judge, people, unlabelled)
 
     def wrong(
         self, arm: str, cases: Sequence[EvalCase]
@@ -202,7 +211,7 @@ class Scores:
         wrong = [
             (case, *cell.wrong)
             for case, cell in pairs
-            if cell.wrong is not None and (self.judge is not None or cell.score < 1)
+            if cell.wrong is not None and (self.judge is not None or cell.score() < 1)
         ]
         return wrong, int((~np.isnan(known)).sum())
 
@@ -211,21 +220,38 @@ class Scores:
     ) -> Estimate | None:
         """An arm's share of right cases; None where it wasn't run, or too few calls were answered.
 
-        With ``exact``, its ends may be held against a target: where a model judges, it is what
-        people say, and None until they have labelled the sample. Missing answers widen it, as each
-        may have been right or wrong.
+        Its ends hold whatever the missing answers were: the lower one with all of them wrong, the
+        upper one with all of them right. With ``exact`` they may be held against a target: where a
+        model judges, it is then what people say, and None until they have labelled the sample.
         """
         if not cases or self.unanswered(arm.id, cases):
             return None
-        if exact and self.judge is not None:
-            estimate = self.judged(arm.id, cases).estimate(clusters_of(cases))
-        else:
-            estimate = share(self.row(arm.id, cases), clusters_of(cases), exact=exact)
-        missing = self.missing(arm.id, cases)
-        if estimate is None or not exact or not missing:
-            return estimate
-        low, high = max(0.0, estimate.low - missing), min(1.0, estimate.high + missing)
-        return replace(estimate, low=low, high=high)
+        clusters = clusters_of(cases)
+
+        def counted(missing: float) -> Estimate | None:
+            if exact and self.judge is not None:
+                return self.judged(arm.id, cases, missing).estimate(clusters)
+            return share(self.row(arm.id, cases, missing), clusters, exact=exact)
+
+        return widened(counted(math.nan), *map(counted, (0.0, 1.0)))
+
+    def difference(self, first: Arm, second: Arm, cases: Sequence[EvalCase]) -> Estimate | None:
+        """First less second on the same cases; its ends hold whatever missing answers were.
+
+        None where no case has both, and under a judge while labels lack.
+        """
+        clusters = clusters_of(cases)
+
+        def counted(*missing: float) -> Estimate | None:
+            pairs = zip((first, second), missing, strict=True)
+            if self.judge is None:
+                rows = [self.row(arm.id, cases, value) for arm, value in pairs]
+                return paired_difference(*rows, clusters)
+            left, right = (self.judged(arm.id, cases, value) for arm, value in pairs)
+            return left.less(right, clusters)
+
+        known = counted(math.nan, math.nan) if cases else None
+        return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
 
     def share(
         self, arm: Arm, cases: Sequence[EvalCase], *, exact: bool = False
@@ -247,6 +273,17 @@ class Scores:
         return Unknown(ask="it wasn't run")
 
 
+def widened(
+    known: Estimate | None, worst: Estimate | None, best: Estimate | None
+) -> Estimate | None:
+    """An estimate whose ends are the farthest of what missing answers may have made of it."""
+    all_known = [each for each in (known, worst, best) if each is not None]
+    if known is None:
+        return None
+    low, high = min(each.low for each in all_known), max(each.high for each in all_known)
+    return replace(known, low=low, high=high)
+
+
 def first_of(sentences: Sequence[str]) -> str:
     """Sentences about arms without answers as one: the first, and how many more there are."""
     if len(sentences) < 2:
@@ -264,8 +301,6 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
     codes: dict[str, int] = {}
     return np.array([codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64)
 
-
-# The race of a lab: find out by running whether prompting has reached its limit.
 
 ROUNDS = 8
 """Rounds the race is run in; after each the hopeless are dropped."""
@@ -294,8 +329,8 @@ class Lab:
 
         Prompts race against prompts, tuned models against tuned ones, and baselines, which cost
         nothing, against nobody: a tuned model that is far ahead leaves the best prompt in. Under a
-        judge nobody is dropped: it may be wrong about each arm in a way of its own. An arm with too
-        few answers drops nobody and isn't dropped: nobody knows how good it is.
+        judge nobody is dropped: it may be wrong about each arm in a way of its own. An arm is only
+        dropped if it is behind with all its missing answers right, and those of others wrong.
         """
         arms, select = self.plan.arms, self.plan.select
         later = len({arm.kind for arm in self.plan.called}) * len(self.plan.report)
@@ -310,8 +345,11 @@ class Lab:
             if self.stopped:
                 break
             self._seen += cases
-            answered = (i for i in race.running if not self.unanswered([arms[i]], self._seen))
-            race.add({place: self._sums(arms[place], cases, longest) for place in answered})
+            lows, highs = (
+                {place: self._sums(arms[place], cases, longest, end) for place in race.running}
+                for end in (0.0, 1.0)
+            )
+            race.add(lows, highs)
             self._leader = arms[race.result().winner]
             self._running = len(race.running)
             if self._calls.watch is not None:
@@ -325,8 +363,13 @@ class Lab:
         calling = sum(arm.kind != "baseline" for arm in chosen)
         await self._run(chosen, self.plan.report, calling * len(self.plan.report))
 
+    def stayed(self, *kinds: str) -> list[Arm]:
+        """Arms of some kinds that the race didn't leave behind; of all kinds if none is named."""
+        arms = (arm for arm in self.plan.arms if self.dropped.get(arm.id) is None)
+        return [arm for arm in arms if not kinds or arm.kind in kinds]
+
     def unanswered(self, arms: Iterable[Arm], cases: Sequence[EvalCase]) -> tuple[str, ...]:
-        """Why some arms aren't judged on cases, a sentence each; () where all are."""
+        """Why some arms aren't measured on cases, a sentence each; () where all are."""
         reasons = (self.scores.unanswered(arm.id, cases) for arm in arms)
         return tuple(reason for reason in reasons if reason)
 
@@ -344,12 +387,15 @@ class Lab:
             outcome = await self.scores.run(self._runner, calls)
             self.stopped = outcome.why if outcome.stopped else ""
 
-    def _sums(self, arm: Arm, cases: Sequence[EvalCase], longest: int) -> list[float]:
+    def _sums(
+        self, arm: Arm, cases: Sequence[EvalCase], longest: int, missing: float
+    ) -> list[float]:
         """Score of each conversation over the cases of the longest, so that cases weigh alike.
 
-        A case without a score counts as half right.
+        ``missing`` is what an answer that didn't come counts; one that no scorer can judge is half
+        right.
         """
-        row = self.scores.row(arm.id, cases)
+        row = self.scores.row(arm.id, cases, missing)
         groups: dict[str, float] = {}
         for case, score in zip(cases, row, strict=True):
             known = 0.5 if np.isnan(score) else float(score)

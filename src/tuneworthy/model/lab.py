@@ -165,6 +165,16 @@ class Usage(Record):
     cached_tokens: Natural = 0
 
 
+_CUT = "the answer was cut off: give it more room"
+_FILTERED = "a content filter withheld the answer"
+_WITHHELD = {
+    **dict.fromkeys(("length", "max_tokens", "max_output_tokens"), _CUT),
+    **dict.fromkeys(("content_filter", "safety", "recitation", "prohibited_content"), _FILTERED),
+    "refusal": "the model refused to answer",
+}
+"""Why an answer is none, by the reason that it ended for."""
+
+
 class Reply(Record):
     """What came back."""
 
@@ -178,9 +188,9 @@ class Reply(Record):
 
     @property
     def lacks(self) -> str:
-        """Why it holds no answer, though it was paid for; empty where it holds one."""
-        if self.finish == "content_filter":
-            return "a content filter withheld the answer"
+        """Why it holds no whole answer, though it was paid for; empty where it holds one."""
+        if why := _WITHHELD.get(self.finish.casefold()):
+            return why
         return "" if self.text.strip() or self.tool_calls else "the answer was empty"
 
 
@@ -286,8 +296,9 @@ class ArmResult(Record):
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
     failed: Natural = 0
-    """Cases with a call that was refused, withheld or empty; it is left out, and counted."""
-    in_doubt: Natural = 0  #: Cases of which nobody knows; they are left out, and counted.
+    """Cases with a call that was refused, withheld, cut off or empty: it may have been right or
+    wrong, and ``quality`` holds both."""
+    in_doubt: Natural = 0  #: Cases of which nobody knows what came; the same.
     unjudged: Natural = 0
     """Cases whose answer no scorer can judge; they are left out, and counted."""
 
@@ -411,7 +422,7 @@ class VerifyResult(Record):
     too few cases."""
     why: str = ""
     """Id of what decided: ``task``, ``general``, ``interval``; under a judge ``labels`` that lack,
-    or the ``choice`` of the untuned arm by the judge's word alone; ``unanswered`` where over 5% of
+    or the ``choice`` of the untuned arm by the judge's word alone; ``unanswered`` where over 2% of
     an arm's calls got no answer; or, cut short, ``stopped``."""
     judge: JudgeOf | None = None
     """The model that judged, held against people; None where rules scored."""

@@ -199,7 +199,8 @@ class Race:
         self._rivals &= ~np.eye(arms, dtype=bool)
         self._worth = 1 / alpha
         self._logs = np.zeros((arms, arms, len(_STAKES)))
-        self._sums, self._seen = np.zeros(arms), [0] * arms
+        self._sums, self._most = np.zeros(arms), np.zeros(arms)
+        self._seen = [0] * arms
         self._dropped: list[int | None] = [None] * arms
 
     @property
@@ -207,23 +208,33 @@ class Race:
         """Places of the arms that are still in."""
         return tuple(i for i, after in enumerate(self._dropped) if after is None)
 
-    def add(self, scores: dict[int, list[float]]) -> None:
+    def add(
+        self, scores: dict[int, list[float]], most: dict[int, list[float]] | None = None
+    ) -> None:
         """Scores of another round: for each running arm one for each conversation of the round.
 
         They lie between 0 and 1. To hold shares of cases against each other where conversations
-        differ in length, give the sum of each over the longest one's cases.
+        differ in length, give the sum of each over the longest one's cases. ``most`` is what they
+        may have been where answers are missing, which ``scores`` counts as wrong: an arm has to be
+        behind by these.
         """
         places = np.array(sorted(scores), dtype=np.int64)
-        rows = np.array([scores[place] for place in places.tolist()], dtype=np.float64)
+        rows, highs = (
+            np.array([each[place] for place in places.tolist()], dtype=np.float64)
+            for each in (scores, most or scores)
+        )
         if not rows.size:
             return
         self._sums[places] += rows.sum(axis=1)
+        self._most[places] += highs.sum(axis=1)
         for place in places.tolist():
             self._seen[place] += rows.shape[1]
         for start in range(0, rows.shape[1], _BLOCK):
             grown = np.ones((len(places), len(places), len(_STAKES)))
-            for values in rows[:, start : start + _BLOCK].T:  # what another had more of than I
-                grown *= 1 + (values[None, :] - values[:, None])[:, :, None] * _STAKES
+            part = slice(start, start + _BLOCK)
+            for values, own in zip(rows[:, part].T, highs[:, part].T, strict=True):
+                # what another had more of than I
+                grown *= 1 + (values[None, :] - own[:, None])[:, :, None] * _STAKES
             self._logs[np.ix_(places, places)] += np.log(grown)
         self._leave(places)
 
@@ -233,7 +244,7 @@ class Race:
         for place in places.tolist():
             mine = self._rivals[place]
             still = [i for i in places.tolist() if mine[i]]
-            if not still or self._sums[place] > max(self._sums[still]) - 1e-9:
+            if not still or self._most[place] > max(self._sums[still]) - 1e-9:
                 continue
             if wealth[place][mine].mean() >= self._worth:
                 self._dropped[place] = self._seen[place]

@@ -234,19 +234,19 @@ def _board_title(result: CeilingResult) -> str:
     return f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
 
 
-def board_row(one: ArmResult) -> tuple[str, str, str, str]:
-    """The arm with its missing answers, quality with its interval, cost, and latency."""
+def board_row(one: ArmResult) -> tuple[str, ...]:
+    """The arm, its quality with its interval, cases without an answer, cost, and latency."""
     cost = "" if isinstance(one.usd_per_case, Unknown) else small_usd(one.usd_per_case)
     p95 = one.latency_p95_s
     time = "" if isinstance(p95, Unknown) else f"{number(round(p95, 2))} s"
     left = one.dropped_after
     notes = [] if left is None else [f"left behind after {count(left)}"]
-    words = ("without an answer", "in doubt", "not judged")
-    counts = zip((one.failed, one.in_doubt, one.unjudged), words, strict=True)
-    notes += [f"{count(n)} {what}" for n, what in counts if n]
+    if one.unjudged:
+        notes.append(f"{count(one.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
-    unknown = "not judged" if one.failed or one.in_doubt else "not run"
-    return f"{one.arm.id}{beside}", share_text(one.quality, unknown), cost, time
+    missing = "" if one.arm.kind == "baseline" else count(one.failed + one.in_doubt)
+    quality = share_text(one.quality, "not measured" if one.failed or one.in_doubt else "not run")
+    return f"{one.arm.id}{beside}", quality, missing, cost, time
 
 
 def board_note(result: CeilingResult) -> str:
@@ -262,8 +262,8 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
     rows = [board_row(one) for one in result.arms[:_MOST_ARMS]]
     for figure in result.published[:_MOST_ARMS]:
         model = f"{figure.model} (published, {figure.dated}, not measured here)"
-        rows.append((model, figure_text(figure), "", ""))
-    table = b.table(title, "Arm | #Quality | #USD a case | #p95", rows, quiet=True)
+        rows.append((model, figure_text(figure), "", "", ""))
+    table = b.table(title, "Arm | #Quality | #No answer | #USD a case | #p95", rows, quiet=True)
     target, key = result.target, {"pro": "stayed in the race"}
     key["open"] = "left behind, on fewer cases"
     if not isinstance(target, Unknown):
