@@ -346,6 +346,8 @@ class World:
     plan: Any = None
 
     def __post_init__(self) -> None:
+        if self.plan is not None:
+            return
         names = [name for name in self.shares if name != "mine"]
         prompts = {name: PromptVariant(name=name, system=f"{name}\n") for name in names}
         cases = [
@@ -397,16 +399,15 @@ class World:
         lab, chosen = self.raced()
         return _answer(lab, chosen, target)[1]
 
-    def verified(self, margin: float = 0.0) -> str:
+    def compared(self) -> Contrast | None:
+        """The tuned model less the best other; None where one of them isn't measured."""
         lab, chosen = self.raced()
         if lab.unanswered(lab.stayed("prompt", "tuned"), self.plan.select):
-            return "unknown"  # the command stops here
-        tuned = next((arm for arm in chosen if arm.kind == "tuned"), None)
-        assert tuned is not None
-        if lab.unanswered((tuned, chosen[0]), self.plan.report):
-            return "unknown"
-        written = PLAN.model_copy(update={"margin": margin})
-        return _outcome(written, contrast(lab.scores, tuned, chosen[0], self.plan.report), SAME)[0]
+            return None  # the command stops here
+        best, tuned = chosen
+        if lab.unanswered(chosen, self.plan.report):
+            return None
+        return contrast(lab.scores, tuned, best, self.plan.report)
 
     def order(self, how: str) -> list[tuple[str, str]]:
         """All answers in the order in which they are withheld."""
@@ -424,7 +425,7 @@ PLAN = VerifyPlan(tuned="t", untuned="u", margin=0, general_margin=0.1, cases=99
 SAME = Contrast(first="t", second="u", difference=0, low=-0.05, high=0.05, n=40, clusters=40,
                 told_apart="no", cases_needed=Unknown(ask=""))  # fmt: skip
 ORDERS = ("any", "right ones", "wrong ones", "of the best")
-MANY = 30
+MANY = 20
 TARGETS = (0.3, 0.5, 0.75, 0.85, 0.9, 0.98)
 ANSWERS = {"yes", "no", "improved", "regressed", "no_gain"}
 
@@ -444,16 +445,26 @@ def test_for_every_number_of_withheld_answers_the_ceiling_says_the_same_or_nothi
     how: str, turns: int
 ) -> None:
     world = World({"careful": 0.85, "plain": 0.4, "loud": 0.6}, 120 + 40 * turns, turns)
-    full = {target: world.reached(target) for target in TARGETS}
-    assert {"yes", "no"} <= set(full.values())
+    lab, chosen = world.raced()
+    bounds = _answer(lab, chosen, 0.9)[0]
+    reported = lab.scores.estimate(chosen[0], world.plan.report, exact=True)
+    assert bounds is not None
+    assert reported is not None
+    near = (
+        reported.low + 1e-9,
+        bounds.upper - 1e-9,
+        bounds.upper + 1e-9,
+    )  # one answer from another
+    full = {target: world.reached(target) for target in (*TARGETS, *near)}
+    assert {"yes", "no", "too_few_cases"} == set(full.values())
     order = world.order(how)
     for k in range(len(order) + 1):
-        if k > MANY and k % MANY:
+        if k > MANY and k % (2 * MANY):
             continue  # by now every arm lacks too much
         lab, chosen = replace(world, held=frozenset(order[:k])).raced()
-        for target in TARGETS:
+        for target, before in full.items():
             told = _answer(lab, chosen, target)[1]
-            assert told == full[target] or told not in ANSWERS, (k, target, told)
+            assert told == before or told not in ANSWERS, (k, target, before, told)
 
 
 @pytest.mark.parametrize("how", ORDERS)
@@ -462,15 +473,18 @@ def test_for_every_number_of_withheld_answers_verify_says_the_same_or_nothing(
     how: str, shares: dict[str, float]
 ) -> None:
     world = World(shares, 160)
-    full = {margin: world.verified(margin) for margin in (0.0, 0.5)}
+    apart = world.compared()
+    assert apart is not None
+    near = (apart.low + 1e-9, apart.high - 1e-9, apart.high)  # one answer from another
+    plans = [PLAN.model_copy(update={"margin": max(0.0, margin)}) for margin in (0.0, 0.5, *near)]
     order = world.order(how)
     for k in range(len(order) + 1):
-        if k > MANY and k % MANY:
+        if k > MANY and k % (2 * MANY):
             continue
-        held = replace(world, held=frozenset(order[:k]))
-        for margin, before in full.items():
-            told = held.verified(margin)
-            assert told == before or told not in ANSWERS, (k, margin, before, told)
+        held = replace(world, held=frozenset(order[:k])).compared()
+        for plan in plans:
+            before, told = _outcome(plan, apart, SAME)[0], held and _outcome(plan, held, SAME)[0]
+            assert told in (before, None) or told not in ANSWERS, (k, plan.margin, before, told)
 
 
 @example(n=60, turns=1, seed=0, shares=(1.0, 0.0, 0.85), lost=(2, 0, 1), right=True, target=0.8)
