@@ -412,7 +412,6 @@ from tuneworthy.stats.compare import (
     arm_estimate,
     cases_needed,
     ceiling,
-    estimates,
     expected_gain,
     paired,
     paired_difference,

@@ -19,13 +19,12 @@ from internals import (
     cases_needed,
     ceiling,
     clopper_pearson,
-    estimates,
     expected_gain,
     paired_difference,
     predicted_difference,
     predicted_mean,
 )
-from worlds_lab import LONGEST, answers, conversations, judged, lab, raced
+from worlds_lab import LONGEST, answers, conversations, estimates, judged, lab, raced
 
 unit = st.floats(0, 1)
 ends = st.tuples(unit, unit, unit).map(sorted).map(lambda e: Estimate(e[1], e[0], e[2], 40, 40))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from internals import Ceiling, Estimate, Race, ceiling, estimates
+from internals import Ceiling, Estimate, Race, ceiling, share
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -106,6 +106,12 @@ def raced(
             race.add({arm: sums[arm, start:place].tolist() for arm in race.running})
             start, last = place, end
     return race
+
+
+def estimates(scores: NDArray[np.float64], clusters: NDArray[np.int64]) -> tuple[Estimate, ...]:
+    """The share of each arm that has a case, with ends that may be held against a target."""
+    shares = (share(row, clusters, exact=True) for row in scores)
+    return tuple(arm for arm in shares if arm is not None)
 
 
 def lab(

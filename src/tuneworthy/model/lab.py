@@ -165,14 +165,10 @@ class Usage(Record):
     cached_tokens: Natural = 0
 
 
-_CUT = "the answer was cut off: give it more room"
-_FILTERED = "a content filter withheld the answer"
-_WITHHELD = {
-    **dict.fromkeys(("length", "max_tokens", "max_output_tokens"), _CUT),
-    **dict.fromkeys(("content_filter", "safety", "recitation", "prohibited_content"), _FILTERED),
-    "refusal": "the model refused to answer",
-}
-"""Why an answer is none, by the reason that it ended for."""
+_WITHHELD = {"length": "the answer was cut off: give it more room"}
+_WITHHELD |= {"max_tokens": _WITHHELD["length"], "refusal": "the model refused to answer"}
+_FILTERS = ("content_filter", "safety", "recitation", "prohibited_content")
+_WITHHELD |= dict.fromkeys(_FILTERS, "a content filter withheld the answer")
 
 
 class Reply(Record):

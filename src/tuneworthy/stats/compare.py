@@ -311,15 +311,6 @@ def _longer(arm: Estimate, target: float) -> float:
     return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
 
 
-def estimates(scores: Floats, clusters: Ints) -> tuple[Estimate, ...]:
-    """The share of each arm that has a case, with ends that may be held against a target.
-
-    ``scores`` is arms × cases, 0 … 1; NaN where an arm wasn't run.
-    """
-    shares = (share(row, clusters, exact=True) for row in scores)
-    return tuple(arm for arm in shares if arm is not None)
-
-
 ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.
 
 
