@@ -29,8 +29,8 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_940, 1_800),
-    ("model",): Budget(3_990, 3_000),
-    ("syntax", "text", "framework", "llm"): Budget(5_160, 4_400),
+    ("model",): Budget(3_960, 3_000),
+    ("syntax", "text", "framework", "llm"): Budget(5_070, 4_400),
     ("files", "scoring"): Budget(3_850, 2_600),
     ("traces",): Budget(3_450, 2_200),
     ("measure",): Budget(6_150, 4_800),
@@ -43,8 +43,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 52_450, 42_000
-MOST_TOKENS, AIM_TOKENS = 336_000, 260_000
+MOST_LINES, AIM_LINES = 52_300, 42_000
+MOST_TOKENS, AIM_TOKENS = 335_500, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

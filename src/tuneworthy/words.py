@@ -165,8 +165,6 @@ def fill(template: str, values: Mapping[str, Any]) -> str:
     return _Words().vformat(template, (), values)
 
 
-# Published figures in words: what they say, and what they don't.
-
 LIMITS = (
     "A published figure was counted on other cases, perhaps split, cleaned and scored otherwise. "
     "It says what tuning reached there, not what it would reach here"
@@ -200,8 +198,6 @@ def figure_says(figure: PublishedFigure) -> str:
         f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"
     )
 
-
-# A measured value with its interval, in words.
 
 _PLURALS = ("prompts", "models", "examples", "tokens", "seconds")
 

@@ -75,8 +75,6 @@ def _named_document(name: str, where: str) -> ParsedFile:
     return parse(catalogue_text(f"{name}.yaml"), f"{name}.yaml", FrameworkError)
 
 
-# What the catalogue knows of the world on a day: who tunes, and who won in published cases.
-
 SERVICES, COUNTS = "services.yaml", "published_counts.yaml"
 
 
@@ -94,8 +92,6 @@ def published_counts() -> GoalRecord:
     data = parse(catalogue_text(COUNTS), COUNTS, FrameworkError).data
     return {goal: {arm: int(n) for arm, n in arms.items()} for goal, arms in data.items()}
 
-
-# The fields of a case as data: what each is called, how it is asked, and when.
 
 _FILE = "fields.yaml"
 

@@ -219,8 +219,7 @@ _ENDS = {
     "more_than": (">", True, False),
     "at_most": ("≤", True, True),
     "less_than": ("<", False, True),
-}
-"""Its sign; whether it begins above the number; and whether it holds below where it begins."""
+}  #: Its sign; whether it begins above the number; and whether it holds below where it begins.
 
 
 def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:

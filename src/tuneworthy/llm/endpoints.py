@@ -23,8 +23,6 @@ from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 if TYPE_CHECKING:
     from tuneworthy.model.lab import Reply, Request
 
-# Endpoints that speak OpenAI-compatible chat completions, and where their keys come from.
-
 LOCAL = "local"  #: Provider of the embedded model.
 FAKE = "fake"  #: Provider of models that are functions of ours, for tests and trials.
 _HOST = re.compile(r"\[[0-9a-f:.]+\]|(?!-)[a-z0-9-]+(\.[a-z0-9-]+)*")
@@ -270,9 +268,6 @@ def _numbers(price: Any, input_tokens: float) -> dict[str, float | None]:
             value = reached[-1] if reached else value.base
         found[name] = None if value is None else float(value)
     return found
-
-
-# What carries a request to a model and its answer back, and the four ways in which it can fail.
 
 
 class CallError(Exception):

@@ -24,8 +24,6 @@ from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import PICO, pico, whole_cap
 from tuneworthy.model.lab import Reply, Settled, Spend, Status
 
-# One process at a time may pay.
-
 
 def locked(path: Path) -> int:
     """Lock a file beside another; the lock goes with the process, or when its descriptor is closed.
@@ -58,8 +56,6 @@ def _lock(descriptor: int) -> None:
 
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
-
-# Whether a file is a ledger that we wrote, and one whose sums are those of its calls.
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; what it says of it may itself be no text."""
@@ -99,8 +95,6 @@ def _adds_up(base: sqlite3.Connection) -> bool:
         for row in rows
     )
 
-
-# Every paid call, kept for ever: reserve, send once, settle.
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS calls (

@@ -26,8 +26,6 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import Quote, Request, Settled
 
-# Models that refuse everything: after a few equal refusals nothing more is sent to them.
-
 MOST_REFUSALS = 5
 """Equal refusals in a row, before any answer, after which a model is asked nothing more."""
 
@@ -52,19 +50,14 @@ class _Refusals:
         return self.times >= MOST_REFUSALS and not self.answered
 
 
-# How many calls may be on the wire to one endpoint, and when the next may go.
-
-
 class Gate:
     """A number of places, fewer when the endpoint is busy, and none while it asks us to wait."""
 
     def __init__(self, most: int) -> None:
         self._most, self._limit, self._busy = float(most), float(most), 0
         self._opens = 0.0
-        self.closings = 0
-        """How often it closed since the last answer."""
-        self.closed_since = 0.0
-        """When it first did, on the monotonic clock."""
+        self.closings = 0  #: How often it closed since the last answer.
+        self.closed_since = 0.0  #: When it first did, on the monotonic clock.
         self._waiting: deque[asyncio.Future[None]] = deque()
 
     @property
@@ -124,8 +117,6 @@ class Gate:
                 turn.set_result(None)
                 free -= 1
 
-
-# Many calls at a time under one cap: each paid once, every answer kept, nothing sent twice.
 
 MOST_TRIES = 8  #: Times a request is offered to a busy endpoint before it counts as failed.
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.25, 60.0
@@ -368,9 +359,6 @@ class Runner:
             return asked
         spread = 0.5 + self._chance.random()
         return min(_FIRST_WAIT_S * 2.0 ** min(closings, 10) * spread, _LONGEST_WAIT_S)
-
-
-# What a run would cost, before anything is sent.
 
 
 def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:

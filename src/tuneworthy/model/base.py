@@ -253,8 +253,6 @@ class Unknown(Record):
     ask: str  #: The step that would settle it, as a command or a question.
 
 
-# One text for one meaning: digests, and JSON that is safe to print.
-
 _UNSEEN = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 """What moves a cursor or turns text around and that JSON itself doesn't escape."""
 
@@ -294,8 +292,6 @@ def remembered_digest(record: Record) -> str:
         _last = (record, known_digest)
     return known_digest
 
-
-# Arithmetic of money, tokens and months. Every name carries its unit.
 
 MONTHS_PER_QUARTER = 3
 MONTHS_PER_YEAR = 12

@@ -34,8 +34,6 @@ from tuneworthy.model.base import (
 )
 from tuneworthy.model.framework import Goal, Goals
 
-# Answers as people write them: a word, a count, or a mapping that says more.
-
 
 class FactorAnswer(FileRecord):
     """An answer about a factor or a signal."""
@@ -68,8 +66,6 @@ SimpleCheck = Annotated[
     ),
 ]
 
-
-# What a team has beside its case file: data, by relative path or by count.
 
 _COUNTED = re.compile(r"[~<>]?\s*\d[\d.,_' ]*\s*[kKmM]?")
 """A count as people write it to each other; no file has such a name."""
@@ -599,8 +595,6 @@ class Materials:
     quality_target: float | None = None
 
 
-# What measures are called: one by several names is still one.
-
 OTHER_NAMES = {
     "exact_match": "match",
     "exact match": "match",
@@ -613,9 +607,6 @@ def metric_named(name: str) -> str:
     """The one name of a metric: capitals and blanks around it aside, the id of its scorer."""
     plain = name.strip().casefold()
     return OTHER_NAMES.get(plain, plain)
-
-
-# What a model's tokens cost.
 
 
 @dataclass(frozen=True, slots=True)
@@ -659,9 +650,6 @@ def price_of(model: Model, looked_up: Prices) -> Price | None:
 def in_use(case: Case) -> Model | None:
     """The model in use today: the first that isn't tuned; None when none is named."""
     return next((model for model in case.models if model.kind == "prompted"), None)
-
-
-# A figure somebody else published of a tuned model, as the labs and the verdict read it.
 
 
 class PublishedFigure(LateRecord):

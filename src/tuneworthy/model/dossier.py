@@ -15,8 +15,6 @@ from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Band, Outcome
 from tuneworthy.model.precedents import PrecedentsResult
 
-# What the evidence says about each answer, and what doesn't fit together.
-
 Source = Literal["stated", "measured", "assumed"]
 """Said by a person; counted from data; or inferred, which includes nothing said at all."""
 
@@ -92,8 +90,6 @@ class Assessment:
             unknown=sum(factor.state == "unknown" for factor in self.factors.values()),
         )
 
-
-# What follows from the answers, and how firmly.
 
 Verdict = Literal[
     "keep_optimizing_prompts",
@@ -575,8 +571,6 @@ class Plan(Record):
     notes: tuple[str, ...]  #: What it rests on, and what to expect.
 
 
-# The answer to a case as one object: what ``--format json`` prints.
-
 SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
 
 
@@ -628,8 +622,6 @@ class Dossier(Record):
         """The object as text, two spaces deep, with a line feed at its end."""
         return json_text(self.to_dict())
 
-
-# What could be done instead of tuning, or alongside it: judged, ranked, and where to begin.
 
 Choice = Literal["fine_tune", "simpler_path", "both", "undecided"]
 

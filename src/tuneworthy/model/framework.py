@@ -285,9 +285,6 @@ def either(works: dict[str, StepWork], name: str) -> StepWork:
     return StepWork(hours=hours, weeks=max(work.weeks for work in works.values()))
 
 
-# Numbers that separate one answer from another, each with its source and date.
-
-
 class Threshold(FileRecord):
     """A number that a challenge or a derivation uses."""
 
@@ -321,9 +318,6 @@ class MeasureRule(FileRecord):
         if high != "open" and high < self.limit:
             return "no" if self.yes == "above" else "yes"
         return "unknown"
-
-
-# What the weights of a framework were fitted to.
 
 
 class FittedOn(FileRecord):

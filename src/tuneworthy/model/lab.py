@@ -356,8 +356,7 @@ class CeilingResult(Record):
     proposing: Proposing | Unknown = Unknown(ask="let a generator propose prompts: --propose 5")
     """What a generator was asked for, and what came."""
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
-    checks: dict[str, State]
-    """Which of the five checks this run has answered, and how."""
+    checks: dict[str, State]  #: Which of the five checks this run has answered, and how.
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
     published: tuple[PublishedFigure, ...] = ()
     """Figures of tuned models on other cases, the highest first. They are no arms: they didn't

@@ -126,8 +126,6 @@ def _word(text: str) -> str:
     return front + words + (r"(?!\w)" if text.strip()[-1:].isalnum() else "")
 
 
-# Phrases that could be anybody's, and which texts hold one.
-
 MOST_AVOIDED = 500  #: Further phrases of a team's own list are not looked for.
 
 
@@ -151,8 +149,7 @@ class Phrases:
             own = dict(_counts(shipped, voice.samples))
             shipped = tuple(phrase for phrase in shipped if phrase not in own)
         avoided = avoided[:MOST_AVOIDED]
-        self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))
-        """All that is looked for."""
+        self.phrases = tuple(dict.fromkeys((*shipped, *avoided)))  #: All that is looked for.
         self._searcher = _searcher(shipped, avoided)
 
     def any(self, texts: Sequence[str | None]) -> NDArray[np.bool_]:

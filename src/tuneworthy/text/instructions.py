@@ -6,13 +6,12 @@ import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.resources import files
+from typing import Any
 
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.text.search import Pattern, Searcher
-
-# The wordings by which a prompt asks for something that a program can check.
 
 _TO_TWENTY = (
     "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
@@ -34,8 +33,7 @@ class Rule:
     kind: str = ""
     amount: int = 0
     unless: re.Pattern[str] | None = None  #: Says something else where this is found too.
-    own_condition: bool = False
-    """Whether a condition in the sentence is part of what is checked."""
+    own_condition: bool = False  #: Whether a condition in the sentence is part of what is checked.
 
     def asks(self, match: re.Match[str]) -> Iterator[Ask]:
         """What a match asks for: a number of some unit, each text in quotes, or the kind alone."""
@@ -79,8 +77,6 @@ def _rules() -> Iterator[Rule]:
 RULES = tuple(_rules())
 
 
-# Instructions of a prompt that a program can check, and whether an output follows them.
-
 MOST_INSTRUCTIONS = 40  #: Of one prompt; further ones are not checked.
 
 _LONGEST_PROMPT = 400_000
@@ -103,7 +99,7 @@ _QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
 class Instruction:
     """Something a prompt asks of every output."""
 
-    kind: str  #: What is asked, as ``most_words``; the names are those of ``checks.CHECKS``.
+    kind: str  #: What is asked, as ``most_words``; the names are those of ``CHECKS``.
     quote: str  #: The sentence that asks it, cut to 120 characters.
     position: float  #: Where in the prompt it stands: 0 at its beginning, 1 at its end.
     amount: int = 0  #: The number, for kinds that have one.
@@ -167,29 +163,22 @@ def _asks(line: str) -> Iterator[tuple[str, Ask]]:
 _OPPOSED = ({"bullets", "no_bullets"}, {"lower_case", "upper_case"}, {"json", "bullets"})
 
 
-def _contradicted(instruction: Instruction, asks: Iterable[Ask]) -> bool:
+def _contradicted(one: Instruction, asks: Iterable[Ask]) -> bool:
     """Whether another instruction of the prompt asks for something else of the same kind."""
-    for kind, amount, words in asks:
-        if {kind, instruction.kind} in _OPPOSED:
-            return True
-        if (
-            kind == instruction.kind
-            and kind in {"starts_with", "ends_with"}
-            and words != instruction.words
-        ):
-            return True
-        if kind == instruction.kind and kind.startswith("most_") and amount != instruction.amount:
-            return True
-        if {kind, instruction.kind} == {"never_says", "always_says"} and set(words) & set(
-            instruction.words
-        ):
-            return True
-    return False
 
+    def opposed(kind: str, amount: int, words: tuple[str, ...]) -> bool:
+        if kind == one.kind:
+            begins = kind in {"starts_with", "ends_with"} and words != one.words
+            return begins or (kind.startswith("most_") and amount != one.amount)
+        both = {kind, one.kind}
+        says = both == {"never_says", "always_says"} and not set(words).isdisjoint(one.words)
+        return says or both in _OPPOSED
 
-# Whether outputs follow a verifiable instruction: one small check a kind.
+    return any(opposed(*ask) for ask in asks)
+
 
 Check = Callable[[str], bool]
+Maker = Callable[[Instruction], Check]
 
 _SENTENCE_END = re.compile(
     r"(?<![.\s]\w)(?<!\bDr)(?<!\bMr)(?<!\bMs)(?<!Mrs)(?<!\bSt)[.!?]+"
@@ -199,9 +188,8 @@ _QUESTION = re.compile(r"\?+[\"”’)*]*(?=\s|\Z)")
 _EMOJI = re.compile(
     "[\U0001f300-\U0001faff\u2600-\u26ff\u2705\u270a-\u270d\u2728\u274c\u2764\u2b50]"
 )
-_BOLD = re.compile(r"\*\*\S[^*\n]*\*\*")
-_HEADING = re.compile(r"^#{1,6} \S", re.MULTILINE)
-_LINK = re.compile(r"\[[^\]\n]+\]\([^)\n]+\)")
+# Bold text, a heading, a fenced block or a link; a list or a single star may be plain text.
+_MARKDOWN = re.compile(r"\*\*\S[^*\n]*\*\*|^#{1,6} \S|```|\[[^\]\n]+\]\([^)\n]+\)", re.MULTILINE)
 _CHECKS_BULLET = re.compile(r"^\s*[-*•] +\S", re.MULTILINE)
 _APOLOGY = re.compile(
     r"\b(?:i['’]m|i am|we['’]re|we are|so|very) sorry\b|^\W*sorry\b"
@@ -267,12 +255,14 @@ def _most_words(instruction: Instruction) -> Check:
     )
 
 
-def _most_sentences(instruction: Instruction) -> Check:
-    most = instruction.amount
-    return lambda text: (
-        text.count(".") + text.count("!") + text.count("?") <= most
-        or len(_SENTENCE_END.findall(text)) <= most
-    )
+def _most(signs: str, exact: Callable[[str], Sequence[Any]]) -> Maker:
+    """At most so many, told by the count of signs where that is enough."""
+
+    def make(instruction: Instruction) -> Check:
+        most = instruction.amount
+        return lambda text: sum(map(text.count, signs)) <= most or len(exact(text)) <= most
+
+    return make
 
 
 def sentence_count(text: str) -> int:
@@ -280,19 +270,6 @@ def sentence_count(text: str) -> int:
     ends = list(_SENTENCE_END.finditer(text))
     rest = text[ends[-1].end() :] if ends else text
     return len(ends) + any(letter.isalnum() for letter in rest)
-
-
-def _most_characters(instruction: Instruction) -> Check:
-    return lambda text: len(text) <= instruction.amount or len(text.strip()) <= instruction.amount
-
-
-def _most_questions(instruction: Instruction) -> Check:
-    most = instruction.amount
-    return lambda text: text.count("?") <= most or len(_QUESTION.findall(text)) <= most
-
-
-def _json(_instruction: Instruction) -> Check:
-    return lambda text: read_json(text)[0] is not UNREAD
 
 
 def _starts_with(instruction: Instruction) -> Check:
@@ -321,49 +298,37 @@ def _says(instruction: Instruction, *, wanted: bool) -> Check:
     return check
 
 
-def _no_markdown(_instruction: Instruction) -> Check:
-    """No bold text, heading, fenced block or link; a list or a single star may be plain text."""
-    return lambda text: (
-        not (
-            ("*" in text and "**" in text and _BOLD.search(text))
-            or ("#" in text and _HEADING.search(text))
-            or ("`" in text and "```" in text)
-            or ("](" in text and _LINK.search(text))
-        )
-    )
-
-
-def _lacks(pattern: re.Pattern[str], *hints: str, wanted: bool = False) -> Callable[..., Check]:
+def _lacks(pattern: str | re.Pattern[str], *hints: str, wanted: bool = False) -> Maker:
     """A check that nothing, or with ``wanted`` something, matches; hints save the search."""
+    search = re.compile(pattern).search
 
-    def make(_instruction: Instruction) -> Check:
-        def check(text: str) -> bool:
-            hinted = any(hint in text for hint in hints) if hints else not text.isascii()
-            return (hinted and pattern.search(text) is not None) is wanted
+    def check(text: str) -> bool:
+        hinted = any(hint in text for hint in hints) if hints else not text.isascii()
+        return (hinted and search(text) is not None) is wanted
 
-        return check
-
-    return make
+    return lambda _instruction: check
 
 
-CHECKS: Mapping[str, Callable[[Instruction], Check]] = {
-    "json": _json,
+CHECKS: Mapping[str, Maker] = {
+    "json": lambda _: lambda text: read_json(text)[0] is not UNREAD,
     "most_words": _most_words,
-    "most_sentences": _most_sentences,
-    "most_characters": _most_characters,
-    "most_questions": _most_questions,
+    "most_sentences": _most(".!?", _SENTENCE_END.findall),
+    "most_characters": lambda asked: (
+        lambda text: len(text) <= asked.amount or len(text.strip()) <= asked.amount
+    ),
+    "most_questions": _most("?", _QUESTION.findall),
     "starts_with": _starts_with,
     "ends_with": _ends_with,
-    "never_says": lambda instruction: _says(instruction, wanted=False),
-    "always_says": lambda instruction: _says(instruction, wanted=True),
+    "never_says": partial(_says, wanted=False),
+    "always_says": partial(_says, wanted=True),
     "bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•", wanted=True),
     "no_bullets": _lacks(_CHECKS_BULLET, "- ", "* ", "•"),
     "no_emojis": _lacks(_EMOJI),
-    "no_markdown": _no_markdown,
-    "no_exclamation_marks": lambda _instruction: lambda text: "!" not in text,
-    "lower_case": lambda _instruction: lambda text: text == text.lower(),
-    "upper_case": lambda _instruction: lambda text: text == text.upper(),
-    "no_apology": lambda _instruction: lambda text: _APOLOGY.search(text) is None,
+    "no_markdown": _lacks(_MARKDOWN, "**", "#", "```", "]("),
+    "no_exclamation_marks": _lacks("!", "!"),
+    "lower_case": lambda _: lambda text: text == text.lower(),
+    "upper_case": lambda _: lambda text: text == text.upper(),
+    "no_apology": lambda _: lambda text: _APOLOGY.search(text) is None,
 }
 """By the kind of instruction: makes the check of one text. ``follows`` knows two more kinds, about
 tool calls."""

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-# JSON as models write it: bare, or in one fenced block.
-
 _decode = Decoder().decode
 _NO_JSON = (MsgspecError, RecursionError, UnicodeError, ValueError)
 _FENCED = re.compile(r"\s*```[\w-]*[ \t]*\n(.*?)\n?[ \t]*```\s*", re.DOTALL)
@@ -108,8 +106,6 @@ def _decoded(text: str) -> Any:
         return UNREAD
 
 
-# How often parts of a JSON Schema are gone through for one place of a value.
-
 _ALL_APPLY = (
     *("allOf", "anyOf", "oneOf", "not", "if", "then", "else", "dependentSchemas", "dependencies"),
     *("patternProperties", "additionalProperties", "propertyNames", "additionalItems", "contains"),
@@ -194,8 +190,6 @@ def _at(whole: Any, pointer: str) -> Any:
             whole = whole.get(key) if isinstance(whole, dict) else None
     return whole if isinstance(whole, dict) else None
 
-
-# A JSON Schema as a test of values; it fetches nothing and takes no time that grows wild.
 
 Validator = Callable[[Any], bool]
 

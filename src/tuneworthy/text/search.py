@@ -179,8 +179,6 @@ def at_edges(needle: CompiledPattern, joined: bytearray, end: int) -> bool:
     return before[-1:] in (b"", BETWEEN) or not _touches(before.decode("utf-8", "replace")[-1:])
 
 
-# What was worked out of a column a moment ago, and is asked for again by the next signal.
-
 _ALL: list[Remembered[Any, Any]] = []
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -224,8 +222,6 @@ def forget() -> None:
         each.forget()
 
 
-# Texts of a batch as one run of bytes, so that all of them are looked at in one go.
-
 _BEHIND = 64
 SPACES = np.array([chr(byte).isspace() or byte >= 0x80 for byte in range(256)])
 """Bytes that a space may begin with, by their number."""
@@ -235,8 +231,7 @@ class Joined:
     """Texts as UTF-8, with ``BETWEEN`` between them; None counts as an empty one."""
 
     def __init__(self, texts: Sequence[str | None]) -> None:
-        self.there: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)
-        """Which are not None."""
+        self.there: NDArray[np.bool_] = np.ones(len(texts), dtype=bool)  #: Which are not None.
         try:
             whole = "\n".join(texts)  # type: ignore[arg-type]  # says so itself where one is None
             self._texts: Sequence[str] = texts  # type: ignore[assignment]  # none of them is None
@@ -253,8 +248,7 @@ class Joined:
             sizes = (len(text) if text.isascii() else len(as_bytes(text)) for text in self._texts)
         self.lengths: NDArray[np.int64] = np.fromiter(sizes, np.int64, len(texts))
         """Bytes of each text."""
-        self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1
-        """Where each text ends."""
+        self.ends: NDArray[np.int64] = np.cumsum(self.lengths + 1) - 1  #: Where each text ends.
         self.data = bytearray(as_bytes(whole)) + bytes(_BEHIND)
         """All texts, and zeros behind the last."""
         self._bytes: NDArray[np.uint8] = np.frombuffer(self.data, dtype=np.uint8)
@@ -306,8 +300,6 @@ def joined(texts: Sequence[str | None]) -> Joined:
     """Texts as one run of bytes."""
     return Joined(texts)
 
-
-# Many patterns in many texts, in one pass.
 
 _PASS_BYTES = 1 << 28  # hyperscan counts in 32 bits; a longer batch goes in several passes
 
