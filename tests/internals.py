@@ -437,13 +437,10 @@ from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
 from tuneworthy.text.search import Joined, Pattern, Searcher, as_bytes, joined
-from tuneworthy.traces import content as traces_content
 from tuneworthy.traces import stream as traces_stream
-from tuneworthy.traces.content import Interned as Known
-from tuneworthy.traces.content import PlainLines as Lines
-from tuneworthy.traces.fields import SkippedRecords as Tally
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read
+from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL

@@ -1,11 +1,19 @@
-"""A mapping file: where our fields stand in records of any other make.
+"""Where our fields stand in records of any make: one language for ours and for the users' own.
 
-each: data.calls            # the list of records inside one file, if they don't stand apart
-output: answer.text         # a path; [0] is an item of a list, [] every item
-contexts: passages[].text
-conversation_id: [user, session]            # several values make one id
-model: {value: gpt-4o}                      # the same for every record
+output: answer.text | answer.said    # a path; "a"."b.c" quotes a key; [0] is an item, [] every one
+contexts: passages[].text            # a * in a key stands for anything
+conversation_id: [user, session]     # several values make one id
+model: {value: gpt-4o}               # the same for every record
+latency_s: {path: took, unit: ms}    # or s, us, ns
+latency_s: {from: start, to: end, path: took}         # between two clocks; else what is at path
+input_tokens: {sum: [usage.in, usage.cached]}
 answerable: {path: label, values: {full: yes, none: no}}
+error: {path: message, value: failed, when: {level: [ERROR]}}    # the value where path has none
+each: data.calls                     # the list of records inside one, if they don't stand apart
+
+What a maker's map says besides: ``format``, its name; ``source``, where its fields are documented;
+``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
+a model has; ``prepare``, code that lays a record out before the paths are followed.
 """
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -21,39 +29,176 @@ from typing import Any
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.syntax.document import ParsedFile, did_you_mean, parse
-from tuneworthy.traces.fields import FIELDS, dumped
+from tuneworthy.traces.rows import FIELDS
+from tuneworthy.traces.values import dumped, number, seconds_between, unpacked
 
 _EACH = "each"
-_STEP = re.compile(r"\[(\d{0,6})\]|([^.\[\]]+)")
-_PATH = re.compile(r"(?:[^.\[\]]+|\[\d{0,6}\])(?:\.[^.\[\]]+|\[\d{0,6}\])*")
+_MAKERS = ("format", "source", "like", "fits", "only", "prepare")
+_KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
+_STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
+_PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
 _MOST = 10_000
 _DEEPEST = 30
 _LONGEST = 40
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+"""How many of each make a second."""
 
 Path_ = tuple[str | int | None, ...]
 """Steps: a key, a place in a list, or None for every item."""
+Paths = tuple[Path_, ...]
+"""The first that leads to something counts."""
+
+
+class Chunk:
+    """Some records, looked into a level at a time: what no record has costs nothing."""
+
+    def __init__(self, records: list[Any]) -> None:
+        self._levels: dict[Path_, list[Any]] = {(): records}
+        self._keys: dict[Path_, set[str]] = {}
+
+    def __len__(self) -> int:
+        return len(self._levels[()])
+
+    def first(self, paths: Paths) -> list[Any] | None:
+        """What the first path leads to that leads to more than an empty text; None for nothing."""
+        column: list[Any] | None = None
+        for path in paths:
+            values = self.values(path)
+            if values is None:
+                continue
+            if column is not None:
+                pairs = zip(column, values, strict=True)
+                values = [old if new is None or (old and old != "") else new for old, new in pairs]
+            column = values
+            if None not in column and "" not in column:
+                break
+        return column
+
+    def values(self, path: Path_) -> list[Any] | None:
+        """What a path leads to in each record; None where it leads nowhere in any."""
+        for place, step in enumerate(path):
+            at, rest = path[:place], path[place:]
+            if not isinstance(step, str) or "*" in step:
+                return [None if v is None else walk(v, rest) for v in self._level(at)]
+            if step not in self._known(at):  # a key may hold dots itself
+                whole = ".".join(map(str, rest))
+                return self._level((*at, whole)) if whole in self._known(at) else None
+        return self._level(path)
+
+    def _level(self, path: Path_) -> list[Any]:
+        values = self._levels.get(path)
+        if values is None:
+            step = path[-1]
+            above = self._opened(path[:-1])
+            values = [each.get(step) if type(each) is dict else None for each in above]
+            self._levels[path] = values
+        return values
+
+    def _opened(self, path: Path_) -> list[Any]:
+        values = self._level(path)
+        if not set(map(type, values)) <= _OBJECTS:
+            values = self._levels[path] = [*map(unpacked, values)]
+        return values
+
+    def _known(self, path: Path_) -> set[str]:
+        known = self._keys.get(path)
+        if known is None:
+            known = self._keys[path] = set()
+            for each in self._opened(path):
+                if type(each) is dict and not each.keys() <= known:
+                    known.update(each)
+        return known
+
+
+_OBJECTS = frozenset({dict, type(None)})
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """What has to stand at some path: one of the values, or anything, or nothing."""
+
+    paths: Paths
+    values: frozenset[str] | None
+    there: bool = True
+
+    def holds(self, chunk: Chunk) -> list[bool]:
+        found = chunk.first(self.paths) or [None] * len(chunk)
+        if self.values is None:
+            return [(value is not None) is self.there for value in found]
+        wanted = self.values
+        return [("null" if v is None else str(unquoted(v))) in wanted for v in found]
+
+
+def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:
+    """Of each record whether all of them hold."""
+    return [all(each) for each in zip(*(one.holds(chunk) for one in conditions), strict=True)]
+
+
+def unquoted(value: Any) -> Any:
+    """A text without the quotes of JSON, which some write around it."""
+    quoted = isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"'
+    return value[1:-1] if quoted else value
 
 
 @dataclass(frozen=True, slots=True)
 class Pick:
-    paths: tuple[Path_, ...] = ()
+    """How one field is found."""
+
+    choices: tuple[Paths, ...] = ()
+    """Where; several make one id, or a sum."""
     constant: str | None = None
     values: Mapping[str, str | None] | None = None
+    unit: float | None = None
+    summed: bool = False
+    clocks: tuple[Paths, Paths] | None = None
+    when: tuple[Condition, ...] = ()
 
-    def of(self, record: Any) -> Any:
-        """Its value; None where nothing is there."""
+    def of(self, chunk: Chunk) -> list[Any] | None:
+        """Its values; None where there is none."""
+        found = self._found(chunk)
         if self.constant is not None:
-            return self.constant
-        found = [walk(record, path) for path in self.paths]
-        if len(found) == 1:
-            return found[0] if self.values is None else self._translated(found[0])
-        known = [one if isinstance(one, str) else dumped(one) for one in found if one is not None]
-        return " ".join(known) or None
+            found = [self.constant if v is None else v for v in found or [None] * len(chunk)]
+        if self.clocks is not None:
+            start, end = (chunk.first(paths) for paths in self.clocks)
+            if start is not None and end is not None:
+                spent = map(seconds_between, start, end)
+                stated = found or [None] * len(chunk)
+                found = [s if v is None else v for v, s in zip(spent, stated, strict=True)]
+        if found is not None and self.when:
+            pairs = zip(found, hold(self.when, chunk), strict=True)
+            found = [value if holds else None for value, holds in pairs]
+        return found
 
-    def _translated(self, found: Any) -> str | None:
-        assert self.values is not None  # the caller asked
-        key = found if isinstance(found, str) else dumped(found)
-        return self.values.get(key)
+    def _found(self, chunk: Chunk) -> list[Any] | None:
+        columns = [found for paths in self.choices if (found := chunk.first(paths)) is not None]
+        if not columns:
+            return None
+        if self.summed:
+            return [*map(_sum, zip(*columns, strict=True))]
+        if len(self.choices) > 1:
+            return [*map(_joined, zip(*columns, strict=True))]
+        values = columns[0]
+        if self.values is not None:
+            known = self.values
+            return [known.get(v if isinstance(v, str) else dumped(v)) for v in values]
+        if self.unit is not None:
+            return [None if (n := number(v)) is None else n / self.unit for v in values]
+        return values
+
+
+def _joined(found: tuple[Any, ...]) -> str | None:
+    known = [each if isinstance(each, str) else dumped(each) for each in found if each is not None]
+    return " ".join(known) or None
+
+
+def _sum(found: tuple[Any, ...]) -> float | None:
+    amounts = [
+        amount
+        for value in found
+        for each in (value if isinstance(value, list) else [value])
+        if (amount := number(each)) is not None
+    ]
+    return sum(amounts) if amounts else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,57 +207,85 @@ class FieldMap:
 
     picks: Mapping[str, Pick]
     """How each of our fields is found."""
-    each: Path_ = ()
+    each: Paths = ()
     """Where the records stand inside what the file holds; () where they are that."""
     digest: str = ""
     """SHA-256 of the mapping file."""
+    name: str = ""
+    """What people call the format."""
+    fits: tuple[tuple[Condition, ...], ...] = ()
+    """What has to hold of a record of it: all of any of these."""
+    only: tuple[Condition, ...] = ()
+    """What has to hold of a call of a model."""
+    prepare: str = ""
+    """The name of the code that lays a record out."""
+    like: str = ""
+    """The map whose fields it shares."""
+    led: Mapping[str, str] = field(default_factory=dict)
+    """The paths of each field that has one, as they are written."""
 
     def records(self, value: Any) -> Iterator[Any]:
-        found = walk(value, self.each) if self.each else value
-        if isinstance(found, list):
-            yield from found
-        elif found is not None:
-            yield found
+        """The records inside a value; each knows the whole as ``^``."""
+        if not self.each:
+            yield value
+            return
+        for path in self.each:
+            if (inner := walk(value, path)) is not None:
+                for found in flat(inner):
+                    yield {"^": value, **found} if isinstance(found, dict) else found
+                return
 
-    @property
-    def led(self) -> dict[str, str]:
-        """The paths of each field that has one, as they are written."""
-        return {
-            name: " or ".join(map(shown, pick.paths))
-            for name, pick in self.picks.items()
-            if pick.paths
-        }
+    def is_of(self, chunk: Chunk) -> bool:
+        return any(all(hold(every, chunk)) for every in self.fits)
 
-    def plain(self, record: Any) -> dict[str, Any]:
-        return {name: pick.of(record) for name, pick in self.picks.items()}
+    def fields(self, chunk: Chunk) -> dict[str, list[Any]]:
+        """The values of each of our fields that some record has."""
+        found = {name: pick.of(chunk) for name, pick in self.picks.items()}
+        return {name: values for name, values in found.items() if values is not None}
 
 
-def shown(path: Path_) -> str:
-    steps = (
-        "[]" if step is None else f"[{step}]" if isinstance(step, int) else f".{step}"
-        for step in path
-    )
-    return "".join(steps).removeprefix(".")
+def flat(value: Any) -> Iterator[Any]:
+    """The items of lists in lists; a single value is its own."""
+    value = unpacked(value)
+    if isinstance(value, list):
+        for each in value:
+            yield from flat(each)
+    elif value is not None:
+        yield value
 
 
 def walk(value: Any, path: Path_) -> Any:
     """What a path leads to; None for nothing. Every item of a list makes a list, at most 10,000."""
-    for number, step in enumerate(path):
+    for place, step in enumerate(path):
+        if type(value) is not dict and type(value) is not list:
+            value = unpacked(value)
         if step is None:
             items = value[:_MOST] if isinstance(value, list) else []
-            found = [walk(item, path[number + 1 :]) for item in items]
-            return [one for one in found if one is not None]
+            found = [walk(item, path[place + 1 :]) for item in items]
+            return [each for each in found if each is not None]
         if isinstance(step, int):
             value = value[step] if isinstance(value, list) and step < len(value) else None
-        elif isinstance(value, Mapping):
+        elif isinstance(value, dict):
             if step not in value:  # a key may hold dots itself, as gen_ai.request.model does
-                rest = path[number:]
-                whole = ".".join(str(one) for one in rest)
-                return value.get(whole) if all(isinstance(one, str) for one in rest) else None
+                return _unusual(value, path[place:])
             value = value[step]
         else:
             return None
     return value
+
+
+def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
+    step = str(rest[0])
+    if "*" in step:
+        start, *middle, end = step.split("*")
+        found = [
+            walk(each, rest[1:])
+            for key, each in value.items()
+            if key.startswith(start) and key.endswith(end) and all(part in key for part in middle)
+        ]
+        return [each for each in found if each is not None] or None
+    whole = ".".join(str(each) for each in rest)
+    return value.get(whole) if all(isinstance(each, str) for each in rest) else None
 
 
 def read_mapping(path: Path) -> FieldMap:
@@ -124,7 +297,7 @@ def read_mapping(path: Path) -> FieldMap:
     return mapping_from_text(read_text(path, CASE_LIMIT, InputError), str(path))
 
 
-def mapping_from_text(written: str, name: str) -> FieldMap:
+def mapping_from_text(written: str, name: str, *, makers: bool = False) -> FieldMap:
     """The text of a mapping file; ``name`` is what errors call it.
 
     Raises:
@@ -135,7 +308,7 @@ def mapping_from_text(written: str, name: str) -> FieldMap:
     if not isinstance(data, dict) or not data:
         fix = "write lines such as output: answer.text"
         raise InputError("is not a mapping of fields to paths", where=name, fix=fix)
-    ours = (*FIELDS, _EACH)
+    ours = (*FIELDS, _EACH, *(_MAKERS if makers else ()))
     if not any(get_close_matches(str(key).casefold()[:_LONGEST], ours, n=1) for key in data):
         # some other file: what stands in it is nobody's business
         fix = "name a file with lines such as output: answer.text"
@@ -146,12 +319,35 @@ def mapping_from_text(written: str, name: str) -> FieldMap:
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
-    picks = {key: _pick(value, (key,), document) for key, value in data.items() if key != _EACH}
-    if not picks:
+    picks = {key: _pick(value, (key,), document) for key, value in data.items() if key in FIELDS}
+    if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
-    each = _path(data[_EACH], (_EACH,), document) if data.get(_EACH) else ()
-    digest = hashlib.sha256(written.encode()).hexdigest()
-    return FieldMap(picks, each[:-1] if each and each[-1] is None else each, digest)
+    fits = data.get("fits") or []
+    return FieldMap(
+        picks,
+        each=tuple(
+            path[:-1] if path[-1] is None else path
+            for path in (_paths(data[_EACH], (_EACH,), document) if data.get(_EACH) else ())
+        ),
+        digest=hashlib.sha256(written.encode()).hexdigest(),
+        name=str(data.get("format") or "JSON by a mapping"),
+        fits=tuple(
+            _conditions(all_, document) for all_ in (fits if isinstance(fits, list) else [fits])
+        ),
+        only=_conditions(data.get("only") or {}, document),
+        prepare=str(data.get("prepare") or ""),
+        like=str(data.get("like") or ""),
+        led=_led(data),
+    )
+
+
+def _led(data: Mapping[str, Any]) -> dict[str, str]:
+    led = {}
+    for key, value in data.items():
+        paths = value.get("path") if isinstance(value, dict) else value
+        if key in FIELDS and paths is not None:
+            led[key] = " or ".join(map(str, paths if isinstance(paths, list) else [paths]))
+    return led
 
 
 def _quoted(word: str) -> str:
@@ -159,32 +355,75 @@ def _quoted(word: str) -> str:
     return f'"{one_line(word, limit=_LONGEST)}"'
 
 
-def _pick(value: Any, key: tuple[str | int, ...], document: ParsedFile) -> Pick:
-    if isinstance(value, list):
-        return Pick(tuple(_path(one, (*key, i), document) for i, one in enumerate(value)))
+_Keys = tuple[str | int, ...]
+_PICKED = ("value", "path", "values", "unit", "sum", "from", "to", "when")
+
+
+def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
     if not isinstance(value, dict):
-        return Pick((_path(value, key, document),))
-    if unknown := set(value) - {"value", "path", "values"}:
+        return Pick(_each_of(value, key, document))
+    if unknown := set(value) - set(_PICKED):
         word = min(unknown)
-        fix = did_you_mean(word, ("value", "path", "values"))
+        fix = did_you_mean(word, _PICKED)
         raise InputError(
             f"{_quoted(word)} is not a key here", where=document.where((*key, word)), fix=fix
         )
-    if isinstance(value.get("value"), str):
-        return Pick(constant=value["value"])
-    values = value.get("values")
+    values, unit, constant = value.get("values"), value.get("unit"), value.get("value")
     if values is not None and not isinstance(values, dict):
         fix = "write values: {theirs: ours}"
         raise InputError("values is not a mapping", where=document.where((*key, "values")), fix=fix)
-    return Pick((_path(value.get("path"), (*key, "path"), document),), values=values)
+    if unit is not None and unit not in UNITS:
+        fix = f"write one of {', '.join(UNITS)}"
+        raise InputError("has no such unit", where=document.where((*key, "unit")), fix=fix)
+    clocks = None
+    if "from" in value or "to" in value:
+        ends = [_paths(value.get(end), (*key, end), document) for end in ("from", "to")]
+        clocks = (ends[0], ends[1])
+    paths = value.get("sum", value.get("path"))
+    known = isinstance(constant, str) or clocks is not None
+    return Pick(
+        () if paths is None and known else _each_of(paths, (*key, "path"), document),
+        constant=constant if isinstance(constant, str) else None,
+        values=values,
+        unit=UNITS.get(unit) if unit else None,
+        summed="sum" in value,
+        clocks=clocks,
+        when=_conditions(value.get("when") or {}, document),
+    )
 
 
-def _path(value: Any, key: tuple[str | int, ...], document: ParsedFile) -> Path_:
-    if not isinstance(value, str) or not _PATH.fullmatch(value):
+def _each_of(value: Any, key: _Keys, document: ParsedFile) -> tuple[Paths, ...]:
+    if isinstance(value, list):
+        return tuple(_paths(each, (*key, place), document) for place, each in enumerate(value))
+    return (_paths(value, key, document),)
+
+
+def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
+    """Paths with a bar between them, of which the first that leads anywhere counts."""
+    written = [each.strip() for each in value.split("|")] if isinstance(value, str) else [""]
+    if not all(map(_PATH.fullmatch, written)):
         fix = "write a path such as answer.text, items[0] or items[].text"
         raise InputError(f"{key[0]} has no path", where=document.where(key), fix=fix)
-    steps = _STEP.findall(value)
-    if len(steps) > _DEEPEST:
+    found = tuple(
+        tuple(
+            name.strip('"') or (int(place) if place else None)
+            for place, name in _STEP.findall(path)
+        )
+        for path in written
+    )
+    if max(map(len, found)) > _DEEPEST:
         fix = f"use at most {_DEEPEST} steps"
         raise InputError(f"{key[0]} has too long a path", where=document.where(key), fix=fix)
-    return tuple(name or (int(place) if place else None) for place, name in steps)
+    return found
+
+
+def _conditions(value: Any, document: ParsedFile) -> tuple[Condition, ...]:
+    """What stands at each path: ``any``, ``none``, or a list of values."""
+    return tuple(
+        Condition(
+            _paths(path, ("when", path), document),
+            frozenset(map(str, wanted)) if isinstance(wanted, list) else None,
+            there=wanted != "none",
+        )
+        for path, wanted in (value.items() if isinstance(value, dict) else ())
+    )

@@ -8,10 +8,10 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from blake3 import blake3
 
@@ -21,11 +21,13 @@ from tuneworthy.files.disk import matching
 from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
-from tuneworthy.traces.content import Content, NotTraces, batches, not_recognised
-from tuneworthy.traces.fields import CUT_OFF, BrokenJson, Row, decode, dumped, sound
-from tuneworthy.traces.formats.inspect import INSPECT, Header, sample_rows
+from tuneworthy.traces.content import Content, NotTraces, not_recognised
+from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import FieldMap
+from tuneworthy.traces.rows import packed
+from tuneworthy.traces.skipped import CUT_OFF
 from tuneworthy.traces.stream import GZIP, ZIP, ZSTD, Ahead, Limits, Raw, Unpacked, check_ratio
+from tuneworthy.traces.values import BrokenJson, decode_object, dumped
 
 # Which files a case, a pattern or a folder stands for.
 
@@ -282,8 +284,7 @@ class Archive:
             names = {one.filename: one for one in members}
             header = names.get("header.json") or names.get("_journal/start.json")
             if header is not None:
-                rows = self._samples(archive, header, members)
-                yield from batches(rows, self._limits, self._content.tally)
+                yield from self._samples(archive, header, members)
             else:
                 yield from self._members(archive, members)
 
@@ -305,23 +306,27 @@ class Archive:
 
     def _samples(
         self, archive: zipfile.ZipFile, header: zipfile.ZipInfo, members: list[zipfile.ZipInfo]
-    ) -> Iterator[Row]:
-        self._content.format = INSPECT.name
+    ) -> Iterator[Batch]:
+        content = self._content
         try:
-            log = decode(self._whole(archive, header), Header)
+            top = decode_object(self._whole(archive, header))
         except BrokenJson:
-            raise InputError("has no readable header", where=self._content.where) from None
-        tally = self._content.tally
+            raise InputError("has no readable header", where=content.where) from None
         samples = sorted(one.filename for one in members if one.filename.startswith("samples/"))
-        for number, name in enumerate(samples, start=1):
-            tally.records += 1
-            try:
+
+        def records() -> Iterator[tuple[int | str, Any]]:
+            for number, name in enumerate(samples, start=1):
+                content.tally.records += 1
                 data = self._whole(archive, archive.getinfo(name))
-                tally.size += len(data)
-                found = sample_rows(data, log, f"sample {number}", self._content.context)
-                yield from sound(found, tally, f"sample {number}")
-            except BrokenJson as broken:
-                tally.skip(broken.why, f"sample {number}")
+                content.tally.size += len(data)
+                try:
+                    yield number, {"^": top, **decode_object(data)}
+                except BrokenJson as broken:
+                    content.tally.skip(broken.why, f"sample {number}")
+
+        kind = next(one for one in formats() if one.prepare == "inspect")
+        parts = content.traces(records(), replace(kind, each=()))
+        yield from packed(parts, self._limits, content.tally)
 
     def _whole(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
         with archive.open(member) as file:

@@ -17,8 +17,10 @@ from typing import Any
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-from tuneworthy.traces.fields import FIELDS, NOT_UTF8, BrokenJson, SkippedRecords, decode_object
+from tuneworthy.traces.rows import FIELDS
+from tuneworthy.traces.skipped import NOT_UTF8, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
+from tuneworthy.traces.values import BrokenJson, decode_object
 
 _BATCH = 1024
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.

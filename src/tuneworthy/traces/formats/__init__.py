@@ -1,31 +1,43 @@
-"""Formats of other tools, one reader a file, and which of them a record is of."""
+"""Formats of other tools, a field map each, and which of them a record is of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
-from tuneworthy.traces.fields import FIELDS, ReadContext, Row, TraceFormat
-from tuneworthy.traces.formats.chat import CHAT
-from tuneworthy.traces.formats.inspect import INSPECT
-from tuneworthy.traces.formats.langfuse import LANGFUSE
-from tuneworthy.traces.formats.otel import OTEL, OTLP
-from tuneworthy.traces.formats.promptfoo import PROMPTFOO
+from tuneworthy.traces.mapping import Chunk, FieldMap, mapping_from_text
+
+_ORDER = "otlp inspect promptfoo langfuse openinference otel chat plain"
+"""The first that fits is the one."""
 
 
-def _plain_rows(record: Mapping[str, Any], place: int | str, context: ReadContext) -> Iterator[Row]:
-    return context.traces(record, place)
+@cache
+def formats() -> tuple[FieldMap, ...]:
+    """All maps, the more telling before the others; the last is our own format."""
+    made: dict[str, FieldMap] = {}
+    for name in _ORDER.split():
+        text = files("tuneworthy.traces.formats").joinpath(f"{name}.yaml").read_text("utf-8")
+        made[name] = mapping_from_text(text, f"{name}.yaml", makers=True)
+    for name, one in made.items():
+        if one.like:
+            base = made[one.like]
+            made[name] = replace(
+                one,
+                picks={**base.picks, **one.picks},
+                only=one.only or base.only,
+                prepare=one.prepare or base.prepare,
+            )
+    return tuple(made.values())
 
 
-_TELLING = frozenset(FIELDS) - {"system", "input", "error", "score", "label", "reference", "turn"}
-
-PLAIN = TraceFormat(
-    "plain traces", lambda record: not _TELLING.isdisjoint(record), rows=_plain_rows
-)
-FORMATS: tuple[TraceFormat, ...] = (OTLP, INSPECT, PROMPTFOO, LANGFUSE, OTEL, CHAT, PLAIN)
-"""All of them; the first that fits is the one."""
+def plain() -> FieldMap:
+    return formats()[-1]
 
 
-def recognise(record: Mapping[str, Any]) -> TraceFormat | None:
-    """The format of a record, by its keys; None for one that nobody knows."""
-    return next((each for each in FORMATS if each.fits(record)), None)
+def recognise(record: Mapping[str, Any]) -> FieldMap | None:
+    """The format of a record, by what stands in it; None for one that nobody knows."""
+    chunk = Chunk([record])
+    return next((each for each in formats() if each.is_of(chunk)), None)

@@ -1,0 +1,393 @@
+"""Records with our fields as traces, a column at a time: one object a trace, or a conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain, compress
+from typing import Any
+
+import msgspec
+
+from tuneworthy.model.evidence import COLUMNS, Batch
+from tuneworthy.traces.skipped import BELOW_ZERO, NO_OUTPUT, OF_THE_WHOLE, TO_COME, SkippedRecords
+from tuneworthy.traces.stream import Limits
+from tuneworthy.traces.talk import (
+    Talk,
+    UnknownEnvelope,
+    answer,
+    asked,
+    passages,
+    reference,
+    said,
+    system_text,
+    talk,
+    tool_calls,
+)
+from tuneworthy.traces.values import FAR_S, as_mapping, name, number, score, when, whole, yes_no
+
+Column = Sequence[Any]
+Columns = dict[str, Column]
+"""Values by the column of ``Batch``, or by our field; one without any value is absent."""
+Place = int | str
+Row = dict[str, Any]
+
+AMOUNTS = tuple(
+    "latency_s time_to_first_token_s input_tokens output_tokens cached_tokens usd".split()
+)
+_OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
+UNKNOWN_ENVELOPE = "has text in an envelope that isn't known"
+_TEXTS = frozenset({str, type(None)})
+_NUMBERS = frozenset({float, type(None)})
+_OPENING = ("[", "{")
+
+
+class Interned:
+    """Gives equal texts as one object, so that who looks them up needn't read them.
+
+    Of each length the last text is remembered: comparing with it is quicker than any hash.
+    """
+
+    _MOST, _LONGEST = 1000, 100_000  # a hundred megabytes at most
+
+    def __init__(self) -> None:
+        self._texts: dict[int, str] = {}
+
+    def one(self, text: str) -> str:
+        """The text, as the object that was seen last if that is equal."""
+        known = self._texts.get(len(text))
+        if known == text:
+            return known
+        if len(text) <= self._LONGEST:
+            if len(self._texts) >= self._MOST:
+                self._texts.clear()
+            self._texts[len(text)] = text
+        return text
+
+
+@dataclass(slots=True)
+class ReadContext:
+    """What a reader knows of the file beside the record, and what it tells about it."""
+
+    tally: SkippedRecords
+    """Where what can't be used is counted."""
+    file: str
+    """The file, for the names of conversations that have none."""
+    notes: list[str] = field(default_factory=list)
+    """What the reading has to say, as which of several scores was taken."""
+    state: dict[str, Any] = field(default_factory=dict)
+    """What a format keeps from one record to the next."""
+    known: Interned = field(default_factory=Interned)
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+
+# Columns of strangers into ours: as they are where their types say that nothing is to do.
+
+
+def has_value(values: Column) -> bool:
+    """Whether anything but None is among some values; False for none."""
+    # Mostly the first tells, and None is quickly compared with None alone.
+    return bool(values) and (values[0] is not None or values.count(None) < len(values))
+
+
+def _each(values: Column, make: Callable[[Any], Any]) -> Column:
+    return [None if value is None else make(value) for value in values]
+
+
+def _names(values: Column) -> Column:
+    quick = set(map(type, values)) <= _TEXTS and "" not in values
+    return values if quick else _each(values, name)
+
+
+def _amounts(values: Column) -> Column:
+    return values if set(map(type, values)) <= _NUMBERS else _each(values, number)
+
+
+def _times(values: Column) -> Column:
+    kinds = set(map(type, values))
+    if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
+        return values
+    if kinds == {str}:
+        try:
+            moments = msgspec.convert(values, list[datetime])
+            return [
+                (each if each.tzinfo else each.replace(tzinfo=UTC)).timestamp() for each in moments
+            ]
+        except (msgspec.ValidationError, OverflowError, ValueError):
+            pass
+    return _each(values, when)
+
+
+def _by(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
+    return lambda values: _each(values, make)
+
+
+_MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
+    "conversation_id": ("conversation", _names),
+    "turn": ("turn", _by(whole)),
+    "timestamp": ("timestamp", _times),
+    "model": ("model", _names),
+    "system": ("system", _by(system_text)),
+    "tool_calls": ("tool_calls", _by(lambda value: tool_calls(value) or None)),
+    "contexts": ("contexts", _by(passages)),
+    "reference": ("reference", _by(reference)),
+    "answerable": ("answerable", _by(yes_no)),
+    "error": ("error", _by(said)),
+    "score": ("score", _by(score)),
+    "label": ("label", _names),
+    "case": ("case", _names),
+} | {amount: (amount, _amounts) for amount in AMOUNTS}
+"""Our field, the column it fills, and how it is made from what another hand wrote."""
+FIELDS = (*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback")
+
+
+def batch_of(
+    fields: Mapping[str, Column], places: Sequence[Place], context: ReadContext
+) -> Batch | None:
+    """The traces of records whose fields these are; what can't be used is counted.
+
+    A record with an output or an error is one trace. One with messages and neither is a whole
+    conversation: one trace for each answer of the assistant, what was said of the conversation (a
+    score, a reference) standing at its last. Amounts of a conversation of several answers are given
+    to none of them, and counted as skipped. Messages that end in a question with passages, not
+    judged yet, are one trace without an output. A conversation of several turns without a name
+    gets that of its file and place.
+    """
+    none: list[Any] = [None] * len(places)
+    made = {
+        column: values
+        for field, (column, make) in _MADE.items()
+        if field in fields and has_value(values := make(fields[field]))
+    }
+    unknown: set[int] = set()
+    made |= _answered(fields, made, unknown)
+    made |= _named(fields, none)
+    if "feedback" in fields:
+        made |= _judged(fields["feedback"], made, none)
+    spoken = [*_each(fields.get("messages", none), talk)]
+    splits = [each is not None for each in spoken]
+    if "input" in fields:
+        made |= _heard(fields["input"], made, spoken, unknown)
+    kinds = _kinds(made, spoken, splits, unknown)
+    for place in (n for n, kind in enumerate(kinds) if kind is None):
+        why = UNKNOWN_ENVELOPE if place in unknown else NO_OUTPUT
+        context.tally.skip(why, places[place])
+    if has_value(spoken):
+        made |= _told(made, spoken, kinds, none)
+    if "system" in made:
+        one = context.known.one
+        made["system"] = [one(text) if text else text for text in made["system"]]
+    made.setdefault("output", none)
+    if "split" in kinds:
+        rows = _rows(made, kinds, context, places)
+        places = [place for place, _ in rows]
+        made = {name: [row.get(name) for _, row in rows] for name in COLUMNS}
+    elif None in kinds:
+        made = {name: [*compress(values, kinds)] for name, values in made.items()}
+        places = [*compress(places, kinds)]
+    if not places:
+        return None
+    _sound(made, context.tally, places)
+    return Batch(**{k: v for k, v in made.items() if k == "output" or has_value(v)})  # type: ignore[arg-type]  # columns of any kind
+
+
+def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> Columns:
+    """Outputs, and the calls of tools that stand in them."""
+    if "output" not in fields:
+        return {}
+    values = fields["output"]
+    texts = set(map(type, values)) <= _TEXTS
+    calls = [*made["tool_calls"]] if "tool_calls" in made else [None] * len(values)
+    outputs = [*values]
+    for n, value in enumerate(values):
+        if value and not (texts and value[0] not in _OPENING):
+            try:
+                outputs[n], called = answer(value)
+            except UnknownEnvelope:
+                unknown.add(n)
+                outputs[n], called = None, ()
+            calls[n] = calls[n] or called or None
+        elif value is not None and not texts:
+            outputs[n] = answer(value)[0]
+        if outputs[n] == "" and calls[n]:
+            outputs[n] = None
+    return {"output": outputs} | ({"tool_calls": calls} if has_value(calls) else {})
+
+
+def _named(fields: Mapping[str, Column], none: Column) -> Columns:
+    """Prompts, by name and version."""
+    if "prompt_name" not in fields and "prompt_version" not in fields:
+        return {}
+    named = [_names(fields.get(each, none)) for each in ("prompt_name", "prompt_version")]
+    known = {pair: " ".join(filter(None, pair)) or None for pair in set(zip(*named, strict=True))}
+    return {"prompt": [known[pair] for pair in zip(*named, strict=True)]}
+
+
+def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
+    """Scores and labels with those of the feedback, where they stand there alone."""
+    scores, labels = [*made.get("score", none)], [*made.get("label", none)]
+    for n, given in enumerate(feedback):
+        if given is not None:
+            rated = given if isinstance(given, dict) else {"score": given}
+            scores[n] = score(rated.get("score")) if scores[n] is None else scores[n]
+            labels[n] = labels[n] or name(rated.get("label"))
+    return {"score": scores, "label": labels}
+
+
+def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) -> Columns:
+    """Questions; one that is a conversation itself is put into ``spoken``."""
+    inputs = [*values]
+    systems = [*made.get("system", [None] * len(inputs))]
+    texts = set(map(type, values)) <= _TEXTS
+    for n, value in enumerate(values):
+        if value is None or (texts and value[:1] not in _OPENING):
+            continue
+        try:
+            inputs[n], heard = asked(value)
+        except UnknownEnvelope:
+            unknown.add(n)
+            inputs[n], heard = None, None
+        if heard is not None and spoken[n] is None:
+            spoken[n] = heard
+            beside = as_mapping(value)
+            if systems[n] is None:
+                systems[n] = system_text(beside.get("system", beside.get("instructions")))
+        elif heard is not None:
+            inputs[n] = heard.newest()
+    return {"input": inputs, "system": systems}
+
+
+def _told(
+    made: Columns, spoken: Sequence[Talk | None], kinds: Sequence[str | None], none: Column
+) -> Columns:
+    """System prompts and newest messages, out of the turns where they stand nowhere else."""
+    systems, inputs = [*made.get("system", none)], [*made.get("input", none)]
+    for n, heard in enumerate(spoken):
+        if heard is not None:
+            systems[n] = heard.system() if systems[n] is None else systems[n]
+            if inputs[n] is None and kinds[n] != "split":
+                inputs[n] = heard.newest()
+    return {"system": systems, "input": inputs, "messages": spoken}
+
+
+def _kinds(
+    made: Columns, spoken: Sequence[Talk | None], splits: Sequence[bool], unknown: set[int]
+) -> list[str | None]:
+    """Of each record whether it is a trace, a conversation to be split, or of no use (None)."""
+    answers = [made[key] for key in ("output", "tool_calls", "error") if key in made]
+    amounts = [made[key] for key in AMOUNTS if key in made]
+    if not unknown and answers and None not in answers[0]:
+        return ["trace"] * len(spoken)
+    kinds: list[str | None] = []
+    for n, heard in enumerate(spoken):
+        kind: str | None = None
+        if any(column[n] is not None for column in answers):
+            kind = "trace"
+        elif n not in unknown:
+            waits = heard is not None and splits[n] and _awaits_answer(made, heard, n)
+            if heard is not None and splits[n] and not waits and heard.answers:
+                kind = "split"
+            elif waits or any(column[n] is not None for column in amounts):
+                kind = "trace"
+        kinds.append(kind)
+    return kinds
+
+
+def _awaits_answer(made: Columns, heard: Talk, n: int) -> bool:
+    """Whether the last turn is a question with its passages, and no answer yet."""
+    there = {
+        key
+        for key in ("contexts", "answerable", "score", "label")
+        if key in made and made[key][n] is not None
+    }
+    found = not there.isdisjoint({"contexts", "answerable"})
+    return (
+        found and there.isdisjoint({"score", "label"}) and heard.turn(len(heard) - 1).role == "user"
+    )
+
+
+def _rows(
+    made: Columns, kinds: Sequence[str | None], context: ReadContext, places: Sequence[Place]
+) -> list[tuple[Place, Row]]:
+    rows: list[tuple[Place, Row]] = []
+    for n, (place, kind) in enumerate(zip(places, kinds, strict=True)):
+        row = {column: values[n] for column, values in made.items()}
+        if kind == "split":
+            rows += [(place, each) for each in _answers(row, context, place)]
+        elif kind is not None:
+            rows.append((place, row))
+    return rows
+
+
+def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
+    """One trace for each answer; what was said of the whole conversation stands at the last."""
+    spoken: Talk = of_all["messages"]
+    turns = spoken.turns
+    answers = spoken.answers
+    apart = len(answers) > 1
+    if apart and any(of_all.get(key) is not None for key in AMOUNTS):
+        context.tally.skip(OF_THE_WHOLE, place)
+    heard, told = of_all.get("input"), 0
+    for nth, i in enumerate(answers):
+        turn, row = turns[i], dict(of_all)
+        before = [t.content for t in turns[told:i] if t.role not in {"assistant", "system"}]
+        heard, told = before[-1] if before else heard, i
+        row["output"] = turn.content or (None if turn.calls else "")
+        row |= {"tool_calls": turn.calls or None, "input": heard, "messages": spoken.first(i)}
+        if apart:
+            row["conversation"] = row.get("conversation") or f"{context.file}:{place}"
+            row["turn"] = nth
+            row |= dict.fromkeys(AMOUNTS)
+        if nth < len(answers) - 1:
+            row |= dict.fromkeys(_OF_THE_LAST)
+        yield row
+
+
+def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> None:
+    """Leave out amounts below zero and times that are still to come, counted once a record."""
+    wrong: dict[str, set[int]] = {}
+    for column in (*AMOUNTS, "timestamp"):
+        values = made.get(column, ())
+        if column != "timestamp" and min(filter(None, values), default=0) < 0:
+            bad = {n for n, value in enumerate(values) if value is not None and value < 0}
+            wrong.setdefault(BELOW_ZERO, set()).update(bad)
+        elif column == "timestamp" and max(filter(None, values), default=0.0) > tally.until_s:
+            bad = {n for n, value in enumerate(values) if (value or 0) > tally.until_s}
+            wrong.setdefault(TO_COME, set()).update(bad)
+        else:
+            continue
+        made[column] = [None if n in bad else value for n, value in enumerate(values)]
+    for why, rows in wrong.items():
+        for place in dict.fromkeys(places[n] for n in sorted(rows)):
+            tally.skip(why, place)
+
+
+# Batches into batches of a good size.
+
+
+def packed(parts: Iterator[Batch], limits: Limits, tally: SkippedRecords) -> Iterator[Batch]:
+    held: list[Batch] = []
+    many, closes = 0, tally.size + limits.batch_bytes
+    for part in parts:
+        held.append(part)
+        many += len(part)
+        if many >= limits.batch_traces or tally.size >= closes:
+            yield from _joined(held)
+            many, closes = 0, tally.size + limits.batch_bytes
+    yield from _joined(held)
+
+
+def _joined(held: list[Batch]) -> Iterator[Batch]:
+    """Batches as one, if there are any, of which nothing stays here while it is looked at."""
+    if len(held) > 1:
+        made: dict[str, list[Any]] = {}
+        for column in COLUMNS:
+            if any(getattr(part, column) for part in held):
+                made[column] = list(chain.from_iterable(part.column(column) for part in held))
+        held[:] = [Batch(**made)]
+    while held:
+        yield held.pop()

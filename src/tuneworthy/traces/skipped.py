@@ -1,0 +1,79 @@
+"""What of a file could not be used: counted, with the first places."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from tuneworthy.errors import InputError
+from tuneworthy.model.evidence import Skipped
+from tuneworthy.traces.stream import Limits
+
+NOT_JSON = "isn't JSON"
+NOT_UTF8 = "isn't UTF-8"
+CUT_OFF = "is cut off"
+TOO_LONG = "is a line that is too long"
+TOO_DEEP = "is nested too deeply"
+TOO_MANY = "holds too many lists and objects"
+OUT_OF_RANGE = "holds a number that is too large"
+NO_OBJECT = "isn't an object"
+NO_OUTPUT = "has no output"
+NO_CALL = "is no call of a model"
+OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
+BELOW_ZERO = "has an amount below zero, which is left out"
+TO_COME = "has a time that is still to come, which is left out"
+NOTHING_AT = "has nothing at "
+"""How a reason begins that names a path of a mapping."""
+IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
+"""Reasons that cost a record some of its values; the others are used."""
+BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
+"""Reasons that say the file is damaged, not just that a record is of no use."""
+_PLACES = 10
+
+
+@dataclass(slots=True)
+class SkippedRecords:
+    name: str
+    """The file, for places."""
+    until_s: float = math.inf
+    """A later time, in seconds since 1970, is that of a wrong clock."""
+    records: int = 0
+    """Records seen, the broken ones among them."""
+    size: int = 0
+    """Bytes or characters of those that were read one by one."""
+    reasons: dict[str, int] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
+
+    def skip(self, why: str, place: int | str) -> None:
+        """Count a record; ``place`` is its line, its number or the file inside an archive."""
+        self.reasons[why] = self.reasons.get(why, 0) + 1
+        known = self.places.setdefault(why, [])
+        if len(known) < _PLACES:
+            known.append(f"{self.name}:{place}")
+
+    def skipped(self) -> tuple[Skipped, ...]:
+        return tuple(
+            Skipped(
+                why=why,
+                n=n,
+                where=tuple(self.places[why]),
+                in_part=why in IN_PART or why.startswith(NOTHING_AT),
+            )
+            for why, n in sorted(self.reasons.items())
+        )
+
+    def check(self, where: str, limits: Limits) -> None:
+        """Refuse a file that is broken rather than scratched.
+
+        Raises:
+            InputError: If more records are broken than the limits allow.
+        """
+        broken = sum(n for why, n in self.reasons.items() if why in BROKEN)
+        if broken <= limits.broken_lines or broken <= limits.broken_share * self.records:
+            return
+        worst = max((why for why in self.reasons if why in BROKEN), key=self.reasons.__getitem__)
+        what = (
+            f"has {broken} broken records of {self.records}, more than "
+            f"{limits.broken_share:.0%}; the first that {worst} is {self.places[worst][0]}"
+        )
+        raise InputError(what, where=where, fix="fix the file or export it again")

@@ -1,0 +1,447 @@
+"""Messages, answers, calls of tools and passages, in the shapes that any maker gives them.
+
+One reader for all of them: OpenAI's chat and Responses, Anthropic's blocks, Google's and
+OpenTelemetry's parts, LangChain's and OpenInference's messages. An object around an answer that
+nobody understands is never read as text: it raises ``UnknownEnvelope``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from tuneworthy.model.evidence import Message, ToolCall
+from tuneworthy.traces.values import as_mapping, dumped, name, unpacked
+
+
+class UnknownEnvelope(Exception):  # noqa: N818  # a finding that the caller counts
+    """An object around a text, in a shape that nobody here knows."""
+
+
+class SpokenTurn(NamedTuple):
+    """A turn of a conversation with the tools it calls."""
+
+    role: str
+    content: str
+    calls: tuple[ToolCall, ...] = ()
+
+
+_OURS = frozenset({"user", "assistant", "system", "tool"})
+_ROLES = {each: each for each in _OURS} | {
+    theirs: ours
+    for ours, names in {
+        "user": "human",
+        "assistant": "gpt agent ai model bot chatbot function_call",
+        "system": "developer",
+        "tool": "function function_call_output tool_result",
+    }.items()
+    for theirs in names.split()
+}
+_CONTENT = ("content", "parts", "contents", "text", "value", "output")
+_CALLING = {"tool_call", "tool_use", "function_call", "functionCall", "toolUse"}
+_UNSAID = _CALLING | {"reasoning", "thinking", "redacted_thinking"}
+_PIECES = {"text", "functionCall", "functionResponse", "toolUse", "message_content"}
+
+
+def role_of(name: str) -> str:
+    """A role by our name for it; one that we have none for keeps its own, in small letters."""
+    if name in _OURS:  # as mostly
+        return name
+    folded = name.casefold()
+    return _ROLES.get(folded, folded)
+
+
+# Texts and calls of one message.
+
+
+def text(value: Any) -> str | None:
+    """A text: as it is, the texts of a list of parts, or JSON for an object."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, list | tuple):
+        return _parts(value)
+    if isinstance(value, dict) and isinstance(value.get("text"), str):
+        return str(value["text"])
+    return dumped(value)
+
+
+def _parts(value: Sequence[Any]) -> str:
+    """Parts of a message; a list that holds none is data, and stays JSON."""
+    found = [said for part in value if (said := _part(part)) is not None]
+    if not found and value and not any(map(is_part, value)):
+        return dumped(value)
+    return found[0] if len(found) == 1 else "\n".join(found)
+
+
+def is_part(part: Any) -> bool:
+    """Whether it is a piece of a message, by its kind or by what stands alone in it."""
+    if not isinstance(part, dict):
+        return isinstance(part, str)
+    return isinstance(part.get("type"), str) or (len(part) <= 2 and not _PIECES.isdisjoint(part))
+
+
+def _part(part: Any) -> str | None:
+    if isinstance(part, str):
+        return part
+    if not is_part(part):
+        return None
+    part = as_mapping(part.get("message_content")) or part  # OpenInference's
+    if part.get("type") in _UNSAID:
+        return None
+    for key in ("text", "content", "refusal", "response", "result"):
+        found = part.get(key)
+        if isinstance(found, dict):
+            found = found.get("value")
+        if isinstance(found, list) and found and all(map(is_part, found)):  # Anthropic's results
+            found = _parts(found)
+        if isinstance(found, str):
+            return found
+    return None
+
+
+def tool_calls(value: Any) -> tuple[ToolCall, ...]:
+    """Calls of tools in OpenAI's shape, flat, or as parts of a message."""
+    if isinstance(value, str):
+        value = unpacked(value)
+    if not isinstance(value, list | tuple):
+        value = [value] if isinstance(value, dict) else []
+    return tuple([call for each in value if (call := _call(each)) is not None])
+
+
+def _call(each: Any) -> ToolCall | None:
+    if not isinstance(each, dict):
+        return None
+    for key in ("tool_call", "functionCall", "toolUse"):
+        each = as_mapping(each.get(key)) or each
+    function = each.get("function")
+    if isinstance(function, dict):
+        each = function
+    elif isinstance(function, str):
+        each = {"name": function, "arguments": each.get("arguments")}
+    called = name(each.get("name"))
+    if called is None:
+        return None
+    arguments = next(
+        (each[key] for key in ("arguments", "args", "input") if each.get(key) is not None), ""
+    )
+    return ToolCall(called, arguments if isinstance(arguments, str) else dumped(arguments))
+
+
+def system_text(value: Any) -> str | None:
+    """A system prompt, whose parts may have been written as text."""
+    if isinstance(value, str) and value[:1] != "[":
+        return value
+    parts = unpacked(value)
+    known = isinstance(parts, list) and bool(parts) and all(map(is_part, parts))
+    return text(parts if known else value)
+
+
+# Turns.
+
+
+def _bare(each: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message itself, out of what is around it."""
+    if "role" in each:
+        return each
+    if any(key.startswith("message.") for key in each):  # OpenInference, flat
+        each = as_mapping(nested(each))
+    for key in ("message", "data", "kwargs"):
+        inner = each.get(key)
+        if isinstance(inner, dict):
+            kind = each.get("id") if key == "kwargs" else each.get("type")
+            kind = kind[-1] if isinstance(kind, list) and kind else kind  # LangChain's class
+            kind = str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
+            return {"role": kind, **inner} if kind in _ROLES else inner
+    return each
+
+
+def turn_of(each: Any) -> SpokenTurn:
+    """A message of any make."""
+    if isinstance(each, msgspec.Raw):
+        each = as_mapping(unpacked(each))
+    role, content = each.get("role"), each.get("content")
+    if type(content) is str and type(role) is str and _CALLERS.isdisjoint(each):
+        return SpokenTurn(role_of(role), content)
+    each = _bare(each)
+    role = next((each[key] for key in ("role", "speaker", "from", "type") if key in each), "user")
+    role = role_of(str(role))
+    kind = each.get("type")
+    if kind == "function_call":
+        return SpokenTurn("assistant", "", tool_calls(each))
+    if kind == "reasoning":
+        return SpokenTurn("assistant", "")
+    content = next((each[key] for key in _CONTENT if each.get(key) is not None), "")
+    calls = _calls_in(each, content)
+    return SpokenTurn("assistant" if role == "message" else role, text(content) or "", calls)
+
+
+def _calls_in(each: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
+    for held in (each, as_mapping(each.get("additional_kwargs"))):
+        called = held.get("tool_calls") or held.get("function_call")
+        if called and (calls := tool_calls(called)):
+            return calls
+    if not isinstance(content, list):
+        return ()
+    parts = [part for part in content if isinstance(part, dict)]
+    return tool_calls([p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)])
+
+
+_CALLERS = {"tool_calls", "function_call", "additional_kwargs", "type"}
+
+
+class Talk(Sequence[Message]):
+    """The first ``n`` messages of a conversation, each understood when somebody asks for it."""
+
+    __slots__ = ("_items", "_made", "_n")
+
+    def __init__(self, items: list[Any], n: int, made: dict[int, SpokenTurn] | None = None) -> None:
+        self._items, self._n = items, n
+        self._made: dict[int, SpokenTurn] = {} if made is None else made
+
+    def turn(self, place: int) -> SpokenTurn:
+        turn = self._made.get(place)
+        if turn is None:
+            turn = self._made[place] = turn_of(self._items[place])
+        return turn
+
+    @property
+    def turns(self) -> list[SpokenTurn]:
+        return [self.turn(place) for place in range(self._n)]
+
+    @property
+    def answers(self) -> list[int]:
+        """Where the assistant speaks."""
+        return [place for place, turn in enumerate(self.turns) if turn.role == "assistant"]
+
+    def first(self, n: int) -> Talk:
+        """The same conversation up to a turn."""
+        return Talk(self._items, n, self._made)
+
+    def system(self) -> str | None:
+        for n in range(self._n):
+            if (turn := self.turn(n)).role == "system":
+                return turn.content
+        return None
+
+    def newest(self) -> str | None:
+        """The last message that isn't the assistant's."""
+        for n in range(self._n - 1, -1, -1):
+            if (turn := self.turn(n)).role not in {"assistant", "system"}:
+                return turn.content
+        return None
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return tuple(self[i] for i in range(*place.indices(self._n)))
+        if not -self._n <= place < self._n:
+            raise IndexError(place)
+        turn = self.turn(place % self._n)
+        return Message(turn.role, turn.content)
+
+
+def talk(value: Any) -> Talk | None:
+    """The conversation that a value holds; None where it holds none."""
+    items = messages_in(value)
+    if not items:
+        return None
+    if not set(map(type, items)) <= _ITEMS:
+        items = [each for each in items if isinstance(each, dict)]
+    return Talk(items, len(items)) if items else None
+
+
+_ITEMS = {dict, msgspec.Raw}
+
+
+def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
+    """The messages inside whatever a maker puts around them; None where there are none."""
+    value = unpacked(value)
+    if depth > _DEEPEST:
+        return None
+    if isinstance(value, list):
+        if len(value) == 1 and not _is_message(value[0]):
+            return messages_in(value[0], depth + 1)
+        whole = bool(value) and _is_message(value[0]) and _is_message(value[-1])
+        return value if whole else None
+    if not isinstance(value, dict):
+        return None
+    if _is_message(value, alone=True):
+        return [value]
+    inside = (inner for key in _AROUND if (inner := _inside(value, key)))
+    found = (messages_in(inner, depth + 1) for inner in inside)
+    known = next((each for each in found if each is not None), None)
+    if known is not None:
+        return known
+    if isinstance(value.get("text"), str) and not _RAW_CHOICE.isdisjoint(value):
+        return [{"role": "assistant", "content": value["text"]}]
+    return None
+
+
+def _inside(value: Mapping[str, Any], key: str) -> Any:
+    inner = value.get(key)
+    if isinstance(inner, list) and key in _ONE_OF_MANY:
+        return inner[:1]
+    return inner if isinstance(inner, list | dict) else None
+
+
+_DEEPEST = 6
+_ONE_OF_MANY = ("choices", "candidates", "generations")
+_AROUND = (*_ONE_OF_MANY, "messages", "contents", "output", "message", "content")
+_RAW_CHOICE = {"finish_reason", "logprobs", "generation_info", "index"}
+_KINDS = {"human", "ai", "function_call", "function_call_output", "constructor"}
+
+
+def _is_message(value: Any, *, alone: bool = False) -> bool:
+    if not isinstance(value, dict):
+        return False
+    role = value.get("role", value.get("speaker", value.get("from")))
+    if isinstance(role, str):
+        return not alone or (role.casefold() in _ROLES and len(value) > 1)
+    kind = value.get("type")
+    if isinstance(kind, str) and (
+        kind in _KINDS or (kind in {"message", "reasoning"} and not alone)
+    ):
+        return True
+    inner = value.get("message")
+    if isinstance(inner, dict):
+        return not {"role", "content", "kwargs", "lc"}.isdisjoint(inner)
+    return "message.role" in value
+
+
+# An answer, and what may not be taken for one.
+
+_LIKELY = re.compile(
+    r'"(?:choices|candidates|generations|messages?|role|from|usage\w*|span_id|op_name|object|lc'
+    r'|stop_reason|finish_reason|output|type)"\s*:'
+)
+_MARKS = {
+    *("span_id", "op_name", "stop_reason", "finish_reason", "finishReason", "lc", "traceId"),
+    *("response_metadata", "usage_metadata", "usageMetadata", "run_type", "span_attributes"),
+}
+
+
+def is_envelope(value: Any) -> bool:
+    """Whether an object is what a maker puts around an answer, by the signs of it."""
+    if isinstance(value, list):
+        return bool(value) and all(map(is_envelope, value[:3]))
+    if not isinstance(value, dict):
+        return False
+    if not _MARKS.isdisjoint(value):
+        return True
+    kind, usage = value.get("object"), value.get("usage")
+    if isinstance(kind, str) and kind.startswith(("chat.", "response", "text_completion")):
+        return True
+    if isinstance(usage, dict) and any("token" in str(key) for key in usage):
+        return True
+    return any(
+        isinstance(held := value.get(key), list) and bool(held) and isinstance(held[0], dict | list)
+        for key in _ONE_OF_MANY
+    )
+
+
+def asked(value: Any) -> tuple[str | None, Talk | None]:
+    """What was asked: a text, or the conversation.
+
+    Raises:
+        UnknownEnvelope: If it is an object around it that nobody knows.
+    """
+    if isinstance(value, str) and (value[:1] not in {"[", "{"} or not _LIKELY.search(value)):
+        return value, None
+    found = talk(value)
+    if found is not None:
+        return None, found
+    opened = unpacked(value)
+    if isinstance(opened, dict) and any(opened.get(key) == [] for key in _AROUND):
+        return None, None
+    if is_envelope(opened):
+        raise UnknownEnvelope
+    return text(value), None
+
+
+def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
+    """What was answered, as text and calls of tools: of a conversation the end.
+
+    Raises:
+        UnknownEnvelope: If it is an object around it that nobody knows.
+    """
+    said, found = asked(value)
+    if found is None:
+        return said, tool_calls(value) if _only_calls(value) else ()
+    turns = found.turns
+    roles = [turn.role for turn in turns]
+    ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
+    begins = next((n for n in range(ends, 0, -1) if roles[n - 1] != "assistant"), 0)
+    turns = turns[begins:ends] if ends else turns
+    calls = tuple(call for turn in turns for call in turn.calls)
+    said = "\n".join(turn.content for turn in turns if turn.content)
+    return said or (None if calls else ""), calls
+
+
+def _only_calls(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(each, dict) and each.get("type") in _CALLING for each in value)
+    )
+
+
+def passages(value: Any) -> tuple[str, ...] | None:
+    """Contexts: texts, or objects that hold one; None for none."""
+    value = unpacked(value)
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list | tuple):
+        return None
+    return tuple(found for each in value if (found := _passage(each)) is not None)
+
+
+def _passage(each: Any) -> str | None:
+    if isinstance(each, dict):
+        each = as_mapping(each.get("document")) or each
+        keys = ("text", "content", "page_content", "document", "document.content")
+        return next((each[key] for key in keys if isinstance(each.get(key), str)), None)
+    return each if isinstance(each, str) else None
+
+
+def reference(value: Any) -> str | None:
+    """The right answer; of a list of accepted ones the first."""
+    if isinstance(value, list | tuple) and not messages_in(value):
+        value = value[0] if value else None
+    found = talk(value) if isinstance(value, dict | list) else None
+    return text(value) if found is None else found.turn(len(found) - 1).content
+
+
+def said(value: Any) -> str | None:
+    """What went wrong, as text; None for nothing, false and an empty text."""
+    if isinstance(value, dict):
+        value = value.get("message") or dumped(value)
+    return text(value) if value else None
+
+
+def nested(flat: Mapping[str, Any]) -> Any:
+    """Keys with dots as objects and lists: ``a.0.b`` stands for the b of the first of a."""
+    tree: dict[str, Any] = {}
+    for key, value in flat.items():
+        at, (*steps, last) = tree, key.split(".", 20)
+        for step in steps:
+            inner = at.setdefault(step, {})
+            if not isinstance(inner, dict):
+                break
+            at = inner
+        else:
+            at.setdefault(last, value)
+    return _listed(tree)
+
+
+def _listed(tree: Any) -> Any:
+    if not isinstance(tree, dict):
+        return tree
+    made = {key: _listed(value) for key, value in tree.items()}
+    if made and all(key.isdigit() and key.isascii() and len(key) < 7 for key in made):
+        return [made[key] for key in sorted(made, key=int)]
+    return made

@@ -1,0 +1,244 @@
+"""JSON of strangers into plain values, and single values as other tools write them into ours.
+
+What is about single values takes anything and never raises: what can't be understood is missing,
+which is None.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+import msgspec
+
+from tuneworthy.files.disk import MIB
+from tuneworthy.traces.skipped import (
+    NO_OBJECT,
+    NOT_JSON,
+    NOT_UTF8,
+    OUT_OF_RANGE,
+    TOO_DEEP,
+    TOO_MANY,
+)
+
+T = TypeVar("T")
+Bytes = bytes | memoryview | msgspec.Raw
+Raws = dict[str, msgspec.Raw]
+
+_MOST_INSIDE, _MOST_RECORDS = 500_000, 5_000_000
+"""Lists and objects of a record, and of a list of records that are left as they are: each takes
+thirty times its bytes when there is nothing in it."""
+_NO_NUMBER = re.compile(rb'("(?:[^"\\]++|\\.)*+"?)|-?\bInfinity\b|\bNaN\b', re.DOTALL)
+_HALF = re.compile(
+    rb"\\u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|\\[^u]|(\\u[dD][89a-fA-F]\w\w)", re.DOTALL
+)
+
+
+class BrokenJson(Exception):  # noqa: N818  # a finding that every caller takes, not an error of ours
+    """Bytes that can't be used; says why, in a reason of ``tally``."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+        super().__init__(why)
+
+
+def decode(data: Bytes, kind: type[T]) -> T:
+    """JSON as a type of msgspec; broken JSON says why.
+
+    NaN and infinite numbers, which JSON has no word for, are missing; half a character, as a text
+    that was cut by UTF-16 units ends in, becomes the mark for an unreadable one.
+    """
+    if kind not in (Raws, msgspec.Raw) and has_too_much(
+        data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
+    ):
+        raise BrokenJson(TOO_MANY)
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except RecursionError:
+        raise BrokenJson(TOO_DEEP) from None
+    except (msgspec.MsgspecError, ValueError) as caught:
+        first = caught
+    raw = bytes(data)
+    mended = _mended(raw)
+    if mended == raw:
+        raise BrokenJson(_why(raw, first))
+    return decode(mended, kind)
+
+
+def has_too_much(data: Bytes, most: int = _MOST_INSIDE) -> bool:
+    """Whether there are more lists and objects in some JSON than memory should hold."""
+    if memoryview(data).nbytes <= MIB:
+        return False
+    raw = bytes(data)
+    return raw.count(b"{") + raw.count(b"[") > most
+
+
+def _mended(raw: bytes) -> bytes:
+    """The bytes with what the fallbacks can repair; equal where there is nothing."""
+    mended = raw
+    if b"NaN" in raw or b"Infinity" in raw:
+        mended = _NO_NUMBER.sub(lambda found: found[1] or b"null", mended)
+    if b"\\ud" in raw or b"\\uD" in raw:
+        mended = _HALF.sub(lambda found: b"\\ufffd" if found[1] else found[0], mended)
+    return mended
+
+
+def _why(raw: bytes, caught: Exception) -> str:
+    if isinstance(caught, msgspec.ValidationError):
+        return OUT_OF_RANGE if "out of range" in str(caught) else NO_OBJECT
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return NOT_UTF8
+    return NOT_JSON
+
+
+def decode_object(data: Bytes) -> dict[str, Any]:
+    return decode(data, dict[str, Any])
+
+
+def unpacked(value: Any) -> Any:
+    """A list or object that was written as text, or is undecoded yet; anything else as it is."""
+    if isinstance(value, msgspec.Raw) or (isinstance(value, str) and value[:1] in {"[", "{"}):
+        try:
+            return msgspec.json.decode(value)
+        except (msgspec.MsgspecError, ValueError, RecursionError):
+            return value if isinstance(value, str) else None
+    return value
+
+
+def dumped(value: Any) -> str:
+    try:
+        return msgspec.json.encode(value).decode("utf-8", "replace")
+    except (TypeError, ValueError, RecursionError):
+        return ""
+
+
+# Single values.
+
+_YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good"})
+_NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad"})
+
+
+def number(value: Any) -> float | None:
+    """A finite number, also from text and from yes and no; None for anything else."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, int | float | Decimal):
+        try:
+            found = float(value)
+        except (OverflowError, ValueError):
+            return None
+        return found if math.isfinite(found) else None
+    return None
+
+
+def whole(value: Any) -> int | None:
+    found = value if type(value) is int else number(value)
+    return int(found) if found is not None and found >= 0 else None
+
+
+def yes_no(value: Any) -> bool | None:
+    """A yes or a no, as a boolean, a number or a word; the first of a list."""
+    if isinstance(value, list | tuple):
+        value = value[0] if value else None
+    if isinstance(value, bool):
+        return value
+    word = str(value).strip().casefold()
+    return True if word in _YES else False if word in _NO else None
+
+
+def score(value: Any) -> float | None:
+    """How good something was, as a number; a word such as pass or fail counts as 1 or 0."""
+    found = number(value)
+    if found is None and isinstance(value, str):
+        word = yes_no(value)
+        return None if word is None else float(word)
+    return found
+
+
+def name(value: Any) -> str | None:
+    """A short name or an id; None for nothing, and for what is no name."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return str(value)
+
+
+def as_mapping(value: Any) -> Mapping[str, Any]:
+    """An object as it is; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings_in(value: Any) -> list[Mapping[str, Any]]:
+    """The objects of a list; none for anything else."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+FAR_S = 1e11
+"""The year 5138: a larger number counts something smaller than seconds."""
+_ISO = re.compile(r"\d{4}-\d\d-\d\d")
+_LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
+
+
+def when(value: Any) -> float | None:
+    """A time as seconds since 1970; a clock without a zone counts as UTC.
+
+    Numbers may count seconds, milliseconds, microseconds or nanoseconds.
+    """
+    moment = value if isinstance(value, datetime) else None
+    if moment is None:
+        found = number(value)
+        if found is not None:
+            while found > FAR_S:
+                found /= 1000
+            return found if found >= 0 else None
+        moment = _moment(value)
+    if moment is None:
+        return None
+    try:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (OverflowError, ValueError, OSError):
+        return None
+
+
+def _moment(value: Any) -> datetime | None:
+    if not isinstance(value, str) or len(value) > 64 or not _ISO.match(value):
+        return None
+    try:
+        return msgspec.convert(value, datetime)
+    except msgspec.ValidationError:
+        pass
+    for written in (value, _LONG_FRACTION.sub(r"\1", value.removesuffix(" UTC"))):
+        try:
+            return datetime.fromisoformat(written)
+        except ValueError:
+            continue
+    return None
+
+
+def seconds_between(start: Any, end: Any) -> float | None:
+    """From one clock to another; nanoseconds exactly, for which a float is too coarse."""
+    whole_ns = [_nanoseconds(start), _nanoseconds(end)]
+    if None not in whole_ns:
+        began, ended = whole_ns
+        return (ended - began) / 1e9 if ended >= began else None
+    first, last = when(start), when(end)
+    return last - first if first is not None and last is not None and last >= first else None
+
+
+_DIGITS = 19
+
+
+def _nanoseconds(value: Any) -> Any:
+    if isinstance(value, str) and len(value) == _DIGITS and value.isascii() and value.isdigit():
+        return int(value)
+    return value if type(value) is int and value >= 10 ** (_DIGITS - 1) else None
