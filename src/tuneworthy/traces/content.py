@@ -269,7 +269,7 @@ class Content:
                 self.tally.skip(broken.why, place)
                 continue
             for number, inner in enumerate(kind.records(value), start=1):
-                exact = f"{place}.{number}" if kind.each else place
+                exact = f"{place} {kind.called} {number}" if kind.each else place
                 if not isinstance(inner, dict):
                     self.tally.skip(NO_OBJECT, exact)
                 elif prepare is None:
@@ -308,12 +308,13 @@ class Content:
                 continue
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
-            return self.traces(self._inside(items, top), replace(kind, each=()))
+            return self.traces(self._inside(items, top, kind.called), replace(kind, each=()))
         self.tally.records += 1
         return self.traces(iter([(1, data)]), kind)
 
-    def _inside(self, items: list[msgspec.Raw], top: Mapping[str, Any]) -> Records:
-        for number, raw in self._counted(items):
+    def _inside(self, items: list[msgspec.Raw], top: Mapping[str, Any], called: str) -> Records:
+        for place, raw in self._counted(items):
+            number = f"{called} {place}"
             try:
                 value = decode(raw, object)
             except BrokenJson as broken:

@@ -13,7 +13,8 @@ each: data.calls                     # the list of records inside one, if they d
 
 What a maker's map says besides: ``format``, its name; ``source``, where its fields are documented;
 ``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
-a model has; ``prepare``, code that lays a record out before the paths are followed.
+a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``, the word for
+a record inside another.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.values import dumped, number, seconds_between, unpacked
 
 _EACH = "each"
-_MAKERS = ("format", "source", "like", "fits", "only", "prepare")
+_MAKERS = ("format", "source", "like", "fits", "only", "prepare", "called")
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
 _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
@@ -219,6 +220,8 @@ class FieldMap:
     """What has to hold of a call of a model."""
     prepare: str = ""
     """The name of the code that lays a record out."""
+    called: str = "record"
+    """What a record inside another is called in messages."""
     like: str = ""
     """The map whose fields it shares."""
     led: Mapping[str, str] = field(default_factory=dict)
@@ -336,6 +339,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         ),
         only=_conditions(data.get("only") or {}, document),
         prepare=str(data.get("prepare") or ""),
+        called=str(data.get("called") or "record"),
         like=str(data.get("like") or ""),
         led=_led(data),
     )

@@ -320,7 +320,7 @@ class Archive:
                 data = self._whole(archive, archive.getinfo(name))
                 content.tally.size += len(data)
                 try:
-                    yield number, {"^": top, **decode_object(data)}
+                    yield f"sample {number}", {"^": top, **decode_object(data)}
                 except BrokenJson as broken:
                     content.tally.skip(broken.why, f"sample {number}")
 

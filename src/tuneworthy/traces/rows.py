@@ -33,8 +33,9 @@ Columns = dict[str, Column]
 Place = int | str
 Row = dict[str, Any]
 
-AMOUNTS = tuple(
-    "latency_s time_to_first_token_s input_tokens output_tokens cached_tokens usd".split()
+AMOUNTS = (
+    *("latency_s", "time_to_first_token_s"),
+    *("input_tokens", "output_tokens", "cached_tokens", "usd"),
 )
 _OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
 UNKNOWN_ENVELOPE = "has text in an envelope that isn't known"
