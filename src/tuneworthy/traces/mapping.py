@@ -13,8 +13,8 @@ each: data.calls                     # the list of records inside one, if they d
 
 What a maker's map says besides: ``format``, its name; ``source``, where its fields are documented;
 ``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
-a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``, the word for
-a record inside another.
+a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``,
+the word for a record inside another.
 """
 
 from __future__ import annotations
