@@ -240,7 +240,6 @@ from tuneworthy.model.evidence import (
     Measured,
     Message,
     Series,
-    SystemPrompt,
     ToolCall,
     latest,
     latest_series,
@@ -436,7 +435,7 @@ from tuneworthy.terminal.terminals import MenuTerminal, PlainTerminal
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
-from tuneworthy.text.search import Joined, Pattern, Searcher, as_bytes, joined
+from tuneworthy.text.search import Joined, Pattern, Searcher, as_bytes, forget, joined
 from tuneworthy.traces import stream as traces_stream
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from internals import COLUMNS, DUPLICATE_OF, Batch, Found, Signal, SystemPrompt, Table, as_numbers
+from internals import COLUMNS, DUPLICATE_OF, Batch, Found, Signal, Table, as_numbers, forget
 
 
 def batch(**columns: list) -> Batch:  # type: ignore[type-arg]  # tests name any column
@@ -24,6 +24,7 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
     codes: dict[str, dict[str, int]] = {"conversation": {}, "model": {}, "prompt": {}, "system": {}}
     placed: dict[str, list[int]] = {name: [] for name in codes}
     whole = Batch()
+    forget()  # a test may have changed a batch since
     for each in batches:
         for name, values in signal.rows(each).items():
             numbers.setdefault(name, []).extend(float(value) for value in values)
@@ -52,7 +53,7 @@ def table_of(signal: Signal, batches: Sequence[Batch]) -> Table:
         prompt=np.array(placed["prompt"], dtype=np.int64),
         prompts=tuple(codes["prompt"]),
         system=np.array(placed["system"], dtype=np.int64),
-        systems=tuple(_system(text, whole) for text in codes["system"]),
+        systems=tuple(codes["system"]),
         present=frozenset(
             name for name in COLUMNS if any(value is not None for value in whole.column(name))
         ),
@@ -89,10 +90,3 @@ def _copies(whole: Batch) -> list[float]:
             runs[row] = mine
         found.append(float(place))
     return found
-
-
-def _system(text: str, whole: Batch) -> SystemPrompt:
-    times = [t for t, s in zip(whole.timestamp, whole.system, strict=True) if s == text]
-    known = [t for t in times if t is not None]
-    first, last = (min(known), max(known)) if known else (None, None)
-    return SystemPrompt(text, len(times), first, last)

@@ -241,9 +241,7 @@ def test_one_endless_conversation_is_sampled_from_its_beginning(tmp_path: Path) 
     assert drawn.output == whole.output[: sampling.TRACES]
 
 
-def test_long_texts_of_the_sample_are_cut_and_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_long_texts_of_the_sample_are_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "CHARACTERS", 100_000)
     batch = plain_engine.batch(
         output=["x" * 30_000] * 50,
@@ -252,18 +250,7 @@ def test_long_texts_of_the_sample_are_cut_and_counted(
     )
     table = engine_table(tmp_path, [batch])
     assert len(table.sample) == 2  # 40,001 characters each, and at most 100,000
-    assert table.cut_texts == 4
     assert {len(text or "") for text in table.sample.output} == {20_000}
-
-
-def test_system_prompts_are_counted_with_their_first_and_last_day(tmp_path: Path) -> None:
-    batch = plain_engine.batch(
-        output=["a"] * 4, system=["Be kind.", None, "Be kind.", "Be brief."],
-        timestamp=[20.0, 5.0, 10.0, None],
-    )  # fmt: skip
-    first, second = engine_table(tmp_path, cut(batch, [1, 1, 1])).systems
-    assert (first.text, first.n, first.first, first.last) == ("Be kind.", 2, 10.0, 20.0)
-    assert (second.text, second.n, second.first, second.last) == ("Be brief.", 1, None, None)
 
 
 def test_a_system_prompt_of_its_own_for_each_conversation_is_a_template(tmp_path: Path) -> None:

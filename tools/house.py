@@ -31,9 +31,9 @@ BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_940, 1_800),
     ("model",): Budget(3_960, 3_000),
     ("syntax", "text", "framework", "llm"): Budget(5_070, 4_400),
-    ("files", "scoring"): Budget(3_850, 2_600),
+    ("files", "scoring"): Budget(3_820, 2_600),
     ("traces",): Budget(3_350, 2_200),
-    ("measure",): Budget(6_150, 4_800),
+    ("measure",): Budget(5_760, 4_800),
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(4_000, 3_300),
     ("pipeline",): Budget(260, 250),
@@ -43,8 +43,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 52_300, 42_000
-MOST_TOKENS, AIM_TOKENS = 335_500, 260_000
+MOST_LINES, AIM_LINES = 51_800, 42_000
+MOST_TOKENS, AIM_TOKENS = 333_500, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

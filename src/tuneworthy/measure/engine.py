@@ -7,16 +7,17 @@ end each signal gets its own columns whole, one signal after the other.
 from __future__ import annotations
 
 import gc
-import math
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.errors import InputError
 from tuneworthy.measure.sample import PLACES, Sample, compared_text, near_copies, signatures
@@ -24,20 +25,16 @@ from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     ENOUGH_CONVERSATIONS,
     Findings,
+    Ints,
     TraceSignal,
     TraceTable,
     as_numbers,
     distinct,
     how_many,
 )
-from tuneworthy.model.evidence import COLUMNS, Batch, SystemPrompt
+from tuneworthy.model.evidence import COLUMNS, Batch
 from tuneworthy.stats.clustered import members
 from tuneworthy.text.search import forget
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
 
 MOST_NAMES = 5_000
 """More distinct models, prompts or system prompts than this are no versions of one thing."""
@@ -100,51 +97,36 @@ class SystemPrompts:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[int, int, float, float]] | None = {}  # place, n, first, last
+        self._codes: dict[str, int] | None = {}
         self._characters = 0
         self._digests: set[bytes] = set()
 
-    def of(self, values: Sequence[str | None], times: NDArray[np.float64]) -> Ints:
+    def of(self, values: Sequence[str | None]) -> Ints:
         texts, place = distinct(values)
-        counts = np.bincount(place, minlength=len(texts)).tolist()
-        first = np.full(len(texts), np.nan)
-        last = first.copy()
-        np.fmin.at(first, place, times)
-        np.fmax.at(last, place, times)
-        seen = zip(texts, counts, first.tolist(), last.tolist(), strict=True)
-        codes = np.array([_NONE if one[0] is None else self._code(*one) for one in seen], np.int64)
-        return codes[place]
+        codes = [_NONE if text is None else self._code(text) for text in texts]
+        return np.array(codes, np.int64)[place]
 
-    def _code(self, text: str, n: int, first: float, last: float) -> int:
-        if self._kept is None:
-            if len(self._digests) < _MOST_DIGESTS:
-                self._digests.add(_digest(text))
+    def _code(self, text: str) -> int:
+        if self._codes is not None and text in self._codes:
+            return self._codes[text]
+        if len(self._digests) < _MOST_DIGESTS:
+            self._digests.add(_digest(text))
+        if self._codes is None:
             return _NONE
-        if text in self._kept:
-            code, before, first_before, last_before = self._kept[text]
-            first, last = (float(np.fmin(first, first_before)), float(np.fmax(last, last_before)))
-            self._kept[text] = code, before + n, first, last
-            return code
         self._characters += len(text)
-        self._kept[text] = len(self._kept), n, first, last
-        if len(self._kept) > MOST_NAMES or self._characters > _MOST_CHARACTERS:
-            self._digests = {*map(_digest, self._kept)}
-            self._kept = None
+        if len(self._codes) == MOST_NAMES or self._characters > _MOST_CHARACTERS:
+            self._codes = None
             return _NONE
-        return len(self._kept) - 1
+        return self._codes.setdefault(text, len(self._codes))
 
     @property
     def distinct(self) -> int:
-        return len(self._digests if self._kept is None else self._kept)
+        return len(self._digests)
 
-    def kept(self, conversations: int) -> tuple[SystemPrompt, ...]:
+    def kept(self, conversations: int) -> tuple[str, ...]:
         """The system prompts by number; none where each of the conversations has another."""
-        if conversations >= ENOUGH_CONVERSATIONS and self.distinct >= conversations:
-            return ()
-        return tuple(
-            SystemPrompt(text, n, *(None if math.isnan(time) else time for time in times))
-            for text, (_, n, *times) in (self._kept or {}).items()
-        )
+        template = conversations >= ENOUGH_CONVERSATIONS and self.distinct >= conversations
+        return () if template else tuple(self._codes or ())
 
 
 def _digest(text: str) -> bytes:
@@ -185,7 +167,7 @@ def measure(
     Raises:
         InputError: If there is no room for the temporary files, or reading a batch raises it.
     """
-    with _rarely_collected(), _store(folder) as store:
+    with _store(folder) as store:
         run = _Run(store, signals)
         for batch in batches:
             if len(batch):
@@ -199,26 +181,17 @@ def measure(
 
 
 @contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Python looks for cycles after a hundred thousand new objects, and not after 700.
+def _store(folder: Path) -> Iterator[ColumnFiles]:
+    """A store in a folder of its own, both gone in the end.
 
-    A batch is some ten thousand objects without a cycle among them: looking costs a twentieth of
-    all the time, and finds nothing. What functions remember of texts is of this run alone.
+    Meanwhile Python looks for cycles after a hundred thousand new objects, and not after 700: a
+    batch is some ten thousand objects without a cycle among them, and looking costs a twentieth of
+    all the time. What functions remember of texts is of this run alone.
     """
     before = gc.get_threshold()
     if before[0]:
         gc.set_threshold(max(_COLLECTED_AFTER, before[0]), *before[1:])
     forget()
-    try:
-        yield
-    finally:
-        forget()
-        gc.set_threshold(*before)
-
-
-@contextmanager
-def _store(folder: Path) -> Iterator[ColumnFiles]:
-    """A store in a folder of its own, both gone in the end."""
     try:
         with (
             tempfile.TemporaryDirectory(prefix="measure-", dir=folder) as name,
@@ -232,6 +205,9 @@ def _store(folder: Path) -> Iterator[ColumnFiles]:
             where=str(folder),
             fix="make room on the disk, or name another folder for temporary files with TMPDIR",
         ) from problem
+    finally:
+        forget()
+        gc.set_threshold(*before)
 
 
 class _Run:
@@ -251,23 +227,21 @@ class _Run:
         for name in COLUMNS:
             if name not in self._present and any(v is not None for v in getattr(batch, name)):
                 self._present.add(name)
-        times = as_numbers(batch.column("timestamp"))
-        keys = conversation_keys(batch.conversation or [None] * len(batch), self.traces)
+        keys = conversation_keys(batch.column("conversation"), self.traces)
         columns: dict[str, NDArray[Any]] = {
             "conversation": keys,
-            "time": times,
+            "time": as_numbers(batch.column("timestamp")),
             "turn": as_numbers(batch.column("turn")),
             "model": self._models.of(batch.column("model")),
             "prompt": self._prompts.of([name or None for name in batch.column("prompt")]),
-            "system": self._systems.of(batch.system or [None] * len(batch), times),
+            "system": self._systems.of(batch.column("system")),
         }
         for place, signal in enumerate(self._signals):
             numbers = signal.rows(batch)
             self._columns[place] = list(numbers)
             columns |= {f"{place} {name}": values for name, values in numbers.items()}
         if self._compares:
-            questions = batch.input or [None] * len(batch)
-            texts = [*map(compared_text, questions, batch.output)]
+            texts = [*map(compared_text, batch.column("input"), batch.output)]
             columns["signature"] = signatures(texts, self.traces)
             columns["answered"] = np.array([text is not None for text in texts])
         self._sample.add(batch, keys, self.traces)
@@ -278,42 +252,39 @@ class _Run:
         if not self.traces:
             yield from (Findings() for _ in self._signals)
             return
-        shared = self._shared()
-        copies = self._duplicate_of() if self._compares else None
+        table, copies = self._table(), None
+        if self._compares:
+            groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
+            copies = np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
         for place, signal in enumerate(self._signals):
             numbers = {name: self._store.get(f"{place} {name}") for name in self._columns[place]}
             if copies is not None and getattr(signal, "wants_duplicates", False):
                 numbers[DUPLICATE_OF] = copies
-            yield signal.finish(TraceTable(numbers=numbers, **shared))
+            yield signal.finish(replace(table, numbers=numbers))
 
-    def _shared(self) -> dict[str, Any]:
-        """What the table of every signal has in common."""
+    def _table(self) -> TraceTable:
+        """What all signals are given, but for their own numbers."""
         system = self._store.get("system")
-        sample, cut = self._sample.batch()
         conversation, _ = members(self._store.get("conversation"))
         systems = self._systems.kept(how_many(conversation[system >= 0]))
         if not systems:
             system = np.full_like(system, _NONE)
         prompt, prompts = _versions(self._store.get("prompt"), self._prompts.all, system)
-        return {
-            "conversation": conversation,
-            "time": self._store.get("time"),
-            "turn": self._store.get("turn"),
-            "model": self._store.get("model"),
-            "models": self._models.all,
-            "prompt": prompt,
-            "prompts": prompts,
-            "system": system,
-            "systems": systems,
-            "present": frozenset(self._present),
-            "sample": sample,
-            "distinct_systems": self._systems.distinct,
-            "cut_texts": cut,
-        }
-
-    def _duplicate_of(self) -> NDArray[np.float64]:
-        groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
-        return np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
+        return TraceTable(
+            numbers={},
+            conversation=conversation,
+            time=self._store.get("time"),
+            turn=self._store.get("turn"),
+            model=self._store.get("model"),
+            models=self._models.all,
+            prompt=prompt,
+            prompts=prompts,
+            system=system,
+            systems=systems,
+            present=frozenset(self._present),
+            sample=self._sample.batch()[0],
+            distinct_systems=self._systems.distinct,
+        )
 
 
 def _versions(named: Ints, names: Sequence[str], system: Ints) -> tuple[Ints, tuple[str, ...]]:

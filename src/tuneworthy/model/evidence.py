@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date
 from itertools import chain
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -195,23 +195,13 @@ class Batch:
     def __len__(self) -> int:
         return len(self.output)
 
-    def column(self, name: str) -> list[object]:
+    def column(self, name: str) -> list[Any]:
         """A column whole: as long as ``output``, of None where no trace has it."""
-        values: list[object] = getattr(self, name)
+        values: list[Any] = getattr(self, name)
         return values or [None] * len(self.output)
 
 
 COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
-
-
-@dataclass(frozen=True, slots=True)
-class SystemPrompt:
-    """A system prompt that was seen, with when."""
-
-    text: str
-    n: int  # traces that carry it
-    first: float | None  # earliest timestamp, seconds since 1970
-    last: float | None  # latest timestamp
 
 
 # Prompts and models side by side on the same test cases.

@@ -12,11 +12,11 @@ from tuneworthy.measure.sample import joined_groups
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     Findings,
+    Measure,
     Numbers,
     TraceTable,
     as_numbers,
     case_numbers,
-    evidence_from,
     scores_of,
     shown,
     there,
@@ -27,7 +27,7 @@ from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import About, Flags, Floats, Ints
+    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 
 MOST_ARMS = 50
@@ -42,8 +42,8 @@ _ALWAYS = (
     *("cases", "runs", "errors"),
 )
 _OPTIONAL = ("usd_per_run", "usd_per_run_low", "usd_per_run_high", "latency_p50_s")
-_FACTOR = "success_with_prompts"
-_SHARE, _DIFFERENCE = "mean score over cases", "difference of mean scores"
+_BEST = Measure("best_arm_share", "mean score over cases", "success_with_prompts")
+_LEAD = Measure("best_arm_lead", "difference of mean scores", "success_with_prompts")
 _ADD_CASE = "measure results of a test: the same cases (`case`) through each prompt and model"
 _ADD_SCORE = "add `score` to the results: 1 right, 0 wrong"
 _ADD_USD = "log `usd`, what the call cost"
@@ -86,7 +86,7 @@ class ArmsSignal:
             scores_of(batch),
             as_numbers(batch.column("usd")),
             as_numbers(batch.column("latency_s")),
-            there(batch.error, len(batch)).astype(np.float64),
+            there(batch.column("error")).astype(np.float64),
         )
         return dict(zip(_NUMBERS, values, strict=True))
 
@@ -95,16 +95,9 @@ class ArmsSignal:
         if len(results) > 1:
             ask = _ONE_TEST.format(len(results))
             arms = sum(len(one.arms) for one in results)
-            about: About = {
-                "unit": _SHARE,
-                "factor": _FACTOR,
-                "details": {"arms": arms, "tests": len(results)},
-            }
-            evidence = (
-                evidence_from(table, "best_arm_share", None, ask, **about),
-                evidence_from(table, "best_arm_lead", None, ask, **about | {"unit": _DIFFERENCE}),
-            )
-            return Findings(evidence, (_series(results),))
+            details: dict[str, Scalar] = {"arms": arms, "tests": len(results)}
+            unknown = (each.of(table, None, ask, details=details) for each in (_BEST, _LEAD))
+            return Findings(tuple(unknown), (_series(results),))
         (result,) = results
         ask = _ADD_SCORE if "case" in table.present else _ADD_CASE
         evidence = (_best(table, result, ask), _lead_of(table, result, ask))
@@ -134,13 +127,10 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
     if result.arms and result.scale == "share":
         best = result.arms[0]
         estimate = Estimate(best.value, best.low_of_all, best.high_of_all, best.cases, best.cases)
-    return evidence_from(
+    return _BEST.of(
         table,
-        "best_arm_share",
         estimate,
         _ON_SCALE if result.arms else ask,
-        factor=_FACTOR,
-        unit=_SHARE,
         method="repeats averaged, Wilson over cases" + (_PICKED if len(result.arms) > 1 else ""),
         details=_details(result),
     )
@@ -152,13 +142,10 @@ def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
         estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.cases)
     elif result.arms:
         ask = lead.ask
-    return evidence_from(
+    return _LEAD.of(
         table,
-        "best_arm_lead",
         estimate,
         ask,
-        factor=_FACTOR,
-        unit=_DIFFERENCE,
         method="paired over the cases both have; Student's lower end, which picking the two makes "
         "safe, and an upper end that holds for all pairs of arms at once",
         details=_details(result),

@@ -8,23 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, Protocol, Required, TypedDict, Unpack
+from itertools import islice
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.measure.personal import without_secrets
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series, SystemPrompt
+from tuneworthy.model.evidence import Batch, Evidence, Message, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, members, true_share
 from tuneworthy.text.search import remembered
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
-    Flags = NDArray[np.bool_]
-
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 Extent = Literal["all", "sampled"]
 Span = tuple[float, float]
 Ends = tuple[float, float, float | Literal["open"]]
@@ -38,7 +36,7 @@ DUPLICATE_OF = "duplicate_of"
 the first trace whose question and answer are nearly the same, its own where there is none; NaN for
 a trace without an answer."""
 
-Numbers = Mapping[str, "Floats"]
+Numbers = Mapping[str, Floats]
 """Columns of numbers, one a trace; NaN where a trace has none. A share is 1.0 and 0.0."""
 
 
@@ -66,7 +64,7 @@ class TraceTable:
     """Prompt versions by name, or ``system N`` for the N-th system prompt without a name."""
     system: Ints
     """Place in ``systems``; -1 for none."""
-    systems: tuple[SystemPrompt, ...]
+    systems: tuple[str, ...]
     """Distinct system prompts in the order of their first appearance."""
     present: frozenset[str]
     """Columns of ``Batch`` in which any trace has a value."""
@@ -75,8 +73,6 @@ class TraceTable:
     distinct_systems: int = 0
     """Distinct system prompts seen; where that is more than ``systems`` holds they are a template
     with something else filled in each time, and ``systems`` is empty."""
-    cut_texts: int = 0
-    """Texts of the sample of which only the beginning was kept."""
 
     def __len__(self) -> int:
         return len(self.conversation)
@@ -87,8 +83,7 @@ class TraceTable:
         return "all" if rows >= len(self) else "sampled"
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """What a signal has to say."""
 
     evidence: tuple[Evidence, ...] = ()
@@ -134,23 +129,13 @@ def distinct(values: Sequence[Any]) -> tuple[list[Any], Ints]:
     return list(places), np.fromiter(each, dtype=np.int64, count=len(values))
 
 
-def happened(values: Sequence[Any], size: int) -> Flags:
-    """Which values of a column, perhaps empty, say something: nothing, False and "" don't."""
-    return _true(values) if values else np.zeros(size, dtype=bool)
-
-
-def there(values: Sequence[Any], size: int) -> Flags:
-    """Which values of a column, perhaps empty, are there, whatever they say."""
-    return _there(values) if values else np.zeros(size, dtype=bool)
-
-
-@remembered(2)
-def _true(values: Sequence[Any]) -> Flags:
+def happened(values: Sequence[Any]) -> Flags:
+    """Which values say something: None, False and "" don't."""
     return np.fromiter(map(bool, values), dtype=bool, count=len(values))
 
 
-@remembered(2)
-def _there(values: Sequence[Any]) -> Flags:
+def there(values: Sequence[Any]) -> Flags:
+    """Which values are there, whatever they say."""
     return np.array([value is not None for value in values], dtype=bool)
 
 
@@ -187,6 +172,7 @@ FIRST_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
 """Later timestamps are no timestamps."""
 
+LOG_TIME = "log the `timestamp` of every call"
 _FEW = 0.005
 
 
@@ -207,13 +193,9 @@ class Clock:
     def days(self) -> float:
         return float(self.times[-1] - self.times[0]) / DAY_S if len(self.times) else 0.0
 
-    @property
-    def since(self) -> date | None:
-        return _day(self.times[0]) if len(self.times) else None
-
-    @property
-    def until(self) -> date | None:
-        return _day(self.times[-1]) if len(self.times) else None
+    def day(self, place: int) -> date | None:
+        """Of the first timestamp (0) or the last (-1); None without a clock."""
+        return day_of(self.times[place]).date() if len(self.times) else None
 
 
 def clock(table: TraceTable) -> Clock:
@@ -239,109 +221,116 @@ def _clock(time: Floats) -> Clock:
     return Clock(usable, times, len(time) - int(known.sum()), int(known.sum()) - len(times))
 
 
-def day_text(time: float) -> str:
-    """A day by UTC, as in 2026-03-01."""
-    return _day(time).isoformat()
-
-
-def _day(time: float) -> date:
-    return datetime.fromtimestamp(float(time), UTC).date()
+def day_of(time: float) -> datetime:
+    """A time by UTC."""
+    return datetime.fromtimestamp(float(time), UTC)
 
 
 # Evidence.
 
+AMOUNT, SHARE = (0.0, math.inf), (0.0, 1.0)
+"""Bounds of an amount and of a share."""
 
-class About(TypedDict, total=False):
-    """What evidence says beside its numbers."""
 
-    unit: Required[str]
-    factor: str
+class Measure(NamedTuple):
+    """Something that a signal measures."""
+
+    id: str
+    unit: str
+    factor: str = ""
     """What it bears on."""
-    method: str
-    sample: Extent
-    details: Mapping[str, Scalar]
-    """Further numbers; those that aren't finite are left out."""
-    examples: Sequence[str]
-    """Ten at most are kept, each cut to 200 characters."""
-    n: int
-    clusters: int
+
+    def of(
+        self,
+        table: TraceTable,
+        result: Estimate | Ends | str | None,
+        ask: str = "",
+        *,
+        method: str = "",
+        details: Mapping[str, Scalar] | None = None,
+        examples: Iterable[str] = (),
+        sample: Extent = "all",
+        talks: Ints | None = None,
+        bounds: Span | None = None,
+        spread: float = 1.0,
+    ) -> Evidence:
+        """Evidence of a result; unknown under ``ENOUGH_CONVERSATIONS``.
+
+        Args:
+            table: What was looked at, for its clock.
+            result: An estimate over conversations, None for none; a value with its ends; or a text,
+                which says what would settle it, and then nothing else is said.
+            ask: What would settle it where there is no estimate, or one whose end is not finite.
+            method: How it was worked out.
+            details: Further numbers; those that aren't finite are left out.
+            examples: Ten at most are kept, each cut to 200 characters.
+            sample: Whether every trace was looked at.
+            talks: The conversation of each trace that was counted, for what is no estimate.
+            bounds: Between which an amount can lie. An infinite upper end of it is open, and
+                nothing else is said where it is unknown.
+            spread: A factor by which each end is moved out, for an error of the measure itself.
+        """
+        n, clusters, ends = 0, 0, ask if result is None else result
+        if talks is not None:
+            n, clusters = len(talks), how_many(talks)
+        if isinstance(ends, Estimate):
+            n, clusters = ends.n, ends.clusters
+            ends = _ends(ends, ask, bounds, spread)
+        about: dict[str, Any] = {}
+        if not isinstance(ends, str) or (bounds is None and not isinstance(result, str)):
+            shown = {name: x for name, x in (details or {}).items() if _finite(x)}
+            texts = tuple(readable_amount(each, 200) for each in islice(examples, 10))
+            about = {"n": n, "clusters": clusters, "method": method, "sample": sample}
+            about |= {"details": shown, "examples": texts}
+        value, low, high = (Unknown(ask=ends), None, None) if isinstance(ends, str) else ends
+        return Evidence(
+            id=self.id,
+            unit=self.unit,
+            factor=self.factor,
+            value=value,
+            low=low,
+            high=high,
+            since=clock(table).day(0),
+            observed_on=clock(table).day(-1),
+            **about,
+        )
 
 
-def evidence_of(
-    table: TraceTable, measure: str, ends: Ends | str, **about: Unpack[About]
-) -> Evidence:
-    """Evidence of a value with its ends; for a text, which says what would settle it, unknown."""
-    value, low, high = (Unknown(ask=ends), None, None) if isinstance(ends, str) else ends
-    shown: dict[str, Any] = {
-        **about,
-        "details": {name: each for name, each in about.get("details", {}).items() if _finite(each)},
-        "examples": tuple(readable_amount(each, 200) for each in about.get("examples", ())[:10]),
-        "since": clock(table).since,
-        "observed_on": clock(table).until,
-    }
-    return Evidence(id=measure, value=value, low=low, high=high, **shown)
+def _ends(estimate: Estimate, ask: str, bounds: Span | None, spread: float) -> Ends | str:
+    held = estimate.clusters
+    if bounds is None:
+        if held < ENOUGH_CONVERSATIONS:
+            return f"measure at least {ENOUGH_CONVERSATIONS} conversations; {held} bear on it"
+        finite = math.isfinite(estimate.low) and math.isfinite(estimate.high)
+        return (estimate.value, estimate.low, estimate.high) if finite else ask
+    if held < ENOUGH_CONVERSATIONS:
+        return few(held)
+    low, value, high = np.clip(
+        (estimate.low / spread, estimate.value, estimate.high * spread), *bounds
+    ).tolist()
+    return value, low, high if math.isfinite(high) else "open"
 
 
-def evidence_from(
-    table: TraceTable,
-    measure: str,
-    estimate: Estimate | None,
-    ask: str,
-    *,
-    spread: float = 1.0,
-    **about: Unpack[About],
-) -> Evidence:
-    """Evidence from an estimate over conversations.
-
-    It is unknown, with what to do, for None, for an end that is not finite and for under
-    ``ENOUGH_CONVERSATIONS`` conversations. ``spread`` is a factor by which each end is moved out,
-    for an error of the measure itself.
-    """
-    if estimate is None:
-        return evidence_of(table, measure, ask, **about)
-    about["n"], about["clusters"] = estimate.n, estimate.clusters
-    if estimate.clusters < ENOUGH_CONVERSATIONS:
-        held = estimate.clusters
-        ask = f"measure at least {ENOUGH_CONVERSATIONS} conversations; {held} bear on it"
-        return evidence_of(table, measure, ask, **about)
-    low, high = estimate.low / spread, estimate.high * spread
-    finite = math.isfinite(low) and math.isfinite(high)
-    return evidence_of(table, measure, (estimate.value, low, high) if finite else ask, **about)
-
-
-def amount_from(
-    table: TraceTable,
-    measure: str,
-    estimate: Estimate | None,
-    ask: str,
-    *,
-    bounds: tuple[float, float] = (0.0, math.inf),
-    spread: float = 1.0,
-    **about: Unpack[About],
-) -> Evidence:
-    """The same for an amount that can lie between ``bounds`` only; an infinite end is open."""
-    if estimate is None or estimate.clusters < ENOUGH_CONVERSATIONS:
-        ask = ask if estimate is None else few(estimate.clusters)
-        return evidence_of(table, measure, ask, unit=about["unit"], factor=about.get("factor", ""))
-    low, value, high = (
-        min(max(each, bounds[0]), bounds[1])
-        for each in (estimate.low / spread, estimate.value, estimate.high * spread)
-    )
-    about["n"], about["clusters"] = estimate.n, estimate.clusters
-    ends: Ends = value, low, high if math.isfinite(high) else "open"
-    return evidence_of(table, measure, ends, **about)
-
-
-def series_of(picture: str, names: str, rows: Iterable[Sequence[Scalar]]) -> Series:
-    """Rows of numbers as a picture's columns, whose names stand in one text."""
-    columns = zip(names.split(), zip(*rows, strict=True), strict=True)
-    return Series(id=picture, columns=dict(columns))
+def pictures(picture: str, names: str, rows: Iterable[Sequence[Scalar]]) -> tuple[Series, ...]:
+    """Rows of numbers as a picture's columns, whose names stand in one text; () without a row."""
+    columns = [*zip(*rows, strict=True)]
+    named = dict(zip(names.split(), columns, strict=True)) if columns else {}
+    return (Series(id=picture, columns=named),) if named else ()
 
 
 def corrected(seen: Estimate, finds: Span, spares: Span) -> Estimate:
     """The share that is there, when a detector with known errors saw another."""
     value, low, high = true_share(seen, finds, spares)
     return replace(seen, value=value, low=low, high=high)
+
+
+def wider(first: Estimate | None, *others: Estimate | None) -> Estimate | None:
+    """The first estimate with the lowest and the highest end of all; None where one is missing."""
+    every = [each for each in (first, *others) if each is not None]
+    if first is None or len(every) <= len(others):
+        return None
+    low, high = min(each.low for each in every), max(each.high for each in every)
+    return replace(first, low=low, high=high)
 
 
 def few(conversations: int) -> str:
@@ -381,21 +370,17 @@ _BAD = (
 _IN_WORDS = dict.fromkeys(_GOOD.split(), 1.0) | dict.fromkeys(_BAD.split(), 0.0)
 
 
+@remembered(1)
 def scores_of(batch: Batch) -> Floats:
     """The score of each trace on its own scale; where there is none, 1 or 0 by its label.
 
     Labels are read by a closed list of English words; a label in another word counts as none.
     """
-    scores = _scores(batch.score) if batch.score else np.full(len(batch), np.nan)
+    scores = as_numbers(batch.column("score"))
     if batch.label:
         by_label = as_numbers(None if each is None else _in_words(each) for each in batch.label)
         scores = np.where(np.isnan(scores), by_label, scores)
     return scores
-
-
-@remembered(1)
-def _scores(values: Sequence[float | None]) -> Floats:
-    return as_numbers(values)
 
 
 @lru_cache(maxsize=4096)
@@ -415,9 +400,8 @@ def right(scores: Floats) -> Floats:
 
 def case_numbers(batch: Batch) -> Floats:
     """A number for each test case, the same in every batch; NaN for a trace without one."""
-    if not batch.case:
-        return np.full(len(batch), np.nan)
-    return as_numbers(None if case is None else _case_number(case) for case in batch.case)
+    cases = batch.column("case")
+    return as_numbers(None if case is None else _case_number(case) for case in cases)
 
 
 _case_number = lru_cache(maxsize=65_536)(text_number)
@@ -462,28 +446,24 @@ prompt), with 3.9 to 4.6 for English questions, passages and SQL between: 4 is o
 _MOST = 1e12
 
 
-def amounts(values: Sequence[float | None], size: int) -> Floats:
-    """A column of amounts, perhaps empty; NaN where there is none, or none that can be one."""
-    return _possible(values) if values else np.full(size, np.nan)
-
-
-@remembered(4)  # several signals count tokens
-def _possible(values: Sequence[float | None]) -> Floats:
+def amounts(values: Sequence[float | None]) -> Floats:
+    """A column of amounts; NaN where there is none, or none that can be one."""
     numbers = as_numbers(values)
     return np.where((numbers >= 0) & (numbers <= _MOST), numbers, np.nan)
 
 
+@remembered(1)  # several signals count tokens
 def token_counts(batch: Batch) -> Numbers:
     """Tokens of each trace: reported ones, and an estimate where they aren't reported.
 
     The estimate of the input counts the conversation so far, or else the system prompt and the
     question; tools that were offered to the model and passages outside of both are not in it.
     """
-    n = len(batch)
-    read, written = amounts(batch.input_tokens, n), amounts(batch.output_tokens, n)
-    estimate, estimate_out = np.full(n, np.nan), np.full(n, np.nan)
+    read, written = (amounts(batch.column(f"{side}_tokens")) for side in ("input", "output"))
+    estimate, estimate_out = np.full((2, len(batch)), np.nan)
+    columns = [batch.column(name) for name in ("system", "messages", "input")]
     for row in np.flatnonzero(np.isnan(read)).tolist():
-        estimate[row] = _characters_read(batch, row)
+        estimate[row] = _characters_read(*(column[row] for column in columns))
     for row in np.flatnonzero(np.isnan(written)).tolist():
         if (text := batch.output[row]) is not None:
             estimate_out[row] = len(text)
@@ -495,13 +475,12 @@ def token_counts(batch: Batch) -> Numbers:
     }
 
 
-def _characters_read(batch: Batch, row: int) -> float:
-    system = batch.system[row] if batch.system else None
-    turns = batch.messages[row] if batch.messages else None
-    if turns is not None and len(turns):
-        apart = system is not None and not any(turn.role == "system" for turn in turns)
+def _characters_read(
+    system: str | None, turns: Sequence[Message] | None, question: str | None
+) -> float:
+    if turns:
+        apart = not any(turn.role == "system" for turn in turns)
         return float(sum(len(turn.content) for turn in turns) + len(system or "") * apart)
-    question = batch.input[row] if batch.input else None
     nothing = system is None and question is None
     return math.nan if nothing else float(len(system or "") + len(question or ""))
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,23 +15,22 @@ from tuneworthy.measure.sample import LONGEST, Run, runs_of, similar_groups
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
+    LOG_TIME,
     MONTH_DAYS,
-    Clock,
+    Extent,
     Findings,
+    Flags,
+    Floats,
+    Measure,
     Numbers,
     TraceTable,
     clock,
-    day_text,
-    evidence_of,
+    day_of,
     few,
     how_many,
 )
 from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.forecast import poisson_interval
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Extent, Flags, Floats
-
 
 MOST_TEXTS = 240
 """Distinct texts that are compared, spread over time; more would only be more fillings."""
@@ -47,6 +47,7 @@ _DATES = re.compile(
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*|(?:mon|tues?|wed(?:nes)?|thur?s?|"
     r"fri|satur|sun)day"
 )
+_LOG_SYSTEM = "log the `system` prompt"
 _TEMPLATE = "log the prompt's name and version (`prompt_version`): its text differs in every call"
 
 
@@ -87,8 +88,7 @@ class ChangeSignal:
 # Versions of a system prompt, when variables and small edits don't count.
 
 
-@dataclass(frozen=True, slots=True)
-class PromptText:
+class PromptText(NamedTuple):
     """A system prompt with the times of the conversations that carry it."""
 
     words: str
@@ -96,8 +96,7 @@ class PromptText:
     """First call of each conversation, in order."""
 
 
-@dataclass(frozen=True, slots=True)
-class PromptVersion:
+class PromptVersion(NamedTuple):
     """Texts that are near copies of each other once what is filled in is left out."""
 
     first: float
@@ -106,8 +105,7 @@ class PromptVersion:
     conversations: int
 
 
-@dataclass(frozen=True, slots=True)
-class PromptVersions:
+class PromptVersions(NamedTuple):
     """The versions of one prompt."""
 
     versions: tuple[PromptVersion, ...]
@@ -125,56 +123,53 @@ def texts_of(table: TraceTable) -> dict[str, tuple[PromptText, ...]]:
     there are too many texts for the table to hold, those of the sample stand for them. Without a
     clock the order of reading takes its place.
     """
-    at = clock(table)
-    first = (_first_calls if table.systems else _first_calls_of_sample)(table, at)
+    calls = (_first_calls if table.systems else _first_calls_of_sample)(table)
     gathered: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for (name, text), times in first.items():
-        gathered[_name(name)][text] += times
+    for version, text, time in calls:
+        gathered[_name(version)][text].append(time)
     return {
         name: tuple(PromptText(text, np.sort(np.array(times))) for text, times in own.items())
         for name, own in gathered.items()
     }
 
 
-def _first_calls(table: TraceTable, at: Clock) -> dict[tuple[str, str], list[float]]:
-    """The times of the first call of each conversation, by prompt version and text."""
+_Call = tuple[str, str, float]
+"""The first call of a conversation with a prompt: its version, its text, and when it was."""
+
+
+def _first_calls(table: TraceTable) -> Iterator[_Call]:
+    at = clock(table)
     times = table.time if len(at.times) else np.arange(len(table), dtype=np.float64)
     rows = np.flatnonzero((at.usable | (not len(at.times))) & (table.system >= 0))
     rows = rows[np.argsort(times[rows], kind="stable")]
-    kind = table.system[rows] * (len(table.prompts) + 1) + table.prompt[rows] + 1
+    names = ["", *table.prompts]
+    kind = table.system[rows] * len(names) + table.prompt[rows] + 1
     # One number for prompt, text and conversation: a sort of rows of three takes ten times as long.
     talks = int(table.conversation.max(initial=0)) + 1
     _, first = np.unique(kind * talks + table.conversation[rows], return_index=True)
     first.sort()
-    calls: dict[tuple[str, str], list[float]] = defaultdict(list)
-    codes, place = np.unique(kind[first], return_inverse=True)
-    names = ["", *table.prompts]
-    keys = [
-        (names[prompt], table.systems[system].text)
-        for system, prompt in (divmod(code, len(names)) for code in codes.tolist())
-    ]
-    for key, time in zip(place.tolist(), times[rows[first]].tolist(), strict=True):
-        calls[keys[key]].append(time)
-    return calls
+    for code, time in zip(kind[first].tolist(), times[rows[first]].tolist(), strict=True):
+        system, prompt = divmod(code, len(names))
+        yield names[prompt], table.systems[system], time
 
 
-def _first_calls_of_sample(table: TraceTable, at: Clock) -> dict[tuple[str, str], list[float]]:
-    sample, timed = table.sample, bool(len(at.times))
+def _first_calls_of_sample(table: TraceTable) -> Iterator[_Call]:
+    sample, at = table.sample, clock(table)
+    timed = bool(len(at.times))
     seen: dict[tuple[str, str, str], float] = {}
     columns = (sample.column(name) for name in ("system", "prompt", "conversation", "timestamp"))
     for row, (system, prompt, talk, when) in enumerate(zip(*columns, strict=True)):
         time = when if timed else float(row)
-        if not (isinstance(system, str) and isinstance(time, float | int)):
+        if system is None or time is None:
             continue
         if not timed or at.times[0] <= time <= at.times[-1]:
-            key = (str(prompt or ""), system, str(talk or f"\0{row}"))
-            seen[key] = min(float(time), seen.get(key, float("inf")))
-    calls: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for (name, text, _), time in seen.items():
-        calls[name, text].append(time)
-    return calls
+            key = prompt or "", system, talk or f"\0{row}"
+            seen[key] = min(float(time), seen.get(key, time))
+    for (version, text, _), time in seen.items():
+        yield version, text, time
 
 
+@lru_cache(maxsize=4096)
 def _name(version: str) -> str:
     """The name of a prompt without its version; nothing for one that has none."""
     if re.fullmatch(r"system \d+", version):
@@ -267,43 +262,43 @@ def _gone(one: PromptVersion, end_s: float, since_s: float) -> bool:
 
 
 def _changes(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
-    at = clock(table)
-    measure, unit = "prompt_changes_per_month", "changes a month"
-    factor = "rapidly_changing_requirements"
-    if lacking := _lacking(table, at, prompts):
-        return evidence_of(table, measure, lacking, unit=unit, factor=factor)
+    at, prompted = clock(table), _prompted(table)
+    talks = table.conversation[prompted]
+    measure = Measure(
+        "prompt_changes_per_month", "changes a month", "rapidly_changing_requirements"
+    )
+    if lacking := _lacking(table, prompts, how_many(talks)):
+        return measure.of(table, lacking)
     start, end = float(at.times[0]), float(at.times[-1])
     when = sorted(time for each in prompts for time in changes(each.versions, end, start))
     months = at.days / MONTH_DAYS
     low, high = poisson_interval(len(when))
-    return evidence_of(
+    evidence = measure.of(
         table,
-        measure,
         (len(when) / months, low / months, high / months),
-        n=int((at.usable & _prompted(table)).sum()),
-        clusters=_conversations(table),
-        unit=unit,
+        talks=talks,
         method="versions that gave way to a newer one, over the months of the clock; exact Poisson",
-        factor=factor,
         sample=_extent(table),
         details={
             "changes": len(when),
             "months": months,
             "versions": sum(len(each.versions) for each in prompts),
         },
-        examples=[f"a version was last used on {day_text(time)}" for time in when],
+        examples=(f"a version was last used on {day_of(time).date()}" for time in when),
     )
+    return evidence.model_copy(update={"n": int((at.usable & prompted).sum())})
 
 
-def _lacking(table: TraceTable, at: Clock, prompts: Sequence[PromptVersions]) -> str:
+def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations: int) -> str:
+    at = clock(table)
     if "system" not in table.present:
-        return "log the `system` prompt"
+        return _LOG_SYSTEM
     if not len(at.times):
-        return "log the `timestamp` of every call"
+        return LOG_TIME
     if at.days < LEAST_DAYS - 1:
         return "measure traces of two months; the clock spans fewer"
-    if (enough := _conversations(table)) < ENOUGH_CONVERSATIONS:
-        return few(enough)
+    if conversations < ENOUGH_CONVERSATIONS:
+        return few(conversations)
     held = [each.conversations for each in prompts]
     if not sum(held) or np.average([each.kept for each in prompts], weights=held) < _LEAST_KEPT:
         return _TEMPLATE
@@ -319,34 +314,22 @@ def _prompted(table: TraceTable) -> Flags:
     return table.system >= 0 if table.systems else np.ones(len(table), dtype=bool)
 
 
-def _conversations(table: TraceTable) -> int:
-    return how_many(table.conversation[_prompted(table)])
-
-
 def _distinct(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
-    measure, unit, factor = "distinct_prompts", "prompts", "prompt_variations"
+    measure = Measure("distinct_prompts", "prompts", "prompt_variations")
     if count := sum(len(each.versions) for each in prompts):
-        return evidence_of(
+        return measure.of(
             table,
-            measure,
             (count, count, "open"),
-            n=int(_prompted(table).sum()),
-            clusters=_conversations(table),
-            unit=unit,
+            talks=table.conversation[_prompted(table)],
             method="system prompts seen in three conversations or more, near copies folded",
-            factor=factor,
             sample=_extent(table),
         )
-    if table.prompts and not table.systems:
-        return evidence_of(
-            table,
-            measure,
-            (1, 1, "open"),
-            n=int((table.prompt >= 0).sum()),
-            clusters=how_many(table.conversation[table.prompt >= 0]),
-            unit=unit,
-            method="names of prompts without texts: near copies can't be told, so only one is sure",
-            factor=factor,
-            details={"names": len(table.prompts)},
-        )
-    return evidence_of(table, measure, "log the `system` prompt", unit=unit, factor=factor)
+    if table.systems or not table.prompts:
+        return measure.of(table, _LOG_SYSTEM)
+    return measure.of(
+        table,
+        (1, 1, "open"),
+        talks=table.conversation[table.prompt >= 0],
+        method="names of prompts without texts: near copies can't be told, so only one is sure",
+        details={"names": len(table.prompts)},
+    )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from tuneworthy.measure.personal import excerpt, shared_scanner
@@ -13,13 +10,16 @@ from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     RIGHT_FROM,
     Findings,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     clusters_of,
-    evidence_from,
     happened,
-    how_many,
     on_scale,
+    pictures,
+    rate,
     sampled_clusters,
     sampled_rows,
     scores_of,
@@ -29,14 +29,10 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.measure.signals.personal import PATTERNS_FIND, PATTERNS_SPARE, widened
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series
+from tuneworthy.model.evidence import Batch, Scalar
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import looking, readable
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Floats, Ints
-
 
 JSON_FROM = 0.9
 """Where at least this share of the answers in words mean to be JSON, all have to be."""
@@ -81,11 +77,10 @@ class ExamplesSignal:
 
         The reason is one of the first three, or -1; an answer without words looks like nothing.
         """
-        size = len(batch)
         silent, looks = joined(batch.output).blank, looking(batch.output)
         reasons = np.where(refused(batch.output), _REFUSED, _NONE)
-        reasons[there(batch.error, size)] = _ERROR
-        reasons[silent & ~happened(batch.tool_calls, size)] = _NO_OUTPUT
+        reasons[there(batch.column("error"))] = _ERROR
+        reasons[silent & ~happened(batch.column("tool_calls"))] = _NO_OUTPUT
         return {
             "example_reason": reasons,
             "example_score": on_scale(scores_of(batch)),
@@ -94,62 +89,48 @@ class ExamplesSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
+        need, n = self._materials.examples_need, len(table)
+        needed: dict[str, Scalar] = {} if need is None else {"need": need}
+        measure = Measure("usable_examples", "examples", "insufficient_data")
+        method = (
+            "counted: answers without an error, a refusal, broken JSON or a bad score, near copies "
+            "once; the lower end without what may hold personal or secret data"
+        )
         if not {"output", "tool_calls"} & table.present:
-            return Findings((self._evidence(table, None, {}, ()),))
+            ask = "log `output`, what the model wrote"
+            return Findings((measure.of(table, None, ask, method=method, details=needed),))
         looks = table.numbers["example_json"]
-        words = looks[np.isfinite(looks)]
-        likely = len(words) > 0 and float(words.mean()) >= JSON_FROM
+        likely = rate(looks[np.isfinite(looks)]) >= JSON_FROM
         expected = self._materials.output_schema is not None or likely
         reason = _reasons(table.numbers, table.conversation, json_expected=expected)
-        kept = reason == _NONE
+        copies = table.numbers[DUPLICATE_OF][reason == _NONE]  # one without words is like no other
+        usable = len(np.unique(copies[np.isfinite(copies)])) + int(np.isnan(copies).sum())
         steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
-        usable = _groups(table.numbers[DUPLICATE_OF], kept)
-        steps["copy"] = int(kept.sum()) - usable
-        evidence = self._evidence(table, usable, steps, self._samples(table.sample, expected))
-        columns: dict[str, tuple[Scalar, ...]] = {
-            "step": ("all", *steps, "usable"),
-            "n": (len(table), *steps.values(), usable),
-        }
-        return Findings((evidence,), (Series(id="examples_waterfall", columns=columns),))
-
-    def _evidence(
-        self, table: TraceTable, usable: int | None, steps: dict[str, int], samples: Sequence[str]
-    ) -> Evidence:
-        personal, details = (1.0, {}) if usable is None else _personal(table.sample)
-        if self._materials.examples_need is not None:
-            details["need"] = self._materials.examples_need
-        evidence = evidence_from(
+        steps["copy"] = len(copies) - usable
+        personal, seen = _personal(table.sample)
+        evidence = measure.of(
             table,
-            "usable_examples",
-            None,
-            "log `output`, what the model wrote",
-            factor="insufficient_data",
-            unit="examples",
-            method="counted: answers without an error, a refusal, broken JSON or a bad score, near "
-            "copies once; the lower end without what may hold personal or secret data",
-            details={**details, **({"all": len(table)} if steps else {}), **steps},
-            examples=samples,
+            (
+                float(usable),
+                float(int(usable * (1 - personal))),
+                "open" if "case" in table.present else float(usable),
+            ),
+            method=method,
+            details={**seen, **needed, "all": n, **steps},
+            examples=self._samples(table.sample, expected),
+            talks=table.conversation,
         )
-        if usable is None:
-            return evidence
-        return evidence.model_copy(
-            update={
-                "value": float(usable),
-                "low": float(int(usable * (1 - personal))),
-                "high": "open" if "case" in table.present else float(usable),
-                "n": len(table),
-                "clusters": how_many(table.conversation),
-            }
-        )
+        waterfall = [("all", n), *steps.items(), ("usable", usable)]
+        return Findings((evidence,), pictures("examples_waterfall", "step n", waterfall))
 
     def _samples(self, batch: Batch, json_expected: bool) -> list[str]:
         """Some of what was thrown out, masked, each with its reason in front."""
-        talks = clusters_of(batch.column("conversation"))
+        talks, questions = clusters_of(batch.column("conversation")), batch.column("input")
         reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
-        questions = batch.input or [None] * len(batch)
         kept = np.flatnonzero(reason == _NONE)[:SCANNED].tolist()
-        texts = [compared_text(questions[row], batch.output[row]) for row in kept]
-        groups = duplicate_groups(texts).tolist()
+        groups = duplicate_groups(
+            [compared_text(questions[row], batch.output[row]) for row in kept]
+        )
         samples = []
         for place, name in enumerate(REASONS):
             rows = np.flatnonzero(reason == place).tolist()
@@ -159,7 +140,7 @@ class ExamplesSignal:
                 text = batch.output[row] or questions[row] or ""
                 piece = excerpt(text, 0, min(len(text), 140), around=0)
                 samples.append(shown(f"{name}: {piece}", 200))
-        return samples[:10]
+        return samples
 
 
 def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Floats:
@@ -181,20 +162,13 @@ def _reasons(numbers: Numbers, conversation: Ints, *, json_expected: bool) -> Fl
     return np.where(wrong & ((reason == _NONE) | (reason > _NOT_JSON)), _NOT_JSON, reason)
 
 
-def _groups(copies: Floats, kept: Flags) -> int:
-    """Different answers among those kept; one without words is like no other."""
-    of = copies[kept]
-    return len(np.unique(of[np.isfinite(of)])) + int(np.isnan(of).sum())
-
-
 def _personal(batch: Batch) -> tuple[float, dict[str, Scalar]]:
     """The most that the share with personal or secret data may be, and what was seen."""
     rows = sampled_rows(batch, SCANNED, lambda row: bool(batch.output[row]))
-    if not rows:
-        return 0.0, {}
-    questions = batch.input or [None] * len(batch)
+    questions = batch.column("input")
     texts = [f"{questions[row] or ''}\n{batch.output[row]}" for row in rows]
     seen = share(shared_scanner().bits(texts) != 0, sampled_clusters(batch, rows))
-    assert seen is not None  # there are rows
+    if seen is None:
+        return 0.0, {}
     most = widened(seen, PATTERNS_FIND, PATTERNS_SPARE).high
     return most, {"personal_share": seen.value, "personal_looked_at": seen.n}

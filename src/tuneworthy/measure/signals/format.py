@@ -5,33 +5,32 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     Findings,
+    Flags,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     clusters_of,
-    evidence_from,
     happened,
+    pictures,
     rate,
     readable_amount,
-    series_of,
     text_number,
 )
 from tuneworthy.measure.signals.success import refused
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Series, ToolCall
-from tuneworthy.stats.clustered import Estimate, share
+from tuneworthy.model.evidence import Batch, Evidence, Scalar, ToolCall
+from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, Validator, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Floats, Ints
 
 ENOUGH_OUTPUTS = 20
 """A prompt version with fewer outputs than this has no usual keys of its own."""
@@ -87,54 +86,65 @@ class FormatSignal:
         (against the schema) are shares; ``shape`` numbers the keys; ``failed`` is an error;
         ``calls`` and ``calls_unread`` count tool calls.
         """
-        size = len(batch)
-        calls, calls_unread = _calls(batch)
-        failed, texts = happened(batch.error, size), joined(batch.output)
+        texts, failed = joined(batch.output), happened(batch.column("error"))
+        made = [[*map(_arguments, each or ())] for each in batch.column("tool_calls")]
+        calls, lost = (
+            np.fromiter(each, np.float64, len(batch))
+            for each in (map(len, made), (each.count(None) for each in made))
+        )
         answered = texts.there & ~failed & ((calls == 0) | (texts.lengths > 0))
-        rows, values = self._values(batch.output)
-        read = np.zeros(size, dtype=bool)
-        read[rows] = True
+        structured, fenced, invalid, shape = self._values(batch.output)
+        read = ~np.isnan(structured)
         declines = answered & ~read & refused(batch.output)
-        checked = answered & ~declines
-        structured = looking(batch.output) & ~read
-        fenced, invalid, shape = np.zeros(size), *np.full((2, size), np.nan)
-        structured[rows], fenced[rows], invalid[rows], shape[rows] = values
         columns = {
-            "structured": structured,
+            "structured": np.where(read, structured, looking(batch.output)),
             "unread": ~read,
-            "fenced": fenced,
+            "fenced": np.where(read, fenced, 0.0),
             "invalid": invalid,
             "shape": shape,
         }
+        checked = answered & ~declines
         return {
             "refused": np.where(answered, declines, np.nan),
             **{name: np.where(checked, column, np.nan) for name, column in columns.items()},
             "failed": failed.astype(np.float64),
             "calls": calls,
-            "calls_unread": calls_unread,
+            "calls_unread": lost,
         }
 
-    def _values(self, texts: Sequence[str | None]) -> tuple[list[int], Floats]:
-        """Rows that hold JSON; and whether it is a structure, fenced, invalid, and its shape.
+    def _values(self, texts: Sequence[str | None]) -> Floats:
+        """Whether a text holds a structure, fenced, invalid, and its shape; NaN where no JSON.
 
         Without a schema, plain numbers and words are prose.
         """
-        valid = self._valid
-        rows: list[int] = []
-        values: list[float] = []
+        valid, values = self._valid, np.full((4, len(texts)), np.nan)
         for row, value, fenced in read_rows(texts):
             structured = type(value) in (dict, list)
             if valid or structured or (texts[row] or "").lstrip()[:1] in _OPENS:
-                rows.append(row)
                 invalid = not valid(value) if valid else math.nan
-                values += (structured, fenced, invalid, number_of(shape_of(value)))
-        return rows, np.array(values, dtype=np.float64).reshape(-1, 4).T
+                values[:, row] = structured, fenced, invalid, number_of(shape_of(value))
+        return values
 
     def finish(self, table: TraceTable) -> Findings:
         known = {} if self._valid else _shapes(table)
         versions = list(self._versions(table, known))
         evidence = (self._outputs(table, versions, known), _tool_calls(table, self._tools))
-        return Findings(evidence, (_signatures(table, versions),) if versions else ())
+        rows = []
+        for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
+            shapes = table.numbers["shape"][each.rows]
+            unread = np.isnan(shapes)
+            rows.append(
+                (
+                    readable_amount(each.name, 200) or "others",
+                    len(each.rows),
+                    1 - rate(unread),
+                    1 - rate(unread | each.wrong),
+                    rate(shapes == each.usual),
+                    len(np.unique(shapes[~unread])),
+                )
+            )
+        names = "prompt outputs read_share right_share usual_keys_share different_keys"
+        return Findings(evidence, pictures("signatures", names, rows))
 
     def _versions(
         self, table: TraceTable, known: Mapping[float, Shape]
@@ -149,56 +159,59 @@ class FormatSignal:
             rows = checked[codes == code]
             if not (self._valid or rate(numbers["structured"][rows]) >= 0.5):
                 continue
-            usual = _usual(numbers["shape"][rows])
+            shapes = numbers["shape"][rows]
+            each, counts = np.unique(shapes[~np.isnan(shapes)], return_counts=True)
+            usual = float(each[np.argmax(counts)]) if len(each) else math.nan
             if self._valid:
                 wrong = numbers["invalid"][rows] == 1
             else:
                 lone = code >= 0 or not (table.prompt[rows] >= 0).any()
-                wrong = _unlike(numbers["shape"][rows], usual, known, lone=lone)
+                wrong = _unlike(shapes, usual, known, lone=lone)
             yield _VersionOutputs(table.prompts[code] if code >= 0 else "", rows, wrong, usual)
 
     def _outputs(
         self, table: TraceTable, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
     ) -> Evidence:
-        numbers = table.numbers
-        details: dict[str, float | int] = {
+        numbers, estimate = table.numbers, None
+        prose = int(np.sum(numbers["refused"] == 0))
+        details: dict[str, Scalar] = {
             "refusals": int(np.sum(numbers["refused"] == 1)),
             "errors": int(np.sum(numbers["failed"] == 1)),
-            "left_out_as_prose": int(np.sum(numbers["refused"] == 0)),
+            "left_out_as_prose": prose,
         }
-        estimate: Estimate | None = None
-        examples: tuple[str, ...] = ()
+        seen = Counter[str]()
         if versions and not self._broken:
             rows = np.concatenate([each.rows for each in versions])
             unread = numbers["unread"][rows] == 1
             wrong = np.concatenate([each.wrong for each in versions])
             estimate = share(unread | wrong, table.conversation[rows])
-            details["left_out_as_prose"] -= len(rows)
             details |= {
+                "left_out_as_prose": prose - len(rows),
                 "unread_share": rate(unread),
                 "fenced_share": rate(numbers["fenced"][rows] == 1),
                 "against_schema_share" if self._valid else "other_keys_share": rate(wrong),
                 "prompt_versions": len(versions),
             }
-            examples = () if self._valid else _examples(table, versions, known)
+            for each in versions if not self._valid else ():
+                shapes = numbers["shape"][each.rows[each.wrong]]
+                for number, n in zip(*np.unique(shapes, return_counts=True), strict=True):
+                    if number in known and each.usual in known:
+                        for difference in differences(known[number], known[each.usual]):
+                            seen[difference] += int(n)
         held = "the schema" if self._valid else "the usual keys of its prompt version"
-        return evidence_from(
+        return Measure("invalid_output_share", "share of outputs", _FACTOR).of(
             table,
-            "invalid_output_share",
             estimate,
             self._broken
             or "name data.output_schema: under half of the outputs look like"
             " JSON, so nothing says which form is right",
-            factor=_FACTOR,
-            unit="share of outputs",
             method=f"read as JSON and checked against {held}; interval by conversation",
             details=details,
-            examples=examples,
+            examples=_most_common(seen),
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _VersionOutputs:
+class _VersionOutputs(NamedTuple):
     """Outputs of one prompt version that mean to be structured."""
 
     name: str
@@ -206,7 +219,11 @@ class _VersionOutputs:
     wrong: Flags
     """Read, and yet against the schema or unlike the usual keys."""
     usual: float
-    """Number of the most frequent shape; NaN where none was read."""
+    """Number of the most frequent shape, the smaller of two as frequent; NaN where none is read."""
+
+
+def _most_common(counts: Counter[str]) -> list[str]:
+    return [f"{fault} ({n})" for fault, n in counts.most_common(5)]
 
 
 def _shapes(table: TraceTable) -> dict[float, Shape]:
@@ -218,26 +235,6 @@ def _shapes(table: TraceTable) -> dict[float, Shape]:
                 shape = shape_of(value)
                 shapes[number_of(shape)] = shape
     return shapes
-
-
-def _examples(
-    table: TraceTable, versions: Sequence[_VersionOutputs], known: Mapping[float, Shape]
-) -> tuple[str, ...]:
-    """The most frequent differences, by the keys alone."""
-    seen = Counter[str]()
-    for each in versions:
-        numbers = table.numbers["shape"][each.rows[each.wrong]]
-        for number, n in zip(*np.unique(numbers, return_counts=True), strict=True):
-            if number in known and each.usual in known:
-                for difference in differences(known[number], known[each.usual]):
-                    seen[difference] += int(n)
-    return tuple(f"{difference} ({n})" for difference, n in seen.most_common(5))
-
-
-def _usual(shapes: Floats) -> float:
-    """The most frequent shape; the smaller number of two as frequent; NaN for none."""
-    numbers, counts = np.unique(shapes[~np.isnan(shapes)], return_counts=True)
-    return float(numbers[np.argmax(counts)]) if len(numbers) else math.nan
 
 
 def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone: bool) -> Flags:
@@ -252,40 +249,11 @@ def _unlike(shapes: Floats, usual: float, known: Mapping[float, Shape], *, lone:
     alike = [usual]
     if (pattern := known.get(usual)) is not None:
         different = np.unique(shapes[read]).tolist()
-        alike += [
-            number for number in different if number in known and fits(known[number], pattern)
-        ]
+        alike += [each for each in different if each in known and fits(known[each], pattern)]
     return read & ~np.isin(shapes, alike)
 
 
-def _signatures(table: TraceTable, versions: Sequence[_VersionOutputs]) -> Series:
-    """By prompt version: what can be read, what is right and what is usual; the 50 largest."""
-    rows = []
-    for each in sorted(versions, key=lambda each: -len(each.rows))[:50]:
-        shapes = table.numbers["shape"][each.rows]
-        unread = np.isnan(shapes)
-        rows.append(
-            (
-                readable_amount(each.name, 200) or "others",
-                len(each.rows),
-                1 - rate(unread),
-                1 - rate(unread | each.wrong),
-                rate(shapes == each.usual),
-                len(np.unique(shapes[~unread])),
-            )
-        )
-    names = "prompt outputs read_share right_share usual_keys_share different_keys"
-    return series_of("signatures", names, rows)
-
-
 # Tool calls: arguments that are an object, with the keys and types their tool takes.
-
-
-class _Call(NamedTuple):
-    tool: str
-    arguments: dict[str, Any] | None
-    """None where they are no JSON object."""
-    conversation: int
 
 
 class _Usage(NamedTuple):
@@ -295,17 +263,8 @@ class _Usage(NamedTuple):
     types: Mapping[str, str]
 
 
-def _calls(batch: Batch) -> tuple[Floats, Floats]:
-    """For each trace its tool calls, and those whose arguments are no JSON object."""
-    calls = batch.tool_calls or [None] * len(batch)
-    counts = np.array([len(each) if each else 0 for each in calls], dtype=np.float64)
-    unread = np.zeros(len(calls))
-    for row in np.flatnonzero(counts).tolist():
-        unread[row] = sum(_arguments(call) is None for call in calls[row] or ())
-    return counts, unread
-
-
 def _arguments(call: ToolCall) -> dict[str, Any] | None:
+    """What a tool is called with; None where that is no JSON object."""
     value, fenced = read_json(call.arguments)
     return value if isinstance(value, dict) and not fenced else None
 
@@ -315,12 +274,13 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
 
     Arguments that are no object are counted over all traces too.
     """
-    where = clusters_of(table.sample.column("conversation")).tolist()
-    calls = [
-        _Call(call.name, _arguments(call), talk)
-        for talk, each in zip(where, table.sample.tool_calls or [None] * len(where), strict=True)
-        for call in each or ()
-    ]
+    sample, estimate = table.sample, None
+    talks, calls = [], list[tuple[str, dict[str, Any] | None]]()
+    where = clusters_of(sample.column("conversation")).tolist()
+    for talk, made in zip(where, sample.column("tool_calls"), strict=True):
+        for call in made or ():
+            talks.append(talk)
+            calls.append((call.name, _arguments(call)))
     tests: dict[str, Validator] = {}
     broken = ""
     for name, schema in tools.items():
@@ -329,41 +289,33 @@ def _tool_calls(table: TraceTable, tools: Mapping[str, Any]) -> Evidence:
             broken = broken or problem or f"give the tool {name[:60]} a schema"
         else:
             tests[name] = test
-    usages = _usages(calls)
-    faults = [_fault(call, {} if broken else tests, usages) for call in calls]
-    estimate = None
+    read: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for tool, arguments in calls:
+        if arguments is not None:
+            read[tool].append(arguments)
+    usages = {tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS}
+    faults = [_fault(*call, {} if broken else tests, usages) for call in calls]
     if calls and not broken:
-        estimate = share([bool(each) for each in faults], [each.conversation for each in calls])
+        estimate = share([bool(each) for each in faults], talks)
     total = float(table.numbers["calls"].sum())
-    details: dict[str, float | int] = {
+    details: dict[str, Scalar] = {
         "tool_calls": int(total),
-        "tools": len({call.tool for call in calls}),
+        "tools": len({tool for tool, _ in calls}),
     }
     if total:
         details["unread_share"] = float(table.numbers["calls_unread"].sum()) / total
         details["tools_inferred"] = len(usages.keys() - tests.keys())
-    return evidence_from(
+    return Measure("invalid_tool_call_share", "share of tool calls", _FACTOR).of(
         table,
-        "invalid_tool_call_share",
         estimate,
         broken or "log tool calls with their arguments (field tool_calls)",
-        factor=_FACTOR,
-        unit="share of tool calls",
         method="arguments read as a JSON object and checked against the tool's schema, or against"
         " the keys that 95% of its calls have and the types that two thirds have; interval by"
         " conversation",
         sample=table.extent(),
         details=details,
-        examples=[f"{fault} ({n})" for fault, n in Counter(filter(None, faults)).most_common(5)],
+        examples=_most_common(Counter(filter(None, faults))),
     )
-
-
-def _usages(calls: Sequence[_Call]) -> dict[str, _Usage]:
-    read: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for call in calls:
-        if call.arguments is not None:
-            read[call.tool].append(call.arguments)
-    return {tool: _usage(each) for tool, each in read.items() if len(each) >= ENOUGH_CALLS}
 
 
 def _usage(calls: Sequence[dict[str, Any]]) -> _Usage:
@@ -376,28 +328,32 @@ def _usage(calls: Sequence[dict[str, Any]]) -> _Usage:
                 kinds[key][kind_of(value)] += 1
     types = {}
     for key, counts in kinds.items():
-        kind, n = counts.most_common(1)[0]
+        ((kind, n),) = counts.most_common(1)
         if n >= TYPE_FROM * counts.total() and counts.total() >= ENOUGH_CALLS:
             types[key] = kind
     return _Usage(required, types)
 
 
-def _fault(call: _Call, tests: Mapping[str, Validator], usages: Mapping[str, _Usage]) -> str:
+def _fault(
+    tool: str,
+    arguments: dict[str, Any] | None,
+    tests: Mapping[str, Validator],
+    usages: Mapping[str, _Usage],
+) -> str:
     """What is wrong with a call, by names of keys alone; "" for nothing."""
-    tool = call.tool[:60]
-    if call.arguments is None:
-        return f"{tool}: the arguments are no JSON object"
-    if call.tool in tests:
-        return "" if tests[call.tool](call.arguments) else f"{tool}: against its schema"
-    usage = usages.get(call.tool)
-    if usage is None:
+    named = tool[:60]
+    if arguments is None:
+        return f"{named}: the arguments are no JSON object"
+    if tool in tests:
+        return "" if tests[tool](arguments) else f"{named}: against its schema"
+    if tool not in usages:
         return ""
-    lacking = sorted(usage.required - call.arguments.keys())
-    if lacking:
-        return f"{tool}: lacks {lacking[0][:60]}"
-    for key, value in call.arguments.items():
-        if value is not None and usage.types.get(key, kind_of(value)) != kind_of(value):
-            return f"{tool}: {key[:60]} is of another type"
+    required, types = usages[tool]
+    if lacking := sorted(required - arguments.keys()):
+        return f"{named}: lacks {lacking[0][:60]}"
+    for key, value in arguments.items():
+        if value is not None and types.get(key, kind_of(value)) != kind_of(value):
+            return f"{named}: {key[:60]} is of another type"
     return ""
 
 

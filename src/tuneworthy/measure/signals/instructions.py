@@ -3,34 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     CHARACTERS_A_TOKEN,
+    Extent,
     Findings,
+    Flags,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     clusters_of,
     distinct,
-    evidence_from,
     happened,
+    pictures,
     readable_amount,
-    series_of,
+    wider,
 )
 from tuneworthy.measure.signals.success import refused
-from tuneworthy.model.evidence import Batch, Evidence, Series
-from tuneworthy.stats.clustered import Estimate, quantile, share, slope
+from tuneworthy.model.evidence import Batch, Evidence
+from tuneworthy.stats.clustered import quantile, share, slope
 from tuneworthy.text.instructions import Instruction, Reader, follows
 from tuneworthy.text.json import readable
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Extent, Flags, Floats, Ints
-
 
 MOST_SHOWN = 100
 """Instructions that the picture shows."""
@@ -71,7 +70,7 @@ class InstructionsSignal:
         ``checked`` and ``ignored`` are bits of whole numbers: bit k stands for the k-th instruction
         of the trace's own system prompt.
         """
-        checked, ignored = np.zeros(len(batch)), np.zeros(len(batch))
+        checked, ignored = np.zeros((2, len(batch)))
         length = np.full(len(batch), np.nan)
         systems, place = distinct(batch.column("system"))
         order = np.argsort(place, kind="stable")
@@ -80,30 +79,39 @@ class InstructionsSignal:
             if system is None:
                 continue
             length[members] = len(system)
-            if instructions := self._read(system):
-                outputs = _Outputs(batch, members)
-                for bit, instruction in enumerate(instructions):
-                    known, failed = outputs.held_against(instruction)
-                    checked[members[known]] += float(1 << bit)
-                    ignored[members[failed]] += float(1 << bit)
+            instructions = self._read(system)
+            for bit, (known, failed) in enumerate(_held_against(instructions, batch, members)):
+                checked[members[known]] += float(1 << bit)
+                ignored[members[failed]] += float(1 << bit)
         return {"system_characters": length, "checked": checked, "ignored": ignored}
 
     def finish(self, table: TraceTable) -> Findings:
-        if table.systems:
-            texts = tuple(each.text for each in table.systems)
-            columns = table.numbers, table.conversation, table.system
-            extent: Extent = "all"
+        texts: Sequence[str] = table.systems
+        columns, extent = (table.numbers, table.conversation, table.system), table.extent()
+        if texts:
+            extent = "all"
         else:  # the sample, with prompts of its own
             sample = table.sample
             systems, place = distinct(sample.column("system"))
-            texts = tuple(text or "" for text in systems)
+            texts = [text or "" for text in systems]
             system = np.where([text is None for text in systems], -1, np.arange(len(systems)))
             talks = clusters_of(sample.column("conversation"))
             columns = self.rows(sample), talks, system[place]
-            extent = table.extent()
         checks = list(self._checks(texts, *columns))
-        evidence = (_tokens(table), _ignored(table, checks), _position(table, checks, extent))
-        return Findings(evidence, (_series(checks),) if checks else ())
+        sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
+        for each in checks:  # one that stands in several prompts is one
+            first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
+            sums[each.asks] = first, n + len(each.ignored), failed + int(each.ignored.sum())
+        worst = sorted(
+            sums.values(), key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words)
+        )
+        evidence = (_tokens(table), _ignored(table, worst), _position(table, checks, extent))
+        rows = (
+            (readable_amount(one.quote, 120), one.kind, one.position, 1 - failed / n, n)
+            for one, n, failed in worst[:MOST_SHOWN]
+        )
+        names = "quote kind position followed_share n"
+        return Findings(evidence, pictures("instructions", names, rows))
 
     def _read(self, system: str) -> tuple[Instruction, ...]:
         if system not in self._known:
@@ -120,17 +128,14 @@ class InstructionsSignal:
         rows = rows[np.argsort(system[rows], kind="stable")]
         for members in np.split(rows, np.flatnonzero(np.diff(system[rows])) + 1):
             instructions = self._read(texts[system[members[0]]]) if len(members) else ()
-            for bit, instruction in enumerate(instructions):
+            for bit, one in enumerate(instructions):
                 mine = members[(checked[members] >> bit & 1).astype(bool)]
                 if len(mine):
                     failed = (ignored[mine] >> bit & 1).astype(bool)
-                    yield InstructionResults(
-                        instruction, failed, conversation[mine], len(instructions)
-                    )
+                    yield InstructionResults(one, failed, conversation[mine], len(instructions))
 
 
-@dataclass(frozen=True, slots=True)
-class InstructionResults:
+class InstructionResults(NamedTuple):
     """One instruction of one prompt over the outputs it bears on."""
 
     instruction: Instruction
@@ -148,53 +153,31 @@ class InstructionResults:
         return one.kind, one.amount, one.words
 
 
-def _counted(checks: Sequence[InstructionResults]) -> list[tuple[Instruction, int, int]]:
-    """Instruction, checks and failures; one that stands in several prompts is one. Worst first."""
-    sums: dict[tuple[object, ...], tuple[Instruction, int, int]] = {}
-    for each in checks:
-        first, n, failed = sums.get(each.asks, (each.instruction, 0, 0))
-        sums[each.asks] = first, n + len(each.ignored), failed + int(each.ignored.sum())
-    return sorted(sums.values(), key=lambda row: (-row[2] / row[1], row[0].quote, row[0].words))
+def _held_against(
+    instructions: Sequence[Instruction], batch: Batch, members: Ints
+) -> Iterator[tuple[Flags, Flags]]:
+    """For each instruction which outputs it bears on, and which of them don't follow it.
 
-
-def _series(checks: Sequence[InstructionResults]) -> Series:
-    """For each instruction its place and how often it was followed; the hundred worst."""
-    rows = [
-        (readable_amount(one.quote, 120), one.kind, one.position, 1 - failed / n, n)
-        for one, n, failed in _counted(checks)[:MOST_SHOWN]
+    The outputs are those written under one system prompt; errors and refusals count as none.
+    """
+    if not instructions:
+        return
+    output, rows = batch.output, members.tolist()
+    failed = happened(batch.column("error"))[members]
+    checked = ~(failed | refused(output)[members])
+    texts = [
+        output[row] if kept else None for row, kept in zip(rows, checked.tolist(), strict=True)
     ]
-    return series_of("instructions", "quote kind position followed_share n", rows)
-
-
-class _Outputs:
-    """Outputs that were written under one system prompt; errors and refusals count as none."""
-
-    def __init__(self, batch: Batch, members: Ints) -> None:
-        self._batch, self._members = batch, members
-        failed = happened(batch.error, len(batch))[members]
-        self._checked = ~(failed | refused(batch.output)[members])
-        self._failed = failed.tolist()
-
-    def held_against(self, instruction: Instruction) -> tuple[Flags, Flags]:
-        """Which outputs an instruction bears on, and which of them don't follow it."""
-        output, members = self._batch.output, self._members
-        if instruction.kind == "json":  # was read already
-            known = self._checked & ~joined(output).blank[members]
-            return known, known & ~readable(output)[members]
-        answers = follows(instruction, self._texts, self._calls)
-        known = np.array([answer is not None for answer in answers])
-        return known, np.array([answer is False for answer in answers])
-
-    @cached_property
-    def _texts(self) -> list[str | None]:
-        pairs = zip(self._members.tolist(), self._checked.tolist(), strict=True)
-        return [self._batch.output[row] if checked else None for row, checked in pairs]
-
-    @cached_property
-    def _calls(self) -> list[int]:
-        calls = self._batch.tool_calls or [None] * len(self._batch)
-        pairs = zip(self._members.tolist(), self._failed, strict=True)
-        return [0 if failed else len(calls[row] or ()) for row, failed in pairs]
+    tools = batch.column("tool_calls")
+    calls = [0 if bad else len(tools[row] or ()) for row, bad in zip(rows, failed, strict=True)]
+    for one in instructions:
+        if one.kind == "json":  # was read already
+            known = checked & ~joined(output).blank[members]
+            yield known, known & ~readable(output)[members]
+        else:
+            answers = follows(one, texts, calls)
+            known = np.array([answer is not None for answer in answers])
+            yield known, np.array([answer is False for answer in answers])
 
 
 def _tokens(table: TraceTable) -> Evidence:
@@ -204,39 +187,35 @@ def _tokens(table: TraceTable) -> Evidence:
     details["traces_without_one"] = len(characters) - len(known)
     if len(known):
         details["most_characters"] = int(known.max())
-    return evidence_from(
+    return Measure("system_prompt_tokens", "tokens", _FACTOR).of(
         table,
-        "system_prompt_tokens",
         quantile(characters / CHARACTERS_A_TOKEN, 0.5, table.conversation),
         _NO_SYSTEM,
-        factor=_FACTOR,
-        unit="tokens",
         method="median over traces; characters / 4, no tokenizer; interval by conversation",
         details=details,
     )
 
 
-def _ignored(table: TraceTable, checks: Sequence[InstructionResults]) -> Evidence:
+def _ignored(table: TraceTable, worst: Sequence[tuple[Instruction, int, int]]) -> Evidence:
     """Over all traces: a check is a bit, so counting bits is enough."""
     checked, ignored = (_bits(table.numbers[name]) for name in ("checked", "ignored"))
     where = np.concatenate(
         [np.repeat(table.conversation, ignored), np.repeat(table.conversation, checked - ignored)]
     )
     read = "let somebody read a sample: no instruction of these prompts can be checked by rule"
-    return evidence_from(
+    return Measure(
+        "ignored_instruction_share", "share of checks of verifiable instructions", _FACTOR
+    ).of(
         table,
-        "ignored_instruction_share",
         share(np.arange(len(where)) < ignored.sum(), where),
         read if "system" in table.present else _NO_SYSTEM,
-        factor=_FACTOR,
-        unit="share of checks of verifiable instructions",
         method="instructions found by a closed list of wordings, each held against each output it"
         " bears on; interval by conversation",
-        details={"instructions": len({each.asks for each in checks})},
-        examples=[
+        details={"instructions": len(worst)},
+        examples=(
             f"{one.quote[:100]}{''.join(f' [{word[:30]}]' for word in one.words)}: {failed} of {n}"
-            for one, n, failed in _counted(checks)
-        ],
+            for one, n, failed in worst
+        ),
     )
 
 
@@ -258,30 +237,16 @@ def _position(table: TraceTable, checks: Sequence[InstructionResults], extent: E
         at = np.repeat([each.instruction.position for each in kept], sizes)
         kinds = np.repeat([codes[each.asks] for each in kept], sizes)
         where = np.concatenate([each.conversation for each in kept])
-        estimate = _wider(slope(followed, at, where), slope(followed, at, kinds))
+        estimate = wider(slope(followed, at, where), slope(followed, at, kinds))
     few = f"it takes {ENOUGH_INSTRUCTIONS} instructions in one prompt that can be checked by rule"
-    return evidence_from(
+    return Measure(
+        "position_effect", "share followed, from the beginning of the prompt to its end", _FACTOR
+    ).of(
         table,
-        "position_effect",
         estimate,
         few if "system" in table.present else _NO_SYSTEM,
-        factor=_FACTOR,
-        unit="share followed, from the beginning of the prompt to its end",
         method="least squares of followed on place in the prompt; the wider interval of"
         " conversations and instructions as clusters",
         sample=extent,
         details={"instructions": len(codes)},
-    )
-
-
-def _wider(by_conversation: Estimate | None, by_instruction: Estimate | None) -> Estimate | None:
-    """One estimate with the lower of two low ends and the higher of two high ones."""
-    if by_conversation is None or by_instruction is None:
-        return None
-    return Estimate(
-        by_conversation.value,
-        min(by_conversation.low, by_instruction.low),
-        max(by_conversation.high, by_instruction.high),
-        by_conversation.n,
-        by_conversation.clusters,
     )

@@ -3,37 +3,37 @@
 from __future__ import annotations
 
 import math
+import operator
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
+    Extent,
     Findings,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
+    Span,
     TraceTable,
     as_numbers,
     case_numbers,
     clusters,
     corrected,
-    evidence_from,
     on_scale,
+    pictures,
     right,
     sampled_clusters,
     sampled_rows,
     scores_of,
-    series_of,
 )
 from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
-from tuneworthy.stats import clustered
 from tuneworthy.stats.clustered import CERTAIN, share, share_given
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Extent, Floats, Ints
 
 LOOKED_AT = 1_000
 """Traces of the sample that the detector of sufficient passages reads at most."""
@@ -76,13 +76,22 @@ class KnowledgeSignal:
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        passages = _labelled(table) or _detected(table)
+        sufficient = table.numbers["knowledge_sufficient"]
+        if np.isfinite(sufficient).any():  # as people labelled
+            passages = _Passages(
+                sufficient,
+                table.numbers["knowledge_right"],
+                clusters(table, table.numbers["knowledge_case"]),
+                "sufficient by the label `answerable`",
+            )
+        else:
+            passages = _detected(table)
         cells = passages.cells()
         evidence = (_synthesis(table, passages, cells), _recall(table, passages, cells))
         states = ((True, True), (True, False), (False, True), (False, False))
-        rows = [(*state, n) for state, n in zip(states, cells.values(), strict=False)]
-        pictures = (series_of("knowledge", "sufficient right n", rows),) if cells else ()
-        return Findings((*evidence, _unsupported(table)), pictures)
+        rows = ((*state, n) for state, n in zip(states, cells.values(), strict=False))
+        picture = pictures("knowledge", "sufficient right n", rows)
+        return Findings((*evidence, _unsupported(table)), picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +102,8 @@ class _Passages:
     right: Floats
     clusters: Ints
     how: str
-    sensitivity: clustered.Ends = CERTAIN
-    specificity: clustered.Ends = CERTAIN
+    sensitivity: Span = CERTAIN
+    specificity: Span = CERTAIN
     sample: Extent = "all"
     lacking: str = ""
 
@@ -111,27 +120,12 @@ class _Passages:
         """The detector's errors, for the report; {} for labels."""
         if self.sensitivity == CERTAIN:
             return {}
-        both = {"sensitivity": self.sensitivity, "specificity": self.specificity}
-        return {
-            f"{name}_{end}": value
-            for name, ends in both.items()
-            for end, value in zip(("low", "high"), ends, strict=True)
-        }
+        names = ("sensitivity_low", "sensitivity_high", "specificity_low", "specificity_high")
+        return dict(zip(names, (*self.sensitivity, *self.specificity), strict=True))
 
     @property
     def widened(self) -> str:
         return "" if self.sensitivity == CERTAIN else ", widened by the detector's errors"
-
-
-def _labelled(table: TraceTable) -> _Passages | None:
-    """What people labelled; None where nobody did."""
-    numbers = table.numbers
-    sufficient = numbers["knowledge_sufficient"]
-    if not np.isfinite(sufficient).any():
-        return None
-    members = clusters(table, numbers["knowledge_case"])
-    how = "sufficient by the label `answerable`"
-    return _Passages(sufficient, numbers["knowledge_right"], members, how)
 
 
 def _detected(table: TraceTable) -> _Passages:
@@ -141,15 +135,12 @@ def _detected(table: TraceTable) -> _Passages:
         lacking = _ADD_CONTEXTS
     elif "reference" not in table.present:
         lacking = _ADD_REFERENCE
-    contexts = batch.contexts or [None] * len(batch)
-    references = batch.reference or [None] * len(batch)
-
-    def wanted(row: int) -> bool:
-        return not lacking and contexts[row] is not None and bool(references[row])
-
-    rows = sampled_rows(batch, LOOKED_AT, wanted)
+    contexts, references = batch.column("contexts"), batch.column("reference")
+    rows = sampled_rows(
+        batch, LOOKED_AT, lambda row: contexts[row] is not None and bool(references[row])
+    )
     return _Passages(
-        as_numbers(sufficient(references[row] or "", contexts[row] or ()) for row in rows),
+        as_numbers(sufficient(references[row], contexts[row]) for row in rows),
         right(on_scale(scores_of(batch)[rows])),
         sampled_clusters(batch, rows),
         f"sufficient by the reference's words in the passages ({MEASURED_ON})",
@@ -166,13 +157,12 @@ def _recall(table: TraceTable, passages: _Passages, cells: dict[str, int]) -> Ev
     if estimate is not None and passages.sensitivity != CERTAIN:
         details["seen_share"] = estimate.value
         estimate = corrected(estimate, passages.sensitivity, passages.specificity)
-    return evidence_from(
+    return Measure(
+        "retrieval_recall", "share of questions whose passages hold the answer", _FACTOR
+    ).of(
         table,
-        "retrieval_recall",
         estimate,
         passages.lacking,
-        factor=_FACTOR,
-        unit="share of questions whose passages hold the answer",
         method=f"{passages.how}; Wilson over cases or conversations{passages.widened}",
         sample=passages.sample,
         details=details | passages.errors(),
@@ -192,13 +182,12 @@ def _synthesis(table: TraceTable, passages: _Passages, cells: dict[str, int]) ->
         )
         if {"score", "label"} & table.present:
             ask = "no scored answer had sufficient passages: measure more, or fix retrieval"
-    return evidence_from(
+    return Measure(
+        "synthesis_failure_share", "share of answers with sufficient context", _FACTOR
+    ).of(
         table,
-        "synthesis_failure_share",
         estimate,
         ask,
-        factor=_FACTOR,
-        unit="share of answers with sufficient context",
         method=f"wrong by `score` where {passages.how}; over cases or conversations"
         + passages.widened,
         sample=passages.sample,
@@ -209,25 +198,19 @@ def _synthesis(table: TraceTable, passages: _Passages, cells: dict[str, int]) ->
 def _unsupported(table: TraceTable) -> Evidence:
     """The share of answers that their passages don't support."""
     batch = table.sample
-    contexts = batch.contexts or [None] * len(batch)
-
-    def claims(row: int) -> bool:
-        text = batch.output[row]
-        return bool(text and contexts[row]) and not refuses(text or "")
-
-    rows = sampled_rows(batch, CHECKED, claims)
-    flags = [not supported(batch.output[row] or "", contexts[row] or ()) for row in rows]
+    output, contexts = batch.column("output"), batch.column("contexts")
+    rows = sampled_rows(
+        batch, CHECKED, lambda row: bool(output[row] and contexts[row]) and not refuses(output[row])
+    )
+    flags = [not supported(output[row], contexts[row]) for row in rows]
     seen = share(flags, sampled_clusters(batch, rows))
     errors = GROUNDEDNESS_SENSITIVITY, GROUNDEDNESS_SPECIFICITY
-    return evidence_from(
+    return Measure("unsupported_answer_share", "share of answers given with passages", _FACTOR).of(
         table,
-        "unsupported_answer_share",
         None if seen is None else corrected(seen, *errors),
         "no answer in words was given with passages: measure more traces"
         if "contexts" in table.present
         else "log `contexts`, the passages given to the model",
-        factor=_FACTOR,
-        unit="share of answers given with passages",
         method="a model over words, corrected by Rogan and Gladen for its errors on "
         + GROUNDEDNESS_MEASURED_ON,
         sample=table.extent(len(rows)),
@@ -364,9 +347,7 @@ def support(answer: str, passages: Sequence[str]) -> float:
     Its scale is that of BEGIN, where a third of the answers are; compare it with ``THRESHOLD``.
     """
     constant, *weights = WEIGHTS
-    drive = constant + sum(
-        weight * count for weight, count in zip(weights, counts(answer, passages), strict=True)
-    )
+    drive = constant + sum(map(operator.mul, weights, counts(answer, passages)))
     return 1 / (1 + math.exp(-max(-700.0, min(700.0, drive))))
 
 

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
+    AMOUNT,
+    SHARE,
     Findings,
+    Floats,
+    Measure,
     Numbers,
     TraceTable,
-    amount_from,
     amounts,
     chosen,
-    evidence_of,
-    series_of,
+    pictures,
     there,
     token_counts,
 )
 from tuneworthy.model.evidence import Batch, Evidence, Series
 from tuneworthy.stats.clustered import Estimate, explained_share, quantile, share
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Floats
 
 BINS = 30
 MOST_FITTED = 100_000
@@ -35,6 +33,7 @@ _LEAST_IN_BIN = 20
 _LOG = "log `latency_s` of every call"
 _FACTOR = "latency"
 _SHARE = "share of the mean latency"
+_SETTLING = Measure("prompt_latency_share", _SHARE, _FACTOR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,21 +67,23 @@ class LatencySignal:
 
     def rows(self, batch: Batch) -> Numbers:
         """Seconds of calls that didn't fail, failures, and tokens read anew and written."""
-        n, tokens = len(batch), token_counts(batch)
-        failed = there(batch.error, n)
-        cached = np.nan_to_num(amounts(batch.cached_tokens, n))
+        tokens, failed = token_counts(batch), there(batch.column("error"))
+        seconds, first, cached = (
+            amounts(batch.column(name))
+            for name in ("latency_s", "time_to_first_token_s", "cached_tokens")
+        )
         return {
-            "latency_s": np.where(failed, np.nan, amounts(batch.latency_s, n)),
-            "first_s": np.where(failed, np.nan, amounts(batch.time_to_first_token_s, n)),
+            "latency_s": np.where(failed, np.nan, seconds),
+            "first_s": np.where(failed, np.nan, first),
             "failed": failed.astype(np.float64),
-            "read": np.maximum(tokens["input_tokens"] - cached, 0.0),
+            "read": np.maximum(tokens["input_tokens"] - np.nan_to_num(cached), 0.0),
             "written": tokens["output_tokens"],
             "read_estimate": tokens["input_estimate"],
             "written_estimate": tokens["output_estimate"],
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        explained = _explained(table)
+        explained, seconds = _explained(table), table.numbers["latency_s"]
         evidence = [
             _quantile(table, "latency_p50_s", 0.5),
             _quantile(table, "latency_p95_s", 0.95),
@@ -90,45 +91,51 @@ class LatencySignal:
             self._settling(table, explained),
         ]
         if self.target_s is not None:
-            evidence.append(_over(table, self.target_s))
+            late = np.where(np.isnan(seconds), np.nan, seconds > self.target_s)
+            over = Measure("latency_over_target_share", "share of calls", _FACTOR).of(
+                table,
+                share(late, table.conversation),
+                _LOG,
+                method="share of calls that didn't fail; conversations as clusters",
+                bounds=SHARE,
+                details={"target_s": self.target_s},
+            )
+            evidence.append(over)
         if np.isfinite(table.numbers["first_s"]).any():
             evidence.append(_quantile(table, "first_token_p95_s", 0.95, of="first_s"))
-        picture = by_tokens(table.numbers["latency_s"], _read(table)[0])
-        return Findings(tuple(evidence), (picture,) if picture else ())
+        return Findings(tuple(evidence), by_tokens(seconds, _read(table)[0]))
 
     def _settling(self, table: TraceTable, explained: Evidence) -> Evidence:
         """What settles the signal: the prompt's share, where the target is missed."""
-        measure, target_s = "prompt_latency_share", self.target_s
+        target_s = self.target_s
         if target_s is None:
             ask = "state `targets.latency_p95_s`: without a target none is missed"
-            return evidence_of(table, measure, ask, unit=_SHARE, factor=_FACTOR)
+            return _SETTLING.of(table, ask)
         late = quantile(table.numbers["latency_s"], 0.95, table.conversation)
         if late is not None and math.isfinite(late.high) and late.high <= target_s:
-            return amount_from(
+            return _SETTLING.of(
                 table,
-                measure,
                 Estimate(0.0, 0.0, 0.0, late.n, late.clusters),
                 _LOG,
-                unit=_SHARE,
                 method="0: the whole interval of the 95th percentile keeps the target",
-                factor=_FACTOR,
+                bounds=SHARE,
                 details={"target_s": target_s, "p95_low_s": late.low, "p95_high_s": late.high},
             )
-        changed: dict[str, object] = {"id": measure}
+        changed: dict[str, object] = {"id": _SETTLING.id}
         if late is not None and explained.known and late.low <= target_s:
             changed |= {"low": 0.0, "method": f"{explained.method}; from 0: the target may be kept"}
         return explained.model_copy(update=changed)
 
 
-def by_tokens(latency_s: Floats, read: Floats) -> Series | None:
+def by_tokens(latency_s: Floats, read: Floats) -> tuple[Series, ...]:
     """Latency by input tokens: at most 30 bins of equal numbers of calls, 20 or more in each.
 
-    None where fewer than 20 calls have both numbers.
+    () where fewer than 20 calls have both numbers.
     """
     known = np.isfinite(latency_s) & np.isfinite(read)
     seconds, tokens = latency_s[known], read[known]
     if len(tokens) < _LEAST_IN_BIN:
-        return None
+        return ()
     bins = min(BINS, len(tokens) // _LEAST_IN_BIN)
     edges = np.unique(np.quantile(tokens, np.linspace(0, 1, bins + 1)))
     place = np.clip(np.searchsorted(edges, tokens, side="right") - 1, 0, max(len(edges) - 2, 0))
@@ -137,7 +144,7 @@ def by_tokens(latency_s: Floats, read: Floats) -> Series | None:
         held, took = tokens[place == at], seconds[place == at]
         middle, late = np.quantile(took, (0.5, 0.95)).tolist()
         rows.append((float(held.min()), float(held.max()), middle, late, len(held)))
-    return series_of("latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows)
+    return pictures("latency_by_tokens", "input_tokens_low input_tokens_high p50_s p95_s n", rows)
 
 
 def _read(table: TraceTable) -> tuple[Floats, bool]:
@@ -145,30 +152,15 @@ def _read(table: TraceTable) -> tuple[Floats, bool]:
 
 
 def _quantile(table: TraceTable, measure: str, at: float, of: str = "latency_s") -> Evidence:
-    return amount_from(
+    return Measure(
+        measure, "seconds", "today.latency_p95_s" if measure == "latency_p95_s" else ""
+    ).of(
         table,
-        measure,
         quantile(table.numbers[of], at, table.conversation),
         _LOG if of == "latency_s" else "log `time_to_first_token_s`",
-        unit="seconds",
         method="quantile over calls that didn't fail; conversations as clusters",
-        factor="today.latency_p95_s" if measure == "latency_p95_s" else "",
+        bounds=AMOUNT,
         details={"failed": int(table.numbers["failed"].sum())},
-    )
-
-
-def _over(table: TraceTable, target_s: float) -> Evidence:
-    seconds = table.numbers["latency_s"]
-    return amount_from(
-        table,
-        "latency_over_target_share",
-        share(np.where(np.isnan(seconds), np.nan, seconds > target_s), table.conversation),
-        _LOG,
-        unit="share of calls",
-        method="share of calls that didn't fail; conversations as clusters",
-        factor=_FACTOR,
-        bounds=(0.0, 1.0),
-        details={"target_s": target_s},
     )
 
 
@@ -186,16 +178,13 @@ def _explained(table: TraceTable) -> Evidence:
         estimate = explained_share(seconds, read, written, table.model, table.conversation)
     short = "send the same questions with a short and a long prompt: the input hardly varies"
     known = np.isfinite(seconds) & np.isfinite(read)
-    return amount_from(
+    return Measure("input_latency_share", _SHARE, _FACTOR).of(
         table,
-        "input_latency_share",
         estimate,
         f"log {', '.join(lacking)}" if lacking else short,
-        unit=_SHARE,
         method="least squares of latency on input and output tokens within each model, weighted "
         "for scatter that grows with latency, far values drawn in; conversations as clusters",
-        factor=_FACTOR,
-        bounds=(0.0, 1.0),
+        bounds=SHARE,
         sample="all" if every == 1 else "sampled",
         details={
             "tokens_estimated": estimated,

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.measure.sample import MODEL, embed
 from tuneworthy.measure.signals.base import (
     DAY_S,
     ENOUGH_CONVERSATIONS,
+    LOG_TIME,
     MONTH_DAYS,
+    Extent,
     Findings,
+    Flags,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     clock,
     clusters_of,
-    evidence_of,
     few,
     how_many,
 )
@@ -26,12 +31,7 @@ from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.clustered import drift, members, share, true_share
 from tuneworthy.stats.intervals import Z95
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from tuneworthy.measure.signals.base import Extent, Flags, Ints
-
-    Vectors = NDArray[np.float32]
+Vectors = NDArray[np.float32]
 
 ALONE = 0.1
 """A request is flagged when its nearest earlier one is farther than that of all but this share of
@@ -63,10 +63,9 @@ _MOST = 16
 _THE_SAME = 0.95  # a cosine from here on is the same request in other letters
 _BLOCK = 512
 _LONG_WORDS = 50
-_NOVEL, _DRIFT = "novel_request_share", "intent_drift"
 _UNIT = "share of requests of the last month"
-_SQUARED = "squared distance of unit vectors"
-_FACTOR = "exploration_phase"
+_NOVEL = Measure("novel_request_share", _UNIT, "exploration_phase")
+_DRIFT = Measure("intent_drift", "squared distance of unit vectors")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +99,12 @@ class NoveltySignal:
 
     def finish(self, table: TraceTable) -> Findings:
         requests = _requests(table)
-        vectors = None
-        if not (lacking := _lacking(table, requests)):
+        vectors, lacking = None, _lacking(table, requests)
+        if not lacking:
             vectors = embed([DIGITS.sub("0", text) for text in requests.texts])
             lacking = "install tuneworthy[traces]"
         if vectors is None:
-            novel = evidence_of(table, _NOVEL, lacking, unit=_UNIT, factor=_FACTOR)
-            return Findings((novel, evidence_of(table, _DRIFT, lacking, unit=_SQUARED)))
+            return Findings(tuple(each.of(table, lacking) for each in (_NOVEL, _DRIFT)))
         novel = self._novel(table, requests, vectors)
         return Findings((novel, self._drift(table, requests, vectors)))
 
@@ -118,20 +116,16 @@ class NoveltySignal:
         assert seen is not None  # both sides have requests
         half = Z95 * new.spread
         ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
-        seen = replace(seen, low=ends[0], high=ends[1])
         earlier = int((~later).sum())
-        detects = next(ends for least, ends in SENSITIVITY if earlier >= least)
-        value, low, high = true_share(seen, detects, (1 - new.by_chance,) * 2)
+        detects = next(found for least, found in SENSITIVITY if earlier >= least)
+        spares = (1 - new.by_chance,) * 2
+        value, low, high = true_share(replace(seen, low=ends[0], high=ends[1]), detects, spares)
         words = float(np.median([len(each.split()) for each in requests.texts]))
-        return evidence_of(
+        return _NOVEL.of(
             table,
-            _NOVEL,
             (value, low, 1.0 if words > _LONG_WORDS else high),
-            n=seen.n,
-            clusters=seen.clusters,
-            unit=_UNIT,
+            talks=talks[later],
             method=f"{MODEL}; nearest neighbours, against shuffled ones; detector's error in",
-            factor=_FACTOR,
             sample=requests.of,
             details={
                 "flagged": seen.value,
@@ -147,22 +141,18 @@ class NoveltySignal:
         rng = np.random.default_rng(self.seed)
         moved = drift(vectors.astype(np.float64), requests.later, requests.conversation, rng)
         if moved is None:
-            return evidence_of(table, _DRIFT, few(1), unit=_SQUARED)
-        return evidence_of(
+            return _DRIFT.of(table, few(1))
+        return _DRIFT.of(
             table,
-            _DRIFT,
             (max(0.0, moved.value), max(0.0, moved.low), max(0.0, moved.high)),
-            n=len(requests.texts),
-            clusters=how_many(requests.conversation),
-            unit=_SQUARED,
+            talks=requests.conversation,
             method=f"{MODEL}; last month against before; jackknife over conversations",
             sample=requests.of,
             details={"chance": moved.chance},
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Requests:
+class _Requests(NamedTuple):
     """Requests of the sample that have a time, oldest first."""
 
     texts: tuple[str, ...]
@@ -178,12 +168,9 @@ def _requests(table: TraceTable) -> _Requests:
     first, last = (at.times[0], at.times[-1]) if len(at.times) else (1.0, 0.0)
     columns = (sample.column(name) for name in ("timestamp", "input", "conversation"))
     rows = [
-        (float(time), text, name)
+        (time, text, name)
         for time, text, name in zip(*columns, strict=True)
-        if isinstance(time, float | int)
-        and first <= time <= last
-        and isinstance(text, str)
-        and text.strip()
+        if time is not None and first <= time <= last and text and text.strip()
     ]
     rows.sort(key=lambda row: row[0])
     whole = len(sample) == len(table) and len(rows) <= MOST_REQUESTS
@@ -199,15 +186,14 @@ def _requests(table: TraceTable) -> _Requests:
 
 
 def _lacking(table: TraceTable, requests: _Requests) -> str:
-    at = clock(table)
+    at, later = clock(table), requests.later
     if "input" not in table.present:
         return "log the `input` of every call"
     if not len(at.times):
-        return "log the `timestamp` of every call"
+        return LOG_TIME
     if at.days < LEAST_DAYS:
         return "measure traces of two months; the clock spans fewer"
-    later, talks = requests.later, requests.conversation
-    held = min(how_many(talks[side]) for side in (later, ~later))
+    held = min(how_many(requests.conversation[side]) for side in (later, ~later))
     if held < ENOUGH_CONVERSATIONS:
         return few(held)
     earlier = int((~later).sum())
@@ -219,8 +205,7 @@ def _lacking(table: TraceTable, requests: _Requests) -> str:
 # Requests unlike all earlier ones, by their nearest neighbours.
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(NamedTuple):
     """The nearest of each request, those of its own conversation left out."""
 
     places: Ints
@@ -231,8 +216,7 @@ class Neighbours:
     """Cosine to the nearest earlier request; -1 where there is none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Flagged:
+class Flagged(NamedTuple):
     """What is flagged of the later requests, and what would be by chance."""
 
     rows: Flags

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from tuneworthy.measure import personal as names
-from tuneworthy.measure.personal import KINDS, Scanner, excerpt, shared_scanner, spans
+from tuneworthy.measure.personal import KINDS, excerpt, shared_scanner, spans
 from tuneworthy.measure.signals.base import (
     Findings,
+    Flags,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
+    Span,
     TraceTable,
     clusters_of,
     corrected,
     distinct,
-    evidence_from,
     how_many,
     text_number,
 )
 from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.clustered import Estimate, share, true_share
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Floats, Ints
-
 
 # Shares of messages that hold such data and are found, and of others that are left alone: 95%
 # intervals on the half of presidio_synth (v2) that nothing was chosen on, 2026-11-24, by
@@ -47,11 +45,8 @@ _FACTOR = "data_sovereignty"
 _ASK = "record what users ask: the field input, or messages"
 
 
-def _bits(sort: Literal["personal", "secret"]) -> int:
-    return sum(1 << place for place, kind in enumerate(KINDS) if kind.sort == sort)
-
-
-PERSONAL_BITS, SECRET_BITS = _bits("personal"), _bits("secret")
+SECRET_BITS = sum(1 << place for place, kind in enumerate(KINDS) if kind.sort == "secret")
+ALL_BITS = (1 << len(KINDS)) - 1
 
 
 class PersonalSignal:
@@ -81,7 +76,7 @@ class PersonalSignal:
 
     def rows(self, batch: Batch) -> Numbers:
         """Kinds found, as a sum of powers of two; NaN where there is no message."""
-        questions = batch.input or [None] * len(batch)
+        questions = batch.column("input")
         kinds = np.where(joined(questions).there, self._scanner.bits(questions), np.nan)
         system_kinds, number = self._of_systems(batch).T
         return {"input_kinds": kinds, "system_kinds": system_kinds, "system_number": number}
@@ -104,14 +99,39 @@ class PersonalSignal:
         system = table.numbers["system_kinds"].astype(np.int64)
         if system.any():
             kinds |= np.where(_of_the_template(table), system & SECRET_BITS, system)
-        both = PERSONAL_BITS | SECRET_BITS
-        return Findings(
-            (
-                _evidence("personal_data_share", table, kinds, both, self._scanner),
-                _evidence("secret_share", table, kinds, SECRET_BITS, self._scanner),
-                _named(table),
-            )
+        shares = (
+            self._share(table, "personal_data_share", kinds, ALL_BITS),
+            self._share(table, "secret_share", kinds, SECRET_BITS),
         )
+        return Findings((*shares, _named(table)))
+
+    def _share(self, table: TraceTable, name: str, kinds: Ints, wanted: int) -> Evidence:
+        kept = ~np.isnan(table.numbers["input_kinds"])
+        bits = kinds[kept] & wanted
+        seen = share(bits != 0, table.conversation[kept])
+        some = bits[bits != 0]  # mostly few, and each kind is counted among them
+        counts = {kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)}
+        return Measure(name, _UNIT, _FACTOR).of(
+            table,
+            None if seen is None else widened(seen, PATTERNS_FIND, PATTERNS_SPARE),
+            _ASK,
+            method="patterns and check digits on every request; Wilson's interval over "
+            "conversations, widened by the patterns' errors on labelled messages",
+            details={kind: count for kind, count in counts.items() if count},
+            examples=self._examples(table.sample, wanted),
+        )
+
+    def _examples(self, sample: Batch, wanted: int) -> list[str]:
+        """Masked pieces of the first different messages that hold something."""
+        texts = [text for text in sample.input if text]
+        kinds = [kind for place, kind in enumerate(KINDS) if wanted >> place & 1]
+        different: dict[str, None] = {}
+        for row in np.flatnonzero(self._scanner.bits(texts) & wanted).tolist():
+            first = spans(texts[row], kinds)[0]
+            different[excerpt(texts[row], first.start, first.end)] = None
+            if len(different) == _MOST_EXAMPLES:
+                break
+        return [*different]
 
 
 def _number_of_values(text: str) -> float:
@@ -129,27 +149,7 @@ def _of_the_template(table: TraceTable) -> Flags:
     return np.asarray(np.bincount(pairs // talks) > most)[number]
 
 
-def _evidence(name: str, table: TraceTable, kinds: Ints, wanted: int, scanner: Scanner) -> Evidence:
-    kept = ~np.isnan(table.numbers["input_kinds"])
-    bits = kinds[kept] & wanted
-    seen = share(bits != 0, table.conversation[kept])
-    some = bits[bits != 0]  # mostly few, and each kind is counted among them
-    counts = {kind.id: int((some >> place & 1).sum()) for place, kind in enumerate(KINDS)}
-    return evidence_from(
-        table,
-        name,
-        None if seen is None else widened(seen, PATTERNS_FIND, PATTERNS_SPARE),
-        _ASK,
-        factor=_FACTOR,
-        unit=_UNIT,
-        method="patterns and check digits on every request; Wilson's interval over conversations, "
-        "widened by the patterns' errors on labelled messages",
-        details={kind: count for kind, count in counts.items() if count},
-        examples=tuple(_examples(table.sample, wanted, scanner)),
-    )
-
-
-def widened(seen: Estimate, find: tuple[float, float], spare: tuple[float, float]) -> Estimate:
+def widened(seen: Estimate, find: Span, spare: Span) -> Estimate:
     """The value that was seen, with the errors of what saw it in its ends.
 
     ``find`` is the least and most share of the real ones that are flagged, ``spare`` that of the
@@ -157,21 +157,6 @@ def widened(seen: Estimate, find: tuple[float, float], spare: tuple[float, float
     """
     _, low, high = true_share(seen, find, spare)
     return replace(seen, low=min(low, seen.low), high=max(high, seen.high))
-
-
-def _examples(sample: Batch, wanted: int, scanner: Scanner) -> Iterator[str]:
-    """Masked pieces of the first different messages that hold something."""
-    texts = [text for text in sample.input if text]
-    kinds = [kind for place, kind in enumerate(KINDS) if wanted >> place & 1]
-    shown: set[str] = set()
-    for row in np.flatnonzero(scanner.bits(texts) & wanted).tolist():
-        if len(shown) == _MOST_EXAMPLES:
-            return
-        first = spans(texts[row], kinds)[0]
-        piece = excerpt(texts[row], first.start, first.end)
-        if piece not in shown:
-            shown.add(piece)
-            yield piece
 
 
 def _named(table: TraceTable) -> Evidence:
@@ -182,17 +167,14 @@ def _named(table: TraceTable) -> Evidence:
     talks = sample.column("conversation")
     seen = share([bool(each) for each in people], clusters_of([talks[row] or None for row in rows]))
     first = [(text, each[0]) for text, each in zip(texts, people, strict=True) if each]
-    return evidence_from(
+    return Measure("named_person_share", _UNIT, _FACTOR).of(
         table,
-        "named_person_share",
         None if seen is None else corrected(seen, NAMES_FIND, NAMES_SPARE),
         _ASK,
-        factor=_FACTOR,
-        unit=_UNIT,
         method=f"recogniser {names.NAME} ({names.SOURCE}), "
         f"SHA-256 {names.digest()}; share it flags, corrected for its errors on labelled "
         "messages",
         sample="sampled",
         details={"flagged": len(first)},
-        examples=tuple(dict.fromkeys(excerpt(text, *at) for text, at in first[:50])),
+        examples=dict.fromkeys(excerpt(text, at.start, at.end) for text, at in first[:50]),
     )

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     Findings,
+    Flags,
+    Measure,
     Numbers,
     TraceTable,
     case_numbers,
     clusters,
-    evidence_from,
     on_scale,
     right,
     scores_of,
@@ -23,9 +23,6 @@ from tuneworthy.measure.signals.base import (
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.search import joined, remembered
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Ints
 
 _ADD_SCORE = "add `score`, or feedback with a score: 1 where it went well, 0 where it didn't"
 _ON_SCALE = "give scores between 0 and 1: these are on another scale"
@@ -57,13 +54,29 @@ class SuccessSignal:
         answered = joined(batch.output).lengths > 0
         return {
             "success_score": scores_of(batch),
-            "success_error": there(batch.error, len(batch)).astype(np.float64),
+            "success_error": there(batch.column("error")).astype(np.float64),
             "success_refused": np.where(answered, refused(batch.output), np.nan),
             "success_case": case_numbers(batch),
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        return Findings((_success(table), _errors(table), _refusals(table)))
+        failed = "error" in table.present
+        errors = Measure("error_share", "share of calls").of(
+            table,
+            share(table.numbers["success_error"], table.conversation) if failed else None,
+            "log `error`, what went wrong with a call; none is recorded",
+            method="calls with an error; conversations as clusters, Wilson",
+        )
+        refusals = Measure("refusal_share", "share of outputs").of(
+            table,
+            share(table.numbers["success_refused"], table.conversation),
+            "log `output`, what the model wrote",
+            method="outputs that open with a refusal, by a closed list of English wordings: "
+            "at least so many; conversations as clusters, Wilson",
+        )
+        if refusals.known:
+            refusals = refusals.model_copy(update={"high": "open"})
+        return Findings((_success(table), errors, refusals))
 
 
 def _success(table: TraceTable) -> Evidence:
@@ -73,7 +86,9 @@ def _success(table: TraceTable) -> Evidence:
     _, first, place = np.unique(table.conversation[rated], return_index=True, return_inverse=True)
     good = right(scores[rated])
     went = np.bincount(place, weights=good) / np.bincount(place) if len(rated) else good
-    arms = _arms(table, rated[np.isfinite(cases[rated])])
+    tested = rated[np.isfinite(cases[rated])]
+    of_arm = (table.prompt[tested] + 1) * (len(table.models) + 1) + table.model[tested]
+    arms = len(np.unique(of_arm))
     details: dict[str, Scalar] = {
         "labelled_share": len(rated) / max(1, len(table)),
         "scored_traces": len(rated),
@@ -82,47 +97,14 @@ def _success(table: TraceTable) -> Evidence:
     }
     if len(rated):
         details["mean_score"] = float(scores[rated].mean())
-    return evidence_from(
+    return Measure("success_share", "share of conversations", "success_with_prompts").of(
         table,
-        "success_share",
         None if arms > 1 else share(went, clusters(table, cases)[rated[first]]),
         _ONE_ARM if arms > 1 else _ON_SCALE if details["off_scale"] else _ADD_SCORE,
-        factor="success_with_prompts",
-        unit="share of conversations",
         method="a score from 0.5 on; a conversation counts once, "
         "clustered by test case where there is one; Wilson",
         details=details,
     )
-
-
-def _arms(table: TraceTable, tested: Ints) -> int:
-    code = (table.prompt[tested] + 1) * (len(table.models) + 1) + table.model[tested]
-    return len(np.unique(code))
-
-
-def _errors(table: TraceTable) -> Evidence:
-    logged = "error" in table.present
-    return evidence_from(
-        table,
-        "error_share",
-        share(table.numbers["success_error"], table.conversation) if logged else None,
-        "log `error`, what went wrong with a call; none is recorded",
-        unit="share of calls",
-        method="calls with an error; conversations as clusters, Wilson",
-    )
-
-
-def _refusals(table: TraceTable) -> Evidence:
-    evidence = evidence_from(
-        table,
-        "refusal_share",
-        share(table.numbers["success_refused"], table.conversation),
-        "log `output`, what the model wrote",
-        unit="share of outputs",
-        method="outputs that open with a refusal, by a closed list of English wordings: "
-        "at least so many; conversations as clusters, Wilson",
-    )
-    return evidence.model_copy(update={"high": "open"}) if evidence.known else evidence
 
 
 # Answers that decline: no fault of format, and no sign of a voice.
@@ -135,15 +117,6 @@ _REFUSAL = re.compile(
     rf"|i(?: |['’]m ){_CANNOT} (?:\w+ )?{_DO}\b|as an ai\b[^.!?\n]{{0,60}}\b{_CANNOT}\b)",
     re.IGNORECASE,
 )
-
-# Most openings are none, which two bytes behind the marks before a first word already show.
-_OPENING = 18
-_ALPHABETIC = np.array([chr(byte).isalpha() and byte < 0x80 for byte in range(256)])
-_IS_MARK = np.array([chr(byte) in " \n{[\"'" for byte in range(256)])
-_PAIRS = ("I ", "I'", "I’", "i ", "i'", "i’", "SO", "So", "sO", "so", "UN", "Un", "uN", "un")
-_IN_PAIR = np.zeros((256, 256), dtype=bool)
-for _pair in (*_PAIRS, "AS", "As", "aS", "as"):
-    _IN_PAIR[tuple(_pair.encode()[:2])] = True
 
 
 def refuses(text: str) -> bool:
@@ -158,13 +131,5 @@ def refuses(text: str) -> bool:
 @remembered(1)
 def refused(texts: Sequence[str | None]) -> Flags:
     """Which texts open with a refusal; None does not."""
-    whole = joined(texts)
-    opening = whole.opening(_OPENING)
-    at = np.argmin(_IS_MARK[opening], axis=1)  # 0 where there are nothing but marks
-    rows = np.arange(len(whole))
-    first, second = opening[rows, at], opening[rows, np.minimum(at + 1, _OPENING - 1)]
-    unlike = _ALPHABETIC[first] & ~_IN_PAIR[first, second] & (at < _OPENING - 4)
-    declines = np.zeros(len(texts), dtype=bool)
-    for row in np.flatnonzero(~unlike & (whole.lengths > 0)).tolist():
-        declines[row] = refuses(texts[row] or "")
-    return declines
+    declines = (text is not None and refuses(text) for text in texts)
+    return np.fromiter(declines, dtype=bool, count=len(texts))

@@ -4,29 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     Findings,
+    Flags,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     distinct,
-    evidence_from,
     happened,
+    pictures,
     rate,
-    series_of,
 )
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Series
+from tuneworthy.model.evidence import Batch
 from tuneworthy.stats.clustered import share
 from tuneworthy.text.glossary import Glossary
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Ints
-
 
 TERMS_A_COLUMN = 48
 """Terms that one column carries as the bits of a whole number; a float holds 53 exactly."""
@@ -70,9 +67,9 @@ class TermsSignal:
         made = {f"{kind}_{k}": np.zeros(n) for kind in _KINDS for k in columns}
         if not made:
             return made
-        answered = joined(batch.output).there & ~happened(batch.error, n)
+        answered = joined(batch.output).there & ~happened(batch.column("error"))
         written = glossary.look(batch.output)
-        question = glossary.look(batch.input or [None] * n)
+        question = glossary.look(batch.column("input"))
         prompts, place = distinct(batch.column("system"))
         held = glossary.look(prompts)
         for index in range(len(glossary)):
@@ -87,33 +84,32 @@ class TermsSignal:
         return made
 
     def finish(self, table: TraceTable) -> Findings:
-        counted = np.zeros(len(table), dtype=bool)
-        failed, apart, apart_failed = counted.copy(), counted.copy(), counted.copy()
+        held_due, held_wrong, bare_due, bare_wrong = np.zeros((4, len(table)), dtype=bool)
         terms: list[tuple[str, int, float]] = []
         for index, due, wrong, held in self._flags(table):
-            counted |= due & held
-            failed |= wrong & held
-            apart |= due & ~held
-            apart_failed |= wrong & ~held
-            if (n := int(np.sum(due & held))) > 0:
+            held_due |= due & held
+            held_wrong |= wrong & held
+            bare_due |= due & ~held
+            bare_wrong |= wrong & ~held
+            if n := int(np.sum(due & held)):
                 terms.append((self._glossary.right(index), n, int(np.sum(wrong & held)) / n))
-        evidence = evidence_from(
+        evidence = Measure(
+            "forbidden_term_share", "share of outputs in which the term is due", _ABOUT
+        ).of(
             table,
-            "forbidden_term_share",
-            share(failed[counted], table.conversation[counted]),
-            factor=_ABOUT,
-            unit="share of outputs in which the term is due",
+            share(held_wrong[held_due], table.conversation[held_due]),
+            self._lacking(table, due=bool(bare_due.any())),
             method="whole words of the glossary, where the system prompt holds the right one;"
             " interval by conversation",
-            ask=self._lacking(table, due=bool(apart.any())),
             details={
                 "terms": len(self._glossary),
-                "due_but_not_in_prompt": int(apart.sum()),
-                "wrong_but_not_in_prompt_share": rate(apart_failed[apart]),
+                "due_but_not_in_prompt": int(bare_due.sum()),
+                "wrong_but_not_in_prompt_share": rate(bare_wrong[bare_due]),
             },
             examples=self._examples(table),
         )
-        return Findings((evidence,), (_series(terms),) if terms else ())
+        worst = sorted(terms, key=lambda row: (-row[2], row[0]))[:100]
+        return Findings((evidence,), pictures("terms", "term due wrong_share", worst))
 
     def _lacking(self, table: TraceTable, *, due: bool) -> str:
         if not len(self._glossary):
@@ -133,7 +129,7 @@ class TermsSignal:
             due, wrong, held = ((each >> bit & 1).astype(bool) for each in bits)
             yield index, due, wrong, held
 
-    def _examples(self, table: TraceTable) -> list[str]:
+    def _examples(self, table: TraceTable) -> Iterator[str]:
         """Which wrong words the sample holds, most frequent first."""
         texts, seen = table.sample.output, Counter[str]()
         written = self._glossary.look(texts)
@@ -141,10 +137,4 @@ class TermsSignal:
             right = self._glossary.right(index)[:60]
             for word, flags in self._glossary.wrong(written, index, texts):
                 seen[f'"{word[:60]}" for "{right}"'] += int(flags.sum())
-        return [f"{says} ({n} in the sample)" for says, n in seen.most_common(10) if n]
-
-
-def _series(terms: list[tuple[str, int, float]]) -> Series:
-    """Terms that were due and said: how often, and how often wrong; the hundred worst."""
-    worst = sorted(terms, key=lambda row: (-row[2], row[0]))[:100]
-    return series_of("terms", "term due wrong_share", worst)
+        return (f"{says} ({n} in the sample)" for says, n in seen.most_common() if n)

@@ -8,39 +8,44 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
+    AMOUNT,
     CHARACTERS_A_TOKEN,
     DAY_S,
     ENOUGH_CONVERSATIONS,
     ESTIMATE_FACTOR,
+    LOG_TIME,
     MONTH_DAYS,
+    SHARE,
     Clock,
+    Ends,
     Findings,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
-    amount_from,
     amounts,
     as_numbers,
     chosen,
     clock,
+    day_of,
     distinct,
-    evidence_of,
     few,
     how_many,
-    series_of,
+    pictures,
+    rate,
     shown,
     token_counts,
+    wider,
 )
-from tuneworthy.model.evidence import Batch, Evidence, Scalar, Series
+from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import Estimate, mean, ratio, t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Ends, Floats, Ints
 
 TREND_DAYS = 91
 """Days of clock that a trend needs: three whole months, as thirteen whole weeks."""
@@ -62,7 +67,6 @@ _GAPS = 0.2
 _MOST_GROWTH = 1e6
 _MOSTLY = 0.95
 _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
-_LOG = "log the `timestamp` of every call"
 _OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
 
 
@@ -91,18 +95,17 @@ class TrafficSignal:
     id = "traffic"
 
     def rows(self, batch: Batch) -> Numbers:
-        n = len(batch)
         systems, place = distinct(batch.column("system"))
         lengths = as_numbers(None if text is None else len(text) for text in systems)
         return {
             **token_counts(batch),
-            "cached_tokens": amounts(batch.cached_tokens, n),
-            "usd": amounts(batch.usd, n),
+            "cached_tokens": amounts(batch.column("cached_tokens")),
+            "usd": amounts(batch.column("usd")),
             "system_tokens": lengths[place] / CHARACTERS_A_TOKEN,
         }
 
     def finish(self, table: TraceTable) -> Findings:
-        grows, trend = growth(table)
+        grows, line = growth(table)
         evidence = (
             _requests(table),
             grows,
@@ -113,17 +116,19 @@ class TrafficSignal:
             *_spend(table),
             _models(table),
         )
-        if "case" in table.present:  # runs of a test: their number is the tester's
-            ask = "measure the logs of real use: these are runs of a test"
-            return Findings(
-                tuple(
-                    evidence_of(table, each.id, ask, unit=each.unit, factor=each.factor)
-                    if each.id in _OF_USE
-                    else each
-                    for each in evidence
-                )
+        if "case" not in table.present:
+            rows = _volume(clock(table), line)
+            names = "month requests low high forecast whole"
+            return Findings(evidence, pictures("volume", names, rows))
+        ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
+        return Findings(
+            tuple(
+                Measure(each.id, each.unit, each.factor).of(table, ask)
+                if each.id in _OF_USE
+                else each
+                for each in evidence
             )
-        return Findings(evidence, tuple(_volume(clock(table), trend)))
+        )
 
 
 # Requests and spend a month, their growth, and where it leads.
@@ -174,19 +179,12 @@ def _how(at: Clock) -> str:
 
 def _requests(table: TraceTable) -> Evidence:
     at = clock(table)
-    measure, unit = "requests_per_month", "requests a month"
     factor = "economics.traffic.requests_per_month"
-    if not len(at.times):
-        return evidence_of(table, measure, _LOG, unit=unit, factor=factor)
-    return evidence_of(
+    return Measure("requests_per_month", "requests a month", factor).of(
         table,
-        measure,
-        per_month(table),
-        n=len(at.times),
-        clusters=how_many(table.conversation[at.usable]),
-        unit=unit,
+        per_month(table) if len(at.times) else LOG_TIME,
+        talks=table.conversation[at.usable],
         method=_how(at),
-        factor=factor,
         details={
             "clock_days": at.days,
             "without_timestamp": at.lacking,
@@ -197,27 +195,22 @@ def _requests(table: TraceTable) -> Evidence:
 
 def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth a month by the trend of whole weeks, and the trend."""
-    measure, unit = "growth_per_month", "share a month"
     factor = "economics.traffic.growth_per_month"
-    fitted = _trend(table)
+    measure = Measure("growth_per_month", "share a month", factor)
+    at, fitted = clock(table), _trend(table)
     if isinstance(fitted, str):
-        return evidence_of(table, measure, fitted, unit=unit, factor=factor), None
+        return measure.of(table, fitted), None
     line, details = fitted
-    at = clock(table)
     value, low, high = (each - 1 for each in line.interval(MONTH_DAYS / WEEK))
     method = "Poisson regression of whole weeks, widened by their scatter and likeness"
     if low <= 0 <= high and (needed := months_needed(line, at.days / MONTH_DAYS)) is not None:
         details["months_needed"] = needed
         method += f"; about {needed} months of such days would tell this growth from none"
-    evidence = evidence_of(
+    evidence = measure.of(
         table,
-        measure,
         (min(value, _MOST_GROWTH), min(low, _MOST_GROWTH), high if high < _MOST_GROWTH else "open"),
-        n=len(at.times),
-        clusters=how_many(table.conversation[at.usable]),
-        unit=unit,
+        talks=table.conversation[at.usable],
         method=method,
-        factor=factor,
         details=details,
     )
     return evidence, line
@@ -227,7 +220,7 @@ def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
     """The trend with its weeks, or what to do where there is none."""
     at = clock(table)
     if not len(at.times):
-        return _LOG
+        return LOG_TIME
     if at.days + 0.25 < TREND_DAYS:
         return "measure traces of three whole months; the clock spans fewer"
     held = how_many(table.conversation[at.usable])
@@ -255,45 +248,28 @@ def months_needed(line: Trend, months: float) -> int | None:
     return max(int(months) + 1, math.ceil(months * math.pow(reach / abs(line.growth), 2 / 3)))
 
 
-_Row = tuple[str, float, float, float | str, bool, bool]
-
-
-def _volume(at: Clock, line: Trend | None) -> Iterator[Series]:
+def _volume(at: Clock, line: Trend | None) -> Iterator[tuple[Scalar, ...]]:
     """Requests by calendar month, and six months of forecast where there is a trend.
 
     A month that the clock spans in part has what was counted as its lower end, and no upper one.
     """
     if not len(at.times):
         return
-    rows = [*_months_seen(at), *(_months_ahead(at, line) if line is not None else ())]
-    yield series_of("volume", "month requests low high forecast whole", rows)
-
-
-def _months_seen(at: Clock) -> Iterator[_Row]:
-    month = _month_of(at.times[0])
-    while (start := _seconds(month)) <= at.times[-1]:
-        following = _month_after(month)
-        end = _seconds(following)
-        first, stop = np.searchsorted(at.times, (start, end)).tolist()
-        whole = bool(at.times[0] < start + DAY_S and at.times[-1] >= end - DAY_S)
-        count = stop - first
+    first, last = at.times[0], at.times[-1]
+    month = day_of(first).date().replace(day=1)
+    while (start := _seconds(month)) <= last:
+        end = _seconds(after := _month_after(month))
+        count = int(np.diff(np.searchsorted(at.times, (start, end)))[0])
+        whole = bool(first < start + DAY_S and last >= end - DAY_S)
         yield month.strftime("%Y-%m"), count, count, count if whole else "open", False, whole
-        month = following
-
-
-def _months_ahead(at: Clock, line: Trend) -> Iterator[_Row]:
-    month = _month_of(at.times[-1])
-    middle_of_last = at.times[-1] - WEEK * DAY_S / 2
-    for _ in range(FORECAST_MONTHS):
-        month = _month_after(month)
+        month = after
+    for _ in range(FORECAST_MONTHS if line is not None else 0):
+        assert line is not None  # or there is no month
         length = calendar.monthrange(month.year, month.month)[1]
         centre = _seconds(month) + length * DAY_S / 2
-        ahead = (centre - middle_of_last) / (WEEK * DAY_S)
+        ahead = (centre - (last - WEEK * DAY_S / 2)) / (WEEK * DAY_S)
         yield month.strftime("%Y-%m"), *line.expected(ahead, length / WEEK), True, True
-
-
-def _month_of(time: float) -> date:
-    return datetime.fromtimestamp(float(time), UTC).date().replace(day=1)
+        month = _month_after(month)
 
 
 def _month_after(month: date) -> date:
@@ -307,8 +283,7 @@ def _seconds(day: date) -> float:
 # What a prefix cache would take of the input: tokens that an earlier call had begun with.
 
 
-@dataclass(frozen=True, slots=True)
-class Followers:
+class Followers(NamedTuple):
     """Calls that follow another which began alike, and how long after it, in seconds."""
 
     of_prompt: Ints
@@ -366,12 +341,13 @@ def repeated(of: Followers, read: Floats, system: Floats, lives_s: float) -> Flo
 
 
 def _cacheable(table: TraceTable) -> Evidence:
-    measure, unit = "cacheable_share", "share of input tokens"
     factor = "economics.traffic.cacheable_share"
+    measure = Measure("cacheable_share", "share of input tokens", factor)
     usable = clock(table).usable
-    if not usable.any() or not table.present & {"system", "conversation"}:
-        ask = "log the `system` prompt, or `conversation_id`" if usable.any() else _LOG
-        return evidence_of(table, measure, ask, unit=unit, factor=factor)
+    if not usable.any():
+        return measure.of(table, LOG_TIME)
+    if not table.present & {"system", "conversation"}:
+        return measure.of(table, "log the `system` prompt, or `conversation_id`")
     read, estimated = chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
     system = table.numbers["system_tokens"]
     of = followers(table, read, system)
@@ -380,28 +356,15 @@ def _cacheable(table: TraceTable) -> Evidence:
     def cached(times: float, lives_s: float) -> Estimate | None:
         return ratio(repeated(of, timed, system * times, lives_s), timed, table.conversation)
 
-    within_hour = cached(1.0, HOUR_S)
-    if within_hour is not None:
-        others = [cached(times, HOUR_S) for times in (1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)]
-        every = [within_hour, *(each for each in others if each is not None)]
-        within_hour = Estimate(
-            within_hour.value,
-            min(each.low for each in every),
-            max(each.high for each in every),
-            within_hour.n,
-            within_hour.clusters,
-        )
+    within_hour = [cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)]
     short = cached(1.0, MINUTES_5_S)
-    return amount_from(
+    return measure.of(
         table,
-        measure,
-        within_hour,
+        wider(*within_hour),
         "log `input_tokens`, or the texts",
-        unit=unit,
         method="system prompts and histories sent again within an hour, 1,024 tokens or more; "
         f"input {'estimated from characters/4' if estimated else 'as reported'}",
-        factor=factor,
-        bounds=(0.0, 1.0),
+        bounds=SHARE,
         details={} if short is None else {"within_5_minutes": short.value},
     )
 
@@ -413,14 +376,12 @@ def _tokens(table: TraceTable, side: str) -> Evidence:
     reported = table.numbers[f"{side}_tokens"]
     tokens, estimated = chosen(reported, table.numbers[f"{side}_estimate"])
     how = "estimated from characters/4" if estimated else "reported"
-    return amount_from(
+    return Measure(f"{side}_tokens", "tokens a request", f"economics.traffic.{side}_tokens").of(
         table,
-        f"{side}_tokens",
         mean(tokens, table.conversation),
         f"log `{side}_tokens`, or the texts",
-        unit="tokens a request",
         method=f"mean over requests, {how}; conversations as clusters",
-        factor=f"economics.traffic.{side}_tokens",
+        bounds=AMOUNT,
         spread=ESTIMATE_FACTOR if estimated else 1.0,
         details={"reported": int(np.isfinite(reported).sum())},
     )
@@ -428,51 +389,41 @@ def _tokens(table: TraceTable, side: str) -> Evidence:
 
 def _cached(table: TraceTable) -> Evidence:
     read, cached = table.numbers["input_tokens"], table.numbers["cached_tokens"]
-    return amount_from(
+    return Measure("cached_share", "share of input tokens", "economics.traffic.cached_share").of(
         table,
-        "cached_share",
         ratio(np.minimum(cached, read), read, table.conversation),
         "log `cached_tokens` and `input_tokens`",
-        unit="share of input tokens",
         method="cached over all input tokens, as reported; conversations as clusters",
-        factor="economics.traffic.cached_share",
-        bounds=(0.0, 1.0),
+        bounds=SHARE,
         details={"more_cached_than_read": int((cached > read).sum())},
     )
 
 
 def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
     usd, at = table.numbers["usd"], clock(table)
-    measure, unit, factor = "usd_per_month", "USD a month", "today.usd_per_month"
     known = np.isfinite(usd)
+    taken, priced = known & at.usable, rate(known)
     ask = "log the `usd` of every call; a bill from prices is worked out from the tokens"
-    each = amount_from(
+    each = Measure("usd_per_request", "USD a request").of(
         table,
-        "usd_per_request",
         mean(usd, table.conversation),
         ask,
-        unit="USD a request",
         method="mean of what the calls report; conversations as clusters",
+        bounds=AMOUNT,
     )
-    taken = known & at.usable
-    if not taken.any():
-        ask = _LOG if known.any() else ask
-        return each, evidence_of(table, measure, ask, unit=unit, factor=factor)
-    value, low, high = per_month(table, usd)
-    priced = float(known.mean())
-    if priced < _MOSTLY:
-        high = "open"
-    elif high != "open":
-        value, low, high = value / priced, low / priced, high / priced
-    return each, evidence_of(
+    month: Ends | str = LOG_TIME if known.any() else ask
+    if taken.any():
+        value, low, high = per_month(table, usd)
+        if priced < _MOSTLY:
+            high = "open"
+        elif high != "open":
+            value, low, high = value / priced, low / priced, high / priced
+        month = value, low, high
+    return each, Measure("usd_per_month", "USD a month", "today.usd_per_month").of(
         table,
-        measure,
-        (value, low, high),
-        n=int(taken.sum()),
-        clusters=how_many(table.conversation[taken]),
-        unit=unit,
+        month,
+        talks=table.conversation[taken],
         method=f"sum of what the calls report; {_how(at)}",
-        factor=factor,
         details={"share_with_usd": priced},
     )
 
@@ -484,21 +435,13 @@ def distinct_models(names: Sequence[str]) -> int:
 
 
 def _models(table: TraceTable) -> Evidence:
-    measure, unit, factor = "models_seen", "models", "foundation_models"
-    seen = distinct_models(table.models)
-    if not seen:
-        return evidence_of(table, measure, "log the `model`", unit=unit, factor=factor)
-    named = table.model >= 0
+    seen, named = distinct_models(table.models), table.model >= 0
     counts = np.bincount(table.model[named], minlength=len(table.models))
-    most = np.argsort(-counts, kind="stable")[:10]
-    return evidence_of(
+    most = np.argsort(-counts, kind="stable")
+    return Measure("models_seen", "models", "foundation_models").of(
         table,
-        measure,
-        (seen, seen, "open"),
-        n=int(counts.sum()),
-        clusters=how_many(table.conversation[named]),
-        unit=unit,
+        (seen, seen, "open") if seen else "log the `model`",
+        talks=table.conversation[named],
         method="distinct names, without maker and date; others may have been tried elsewhere",
-        factor=factor,
-        examples=[f"{shown(table.models[place])}: {counts[place]} traces" for place in most],
+        examples=(f"{shown(table.models[place])}: {counts[place]} traces" for place in most),
     )

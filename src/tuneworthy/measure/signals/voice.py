@@ -6,29 +6,26 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     Findings,
+    Floats,
+    Ints,
+    Measure,
     Numbers,
     TraceTable,
     clusters_of,
-    evidence_from,
     happened,
-    series_of,
+    pictures,
 )
 from tuneworthy.model.case import Materials
-from tuneworthy.model.evidence import Batch, Evidence, Series
+from tuneworthy.model.evidence import Batch, Evidence
 from tuneworthy.stats.clustered import Estimate, mean, share, slope, t95
 from tuneworthy.text.glossary import Phrases
 from tuneworthy.text.search import joined
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Floats, Ints
-
 
 # How a text is written, whatever it is about: rates of small words, sentences, punctuation.
 
@@ -157,68 +154,54 @@ class VoiceSignal:
 
     def rows(self, batch: Batch) -> Numbers:
         """``generic``: 1 for an output with such a phrase, 0 for one without, NaN for no output."""
-        left_out = happened(batch.error, len(batch)) | joined(batch.output).blank
+        left_out = happened(batch.column("error")) | joined(batch.output).blank
         generic = self._phrases.any(batch.output).astype(np.float64)
         generic[left_out] = np.nan
         return {"generic": generic}
 
     def finish(self, table: TraceTable) -> Findings:
-        evidence = (self._share(table), self._drift(table), self._distance(table))
-        by_turn = _by_turn(table)
-        return Findings(evidence, (by_turn,) if by_turn else ())
-
-    def _share(self, table: TraceTable) -> Evidence:
+        generic, talks, turn = table.numbers["generic"], table.conversation, table.turn
         counts = self._phrases.counts(table.sample.output)
-        return evidence_from(
+        said = Measure("generic_phrase_share", "share of outputs", _ABOUT).of(
             table,
-            "generic_phrase_share",
-            share(table.numbers["generic"], table.conversation),
-            factor=_ABOUT,
-            unit="share of outputs",
+            share(generic, talks),
+            "measure traces with outputs: these have none",
             method="outputs with at least one phrase of the list; interval by conversation",
-            ask="measure traces with outputs: these have none",
             details={
                 "phrases": len(self._phrases.phrases),
                 "voice_samples": len(self._voice.samples) if self._voice else 0,
             },
             examples=[f'"{phrase}" ({n} in the sample)' for phrase, n in counts],
         )
-
-    def _drift(self, table: TraceTable) -> Evidence:
-        known = ~(np.isnan(table.turn) | np.isnan(table.numbers["generic"]))
-        where = table.conversation[known]
-        _, member, sizes = np.unique(where, return_inverse=True, return_counts=True)
-        longer = sizes[member] > 1 if len(where) else np.zeros(0, dtype=bool)
-        estimate = None
-        if longer.any():
-            generic, turn = table.numbers["generic"][known][longer], table.turn[known][longer]
-            estimate = slope(generic, turn, where[longer])
-        return evidence_from(
+        known = ~(np.isnan(turn) | np.isnan(generic))
+        known &= np.bincount(talks[known], minlength=int(talks.max(initial=0)) + 1)[talks] > 1
+        drift = Measure("voice_drift_per_turn", "share of outputs a turn", _ABOUT).of(
             table,
-            "voice_drift_per_turn",
-            estimate,
-            factor=_ABOUT,
-            unit="share of outputs a turn",
+            slope(generic[known], turn[known], talks[known]) if known.any() else None,
+            "measure conversations of two or more turns (fields conversation_id and turn)",
             method="least squares of generic phrasing on the turn, over conversations of two or"
             " more; interval by conversation",
-            ask="measure conversations of two or more turns (fields conversation_id and turn)",
         )
+        rows: list[tuple[int, float, float, float, int]] = []
+        for place in range(MOST_TURNS):  # those that enough conversations reach
+            here = share(generic[turn == place], talks[turn == place])
+            if here is not None and here.clusters >= ENOUGH_CONVERSATIONS:
+                rows.append((place, here.value, here.low, here.high, here.n))
+        by_turn = pictures("voice_by_turn", "turn share low high n", rows)
+        return Findings((said, drift, self._distance(table)), by_turn)
 
     def _distance(self, table: TraceTable) -> Evidence:
         style = Style(self._voice.samples if self._voice else ())
         enough = len(style) >= ENOUGH_SAMPLES
-        return evidence_from(
+        return Measure("voice_distance", "distance of the samples among themselves", _ABOUT).of(
             table,
-            "voice_distance",
             _ratio(style, *_written(style, table)) if enough else None,
-            factor=_ABOUT,
-            unit="distance of the samples among themselves",
-            method=f"Burrows's Delta on pieces of {PIECE_WORDS} words, outputs against samples over"
-            " samples against each other; interval by conversation and sample",
-            ask=f"put conversations of {PIECE_WORDS} words or more among the traces"
+            f"put conversations of {PIECE_WORDS} words or more among the traces"
             if enough
             else f"name data.voice with at least {ENOUGH_SAMPLES} samples of {PIECE_WORDS} words or"
             " more each",
+            method=f"Burrows's Delta on pieces of {PIECE_WORDS} words, outputs against samples over"
+            " samples against each other; interval by conversation and sample",
             sample=table.extent(),
             details={"samples_long_enough": len(style)},
         )
@@ -247,16 +230,3 @@ def _ratio(style: Style, distances: Floats, where: Ints) -> Estimate | None:
     half_own = t95(len(own) - 1) * float(own.std(ddof=1)) / math.sqrt(len(own)) / float(own.mean())
     spread = math.exp(math.hypot(half, half_own))
     return Estimate(ratio, ratio / spread, ratio * spread, outputs.n, outputs.clusters)
-
-
-def _by_turn(table: TraceTable) -> Series | None:
-    """Generic phrasing turn by turn, for turns that enough conversations reach."""
-    rows: list[tuple[int, float, float, float, int]] = []
-    for turn in range(MOST_TURNS):
-        here = table.turn == turn
-        estimate = share(table.numbers["generic"][here], table.conversation[here])
-        if estimate is not None and estimate.clusters >= ENOUGH_CONVERSATIONS:
-            rows.append((turn, estimate.value, estimate.low, estimate.high, estimate.n))
-    if not rows:
-        return None
-    return series_of("voice_by_turn", "turn share low high n", rows)
