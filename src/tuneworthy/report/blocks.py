@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "number", "state", "date"]  #: How a column reads.
 
+FactsLook = Literal["plain", "key", "words"]
 TableIs = Literal["folded", "open", "elsewhere"]
 
 SEVERITIES: dict[Severity, tuple[str, str]] = {
@@ -73,7 +74,7 @@ class Facts:
     """A list of facts."""
 
     rows: tuple[Fact, ...]
-    look: Literal["plain", "key", "words"] = "plain"
+    look: FactsLook = "plain"
     detail: bool = False
     block: ClassVar[str] = "facts"
 
@@ -236,9 +237,9 @@ def bullets(items: Iterable[str], *, ordered: bool = False) -> Bullets:
     return Bullets(tuple(items), ordered)
 
 
-def facts(rows: Iterable[Fact | tuple[str, ...]]) -> Facts:
+def facts(rows: Iterable[Fact | tuple[str, ...]], look: FactsLook = "plain") -> Facts:
     """Facts; a row may be label, value, and what is beside."""
-    return Facts(tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows))
+    return Facts(tuple(row if isinstance(row, Fact) else Fact(*row) for row in rows), look)
 
 
 _MARKS: dict[str, Kind] = {"#": "number", "?": "state", "@": "date"}

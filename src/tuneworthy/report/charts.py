@@ -14,13 +14,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
+from tuneworthy.report import template
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import cut, share
 
@@ -139,8 +139,7 @@ def _channel(value: str | Spec) -> Spec:
 @cache
 def looks() -> Spec:
     """What ``charts.json`` says of each; of what was measured, also its words."""
-    text = files("tuneworthy.report").joinpath("templates", "charts.json").read_text("utf-8")
-    found: Spec = json.loads(text)
+    found: Spec = json.loads(template("charts.json"))
     return found
 
 

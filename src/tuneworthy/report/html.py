@@ -9,12 +9,12 @@ import sys
 from collections.abc import Mapping
 from functools import cache
 from importlib import metadata
-from importlib.resources import files
 from threading import Lock
 
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
+from tuneworthy.report import template
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
 from tuneworthy.report.charts import COLOURS, Drawing, vl_version
 
@@ -25,9 +25,9 @@ _HARMLESS = frozenset("\n\u200c\u200d")
 def render(document: Document) -> str:
     """A whole HTML document that needs no network, no script and no other file."""
     css = style()
-    template = _environment().get_template("page.html")
+    made = _environment().get_template("page.html")
     safe_style = Markup(css)  # noqa: S704  # our own file
-    return template.render(page=document, style=safe_style, policy=policy(css))
+    return made.render(page=document, style=safe_style, policy=policy(css))
 
 
 def policy(css: str) -> str:
@@ -62,7 +62,7 @@ def picture(block: Picture, label: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    return environment({"page.html": _file("page.html")})
+    return environment({"page.html": template("page.html")})
 
 
 def environment(templates: Mapping[str, str]) -> Environment:
@@ -72,7 +72,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
         templates: Name to text; ``blocks.html`` is there already.
     """
     made = Environment(
-        loader=DictLoader({"blocks.html": _file("blocks.html"), **templates}),
+        loader=DictLoader({"blocks.html": template("blocks.html"), **templates}),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=shown,
@@ -86,11 +86,7 @@ def environment(templates: Mapping[str, str]) -> Environment:
 
 def style() -> str:
     """The style of the blocks, and of the page that is a file."""
-    return _file("style.css")
-
-
-def _file(name: str) -> str:
-    return files("tuneworthy.report").joinpath("templates", name).read_text(encoding="utf-8")
+    return template("style.css")
 
 
 # A picture as a file of its own, for a browser that runs no script.
@@ -117,7 +113,7 @@ def still(drawing: Drawing, *, narrow: bool = False) -> str:
 
 # The script that draws charts in a browser: Vega, as the renderer ships it, with a few own lines.
 
-_SNIPPET = _file("charts.js")
+_SNIPPET = template("charts.js")
 """A box names its chart's address; where it can't be drawn, the still picture and table stay."""
 _BUILD = (
     "import sys, vl_convert;"

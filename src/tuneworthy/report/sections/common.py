@@ -53,43 +53,6 @@ GATES: dict[GateId, str] = {
 }
 """What has to be settled before money is spent."""
 
-GLOSSARY: tuple[tuple[str, str], ...] = (
-    ("Prompt", "The instructions a model is given in words, with every request."),
-    ("Fine-tuning", "Training a model further on your own examples."),
-    (
-        "Ceiling",
-        "The point where better instructions no longer help. The ceiling test is a list of things "
-        "to try before anybody may say that it is reached.",
-    ),
-    (
-        "Retrieval",
-        "Looking up fitting passages in your own documents and giving them to the model together "
-        "with the question. Also called RAG.",
-    ),
-    ("Few-shot examples", "A handful of worked examples inside the prompt."),
-    ("Reason for, reason against", "An answer that makes fine-tuning more, or less, worth it."),
-    (
-        "Score and difference",
-        "Two published ways to grade the balance of reasons: reasons for less reasons against, and "
-        "the same divided by how many there are.",
-    ),
-    ("Gate", "A question that has to be settled before money is spent."),
-    ("Pilot", "A small training on a part of the data, to see whether the whole is worth it."),
-    ("Break-even", "The time until what was spent has come back: when it pays back."),
-    (
-        "Net present value",
-        "What all later gains and costs come to, less what is spent at the start. Where a "
-        "discount is stated, later money counts for less.",
-    ),
-    (
-        "One in ten, half, nine in ten",
-        "The money was worked out many times with the uncertain amounts drawn by chance. These "
-        "are the results below which one in ten, half, and nine in ten of the draws lie.",
-    ),
-)
-"""Terms that a report can't do without."""
-
-
 # The verdict in words.
 
 _NOT_NOW = {

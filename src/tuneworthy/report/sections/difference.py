@@ -22,6 +22,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.money.serving import serving_name
 from tuneworthy.report import blocks as b
+from tuneworthy.report import named
 from tuneworthy.report.sections.common import GATES, dollars
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
@@ -229,29 +230,6 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
 
 _MOST_SETS = 3
 
-_SECTIONS = {
-    "ceiling": "notes to answers",
-    "factors": "notes to answers",
-    "signals": "notes to answers",
-    "counts": "score and difference",
-    "rules": "score and difference",
-    "strength": "score and difference",
-    "stages": "attempts",
-    "verdict": "what to keep in mind or to do next",
-    "distribution": "what is still possible",
-    "bounds": "what is still possible",
-    "flips": "what would change the verdict",
-    "flips_searched_to": "what would change the verdict",
-    "next_questions": "what to find out next",
-    "challenges": "the words of a doubt",
-    "recommendation": "options",
-    "investment": "money",
-    "evidence": "what was measured",
-    "series": "what was measured",
-    "quick": "the short form",
-}
-"""A section's name for people, where it isn't its own."""
-
 
 def document(changes: Difference) -> b.Document:
     """The comparison as a document of its own."""
@@ -289,7 +267,7 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
     lists = {"No longer fits together": changes.appeared, "Settled": changes.settled}
     for title, items in lists.items():
         yield items and b.part(title, b.bullets(items))
-    names = dict.fromkeys(_SECTIONS.get(name, plain(name)) for name in changes.elsewhere)
+    names = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
     yield sentence(f"different, too: {listing(list(names))}") if names else ""
 
 

@@ -12,6 +12,7 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
 from tuneworthy.report import blocks as b
+from tuneworthy.report import named
 from tuneworthy.report.charts import Drawing, by_title, looks
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
@@ -274,56 +275,6 @@ class EvidenceRow(NamedTuple):
     source: str
 
 
-_TITLES = {
-    "arms": "prompts and models compared",
-    "best_arm_lead": "lead of the best prompt",
-    "best_arm_share": "best prompt so far",
-    "cacheable_share": "input that a cache could take",
-    "cached_share": "input read from a cache",
-    "constrained_arms": "arms with constrained output",
-    "distinct_prompts": "prompts that differ",
-    "error_share": "calls that failed",
-    "few_shot_arms": "arms with examples",
-    "first_token_p95_s": "95th percentile of the first token",
-    "forbidden_term_share": "wrong terms that the prompt has right",
-    "generic_phrase_share": "generic phrasing",
-    "growth_per_month": "growth a month",
-    "ignored_instruction_share": "instructions not followed",
-    "input_latency_share": "latency explained by the input",
-    "input_tokens": "input tokens a request",
-    "intent_drift": "drift of what is asked",
-    "invalid_output_share": "outputs out of format",
-    "invalid_tool_call_share": "tool calls with wrong arguments",
-    "latency_over_target_share": "calls slower than the target",
-    "latency_p50_s": "median latency",
-    "latency_p95_s": "95th percentile of latency",
-    "models_seen": "models seen",
-    "named_person_share": "requests naming a person",
-    "nearest_example_arms": "arms with the nearest examples",
-    "novel_request_share": "requests unlike anything before",
-    "output_tokens": "output tokens a request",
-    "personal_data_share": "requests with personal or secret data",
-    "plateau_gain": "gain of one more proposed prompt",
-    "position_effect": "instructions lost by position",
-    "prompt_changes_per_month": "changes of the system prompt",
-    "prompt_latency_share": "missed latency due to the prompt",
-    "refusal_share": "refusals",
-    "requests_per_month": "requests a month",
-    "retrieval_recall": "answer among the passages",
-    "secret_share": "requests with a secret",
-    "structured_prompts": "structured prompts",
-    "success_share": "success",
-    "synthesis_failure_share": "wrong with the passage there",
-    "system_prompt_tokens": "length of the system prompt",
-    "unsupported_answer_share": "answers their passages don’t hold",
-    "usable_examples": "usable examples",
-    "usd_per_month": "bill a month",
-    "usd_per_request": "cost of a request",
-    "voice_distance": "distance to the voice samples",
-    "voice_drift_per_turn": "generic phrasing by turn",
-}
-"""What each measurement is called, in few words; a framework's own title is used for others."""
-
 _ANSWERS = {
     "requests_per_month": "low_volume",
     "usable_examples": "insufficient_data",
@@ -334,7 +285,7 @@ _ANSWERS = {
 
 def measured_name(measure: str, otherwise: str = "") -> str:
     """What a measurement is called."""
-    return _TITLES.get(measure) or otherwise or plain(measure)
+    return named("measures").get(measure) or otherwise or plain(measure)
 
 
 def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResult]]:

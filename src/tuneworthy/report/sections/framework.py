@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator, Mapping
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import one_line
@@ -14,6 +13,7 @@ from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bound, Check, Criterion, Framework
 from tuneworthy.report import blocks as b
+from tuneworthy.report import named, template
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import count, fill, listing, number, plain, several, usd_range
@@ -118,39 +118,9 @@ def _goals(framework: Framework) -> b.Table:
 SCHEMA = "tuneworthy/lint/1"
 
 
-_FINDINGS = {
-    "bands_disagree": "Score and difference put {count:count} of {of:count} combinations into "
-    "different bands (dividing by {denominator:number}, {whose}). Both are shown, and strength is "
-    "the range between them.",
-    "denominator_not_count": "The score divides by {denominator:number}, and {factors:few} factors "
-    "are listed. Counting them moves {count:count} of {of:count} combinations into another band "
-    "(denominator: count does it).",
-    "strength_tells_little": "Strength hardly tells the {of:count} candidates of the tree apart: "
-    "{kinds}. A candidate between bands is justified and starts with a pilot.",
-    "examples_contradict_needs": "Fewer than {general:count} examples count as insufficient, but "
-    "{taken}. The need of the case's own approach counts where it is known.",
-    "upfront_total": "The rows of the upfront table add up to {sum_low:count}–{sum_high:count} "
-    "hours and {range}; published are {low:count}–{high:count} hours and under {under:usd}.",
-    "worked_example": "The worked example: score {score:number} published, {computed_score:number} "
-    "by the rules ({score_by_count:number} counting every factor); break-even {months:months} "
-    "published, {computed_months:months} computed ({upfront_usd:usd} at {net_usd:usd} a month).",
-    "example_below_table": "The worked example's running costs of {ongoing:usd} a month are below "
-    "its own table, {range}: with those it pays back in {best:months} at best, at worst "
-    "{worst:months}.",
-    "step_never_holds": "Step {step} of the tree ({outcome}) never decides.",
-    "outcome_unreachable": "No combination of answers comes to: {outcome}.",
-    "no_ceiling_test": "It has no ceiling test, so the ceiling always counts as reached.",
-    "bands_out_of_order": "Strong begins below moderate in the bands of the {rule}.",
-    "reason_backfires": "One more yes to {factor:plain} moves {count:count} of {of:count} "
-    "combinations the wrong way.",
-    "factor_never_matters": "The answer to {factor:plain} never changes an outcome or a band.",
-}
-"""What each finding says, from its numbers and those that ``_numbers`` adds."""
-
-
 def finding_says(finding: LintFinding) -> str:
     """A finding in words."""
-    return fill(_FINDINGS[finding.id], _numbers(finding))
+    return fill(named("findings")[finding.id], _numbers(finding))
 
 
 def _numbers(finding: LintFinding) -> dict[str, Any]:
@@ -245,8 +215,7 @@ def case_template(
         if questions:
             lines += ["", f"# {title}", f"{key}:", *_answers(framework, questions)]
     lines += ["  # Reasons against tuning.", *_answers(framework, framework.anti_indicators)]
-    tail = files("tuneworthy.report").joinpath("templates", "case.yaml").read_text("utf-8")
-    return "\n".join(lines) + "\n" + tail
+    return "\n".join(lines) + "\n" + template("case.yaml")
 
 
 def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[str]:

@@ -12,10 +12,9 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report import blocks as b
-from tuneworthy.report import markdown
+from tuneworthy.report import markdown, named
 from tuneworthy.report.sections.common import (
     GATES,
-    GLOSSARY,
     about,
     ceiling_text,
     day,
@@ -148,7 +147,7 @@ def _values(values: Mapping[str, float | Range]) -> str:
 
 def glossary() -> b.Section:
     """Words a reader may not know."""
-    meanings = b.Facts(tuple(b.Fact(word, meaning) for word, meaning in GLOSSARY), "words")
+    meanings = b.facts(named("glossary").items(), "words")
     shown = b.fold("Show what the words mean", meanings)
     return b.section("words", "Words used here", shown, detail=True)
 
