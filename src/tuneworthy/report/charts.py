@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
-from tuneworthy.report import template
+from tuneworthy.report.named import template
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import cut, share
 

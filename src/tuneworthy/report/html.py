@@ -14,9 +14,9 @@ from threading import Lock
 from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
-from tuneworthy.report import template
 from tuneworthy.report.blocks import SEVERITIES, Document, Picture
 from tuneworthy.report.charts import COLOURS, Drawing, vl_version
+from tuneworthy.report.named import template
 
 _HARMLESS = frozenset("\n\u200c\u200d")
 """A line break, and the two joiners that some scripts and emoji need."""

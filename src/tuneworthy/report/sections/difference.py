@@ -22,7 +22,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.money.serving import serving_name
 from tuneworthy.report import blocks as b
-from tuneworthy.report import named
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import GATES, dollars
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS

@@ -12,8 +12,8 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, EvidenceResult
 from tuneworthy.model.evidence import Scalar, Series
 from tuneworthy.report import blocks as b
-from tuneworthy.report import named
 from tuneworthy.report.charts import Drawing, by_title, looks
+from tuneworthy.report.named import named
 from tuneworthy.verdict.weigh import NOTHING_MEASURED
 from tuneworthy.words import (
     LIMITS,

@@ -13,7 +13,7 @@ from tuneworthy.model.base import json_text
 from tuneworthy.model.dossier import Lint, LintFinding
 from tuneworthy.model.framework import Bound, Check, Criterion, Framework
 from tuneworthy.report import blocks as b
-from tuneworthy.report import named, template
+from tuneworthy.report.named import named, template
 from tuneworthy.report.text import safe
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.words import count, fill, listing, number, plain, several, usd_range

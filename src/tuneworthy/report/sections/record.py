@@ -12,7 +12,8 @@ from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report import blocks as b
-from tuneworthy.report import markdown, named
+from tuneworthy.report import markdown
+from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
     about,
