@@ -22,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.exceptions import MCPError
+from mcp.types import ReadResourceRequestParams
 
 import hostile
 from internals import (
@@ -563,9 +564,11 @@ def test_no_address_leads_outside(reader: Assistant, shelf: Path, uri: str) -> N
 
 def test_a_framework_that_lies_on_the_disk_is_no_resource(desk: Desk, cases: Path) -> None:
     (cases / "own.yaml").write_text(catalogue_text("lesson.yaml"), "utf-8")
-    assert pages.read(desk, "tuneworthy://framework/lesson").contents
+    names = ("lesson", quote(str(cases / "own.yaml"), safe=""))
+    lesson, own = (ReadResourceRequestParams(uri=pages.FRAMEWORK + name) for name in names)
+    assert pages.read(desk, lesson).contents
     with pytest.raises(InputError):
-        pages.read(desk, f"tuneworthy://framework/{quote(str(cases / 'own.yaml'), safe='')}")
+        pages.read(desk, own)
 
 
 def test_the_three_conversations_are_prompts_that_leave_the_deciding_to_the_rules(

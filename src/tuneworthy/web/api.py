@@ -39,15 +39,13 @@ class Line(Record):
 
     name: str
     title: str = ""
-    outcome: Verdict | None = None
-    """None where the case can't be read."""
+    outcome: Verdict | None = None  #: None where the case can't be read.
     final: bool | None = None
     says: str = ""
     open: str = ""
     pays_back: str = ""
     next: str = ""
-    problem: str = ""
-    """Why it can't be read; empty where it can."""
+    problem: str = ""  #: Why it can't be read; empty where it can.
 
 
 class CaseLines(Record):
@@ -56,16 +54,14 @@ class CaseLines(Record):
     cases: tuple[Line, ...]
     total: int
     matching: int
-    more: bool
-    """Whether more follow: ask again, after the last name."""
+    more: bool  #: Whether more follow: ask again, after the last name.
 
 
 class Whole(Record):
     """A case as the API gives it."""
 
     name: str
-    digest: str
-    """SHA-256 of the case file; an answer has to name it."""
+    digest: str  #: SHA-256 of the case file; an answer has to name it.
     answers: dict[str, State]
     """What it says to every check, factor and signal, by path, as ``factors.brand_voice``."""
     case: Case
@@ -74,10 +70,8 @@ class Whole(Record):
 class NewCase(Record):
     """A case to start."""
 
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    """Of its folder."""
-    title: Annotated[str, Field(min_length=1, max_length=200)]
-    """What the use case is called."""
+    name: Annotated[str, Field(min_length=1, max_length=100)]  #: Of its folder.
+    title: Annotated[str, Field(min_length=1, max_length=200)]  #: What the use case is called.
 
 
 class Answers(Record):
@@ -242,14 +236,10 @@ lab_router = APIRouter(
 class LabTerms(Record):
     """What a lab is run by."""
 
-    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)
-    """Tokens an answer may have."""
-    seed: int = Field(0, ge=0, lt=2**32)
-    """For the split of the cases and their order."""
-    at_once: int = Field(16, ge=1, le=256)
-    """The most calls on the wire."""
-    ask_again: bool = False
-    """Send calls in doubt once more; some of them may be paid twice."""
+    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)  #: Tokens an answer may have.
+    seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
+    at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
+    ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.
 
     def settings(self, workspace: Workspace) -> LabSettings:
         """The same by the framework and on the day that the server goes by."""
@@ -262,10 +252,8 @@ class LabStart(LabTerms):
 
     cap_usd: float = Field(ge=0, le=1e9, allow_inf_nan=False)
     """The most its calls may cost, those of earlier runs included."""
-    calls: int = Field(ge=0, le=10**12)
-    """``most_calls`` of the offer."""
-    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)
-    """``most_usd`` of the offer."""
+    calls: int = Field(ge=0, le=10**12)  #: ``most_calls`` of the offer.
+    usd: float = Field(ge=0, le=1e12, allow_inf_nan=False)  #: ``most_usd`` of the offer.
 
     def start(self, of: AskedCase) -> LabRun:
         """Start it for a case."""
@@ -277,15 +265,11 @@ class LabOffer(LateRecord):
     """What a lab would run and cost."""
 
     arms: tuple[Arm, ...]
-    select: Natural
-    """Cases for selecting."""
-    report: Natural
-    """Cases that will choose nothing."""
+    select: Natural  #: Cases for selecting.
+    report: Natural  #: Cases that will choose nothing.
     quote: Quote
-    places: tuple[str, ...]
-    """Where it is sent."""
-    doubtful: Natural
-    """Calls of earlier runs of which nobody knows whether they were paid."""
+    places: tuple[str, ...]  #: Where it is sent.
+    doubtful: Natural  #: Calls of earlier runs of which nobody knows whether they were paid.
     most_calls: Natural
     most_usd: NonNegative
 
@@ -293,15 +277,12 @@ class LabOffer(LateRecord):
 class ApiLabLabState(LateRecord):
     """The lab that runs, or ran last."""
 
-    run: str = ""
-    """Its id; empty where none ran since the server was started."""
+    run: str = ""  #: Its id; empty where none ran since the server was started.
     state: LabState | Literal["none"] = "none"
     passed_s: NonNegative = 0.0
     stand: Stand | None = None
-    problem: str = ""
-    """Why it failed; empty where it didn't."""
-    result: CeilingResult | None = None
-    """What it found, once it is over."""
+    problem: str = ""  #: Why it failed; empty where it didn't.
+    result: CeilingResult | None = None  #: What it found, once it is over.
 
 
 class LabStop(Record):

@@ -130,8 +130,7 @@ class AnswerForm(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     digest: str = ""
-    seen: str = ""
-    """Each question with its answer as it was shown, as ``factors.brand_voice=no``."""
+    seen: str = ""  #: Each question with its answer as it was shown, as ``factors.brand_voice=no``.
 
 
 @router.post("/cases/{name}/answers")

@@ -29,17 +29,14 @@ class Site:
     """One server. Its secrets are made anew at every start and are in no file."""
 
     workspace: Workspace
-    hosts: frozenset[str] = LOOPBACK
-    """Names it answers to, without a port."""
+    hosts: frozenset[str] = LOOPBACK  #: Names it answers to, without a port.
     any_address: bool = False
     """Whether it also answers to any numeric address, where it listens on all of them."""
     token: str | None = field(default=None, repr=False)
     """What a visitor has to know; None on the loopback."""
     secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
-    labs: Labs = field(default_factory=Labs)
-    """The labs that run here; they end with the server."""
-    queues: LabelQueues = field(default_factory=LabelQueues)
-    """What is being labelled here."""
+    labs: Labs = field(default_factory=Labs)  #: The labs that run here; they end with the server.
+    queues: LabelQueues = field(default_factory=LabelQueues)  #: What is being labelled here.
 
     @property
     def csrf(self) -> str:
@@ -80,8 +77,7 @@ class Problem(Record):
 
     title: str
     status: int
-    detail: str
-    """What, where, and the fix."""
+    detail: str  #: What, where, and the fix.
 
     def answer(self) -> JSONResponse:
         """The same to a program."""

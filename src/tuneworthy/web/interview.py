@@ -74,8 +74,7 @@ class Wanted(Way):
     """Which question is wanted; the next one for none."""
 
     ask: Id = ""
-    clash: Id = ""
-    """Ids of what doesn't fit with its answer, with commas between them."""
+    clash: Id = ""  #: Ids of what doesn't fit with its answer, with commas between them.
 
 
 class QuestionAnswer(Way):
@@ -88,8 +87,7 @@ class QuestionAnswer(Way):
     typed: str = Field("", max_length=8_000)
     first: Id = ""
     also: Annotated[tuple[Id, ...], Field(max_length=100)] = ()
-    none: Id = ""
-    """What it means that nothing was ticked."""
+    none: Id = ""  #: What it means that nothing was ticked.
 
     @property
     def given(self) -> str:
