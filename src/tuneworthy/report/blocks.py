@@ -194,7 +194,6 @@ class Document:
 
     @property
     def title(self) -> str:
-        """The first line."""
         return f"{self.name}: {self.headline}" if self.name else self.headline
 
 
@@ -205,7 +204,6 @@ Parts: TypeAlias = Block | str | Iterable["Parts"] | None
 
 
 def flat(*parts: Parts) -> tuple[Block, ...]:
-    """Parts as blocks in their order."""
     made: list[Block] = []
     for each in parts:
         if isinstance(each, str):
@@ -218,22 +216,18 @@ def flat(*parts: Parts) -> tuple[Block, ...]:
 
 
 def section(id: str, title: str, *parts: Parts, short: str = "", detail: bool = False) -> Section:
-    """A section of some parts."""
     return Section(id, title, flat(*parts), short, detail)
 
 
 def part(title: str, *parts: Parts) -> Part:
-    """Some parts under a heading."""
     return Part(title, flat(*parts))
 
 
 def fold(title: str, *parts: Parts) -> Fold:
-    """Some parts folded away."""
     return Fold(title, flat(*parts))
 
 
 def bullets(items: Iterable[str], *, ordered: bool = False) -> Bullets:
-    """Items as a list."""
     return Bullets(tuple(items), ordered)
 
 
@@ -282,8 +276,6 @@ def picture(
 
 
 def pictures_in(sections: Iterable[Section]) -> dict[str, Picture]:
-    """The pictures of some sections by their id, in their order."""
-
     def inside(blocks: Iterable[Block]) -> Iterator[Picture]:
         for block in blocks:
             if isinstance(block, Picture):

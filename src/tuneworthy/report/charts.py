@@ -77,11 +77,9 @@ class Drawing:
 
     @property
     def narrow(self) -> str:
-        """The same for a telephone."""
         return _rendered(json.dumps(self.spec(NARROW), allow_nan=False))
 
     def height(self, width: int) -> int:
-        """Its height in pixels, at a width."""
         look = looks()[self.look]
         axis = look["x"]["axis"] is not None
         rows = look.get("rows", len(self.titles) + axis if self.titles else 0)
@@ -163,7 +161,6 @@ def _rendered(spec: str) -> str:
 
 
 def vl_version() -> str:
-    """The newest version of Vega-Lite that the renderer knows."""
     import vl_convert
 
     return f"v{vl_convert.get_vegalite_versions()[-1]}"
@@ -295,7 +292,6 @@ def _ends(value: Number) -> tuple[float, float] | None:
 
 
 def gantt(plan: Plan) -> Drawing | None:
-    """The phases of the plan from their first to their last day."""
     rows = [
         {
             "from": phase.start.isoformat(),

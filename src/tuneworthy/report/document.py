@@ -16,7 +16,6 @@ _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 
 
 def report(dossier: Dossier) -> Document:
-    """Everything a dossier has to say."""
     parts = sections(dossier)
     there = {section.id for section in parts}
     facts = verdict.key_facts(dossier).rows
@@ -61,7 +60,6 @@ def pictures(dossier: Dossier) -> dict[str, Picture]:
 
 
 def markdown(dossier: Dossier) -> str:
-    """The report as Markdown, with every section and every detail."""
     return md.render(report(dossier))
 
 

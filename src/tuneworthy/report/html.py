@@ -23,7 +23,6 @@ _HARMLESS = frozenset("\n\u200c\u200d")
 
 
 def render(document: Document) -> str:
-    """A whole HTML document that needs no network, no script and no other file."""
     css = style()
     made = _environment().get_template("page.html")
     safe_style = Markup(css)  # noqa: S704  # our own file
@@ -85,7 +84,6 @@ def environment(templates: Mapping[str, str]) -> Environment:
 
 
 def style() -> str:
-    """The style of the blocks, and of the page that is a file."""
     return template("style.css")
 
 

@@ -19,7 +19,6 @@ def md(text: str) -> str:
 
 
 def render(document: b.Document) -> str:
-    """The whole document."""
     parts = [f"# {md(document.title)}", *map(md, (*document.byline, *document.lead))]
     if document.facts is not None:
         parts += _block(document.facts, 3)

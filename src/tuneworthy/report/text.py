@@ -91,7 +91,6 @@ def _words(rows: Sequence[Sequence[str]]) -> list[int]:
 
 
 def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int = 2) -> Iterator[str]:
-    """A row, on as many lines as its longest cell takes."""
     pairs = zip(cells, widths, strict=True)
     columns_ = [wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs]
     for parts in zip_longest(*columns_, fillvalue=""):
@@ -128,7 +127,6 @@ def render(
 
 
 def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool) -> list[str]:
-    """Blocks under each other, parted by a blank line."""
     lines: list[str] = []
     for block in parts:
         shown = _block(block, paint, indent, everything) if everything or not block.detail else []
@@ -182,7 +180,6 @@ def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
 
 
 def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
-    """Aligned columns; where a terminal is too narrow for them, a row is a list of its cells."""
     titles = [safe(column.title) for column in block.head]
     rows = [[_cell(cell) for cell in line] for line in block.rows]
     room = columns() - 1 - len(indent)

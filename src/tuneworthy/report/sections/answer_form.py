@@ -65,7 +65,6 @@ def _field(
 
 
 def titles(framework: Framework) -> dict[str, str]:
-    """What every question is called, by path."""
     rooms = (
         ("ceiling", framework.ceiling),
         ("factors", framework.factors),

@@ -131,17 +131,14 @@ def title_line(dossier: Dossier) -> str:
 
 
 def byline(dossier: Dossier) -> str:
-    """Whose rules and which day the verdict speaks for."""
     return f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
 
 
 def asked_of(dossier: Dossier) -> list[FactorResult | CheckResult]:
-    """Every reason and every check."""
     return [*dossier.factors.values(), *dossier.ceiling.checks.values()]
 
 
 def open_answers(dossier: Dossier) -> int:
-    """How many checks and reasons nobody has answered."""
     return sum(answer.state == "unknown" for answer in asked_of(dossier))
 
 
@@ -157,7 +154,6 @@ def finality(dossier: Dossier) -> str:
 
 
 def ceiling_text(dossier: Dossier) -> str:
-    """Whether prompting is at its ceiling, and by which checks."""
     checks = list(dossier.ceiling.checks.values())
     if not checks:
         return "not asked by this framework"
@@ -180,7 +176,6 @@ def reasons_text(dossier: Dossier, kind: str) -> str:
 
 
 def strength_text(dossier: Dossier) -> str:
-    """Both bands with their values."""
     score, difference = dossier.rules.score, dossier.rules.difference
     return (
         f"{_band(score.band)} (score {value_text(score.value)}), "
@@ -193,7 +188,6 @@ def _band(band: Band | BandRange) -> str:
 
 
 def value_text(value: float | Range) -> str:
-    """A number of the rules, or its ends."""
     if isinstance(value, Range):
         return f"{number(value.low)} to {number(float(value.high))}"
     return number(value)
@@ -210,7 +204,6 @@ def shares(dossier: Dossier) -> list[tuple[Verdict, str, float, float, float]]:
 
 
 def possible(dossier: Dossier) -> str:
-    """The outcomes that are still possible."""
     still = [OUTCOME_WORDS[o] for o, part in dossier.distribution.items() if part > 0]
     return listing(still, "or")
 
@@ -222,7 +215,6 @@ def possible_text(dossier: Dossier) -> str:
 
 
 def source_words(state: State, source: Source) -> str:
-    """Where an answer comes from."""
     if source == "measured":
         return "data"
     if state == "unknown":
@@ -231,7 +223,6 @@ def source_words(state: State, source: Source) -> str:
 
 
 def rests_on(dossier: Dossier) -> str:
-    """How many of the answers are stated, measured or inferred."""
     answers = asked_of(dossier)
     known = [answer.source for answer in answers if answer.state != "unknown"]
     stated, measured, inferred = (known.count(s) for s in ("stated", "measured", "assumed"))
@@ -250,7 +241,6 @@ def rests_on(dossier: Dossier) -> str:
 
 
 def title(name: str, dossier: Dossier) -> str:
-    """What a reason or check is called."""
     asked = dossier.factors.get(name) or dossier.ceiling.checks.get(name)
     return asked.title if asked else name
 
@@ -259,7 +249,6 @@ def title(name: str, dossier: Dossier) -> str:
 
 
 def gates(dossier: Dossier) -> b.Part:
-    """What has to be settled before money is spent."""
     rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
     caption, titles = "Questions to settle before money is spent", "Question | ?Answer | Because"
     return b.part("Before money is spent (gates)", b.table(caption, titles, rows, quiet=True))
@@ -370,7 +359,6 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
 
 
 def dollars(value: Number) -> str:
-    """USD."""
     if isinstance(value, Range) and value.high != "open":
         return usd_range(value.low, value.high)
     return ranged(value, usd)
@@ -387,7 +375,6 @@ def monthly(value: Number) -> tuple[str, str]:
 
 
 def duration(value: Duration) -> str:
-    """Months in words."""
     if isinstance(value, Unknown):
         return NOT_KNOWN
     if isinstance(value, Range):
@@ -396,7 +383,6 @@ def duration(value: Duration) -> str:
 
 
 def weeks(value: Number) -> str:
-    """Weeks, without the word."""
     return ranged(value, lambda v: f"{v:.1f}".removesuffix(".0"))
 
 

@@ -44,12 +44,8 @@ Said = dict[str, tuple[str, str]]  #: Title and words by id.
 def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> Difference:
     """Hold two dossiers against each other.
 
-    Args:
-        before: The earlier one.
-        after: The later one.
-        judge: The later one's framework as a function from answers to outcome; None when it isn't
-            at hand, and then it stays unknown which answers moved the verdict.
-        act: The action that follows from an outcome and the states of the gates.
+    ``judge`` is the later one's framework as a function from answers to outcome; None when it isn't
+    at hand, and then it stays unknown which answers moved the verdict.
     """
     dossiers = (before, after)
     answers = _changes(_states_said(before), _states_said(after), absent="not asked")
@@ -102,7 +98,6 @@ def _changes(old: Said, new: Said, absent: str = "") -> tuple[Change, ...]:
 
 
 def _gate_changes(before: Dossier, after: Dossier) -> tuple[GateChange, ...]:
-    """Gates with another state or another reason."""
     old = {gate.id: gate for gate in before.verdict.gates}
     return tuple(
         GateChange(
@@ -130,7 +125,6 @@ def _figures(dossier: Dossier) -> Said:
 
 
 def _bill(dossier: Dossier) -> str:
-    """What the best way without tuning costs a month."""
     result = dossier.investment
     computed = result if isinstance(result, Unknown) else result.computed
     if isinstance(computed, Unknown):
@@ -179,7 +173,6 @@ def _moved_by(
 
 
 def _states(dossier: Dossier) -> dict[str, State]:
-    """The answers that the rules read."""
     checks = {name: check.state for name, check in dossier.ceiling.checks.items()}
     return {**checks, **{name: factor.state for name, factor in dossier.factors.items()}}
 
@@ -206,13 +199,11 @@ _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 
 
 def _elsewhere(before: Dossier, after: Dossier, listed: set[str]) -> tuple[str, ...]:
-    """Sections that differ in something a comparison doesn't list."""
     old, new = _rest(before, listed), _rest(after, listed)
     return tuple(name for name in new if name not in _LISTED and new[name] != old.get(name))
 
 
 def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
-    """A dossier's sections without what is listed."""
     rest = dossier.to_dict()
     for answers in (rest["ceiling"]["checks"], rest["factors"], rest["signals"]):
         for name in listed & set(answers):
@@ -232,7 +223,6 @@ _MOST_SETS = 3
 
 
 def document(changes: Difference) -> b.Document:
-    """The comparison as a document of its own."""
     section = difference(changes)
     return b.Document(
         changes.case_after,

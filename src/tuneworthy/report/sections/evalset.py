@@ -55,7 +55,6 @@ class EvalsetReport:
 
 
 def evalset_document(made: EvalsetReport) -> b.Document:
-    """What was drawn, what was done to it, how sure a score on it can be, and what comes next."""
     drawn = made.drawn
     conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
     sides = [case.split for case in drawn.cases]
@@ -161,7 +160,6 @@ _NAMES = {
 
 
 def agreement_document(results: Sequence[AgreementOf], *, folder: str) -> b.Document:
-    """Agreement of each task, what labellers differ on, and what comes next."""
     unsettled, case = to_settle(results), shlex.quote(folder)
     if unsettled:
         after = f"{counted(unsettled, 'item')} to settle: tuneworthy evalset adjudicate {case}"
@@ -217,7 +215,6 @@ def _agreed(one: AgreementOf) -> Iterator[str]:
 
 
 def coefficient_text(one: Coefficient) -> str:
-    """A coefficient with its interval."""
     if isinstance(one.value, Unknown):
         return f"unknown; {one.value.ask}"
     ends = "too few conversations for an interval"
@@ -245,8 +242,6 @@ _KEYS = {"yes": "y", "no": "n", "first": "1", "second": "2", "tie": "t"}
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """Something to label."""
-
     task: Task
     case: EvalCase
     arms: tuple[str, ...] = ()  #: Whose outputs they are, by name; never shown.
@@ -257,13 +252,11 @@ class Item:
 
     @property
     def key(self) -> ItemKey:
-        """What a label of it is about."""
         first, second = (*self.arms, "", "")[:2]
         return (self.task, self.rubric, self.case.id, first, second)
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The outputs in the order of showing."""
         return self.outputs[::-1] if self.flipped else self.outputs
 
     def true_value(self, value: str) -> str:
@@ -274,7 +267,6 @@ class Item:
 
 
 def keys_of(item: Item) -> dict[str, str]:
-    """Each key with the label it stands for."""
     return {_KEYS.get(choice, choice): choice for choice in item.choices}
 
 
@@ -333,6 +325,5 @@ def _shown(text: str) -> Iterator[str]:
 
 
 def tally_page(done: int, of: int) -> str:
-    """How far a labeller has come."""
     left = "All are labelled." if done >= of else "The same command goes on from here."
     return f"Labelled {count(done)} of {count(of)}. {left}\n"

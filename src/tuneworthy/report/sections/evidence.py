@@ -35,7 +35,6 @@ _MOST_POINTS = 200
 
 
 def series_of(every: Sequence[Series] | Unknown, name: str) -> Series | None:
-    """One picture's numbers; None where there are none."""
     if isinstance(every, Unknown):
         return None
     return next((one for one in every if one.id == name), None)
@@ -64,7 +63,6 @@ def rows_of(
 
 
 def _value(value: Scalar, kind: type) -> Scalar | None:
-    """A value of a kind; None for one of another kind."""
     if kind is not float:
         return value if isinstance(value, kind) else None
     if value == "open":
@@ -264,8 +262,6 @@ _MOST_ROWS = 8
 
 
 class EvidenceRow(NamedTuple):
-    """A measurement in words."""
-
     title: str
     value: str  #: With its interval and unit, or what would make it known.
     bears: str  #: What it says about which answer; empty where it bears on none.
@@ -284,7 +280,6 @@ _ANSWERS = {
 
 
 def measured_name(measure: str, otherwise: str = "") -> str:
-    """What a measurement is called."""
     return named("measures").get(measure) or otherwise or plain(measure)
 
 
@@ -354,13 +349,11 @@ def _bears(one: EvidenceResult, dossier: Dossier) -> str:
 
 
 def _source(name: str, dossier: Dossier) -> str:
-    """Where an answer comes from."""
     rooms = (dossier.signals, dossier.factors, dossier.ceiling.checks)
     return next((room[name].source for room in rooms if name in room), "")
 
 
 def between_days(since: date | Unknown | None, until: date) -> str:
-    """A day, or the first and the last."""
     alone = since is None or isinstance(since, Unknown) or since == until
     return str(until) if alone else f"{since} to {until}"
 

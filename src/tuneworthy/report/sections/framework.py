@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 
 def framework_report(framework: Framework) -> b.Document:
-    """What a framework asks and how it decides."""
     questions: dict[str, Mapping[str, Criterion]] = {
         "The ceiling test: all of these have to be yes": framework.ceiling,
         "Reasons for tuning": framework.indicators,
@@ -119,7 +118,6 @@ SCHEMA = "tuneworthy/lint/1"
 
 
 def finding_says(finding: LintFinding) -> str:
-    """A finding in words."""
     return fill(named("findings")[finding.id], _numbers(finding))
 
 
@@ -175,7 +173,6 @@ def _cells(finding: LintFinding) -> b.Table:
 
 
 def lint_dict(lint: Lint) -> dict[str, Any]:
-    """The findings as plain data, with what each says."""
     data = lint.model_dump(mode="json")
     for record, finding in zip(data["findings"], lint.findings, strict=True):
         record["says"] = finding_says(finding)
@@ -188,13 +185,9 @@ def lint_dict(lint: Lint) -> dict[str, Any]:
 def case_template(
     framework: Framework, name: str, schema_file: str, own_framework: str | None
 ) -> str:
-    """A case file with nothing answered yet: YAML that is a valid case.
+    """A case file with nothing answered yet: YAML that is a valid case, with a schema for editors.
 
-    Args:
-        framework: Whose questions it has.
-        name: What the use case is called.
-        schema_file: Its JSON Schema beside it, for editors.
-        own_framework: Framework to name in the file; None for the default.
+    ``own_framework`` is to be named in the file; None for the default.
     """
     lines = [
         f"# yaml-language-server: $schema={schema_file}",
@@ -255,7 +248,6 @@ def embedded_record(why: str) -> dict[str, Any]:
 def models_report(
     known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
 ) -> b.Document:
-    """Endpoints and models."""
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
     inside = [(embedded["name"], f"{ready}. {embedded['note']}")]
     own_rows = [(one.name, _state(one), _price(one)) for one in own]
@@ -277,7 +269,6 @@ def models_report(
 
 
 def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]) -> str:
-    """The same as JSON."""
     models, endpoints = ([_record(one) for one in served] for served in (own, known))
     return json_text({"models": models, "endpoints": endpoints, "embedded": embedded})
 
@@ -297,7 +288,6 @@ def _record(one: Served) -> dict[str, Any]:
 
 
 def _source(one: Served, price: Price) -> str:
-    """Where a price comes from."""
     stated = "runs on this machine" if one.state == "inside" else "stated in the case"
     return price.catalogue or stated
 

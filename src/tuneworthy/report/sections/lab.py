@@ -103,7 +103,6 @@ UNUSABLE = "nothing the judge said could be used: try another --judge-model"
 
 
 def judge_text(plan: JudgePlan, own: int) -> str:
-    """Who judges, and whether it judges its own work."""
     text = f"{plan.model} by {plan.file}; its word alone reports nothing"
     if own:
         text += f". It wrote the outputs of {several(own, 'arm')} itself, and may favour them"
@@ -111,7 +110,6 @@ def judge_text(plan: JudgePlan, own: int) -> str:
 
 
 def _judge_section(judge: JudgeOf | None) -> Iterator[b.Section]:
-    """The judge compared with people, arm by arm; none where rules scored."""
     if judge is not None:
         items = [_judged_arm(one) for one in judge.arms if one.part == "report" or one.labels]
         if judge.own:
@@ -181,7 +179,6 @@ _MENDS = {
 
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
-    """The result as JSON, with the verdict of the case as it is now."""
     record = result.model_dump(mode="json")
     verdict = {"outcome": dossier.verdict.outcome, "action": dossier.verdict.action}
     return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
@@ -224,7 +221,6 @@ def ceiling_sections(
 
 
 def ended(result: CeilingResult) -> b.Facts:
-    """What it has cost, why it ended early where it did, and what comes next."""
     spent = _spent(result.spend, result.calls_saved, result.stopped)
     return b.facts([*spent, ("Next", sentence(_next(result)))])
 
@@ -524,12 +520,10 @@ def quote_document(
 
 
 def general_row(tasks: int) -> tuple[str, str]:
-    """The general tasks of a verification."""
     return "In general", f"{count(tasks)} general tasks for each of the two models"
 
 
 def proposals_row(draws: int, model: str, shown: int) -> tuple[str, str]:
-    """What a generator will be called for, for a quote."""
     text = f"{counted(draws, 'draw')} of a generator, written by {model}, from "
     text += f"{counted(shown, 'more case')} that nothing is selected or reported on; "
     return "Proposals", f"{text}each text that isn't known yet counts as long as it may be"
@@ -569,7 +563,6 @@ def duration(seconds: float) -> str:
 
 
 def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
-    """How far a lab is, which arm is ahead, what it has cost, and its leaderboard."""
     done = share(stand.done / stand.of) if stand.of else "nothing to ask"
     left = left_s(stand, passed_s)
     to_go = "" if left is None else f", about {duration(left)} to go"
@@ -640,12 +633,10 @@ _OUTCOMES = {
 
 
 def verify_dict(result: VerifyResult) -> str:
-    """The result as JSON."""
     return json_text({"schema": "tuneworthy/verify/1", **result.model_dump(mode="json")})
 
 
 def verify_document(result: VerifyResult, *, folder: str = ".", rubric: str = "") -> b.Document:
-    """The answer, both comparisons, and the plan they were made by."""
     outcome = _OUTCOMES.get((result.outcome, result.why), plain(result.outcome))
     sections = (b.section("verify", "", b.facts(_verified(result))), *_judge_section(result.judge))
     after = []

@@ -52,11 +52,9 @@ class MeasureReport:
     """How many a check of the ceiling asks for, by check."""
 
     def any(self, name: str) -> Evidence | None:
-        """A measurement, known or not; None where it wasn't tried."""
         return next((one for one in self.measured.evidence if one.id == name), None)
 
     def known(self, name: str) -> Evidence | None:
-        """A measurement that has a value."""
         evidence = self.any(name)
         return evidence if evidence is not None and evidence.known else None
 
@@ -66,7 +64,6 @@ class MeasureReport:
         return names if isinstance(names, int) else evidence.number if evidence else None
 
     def details(self, name: str) -> Mapping[str, object]:
-        """Further numbers of a measurement; none where it wasn't tried."""
         evidence = self.any(name)
         return {} if evidence is None else evidence.details
 
@@ -76,13 +73,11 @@ class MeasureReport:
         return value if isinstance(value, int | float) else None
 
     def ask(self, name: str, otherwise: str) -> str:
-        """What would make a measurement known."""
         evidence = self.any(name)
         value = evidence.value if evidence else None
         return value.ask if isinstance(value, Unknown) else otherwise
 
     def series(self, name: str) -> Series | None:
-        """Numbers of a picture; None where there are none."""
         return series_of(self.measured.series, name)
 
     @property
@@ -182,7 +177,6 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
 
 
 def _table(report: MeasureReport, title: str) -> b.Table:
-    """Every known measurement with its interval, and what it says."""
     evidence = report.dossier.evidence
     ids = {one.id for one in report.measured.evidence if one.known}
     some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
@@ -191,7 +185,6 @@ def _table(report: MeasureReport, title: str) -> b.Table:
 
 
 def _not_measured(report: MeasureReport) -> b.Parts:
-    """What couldn't be measured, by what would make it known."""
     asks: dict[str, list[str]] = {}
     for one in report.measured.evidence:
         if isinstance(one.value, Unknown):
@@ -201,7 +194,6 @@ def _not_measured(report: MeasureReport) -> b.Parts:
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
-    """What the evidence does to the verdict."""
     was, now = OUTCOME_WORDS[before.verdict.outcome], OUTCOME_WORDS[after.verdict.outcome]
     yield f"{now}, as before" if was == now else f"{was} before, {now} now"
     then, states = (
@@ -228,7 +220,6 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
 
 
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
-    """From all answers to those that could be used, against the need, with masked samples."""
     usable, series = report.known("usable_examples"), report.series("examples_waterfall")
     if usable is None or series is None:
         yield b.Todo(report.ask("usable_examples", "log `output`, what the model wrote"))
@@ -266,7 +257,6 @@ _LOG = "log the `usd` of every call, or its `model`, `input_tokens` and `output_
 
 
 def bill_text(report: MeasureReport) -> str:
-    """The cost of a call and of a month, and that no tuning can save more."""
     cost = _cost(report)
     if cost is None:
         return f"unknown: {_bill_lacks(report)}"
@@ -283,7 +273,6 @@ def bill_text(report: MeasureReport) -> str:
 
 
 def caching_text(report: MeasureReport) -> str:
-    """The share of the input that a cache would take, and what that is worth by list price."""
     cacheable, cached = report.known("cacheable_share"), report.known("cached_share")
     if cacheable is None:
         return f"unknown: {report.ask('cacheable_share', 'log messages with a timestamp')}"
@@ -340,7 +329,6 @@ def _ends(evidence: Evidence) -> tuple[float, float, float]:
 
 
 def _bill_lacks(report: MeasureReport) -> str:
-    """What would make the bill known."""
     if report.details("usd_per_request") and report.known("usd_per_request") is None:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
@@ -440,7 +428,6 @@ def _apart(report: MeasureReport) -> str:
 
 
 def _ceiling(report: MeasureReport) -> str:
-    """How many checks are answered, and by which counts."""
     ceiling = report.dossier.ceiling
     answered = [name for name, check in ceiling.checks.items() if check.state != "unknown"]
     who = few(len(answered)) if answered else "none"
@@ -463,7 +450,6 @@ def _ceiling(report: MeasureReport) -> str:
 
 
 def _decides(report: MeasureReport) -> str:
-    """The one answer that would change the verdict."""
     dossier = report.dossier
     best = report.known("best_arm_share") or report.known("success_share")
     met = dossier.factors.get("success_with_prompts")

@@ -65,7 +65,6 @@ def pays_back(dossier: Dossier) -> list[str]:
 
 
 def pays_back_text(dossier: Dossier) -> str:
-    """Break-even in one line."""
     return "; ".join(pays_back(dossier))
 
 
@@ -108,7 +107,6 @@ _ANSWERS = ("factors", "signals", "ceiling")
 
 
 def invest(dossier: Dossier) -> b.Document:
-    """The money as a document of its own, with the challenges that are about it."""
     beside = sentence(f"pays back: {pays_back_text(dossier)}")
     return about(dossier, unfit(doubts(dossier)), investment(dossier), beside=beside)
 
@@ -128,7 +126,6 @@ def doubts(dossier: Dossier) -> list[ChallengeResult]:
 
 
 def investment(dossier: Dossier) -> b.Section:
-    """The whole section."""
     money = dossier.investment
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
@@ -267,7 +264,6 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
 
 
 def _certain(drawn: Simulation) -> bool:
-    """Whether nothing in it is left to chance."""
     return drawn.npv_usd.p10 == drawn.npv_usd.p90
 
 
@@ -306,7 +302,6 @@ def _curve(drawn: Simulation) -> b.Table:
 
 
 def compared(before: Dossier, after: Dossier) -> b.Table:
-    """The verdict and the money, as the case says and as they would be."""
     then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
     rows = [(name, then.get(name, NOT_KNOWN), now.get(name, NOT_KNOWN)) for name in names]
@@ -315,7 +310,6 @@ def compared(before: Dossier, after: Dossier) -> b.Table:
 
 
 def _what_if(dossier: Dossier) -> Iterator[tuple[str, str]]:
-    """The verdict, and the facts of the section under the same labels."""
     yield "Verdict", headline(dossier)
     money = dossier.investment
     if isinstance(money, Unknown):
@@ -345,8 +339,6 @@ _BETWEEN = re.compile(r"\s+to\s+|(?<=[\d%])\s*-\s*")
 
 @dataclass(frozen=True, slots=True)
 class Lever:
-    """An amount that can be moved."""
-
     id: str  #: Of the question that asks for it.
     title: str
     question: str
@@ -361,22 +353,13 @@ class Lever:
 
 
 def grouped(levers: Sequence[Lever]) -> tuple[tuple[str, tuple[Lever, ...]], ...]:
-    """Levers with the title of their group, in their order."""
     return tuple(
         (name, tuple(members)) for name, members in groupby(levers, lambda lever: lever.group)
     )
 
 
 def lever(ask: Ask, text: str | None = None) -> Lever:
-    """A lever for a question about an amount.
-
-    Args:
-        ask: The question, with what the case says to it.
-        text: What somebody gave instead; None for nothing.
-
-    Raises:
-        KeyError: If there is no lever for that question.
-    """
+    """A lever for a question about an amount; ``text`` is what somebody gave instead."""
     own = LEVERS[ask.id]
     unit, per_cent = own.unit, own.unit == "%"
     stated = _shown(ask.value, per_cent=per_cent)

@@ -33,7 +33,6 @@ _BEFORE_TUNING = ("ceiling", "factors", "goals", "data")
 
 
 def document(dossier: Dossier) -> b.Document:
-    """The plan as a document of its own, with the expectations that concern it."""
     plan = dossier.plan
     expected = () if isinstance(plan, Unknown) else expectations(dossier, plan)
     more = unfit(expected, "Expectations that look too good", "expected")
@@ -52,7 +51,6 @@ def expectations(dossier: Dossier, plan: Plan) -> list[ChallengeResult]:
 
 
 def section(dossier: Dossier) -> b.Section:
-    """The phases, with dates, hours and cost."""
     plan = dossier.plan
     if isinstance(plan, Unknown):
         todo = b.Todo(plan.ask, "There is no plan yet.")
@@ -82,7 +80,6 @@ def section(dossier: Dossier) -> b.Section:
 
 
 def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
-    """The plan in a few lines: what, how much, by when."""
     if plan.aim == "tune" and not isinstance(dossier.approaches, Unknown):
         first, *others = dossier.approaches
         later = listing([f"{plain(other.goal)} ({other.priority})" for other in others])
@@ -99,7 +96,6 @@ def _facts(dossier: Dossier, plan: Plan) -> Iterator[tuple[str, str, str]]:
 
 
 def need_text(approach: ApproachResult) -> str:
-    """The data an approach takes."""
     need = approach.data
     return ranged(Range(low=need.low, high=need.high), count, f" {plain(need.unit)}")
 
@@ -209,7 +205,6 @@ def _number(value: float | str) -> str:
 
 
 def cell(text: str) -> str:
-    """A text no spreadsheet computes."""
     shown = safe(text)
     begins = text.lstrip(" \"'")[:1] or " "
     return f"'{shown}" if begins in _FORMULA else shown

@@ -36,7 +36,6 @@ from tuneworthy.words import counted, few, number, plain, points, sentence, seve
 
 
 def others(dossier: Dossier) -> b.Section:
-    """The nearest published cases, and how often tuning won."""
     result, title = dossier.precedents, "What happened to others"
     if isinstance(result, Unknown):
         todo = b.Todo(result.ask, "Not compared here.")
@@ -58,7 +57,6 @@ def others(dossier: Dossier) -> b.Section:
 
 
 def precedents(dossier: Dossier) -> b.Document:
-    """The same as a document of its own."""
     section = replace(others(dossier), title="")
     after = ("More: tuneworthy backtest says how often the rules were right.",)
     return about(dossier, section, says="what happened to others", after=after)
@@ -139,7 +137,6 @@ def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:
 def backtest_report(
     backtest: Backtest, *, seed: int, left_out: Sequence[str] = (), gap: Gap | None = None
 ) -> b.Document:
-    """The record of the rules, the cases that don't count, and another framework beside it."""
     title, shows = "What the rules said, and what came out", "What it shows"
     sections = [
         b.section("rules", "", _counted(backtest), _rule_table(backtest)),
@@ -176,7 +173,6 @@ def fitted_report(fitted: Fitted) -> b.Document:
 
 
 def findings(backtest: Backtest) -> list[str]:
-    """What the figures show, a sentence or two each; the comparison with the baselines first."""
     return [*_compared(backtest), *_recorded(backtest), *_coders(backtest)]
 
 
@@ -206,7 +202,6 @@ def _compared(backtest: Backtest) -> list[str]:
 
 
 def _recorded(backtest: Backtest) -> Iterator[str]:
-    """What the cases record of the checks and factors, and how small they are."""
     if backtest.checks:
         record = backtest.rule("tree_recorded").confusion
         yield (
@@ -238,7 +233,6 @@ def _recorded(backtest: Backtest) -> Iterator[str]:
 
 
 def _coders(backtest: Backtest) -> list[str]:
-    """What speaks against the answers and figures themselves."""
     known = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
     lines = [known] if backtest.codes == "value" else []
     if backtest.recalled:

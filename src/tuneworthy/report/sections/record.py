@@ -133,7 +133,6 @@ _SIGNS = {"≤": "at most", "≥": "at least", "<": "under", ">": "over"}
 
 
 def _condition(condition: str) -> str:
-    """A condition of the tree as a question in words."""
     names = {plain(name): words for name, words in _WORDS.items() if name != "checks"}
     longest_first = sorted(names.items(), key=lambda pair: -len(pair[0]))
     for sign, words in (*longest_first, *_SIGNS.items()):
@@ -147,7 +146,6 @@ def _values(values: Mapping[str, float | Range]) -> str:
 
 
 def glossary() -> b.Section:
-    """Words a reader may not know."""
     meanings = b.facts(named("glossary").items(), "words")
     shown = b.fold("Show what the words mean", meanings)
     return b.section("words", "Words used here", shown, detail=True)
@@ -176,7 +174,6 @@ REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to r
 
 
 def record(dossier: Dossier) -> str:
-    """The decision record as Markdown."""
     verdict = dossier.verdict
     review = day(months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
     flips = [f"{what}: {outcome}" for what, outcome in flip_lines(dossier)]
@@ -229,7 +226,6 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
 
 
 def explain_case(dossier: Dossier, framework: Framework) -> str:
-    """The walk through the rules with this case's numbers."""
     tables = answer_tables(dossier, questions=False)
     document = about(
         dossier,
@@ -247,11 +243,7 @@ def explain_answer(
 ) -> str:
     """One answer of a case: what it is, where it comes from, and what another would do.
 
-    Args:
-        dossier: The case decided.
-        framework: The framework that asks.
-        name: Factor, check or signal.
-        otherwise: For each other value: the verdict it would give; empty for a signal.
+    ``otherwise`` has the verdict that each other value would give; it is empty for a signal.
     """
     rooms = (dossier.factors, dossier.ceiling.checks, dossier.signals)
     answer = next((room[name] for room in rooms if name in room), None)
@@ -269,17 +261,11 @@ def explain_answer(
 
 
 def explain_factor(framework: Framework, name: str) -> str:
-    """What a factor, check or signal asks, and why it means what it means.
-
-    Raises:
-        CaseError: If the framework has nothing of that name.
-    """
     section = _about(framework, name)
     return render(b.Document("", section.title, [replace(section, title="")]))
 
 
 def unknown_name(name: str, framework: Framework) -> CaseError:
-    """The error for a name the framework doesn't have."""
     known = [*framework.factors, *framework.ceiling, *framework.signals]
     return CaseError(
         f'"{name}" is not in the {framework.name} framework', fix=did_you_mean(name, known)
