@@ -186,6 +186,7 @@ from tuneworthy.model.base import (
     Record,
     State,
     Unknown,
+    as_bytes,
     digest,
     months_to_reach,
     remembered_digest,
@@ -435,7 +436,7 @@ from tuneworthy.terminal.terminals import MenuTerminal, PlainTerminal
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
-from tuneworthy.text.search import Joined, Pattern, Searcher, as_bytes, forget, joined
+from tuneworthy.text.search import Joined, Pattern, Searcher, forget, joined
 from tuneworthy.traces import stream as traces_stream
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read

@@ -28,9 +28,9 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-    ("errors", "words", "stats", "__init__", "__main__"): Budget(1_940, 1_800),
-    ("model",): Budget(3_960, 3_000),
-    ("syntax", "text", "framework", "llm"): Budget(5_070, 4_400),
+    ("errors", "words", "stats", "__init__", "__main__"): Budget(1_930, 1_800),
+    ("model",): Budget(3_920, 3_000),
+    ("syntax", "text", "framework", "llm"): Budget(5_040, 4_400),
     ("files", "scoring"): Budget(3_820, 2_600),
     ("traces",): Budget(3_350, 2_200),
     ("measure",): Budget(5_760, 4_800),
@@ -43,8 +43,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 51_500, 42_000
-MOST_TOKENS, AIM_TOKENS = 332_600, 260_000
+MOST_LINES, AIM_LINES = 51_200, 42_000
+MOST_TOKENS, AIM_TOKENS = 331_900, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -13,10 +13,9 @@ from typing import Any
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import beside, prompt_files, prompt_texts
 from tuneworthy.files.disk import MIB, read_text
-from tuneworthy.model.base import Record
+from tuneworthy.model.base import Record, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
 from tuneworthy.syntax.document import ParsedFile, build, parse
-from tuneworthy.text.search import as_bytes
 
 # What lies beside the case file and says how outputs should be.
 

@@ -104,10 +104,8 @@ def framework_schema() -> dict[str, Any]:
 
 def cases_schema() -> dict[str, Any]:
     """The schema of a file of published cases, or of an organisation's own: a list of them."""
-    each = TypeAdapter(tuple[PublishedCase, ...]).json_schema(
-        by_alias=True, mode="validation", schema_generator=FieldDocs
-    )
-    return {"$schema": _DRAFT, "title": "Tuneworthy cases", **each, "minItems": 1}
+    each = _of(tuple[PublishedCase, ...], "validation", "Tuneworthy cases")
+    return {**each, "minItems": 1}
 
 
 def dossier_schema() -> dict[str, Any]:
@@ -139,8 +137,6 @@ def _lab(record: Any, name: str) -> dict[str, Any]:
 
 
 def _of(record: Any, mode: Any, title: str) -> dict[str, Any]:
-    schema: dict[str, Any] = record.model_json_schema(
-        mode=mode, by_alias=True, schema_generator=FieldDocs
-    )
+    schema = TypeAdapter(record).json_schema(mode=mode, schema_generator=FieldDocs)
     schema.pop("title", None)
     return {"$schema": _DRAFT, "title": title, **schema}

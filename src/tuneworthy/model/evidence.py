@@ -32,26 +32,21 @@ class Evidence(LateRecord):
 
     id: Ident  #: What was measured, as ``invalid_output_share``.
     factor: str = ""  #: The signal, factor, check or dotted path of the case file it bears on.
-    value: float | Unknown
-    """The best single number; unknown, with the field that is missing, where none can be given."""
+    value: float | Unknown  #: Unknown, with the field that is missing, where there is none.
     low: float | None = None  #: Lower end of the 95% interval; None for an unknown value.
-    high: float | Literal["open"] | None = None
-    """Upper end; ``open`` where only a lower end is known."""
+    high: float | Literal["open"] | None = None  #: Upper end; ``open`` for none.
     unit: Name
     n: Natural = 0  #: Traces, or cases, it was counted on.
     clusters: Natural = 0  #: Conversations those come from.
     method: Text = ""
     source: Text = ""  #: What it was measured on: names of files and their format.
-    observed_on: date | None = None
-    """Last day of the data, by its own clock; None where the data has no clock."""
+    observed_on: date | None = None  #: Last day of the data; None where it has no clock.
     since: date | None = None
     sample: Literal["all", "sampled"] = "all"  #: Whether every trace was looked at.
     grade: Literal["measured", "published"] = "measured"
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
-    details: dict[Ident, Scalar] = {}
-    """Further numbers that the report shows, such as the four counts of a 2×2."""
-    examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()
-    """What was found, in a few masked samples."""
+    details: dict[Ident, Scalar] = {}  #: Further numbers, such as the four counts of a 2×2.
+    examples: Annotated[tuple[Text, ...], Field(max_length=10)] = ()  #: A few masked samples.
 
     @model_validator(mode="after")
     def _in_order(self) -> Evidence:
@@ -90,8 +85,7 @@ class Skipped(LateRecord):
 
     why: Name
     n: Natural
-    where: Annotated[tuple[str, ...], Field(max_length=10)] = ()
-    """The first of them, as ``file:line``."""
+    where: Annotated[tuple[str, ...], Field(max_length=10)] = ()  #: First ones: ``file:line``.
     in_part: bool = False  #: Whether only a part of each was left out, and the rest was used.
 
     @property
@@ -116,8 +110,7 @@ class Measured(LateRecord):
     """One run of ``measure``: what was read, what it showed, and the pictures' numbers."""
 
     schema_: str = Field(default="tuneworthy/evidence/1", alias="schema")
-    inputs: str
-    """SHA-256 of everything the evidence rests on: data, materials and the measures' version."""
+    inputs: str  #: SHA-256 of all it rests on: data, materials, the measures' version.
     readings: tuple[FileReading, ...] = ()
     evidence: tuple[Evidence, ...]
     series: tuple[Series, ...] = ()  #: For pictures.
@@ -219,15 +212,13 @@ class PromptArm(Record):
     value: float
     low: float
     high: float
-    low_of_all: float
-    """Ends where all arms' intervals hold at once: those to trust for the best of them."""
+    low_of_all: float  #: Ends where the intervals of all arms hold at once.
     high_of_all: float
     cases: Natural  #: Cases it has a score for, among those compared.
     runs: Natural  #: Times it was run, repeats and failures among them.
     errors: Natural  #: Runs that ended in an error: left out of the score.
     usd_per_run: float | Unknown
-    usd_per_run_low: float | Unknown
-    """Ends of the 95% interval, cases as clusters; unknown where a single case has a cost."""
+    usd_per_run_low: float | Unknown  #: Ends of the 95% interval; unknown with a cost of one case.
     usd_per_run_high: float | Unknown
     latency_p50_s: float | Unknown
 
@@ -253,8 +244,7 @@ class ArmsResult(Record):
     lead: Lead | Unknown  #: Of the first over the second; unknown for a single arm.
     cases: Natural
     same_cases: bool  #: Whether every arm is judged on the same cases.
-    scale: Literal["share", "score"]
-    """A share where all scores lie within 0 and 1, else a score on its own scale."""
+    scale: Literal["share", "score"]  #: A share where all scores lie within 0 and 1.
     left_out: Natural = 0
     """Arms beyond the most that are compared, those with the fewest cases; and those that share
     no case with any other, where these have too few to be a test of their own."""

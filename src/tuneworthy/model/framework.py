@@ -131,8 +131,6 @@ def asked_names(condition: Condition) -> set[str]:
 
 
 class _Ordered(FileRecord):
-    """Two ends in their order."""
-
     low: float
     high: float
 
@@ -517,7 +515,6 @@ class Framework(FileRecord):
 
 
 def _check_names(framework: Framework) -> None:
-    """No id means two things."""
     ids = [*framework.ceiling, *framework.indicators, *framework.anti_indicators]
     for name, times in Counter(ids).items():
         if times > 1:
@@ -525,7 +522,6 @@ def _check_names(framework: Framework) -> None:
 
 
 def _check_references(framework: Framework) -> None:
-    """Every id that is referred to exists."""
     criteria = {*framework.ceiling, *framework.factors, *framework.signals}
     for name in framework.quick:
         if name not in framework.factors:
@@ -568,8 +564,7 @@ class Service(FileRecord):
     kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
     approaches: tuple[Ident, ...] = ()
     """Approaches its own pages name; one that is missing may be offered and wasn't found."""
-    open_to_new: Tri = "unknown"
-    """Whether somebody can start with it now; for a program, whether it is maintained."""
+    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
     until: date | None = None  #: The day on which new work ends, or ended.
     says: Text = ""  #: What else the page says that matters here.
     sources: tuple[Name, ...]

@@ -36,8 +36,7 @@ class LeverRange(LateRecord):
 class CaseField(LateRecord):
     """A field of the case; ``fields.yaml`` says what each key means."""
 
-    part: Part | None = None
-    """The conversation that asks for it; None for a field that nobody is asked for."""
+    part: Part | None = None  #: The conversation that asks for it; None where none does.
     title: str
     question: str = ""
     example: str = ""

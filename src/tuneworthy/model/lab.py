@@ -19,6 +19,7 @@ from tuneworthy.model.base import (
     Share,
     State,
     Unknown,
+    as_bytes,
 )
 from tuneworthy.model.case import PublishedFigure
 from tuneworthy.model.evalset import Coefficient
@@ -142,19 +143,14 @@ class Request(Record):
     max_tokens: Natural | None = None  #: The most that may be written; it bounds the price.
     temperature: float = 0.0
     seed: int | None = None
-    response_schema: str | None = None
-    """JSON Schema, as canonical JSON, that constrains the output."""
-    grammar: str | None = None
-    """GBNF grammar that constrains the output, where the endpoint takes one."""
+    response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
+    grammar: str | None = None  #: GBNF grammar of the output, where an endpoint takes one.
     tools: str | None = None  #: Tool definitions, as canonical JSON.
 
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the number of the repeat."""
         fields = self.model_dump(mode="json", exclude_none=True)
-        text = json.dumps(
-            [fields, repeat], sort_keys=True, separators=(",", ":"), ensure_ascii=False
-        )
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return hashlib.sha256(as_bytes(canonical_json([fields, repeat]))).hexdigest()
 
 
 class Usage(Record):
@@ -179,8 +175,7 @@ class Reply(Record):
     """Name and arguments (JSON as the model wrote it) of each tool that is called."""
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
-    latency_s: NonNegative = 0.0
-    """Until the answer was whole, on the wire, waiting in our queue left out."""
+    latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
 
     @property
     def lacks(self) -> str:
@@ -382,8 +377,7 @@ class CeilingPlan(Record):
     select: Natural  #: Cases that chose.
     report: Natural  #: Cases that will report; all of them are run, there is no other stop.
     inputs: str  #: SHA-256 of those cases and of the arms.
-    judge: JudgePlan | None = None
-    """Who judges, and how many labels count; None where rules score."""
+    judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
     written_on: date
 
 

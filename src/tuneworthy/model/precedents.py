@@ -192,10 +192,8 @@ class Against(Record):
     baseline: RuleId  #: The baseline: always or never, whichever agrees more often.
     difference: Annotated[float, Field(ge=-1, le=1)]
     """Share of cases; above zero where the rule agrees more often."""
-    interval: RateInterval | Unknown
-    """95% interval of the difference; unknown where there are too few clusters to draw from."""
-    excludes_zero: State
-    """Whether the interval leaves zero out, which is to say the two are distinguished."""
+    interval: RateInterval | Unknown  #: 95% interval; unknown for too few clusters.
+    excludes_zero: State  #: Whether the interval leaves zero out: the two are distinguished.
 
 
 class GoalRecord(Record):
@@ -212,8 +210,7 @@ class RuleRecord(Record):
     rule: RuleId
     agreement: RuleAgreement
     confusion: Confusion
-    against: Against | None
-    """Compared with the better baseline; None for the baselines themselves."""
+    against: Against | None  #: Beside the better baseline; None for the baselines.
     by_goal: tuple[GoalRecord, ...]  #: Agreement by goal, the most frequent goal first.
 
 
@@ -232,8 +229,7 @@ class Backtest(Record):
     recalled: Natural  #: Cases counted whose figures come from memory.
     clusters: Natural  #: Papers or companies that the cases counted come from.
     factors: Natural  #: Factors the framework asks about.
-    uncoded: tuple[str, ...]
-    """Those of them that are answered in no case counted, so that they never count as yes."""
+    uncoded: tuple[str, ...]  #: Those answered in no case counted, so that they never count as yes.
     answers: Natural  #: Factor answers wanted: cases counted times factors.
     unknown_answers: Natural  #: Those of them that are unknown, and so don't count as yes.
     checks: Natural  #: Checks of the ceiling the framework asks for.
@@ -272,8 +268,7 @@ class Precedent:
     source_status: str  #: ``read``, ``recalled`` or ``unknown``.
     tried: tuple[Mapping[str, str], ...]
     """What was tried, as in ``Tried``; what the source doesn't say is left out."""
-    answers: Mapping[str, State]
-    """What both blind coders answered alike; where they differ it is left out."""
+    answers: Mapping[str, State]  #: What both blind coders answered alike.
     won: bool
 
 
@@ -282,8 +277,7 @@ class PrecedentIndex:
     """What a decision reads of the published cases; ``tools/precedents.py`` makes it."""
 
     cases: tuple[Precedent, ...]
-    questions: tuple[str, ...]
-    """Questions that patterns are made of, the one that tells most about the winner first."""
+    questions: tuple[str, ...]  #: What patterns are made of, the most telling one first.
     rates: Mapping[str, Sequence[Any]]
     """By the key of a goal or pattern, the empty one for all cases: cases, those that tuning won,
     clusters, both ends of the 95% interval, and its method."""
@@ -395,8 +389,7 @@ class RuleGap(Record):
     other_agreed: Natural  #: Cases in which the other's was right.
     apart: Natural  #: Cases in which they say different things.
     difference: Difference  #: Share in which the framework's was right less that of the other.
-    interval: RateInterval | Unknown
-    """95% interval of the difference; unknown where there are too few clusters to draw from."""
+    interval: RateInterval | Unknown  #: 95% interval; unknown for too few clusters.
     excludes_zero: State  #: No means that the difference may be noise.
 
 

@@ -119,7 +119,6 @@ def _codes(rows: Ratings) -> dict[str, int]:
 
 
 def _counts(rows: Ratings) -> Floats:
-    """How often each item got each label."""
     codes = _codes(rows)
     counts = np.zeros((len(rows), len(codes)))
     for at, row in enumerate(rows):

@@ -290,7 +290,6 @@ def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
 
 
 def _by_cluster(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Floats]:
-    """Sum and size of each cluster, values without NaN."""
     data, groups = _known(values, clusters)
     member, k = members(groups)
     return sum_by(member, data, k), sum_by(member, np.ones(len(data)), k)
@@ -597,7 +596,6 @@ def _distances(sums: Floats, sizes: Floats, squares: Floats, sides: NDArray[np.b
 
 
 def _without_each(sums: Floats, sizes: Floats, squares: Floats, side: NDArray[np.bool_]) -> Floats:
-    """The distance without each cluster."""
     distances = np.zeros(len(sizes))
     totals = {each: sums[side == each].sum(axis=0) for each in (True, False)}
     for own in (True, False):

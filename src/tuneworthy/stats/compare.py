@@ -176,8 +176,7 @@ class Raced:
     """How a race ended."""
 
     winner: int  #: Place of the arm that leads in the end.
-    dropped_after: tuple[int | None, ...]
-    """For each arm: conversations after which it was left behind; None for one that stayed."""
+    dropped_after: tuple[int | None, ...]  #: Conversations until each arm left; None if it stayed.
     runs: int  #: Arms times conversations that were run.
 
 
@@ -264,10 +263,8 @@ class Ceiling:
     """Whether the ceiling is reached."""
 
     reached: Answer
-    upper: float
-    """The largest upper bound of an arm: of the best that was tried, not more than this."""
-    cases_needed: int | None
-    """Where more cases would tell: how many in all; None where they differ, or none would."""
+    upper: float  #: The largest upper bound of an arm: the best isn't above this.
+    cases_needed: int | None  #: In all, where more would tell; None where none would.
 
 
 def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceiling:

@@ -202,7 +202,6 @@ def _lines(keys: Keys, value: Value, column: int) -> list[str]:
 
 
 def _flow(keys: Keys, value: Value) -> str:
-    """A path and its value on one line."""
     if isinstance(value, str):
         text = _scalar(value)
     elif value is None:
@@ -235,7 +234,6 @@ def _scalar(value: str) -> str:
 
 
 def _quoted(sign: str) -> str:
-    """A character inside double quotes."""
     if sign in '"\\':
         return f"\\{sign}"
     return sign if sign.isprintable() else f"\\U{ord(sign):08x}"

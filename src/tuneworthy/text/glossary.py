@@ -197,6 +197,5 @@ def _searcher(shipped: tuple[str, ...], avoided: tuple[str, ...]) -> Searcher:
 
 
 def _expression(phrase: str) -> str:
-    """A shipped phrase, which is plain ASCII, as an expression."""
     words = [re.escape(word).replace("'", "(?:'|’)") for word in phrase.split()]
     return r"[ \t\r\n]{1,4}".join(words)

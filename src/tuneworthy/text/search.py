@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from tuneworthy.model.base import as_bytes
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -64,19 +66,9 @@ class CompiledPattern:
     crosses: bool = False
     """Whether it could match the byte between two texts, and so has to be confirmed in one. If not,
     every match in a text of nothing but ASCII is one: the expression itself has the edges there."""
-    backward: re.Pattern[bytes] | None = None
-    """For whole words: matches the literal at the end of what lies before."""
+    backward: re.Pattern[bytes] | None = None  #: The literal at the end of what lies before.
     longest: int = 0  #: Bytes that such a match has at most.
-    edges: tuple[bool, bool] = (False, False)
-    """Whether no letter may touch it in front, and behind."""
-
-
-def as_bytes(text: str) -> bytes:
-    """Text as UTF-8; half of a surrogate pair as three bytes of its own."""
-    try:
-        return text.encode()
-    except UnicodeEncodeError:  # half of a surrogate pair, as broken JSON has it
-        return text.encode("utf-8", "surrogatepass")
+    edges: tuple[bool, bool] = (False, False)  #: Whether no letter may touch it before, behind.
 
 
 def make(name: str, pattern: Pattern) -> CompiledPattern:
@@ -345,7 +337,6 @@ class Searcher:
         return dict(zip(self._names, found, strict=True))
 
     def _pass(self, texts: Joined, start: int, stop: int, found: NDArray[np.int32]) -> None:
-        """Mark where in some texts each pattern is."""
         begins = texts.ends - texts.lengths
         begin = int(begins[start])
         refuted: set[tuple[int, int]] = set()
@@ -399,7 +390,6 @@ def _passes(texts: Joined) -> list[int]:
 
 
 def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
-    """A scan by hyperscan: one pass for all patterns."""
     import hyperscan
 
     database = hyperscan.Database()
@@ -419,7 +409,6 @@ def _hyperscan(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHi
 
 
 def _plain(needles: Sequence[CompiledPattern]) -> Callable[[memoryview, OnHit], None]:
-    """A scan by `re`: one pass a pattern."""
     compiled = [
         # Looking ahead finds matches that overlap: the second may be a whole word.
         re.compile(each.raw if each.backward is None else b"(?=(" + each.raw + b"))", each.flags)
