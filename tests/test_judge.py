@@ -194,7 +194,7 @@ def test_labels_of_every_arm_let_the_ceiling_be_told(
     folder = case_of(tmp_path, n=200, target=target)
     fake = world({"careful": 0.6, "SHOUT": 0.2}, beg="SHOUT")  # no two outputs are alike
     raced(folder, fake)
-    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="choose").items
+    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="choose").items.values()
     label(folder, "choose", skip=next(i for i, one in enumerate(items) if "loud" in one.arms[0]))
     label(folder, "report")
     some = raced(folder, fake)
@@ -326,7 +326,7 @@ def test_while_one_of_the_drawn_outputs_has_no_label_nothing_is_told(
     folder = case_of(tmp_path, n=120)
     fake = world(WORLD, taken_in, beg="SHOUT")  # no two outputs are alike
     best = raced(folder, fake).best
-    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="report").items
+    items = label_queue(folder, "ada", rubric=folder / "rubric.md", lab="report").items.values()
     assert len(items) == 2 * LABELS  # one less of either is enough for an interval
     place = next(i for i, item in enumerate(items) if (item.arms[0] == best) == of_chosen)
     label(folder, "report", skip=place)

@@ -275,8 +275,9 @@ def test_nobody_who_labels_sees_an_arm(
 
 def test_arms_come_in_an_order_that_tells_nothing_and_is_the_same_for_all(lab: Path) -> None:
     arms = answered(lab)
-    first = label_queue(lab, "ada", rubric=lab / "rubric.md").items
-    assert [one.key for one in label_queue(lab, "bob", rubric=lab / "rubric.md").items] \
+    first = [*label_queue(lab, "ada", rubric=lab / "rubric.md").items.values()]
+    again = label_queue(lab, "bob", rubric=lab / "rubric.md")
+    assert [one.key for one in again.items.values()] \
         == [one.key for one in first]  # fmt: skip
     assert len({first[place].arms[0] for place in range(0, len(first), len(arms))}) > 1
     cases = [item.case.id for item in first]
@@ -310,7 +311,7 @@ def test_an_output_that_changed_is_shown_again(lab: Path) -> None:
                     ledger.reserve(job.key, run="r", model=arm.model, usd=0, cap_usd=0)
                     ledger.settle(job.key, Reply(text="louder"), 0)
     again = label_queue(lab, "ada", rubric=lab / "rubric.md")
-    changed = [item for item in again.items if not again.is_labelled(item)]
+    changed = [item for item in again.items.values() if not again.is_labelled(item)]
     assert len(changed) == 3 * sum("loud" in arm for arm in arms) > 0
 
 

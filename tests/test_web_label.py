@@ -141,7 +141,7 @@ def test_labellers_meet_the_same_questions_in_the_order_of_the_terminal(blank: P
             order += texts(seen)
             address = say(client, seen, "x")
         orders.append(order)
-    terminal = [item.case.text for item in label_queue(blank, "cy").items]
+    terminal = [item.case.text for item in label_queue(blank, "cy").items.values()]
     assert orders[0] == orders[1] == terminal
 
 

@@ -7,7 +7,6 @@ import random
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -82,28 +81,18 @@ class LabelQueue:
 
     case: Case
     labeller: str
-    items: Sequence[Item]  #: In the order of showing.
+    items: dict[str, Item]
+    """By id, which is all it is about and the texts as they are shown; in the order of showing."""
     rubric: str  #: The text to hold outputs against; empty for other tasks.
     labels: dict[ItemKey, Label]  #: What this labeller gave before, and since.
     notes: Mapping[ItemKey, tuple[str, ...]] = field(default_factory=dict)
     """What others gave, for whoever settles it."""
 
-    @cached_property
-    def ids(self) -> tuple[str, ...]:
-        """Of the items; each is known by all it is about, and the texts as they are shown."""
-        return tuple(map(item_id, self.items))
-
-    @cached_property
-    def _places(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self.ids)}
-
     def shared_with(self, labeller: str) -> LabelQueue:
         """The same items for somebody, with their labels by now."""
         name = labeller_name(labeller)
         labels = latest_labels(read_labels(self.case).get(name, ()))
-        queue = replace(self, labeller=name, labels=labels)
-        queue.__dict__["ids"] = self.ids  # they take a digest each
-        return queue
+        return replace(self, labeller=name, labels=labels)
 
     def is_labelled(self, item: Item) -> bool:
         """Whether this labeller has labelled just these outputs."""
@@ -113,17 +102,15 @@ class LabelQueue:
     @property
     def done(self) -> int:
         """Items with a label."""
-        return sum(map(self.is_labelled, self.items))
+        return sum(map(self.is_labelled, self.items.values()))
 
     def place(self, name: str) -> int | None:
         """The place of an item, from 1; None for one that isn't there."""
-        place = self._places.get(name)
-        return None if place is None else place + 1
+        return [*self.items].index(name) + 1 if name in self.items else None
 
     def item(self, name: str) -> Item | None:
         """An item by its id; None for one that isn't there."""
-        place = self._places.get(name)
-        return None if place is None else self.items[place]
+        return self.items.get(name)
 
     def value_of(self, name: str) -> str:
         """This labeller's label, as of the outputs as they are shown; empty for none."""
@@ -139,14 +126,13 @@ class LabelQueue:
 
     def open_after(self, name: str = "") -> str:
         """Id of the first item without a label behind another; empty where none is left."""
-        start = self._places.get(name, -1) + 1
-        left = zip(self.ids[start:], self.items[start:], strict=True)
-        return next((name for name, item in left if not self.is_labelled(item)), "")
+        left = [*self.items][self.place(name) or 0 :]
+        return next((each for each in left if not self.is_labelled(self.items[each])), "")
 
     def before(self, name: str) -> str:
         """Id of the item before; empty for the first."""
-        place = self._places.get(name, 0)
-        return self.ids[place - 1] if place else ""
+        place = self.place(name) or 1
+        return [*self.items][place - 2] if place > 1 else ""
 
     def label(self, name: str, value: str) -> None:
         """Keep a label of an item; the same once more keeps nothing.
@@ -184,11 +170,13 @@ class LabelQueue:
         self.labels[label.key] = label
 
 
-def item_id(item: Item) -> str:
-    """What an item is known by: all it is about, and the texts as they are shown."""
-    flipped = "flipped" if item.flipped else ""
-    case = item.case.model_dump_json(exclude_defaults=True)
-    return digest_of("item", *item.key, shown_digest(item), flipped, case)
+def _by_id(items: Iterable[Item]) -> dict[str, Item]:
+    named = {}
+    for item in items:
+        flipped = "flipped" if item.flipped else ""
+        case = item.case.model_dump_json(exclude_defaults=True)
+        named[digest_of("item", *item.key, shown_digest(item), flipped, case)] = item
+    return named
 
 
 def shown_digest(item: Item) -> str:
@@ -218,7 +206,9 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         items = [Item("answer", each) for each in shuffled(lacking, task.seed)]
     else:
         items, text = _outputs_to_label(source, task)
-    return LabelQueue(case, name, items, text, latest_labels(read_labels(case).get(name, ())))
+    return LabelQueue(
+        case, name, _by_id(items), text, latest_labels(read_labels(case).get(name, ()))
+    )
 
 
 def _evalset(source: str | Path, case: Case) -> tuple[EvalCase, ...]:
@@ -384,7 +374,7 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
         fix = "put back the prompts and the set that were labelled"
         raise CaseError("what was labelled isn't there any more", where=str(source), fix=fix)
     text, own = _rubric_at(task.rubric), labels.get(ADJUDICATED, {})
-    return LabelQueue(case, ADJUDICATED, items, text, own, notes)
+    return LabelQueue(case, ADJUDICATED, _by_id(items), text, own, notes)
 
 
 def _item(
@@ -395,10 +385,11 @@ def _item(
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
         return None
     values = {value for _, value in differ.said}
-    scales = {"answer": [()], "pairwise": [PAIRS], "rubric": [*SCALES.values()]}[task]
-    scale = next((s for s in scales if task != "rubric" or values <= {*s}), None)
+    choices: tuple[str, ...] | None = PAIRS if task == "pairwise" else ()
+    if task == "rubric":
+        choices = next((scale for scale in SCALES.values() if values <= {*scale}), None)
     shown = tuple(outputs[arm][case_id] for arm in arms)
-    return None if scale is None else Item(task, case, arms, shown, scale, rubric=rubric)
+    return None if choices is None else Item(task, case, arms, shown, choices, rubric=rubric)
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
