@@ -70,7 +70,7 @@ from tuneworthy.interview.pages import (
     reply_page,
     rest,
     rest_choices,
-    rules_line,
+    rules_text,
     why_text,
 )
 from tuneworthy.interview.questions import (

@@ -43,7 +43,7 @@ from internals import (
     next_ask,
     reach,
     reply_page,
-    rules_line,
+    rules_text,
     run,
     split_message,
     standing,
@@ -474,7 +474,7 @@ def test_whatever_a_model_answers_only_the_persons_words_are_put(text: str) -> N
     found = sift(text, words)
     for each in found.proposals:
         assert folded(each.quote).strip(" \t\n\"'`.,;:!?…") in words
-    page = reply_page("m", found)
+    page = reply_page("m", found).text()
     assert all(wcwidth.width(line) <= 80 for line in page.splitlines())
     assert all(line.startswith("      ") for line in page.splitlines())
     assert page.replace("\n", "").isprintable()
@@ -494,7 +494,7 @@ def test_nothing_rests_on_a_broken_empty_or_huge_answer() -> None:
     for text in BROKEN:
         found = sift(text, "We have tried few things")
         assert found.proposals == ()
-        page = reply_page("m", found)
+        page = reply_page("m", found).text()
         assert len(page) < 2 * LONGEST_REPLY
         assert page.replace("\n", "").isprintable()
 
@@ -534,7 +534,7 @@ def test_the_verdict_line_is_the_rules_whatever_the_model_says(
     listens(Talker(answer(reply=lie)))
     seen = talk(folder, "Shall we tune this thing?\nq\n")
     dossier = decide(load_case(folder), lesson(), as_of=AS_OF)
-    assert rules_line(dossier, standing(dossier)) in seen.out
+    assert rules_text(dossier, standing(dossier)) in " ".join(seen.out.split())
     for line in seen.out.splitlines():
         if "tune now" in line or "Settled:" in line:
             assert line.startswith("      | ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import wcwidth
 
@@ -67,47 +67,56 @@ _KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
 
 
 class Page:
-    """Lines of at most 80 columns, most of them in the margin."""
+    """Lines of at most 80 columns, most of them in the margin, for a terminal to paint."""
 
-    def __init__(self, *lines: str, colour: bool = False) -> None:
-        self.lines, self._paint = [*lines], Paint(colour)
+    def __init__(self, *lines: str) -> None:
+        self._lines: list[tuple[str, Style | None, bool | None]] = []
+        self.lines(lines)
+
+    def lines(
+        self, lines: Iterable[str], style: Style | None = None, keys: bool | None = None
+    ) -> Page:
+        """Add lines; some only where keys are typed, or only where there is a menu."""
+        self._lines += [(line, style, keys) for line in lines]
+        return self
 
     def add(
-        self, text: str, style: Style | None = None, first: str = MARGIN, rest: str | None = None
+        self,
+        text: str,
+        style: Style | None = None,
+        first: str = MARGIN,
+        rest: str | None = None,
+        keys: bool | None = None,
     ) -> Page:
         """Add a paragraph."""
-        lines = wrapped(text, first=first, rest=rest)
-        self.lines += lines if style is None else [self._paint(style, line) for line in lines]
-        return self
+        return self.lines(wrapped(text, first=first, rest=rest), style, keys)
 
     def question(self, ask: Ask, first: str = MARGIN) -> Page:
         """Add a question with its example."""
         self.add(safe(ask.question), "strong", first, MARGIN)
         return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
 
-    def __str__(self) -> str:
-        return "\n".join(self.lines) + "\n"
+    def text(self, *, colour: bool = False, keys: bool = True) -> str:
+        """The page for a terminal, with what may be typed where it has no menu."""
+        paint = Paint(colour)
+        shown = (line[:2] for line in self._lines if line[2] in (None, keys))
+        return "".join(f"{paint(style, line) if style else line}\n" for line, style in shown)
 
 
-def note(text: str) -> str:
+def note(text: str) -> Page:
     """A paragraph in the margin."""
-    return str(Page().add(text))
+    return Page().add(text)
 
 
-def question_page(ask: Ask, *, number: int, colour: bool = False, keys: bool = True) -> str:
-    """A question, the ``number``-th from 1; a surface with a menu says the keys itself."""
+def question_page(ask: Ask, number: int) -> Page:
+    """A question, the ``number``-th from 1."""
     place = f"{number}/≈{number + ask.left - 1}"
-    page = Page("", colour=colour).question(ask, f"{place:<{len(MARGIN) - 1}} ")
-    if ask.choices:
-        rows = enumerate(ask.choices, start=1)
-        page.lines += table(
-            [(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN
-        )
+    page = Page("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
+    rows = enumerate(ask.choices, start=1)
+    page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
     if ask.value:
         page.add(f"Now: {safe(ask.value)}  (Enter keeps it)")
-    if keys:
-        page.add(keys_line(ask), "dim")
-    return str(page)
+    return page.add(keys_line(ask), "dim", keys=True)
 
 
 def _counts_check(ask: Ask) -> bool:
@@ -137,14 +146,13 @@ def why_text(ask: Ask) -> str:
     return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
 
 
-def standing_line(before: Dossier, after: Dossier, now: Standing) -> str:
+def standing_text(before: Dossier, after: Dossier, now: Standing) -> str:
     """What an answer moved, and what is still possible, in a line or two."""
-    text = moved_text(before, after, now)
-    if not now.final:
-        shares = dict(now.possible)
-        ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
-        text = f"{text}Still possible: {ways}"
-    return note(text)
+    text, shares = moved_text(before, after, now), dict(now.possible)
+    if now.final:
+        return text
+    ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
+    return f"{text}Still possible: {ways}"
 
 
 def moved_text(before: Dossier, after: Dossier, now: Standing) -> str:
@@ -184,15 +192,11 @@ def _moved_beside(before: Dossier, after: Dossier) -> str:
     return " ".join(texts)
 
 
-def conflict_page(
-    conflict: Conflict, ask: Ask, others: Sequence[Ask], *, colour: bool = False, keys: bool = True
-) -> str:
+def conflict_page(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> Page:
     """What doesn't fit together since an answer, and what may be done about it."""
-    page = Page(colour=colour).add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
+    page = Page().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
-    if keys:
-        page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}")
-    return str(page)
+    return page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}", keys=True)
 
 
 def _keys(ways: Sequence[tuple[str, str]]) -> str:
@@ -215,47 +219,34 @@ def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> lis
     return [(str(n), way) for n, way in enumerate([*ways, f"{both}, and {kept}"], start=1)]
 
 
-def accepted_line(conflict: Conflict) -> str:
+def accepted_text(conflict: Conflict) -> str:
     """That both sides of a conflict stay."""
     kept = "Noted in the case file; " if conflict.recordable else "Kept; "
-    return note(f"{kept}the report will show it.")
+    return f"{kept}the report will show it."
 
 
-def rest_page(
-    dossier: Dossier,
-    now: Standing,
-    offers: Sequence[OpenPart],
-    *,
-    colour: bool = False,
-    keys: bool = True,
-) -> str:
+def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Page:
     """The verdict so far when a round is over, and what else is worth knowing."""
-    page = Page("", colour=colour).add(settled_line(dossier, now), "strong", "")
+    page = Page("").add(settled_line(dossier, now), "strong", "")
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
-    if offers:
-        page.lines += ["", "What else is worth knowing:"]
-        ways = [(key, name, _asks(offer)) for (key, name), offer in _named(offers)]
-        page.lines += table([(f"[{key}] {n}" if keys else n, what) for key, n, what in ways])
-        if keys:
-            page.lines.append("  [b] back   [q] that's enough")
-    return str(page)
+    names = [PART_WORDS[offer.part][0] for offer in offers]
+    rows = list(zip(names, map(_asks, offers), strict=True))
+    page.lines(["", "What else is worth knowing:"])
+    page.lines(table([(f"[{name[0]}] {name}", what) for name, what in rows]), keys=True)
+    page.lines(table(rows), keys=False)
+    return page.lines(["  [b] back   [q] that's enough"], keys=True)
 
 
 def _asks(offer: OpenPart) -> str:
     return f"{count(offer.open)} open: {PART_WORDS[offer.part][1]}"
 
 
-def _named(offers: Sequence[OpenPart]) -> list[tuple[tuple[str, str], OpenPart]]:
-    names = [PART_WORDS[offer.part][0] for offer in offers]
-    return [((name[0], name), offer) for name, offer in zip(names, offers, strict=True)]
-
-
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
     """What may be gone on with, each part under its key, and the ways out."""
-    ways = [way for way, _ in _named(offers)]
-    return [*ways, ("b", "back"), ("q", "that's enough")]
+    names = [PART_WORDS[offer.part][0] for offer in offers]
+    return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
 
 
 def settled_line(dossier: Dossier, now: Standing) -> str:
@@ -272,32 +263,28 @@ def _answers(many: int) -> str:
     return "one open answer" if many == 1 else f"{few(many)} open answers"
 
 
-def closing_page(dossier: Dossier, now: Standing, case_path: str, *, colour: bool = False) -> str:
+def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Page:
     """The summary at the end, and the commands to go on with."""
     path = safe(case_path)
-    page = Page("", colour=colour).add(settled_line(dossier, now), "strong", "")
+    page = Page("").add(settled_line(dossier, now), "strong", "")
     page.add(safe(dossier.verdict.next), first="Next: ")
-    page.lines += ["", "All answers are in the case file. To go on:"]
+    page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > _LONG_PATH:
-        page.add(f"tuneworthy {'|'.join(verb for verb, _ in _GO_ON)} {path}", first="  ")
-    else:
-        page.lines += table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON])
-    return str(page)
+        return page.add(f"tuneworthy {'|'.join(verb for verb, _ in _GO_ON)} {path}", first="  ")
+    return page.lines(table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON]))
 
 
-def welcome(name: str, path: str) -> str:
+def welcome(name: str, path: str) -> Page:
     """The first lines: what this is, and that nothing is lost."""
     page = Page().add(
         f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
         "and run the same command to go on.",
         first="",
     )
-    return str(
-        page.add(
-            "Under each answer stands what is still possible, with its share of all ways to answer "
-            "what is open: a count, not a forecast.",
-            first="",
-        )
+    return page.add(
+        "Under each answer stands what is still possible, with its share of all ways to answer "
+        "what is open: a count, not a forecast.",
+        first="",
     )
 
 
@@ -376,88 +363,74 @@ _REASONS: dict[DropReason, str] = {
 }
 
 
-def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> str:
+def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Page:
     """Which model proposes, what it may do, and where what is written goes.
 
-    Args:
-        model: Its id.
-        place: Where it is served; empty for this machine.
-        cap_usd: The most it may cost.
-        weak: Whether it is the embedded model.
+    ``place`` is empty where it is served on this machine; the embedded model is a weak one.
     """
+    sent = "What you write here stays on this machine."
+    if place:
+        most = f"all together costs at most {small_usd(cap_usd)}"
+        sent = f"What you write here is sent to {safe(place)}; {most}."
     text = (
         f"{safe(model)} listens and proposes answers, each with the words of yours it rests on. "
-        "Nothing is written before you say yes, and the rules decide. "
-    )
-    text += (
-        f"What you write here is sent to {safe(place)}; all together costs at most "
-        f"{small_usd(cap_usd)}."
-        if place
-        else "What you write here stays on this machine."
+        f"Nothing is written before you say yes, and the rules decide. {sent}"
     )
     if weak:
         text += (
             " It is very small: it understands little and proposes nonsense. It shows how this "
             "works; for a talk of use, name a larger one."
         )
-    return str(Page().add(text, first="").add(KEYS))
+    return Page().add(text, first="").add(KEYS)
 
 
-def topic_page(ask: Ask, *, colour: bool = False, named: bool = False) -> str:
+def topic_page(ask: Ask, *, named: bool = False) -> Page:
     """The question to talk about, in our words; only its name if the model has asked it."""
     if named:
         return note(f"About {safe(ask.title)} ({safe(ask.id)}).")
-    page = Page("", colour=colour).question(ask)
+    page = Page("").question(ask)
     if ask.choices:
         titles = listing([safe(choice.title) for choice in ask.choices], "or")
         page.add(f"That is: {titles}.")
-    return str(page)
+    return page
 
 
-def reply_page(model: str, reply: ParsedReply, *, colour: bool = False) -> str:
+def reply_page(model: str, reply: ParsedReply) -> Page:
     """What a model says, behind a bar and cut: nothing in it can be taken for a word of ours."""
     if reply.unreadable:
         return note(f"What {safe(model)} answered can't be read; nothing of it counts.")
     text = reply.reply
-    if not text:
-        return note(f"{safe(model)} says nothing.")
-    page = Page(colour=colour).add(f"{safe(model)} says:")
+    page = note(f"{safe(model)} says{':' if text else ' nothing.'}")
     cut = text[:LONGEST_REPLY] + (" …" if len(text) > LONGEST_REPLY else "")
     for paragraph in filter(None, map(str.strip, cut.splitlines())):
         page.add(safe(paragraph), "dim", _BAR, _BAR)
-    return str(page)
+    return page
 
 
-def dropped_line(dropped: Sequence[Dropped]) -> str:
-    """What a model proposed that isn't shown to the person, and why; empty for nothing."""
-    if not dropped:
-        return ""
+def dropped_text(dropped: Sequence[Dropped]) -> str:
+    """What a model proposed that isn't shown to the person, and why."""
     texts = [
         f"{item.path if _ID.fullmatch(item.path) else 'something'} ({_REASONS[item.reason]})"
         for item in dropped[:_MOST_DROPPED]
     ]
     if len(dropped) > _MOST_DROPPED:
         texts.append(f"{few(len(dropped) - _MOST_DROPPED)} more")
-    return note(f"Left out of what it proposes: {listing(texts)}.")
+    return f"Left out of what it proposes: {listing(texts)}."
 
 
-def proposal_page(
-    proposal: Proposal, ask: Ask, *, number: int, of: int, colour: bool = False
-) -> str:
+def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Page:
     """A proposal with its question and the person's words, to be confirmed."""
     head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
-    place = f"{count(number)}/{count(of)}".ljust(len(MARGIN))
-    page = Page("", colour=colour).add(head, "strong", place, MARGIN).add(safe(ask.question))
+    page = Page("").add(head, "strong", place.ljust(len(MARGIN)), MARGIN).add(safe(ask.question))
     page.add(f"You wrote: “{safe(proposal.quote)}”")
-    return str(page.add(f"Now it is: {safe(ask.value)}") if ask.value else page)
+    return page.add(f"Now it is: {safe(ask.value)}") if ask.value else page
 
 
-def confirm_line(
-    proposal: Proposal, ways: Sequence[tuple[str, str]], *, number: int, of: int
-) -> str:
-    """Which proposal is to be confirmed, and what may be typed; nothing for a single one."""
-    head = f"{count(number)}/{count(of)}  {safe(proposal.path)} = {safe(proposal.value)}"
-    return (note(head) if of > 1 else "") + (note(_keys(ways)) if ways else "")
+def confirm_page(proposal: Proposal, place: str, ways: Sequence[tuple[str, str]]) -> Page:
+    """Which proposal is to be confirmed, where there are several, and what may be typed."""
+    head = f"{place}  {safe(proposal.path)} = {safe(proposal.value)}"
+    page = note(head) if place else Page()
+    return page.add(_keys(ways), keys=True) if ways else page
 
 
 def proposal_choices(left: int) -> list[tuple[str, str]]:
@@ -466,16 +439,16 @@ def proposal_choices(left: int) -> list[tuple[str, str]]:
     return [*ways, ("a", "all of them"), ("z", "none")] if left > 1 else ways
 
 
-def rules_line(dossier: Dossier, now: Standing) -> str:
+def rules_text(dossier: Dossier, now: Standing) -> str:
     """The verdict so far by the rules, whatever was written."""
-    line = settled_line(dossier, now) if now.final else standing_line(dossier, dossier, now).strip()
-    return note(f"By the rules: {' '.join(line.split())}")
+    text = settled_line(dossier, now) if now.final else standing_text(dossier, dossier, now)
+    return f"By the rules: {' '.join(text.split())}"
 
 
-def lost_line(model: str, why: str, *, over: bool) -> str:
+def lost_text(model: str, why: str, *, over: bool) -> str:
     """Why a model gave nothing, and how it goes on."""
     then = "It goes on with single questions." if over else "Write on; what you wrote is kept."
-    return note(f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}")
+    return f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}"
 
 
 def spent_line(usd: float, cap_usd: float) -> str:

@@ -73,7 +73,6 @@ class InterviewSession:
     terminal: PlainTerminal
     chosen: str | None
     as_of: date | None
-    colour: bool = False
     now: OpenCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     trail: list[str] = field(default_factory=list)  #: Ids that were asked, for going back.
@@ -94,16 +93,14 @@ class InterviewSession:
             open_parts = offers(self.now.case, self.now.framework, passed=self.passed)
             key = "q"
             if open_parts and not self.over:
-                page = pages.rest_page(
-                    dossier, now, open_parts, colour=self.colour, keys=self.terminal.keys
-                )
+                page = pages.rest_page(dossier, now, open_parts)
                 key = self.terminal.choose("rest", "", page, pages.rest_choices(open_parts))
             if key == "b":
                 self._back()
                 continue
             if key not in _PARTS:
                 path = one_line(self.source)
-                self.terminal.say(pages.closing_page(dossier, now, path, colour=self.colour))
+                self.terminal.say(pages.closing_page(dossier, now, path))
                 return
             part = _PARTS[key]
 
@@ -167,8 +164,8 @@ class InterviewSession:
             return False
         if step is None:
             return False
-        moved = pages.standing_line(step.before, step.dossier, standing(step.dossier))
-        self.terminal.say(pages.LEFT if step.digest == before else moved)
+        moved = pages.standing_text(step.before, step.dossier, standing(step.dossier))
+        self.terminal.say(pages.LEFT if step.digest == before else pages.note(moved))
         return all(self._is_settled(ask, conflict) for conflict in step.conflicts)
 
     def _apply(
@@ -197,16 +194,14 @@ class InterviewSession:
                 sides.setdefault(side.id, side)
         others = list(sides.values())
         ways = pages.conflict_choices(conflict, ask, others)
-        page = pages.conflict_page(
-            conflict, ask, others, colour=self.colour, keys=self.terminal.keys
-        )
+        page = pages.conflict_page(conflict, ask, others)
         picked = self.terminal.choose("conflict", challenge, page, ways)
         if picked == "1":
             return False
         if picked == ways[-1][0]:
             if self._apply(accept_conflict, ask.id, challenge) is None:
                 return False
-            self.terminal.say(pages.accepted_line(conflict))
+            self.terminal.say(pages.note(pages.accepted_text(conflict)))
         elif picked:
             self._question(others[int(picked) - 2])
         return True
@@ -246,7 +241,7 @@ def interview(
         if answers.messages and listener is None:
             fix = "add --model MODEL, or leave say out"
             raise InputError("says something to no model", where=script, fix=fix)
-        terminal = ScriptedTerminal(answers)
+        terminal = ScriptedTerminal(answers, colour=colour)
     elif not plain and _moves():
         terminal = MenuTerminal(colour=colour)
     if not is_there:
@@ -257,7 +252,7 @@ def interview(
     kind: Callable[..., InterviewSession] = InterviewSession
     if listener is not None:
         kind = partial(FreeInterview, listener=listener)
-    session = kind(source, terminal, chosen, as_of, colour)
+    session = kind(source, terminal, chosen, as_of)
     terminal.say(pages.welcome(session.now.case.name, source))
     if isinstance(terminal, ScriptedTerminal):
         names = _answered_already(session, terminal)
@@ -333,7 +328,9 @@ class FreeInterview(InterviewSession):
             self.transcript = Transcript(listener.transcript)
         here = not place.base_url or on_this_machine(place.base_url)
         address, weak = "" if here else place.base_url, place.provider == LOCAL
-        self._say(pages.opening_page(listener.model, address, cap_usd=listener.cap_usd, weak=weak))
+        self.terminal.say(
+            pages.opening_page(listener.model, address, cap_usd=listener.cap_usd, weak=weak)
+        )
         self._put("")
         while self.about and self._turn():
             pass
@@ -372,8 +369,8 @@ class FreeInterview(InterviewSession):
             ask = self.now.ask(self.about)
             gains = {q.factor: q.gain_bits for q in self.now.dossier.next_questions}
             ask = replace(ask, gain_bits=gains.get(ask.id.rpartition(".")[2]))
-            why = pages.note(pages.why_text(ask))
-            self._say(pages.topic_page(ask, colour=self.colour) + why)
+            self.terminal.say(pages.topic_page(ask))
+            self._note(pages.why_text(ask))
         else:
             self._note(_BACK)
         return True
@@ -388,10 +385,10 @@ class FreeInterview(InterviewSession):
         self.turns.append(turn)
         self._keep("you", turn.words)
         self._keep("pasted", turn.pasted)
-        self._say(pages.WAITING)
+        self.terminal.say(pages.WAITING)
         answer = self.caller.ask(self._request(self.turns))
         if not answer.text and (why := answer.over or answer.lost):
-            self._say(pages.lost_line(model, why, over=bool(answer.over)))
+            self._note(pages.lost_text(model, why, over=bool(answer.over)))
             return not answer.over
         now = self.now
         reply = free.parse_reply(
@@ -405,12 +402,13 @@ class FreeInterview(InterviewSession):
         if reply.reply:
             self.turns.append(ConversationTurn(reply.reply, model=True))
             self._keep("model", reply.reply)
-        self._say(pages.reply_page(model, reply, colour=self.colour))
-        self._say(pages.dropped_line(reply.dropped))
+        self.terminal.say(pages.reply_page(model, reply))
+        if reply.dropped:
+            self._note(pages.dropped_text(reply.dropped))
         self._confirm(reply.proposals)
         if self.now.digest == now.digest:
             dossier = self.now.dossier
-            self._say(pages.rules_line(dossier, standing(dossier)))
+            self._note(pages.rules_text(dossier, standing(dossier)))
         self._put(reply.asks)
         return True
 
@@ -423,17 +421,16 @@ class FreeInterview(InterviewSession):
     def _confirm(self, proposals: Sequence[Proposal]) -> None:
         """Show all proposals, have each confirmed, and write those."""
         of, rest = len(proposals), ""
-        for number, item in enumerate(proposals, start=1):
-            ask = self.now.ask(item.path)
-            self._say(pages.proposal_page(item, ask, number=number, of=of, colour=self.colour))
-        for number, item in enumerate(proposals, start=1):
-            key = rest
+        places = [f"{number}/{of}" for number in range(1, of + 1)]
+        for place, item in zip(places, proposals, strict=True):
+            self.terminal.say(pages.proposal_page(item, self.now.ask(item.path), place))
+        for number, item in enumerate(proposals):
+            key, place = rest, places[number] if of > 1 else ""
             if rest == "y":
-                self._say(pages.confirm_line(item, (), number=number, of=of))
+                self.terminal.say(pages.confirm_page(item, place, ()))
             elif not rest:
-                ways = pages.proposal_choices(of - number + 1)
-                shown = ways if self.terminal.keys else ()
-                page = pages.confirm_line(item, shown, number=number, of=of)
+                ways = pages.proposal_choices(of - number)
+                page = pages.confirm_page(item, place, ways)
                 key = self.terminal.choose("confirm", item.path, page, ways)
                 if key in ("a", "z"):
                     key = rest = "y" if key == "a" else "n"
@@ -458,8 +455,8 @@ class FreeInterview(InterviewSession):
         opened = self._open()
         self.about = wanted if wanted in opened else next(iter(opened), "")
         if self.about:
-            ask, named = self.now.ask(self.about), self.about == wanted
-            self._say(pages.topic_page(ask, colour=self.colour, named=named))
+            page = pages.topic_page(self.now.ask(self.about), named=self.about == wanted)
+            self.terminal.say(page)
 
     def _open(self) -> list[str]:
         now = self.now
@@ -490,11 +487,7 @@ class FreeInterview(InterviewSession):
             self.transcript.add(who, text)
 
     def _note(self, text: str) -> None:
-        self._say(pages.note(text))
-
-    def _say(self, text: str) -> None:
-        if text:
-            self.terminal.say(text)
+        self.terminal.say(pages.note(text))
 
 
 def split_message(text: str) -> tuple[str, str]:

@@ -15,7 +15,7 @@ import click
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.interview.answers import Script
-from tuneworthy.interview.pages import MARGIN, keys_line, note, question_page
+from tuneworthy.interview.pages import MARGIN, Page, keys_line, note, question_page
 from tuneworthy.model.interview import Ask
 
 if TYPE_CHECKING:
@@ -74,18 +74,19 @@ class PlainTerminal:
     Needs no more of a terminal than that it shows text.
     """
 
-    keys = True  #: Whether pages say what may be typed.
+    keys = True  #: Whether pages say what may be typed; not where there are menus, or a file.
 
     def __init__(self, *, colour: bool = False) -> None:
         self.colour = colour
 
-    def say(self, text: str) -> None:
-        """Show a text that ends its last line."""
-        click.echo(text, nl=False, color=True)  # the report has decided about colour
+    def say(self, page: Page | str) -> None:
+        """Show a page, or a text that ends its last line."""
+        text = page if isinstance(page, str) else page.text(colour=self.colour, keys=self.keys)
+        click.echo(text, nl=False, color=True)  # the page has decided about colour
 
     def ask(self, ask: Ask, number: int) -> Entry:
         """Put a question until something is typed."""
-        self.say(question_page(ask, number=number, colour=self.colour, keys=self.keys))
+        self.say(question_page(ask, number))
         if not self.keys:
             self.say(note(keys_line(ask)))
         while (entry := read_entry(self._line())) is None:
@@ -99,7 +100,7 @@ class PlainTerminal:
         fix = f" {caught.fix[:1].upper()}{caught.fix[1:]}" if caught.fix else ""
         self.say(note(one_line(f"{caught.what}.{fix}")))
 
-    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
         """Show a page, and take the key of one way; ``about`` is the id of a challenge or answer.
 
         Empty leaves a conflict as it is.
@@ -217,7 +218,7 @@ class MenuTerminal(PlainTerminal):
         """Put a question: as a menu where there are few answers, else as a line."""
         if ask.kind not in ("state", "choice"):
             return super().ask(ask, number)
-        self.say(question_page(ask, number=number, colour=self.colour, keys=False))
+        self.say(question_page(ask, number))
         answers = {"y": "yes", "n": "no"}
         if ask.kind == "choice":
             answers = {str(n): choice.id for n, choice in enumerate(ask.choices, start=1)}
@@ -226,7 +227,7 @@ class MenuTerminal(PlainTerminal):
         entry = None if picked == "k" else read_entry(answers.get(picked, picked))
         return entry or Entry("keep")
 
-    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
         """One entry of a menu."""
         self.say(page)
         return self._menu(ways, at="n" if topic == "confirm" else None)
@@ -289,8 +290,8 @@ class ScriptedTerminal(PlainTerminal):
 
     keys = False
 
-    def __init__(self, script: Script) -> None:
-        super().__init__()
+    def __init__(self, script: Script, *, colour: bool = False) -> None:
+        super().__init__(colour=colour)
         self.script = script
         self._left = dict(script.answers)
         self._accepted, self._parts = list(script.accepted), ["e", "o", "m"]
@@ -310,7 +311,7 @@ class ScriptedTerminal(PlainTerminal):
         """Stop where an answer in the file is none."""
         raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
 
-    def choose(self, topic: Topic, about: str, page: str, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
         """What the file says; a conflict it doesn't name is left, a proposal isn't confirmed."""
         keys = [key for key, _ in ways]
         if topic == "rest":
