@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from internals import (
     AnswerResult,
+    EvaluatedCase,
     Item,
     LabelQueue,
     LabelTask,
-    OpenCase,
     accept_conflict,
+    case_path,
     framework_of,
     open_queue,
     read_with_digest,
     write_answer,
 )
-from tuneworthy import Case, Dossier, decide
+from tuneworthy import decide
 
 
 def answer_in(
@@ -33,15 +36,20 @@ def answer_in(
     write: Callable[..., AnswerResult] = write_answer,
 ) -> AnswerResult:
     """Write one answer of an interview."""
-    read = read_with_digest(source)
+    now = evaluated(source, chosen, as_of=as_of)
+    if read_digest is not None:
+        now = replace(now, digest=read_digest)
+    return write(now, ask_id, text, judge=partial(decide, framework=now.framework, as_of=as_of))
+
+
+def evaluated(
+    source: str | Path, chosen: str | None = None, as_of: date | None = None
+) -> EvaluatedCase:
+    """A case and its dossier, as a surface has them."""
+    read, text = read_with_digest(source), case_path(source).read_text("utf-8")
     framework = framework_of(read.case, chosen)
-
-    def judge(case: Case) -> Dossier:
-        return decide(case, framework, as_of=as_of)
-
-    digest = read.digest if read_digest is None else read_digest
-    now = OpenCase(source, read.case, framework, judge(read.case), digest, judge)
-    return write(now, ask_id, text)
+    dossier = decide(read.case, framework, as_of=as_of)
+    return EvaluatedCase(source, read.case, framework, text, read.digest, "", dossier)
 
 
 def keep_both(source: str | Path, ask_id: str, challenge_id: str, **more: Any) -> AnswerResult:

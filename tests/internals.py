@@ -9,7 +9,14 @@ from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli.options import deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError
 from tuneworthy.files import disk as files_disk
-from tuneworthy.files.case import missing_entries, put, read_with_digest, text_digest, write_answers
+from tuneworthy.files.case import (
+    case_path,
+    missing_entries,
+    put,
+    read_with_digest,
+    text_digest,
+    write_answers,
+)
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, matching
 from tuneworthy.files.evalset import (
     csv_text,
@@ -63,7 +70,13 @@ from tuneworthy.framework.schema import (
 )
 from tuneworthy.framework.tally import effort, tally
 from tuneworthy.interview import free as interview_free
-from tuneworthy.interview.answers import OpenCase, accept_conflict, read_script, write_answer
+from tuneworthy.interview.answers import (
+    EvaluatedCase,
+    accept_conflict,
+    read_script,
+    what_if,
+    write_answer,
+)
 from tuneworthy.interview.free import folded
 from tuneworthy.interview.pages import (
     LONGEST_REPLY,
@@ -479,7 +492,6 @@ from tuneworthy.workspace.reports import (
 )
 from tuneworthy.workspace.workspace import (
     CaseDirectory,
-    EvaluatedCase,
     Workspace,
     earlier,
     open_directory,

@@ -24,7 +24,7 @@ import wcwidth
 from hypothesis import given
 from hypothesis import strategies as st
 
-from answering import answer_in
+from answering import answer_in, evaluated
 from internals import (
     LONGEST_REPLY,
     PARTS,
@@ -48,6 +48,7 @@ from internals import (
     split_message,
     standing,
     start_case,
+    what_if,
 )
 from internals import interview_free as api
 from internals import interview_free as calling
@@ -377,7 +378,7 @@ def sift(
 
     def fits(ask_id: str, value: str) -> None:
         if source is not None:
-            api.check_answer(source, case, framework, ask_id, value)
+            what_if(evaluated(source), {ask_id: value})
 
     def whole(path: str) -> str:
         return f"ceiling.{path}" if path in framework.ceiling else path

@@ -37,8 +37,8 @@ _ONE = re.compile(rf"\$?\s*(?P<number>{_NUMBER})\s*(?P<unit>%|[kKmM])?", re.ASCI
 _BETWEEN = re.compile(r"\s*(?:\bto\b|\.\.|–|/)\s*|(?<=[\d%kKmM])\s*-\s*")
 _TIMES = {"": 1.0, "k": 1e3, "m": 1e6}
 
-Places = dict[Keys, Value]
-"""Paths in the case file to what is written there."""
+Places = dict[Keys, Value]  #: Paths in the case file to what is written there.
+Judge = Callable[[Case], Dossier]
 
 
 def _refused(ask: Ask, text: str, fix: str) -> CaseError:
@@ -231,31 +231,40 @@ def _keys(ask_id: str) -> Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class OpenCase:
-    """A case whose questions are answered, as its reader saw it."""
+class CaseSnapshot:
+    """A case as its file was when somebody read it, with what its dossier rests on."""
 
     source: str | Path  #: Case folder or case file.
     case: Case
     framework: Framework
-    dossier: Dossier
-    digest: str  #: SHA-256 of its file, for compare-and-set.
-    decide: Callable[[Case], Dossier]
+    text: str  #: Of the case file.
+    digest: str  #: SHA-256 of the case file's text, for compare-and-set.
+    inputs_digest: str
+    """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Equal where the dossier is."""
+        return self.digest, self.inputs_digest
 
     def ask(self, ask_id: str) -> Ask:
         """A question by its id."""
         return ask_of(self.case, self.framework, ask_id)
 
 
-def write_answer(now: OpenCase, ask_id: str, text: str) -> AnswerResult:
+@dataclass(frozen=True, slots=True)
+class EvaluatedCase(CaseSnapshot):
+    """A case with its dossier."""
+
+    dossier: Dossier
+
+
+def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) -> AnswerResult:
     """Write one answer into a case file, and say what it came to.
 
-    "unknown" takes an answer back; nothing is written where there is none.
-
-    Args:
-        now: The case.
-        ask_id: What was asked, as ``Ask.id``.
-        text: What was typed: yes, no, unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``,
-            with ``$``, ``k`` or ``%`` where that makes sense; choices by id, title or number.
+    What is typed is yes, no or unknown; a number, ``800-2000`` or ``800 to 1100 to 2000``, with
+    ``$``, ``k`` or ``%`` where that makes sense; choices by id, title or number. "unknown" takes an
+    answer back; nothing is written where there is none.
 
     Raises:
         ConflictError: If the file has changed since it was read; then nothing is written.
@@ -270,14 +279,16 @@ def write_answer(now: OpenCase, ask_id: str, text: str) -> AnswerResult:
         if any(entry.partition("[")[0] == ask.id for entry in missing_entries(changed)):
             fix = "name a file or folder beside the case file"
             raise CaseError(f'"{text.strip()[:80]}" isn\'t there', where=ask.id, fix=fix)
-        after = now.decide(changed)
+        after = judge(changed)
 
     written = put(now.source, places, read_digest=now.digest, check=check if places else None)
     conflicts = _new_conflicts(written.case, ask.id, now.dossier, after)
     return AnswerResult(written.case, after, now.dossier, conflicts, written.digest)
 
 
-def accept_conflict(now: OpenCase, ask_id: str, challenge_id: str) -> AnswerResult:
+def accept_conflict(
+    now: EvaluatedCase, ask_id: str, challenge_id: str, *, judge: Judge
+) -> AnswerResult:
     """Note beside an answer that it stays although something conflicts with it.
 
     The note is put on the answer, else on the other side of the challenge; amounts have no place
@@ -293,27 +304,22 @@ def accept_conflict(now: OpenCase, ask_id: str, challenge_id: str) -> AnswerResu
         raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
     note = _acceptance(now.case, now.ask(ask_id).id, challenge)
     written = put(now.source, note, read_digest=now.digest)
-    return AnswerResult(written.case, now.decide(written.case), now.dossier, (), written.digest)
+    return AnswerResult(written.case, judge(written.case), now.dossier, (), written.digest)
 
 
-def what_if(
-    source: str | Path, case: Case, text: str, framework: Framework, answers: Mapping[str, str]
-) -> Case:
-    """The case as it would be with other answers, by the ids of questions; nothing is written.
-
-    ``text`` is that of its file.
-    """
-    path, places = case_path(source), all_places(case, framework, answers)
-    changed = case_from_text(edit(text, places, str(path), CaseError), path)
+def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
+    """A case with other answers, by the ids of their questions; nothing is written."""
+    path, places = case_path(now.source), all_places(now, answers)
+    changed = case_from_text(edit(now.text, places, str(path), CaseError), path)
     paths = frozenset(".".join(map(str, keys)) for keys in places)
     return changed.with_origin(CaseOrigin(folder=changed.folder, assumed=paths))
 
 
-def all_places(case: Case, framework: Framework, answers: Mapping[str, str]) -> Places:
+def all_places(now: CaseSnapshot, answers: Mapping[str, str]) -> Places:
     """Where several answers go, by the ids of their questions."""
     places: Places = {}
-    for name, text in answers.items():
-        places |= places_of(case, ask_of(case, framework, name), text)
+    for ask_id, text in answers.items():
+        places |= places_of(now.case, now.ask(ask_id), text)
     return places
 
 

@@ -13,14 +13,10 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date
-from pathlib import Path
 from typing import Any, Self
 
 from tuneworthy.errors import CaseError, InputError, one_line
-from tuneworthy.files.case import case_path
-from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.framework.load import case_fields, field_path
-from tuneworthy.interview.answers import what_if
 from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks, standing
 from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
@@ -191,14 +187,6 @@ def _settable(case: Case, framework: Framework, names: Iterable[str]) -> dict[st
         for ask in asks
         if not ask.id.startswith(_NEVER) and not (ask.id.startswith("data.") and ask.kind == "text")
     }
-
-
-def check_answer(
-    source: str | Path, case: Case, framework: Framework, ask_id: str, text: str
-) -> None:
-    """Go through what writing an answer goes through, and write nothing."""
-    raw = read_text(case_path(source), CASE_LIMIT, CaseError)
-    what_if(source, case, raw, framework, {ask_id: text})
 
 
 MOST_PROPOSALS = 12  #: Of a reply that are looked at; nobody says more in a sentence or two.

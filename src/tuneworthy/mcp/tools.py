@@ -20,6 +20,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, create_model
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.case import text_digest
 from tuneworthy.framework.schema import FieldDocs
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, Verdict
 from tuneworthy.model.interview import AssistantPrompt, Listed
@@ -39,7 +40,6 @@ from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
 from tuneworthy.workspace.reports import explain as explained
 from tuneworthy.workspace.workspace import (
-    EvaluatedCase,
     Workspace,
     files_inside,
     read_case_file,

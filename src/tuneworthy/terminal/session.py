@@ -13,10 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from tuneworthy.errors import CaseError, ConflictError, InputError, one_line
-from tuneworthy.files.case import CASE_FILE, read_with_digest
+from tuneworthy.files.case import CASE_FILE, case_path, read_with_digest
+from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.files.stores import Transcript
 from tuneworthy.interview import free, pages
-from tuneworthy.interview.answers import OpenCase, accept_conflict, read_script, write_answer
+from tuneworthy.interview.answers import (
+    EvaluatedCase,
+    accept_conflict,
+    read_script,
+    what_if,
+    write_answer,
+)
 from tuneworthy.interview.questions import (
     answer_path,
     is_answered,
@@ -28,7 +35,6 @@ from tuneworthy.interview.questions import (
 from tuneworthy.llm.endpoints import LOCAL, on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.case import Case
-from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.interview import (
     PARTS,
     AnswerResult,
@@ -73,7 +79,7 @@ class InterviewSession:
     terminal: PlainTerminal
     chosen: str | None
     as_of: date | None
-    now: OpenCase = field(init=False)
+    now: EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     trail: list[str] = field(default_factory=list)  #: Ids that were asked, for going back.
     answered: int = 0
@@ -169,17 +175,24 @@ class InterviewSession:
         return all(self._is_settled(ask, conflict) for conflict in step.conflicts)
 
     def _apply(
-        self, write: Callable[[OpenCase, str, str], AnswerResult], ask_id: str, what: str
+        self, write: Callable[..., AnswerResult], ask_id: str, what: str
     ) -> AnswerResult | None:
         """Write something into the case file; None where it was changed meanwhile."""
+        judge = partial(decide, framework=self.now.framework, as_of=self.as_of)
         try:
-            step = write(self.now, ask_id, what)
+            step = write(self.now, ask_id, what, judge=judge)
         except ConflictError:
             self._read()
             again = "The file was changed by somebody else meanwhile; nothing is lost. Once more:"
             self.terminal.say(f"{pages.MARGIN}{again}\n")
             return None
-        self.now = replace(self.now, case=step.case, dossier=step.dossier, digest=step.digest)
+        self.now = replace(
+            self.now,
+            case=step.case,
+            dossier=step.dossier,
+            digest=step.digest,
+            text=read_text(case_path(self.source), CASE_LIMIT, CaseError),
+        )
         return step
 
     def _is_settled(self, ask: Ask, conflict: Conflict) -> bool:
@@ -208,13 +221,10 @@ class InterviewSession:
 
     def _read(self) -> None:
         read = read_with_digest(self.source)
+        text = read_text(case_path(self.source), CASE_LIMIT, CaseError)
         framework = framework_of(read.case, self.chosen)
-
-        def judge(case: Case) -> Dossier:
-            return decide(case, framework, as_of=self.as_of)
-
-        dossier = judge(read.case)
-        self.now = OpenCase(self.source, read.case, framework, dossier, read.digest, judge)
+        dossier = decide(read.case, framework, as_of=self.as_of)
+        self.now = EvaluatedCase(self.source, read.case, framework, text, read.digest, "", dossier)
 
 
 def interview(
@@ -396,7 +406,7 @@ class FreeInterview(InterviewSession):
             asks=free.settable(now.case, now.framework),
             opened=self._open(),
             turns=self.turns,
-            check=partial(free.check_answer, now.source, now.case, now.framework),
+            check=lambda ask_id, value: what_if(now, {ask_id: value}),
             full_path=self._full_path,
         )
         if reply.reply:

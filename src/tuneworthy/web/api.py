@@ -10,6 +10,7 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun, LabSettings, LabState
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
@@ -27,7 +28,7 @@ from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
 from tuneworthy.web.guard import HEADER, PROBLEM, site_of
 from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported
 from tuneworthy.workspace.cases import stated
-from tuneworthy.workspace.workspace import EvaluatedCase, Workspace
+from tuneworthy.workspace.workspace import Workspace
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="Name of the case's folder.")]
 Key = Annotated[str, Field(min_length=1, max_length=200)]

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
+from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
@@ -25,7 +26,6 @@ from tuneworthy.report.html import environment, script_digest, style
 from tuneworthy.report.sections.common import day, finality, headline
 from tuneworthy.web.guard import site_of
 from tuneworthy.workspace.reports import render
-from tuneworthy.workspace.workspace import EvaluatedCase
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
 

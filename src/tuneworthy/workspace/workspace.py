@@ -31,7 +31,7 @@ from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made
 from tuneworthy.files.stores import Version, add_versions, ledger_path, read_versions
 from tuneworthy.framework.load import NAMES, load_document
 from tuneworthy.interview import answers as interview
-from tuneworthy.interview.answers import OpenCase
+from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
 from tuneworthy.interview.questions import answer_path
 from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
@@ -145,30 +145,6 @@ def open_directory(folder: str | Path) -> CaseDirectory:
 _MOST_PARSED = 512
 
 
-@dataclass(frozen=True, slots=True)
-class CaseSnapshot:
-    """A case as its files were, with what its dossier rests on."""
-
-    case: Case
-    framework: Framework
-    text: str  #: Of the case file.
-    digest: str  #: SHA-256 of the case file's text, for compare-and-set.
-    inputs_digest: str
-    """Of all the rest: framework, evidence, prompts, what is missing, and the day."""
-
-    @property
-    def key(self) -> tuple[str, str]:
-        """Equal where the dossier is."""
-        return self.digest, self.inputs_digest
-
-
-@dataclass(frozen=True, slots=True)
-class EvaluatedCase(CaseSnapshot):
-    """A case with its dossier."""
-
-    dossier: Dossier
-
-
 def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     """Read what a case's dossier would be made from.
 
@@ -187,7 +163,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     for part in inputs:  # each with its length, so that no two lists run together
         data = part.encode("utf-8", "surrogatepass")
         digest.update(f"{len(data)}:".encode() + data)
-    return CaseSnapshot(case, framework, text, text_digest(text), digest.hexdigest())
+    return CaseSnapshot(source, case, framework, text, text_digest(text), digest.hexdigest())
 
 
 def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
@@ -388,7 +364,7 @@ class Workspace:
         """Whether an answer changes nothing: it was sent twice, or others gave the same."""
         now = self.evaluated(name)
         try:
-            case = self._with(name, now, {ask_id: text})
+            case = interview.what_if(now, {ask_id: text})
         except InputError:
             return False
         return case.model_dump() == now.case.model_dump()  # and not where either was read from
@@ -398,7 +374,7 @@ class Workspace:
         now = self.evaluated(name)
         if not answers:
             return now
-        case = self._with(name, now, answers)
+        case = interview.what_if(now, answers)
         return replace(now, case=case, dossier=self.decide(case, now.framework))
 
     def suppose(
@@ -420,7 +396,7 @@ class Workspace:
             InputError: As ``what_if``; nothing is written.
         """
         before = self._snapshot(name)
-        places = interview.all_places(before.case, before.framework, answers)
+        places = interview.all_places(before, answers)
         return self._put(name, before, places, digest)
 
     def _put(
@@ -431,7 +407,7 @@ class Workspace:
         def judge(case: Case) -> None:
             dossiers.append(self.decide(case, before.framework))
 
-        written = put(self.directory.path(name), places, read_digest=digest, check=judge)
+        written = put(before.source, places, read_digest=digest, check=judge)
         return self._written(name, before, written.digest, dossiers[-1])
 
     def _step(
@@ -439,9 +415,7 @@ class Workspace:
     ) -> AnswerResult:
         now = self.evaluated(name)
         judge = partial(self.decide, framework=now.framework)
-        place = self.directory.path(name)
-        opened = OpenCase(place, now.case, now.framework, now.dossier, digest, judge)
-        step = write(opened, ask_id, what)
+        step = write(replace(now, digest=digest), ask_id, what, judge=judge)
         self._written(name, now, step.digest, step.dossier)
         return step
 
@@ -455,10 +429,6 @@ class Workspace:
         if after.key == (digest, before.inputs_digest):
             return self._keep(name, after, dossier)
         return self.evaluated(name)
-
-    def _with(self, name: str, now: EvaluatedCase, answers: Mapping[str, str]) -> Case:
-        place = self.directory.path(name)
-        return interview.what_if(place, now.case, now.text, now.framework, answers)
 
     def start(self, name: str, title: str) -> Path:
         """Make a case folder with nothing answered yet, there whole or not at all."""
