@@ -39,12 +39,12 @@ BUDGETS = {
     ("pipeline",): Budget(260, 250),
     ("report",): Budget(6_230, 4_600),
     ("lab",): Budget(3_700, 3_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_580, 7_900),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_510, 7_900),
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 51_200, 42_000
-MOST_TOKENS, AIM_TOKENS = 331_900, 260_000
+MOST_LINES, AIM_LINES = 51_100, 42_000
+MOST_TOKENS, AIM_TOKENS = 331_500, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,
