@@ -197,8 +197,6 @@ class Document:
         return f"{self.name}: {self.headline}" if self.name else self.headline
 
 
-# How sections are written.
-
 Parts: TypeAlias = Block | str | Iterable["Parts"] | None
 """Blocks; a text is a paragraph, and what is empty is left out."""
 

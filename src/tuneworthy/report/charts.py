@@ -217,9 +217,6 @@ def by_title(
     return Drawing(look, titled, names, levels) if names else None
 
 
-# Pictures of a ceiling lab: every arm with its interval, and the best so far, arm by arm.
-
-
 def board(results: Sequence[ArmResult], target: float | None) -> Drawing | None:
     """The first twelve arms that ran: quality on the cases for selecting, 95% intervals, target."""
     ran = [(one, q) for one in results if not isinstance(q := one.quality, Unknown)][:_MOST_ROWS]
@@ -244,9 +241,6 @@ def curve(
     return Drawing("curve", rows, levels=levels) if len(rows) > 1 else None
 
 
-# Pictures of the money: the months until it is back, and what moves the result most.
-
-
 def fan(simulation: Simulation) -> Drawing | None:
     """Cumulated money month by month: the middle draw, and the band of eight draws in ten."""
     names = ("month", "p10", "p50", "p90")
@@ -264,9 +258,6 @@ def tornado(simulation: Simulation) -> Drawing | None:
         for end, value in (("low", swing.low_usd), ("high", swing.high_usd))
     ]
     return Drawing("tornado", rows, titles, {"middle": middle}) if rows else None
-
-
-# Pictures of what lies ahead: the options by how soon they help, and the plan on a calendar.
 
 
 def options(results: Sequence[OptionResult]) -> Drawing | None:
@@ -301,9 +292,6 @@ def gantt(plan: Plan) -> Drawing | None:
         for phase in plan.phases
     ]
     return by_title("gantt", [phase.title for phase in plan.phases], rows)
-
-
-# Pictures of the verdict: the balance of the reasons, and how far the verdict is open.
 
 
 def balance(dossier: Dossier) -> Drawing | None:

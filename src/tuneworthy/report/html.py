@@ -87,8 +87,6 @@ def style() -> str:
     return template("style.css")
 
 
-# A picture as a file of its own, for a browser that runs no script.
-
 DARK = dict(COLOURS.values())
 """What each colour is on a dark page; the same as in the page's own style."""
 
@@ -108,8 +106,6 @@ def still(drawing: Drawing, *, narrow: bool = False) -> str:
     head = head.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
     return f"{head}><style>{STYLE}</style>{rest}"
 
-
-# The script that draws charts in a browser: Vega, as the renderer ships it, with a few own lines.
 
 _SNIPPET = template("charts.js")
 """A box names its chart's address; where it can't be drawn, the still picture and table stay."""

@@ -99,11 +99,7 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int = 2
 
 
 def render(
-    document: b.Document,
-    *,
-    colour: bool = False,
-    everything: bool = False,
-    style: Style = "strong",
+    document: b.Document, *, colour: bool = False, everything: bool = False, style: Style = "strong"
 ) -> str:
     """The document in at most 80 columns, its title in a style; details with ``everything``."""
     paint = Paint(colour)

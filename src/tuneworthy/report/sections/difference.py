@@ -28,8 +28,6 @@ from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import listing, plain, sentence
 
-# What changed.
-
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
 
 Judge = Callable[[Mapping[str, State]], Verdict]  #: The outcome that follows from answers.
@@ -192,8 +190,6 @@ def _action_moved_by(before: Dossier, after: Dossier, act: Act) -> ActionMoved:
     return sets or "unknown"
 
 
-# What else changed.
-
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 """Sections of a dossier that a comparison shows in its own way."""
 
@@ -216,8 +212,6 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
     verdict["caveats"] = [one for one in verdict["caveats"] if one["id"] not in GATE_CAVEATS]
     return rest
 
-
-# In words.
 
 _MOST_SETS = 3
 
@@ -298,9 +292,6 @@ def _reasons(changes: Difference) -> Iterator[str]:
 def _moved_words(begin: str, sets: Iterable[Sequence[str]], words: Mapping[Any, str]) -> str:
     lists = [listing([words[name] for name in names]) for names in sets]
     return sentence(f"{begin} {'; or by '.join(lists)}")
-
-
-# Versions of a case, in words.
 
 
 Kept = tuple[datetime, str, Verdict | None, Mapping[str, State]]

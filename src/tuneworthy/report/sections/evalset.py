@@ -22,8 +22,6 @@ from tuneworthy.report.text import Paint, safe, wrapped
 from tuneworthy.report.width import columns
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
-# An evaluation set that was drawn.
-
 _MOST_STRATA = 40
 _BY = {
     "reference": "by their right answers",
@@ -143,8 +141,6 @@ def _next(made: EvalsetReport) -> Iterator[str]:
         yield f"Then: tuneworthy evalset label {folder}"
 
 
-# How far labellers agree.
-
 _MOST_ROWS = 30
 _LONGEST = 40
 _TITLES = {
@@ -227,8 +223,6 @@ def to_settle(results: Sequence[AgreementOf]) -> int:
     """Items that labellers differ on and nobody has settled."""
     return sum(each.settled is None for one in results for each in one.disagreements)
 
-
-# What somebody who labels sees: a case, outputs without their arms, and the keys.
 
 _MOST_LINES = 60
 _MOST_CHARACTERS = 3_800  # of a line: what is safe to show is cut a little later

@@ -27,8 +27,6 @@ from tuneworthy.words import (
     sentence,
 )
 
-# A picture's numbers as rows, checked: a ledger is a file that anybody may have written in.
-
 Row = dict[str, Any]  #: One row of a series: numbers are finite, an open end is ``inf``.
 
 _MOST_POINTS = 200
@@ -46,7 +44,7 @@ def rows_of(
     texts: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> list[Row]:
-    """The first 200 rows of a series.
+    """The first 200 rows of a series, checked: anybody may have written in a ledger.
 
     None where a column is missing, is of another kind or has another length.
     """
@@ -71,8 +69,6 @@ def _value(value: Scalar, kind: type) -> Scalar | None:
         return None
     return float(value)
 
-
-# The steps from all answers to those that a model could learn from.
 
 STEPS = {
     "all": "answers read",
@@ -106,8 +102,6 @@ def _steps(series: Series) -> Iterator[Row]:
         yield {"step": step, "sign": "" if whole else "–", "n": n}
 
 
-# Pictures of what was measured; their words and tables are in ``charts.json``, too.
-
 _MOST_ARMS = 12
 _MOST_VERSIONS = 20
 _MOST_MONTHS = 30
@@ -139,10 +133,7 @@ def _table(look: str, rows: Iterable[Row], *, quiet: bool = False) -> b.Table:
 
 
 def _picture(
-    drawing: Drawing | None,
-    rows: Iterable[Row],
-    says: str = "{says}",
-    but: Sequence[str] = (),
+    drawing: Drawing | None, rows: Iterable[Row], says: str = "{says}", but: Sequence[str] = ()
 ) -> b.Picture | None:
     """A picture with its words and its table, ``but`` for looks that no mark has."""
     if drawing is None:
@@ -255,8 +246,6 @@ def _examples(series: Series) -> b.Picture | None:
     drawing = by_title("waterfall", (words for words, _, _ in steps), rows)
     return _picture(drawing, _steps(series))
 
-
-# Measurements as rows.
 
 _MOST_ROWS = 8
 

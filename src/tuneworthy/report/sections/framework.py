@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from tuneworthy.llm.choose import Served
     from tuneworthy.model.case import Price
 
-# A framework.
-
 
 def framework_report(framework: Framework) -> b.Document:
     questions: dict[str, Mapping[str, Criterion]] = {
@@ -112,8 +110,6 @@ def _goals(framework: Framework) -> b.Table:
     return b.table("Goals and approaches", "Goal | Approach | Data | Compute", rows, quiet=True)
 
 
-# What the linter finds. These sentences are in its JSON, too.
-
 SCHEMA = "tuneworthy/lint/1"
 
 
@@ -179,9 +175,6 @@ def lint_dict(lint: Lint) -> dict[str, Any]:
     return {"schema": SCHEMA, **data}
 
 
-# The case file to begin with: every question of a framework, as a comment beside its answer.
-
-
 def case_template(
     framework: Framework, name: str, schema_file: str, own_framework: str | None
 ) -> str:
@@ -218,8 +211,6 @@ def _answers(framework: Framework, questions: Mapping[str, Criterion]) -> list[s
         for name, one in questions.items()
     ]
 
-
-# Models that can be called, and the embedded one.
 
 FOR_TRYING = (
     "It is for trying things out: it shows how a lab works, and no product should rest on it."

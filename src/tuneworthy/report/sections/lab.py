@@ -94,8 +94,6 @@ def _spent(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
         yield "Stopped", f"{stopped}. What was paid for is kept: run it again to go on"
 
 
-# A judge: who it is, how far people agree with it, and what they still have to label.
-
 ALONE = "by the judge's word alone"
 
 UNUSABLE = "nothing the judge said could be used: try another --judge-model"
@@ -161,8 +159,6 @@ def _label_command(judge: JudgeOf, folder: str, rubric: str, lab: str, *, choose
     text = f"label {several(missing, 'output')}, not knowing whose: {command}, {_AGAIN}"
     return text if missing else ""
 
-
-# A ceiling lab.
 
 BEST_OF_MANY = "The best of many looks too good here: only cases that chose nothing count."
 _SAME = 1e-9  # a rounding error apart
@@ -448,9 +444,6 @@ def _go_on(folder: str | None) -> str:
     return f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
 
 
-# What a lab would do and cost, before anything is sent.
-
-
 def quote_dict(
     arms: Sequence[Arm],
     select: int,
@@ -537,8 +530,6 @@ def _budget(cap_usd: float, quote: Quote) -> str:
     return f"{small_usd(cap_usd)}: nothing is sent that could pass it"
 
 
-# A lab while it runs.
-
 STATES = {
     "running": "The lab is running.",
     "stopping": "The lab is stopping: nothing more is sent, and what is on the wire is waited for.",
@@ -582,8 +573,6 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
     return b.facts(rows), b.table(title, "Arm | #Quality | State", board) if board else none
 
 
-# Prompts that a generator proposed.
-
 _LONGEST_PROMPT = 240  #: Characters of a proposed prompt that are shown; its file has the rest.
 
 
@@ -613,8 +602,6 @@ def _proposed(proposing: Proposing, plateau: Gain | Unknown) -> Rows:
         best = f"the best of {counted(plateau.draws, 'draw')}"
         yield "One more", f"would add {ends} to {best} on average"
 
-
-# Whether tuning worked.
 
 _OUTCOMES = {
     ("improved", "task"): "improved: the whole interval lies above the margin, and general "

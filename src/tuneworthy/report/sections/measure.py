@@ -216,9 +216,6 @@ def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:
         yield "what was measured is old: measure newer data"
 
 
-# Examples to learn from, step by step, with what was left out.
-
-
 def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     usable, series = report.known("usable_examples"), report.series("examples_waterfall")
     if usable is None or series is None:
@@ -245,8 +242,6 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     for reason, texts in samples.items():
         yield b.part(f"Left out: {reason}", b.bullets(text or "(empty)" for text in texts))
 
-
-# What the calls cost, the most that tuning could save, and what a cache would.
 
 _EXAMPLE_CALLS = 10_000
 _MILLION = 1e6
@@ -348,8 +343,6 @@ def _bill_lacks(report: MeasureReport) -> str:
     whose = "but whose they are isn't logged: log its `model`, or its `usd`"
     return f"a call takes {guessed}{takes} out, {whose}"
 
-
-# The rows of the five-minute page.
 
 _LONGEST_NAME = 40
 _MOST_TESTS = 5

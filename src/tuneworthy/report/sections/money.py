@@ -40,8 +40,6 @@ from tuneworthy.words import count, listing, number, sentence, several, share, u
 _SAVINGS = "economics.monthly.api_savings_usd"
 _TITLE = "What it costs and what it brings"
 
-# When it pays back, in one line.
-
 
 def pays_back(dossier: Dossier) -> list[str]:
     """Break-even in clauses, the most important first: as stated, by the table, as drawn."""
@@ -98,8 +96,6 @@ def assumed_text(money: InvestmentResult) -> str:
         parts.append("the saving is computed from traffic and prices")
     return listing(parts)
 
-
-# The section, and the document of ``tuneworthy invest``.
 
 _BILL = ("economics", "today.usd_per_month")
 _ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
@@ -298,9 +294,6 @@ def _curve(drawn: Simulation) -> b.Table:
     return b.table("Money spent and gained since the start", titles, rows)
 
 
-# What other amounts would come to, beside what the case says.
-
-
 def compared(before: Dossier, after: Dossier) -> b.Table:
     then, now = (dict(_what_if(dossier)) for dossier in (before, after))
     names = dict.fromkeys([*then, *now])
@@ -319,8 +312,6 @@ def _what_if(dossier: Dossier) -> Iterator[tuple[str, str]]:
         facts += _chances(money.simulation, money)
     yield from ((fact.label, fact.value) for fact in facts)
 
-
-# The amounts of a case that can be moved to see what they do, as levers with a field beside.
 
 _GROUPS = ("Each month", "Up front", "Traffic", "Looking ahead")
 LEVERS = {

@@ -144,8 +144,6 @@ def _steps(plan: Plan) -> Iterator[b.Parts]:
         yield b.part(part_title(plan, part), folds) if len(plan.parts) > 1 else folds
 
 
-# The plan as a Mermaid Gantt chart.
-
 _KEPT = frozenset(" .,'()/+–-")  #: Signs that mean nothing to Mermaid inside a name.
 
 _LONGEST = 80
@@ -173,8 +171,6 @@ def name(text: str) -> str:
     kept = "".join(c if c.isalnum() or c in _KEPT else " " for c in one_line(text))
     return " ".join(kept.split())[:_LONGEST].rstrip()
 
-
-# The plan as CSV for a tracker.
 
 COLUMNS = "id,title,start,end,hours_low,hours_high,usd_low,usd_high,needs,done_when"
 

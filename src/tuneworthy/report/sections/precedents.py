@@ -32,8 +32,6 @@ from tuneworthy.report import blocks as b
 from tuneworthy.report.sections.common import about
 from tuneworthy.words import counted, few, number, plain, points, sentence, several, share
 
-# What happened to others.
-
 
 def others(dossier: Dossier) -> b.Section:
     result, title = dossier.precedents, "What happened to others"
@@ -101,8 +99,6 @@ def others_text(result: PrecedentsResult) -> str:
     spread = f"{share(rate.low)} to {share(rate.high)}"
     return f"tuning won {number(rate.won)} of {number(rate.n)} {rate.of} ({spread})"
 
-
-# How often the rules were right: the backtest.
 
 SCHEMA = "tuneworthy/backtest/1"
 

@@ -39,8 +39,6 @@ from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import months_later, number, plain, sentence, several
 
-# Answers, attempts, rules and glossary: the end of the report.
-
 
 def answers(dossier: Dossier) -> b.Section:
     """Every answer with where it comes from, and what was measured."""
@@ -168,8 +166,6 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
     )
 
 
-# The decision record: what was decided, why, and when to look at it again.
-
 REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to retrain.
 
 
@@ -220,9 +216,6 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"Others: {others_text(dossier.precedents)}"
     for claim in dossier.challenges:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
-
-
-# Why a verdict is what it is, and why an answer means what it means.
 
 
 def explain_case(dossier: Dossier, framework: Framework) -> str:
