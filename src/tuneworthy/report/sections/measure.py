@@ -51,31 +51,28 @@ class MeasureReport:
     wanted: Mapping[str, float] = field(default_factory=dict)
     """How many a check of the ceiling asks for, by check."""
 
-    def any(self, name: str) -> Evidence | None:
-        return next((one for one in self.measured.evidence if one.id == name), None)
+    def of(self, name: str) -> Evidence:
+        """A measurement; an unknown one where it wasn't tried."""
+        nothing = Evidence(id=name, value=Unknown(ask=""), unit="none")
+        return next((one for one in self.measured.evidence if one.id == name), nothing)
 
     def known(self, name: str) -> Evidence | None:
-        evidence = self.any(name)
-        return evidence if evidence is not None and evidence.known else None
+        evidence = self.of(name)
+        return evidence if evidence.known else None
 
     def count(self, name: str) -> float | None:
         """What a measurement counts, by name where nothing but names is known."""
-        evidence, names = self.known(name), self.details(name).get("names")
-        return names if isinstance(names, int) else evidence.number if evidence else None
-
-    def details(self, name: str) -> Mapping[str, object]:
-        evidence = self.any(name)
-        return {} if evidence is None else evidence.details
+        evidence, names = self.of(name), self.of(name).details.get("names")
+        return names if isinstance(names, int) else evidence.number if evidence.known else None
 
     def detail(self, name: str, number: str) -> float | None:
-        """One of these numbers; None where it isn't known."""
-        value = self.details(name).get(number)
+        """A further number of a measurement; None where it isn't known."""
+        value = self.of(name).details.get(number)
         return value if isinstance(value, int | float) else None
 
     def ask(self, name: str, otherwise: str) -> str:
-        evidence = self.any(name)
-        value = evidence.value if evidence else None
-        return value.ask if isinstance(value, Unknown) else otherwise
+        value = self.of(name).value
+        return (isinstance(value, Unknown) and value.ask) or otherwise
 
     def series(self, name: str) -> Series | None:
         return series_of(self.measured.series, name)
@@ -150,7 +147,7 @@ def _size(report: MeasureReport) -> str:
     if arms is None:
         return counted(traces, "trace")
     answers = counted(traces, "answer")
-    same = report.arms == 1 or report.details("best_arm_lead").get("same_cases") is True
+    same = report.arms == 1 or report.of("best_arm_lead").details.get("same_cases") is True
     if not same or _not_compared(report):
         return answers
     return f"{answers} to {counted(float(arms.columns['cases'][0]), 'case')}"
@@ -237,10 +234,9 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     samples: dict[str, list[str]] = {}
     for sample in usable.examples:
         reason, sign, text = sample.partition(": ")
-        known = bool(sign) and reason in STEPS
-        samples.setdefault(STEPS[reason] if known else "", []).append(text if known else sample)
-    for reason, texts in samples.items():
-        yield b.part(f"Left out: {reason}", b.bullets(text or "(empty)" for text in texts))
+        why, shown = (STEPS[reason], text) if sign and reason in STEPS else ("", sample)
+        samples.setdefault(f"Left out: {why}", []).append(shown or "(empty)")
+    yield from (b.part(title, b.bullets(texts)) for title, texts in samples.items())
 
 
 _EXAMPLE_CALLS = 10_000
@@ -295,7 +291,7 @@ def _monthly(report: MeasureReport, usd_per_call: float) -> str:
 
 def _cost(report: MeasureReport) -> tuple[tuple[float, float, float], str] | None:
     """USD a call with its ends: as reported for the best arm, or for all, or by list price."""
-    best = report.details("best_arm_share")
+    best = report.of("best_arm_share").details
     reported = (best.get(f"best_usd_per_run{end}") for end in ("", "_low", "_high"))
     usd_per_run = [float(end) for end in reported if isinstance(end, int | float)]
     runs = report.detail("best_arm_share", "best_runs") or 0
@@ -324,7 +320,8 @@ def _ends(evidence: Evidence) -> tuple[float, float, float]:
 
 
 def _bill_lacks(report: MeasureReport) -> str:
-    if report.details("usd_per_request") and report.known("usd_per_request") is None:
+    per_request = report.of("usd_per_request")
+    if per_request.details and not per_request.known:
         return report.ask("usd_per_request", _LOG)
     names = ("input_tokens", "output_tokens")
     tokens = [one for name in names if (one := report.known(name))]
@@ -405,17 +402,17 @@ def _arm(arms: Series, place: int) -> str:
 
 def _apart(report: MeasureReport) -> str:
     """Whether the two best can be distinguished, and how many more cases that would take."""
-    told = report.details("best_arm_lead").get("told_apart")
+    told = report.of("best_arm_lead").details.get("told_apart")
     if told == "yes":
         return "distinguished: the interval of the difference lies above zero"
     if told is None:
         return report.ask("best_arm_lead", "can't be distinguished")
-    evidence, needed = report.any("best_arm_lead"), report.detail("best_arm_lead", "cases_needed")
-    if needed is None or evidence is None:
+    needed = report.detail("best_arm_lead", "cases_needed")
+    if needed is None:
         return (
             "can't be distinguished, and no number of cases would help while they differ so little"
         )
-    more = max(1, int(needed) - evidence.n)
+    more = max(1, int(needed) - report.of("best_arm_lead").n)
     noun, verb = ("case", "is") if more == 1 else ("cases", "are")
     return f"can't be distinguished: about {count(more)} more paired {noun} {verb} needed"
 
