@@ -481,9 +481,10 @@ def test_a_run_goes_through_a_crash_with_all_answered_and_costs_nothing(
 
     async def run(model: Embedded) -> Outcome:
         def kill_once(_: Settled) -> None:
-            if not killed and process_id(model) is not None:
-                killed.append(process_id(model))
-                os.kill(process_id(model), signal.SIGKILL)
+            process = process_id(model)
+            if not killed and process is not None:
+                killed.append(process)
+                os.kill(process, signal.SIGKILL)
 
         with Ledger(tmp_path / "calls.sqlite3") as ledger:
             runner = Runner(ledger, model, lambda _: FREE, run="a", cap_usd=0.0, progress=kill_once)

@@ -214,9 +214,8 @@ def test_there_are_at_most_five_and_two_of_a_cluster(
 def test_how_a_case_ended_makes_it_no_more_alike(
     cases: list[Precedent], mine: dict[str, State], goals: tuple[str, ...]
 ) -> None:
-    from dataclasses import replace
 
-    turned = [replace(case, winner="fine_tune", won=True, margin="all") for case in cases]
+    turned = [case._replace(winner="fine_tune", won=True, margin="all") for case in cases]
     ids = [(near.case.id, near.bits) for near in nearest(cases, mine, goals)[0]]
     assert [(near.case.id, near.bits) for near in nearest(turned, mine, goals)[0]] == ids
 

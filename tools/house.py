@@ -29,8 +29,8 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_930, 1_800),
-    ("model",): Budget(3_920, 3_000),
-    ("syntax", "text", "framework", "llm"): Budget(5_040, 4_400),
+    ("model",): Budget(3_910, 3_000),
+    ("syntax", "text", "framework", "llm"): Budget(5_020, 4_400),
     ("files", "scoring"): Budget(3_820, 2_600),
     ("traces",): Budget(3_350, 2_200),
     ("measure",): Budget(5_760, 4_800),
@@ -43,8 +43,8 @@ BUDGETS = {
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 51_100, 42_000
-MOST_TOKENS, AIM_TOKENS = 331_500, 260_000
+MOST_LINES, AIM_LINES = 51_000, 42_000
+MOST_TOKENS, AIM_TOKENS = 331_300, 260_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

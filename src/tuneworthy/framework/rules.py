@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
 from operator import and_, or_
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
 from tuneworthy.model.base import State
@@ -37,8 +37,7 @@ _BOUNDED: tuple[Measure | Literal["score"], ...] = (*get_args(Measure), "score")
 _LARGEST = 2**53  # whole numbers up to here are exact in every array we use
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(NamedTuple):
     """What a test reads: numbers and booleans, or arrays of them that broadcast."""
 
     indicators: Any
@@ -71,8 +70,7 @@ def _reaches(measure: Measure, bound: int) -> Test:
     return lambda read: getattr(read, measure) >= bound
 
 
-@dataclass(frozen=True, slots=True)
-class Cuts:
+class Cuts(NamedTuple):
     """Where moderate and strong begin, as bounds on the scaled difference."""
 
     moderate: int

@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
@@ -32,8 +31,7 @@ GroupState = tuple[int, int, int]
 Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class TallyGroup:
+class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
     known: GroupState  #: What is yes for certain.
@@ -63,8 +61,7 @@ def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Ta
     return TallyGroup((yes, weight, bits), tuple(still_open), size)
 
 
-@dataclass(frozen=True, slots=True)
-class Completions:
+class Completions(NamedTuple):
     """Completions by the step they end at."""
 
     open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.

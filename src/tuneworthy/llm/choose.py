@@ -7,10 +7,9 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError, InputError
@@ -158,8 +157,7 @@ State = Literal["key", "no_key", "answers", "silent", "open", "inside", "publish
 it runs inside this program; it is a figure somebody published; nobody knows where it is served."""
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """An endpoint, or a model of a case."""
 
     name: str  #: Provider, or the model's id.

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import urlsplit
 
 from tuneworthy.errors import CaseError
@@ -32,8 +32,7 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
 _SHORTEST_KEY = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """Where a provider is reached."""
 
     base_url: str

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import (
@@ -125,8 +125,7 @@ _LONGEST_ASKED_S = 600.0  # asked to wait longer, we end and say so
 Stopped = Literal["", "cap", "refused", "user", "fault"]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(NamedTuple):
     """A request, and which repeat of it."""
 
     request: Request

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
 from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
@@ -569,8 +569,7 @@ class Term(FileRecord):
     due_when: tuple[Name, ...] = ()  #: Words of the input that call for the term.
 
 
-@dataclass(frozen=True, slots=True)
-class VoiceSamples:
+class VoiceSamples(NamedTuple):
     """How a brand speaks."""
 
     samples: tuple[str, ...]
@@ -607,8 +606,7 @@ def metric_named(name: str) -> str:
     return OTHER_NAMES.get(plain, plain)
 
 
-@dataclass(frozen=True, slots=True)
-class Price:
+class Price(NamedTuple):
     """USD for a million tokens of one model."""
 
     input: float

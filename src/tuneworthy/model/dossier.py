@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import Field
 
@@ -22,8 +22,7 @@ Severity = Literal["contradiction", "doubt", "pushback"]
 """Statements exclude each other; one lacks what would carry it; an expectation is unrealistic."""
 
 
-@dataclass(frozen=True, slots=True)
-class Replaced:
+class Replaced(NamedTuple):
     """A number of the case file that gave way to a measured one."""
 
     path: str  #: Dotted path in the case file.
@@ -44,8 +43,7 @@ class CaseFindings:
     as_of: date | None = None  #: The day the dossier speaks for.
 
 
-@dataclass(frozen=True, slots=True)
-class Assessment:
+class Assessment(NamedTuple):
     """Every answer of a case, weighed."""
 
     ceiling: CeilingTest
@@ -113,8 +111,7 @@ GATE_CAVEATS: dict[str, GateId] = {f"gate_{gate}": gate for gate in get_args(Gat
 """Id of the caveat of each open gate."""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The framework's rules applied to an assessment."""
 
     outcome: Verdict

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BeforeValidator, Field
 
@@ -251,8 +250,7 @@ ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
 Known = Literal["yes", "no"]  #: An answer that is known.
 
 
-@dataclass(frozen=True, slots=True)
-class Precedent:
+class Precedent(NamedTuple):
     """A published case as far as likeness and rates need it."""
 
     id: str
@@ -272,8 +270,7 @@ class Precedent:
     won: bool
 
 
-@dataclass(frozen=True, slots=True)
-class PrecedentIndex:
+class PrecedentIndex(NamedTuple):
     """What a decision reads of the published cases; ``tools/precedents.py`` makes it."""
 
     cases: tuple[Precedent, ...]

@@ -16,7 +16,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -542,8 +542,7 @@ def _slope(y: Floats, x: Floats) -> float:
 DRAWS = 499
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """The squared distance of two middles."""
 
     value: float  #: Without the part that scatter alone gives; noise can take it below 0.

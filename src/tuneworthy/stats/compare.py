@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
@@ -80,8 +79,7 @@ _MOST_PAIRED = 20
 _FARTHEST = 1e9  # half-widths of an interval: its square is more cases than any
 
 
-@dataclass(frozen=True, slots=True)
-class Quantiles:
+class Quantiles(NamedTuple):
     """How many standard errors an interval reaches, so that all hold at once."""
 
     arms: float
@@ -171,8 +169,7 @@ _STAKES = np.geomspace(0.03, 0.95, 12)
 _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 is still a number.
 
 
-@dataclass(frozen=True, slots=True)
-class Raced:
+class Raced(NamedTuple):
     """How a race ended."""
 
     winner: int  #: Place of the arm that leads in the end.
@@ -258,8 +255,7 @@ class Race:
 Answer = Literal["yes", "no", "too_few_cases"]
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(NamedTuple):
     """Whether the ceiling is reached."""
 
     reached: Answer

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -26,8 +25,7 @@ _STEPS = 50
 _MOST_ALIKE = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class Trend:
+class Trend(NamedTuple):
     """An exponential trend through counts of equal periods, the last of them at time 0."""
 
     growth: float  #: Logarithm of the factor from one period to the next.

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.text.json import UNREAD, read_json
 from tuneworthy.text.search import Pattern, Searcher
@@ -25,8 +24,7 @@ _INSIDE = re.compile(r"[\"“`]([^\"“”`\n]{1,80})[\"”`]")
 Ask = tuple[str, int, tuple[str, ...]]  #: Kind, amount and words.
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(NamedTuple):
     """A wording and what it asks for."""
 
     wording: re.Pattern[str]  #: Found in a sentence.
@@ -95,8 +93,7 @@ _BULLET = re.compile(r"^[\s>#]*(?:[-*•]|\d{1,2}[.)])?\s*")
 _QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
 
 
-@dataclass(frozen=True, slots=True)
-class Instruction:
+class Instruction(NamedTuple):
     """Something a prompt asks of every output."""
 
     kind: str  #: What is asked, as ``most_words``; the names are those of ``CHECKS``.

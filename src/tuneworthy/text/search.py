@@ -11,10 +11,9 @@ import re
 import threading
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property, update_wrapper
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -37,8 +36,7 @@ _UNSPACED = re.compile(
 )  # Thai, Lao, Burmese, Khmer, Chinese, Japanese, Korean: words touch
 
 
-@dataclass(frozen=True, slots=True)
-class Pattern:
+class Pattern(NamedTuple):
     r"""What to look for.
 
     A literal is text as it stands: a run of spaces in it stands for up to four spaces, tabs, line
@@ -57,8 +55,7 @@ class Pattern:
     caseless: bool = False  #: Whether capitals count as small letters, in every alphabet.
 
 
-@dataclass(frozen=True, slots=True)
-class CompiledPattern:
+class CompiledPattern(NamedTuple):
     """A pattern ready for both engines."""
 
     raw: bytes
