@@ -177,7 +177,7 @@ def test_where_nothing_is_answered_nothing_is_judged_and_no_verdict_moves(
         folder = folder_of(tmp_path, models=models(endpoint, "a", "b"))
         before = verdict(folder, capsys)
         assert lab("ceiling", folder) == 3
-        page = capsys.readouterr().out
+        page = " ".join(capsys.readouterr().out.split())
         assert quoted in page
         assert "not judged" in page
         assert "Ceiling" in page

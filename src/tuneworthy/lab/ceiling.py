@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import count
 from typing import Unpack
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
-from tuneworthy.lab.contrast import chosen_arms, plan_of
+from tuneworthy.lab import prepare
+from tuneworthy.lab.contrast import chosen_arms, digest_of_json
 from tuneworthy.lab.plan import LabPlan
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price
 from tuneworthy.lab.propose import (
@@ -31,15 +32,21 @@ from tuneworthy.llm.runner import Job, Runner
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.lab import Arm, CeilingResult, Gain, Proposing, Quote, Settled, Stand
+from tuneworthy.model.lab import (
+    Arm,
+    CeilingPlan,
+    CeilingResult,
+    Gain,
+    Proposing,
+    Quote,
+    Settled,
+    Stand,
+)
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
     ceiling_dict,
     ceiling_document,
-    proposals_row,
-    quote_dict,
-    quote_document,
 )
 from tuneworthy.verdict.weigh import figures
 
@@ -91,17 +98,28 @@ def run(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, quote: Quote
 ) -> tuple[CeilingResult, LabPlan]:
-    proposed = await _proposed(prepared, calls)
-    lab = Lab(proposed.plan, prepared.scores, calls)
-    lab.stopped = proposed.stopped
+    plan, more, stopped = await _proposed(prepared, calls)
+    lab = Lab(plan, prepared.scores, calls)
+    lab.stopped = stopped
     chosen: tuple[Arm, ...] = ()
-    if not lab.stopped:
+    if not stopped:
         await lab.race()
-        chosen = chosen_arms(lab.plan, lab.scores, lab.dropped)
-        if chosen and not lab.stopped:
-            choice = plan_of(lab.plan, chosen, prepared.as_of, prepared.judge)
-            write_choice(prepared.case, choice)  # before the held-out cases are looked at
-            await lab.report(chosen)
+        chosen = chosen_arms(plan, lab.scores, lab.dropped)
+    if chosen and not lab.stopped:
+        inputs = [
+            [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
+            [arm.model_dump(mode="json") for arm in plan.arms],
+        ]
+        choice = CeilingPlan(
+            chosen=tuple(arm.id for arm in chosen),
+            select=len(plan.select),
+            report=len(plan.report),
+            inputs=digest_of_json(inputs),
+            judge=prepared.judge,
+            written_on=prepared.as_of,
+        )
+        write_choice(prepared.case, choice)  # before the held-out cases are looked at
+        await lab.report(chosen)
     quality = prepared.case.targets.quality
     result = outcome(
         lab,
@@ -112,9 +130,9 @@ async def _run(
         spend=calls.spend,
         scorer=prepared.scorer,
         published=figures(prepared.case),
+        **more,
     )
-    more = {"proposing": proposed.proposing, "plateau": proposed.plateau}
-    return result.model_copy(update=more), lab.plan
+    return result, plan
 
 
 def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str:
@@ -127,27 +145,7 @@ def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str
     return render_document(document, colour=colour)
 
 
-def render_quote(
-    lab: PreparedLab,
-    quote: Quote,
-    form: str = "text",
-    *,
-    cap_usd: float | None = None,
-    colour: bool = False,
-) -> str:
-    """The plan and what it would cost, as ``text`` or ``json``."""
-    plan, request = lab.plan, lab.request
-    parts = len(plan.select), len(plan.report)
-    proposals = (request.draws, request.model.id, len(request.taught)) if request else None
-    if form == "json":
-        proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
-        return quote_dict(plan.arms, *parts, quote, proposing, judge=lab.judge)
-    published = tuple(figure.model for figure in figures(lab.case))
-    more = (*((proposals_row(*proposals),) if proposals else ()), *lab.judge_rows)
-    document = quote_document(
-        plan.arms, *parts, quote, published=published, more=more, cap_usd=cap_usd
-    )
-    return render_document(document, colour=colour, everything=True)
+render_quote = prepare.render_quote
 
 
 def with_proposals(lab: PreparedLab, draws: int, model: str | None = None) -> PreparedLab:
@@ -193,30 +191,38 @@ def _writer(case: Case, model: str | None) -> Model:
     return writer
 
 
-@dataclass(frozen=True, slots=True)
-class _Proposed:
-    """A plan with the prompts that were proposed, and the report on them."""
-
-    plan: LabPlan
-    proposing: Proposing | Unknown
-    plateau: Gain | Unknown
-    stopped: str = ""
-    """Why it ended before its end; empty where it didn't."""
-
-
-async def _proposed(lab: PreparedLab, calls: PaidCalls) -> _Proposed:
+async def _proposed(
+    lab: PreparedLab, calls: PaidCalls
+) -> tuple[LabPlan, dict[str, Proposing | Gain | Unknown], str]:
     """Have prompts proposed, keep them beside the case, and score every draw on the same cases.
 
     All calls count against the lab's cap.
+
+    Returns:
+        The plan with them, what a result says of them, and why it ended early, if it did.
     """
     request, marker = lab.request, lab.scores.marker
     if request is None:
-        none = Unknown(ask="let a generator propose prompts: --propose 5")
-        return _Proposed(lab.plan, none, none)
-    runner, loop = calls.runner(_watching(calls, len(lab.plan.arms))), asyncio.get_running_loop()
+        return lab.plan, {}, ""
+    loop, done = asyncio.get_running_loop(), count(1)
+
+    def ended(_: Settled) -> None:
+        if calls.watch is not None and (number := next(done)) % _WATCH_EVERY == 0:
+            first = Unknown(ask="wait for the first round")
+            running, spend = len(lab.plan.arms), calls.spend
+            stand = Stand(arm="", quality=first, done=number, of=0, running=running, spend=spend)
+            calls.watch(stand)
+
+    runner = calls.runner(ended)
 
     def ask(jobs: Sequence[Job]) -> Mapping[str, Settled]:
-        return _waited(asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop), loop)
+        future = asyncio.run_coroutine_threadsafe(_all(runner, jobs), loop)
+        while True:  # a loop that is over has no result
+            try:
+                return future.result(timeout=_LOOK_S)
+            except TimeoutError:
+                if future.done() or loop.is_closed():
+                    raise
 
     scores = Scores(marker)
     try:
@@ -227,8 +233,9 @@ async def _proposed(lab: PreparedLab, calls: PaidCalls) -> _Proposed:
         scores.take(jobs, await _all(runner, [job for job, *_ in jobs]))
     except CutShortError as cut:
         unknown = Unknown(ask="run it to its end")
-        return _Proposed(lab.plan, unknown, unknown, stopped=str(cut))
-    return _Proposed(drawn.plan, drawn.report(request, scores), drawn.plateau(scores))
+        return lab.plan, {"proposing": unknown, "plateau": unknown}, str(cut)
+    more = {"proposing": drawn.report(request, scores), "plateau": drawn.plateau(scores)}
+    return drawn.plan, more, ""
 
 
 async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
@@ -238,31 +245,3 @@ async def _all(runner: Runner, jobs: Sequence[Job]) -> Mapping[str, Settled]:
     if outcome.stopped or not all(job.key in settled for job in jobs):
         raise CutShortError(outcome.why)
     return settled
-
-
-def _waited(
-    future: Future[Mapping[str, Settled]], loop: asyncio.AbstractEventLoop
-) -> Mapping[str, Settled]:
-    """The result of a call on the loop, for a thread beside it; a loop that is over has none."""
-    while True:
-        try:
-            return future.result(timeout=_LOOK_S)
-        except TimeoutError:
-            if future.done() or loop.is_closed():
-                raise
-
-
-def _watching(calls: PaidCalls, arms: int) -> Callable[[Settled], None]:
-    """Shows how proposing stands, every few calls."""
-    done = 0
-
-    def ended(_: Settled) -> None:
-        nonlocal done
-        done += 1
-        if calls.watch is not None and done % _WATCH_EVERY == 0:
-            quality = Unknown(ask="wait for the first round")
-            calls.watch(
-                Stand(arm="", quality=quality, done=done, of=0, running=arms, spend=calls.spend)
-            )
-
-    return ended

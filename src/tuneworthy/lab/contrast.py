@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from typing import Literal
 
 import numpy as np
@@ -15,10 +14,10 @@ from tuneworthy.lab.plan import LabPlan
 from tuneworthy.lab.scores import Scores, clusters_of
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import Coefficient, EvalCase
-from tuneworthy.model.lab import Arm, Bias, CeilingPlan, Contrast, JudgedArm, JudgeOf, JudgePlan
+from tuneworthy.model.lab import Arm, Bias, Contrast, JudgedArm, JudgeOf
 from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate
-from tuneworthy.stats.compare import cases_needed, paired_difference
+from tuneworthy.stats.compare import BY_MARGIN, cases_needed, paired_difference
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
 """What a bound on everything that was tried takes where a model judges."""
@@ -93,24 +92,6 @@ def chosen_arms(
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
 
 
-def plan_of(
-    plan: LabPlan, chosen: Sequence[Arm], as_of: date, judge: JudgePlan | None = None
-) -> CeilingPlan:
-    """The choice, to be written down before it is tested."""
-    inputs = [
-        [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
-        [arm.model_dump(mode="json") for arm in plan.arms],
-    ]
-    return CeilingPlan(
-        chosen=tuple(arm.id for arm in chosen),
-        select=len(plan.select),
-        report=len(plan.report),
-        inputs=digest_of_json(inputs),
-        judge=judge,
-        written_on=as_of,
-    )
-
-
 def digest_of_json(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()
 
@@ -126,17 +107,18 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
     e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
     needed: int | Unknown = Unknown(ask=why)
     fewest = ENOUGH if scores.judge is None else 0
+    apart = e.clusters >= fewest and (e.low > 0 or e.high < 0)
     if not why and scores.judge is None:
         rows = (scores.row(arm.id, cases) for arm in (first, second))
         more = cases_needed(*rows, clusters_of(cases)) if cases else None
-        needed = Unknown(ask="they don't differ") if more is None else more
+        at_least = 0 if apart else max(e.n + 1, ENOUGH)
+        needed = Unknown(ask=BY_MARGIN) if more is None else max(more, at_least)
     elif not why and estimate is not None:
         needed = Unknown(ask="let people label more: --labels with a larger number")
     elif not why:
         lacking = (scores.judged(arm.id, cases).missing for arm in (first, second))
         needed = Unknown(ask=label_more(sum(lacking)))
     known = not why and (scores.judge is None or estimate is not None)
-    apart = e.clusters >= fewest and (e.low > 0 or e.high < 0)
     return Contrast(
         first=first.id,
         second=second.id,

@@ -37,12 +37,18 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import Arm, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
-from tuneworthy.report.sections.lab import judge_text
+from tuneworthy.report import render as render_document
+from tuneworthy.report.sections.lab import (
+    general_row,
+    judge_text,
+    proposals_row,
+    quote_dict,
+    quote_document,
+)
 from tuneworthy.scoring import Marker, default_scorers
 from tuneworthy.scoring.base import Kit, Scorer
 from tuneworthy.syntax.document import did_you_mean
-
-# What every lab of a case begins with: its plan, its scores, its price.
+from tuneworthy.verdict.weigh import figures
 
 MOST_TOKENS = 512
 """Tokens an answer may have where nothing else is stated."""
@@ -64,11 +70,15 @@ class PreparedLab:
     """Prompts that a generator shall propose; None for none."""
 
     @property
+    def callers(self) -> list[ProposalRequest | LabJudge]:
+        """What calls a model beside the arms."""
+        return [each for each in (self.request, self.scores.judge) if each is not None]
+
+    @property
     def price_of(self) -> PriceOf:
         """The price of its calls."""
-        callers = (self.request, self.scores.judge)
-        more = [caller.model for caller in callers if caller is not None]
-        return prices_of((*self.case.models, *more), self.as_of)
+        models = (caller.model for caller in self.callers)
+        return prices_of((*self.case.models, *models), self.as_of)
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -85,9 +95,8 @@ class PreparedLab:
 
     def transport(self, at_once: int) -> Transport:
         """What carries its calls to the models of its case."""
-        callers = (self.request, self.scores.judge)
-        more = [caller.place for caller in callers if caller is not None]
-        return transport_for([*self.plan.setting.reached.values(), *more], at_once=at_once)
+        places = (caller.place for caller in self.callers)
+        return transport_for([*self.plan.setting.reached.values(), *places], at_once=at_once)
 
 
 def prepare(
@@ -268,6 +277,32 @@ def quoted(lab: PreparedLab) -> Quote:
     """What the ceiling lab would cost; nothing is sent, and no ledger is made."""
     with ledger_or_none(lab.case) as ledger:
         return price(lab, ledger)
+
+
+def render_quote(
+    lab: PreparedLab,
+    quote: Quote,
+    form: str = "text",
+    *,
+    cap_usd: float | None = None,
+    colour: bool = False,
+    general: int = 0,
+) -> str:
+    """The plan and what it would cost, as ``text`` or ``json``.
+
+    With ``general`` tasks it is a verification, which calls no baseline and proposes nothing.
+    """
+    plan, request = lab.plan, lab.request
+    arms, parts = plan.called if general else plan.arms, (len(plan.select), len(plan.report))
+    proposals = (request.draws, request.model.id, len(request.taught)) if request else None
+    if form == "json":
+        proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
+        return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
+    published = () if general else tuple(figure.model for figure in figures(lab.case))
+    more = [proposals_row(*proposals)] if proposals else []
+    more += [*lab.judge_rows, *([general_row(general)] if general else [])]
+    document = quote_document(arms, *parts, quote, published=published, more=more, cap_usd=cap_usd)
+    return render_document(document, colour=colour, everything=True)
 
 
 def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:

@@ -7,7 +7,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 
@@ -21,8 +21,7 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import Arm, ArmResult, CeilingResult, CurvePoint, Failures, Quote, Spend
-from tuneworthy.stats.clustered import Estimate
-from tuneworthy.stats.compare import Ceiling, ceiling
+from tuneworthy.stats.compare import BY_MARGIN, Ceiling, ceiling
 
 NEAR_COPY = 1.0
 """Where a framework names no threshold, only identical prompts are copies."""
@@ -37,6 +36,9 @@ _TUNING_CHANGES: dict[str, Answer] = {
     "knowledge_gaps": "no",
 }
 """Form, words, voice and rules can be trained; facts that weren't there can't."""
+_NONE = Unknown(ask="let a generator propose prompts: --propose 5")
+_NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
+_NO_TARGET = "say which share is good enough (targets.quality.at_least)"
 _RUN_ON = "run it to its end: the chosen arm has to meet cases that chose nothing"
 
 
@@ -174,8 +176,9 @@ def outcome(
     spend: Spend,
     scorer: str,
     published: tuple[PublishedFigure, ...] = (),
+    **proposed: Any,
 ) -> CeilingResult:
-    """Everything the lab found, after both parts were run."""
+    """Everything the lab found, after both parts were run; ``proposed`` is about proposals."""
     plan, scores = lab.plan, lab.scores
     rows = [_row(lab, arm) for arm in plan.arms]
     prompts = _scored_prompts(rows)
@@ -189,17 +192,20 @@ def outcome(
         if chosen
         else Unknown(ask=_RUN_ON),
         contrasts=tuple(contrast(scores, chosen[0], rival, plan.report) for rival in chosen[1:]),
-        target=_or("say which share is good enough (targets.quality.at_least)", target),
+        target=Unknown(ask=_NO_TARGET) if target is None else target,
         reached=reached,
-        upper=_or(bound, bounds.upper if bounds else None),
+        upper=bounds.upper if bounds else Unknown(ask=bound),
         effort=effort(plan, prompts, framework),
         prompts=distinct(plan, prompts, framework),
         models=len(models_of(prompts)),
         select=len(plan.select),
         report=len(plan.report),
         seed=plan.seed,
-        plateau=Unknown(ask="let one generator propose variants: hand-written ones are no sample"),
-        cases_needed=_or("more cases wouldn't tell", needed),
+        cases_needed=Unknown(
+            ask=BY_MARGIN if reached == "too_few_cases" else "more cases wouldn't tell"
+        )
+        if needed is None
+        else needed,
         checks=checks_answered(plan, prompts, framework),
         failures=_failures(scores, chosen[0], plan.report) if chosen else (),
         published=published,
@@ -210,14 +216,8 @@ def outcome(
         stopped=stopped,
         quote=quote,
         spend=spend,
+        **(_NOT_PROPOSED | proposed),
     )
-
-
-T = TypeVar("T")
-
-
-def _or(ask: str, value: T | None) -> T | Unknown:
-    return Unknown(ask=ask) if value is None else value
 
 
 def _scored_prompts(rows: Sequence[ArmResult]) -> list[Arm]:
@@ -237,49 +237,32 @@ def _answer(
     """The bounds, whether the ceiling is reached, and the cases that would tell.
 
     A lab cut short answers nothing. Where an arm got too few answers, it may be the one that meets
-    the target: then the only answer is that another meets it.
+    the target: then the only answer is that another meets it. A judge's word bounds nothing, so
+    under one ``yes`` takes labels of every arm, and more of these would tell more than more cases.
+    Without a target the upper bound is all there is to say, and where there are too few
+    conversations to trust an interval, the answer is that.
     """
     plan, scores = lab.plan, lab.scores
     reported = scores.estimate(chosen[0], plan.report, exact=True) if chosen else None
     if lab.stopped or reported is None:
         return None, "unknown", None
-    hold = _by_rules if scores.judge is None else _by_people
-    answer = hold(lab, reported, lab.stayed("prompt"), target)
-    return (None, "unknown", None) if answer[1] != "no" and _unanswered(lab, chosen) else answer
-
-
-def _by_rules(
-    lab: Lab, reported: Estimate, stayed: Sequence[Arm], target: float | None
-) -> tuple[Ceiling | None, Reached, int | None]:
-    """Where there are too few conversations to trust an interval, the answer is that.
-
-    Without a target the upper bound is all there is to say.
-    """
-    plan = lab.plan
-    estimates = (lab.scores.estimate(arm, plan.select, exact=True) for arm in stayed)
-    tried = [estimate for estimate in estimates if estimate is not None]
+    stayed = lab.stayed("prompt")
+    if scores.judge is None:
+        estimates = (scores.estimate(arm, plan.select, exact=True) for arm in stayed)
+        tried = tuple(estimate for estimate in estimates if estimate is not None)
+    else:
+        tried = tried_by_people(scores, stayed, plan.select)
     bounds = ceiling(tried, reported, 1.0 if target is None else target)
-    if target is None:
-        return bounds, "unknown", None
+    answer: Reached = "unknown" if target is None else bounds.reached
+    if answer != "no" and (_unanswered(lab, chosen) or (scores.judge is not None and not tried)):
+        return None, "unknown", None
+    if target is None or scores.judge is not None:
+        return bounds, answer, None
     fewest = min(estimate.clusters for estimate in (reported, *tried))
     if fewest < ENOUGH:
         cases = len(plan.select) + len(plan.report)
         return bounds, "too_few_cases", max(cases + 1, math.ceil(cases * ENOUGH / max(1, fewest)))
-    return bounds, bounds.reached, bounds.cases_needed
-
-
-def _by_people(
-    lab: Lab, reported: Estimate, stayed: Sequence[Arm], target: float | None
-) -> tuple[Ceiling | None, Reached, int | None]:
-    """Under a judge: its word bounds nothing, so ``yes`` takes labels of every arm.
-
-    More labels would tell more than more cases, so no number of cases is given.
-    """
-    tried = tried_by_people(lab.scores, stayed, lab.plan.select)
-    bounds = ceiling(tried, reported, 1.0 if target is None else target)
-    if target is None or (bounds.reached != "no" and not tried):
-        return (bounds if tried else None), "unknown", None
-    return bounds, bounds.reached, None
+    return bounds, answer, bounds.cases_needed
 
 
 def _saved(lab: Lab) -> int:

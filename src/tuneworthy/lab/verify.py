@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import date
 from functools import partial
 from importlib.resources import files
-from typing import Literal, Unpack
+from typing import Any, Literal, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
 from tuneworthy.files.stores import write_plan
+from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price
@@ -29,7 +29,6 @@ from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
     Contrast,
-    JudgePlan,
     Quote,
     VerifyPlan,
     VerifyResult,
@@ -37,9 +36,6 @@ from tuneworthy.model.lab import (
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
     CORRECT,
-    general_row,
-    quote_dict,
-    quote_document,
     verify_dict,
     verify_document,
 )
@@ -77,30 +73,6 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
         [plan.repeats, plan.setting.max_tokens, scorer],
     ]
     return digest_of_json(inputs)
-
-
-def write_down(
-    plan: LabPlan,
-    tuned: Arm,
-    untuned: Arm,
-    *,
-    margin: float,
-    scorer: str,
-    as_of: date,
-    judge: JudgePlan | None = None,
-) -> VerifyPlan:
-    """The plan of a comparison, before it is made."""
-    return VerifyPlan(
-        tuned=tuned.id,
-        untuned=untuned.id,
-        margin=margin,
-        general_margin=GENERAL_MARGIN,
-        cases=len(plan.report),
-        general=len(general_skills()),
-        inputs=plan_digest(plan, tuned, untuned, scorer),
-        judge=judge,
-        written_on=as_of,
-    )
 
 
 def run(
@@ -150,13 +122,16 @@ async def _run(
     if tuned is None:
         raise CaseError("has no scored arm to compare", fix="look at: tuneworthy ceiling")
     arms = (tuned, chosen[0])
-    written = write_down(
-        plan,
-        *arms,
+    written = VerifyPlan(
+        tuned=tuned.id,
+        untuned=chosen[0].id,
         margin=margin,
-        scorer=prepared.scorer,
-        as_of=prepared.as_of,
+        general_margin=GENERAL_MARGIN,
+        cases=len(plan.report),
+        general=len(general_skills()),
+        inputs=plan_digest(plan, *arms, prepared.scorer),
         judge=prepared.judge,
+        written_on=prepared.as_of,
     )
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
@@ -284,19 +259,6 @@ def render(
     return render_document(verify_document(result, folder=folder, rubric=rubric), colour=colour)
 
 
-def render_quote(
-    lab: PreparedLab,
-    quote: Quote,
-    form: str = "text",
-    *,
-    cap_usd: float | None = None,
-    colour: bool = False,
-) -> str:
-    """What would be compared and what it would cost, as ``text`` or ``json``."""
-    plan, general = lab.plan, len(general_skills())
-    parts = len(plan.select), len(plan.report)
-    if form == "json":
-        return quote_dict(plan.called, *parts, quote, general=general, judge=lab.judge)
-    more = (*lab.judge_rows, general_row(general))
-    document = quote_document(plan.called, *parts, quote, more=more, cap_usd=cap_usd)
-    return render_document(document, colour=colour, everything=True)
+def render_quote(lab: PreparedLab, quote: Quote, form: str = "text", **more: Any) -> str:
+    """What would be compared and what it would cost; see ``prepare.render_quote``."""
+    return prepare.render_quote(lab, quote, form, general=len(general_skills()), **more)

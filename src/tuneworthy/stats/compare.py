@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-_MOST_CASES = 10**9
+MOST_USEFUL = 2_000
+"""Cases that a team labels at most to tell two numbers from each other."""
+BY_MARGIN = f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
@@ -64,7 +66,7 @@ def cases_needed(
     off = sum_by(member, differences - value, k)
     variance = max(float(differences.var(ddof=1)), k / (k - 1) * float((off**2).sum()) / n)
     needed = (Z95 + Z80) ** 2 * variance / value**2
-    return max(2, math.ceil(needed)) if needed < _MOST_CASES else None
+    return max(2, math.ceil(needed)) if needed <= max(MOST_USEFUL, 2 * n) else None
 
 
 def _both(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
@@ -280,27 +282,24 @@ def ceiling(tried: Sequence[Estimate], chosen: Estimate, target: float) -> Ceili
 def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) -> int | None:
     """Cases in all with which the bounds would clear the target in 80 of 100 repetitions.
 
-    Shares are taken to stay as they are; an interval shrinks with the root of its cases, so the
-    design effect of conversations is in it. A tried arm counts where it lies below the target: one
-    above it was luckier than the chosen one and will come down or be chosen.
+    The chosen arm's share on cases that chose nothing is taken to stay, and a tried one to be no
+    better: one that looked better was luckier on the cases that chose. An interval shrinks with the
+    root of its cases, so the design effect of conversations is in it. None where that is more than
+    labelling is worth: then decide by the margin.
     """
-    if chosen.value == target:
-        return None
-    blocking = [chosen]
+    blocking = [(chosen, chosen.value)]
     if chosen.value < target:
-        blocking += [arm for arm in tried if arm.value < target]
-    longer = max(_longer(arm, target) for arm in blocking)
+        blocking += [(arm, min(arm.value, chosen.value)) for arm in tried]
+    longer = max(_longer(arm, value, target) for arm, value in blocking)
     now = chosen.n + max((arm.n for arm in tried), default=0)
-    if longer >= _MOST_CASES:
-        return None
     needed = math.ceil(now * max(1.0, longer))
-    return max(needed, now + 1) if needed <= _MOST_CASES else None
+    return max(needed, now + 1) if needed <= max(MOST_USEFUL, 2 * now) else None
 
 
-def _longer(arm: Estimate, target: float) -> float:
-    """How many times its cases an estimate would need."""
-    half = arm.high - arm.value if arm.value < target else arm.value - arm.low
-    times = min(abs(half / (arm.value - target)), _FARTHEST)  # next to the target without end
+def _longer(arm: Estimate, value: float, target: float) -> float:
+    """How many times its cases an estimate would need, if its share is ``value``."""
+    half = arm.high - arm.value if value < target else arm.value - arm.low
+    times = half / max(abs(value - target), 1 / _FARTHEST)  # next to the target without end
     return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
 
 

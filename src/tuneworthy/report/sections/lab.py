@@ -326,8 +326,10 @@ def _ceiling(result: CeilingResult) -> str:
     upper = "" if isinstance(result.upper, Unknown) else f", upper bound {quality(result.upper)}"
     ends = f" (target {quality(result.target)}{upper})"
     reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
-    if result.reached == "too_few_cases" and not isinstance(result.cases_needed, Unknown):
-        ends += f"; about {count(result.cases_needed)} in all would tell"
+    needed = result.cases_needed
+    if result.reached == "too_few_cases" and result.judge is None:
+        many = isinstance(needed, Unknown)
+        ends += f"; {needed.ask}" if many else f"; about {count(needed)} in all would tell"
     return (reached or "not judged: no prompt was scored") + ends
 
 
@@ -363,10 +365,10 @@ def _contrast(one: Contrast) -> str:
         return text
     if one.told_apart == "yes":
         return f"{text}, distinguished"
-    needed = ""
-    if not isinstance(one.cases_needed, Unknown):
-        needed = f"; about {count(one.cases_needed)} cases to report on would tell"
-    return f"{text}, can't be distinguished{needed}"
+    if isinstance(one.cases_needed, Unknown):
+        return f"{text}, can't be distinguished: {one.cases_needed.ask}"
+    needed = count(one.cases_needed)
+    return f"{text}, can't be distinguished; about {needed} cases to report on would tell"
 
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
@@ -430,12 +432,11 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
     if isinstance(target, Unknown):
         return f"state targets.quality.at_least in the case file, {_AGAIN}"
     if result.reached != "too_few_cases" or (judge is None and isinstance(needed, Unknown)):
-        none = " (no number of cases would tell)" * (result.reached == "too_few_cases")
-        return "the verdict above has it" if folder is None else f"tuneworthy decide {folder}{none}"
+        return "the verdict above has it" if folder is None else f"tuneworthy decide {folder}"
     if judge is not None or isinstance(needed, Unknown):
         return f"let people label more, with a larger --labels, {_AGAIN}"
-    make = f"make {needed} cases in all"
-    return f"{make if folder is None else f'tuneworthy evalset {folder} --n {needed}'}, {_AGAIN}"
+    more = count(needed - result.select - result.report)
+    return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
 
 
 def _go_on(folder: str | None) -> str:
