@@ -459,7 +459,6 @@ from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import approaches
-from tuneworthy.verdict.headline import unsettled
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, options
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions

@@ -17,29 +17,28 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import Unknown, digest, remembered_digest
+from tuneworthy.model.base import digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
     NamedDigest,
-    Recommendation,
     Replaced,
     Stage,
     Verdict,
 )
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.money.investment import Draw, assess_money
+from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.section import IN_SHORT, precedents, shipped_index
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.verdict.gates import NO_GOAL, approaches, choose_action, gates
+from tuneworthy.verdict.gates import NO_GOAL, approaches, gates, held_against
 from tuneworthy.verdict.headline import quick_result, verdict_result
+from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
-from tuneworthy.verdict.options.advice import recommend
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
@@ -133,16 +132,15 @@ def decide(
     money = assess_money(case, framework, sovereign, prices, seed, draw)
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
-    findings = _look(case, framework, prices, ledger, replaced, as_of)
-    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
-    action = choose_action(decision.outcome, {gate.id: gate.state for gate in all_gates})
-    asked = questions(states, framework, rules)
+    findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
-    compared = () if quick else options(facts, published_counts())
-    advice: Recommendation | Unknown = OPTIONS_IN_SHORT if quick else NO_OPTIONS
-    if compared:
-        advice = recommend(compared, assessment, decision, action)
-    simpler = framework.simpler_than_tuning(() if isinstance(advice, Unknown) else advice.options)
+    challenges = challenge(facts)
+    pays = held_against(money.gate, challenges)
+    all_gates = gates(case, assessment, decision, fits, pays, as_of)
+    asked = questions(states, framework, rules)
+    record = published_counts()
+    compared = () if quick else options(facts, record)
+    found = judge(facts, rules, compared, all_gates, challenges, asked, record)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier(
         case=NamedDigest(name=case.name, digest=digest(stated)),
@@ -156,22 +154,24 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=verdict_result(facts, decision, all_gates, action, asked, compared, simpler),
+        verdict=verdict_result(facts, decision, all_gates, found, compared),
+        targets=found.targets,
+        reach=found.reach,
         distribution=decision.distribution,
         bounds=decision.bounds,
         flips=flip_sets,
         flips_searched_to=searched_to,
         next_questions=asked,
-        challenges=challenge(facts),
+        challenges=challenges,
         approaches=fits or NO_GOAL,
         options=compared or (OPTIONS_IN_SHORT if quick else NO_OPTIONS),
-        recommendation=advice,
+        recommendation=OPTIONS_IN_SHORT if quick else found.recommendation,
         investment=money.result,
         precedents=(
             IN_SHORT if quick else precedents(shipped_index(), case.goals, framework, assessment)
         ),
         plan=build_plan(
-            case, framework, assessment, decision, fits, all_gates, asked, money, as_of, simpler
+            case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of
         ),
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
         series=series or NOTHING_MEASURED,
@@ -191,6 +191,7 @@ def _look(
     ledger: Ledger,
     replaced: tuple[Replaced, ...],
     as_of: date,
+    money: MoneyFindings,
 ) -> CaseFindings:
     """What is next to the case file, what was measured, and what its models cost."""
     from tuneworthy.measure.sample import distinct_prompts
@@ -206,6 +207,8 @@ def _look(
         ledger=ledger,
         replaced=replaced,
         as_of=as_of,
+        servings=money.servings,
+        upfront_usd=money.upfront,
     )
 
 

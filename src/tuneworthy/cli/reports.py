@@ -46,6 +46,9 @@ def report(topic: Topic, case: str, output: str | None, force: bool, **asked: An
 
 
 _REQUIRED = (
+    "no",
+    "not_yet",
+    "yes",
     "keep_optimizing_prompts",
     "improve_rag_or_switch_model",
     "address_anti_indicators",
@@ -58,7 +61,7 @@ _REQUIRED = (
     "pilot",
     "proceed",
 )
-"""Outcomes, then actions."""
+"""Answers, then outcomes of the count, then actions; a pilot is an answer and an action."""
 
 
 @case_report(
@@ -70,8 +73,8 @@ _REQUIRED = (
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
 @option(
-    "--require OUTCOME|ACTION",
-    "Exit with 1 unless the verdict is this outcome, or asks for this action.",
+    "--require ANSWER|OUTCOME|ACTION",
+    "Exit with 1 unless this is the answer, the outcome of the count or the action.",
     type=click.Choice(_REQUIRED),
 )
 @seed_option
@@ -90,7 +93,7 @@ def decide(
     dossier = judge_case(case, **options)
     deliver(render(dossier, form, case_path=case, colour=colour(output)), output, force)
     verdict = dossier.verdict
-    return 0 if require in (None, verdict.outcome, verdict.action) else 1
+    return 0 if require in (None, verdict.answer, verdict.outcome, verdict.action) else 1
 
 
 @case_report(

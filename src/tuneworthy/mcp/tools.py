@@ -22,7 +22,7 @@ from tuneworthy.files.case import text_digest
 from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
-from tuneworthy.model.dossier import Action, Dossier, Verdict
+from tuneworthy.model.dossier import Action, Dossier, TuningAnswer, Verdict
 from tuneworthy.model.interview import AssistantPrompt, Listed
 from tuneworthy.report import render
 from tuneworthy.report.sections import money, options, plan, precedents, verdict
@@ -178,6 +178,7 @@ class Marked(Record):
 class Was(Record):
     """A verdict before something was written."""
 
+    answer: TuningAnswer
     outcome: Verdict
     action: Action
 
@@ -409,7 +410,11 @@ def _told(found: EvaluatedCase, names: Iterable[str] | None, text: str, **more: 
 
 
 def _was(dossier: Dossier) -> dict[str, str]:
-    return {"outcome": dossier.verdict.outcome, "action": dossier.verdict.action}
+    return {
+        "answer": dossier.verdict.answer,
+        "outcome": dossier.verdict.outcome,
+        "action": dossier.verdict.action,
+    }
 
 
 @_tool("List the cases", CaseList)

@@ -12,7 +12,7 @@ from pydantic import Field
 from tuneworthy.model.base import Range, Record, State, Unknown, json_text
 from tuneworthy.model.case import Prices
 from tuneworthy.model.evidence import Evidence, Series
-from tuneworthy.model.framework import Band, Outcome
+from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
 
 Source = Literal["stated", "measured", "assumed"]
@@ -41,6 +41,8 @@ class CaseFindings:
     ledger: Mapping[str, Evidence] = field(default_factory=dict)  #: What was measured, by id.
     replaced: tuple[Replaced, ...] = ()  #: Numbers of the case file that gave way to measured ones.
     as_of: date | None = None  #: The day the dossier speaks for.
+    servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, with its price.
+    upfront_usd: Number | None = None  #: What tuning takes up front; None where nobody knows.
 
 
 class Assessment(NamedTuple):
@@ -75,6 +77,17 @@ class Assessment(NamedTuple):
         answer = self._answer(name)
         return answer.source if answer else "assumed"
 
+    def with_answer(self, name: str, state: State) -> Assessment:
+        """The same with one check or factor answered otherwise."""
+        if (factor := self.factors.get(name)) is not None:
+            changed = factor.model_copy(update={"state": state})
+            return self._replace(factors={**self.factors, name: changed})
+        checks = self.ceiling.checks
+        checks = {**checks, name: checks[name].model_copy(update={"state": state})}
+        states = {check.state for check in checks.values()}
+        reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
+        return self._replace(ceiling=CeilingTest(reached=reached, checks=checks))
+
     @property
     def counts(self) -> Counts:
         """How many factors are known to hold, and how many are open."""
@@ -104,6 +117,14 @@ Action = Literal[
     "proceed",
     "pilot",
 ]
+
+TuningAnswer = Literal["no", "not_yet", "pilot", "yes", "open"]
+"""Whether to fine-tune; ``open`` where answers that decide are missing."""
+
+TargetState = Literal["met", "missed", "unknown"]
+
+Effect = Literal["meets", "improves", "nothing", "worsens", "unknown"]
+"""What an option does to a target."""
 
 GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
 
@@ -290,15 +311,54 @@ class CaveatResult(Record):
         return "gate" if self.id in GATE_CAVEATS else "note"
 
 
+class Departure(Record):
+    """A named rule that moved the answer, or its first step, away from what the count gives."""
+
+    rule: JudgementRule
+    because: str
+
+
+class Basis(Record):
+    """What the answer rests on."""
+
+    measured: int  #: Answers that data settled.
+    stated: int  #: Answers that a person gave.
+    assumed: int  #: Answers inferred from stated numbers.
+    flips: int
+    """Answers any one of which, changed alone, would change the answer or the first step."""
+
+
+class Take(Record):
+    """Something that would move the answer."""
+
+    towards: Literal["pilot", "yes", "no"]
+    what: str
+
+
+class Reach(Record):
+    """What the outcomes that are still possible, and each open answer alone, can make of it."""
+
+    answers: tuple[TuningAnswer, ...]
+    first_steps: tuple[str, ...]
+
+
 class VerdictResult(Record):
     """The verdict."""
 
-    outcome: Verdict
-    final: bool
+    answer: TuningAnswer  #: Whether to fine-tune, from everything together.
+    headline: str
+    """The answer in one sentence: the reason that decides, the first step, what it rests on."""
+    outcome: Verdict  #: The framework's count, to the letter.
+    departs: tuple[Departure, ...]
+    """Why the answer isn't what the count alone would give; () where it is."""
+    basis: Basis
+    takes: tuple[Take, ...]
+    """What it would take to get to a pilot or to a yes, and what would end it."""
+    final: bool  #: Whether no open answer can change the count.
     leaning: Outcome
     """The outcome when final; else the one with the largest share, the more cautious of equals."""
-    action: Action
-    summary: str
+    action: Action  #: The answer as scripts have known it.
+    summary: str  #: The count in words.
     gates: tuple[GateResult, ...]
     caveats: tuple[CaveatResult, ...]
     next: str  #: The next step, in one sentence.
@@ -388,6 +448,25 @@ Part = Literal["steps", "first_version", "running", "later_goals"]
 """Part of a plan: what comes before or instead, up to the launch, after it, and further goals."""
 
 
+class TargetResult(Record):
+    """A target against what there is today."""
+
+    state: TargetState
+    limit: Number
+    """Least quality, most seconds, most USD a month; for privacy 1, that no data leaves."""
+    today: Number
+    source: Source
+
+
+class MoveResult(Record):
+    """What an option does to a target."""
+
+    effect: Effect
+    grade: Literal["measured", "computed", "published", "rule_of_thumb"]
+    """Counted on this case; worked out from its traffic and prices; published; or a rule of
+    thumb of the framework."""
+
+
 class OptionResult(Record):
     """Something that could be done instead of tuning, or alongside it, or a kind of tuning."""
 
@@ -395,10 +474,11 @@ class OptionResult(Record):
     title: str
     kind: Literal["prompt", "retrieval", "model", "serving", "tuning"]
     rank: int  #: 1 for the first to try.
-    helps: Helps
+    helps: Helps  #: Whether it moves a target that is missed, and worsens none past its limit.
     because: str  #: Why, from this case's own answers.
+    moves: dict[TargetId, MoveResult]  #: What it does to each target.
     grade: OutlookGrade
-    quality: Number  #: Share of cases it gets right.
+    quality: Number  #: Share of cases it gets right; by a rule of thumb where ``moves`` says so.
     usd_per_month: Number
     latency_p95_s: Number
     effort_hours: Number
@@ -411,11 +491,25 @@ class OptionResult(Record):
     """How often this kind of thing measured best in published cases of the goal it serves."""
 
 
+class Step(Record):
+    """Something to do, in its order."""
+
+    option: str  #: Id of an option; or keep_prompt, measure, collect_data, clear_reasons_against.
+    title: str
+    because: str
+    targets: tuple[TargetId, ...]  #: Missed targets it moves.
+    command: str  #: The command of this program that does it or prepares it; empty for none.
+    stop_when: str
+    hours: Number
+    usd: Number
+
+
 class Recommendation(Record):
-    """The honest end of the comparison: tune, or the simpler path."""
+    """What to do: the same steps on every surface."""
 
     choice: Literal["fine_tune", "simpler_path", "both", "undecided"]
-    options: tuple[str, ...]  #: Ids to begin with, in order.
+    options: tuple[str, ...]  #: Options among the steps, in order.
+    steps: tuple[Step, ...]  #: The first is the next thing to do.
     says: str
 
 
@@ -587,6 +681,8 @@ class Dossier(Record):
     strength: BandRange
     stages: tuple[Stage, ...]
     verdict: VerdictResult
+    targets: dict[TargetId, TargetResult]
+    reach: Reach
     distribution: dict[Outcome, float]
     bounds: dict[Outcome, Range]
     flips: tuple[FlipResult, ...]
@@ -629,8 +725,8 @@ Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
 and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
 
 ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "nothing"]
-"""The smallest sets of changed gates that alone move the action; ``verdict`` when it follows the
-outcome, ``unknown`` when no gate's change moves it, ``nothing`` when it stayed."""
+"""The gates that changed where the action did; ``verdict`` when it follows the outcome, ``unknown``
+when no gate changed, ``nothing`` when it stayed."""
 
 
 class Change(Record):

@@ -393,12 +393,30 @@ class Need(FileRecord):
     unit: Literal["examples", "preference_pairs", "documents"]  #: What is counted.
 
 
+TargetId = Literal["quality", "latency", "cost", "privacy"]
+"""What a use case has to meet."""
+
+
+class Move(FileRecord):
+    """What an option usually does to a target.
+
+    Of quality and privacy what is gained, from -1 to 1; of cost and latency the factor on today's.
+    """
+
+    low: Annotated[float, Field(ge=-1, le=1e6)]
+    high: Annotated[float, Field(ge=-1, le=1e6)]
+
+
+Moves = dict[TargetId, Move]
+
+
 class ApproachRule(FileRecord):
     """A kind of tuning."""
 
     title: Name  #: What it is called.
     data: Need  #: Data it takes.
     compute: Name  #: Compute it takes, in words.
+    moves: Moves = {}  #: What it usually does to the targets.
     weeks: Span | None = None  #: Weeks until it is in production.
     risk: Risk = "medium"  #: How much can go wrong.
     figures_from: Text = ""  #: Who says weeks and risk.
@@ -418,8 +436,21 @@ class OptionRule(FileRecord):
     weeks: Span | None = None
     """Weeks until it is in production; for the hybrid those beside the tuning."""
     risk: Risk = "medium"  #: How much can go wrong.
+    moves: Moves = {}
+    """What it usually does to the targets; a target that isn't named it leaves alone."""
     source: Text = ""  #: Who says when it works and when it doesn't.
     figures_from: Text = ""  #: Who says effort, weeks and risk.
+    dated: date | None = None  #: When that was.
+
+
+JudgementRule = Literal["need", "cheaper_first", "dead_end", "cannot_coexist", "refuted", "proven"]
+
+
+class DepartureRule(FileRecord):
+    """A rule that may move the answer away from the count."""
+
+    says: Text  #: What it says, in one sentence.
+    source: Text = ""  #: Who says so.
     dated: date | None = None  #: When that was.
 
 
@@ -464,6 +495,8 @@ class Framework(FileRecord):
     goals: dict[Ident, GoalRule] = {}  #: Goal to approach.
     approaches: dict[Ident, ApproachRule] = {}  #: Kinds of tuning.
     options: dict[Ident, OptionRule] = {}  #: What else can be done.
+    judgement: dict[JudgementRule, DepartureRule] = {}
+    """Rules that may move the answer away from the count; one that is left out is off."""
     models: ModelStrengths | None = None  #: What models are said to be good at.
     costs: Costs | None = None  #: Cost tables.
     break_even: BreakEvenRule | None = None  #: When it pays.

@@ -83,6 +83,10 @@ class MoneyFindings(NamedTuple):
     gate: GateResult
     settled_when: str
     """When an open gate is settled."""
+    servings: tuple[ServingResult, ...] = ()
+    """Every way to serve the traffic, the cheapest first."""
+    upfront: Number | None = None
+    """USD before the first version is live; None where nobody knows."""
 
 
 def assess_money(
@@ -106,8 +110,13 @@ def assess_money(
     result: InvestmentResult | Unknown = Unknown(ask=payback.why)
     if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings):
         result = _result(model, comparison, closed, draws, payback, framework)
+    upfront = _amount(model, model.upfront)
     return MoneyFindings(
-        result, GateResult(id="investment", state=gate.state, why=gate.why), gate.settled_when
+        result,
+        GateResult(id="investment", state=gate.state, why=gate.why),
+        gate.settled_when,
+        tuple(map(_serving, comparison.costs)),
+        None if upfront is None else upfront.narrowed(),
     )
 
 

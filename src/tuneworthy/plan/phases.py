@@ -21,6 +21,7 @@ from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
 from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of
 from tuneworthy.verdict.gates import held, unsafe
+from tuneworthy.verdict.options import OPTIONS
 from tuneworthy.words import (
     count,
     listing,
@@ -83,20 +84,17 @@ def steps_to_verdict(
     tuning.
     """
     before = len(plan.phases)
+    cases = _cases(plan, needs)
+    _advised(plan, advised, cases)
     if outcome == "keep_optimizing_prompts":
-        checks = plan.assessment.ceiling.checks
-        todo = [name for name, check in checks.items() if check.state != "yes"]
-        needs_cases = _cases(plan, needs) if todo else needs
-        for name in todo:
-            _check(plan, name, needs_cases)
-    elif outcome == "improve_rag_or_switch_model":
-        _improving(plan, advised, _cases(plan, needs))
+        done = {check for name in advised if name in OPTIONS for check in OPTIONS[name].checks}
+        for name, check in plan.assessment.ceiling.checks.items():
+            if check.state != "yes" and name not in done:
+                _check(plan, name, cases)
     elif outcome == "address_anti_indicators":
         for name in plan.framework.anti_indicators:
             if plan.assessment.state(name) == "yes":
                 _CLEARED.get(name, _clear)(plan, name, needs)
-    else:
-        _cases(plan, needs)
     if len(plan.phases) == before:  # a framework may lead here with nothing left to do
         _watch(plan, needs)
     _decide(plan, tuple(phase.id for phase in plan.phases[before:]))
@@ -107,31 +105,18 @@ def keeping(plan: PlanContext) -> None:
     _decide(plan, (_watch(plan, (_need(plan, _cases(plan, ())),)),))
 
 
-def _improving(plan: PlanContext, advised: Sequence[str], needs: Needs) -> None:
-    """Find out whether the passage is found and improve that, try another model, or go on.
-
-    The lesson's tree comes here only where retrieval and other models are answered as done. Then
-    neither is done again, unless a count says otherwise, and what is advised takes their place.
-    """
-    options = plan.framework.options
-    tried = plan.assessment.state("retrieval_optimised") == "yes"
-    switched = plan.assessment.state("foundation_models") == "yes"
-    recall = plan.case.today.retrieval_recall
-    enough = plan.framework.threshold("retrieval_recall")
-    kinds = tuple(name for name, option in options.items() if option.variant_of == _RETRIEVAL)
-    after = needs
-    if recall is None:
-        after = (_recall(plan, needs, enough, tried=tried),)
-    wanted = not tried if recall is None or enough is None else recall < enough
-    if wanted and _RETRIEVAL in options:
-        _retrieval(plan, after, kinds, recall, enough)
-    if _OTHER_MODEL in options and (_OTHER_MODEL in advised or not switched):
-        _other_model(plan, needs)
-    if tried and switched:
-        planned = {_OTHER_MODEL, _RETRIEVAL, *kinds}
-        # what makes calls cheaper improves no answer
-        more = [n for n in advised if n not in planned and options[n].kind != "serving"]
-        _simpler_first(plan, more, needs)
+def _advised(plan: PlanContext, advised: Sequence[str], needs: Needs) -> None:
+    """What is advised before any tuning; retrieval is counted before it is changed."""
+    for name in advised:
+        if name == _RETRIEVAL:
+            options, recall = plan.framework.options, plan.case.today.retrieval_recall
+            enough = plan.framework.threshold("retrieval_recall")
+            kinds = tuple(n for n, option in options.items() if option.variant_of == _RETRIEVAL)
+            after = needs if recall is not None else (_recall(plan, needs, enough),)
+            _retrieval(plan, after, kinds, recall, enough)
+        elif name == _OTHER_MODEL:
+            _other_model(plan, needs)
+    _simpler_first(plan, [n for n in advised if n not in (_RETRIEVAL, _OTHER_MODEL)], needs)
 
 
 _RETRIEVAL, _OTHER_MODEL = "better_retrieval", "other_model"
@@ -291,7 +276,7 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     if not options:
         return
     titles = [plan.framework.options[name].title for name in options]
-    target = f"the target ({plan.quality})" if plan.quality else "the target"
+    target = f"every target ({plan.targets})" if plan.targets else "the target"
     plan.add(
         "simpler",
         f"try what is simpler: {listing(titles)}",
@@ -528,23 +513,15 @@ def _check(plan: PlanContext, name: str, needs: Needs) -> str:
     )
 
 
-def _recall(plan: PlanContext, needs: Needs, enough: float | None, *, tried: bool) -> str:
-    """Count whether the passage is found, also where retrieval is said to be optimised."""
+def _recall(plan: PlanContext, needs: Needs, enough: float | None) -> str:
+    """Count whether the passage is found."""
     beside = f", beside the {quality(enough)} that is enough" if enough else ""
-    doubt = []
-    if tried:
-        few = f"under {quality(enough)}" if enough else "too low"
-        doubt.append(
-            "By your answers retrieval is optimised, or the task needs none: leave this out where "
-            f"nothing is retrieved, and where the share is {few} fix that first"
-        )
     return plan.add(
         "recall",
         "measure whether the right passage is found",
         (
             f"Mark the passage that holds the answer for {plan.cases} questions",
             "Count how often it is among the passages retrieved",
-            *doubt,
         ),
         f"the share of {plan.cases} questions whose passage is retrieved is on file with its 95% "
         f"interval{beside}",

@@ -32,6 +32,7 @@ from tuneworthy.plan.context import (
 )
 from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
 from tuneworthy.verdict.headline import OUTCOME_WORDS
+from tuneworthy.verdict.judge import Judgement
 from tuneworthy.words import count, months_later, months_range, number, plain, several
 
 _PARTS: dict[Part, str] = {
@@ -52,17 +53,17 @@ def build_plan(
     framework: Framework,
     assessment: Assessment,
     decision: Decision,
+    found: Judgement,
     fits: Sequence[ApproachResult],
     gates: Sequence[GateResult],
     open_questions: Sequence[QuestionResult],
     money: MoneyFindings,
     start: date,
-    simpler: Sequence[str] = (),
 ) -> Plan | Unknown:
-    """Plan what the verdict asks for, or say what would make a plan possible.
+    """Plan what the judgement asks for, or say what would make a plan possible.
 
-    A candidate is planned up to a tuned model that is watched and kept fresh; any other verdict up
-    to the next decision. Hours and USD are the case's where it states them by category, else those
+    A pilot is planned up to a tuned model that is watched and kept fresh; any other answer up to
+    the next decision. Hours and USD are the case's where it states them by category, else those
     of the framework's tables; hours without a rate leave the USD open.
 
     Args:
@@ -70,12 +71,12 @@ def build_plan(
         framework: The framework it was judged by.
         assessment: The answers.
         decision: What the rules came to.
+        found: The judgement, whose steps come first.
         fits: Approaches, the primary one first.
         gates: What stands between a candidate and money.
         open_questions: Open answers that can matter, the best first.
         money: When it pays.
         start: The day to begin.
-        simpler: Ids of options that are recommended before any tuning.
     """
     rule, stated = framework.plan, case.economics.hours_per_week
     if rule is None:
@@ -83,7 +84,7 @@ def build_plan(
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
         plan = PlanContext(case, framework, rule, assessment, fits, calendar)
-        aim = _fill(plan, decision, gates, open_questions, simpler, money)
+        aim = _fill(plan, decision, found, gates, open_questions, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
     phases = tuple(plan.phases)
@@ -103,23 +104,25 @@ def build_plan(
 def _fill(
     plan: PlanContext,
     decision: Decision,
+    found: Judgement,
     gates: Sequence[GateResult],
     open_questions: Sequence[QuestionResult],
-    simpler: Sequence[str],
     money: MoneyFindings,
 ) -> Aim:
-    """Add the phases that the verdict asks for."""
-    if decision.outcome == "undecided":
-        steps_to_verdict(plan, decision.leaning, simpler, (questions(plan, open_questions),))
-        return "confirm"
-    if decision.outcome != "fine_tune_candidate":
-        steps_to_verdict(plan, decision.outcome, simpler)
-        return "confirm" if decision.outcome == "improve_rag_or_switch_model" else "change"
-    if any(gate.id == "need" and gate.state == "no" for gate in gates):
+    """Add the phases that the answer asks for."""
+    simpler = plan.framework.simpler_than_tuning(found.recommendation.options)
+    if found.tunes:
+        tuning(plan, gates, simpler, money)
+        return "tune"
+    if found.answer == "no":
         keeping(plan)
         return "confirm"
-    tuning(plan, gates, simpler, money)
-    return "tune"
+    outcome = decision.leaning if found.outcome == "undecided" else found.outcome
+    first = (questions(plan, open_questions),) if found.answer == "open" and open_questions else ()
+    if outcome == "fine_tune_candidate":  # held up, or by what is refuted
+        outcome = "address_anti_indicators"
+    steps_to_verdict(plan, outcome, simpler, first)
+    return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
 
 
 def _part_total(phases: Sequence[Phase]) -> PartTotal:

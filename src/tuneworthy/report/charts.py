@@ -21,8 +21,7 @@ from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
 from tuneworthy.report.named import template
-from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import cut, share
+from tuneworthy.words import cut
 
 if TYPE_CHECKING:
     from tuneworthy.model.lab import ArmResult, CurvePoint
@@ -317,23 +316,3 @@ def _lengths(factors: Sequence[FactorResult]) -> list[float]:
     if len(numbers) != len(factors) or not any(numbers):
         return [1.0] * len(factors)
     return [number / max(numbers) for number in numbers]
-
-
-def reach(dossier: Dossier) -> Drawing | None:
-    """The share of each outcome among the ways to answer what is open, with its bounds.
-
-    None for a final verdict.
-    """
-    if dossier.verdict.final:
-        return None
-    shares = sorted(dossier.distribution.items(), key=lambda item: -item[1])
-    rows = [
-        {
-            "share": value,
-            "low": dossier.bounds[outcome].low,
-            "high": dossier.bounds[outcome].high,
-            "says": share(value),
-        }
-        for outcome, value in shares
-    ]
-    return by_title("reach", [OUTCOME_WORDS[outcome] for outcome, _ in shares], rows)

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
-from tuneworthy.model.base import State, usd_per_request
-from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, price_of
+from tuneworthy.model.base import Range, State, Unknown
+from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, in_use
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
     CaseFindings,
     ChallengeResult,
+    Number,
     Severity,
     Source,
 )
-from tuneworthy.model.framework import Framework
+from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.verdict.weigh import figures, reaches, usable_examples
 from tuneworthy.words import sentence
@@ -27,11 +30,53 @@ from tuneworthy.words import sentence
 MOST_USD = 1e15
 """As much as any amount may be."""
 
+TARGETS: tuple[TargetId, ...] = ("quality", "latency", "cost", "privacy")
+"""In the order in which they are named."""
+
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
 
 QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "knowledge_gaps")
 """Signals of wrong answers; the other two are of length and time."""
+
+
+_MAKERS = {
+    "gpt": "openai",
+    "o1": "openai",
+    "o3": "openai",
+    "o4": "openai",
+    "chatgpt": "openai",
+    "claude": "anthropic",
+    "gemini": "google",
+    "gemma": "google",
+    "llama": "meta",
+    "mistral": "mistral",
+    "mixtral": "mistral",
+    "ministral": "mistral",
+    "codestral": "mistral",
+    "qwen": "alibaba",
+    "deepseek": "deepseek",
+    "command": "cohere",
+    "aya": "cohere",
+    "grok": "xai",
+    "phi": "microsoft",
+    "smollm": "huggingface",
+    "nova": "amazon",
+}
+"""How names of models begin, and who makes them."""
+
+
+def maker(model: str) -> str:
+    """Who makes a model, by its name; the name itself where nobody knows."""
+    name = re.split(r"[:/]", model.casefold())[-1]
+    begins = (who for start, who in _MAKERS.items() if name.startswith(start))
+    return next(begins, name)
+
+
+def ends(number: Number) -> tuple[float, float]:
+    """The least and the most of a number that is known, infinite where it is open upwards."""
+    assert not isinstance(number, Unknown)
+    return (number.low, number.most) if isinstance(number, Range) else (number, number)
 
 
 def against(quality: float | None, cases: int | None, wanted: float) -> State:
@@ -96,40 +141,34 @@ class CaseFacts:
         return reaches(stated.low, stated.high, limit)
 
     @property
-    def request_usd(self) -> float | None:
-        """USD a request costs today: the stated bill by its requests, else by the first price.
-
-        None where neither is known. A price is that of the first priced, untuned model.
-        """
-        traffic, bill = self.case.economics.traffic, self.case.today.usd_per_month
-        if bill is not None and self.requests:
-            return bill.likely / self.requests
-        known = (price_of(m, self.findings.prices) for m in self.case.models if m.kind != "tuned")
-        price = next((price for price in known if price is not None), None)
-        if price is None or traffic.input_tokens is None or traffic.output_tokens is None:
-            return None
-        cached = traffic.cached_share or 0.0
-        rate = price.input if price.cached_input is None else price.cached_input
-        return usd_per_request(
-            input_tokens=traffic.input_tokens.likely,
-            output_tokens=traffic.output_tokens.likely,
-            usd_per_mtok_input=price.input * (1 - cached) + rate * cached,
-            usd_per_mtok_output=price.output,
-        )
-
-    @property
     def bill(self) -> Amount | None:
-        """USD a month the present system costs: as said or measured, else requests times price."""
+        """USD a month the present system costs: as said or measured, else traffic by price."""
         if self.case.today.usd_per_month is not None:
             return self.case.today.usd_per_month
-        if self.requests is None or self.request_usd is None:
+        now = in_use(self.case)
+        usd = next(
+            (
+                each.usd_per_month
+                for each in self.findings.servings
+                if now is not None and each.model == now.id and each.how in ("as_is", "self_hosted")
+            ),
+            None,
+        )
+        if usd is None or isinstance(usd, Unknown):
             return None
-        usd = min(self.requests * self.request_usd, MOST_USD)
-        return Amount(low=usd, likely=usd, high=usd)
+        low, high = ends(usd)
+        if high == math.inf:
+            return None
+        return Amount(low=low, likely=(low + high) / 2, high=min(high, MOST_USD))
 
     @property
     def bill_usd(self) -> float | None:
         return self.bill.likely if self.bill else None
+
+    @property
+    def request_usd(self) -> float | None:
+        """USD a request costs today; None where the bill or the requests aren't known."""
+        return self.bill_usd / self.requests if self.bill_usd and self.requests else None
 
     # Quality, and the targets.
 
@@ -156,23 +195,82 @@ class CaseFacts:
         return states
 
     @cached_property
-    def targets(self) -> dict[str, State]:
+    def targets(self) -> dict[TargetId, State]:
         """Each stated target by its kind, privacy where data may not leave."""
-        kinds = {"latency_p95_s": "latency", "usd_per_month": "cost"}
-        met = self.met(self.case.today.usd_per_month)
-        states = {kinds.get(name, name): state for name, state in met.items()}
-        if self.holds("data_sovereignty") and self.case.today.api != "unknown":
-            states["privacy"] = "no" if self.case.today.api == "third_party" else "yes"
+        kinds: dict[str, TargetId] = {"latency_p95_s": "latency", "usd_per_month": "cost"}
+        states: dict[TargetId, State] = {
+            kinds.get(name, "quality"): state for name, state in self.met(self.bill).items()
+        }
+        if self.holds("data_sovereignty") and self.api != "unknown":
+            states["privacy"] = "no" if self.api == "third_party" else "yes"
         return states
 
-    def target(self, name: str) -> State:
+    @property
+    def api(self) -> str:
+        """Who runs the model in use: as stated, else a provider where its list price is known."""
+        now = in_use(self.case)
+        if self.case.today.api != "unknown" or now is None:
+            return self.case.today.api
+        if now.runs != "unknown":
+            return now.runs
+        return "third_party" if (now.id, now.base_url) in self.findings.prices else "unknown"
+
+    def target(self, name: TargetId) -> State:
         """Whether one target is met; unknown for one that isn't stated."""
         return self.targets.get(name, "unknown")
 
     @property
-    def missed(self) -> tuple[str, ...]:
+    def missed(self) -> tuple[TargetId, ...]:
         """Targets that are missed, as counted."""
         return tuple(name for name, state in self.targets.items() if state == "no")
+
+    @cached_property
+    def aims(self) -> tuple[TargetId, ...]:
+        """What an option has to move to help: targets that are missed.
+
+        Quality is one of them where it is said to fall short and nobody counted. The reasons cost
+        and latency name the aim only where no target does; () where nobody said what is wrong.
+        """
+        aims = [name for name in TARGETS if name in self.missed]
+        fine = all(self.state(sign) == "no" for sign in QUALITY_SIGNS) and aims
+        said = self.state("success_with_prompts") == "no" or bool(self.seen)
+        if self.target("quality") == "unknown" and said and not fine:
+            aims.insert(0, "quality")
+        if not aims:
+            by_reason: tuple[tuple[TargetId, str], ...] = (
+                ("latency", "latency_requirements"),
+                ("cost", "cost_optimization"),
+            )
+            aims = [name for name, factor in by_reason if self.holds(factor)]
+            aims = [name for name in aims if self.target(name) != "yes"]
+        return tuple(aims)
+
+    @property
+    def one_off(self) -> bool:
+        """Whether the traffic is a job that ends, and no stream of requests."""
+        growth = self.case.economics.traffic.growth_per_month
+        return growth is not None and growth.high <= -1
+
+    @cached_property
+    def repays(self) -> tuple[float, float] | None:
+        """The whole bill until tuning has to have paid, and the least it takes up front, in USD.
+
+        None where one of the two isn't known. No tuning can save more than the bill.
+        """
+        if self.bill is None or self.findings.upfront_usd is None:
+            return None
+        rule = self.framework.break_even
+        months = 1 if self.one_off or rule is None else rule.under_months
+        upfront = self.findings.upfront_usd
+        if isinstance(upfront, Unknown):
+            return None
+        return self.bill.high * months, ends(upfront)[0]
+
+    @property
+    def small_bill(self) -> bool:
+        """Whether even the whole bill can't repay what tuning takes, and cost isn't missed."""
+        known = self.repays is not None and self.repays[0] < self.repays[1]
+        return known and self.target("cost") != "no"
 
     @property
     def satisfied(self) -> State:
@@ -222,6 +320,11 @@ class CaseFacts:
 
     # Models, data and what changes.
 
+    def same_maker(self, model: Model) -> bool:
+        """Whether a model is of the same maker as the one in use; a size isn't another family."""
+        now = in_use(self.case)
+        return now is not None and maker(now.id) == maker(model.id)
+
     def scored(self, kind: Literal["prompted", "tuned"]) -> Model | None:
         """The best model with a stated quality that isn't in use: tuned, or as it comes.
 
@@ -252,6 +355,24 @@ class CaseFacts:
         if self.recall is None or limit is None:
             return "unknown"
         return "yes" if self.recall >= limit else "no"
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether answers may need something that is looked up: not where all says they don't."""
+        asked = self.case.goals and not self.goals(KNOWLEDGE_GOALS)
+        said = self.state("domain_knowledge") == "no" and not self.holds("knowledge_gaps")
+        held = self.recall is not None or self.case.data.documents is not None
+        return not (asked and said) or held
+
+    @property
+    def retrieves(self) -> State:
+        """Whether anything is retrieved today."""
+        optimised = self.state("retrieval_optimised")
+        kinds = {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking"}
+        tried = any(kinds & set(attempt.tried) for attempt in self.case.attempts)
+        if self.recall is not None or tried or self.holds("knowledge_gaps"):
+            return "yes"
+        return optimised
 
     @property
     def changes(self) -> str:

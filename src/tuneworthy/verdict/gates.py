@@ -1,6 +1,6 @@
-"""Approaches to the goals, what lies between a candidate and money, and the action that follows.
+"""Approaches to the goals, and what lies between a candidate and money.
 
-Gates never change the outcome. An unknown gate doesn't stop a pilot; it stops ``proceed``.
+Gates never change the count. A gate that is no holds a pilot up; an unknown one doesn't.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from datetime import date
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
-    Action,
     ApproachResult,
     Assessment,
+    ChallengeResult,
     DataNeed,
     Decision,
     GateId,
     GateResult,
-    Verdict,
 )
 from tuneworthy.model.framework import Framework
 from tuneworthy.words import count, few, listing, plain
@@ -184,20 +183,12 @@ def _safety(case: Case) -> Reasoned:
     return state, listing(reasons) if state == "no" else " ".join(reasons)
 
 
-def choose_action(outcome: Verdict, state: Mapping[GateId, State]) -> Action:
-    """The first action that applies, from the outcome and the state of every gate."""
-    by_outcome: dict[str, Action] = {
-        "undecided": "answer_questions",
-        "keep_optimizing_prompts": "keep_prompting",
-        "improve_rag_or_switch_model": "improve_rag_or_switch",
-        "address_anti_indicators": "clear_anti_indicators",
-    }
-    if outcome in by_outcome:
-        return by_outcome[outcome]
-    if state["need"] == "no":
-        return "keep_prompting"
-    if "no" in (state["feasibility"], state["investment"], state["strength"]):
-        return "explore_alternatives"
-    if state["safety"] == "no":
-        return "clear_gates"
-    return "proceed" if set(state.values()) == {"yes"} else "pilot"
+def held_against(gate: GateResult, challenges: Sequence[ChallengeResult]) -> GateResult:
+    """The gate of money, unknown where a stated amount stands in an open contradiction."""
+    for item in challenges:
+        amounts = [path for path in item.between if path.startswith("economics.monthly")]
+        if item.severity == "contradiction" and amounts and gate.state == "yes":
+            return gate.model_copy(
+                update={"state": "unknown", "why": f"as stated, {gate.why}; that is contradicted"}
+            )
+    return gate

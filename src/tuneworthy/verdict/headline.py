@@ -7,17 +7,20 @@ from collections.abc import Iterator, Sequence
 from tuneworthy.model.dossier import (
     Action,
     BandRange,
+    Basis,
     CaveatResult,
     Decision,
     GateResult,
     OptionResult,
-    QuestionResult,
     Quick,
+    Take,
+    TuningAnswer,
     VerdictResult,
 )
 from tuneworthy.model.framework import Band, Framework
 from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence
+from tuneworthy.verdict.judge import Judgement
+from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = {
     "keep_optimizing_prompts": "keep optimising prompts",
@@ -26,6 +29,15 @@ OUTCOME_WORDS: dict[str, str] = {
     "fine_tune_candidate": "fine-tune candidate",
     "undecided": "undecided",
 }
+
+ANSWER_WORDS: dict[TuningAnswer, str] = {
+    "no": "no",
+    "not_yet": "not yet",
+    "pilot": "a pilot first",
+    "yes": "yes",
+    "open": "too early to say",
+}
+"""The answer to "should we fine-tune?"."""
 
 ACTION_WORDS: dict[Action, str] = {
     "answer_questions": "answer the open questions",
@@ -49,10 +61,8 @@ def verdict_result(
     facts: CaseFacts,
     decision: Decision,
     gates: tuple[GateResult, ...],
-    action: Action,
-    asked: Sequence[QuestionResult],
+    found: Judgement,
     options: Sequence[OptionResult],
-    simpler: Sequence[str],
 ) -> VerdictResult:
     """The verdict in words.
 
@@ -60,59 +70,115 @@ def verdict_result(
         facts: The case, its answers and its approaches.
         decision: What the rules came to.
         gates: The five gates.
-        action: What follows from them.
-        asked: Open questions, the best first.
+        found: The judgement.
         options: Every option; none where nobody asked for them.
-        simpler: Ids of options that would help and come before any tuning.
     """
     return VerdictResult(
+        answer=found.answer,
+        headline=headline(found),
         outcome=decision.outcome,
+        departs=found.departs,
+        basis=found.basis,
+        takes=tuple(takes(facts, found, gates)),
         final=decision.final,
         leaning=decision.leaning,
-        action=action,
-        summary=_summary(decision, action, gates),
+        action=found.action,
+        summary=_summary(facts, decision),
         gates=gates,
         caveats=tuple(
             CaveatResult(id=name, says=says)
-            for name, says in _caveats(facts, decision, gates, action, options)
+            for name, says in _caveats(facts, decision, gates, found, options)
         ),
-        next=sentence(_next_step(facts, action, asked, simpler)),
+        next=found.recommendation.says,
     )
 
 
-def unsettled(gates: Sequence[GateResult], weakest: Band) -> list[str]:
-    """What a candidate lacks to be called justified; [] where nothing does.
+def headline(found: Judgement) -> str:
+    """The answer, the reason that decides, the first step, and what it rests on."""
+    steps = found.recommendation.steps
+    first = steps[0].title if steps[0].option != "measure" else steps[0].because
+    says = [f"Fine-tune? {sentence(f'{ANSWER_WORDS[found.answer]}: {found.because}')}"]
+    if found.contradictions:
+        says.append(sentence(f"{several(found.contradictions, 'contradiction')} to settle"))
+    if found.answer != "no" or steps[0].option != "keep_prompt":
+        says.append(sentence(f"first: {first}"))
+    return " ".join(says)
 
-    The rules justify a candidate between the bands. Whether it is worth its money they say only
-    where the investment gate holds, and a strength that may be weak justifies nothing.
-    """
-    pays = any(gate.id == "investment" and gate.state == "yes" for gate in gates)
-    return [*([] if pays else ["investment"]), *(["strength"] if weakest == "weak" else [])]
+
+def rests_on(found: Basis) -> str:
+    """What the answer rests on, and how many answers alone would change it."""
+    stated, measured = found.stated + found.assumed, found.measured
+    known = f"{several(stated, 'statement')}, {several(measured, 'measurement')}"
+    if not found.flips:
+        return f"Rests on {known}; no single answer changes it."
+    return f"Rests on {known}; any one of {few(found.flips)} answers would change it."
 
 
-def _summary(decision: Decision, action: Action, gates: Sequence[GateResult]) -> str:
-    """The verdict in one sentence, without the case's name."""
+def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
+    """What it would take to get to a pilot, or from there to a yes; and what would end it."""
+    if found.answer in ("pilot", "yes"):
+        if found.answer == "pilot":
+            says = "a pilot that beats the best untuned way on cases neither was tuned on"
+            yield Take(towards="yes", what=sentence(says))
+        ends = "a simpler option that meets every target, or a pilot that gains nothing"
+        yield Take(towards="no", what=sentence(ends))
+        return
+    says = list(_lacks(facts, found))
+    gone = ("feasibility", "investment", "safety")
+    says += [gate.why for gate in gates if gate.state == "no" and gate.id in gone]
+    for what in says:
+        yield Take(towards="pilot", what=sentence(what))
+    if found.answer != "no":
+        yield Take(towards="no", what="Every target met by the prompt or by a simpler option.")
+
+
+def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
+    """What the count and the targets lack for a pilot."""
+    if found.in_vain:
+        yield f"this, tried, while a target is still missed: {listing(found.in_vain)}"
+    assessment = facts.assessment
+    lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
+    if lacking:
+        yield f"these checks, done: {listing(lacking)}"
+    pro = [f for f in assessment.factors.values() if f.kind == "indicator"]
+    held = sum(factor.state == "yes" for factor in pro)
+    wanted = reasons_wanted(facts)
+    if wanted is not None and held < wanted and not found.in_vain:
+        lack = several(wanted - held, "more reason")
+        yield f"{lack} for it, so that {few(wanted)} of {few(len(pro))} hold"
+    against = [
+        factor.title
+        for factor in assessment.factors.values()
+        if factor.kind == "anti_indicator" and factor.state == "yes"
+    ]
+    if against:
+        yield f"this no longer holds: {listing(against)}"
+    if not facts.aims and not facts.targets:
+        yield "a target that is stated, measured and missed"
+
+
+def reasons_wanted(facts: CaseFacts) -> int | None:
+    """How many reasons for it the tree asks for; None where it counts none."""
+    for step in facts.framework.tree:
+        count = step.when.indicators if step.when is not None else None
+        if count is not None and count.at_most is not None:
+            return int(count.at_most) + 1
+    return None
+
+
+def _summary(facts: CaseFacts, decision: Decision) -> str:
+    """The framework's count in one sentence."""
+    by = f"by the {facts.framework.name}'s count"
     if decision.outcome == "undecided":
-        open_to = listing([OUTCOME_WORDS[o] for o in decision.reach], "or")
-        return f"undecided; still possible: {open_to}."
-    words = OUTCOME_WORDS[decision.outcome]
-    if decision.outcome != "fine_tune_candidate":
-        return f"{words}."
-    if action in ("pilot", "proceed"):
-        missing = unsettled(gates, decision.strength.low)
-        if missing:
-            are = "are" if len(missing) > 1 else "is"
-            return f"{words}; {ACTION_WORDS[action]}, while the {listing(missing)} {are} open."
-        return f"{words}, justified; {ACTION_WORDS[action]}."
-    reasons = "; ".join(gate.why for gate in gates if gate.state == "no")
-    return f"{words} by the tree, but {ACTION_WORDS[action]}: {reasons}."
+        return f"{by}: undecided between {listing([OUTCOME_WORDS[o] for o in decision.reach])}."
+    return f"{by}: {OUTCOME_WORDS[decision.outcome]}."
 
 
 def _caveats(
     facts: CaseFacts,
     decision: Decision,
     gates: Sequence[GateResult],
-    action: Action,
+    found: Judgement,
     options: Sequence[OptionResult],
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
@@ -133,11 +199,13 @@ def _caveats(
     still_open = list(facts.assessment.states.values()).count("unknown")
     if decision.final and still_open:
         are = "answer is" if still_open == 1 else "answers are"
-        yield "open_after_final", f"{few(still_open)} {are} still open and can't change it"
+        yield "open_after_final", f"{few(still_open)} {are} still open and can't change the count"
     if decision.outcome == "improve_rag_or_switch_model":
         yield from _done_already(facts)
-    if decision.outcome == "fine_tune_candidate":
-        yield from _against_a_candidate(gates, action, tunings)
+    if found.tunes:
+        for gate in gates:
+            if gate.state == "unknown":
+                yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
 
 
 def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:
@@ -151,69 +219,8 @@ def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:
         yield "named_is_done", says
 
 
-def _against_a_candidate(
-    gates: Sequence[GateResult], action: Action, tunings: Sequence[OptionResult]
-) -> Iterator[tuple[str, str]]:
-    """Options may know what a framework doesn't weigh; and every open gate."""
-    held_up = action in ("keep_prompting", "explore_alternatives")
-    if tunings and not held_up and all(option.helps == "no" for option in tunings):
-        says = (
-            "the rules justify tuning, but something speaks against each kind of it: see the "
-            "options"
-        )
-        yield "no_tuning_fits", says
-    for gate in gates:
-        if gate.state == "unknown":
-            yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
-
-
 def _band(band: Band | BandRange) -> str:
     return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
-
-
-def _next_step(
-    facts: CaseFacts, action: Action, asked: Sequence[QuestionResult], simpler: Sequence[str]
-) -> str:
-    """What to do now."""
-    if action == "answer_questions":
-        return f"answer this first: {asked[0].ask}" if asked else "answer what is open"
-    if action == "keep_prompting":
-        return _prompting(facts)
-    if action == "clear_anti_indicators":
-        against = facts.framework.anti_indicators.items()
-        titles = [factor.title for name, factor in against if facts.holds(name)]
-        return f"don't tune as long as these hold: {listing(titles)}"
-    first = (
-        f"try {listing([facts.framework.options[name].title for name in simpler])}"
-        if simpler
-        else ""
-    )
-    if action == "improve_rag_or_switch":
-        return first or (
-            "count how often the right passage is retrieved, and run the best prompt on another "
-            "model"
-        )
-    if action == "explore_alternatives":
-        return f"{first or 'compare the alternatives'} before any money goes into tuning"
-    if action == "clear_gates":
-        return "review the data and name a process for safety before any training"
-    approach = facts.fits[0].title if facts.fits else "the approach that fits the goal"
-    step = f"plan {approach}, with the evaluation written down before the training"
-    if action == "pilot":
-        step = (
-            f"run a pilot of {approach} on a part of the data, and compare it with the best prompt "
-            "on held-out cases"
-        )
-    return f"{first} first; if the target is still missed, {step}" if first else step
-
-
-def _prompting(facts: CaseFacts) -> str:
-    """The first check that isn't done; when all are, the prompt is simply kept."""
-    for name, check in facts.framework.ceiling.items():
-        if facts.state(name) == "no":
-            step = check.settle or f"do this check: {check.ask}"
-            return facts.framework.filled(step, check.at_least)
-    return "keep the present prompt, and decide again when targets, volume or requirements change"
 
 
 def quick_result(decision: Decision, framework: Framework) -> Quick:

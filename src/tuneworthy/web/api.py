@@ -21,6 +21,7 @@ from tuneworthy.model.dossier import (
     OptionResult,
     QuestionResult,
     Recommendation,
+    TuningAnswer,
     Verdict,
     VerdictResult,
 )
@@ -41,6 +42,7 @@ class Line(Record):
     name: str
     title: str = ""
     outcome: Verdict | None = None  #: None where the case can't be read.
+    answer: TuningAnswer | None = None
     final: bool | None = None
     says: str = ""
     open: str = ""

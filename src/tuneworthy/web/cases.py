@@ -173,7 +173,6 @@ def _stated(of: AskedCase) -> dict[str, State]:
 def _moving(of: AskedCase) -> dict[str, Any]:
     """Everything on the page that an answer can move."""
     dossier, said = of.dossier, _stated(of)
-    candidate = dossier.verdict.outcome == "fine_tune_candidate"
     return {
         "groups": answer_form.groups(dossier, of.evaluated.framework, said),
         "reached": answer_form.possible_outcomes(dossier),
@@ -181,7 +180,7 @@ def _moving(of: AskedCase) -> dict[str, Any]:
         "change": verdict.change(dossier),
         "fit": verdict.fit(dossier),
         "strength": strength_text(dossier),
-        "gates": gates(dossier) if candidate else None,
+        "gates": gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
         "seen": " ".join(f"{key}={value}" for key, value in said.items()),
     }
 

@@ -37,7 +37,6 @@ from tuneworthy.report.sections.framework import (
 )
 from tuneworthy.report.sections.verdict import text
 from tuneworthy.syntax.document import parse
-from tuneworthy.verdict.gates import choose_action
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.workspace.cases import judge_case, read_supposed
 
@@ -148,7 +147,7 @@ def difference(before: str | Path, after: str | Path, chosen: str | None = None)
     """What changed between two dossiers; the later may be a case folder, judged as of today."""
     earlier, path = read_dossier(Path(before)), Path(after)
     later = read_dossier(path) if path.suffix == ".json" else judge_case(path, chosen)
-    return compare(earlier, later, _judge(later, path, chosen), choose_action)
+    return compare(earlier, later, _judge(later, path, chosen))
 
 
 def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:

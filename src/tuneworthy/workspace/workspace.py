@@ -44,7 +44,6 @@ from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import K, Value
-from tuneworthy.verdict.gates import choose_action
 from tuneworthy.workspace.cases import Cache, start_case, stated, with_answers
 from tuneworthy.workspace.reports import judge_by, parse_dossier
 
@@ -273,7 +272,7 @@ def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
 
 
 def _compared(then: Dossier, now: EvaluatedCase) -> Difference:
-    return compare(then, now.dossier, judge_by(now.framework), choose_action)
+    return compare(then, now.dossier, judge_by(now.framework))
 
 
 _PAGE = 50  # cases in one part of the list

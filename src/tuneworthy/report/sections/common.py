@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
 from math import comb, inf, prod
 
@@ -24,7 +24,9 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
-from tuneworthy.verdict.headline import OUTCOME_WORDS, unsettled
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
+from tuneworthy.verdict.headline import rests_on as rests_in_short
+from tuneworthy.verdict.judge import NAMES
 from tuneworthy.words import (
     few,
     listing,
@@ -33,7 +35,6 @@ from tuneworthy.words import (
     number,
     sentence,
     several,
-    share,
     usd,
     usd_range,
 )
@@ -55,57 +56,14 @@ GATES: dict[GateId, str] = {
 
 # The verdict in words.
 
-_NOT_NOW = {
-    "keep_optimizing_prompts": "Don’t fine-tune yet. Keep working on the prompt.",
-    "improve_rag_or_switch_model": (
-        "Don’t fine-tune: the reasons for it are too few. Do what is simpler."
-    ),
-    "address_anti_indicators": "Don’t fine-tune yet. First clear what speaks against it.",
-}
-
-_BLOCKED: dict[GateId, str] = {
-    "need": "it isn't needed",
-    "strength": "they are weak",
-    "feasibility": "it can't be done as things stand",
-    "investment": "it doesn't pay as stated",
-    "safety": "it isn't safe yet",
-}
-
-_OPEN = {"investment": "whether it pays", "strength": "how strong the case is"}
-"""What is open about a candidate that isn't justified yet."""
-
 
 def headline(dossier: Dossier) -> str:
-    """The verdict in one sentence or two, the same on every surface."""
-    verdict = dossier.verdict
-    if dossier.quick is not None:
-        return (
-            "Don’t fine-tune: the short form rules it out."
-            if dossier.quick.ruled_out
-            else "Perhaps: worth the full look."
-        )
-    if verdict.outcome == "undecided":
-        many = len(dossier.next_questions) or open_answers(dossier)
-        return f"It can’t be decided yet: it depends on {several(many, 'open answer')}."
-    if verdict.outcome != "fine_tune_candidate":
-        return _NOT_NOW[verdict.outcome]
-    if verdict.action == "keep_prompting":
-        return "Don’t fine-tune: the present approach already does what is asked."
-    if verdict.action == "explore_alternatives":
-        reasons = [_BLOCKED[gate.id] for gate in verdict.gates if gate.state == "no"]
-        return (
-            f"The reasons speak for fine-tuning, but {listing(reasons)}. "
-            "Compare the alternatives first."
-        )
-    missing = unsettled(verdict.gates, dossier.strength.low)
-    if verdict.action == "clear_gates":
-        first = "The reasons speak for fine-tuning" if missing else "Fine-tuning is justified"
-        return f"{first}, but not before its safety is settled."
-    if missing:
-        open_ones = " and ".join(_OPEN[name] for name in missing)
-        return f"The reasons speak for fine-tuning. Start with a pilot: {open_ones} is open."
-    go_on = "Go ahead." if verdict.action == "proceed" else "Start with a pilot."
-    return f"Fine-tuning is justified. {go_on}"
+    """The answer in a sentence or three, the same on every surface."""
+    if dossier.quick is None:
+        return dossier.verdict.headline
+    if dossier.quick.ruled_out:
+        return "Don’t fine-tune: the short form rules it out."
+    return "Perhaps: worth the full look."
 
 
 def about(
@@ -143,14 +101,62 @@ def open_answers(dossier: Dossier) -> int:
 
 
 def finality(dossier: Dossier) -> str:
-    """Whether an answer that is still missing could move the verdict."""
-    if not dossier.verdict.final:
-        if open_answers(dossier) == len(asked_of(dossier)):
-            return "Not final: nothing is answered yet."
-        return f"Not final. So far it leans to: {OUTCOME_WORDS[dossier.verdict.leaning]}."
-    if open_answers(dossier):
-        return "Final: the answers that are still missing can’t change it."
-    return "Final: every question is answered."
+    """What the answer rests on, and whether what is open could still move it."""
+    if open_answers(dossier) == len(asked_of(dossier)):
+        return "Nothing is answered yet."
+    return f"{rests_in_short(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
+
+
+def reach_text(dossier: Dossier) -> str:
+    """What open answers could still make of it; empty where nothing is open."""
+    answers = dossier.reach.answers
+    if not open_answers(dossier):
+        return ""
+    if set(answers) <= {"no", "not_yet"}:
+        return "Don’t spend on tuning now, whatever the open answers turn out to be."
+    if len(answers) == 1:
+        return "The open answers can’t change it."
+    return f"Still possible: {listing([ANSWER_WORDS[answer] for answer in answers], 'or')}."
+
+
+def count_text(dossier: Dossier) -> str:
+    """The framework's count, and whether open answers could change it."""
+    says = sentence(dossier.verdict.summary)
+    if dossier.verdict.final and open_answers(dossier):
+        return f"{says} Open answers can’t change the count."
+    return says
+
+
+_FIGURES: Mapping[str, Callable[[float], str]] = {
+    "quality": number,
+    "latency": number,
+    "cost": usd,
+}
+_UNITS = {"latency": " s", "cost": " a month"}
+
+
+def targets_text(dossier: Dossier) -> str:
+    """Every target that is stated, met or missed, with where today is; empty for none."""
+    said = []
+    for name, target in dossier.targets.items():
+        if isinstance(target.limit, Unknown):
+            continue
+        figures = []
+        for value in (target.today, target.limit):
+            low = value.low if isinstance(value, Range) else value
+            if name in _FIGURES and not isinstance(low, Unknown):
+                figures.append(_FIGURES[name](low))
+        of = f" ({' of '.join(figures)}{_UNITS.get(name, '')})" if len(figures) == 2 else ""
+        said.append(f"{NAMES[name]} {_STATES[target.state]}{of}")
+    return listing(said)
+
+
+_STATES = {"met": "met", "missed": "missed", "unknown": "not known"}
+
+
+def signs_text(dossier: Dossier) -> str:
+    """Signs of a ceiling that are seen; empty for none."""
+    return listing([sign.title for sign in dossier.signals.values() if sign.state == "yes"])
 
 
 def ceiling_text(dossier: Dossier) -> str:
@@ -203,15 +209,10 @@ def shares(dossier: Dossier) -> list[tuple[Verdict, str, float, float, float]]:
     return [(o, OUTCOME_WORDS[o], part, end.low, float(end.high)) for o, part, end in ends]
 
 
-def possible(dossier: Dossier) -> str:
+def possible_text(dossier: Dossier) -> str:
+    """The outcomes of the count that are still possible."""
     still = [OUTCOME_WORDS[o] for o, part in dossier.distribution.items() if part > 0]
     return listing(still, "or")
-
-
-def possible_text(dossier: Dossier) -> str:
-    """The same with how many of the ways to answer lead to each."""
-    parts = [f"{words} {share(part)}" for _, words, part, _, _ in shares(dossier) if part > 0]
-    return f"{listing(parts)} of the ways to answer what is open (a count, not a forecast)"
 
 
 def source_words(state: State, source: Source) -> str:

@@ -10,13 +10,11 @@ from typing import Any
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
     GATE_CAVEATS,
-    Action,
     ActionMoved,
     Change,
     Difference,
     Dossier,
     GateChange,
-    GateId,
     Moved,
     Verdict,
 )
@@ -32,14 +30,11 @@ MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of the
 
 Judge = Callable[[Mapping[str, State]], Verdict]  #: The outcome that follows from answers.
 
-Act = Callable[[Verdict, Mapping[GateId, State]], Action]
-"""The action that follows from an outcome and the states of the gates."""
-
 
 Said = dict[str, tuple[str, str]]  #: Title and words by id.
 
 
-def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> Difference:
+def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     """Hold two dossiers against each other.
 
     ``judge`` is the later one's framework as a function from answers to outcome; None when it isn't
@@ -63,7 +58,7 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None, act: Act) -> D
         figures=figures,
         framework_changed=reframed,
         moved_by=_moved_by(before, after, [change.id for change in answers], judge, reframed),
-        action_moved_by=_action_moved_by(before, after, act),
+        action_moved_by=_action_moved_by(before, after),
         appeared=tuple(says for name, says in new.items() if name not in old),
         settled=tuple(says for name, says in old.items() if name not in new),
         elsewhere=_elsewhere(before, after, listed),
@@ -175,19 +170,15 @@ def _states(dossier: Dossier) -> dict[str, State]:
     return {**checks, **{name: factor.state for name, factor in dossier.factors.items()}}
 
 
-def _action_moved_by(before: Dossier, after: Dossier, act: Act) -> ActionMoved:
-    """The smallest sets of gates that alone take the earlier action to the later one."""
-    outcome, aim = after.verdict.outcome, after.verdict.action
-    if before.verdict.action == aim:
+def _action_moved_by(before: Dossier, after: Dossier) -> ActionMoved:
+    """The gates that changed where the action did and the count didn't."""
+    if before.verdict.action == after.verdict.action:
         return "nothing"
-    if before.verdict.outcome != outcome:
+    if before.verdict.outcome != after.verdict.outcome:
         return "verdict"
     old, new = ({gate.id: gate.state for gate in d.verdict.gates} for d in (before, after))
-    if set(old) != set(new) or act(outcome, old) == aim:
-        return "unknown"
-    names = [name for name in new if old[name] != new[name]]
-    sets = _smallest(names, lambda some: act(outcome, {**old, **{n: new[n] for n in some}}) == aim)
-    return sets or "unknown"
+    names = tuple(name for name in new if old.get(name) != new[name])
+    return (names,) if names else "unknown"
 
 
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, Helps, OptionResult, OutlookGrade, Recommendation
-from tuneworthy.model.framework import Framework, Service, Services
+from tuneworthy.model.framework import Framework, Service, Services, TargetId
 from tuneworthy.report import charts
 from tuneworthy.report.blocks import (
     Block,
@@ -35,14 +35,10 @@ from tuneworthy.report.sections.common import (
     weeks,
 )
 from tuneworthy.report.sections.plan import need_text
-from tuneworthy.verdict.options.advice import CHOICES
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 
 _TITLE, _SHORT = "What could be done instead, or first", "Instead"
 FIVE = 5
-
-_ASKED = ("better_retrieval", "other_model", "decomposition", "hybrid")
-"""What everybody asks about; shown before others that are unknown or don't help."""
 
 GRADES: dict[OutlookGrade, str] = {
     "measured": "measured",
@@ -52,33 +48,12 @@ GRADES: dict[OutlookGrade, str] = {
 
 
 def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
-    """The five to look at first: what helps, by rank, then what everybody asks about.
-
-    Of the variants of one option, and of the kinds of tuning, the best goes first, and the others
-    are there only where they help and there is room.
-    """
+    """The five to look at first: what isn't tuning and may help, the best of each family."""
     best: dict[str, OptionResult] = {}
     for option in options:
-        best.setdefault(_family(option), option)
-
-    def helps(option: OptionResult) -> bool:
-        return option.helps in ("yes", "partly")
-
-    def order(option: OptionResult) -> tuple[bool, bool, int]:
-        first = best[_family(option)] is option if helps(option) else _family(option) in _ASKED
-        return not helps(option), not first, option.rank
-
-    there = [option for option in options if helps(option) or best[_family(option)] is option]
-    shown = sorted(there, key=order)[:FIVE]
-    return sorted(
-        shown, key=lambda option: (not helps(option), option.rank if helps(option) else 0)
-    )
-
-
-def _family(option: OptionResult) -> str:
-    if option.kind == "tuning" and option.id != "hybrid":
-        return "tuning"
-    return option.id if option.variant_of == "none" else option.variant_of
+        if option.kind != "tuning" and option.helps != "no":
+            best.setdefault(option.id if option.variant_of == "none" else option.variant_of, option)
+    return list(best.values())[:FIVE]
 
 
 # The section.
@@ -92,13 +67,14 @@ def section(dossier: Dossier, *, folded: bool = True) -> Section:
         return Section("instead", _TITLE, (todo,), _SHORT)
     blocks: list[Block] = []
     if isinstance(advice, Recommendation):
-        blocks.append(Prose(advice_text(advice, options), "lead"))
+        blocks.append(Prose(advice.says, "lead"))
     else:
         blocks.append(Todo(advice.ask, "No recommendation was worked out."))
     ranked = sorted(options, key=lambda option: option.rank)
     first = matter(options)
     others = [option for option in ranked if option not in first]
-    blocks.append(_because("To look at first, the best on top", first, options))
+    if first:
+        blocks.append(_because("To look at first, the best on top", first, options))
     drawing = charts.options(options)
     if drawing is not None:
         says = (
@@ -117,22 +93,14 @@ def section(dossier: Dossier, *, folded: bool = True) -> Section:
         more = f"{several(len(others), 'other option')}, and why they help or don’t"
         blocks.append(around(sentence(more)[:-1], (_because("Other options", others, options),)))
     table, lacking = _figures(ranked)
-    figures: tuple[Block, ...] = (table,)
+    marks = "~ marks a rule of thumb, applied to today’s figure. Score it on your own cases."
+    figures: tuple[Block, ...] = (table, Prose(marks, "small"))
     if lacking:
         figures += (Prose(sentence(f"not known of any option: {listing(lacking)}")),)
     if to_fill := tuple(map(sentence, _to_fill(ranked))):
         figures += (Part("To fill what isn’t known", (Bullets(to_fill),)),)
     blocks.append(around("All figures, side by side", figures))
     return Section("instead", _TITLE, tuple(blocks), _SHORT)
-
-
-def advice_text(advice: Recommendation, options: Sequence[OptionResult]) -> str:
-    """The recommendation as a paragraph, with what to begin with."""
-    titles = {option.id: option.title for option in options}
-    begin = listing([titles.get(name, plain(name)) for name in advice.options])
-    named = advice.choice in ("both", "fine_tune")  # the sentence has named them
-    start = f" Begin with: {begin}." if begin and not named else ""
-    return f"{sentence(CHOICES[advice.choice])} {advice.says}{start}"
 
 
 def _because(
@@ -168,15 +136,23 @@ _FIGURES = head(
 )
 
 
+def _usual(option: OptionResult, target: TargetId) -> str:
+    """The mark of a figure that is a rule of thumb; none for today's, or where nothing is known."""
+    figures = {"cost": option.usd_per_month, "quality": option.quality}
+    move, value = option.moves[target], figures.get(target, option.latency_p95_s)
+    usual = move.grade == "rule_of_thumb" and move.effect != "nothing"
+    return "~" if usual and not isinstance(value, Unknown) else ""
+
+
 def _figures(ranked: Sequence[OptionResult]) -> tuple[Table, list[str]]:
     """What is known of each, in the columns where anything is; and the titles of the others."""
     lines = [
         (
-            dollars(o.usd_per_month),
+            _usual(o, "cost") + dollars(o.usd_per_month),
             ranged(o.effort_hours, count, " hours"),
             weeks(o.weeks),
-            ranged(o.quality, share),
-            ranged(o.latency_p95_s, number, " s"),
+            _usual(o, "quality") + ranged(o.quality, share),
+            _usual(o, "latency") + ranged(o.latency_p95_s, number, " s"),
             o.risk,
             GRADES[o.grade],
         )
@@ -203,7 +179,7 @@ def _to_fill(options: Sequence[OptionResult]) -> list[str]:
 def instead(dossier: Dossier, case_path: str) -> Section | None:
     """The five for the short page; None while nothing is known of any: questions come first."""
     options = dossier.options
-    if isinstance(options, Unknown) or all(option.helps == "unknown" for option in options):
+    if isinstance(options, Unknown) or not any(o.helps in ("yes", "partly") for o in options):
         return None
     command = f"tuneworthy options {case_path}".rstrip()
     rows = tuple((o.title, o.helps, o.because.removesuffix(".")) for o in matter(options))

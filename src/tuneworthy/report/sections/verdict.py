@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, InvestmentResult, Plan, Recommendation, Verdict
+from tuneworthy.model.dossier import Dossier, InvestmentResult, Plan, TuningAnswer, Verdict
 from tuneworthy.report import charts
 from tuneworthy.report.blocks import (
     SEVERITIES,
@@ -27,6 +27,7 @@ from tuneworthy.report.sections.common import (
     GATES,
     byline,
     ceiling_text,
+    count_text,
     day,
     dollars,
     finality,
@@ -36,12 +37,14 @@ from tuneworthy.report.sections.common import (
     monthly,
     no_flip,
     open_answers,
-    possible,
     possible_text,
+    reach_text,
     reasons_text,
     rests_on,
+    signs_text,
     strength_text,
     tally,
+    targets_text,
 )
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text
@@ -49,8 +52,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text
 from tuneworthy.report.sections.record import attempts
 from tuneworthy.report.text import Style, render, safe
-from tuneworthy.verdict.headline import OUTCOME_WORDS
-from tuneworthy.words import bits, counted, few, plain, sentence, several, share
+from tuneworthy.words import bits, counted, few, plain, sentence, several
 
 _FIT = "What doesn’t fit together"
 
@@ -63,8 +65,8 @@ def key_facts(dossier: Dossier) -> Facts:
     strength = f"The reasons are {low if low == high else f'{low} to {high}'}."
     rows = [Fact("How sure", finality(dossier), f"{strength} {rests_on(dossier)}", "sure")]
     rows += _money_facts(dossier)
-    if isinstance(dossier.recommendation, Recommendation):
-        rows.append(Fact("What to try", sentence(dossier.recommendation.says), "", "instead"))
+    if targets := targets_text(dossier):
+        rows.insert(0, Fact("Targets", sentence(targets)))
     if isinstance(dossier.plan, Plan) and "first_version" in dossier.plan.parts:
         live = day(dossier.plan.parts["first_version"].end)
         rows.append(Fact("First version by", live, "if all goes as planned", "plan"))
@@ -81,7 +83,7 @@ def _money_facts(dossier: Dossier) -> list[Fact]:
         return [Fact("Money", "Not known.", sentence(result.ask), "money")]
     label, net = monthly(result.monthly_net_usd)
     stated, *more = map(sentence, pays_back(dossier))
-    if dossier.verdict.outcome == "fine_tune_candidate":  # it stands although it may not pay
+    if dossier.verdict.answer == "pilot":  # it may not pay
         gates = (g for g in dossier.verdict.gates if g.id == "investment" and g.state == "unknown")
         more += [sentence(gate.why) for gate in gates]
     return [
@@ -108,7 +110,11 @@ def why(dossier: Dossier) -> Section:
         Fact("Prompting at its ceiling", sentence(ceiling_text(dossier))),
         Fact("Reasons for fine-tuning", sentence(reasons_text(dossier, "indicator"))),
         Fact("Reasons against it", sentence(reasons_text(dossier, "anti_indicator"))),
+        Fact("The count", count_text(dossier)),
+        *departs(dossier),
     ]
+    if signs := signs_text(dossier):
+        rows.insert(1, Fact("Signs of it", sentence(signs)))
     blocks: list[Block] = [Facts(tuple(rows))]
     held = [factor for factor in dossier.factors.values() if factor.state == "yes"]
     if any(factor.ask for factor in held):
@@ -129,6 +135,13 @@ def why(dossier: Dossier) -> Section:
     return Section("why", "Why", tuple(blocks))
 
 
+def departs(dossier: Dossier) -> list[Fact]:
+    """Why the answer isn't what the count alone would give."""
+    moved = dossier.verdict.departs
+    labels = ["But", *[""] * len(moved)]
+    return [Fact(label, item.because) for label, item in zip(labels, moved, strict=False)]
+
+
 def _reasons(dossier: Dossier) -> Table:
     rows = tuple(
         (f.title, "for" if f.kind == "indicator" else "against", f.state, str(f.weight))
@@ -147,11 +160,9 @@ def sure(dossier: Dossier) -> Section:
             "The scale is weak, moderate, strong."
         ),
     ]
-    if not dossier.verdict.final:
-        blocks += _openness(dossier)
     if noted := keep_in_mind(dossier):
         blocks.append(Part("Keep in mind", (Bullets(noted),)))
-    if dossier.verdict.outcome == "fine_tune_candidate":
+    if dossier.verdict.answer in ("pilot", "yes"):
         blocks.append(gates(dossier))
     return Section("sure", "How sure that is", tuple(blocks), "How sure")
 
@@ -162,40 +173,32 @@ def keep_in_mind(dossier: Dossier) -> tuple[str, ...]:
     return tuple(sentence(item.says) for item in caveats if item.kind != "gate")
 
 
-def _openness(dossier: Dossier) -> list[Block]:
-    still = Prose(f"Still possible: {possible(dossier)}.")
-    drawing = charts.reach(dossier)
-    if drawing is None:
-        return [still]
-    rows = tuple(
-        (OUTCOME_WORDS[outcome], share(part), f"{share(ends.low)} to {share(float(ends.high))}")
-        for outcome, part in sorted(dossier.distribution.items(), key=lambda item: -item[1])
-        for ends in (dossier.bounds[outcome],)
-    )
-    titles = head("Verdict", "#Share at even odds", "#Between")
-    table = Table("How many ways of answering lead to each verdict", titles, rows)
-    many = sentence(several(open_answers(dossier), "answer")).removesuffix(".")
-    says = (
-        f"{many} can still come out either way. A bar is the share of the ways to answer them that "
-        "end in a verdict; the thin line is how far that share moves when the odds of the answers "
-        "move. It counts ways, it forecasts nothing."
-    )
-    return [still, Picture("reach", "Where the verdict can still go", says, drawing, table)]
-
-
 def change(dossier: Dossier, questions: int | None = None) -> Section:
     """The smallest changes that turn the verdict, and what to find out, at most so many."""
     pairs = flip_lines(dossier)
     rows = tuple((sentence(what).removesuffix("."), sentence(then)) for what, then in pairs)
-    titles = head("If", "The verdict is")
-    blocks: list[Block] = (
-        [Table("The fewest answers that would turn the verdict", titles, rows)]
+    titles = head("If", "The count is")
+    blocks: list[Block] = [Part("What it would take", (takes(dossier),))]
+    blocks += (
+        [Table("The fewest answers that would turn the count", titles, rows)]
         if rows
         else [Prose(no_flip(dossier))]
     )
     if dossier.next_questions:
         blocks.append(_questions(dossier, questions))
-    return Section("change", "What would change the verdict", tuple(blocks), "What would change it")
+    return Section("change", "What would change it", tuple(blocks))
+
+
+_TOWARDS = {"pilot": "To get to a pilot", "yes": "To get to a yes", "no": "What would end it"}
+
+
+def takes(dossier: Dossier) -> Facts:
+    """What it would take to get further, and what would end it."""
+    rows: list[Fact] = []
+    for item in dossier.verdict.takes:
+        label = _TOWARDS[item.towards]
+        rows.append(Fact("" if any(row.label == label for row in rows) else label, item.what))
+    return Facts(tuple(rows))
 
 
 def _questions(dossier: Dossier, most: int | None) -> Part:
@@ -230,7 +233,7 @@ def fit(dossier: Dossier) -> Section:
 
 # The short page for a terminal: the verdict in the first line, nothing lost without colour.
 
-_STYLE: dict[str, Style] = {"fine_tune_candidate": "good", "undecided": "warn"}
+_STYLE: dict[str, Style] = {"pilot": "good", "yes": "good", "open": "warn"}
 _ROWS = {
     "Ceiling": ("ceiling", "today.quality"),
     "Pays back": ("economics", "today.usd_per_month"),
@@ -258,25 +261,26 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         sections=tuple(section for section in sections if section is not None),
         after=_after(dossier, case_path),
     )
-    return render(document, colour=colour, style=_STYLE.get(dossier.verdict.outcome, "strong"))
+    return render(document, colour=colour, style=_STYLE.get(dossier.verdict.answer, "strong"))
 
 
 def _rows(dossier: Dossier) -> list[Fact]:
     rows = [
+        ("Targets", targets_text(dossier)),
+        ("Signs", signs_text(dossier)),
         ("Ceiling", ceiling_text(dossier)),
         ("For", reasons_text(dossier, "indicator")),
         ("Against", reasons_text(dossier, "anti_indicator")),
         ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
     ]
-    facts = [Fact(label, value, _marks(label, dossier)) for label, value in rows]
+    facts = [Fact(label, value, _marks(label, dossier)) for label, value in rows if value]
+    facts += [Fact("Count", count_text(dossier)), *departs(dossier)]
     if not isinstance(dossier.precedents, Unknown):
         facts.append(Fact("Others", others_text(dossier.precedents)))
     if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
         facts.append(Fact("", "* inferred from a stated number"))
-    if not dossier.verdict.final:
-        facts.append(Fact("Possible", possible_text(dossier)))
-    if dossier.verdict.outcome == "fine_tune_candidate":
+    if dossier.verdict.answer in ("pilot", "yes"):
         open_gates = [g for g in dossier.verdict.gates if g.state != "yes" and g.id != "strength"]
         for label, gate in zip(["Gates", *[""] * len(open_gates)], open_gates, strict=False):
             facts.append(
@@ -306,13 +310,24 @@ def _row_of(path: str, dossier: Dossier) -> str:
 
 def _after(dossier: Dossier, case_path: str) -> tuple[str, ...]:
     """The next step, with the command for it, and the commands that say more."""
-    lines = [f"Next: {dossier.verdict.next}"]
+    lines = [
+        f"Next: {line}" if not place else f"      {line}"
+        for place, line in enumerate(step_lines(dossier))
+    ]
     asked = dossier.next_questions
     if case_path and asked and dossier.verdict.action == "answer_questions":
         lines.append(f"      tuneworthy answer {case_path} {asked[0].factor}=yes (or no)")
     if case_path:
         lines.append(f"More: tuneworthy explain|options|invest|plan|precedents {case_path}")
     return tuple(lines)
+
+
+def step_lines(dossier: Dossier) -> list[str]:
+    """The steps, numbered where there are several."""
+    advice = dossier.recommendation
+    if isinstance(advice, Unknown) or len(advice.steps) < 2:
+        return [dossier.verdict.next]
+    return [f"{n}. {sentence(step.title)} {step.because}" for n, step in enumerate(advice.steps, 1)]
 
 
 def _quick(dossier: Dossier, case_path: str, colour: bool) -> str:
@@ -339,6 +354,7 @@ class CaseRow:
     title: str
     """The case's own name."""
     outcome: Verdict
+    answer: TuningAnswer
     says: str
     """The verdict as a sentence."""
     final: bool
@@ -353,6 +369,7 @@ def case_row(dossier: Dossier) -> CaseRow:
     return CaseRow(
         title=safe(dossier.case.name),
         outcome=dossier.verdict.outcome,
+        answer=dossier.verdict.answer,
         says=headline(dossier),
         final=dossier.verdict.final,
         open=_open(dossier),
@@ -365,10 +382,8 @@ def _open(dossier: Dossier) -> str:
     many = open_answers(dossier)
     if not many:
         return "Nothing: every answer is in."
-    answers = sentence(several(many, "answer")).removesuffix(".")
-    if dossier.verdict.final:
-        return f"{answers}; none can change the verdict."
-    return f"{answers}. Still possible: {possible(dossier)}."
+    answers = sentence(several(many, "answer"))
+    return f"{answers} {reach_text(dossier)}"
 
 
 def how_many(total: int, matching: int) -> str:

@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.case import Amount, Case
-from tuneworthy.model.dossier import GoalRecord, Number, OptionResult, OutlookGrade
-from tuneworthy.model.framework import Framework, Span
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.model.dossier import (
+    Effect,
+    GoalRecord,
+    MoveResult,
+    Number,
+    OptionResult,
+    OutlookGrade,
+)
+from tuneworthy.model.framework import Framework, Move, Moves, Span, TargetId
+from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.options import model, prompt, tuning
-from tuneworthy.verdict.options.rule import Figures, Judgement, Option, unknown
-from tuneworthy.words import count, figure_says, plain, sentence
+from tuneworthy.verdict.options.rule import Figures, Judgement, Option, no, partly, unknown
+from tuneworthy.verdict.weigh import reaches
+from tuneworthy.words import count, figure_says, listing, plain, sentence
 
 OPTIONS: Mapping[str, Option] = {
     each.id: each
@@ -25,6 +33,8 @@ OPTIONS: Mapping[str, Option] = {
 HELPS = ("yes", "partly", "unknown", "no")
 GRADES = ("measured", "published_cases", "rule_of_thumb")
 RISKS = ("low", "medium", "high")
+MOVING = ("meets", "improves")
+"""Effects that move a target the right way."""
 
 NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the lesson")
 OPTIONS_IN_SHORT = Unknown(
@@ -55,9 +65,16 @@ def options(facts: CaseFacts, record: GoalRecord) -> tuple[OptionResult, ...]:
     """
     if not facts.framework.options:
         return ()
-    families = {rule.variant_of for rule in facts.framework.options.values()}
-    names = [name for name in facts.framework.options if name not in families]
-    return ranked([*(_option(name, facts, record) for name in names), *_tunings(facts, record)])
+    rules = facts.framework.options
+    families = {rule.variant_of for rule in rules.values()}
+    whole = "better_retrieval" if facts.retrieves == "no" else ""
+    names = [
+        name
+        for name, rule in rules.items()
+        if name == whole or (name not in families and not (whole and rule.variant_of == whole))
+    ]
+    judged = [*(_option(name, facts, record) for name in names), *_tunings(facts, record)]
+    return ranked(judged, facts)
 
 
 def _option(name: str, facts: CaseFacts, record: GoalRecord) -> OptionResult:
@@ -73,8 +90,9 @@ def _option(name: str, facts: CaseFacts, record: GoalRecord) -> OptionResult:
     )
     figures = own.figures(facts) if own else Figures()
     return _result(
-        facts.case,
+        facts,
         judgement,
+        rule.moves,
         figures._replace(effort_hours=effort, weeks=weeks),
         _published(own.arm if own else "", next(iter(facts.case.goals), ""), facts, record),
         id=name,
@@ -93,7 +111,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
     tuned, figure = facts.scored("tuned"), facts.figure
     figures = Figures(
         tuned.quality if tuned else None,
-        _range(case.economics.monthly.ongoing_usd),
+        _tuned_usd(facts),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
     )
@@ -109,8 +127,9 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
             others = others._replace(carries=carries)
         results.append(
             _result(
-                case,
+                facts,
                 judgement,
+                rule.moves,
                 figures._replace(weeks=_range(rule.weeks)),
                 others,
                 id=name,
@@ -123,6 +142,15 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
     return results
 
 
+def _tuned_usd(facts: CaseFacts) -> Range | None:
+    """What the tuned model costs a month: the cheapest way that has a price."""
+    for each in facts.findings.servings:
+        if each.tuned and not isinstance(each.usd_per_month, Unknown):
+            usd = each.usd_per_month
+            return usd if isinstance(usd, Range) else Range.between(usd, usd)
+    return None
+
+
 class _Published(NamedTuple):
     """What others published that bears on an option."""
 
@@ -132,29 +160,230 @@ class _Published(NamedTuple):
 
 
 def _result(
-    case: Case, judgement: Judgement, figures: Figures, others: _Published, **named: Any
+    facts: CaseFacts,
+    judgement: Judgement,
+    usual: Moves,
+    figures: Figures,
+    others: _Published,
+    **named: Any,
 ) -> OptionResult:
     """An option that has no rank yet; ``named`` is its id, title, kind, risk and variant."""
+    does = usual if judgement.moves is None else judgement.moves
+    moves, numbers = _moves(facts, does, figures, judgement.measured)
+    judgement = _aimed(facts, judgement, moves, numbers, named["id"])
     helps = judgement.helps in ("yes", "partly")
     grade: OutlookGrade = "published_cases" if helps and others.carries else "rule_of_thumb"
     score = "score it on the evaluation set"
-    if case.data.evaluation is None:
+    if facts.case.data.evaluation is None:
         score = "collect an evaluation set (data.evaluation) and score it on that"
     bill = "state traffic and the prices of the models that serve it"
     return OptionResult(
         rank=0,
         helps=judgement.helps,
         because=sentence(judgement.because),
+        moves=moves,
         grade="measured" if judgement.measured else grade,
-        quality=_known(figures.quality, score),
-        usd_per_month=_known(figures.usd_per_month, bill),
-        latency_p95_s=_known(figures.latency_p95_s, "time it on the same cases"),
+        quality=_known(numbers["quality"], score),
+        usd_per_month=_known(numbers["cost"], bill),
+        latency_p95_s=_known(numbers["latency"], "time it on the same cases"),
         effort_hours=_known(figures.effort_hours, "estimate the hours"),
         weeks=_known(figures.weeks, "estimate the weeks to production"),
         dominated_by="none",
         published=others.says if helps else "",
         **named,
     )
+
+
+# What an option does to each target, and whether that helps here.
+
+
+def effect(target: TargetId, move: Move | None) -> Effect:
+    """What a usual move says: better or no different, worse or no different, or either."""
+    if move is None:
+        return "nothing"
+    low, high = move.low, move.high
+    if target in ("cost", "latency"):  # factors: less is better
+        low, high = 1 - high, 1 - low
+    if low == high == 0:
+        return "nothing"
+    return "improves" if low >= 0 else "worsens" if high <= 0 else "unknown"
+
+
+def _moves(
+    facts: CaseFacts, does: Moves, figures: Figures, measured: bool
+) -> tuple[dict[TargetId, MoveResult], dict[TargetId, Range | None]]:
+    """The effect on each target with its grade, and the number that comes of it.
+
+    A figure of the case's own goes before what is usual; what is usual is applied to today's.
+    """
+    own: dict[TargetId, float | Range | None] = {
+        "quality": figures.quality,
+        "cost": figures.usd_per_month,
+        "latency": figures.latency_p95_s,
+    }
+    moves: dict[TargetId, MoveResult] = {}
+    numbers: dict[TargetId, Range | None] = {}
+    for target in TARGETS:
+        does_here, number = effect(target, does.get(target)), own.get(target)
+        grade: Any = "rule_of_thumb"
+        if number is not None:
+            known = number if isinstance(number, Range) else Range.between(number, number)
+            numbers[target] = known
+            grade = "computed" if target == "cost" else "measured" if measured else grade
+            does_here = _compared(facts, target, known)
+        else:
+            numbers[target] = _applied(facts, target, does.get(target))
+        moves[target] = MoveResult(effect=does_here, grade=grade)
+    return moves, numbers
+
+
+def _compared(facts: CaseFacts, target: TargetId, number: Range) -> Effect:
+    """What a figure of the case's own does to a target."""
+    if _meets(facts, target, number) == "yes":
+        return "meets"
+    today = today_of(facts, target)
+    if today is None:
+        return "unknown"
+    if number == today:
+        return "nothing"
+    less, more = number.most <= today.low, number.low >= today.most
+    better, worse = (more, less) if target == "quality" else (less, more)
+    return "improves" if better else "worsens" if worse else "unknown"
+
+
+def _meets(facts: CaseFacts, target: TargetId, number: Range) -> State:
+    """Whether a figure lies inside the limit; unknown without one."""
+    limit = limit_of(facts.case, target)
+    if limit is None:
+        return "unknown"
+    if target == "quality":
+        return reaches(number.low, number.most, limit)
+    return "yes" if number.most <= limit else "no" if number.low > limit else "unknown"
+
+
+def limit_of(case: Case, target: TargetId) -> float | None:
+    """A stated limit; None where there is none."""
+    targets = case.targets
+    if target == "quality":
+        return targets.quality.at_least if targets.quality else None
+    return {"latency": targets.latency_p95_s, "cost": targets.usd_per_month}.get(target)
+
+
+def today_of(facts: CaseFacts, target: TargetId) -> Range | None:
+    """Where the present approach is; None where nobody knows."""
+    today = facts.case.today
+    if target == "quality":
+        return None if today.quality is None else Range.between(today.quality, today.quality)
+    known = {"latency": today.latency_p95_s, "cost": facts.bill}.get(target)
+    return Range.between(known.low, known.high) if known else None
+
+
+def _applied(facts: CaseFacts, target: TargetId, move: Move | None) -> Range | None:
+    """What is usual, applied to today's figure."""
+    today = today_of(facts, target)
+    if today is None or move is None or target == "privacy":
+        return today
+    if target == "quality":
+        ends = (min(1.0, max(0.0, today.low + gain)) for gain in (move.low, move.high))
+        return Range.between(*(round(end, 4) for end in ends))
+    return Range.between(today.low * move.low, today.most * move.high)
+
+
+_NAMES: dict[TargetId, str] = {
+    "quality": "quality",
+    "latency": "latency",
+    "cost": "the bill",
+    "privacy": "privacy",
+}
+
+_WITH_TUNING = ("distillation", "hybrid")
+
+
+def _aimed(
+    facts: CaseFacts,
+    judgement: Judgement,
+    moves: Mapping[TargetId, MoveResult],
+    numbers: Mapping[TargetId, Range | None],
+    name: str,
+) -> Judgement:
+    """A judgement held against the targets: it helps only if it moves one that is missed.
+
+    It doesn't where it worsens one that is missed already, or takes one past its limit.
+    """
+    if judgement.helps not in ("yes", "partly") or name == "keep_prompt" or not facts.aims:
+        return judgement
+    if not any(moves[target].effect in MOVING for target in facts.aims):
+        return _off_target(facts, judgement, moves)
+    doubts = []
+    for target in ("quality", "latency", "cost"):
+        if moves[target].effect == "worsens" and target in facts.missed:
+            return no(f"{_NAMES[target]} is missed already, and it makes that worse")
+        if moves[target].effect not in ("worsens", "unknown") or target in facts.aims:
+            continue
+        then = numbers[target]
+        meets = "unknown" if then is None else _meets(facts, target, then)
+        if meets == "no":
+            return no(f"it takes {_NAMES[target]} past its limit")
+        if meets == "unknown" and limit_of(facts.case, target) is not None:
+            doubts.append(_NAMES[target])
+    if facts.one_off and facts.small_bill and judgement.helps == "yes":
+        return partly(f"{judgement.because}; the job runs once and costs less than the work")
+    if doubts and judgement.helps == "yes" and name not in _WITH_TUNING:
+        return partly(f"{judgement.because}, as long as {listing(doubts)} stays within its limit")
+    return judgement
+
+
+def _off_target(
+    facts: CaseFacts, judgement: Judgement, moves: Mapping[TargetId, MoveResult]
+) -> Judgement:
+    """It moves no target that is missed, or nobody knows whether it does."""
+    still_open = [_NAMES[target] for target in facts.aims if moves[target].effect == "unknown"]
+    if still_open:
+        said = judgement.because.removesuffix(".")
+        return unknown(f"{said}; what it does to {still_open[0]} has to be measured")
+    names = [_NAMES[target] for target in facts.aims]
+    if len(names) == 1:
+        return no(f"{names[0]} is missed, and it moves something else")
+    return no(f"{listing(names)} are missed, and it moves none of them")
+
+
+_NOMINAL_GAP = 0.2  # where nobody stated a target or measured today
+
+
+def _usual(option: OptionResult, target: TargetId, facts: CaseFacts) -> float:
+    """The part of a gap of a fifth that the option usually closes."""
+    rules = facts.framework.options | facts.framework.approaches
+    move = rules[option.id].moves.get(target) if option.id in rules else None
+    if move is None:
+        return 0.0
+    middle = (move.low + move.high) / 2
+    gain = 1 - middle if target in ("cost", "latency") else middle
+    return min(1.0, max(0.0, gain / _NOMINAL_GAP))
+
+
+def closes(option: OptionResult, facts: CaseFacts) -> float:
+    """Which part of what is missed an option usually closes, added up over the targets it moves.
+
+    Half way between the ends of what is usual; one target counts 1 at most.
+    """
+    part = 0.0
+    for target in facts.aims:
+        if option.moves[target].effect not in MOVING:
+            continue
+        limit, today = limit_of(facts.case, target), today_of(facts, target)
+        then = {
+            "quality": option.quality,
+            "cost": option.usd_per_month,
+            "latency": option.latency_p95_s,
+        }.get(target)
+        if then is None or isinstance(then, Unknown) or limit is None or today is None:
+            part += _usual(option, target, facts)
+            continue
+        low, high = _ends(then)[0], _ends(then)[-1]
+        gap = abs(limit - today.low)
+        moved = abs((low + high) / 2 - today.low)
+        part += 1.0 if gap == 0 else min(1.0, moved / gap)
+    return part
 
 
 def _known(value: float | Range | None, ask: str) -> Number:
@@ -221,22 +450,33 @@ def _range(value: Amount | Span | None) -> Range | None:
 # The order to try them in, and which of them another one beats.
 
 
-def ranked(options: Sequence[OptionResult]) -> tuple[OptionResult, ...]:
-    """The options by what they promise, then by what that rests on, then by effort.
+def ranked(options: Sequence[OptionResult], facts: CaseFacts) -> tuple[OptionResult, ...]:
+    """The options in the order to try them.
 
-    An effort nobody knows comes last; what is equal keeps the framework's order. Each gets its
-    rank, 1 for the first, and the option that beats it.
+    Those that help come first; of them what was measured, then what moves more of the targets that
+    are missed, then what closes more of the gap for an hour of work. An effort nobody knows comes
+    last; what is equal keeps the framework's order. Each gets its rank, 1 for the first, and the
+    option that beats it.
     """
-    order = sorted(options, key=_order)
+    order = sorted(options, key=lambda option: _order(option, facts))
     return tuple(
         option.model_copy(update={"rank": rank, "dominated_by": _beaten_by(option, order)})
         for rank, option in enumerate(order, start=1)
     )
 
 
-def _order(option: OptionResult) -> tuple[int, int, bool, float]:
-    effort = _ends(option.effort_hours)
-    return HELPS.index(option.helps), GRADES.index(option.grade), not effort, sum(effort)
+def _order(option: OptionResult, facts: CaseFacts) -> tuple[Any, ...]:
+    hours, helps = _ends(option.effort_hours), HELPS.index(option.helps)
+    if option.helps not in ("yes", "partly"):
+        return helps, GRADES.index(option.grade), not hours, sum(hours)
+    rate = closes(option, facts) / max(1.0, sum(hours) / 2) if hours else 0.0
+    many = len(covers(option, facts))
+    return helps, option.grade != "measured", -many, not hours, -rate, sum(hours)
+
+
+def covers(option: OptionResult, facts: CaseFacts) -> tuple[TargetId, ...]:
+    """Targets that are missed and that it moves."""
+    return tuple(target for target in facts.aims if option.moves[target].effect in MOVING)
 
 
 def _ends(number: Number) -> tuple[float, ...]:

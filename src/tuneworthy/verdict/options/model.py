@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tuneworthy.verdict.facts import CaseFacts, against
+from collections.abc import Callable
+
+from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.case import in_use
+from tuneworthy.model.framework import Move, Moves
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, against, ends
 from tuneworthy.verdict.options.rule import (
     SIGNS,
     Figures,
@@ -14,7 +19,7 @@ from tuneworthy.verdict.options.rule import (
     unknown,
     yes,
 )
-from tuneworthy.words import count, few, listing, quality, several, share
+from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 
 def _other(facts: CaseFacts) -> Figures:
@@ -25,8 +30,6 @@ def _other(facts: CaseFacts) -> Figures:
 @option(tried="", arm="model_switch", checks=("foundation_models",), figures=_other)
 def other_model(facts: CaseFacts) -> Judgement:
     """Helps where the weakness is this model's own; a problem that stays across models isn't."""
-    if facts.target("privacy") == "no":
-        return yes("data may not go to today's provider; a model you run keeps it inside")
     if (scored := _scored(facts)) is not None:
         return scored
     answer = facts.case.ceiling.get("foundation_models")
@@ -40,6 +43,8 @@ def other_model(facts: CaseFacts) -> Judgement:
             if number is None
             else f"only {several(number, 'model')} tested, {wanted} are wanted"
         )
+        if facts.goals(KNOWLEDGE_GOALS) and facts.retrieves == "no":
+            return partly(f"{tested}, but no model knows your documents: retrieval comes first")
         return yes(f"{tested}: the fault may be the model's own")
     if state == "unknown":
         return unknown(f"whether {wanted} models were tested isn't stated")
@@ -55,8 +60,8 @@ def _scored(facts: CaseFacts) -> Judgement | None:
     if other is None or other.quality is None or target is None:
         return None
     met, wanted = against(other.quality, other.cases, target.at_least), quality(target.at_least)
-    if met == "unknown":
-        return None
+    if met == "unknown" or (met == "no" and facts.same_maker(other)):
+        return None  # a smaller sibling that falls short rules out nobody else's model
     was = f"{other.id} was scored and"
     if met == "yes":
         because = f"{was} meets the target: {quality(other.quality)}, {wanted} is wanted"
@@ -135,7 +140,21 @@ def _presses(facts: CaseFacts) -> str:
 # Options that change how the same model is called.
 
 
-@option(mends=False, trouble="calls")
+def _priced(how: str) -> Callable[[CaseFacts], Figures]:
+    """What the model in use costs in another way, where traffic and prices say."""
+
+    def figures(facts: CaseFacts) -> Figures:
+        now = in_use(facts.case)
+        for each in facts.findings.servings:
+            usd, is_now = each.usd_per_month, now is not None and each.model == now.id
+            if is_now and each.how == how and not isinstance(usd, Unknown):
+                return Figures(usd_per_month=Range.between(*ends(usd)))
+        return Figures()
+
+    return figures
+
+
+@option(mends=False, trouble="calls", figures=_priced("cached"))
 def caching(facts: CaseFacts) -> Judgement:
     """Helps with cost and latency where a long beginning is the same in every call."""
     if facts.pressure == "no":
@@ -160,7 +179,7 @@ def caching(facts: CaseFacts) -> Judgement:
     return yes(cuts) if facts.quality_short == "no" else partly(f"{cuts} and improves no answer")
 
 
-@option(mends=False, trouble="calls")
+@option(mends=False, trouble="calls", figures=_priced("batched"))
 def batching(facts: CaseFacts) -> Judgement:
     """Helps with cost where nobody waits for the answer."""
     most = facts.case.targets.latency_p95_s
@@ -176,3 +195,89 @@ def batching(facts: CaseFacts) -> Judgement:
     if facts.quality_short != "no":
         return partly("nobody waits, so it cuts the cost; it improves no answer")
     return yes("nobody waits for the answer, and cost presses")
+
+
+# Options without a language model, or with another place to run one.
+
+
+@option(tried="an attempt raised the effort, and the target is still missed")
+def reasoning_effort(facts: CaseFacts) -> Judgement:
+    """Helps with tasks of several steps; not where knowledge or form is what is missing."""
+    if set(facts.case.goals) & KNOWLEDGE_GOALS or facts.holds("terminology_errors"):
+        return no("what is missing is knowledge, and thinking longer doesn't supply it")
+    if facts.case.goals and not set(facts.case.goals) & _STEPS_GOALS:
+        goals = listing([plain(goal) for goal in facts.case.goals])
+        return no(f"{goals} takes no steps of reasoning")
+    return unknown("whether a higher effort of the model was tried isn't stated")
+
+
+_STEPS_GOALS = frozenset({"generation", "tool_calling", "extraction"})
+
+
+@option(tried="an attempt used a plain classifier, and the target is still missed")
+def plain_classifier(facts: CaseFacts) -> Judgement:
+    """Helps where classes are closed and there are labels enough to train a small model."""
+    if "classification" not in facts.case.goals:
+        return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
+    labels, few_labels = facts.examples, facts.framework.threshold("labels_to_classify") or 200
+    if labels is None:
+        return unknown("how many labelled examples there are isn't stated")
+    have = f"{count(labels)} labelled examples are there"
+    if labels < few_labels:
+        return no(f"{have}; under {count(few_labels)} a trained classifier seldom does better")
+    if labels >= 10 * few_labels and len(facts.case.goals) == 1:
+        return yes(f"{have}, and a small encoder answers in milliseconds", moves=_WELL_TRAINED)
+    return partly(f"{have}: train a small encoder and score it on the same cases")
+
+
+_GOAL = unknown("name the goals")
+
+_WELL_TRAINED: Moves = {
+    "quality": Move(low=0, high=0.10),
+    "cost": Move(low=0.001, high=0.2),
+    "latency": Move(low=0.005, high=0.2),
+    "privacy": Move(low=1, high=1),
+}
+
+
+@option(tried="an attempt used a decision model, and the target is still missed")
+def decision_model(facts: CaseFacts) -> Judgement:
+    """Helps with closed classes where nobody can run a model."""
+    if "classification" not in facts.case.goals:
+        return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
+    if facts.holds("data_sovereignty"):
+        return no("data may not leave")
+    return partly("a hosted classifier can be scored on the same cases in an afternoon")
+
+
+@option(mends=False, trouble="place")
+def self_hosted_untuned(facts: CaseFacts) -> Judgement:
+    """Helps where data may not leave, or where a machine kept busy is cheaper."""
+    if facts.api == "own":
+        return no("the model in use is one of your own already")
+    if facts.target("privacy") == "no":
+        return yes("data may not go to today's provider; an open model you run keeps it inside")
+    if "cost" in facts.missed:
+        return partly("the bill is missed: price a machine that is kept busy (economics.serving)")
+    return no("data may leave, and the bill is no target that is missed")
+
+
+@option(mends=False, trouble="place")
+def private_endpoint(facts: CaseFacts) -> Judgement:
+    """Helps where a contract or a region is enough to keep data private."""
+    if facts.target("privacy") == "no":
+        return partly("ask who decides about the data: a region or no retention may be enough")
+    return no("no data leaves that has to stay")
+
+
+@option(tried="people check the answers already, and the target is still missed")
+def human_review(facts: CaseFacts) -> Judgement:
+    """Helps with few answers that matter; it corrects answers and makes none better."""
+    if facts.holds("latency_requirements") or facts.case.targets.latency_p95_s is not None:
+        return no("somebody waits for the answer")
+    few_calls = facts.framework.threshold("low_volume")
+    if facts.requests is None or few_calls is None:
+        return unknown("how many answers there are a month isn't stated")
+    if facts.requests >= few_calls:
+        return no(f"{count(facts.requests)} answers a month are too many to read")
+    return partly(f"{count(facts.requests)} answers a month can be read before they are used")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
+from tuneworthy.model.framework import Move, Moves
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.verdict.options.rule import (
     Figures,
@@ -42,6 +43,8 @@ def keep_prompt(facts: CaseFacts) -> Judgement:
         counted = facts.missed != ("privacy",)
         because = f"the present prompt misses the target of {listing(facts.missed)}"
         return no(because, measured=counted)
+    if facts.one_off and facts.small_bill:
+        return yes("the job runs once, and costs less than any work on it")
     success = facts.state("success_with_prompts")
     met = [name for name, state in facts.targets.items() if state == "yes"]
     if success == "yes":
@@ -121,7 +124,7 @@ def retrieved_examples(facts: CaseFacts) -> Judgement:
         return no(f"{have} are there; under {count(least)} the nearest is seldom near")
     if not facts.case.goals:
         return partly(f"{have} are there; without a goal nobody knows what they would show")
-    if set(facts.case.goals) <= KNOWLEDGE_GOALS | {"safety"}:
+    if facts.case.goals[0] in KNOWLEDGE_GOALS | {"safety"}:
         return partly(f"{have} show how to answer and not what is true, and the goal is the latter")
     fixed = facts.state("few_shot")
     if fixed == "yes":
@@ -187,6 +190,44 @@ def _overloaded(facts: CaseFacts) -> Judgement:
     return yes(f"one prompt carries too much{long(facts)}, and more calls fit the time")
 
 
+_SELECTED: Moves = {
+    "quality": Move(low=0, high=0.15),
+    "cost": Move(low=0.2, high=0.8),
+    "latency": Move(low=0.4, high=0.9),
+}
+"""What it does to put fewer tools before the model."""
+
+
+@option(tried="an attempt used tools or checks, and the target is still missed")
+def tools_and_checks(facts: CaseFacts) -> Judgement:
+    """Helps where what goes wrong can be looked up, computed, or checked by code."""
+    if "tool_calling" in facts.case.goals and facts.long_prompt == "yes":
+        because = f"put only the tools before the model that a request needs{long(facts)}"
+        return yes(because, moves=_SELECTED)
+    if facts.content_changes == "yes":
+        if facts.goals(KNOWLEDGE_GOALS) and facts.retrieves == "no":
+            return partly("what changes has to be looked up, and retrieval does that first")
+        return yes("what changes about every month can be looked up when it is asked for")
+    shaped = facts.goals(SHAPED_GOALS - {"classification"})
+    if facts.holds("inconsistent_format") and shaped:
+        return yes("what varies follows a rule, so that code can check it and have it repaired")
+    if facts.holds("terminology_errors"):
+        return partly("terms can be checked against a list, and code can run what is generated")
+    if shaped and facts.state("inconsistent_format") == "unknown":
+        return partly("a check in code sees what breaks the form; whether it breaks isn't stated")
+    return no("nothing that goes wrong is known to follow a rule that code could check")
+
+
+@option(arm="rag", checks=("retrieval_optimised",))
+def better_retrieval(facts: CaseFacts) -> Judgement:
+    """Helps where answers need knowledge of the team's own and nothing is retrieved yet."""
+    if not facts.looks_up:
+        return no("no knowledge of your own is asked for")
+    if facts.goals(KNOWLEDGE_GOALS) or facts.case.data.documents is not None:
+        return yes("answers need what stands in your documents, and no retrieval was built up yet")
+    return partly("retrieval was never optimised; knowledge isn't among the goals")
+
+
 # Kinds of better retrieval: they help where passages aren't found, and only there.
 
 
@@ -196,6 +237,8 @@ def _found(facts: CaseFacts) -> Judgement | None:
     Counted recall goes before what is said of it: a passage that isn't found can't be used.
     """
     gaps, optimised = facts.state("knowledge_gaps"), facts.state("retrieval_optimised")
+    if not facts.looks_up:
+        return no("nothing is retrieved, and no knowledge of your own is asked for")
     if facts.recall_enough == "no":
         return None
     if facts.recall_enough == "yes":

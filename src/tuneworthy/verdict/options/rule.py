@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
+from tuneworthy.model.framework import Moves
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, share
 
@@ -19,11 +20,13 @@ class Judgement(NamedTuple):
     because: str
     measured: bool = False
     """Whether the answer that decides was counted on this case."""
+    moves: Moves | None = None
+    """What it does to the targets here, where that isn't what it usually does."""
 
 
-def yes(because: str, *, measured: bool = False) -> Judgement:
+def yes(because: str, *, measured: bool = False, moves: Moves | None = None) -> Judgement:
     """It would help."""
-    return Judgement("yes", because, measured)
+    return Judgement("yes", because, measured, moves)
 
 
 def partly(because: str, *, measured: bool = False) -> Judgement:

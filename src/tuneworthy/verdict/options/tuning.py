@@ -86,9 +86,13 @@ def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
     have = held(facts.case, fit.data.unit)
     if have is None:
         return partly(f"prompting is at its ceiling; count the {unit}, {need} are needed")
+    short = f"{plain(fit.goal)} falls short"
+    if facts.aims and "quality" not in facts.aims:
+        short = f"a tuned model needs a shorter prompt or can be smaller, and {listing(facts.aims)}"
+        short += " is missed" if len(facts.aims) == 1 else " are missed"
     return yes(
-        f"prompting is at its ceiling and {plain(fit.goal)} falls short; {count(have)} {unit} are "
-        f"there, {need} are needed"
+        f"prompting is at its ceiling and {short}; {count(have)} {unit} are there, {need} are "
+        "needed"
     )
 
 
@@ -178,7 +182,7 @@ def _sign(facts: CaseFacts, goal: str) -> State:
 
 
 def _falls_short(facts: CaseFacts) -> bool:
-    return facts.target("quality") == "no" or facts.state("success_with_prompts") == "no"
+    return bool(facts.aims) or facts.state("success_with_prompts") == "no"
 
 
 def _behaviour(facts: CaseFacts) -> State:
