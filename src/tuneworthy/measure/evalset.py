@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -63,6 +62,10 @@ def build_evalset(
 ) -> EvalSample:
     """Draw an evaluation set from traces. The same traces and seed give the same set.
 
+    Results of a test count as one conversation for each test case, whatever arms answered it. The
+    shortest of what the arms were asked is kept, as prompts may have been rendered into it. The
+    seed decides what is kept where there are too many, and which near copy stands for the rest.
+
     Args:
         batches: The traces.
         n: About how many cases: conversations stay whole.
@@ -73,41 +76,45 @@ def build_evalset(
     Returns:
         The set; without a case where no trace says what was asked.
     """
-    logged = read_conversations(batches, seed=seed, schema=schema, alike=alike)
-    units = logged.units
+    sample, read = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
+    for batch in batches:
+        sample.add(batch, conversation_keys(_names(batch), read, salt=f"frame {seed} "), read)
+        read += len(batch)
+    kept, cut = sample.batch()
+    failed = dict(failures(kept, validator(schema)[0]))
+    questions = list(_questions(kept))
+    logged = _conversations(kept, questions, failed)
+    units = _folded(logged, alike, np.random.default_rng(seed))
     rng = np.random.default_rng([seed, 1])
-    wanted = conversations_for(units, n)
-    kinds = kinds_of(units, wanted, rng)
-    stands, strata = _drawn(units, cells_of(units, kinds.names, wanted), wanted, rng)
-    cases = CaseBuilder(seed)
-    lengths = _lengths(units) if units else []
-    for place in sorted(stands, key=lambda place: units[place].row):
-        unit = units[place]
-        tags = (kinds.names[place], lengths[place], "failed" if unit.failed else "")
-        cases.add(unit, stands[place], tuple(tag for tag in tags if tag))
-    made = cases.all()
+    wanted = _conversations_for(units, n)
+    kinds, intent_by, examples = _kinds(units, wanted, rng)
+    lengths = _lengths(units)
+    stands, strata = _drawn(units, _cells(units, kinds, lengths, wanted), wanted, rng)
+    failing = ("failed" * unit.failed for unit in units)
+    tags = [tuple(filter(None, each)) for each in zip(kinds, lengths, failing, strict=True)]
+    drawn = [(units[place], weight, tags[place]) for place, weight in stands.items()]
+    cases, masked, lost = _cases(sorted(drawn, key=lambda each: each[0].row), seed)
     return EvalSample(
-        cases=made,
+        cases=cases,
         strata=strata,
-        intent_by=kinds.by,
-        examples=dict(kinds.examples),
-        read=logged.read,
-        framed=logged.traces,
-        without_input=logged.without_input,
-        folded=logged.folded,
-        failures=dict(logged.failures),
-        masked=dict(cases.masked),
-        lost=cases.lost,
-        cut=logged.cut,
-        unlabelled=sum(one.reference is None for one in made),
+        intent_by=intent_by,
+        examples=examples,
+        read=read,
+        framed=len(kept),
+        without_input=questions.count(None),
+        folded=len(logged) - len(units),
+        failures=dict(Counter(failed.values())),
+        masked=dict(masked),
+        lost=lost,
+        cut=cut,
+        unlabelled=sum(one.reference is None for one in cases),
     )
 
 
 # Conversations to draw from: what was asked, and what went wrong.
 
 
-@dataclass(frozen=True, slots=True)
-class LoggedQuestion:
+class LoggedQuestion(NamedTuple):
     """Something a model was asked."""
 
     turns: tuple[Message, ...]
@@ -115,9 +122,12 @@ class LoggedQuestion:
     reference: str | None
     contexts: tuple[str, ...]
 
+    @property
+    def characters(self) -> int:
+        return sum(len(turn.content) for turn in self.turns)
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+
+class Conversation(NamedTuple):
     """A conversation, with the near copies that were folded into it."""
 
     questions: tuple[LoggedQuestion, ...]
@@ -130,44 +140,16 @@ class Conversation:
     """Place of its first trace in the order of reading."""
 
     @property
-    def characters(self) -> int:
-        return sum(len(turn.content) for turn in self.questions[-1].turns)
+    def pull(self) -> float:
+        """What it counts in a draw."""
+        return self.traces * (BOOST if self.failed else 1.0)
 
     @property
-    def opening(self) -> str:
-        return self.questions[0].turns[-1].content
-
-
-@dataclass(frozen=True, slots=True)
-class Conversations:
-    """All that can be drawn from."""
-
-    units: tuple[Conversation, ...]
-    read: int
-    traces: int
-    without_input: int
-    folded: int
-    failures: Mapping[str, int]
-    cut: int
-
-
-def read_conversations(
-    batches: Iterable[Batch], *, seed: int, schema: Mapping[str, Any] | None, alike: float
-) -> Conversations:
-    """Read traces into conversations that can be drawn.
-
-    Results of a test count as one conversation for each test case, whatever arms answered it. The
-    shortest of what the arms were asked is kept, as prompts may have been rendered into it. The
-    seed decides what is kept where there are too many, and which near copy stands for the rest.
-    """
-    sample, read = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
-    for batch in batches:
-        sample.add(batch, conversation_keys(_names(batch), read, salt=f"frame {seed} "), read)
-        read += len(batch)
-    kept, cut = sample.batch()
-    units, failed, lacking = _units(kept, validator(schema)[0])
-    folded = _folded(units, alike, np.random.default_rng(seed))
-    return Conversations(folded, read, len(kept), lacking, len(units) - len(folded), failed, cut)
+    def compared(self) -> str:
+        """What of it has to be alike: all that was asked, and the right answers."""
+        texts = [turn.content for turn in self.questions[-1].turns]
+        texts += [one.turns[-1].content for one in self.questions]
+        return "\n".join([*texts, *(one.reference or "" for one in self.questions)])
 
 
 def _names(batch: Batch) -> list[str | None]:
@@ -184,44 +166,40 @@ def _names(batch: Batch) -> list[str | None]:
     return names
 
 
-def _units(batch: Batch, valid: Validator | None) -> tuple[list[Conversation], dict[str, int], int]:
-    """Conversations, failures by kind, and how many traces don't say what was asked."""
-    failed = dict(failures(batch, valid))
-    questions = list(_questions(batch))
+def _conversations(
+    batch: Batch, questions: Sequence[LoggedQuestion | None], failed: Mapping[int, str]
+) -> list[Conversation]:
     talks = batch.column("conversation")
-    groups: dict[str, list[tuple[int, LoggedQuestion]]] = defaultdict(list)
+    groups: dict[str, dict[int, LoggedQuestion]] = defaultdict(dict)
     for row, (name, question) in enumerate(zip(_names(batch), questions, strict=True)):
         group = groups[name or f"row {row}"]
         if question is not None:
-            group.append((row, question))
+            group[row] = question
     units = []
-    for pairs in filter(None, groups.values()):
+    for group in filter(None, groups.values()):
         runs: dict[object, list[LoggedQuestion]] = defaultdict(list)
-        for row, question in pairs:
+        for row, question in group.items():
             runs[talks[row] or row if batch.case else ""].append(question)
-        wrong = any(row in failed for row, _ in pairs)
-        units.append(Conversation(_shortest([*runs.values()]), len(pairs), wrong, pairs[0][0]))
-    return units, dict(Counter(failed.values())), questions.count(None)
+        wrong = not failed.keys().isdisjoint(group)
+        units.append(Conversation(_shortest([*runs.values()]), len(group), wrong, min(group)))
+    return units
 
 
 def _shortest(runs: Sequence[Sequence[LoggedQuestion]]) -> tuple[LoggedQuestion, ...]:
     """Different questions of the run with the least text: the others' prompts may say more."""
-    run = min(runs, key=lambda each: sum(len(turn.content) for one in each for turn in one.turns))
     different: dict[tuple[Message, ...], LoggedQuestion] = {}
-    for one in run:
-        before = different.get(one.turns)
-        if before is None or (before.reference is None and one.reference is not None):
+    for one in min(runs, key=lambda run: sum(each.characters for each in run)):
+        if different.setdefault(one.turns, one).reference is None and one.reference is not None:
             different[one.turns] = one
     first, *others = different.values()
     if not others and first.reference is None:
         known = (one.reference for each in runs for one in each if one.reference is not None)
-        first = replace(first, reference=next(known, None))
+        first = first._replace(reference=next(known, None))
     return first, *others
 
 
 def _questions(batch: Batch) -> Iterator[LoggedQuestion | None]:
-    names = ("input", "messages", "reference", "contexts")
-    columns: Sequence[Sequence[Any]] = [batch.column(name) for name in names]
+    columns = (batch.column(name) for name in ("input", "messages", "reference", "contexts"))
     for text, turns, reference, contexts in zip(*columns, strict=True):
         spoken = _spoken(turns or (), text)
         known = reference if reference and reference.strip() else None
@@ -267,27 +245,18 @@ def _reads(text: str, valid: Validator | None) -> bool:
 
 def _folded(
     units: Sequence[Conversation], alike: float, rng: np.random.Generator
-) -> tuple[Conversation, ...]:
+) -> list[Conversation]:
     """One of each group of near copies, drawn by its traces; it stands for all of them."""
     if not units:
-        return ()
+        return []
     sizes = np.array([unit.traces for unit in units], dtype=np.float64)
-    group = duplicate_groups([_compared(unit) for unit in units], alike)
+    group = duplicate_groups([unit.compared for unit in units], alike)
     late = rng.exponential(size=len(units)) / sizes  # the first to come is drawn by its size
     order = np.lexsort((late, group))
     _, first = np.unique(group[order], return_index=True)
     total = np.bincount(group, weights=sizes, minlength=len(units))
-    return tuple(
-        replace(units[place], traces=int(total[group[place]]))
-        for place in sorted(order[first].tolist())
-    )
-
-
-def _compared(unit: Conversation) -> str:
-    """What of a conversation has to be alike: all that was asked, and the right answers."""
-    last = [turn.content for turn in unit.questions[-1].turns]
-    questions = [one.turns[-1].content for one in unit.questions]
-    return "\n".join([*last, *questions, *(one.reference or "" for one in unit.questions)])
+    places = sorted(order[first].tolist())
+    return [units[place]._replace(traces=int(total[group[place]])) for place in places]
 
 
 # Strata: failed or not, the kind of request, its length.
@@ -296,76 +265,66 @@ Cell = tuple[bool | None, str, str]
 """Failed, kind of request, length; None and empty where that can't be distinguished."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestKinds:
-    """The kind of request of each conversation."""
-
-    names: tuple[str, ...]
-    by: IntentBy
-    examples: Mapping[str, str]
-
-
-def conversations_for(units: Sequence[Conversation], n: int) -> int:
+def _conversations_for(units: Sequence[Conversation], n: int) -> int:
     """How many conversations give about ``n`` cases, when one is drawn by its traces."""
-    traces = sum(unit.traces for unit in units)
-    if not traces:
+    if not units:
         return 0
-    cases = sum(unit.traces * len(unit.questions) for unit in units) / traces
-    return min(len(units), max(1, round(n / cases)))
+    cases = sum(unit.traces * len(unit.questions) for unit in units)
+    return min(len(units), max(1, round(n / (cases / sum(unit.traces for unit in units)))))
 
 
-def kinds_of(units: Sequence[Conversation], wanted: int, rng: np.random.Generator) -> RequestKinds:
-    """Kinds of request: by the right answer where those are few labels, else by alike vectors."""
+def _kinds(
+    units: Sequence[Conversation], wanted: int, rng: np.random.Generator
+) -> tuple[list[str], IntentBy, dict[str, str]]:
+    """The kind of request of each, how it is known, and an example of those without a name.
+
+    By the right answer where those are few labels, else by alike vectors.
+    """
     references = [unit.questions[0].reference for unit in units]
     labels = {each for each in references if each is not None}
     short = all(len(each) <= _LABEL_CHARACTERS and "\n" not in each for each in labels)
     few = 2 <= len(labels) <= min(_MOST_LABELS, len(units) // 5)
     if short and few and None not in references:
-        return RequestKinds(tuple(mask(each or "") for each in references), "reference", {})
+        return [mask(each or "") for each in references], "reference", {}
     groups = min(MOST_GROUPS, wanted // _FOR_A_GROUP)
-    vectors = embed([unit.opening for unit in units]) if groups > 1 else None
+    openings = [unit.questions[0].turns[-1].content for unit in units]
+    vectors = embed(openings) if groups > 1 else None
     if vectors is None:
-        return RequestKinds(("",) * len(units), "nothing", {})
+        return [""] * len(units), "nothing", {}
     member, away = kmeans(vectors, groups, rng)
-    examples = {}
+    names, examples = [f"group {place + 1}" for place in member.tolist()], {}
     for place in np.unique(member).tolist():
         inside = np.flatnonzero(member == place)
-        middle = units[int(inside[np.argmin(away[inside])])]
-        flat = " ".join(mask(middle.opening[:2_000]).split())
-        cut = flat if len(flat) <= _EXAMPLE else flat[: _EXAMPLE - 1] + "…"
-        examples[f"group {place + 1}"] = cut
-    names = tuple(f"group {place + 1}" for place in member.tolist())
-    return RequestKinds(names, "embedding", examples)
+        middle = int(inside[np.argmin(away[inside])])
+        flat = " ".join(mask(openings[middle][:2_000]).split())
+        examples[names[middle]] = flat if len(flat) <= _EXAMPLE else flat[: _EXAMPLE - 1] + "…"
+    return names, "embedding", examples
 
 
-def cells_of(units: Sequence[Conversation], kinds: Sequence[str], wanted: int) -> list[Cell]:
-    """The stratum of each conversation, each large enough to be drawn from at least once."""
+def _lengths(units: Sequence[Conversation]) -> list[str]:
+    """Thirds of the conversations by what was asked."""
     if not units:
         return []
-    sizes = np.array([_pull(unit) for unit in units])
-    share = (sizes * wanted / sizes.sum()).tolist()
-    fine: list[Cell] = [
-        (unit.failed, kind, length)
-        for unit, kind, length in zip(units, kinds, _lengths(units), strict=True)
-    ]
-    cells = _merged(fine, share, lambda cell: (cell[0], cell[1], ""), whole=True)
+    sizes = np.array([unit.questions[-1].characters for unit in units])
+    ends = np.quantile(sizes, (1 / 3, 2 / 3), method="lower")
+    return [_LENGTHS[place] for place in np.searchsorted(ends, sizes, side="left").tolist()]
+
+
+def _cells(
+    units: Sequence[Conversation], kinds: Sequence[str], lengths: Sequence[str], wanted: int
+) -> list[Cell]:
+    """The stratum of each conversation, each large enough to be drawn from at least once."""
+    pulls = np.array([unit.pull for unit in units])
+    share = (pulls * wanted / max(pulls.sum(), 1.0)).tolist()
+    failed = (unit.failed for unit in units)
+    cells: list[Cell] = list(zip(failed, kinds, lengths, strict=True))
+    cells = _merged(cells, share, lambda cell: (cell[0], cell[1], ""), whole=True)
     cells = _merged(cells, share, lambda cell: (cell[0], _OTHER, ""), whole=False)
     if len(set(cells)) > wanted:
         cells = _merged(cells, share, lambda _: (None, "", ""), whole=True)
     if len({cell[1] for cell in cells}) == 1:
         cells = [(cell[0], "", cell[2]) for cell in cells]
     return cells
-
-
-def _pull(unit: Conversation, failed: bool | None = None) -> float:
-    return unit.traces * (BOOST if (unit.failed if failed is None else failed) else 1.0)
-
-
-def _lengths(units: Sequence[Conversation]) -> list[str]:
-    """Thirds of the conversations by what was asked."""
-    sizes = np.array([unit.characters for unit in units])
-    ends = np.quantile(sizes, (1 / 3, 2 / 3), method="lower")
-    return [_LENGTHS[place] for place in np.searchsorted(ends, sizes, side="left").tolist()]
 
 
 def _merged(
@@ -396,9 +355,12 @@ def _drawn(
         members[cell].append(place)
     if not members:
         return {}, ()
-    pulls = [sum(_pull(units[at], bool(cell[0])) for at in rows) for cell, rows in members.items()]
+    pulls = [
+        sum(units[at].traces for at in rows) * (BOOST if cell[0] else 1.0)
+        for cell, rows in members.items()
+    ]
     most = np.array([len(rows) for rows in members.values()])
-    counts = allocate(np.array(pulls, dtype=np.float64), most, wanted).tolist()
+    counts = allocate(np.array(pulls), most, wanted).tolist()
     stands: dict[int, float] = {}
     strata = []
     for ((failed, intent, length), rows), count in zip(members.items(), counts, strict=True):
@@ -421,68 +383,49 @@ def _drawn(
     return stands, tuple(strata)
 
 
-# EvalSample conversations as cases: masked, named by what they say, and split.
+# Conversations as cases: masked, named by what they say, and split.
 
 
-class CaseBuilder:
-    """Gathers cases; the seed is for the split."""
+def _cases(
+    drawn: Iterable[tuple[Conversation, float, tuple[str, ...]]], seed: int
+) -> tuple[tuple[EvalCase, ...], Counter[str], int]:
+    """A case for each question, with a mean weight of 1; cases with something hidden, by kind.
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
-        self._cases: list[EvalCase] = []
-        self._ids = Counter[str]()
-        self.masked = Counter[str]()
-        """Cases with something hidden, by kind."""
-        self.lost = 0
-        """Right answers left out because only they hold what masking hid."""
-
-    def add(self, unit: Conversation, weight: float, tags: tuple[str, ...]) -> None:
-        """Take a conversation that stands for ``weight`` traces: each question becomes a case."""
-        each = weight / len(unit.questions)
+    And the right answers that were left out because only they hold what masking hid. Given are
+    conversations with the traces they stand for, and their tags.
+    """
+    cases: list[EvalCase] = []
+    ids, masked, lost = Counter[str](), Counter[str](), 0
+    for unit, weight, tags in drawn:
         masker = Masker()  # one for the conversation: its cases say the same words again
-        made = [self._case(one, masker, each, tags) for one in unit.questions]
-        talk = f"talk {made[0].id}" if len(made) > 1 else None
-        placed = [one.model_copy(update={"conversation_id": talk}) for one in made]
-        side = split_of(placed[0], seed=self._seed)
-        self._cases += [one.model_copy(update={"split": side}) for one in placed]
-        self.masked.update(dict.fromkeys(masker.kinds, len(made)))
-
-    def all(self) -> tuple[EvalCase, ...]:
-        """The cases so far, with a mean weight of 1."""
-        total = sum(one.weight for one in self._cases)
-        scale = len(self._cases) / total if total else 1.0
-        return tuple(one.model_copy(update={"weight": one.weight * scale}) for one in self._cases)
-
-    def _case(
-        self, question: LoggedQuestion, masker: Masker, weight: float, tags: tuple[str, ...]
-    ) -> EvalCase:
-        turns = [
-            CaseMessage(role=t.role, content=masker(_whole(t.content))) for t in question.turns
-        ]
-        passages = tuple(CasePassage(text=masker(_whole(text))) for text in question.contexts)
-        known = masker.seen()
-        reference = None if question.reference is None else masker(_whole(question.reference))
-        if masker.seen() > known:  # what isn't in the question can't be asked for any more
-            reference, self.lost = None, self.lost + 1
-        alone = len(turns) == 1 and turns[0].role == "user"
-        return EvalCase(
-            id=self._id("\n".join(f"{turn.role}: {turn.content}" for turn in turns)),
-            input=turns[0].content if alone else None,
-            messages=() if alone else tuple(turns),
-            reference=reference,
-            contexts=passages,
-            tags=tags,
-            weight=weight,
-        )
-
-    def _id(self, text: str) -> str:
-        """A name by what is asked, so that the same case is called the same in another draw."""
-        digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
-        self._ids[digest] += 1
-        number = self._ids[digest]
-        return digest if number == 1 else f"{digest}-{number}"
-
-
-def _whole(text: str) -> str:
-    """Half a pair of UTF-16 can't be written to a file."""
-    return text.encode("utf-8", "replace").decode()
+        made = []
+        for question in unit.questions:
+            turns = [CaseMessage(role=t.role, content=masker(t.content)) for t in question.turns]
+            passages = tuple(CasePassage(text=masker(text)) for text in question.contexts)
+            known = masker.seen()
+            reference = None if question.reference is None else masker(question.reference)
+            if masker.seen() > known:  # what isn't in the question can't be asked for any more
+                reference, lost = None, lost + 1
+            # By what is asked, so that the same case is called the same in another draw.
+            text = "\n".join(f"{turn.role}: {turn.content}" for turn in turns)
+            digest = hashlib.sha256(text.encode("utf-8")).hexdigest()[:_DIGITS]
+            ids[digest] += 1
+            alone = len(turns) == 1 and turns[0].role == "user"
+            made.append(
+                EvalCase(
+                    id=digest if ids[digest] == 1 else f"{digest}-{ids[digest]}",
+                    input=turns[0].content if alone else None,
+                    messages=() if alone else tuple(turns),
+                    reference=reference,
+                    contexts=passages,
+                    tags=tags,
+                    weight=weight / len(unit.questions),
+                )
+            )
+        placed = {"conversation_id": f"talk {made[0].id}" if len(made) > 1 else None}
+        placed["split"] = split_of(made[0].model_copy(update=placed), seed=seed)
+        cases += [one.model_copy(update=placed) for one in made]
+        masked.update(dict.fromkeys(masker.kinds, len(made)))
+    scale = len(cases) / (sum(one.weight for one in cases) or 1.0)
+    weighed = (one.model_copy(update={"weight": one.weight * scale}) for one in cases)
+    return tuple(weighed), masked, lost

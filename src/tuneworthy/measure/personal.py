@@ -479,7 +479,11 @@ class Masker:
         return len(self._numbers)
 
     def __call__(self, text: str) -> str:
-        """The text with words for what is personal or secret; ``mask`` changes nothing more."""
+        """The text with words for what is personal or secret; ``mask`` changes nothing more.
+
+        Half a pair of UTF-16, which no file can hold, becomes a question mark.
+        """
+        text = text.encode("utf-8", "replace").decode()
         for _ in range(_PASSES):
             hidden = [
                 one._replace(label=self._label(one.label, text[one.start : one.end]))

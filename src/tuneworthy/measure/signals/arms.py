@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,9 @@ from tuneworthy.measure.sample import joined_groups
 from tuneworthy.measure.signals.base import (
     ENOUGH_CONVERSATIONS,
     Findings,
+    Flags,
+    Floats,
+    Ints,
     Measure,
     Numbers,
     TraceTable,
@@ -25,10 +27,6 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptArm, Scalar, Series
 from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
-
-if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import Flags, Floats, Ints
-
 
 MOST_ARMS = 50
 """Arms that are compared; of more, those with the most cases."""
@@ -106,20 +104,14 @@ class ArmsSignal:
     def results(self, table: TraceTable) -> tuple[ArmsResult, ...]:
         """The comparison itself as a record, one for each test."""
         rows = np.flatnonzero(np.isfinite(table.numbers["arms_case"]))
-        models = len(table.models) + 1
-        code = (table.prompt[rows] + 1) * models + table.model[rows] + 1
+        prompts, models = (*table.prompts, ""), (*table.models, "")
+        code = (table.prompt[rows] + 1) * len(models) + table.model[rows] + 1
         codes, place = np.unique(code, return_inverse=True)
-        names = [
-            (_named(table.prompts, each // models - 1), _named(table.models, each % models - 1))
-            for each in codes.tolist()
-        ]
+        pairs = (divmod(each, len(models)) for each in codes.tolist())
+        names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
         case, score, usd, latency_s, error = (table.numbers[name][rows] for name in _NUMBERS)
         runs = ArmRuns(place, case, table.conversation[rows], score, usd, latency_s, error > 0)
         return compare_tests(names, runs, rng=np.random.default_rng(self._seed))
-
-
-def _named(names: tuple[str, ...], place: int) -> str:
-    return shown(names[place]) if place >= 0 else ""
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
@@ -187,8 +179,7 @@ def _series(results: tuple[ArmsResult, ...]) -> Series:
 # Prompts and models compared on the same test cases: numbers in, a record out.
 
 
-@dataclass(frozen=True, slots=True)
-class ArmRuns:
+class ArmRuns(NamedTuple):
     """Traces of a test, one value a trace; all arrays are equally long."""
 
     arm: Ints
@@ -203,8 +194,10 @@ class ArmRuns:
     latency_s: Floats
     error: Flags
 
-    def only(self, kept: Flags) -> ArmRuns:
-        return ArmRuns(**{each.name: getattr(self, each.name)[kept] for each in fields(self)})
+    @property
+    def compared(self) -> Flags:
+        """Which have an arm, a case and a score, and no error."""
+        return (self.arm >= 0) & np.isfinite(self.case) & np.isfinite(self.score) & ~self.error
 
 
 def compare_tests(
@@ -217,7 +210,7 @@ def compare_tests(
     of the largest's. Of more than ``MOST_TESTS`` the largest are kept. ``names`` are prompt and
     model of each arm.
     """
-    rows = (runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(runs.score) & ~runs.error
+    rows = runs.compared
     if not rows.any():
         return (compare_arms(names, runs, rng=rng),)
     case, arm = np.unique(runs.case[rows], return_inverse=True)[1], runs.arm[rows]
@@ -234,7 +227,7 @@ def compare_tests(
     results = []
     for test in tests.tolist():
         own = (runs.arm >= 0) & (of_arm[np.maximum(runs.arm, 0)] == test)
-        results.append(compare_arms(names, runs.only(own), rng=rng))
+        results.append(compare_arms(names, ArmRuns(*(each[own] for each in runs)), rng=rng))
     left_out = int((~np.isin(of_arm[np.unique(arm)], tests)).sum())
     first = results[0].model_copy(update={"left_out": results[0].left_out + left_out})
     return first, *results[1:]
@@ -251,98 +244,79 @@ def compare_arms(
     cases and ``same_cases`` is false. Runs that ended in an error are left out of the score and
     counted.
     """
-    kept, scores, repeats, left_out = _matrix(runs, np.where(runs.error, np.nan, runs.score))
-    if not len(kept):
-        return ArmsResult(
-            arms=(), lead=Unknown(ask=_ONE_ARM), cases=0, same_cases=True, scale="share"
-        )
-    shared: Flags = np.asarray(~np.isnan(scores).any(axis=1))
-    together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
-    if together:
-        scores = scores[shared]
-        repeats = [each.of(shared) for each in repeats]
-    known = scores[~np.isnan(scores)]
-    as_share = bool(((known >= 0) & (known <= 1)).all())
-    reach = quantiles(scores, rng)
-    means = np.nanmean(scores, axis=0).tolist()
-    order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
-    return ArmsResult(
-        arms=tuple(
-            _arm(names, int(kept[place]), repeats[place], runs, reach, as_share=as_share)
-            for place in order
-        ),
-        lead=_lead(scores[:, order], reach),
-        cases=len(scores),
-        same_cases=together,
-        scale="share" if as_share else "score",
-        left_out=left_out,
-    )
-
-
-class _Repeats(NamedTuple):
-    """Scores of one arm, and the case of each."""
-
-    scores: Floats
-    cases: Ints
-
-    def of(self, some: Flags) -> _Repeats:
-        kept = some[self.cases]
-        return _Repeats(self.scores[kept], self.cases[kept])
-
-    def even(self) -> _Repeats:
-        """As they are where each case has as many; else the mean of each case, once."""
-        cases, place, many = np.unique(self.cases, return_inverse=True, return_counts=True)
-        if len(set(many.tolist())) == 1:
-            return self
-        return _Repeats(np.bincount(place, weights=self.scores) / many, cases)
-
-
-def _matrix(runs: ArmRuns, scored: Floats) -> tuple[Ints, Floats, list[_Repeats], int]:
-    """Arms with a score, their mean scores (a row a case, a column an arm), arms left out.
-
-    And between them each arm's scores one by one.
-    """
-    rows = np.flatnonzero((runs.arm >= 0) & np.isfinite(runs.case) & np.isfinite(scored))
+    rows = np.flatnonzero(runs.compared)
     if not len(rows):
-        return np.zeros(0, dtype=np.int64), np.zeros((0, 0)), [], 0
+        lead = Unknown(ask=_ONE_ARM)
+        return ArmsResult(arms=(), lead=lead, cases=0, same_cases=True, scale="share")
     case = np.unique(runs.case[rows], return_inverse=True)[1]
     arms = int(runs.arm.max()) + 1
     had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
     most = np.argsort(-had, kind="stable")[:MOST_ARMS]
     kept = np.sort(most[had[most] > 0])
-    among = np.isin(runs.arm[rows], kept)
-    rows, case = rows[among], np.unique(case[among], return_inverse=True)[1]
+    rows = rows[np.isin(runs.arm[rows], kept)]
+    score, place, scores = _by_run(runs, rows, kept)
+    shared: Flags = np.asarray(~np.isnan(scores).any(axis=1))
+    together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
+    if together:
+        among = shared[place // len(kept)]
+        score, place, scores = score[among], place[among], scores[shared]
+    known = scores[~np.isnan(scores)]
+    as_share = bool(((known >= 0) & (known <= 1)).all())
+    reach = quantiles(scores, rng)
+    means = np.nanmean(scores, axis=0).tolist()
+    order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
+    compared = []
+    for column in order:
+        own, arm = place % len(kept) == column, int(kept[column])
+        each, cases = _even(score[own], place[own] // len(kept))
+        estimate = arm_estimate(each, cases, reach.arms, as_share=as_share)
+        compared.append(_arm(names[arm], runs, runs.arm == arm, *estimate))
+    return ArmsResult(
+        arms=tuple(compared),
+        lead=_lead(scores[:, order], reach),
+        cases=len(scores),
+        same_cases=together,
+        scale="share" if as_share else "score",
+        left_out=int((had > 0).sum()) - len(kept),
+    )
+
+
+def _by_run(runs: ArmRuns, rows: Ints, kept: Ints) -> tuple[Floats, Ints, Floats]:
+    """The score of each run on a case, its cell, and the mean of each cell.
+
+    Cells are a matrix with a row a case and a column an arm that is kept; NaN is an empty one.
+    """
+    case = np.unique(runs.case[rows], return_inverse=True)[1]
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
     run = np.unique(runs.run[rows], return_inverse=True)[1]
     span = int(run.max()) + 1
     once, place = np.unique(cell * span + run, return_inverse=True)
-    of_run = np.bincount(place, weights=scored[rows]) / np.bincount(place)
+    score = np.bincount(place, weights=runs.score[rows]) / np.bincount(place)
     cells, size = once // span, (int(case.max()) + 1) * len(kept)
-    sums = np.bincount(cells, weights=of_run, minlength=size)
+    sums = np.bincount(cells, weights=score, minlength=size)
     with np.errstate(invalid="ignore"):
         means = sums / np.bincount(cells, minlength=size)
-    of_arm = (cells % len(kept) == place for place in range(len(kept)))
-    repeats = [_Repeats(of_run[own], cells[own] // len(kept)) for own in of_arm]
-    return kept, means.reshape(-1, len(kept)), repeats, int((had > 0).sum()) - len(kept)
+    return score, cells, means.reshape(-1, len(kept))
+
+
+def _even(scores: Floats, cases: Ints) -> tuple[Floats, Ints]:
+    """As they are where each case has as many; else the mean of each case, once."""
+    each, place, many = np.unique(cases, return_inverse=True, return_counts=True)
+    if len(set(many.tolist())) == 1:
+        return scores, cases
+    return np.bincount(place, weights=scores) / many, each
 
 
 def _arm(
-    names: Sequence[tuple[str, str]],
-    arm: int,
-    own: _Repeats,
-    runs: ArmRuns,
-    reach: Quantiles,
-    *,
-    as_share: bool,
+    name: tuple[str, str], runs: ArmRuns, own: Flags, one: Estimate, low: float, high: float
 ) -> PromptArm:
-    one, low, high = arm_estimate(*own.even(), reach.arms, as_share=as_share)
-    rows = (runs.arm == arm) & np.isfinite(runs.case)
+    rows = own & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     usd = _usd_per_run(runs, rows)
     ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
     return PromptArm(
-        prompt=names[arm][0],
-        model=names[arm][1],
+        prompt=name[0],
+        model=name[1],
         value=one.value,
         low=ends[0],
         high=ends[1],
