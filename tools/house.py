@@ -33,7 +33,7 @@ BUDGETS = {
     ("syntax", "text", "framework", "llm"): Budget(5_020, 4_400),
     ("files", "scoring"): Budget(3_820, 2_600),
     ("traces",): Budget(3_350, 2_200),
-    ("measure",): Budget(5_760, 4_800),
+    ("measure",): Budget(5_630, 4_800),
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(4_000, 3_300),
     ("pipeline",): Budget(260, 250),

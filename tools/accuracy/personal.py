@@ -64,8 +64,7 @@ def unseen(record: Record) -> bool:
 @cache
 def said(text: str) -> tuple[DataSpan, ...]:
     """What patterns and recogniser find in a text."""
-    people = [DataSpan(name.start, name.end, "person", "name") for name in persons(text)]
-    return (*spans(text), *people)
+    return (*spans(text), *persons(text))
 
 
 def touches(span: DataSpan, label: Record) -> bool:
@@ -133,7 +132,7 @@ def holds(case: Record, types: set[str]) -> bool:
 
 def by_patterns(texts: Sequence[str]) -> Sequence[bool]:
     """Which texts a pattern finds something in."""
-    found: Sequence[bool] = np.any(list(Scanner().rows(texts).values()), axis=0).tolist()
+    found: Sequence[bool] = (Scanner().bits(texts) != 0).tolist()
     return found
 
 

@@ -6,28 +6,33 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import ipaddress
 import json
 import math
 import re
 import tomllib
-from bisect import bisect_left
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib import import_module
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneworthy.text.search import Pattern, Searcher
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+
+class DataSpan(NamedTuple):
+    """A place in a text, as characters, and the kind of data."""
+
+    start: int
+    end: int
+    kind: str
+    label: str
 
 
 # Who is named in a text: a plain recogniser without a model, for a sample of texts.
@@ -64,21 +69,14 @@ _CUED = re.compile(
 _CAPITAL = re.compile(rf"(?<![\w@/.-]){_NAME}(?![\w@/])")
 
 
-class PersonName(NamedTuple):
-    """A person's name in a text, as characters."""
-
-    start: int
-    end: int
-
-
-def persons(text: str) -> tuple[PersonName, ...]:
+def persons(text: str) -> tuple[DataSpan, ...]:
     """Where persons are named, in the order of the text, without overlap."""
-    people = [PersonName(*match.span(1)) for match in _CUED.finditer(text) if _somebody(match[1])]
+    cued = (match.span(1) for match in _CUED.finditer(text) if _somebody(match[1]))
+    people = [DataSpan(*span, "person", "name") for span in cued]
     for match in _CAPITAL.finditer(text):
-        if _listed(match[0]):
-            start, end = match.span()
-            if not any(start < other.end and other.start < end for other in people):
-                people.append(PersonName(start, end))
+        start, end = match.span()
+        if _listed(match[0]) and not any(start < one.end and one.start < end for one in people):
+            people.append(DataSpan(start, end, "person", "name"))
     return tuple(sorted(people))
 
 
@@ -113,8 +111,6 @@ def _listed(name: str) -> bool:
     return re.sub("['’]s$", "", words[0]) in first_names()
 
 
-# Personal and secret data that gives itself away by how it is written, found and masked.
-
 # Proofs that a match is what it looks like.
 
 _CARDS = (
@@ -147,6 +143,15 @@ _CODE = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+|[A-Z_]+|%\w+%?|[\d.,:/-]+")
 _ENOUGH_BITS = 2.5
 
 
+CHECKS: dict[str, Callable[[str], bool]] = {}
+"""What ``kinds.toml`` calls a check, by the name of its function."""
+
+
+def _check(function: Callable[[str], bool]) -> Callable[[str], bool]:
+    CHECKS[function.__name__.removeprefix("_")] = function
+    return function
+
+
 def _digits(text: str) -> str:
     return "".join(each for each in text if each in "0123456789")
 
@@ -159,11 +164,12 @@ def _valid(modules: Sequence[str], text: str) -> bool:
     )
 
 
+@_check
 def _card(text: str) -> bool:
     """A payment card: a network's prefix, a length it gives out, and the Luhn formula."""
     number = _digits(text)
     fits = any(len(number) in lengths and prefix.match(number) for prefix, lengths in _CARDS)
-    return fits and (_valid(["luhn"], number))
+    return fits and _valid(["luhn"], number)
 
 
 def _iban_within(text: str) -> str:
@@ -172,25 +178,30 @@ def _iban_within(text: str) -> str:
     return text[: next(ends, 0)]
 
 
+@_check
 def _somebodys_mail(address: str) -> bool:
     """Whether an address lies outside the domains that RFC 2606 keeps for examples."""
     return not _NOBODYS.search(address)
 
 
+@_check
 def _phone(text: str) -> bool:
     """Seven to fifteen digits (ITU-T E.164), not all alike, and no date; its extension aside."""
     numbers = _digits(text)
     return 7 <= len(numbers) <= 15 and len(set(numbers)) > 1 and not _DATE.match(text)
 
 
+@_check
 def _international_phone(text: str) -> bool:
     return _phone(re.split("[xe]", text, maxsplit=1, flags=re.IGNORECASE)[0])
 
 
+@_check
 def _national_phone(text: str) -> bool:
     return 9 <= len(_digits(text)) <= 12 and _phone(text)
 
 
+@_check
 def _named_street(text: str) -> bool:
     """A street has a capital in its name and in its word, if that is not all in small letters.
 
@@ -202,11 +213,13 @@ def _named_street(text: str) -> bool:
     return not (_YEAR.match(text) and words[-1].lower() in _THINGS_OF_A_YEAR)
 
 
+@_check
 def _joined_street(text: str) -> bool:
     """A name with a capital; a brigade is none."""
     return text[0].isupper() and "brigade" not in text.lower()
 
 
+@_check
 def _public_address(text: str) -> bool:
     """An address of the open internet that is no version of a program, nor a section of a text."""
     try:
@@ -217,20 +230,23 @@ def _public_address(text: str) -> bool:
     return public and not version
 
 
+@_check
 def _jwt(text: str) -> bool:
     """A JSON Web Token whose header names an algorithm (RFC 7519)."""
     head = text.split(".", 1)[0]
     try:
         header = json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))
-    except (ValueError, binascii.Error, RecursionError):
+    except (ValueError, RecursionError):
         return False
     return isinstance(header, dict) and "alg" in header
 
 
+@_check
 def _no_slug(key: str) -> bool:
     return not key.startswith("sk-") or any(each.isdigit() for each in key)
 
 
+@_check
 def _unlike_words(value: str) -> bool:
     """Whether a value is a password and not a word, a placeholder or a piece of code.
 
@@ -244,34 +260,10 @@ def _unlike_words(value: str) -> bool:
     return letters and others and -sum(p * math.log2(p) for p in shares) >= _ENOUGH_BITS
 
 
-CHECKS: dict[str, Callable[[str], bool]] = {
-    "card": _card,
-    "somebodys_mail": _somebodys_mail,
-    "phone": _phone,
-    "international_phone": _international_phone,
-    "national_phone": _national_phone,
-    "named_street": _named_street,
-    "joined_street": _joined_street,
-    "public_address": _public_address,
-    "jwt": _jwt,
-    "no_slug": _no_slug,
-    "unlike_words": _unlike_words,
-    "de_steuer_id": partial(_valid, ["de.idnr"]),
-    "fr_nir": partial(_valid, ["fr.nir"]),
-    "es_dni": partial(_valid, ["es.dni", "es.nie"]),
-    "it_codice_fiscale": partial(_valid, ["it.codicefiscale"]),
-    "nl_bsn": partial(_valid, ["nl.bsn"]),
-    "pl_pesel": partial(_valid, ["pl.pesel"]),
-    "br_cpf": partial(_valid, ["br.cpf"]),
-    "in_aadhaar": partial(_valid, ["in_.aadhaar"]),
-}
-"""What ``kinds.toml`` calls a check."""
-
 # The kinds.
 
 
-@dataclass(frozen=True, slots=True)
-class DataKind:
+class DataKind(NamedTuple):
     """What one kind of data looks like; ``kinds.toml`` says more of each field."""
 
     id: str
@@ -303,6 +295,7 @@ def _read_kinds() -> tuple[DataKind, ...]:
             exact.append(rf"(?<![\w#])(?<!\d[.,/-])(?:{entry['alone']})(?!\w)(?![.,/-]\d)")
         if "after" in entry:
             exact.append(rf"\b(?:{entry['words']})\b<GAP>({entry['after']})(?!\w)(?![.,/-]\d)")
+        by_stdnum = partial(_valid, entry["stdnum"]) if "stdnum" in entry else None
         return DataKind(
             id=entry["id"],
             label="secret" if entry["sort"] == "secret" else entry.get("label", entry["id"]),
@@ -310,24 +303,18 @@ def _read_kinds() -> tuple[DataKind, ...]:
             gate=Pattern(filled(entry["gate"]), caseless=caseless),
             exact=re.compile(filled("|".join(exact)), flags),
             source=entry["source"],
-            check=CHECKS[entry["check"]] if "check" in entry else None,
+            check=CHECKS[entry["check"]] if "check" in entry else by_stdnum,
             trim=entry.get("trim", False),
             behind=re.compile(filled(entry["behind"]), flags) if "behind" in entry else None,
             digits=entry.get("digits", False),
         )
 
-    tokens = (
-        {
-            "id": name,
-            "sort": "secret",
-            "source": source,
-            "gate": body,
-            "exact": rf"(?<![A-Za-z0-9])(?:{body})[\w+/=.-]*+",
-            "check": "no_slug",
-        }
-        for name, (body, source) in data["tokens"].items()
-    )
-    return tuple(kind(each) for each in (*tokens, *data["kinds"]))
+    kinds = []
+    for name, (body, source) in data["tokens"].items():
+        exact = rf"(?<![A-Za-z0-9])(?:{body})[\w+/=.-]*+"
+        token = {"id": name, "sort": "secret", "source": source, "gate": body, "exact": exact}
+        kinds.append(kind(token | {"check": "no_slug"}))
+    return (*kinds, *map(kind, data["kinds"]))
 
 
 KINDS = _read_kinds()
@@ -336,15 +323,6 @@ KINDS = _read_kinds()
 _BEHIND = 64  # characters in front that are looked at
 _NEAR = 80  # characters in front of the end of a gate in which a match mostly begins
 _SIX = "six digits"
-
-
-class DataSpan(NamedTuple):
-    """A place in a text, as characters, and the kind of data."""
-
-    start: int
-    end: int
-    kind: str
-    label: str
 
 
 class Scanner:
@@ -357,13 +335,11 @@ class Scanner:
         self._first = Searcher(first | {_SIX: Pattern(r"\d(?:[ ./()-]{0,3}\d){5}")}, plain=plain)
         self._second = Searcher({each.id: each.gate for each in kinds if each.digits}, plain=plain)
 
-    def rows(self, texts: Sequence[str | None]) -> dict[str, NDArray[np.bool_]]:
-        """Which texts hold each kind, proven by its check; None holds none."""
-        bits = self.bits(texts)
-        return {each.id: (bits >> place & 1) == 1 for place, each in enumerate(self._kinds)}
-
     def bits(self, texts: Sequence[str | None]) -> NDArray[np.int64]:
-        """The same as bits of one whole number a text: bit k stands for the k-th kind."""
+        """Which kinds each text holds, proven by their checks: bit k stands for the k-th kind.
+
+        None holds none.
+        """
         bits = np.zeros(len(texts), dtype=np.int64)
         first = self._first.ends(texts)
         places = np.flatnonzero(first.pop(_SIX))
@@ -393,15 +369,12 @@ def spans(text: str, kinds: Sequence[DataKind] = KINDS) -> tuple[DataSpan, ...]:
     """
     kept: list[DataSpan] = []
     for each in kinds:
-        new = [span for span in _of_kind(each, text) if _is_free(span, kept)]
-        kept = sorted([*kept, *new]) if new else kept
+        before = [*kept]  # in the order of the text
+        for span in _of_kind(each, text):
+            at = bisect_left(before, (span.end,))
+            if at == 0 or before[at - 1].end <= span.start:
+                insort(kept, span)
     return tuple(kept)
-
-
-def _is_free(span: DataSpan, kept: Sequence[DataSpan]) -> bool:
-    """Whether a span overlaps none of some others, which stand in the order of the text."""
-    at = bisect_left(kept, (span.end,))
-    return at == 0 or kept[at - 1].end <= span.start
 
 
 def _holds(kind: DataKind, text: str, gate: int) -> bool:
@@ -413,9 +386,7 @@ def _holds(kind: DataKind, text: str, gate: int) -> bool:
     near = max(0, min(gate, len(text)) - _NEAR)
     while near and not text[near - 1].isalpha():
         near -= 1
-    return any(True for _ in _of_kind(kind, text, near)) or (
-        near > 0 and any(True for _ in _of_kind(kind, text))
-    )
+    return any(next(_of_kind(kind, text, begin), None) for begin in dict.fromkeys((near, 0)))
 
 
 def _of_kind(kind: DataKind, text: str, begin: int = 0) -> Iterator[DataSpan]:
@@ -440,23 +411,15 @@ _PASSES = 8
 _REACH = 4000  # characters looked at on either side of an excerpt, more than any span is long
 
 
-class _Hidden(NamedTuple):
-    start: int
-    end: int
-    label: str
-
-
 def mask(text: str) -> str:
     """A text with what is personal or secret replaced by words for it.
 
     Masking twice changes nothing more. Meant for samples: it takes some passes over the text.
     """
-    while True:
-        hidden = tuple(_hidden(text))
-        if not hidden:
-            return text
+    while hidden := _hidden(text):
         # Every pass takes something away that no label holds, so there is a last one.
-        text = "".join(_pieces(text, hidden, 0, len(text)))
+        text = _labelled(text, hidden)
+    return text
 
 
 class Masker:
@@ -491,7 +454,7 @@ class Masker:
             ]
             if not hidden:
                 return text
-            text = "".join(_pieces(text, tuple(hidden), 0, len(text)))
+            text = _labelled(text, hidden)
         return mask(text)  # words without numbers always come to an end
 
     def _label(self, label: str, value: str) -> str:
@@ -510,12 +473,7 @@ def without_secrets(name: str) -> str:
     given back, as no more of it was looked at.
     """
     near = name[:_REACH]
-    hidden = tuple(
-        _Hidden(one.start, one.end, one.label)
-        for one in spans(near)
-        if one.label in {"secret", "email"}
-    )
-    return "".join(_pieces(near, hidden, 0, len(near)))
+    return _labelled(near, [one for one in spans(near) if one.label in {"secret", "email"}])
 
 
 def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
@@ -526,32 +484,28 @@ def excerpt(text: str, start: int, end: int, *, around: int = 60) -> str:
     low, high = max(0, start - around), min(len(text), end + around)
     offset = max(0, low - _REACH)
     near = text[offset : high + _REACH]
-    pieces = "".join(_pieces(near, tuple(_hidden(near)), low - offset, high - offset))
-    shown = mask(" ".join(pieces.split()))
+    shown = mask(" ".join(_labelled(near, _hidden(near), low - offset, high - offset).split()))
     return ("… " if low else "") + shown + (" …" if high < len(text) else "")
 
 
-def _pieces(text: str, hidden: tuple[_Hidden, ...], low: int, high: int) -> Iterator[str]:
-    """Pieces of a text from one place to another, with labels for what is hidden."""
-    at = low
-    for start, end, label in hidden:
-        if end <= low or start >= high:
-            continue
-        yield text[at:start]
-        yield f"[{label}]"
-        at = max(at, end)
-    yield text[at:high]
+def _labelled(text: str, hidden: Sequence[DataSpan], low: int = 0, high: int | None = None) -> str:
+    """A text from one place to another, with labels for what is hidden."""
+    at, stop, pieces = low, len(text) if high is None else high, []
+    for one in hidden:
+        if one.end > low and one.start < stop:
+            pieces.append(f"{text[at : one.start]}[{one.label}]")
+            at = max(at, one.end)
+    return "".join((*pieces, text[at:stop]))
 
 
-def _hidden(text: str) -> Iterator[_Hidden]:
+def _hidden(text: str) -> list[DataSpan]:
     """What is to be hidden, in the order of the text, without overlap."""
-    hidden = [_Hidden(s.start, s.end, s.label) for s in spans(text)]
-    hidden += [_Hidden(name.start, name.end, "name") for name in persons(text)]
-    hidden += [_Hidden(*match.span(), "number") for match in _NUMBER.finditer(text)]
-    hidden += [_Hidden(*match.span(), "token") for match in _TOKEN.finditer(text)]
-    at = 0
-    for each in sorted(hidden, key=lambda span: (span.start, -span.end)):
-        if each.end <= at:
-            continue
-        yield each if each.start >= at else each._replace(start=at)
-        at = each.end
+    every = [*spans(text), *persons(text)]
+    for label, pattern in (("number", _NUMBER), ("token", _TOKEN)):
+        every += [DataSpan(*match.span(), label, label) for match in pattern.finditer(text)]
+    at, hidden = 0, []
+    for each in sorted(every, key=lambda span: (span.start, -span.end)):
+        if each.end > at:
+            hidden.append(each._replace(start=max(at, each.start)))
+            at = each.end
+    return hidden
