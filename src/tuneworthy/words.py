@@ -176,23 +176,13 @@ def figure_text(figure: PublishedFigure) -> str:
     return quality_interval(figure.value, figure.low, figure.high)
 
 
-def against_target(figure: PublishedFigure) -> str:
-    """How it compares with the target: ``meets the target 0.90``."""
-    if isinstance(figure.target, Unknown):
-        return f"not compared with the target ({figure.target.ask})"
-    target = f"the target {quality(figure.target)}"
-    return {
-        "yes": f"meets {target}",
-        "no": f"falls short of {target}",
-        "unknown": f"can't be told from {target}",
-    }[figure.meets]
-
-
 def figure_says(figure: PublishedFigure) -> str:
     """A figure as a clause: who, how much, on how many cases, and how it compares."""
-    compares = against_target(figure)
     if isinstance(figure.target, Unknown):
         compares = f"isn't compared with a target ({figure.target.ask})"
+    else:
+        said = {"yes": "meets", "no": "falls short of", "unknown": "can't be told from"}
+        compares = f"{said[figure.meets]} the target {quality(figure.target)}"
     return (
         f"{figure.model}, as published on {figure.dated}, reached {figure_text(figure)} by "
         f"{figure.metric} on {count(figure.cases)} other cases, which {compares}"
