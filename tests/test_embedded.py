@@ -89,12 +89,15 @@ def process_id(model: Embedded) -> int | None:
     ],
 )
 def test_a_processor_lacks_avx2_only_where_it_says_so(
-    tmp_path: Path, machine: str, flags: str, *, lacks: bool
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, machine: str, flags: str, *, lacks: bool
 ) -> None:
     told = tmp_path / "cpuinfo"
     told.write_text(f"model name\t: avx2\n{flags}", encoding="ascii")
-    assert lacks_avx2(machine, told) is lacks
-    assert lacks_avx2(machine, tmp_path / "none") is False
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    monkeypatch.setattr(embedded, "_FLAGS", told)
+    assert lacks_avx2() is lacks
+    monkeypatch.setattr(embedded, "_FLAGS", tmp_path / "none")
+    assert lacks_avx2() is False
 
 
 def test_whatever_is_lacking_is_named_with_its_cure(
@@ -256,12 +259,21 @@ def test_without_pip_one_line_says_what_to_do(cache: Path, monkeypatch: pytest.M
 
 def test_the_cache_is_where_the_platform_keeps_it(monkeypatch: pytest.MonkeyPatch) -> None:
     home, name = Path.home(), weights.FILE_NAME
-    assert weights_path({}, "linux") == home / ".cache/tuneworthy" / name
-    assert weights_path({}, "darwin") == home / "Library/Caches/tuneworthy" / name
-    assert weights_path({}, "win32") == home / "AppData/Local/tuneworthy" / name
-    assert weights_path({"LOCALAPPDATA": "/l"}, "win32") == Path("/l/tuneworthy") / name
-    assert weights_path({"XDG_CACHE_HOME": "/x"}, "linux") == Path("/x/tuneworthy") / name
-    assert weights_path({"XDG_CACHE_HOME": "x"}, "linux") == home / ".cache/tuneworthy" / name
+
+    def kept(system: str, **environ: str) -> Path:
+        monkeypatch.setattr("platform.system", lambda: system)
+        for variable in ("LOCALAPPDATA", "XDG_CACHE_HOME"):
+            monkeypatch.delenv(variable, raising=False)
+        for variable, value in environ.items():
+            monkeypatch.setenv(variable, value)
+        return weights_path()
+
+    assert kept("Linux") == home / ".cache/tuneworthy" / name
+    assert kept("Darwin") == home / "Library/Caches/tuneworthy" / name
+    assert kept("Windows") == home / "AppData/Local/tuneworthy" / name
+    assert kept("Windows", LOCALAPPDATA="/l") == Path("/l/tuneworthy") / name
+    assert kept("Linux", XDG_CACHE_HOME="/x") == Path("/x/tuneworthy") / name
+    assert kept("Linux", XDG_CACHE_HOME="x") == home / ".cache/tuneworthy" / name
 
 
 def test_the_command_says_where_how_large_and_what_for(

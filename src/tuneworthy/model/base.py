@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 State = Literal["yes", "no", "unknown"]
@@ -19,23 +19,17 @@ State = Literal["yes", "no", "unknown"]
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
 UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
+_STATES: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
 
 
-class Record(BaseModel):
+class Record(
+    BaseModel, frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+):
     """A frozen, closed noun."""
 
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        allow_inf_nan=False,
-        hide_input_in_errors=True,
-    )
 
-
-class LateRecord(Record):
+class LateRecord(Record, defer_build=True):
     """A record that few runs need, or only as a part: built on first use, to save starting time."""
-
-    model_config = ConfigDict(defer_build=True)
 
 
 class FileRecord(Record):
@@ -62,17 +56,11 @@ class FileRecord(Record):
 
 def to_state(value: Any) -> Any:
     """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
-    if value is None:
-        return "unknown"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    word = value.strip().casefold() if isinstance(value, str) else None
-    if word in YES_WORDS:
-        return "yes"
-    if word in NO_WORDS:
-        return "no"
-    if word in UNKNOWN_WORDS:
-        return "unknown"
+    if value is None or isinstance(value, str | bool):
+        word = "" if value is None else str(value).strip().casefold()
+        for state, words in _STATES.items():
+            if word in words:
+                return state
     raise PydanticCustomError("state", "use yes, no or unknown", {"given": shown(value)})
 
 

@@ -88,11 +88,12 @@ def worst_effect(counts: Floats) -> float:
     return dot(counts, counts) / float(counts.sum())
 
 
-def design_effect(rate: float, plain: float, sums: Floats, sizes: Floats) -> tuple[float, float]:
+def design_effect(rate: float, sums: Floats, sizes: Floats) -> tuple[float, float]:
     """Design effect of a share, at least 1, and degrees of freedom.
 
     Where all are hits or none is, the data can't show how alike a cluster's are: the worst counts.
     """
+    plain = rate * (1 - rate) / float(sizes.sum())
     spread, degrees = variance(rate, plain, sums, sizes, sizes)
     if plain > 0 and spread > 0:
         return min(max(spread / plain, 1.0), float(sizes.sum())), degrees
@@ -166,7 +167,7 @@ def share(
     rate = float(sums.sum()) / n
     if k == 1:
         return Estimate(rate, 0.0, 1.0, n, k)
-    effect, degrees = design_effect(rate, rate * (1 - rate) / n, sums, sizes)
+    effect, degrees = design_effect(rate, sums, sizes)
     hit = min(int((sums > 0).sum()), int((sums < sizes).sum()))
     # what few clusters with a hit show of their likeness is little: lean to the worst there is
     effect += max(0.0, worst_effect(sizes) - effect) * _LEANING / (_LEANING + hit)
@@ -180,8 +181,7 @@ def mean(values: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 
     The ends are infinite where there is a single cluster; None where nothing is left.
     """
-    data, _ = _known(values, clusters)
-    return ratio(values, np.ones(np.shape(np.asarray(values))), clusters) if len(data) else None
+    return ratio(values, np.ones(np.shape(values)), clusters)
 
 
 def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate | None:
@@ -223,7 +223,7 @@ def quantile(values: ArrayLike, at: float, clusters: ArrayLike) -> Estimate | No
     if k == 1:
         return Estimate(value, -math.inf, math.inf, n, k)
     rate = float(sums.sum()) / n
-    effect, degrees = design_effect(rate, rate * (1 - rate) / n, sums, sizes)
+    effect, degrees = design_effect(rate, sums, sizes)
     half = t95(degrees) * math.sqrt(effect * at * (1 - at) / n)
     below, above = at - half, at + half
     low = float(np.quantile(data, below, method="lower")) if below > 0 else -math.inf
@@ -271,12 +271,7 @@ def true_share(
         return min(1.0, max(0.0, (rate + spec - 1) / (sens + spec - 1)))
 
     middle = real(seen.value, sum(sensitivity) / 2, sum(specificity) / 2)
-    ends = [
-        real(rate, sens, spec)
-        for rate in (seen.low, seen.high)
-        for sens in sensitivity
-        for spec in specificity
-    ]
+    ends = [real(*each) for each in product((seen.low, seen.high), sensitivity, specificity)]
     return middle, min(*ends, middle), max(*ends, middle)
 
 
