@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple, TextIO
+from typing import TextIO
 
 import click
 
@@ -15,56 +15,47 @@ from tuneworthy import __version__
 from tuneworthy.errors import StoppedError, TuneworthyError, one_line
 from tuneworthy.report.width import lay_out_for
 
-# The root command. A command's module is imported when the command is used, not before.
-
-
-class _Home(NamedTuple):
-    module: str
-    says: str
-
-
-_COMMANDS: dict[str, _Home] = {
-    "init": _Home("cases", "Start a case folder with a commented case file."),
-    "interview": _Home("cases", "Ask what removes most doubt, and show the verdict forming."),
-    "decide": _Home("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
-    "options": _Home("reports", "Compare what could be done instead, or as well."),
-    "explain": _Home("reports", "Walk through a verdict, or explain one factor."),
-    "invest": _Home("reports", "Compute cost and return, line by line, and how sure they are."),
-    "plan": _Home("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
-    "measure": _Home("cases", "Measure traces or results, and keep the evidence."),
-    "evalset": _Home("cases", "Draw an evaluation set from traces, and label it."),
-    "ceiling": _Home("labs", "Find out whether prompting has reached its limit."),
-    "verify": _Home("labs", "Compare a tuned model with the best untuned arm."),
-    "models": _Home("labs", "List the models that can be called, and what they cost."),
-    "serve": _Home("servers", "Show cases on a page in the browser, and take answers there."),
-    "mcp": _Home("servers", "Offer the tools to an assistant over the Model Context Protocol."),
-    "precedents": _Home("reports", "Show what happened to others, and how often tuning won."),
-    "answer": _Home("cases", "Write answers into a case file, leaving the rest as it is."),
-    "diff": _Home("reports", "Say what changed between two dossiers, and why the verdict moved."),
-    "framework": _Home("frameworks", "List, show and check decision frameworks."),
-    "backtest": _Home("frameworks", "Show how often a framework was right about published cases."),
-    "schema": _Home("frameworks", "Print the JSON Schema of a case, a framework or a dossier."),
-    "completion": _Home("frameworks", "Print the completion script for a shell."),
+_COMMANDS = {
+    "init": ("cases", "Start a case folder with a commented case file."),
+    "interview": ("cases", "Ask what removes most doubt, and show the verdict forming."),
+    "decide": ("reports", "Judge a case: is fine-tuning worth it, and how sure is that?"),
+    "options": ("reports", "Compare what could be done instead, or as well."),
+    "explain": ("reports", "Walk through a verdict, or explain one factor."),
+    "invest": ("reports", "Compute cost and return, line by line, and how sure they are."),
+    "plan": ("reports", "Plan the work: phases, hours, cost, dates, and when each is done."),
+    "measure": ("cases", "Measure traces or results, and keep the evidence."),
+    "evalset": ("cases", "Draw an evaluation set from traces, and label it."),
+    "ceiling": ("labs", "Find out whether prompting has reached its limit."),
+    "verify": ("labs", "Compare a tuned model with the best untuned arm."),
+    "models": ("labs", "List the models that can be called, and what they cost."),
+    "serve": ("servers", "Show cases on a page in the browser, and take answers there."),
+    "mcp": ("servers", "Offer the tools to an assistant over the Model Context Protocol."),
+    "precedents": ("reports", "Show what happened to others, and how often tuning won."),
+    "answer": ("cases", "Write answers into a case file, leaving the rest as it is."),
+    "diff": ("reports", "Say what changed between two dossiers, and why the verdict moved."),
+    "framework": ("frameworks", "List, show and check decision frameworks."),
+    "backtest": ("frameworks", "Show how often a framework was right about published cases."),
+    "schema": ("frameworks", "Print the JSON Schema of a case, a framework or a dossier."),
+    "completion": ("frameworks", "Print the completion script for a shell."),
 }
 
 
 class _Lazy(click.Group):
-    """A group that knows its commands' names and imports each on demand."""
+    """A group that knows what its commands are called and say, and imports each on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        home = _COMMANDS.get(cmd_name)
-        if home is None:
+        if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"tuneworthy.cli.{home.module}")
+        module = import_module(f"tuneworthy.cli.{_COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, home.says) for name, home in _COMMANDS.items()])
+            formatter.write_dl([(name, says) for name, (_, says) in _COMMANDS.items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -105,9 +96,6 @@ def cli() -> None:
     """
 
 
-# What the terminal is like.
-
-
 def columns_of(stream: TextIO) -> int:
     """Columns of the terminal that a stream goes to; 0 for none, and for one that doesn't say."""
     try:
@@ -115,8 +103,6 @@ def columns_of(stream: TextIO) -> int:
     except (OSError, ValueError):  # closed, or no stream of the system
         return 0
 
-
-# The command line: parse, one call of the API, hand to the report.
 
 ANSWERED, NOT_MET, WRONG_INPUT, STOPPED = 0, 1, 2, 3
 """Exit codes: answered; ``--require`` not met; the input is wrong; stopped by the user or a cap."""
@@ -136,13 +122,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line with what follows the program's name, and return its exit code.
 
-    Args:
-        arguments: What follows the program's name; the process's own when not given.
-
-    Returns:
-        The exit code. Whatever is wrong with the input is one line on stderr, never a traceback.
+    Whatever is wrong with the input is one line on stderr, never a traceback.
     """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -156,8 +138,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except SystemExit:  # how click takes it when whoever read our output has seen enough
         return ANSWERED
     except (click.Abort, KeyboardInterrupt):
-        _say("stopped")
-        return STOPPED
+        return _say("stopped", STOPPED)
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ANSWERED
@@ -167,7 +148,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         if os.environ.get("TUNEWORTHY_TRACEBACK"):
             raise
         fault = f"{type(caught).__name__}: {caught}"
-        return _wrong(f"an internal error ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
+        return _say(f"an internal error ({fault}); TUNEWORTHY_TRACEBACK=1 shows where")
 
 
 def _explained(caught: TuneworthyError | click.ClickException) -> int:
@@ -175,25 +156,16 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
     if isinstance(caught, click.exceptions.NoArgsIsHelpError):
         click.echo(caught.ctx.get_help())
         return ANSWERED
-    if isinstance(caught, StoppedError):
-        _say(str(caught))
-        return STOPPED
-    return _wrong(_message(caught))
-
-
-def _message(caught: TuneworthyError | click.ClickException) -> str:
     if isinstance(caught, TuneworthyError):
-        return str(caught)
+        return _say(str(caught), STOPPED if isinstance(caught, StoppedError) else WRONG_INPUT)
+    message = caught.format_message()
     if isinstance(caught, click.UsageError):
         path = caught.ctx.command_path if caught.ctx else "tuneworthy"
-        return f"{path}: {caught.format_message()} Help: {path} --help"
-    return caught.format_message()
+        message = f"{path}: {message} Help: {path} --help"
+    return _say(message)
 
 
-def _wrong(message: str) -> int:
-    _say(message)
-    return WRONG_INPUT
-
-
-def _say(message: str) -> None:
+def _say(message: str, code: int = WRONG_INPUT) -> int:
+    """One line about what is wrong; the exit code."""
     click.echo(one_line(" ".join(message.split()), limit=1000), err=True)
+    return code

@@ -109,13 +109,15 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
 
     workspace = Workspace(open_directory(folder), chosen, as_of)
     try:
+        from tuneworthy.mcp.server import make_server, serve_stdio
         from tuneworthy.mcp.tools import Desk
 
         # no line of a library's log, which may hold what a client sent, reaches the terminal
         if not os.environ.get("TUNEWORTHY_TRACEBACK"):
             logging.disable(logging.CRITICAL)
         desk = Desk(workspace)
-        _serve_http(desk, **address) if over_http else _serve_stdio(desk)
+        served = _http(desk, **address) if over_http else (serve_stdio, make_server(desk))
+        _until_stopped(desk, *served)
     except ModuleNotFoundError as caught:
         if (caught.name or "").partition(".")[0] not in _EXTRA:
             raise
@@ -124,27 +126,21 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
         raise InputError(what, fix=fix) from None
 
 
-def _serve_stdio(desk: Desk) -> None:
-    from tuneworthy.mcp.server import make_server, serve_stdio
-
-    _until_stopped(desk, serve_stdio, make_server(desk))
-
-
-def _serve_http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> None:
+def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[Any, ...]:
+    """What serves over HTTP, and with what; says where, and the token that it made."""
     from tuneworthy.mcp import server as http
-    from tuneworthy.mcp.server import make_server
     from tuneworthy.workspace.listen import listening
 
     token, made = http.token_for(host)
     listens = listening(host, port)
-    app = http.make_app(make_server(desk), host, token, allowed)
+    app = http.make_app(http.make_server(desk), host, token, allowed)
     click.echo(
         f"Serving {desk.workspace.directory.folder} at {http.address_of(host, listens)}", err=True
     )
     if made:
         click.echo(f"Token: {token}", err=True)
         click.echo("It is shown this once, and the connection isn't encrypted.", err=True)
-    _until_stopped(desk, http.serve_http, app, listens)
+    return http.serve_http, app, listens
 
 
 def _until_stopped(desk: Desk, serve: Any, *given: Any) -> None:
