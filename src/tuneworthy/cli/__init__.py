@@ -114,7 +114,6 @@ looking through all of it once more took a sixth of the time of a whole decision
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and leave with its exit code."""
     gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
     code = run(arguments)
     gc.freeze()
@@ -166,6 +165,5 @@ def _explained(caught: TuneworthyError | click.ClickException) -> int:
 
 
 def _say(message: str, code: int = WRONG_INPUT) -> int:
-    """One line about what is wrong; the exit code."""
     click.echo(one_line(" ".join(message.split()), limit=1000), err=True)
     return code

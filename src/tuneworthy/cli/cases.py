@@ -361,7 +361,6 @@ def _asked(item: Item) -> tuple[str, str]:
 
 
 def _line() -> str | None:
-    """A line of the input; None at its end."""
     from tuneworthy.terminal.terminals import read_line
 
     if sys.stdin.isatty():

@@ -178,11 +178,6 @@ def _run(
 
 
 def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
-    """The judge that the options name; None for none.
-
-    Raises:
-        InputError: If they name half of one.
-    """
     from tuneworthy.lab.judge import LABELS, JudgeChoice
 
     if rubric is None:

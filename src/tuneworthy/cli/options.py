@@ -62,7 +62,6 @@ def option(spec: str, help: str, name: str | None = None, **more: Any) -> Decora
 
 
 def flag(spec: str, help: str, name: str | None = None) -> Decorator:
-    """An option without a value."""
     return option(spec, help, name, is_flag=True)
 
 
@@ -143,12 +142,10 @@ def seed_for(what: str) -> Decorator:
 
 
 def tokens_option(what: str) -> Decorator:
-    """``--max-tokens`` of an answer."""
     return number("--max-tokens", 1, 100_000, 512, what)
 
 
 def budget_option(what: str) -> Decorator:
-    """The most that calls of models may cost."""
     text = f"The most {what}. Models that cost nothing need none."
     return number("--budget USD", 0, 1e9, 0.0, text)
 
@@ -243,7 +240,6 @@ def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T | None]:
 
 
 def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], None]:
-    """How far reading has come."""
     started, last = time.monotonic(), 0.0
 
     def progress(done: int, total: int, traces: int) -> None:
@@ -261,7 +257,6 @@ def reading_progress(show: Callable[[str], None]) -> Callable[[int, int, int], N
 
 
 def lab_progress(show: Callable[[str], None]) -> Callable[[Stand], None]:
-    """How far a lab is."""
     from tuneworthy.report.sections.lab import duration, left_s, share_text
     from tuneworthy.words import small_usd
 

@@ -39,7 +39,6 @@ def case_report(
 
 
 def report(topic: Topic, case: str, output: str | None, force: bool, **asked: Any) -> None:
-    """Judge a case and deliver a part of its dossier."""
     from tuneworthy.workspace.reports import case_report
 
     deliver(case_report(topic, case, colour=colour(output), **asked), output, force)

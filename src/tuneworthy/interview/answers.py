@@ -96,7 +96,6 @@ def _amount(ask: Ask, text: str) -> Value:
 
 
 def _price(ask: Ask, text: str) -> Value:
-    """Two prices: of input, and of output."""
     parts = [part for part in re.split(r"\s*[;/]\s*|,\s+|\s+", text) if part]
     if len(parts) != 2:
         raise _refused(ask, text, "write two numbers, as 2.50, 10")
@@ -104,7 +103,6 @@ def _price(ask: Ask, text: str) -> Value:
 
 
 def _parts(text: str) -> tuple[str, ...]:
-    """What is between commas, each once."""
     return tuple(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
 
 
@@ -248,7 +246,6 @@ class CaseSnapshot:
         return self.digest, self.inputs_digest
 
     def ask(self, ask_id: str) -> Ask:
-        """A question by its id."""
         return ask_of(self.case, self.framework, ask_id)
 
 
@@ -382,7 +379,6 @@ def _acceptance(case: Case, ask_id: str, challenge: ChallengeResult) -> Places:
 
 
 def _is_accepted(case: Case, challenge: ChallengeResult) -> bool:
-    """Whether any answer carries the note."""
     answers = (answer for room in ROOMS for answer in getattr(case, room).values())
     return any(f"both kept: {challenge.id}" in answer.note.split("; ") for answer in answers)
 

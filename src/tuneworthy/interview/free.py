@@ -136,7 +136,6 @@ class Caller:
         return self._none(why)
 
     def spent_usd(self) -> float:
-        """What was paid and is held for conversations about the case."""
         try:
             with ledger_or_none(self._case) as ledger:
                 spend = None if ledger is None else ledger.spend(RUN, self._cap)
@@ -265,7 +264,6 @@ def _wrong(
 
 
 def _is_quoted(quote: str, words: Sequence[str]) -> bool:
-    """Whether the person wrote these words, one after the other."""
     piece = folded(quote).strip(_AROUND)
     if len(quote) > _LONGEST_QUOTE or not any(sign.isalnum() for sign in piece):
         return False
@@ -412,7 +410,6 @@ def request_for(
 
 
 def _message(turn: ConversationTurn, now: dict[str, object] | None = None) -> ChatMessage:
-    """A turn as data between quotation marks."""
     if turn.model:
         reply = {"reply": turn.words[:_SHOWN_REPLY]}
         return ChatMessage(role="assistant", content=canonical_json(reply))

@@ -88,11 +88,9 @@ class Page:
         rest: str | None = None,
         keys: bool | None = None,
     ) -> Page:
-        """Add a paragraph."""
         return self.lines(wrapped(text, first=first, rest=rest), style, keys)
 
     def question(self, ask: Ask, first: str = MARGIN) -> Page:
-        """Add a question with its example."""
         self.add(safe(ask.question), "strong", first, MARGIN)
         return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
 
@@ -104,7 +102,6 @@ class Page:
 
 
 def note(text: str) -> Page:
-    """A paragraph in the margin."""
     return Page().add(text)
 
 
@@ -136,7 +133,6 @@ def hint(ask: Ask) -> str:
 
 
 def why_text(ask: Ask) -> str:
-    """Why a question is asked, what it takes to find out, and what the answer would do."""
     texts = [safe(ask.why)] if ask.why else []
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
@@ -193,7 +189,6 @@ def _moved_beside(before: Dossier, after: Dossier) -> str:
 
 
 def conflict_page(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> Page:
-    """What doesn't fit together since an answer, and what may be done about it."""
     page = Page().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     return page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}", keys=True)
@@ -204,7 +199,6 @@ def _keys(ways: Sequence[tuple[str, str]]) -> str:
 
 
 def conflict_head(others: Sequence[Ask]) -> str:
-    """With what an answer doesn't fit."""
     if not others:
         return "That seems unlikely."
     sides = listing([f"{safe(o.title)} ({safe(o.value) or 'not said'})" for o in others[:3]])
@@ -220,7 +214,6 @@ def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> lis
 
 
 def accepted_text(conflict: Conflict) -> str:
-    """That both sides of a conflict stay."""
     kept = "Noted in the case file; " if conflict.recordable else "Kept; "
     return f"{kept}the report will show it."
 
@@ -264,7 +257,6 @@ def _answers(many: int) -> str:
 
 
 def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Page:
-    """The summary at the end, and the commands to go on with."""
     path = safe(case_path)
     page = Page("").add(settled_line(dossier, now), "strong", "")
     page.add(safe(dossier.verdict.next), first="Next: ")
@@ -275,7 +267,6 @@ def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Page:
 
 
 def welcome(name: str, path: str) -> Page:
-    """The first lines: what this is, and that nothing is lost."""
     page = Page().add(
         f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
         "and run the same command to go on.",
@@ -296,7 +287,6 @@ _TITLES: dict[Part, str] = {
 
 
 def place(number: int, ask: Ask) -> str:
-    """Which question it is, and how many are left."""
     left = ask.left - 1
     more = f"about {few(left)} more" if left else "the last one of this part"
     return f"Question {number}, {more}"
@@ -327,7 +317,6 @@ def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
 
 
 def unknowns(many: int) -> str:
-    """A way back to what wasn't known."""
     return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
 
 
@@ -408,7 +397,6 @@ def reply_page(model: str, reply: ParsedReply) -> Page:
 
 
 def dropped_text(dropped: Sequence[Dropped]) -> str:
-    """What a model proposed that isn't shown to the person, and why."""
     texts = [
         f"{item.path if _ID.fullmatch(item.path) else 'something'} ({_REASONS[item.reason]})"
         for item in dropped[:_MOST_DROPPED]
@@ -419,7 +407,6 @@ def dropped_text(dropped: Sequence[Dropped]) -> str:
 
 
 def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Page:
-    """A proposal with its question and the person's words, to be confirmed."""
     head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
     page = Page("").add(head, "strong", place.ljust(len(MARGIN)), MARGIN).add(safe(ask.question))
     page.add(f"You wrote: “{safe(proposal.quote)}”")
@@ -446,7 +433,6 @@ def rules_text(dossier: Dossier, now: Standing) -> str:
 
 
 def lost_text(model: str, why: str, *, over: bool) -> str:
-    """Why a model gave nothing, and how it goes on."""
     then = "It goes on with single questions." if over else "Write on; what you wrote is kept."
     return f"No answer of {safe(model)}: {safe(why).rstrip('.')}. {then}"
 

@@ -40,7 +40,6 @@ _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
 
 def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
-    """The framework's own questions by section of the case."""
     return {room: getattr(framework, room) for room in ROOMS}
 
 
@@ -108,7 +107,6 @@ def shown_value(value: Any) -> str:
 
 
 def plain_number(value: float) -> str:
-    """A number as people type it."""
     return f"{value:.0f}" if value == int(value) and abs(value) < 1e15 else repr(value)
 
 
@@ -151,7 +149,6 @@ def _not_asked(framework: Framework, ask_id: str) -> CaseError:
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
-    """What is asked at a path of this case; None for nothing."""
     room, *rest = path.split(".")
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
@@ -289,7 +286,6 @@ def is_answered(case: Case, framework: Framework, ask_id: str) -> bool:
 
 
 def standing(dossier: Dossier) -> Standing:
-    """What is shown while a verdict forms."""
     verdict, shares = dossier.verdict, dossier.distribution
     possible = sorted(((name, s) for name, s in shares.items() if s > 0), key=lambda p: -p[1])
     still_open = sum(check.state == "unknown" for check in dossier.ceiling.checks.values())
@@ -354,7 +350,6 @@ def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str,
 
 
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
-    """Whether a field is worth asking, by what is known."""
     room, *rest = path.split(".")
     conditions = field.when
     if room in _FIRST:

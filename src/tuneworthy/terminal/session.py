@@ -142,7 +142,6 @@ class InterviewSession:
         return self._back() if act == "back" else act
 
     def _question(self, ask: Ask) -> str:
-        """Put one question until it is answered or left."""
         while True:
             entry = self.terminal.ask(ask, self.answered + 1)
             if entry.act == "why":
@@ -274,7 +273,6 @@ def interview(
 
 
 def _moves() -> bool:
-    """Whether the terminal can move its cursor."""
     return sys.stdin.isatty() and sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
@@ -331,7 +329,6 @@ class FreeInterview(InterviewSession):
         self.terminal.say(spent)
 
     def _talk(self) -> None:
-        """Go on until it is over, or only single questions are left."""
         listener, place = self.listener, self.caller.place
         self.caller.check(self._request([ConversationTurn("x" * 1000)]))
         if listener.transcript is not None:
@@ -429,7 +426,6 @@ class FreeInterview(InterviewSession):
             return path
 
     def _confirm(self, proposals: Sequence[Proposal]) -> None:
-        """Show all proposals, have each confirmed, and write those."""
         of, rest = len(proposals), ""
         places = [f"{number}/{of}" for number in range(1, of + 1)]
         for place, item in zip(places, proposals, strict=True):
@@ -461,7 +457,6 @@ class FreeInterview(InterviewSession):
             self.passed.add(path)
 
     def _put(self, wanted: str) -> None:
-        """Put a question: the one the model has put, while it is open, else the best one."""
         opened = self._open()
         self.about = wanted if wanted in opened else next(iter(opened), "")
         if self.about:

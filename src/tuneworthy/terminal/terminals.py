@@ -85,7 +85,6 @@ class PlainTerminal:
         click.echo(text, nl=False, color=True)  # the page has decided about colour
 
     def ask(self, ask: Ask, number: int) -> Entry:
-        """Put a question until something is typed."""
         self.say(question_page(ask, number))
         if not self.keys:
             self.say(note(keys_line(ask)))
@@ -96,7 +95,6 @@ class PlainTerminal:
         return entry
 
     def refused(self, ask: Ask, caught: CaseError) -> None:
-        """Say that an answer is none, or can't be written."""
         fix = f" {caught.fix[:1].upper()}{caught.fix[1:]}" if caught.fix else ""
         self.say(note(one_line(f"{caught.what}.{fix}")))
 
@@ -138,7 +136,6 @@ class PlainTerminal:
         return line.strip() or suggested
 
     def _line(self) -> str | None:
-        """A line of the input; None at its end."""
         self.say(f"{MARGIN}> ")
         sys.stdout.flush()
         return self._read()
@@ -228,7 +225,6 @@ class MenuTerminal(PlainTerminal):
         return entry or Entry("keep")
 
     def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
-        """One entry of a menu."""
         self.say(page)
         return self._menu(ways, at="n" if topic == "confirm" else None)
 
@@ -281,7 +277,6 @@ class MenuTerminal(PlainTerminal):
 
 
 def _leave(key: str, event: KeyPressEvent) -> None:
-    """End a menu with a key's entry."""
     event.app.exit(result=key)
 
 
@@ -298,7 +293,6 @@ class ScriptedTerminal(PlainTerminal):
         self._messages, self._confirmed = list(script.messages), list(script.confirmed)
 
     def ask(self, ask: Ask, number: int) -> Entry:
-        """The answer from the file."""
         return self.answer(ask.id) if ask.id in self._left else Entry("pass")
 
     def answer(self, name: str) -> Entry:
@@ -308,7 +302,6 @@ class ScriptedTerminal(PlainTerminal):
         return Entry("answer", text)
 
     def refused(self, ask: Ask, caught: CaseError) -> None:
-        """Stop where an answer in the file is none."""
         raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
 
     def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
@@ -335,11 +328,9 @@ class ScriptedTerminal(PlainTerminal):
         return self._messages.pop(0)
 
     def name(self, suggested: str) -> str | None:
-        """The name in the file."""
         return self.script.name or suggested
 
     def finish(self) -> None:
-        """Refuse what was never asked."""
         for name in (*self._left, *self._accepted, *self._messages, *self._confirmed):
             fix = "leave it out, or give the answer that leads to it"
             raise CaseError(f"{name} never came up", where=self.script.places[name], fix=fix)

@@ -157,7 +157,6 @@ class Cache(Generic[T]):
         self._kept: dict[Hashable, tuple[Hashable, T]] = {}
 
     def find(self, name: Hashable, key: Hashable) -> T | None:
-        """What was kept for exactly this."""
         with self._lock:
             kept = self._kept.pop(name, None)
             if kept is None:

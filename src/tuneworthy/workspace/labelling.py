@@ -95,13 +95,11 @@ class LabelQueue:
         return replace(self, labeller=name, labels=labels)
 
     def is_labelled(self, item: Item) -> bool:
-        """Whether this labeller has labelled just these outputs."""
         label = self.labels.get(item.key)
         return label is not None and label.output == shown_digest(item)
 
     @property
     def done(self) -> int:
-        """Items with a label."""
         return sum(map(self.is_labelled, self.items.values()))
 
     def place(self, name: str) -> int | None:
@@ -414,7 +412,6 @@ def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:
 
 
 def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
-    """The right answers that were given to each case."""
     values: dict[str, list[str]] = {}
     for label in (label for own in labels for label in own.values()):
         if label.task == "answer":

@@ -85,7 +85,6 @@ class CaseDirectory:
         return self.folder / name
 
     def new_path(self, name: str) -> Path:
-        """Where a new case of this name would go."""
         if _NAME.fullmatch(name) is None or name != name.strip() or name.endswith("."):
             fix = "letters, digits, spaces, dots and hyphens, 100 at most"
             raise CaseError(f'"{name[:80]}" is no name for a case', fix=fix)
@@ -133,7 +132,6 @@ class CaseDirectory:
 
 
 def open_directory(folder: str | Path) -> CaseDirectory:
-    """The cases in a folder, or the one case that the folder is."""
     path = Path(folder)
     if not path.is_dir():
         fix = "name a folder of cases, or a case folder"
@@ -267,7 +265,6 @@ def since(now: EvaluatedCase, digest: str) -> Since:
 
 
 def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
-    """What changed since a dossier that somebody kept."""
     return _compared(parse_dossier(raw, "the file"), now)
 
 
@@ -527,7 +524,6 @@ def _with_dossier(snapshot: CaseSnapshot, dossier: Dossier) -> EvaluatedCase:
 
 
 def read_case_file(source: Path) -> tuple[Case, str]:
-    """A case with the text of its file."""
     path = case_path(source)
     text = read_text(path, CASE_LIMIT, CaseError)
     return case_from_text(text, path), text
