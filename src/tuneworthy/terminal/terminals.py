@@ -287,17 +287,14 @@ class ScriptedTerminal(PlainTerminal):
 
     def __init__(self, script: Script, *, colour: bool = False) -> None:
         super().__init__(colour=colour)
-        self.script = script
-        self._left = dict(script.answers)
-        self._accepted, self._parts = list(script.accepted), ["e", "o", "m"]
-        self._messages, self._confirmed = list(script.messages), list(script.confirmed)
+        self.script, self._parts = script, ["e", "o", "m"]
 
     def ask(self, ask: Ask, number: int) -> Entry:
-        return self.answer(ask.id) if ask.id in self._left else Entry("pass")
+        return self.answer(ask.id) if ask.id in self.script.answers else Entry("pass")
 
     def answer(self, name: str) -> Entry:
         """The answer to a question, also to one that isn't asked since the case has an answer."""
-        text = self._left.pop(name)
+        text = self.script.answers.pop(name)
         self.say(f"{name}: {one_line(text)}\n")
         return Entry("answer", text)
 
@@ -312,9 +309,10 @@ class ScriptedTerminal(PlainTerminal):
                 if (key := self._parts.pop(0)) in keys:
                     return key
             return "q"
-        named, key = (self._accepted, keys[-1]) if topic == "conflict" else (self._confirmed, "y")
+        named, key = self.script.confirmed, "y"
         if topic == "conflict":
             self.say(page)
+            named, key = self.script.accepted, keys[-1]
         if about not in named:
             return _AT_END[topic]
         named.remove(about)
@@ -322,15 +320,15 @@ class ScriptedTerminal(PlainTerminal):
 
     def words(self) -> str | None:
         """The next message; behind the last, single questions."""
-        if not self._messages:
+        if not self.script.messages:
             return "s"
-        self.say(f"say: {one_line(self._messages[0])}\n")
-        return self._messages.pop(0)
+        self.say(f"say: {one_line(self.script.messages[0])}\n")
+        return self.script.messages.pop(0)
 
     def name(self, suggested: str) -> str | None:
         return self.script.name or suggested
 
     def finish(self) -> None:
-        for name in (*self._left, *self._accepted, *self._messages, *self._confirmed):
-            fix = "leave it out, or give the answer that leads to it"
-            raise CaseError(f"{name} never came up", where=self.script.places[name], fix=fix)
+        left, fix = self.script, "leave it out, or give the answer that leads to it"
+        for name in (*left.answers, *left.accepted, *left.messages, *left.confirmed):
+            raise CaseError(f"{name} never came up", where=left.places[name], fix=fix)
