@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import examples
 from tuneworthy.cli.options import (
     as_of_option,
     budget_option,
     case_argument,
-    case_first,
     colour,
     command,
     deliver,
@@ -23,6 +21,7 @@ from tuneworthy.cli.options import (
     force_option,
     format_option,
     framework_option,
+    group,
     live_line,
     mapping_option,
     number,
@@ -159,14 +158,12 @@ def measure(
     deliver(text, output, force)
 
 
-@click.group(
-    cls=case_first("build"),
-    epilog=examples(
-        "tuneworthy evalset my-case",
-        "tuneworthy evalset my-case --from 'logs/*.jsonl.gz' --n 400",
-        "tuneworthy evalset label my-case --labeller ada",
-        "tuneworthy evalset agreement my-case",
-    ),
+@group(
+    "tuneworthy evalset my-case",
+    "tuneworthy evalset my-case --from 'logs/*.jsonl.gz' --n 400",
+    "tuneworthy evalset label my-case --labeller ada",
+    "tuneworthy evalset agreement my-case",
+    first="build",
 )
 def evalset() -> None:
     """Draw an evaluation set from traces, and label it.

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import STOPPED, examples
+from tuneworthy.cli import STOPPED
 from tuneworthy.cli.options import (
     Decorator,
     as_of_option,
     budget_option,
     case_argument,
-    case_first,
     colour,
     command,
     deliver,
     flag,
     format_option,
     framework_option,
+    group,
     lab_progress,
     live_line,
     number,
@@ -196,10 +196,7 @@ def _judge(rubric: str | None, **others: Any) -> JudgeChoice | None:
     return JudgeChoice(rubric, model, url or "", price, labels or LABELS)
 
 
-@click.group(
-    cls=case_first("list"),
-    epilog=examples("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list"),
-)
+@group("tuneworthy models", "tuneworthy models my-case", "tuneworthy models list", first="list")
 def models() -> None:
     """List the models that can be called, and what they cost.
 

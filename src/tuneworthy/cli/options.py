@@ -42,16 +42,16 @@ def command(*lines: str, of: click.Group | None = None) -> Callable[[Any], click
     return (of or click).command(epilog=examples(*lines))
 
 
-def case_first(word: str) -> type[click.Group]:
-    """A group whose first word may be a case: then another word is put before it."""
+def group(*lines: str, first: str = "") -> Callable[[Any], click.Group]:
+    """A group with examples; where its first word is no command, ``first`` is put before it."""
 
     class CaseFirst(click.Group):
         def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-            if not args or (args[0] not in self.commands and args[0] not in ctx.help_option_names):
-                args = [word, *args]
+            if not args or args[0] not in [*self.commands, *ctx.help_option_names]:
+                args = [first, *args]
             return super().parse_args(ctx, args)
 
-    return CaseFirst
+    return click.group(cls=CaseFirst if first else None, epilog=examples(*lines))
 
 
 def option(spec: str, help: str, name: str | None = None, **more: Any) -> Decorator:

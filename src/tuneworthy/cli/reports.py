@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli import cli, examples
+from tuneworthy.cli import cli
 from tuneworthy.cli.options import (
     as_of_option,
     case_argument,
@@ -18,6 +18,7 @@ from tuneworthy.cli.options import (
     flag,
     format_option,
     framework_option,
+    group,
     number,
     option,
     output_options,
@@ -225,13 +226,11 @@ def diff(first: str, second: str | None, since: str | None, chosen: str | None, 
     deliver(json_text(change.model_dump(mode="json")) if as_json else render(document(change)))
 
 
-@click.group(
-    epilog=examples(
-        "tuneworthy framework list",
-        "tuneworthy framework show lesson",
-        "tuneworthy framework check lesson",
-        "tuneworthy framework check ours.yaml --strict",
-    )
+@group(
+    "tuneworthy framework list",
+    "tuneworthy framework show lesson",
+    "tuneworthy framework check lesson",
+    "tuneworthy framework check ours.yaml --strict",
 )
 def framework() -> None:
     """List, show and check decision frameworks."""
