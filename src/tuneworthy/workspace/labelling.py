@@ -378,8 +378,8 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
 def _item(
     differ: Disagreement, cases: Mapping[str, EvalCase], outputs: Mapping[str, Mapping[str, str]]
 ) -> Item | None:
-    task, rubric, case_id, *names = differ.key
-    case, arms = cases.get(case_id), tuple(filter(None, names))
+    task, rubric, case_id, first, second = differ.key
+    case, arms = cases.get(case_id), tuple(filter(None, (first, second)))
     if case is None or any(case_id not in outputs.get(arm, {}) for arm in arms):
         return None
     values = {value for _, value in differ.said}
