@@ -18,10 +18,7 @@ from tuneworthy.model.framework import (
     BANDS,
     OUTCOMES,
     Band,
-    Costs,
     Framework,
-    UpfrontTotal,
-    WorkedExample,
     ongoing_usd,
 )
 
@@ -41,30 +38,20 @@ def check(framework: Framework) -> Lint:
         fix = f"keep to {MOST_FACTORS}, or check it in parts"
         what = f"has {size} factors, too many to check"
         raise FrameworkError(what, where=framework.name, fix=fix)
-    table = _Table.of(rules)
-    numeric = not isinstance(framework.scoring.denominator, str)
-    counted = compile_rules(framework, "count") if numeric else rules
-    findings = (
-        _steps(framework, rules),
-        _disagreements(table, counted),
-        _denominator(table, counted),
-        _strengths(table),
-        _order(rules),
-        _backfires(table),
-        _idle(table),
-        published_figures(framework, rules),
-    )
+    table = _Table.of(framework, rules)
     return Lint(
         framework=NamedDigest(name=framework.name, digest=digest(framework)),
         combinations=1 << size,
-        findings=tuple(chain.from_iterable(findings)),
+        findings=tuple(chain.from_iterable(findings(table) for findings in _ALL)),
     )
 
 
 class _Table(NamedTuple):
     """Every combination as a row: row r answers factor k with yes when bit k of r is set."""
 
+    framework: Framework
     rules: Rules
+    counted: Rules  #: With the number of factors as denominator, in place of another number.
     names: tuple[str, ...]
     yes: Array  #: Booleans, combinations × factors.
     columns: Measures  #: Measures of each combination, all checks yes.
@@ -72,7 +59,9 @@ class _Table(NamedTuple):
     candidate: Array  #: Whether that step says fine-tune.
 
     @classmethod
-    def of(cls, rules: Rules) -> _Table:
+    def of(cls, framework: Framework, rules: Rules) -> _Table:
+        numeric = not isinstance(framework.scoring.denominator, str)
+        counted = compile_rules(framework, "count") if numeric else rules
         names = (*rules.indicators, *rules.anti_indicators)
         rows = np.arange(1 << len(names), dtype=np.int64)
         yes = ((rows[:, None] >> np.arange(len(names))) & 1).astype(bool)
@@ -88,7 +77,7 @@ class _Table(NamedTuple):
         )
         steps = fired(np, rules, columns, rows.shape)
         candidate = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
-        return cls(rules, names, yes, columns, steps, candidate[steps])
+        return cls(framework, rules, counted, names, yes, columns, steps, candidate[steps])
 
     def bands(self, cuts: Cuts) -> Array:
         """0 for weak, 1 for moderate, 2 for strong, as ``Cuts.band`` decides."""
@@ -134,23 +123,23 @@ class _Table(NamedTuple):
         )
 
 
-def _steps(framework: Framework, rules: Rules) -> Iterator[LintFinding]:
+def _steps(table: _Table) -> Iterator[LintFinding]:
     """Steps no combination ends at, outcomes none comes to, and a ceiling nobody asks about."""
-    everything = tally(rules, {})
-    ending = zip(framework.tree, everything.ending, strict=True)
+    everything = tally(table.rules, {})
+    ending = zip(table.framework.tree, everything.ending, strict=True)
     for number, (step, completions) in enumerate(ending, start=1):
         if not completions:
             yield _finding("step_never_holds", step=number, outcome=step.outcome)
     for outcome in OUTCOMES:
         if outcome not in everything.reach:
             yield _finding("outcome_unreachable", outcome=outcome)
-    if not framework.ceiling:
+    if not table.framework.ceiling:
         yield _finding("no_ceiling_test")
 
 
-def _disagreements(table: _Table, counted: Rules) -> Iterator[LintFinding]:
+def _disagreements(table: _Table) -> Iterator[LintFinding]:
     """Combinations that score and difference put into different bands, for both denominators."""
-    own = table.rules
+    own, counted = table.rules, table.counted
     difference = table.bands(own.difference_cuts)
     for rules in (own,) if own.denominator == counted.denominator else (own, counted):
         score = table.bands(rules.score_cuts)
@@ -161,12 +150,12 @@ def _disagreements(table: _Table, counted: Rules) -> Iterator[LintFinding]:
             yield table.finding("bands_disagree", apart, len(score), bands, **numbers)
 
 
-def _denominator(table: _Table, counted: Rules) -> Iterator[LintFinding]:
+def _denominator(table: _Table) -> Iterator[LintFinding]:
     """A denominator that isn't the number of factors, and what that moves."""
     rules, factors = table.rules, len(table.names)
     if rules.denominator == factors or any(rules.weights[n] != rules.scale for n in table.names):
         return
-    bands = table.bands(rules.score_cuts), table.bands(counted.score_cuts)
+    bands = table.bands(rules.score_cuts), table.bands(table.counted.score_cuts)
     moved = bands[0] != bands[1]
     numbers = {"denominator": rules.denominator, "factors": factors}
     yield table.finding("denominator_not_count", moved, len(moved), bands, **numbers)
@@ -190,8 +179,9 @@ def _strengths(table: _Table) -> Iterator[LintFinding]:
     yield table.finding("strength_tells_little", rare, total, bands, strengths=by_strength)
 
 
-def _order(rules: Rules) -> Iterator[LintFinding]:
+def _order(table: _Table) -> Iterator[LintFinding]:
     """Bands of which strong begins below moderate, so that moderate is empty."""
+    rules = table.rules
     for name, cuts in (("score", rules.score_cuts), ("difference", rules.difference_cuts)):
         if cuts.strong < cuts.moderate:
             yield _finding("bands_out_of_order", rule=name)
@@ -224,36 +214,27 @@ def _finding(name: str, *, fits: bool = False, **numbers: Any) -> LintFinding:
     return LintFinding(id=name, grade="note" if fits else "warning", numbers=numbers)
 
 
-def published_figures(framework: Framework, rules: Rules) -> Iterator[LintFinding]:
-    """What a framework publishes, computed again from its own rules and tables."""
-    costs, example = framework.costs, framework.worked_example
-    yield from _examples(framework)
-    if costs is not None and costs.upfront_total is not None:
-        yield _upfront(costs, costs.upfront_total)
-    if example is not None:
-        yield _worked(example, framework, rules)
-        if costs is not None:
-            yield from _table(example, costs)
-
-
-def _examples(framework: Framework) -> Iterator[LintFinding]:
+def _examples(table: _Table) -> Iterator[LintFinding]:
     """A general number of examples that contradicts what single approaches need."""
-    general = framework.threshold("few_examples")
+    general = table.framework.threshold("few_examples")
     less = {
         name: approach.data.low
-        for name, approach in framework.approaches.items()
+        for name, approach in table.framework.approaches.items()
         if approach.data.unit == "examples" and general is not None and approach.data.low < general
     }
     if less:
         yield _finding("examples_contradict_needs", general=general, needs=less)
 
 
-def _upfront(costs: Costs, total: UpfrontTotal) -> LintFinding:
+def _upfront(table: _Table) -> Iterator[LintFinding]:
     """The published total against the sum of its rows."""
+    costs = table.framework.costs
+    if costs is None or (total := costs.upfront_total) is None:
+        return
     rows = costs.upfront.values()
     low, high = (sum(getattr(r.hours, end) for r in rows if r.hours) for end in ("low", "high"))
     usd = sum(r.usd.high for r in rows if r.usd)
-    return _finding(
+    yield _finding(
         "upfront_total",
         fits=(low, high) == (total.hours.low, total.hours.high) and usd < total.usd_under,
         sum_low=low,
@@ -266,20 +247,22 @@ def _upfront(costs: Costs, total: UpfrontTotal) -> LintFinding:
     )
 
 
-def _worked(example: WorkedExample, framework: Framework, rules: Rules) -> LintFinding:
+def _worked(table: _Table) -> Iterator[LintFinding]:
     """The example's score and break-even by the rules as they stand."""
+    if (example := table.framework.worked_example) is None:
+        return
     difference = example.indicators - example.anti_indicators
-    score = difference / rules.denominator
+    score = difference / table.rules.denominator
     upfront = example.upfront_hours * example.hourly_rate_usd
     net = example.api_savings_usd + example.quality_value_usd - example.ongoing_usd
     months = upfront / net if net > 0 else math.inf
-    return _finding(
+    yield _finding(
         "worked_example",
         fits=abs(score - example.score) < _CLOSE
         and abs(months - example.break_even_months) < _CLOSE,
         score=example.score,
         computed_score=score,
-        score_by_count=difference / max(len(framework.factors), 1),
+        score_by_count=difference / max(len(table.names), 1),
         months=example.break_even_months,
         computed_months=_months(months),
         upfront_usd=upfront,
@@ -291,8 +274,11 @@ def _months(months: float) -> float | str:
     return "never" if math.isinf(months) else months
 
 
-def _table(example: WorkedExample, costs: Costs) -> Iterator[LintFinding]:
+def _running(table: _Table) -> Iterator[LintFinding]:
     """The example's running costs against the framework's own table."""
+    example, costs = table.framework.worked_example, table.framework.costs
+    if example is None or costs is None:
+        return
     rate = example.hourly_rate_usd
     low, high = ongoing_usd(costs, rate, "low"), ongoing_usd(costs, rate, "high")
     if low <= example.ongoing_usd:
@@ -307,3 +293,9 @@ def _table(example: WorkedExample, costs: Costs) -> Iterator[LintFinding]:
         best=_months(break_even(upfront, benefit - low)),
         worst=_months(break_even(upfront, benefit - high)),
     )
+
+
+_ALL = (
+    *(_steps, _disagreements, _denominator, _strengths, _order, _backfires, _idle),
+    *(_examples, _upfront, _worked, _running),
+)

@@ -393,8 +393,7 @@ class Need(FileRecord):
     unit: Literal["examples", "preference_pairs", "documents"]  #: What is counted.
 
 
-TargetId = Literal["quality", "latency", "cost", "privacy"]
-"""What a use case has to meet."""
+TargetId = Literal["quality", "latency", "cost", "privacy"]  #: What a use case has to meet.
 
 
 class Move(FileRecord):

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 
-MOST_USEFUL = 2_000
-"""Cases that a team labels at most to tell two numbers from each other."""
+MOST_USEFUL = 2_000  #: Cases that a team labels at most to tell two numbers from each other.
 BY_MARGIN = f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
 
 
