@@ -15,9 +15,7 @@ from tuneworthy.model.evalset import Coefficient
 from tuneworthy.stats.clustered import percentile_interval, redrawn
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Floats = NDArray[np.float64]
+    from tuneworthy.stats.clustered import Floats
 
 DRAWS = 4_000
 FEWEST_CLUSTERS = 5  #: With fewer clusters there is no interval: draws of so few say little.

@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 _DENSE = 4  #: Clusters are counted without a sort when no number is above so many times the rows.
 
 
+def floats(values: ArrayLike) -> Floats:
+    """Numbers as an array."""
+    return np.asarray(values, dtype=np.float64)
+
+
 def t95(degrees: float) -> float:
     """Student's 97.5% quantile for one degree of freedom or more; a broken one is rounded down.
 
@@ -190,7 +195,7 @@ def ratio(above: ArrayLike, below: ArrayLike, clusters: ArrayLike) -> Estimate |
     A trace with NaN in either is left out; denominators are not negative. The ends are infinite
     where there is a single cluster; None where the denominators sum to nothing.
     """
-    over, under = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
+    over, under = floats(above), floats(below)
     kept = ~(np.isnan(over) | np.isnan(under))
     groups = np.asarray(clusters)[kept]
     member, k = members(groups)
@@ -236,7 +241,7 @@ def slope(y: ArrayLike, x: ArrayLike, clusters: ArrayLike) -> Estimate | None:
 
     In units of y for one of x; None where x doesn't vary or there are fewer than three clusters.
     """
-    ys, xs = np.asarray(y, dtype=np.float64), np.asarray(x, dtype=np.float64)
+    ys, xs = floats(y), floats(x)
     kept = ~(np.isnan(ys) | np.isnan(xs))
     ys, xs, groups = ys[kept], xs[kept], np.asarray(clusters)[kept]
     member, k = members(groups)
@@ -276,7 +281,7 @@ def true_share(
 
 
 def _known(values: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
-    data = np.asarray(values, dtype=np.float64)
+    data = floats(values)
     groups = np.asarray(clusters)
     if len(data) != len(groups):
         raise ValueError("values and clusters differ in number")
@@ -328,7 +333,7 @@ def cluster_means(
     values: ArrayLike, clusters: Sequence[str], *, rng: np.random.Generator, draws: int = RESAMPLES
 ) -> Floats:
     """Means of per-case values (one column a measure) when whole clusters are ``redrawn``."""
-    table = np.asarray(values, dtype=np.float64)
+    table = floats(values)
     rows = np.column_stack([table, np.ones(len(table))]) if table.ndim == 2 else table
     return redrawn(rows, clusters, lambda s: s[:, :-1] / s[:, -1:], rng=rng, draws=draws)
 
@@ -424,7 +429,7 @@ def share_given(
     the flagged alone, whose number is ``n``; it is (0, 1) where the detector may be no better than
     chance or may have flagged nothing real. None where nothing is flagged.
     """
-    hit, flag = np.asarray(hits, dtype=np.float64), np.asarray(flags, dtype=np.float64)
+    hit, flag = floats(hits), floats(flags)
     groups = np.asarray(clusters)
     seen = share(hit[flag > 0], groups[flag > 0])
     if seen is None or (sensitivity == CERTAIN == specificity):

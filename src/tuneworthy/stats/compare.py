@@ -8,16 +8,25 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from tuneworthy.stats.clustered import Estimate, dot, leaning, mean, members, share, sum_by, t95
+from tuneworthy.stats.clustered import (
+    Estimate,
+    dot,
+    floats,
+    leaning,
+    mean,
+    members,
+    share,
+    sum_by,
+    t95,
+)
 from tuneworthy.stats.intervals import Z80, Z95
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike
 
-    Floats = NDArray[np.float64]
-    Ints = NDArray[np.int64]
+    from tuneworthy.stats.clustered import Floats, Ints
 
 
 MOST_USEFUL = 2_000  #: Cases that a team labels at most to tell two numbers from each other.
@@ -70,7 +79,7 @@ def cases_needed(
 
 def _both(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> tuple[Floats, Ints]:
     """Differences and conversations of the cases that have both scores."""
-    differences = np.asarray(first, dtype=np.float64) - np.asarray(second, dtype=np.float64)
+    differences = floats(first) - floats(second)
     kept = ~np.isnan(differences)
     return differences[kept], np.asarray(clusters)[kept]
 
@@ -321,7 +330,7 @@ def expected_gain(scores: ArrayLike) -> tuple[float, float, float] | None:
     same cases. Hand-written variants are no sample of anything: don't ask about them. None under
     five draws.
     """
-    values = np.sort(np.asarray(scores, dtype=np.float64))
+    values = np.sort(floats(scores))
     n = len(values)
     if n < ENOUGH_DRAWS:
         return None
@@ -362,17 +371,14 @@ def predicted_difference(
     One label is added that each arm wins, as for a paired difference. A case counts as labelled
     where both arms are. First less second; None under 20 labelled conversations.
     """
-    judged, labelled = (
-        np.subtract(*(np.asarray(arm, dtype=np.float64) for arm in pair))
-        for pair in (judge, labels)
-    )
+    judged, labelled = (np.subtract(*map(floats, pair)) for pair in (judge, labels))
     return _predicted(judged, labelled, clusters, _WINS)
 
 
 def _predicted(
     judge: ArrayLike, labels: ArrayLike, clusters: ArrayLike | None, cells: Floats
 ) -> Estimate | None:
-    scores, human = np.asarray(judge, dtype=np.float64), np.asarray(labels, dtype=np.float64)
+    scores, human = floats(judge), floats(labels)
     there = ~np.isnan(human)
     groups = np.arange(len(scores)) if clusters is None else np.asarray(clusters)
     labelled = len(np.unique(groups[there]))

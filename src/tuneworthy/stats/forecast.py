@@ -15,7 +15,7 @@ import numpy as np
 from tuneworthy.stats.clustered import Estimate, t95
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from tuneworthy.stats.clustered import Floats
 
 
 WEEK = 7
@@ -62,7 +62,7 @@ class Trend(NamedTuple):
         return count, low, high
 
 
-def level(days: NDArray[np.float64], least: float) -> Estimate:
+def level(days: Floats, least: float) -> Estimate:
     """The amount a day at the end of a run of 28 days or more, oldest first.
 
     The mean of the last 28 days. Its variance is that of what weekdays (from 56 days on also a
@@ -87,7 +87,7 @@ def level(days: NDArray[np.float64], least: float) -> Estimate:
     return Estimate(value, max(0.0, value - half), value + half, LEVEL_DAYS, LEVEL_DAYS)
 
 
-def trend(counts: NDArray[np.float64]) -> Trend | None:
+def trend(counts: Floats) -> Trend | None:
     """An exponential trend through counts of equal periods, oldest first.
 
     Poisson regression by iterated weights (Nelder and Wedderburn 1972), the variance multiplied by
