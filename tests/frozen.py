@@ -48,6 +48,8 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = Path(__file__).with_name("frozen")
 LAW, LOOKS = "law", "looks"
 DAY = "2026-11-24"
+FITTED = "precedent.yaml"
+"""A framework with weights of its own, which ships no more."""
 
 Goldens = dict[str, str]
 """Text by its path in the folder of goldens; a path that ends with ``.gz`` is kept compressed."""
@@ -126,6 +128,7 @@ def workplace() -> Iterator[None]:
     with tempfile.TemporaryDirectory(prefix="frozen-") as name:
         place = Path(name).resolve()
         shutil.copytree(ROOT / "examples", place / "examples")
+        shutil.copy(ROOT / "tools" / FITTED, place)
         shutil.copytree(ROOT / "tests" / "fixtures" / "traces", place / "traces")
         make_shop(place / "shop")
         make_library(place / "library", "eval.jsonl")
@@ -274,7 +277,7 @@ def dossiers() -> Goldens:
 
     cases = sorted(path.parent.name for path in Path("examples").glob("*/case.yaml"))
     own = {path.parent.name: str(path) for path in sorted(Path().glob("examples/*/framework.yaml"))}
-    frameworks = {name: load_framework(name) for name in ("lesson", "precedent", *own.values())}
+    frameworks = {name: load_framework(name) for name in ("lesson", FITTED, *own.values())}
     found: Goldens = {}
     digests: dict[str, str] = {}
 
@@ -289,8 +292,8 @@ def dossiers() -> Goldens:
     for name in cases:
         for framework in frameworks:
             text = told(name, framework)
-            if framework in ("lesson", "precedent") or framework == own.get(name):
-                folder = framework if framework != own.get(name) else "own"
+            if framework in ("lesson", FITTED) or framework == own.get(name):
+                folder = Path(framework).stem if framework != own.get(name) else "own"
                 found[f"{LAW}/dossiers/{folder}/{name}.json"] = text
             digests[f"{name} by {framework}"] = hashlib.sha256(text.encode()).hexdigest()
         mine = own.get(name, "lesson")
@@ -315,20 +318,20 @@ OF_A_CASE = {
     "invest": "text markdown json", "precedents": "text markdown json",
     "decide --quick": "text json", "decide --seed 7": "json", "options --all": "text",
     "invest --months 12": "text json", "decide --set brand_voice=no": "text json",
-    "options --set few_shot=no": "json", "decide --framework precedent": "text json",
+    "options --set few_shot=no": "json", f"decide --framework {FITTED}": "text json",
 }  # fmt: skip
 """Commands of a case that take ``--as-of``, with their formats."""
 
 STEPS = """
 framework list
 framework show lesson
-framework show precedent
+framework show precedent.yaml
 framework show examples/subtitles/framework.yaml
 framework show lesson --format yaml
 framework check lesson
 framework check lesson --format json
 framework check lesson --strict
-framework check precedent
+framework check precedent.yaml
 framework check examples/credit-memos/framework.yaml
 backtest
 backtest --format markdown
@@ -431,7 +434,7 @@ answer started data.examples=many
 framework show nowhere.yaml
 framework check lesso
 backtest nowhere.yaml
-backtest --framework precedent --against lesson
+backtest --framework precedent.yaml --against lesson
 schema nothing
 measure
 measure examples/first-idea

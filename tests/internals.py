@@ -307,6 +307,7 @@ from tuneworthy.model.precedents import (
     BaseRate,
     Codes,
     Gap,
+    Neighbour,
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
@@ -326,12 +327,11 @@ from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.section import (
     CASES_FILE,
     INDEX_FILE,
+    described,
     goal_rate,
     known_answers,
     likeness,
     nearest,
-    pattern_key,
-    pattern_rate,
     precedents,
     read_cases,
     shipped_cases,
@@ -406,7 +406,6 @@ from tuneworthy.stats.clustered import (
     draw,
     drift,
     explained_share,
-    independent_cases,
     kmeans,
     mean,
     percentile_interval,
@@ -439,6 +438,7 @@ from tuneworthy.stats.intervals import (
     beta_share,
     cases_to_exclude,
     clopper_pearson,
+    independent_cases,
     wilson,
 )
 from tuneworthy.syntax.document import parse

@@ -79,16 +79,16 @@ def framework_of(text: str) -> Framework:
 # What was published -------------------------------------------------------------------------------
 
 
-def test_of_88_cases_84_are_no_tie_and_tuning_won_55_percent() -> None:
+def test_of_156_cases_141_are_no_tie_and_tuning_won_57_percent() -> None:
     found = run()
-    assert (found.cases, found.ties, found.n) == (88, 4, 84)
-    assert round(100 * found.won / found.n) == 55
+    assert (found.cases, found.ties, found.n) == (156, 15, 141)
+    assert round(100 * found.won / found.n) == 57
 
 
-# By hand, from the design: agreement in percent, from the lowest coder to the highest.
+# Agreement in percent, from the lowest coder to the highest.
 @pytest.mark.parametrize(
     ("rule", "low", "high"),
-    [("tree_granted", 46, 51), ("score", 60, 67), ("difference", 58, 62)],
+    [("tree_granted", 43, 50), ("score", 60, 63), ("difference", 58, 62)],
 )
 def test_the_lesson_agrees_as_often_as_told(rule: RuleId, low: int, high: int) -> None:
     rates = [round(100 * run(codes=codes).rule(rule).agreement.rate) for codes in CODES]
@@ -293,7 +293,7 @@ def test_factors_that_no_case_answers_are_named() -> None:
     assert run(framework=own, codes="value").uncoded == ("house_convention", "moon_phase")
     blind = run(framework=own, codes="blind1")
     assert blind.uncoded == ("moon_phase",)
-    assert (blind.factors, blind.answers) == (3, 3 * 84)
+    assert (blind.factors, blind.answers) == (3, 3 * 141)
     told = " ".join(report.findings(blind))
     assert "answer 2 of the framework's 3 factors" in told
     assert "moon_phase" in told
@@ -479,8 +479,8 @@ def test_every_field_of_the_shipped_cases_is_kept() -> None:
         ("", "mine.yaml:1", "is empty"),
         ("[]", "mine.yaml:1", "is empty"),
         ("id: a", "mine.yaml:1", "not a list"),
-        ("- a", "mine.yaml:1", "is no case. Write keys and values, at least an id and a winner"),
-        ("- {id: a, winner: tie}\n- null", "mine.yaml:2", "is no case"),
+        ("- a", "mine.yaml:1", "is not a mapping. Write {id: …, title: …"),
+        ("- {id: a, winner: tie}\n- null", "mine.yaml:2", "is not a mapping"),
         ("- {id: a}", "mine.yaml:1", "winner is missing"),
         ("- {id: a, winner: tie}\n- id: b\n  winner: both", "mine.yaml:3", "winner is"),
         ("- {id: a, winner: tie}\n- {id: c, winner: tie}\n- id: a\n  winner: rag",
@@ -514,7 +514,7 @@ def test_any_text_is_cases_or_a_plain_refusal(text: str) -> None:
 
 @given(st.data())
 def test_a_broken_file_is_refused_with_its_line(data: st.DataObject) -> None:
-    lines = catalogue_text(FILE).splitlines()[11:160]
+    lines = catalogue_text(FILE).splitlines()[16:160]
     place = data.draw(st.integers(0, len(lines) - 1))
     lines[place] = data.draw(st.sampled_from(("", "- x", "  y: [", "\tz: 1", "  - *a", lines[0])))
     assert re.fullmatch(r"[12] read|mine\.yaml:\d+: .*", outcome("\n".join(lines)))
@@ -567,7 +567,7 @@ def test_the_markdown_tables_are_whole(codes: Codes) -> None:
     assert len(tables) == 3
     for table in tables:
         assert len({line.count("|") for line in table.splitlines()}) == 1
-    assert "| knowledge (3 of 18 won) |" in shown
+    assert "| knowledge (4 of 20 won) |" in shown
 
 
 def test_a_report_says_nothing_of_what_is_not_there() -> None:
@@ -644,9 +644,9 @@ def test_the_page_tells_what_the_rules_said(page: str) -> None:
     difference = tunes("difference")
     assert f"says tune in {listed(tunes('tree_granted'))} cases" in page
     assert f"says tune in {listed(tunes('tree_recorded'))} cases" in page
-    assert f"says tune in {min(difference)} to {max(difference)} of 84 cases" in page
+    assert f"says tune in {min(difference)} to {max(difference)} of 141 cases" in page
     assert f"({', '.join(f'{cell.tune_won} of {said}' for cell, said in pairs)})" in page
-    assert f"misses at least {min(cell.keep_won for cell in granted)} of the 46 wins" in page
+    assert f"misses at least {min(cell.keep_won for cell in granted)} of the 81 wins" in page
     assert f"Of {found[0].answers} answers {listed(unknown)} are unknown" in page
     shares = [round(100 * one.rule("score").agreement.rate) for one in found]
     checks = [one.ceiling_test for one in CASES if one.winner != "tie"]
@@ -657,7 +657,7 @@ def test_the_page_tells_what_the_rules_said(page: str) -> None:
         sum(one.coded(codes)["low_volume"] == "unknown" for one in CASES if one.winner != "tie")
         for codes in CODES
     ]
-    assert f"is unknown in {listed(volume)} of the 84 cases" in page
+    assert f"is unknown in {listed(volume)} of the 141 cases" in page
     leads = [one.rule("score").against for one in found]
     assert all(lead and lead.excludes_zero == "no" for lead in leads)
     value, *blind = [round(100 * lead.difference) for lead in leads if lead]
@@ -665,10 +665,10 @@ def test_the_page_tells_what_the_rules_said(page: str) -> None:
     assert f"and {blind[0]} and {blind[1]} points with the two who didn't" in page
     assert f"move the score by {max(shares) - min(shares)} points" in page
     assert f"its score in {min(shares)} to {max(shares)}% of cases" in page
-    assert f"yes in {found[0].ceilings} of 84 cases" in page
-    assert f"{found[0].unknown_checks} of {5 * 84} check answers are unknown" in page
-    assert f"{found[0].recalled} of the 84 cases rest on figures from memory" in page
-    assert f"the 84 come from {found[0].clusters} papers and companies" in page
+    assert f"yes in {found[0].ceilings} of 141 cases" in page
+    assert f"{found[0].unknown_checks} of {5 * 141} check answers are unknown" in page
+    assert f"{found[0].recalled} of the 141 cases rest on figures from memory" in page
+    assert f"the 141 come from {found[0].clusters} papers and companies" in page
 
 
 def test_the_page_tells_how_the_coders_differ(page: str) -> None:
@@ -684,19 +684,18 @@ def test_the_page_tells_how_the_coders_differ(page: str) -> None:
         return round(100 * same / len(asked))
 
     yes = [alike(*pair, yes_alone=True) for pair in combinations(CODES, 2)]
-    assert yes[0] == yes[1]
-    assert f"agrees with the others in {yes[0]}% of answers" in page
+    assert f"agrees with the others in {yes[0]} and {yes[1]}% of answers" in page
     assert f"agree with each other in {yes[2]}%" in page
     every = [alike(*pair, yes_alone=False) for pair in combinations(CODES, 2)]
     assert f"it is {every[0]}%, {every[1]}% and {every[2]}%" in page
     many = [sum(sum(one[f] == "yes" for f in FOR) >= 4 for one in coded[c]) for c in CODES]
-    assert f"found that many in {listed(many)} of the 84 cases" in page
+    assert f"found that many in {listed(many)} of the 141 cases" in page
 
 
 def test_the_page_tells_what_looking_back_finds(page: str) -> None:
     untied = [one for one in CASES if one.winner != "tie"]
     by_goal = sum((one.goal_kind != "knowledge") == one.tuning_won for one in untied)
-    assert f"is right in {by_goal} of 84 cases" in page
+    assert f"is right in {by_goal} of 141 cases" in page
     alone = [
         sum((one.coded(codes)["consistent_behavior"] == "yes") == one.tuning_won for one in untied)
         for codes in CODES

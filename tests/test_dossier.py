@@ -142,8 +142,9 @@ def test_unknown_is_never_null_nan_or_nothing() -> None:
                 walk(below, f"{path}[{number}]")
 
     walk(data, "dossier")
-    for section in ("approaches", "investment", "precedents", "evidence"):
+    for section in ("approaches", "investment", "evidence"):
         assert data[section]["unknown"] is True
+    assert data["precedents"]["nearest"]["unknown"] is True
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)

@@ -522,8 +522,8 @@ def test_frameworks_and_cases_are_resources(
     reader: Assistant, shelf: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     listed = [each.uri for each in reader.ask("list_resources").resources]
-    assert listed[:2] == ["tuneworthy://framework/lesson", "tuneworthy://framework/precedent"]
-    assert listed[2:] == [
+    assert listed[:1] == ["tuneworthy://framework/lesson"]
+    assert listed[1:] == [
         f"tuneworthy://case/{name}" for name in ("broken", "task-api", "with%20data")
     ]
     shapes = [

@@ -568,13 +568,13 @@ def test_published_cases_carry_a_promise_only_where_the_arm_won_more_than_its_ev
     }
     found = judged(made(case))["supervised_fine_tuning"]
     assert (found.helps, found.grade) == ("yes", "published_cases")
-    assert "8 of 12 published cases of extraction" in found.published
+    assert "11 of 19 published cases of extraction" in found.published
     knowledge = {**case, "goals": ["knowledge"], "signals": {"knowledge_gaps": "yes"}}
     rare = judged(made(knowledge))["supervised_fine_tuning"]
     assert rare.grade == "rule_of_thumb"
-    assert "2 of 18 published cases of knowledge" in rare.published
+    assert "2 of 20 published cases of knowledge" in rare.published
     few = judged(made({**case, "goals": ["safety"], "data": {"preference_pairs": 12000}}))
-    assert few["preference_tuning"].published == ""  # five cases are too few to say
+    assert few["preference_tuning"].published == ""  # six cases are too few to say
 
 
 def test_the_counts_of_published_cases_are_those_of_the_cases() -> None:
@@ -790,12 +790,12 @@ def test_decide_shows_the_five_and_where_the_rest_is() -> None:
 
 
 def test_a_candidate_that_no_kind_of_tuning_fits_says_so(project: Path) -> None:
-    """The precedent framework weighs exploration at nothing; the options don't."""
+    """The fitted framework weighs exploration at nothing; the options don't."""
     folder = project / "examples" / "clinic-intake"
     answers = {"house_convention": "yes", "narrow_task": "yes"}
     for exploring, told in (("yes", True), ("no", False)):
         dossier = judge(
-            folder, "precedent", answers={**answers, "exploration_phase": exploring}
+            folder, "tools/precedent.yaml", answers={**answers, "exploration_phase": exploring}
         )  # fmt: skip
         assert dossier.verdict.outcome == "fine_tune_candidate"
         assert ("no_tuning_fits" in {one.id for one in dossier.verdict.caveats}) is told

@@ -3,7 +3,8 @@
 python tools/precedents.py            write it if it has changed
 python tools/precedents.py --check    exit code 1 if it would change
 
-It holds what a decision reads of the cases: run it after they have changed.
+It holds what a decision reads of the cases: run it after they have changed, or the words that tell
+what a task is about.
 
 A published case is taken to answer what both coders answer alike who saw only its situation. Where
 they differ, or one leaves it open, it is open: an answer that two readers can't agree on makes
@@ -14,90 +15,80 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import re
 import sys
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from itertools import combinations, product
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
+from tuneworthy import CaseError
 from tuneworthy.framework.load import catalogue_text
-from tuneworthy.model.base import State
-from tuneworthy.model.precedents import ArmId, Method, Precedent, PublishedArm, PublishedCase
+from tuneworthy.model.precedents import ArmId, BaseRate, Precedent, PublishedArm, PublishedCase
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS
 from tuneworthy.precedents.section import (
+    ARM_WORDS,
     CASES_FILE,
     INDEX_FILE,
-    LONGEST_PATTERN,
-    goal_key,
-    pattern_key,
+    described,
+    rate_of,
     shipped_cases,
+    tuning_won,
 )
-from tuneworthy.stats.clustered import (
-    RESAMPLES,
-    cluster_means,
-    independent_cases,
-    percentile_interval,
-)
-from tuneworthy.stats.intervals import wilson
+from tuneworthy.stats.clustered import RESAMPLES, cluster_means, percentile_interval
+from tuneworthy.syntax.document import parse
+from tuneworthy.words import plain
 
 PATH = Path(__file__).resolve().parents[1] / "src/tuneworthy/framework/catalogue" / INDEX_FILE
-
-SEPARATING = (
-    "house_convention",
-    "narrow_task",
-    "consistent_behavior",
-    "knowledge_facts",
-    "open_ended_chat",
-    "low_volume",
-    "constraint_gap",
-)
-"""Questions whose answers part won from lost in the published cases (docs/concepts)."""
+SUBJECTS_FILE = "published_subjects.yaml"
+KINDS = {"paper": "published papers", "industry": "published reports from practice"}
 
 
-class Rate(NamedTuple):
-    """How often tuning won, with its 95% interval."""
+def vocabulary() -> dict[str, list[str]]:
+    """Words and their beginnings to the subjects they tell of."""
+    told: dict[str, list[str]] = {}
+    subjects = parse(catalogue_text(SUBJECTS_FILE), SUBJECTS_FILE, CaseError).data
+    for subject, words in subjects.items():
+        for word in words.split():
+            told.setdefault(word, []).extend([subject] * bool(subject))
+    return told
 
-    n: int
-    won: int
-    clusters: int
-    low: float
-    high: float
-    method: Method
 
-
-_ARMS: tuple[ArmId, ...] = ("baseline", "best_prompt", "other_model", "rag", "fine_tuned")
 _URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
 
 
-def precedent_of(case: PublishedCase) -> Precedent:
-    """A published case with the answers both blind coders give."""
+def precedent_of(
+    case: PublishedCase, vocabulary: Mapping[str, Sequence[str]], *, own: bool = False
+) -> Precedent:
+    """A case as a decision reads it: the answers that both blind coders give.
+
+    A team's own case that no blind coder answered has those of whoever wrote it.
+    """
     first, second = case.coded("blind1"), case.coded("blind2")
-    arms = [(name, getattr(case, name)) for name in _ARMS]
+    if own and not any(factor.blind for factor in case.factors.values()):
+        first = second = case.coded("value")
+    subjects, words = described(f"{case.title}. {case.domain}. {case.task}", vocabulary)
+    arms = [(name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None]
     return Precedent(
-        id=case.id,
-        title=case.title,
-        year=case.year,
-        kind=case.kind or "unknown",
+        shown=case.model_dump(include={"id", "title", "winner", "year", "margin"})
+        | {
+            "source": case.source_url,
+            "source_url": address(case.source_url),
+            "source_status": case.source_status or "unknown",
+            "kind": case.kind or "unknown",
+            "goal": case.goal_kind or "unknown",
+            "tried": [_tried(name, arm) for name, arm in arms],
+            "own": own,
+        },
         cluster=case.group,
-        goal=case.goal_kind or "unknown",
-        winner=case.winner,
-        margin=case.margin,
-        source=case.source_url,
-        source_url=address(case.source_url),
-        source_status=case.source_status or "unknown",
-        tried=tuple(_tried(name, arm) for name, arm in arms if arm is not None),
+        subjects=sorted(subjects),
+        words=sorted(words),
         answers={
             name: state
             for name, state in sorted(first.items())
             if state != "unknown" and second.get(name) == state
         },
-        won=case.tuning_won,
+        yes=sorted(name for name, state in first.items() if state == "yes"),
     )
 
 
@@ -114,131 +105,83 @@ def address(source: str) -> str:
 
 
 def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
-    texts = {
-        "arm": name,
-        "approach": arm.approach,
-        "model": arm.model or arm.base_model,
-        "train_examples": arm.train_examples,
-        "metric": arm.metric,
-        "value": arm.value,
-    }
-    return {key: text for key, text in texts.items() if text}
-
-
-# How often tuning won: in all published cases, for a goal, and for a pattern of answers.
+    told = {key: text for key, text in arm.model_dump().items() if text}
+    base = told.pop("base_model", "")
+    return {"arm": name, "model": base, **told}
 
 
 def rate(
-    cases: Sequence[Precedent], *, rng: np.random.Generator, draws: int = RESAMPLES
-) -> Rate | None:
+    cases: Sequence[Precedent],
+    of: str = "published cases",
+    *,
+    rng: np.random.Generator,
+    draws: int = RESAMPLES,
+) -> BaseRate | None:
     """How often tuning won, ties left out; None without a case.
 
     Whole clusters are drawn again where there are at least ``ENOUGH_CLUSTERS`` and that gives a
     width; else the interval is Wilson's with cases of one cluster counted together.
     """
-    counted = [case for case in cases if case.winner != "tie"]
-    if not counted:
-        return None
-    won = [float(case.won) for case in counted]
-    clusters = [case.cluster for case in counted]
-    n, wins, papers = len(counted), int(sum(won)), len(set(clusters))
-    if papers >= ENOUGH_CLUSTERS:
-        means = cluster_means([(each,) for each in won], clusters, rng=rng, draws=draws)
-        ((low, high),) = percentile_interval(means)
-        if low < high:
-            share = wins / n
-            low, high = min(low, share), max(high, share)
-            return Rate(n, wins, papers, low, high, "cluster_bootstrap")
-    worth = independent_cases(clusters)
-    low, high = wilson(wins / n * worth, worth)
-    return Rate(n, wins, papers, low, high, "wilson_by_cluster")
+    counted = [case for case in cases if case.shown["winner"] != "tie"]
+    found = rate_of(counted, of)
+    if found is None or found.clusters < ENOUGH_CLUSTERS:
+        return found
+    won = [(float(tuning_won(case)),) for case in counted]
+    means = cluster_means(won, [case.cluster for case in counted], rng=rng, draws=draws)
+    ((low, high),) = percentile_interval(means)
+    if low == high:
+        return found
+    ends = {"low": min(low, found.rate), "high": max(high, found.rate)}
+    return found.model_copy(update={**ends, "method": "cluster_bootstrap"})
 
 
-def every_rate(cases: Sequence[Precedent], seed: int = 0) -> dict[str, Rate]:
-    """The rate of all cases, of each goal and of each pattern that some case has.
+def every_rate(cases: Sequence[Precedent], seed: int = 0) -> dict[str, BaseRate]:
+    """The rate of all cases, and of each goal, kind and year.
 
     Each is drawn with a generator of its own, so that one more case of a goal changes no other.
     """
-    parts: dict[str, Sequence[Precedent]] = {"": cases}
-    for goal in sorted({case.goal for case in cases}):
-        parts[goal_key(goal)] = [case for case in cases if case.goal == goal]
-    for pattern in _patterns():
-        parts[pattern_key(pattern)] = [case for case in cases if _has(case, pattern)]
-    rates = {key: rate(part, rng=np.random.default_rng(seed)) for key, part in parts.items()}
-    return {key: counted for key, counted in rates.items() if counted is not None}
-
-
-def _patterns() -> Iterator[dict[str, State]]:
-    answers: tuple[State, State] = ("yes", "no")
-    for size in range(1, LONGEST_PATTERN + 1):
-        for names in combinations(SEPARATING, size):
-            for states in product(answers, repeat=size):
-                yield dict(zip(names, states, strict=True))
-
-
-def _has(case: Precedent, pattern: Mapping[str, State]) -> bool:
-    return all(case.answers.get(name) == state for name, state in pattern.items())
-
-
-def most_informative(cases: Sequence[Precedent]) -> tuple[str, ...]:
-    """The separating questions, the one that tells most about the winner first.
-
-    That is the information about won or lost, in bits over all cases, so that a question few cases
-    answer tells little; equals in order of their ids.
-    """
-    counted = [case for case in cases if case.winner != "tie"]
-    bits = {name: _information(name, counted) for name in SEPARATING}
-    return tuple(sorted(bits, key=lambda name: (-round(bits[name], 9), name)))
-
-
-def _information(name: str, cases: Sequence[Precedent]) -> float:
-    """Mutual information of answer and outcome where it is answered, times the share answered."""
-    cells = Counter((case.answers[name], case.won) for case in cases if name in case.answers)
-    n = sum(cells.values())
-    if not n:
-        return 0.0
-    rows, columns = Counter[str](), Counter[bool]()
-    for (answer, won), count in cells.items():
-        rows[answer] += count
-        columns[won] += count
-    bits = math.fsum(
-        count / n * math.log2(count * n / (rows[answer] * columns[won]))
-        for (answer, won), count in sorted(cells.items())
-    )
-    return bits * n / len(cases)
-
-
-# The file.
+    parts = {"": ("published cases", list(cases))}
+    for what in ("goal", "kind", "year"):
+        for value in sorted({case.shown[what] for case in cases} - {None, "unknown"}):
+            of = KINDS.get(str(value), f"published cases of {plain(str(value))}")
+            parts[f"{what}={value}"] = of, [case for case in cases if case.shown[what] == value]
+    rates = {
+        key: rate(part, of, rng=np.random.default_rng(seed)) for key, (of, part) in parts.items()
+    }
+    return {key: found for key, found in rates.items() if found is not None}
 
 
 def index_text(
     cases: Sequence[Precedent],
-    questions: Sequence[str],
-    rates: Mapping[str, Rate],
+    words: Mapping[str, Sequence[str]],
+    rates: Mapping[str, BaseRate],
     made_from: str,
 ) -> str:
-    """The file of an index: JSON, one case and one rate a line, so that a difference can be read.
+    """The file of an index: JSON, one case, word and rate a line, so that changes can be read.
 
     Args:
         cases: Published cases, in the order they are to stand in.
-        questions: Questions of patterns in order.
+        words: The vocabulary.
         rates: Rates by key.
         made_from: The text of the file of cases; its SHA-256 is kept.
     """
     digest = hashlib.sha256(made_from.encode("utf-8")).hexdigest()
-    counted = ",\n".join(f"{json.dumps(key)}: {json.dumps(rate)}" for key, rate in rates.items())
-    rows = ",\n".join(json.dumps(asdict(case), ensure_ascii=False) for case in cases)
+    counted, told = (
+        ",\n".join(f"{json.dumps(key)}: {json.dumps(value)}" for key, value in table.items())
+        for table in ({key: rate.model_dump() for key, rate in rates.items()}, words)
+    )
+    rows = ",\n".join(json.dumps(case._asdict(), ensure_ascii=False) for case in cases)
     return (
-        f'{{"made_from": {json.dumps(digest)},\n"questions": {json.dumps(list(questions))},\n'
-        f'"rates": {{\n{counted}\n}},\n"cases": [\n{rows}\n]}}\n'
+        f'{{"made_from": {json.dumps(digest)},\n"rates": {{\n{counted}\n}},\n'
+        f'"vocabulary": {{\n{told}\n}},\n"cases": [\n{rows}\n]}}\n'
     )
 
 
 def made() -> str:
     """The index as it should be."""
-    cases = [precedent_of(case) for case in shipped_cases()]
-    questions, rates = most_informative(cases), every_rate(cases)
-    return index_text(cases, questions, rates, catalogue_text(CASES_FILE))
+    words = vocabulary()
+    cases = [precedent_of(case, words) for case in shipped_cases()]
+    return index_text(cases, words, every_rate(cases), catalogue_text(CASES_FILE))
 
 
 def main() -> int:

@@ -10,8 +10,7 @@ from typing import Any
 from refit_data import LEFT_OUT, LESSON_ASKS, SANE, untied
 
 from tuneworthy.model.precedents import Codes, PublishedCase
-from tuneworthy.stats.clustered import independent_cases
-from tuneworthy.stats.intervals import wilson
+from tuneworthy.stats.intervals import independent_cases, wilson
 
 
 def agreement(cases: Sequence[PublishedCase]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from refit_record import CODERS
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.model.framework import GOALS
 from tuneworthy.model.precedents import PublishedCase
-from tuneworthy.stats.clustered import independent_cases
+from tuneworthy.stats.intervals import independent_cases
 
 COMMAND = "python tools/refit.py"
 MOST_OPEN = 0.5

@@ -168,7 +168,7 @@ def decide(
         recommendation=OPTIONS_IN_SHORT if quick else found.recommendation,
         investment=money.result,
         precedents=(
-            IN_SHORT if quick else precedents(shipped_index(), case.goals, framework, assessment)
+            IN_SHORT if quick else precedents(shipped_index(), case, framework, rules, assessment)
         ),
         plan=build_plan(
             case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of

@@ -14,7 +14,7 @@ from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 if TYPE_CHECKING:
     from tuneworthy.model.interview import CaseField
 
-NAMES = ("lesson", "precedent")  #: Frameworks of the catalogue.
+NAMES = ("lesson",)  #: Frameworks of the catalogue.
 
 
 _OWN = frozenset({"title", "source", "dated", "worked_example"})
@@ -41,21 +41,9 @@ def load_document(document: ParsedFile) -> Framework:
     return build(Framework, _whole(document), FrameworkError)
 
 
-def _past_odds(data: Any) -> Any:
-    """A file with odds loads: the chance they gave is withdrawn, what they came from counts."""
-    odds = data.get("odds") if isinstance(data, dict) else None
-    if not isinstance(odds, dict):
-        return data
-    rest = {name: value for name, value in data.items() if name != "odds"}
-    source = odds.get("fitted_on")
-    if isinstance(source, dict) and "dated" in odds:
-        rest.setdefault("fitted_on", {**source, "dated": odds["dated"]})
-    return rest
-
-
 def _whole(document: ParsedFile) -> ParsedFile:
     """A document with the sections it leaves out; a framework it extends may extend another."""
-    data: Any = _past_odds(document.data)
+    data: Any = document.data
     base = data.get("extends") if isinstance(data, dict) else None
     if base is None:
         return ParsedFile(data, document.name, document.lines)

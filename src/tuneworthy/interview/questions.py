@@ -26,6 +26,7 @@ from tuneworthy.model.case import (
 from tuneworthy.model.dossier import Assessment, Dossier
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part, Standing
+from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions
 from tuneworthy.verdict.weigh import known, weigh, with_evidence
@@ -49,6 +50,8 @@ def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
         return tuple(name.split("."))
     names = [(room, known) for room, asks in asked_by(framework).items() for known in asks]
     place = next((place for place in names if place[1] == name), None)
+    if name in ALSO_ASKED:
+        place = place or ("factors", name)
     if place is not None or name in Case.model_fields:
         return place or (name,)
     guess = did_you_mean(name, [known for _, known in names])

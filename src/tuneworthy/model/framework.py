@@ -329,12 +329,6 @@ class FittedOn(FileRecord):
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of what the fit read of them."""
 
-    @model_validator(mode="after")
-    def _possible(self) -> FittedOn:
-        if self.won > self.cases or self.clusters > self.cases:
-            raise wrong("counts more wins or clusters than cases", "count again")
-        return self
-
 
 # What is asked, and what a goal, an approach and an option are.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, RootModel
 
 from tuneworthy.model.base import (
     FileRecord,
@@ -14,7 +14,6 @@ from tuneworthy.model.base import (
     LateRecord,
     Name,
     Natural,
-    Range,
     Record,
     Share,
     State,
@@ -31,6 +30,21 @@ Winner = Literal["fine_tune", "hybrid", "rag", "prompt", "model_switch", "decomp
 
 WINS_OF_TUNING: frozenset[Winner] = frozenset({"fine_tune", "hybrid"})
 """Those in which tuning had a part."""
+
+
+ALSO_ASKED: Mapping[str, str] = {
+    "house_convention": "Is what counts as right a convention of your own that examples show "
+    "better than words?",
+    "narrow_task": "Is it one task, with the same kind of input and of output each time?",
+    "constraint_gap": "Is the quality good enough, and only cost, waiting time or privacy isn't?",
+    "output_gradable": "Can a program or a key tell whether an output is right?",
+    "knowledge_facts": "Does it fail because it lacks facts that are private, rare or new?",
+    "open_ended_chat": "Is it a conversation that may go anywhere?",
+    "content_changes": "Do the facts in the answers change from month to month?",
+    "policy_changes": "Do the rules by which it should answer change from month to month?",
+    "high_stakes": "Does a wrong answer do serious harm?",
+}
+"""What the coders of published cases answered beside the lesson's questions; a case may hold it."""
 
 
 Codes = Literal["value", "blind1", "blind2"]
@@ -149,6 +163,10 @@ class PublishedCase(FileRecord):
         }
 
 
+class PublishedCases(RootModel[tuple[PublishedCase, ...]]):
+    """A file of them."""
+
+
 RuleId = Literal["tree_recorded", "tree_granted", "score", "difference", "always", "never"]
 """What is put to the test; the last two ask nothing."""
 
@@ -253,31 +271,12 @@ Known = Literal["yes", "no"]  #: An answer that is known.
 class Precedent(NamedTuple):
     """A published case as far as likeness and rates need it."""
 
-    id: str
-    title: str
-    year: int | None
-    kind: str  #: ``paper``, ``industry`` or ``unknown``.
+    shown: Mapping[str, Any]  #: What a ``Neighbour`` shows of it, by that record's names.
     cluster: str  #: Its paper or company; its own id where it stands alone.
-    goal: str
-    winner: Winner
-    margin: str
-    source: str  #: Where it can be read, as its file says it.
-    source_url: str  #: The first web address in that; empty for none.
-    source_status: str  #: ``read``, ``recalled`` or ``unknown``.
-    tried: tuple[Mapping[str, str], ...]
-    """What was tried, as in ``Tried``; what the source doesn't say is left out."""
+    subjects: Sequence[str]  #: What its task is about, by the names of the vocabulary.
+    words: Sequence[str]  #: The beginnings of other words of its title, domain and task.
     answers: Mapping[str, State]  #: What both blind coders answered alike.
-    won: bool
-
-
-class PrecedentIndex(NamedTuple):
-    """What a decision reads of the published cases; ``tools/precedents.py`` makes it."""
-
-    cases: tuple[Precedent, ...]
-    questions: tuple[str, ...]  #: What patterns are made of, the most telling one first.
-    rates: Mapping[str, Sequence[Any]]
-    """By the key of a goal or pattern, the empty one for all cases: cases, those that tuning won,
-    clusters, both ends of the 95% interval, and its method."""
+    yes: Sequence[str]  #: The first blind coder's yes answers: rules are tried on those.
 
 
 class Tried(LateRecord):
@@ -306,8 +305,10 @@ class Neighbour(LateRecord):
     goal: str  #: Its goal.
     margin: str  #: By how much it was won, as its source says it.
     tried: tuple[Tried, ...]  #: What was tried.
+    own: bool = False  #: Whether it is one of the team's own cases, and not a published one.
     likeness_bits: float
-    """How alike it is: bits of the answers in common, less bits of those that differ."""
+    """How alike it is: bits of what both tasks are about, of the goal and of the answers."""
+    subjects: tuple[str, ...]  #: What both tasks are about, the subject that says most first.
     same_goal: bool  #: Whether it has a goal of this case.
     shared: dict[str, Known]  #: Answers in common, the one that says most first.
     differs: dict[str, Known]  #: This case's answers where it answers the other way.
@@ -318,7 +319,6 @@ class BaseRate(LateRecord):
     """How often tuning measured best among published cases; ties are left out."""
 
     of: str  #: Which cases.
-    answers: dict[str, Known]  #: The answers they share; empty for a goal.
     n: Natural  #: Cases.
     won: Natural  #: Cases in which tuning, alone or in a hybrid, measured best.
     clusters: Natural  #: Papers or companies they come from.
@@ -328,52 +328,48 @@ class BaseRate(LateRecord):
     method: Method  #: How the interval was found.
 
 
-class Recorded(LateRecord):
-    """How the fit did on published cases it hadn't seen; the coder it did worse with."""
+@dataclass(frozen=True, eq=False)
+class PrecedentIndex:
+    """What a decision reads of the published cases; ``tools/precedents.py`` makes it."""
 
-    cases: Natural  #: Cases predicted.
-    accuracy: Share  #: Share in which the likelier side won.
-    accuracy_interval: Range  #: 95% interval of that.
-    brier: Share  #: Mean squared distance between chance and outcome; 0.25 for a coin, 0 at best.
-    brier_interval: Range  #: 95% interval of that.
-    brier_gain: float
-    """Brier score of the base rate less this one; above zero where the fit is better."""
-    brier_gain_interval: Range  #: 95% interval of that.
-    earned: bool  #: Whether it beat the base rate with both coders, by intervals without zero.
+    cases: tuple[Precedent, ...]
+    vocabulary: Mapping[str, Sequence[str]]
+    """Words, or beginnings that end with ``*``, to the subjects they tell of; none for words that
+    tell of nothing."""
+    rates: Mapping[str, BaseRate]  #: By goal, kind and year; the empty key for all cases.
+    own: tuple[Precedent, ...] = ()  #: The team's own cases.
 
 
-class Moved(LateRecord):
-    """What one answer does to the chance."""
+class RuleOnCases(LateRecord):
+    """How often a rule of the framework was right about published cases; ties are left out.
 
-    id: str  #: Factor, or ``goal:`` with the goal.
-    state: State  #: The answer.
-    log_odds: Range  #: What it adds to the log odds; from the least to the most where it is open.
-    says: str  #: The same in words.
+    The answers are the first blind coder's, an unknown one isn't a yes, and the ceiling is granted.
+    """
+
+    rule: RuleId  #: Which rule.
+    of: str  #: Which cases: those of the primary goal, or all where there are too few of it.
+    n: Natural  #: How many cases.
+    right: Natural
+    """Cases in which it said tune and tuning won, or said don't and something else won."""
+    low: Share  #: Lower end of the 95% interval of the share it was right in.
+    high: Share  #: Upper end.
 
 
 class PrecedentsResult(LateRecord):
     """What happened to others."""
 
     nearest: tuple[Neighbour, ...] | Unknown
-    """Published cases most like this one, at most five, the most alike first."""
-    as_near: Natural  #: Further cases as alike as the last of them.
+    """Cases most like this one, at most five, the most alike first; none under a likeness."""
     base_rate: BaseRate | Unknown  #: How often tuning won for the primary goal.
-    pattern_rate: BaseRate | Unknown
-    """How often it won where the most telling questions have this case's answers."""
     every_rate: BaseRate  #: How often it won in all published cases.
-    p_fine_tune: Share | Unknown
-    """Chance that tuning measures best; withdrawn on 2026-11-27, and unknown since."""
-    p_interval: Range | Unknown  #: 95% interval of that chance; withdrawn with it.
-    p_open: Range | Unknown
-    """That chance with every open answer against tuning, and with all for it; withdrawn with it."""
-    track_record: Recorded | Unknown
-    """How often the fit behind the chance was right; withdrawn with it."""
-    disagrees: str
-    """That the published cases neither agree nor disagree with the verdict, and why."""
-    moves: tuple[Moved, ...]  #: What moves the chance; withdrawn with it, and empty since.
+    rates: tuple[BaseRate, ...]
+    """How often it won in papers, in reports from practice, and by year."""
+    own_rate: BaseRate | Unknown  #: How often it won in the team's own cases (data.history).
+    record: tuple[RuleOnCases, ...]
+    """How often the framework's rules were right, and always saying "fine-tune" beside them."""
 
 
-# Two frameworks on the same cases, and a framework on those it was fitted to.
+# Two frameworks on the same cases.
 
 Difference = Annotated[float, Field(ge=-1, le=1)]  #: A difference of two shares.
 
@@ -399,12 +395,3 @@ class Gap(Record):
     n: Natural
     clusters: Natural  #: Papers, companies or projects they come from.
     rules: tuple[RuleGap, ...]
-
-
-class Fitted(Record):
-    """What is reported instead of a backtest on the cases that a framework was fitted to."""
-
-    framework: Ident
-    dated: date
-    cases: Natural  #: Cases it was fitted to, which are those asked about.
-    clusters: Natural

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.rules import Rules, compile_rules
-from tuneworthy.framework.tally import group, tally
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import (
@@ -33,13 +31,9 @@ from tuneworthy.model.precedents import (
     RuleId,
     RuleRecord,
 )
-from tuneworthy.stats.clustered import (
-    RESAMPLES,
-    cluster_means,
-    independent_cases,
-    percentile_interval,
-)
-from tuneworthy.stats.intervals import wilson
+from tuneworthy.precedents.section import rule_says
+from tuneworthy.stats.clustered import RESAMPLES, cluster_means, percentile_interval
+from tuneworthy.stats.intervals import wilson_by_cluster
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,24 +42,18 @@ ENOUGH_CLUSTERS = 20
 """Below this, drawing clusters again gives intervals that are too narrow: tests simulate it."""
 
 _BASELINES: tuple[RuleId, ...] = ("always", "never")
-_MORE_PAPERS = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers or companies")
 _MORE = Unknown(ask=f"Add cases from at least {ENOUGH_CLUSTERS} papers, companies or projects")
 
 # What a framework's rules say about published cases, case by case.
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One case with what every rule says about it."""
+class Trial(NamedTuple):
+    """One case with what every rule says about it: whether to tune."""
 
     cluster: str
-    """Its paper or company."""
     goal: str
-    """Its goal, or ``unknown``."""
     won: bool
-    """Whether tuning won."""
     says: Mapping[RuleId, bool]
-    """For each rule whether it says tune."""
 
     def right(self, rule: RuleId) -> float:
         """1 where a rule is right, 0 where it isn't."""
@@ -74,35 +62,12 @@ class Trial:
 
 def trials_of(cases: Sequence[PublishedCase], rules: Rules, codes: Codes) -> list[Trial]:
     """Each case with what the rules say about it, in the order of the cases."""
-    return [_trial(rules, case, codes) for case in cases]
-
-
-def _trial(rules: Rules, case: PublishedCase, codes: Codes) -> Trial:
-    coded = case.coded(codes)
-    factors = {f: _counts(coded, f) for f in (*rules.indicators, *rules.anti_indicators)}
-    recorded = {name: _counts(case.ceiling_test, name) for name in rules.checks}
-    granted: dict[str, State] = dict.fromkeys(rules.checks, "yes")
-    reasons_for = group(rules, rules.indicators, factors).known[1]
-    difference = reasons_for - group(rules, rules.anti_indicators, factors).known[1]
-    says: dict[RuleId, bool] = {
-        "tree_recorded": _candidate(rules, {**factors, **recorded}),
-        "tree_granted": _candidate(rules, {**factors, **granted}),
-        "score": rules.score_cuts.band(difference) != "weak",
-        "difference": rules.difference_cuts.band(difference) != "weak",
-        "always": True,
-        "never": False,
-    }
-    return Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says)
-
-
-def _counts(states: Mapping[str, State], name: str) -> State:
-    """Unknown is not yes, so it counts as no here."""
-    return "yes" if states.get(name) == "yes" else "no"
-
-
-def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
-    """Whether the tree comes to a candidate; every answer is settled, so it comes to one thing."""
-    return tally(rules, states).reach == {"fine_tune_candidate"}
+    trials = []
+    for case in cases:
+        yes = [name for name, state in case.coded(codes).items() if state == "yes"]
+        says = rule_says(rules, yes, case.ceiling_test)
+        trials.append(Trial(case.group, case.goal_kind or "unknown", case.tuning_won, says))
+    return trials
 
 
 def _untied(cases: Sequence[PublishedCase]) -> list[PublishedCase]:
@@ -178,7 +143,7 @@ def _records(trials: list[Trial], rng: np.random.Generator, draws: int) -> tuple
             confusion=_confusion(trials, rule),
             against=None
             if rule in _BASELINES
-            else Against(baseline=baseline, **_paired(lead[rule], ahead, _MORE_PAPERS)),
+            else Against(baseline=baseline, **_paired(lead[rule], ahead)),
             by_goal=_by_goal(trials, rule),
         )
         for rule, alone, ahead in zip(RULES, drawn[: len(RULES)], drawn[len(RULES) :], strict=True)
@@ -201,13 +166,13 @@ def _intervals(
     ]
 
 
-def _paired(lead: list[float], interval: RateInterval | None, cure: Unknown) -> dict[str, Any]:
+def _paired(lead: list[float], interval: RateInterval | None) -> dict[str, Any]:
     """A paired difference of two rules, and whether they are distinguished."""
     apart: State = "unknown"
     if interval is not None:
         apart = "yes" if interval.low > 0 or interval.high < 0 else "no"
     value = sum(lead) / len(lead)
-    return {"difference": value, "interval": interval or cure, "excludes_zero": apart}
+    return {"difference": value, "interval": interval or _MORE, "excludes_zero": apart}
 
 
 def _agreement(
@@ -216,8 +181,7 @@ def _agreement(
     """Agreement with the interval drawn, or Wilson's where none was drawn or it has no width."""
     n, agreed = len(trials), sum(trial.says[rule] == trial.won for trial in trials)
     if interval is None or interval.low == interval.high:
-        worth = independent_cases([trial.cluster for trial in trials])
-        low, high = wilson(agreed / n * worth, worth)
+        low, high = wilson_by_cluster(agreed, [trial.cluster for trial in trials])
         interval = RateInterval(low=low, high=high, method="wilson_by_cluster")
     return RuleAgreement(n=n, agreed=agreed, rate=agreed / n, interval=interval)
 
@@ -280,7 +244,7 @@ def gap(
                 agreed=sum(trial.says[rule] == trial.won for trial in mine),
                 other_agreed=sum(trial.says[rule] == trial.won for trial in its),
                 apart=sum(difference != 0 for difference in lead),
-                **_paired(lead, interval, _MORE),
+                **_paired(lead, interval),
             )
             for rule, lead, interval in zip(
                 asked, leads, _intervals(leads, clusters, rng, draws), strict=True

@@ -1,31 +1,35 @@
 """What happened to others: the published cases most like a case, and how often tuning won.
 
-Likeness is counted in bits. A question that both have answered counts the mean surprise of the two
-answers, the surprise of an answer being minus the binary logarithm of its share among published
-cases (with one case added for each answer, so that one nobody gave stays finite). It counts for
-likeness when the answers are the same and against it when they differ: to share what few share says
-much, to share what nearly all share says nearly nothing, and to differ where one of the two is rare
-says much again. A question that either side leaves open counts nothing. A shared goal counts its
-surprise, half of it when it isn't the primary goal; another goal is the usual thing and counts
-nothing. No weight is fitted and no outcome is looked at, so that the neighbours' outcomes may be
-held against the case.
+Likeness is counted in bits. What both tasks are about comes first: every subject in common counts
+its surprise, minus the binary logarithm of its share among published cases (with one case added, so
+that one nobody has stays finite), and any other word in common half of that, because words are
+shared by chance more often than subjects are. A shared goal counts its surprise, half of it when it
+isn't the primary goal. All answers together count about as much as one word: the mean surprise of
+those that are the same, less that of those that differ; a question that either side leaves open
+counts nothing. No weight is fitted and no outcome is looked at, so that the neighbours' outcomes
+may be held against the case. Without a subject in common, or under ``LIKE`` bits, nobody is alike.
 """
 
 from __future__ import annotations
 
 import json
 import math
+import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from functools import cache
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from tuneworthy.errors import CaseError
 from tuneworthy.framework.load import catalogue_text
+from tuneworthy.framework.rules import Rules
+from tuneworthy.framework.tally import group, tally
 from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Assessment
 from tuneworthy.model.framework import GOALS, Framework
 from tuneworthy.model.precedents import (
+    WINS_OF_TUNING,
     ArmId,
     BaseRate,
     Known,
@@ -34,9 +38,12 @@ from tuneworthy.model.precedents import (
     PrecedentIndex,
     PrecedentsResult,
     PublishedCase,
-    Tried,
+    PublishedCases,
+    RuleId,
+    RuleOnCases,
 )
-from tuneworthy.syntax.document import ParsedFile, Path, build, parse
+from tuneworthy.stats.intervals import wilson_by_cluster
+from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.verdict.options import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
@@ -46,100 +53,144 @@ NEAREST = 5
 PER_CLUSTER = 2
 """How many of them may come from one paper or company."""
 
+LIKE = 5.0
+"""Bits of likeness that a case takes to be shown."""
+
+_ANSWERS: tuple[Known, ...] = ("yes", "no")
+
 INDEX_FILE = "published_index.json"
 CASES_FILE = "published_cases.yaml"
 
-_ANSWERS: tuple[Literal["yes"], Literal["no"]] = ("yes", "no")
+
+# What a task is about.
+
+_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
+_STEM = 6  # letters by which two other words are the same
+
+
+def described(
+    text: str, vocabulary: Mapping[str, Sequence[str]]
+) -> tuple[frozenset[str], frozenset[str]]:
+    """The subjects that a text tells of, and the beginnings of its other words."""
+    subjects, others = set[str](), set[str]()
+    for whole in _WORD.findall(text.lower()):
+        for word in {whole, *whole.split("-")}:
+            forms = [word, *(f"{word[:end]}*" for end in range(3, len(word) + 1))]
+            told = [vocabulary[form] for form in forms if form in vocabulary]
+            if told:
+                subjects.update(*told)
+            elif word.isalpha() and len(word) > 3:
+                others.add(word[:_STEM])
+    return frozenset(subjects), frozenset(others)
+
+
+ARM_WORDS: dict[ArmId, str] = {
+    "baseline": "start",
+    "best_prompt": "best prompt",
+    "other_model": "other model",
+    "rag": "retrieval",
+    "fine_tuned": "tuning",
+}
+"""The arms of a published case."""
+
+
+# Likeness.
 
 
 class SimilarCase(NamedTuple):
-    """A published case with what makes it like the one asked about."""
+    """A case with what makes it like the one asked about, in bits."""
 
     case: Precedent
     bits: float
-    """Likeness; above 0 for a neighbour."""
-    same_goal: bool
-    shared: tuple[str, ...]
-    """Ids of the answers both have in common, the one that says most first."""
-    differs: tuple[str, ...]
-    """Ids of the answers that differ, likewise."""
+    subjects: Mapping[str, float]
+    """Those that both are about."""
+    answers: Mapping[str, float]
+    """Questions that both answer; below zero where the answers differ."""
 
 
-def known_answers(cases: Sequence[Precedent], states: Mapping[str, State]) -> dict[str, Known]:
+def known_answers(index: PrecedentIndex, states: Mapping[str, State]) -> dict[str, Known]:
     """A case's known answers to the questions that some published case answers, by id in order."""
-    coded = {name for case in cases for name in case.answers}
-    answers: dict[str, Known] = {}
-    for name in sorted(coded & states.keys()):
-        state = states[name]
-        if state != "unknown":
-            answers[name] = state
-    return answers
+    return {
+        name: state
+        for name, state in sorted(states.items())
+        if state != "unknown" and (_times(index)[name, "yes"] or _times(index)[name, "no"])
+    }
 
 
 def likeness(
-    cases: Sequence[Precedent], states: Mapping[str, State], goals: Sequence[str] = ()
+    index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str] = ()
 ) -> list[SimilarCase]:
-    """Every published case with its likeness, the most alike first.
+    """Every published case, and each of the team's own, with its likeness; the most alike first.
 
-    Those that are less alike than not are among them. Of equals figures that were read come before
-    figures recalled, then the newer, then by id; never by their order in ``cases``.
+    Of equals figures that were read come before figures recalled, then the newer, then by id; never
+    by their order in the index.
     """
-    answers = known_answers(cases, states)
-    surprise = {name: _surprise(name, cases) for name in answers}
-    of_goal = Counter(case.goal for case in cases)
-    similar = []
-    for case in cases:
-        bits = {
-            name: (surprise[name][answers[name]] + surprise[name][case.answers[name]]) / 2
-            for name in answers
-            if name in case.answers
+    times, total = _times(index), len(index.cases)
+    subjects, words = described(text, index.vocabulary)
+    subject_bits = {name: _surprise(times[name], total) for name in subjects}
+    word_bits = {word: _surprise(times[word, ""], total) / 2 for word in words}
+    goal_bits = {
+        goal: _surprise(times["goal", goal], total, len(GOALS)) / (1 if goal == goals[0] else 2)
+        for goal in goals
+    }
+    answer_bits: dict[str, dict[State, float]] = {}
+    for name, mine in known_answers(index, states).items():
+        yes, no = times[name, "yes"], times[name, "no"]
+        bits: dict[State, float] = {
+            "yes": _surprise(yes, yes + no, len(_ANSWERS)),
+            "no": _surprise(no, yes + no, len(_ANSWERS)),
         }
-        by_weight = [name for _, name in sorted((-weight, name) for name, weight in bits.items())]
-        shared = tuple(name for name in by_weight if case.answers[name] == answers[name])
-        differs = tuple(name for name in by_weight if case.answers[name] != answers[name])
-        terms = [bits[name] for name in shared] + [-bits[name] for name in differs]
-        if case.goal in goals:
-            rare = math.log2((len(cases) + len(GOALS)) / (of_goal[case.goal] + 1))
-            terms.append(rare if case.goal == goals[0] else rare / 2)
+        differing = -sum(bits.values()) / 2
+        answer_bits[name] = {state: bits[mine] if state == mine else differing for state in bits}
+    similar = []
+    for case in (*index.own, *index.cases):
+        about = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
+        answers = {
+            name: answer_bits[name][state]
+            for name, state in case.answers.items()
+            if name in answer_bits
+        }
+        terms = [*about.values(), goal_bits.get(case.shown["goal"], 0)]
+        terms += [word_bits[word] for word in case.words if word in word_bits]
+        terms += [bits / len(answers) for bits in answers.values()]
         # rounded, so that equals are equal whatever the order of summing
-        total = round(math.fsum(terms), 9)
-        similar.append(SimilarCase(case, total, case.goal in goals, shared, differs))
+        similar.append(SimilarCase(case, round(math.fsum(terms), 9), about, answers))
     return sorted(similar, key=_order)
 
 
-def _surprise(name: str, cases: Sequence[Precedent]) -> dict[State, float]:
-    """Bits of a yes and of a no."""
-    times = Counter(case.answers[name] for case in cases if name in case.answers)
-    total = sum(times.values()) + len(_ANSWERS)
-    return {state: math.log2(total / (times[state] + 1)) for state in _ANSWERS}
+@lru_cache(maxsize=4)
+def _times(index: PrecedentIndex) -> Counter[object]:
+    """How many published cases have each subject, each word and goal, and each answer."""
+    times = Counter[object]()
+    for case in index.cases:
+        times.update(case.subjects)
+        times.update((word, "") for word in case.words)
+        times.update((("goal", case.shown["goal"]), *case.answers.items()))
+    return times
+
+
+def _surprise(times: int, total: int, kinds: int = 1) -> float:
+    """Bits of what so many of all have, with one case added for each kind."""
+    return math.log2((total + kinds) / (times + 1))
 
 
 def _order(similar: SimilarCase) -> tuple[float, bool, int, str]:
-    case = similar.case
-    return -similar.bits, case.source_status != "read", -(case.year or 0), case.id
+    shown = similar.case.shown
+    return -similar.bits, shown["source_status"] != "read", -(shown["year"] or 0), shown["id"]
 
 
 def nearest(
-    cases: Sequence[Precedent], states: Mapping[str, State], goals: Sequence[str] = ()
-) -> tuple[tuple[SimilarCase, ...], int]:
-    """At most five cases, two of a cluster, each with more in common than not.
-
-    Beside them how many further ones are as alike as the last of a full five.
-    """
+    index: PrecedentIndex, text: str, states: Mapping[str, State], goals: Sequence[str] = ()
+) -> tuple[SimilarCase, ...]:
+    """At most five cases that are alike enough, two of a cluster; there may be none."""
     kept: list[SimilarCase] = []
     clusters: Counter[str] = Counter()
-    behind = 0
-    for similar in likeness(cases, states, goals):
-        if similar.bits <= 0:
-            break
-        if clusters[similar.case.cluster] == PER_CLUSTER:
-            continue
-        if len(kept) < NEAREST:
+    for similar in likeness(index, text, states, goals):
+        alike = similar.subjects and similar.bits >= LIKE
+        if alike and clusters[similar.case.cluster] < PER_CLUSTER and len(kept) < NEAREST:
             clusters[similar.case.cluster] += 1
             kept.append(similar)
-        elif similar.bits == kept[-1].bits:
-            behind += 1
-    return tuple(kept), behind
+    return tuple(kept)
 
 
 # The published cases: as a decision reads them, and in full.
@@ -150,9 +201,9 @@ def shipped_index() -> PrecedentIndex:
     """The index that comes with the package; a test holds it against the cases it was made from."""
     data = json.loads(catalogue_text(INDEX_FILE))
     return PrecedentIndex(
-        cases=tuple(Precedent(**{**row, "tried": tuple(row["tried"])}) for row in data["cases"]),
-        questions=tuple(data["questions"]),
-        rates=data["rates"],
+        cases=tuple(Precedent(**row) for row in data["cases"]),
+        vocabulary=data["vocabulary"],
+        rates={key: BaseRate(**rate) for key, rate in data["rates"].items()},
     )
 
 
@@ -167,54 +218,25 @@ def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
     Raises:
         CaseError: If it is no list, holds no case, or one of them is wrong; with the line.
     """
-    data = document.data
-    if not isinstance(data, list) or not data:
-        raise CaseError(
-            f"is {'empty' if not data else 'not a list of cases'}",
-            where=document.where(()),
-            fix="write a list, each case with at least an id and a winner",
-        )
-    lines = _lines_by_item(document)
-    cases: list[PublishedCase] = []
-    first_line: dict[str, int] = {}
-    for position, item in enumerate(data):
-        line = document.lines.get((position,), 1)
-        if not isinstance(item, dict):
+    if not document.data:
+        fix = "write a list, each case with at least an id and a winner"
+        raise CaseError("is empty", where=document.where(()), fix=fix)
+    cases, first = build(PublishedCases, document, CaseError).root, dict[str, int]()
+    for place, case in enumerate(cases):
+        if (before := first.setdefault(case.id, place)) != place:
+            line = document.lines.get((before, "id"), 1)
             raise CaseError(
-                "is no case",
-                where=f"{document.name}:{line}",
-                fix="write keys and values, at least an id and a winner",
-            )
-        own = {(): line, **lines.get(position, {})}
-        case = build(PublishedCase, ParsedFile(item, document.name, own), CaseError)
-        line_of_id = own.get(("id",), line)
-        if case.id in first_line:
-            raise CaseError(
-                f'case "{case.id}" appears twice, first on line {first_line[case.id]}',
-                where=f"{document.name}:{line_of_id}",
+                f'case "{case.id}" appears twice, first on line {line}',
+                where=document.where((place, "id")),
                 fix="give each case its own id, or keep one of them",
             )
-        first_line[case.id] = line_of_id
-        cases.append(case)
-    return tuple(cases)
-
-
-def _lines_by_item(document: ParsedFile) -> dict[int, dict[Path, int]]:
-    """The lines of each item of the list, with paths that begin inside the item."""
-    by_item: dict[int, dict[Path, int]] = {}
-    for path, line in document.lines.items():
-        if len(path) > 1 and isinstance(path[0], int):
-            by_item.setdefault(path[0], {})[path[1:]] = line
-    return by_item
+    return cases
 
 
 # The section of the dossier.
 
 LEAST_CASES = 10
 """Cases a rate takes where a framework has no threshold ``published_cases``; the lesson's."""
-
-LONGEST_PATTERN = 3
-"""Answers in a pattern, at most."""
 
 MOST_SHARED = 4
 """Answers in common that are named; further ones are counted."""
@@ -228,116 +250,87 @@ NO_CHANCE = (
 
 BEWARE = (
     "Winners are published more often than losers, and few cases are alike in everything that "
-    "counts. What happened to others is no odds for what is still open here. " + NO_CHANCE
+    "counts. The newer cases are the weaker evidence: 14 come from one vendor of tuning and count "
+    "as one voice, several rest on an abstract, and coders recognised some sources. What happened "
+    "to others is no odds for what is still open here. " + NO_CHANCE
 )
 """The lines under every list of precedents."""
 
 IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
-_NOTHING_KNOWN = Unknown(ask="name the goals, and answer the reasons for and against")
-_NONE_ALIKE = Unknown(ask="answer more of the reasons: by those known no published case is alike")
-_WITHDRAWN = Unknown(
-    ask="find one that beats the share of wins on cases nobody had seen when it was made: "
-    "withdrawn on 2026-11-27, because on 38 such cases the fitted one was right in 20"
+_NONE_ALIKE = Unknown(
+    ask="say in a sentence or two what goes in and what comes out (description): by what it says "
+    "now no published case is alike enough to show"
 )
-"""What the names of the withdrawn chance carry; the names stay for whoever reads the dossier."""
-
-_RATE = ("n", "won", "clusters", "low", "high", "method")
-"""The order of a rate in the index."""
+_NO_HISTORY = Unknown(ask="write down how projects of your own ended (data.history)")
 
 
 def precedents(
-    index: PrecedentIndex, goals: Sequence[str], framework: Framework, assessment: Assessment
-) -> PrecedentsResult | Unknown:
-    """Compare a case with the published ones.
+    index: PrecedentIndex, case: Case, framework: Framework, rules: Rules, assessment: Assessment
+) -> PrecedentsResult:
+    """Compare a case with the published ones, and with the team's own.
 
     Answers to checks and signals don't count: no coder gave them blind.
     """
     threshold = framework.threshold("published_cases")
     least = max(1, math.ceil(LEAST_CASES if threshold is None else threshold))
-    states: dict[str, State] = {name: assessment.state(name) for name in framework.factors}
-    answers = known_answers(index.cases, states)
-    if not answers and not goals:
-        return _NOTHING_KNOWN
+    states: dict[str, State] = {name: answer.value for name, answer in case.factors.items()}
+    states |= {name: assessment.state(name) for name in framework.factors}
+    answers, text = known_answers(index, states), f"{case.name}. {case.description}"
     titles = {name: factor.title for name, factor in framework.factors.items()}
-    similar, behind = nearest(index.cases, answers, goals)
+    similar = nearest(index, text, answers, case.goals)
     return PrecedentsResult(
-        nearest=tuple(_neighbour(case, goals, answers, titles) for case in similar) or _NONE_ALIKE,
-        as_near=behind,
-        base_rate=goal_rate(index, goals[0], least)
-        if goals
+        nearest=tuple(_neighbour(near, case.goals, answers, titles) for near in similar)
+        or _NONE_ALIKE,
+        base_rate=goal_rate(index, case.goals[0], least)
+        if case.goals
         else Unknown(ask="name the goals, the primary one first"),
-        pattern_rate=pattern_rate(index, answers, titles, least),
-        every_rate=_rate(index.rates[""], "published cases", {}),
-        p_fine_tune=_WITHDRAWN,
-        p_interval=_WITHDRAWN,
-        p_open=_WITHDRAWN,
-        track_record=_WITHDRAWN,
-        disagrees="The published cases give no probability to agree or disagree with: the fitted "
-        "one is withdrawn.",
-        moves=(),
+        every_rate=index.rates[""],
+        rates=tuple(
+            rate
+            for key, rate in index.rates.items()
+            if key.startswith(("kind", "year")) and rate.n >= least
+        ),
+        own_rate=rate_of(index.own, "cases of your own") or _NO_HISTORY,
+        record=record(index, case.goals, rules, least),
     )
 
 
 # How often tuning won.
 
 
-def goal_key(goal: str) -> str:
-    """Where the index keeps the rate of a goal."""
-    return f"goal={goal}"
-
-
-def pattern_key(pattern: Mapping[str, State] | Mapping[str, Known]) -> str:
-    """Where the index keeps the rate of a pattern; the order of its answers doesn't count."""
-    return "&".join(f"{name}={pattern[name]}" for name in sorted(pattern))
-
-
 def goal_rate(index: PrecedentIndex, goal: str, least: int) -> BaseRate | Unknown:
     """The rate of a goal, or too few cases of it."""
-    return _enough(index, goal_key(goal), f"published cases of {plain(goal)}", {}, least)
-
-
-def pattern_rate(
-    index: PrecedentIndex, answers: Mapping[str, Known], titles: Mapping[str, str], least: int
-) -> BaseRate | Unknown:
-    """The rate of the cases that answer the most informative questions the same.
-
-    The pattern has at most three answers, each kept only while enough cases have all of them. With
-    too few cases for any it says how few there are with the most informative answer.
-    """
-    asked = [name for name in index.questions if name in answers]
-    if not asked:
-        ask = next((name for name in index.questions if name in titles), None)
-        if ask is None:
-            return Unknown(ask="ask what distinguishes published cases: --framework precedent")
-        return Unknown(ask=f"answer {ask}")
-    pattern: dict[str, Known] = {}
-    for name in asked:
-        longer = {**pattern, name: answers[name]}
-        if len(longer) <= LONGEST_PATTERN and _cases(index, pattern_key(longer)) >= least:
-            pattern = longer
-    pattern = pattern or {asked[0]: answers[asked[0]]}
-    of = f"published cases with {_answers_text(pattern, titles)}"
-    return _enough(index, pattern_key(pattern), of, pattern, least)
-
-
-def _cases(index: PrecedentIndex, key: str) -> int:
-    return int(index.rates[key][0]) if key in index.rates else 0
-
-
-def _enough(
-    index: PrecedentIndex, key: str, of: str, answers: Mapping[str, Known], least: int
-) -> BaseRate | Unknown:
-    n = _cases(index, key)
-    if n >= least:
-        return _rate(index.rates[key], of, answers)
+    rate, of = index.rates.get(f"goal={goal}"), f"published cases of {plain(goal)}"
+    n = rate.n if rate else 0
+    if rate and n >= least:
+        return rate
     return Unknown(
         ask=f"find {few(least - n)} more {of}: there are {few(n)}, and a rate takes {few(least)}"
     )
 
 
-def _rate(numbers: Sequence[Any], of: str, answers: Mapping[str, Known]) -> BaseRate:
-    fields = dict(zip(_RATE, numbers, strict=True))
-    return BaseRate(of=of, answers=dict(answers), rate=fields["won"] / fields["n"], **fields)
+def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
+    """How often tuning won in some cases, ties left out; None where there is no other."""
+    untied = [case for case in cases if case.shown["winner"] != "tie"]
+    if not untied:
+        return None
+    clusters, won = [case.cluster for case in untied], sum(map(tuning_won, untied))
+    low, high = wilson_by_cluster(won, clusters)
+    return BaseRate(
+        of=of,
+        n=len(untied),
+        won=won,
+        clusters=len(set(clusters)),
+        rate=won / len(untied),
+        low=low,
+        high=high,
+        method="wilson_by_cluster",
+    )
+
+
+def tuning_won(case: Precedent) -> bool:
+    """Whether tuning, alone or in a hybrid, measured best; a tie is no win."""
+    return case.shown["winner"] in WINS_OF_TUNING
 
 
 def rate_text(rate: BaseRate | Unknown) -> str:
@@ -350,6 +343,62 @@ def rate_text(rate: BaseRate | Unknown) -> str:
     )
 
 
+# How often the rules were right.
+
+
+def rule_says(
+    rules: Rules, yes: Iterable[str], recorded: Mapping[str, State]
+) -> dict[RuleId, bool]:
+    """For each rule whether it says tune, with the factors that are yes and the recorded checks.
+
+    Every other answer counts as no: a rule needs a side to be judged by.
+    """
+    no: dict[str, State] = dict.fromkeys((*rules.indicators, *rules.anti_indicators), "no")
+    factors: dict[str, State] = no | dict.fromkeys(no.keys() & {*yes}, "yes")
+    granted: dict[str, State] = dict.fromkeys(rules.checks, "yes")
+    checks: dict[str, State] = {
+        name: "yes" if recorded.get(name) == "yes" else "no" for name in granted
+    }
+    difference = (
+        group(rules, rules.indicators, factors).known[1]
+        - group(rules, rules.anti_indicators, factors).known[1]
+    )
+    return {
+        "tree_recorded": _candidate(rules, factors | checks),
+        "tree_granted": _candidate(rules, factors | granted),
+        "score": rules.score_cuts.band(difference) != "weak",
+        "difference": rules.difference_cuts.band(difference) != "weak",
+        "always": True,
+        "never": False,
+    }
+
+
+def _candidate(rules: Rules, states: Mapping[str, State]) -> bool:
+    """Whether the tree comes to a candidate; every answer is settled, so it comes to one thing."""
+    return tally(rules, states).reach == {"fine_tune_candidate"}
+
+
+def record(
+    index: PrecedentIndex, goals: Sequence[str], rules: Rules, least: int
+) -> tuple[RuleOnCases, ...]:
+    """How often each rule was right for the primary goal; for all where too few cases have it."""
+    cases = [case for case in index.cases if case.shown["winner"] != "tie"]
+    of, alike = "published cases", [case for case in cases if case.shown["goal"] in goals[:1]]
+    if len(alike) >= least:
+        of, cases = f"published cases of {plain(goals[0])}", alike
+    clusters = [case.cluster for case in cases]
+    said = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
+    rows = []
+    for rule in _RECORDED:
+        right = sum(says[rule] == won for says, won in said)
+        low, high = wilson_by_cluster(right, clusters)
+        rows.append(RuleOnCases(rule=rule, of=of, n=len(cases), right=right, low=low, high=high))
+    return tuple(rows)
+
+
+_RECORDED: tuple[RuleId, ...] = ("tree_granted", "score", "difference", "always")
+
+
 # The nearest cases.
 
 
@@ -359,71 +408,40 @@ def _neighbour(
     answers: Mapping[str, Known],
     titles: Mapping[str, str],
 ) -> Neighbour:
-    case = similar.case
+    shown, answered = similar.case.shown, _heaviest(similar.answers)
     return Neighbour(
-        id=case.id,
-        title=case.title,
-        winner=case.winner,
-        source_url=case.source_url,
-        source=case.source,
-        source_status=case.source_status,
-        year=Unknown(ask="see its source") if case.year is None else case.year,
-        kind=case.kind,
-        goal=case.goal,
-        margin=case.margin,
-        tried=tuple(Tried.model_validate(arm) for arm in case.tried),
+        **{**shown, "year": shown["year"] or Unknown(ask="see its source")},
         likeness_bits=similar.bits,
-        same_goal=similar.same_goal,
-        shared={name: answers[name] for name in similar.shared},
-        differs={name: answers[name] for name in similar.differs},
-        why=_why(similar, goals, answers, titles),
+        subjects=tuple(_heaviest(similar.subjects)),
+        same_goal=shown["goal"] in goals,
+        shared={name: answers[name] for name in answered if similar.answers[name] > 0},
+        differs={name: answers[name] for name in answered if similar.answers[name] < 0},
+        why=_why(similar, goals, titles),
     )
 
 
-def _why(
-    similar: SimilarCase,
-    goals: Sequence[str],
-    answers: Mapping[str, Known],
-    titles: Mapping[str, str],
-) -> str:
-    """Why a published case is alike, and in what it differs."""
-    parts = []
-    if similar.same_goal:
-        which = "same goal" if similar.case.goal == goals[0] else "a goal of both"
-        parts.append(f"{which} ({plain(similar.case.goal)})")
-    if similar.shared:
-        shared = [_answer(name, answers[name], titles) for name in similar.shared]
-        parts.append(f"in both {_first(shared)}")
-    if similar.differs:
-        there = {name: "no" if answers[name] == "yes" else "yes" for name in similar.differs}
-        differs = [_answer(name, state, titles) for name, state in there.items()]
-        parts.append(f"but there {_first(differs)}")
+def _heaviest(bits: Mapping[str, float]) -> list[str]:
+    """What says most first."""
+    return sorted(bits, key=lambda name: (-abs(bits[name]), name))
+
+
+def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) -> str:
+    """Why a case is alike, and in what it differs."""
+    goal, given = similar.case.shown["goal"], similar.case.answers
+    parts = [f"both about {listing(_heaviest(similar.subjects))}"]
+    if goal in goals:
+        which = "same goal" if goal == goals[0] else "a goal of both"
+        parts.append(f"{which} ({plain(goal)})")
+    elif goals:
+        parts.append(f"another goal ({plain(goal)})")
+    for opening, sign in (("in both", 1), ("but there", -1)):
+        names = [name for name in _heaviest(similar.answers) if sign * similar.answers[name] > 0]
+        if names:
+            told = [f"{titles.get(name, plain(name))} {given[name]}" for name in names]
+            if len(told) > MOST_SHARED:
+                told[MOST_SHARED - 1 :] = [f"{few(len(told) - MOST_SHARED + 1)} more"]
+            parts.append(f"{opening} {listing(told)}")
     return "; ".join(parts)
-
-
-def _first(items: list[str]) -> str:
-    """The first few, and how many more."""
-    if len(items) <= MOST_SHARED:
-        return listing(items)
-    return listing([*items[: MOST_SHARED - 1], f"{few(len(items) - MOST_SHARED + 1)} more"])
-
-
-def _answer(name: str, state: str, titles: Mapping[str, str]) -> str:
-    return f"{titles.get(name, plain(name))} {state}"
-
-
-def _answers_text(answers: Mapping[str, Known], titles: Mapping[str, str]) -> str:
-    return listing([_answer(name, state, titles) for name, state in answers.items()])
-
-
-_ARMS: dict[ArmId, str] = {
-    "baseline": "start",
-    "best_prompt": "best prompt",
-    "other_model": "other model",
-    "rag": "retrieval",
-    "fine_tuned": "tuning",
-}
-"""The arms of a published case."""
 
 
 def won_text(near: Neighbour) -> str:
@@ -446,17 +464,13 @@ def tried_text(near: Neighbour) -> str:
     metrics = {arm.metric for arm in near.tried if arm.value and arm.metric}
     first: dict[str, str] = {}
     for arm in near.tried:
-        who = ", ".join(text for text in (arm.approach, arm.model, _examples(arm)) if text)
+        many = arm.train_examples
+        if many.isdecimal() and len(many) < 12:
+            many = f"{int(many):,} examples"
+        who = ", ".join(text for text in (arm.approach, arm.model, many) if text)
         what = f" ({who})" if who else ""
         if len(metrics) > 1 and arm.value and arm.metric:
             what += f", {arm.metric}"
-        first.setdefault(f"{what}: {arm.value or 'no figure'}", _ARMS[arm.arm])
+        first.setdefault(f"{what}: {arm.value or 'no figure'}", ARM_WORDS[arm.arm])
     text = "; ".join(f"{arm}{what}" for what, arm in first.items())
     return f"by {metrics.pop()}: {text}" if len(metrics) == 1 else text
-
-
-def _examples(arm: Tried) -> str:
-    text = arm.train_examples
-    if not text:
-        return ""
-    return f"{int(text):,} examples" if text.isdecimal() and len(text) < 12 else text

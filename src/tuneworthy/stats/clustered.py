@@ -12,7 +12,6 @@ docs/accuracy.md says how often these intervals hold the truth.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
@@ -342,16 +341,6 @@ def percentile_interval(draws: Floats) -> list[tuple[float, float]]:
     """The 95% percentile interval of each column of ``redrawn`` values."""
     ends = np.percentile(draws, (2.5, 97.5), axis=0)
     return [(float(low), float(high)) for low, high in ends.T]
-
-
-def independent_cases(clusters: Sequence[str]) -> float:
-    """How many independent cases these are worth if cases of one cluster answer all alike.
-
-    The design effect of unequal clusters at an intraclass correlation of one (Kish 1965) is the sum
-    of squared sizes over the number of cases. It is the most that clustering can cost. Between 1
-    and the number of cases; 0.0 without a case.
-    """
-    return worth(np.array([*Counter(clusters).values()], dtype=np.float64))
 
 
 _HALVINGS = 200

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 Z95 = 1.959963984540054  #: The normal quantile that leaves 2.5% on either side.
 Z80 = 0.8416212335729143  #: The normal quantile that gives a power of 80%.
@@ -27,6 +29,16 @@ def wilson(successes: float, n: float) -> tuple[float, float]:
     low = min(max((middle - half) / (1 + z2), 0.0), share)
     high = max(min((middle + half) / (1 + z2), 1.0), share)
     return (0.0 if successes == 0 else low), (1.0 if successes == n else high)
+
+
+def independent_cases(clusters: Sequence[str]) -> float:
+    """Cases these are worth if those of one cluster answer all alike (Kish 1965); 0.0 for none."""
+    return len(clusters) ** 2 / (sum(n * n for n in Counter(clusters).values()) or 1)
+
+
+def wilson_by_cluster(successes: int, clusters: Sequence[str]) -> tuple[float, float]:
+    worth = independent_cases(clusters)
+    return wilson(successes / len(clusters) * worth, worth)
 
 
 def _check(successes: float, n: float) -> None:

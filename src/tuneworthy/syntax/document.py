@@ -15,10 +15,10 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tuneworthy.errors import InputError
-from tuneworthy.model.base import Record, shown
+from tuneworthy.model.base import shown
 
 MAX_DEPTH = 24  #: Deeper nesting than any case or framework needs.
 
@@ -136,7 +136,7 @@ class _Reader:
             raise self._wrong(key, "merge keys are not supported", "repeat the values")
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=BaseModel)
 
 _FIXES: dict[str, tuple[str, str]] = {
     "missing": ("is missing", "add it"),

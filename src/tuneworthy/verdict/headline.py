@@ -200,12 +200,20 @@ def _caveats(
     if decision.final and still_open:
         are = "answer is" if still_open == 1 else "answers are"
         yield "open_after_final", f"{few(still_open)} {are} still open and can't change the count"
+    yield from _not_asked(facts)
     if decision.outcome == "improve_rag_or_switch_model":
         yield from _done_already(facts)
     if found.tunes:
         for gate in gates:
             if gate.state == "unknown":
                 yield f"gate_{gate.id}", f"{gate.id}: {gate.why}"
+
+
+def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
+    kept = [plain(name) for name in facts.case.factors if name not in facts.framework.factors]
+    if kept:
+        says = f"not asked by the {facts.framework.name} framework, kept and not counted"
+        yield "kept_answers", f"{says}: {listing(kept)}"
 
 
 def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:

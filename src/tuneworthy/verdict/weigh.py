@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError
+from tuneworthy.framework.load import NAMES
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import (
     Attempt,
@@ -36,6 +37,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Check, Framework, MeasureRule, Need
+from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.words import count, interval_text, limit_text, plain
@@ -481,6 +483,12 @@ def _refuse_strangers(case: Case, framework: Framework) -> None:
         _known(case, framework, dict.fromkeys(tried), "option", ("attempts", number, "tried"))
 
 
+def asked_elsewhere(name: str, case: Case, framework: Framework) -> bool:
+    """Whether an answer that this framework doesn't ask may be another's: it is kept, unused."""
+    own = case.framework is not None and case.framework not in NAMES
+    return name in ALSO_ASKED or (own and framework.name in NAMES)
+
+
 def _known(
     case: Case,
     framework: Framework,
@@ -496,6 +504,8 @@ def _known(
     }[what]
     for name, answer in answers.items():
         if name not in known:
+            if asked_elsewhere(name, case, framework):
+                continue
             raise CaseError(
                 f'{what} "{name}" is not in the {framework.name} framework',
                 where=case.where(*place, name),

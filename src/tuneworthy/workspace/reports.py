@@ -20,7 +20,7 @@ from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.precedents import Backtest, Codes, Fitted, Gap
+from tuneworthy.model.precedents import Backtest, Codes, Gap
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
@@ -196,11 +196,8 @@ def _no_constant(name: str) -> None:
 class History:
     """How often a framework was right about published cases."""
 
-    backtest: Backtest | None = None
-    """The record of the rules; None where the framework was fitted to these very cases."""
-    fitted: Fitted | None = None  #: What is reported instead.
-    left_out: tuple[str, ...] = ()
-    """Ids of cases that a framework was fitted to, and which therefore don't count."""
+    backtest: Backtest
+    """The record of the rules."""
     gap: Gap | None = None  #: The comparison with another framework, where one was asked for.
 
 
@@ -212,7 +209,7 @@ def history(
     codes: Codes = "value",
     seed: int = 0,
 ) -> History:
-    """Run a framework over the cases that it wasn't fitted to, beside another if asked.
+    """Run a framework over published cases it wasn't fitted to, beside another if asked.
 
     ``file`` holds cases of your own, in place of the shipped ones; ``codes`` says whose answers to
     the factors count. The seed is for the intervals, which are resampled by cluster.
@@ -232,46 +229,25 @@ def history(
         raise CaseError("is compared with itself", where=str(against), fix=fix)
     # fitted to the shipped cases, in whatever file they are
     fitted = any(each is not None and each.fitted_on is not None for each in (mine, other))
-    seen = {case.id for case in shipped_cases()} if fitted else set[str]()
-    seen &= {case.id for case in cases}
-    kept = tuple(case for case in cases if case.id not in seen)
-    if not any(case.winner != "tie" for case in kept) and seen:
-        source = mine.fitted_on
-        if other is not None or source is None:
-            raise CaseError(
-                "holds what one of the two was fitted to, so a comparison on it is unfair",
-                where=file or "the file of shipped cases",
-                fix="give cases of your own with --cases FILE",
-            )
-        parts = {part: getattr(source, part) for part in ("dated", "cases", "clusters")}
-        return History(fitted=Fitted(framework=mine.name, **parts))
+    if fitted and {case.id for case in cases} & {case.id for case in shipped_cases()}:
+        raise CaseError(
+            "holds what a framework was fitted to, so how often it is right there says nothing",
+            where=file or "the file of shipped cases",
+            fix="give cases of your own with --cases FILE",
+        )
     rng = np.random.default_rng(seed)
     return History(
-        backtest=rules.backtest(kept, mine, codes=codes, rng=rng),
-        left_out=tuple(sorted(seen)),
-        gap=None if other is None else rules.gap(kept, mine, other, codes=codes, rng=rng),
+        backtest=rules.backtest(cases, mine, codes=codes, rng=rng),
+        gap=None if other is None else rules.gap(cases, mine, other, codes=codes, rng=rng),
     )
 
 
 def history_report(history: History, form: str, *, seed: int) -> str:
-    """A backtest as ``text``, ``markdown`` or ``json``.
-
-    As JSON it is ``fitted`` instead of everything else for a framework that was fitted to these
-    cases; ``left_out`` and ``against`` are there where they say something.
-    """
-    if history.fitted is not None:
-        if form == "json":
-            fitted = history.fitted.model_dump(mode="json")
-            return json_text({"schema": others.SCHEMA, "seed": seed, "fitted": fitted})
-        return render_document(others.fitted_report(history.fitted), form)
+    """A backtest as ``text``, ``markdown`` or ``json``."""
     record, gap = history.backtest, history.gap
-    assert record is not None  # it is one or the other
     if form != "json":
-        report = others.backtest_report(record, seed=seed, left_out=history.left_out, gap=gap)
-        return render_document(report, form)
+        return render_document(others.backtest_report(record, seed=seed, gap=gap), form)
     data = others.to_dict(record, seed=seed)
-    if history.left_out:
-        data["left_out"] = list(history.left_out)
     if gap is not None:
         data["against"] = gap.model_dump(mode="json")
     return json_text(data)

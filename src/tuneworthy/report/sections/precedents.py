@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,6 @@ from tuneworthy.model.precedents import (
     Against,
     Backtest,
     Codes,
-    Fitted,
     Gap,
     Neighbour,
     PrecedentsResult,
@@ -22,7 +21,6 @@ from tuneworthy.model.precedents import (
 )
 from tuneworthy.precedents.section import (
     BEWARE,
-    NO_CHANCE,
     kind_text,
     rate_text,
     tried_text,
@@ -38,19 +36,38 @@ def others(dossier: Dossier) -> b.Section:
     if isinstance(result, Unknown):
         todo = b.Todo(result.ask, "Not compared here.")
         return b.section("others", title, todo, short="Others")
-    rates = (
-        ("The same goal", result.base_rate),
-        ("The same pattern of answers", result.pattern_rate),
-        ("Everybody", result.every_rate),
+    rates = [("The same goal", result.base_rate), ("Everybody", result.every_rate)]
+    if not isinstance(result.own_rate, Unknown):
+        rates.append(("Your own history", result.own_rate))
+    facts = [(label, sentence(rate_text(rate))) for label, rate in rates]
+    beside = (
+        (
+            sentence(rate.of).removesuffix("."),
+            f"{rate.won} of {rate.n}",
+            share(rate.rate),
+            f"{share(rate.low)} to {share(rate.high)}",
+        )
+        for rate in result.rates
     )
     return b.section(
         "others",
         title,
         "How often tuning won in published cases, with 95% intervals.",
-        b.facts((label, sentence(rate_text(rate))) for label, rate in rates),
+        b.facts([*facts, ("Record of these rules", sentence(record_text(result)))]),
+        b.table("By kind and year", "Which | #tuning won | #share | #95%", beside, quiet=True),
         _nearest(result),
         b.Prose(BEWARE, "small"),
         short="Others",
+    )
+
+
+def record_text(result: PrecedentsResult) -> str:
+    """How often the framework's rules were right for this goal, in one line."""
+    tree, scored, apart, always = result.record
+    return (
+        f"the tree was right in {number(tree.right)} of {number(tree.n)} {tree.of} (ceiling "
+        f"granted), the score in {number(scored.right)}, the difference in {number(apart.right)}; "
+        f"always saying yes in {number(always.right)}"
     )
 
 
@@ -65,7 +82,7 @@ def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
         yield b.Todo(result.nearest.ask, "No published case is alike.")
         return
     yield b.table(
-        "The nearest published cases, the most alike first",
+        "The nearest cases, the most alike first",
         "Published case | What measured best | Why it is alike",
         (
             (
@@ -76,8 +93,6 @@ def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
             for near in result.nearest
         ),
     )
-    if n := result.as_near:
-        yield sentence(f"{few(n)} more {'is' if n == 1 else 'are'} as alike as the last")
     yield b.fold("What was tried in each", map(_tried, result.nearest))
 
 
@@ -130,9 +145,7 @@ def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:
     return {"schema": SCHEMA, "seed": seed, **data}
 
 
-def backtest_report(
-    backtest: Backtest, *, seed: int, left_out: Sequence[str] = (), gap: Gap | None = None
-) -> b.Document:
+def backtest_report(backtest: Backtest, *, seed: int, gap: Gap | None = None) -> b.Document:
     title, shows = "What the rules said, and what came out", "What it shows"
     sections = [
         b.section("rules", "", _counted(backtest), _rule_table(backtest)),
@@ -141,31 +154,10 @@ def backtest_report(
         b.section("goals", "Right, by goal", _goals(backtest)),
         b.section("method", "How it was counted", _method(backtest, seed)),
     ]
-    if left_out:
-        known = (
-            f"{counted(len(left_out), 'case')} in the file were among those that the framework was "
-            "fitted to, and are left out."
-        )
-        sections.append(b.section("left-out", "Cases that don't count", known))
     if gap is not None:
         title = f"{gap.framework} against {gap.other}"
         sections.append(b.section("gap", title, _gap_summary(gap), _gap_table(gap)))
     return b.Document("", f'How often the rules of "{backtest.framework}" are right', sections)
-
-
-def fitted_report(fitted: Fitted) -> b.Document:
-    """Why a framework has no record on the cases that it was fitted to."""
-    section = b.section(
-        "fitted",
-        "",
-        f'"{fitted.framework}" was fitted to these {fitted.cases} cases from {fitted.clusters} '
-        f"papers and companies on {fitted.dated.isoformat()}, so how often it is right about them "
-        "says nothing. It describes them.",
-        NO_CHANCE,
-        "To judge its rules by cases of your own: tuneworthy backtest --cases FILE --framework "
-        f"{fitted.framework}",
-    )
-    return b.Document("", f"What {fitted.framework} was fitted to", [section])
 
 
 def findings(backtest: Backtest) -> list[str]:

@@ -33,7 +33,7 @@ from tuneworthy.report.sections.common import (
 )
 from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import pays_back_text
-from tuneworthy.report.sections.precedents import others_text
+from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.text import render
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
@@ -209,6 +209,8 @@ def record(dossier: Dossier) -> str:
 def _evidence(dossier: Dossier) -> Iterator[str]:
     yield rests_on(dossier)
     yield f"Strength: {strength_text(dossier)}"
+    if not isinstance(dossier.precedents, Unknown):
+        yield f"Record of these rules: {record_text(dossier.precedents)}"
     yield f"Pays back: {pays_back_text(dossier)}"
     for gate in dossier.verdict.gates:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"

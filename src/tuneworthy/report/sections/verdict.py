@@ -49,7 +49,7 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
-from tuneworthy.report.sections.precedents import others_text
+from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
 from tuneworthy.report.text import Style, render, safe
 from tuneworthy.words import bits, counted, few, plain, sentence, several
@@ -277,6 +277,7 @@ def _rows(dossier: Dossier) -> list[Fact]:
     facts = [Fact(label, value, _marks(label, dossier)) for label, value in rows if value]
     facts += [Fact("Count", count_text(dossier)), *departs(dossier)]
     if not isinstance(dossier.precedents, Unknown):
+        facts.append(Fact("Record", record_text(dossier.precedents)))
         facts.append(Fact("Others", others_text(dossier.precedents)))
     if any(f.source == "assumed" and f.state == "yes" for f in dossier.factors.values()):
         facts.append(Fact("", "* inferred from a stated number"))

@@ -39,7 +39,8 @@ def measured_against_answer(facts: CaseFacts) -> Clash | None:
 def _answers(facts: CaseFacts) -> Iterator[tuple[str, State]]:
     """Every answer that was given, with its path."""
     for name, check in facts.case.ceiling.items():
-        wanted = facts.framework.ceiling[name].at_least
+        rule = facts.framework.ceiling.get(name)
+        wanted = rule.at_least if rule else None
         if check.count is not None and wanted is not None:
             yield f"ceiling.{name}", "yes" if check.count >= wanted else "no"
         else:
