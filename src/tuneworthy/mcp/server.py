@@ -24,15 +24,15 @@ from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, load_named
 from tuneworthy.mcp.tools import (
-    DATA,
     INSTRUCTIONS,
     TALKS,
     TOOLS,
     Desk,
     Result,
+    Tool,
+    Untitled,
     cleaned,
     marked,
-    schema_of,
     talk_text,
 )
 from tuneworthy.report.document import markdown
@@ -70,11 +70,7 @@ _PAGE = 100
 
 
 def listed(desk: Desk, asked: types.PaginatedRequestParams | None) -> types.ListResourcesResult:
-    """Every framework of the catalogue, and every case; a part of them.
-
-    Raises:
-        InputError: If there are too many cases.
-    """
+    """Every framework of the catalogue, and every case; a part of them."""
     found = [
         types.Resource(
             uri=FRAMEWORK + name, name=name, title=load_named(name).title, mime_type=_YAML
@@ -92,11 +88,7 @@ def listed(desk: Desk, asked: types.PaginatedRequestParams | None) -> types.List
 
 
 def read(desk: Desk, asked: types.ReadResourceRequestParams) -> types.ReadResourceResult:
-    """A framework's YAML, or a case's report with the line that it is data.
-
-    Raises:
-        InputError: If there is nothing of that address, or a case can't be judged.
-    """
+    """A framework's YAML, or a case's report with the line that it is data."""
     uri, kind = asked.uri, _MARKDOWN
     if uri.startswith(FRAMEWORK):
         name, kind = unquote(uri.removeprefix(FRAMEWORK)), _YAML
@@ -138,11 +130,7 @@ def _conversations() -> types.ListPromptsResult:
 
 
 def begun(_: Desk, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
-    """A conversation with what the person gave for it.
-
-    Raises:
-        InputError: If there is no such conversation, or it takes no such text.
-    """
+    """A conversation with what the person gave for it."""
     if asked.name not in _TALKS:
         fix = did_you_mean(asked.name, tuple(_TALKS))
         raise InputError(f'there is no prompt "{asked.name[:80]}"', fix=fix)
@@ -174,8 +162,10 @@ def _tools() -> types.ListToolsResult:
             name=tool.name,
             title=tool.title,
             description=tool.says,
-            input_schema=schema_of(tool.asks, "validation"),
-            output_schema=schema_of(tool.gives),
+            input_schema=tool.asks.model_json_schema(schema_generator=Untitled),
+            output_schema=tool.gives.model_json_schema(
+                mode="serialization", schema_generator=Untitled
+            ),
             annotations=types.ToolAnnotations(
                 read_only_hint=not tool.writes,
                 destructive_hint=False,
@@ -191,7 +181,7 @@ def _tools() -> types.ListToolsResult:
 def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToolResult:
     """The result of a tool. Whatever is wrong is one line for the assistant to read."""
     try:
-        data, text = _ran(desk, name, arguments)
+        tool, result = _ran(desk, name, arguments)
     except InputError as caught:
         line = f"{desk.workspace.directory.plain_error(caught)} {QUOTED}"
     except Exception as caught:  # an assistant gets a line and never a traceback
@@ -199,13 +189,12 @@ def called(desk: Desk, name: str, arguments: Mapping[str, Any]) -> types.CallToo
             raise
         line = f"an internal error ({type(caught).__name__}; TUNEWORTHY_TRACEBACK=1 shows where)"
     else:
-        told = cleaned({"untrusted": DATA, **data})
-        content = types.TextContent(text=marked(text))
-        return types.CallToolResult(content=[content], structured_content=told)
+        content, data = types.TextContent(text=marked(result.text)), cleaned(tool.data(result))
+        return types.CallToolResult(content=[content], structured_content=data)
     return types.CallToolResult(content=[types.TextContent(text=one_line(line))], is_error=True)
 
 
-def _ran(desk: Desk, name: str, arguments: Mapping[str, Any]) -> Result:
+def _ran(desk: Desk, name: str, arguments: Mapping[str, Any]) -> tuple[Tool, Result]:
     if name not in _TOOLS:
         fix = did_you_mean(name, tuple(_TOOLS))
         raise InputError(f'there is no tool "{name[:80]}"', fix=fix)
@@ -213,7 +202,7 @@ def _ran(desk: Desk, name: str, arguments: Mapping[str, Any]) -> Result:
         asked = build(_TOOLS[name].asks, ParsedFile(arguments, name), InputError)
     except InputError as caught:  # the place in a file means nothing here
         raise InputError(caught.what, where=name, fix=caught.fix) from None
-    return _TOOLS[name].run(desk, asked)
+    return _TOOLS[name], _TOOLS[name].run(desk, asked)
 
 
 # The server.
@@ -282,9 +271,6 @@ def token_for(host: str) -> tuple[str | None, bool]:
     """The token that clients have to show, and whether it was made just now.
 
     The environment's, where it has one; else none on this machine, and a new one elsewhere.
-
-    Raises:
-        InputError: If the environment's is too short to protect anything.
     """
     given = os.environ.get(TOKEN)
     if given:
@@ -301,12 +287,7 @@ def address_of(host: str, listens: socket.socket) -> str:
 
 
 def security(host: str, allowed: Sequence[str] = ()) -> TransportSecuritySettings:
-    """Names under which requests are answered; any other is a page that was led here by its name.
-
-    Args:
-        host: Where the server listens.
-        allowed: Further names by which it may be called.
-    """
+    """Names under which requests are answered; any other is a page led here by its name."""
     names = dict.fromkeys((*_LOCAL, in_link(host), *allowed))
     return TransportSecuritySettings(
         enable_dns_rebinding_protection=True,
@@ -384,31 +365,21 @@ async def _serve(server: Server[Any]) -> None:
     os.dup2(nothing, 0)  # a child that reads gets nothing of the protocol
     os.close(nothing)
     stream = os.fdopen(private, "rb")  # never closed: that would wait for the thread that reads
-    lines = cast("anyio.AsyncFile[str]", StreamLines(stream))
+    lines = cast("anyio.AsyncFile[str]", _lines(stream))
     async with stdio_server(stdin=lines) as (reading, writing):
         await server.run(reading, writing, server.create_initialization_options())
 
 
-class StreamLines:
-    """Lines of a stream, read in a thread that nobody waits for when the server ends.
+async def _lines(stream: IO[bytes]) -> AsyncIterator[str]:
+    """Lines of a stream, read in a thread that nobody waits for when the server ends."""
 
-    Args:
-        stream: Where they come from.
-        longest: Bytes of a line; a longer one counts as an empty line.
-    """
-
-    def __init__(self, stream: IO[bytes], longest: int = LONGEST_LINE) -> None:
-        self._stream, self._longest = stream, longest
-
-    async def __aiter__(self) -> AsyncIterator[str]:
-        """Each line as text, until the stream ends."""
-        while (line := await anyio.to_thread.run_sync(self._next, abandon_on_cancel=True)) != "":
-            yield line
-
-    def _next(self) -> str:
-        """The next line with its end; empty at the end of the stream."""
-        part = line = self._stream.readline(self._longest)
+    def following() -> str:
+        """The next line with its end, empty at the end of the stream; one too long is blank."""
+        part = line = stream.readline(LONGEST_LINE)
         while part and not part.endswith(b"\n"):
-            part = self._stream.readline(self._longest)
+            part = stream.readline(LONGEST_LINE)
             line = b"\n" if part else line
         return line.decode("utf-8", "replace")
+
+    while line := await anyio.to_thread.run_sync(following, abandon_on_cancel=True):
+        yield line

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 from threading import Lock
-from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
 
@@ -25,14 +25,8 @@ from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, TuningAnswer, Verdict
 from tuneworthy.model.interview import AssistantPrompt, Listed
 from tuneworthy.report import render
-from tuneworthy.report.sections import money, options, plan, precedents, verdict
-from tuneworthy.report.sections.common import (
-    ceiling_text,
-    finality,
-    possible_text,
-    strength_text,
-    title_line,
-)
+from tuneworthy.report.sections import common, money, options, plan, precedents, verdict
+from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.text import safe
 from tuneworthy.syntax.document import build, parse
 from tuneworthy.words import bits, counted, few, several, small_usd
@@ -251,38 +245,16 @@ class Remeasured(Judged):
     before: Was
 
 
-def _with(base: type[Judged], names: Iterable[str]) -> type[Judged]:
-    """A record with sections of the dossier besides; an ``Open`` one may hold all others too."""
-    fields: dict[str, Any] = {
-        name: (entry.annotation, Field(alias=entry.alias))
-        for name, entry in Dossier.model_fields.items()
-        if name in names
-    }
-    return create_model(base.__name__, __base__=base, __doc__=base.__doc__, **fields)
+class Untitled(FieldDocs):
+    """Schemas without titles, which only repeat names: every assistant carries them along."""
 
+    def field_title_should_be_set(self, *_: Any) -> bool:
+        return False
 
-def schema_of(
-    record: type[Record], mode: Literal["serialization", "validation"] = "serialization"
-) -> dict[str, Any]:
-    """The JSON Schema of what a tool gives; for ``validation``, of what it is asked.
-
-    Without the titles that only repeat a name: every assistant carries these schemas along.
-    """
-    told = record.model_json_schema(mode=mode, by_alias=True, schema_generator=FieldDocs)
-    untitled: dict[str, Any] = _untitled(told)
-    return untitled
-
-
-def _untitled(schema: Any) -> Any:
-    if isinstance(schema, list):
-        return [_untitled(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    return {
-        key: _untitled(value)
-        for key, value in schema.items()
-        if key != "title" or not isinstance(value, str)
-    }
+    def model_schema(self, schema: Any) -> dict[str, Any]:
+        made = super().model_schema(schema)
+        made.pop("title", None)
+        return made
 
 
 # What an assistant reads: short texts beside the data, and nothing that could act on a screen.
@@ -309,13 +281,13 @@ def brief(dossier: Dossier) -> str:
     lines = [
         title_line(dossier),
         f"By the {safe(dossier.framework.name)} framework, as of {dossier.as_of}. "
-        + finality(dossier),
-        f"Ceiling: {ceiling_text(dossier)}",
-        f"Strength: {strength_text(dossier)}",
+        + common.finality(dossier),
+        f"Ceiling: {common.ceiling_text(dossier)}",
+        f"Strength: {common.strength_text(dossier)}",
         f"Pays back: {money.pays_back_text(dossier)}",
     ]
     if not dossier.verdict.final:
-        lines.append(f"Possible: {possible_text(dossier)}")
+        lines.append(f"Possible: {common.possible_text(dossier)}")
     if dossier.challenges:
         lines.append(f"What doesn't fit together: {few(len(dossier.challenges))}; see challenges")
     return "\n".join([*lines, f"Next: {safe(dossier.verdict.next)}"])
@@ -368,8 +340,12 @@ class Desk:
 class Result(NamedTuple):
     """What a tool came to."""
 
-    data: dict[str, Any]
     text: str
+    found: EvaluatedCase | None = None  #: The case whose dossier it gives sections of.
+    more: Mapping[str, Any] = {}  #: Data besides.
+
+
+Run = Callable[[Desk, Any], Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,40 +357,47 @@ class Tool:
     says: str  #: What it does, and exactly what it writes, for whoever decides whether it may.
     asks: type[FileRecord]
     gives: type[Record]
-    run: Callable[[Desk, Any], Result]
+    run: Run
     writes: bool = False
     repeatable: bool = True  #: Whether asking the same again changes nothing more.
+
+    def data(self, result: Result) -> dict[str, Any]:
+        """What it gives, as plain data."""
+        if result.found is None:
+            return {"untrusted": DATA, **result.more}
+        whole, named = result.found.dossier.to_dict(), self.gives.model_fields
+        sections = {name: whole[name] for name in whole if name in named}
+        digest = result.found.digest
+        return {"untrusted": DATA, "file_digest": digest, **result.more, **sections}
 
 
 TOOLS: list[Tool] = []
 
 
 def _tool(
-    title: str, gives: type[Record], **more: bool
-) -> Callable[[Callable[[Desk, Any], Result]], Callable[[Desk, Any], Result]]:
-    """A function is a tool of its name and docstring; its second argument is what it is asked."""
+    title: str, gives: type[Marked], sections: Iterable[str] = (), **more: bool
+) -> Callable[[Run], Run]:
+    """A function is a tool of its name and docstring; its second argument is what it is asked.
 
-    def register(run: Callable[[Desk, Any], Result]) -> Callable[[Desk, Any], Result]:
+    It gives a record and sections of the dossier; ``more`` is whether it writes, and is repeatable.
+    """
+    fields: dict[str, Any] = {
+        name: (Dossier.model_fields[name].annotation, ...)
+        for name in Dossier.model_fields
+        if name in sections
+    }
+
+    def register(run: Run) -> Run:
         asks, says = get_type_hints(run)["asked"], " ".join((run.__doc__ or "").split())
-        TOOLS.append(Tool(run.__name__, title, says, asks, gives, run, **more))
+        made = create_model(gives.__name__, __base__=gives, __doc__=gives.__doc__, **fields)
+        TOOLS.append(Tool(run.__name__, title, says, asks, made, run, **more))
         return run
 
     return register
 
 
-def _told(found: EvaluatedCase, names: Iterable[str] | None, text: str, **more: Any) -> Result:
-    """Sections of a dossier with a text beside them; all for no names."""
-    whole = found.dossier.to_dict()
-    sections = {name: whole[name] for name in whole if names is None or name in names}
-    return Result({"file_digest": found.digest, **more, **sections}, text)
-
-
 def _was(dossier: Dossier) -> dict[str, str]:
-    return {
-        "answer": dossier.verdict.answer,
-        "outcome": dossier.verdict.outcome,
-        "action": dossier.verdict.action,
-    }
+    return {name: getattr(dossier.verdict, name) for name in Was.model_fields}
 
 
 @_tool("List the cases", CaseList)
@@ -427,7 +410,8 @@ def list_cases(desk: Desk, asked: List) -> Result:
     lines = [f"{safe(one.name)}: {safe(one.problem or one.summary)}" for one in found]
     lines += ["There are more: ask again with after."] * more
     cases = [one.model_dump(mode="json", exclude_defaults=True) for one in found]
-    return Result({"cases": cases, "more": more}, "\n".join(lines) or "No case is here.")
+    data = {"cases": cases, "more": more}
+    return Result("\n".join(lines) or "No case is here.", more=data)
 
 
 @_tool("Read a case", CaseTold)
@@ -435,11 +419,11 @@ def read_case(desk: Desk, asked: Read) -> Result:
     """The case file as the team wrote it, and its digest, which answer asks for. Writes nothing."""
     case, text = read_case_file(desk.workspace.directory.path(asked.case))
     told = case.model_dump(mode="json", exclude_defaults=True)
-    digest = text_digest(text)
-    return Result({"case_name": asked.case, "file_digest": digest, "told": told}, text)
+    data = {"case_name": asked.case, "file_digest": text_digest(text), "told": told}
+    return Result(text, more=data)
 
 
-@_tool("Start a case", _with(NewlyMade, _HEAD), writes=True, repeatable=False)
+@_tool("Start a case", NewlyMade, _HEAD, writes=True, repeatable=False)
 def new_case(desk: Desk, asked: New) -> Result:
     """Writes a new folder with a commented case.yaml, nothing answered yet, and case.schema.json.
     Nothing that is there is replaced. Ask the person first.
@@ -449,10 +433,10 @@ def new_case(desk: Desk, asked: New) -> Result:
         made = desk.workspace.evaluated(asked.case)
         files = sorted(path.name for path in place.iterdir())
     text = f"Wrote a new case, {safe(asked.case)}: {', '.join(map(safe, files))}."
-    return _told(made, _HEAD, text, files=files)
+    return Result(text, made, {"files": files})
 
 
-@_tool("Write answers", _with(Rewritten, _BRIEF), writes=True)
+@_tool("Write answers", Rewritten, _BRIEF, writes=True)
 def answer(desk: Desk, asked: Answer) -> Result:
     """Writes answers into case.yaml: the values of the keys you name change, every other byte
     stays. Nothing is written if the file has changed since file_digest, or an answer is wrong. Only
@@ -469,32 +453,31 @@ def answer(desk: Desk, asked: Answer) -> Result:
     moved = "" if same else f"The verdict was: {safe(before.verdict.summary)}\n"
     text = f"Wrote into case.yaml: {told}.\n{moved}{brief(now.dossier)}"
     wrote = [one.model_dump(mode="json") for one in asked.answers]
-    return _told(now, _BRIEF, text, wrote=wrote, before=_was(before))
+    return Result(text, now, {"wrote": wrote, "before": _was(before)})
 
 
-@_tool("Judge a case", _with(Open, _BRIEF))
+@_tool("Judge a case", Open, _BRIEF)
 def decide(desk: Desk, asked: Decide) -> Result:
     """The verdict by the rules: outcome, action, gates, what would change it, what is open. Writes
     nothing; what_if only supposes. The rules decide: report this, and add no verdict of your own.
     """
     found = desk.suppose(asked)
     if asked.whole:
-        return _told(found, None, verdict.text(found.dossier))
-    return _told(found, _BRIEF, brief(found.dossier))
+        return Result(verdict.text(found.dossier), found, found.dossier.to_dict())
+    return Result(brief(found.dossier), found)
 
 
 def _judges(
     name: str, title: str, says: str, names: tuple[str, ...], text: Callable[[EvaluatedCase], str]
 ) -> None:
     """A tool that reads, and gives some sections of the dossier."""
-    names = (*_HEAD, *names)
 
     def run(desk: Desk, asked: Suppose) -> Result:
         found = desk.suppose(asked)
-        return _told(found, names, text(found))
+        return Result(text(found), found)
 
     run.__name__, run.__doc__ = name, f"{says} Writes nothing; what_if only supposes."
-    _tool(title, _with(Judged, names))(run)
+    _tool(title, Judged, (*_HEAD, *names))(run)
 
 
 _judges(
@@ -545,7 +528,7 @@ _judges(
 )
 
 
-@_tool("Explain a verdict", _with(Judged, _WALK))
+@_tool("Explain a verdict", Judged, _WALK)
 def explain(desk: Desk, asked: Explain) -> Result:
     """The walk through the rules with this case's answers, or one factor of it: what it asks, why,
     and what another answer would do. Writes nothing; what_if only supposes.
@@ -558,10 +541,10 @@ def explain(desk: Desk, asked: Explain) -> Result:
         answers=asked.what_if,
         as_of=found.dossier.as_of,
     )
-    return _told(found, _WALK, told)
+    return Result(told, found)
 
 
-@_tool("Measure traces", _with(Remeasured, (*_HEAD, "evidence")), writes=True)
+@_tool("Measure traces", Remeasured, (*_HEAD, "evidence"), writes=True)
 def measure(desk: Desk, asked: Measure) -> Result:
     """Reads traces or results in the case folder, and appends what they show to
     .tuneworthy/evidence.jsonl there; a verdict may move. Measuring the same again adds nothing.
@@ -580,7 +563,7 @@ def measure(desk: Desk, asked: Measure) -> Result:
     traces = counted(sum(one.traces for one in run.measured.readings), "trace")
     text = f"Measured {traces}; {kept}.\n{brief(now.dossier)}"
     before = _was(run.before or now.dossier)
-    return _told(now, (*_HEAD, "evidence"), text, added=run.added, before=before)
+    return Result(text, now, {"added": run.added, "before": before})
 
 
 @_tool("Price the ceiling lab", LabQuote)
@@ -604,7 +587,8 @@ def quote_ceiling(desk: Desk, asked: QuoteCeiling) -> Result:
         lines.append(f"Models without a price: {', '.join(map(safe, told.unpriced))}.")
     lines.append("Nothing was sent. A person starts the lab: tuneworthy ceiling CASE --budget USD")
     data = {"arms": [arm.id for arm in ran.arms], "select": len(ran.select)}
-    return Result({**data, "report": len(ran.report), **told.model_dump()}, "\n".join(lines))
+    data |= {"report": len(ran.report), **told.model_dump()}
+    return Result("\n".join(lines), more=data)
 
 
 # The lesson's three conversations, for an assistant that holds them with the tools.
@@ -625,12 +609,7 @@ INSTRUCTIONS, TALKS = _SAID.instructions, _SAID.talks
 
 
 def talk_text(talk: AssistantPrompt, given: Mapping[str, str]) -> str:
-    """A conversation with what the person said to begin it, as data.
-
-    Args:
-        talk: The conversation.
-        given: Arguments by name; empty ones count as not given.
-    """
+    """A conversation with what the person said to begin it, as data; empty texts don't count."""
     said = [f"{name}: {cleaned(text)}" for name, text in given.items() if text.strip()]
     data = ["What the person gave (data):", *said] if said else []
     return "\n\n".join(part for part in (talk.text, _SAID.rules, "\n".join(data)) if part)

@@ -10,7 +10,6 @@ from pydantic import Field
 from starlette.responses import Response
 
 from tuneworthy.errors import ConflictError
-from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun, LabSettings, LabState
 from tuneworthy.lab.prepare import MOST_TOKENS
 from tuneworthy.model.base import LateRecord, Natural, NonNegative, Record, State, Unknown
@@ -28,7 +27,6 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.lab import Arm, CeilingResult, Quote, Stand
 from tuneworthy.web.guard import HEADER, PROBLEM, site_of
 from tuneworthy.web.render import FORMS, AskedCase, ExportForm, exported
-from tuneworthy.workspace.cases import stated
 from tuneworthy.workspace.workspace import Workspace
 
 Name = Annotated[str, Path(min_length=1, max_length=100, description="Name of the case's folder.")]
@@ -155,20 +153,16 @@ def cases(
 @router.post("/cases", status_code=201, openapi_extra=_BY_A_PROGRAM)
 def new_case(request: Request, new: NewCase) -> Whole:
     """Make a case folder with nothing answered; one that is there is never touched."""
-    workspace = site_of(request).workspace
-    workspace.start(new.name, new.title)
-    return _whole(new.name, workspace.evaluated(new.name))
+    of = NamedCase(request, new.name)
+    of.workspace.start(new.name, new.title)
+    return case(of)
 
 
 @router.get("/cases/{name}")
 def case(of: OfCase) -> Whole:
     """A case, with the digest that an answer has to name."""
-    return _whole(of.name, of.evaluated)
-
-
-def _whole(name: str, now: EvaluatedCase) -> Whole:
-    answers = stated(now.case, now.framework)
-    return Whole(name=name, digest=now.digest, answers=answers, case=now.case)
+    now = of.evaluated
+    return Whole(name=of.name, digest=now.digest, answers=of.stated, case=now.case)
 
 
 @router.post("/cases/{name}/answers", responses=_problems(409), openapi_extra=_BY_A_PROGRAM)
@@ -217,7 +211,7 @@ _section("plan", "plan", "Phases, hours, cost and dates.")
 _section("precedents", "precedents", "What happened to others.")
 
 _TYPES: dict[int | str, dict[str, Any]] = {
-    200: {"description": "the report", "content": {form.media: {} for form in FORMS.values()}}
+    200: {"description": "the report", "content": {media: {} for _, media in FORMS.values()}}
 }
 
 

@@ -19,7 +19,6 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview.questions import levers as lever_asks
-from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture, Section, pictures_in
 from tuneworthy.report.charts import NARROW, WIDE
@@ -27,13 +26,11 @@ from tuneworthy.report.document import pictures
 from tuneworthy.report.html import STYLE, chart_script, policy, script_digest, still
 from tuneworthy.report.sections import answer_form, money, options, plan, record, verdict
 from tuneworthy.report.sections import precedents as others
-from tuneworthy.report.sections.common import gates, strength_text
 from tuneworthy.report.sections.difference import difference, version_lines
 from tuneworthy.report.sections.verdict import how_many
 from tuneworthy.web.guard import COOKIE, site_of
 from tuneworthy.web.render import (
     FOREVER,
-    FORMS,
     SCRIPT,
     AskedCase,
     ExportForm,
@@ -42,10 +39,8 @@ from tuneworthy.web.render import (
     exported,
     for_notice,
     page,
-    query,
     wants_part,
 )
-from tuneworthy.workspace.cases import stated
 from tuneworthy.workspace.workspace import earlier, since, since_dossier
 
 router = APIRouter(include_in_schema=False)
@@ -66,7 +61,7 @@ def cases(
         "rows": found.rows,
         "total": found.total,
         "find": find,
-        "more": "/" + query({"find": find, "after": found.rows[-1].name}) if more else "",
+        "more": "/?" + urlencode({"find": find, "after": found.rows[-1].name}) if more else "",
         "says": how_many(found.total, found.matching),
     }
     part = wants_part(request) and after
@@ -117,11 +112,14 @@ def enter(request: Request, token: Annotated[str, Form(max_length=200)]) -> Resp
 
 # A case: answers that toggle, and what moves with them.
 
+_MOVING: dict[str, Any] = {"form": answer_form, "verdict": verdict}
+"""What says all on the page that an answer can move."""
+
 
 @router.get("/cases/{name}")
 def case(of: OfCase) -> Response:
     """The answers of a case beside what they come to."""
-    return of.page("answers.html", **_moving(of))
+    return of.page("answers.html", **_MOVING)
 
 
 class AnswerForm(BaseModel):
@@ -136,7 +134,7 @@ class AnswerForm(BaseModel):
 @router.post("/cases/{name}/answers")
 def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
     """Write what changed on the form, if the case is still as the form was made from it."""
-    asked, extra = _stated(of), form.model_extra or {}
+    asked, extra = of.stated, form.model_extra or {}
     given = {key: value for key, value in extra.items() if isinstance(value, str)}
     pairs = (pair.partition("=")[::2] for pair in form.seen.split())
     seen = {key: value for key, value in pairs if key in asked}
@@ -146,43 +144,16 @@ def answer(of: OfCase, form: Annotated[AnswerForm, Form()]) -> Response:
             of.evaluated = of.workspace.set_answers(of.name, mine, form.digest)
     except ConflictError:
         return _conflict(AskedCase(of.request, of.name), seen, mine)
-    return of.page("moved.html", **_moving(of), swap=True) if of.part else of.to("")
+    return of.page("moved.html", **_MOVING, swap=True) if of.part else of.to("")
 
 
 def _conflict(of: AskedCase, seen: dict[str, str], mine: dict[str, str]) -> Response:
-    now, titles = _stated(of), answer_form.titles(of.evaluated.framework)
-    values = {
-        "theirs": [
-            (titles[key], was, now[key])
-            for key, was in seen.items()
-            if key in titles and now[key] != was
-        ],
-        "mine": [(k, titles[k], v, now[k]) for k, v in mine.items() if k in titles],
-        **_moving(of),
-    }
+    now, titles = of.stated, answer_form.titles(of.evaluated.framework)
+    others = (key for key, was in seen.items() if key in titles and now[key] != was)
+    theirs = [(titles[key], seen[key], now[key]) for key in others]
     template = "conflict.html" if of.part else "answers.html"
-    shown = of.page(template, 409, **values)
+    shown = of.page(template, 409, **_MOVING, mine=mine, theirs=theirs, titles=titles)
     return for_notice(shown) if of.part else shown
-
-
-def _stated(of: AskedCase) -> dict[str, State]:
-    """What the case file says to each question, by path."""
-    return stated(of.evaluated.case, of.evaluated.framework)
-
-
-def _moving(of: AskedCase) -> dict[str, Any]:
-    """Everything on the page that an answer can move."""
-    dossier, said = of.dossier, _stated(of)
-    return {
-        "groups": answer_form.groups(dossier, of.evaluated.framework, said),
-        "reached": answer_form.possible_outcomes(dossier),
-        "next": answer_form.next_question(dossier),
-        "change": verdict.change(dossier),
-        "fit": verdict.fit(dossier),
-        "strength": strength_text(dossier),
-        "gates": gates(dossier) if dossier.verdict.answer in ("pilot", "yes") else None,
-        "seen": " ".join(f"{key}={value}" for key, value in said.items()),
-    }
 
 
 # Tabs that show a part of the report, and the report itself.
@@ -208,7 +179,7 @@ for _tab in _PARTS:
 @router.get("/cases/{name}/report")
 def report(of: OfCase) -> Response:
     """What there is, in which form."""
-    return of.page("report.html", forms=FORMS)
+    return of.page("report.html")
 
 
 @router.get("/cases/{name}/report/view")
@@ -287,17 +258,7 @@ def case_chart(of: OfCase, chart: str, width: Width = "wide") -> Response:
 def chart_answer(
     request: Request, found: Mapping[str, Picture], chart: str, width: Literal["wide", "narrow"]
 ) -> Response:
-    """One of some pictures by id, for a desk or a telephone.
-
-    Args:
-        request: What asked for it.
-        found: Pictures by id.
-        chart: Id and ending.
-        width: For a desk or for a telephone.
-
-    Raises:
-        HTTPException: 404 if there is none of that name.
-    """
+    """One of some pictures by id, as its ending says, for a desk or for a telephone."""
     name, _, form = chart.rpartition(".")
     picture, narrow = found.get(name), width == "narrow"
     headers = {"Cache-Control": "private, no-cache"}
@@ -373,17 +334,13 @@ def _with_amounts(
     if not of.part:
         return of.page("money.html", status, **values)
     part = of.page("worked.html", status, **values, swap=True)
-    typed = query({one.id: one.text for one in levers if one.id in given})
-    part.headers["HX-Replace-Url"] = f"{of.base}/money{typed}"
+    typed = urlencode({one.id: one.text for one in levers if one.id in given})
+    part.headers["HX-Replace-Url"] = f"{of.base}/money{'?' if typed else ''}{typed}"
     return part
 
 
 def _given(code: str) -> dict[str, str]:
-    """The amounts of a part of an address.
-
-    Raises:
-        HTTPException: 404 if it is none of ours.
-    """
+    """The amounts of a part of an address."""
     try:
         given = urlsafe_b64decode(code[:_LONGEST]).decode()
     except ValueError:

@@ -8,7 +8,6 @@ import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -34,31 +33,20 @@ class Site:
     """Whether it also answers to any numeric address, where it listens on all of them."""
     token: str | None = field(default=None, repr=False)
     """What a visitor has to know; None on the loopback."""
-    secret: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
+    csrf: str = field(default_factory=secrets.token_hex, repr=False)
+    """What a form has to carry, so that it can only be one of our own pages."""
+    session: str = field(default_factory=secrets.token_hex, repr=False)
+    """What the cookie of a visitor holds who gave the token."""
     labs: Labs = field(default_factory=Labs)  #: The labs that run here; they end with the server.
     queues: LabelQueues = field(default_factory=LabelQueues)  #: What is being labelled here.
 
-    @property
-    def csrf(self) -> str:
-        """What a form has to carry, so that it can only be one of our own pages."""
-        return self._signed("csrf")
-
-    @property
-    def session(self) -> str:
-        """What the cookie of a visitor holds who gave the token."""
-        return self._signed("session")
-
     def is_token(self, given: str) -> bool:
-        """Whether this is the token."""
         return self.token is not None and same(given, self.token)
 
     def is_shown(self, headers: Headers) -> bool:
         """Whether a request shows the token as a program does."""
         kind, _, given = headers.get("authorization", "").partition(" ")
         return kind.lower() == "bearer" and self.is_token(given.strip())
-
-    def _signed(self, purpose: str) -> str:
-        return hmac.new(self.secret, purpose.encode(), sha256).hexdigest()
 
 
 def same(given: str, wanted: str) -> bool:
@@ -67,7 +55,6 @@ def same(given: str, wanted: str) -> bool:
 
 
 def site_of(request: Request) -> Site:
-    """The server a request came to."""
     found: Site = request.app.state.site
     return found
 
@@ -126,7 +113,6 @@ class Guard:
         self.app, self.site = app, site
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, or answer it."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         elif scope["type"] == "http":
@@ -168,7 +154,6 @@ class Guard:
         return False
 
     def _known(self, path: str, headers: Headers) -> bool:
-        """Whether the visitor may come in."""
         if self.site.token is None or path == "/login" or path.startswith("/static/"):
             return True
         cookies = cookie_parser(headers.get("cookie", ""))

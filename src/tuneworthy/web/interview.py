@@ -19,7 +19,6 @@ from tuneworthy.interview.answers import conflict_of
 from tuneworthy.interview.questions import ask_of, asked_again, next_ask, offers, standing
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
-from tuneworthy.report.sections.answer_form import possible_outcomes
 from tuneworthy.web.render import AskedCase, OfCase, query
 
 router = APIRouter(include_in_schema=False)
@@ -38,10 +37,10 @@ class Way(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    way: str = Field("", max_length=_LONGEST_WAY, pattern=r"^[-a-z0-9_. ]*$")
-    """Ids that were asked, in order; one that wasn't known has a hyphen before it."""
     part: Literal["", Part] = ""
     """The conversation; empty for the answers that can change the verdict."""
+    way: str = Field("", max_length=_LONGEST_WAY, pattern=r"^[-a-z0-9_. ]*$")
+    """Ids that were asked, in order; one that wasn't known has a hyphen before it."""
 
     @property
     def asked(self) -> list[str]:
@@ -66,8 +65,20 @@ class Way(BaseModel):
 
     def at(self, base: str, **more: str) -> str:
         """Where it goes on, for the case at an address."""
-        given = {"part": self.part, "way": self.way, **more}
-        return f"{base}/interview" + query({key: text for key, text in given.items() if text})
+        return f"{base}/interview" + query(self, Way, **more)
+
+    def within(self, base: str, part: Part) -> str:
+        """Where it goes on in a part."""
+        return Way(way=self.way, part=part).at(base)
+
+    def back(self, base: str) -> str:
+        """Where it goes back to; empty at its beginning."""
+        *before, last = self.asked or [""]
+        return self.of(before).at(base, ask=last.removeprefix("-")) if last else ""
+
+    def again(self, base: str) -> str:
+        """Where that is asked once more that wasn't known."""
+        return self.of([step for step in self.asked if not step.startswith("-")]).at(base)
 
 
 class Wanted(Way):
@@ -163,40 +174,21 @@ def _onward(of: AskedCase, way: Way, ask_id: str, clash: str, **values: Any) -> 
 def _shown(
     of: AskedCase, way: Way, ask_id: str = "", clash: str = "", *, status: int = 200, **values: Any
 ) -> HTMLResponse:
-    ask = _ask(of, way, ask_id)
-    now, back, known = of.evaluated, way.of(way.asked[:-1]), way.asked
-    parts = {one.part: one for one in offers(now.case, now.framework, passed=way.passed)}
-    shown: dict[str, Any] = {
-        **dict.fromkeys(("moved", "notice", "wrong", "typed", "again"), ""),
+    ask, now = _ask(of, way, ask_id), of.evaluated
+    shown = {
+        **dict.fromkeys(("moved", "notice", "wrong", "typed"), ""),
         "saved": False,
+        **values,
         "ask": ask,
         "at": way,
+        "words": words,
         "clash": None if ask is None else _clash(of, way, ask, clash),
-        "back": back.at(of.base, ask=known[-1].removeprefix("-")) if known else "",
-        "reached": possible_outcomes(of.dossier),
-        "parts": [
-            (
-                *words.part(part, parts.get(part)),
-                Way(way=way.way, part=part).at(of.base),
-                part == (way.part or "evaluate"),
-                part in parts,
-            )
-            for part in PARTS
-        ],
-        "unknowns": words.unknowns(len(way.passed)),
-        "doubts": words.doubts(of.dossier),
+        "parts": PARTS,
+        "open": {one.part: one for one in offers(now.case, now.framework, passed=way.passed)},
+        "rest": words.rest(of.dossier, standing(of.dossier)),
+        "swap": of.part,
     }
-    if way.passed:
-        steps = [step for step in way.asked if not step.startswith("-")]
-        shown["again"] = way.of(steps).at(of.base)
-    if ask is None:
-        shown["rest"] = words.rest(of.dossier, standing(of.dossier))
-    else:
-        shown["place"] = words.place(len(way.asked) + 1, ask)
-        shown["why"], shown["hint"] = words.why_text(ask), words.hint(ask)
-        shown["value"] = words.value_words(ask)
-    template = "asked.html" if of.part else "interview.html"
-    return of.page(template, status, **{**shown, **values, "swap": of.part})
+    return of.page("asked.html" if of.part else "interview.html", status, **shown)
 
 
 def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
@@ -209,23 +201,15 @@ def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
 
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:
     """What doesn't fit with an answer, the first that isn't settled; None for nothing."""
-    now = of.evaluated
-    found = (
-        conflict_of(now.case, ask.id, now.dossier, one) for one in wanted.split(",")[:20] if one
-    )
-    conflict = next((one for one in found if one is not None), None)
-    if conflict is None:
+    now, others = of.evaluated, list[Ask]()
+    for one in filter(None, wanted.split(",")[:20]):
+        conflict = conflict_of(now.case, ask.id, now.dossier, one)
+        if conflict is not None:
+            break
+    else:
         return None
-    others = []
     for path in conflict.others:
         with suppress(InputError):  # a side that is no question of the interview
             others.append(ask_of(now.case, now.framework, path))
-    return {
-        "head": words.conflict_head(others),
-        "all": wanted,
-        "challenge": conflict.challenge,
-        "change": [
-            (f"Change {one.title}", way.at(of.base, ask=one.id)) for one in (ask, *others[:3])
-        ],
-        "keep": words.keep_both(conflict, alone=not others),
-    }
+    sides = [(f"Change {one.title}", way.at(of.base, ask=one.id)) for one in (ask, *others[:3])]
+    return {"conflict": conflict, "others": others, "all": wanted, "change": sides}

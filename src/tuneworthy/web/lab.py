@@ -34,7 +34,7 @@ class LabQuery(LabTerms):
     @property
     def query(self) -> str:
         """The same behind an address."""
-        return query(self.model_dump(include=set(LabTerms.model_fields), exclude_defaults=True))
+        return query(self, LabTerms)
 
 
 class Confirmed(LabStart, LabQuery):
@@ -90,10 +90,10 @@ def events(of: OfCase, run: Annotated[str, Query(max_length=40)]) -> Response:
         return Response(status_code=204)
 
     def part() -> str:
-        number = running.progress.number
-        if (kept := _DRAWN.get(running)) is None or kept[0] != number:
-            told = page(of.request, "stand.html", base=of.base, **_standing(running))
-            kept = _DRAWN[running] = number, bytes(told.body).decode()
+        now = running.progress
+        if (kept := _DRAWN.get(running)) is None or kept[0] != now.number:
+            told = page(of.request, "stand.html", base=of.base, now=now, words=words)
+            kept = _DRAWN[running] = now.number, bytes(told.body).decode()
         return kept[1]
 
     told = followed(running, part, of.request.headers.get("last-event-id", ""))
@@ -123,21 +123,10 @@ def _offer(of: AskedCase, asked: LabQuery) -> dict[str, Any]:
 
 
 def _shown(of: AskedCase, asked: LabQuery, status: int = 200, **values: Any) -> HTMLResponse:
-    running, shown = of.last_lab, {"charts": f"{of.base}/lab/charts", **values}
-    if running is not None:
-        shown |= {**_standing(running), "sections": _found(running)}
-        if running.done is not None:
-            shown["ended"] = words.ended(running.done.result)
-        if running.error is not None:
-            shown["failed"] = of.plain(running.error)
-    return of.page("lab.html", status, asked=asked, run=running, **shown)
-
-
-def _standing(running: LabRun) -> dict[str, Any]:
-    """How a run stands: a sentence, and its numbers."""
-    now = running.progress
-    blocks = () if now.stand is None else words.progress_blocks(now.stand, now.passed_s)
-    return {"now": now, "says": words.STATES[now.state], "stand": blocks}
+    run = of.last_lab
+    now = None if run is None else run.progress  # first: what it found is there once it is over
+    values |= {"asked": asked, "run": run, "now": now, "words": words, "sections": _found(run)}
+    return of.page("lab.html", status, charts=f"{of.base}/lab/charts", **values)
 
 
 def _found(running: LabRun | None) -> tuple[Section, ...]:
@@ -153,13 +142,7 @@ _AGAIN_MS = 1000
 
 
 async def followed(running: LabRun, part: Callable[[], str], last: str) -> AsyncIterator[str]:
-    """Events ``stand`` each time the run has moved, then ``over``.
-
-    Args:
-        running: The run.
-        part: How it stands, as markup.
-        last: Id of the event that was seen last; empty for none.
-    """
+    """Events ``stand``, a part each time the run has moved since the last event, then ``over``."""
     seen, spoke = last, time.monotonic()
     yield f"retry: {_AGAIN_MS}\n\n"
     while True:

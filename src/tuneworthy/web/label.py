@@ -6,7 +6,7 @@ kept as soon as it is sent.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Form, Query
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,13 +14,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tuneworthy.errors import ConflictError
 from tuneworthy.lab.prepare import MOST_TOKENS
-from tuneworthy.report.sections.evalset import (
-    QUESTIONS,
-    agreement_parts,
-    item_parts,
-    keys_of,
-    to_settle,
-)
+from tuneworthy.report.sections import evalset as words
 from tuneworthy.web.render import AskedCase, OfCase, query
 from tuneworthy.workspace.labelling import (
     LONGEST,
@@ -61,8 +55,7 @@ class LabelQuery(Outputs):
 
     def at(self, **more: str) -> str:
         """Where its questions are, behind the case's address."""
-        given = self.model_dump(include=set(LabelQuery.model_fields), exclude_defaults=True)
-        return "/label/next" + query(given | {key: value for key, value in more.items() if value})
+        return "/label/next" + query(self, LabelQuery, **more)
 
 
 class Next(LabelQuery):
@@ -92,20 +85,13 @@ def label(of: OfCase, outputs: Annotated[Outputs, Query()]) -> HTMLResponse:
     if ran is not None and not outputs.model_fields_set:
         outputs = Outputs(seed=ran.settings.seed, max_tokens=ran.settings.max_tokens)
     found = overview(of.path, seed=outputs.seed, max_tokens=outputs.max_tokens)
-    return of.page(
-        "label.html",
-        found=found,
-        why="" if found.no_arms is None else of.plain(found.no_arms),
-        outputs=outputs,
-        labelled=sum(one.labelled for one in found.agreement),
-        unsettled=to_settle(found.agreement),
-    )
+    return of.page("label.html", found=found, outputs=outputs, words=words)
 
 
 @router.get("/cases/{name}/label/agreement")
 def agreement(of: OfCase) -> HTMLResponse:
     """How far labellers agree, and what they differ on, by name."""
-    return of.page("agreement.html", agreed=agreement_parts(*agreement_and_rubrics(of.path)))
+    return of.page("agreement.html", agreed=words.agreement_parts(*agreement_and_rubrics(of.path)))
 
 
 @router.post("/cases/{name}/label/rubric")
@@ -141,12 +127,7 @@ def _question(
     status: int = 200,
     notice: str = "",
 ) -> HTMLResponse:
-    item = queue.item(wanted)
-    values: dict[str, Any] = {"asked": asked, "queue": queue, "item": "", "notice": notice}
-    if item is not None:
-        parts = item_parts(item, rubric=queue.rubric, labels=queue.notes_on(wanted))
-        values |= {"item": wanted, "parts": parts}
-        values |= {"question": QUESTIONS[item.task], "keys": keys_of(item)}
-    elif wanted and not notice:
-        values["notice"] = "that question has changed since, or is settled"
+    if wanted and queue.item(wanted) is None:
+        notice = notice or "that question has changed since, or is settled"
+    values = {"asked": asked, "queue": queue, "wanted": wanted, "notice": notice, "words": words}
     return of.page("question.html", status, **values)

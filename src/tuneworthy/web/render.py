@@ -7,24 +7,28 @@ import re
 from functools import cache, cached_property
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 from urllib.parse import quote, urlencode
 
 from fastapi import Depends, Request
 from jinja2 import Environment, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
+from pydantic import BaseModel
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tuneworthy import __version__
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.lab.background import LabRun
+from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.report.blocks import Picture
 from tuneworthy.report.charts import WIDE
 from tuneworthy.report.html import environment, script_digest, style
-from tuneworthy.report.sections.common import day, finality, headline
+from tuneworthy.report.sections import common
+from tuneworthy.report.sections.answer_form import possible_outcomes
 from tuneworthy.web.guard import site_of
+from tuneworthy.workspace.cases import stated
 from tuneworthy.workspace.reports import render
 
 # A picture on a page of the server: drawn by the browser, still where it runs no script.
@@ -43,13 +47,7 @@ _BOX = Markup(
 
 @pass_context
 def framed(context: Context, block: Picture, label: str) -> Markup:
-    """A box that names where its chart is, as high as the chart will be.
-
-    Args:
-        context: Of the template: ``charts`` is where its charts lie, else they lie under ``base``.
-        block: The picture.
-        label: What it says, for those who don't see it.
-    """
+    """A box as high as its chart, which lies below ``charts`` of the template, else ``base``."""
     folder = context.get("charts") or f"{context['base']}/charts"
     return _BOX.format(
         at=f"{folder}/{block.id}",
@@ -87,6 +85,7 @@ def for_notice(part: Response) -> Response:
 def _environment() -> Environment:
     made = environment({name: text.decode() for name, text in _files("templates", ".html").items()})
     made.globals |= {"asset": asset, "touch": True, "picture": framed, "tabs": TABS}
+    made.globals |= {"common": common, "possible_outcomes": possible_outcomes}
     return made
 
 
@@ -139,12 +138,13 @@ address itself. A new one is a line here and a route of its own."""
 
 
 def address(name: str) -> str:
-    """Where a case stands on this server."""
     return f"/cases/{quote(name, safe='')}"
 
 
-def query(given: Any) -> str:
-    """What is given, behind an address; empty for nothing."""
+def query(asked: BaseModel, kind: type[BaseModel], **more: str) -> str:
+    """What was asked, as a record of a kind, and more, behind an address; empty for nothing."""
+    given = asked.model_dump(include=set(kind.model_fields), exclude_defaults=True)
+    given |= {key: text for key, text in more.items() if text}
     return "?" + urlencode(given, doseq=True) if given else ""
 
 
@@ -164,12 +164,15 @@ class AskedCase:
 
     @property
     def dossier(self) -> Dossier:
-        """Its dossier."""
         return self.evaluated.dossier
 
     @property
+    def stated(self) -> dict[str, State]:
+        """What the case file says to each question, by path."""
+        return stated(self.evaluated.case, self.evaluated.framework)
+
+    @property
     def path(self) -> Path:
-        """Its folder."""
         return self.workspace.directory.path(self.name)
 
     @property
@@ -182,25 +185,19 @@ class AskedCase:
         return self.workspace.directory.plain_error(caught)
 
     def to(self, path: str) -> Response:
-        """On to one of its pages."""
         return RedirectResponse(self.base + path, 303)
 
     def page(self, template: str = "case.html", status: int = 200, **values: Any) -> HTMLResponse:
         """A page of it, or a part of one, which is swapped into the page.
 
-        Args:
-            template: One that extends ``case.html``; that one itself shows ``sections``.
-            status: Of the answer.
-            values: What the template needs besides.
+        ``case.html``, which the others extend, shows ``sections`` of the report.
         """
-        dossier = self.dossier
-        by = f"By the {dossier.framework.name} framework, as of {day(dossier.as_of)}."
         shown = {
+            "of": self,
             "name": self.name,
             "base": self.base,
             "evaluated": self.evaluated,
-            "headline": headline(dossier),
-            "byline": f"{finality(dossier)} {by}",
+            "dossier": self.dossier,
             "tab": [*self.request.url.path.split("/"), "answers"][3],
             "swap": False,
             "sections": (),
@@ -216,47 +213,26 @@ OfCase = Annotated[AskedCase, Depends()]
 ExportForm = Literal["text", "markdown", "html", "json", "record"]
 
 
-class FileKind(NamedTuple):
-    """A form of the report."""
-
-    ending: str
-    media: str
-    title: str
-    says: str
-
-
-FORMS: dict[ExportForm, FileKind] = {
-    "html": FileKind(
-        ".html", "text/html", "Web page", "One file to forward, with pictures, that prints well."
-    ),
-    "text": FileKind(".txt", "text/plain", "Text", "As a terminal shows it."),
-    "markdown": FileKind(".md", "text/markdown", "Markdown", "For a wiki or a pull request."),
-    "record": FileKind(
-        "-record.md",
-        "text/markdown",
-        "Decision record",
-        "Markdown in the form of an architecture decision record.",
-    ),
-    "json": FileKind(
-        ".json",
-        "application/json",
-        "Dossier",
-        "Everything, for programs, and to compare with later.",
-    ),
+FORMS: dict[ExportForm, tuple[str, str]] = {
+    "html": (".html", "text/html"),
+    "text": (".txt", "text/plain"),
+    "markdown": (".md", "text/markdown"),
+    "record": ("-record.md", "text/markdown"),
+    "json": (".json", "application/json"),
 }
-"""What can be had, the most asked for first."""
+"""How a file is named at its end, and its kind."""
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
     """The report of a case as a file to save, or, not ``attached``, as a page to read."""
-    text = render(of.dossier, form, case_path=str(of.path))
+    text, (ending, media) = render(of.dossier, form, case_path=str(of.path)), FORMS[form]
     if attached:
         plain = re.sub(r"[^A-Za-z0-9._-]+", "-", of.name).strip("-.") or "case"
-        says = f'attachment; filename="{plain}{FORMS[form].ending}"'
+        says = f'attachment; filename="{plain}{ending}"'
         headers = {"Content-Disposition": says}
     else:  # the policy that the page carries in itself: its style is allowed by its digest
         found = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
         own = found.group(1).replace("&#39;", "'") if found else "default-src 'none'"
         more = "frame-ancestors 'none'; sandbox allow-top-navigation-by-user-activation"
         headers = {"Content-Security-Policy": f"{own}; {more}"}
-    return Response(text, media_type=FORMS[form].media, headers=headers)
+    return Response(text, media_type=media, headers=headers)
