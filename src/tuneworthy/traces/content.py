@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, compress, count, islice, repeat
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -26,11 +27,12 @@ from tuneworthy.traces.skipped import (
     NOT_UTF8,
     NOTHING_AT,
     TOO_LONG,
+    TWICE,
     SkippedRecords,
 )
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import Rows, csv_rows, fields_of, looks_like_table
-from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, unpacked
+from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
@@ -150,6 +152,8 @@ def _is_cut(data: bytes) -> bool:
 _TRIED = 20
 _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
 _NONE_OF_OURS = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id"})
+Beside = dict[str, dict[str, Any]]
+"""Fields of records, by id, that stand in another file than the record."""
 Records = Iterator[tuple[Place, Any]]
 
 
@@ -160,10 +164,13 @@ class Content:
     fields stand in records that aren't of a format we know.
     """
 
-    def __init__(self, name: str, where: str, mapping: FieldMap | None, limits: Limits) -> None:
+    def __init__(
+        self, name: str, where: str, mapping: FieldMap | None, limits: Limits, beside: Beside
+    ) -> None:
         self.where, self.mapping, self.limits = where, mapping, limits
+        self.beside, self.kept = beside, False
         self.tally = SkippedRecords(name, until_s=limits.until_s)
-        self.context = ReadContext(self.tally, name)
+        self.context = ReadContext(self.tally, name, Path(where).parent.name)
         self.format, self.packed = "", ""
         self._unseen = set(mapping.led if mapping is not None else ())
 
@@ -229,10 +236,52 @@ class Content:
         self.format = self.format or kind.name
         laid = self._laid(records, kind)
         while held := [*self._together(laid)]:
-            batch = self._batch(held, kind)
+            places = [place for place, _ in held]
+            chunk = Chunk([record for _, record in held])
             held.clear()
-            if batch is not None:
+            for kept, why in ((self._calls(chunk, kind), NO_CALL), (self._new(chunk, kind), TWICE)):
+                if kept is not None and not all(kept):
+                    for place in (p for p, each in zip(places, kept, strict=True) if not each):
+                        self.tally.skip(why, place)
+                    places, chunk = [*compress(places, kept)], chunk.only(kept)
+            if kind.joins:
+                self._keep(chunk, kind)
+            elif (batch := batch_of(self._fields(chunk, kind), places, self.context)) is not None:
                 yield batch
+
+    @staticmethod
+    def _calls(chunk: Chunk, kind: FieldMap) -> list[bool] | None:
+        return hold(kind.only, chunk) if kind.only else None
+
+    def _new(self, chunk: Chunk, kind: FieldMap) -> list[bool] | None:
+        ids = chunk.first(kind.once) if kind.once else None
+        if ids is None:
+            return None
+        seen, new = self.context.state.setdefault("seen", set()), []
+        for each in map(name, ids):
+            new.append(each is None or each not in seen)
+            seen.add(each)
+        return new
+
+    def _fields(self, chunk: Chunk, kind: FieldMap) -> dict[str, list[Any]]:
+        """Our fields, with those that stand beside the log."""
+        fields = kind.fields(chunk)
+        if self._unseen:
+            self._unseen -= {name for name, values in fields.items() if has_value(values)}
+        for path in kind.id if self.beside else ():
+            for n, each in enumerate(chunk.values(path) or ()):
+                for field, value in self.beside.get(name(each) or "", {}).items():
+                    values = fields.setdefault(field, [None] * len(chunk))
+                    values[n] = value if values[n] is None else values[n]
+        return fields
+
+    def _keep(self, chunk: Chunk, kind: FieldMap) -> None:
+        """Remember what belongs to a log beside it; of several for one record the first."""
+        self.kept = True
+        fields = kind.fields(chunk)
+        for n, each in enumerate(chunk.first(kind.joins) or ()):
+            told = {key: values[n] for key, values in fields.items() if values[n] is not None}
+            self.beside.setdefault(name(each) or "", told)
 
     def _together(self, laid: Iterator[tuple[Place, Any]]) -> Iterator[tuple[Place, Any]]:
         """Records that are looked into together: many, and not too large."""
@@ -241,23 +290,6 @@ class Content:
             yield each
             if self.tally.size > most:
                 return
-
-    def _batch(self, held: list[tuple[Place, Any]], kind: FieldMap) -> Batch | None:
-        places = [place for place, _ in held]
-        chunk = Chunk([record for _, record in held])
-        if kind.only:
-            calls = hold(kind.only, chunk)
-            for place in (place for place, call in zip(places, calls, strict=True) if not call):
-                self.tally.skip(NO_CALL, place)
-            if not all(calls):
-                places = [*compress(places, calls)]
-                chunk = Chunk(
-                    [record for (_, record), call in zip(held, calls, strict=True) if call]
-                )
-        fields = kind.fields(chunk)
-        if self._unseen:
-            self._unseen -= {name for name, values in fields.items() if has_value(values)}
-        return batch_of(fields, places, self.context)
 
     def _laid(self, records: Records, kind: FieldMap) -> Iterator[tuple[Place, Any]]:
         """Records with their places, laid out as the map wants them."""

@@ -14,7 +14,8 @@ each: data.calls                     # the list of records inside one, if they d
 What a maker's map says besides: ``format``, its name; ``source``, where its fields are documented;
 ``like``, a map whose fields it shares; ``fits``, what a record of it has; ``only``, what a call of
 a model has; ``prepare``, code that lays a record out before the paths are followed; ``called``,
-the word for a record inside another.
+the word for a record inside another; ``once``, the id of a record that may be written twice;
+``id``, what records beside it call it by; ``joins``, what such a record belongs to.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.values import dumped, number, seconds_between, unpacked
 
 _EACH = "each"
-_MAKERS = ("format", "source", "like", "fits", "only", "prepare", "called")
+_MAKERS = ("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins")
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
 _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
@@ -59,6 +62,9 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self._levels[()])
+
+    def only(self, kept: list[bool]) -> Chunk:
+        return Chunk([*compress(self._levels[()], kept)])
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -126,8 +132,11 @@ class Condition:
         found = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in found]
-        wanted = self.values
-        return [("null" if v is None else str(unquoted(v))) in wanted for v in found]
+        known = {value: self._is_wanted(value) for value in {*map(_word, found)}}
+        return [known[_word(value)] for value in found]
+
+    def _is_wanted(self, word: str) -> bool:
+        return any(fnmatchcase(word, wanted) for wanted in self.values or ())
 
 
 def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:
@@ -135,10 +144,8 @@ def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:
     return [all(each) for each in zip(*(one.holds(chunk) for one in conditions), strict=True)]
 
 
-def unquoted(value: Any) -> Any:
-    """A text without the quotes of JSON, which some write around it."""
-    quoted = isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"'
-    return value[1:-1] if quoted else value
+def _word(value: Any) -> str:
+    return "null" if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +229,12 @@ class FieldMap:
     """The name of the code that lays a record out."""
     called: str = "record"
     """What a record inside another is called in messages."""
+    once: Paths = ()
+    """What a record may be called, where some are written twice."""
+    id: Paths = ()
+    """By what records beside it call it,"""
+    joins: Paths = ()
+    """and what such a record calls that which it belongs to."""
     like: str = ""
     """The map whose fields it shares."""
     led: Mapping[str, str] = field(default_factory=dict)
@@ -340,6 +353,9 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         only=_conditions(data.get("only") or {}, document),
         prepare=str(data.get("prepare") or ""),
         called=str(data.get("called") or "record"),
+        once=_paths(data["once"], ("once",), document) if "once" in data else (),
+        id=_paths(data["id"], ("id",), document) if "id" in data else (),
+        joins=_paths(data["joins"], ("joins",), document) if "joins" in data else (),
         like=str(data.get("like") or ""),
         led=_led(data),
     )

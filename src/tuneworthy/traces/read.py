@@ -7,7 +7,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -17,11 +17,11 @@ from blake3 import blake3
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
-from tuneworthy.files.disk import matching
+from tuneworthy.files.disk import MIB, matching
 from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
-from tuneworthy.traces.content import Content, NotTraces, not_recognised
+from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import FieldMap
 from tuneworthy.traces.rows import packed
@@ -155,6 +155,7 @@ class TraceFiles:
             raise InputError("nothing to read", fix="name a file")
         self.total_bytes = sum(_size(each) for each in self._sources)
         self._readings: list[FileReading] = []
+        self._beside: Beside = {}
 
     @property
     def readings(self) -> tuple[FileReading, ...]:
@@ -163,7 +164,11 @@ class TraceFiles:
     def __iter__(self) -> Iterator[Chunk]:
         refused: NotTraces | None = None
         self._readings, done = [], 0
+        aside = self._read_aside() if len(self._sources) > 1 else set()
         for source in self._sources:
+            if source.name in aside:
+                done += _size(source)
+                continue
             try:
                 yield from self._chunks(source, done)
             except NotTraces as nothing:
@@ -175,8 +180,27 @@ class TraceFiles:
         if refused is not None and not any(one.traces for one in self._readings):
             raise refused
 
+    def _read_aside(self) -> set[str]:
+        """Read what belongs to the records of other files; gives the names of those files."""
+        aside = set()
+        self._beside.clear()
+        for source in self._sources:
+            if not isinstance(source.place, Path) or not _may_be_beside(source.place):
+                continue
+            with suppress(InputError):
+                opened = Opened(source, self._mapping, self._limits, self._beside)
+                try:
+                    with suppress(NotTraces):
+                        next(opened.batches(), None)
+                    if opened.kept:
+                        self._readings.append(opened.reading())
+                        aside.add(source.name)
+                finally:
+                    opened.close()
+        return aside
+
     def _chunks(self, source: _Source, before: int) -> Iterator[Chunk]:
-        opened = Opened(source.place, source.name, self._mapping, self._limits)
+        opened = Opened(source, self._mapping, self._limits, self._beside)
 
         def chunk(batch: Batch) -> Chunk:
             return Chunk(batch, source.name, before + opened.done, self.total_bytes)
@@ -206,6 +230,19 @@ class TraceFiles:
                 skipped=skipped,
             )
         )
+
+
+_TELLING = re.compile(rb"custom_id|annotator_kind|data_?type|run_id", re.IGNORECASE)
+
+
+def _may_be_beside(path: Path) -> bool:
+    """Whether the beginning of a file looks like scores or requests that belong to a log."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(MIB // 16)
+    except OSError:
+        return False
+    return head.startswith((_PARQUET, GZIP, ZSTD)) or _TELLING.search(head) is not None
 
 
 def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[_Source]:
@@ -384,14 +421,20 @@ class Opened:
     """
 
     def __init__(
-        self, place: Path | str, name: str, mapping: FieldMap | None, limits: Limits
+        self, source: _Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
-        self._place, self._name, self._limits = place, name, limits
-        self._content = Content(name, str(place), mapping, limits)
+        place = source.place
+        self._place, self._name, self._limits = place, source.name, limits
+        self._content = Content(source.name, str(place), mapping, limits, beside)
         self._raw = Raw(place) if isinstance(place, Path) else None
         self._remote = blake3()
         self._remote_size = 0
         self._traces = 0
+
+    @property
+    def kept(self) -> bool:
+        """Whether it belongs to the records of other files."""
+        return self._content.kept
 
     @property
     def done(self) -> int:
@@ -406,6 +449,9 @@ class Opened:
             skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
+            if self.kept:
+                what = f"holds {self._content.format}, and no answers"
+                fix = "name the log they belong to beside it"
             if self._content.mapping is not None:
                 fix = "check the paths of the mapping"
             raise NotTraces(what, where=self._content.where, fix=fix)

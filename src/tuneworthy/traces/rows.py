@@ -75,6 +75,8 @@ class ReadContext:
     """Where what can't be used is counted."""
     file: str
     """The file, for the names of conversations that have none."""
+    folder: str = ""
+    """The folder it lies in, by which some tools name a model."""
     notes: list[str] = field(default_factory=list)
     """What the reading has to say, as which of several scores was taken."""
     state: dict[str, Any] = field(default_factory=dict)
@@ -127,6 +129,11 @@ def _by(make: Callable[[Any], Any]) -> Callable[[Column], Column]:
     return lambda values: _each(values, make)
 
 
+def _score(value: Any) -> float | None:
+    """Of several the first."""
+    return score(value[0] if isinstance(value, list) and value else value)
+
+
 _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "conversation_id": ("conversation", _names),
     "turn": ("turn", _by(whole)),
@@ -138,7 +145,7 @@ _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "reference": ("reference", _by(reference)),
     "answerable": ("answerable", _by(yes_no)),
     "error": ("error", _by(said)),
-    "score": ("score", _by(score)),
+    "score": ("score", _by(_score)),
     "label": ("label", _names),
     "case": ("case", _names),
 } | {amount: (amount, _amounts) for amount in AMOUNTS}

@@ -43,6 +43,10 @@ _ROLES = {each: each for each in _OURS} | {
 _CONTENT = ("content", "parts", "contents", "text", "value", "output")
 _CALLING = {"tool_call", "tool_use", "function_call", "functionCall", "toolUse"}
 _UNSAID = _CALLING | {"reasoning", "thinking", "redacted_thinking"}
+_SAYING = {
+    *("text", "input_text", "output_text", "refusal", "tool_result", "tool_call_response"),
+    *("image_url", "input_image", "image", "document", "file", "input_file", "input_audio"),
+}
 _PIECES = {"text", "functionCall", "functionResponse", "toolUse", "message_content"}
 
 
@@ -80,7 +84,11 @@ def is_part(part: Any) -> bool:
     """Whether it is a piece of a message, by its kind or by what stands alone in it."""
     if not isinstance(part, dict):
         return isinstance(part, str)
-    return isinstance(part.get("type"), str) or (len(part) <= 2 and not _PIECES.isdisjoint(part))
+    kind = part.get("type")
+    if isinstance(kind, str):
+        known = kind in _UNSAID or kind in _SAYING
+        return known or any(isinstance(part.get(key), str) for key in ("text", "content"))
+    return len(part) <= 2 and not _PIECES.isdisjoint(part)
 
 
 def _part(part: Any) -> str | None:
@@ -154,7 +162,7 @@ def _bare(each: Mapping[str, Any]) -> Mapping[str, Any]:
             kind = each.get("id") if key == "kwargs" else each.get("type")
             kind = kind[-1] if isinstance(kind, list) and kind else kind  # LangChain's class
             kind = str(kind or "").removesuffix("Chunk").removesuffix("Message").casefold()
-            return {"role": kind, **inner} if kind in _ROLES else inner
+            return _bare({"role": kind, **inner} if kind in _ROLES else inner)
     return each
 
 
@@ -356,7 +364,9 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     if found is not None:
         return None, found
     opened = unpacked(value)
-    if isinstance(opened, dict) and any(opened.get(key) == [] for key in _AROUND):
+    if isinstance(opened, dict) and (
+        any(opened.get(key) == [] for key in _AROUND) or isinstance(opened.get("error"), dict)
+    ):
         return None, None
     if is_envelope(opened):
         raise UnknownEnvelope
@@ -370,8 +380,10 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
     said, found = asked(value)
+    if found is None and isinstance(value, list) and value and all(map(is_part, value)):
+        found = Talk([{"role": "assistant", "content": value}], 1)
     if found is None:
-        return said, tool_calls(value) if _only_calls(value) else ()
+        return said, ()
     turns = found.turns
     roles = [turn.role for turn in turns]
     ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
@@ -380,14 +392,6 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     calls = tuple(call for turn in turns for call in turn.calls)
     said = "\n".join(turn.content for turn in turns if turn.content)
     return said or (None if calls else ""), calls
-
-
-def _only_calls(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(each, dict) and each.get("type") in _CALLING for each in value)
-    )
 
 
 def passages(value: Any) -> tuple[str, ...] | None:

@@ -10,7 +10,11 @@ from typing import Any
 
 from tuneworthy.traces.mapping import Chunk, FieldMap, mapping_from_text
 
-_ORDER = "otlp inspect promptfoo langfuse openinference otel chat plain"
+_ORDER = (
+    "otlp inspect promptfoo deepeval evals lm_eval mlflow scores langsmith braintrust weave "
+    "litellm helicone langfuse openinference otel claude_code openai_batch batch_requests "
+    "anthropic openai exchange chat plain"
+)
 """The first that fits is the one."""
 
 
@@ -29,6 +33,7 @@ def formats() -> tuple[FieldMap, ...]:
                 picks={**base.picks, **one.picks},
                 only=one.only or base.only,
                 prepare=one.prepare or base.prepare,
+                id=one.id or base.id,
             )
     return tuple(made.values())
 

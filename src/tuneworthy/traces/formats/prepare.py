@@ -7,6 +7,7 @@ for it. ``context.state`` keeps what a format has to remember from one to the ne
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -311,3 +312,124 @@ def _case(row: Record, test: Record, context: ReadContext) -> str:
         owners.append(mark)
     place = owners.index(mark)
     return digest if place == 0 else f"{digest}#{place + 1}"
+
+
+# Others.
+
+
+@prepares
+def json_attributes(record: Record, context: ReadContext) -> Iterator[Record]:
+    """MLflow's attributes, each of which is JSON written as text."""
+    del context
+    yield {
+        **record,
+        "attributes": {key: _opened(v) for key, v in _pairs(record.get("attributes")).items()},
+    }
+
+
+def _opened(value: Any) -> Any:
+    value = unpacked(value)
+    quoted = isinstance(value, str) and value[:1] == '"' == value[-1:] and len(value) > 1
+    return (
+        unpacked(f"[{value}]")[0] if quoted and isinstance(unpacked(f"[{value}]"), list) else value
+    )
+
+
+@prepares
+def claude_code(record: Record, context: ReadContext) -> Iterator[Record]:
+    """Requests out of lines: one that answers the same message goes on with it."""
+    state, message = context.state, as_mapping(record.get("message"))
+    kind, model = record.get("type"), message.get("model")
+    if kind not in {"user", "assistant"} or record.get("isMeta") or model == "<synthetic>":
+        return
+    asked = state.setdefault("asked", {})
+    session = (record.get("sessionId"), record.get("agentId"))
+    if kind == "user":
+        yield from _finished(context)
+        asked[session] = [*asked.get(session, []), record]
+        return
+    held = state.get("held")
+    if held is None or held["message"].get("id") != message.get("id"):
+        yield from _finished(context)
+        heard = asked.get(session, [])
+        state["turns"] = turns = state.get("turns", {})
+        turns[session] = turns.get(session, -1) + 1
+        state["held"] = held = {
+            **record,
+            "message": {**message, "content": []},
+            "turn": turns[session],
+            "heard": [as_mapping(each.get("message")) for each in heard[-1:]],
+            "asked_at": heard[-1].get("timestamp") if heard else record.get("timestamp"),
+        }
+    blocks = message.get("content")
+    held["message"]["content"] += blocks if isinstance(blocks, list) else [blocks or ""]
+    held["message"]["usage"] = message.get("usage") or held["message"].get("usage")
+    held["timestamp"] = record.get("timestamp")
+    if record.get("isApiErrorMessage"):
+        held["failed"] = text(held["message"]["content"]) or "error"
+
+
+def _finished(context: ReadContext) -> Iterator[Record]:
+    if (held := context.state.pop("held", None)) is not None:
+        yield held
+
+
+FINISH["claude_code"] = _finished
+
+
+@prepares
+def evals(record: Record, context: ReadContext) -> Iterator[Record]:
+    """A call with what its sample was worth: the events of a sample stand together."""
+    state, data = context.state, as_mapping(record.get("data"))
+    if spec := as_mapping(record.get("spec")):
+        state["spec"] = spec
+    kind, sample = record.get("type"), str(record.get("sample_id"))
+    if kind == "sampling":
+        state.setdefault("open", {})[sample] = record
+        return
+    judged = data.get("correct", data.get("score", data.get("accuracy")))
+    call = state.get("open", {}).pop(sample, None) if judged is not None else None
+    if call is not None:
+        wanted = data.get("expected", data.get("ideal"))
+        yield from _sampled(call, context, {"judged": judged, "wanted": wanted})
+
+
+def _sampled(call: Record, context: ReadContext, more: Record) -> Iterator[Record]:
+    spec = as_mapping(context.state.get("spec"))
+    models = spec.get("completion_fns") or as_mapping(spec.get("model_names")).values()
+    named = {
+        "model": as_mapping(call.get("data")).get("model") or next(iter(models), None),
+        "case": f"{spec.get('eval_name') or context.file}:{call.get('sample_id')}",
+    }
+    yield {**call, **named, **more}
+
+
+def _unjudged(context: ReadContext) -> Iterator[Record]:
+    for call in context.state.get("open", {}).values():
+        yield from _sampled(call, context, {})
+
+
+FINISH["evals"] = _unjudged
+_TASK = re.compile(r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?: \(\d+\))?")
+
+
+@prepares
+def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
+    """A sample: its task stands in the name of the file, its model in that of the folder."""
+    first = record.get("filtered_resps") or record.get("resps")
+    while isinstance(first, list) and first:
+        first = first[0]
+    metrics = record.get("metrics")
+    names = metrics if isinstance(metrics, list) and metrics else _METRICS
+    score = next((record[key] for key in names if isinstance(key, str) and key in record), None)
+    task = _TASK.fullmatch(context.file)
+    yield {
+        **record,
+        "text": first if isinstance(first, str) else None,
+        "judged": score,
+        "case": f"{task[1] if task else context.file}:{record.get('doc_id')}",
+        "model": context.folder.replace("__", "/", 1),
+    }
+
+
+_METRICS = ("exact_match", "acc", "pass@1", "pass_at_1", "f1", "em", "bleu", "rouge1")
