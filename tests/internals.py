@@ -451,6 +451,7 @@ from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction,
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable
 from tuneworthy.text.search import Joined, Pattern, Searcher, forget, joined
 from tuneworthy.traces import stream as traces_stream
+from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import mapping_from_text, read_mapping
 from tuneworthy.traces.read import named, read
 from tuneworthy.traces.rows import Interned as Known

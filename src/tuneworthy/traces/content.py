@@ -239,7 +239,8 @@ class Content:
             places = [place for place, _ in held]
             chunk = Chunk([record for _, record in held])
             held.clear()
-            for kept, why in ((self._calls(chunk, kind), NO_CALL), (self._new(chunk, kind), TWICE)):
+            for choose, why in ((self._calls, NO_CALL), (self._new, TWICE)):
+                kept = choose(chunk, kind)
                 if kept is not None and not all(kept):
                     for place in (p for p, each in zip(places, kept, strict=True) if not each):
                         self.tally.skip(why, place)
@@ -327,7 +328,7 @@ class Content:
             top = decode(data, Raws)
         except BrokenJson as broken:
             raise self._no_json(broken, data) from None
-        kind = self.mapping or recognise(top)
+        kind = self.mapping or recognise(_keys(data))
         if kind is None:
             wrapped = next((key for key in _WRAPPED if key in top), None)
             if wrapped is None or bytes(memoryview(top[wrapped])[:1]) != b"[":
@@ -432,8 +433,15 @@ def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[
     return rest | {step: msgspec.Raw(msgspec.json.encode(held))}, items
 
 
-def _keys(raw: Bytes) -> Raws:
+def _keys(raw: Bytes) -> dict[str, Any]:
+    """A record for a look at what it is: what is large stays undecoded."""
     try:
-        return decode(raw, Raws)
+        return {
+            key: unpacked(value) if memoryview(value).nbytes < _LARGE else value
+            for key, value in decode(raw, Raws).items()
+        }
     except BrokenJson:
         return {}
+
+
+_LARGE = 4096

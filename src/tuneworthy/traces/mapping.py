@@ -83,14 +83,20 @@ class Chunk:
 
     def values(self, path: Path_) -> list[Any] | None:
         """What a path leads to in each record; None where it leads nowhere in any."""
+        dotted: list[Any] | None = None
         for place, step in enumerate(path):
             at, rest = path[:place], path[place:]
             if not isinstance(step, str) or "*" in step:
                 return [None if v is None else walk(v, rest) for v in self._level(at)]
-            if step not in self._known(at):  # a key may hold dots itself
-                whole = ".".join(map(str, rest))
-                return self._level((*at, whole)) if whole in self._known(at) else None
-        return self._level(path)
+            known = self._known(at)
+            if len(rest) > 1 and (whole := ".".join(map(str, rest))) in known:
+                dotted = self._level((*at, whole))  # a key may hold dots itself
+            if step not in known:
+                return dotted
+        found = self._level(path)
+        if dotted is None:
+            return found
+        return [a if b is None else b for a, b in zip(dotted, found, strict=True)]
 
     def _level(self, path: Path_) -> list[Any]:
         values = self._levels.get(path)
@@ -136,7 +142,7 @@ class Condition:
         return [known[_word(value)] for value in found]
 
     def _is_wanted(self, word: str) -> bool:
-        return any(fnmatchcase(word, wanted) for wanted in self.values or ())
+        return any(fnmatchcase(word.casefold(), each.casefold()) for each in self.values or ())
 
 
 def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:

@@ -324,7 +324,7 @@ def _is_message(value: Any, *, alone: bool = False) -> bool:
 # An answer, and what may not be taken for one.
 
 _LIKELY = re.compile(
-    r'"(?:choices|candidates|generations|messages?|role|from|usage\w*|span_id|op_name|object|lc'
+    r'"(?:choices|candidates|generations|messages?(?:\.role)?|role|from|usage\w*|span_id|op_name|object|lc'
     r'|stop_reason|finish_reason|output|type)"\s*:'
 )
 _MARKS = {
@@ -365,7 +365,9 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
         return None, found
     opened = unpacked(value)
     if isinstance(opened, dict) and (
-        any(opened.get(key) == [] for key in _AROUND) or isinstance(opened.get("error"), dict)
+        not opened
+        or any(opened.get(key) == [] for key in _AROUND)
+        or isinstance(opened.get("error"), dict)
     ):
         return None, None
     if is_envelope(opened):

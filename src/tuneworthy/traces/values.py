@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -231,6 +232,11 @@ def seconds_between(start: Any, end: Any) -> float | None:
     if None not in whole_ns:
         began, ended = whole_ns
         return (ended - began) / 1e9 if ended >= began else None
+    moments = _moment(start), _moment(end)
+    if None not in moments:
+        with suppress(TypeError, OverflowError):
+            spent = (moments[1] - moments[0]).total_seconds()  # type: ignore[operator]  # not None
+            return spent if spent >= 0 else None
     first, last = when(start), when(end)
     return last - first if first is not None and last is not None and last >= first else None
 

@@ -48,7 +48,8 @@ def span(record: Record, context: ReadContext) -> Iterator[Record]:
             if kind in _SAID:
                 heard.append({"role": _SAID[str(kind)], **as_mapping(body)})
             else:
-                flat["gen_ai.completion"] = [{"role": "assistant", **as_mapping(body)}]
+                said = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
+                flat["gen_ai.completion"] = [{"role": "assistant", **said}]
             continue
         flat |= pairs
     if heard:
@@ -416,8 +417,9 @@ _TASK = re.compile(r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?:
 @prepares
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
     """A sample: its task stands in the name of the file, its model in that of the folder."""
-    first = record.get("filtered_resps") or record.get("resps")
-    while isinstance(first, list) and first:
+    given = record.get("filtered_resps") or record.get("resps")
+    first = given[0] if isinstance(given, list) and given else given
+    if isinstance(first, list) and len(first) == 1:
         first = first[0]
     metrics = record.get("metrics")
     names = metrics if isinstance(metrics, list) and metrics else _METRICS
