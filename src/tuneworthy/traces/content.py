@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, compress, count, islice, repeat
@@ -15,7 +15,7 @@ import msgspec
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
-from tuneworthy.traces.formats import plain, recognise
+from tuneworthy.traces.formats import formats, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
 from tuneworthy.traces.mapping import Chunk, FieldMap, hold
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
@@ -32,7 +32,16 @@ from tuneworthy.traces.skipped import (
 )
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import Rows, csv_rows, fields_of, looks_like_table
-from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
+from tuneworthy.traces.values import (
+    BrokenJson,
+    Bytes,
+    Raws,
+    decode,
+    decode_object,
+    has_too_much,
+    name,
+    unpacked,
+)
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
@@ -313,12 +322,22 @@ class Content:
         for left in FINISH.get(kind.prepare, _nothing)(self.context):
             yield "end", left
 
-    def note_unseen(self) -> None:
+    def finish(self) -> None:
         """Count paths of the mapping that led to nothing in any record: a slip is likely."""
         led = self.mapping.led if self.mapping is not None else {}
         for field in sorted(self._unseen):
             why = f'{NOTHING_AT}"{one_line(led[field], limit=100)}", where {field} is said to be'
             self.tally.reasons[why], self.tally.places[why] = self.tally.records, []
+
+    def log(self, header: Ahead, samples: Iterator[Ahead]) -> Iterator[Batch]:
+        """Traces of Inspect's samples, each a file of its own."""
+        try:
+            top = decode_object(self._whole(header))
+        except BrokenJson:
+            raise InputError("has no readable header", where=self.where) from None
+        kind = next(one for one in formats() if one.prepare == "inspect")
+        parts = self.traces(self._inside(map(self._whole, samples), top, "sample"), alone(kind))
+        yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
         data = self._whole(stream)
@@ -341,11 +360,11 @@ class Content:
                 continue
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
-            return self.traces(self._inside(items, top, kind.called), replace(kind, each=()))
+            return self.traces(self._inside(items, top, kind.called), alone(kind))
         self.tally.records += 1
         return self.traces(iter([(1, data)]), kind)
 
-    def _inside(self, items: list[msgspec.Raw], top: Mapping[str, Any], called: str) -> Records:
+    def _inside(self, items: Iterable[Bytes], top: Mapping[str, Any], called: str) -> Records:
         for place, raw in self._counted(items):
             number = f"{called} {place}"
             try:
@@ -355,7 +374,7 @@ class Content:
                 continue
             yield number, {"^": top, **value} if isinstance(value, dict) else raw
 
-    def _counted(self, items: list[msgspec.Raw]) -> Records:
+    def _counted(self, items: Iterable[Bytes]) -> Records:
         for number, item in enumerate(items, start=1):
             self.tally.records += 1
             self.tally.size += memoryview(item).nbytes
@@ -415,6 +434,11 @@ def _nothing(context: ReadContext) -> tuple[()]:
 _TOGETHER = 256
 """Records that are looked into together."""
 _LINES = msgspec.json.Decoder(dict[str, Any])
+
+
+def alone(kind: FieldMap) -> FieldMap:
+    """The same map for records that were taken out of what is around them."""
+    return replace(kind, each=())
 
 
 def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[msgspec.Raw]]:

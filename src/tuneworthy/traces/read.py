@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -22,12 +21,22 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
-from tuneworthy.traces.formats import formats
 from tuneworthy.traces.mapping import FieldMap
-from tuneworthy.traces.rows import packed
 from tuneworthy.traces.skipped import CUT_OFF
-from tuneworthy.traces.stream import GZIP, ZIP, ZSTD, Ahead, Limits, Raw, Unpacked, check_ratio
-from tuneworthy.traces.values import BrokenJson, decode_object, dumped
+from tuneworthy.traces.stream import (
+    GZIP,
+    UNPACKING,
+    ZIP,
+    ZSTD,
+    Ahead,
+    Limits,
+    Pieces,
+    Raw,
+    Unpacked,
+    check_ratio,
+    zipfile,
+)
+from tuneworthy.traces.values import dumped
 
 # Which files a case, a pattern or a folder stands for.
 
@@ -123,13 +132,19 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
-class _Source:
+class Source:
+    """A path or an address; its ``name`` differs from the others'."""
+
     place: Path | str
-    """A path, or an address."""
     name: str
-    """Name of the file, made different from the others'."""
     searched: bool
     """Whether it was found in a folder or by a pattern, and may be something else."""
+
+    @property
+    def size(self) -> int:
+        with suppress(OSError, ValueError):
+            return self.place.stat().st_size if isinstance(self.place, Path) else 0
+        return 0
 
 
 class TraceFiles:
@@ -138,7 +153,7 @@ class TraceFiles:
     Iterating raises InputError for a file that can't be read, isn't recognised, is empty, holds no
     trace or has too many broken records; what came before it must then not be used. A file that
     was only found in a folder, or by a pattern, is passed over where it isn't of ours, as long as
-    another is.
+    another is. What belongs to the records of other files, such as scores, is read before them.
     """
 
     def __init__(
@@ -153,7 +168,7 @@ class TraceFiles:
         self._sources = tuple(_found(sources, limits, searched=searched))
         if not self._sources:
             raise InputError("nothing to read", fix="name a file")
-        self.total_bytes = sum(_size(each) for each in self._sources)
+        self.total_bytes = sum(each.size for each in self._sources)
         self._readings: list[FileReading] = []
         self._beside: Beside = {}
 
@@ -164,79 +179,51 @@ class TraceFiles:
     def __iter__(self) -> Iterator[Chunk]:
         refused: NotTraces | None = None
         self._readings, done = [], 0
-        aside = self._read_aside() if len(self._sources) > 1 else set()
+        self._beside.clear()
+        aside = {each for each in self._sources if len(self._sources) > 1 and self._is_aside(each)}
         for source in self._sources:
-            if source.name in aside:
-                done += _size(source)
-                continue
+            opened = None if source in aside else self._opened(source)
             try:
-                yield from self._chunks(source, done)
+                if opened is not None:
+                    # By ``map``, not by a loop, which would keep a batch while the next is read.
+                    yield from map(partial(self._chunk, opened, done), opened.batches())
+                    self._readings.append(opened.reading())
             except NotTraces as nothing:
                 if not source.searched:
                     raise
                 refused = refused or nothing
-                self._pass_over(source, nothing.what)
-            done += _size(source)
+                skipped = Skipped(why=nothing.what, n=1, where=(source.name,))
+                self._readings.append(opened.reading("not traces", (skipped,)))
+            finally:
+                if opened is not None:
+                    opened.close()
+            done += source.size
         if refused is not None and not any(one.traces for one in self._readings):
             raise refused
 
-    def _read_aside(self) -> set[str]:
-        """Read what belongs to the records of other files; gives the names of those files."""
-        aside = set()
-        self._beside.clear()
-        for source in self._sources:
-            if not isinstance(source.place, Path) or not _may_be_beside(source.place):
-                continue
-            with suppress(InputError):
-                opened = Opened(source, self._mapping, self._limits, self._beside)
-                try:
-                    with suppress(NotTraces):
-                        next(opened.batches(), None)
-                    if opened.kept:
-                        self._readings.append(opened.reading())
-                        aside.add(source.name)
-                finally:
-                    opened.close()
-        return aside
+    def _opened(self, source: Source) -> Opened:
+        return Opened(source, self._mapping, self._limits, self._beside)
 
-    def _chunks(self, source: _Source, before: int) -> Iterator[Chunk]:
-        opened = Opened(source, self._mapping, self._limits, self._beside)
+    def _chunk(self, opened: Opened, before: int, batch: Batch) -> Chunk:
+        return Chunk(batch, opened.name, before + opened.done, self.total_bytes)
 
-        def chunk(batch: Batch) -> Chunk:
-            return Chunk(batch, source.name, before + opened.done, self.total_bytes)
-
-        try:
-            # By ``map``, and not by a loop, which would keep the last batch while the next is read.
-            yield from map(chunk, opened.batches())
-            self._readings.append(opened.reading())
-        finally:
-            opened.close()
-
-    def _pass_over(self, source: _Source, why: str) -> None:
-        assert isinstance(source.place, Path)  # only what lies here is searched for
-        raw = Raw(source.place)
-        try:
-            digest = raw.digest()
-        finally:
-            raw.close()
-        skipped = (Skipped(why=why, n=1, where=(source.name,)),)
-        self._readings.append(
-            FileReading(
-                name=source.name,
-                format="not traces",
-                digest=digest,
-                size=raw.size,
-                traces=0,
-                skipped=skipped,
-            )
-        )
+    def _is_aside(self, source: Source) -> bool:
+        """Whether a file belongs to the records of others; it is then read."""
+        if not isinstance(source.place, Path) or not _may_be_aside(source.place):
+            return False
+        with suppress(InputError), closing(self._opened(source)) as opened:
+            with suppress(NotTraces):
+                next(opened.batches(), None)
+            if opened.content.kept:
+                self._readings.append(opened.reading())
+            return opened.content.kept
+        return False
 
 
 _TELLING = re.compile(rb"custom_id|annotator_kind|data_?type|run_id", re.IGNORECASE)
 
 
-def _may_be_beside(path: Path) -> bool:
-    """Whether the beginning of a file looks like scores or requests that belong to a log."""
+def _may_be_aside(path: Path) -> bool:
     try:
         with path.open("rb") as file:
             head = file.read(MIB // 16)
@@ -245,7 +232,7 @@ def _may_be_beside(path: Path) -> bool:
     return head.startswith((_PARQUET, GZIP, ZSTD)) or _TELLING.search(head) is not None
 
 
-def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[_Source]:
+def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[Source]:
     """Every file once, with a name that no other has."""
     remote = [one for one in sources if isinstance(one, str) and is_remote(one)]
     among: set[Path] = set()
@@ -261,16 +248,7 @@ def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> 
         name = one_line(name, limit=120)
         taken[name] = taken.get(name, 0) + 1
         number = f" ({taken[name]})" if taken[name] > 1 else ""
-        yield _Source(place, f"{name}{number}", place in among)
-
-
-def _size(source: _Source) -> int:
-    if not isinstance(source.place, Path):
-        return 0
-    try:
-        return source.place.stat().st_size
-    except (OSError, ValueError):
-        return 0
+        yield Source(place, f"{name}{number}", place in among)
 
 
 def read(
@@ -298,119 +276,10 @@ def read(
     return TraceFiles(sources, mapping, limits or Limits(), searched=searched)
 
 
-# Archives: Inspect's ``.eval``, and any zip of files that are understood.
-
-_PACKED = "is packed inside an archive"
-
-
-class Archive:
-    def __init__(self, raw: Raw, content: Content, limits: Limits) -> None:
-        self._raw, self._content, self._limits = raw, content, limits
-        self._given = 0
-
-    def batches(self) -> Iterator[Batch]:
-        with (
-            self._guard(),
-            os.fdopen(os.dup(self._raw.descriptor), "rb") as file,
-            zipfile.ZipFile(file) as archive,
-        ):
-            members = [one for one in archive.infolist() if not one.is_dir()]
-            if len(members) > self._limits.members:
-                what = f"holds more than {self._limits.members:,} files"
-                raise InputError(what, where=self._content.where, fix="split it")
-            names = {one.filename: one for one in members}
-            header = names.get("header.json") or names.get("_journal/start.json")
-            if header is not None:
-                yield from self._samples(archive, header, members)
-            else:
-                yield from self._members(archive, members)
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        try:
-            yield
-        except (
-            zipfile.BadZipFile,
-            zlib.error,
-            EOFError,
-            RuntimeError,
-            NotImplementedError,
-            OSError,
-            ValueError,
-        ):
-            fix = "unpack it yourself, or export it again"
-            raise InputError("can't be unpacked", where=self._content.where, fix=fix) from None
-
-    def _samples(
-        self, archive: zipfile.ZipFile, header: zipfile.ZipInfo, members: list[zipfile.ZipInfo]
-    ) -> Iterator[Batch]:
-        content = self._content
-        try:
-            top = decode_object(self._whole(archive, header))
-        except BrokenJson:
-            raise InputError("has no readable header", where=content.where) from None
-        samples = sorted(one.filename for one in members if one.filename.startswith("samples/"))
-
-        def records() -> Iterator[tuple[int | str, Any]]:
-            for number, name in enumerate(samples, start=1):
-                content.tally.records += 1
-                data = self._whole(archive, archive.getinfo(name))
-                content.tally.size += len(data)
-                try:
-                    yield f"sample {number}", {"^": top, **decode_object(data)}
-                except BrokenJson as broken:
-                    content.tally.skip(broken.why, f"sample {number}")
-
-        kind = next(one for one in formats() if one.prepare == "inspect")
-        parts = content.traces(records(), replace(kind, each=()))
-        yield from packed(parts, self._limits, content.tally)
-
-    def _whole(self, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-        with archive.open(member) as file:
-            stream = Ahead(_Bounded(file, self))
-            data = stream.peek(self._limits.document_bytes + 1)
-        if len(data) > self._limits.document_bytes:
-            raise InputError("holds a sample that is too large", where=self._content.where)
-        return data
-
-    def _members(self, archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> Iterator[Batch]:
-        content, known = self._content, False
-        name = content.tally.name
-        for number, member in enumerate(sorted(members, key=lambda one: one.filename), start=1):
-            content.tally.name = content.context.file = f"{name}/{number}"
-            with archive.open(member) as file:
-                stream = Ahead(_Bounded(file, self))
-                if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):
-                    content.tally.skip(_PACKED, 1)
-                    continue
-                try:
-                    for batch in content.text(stream):
-                        known = True
-                        yield batch
-                except NotTraces as nothing:
-                    content.tally.skip(nothing.what, 1)
-        content.tally.name = content.context.file = name
-        if not known:
-            raise not_recognised(content.where)
-
-    def count(self, size: int) -> None:
-        self._given += size
-        check_ratio(self._given, self._raw.size, self._content.where, self._limits)
-
-
-class _Bounded:
-    def __init__(self, file: object, archive: Archive) -> None:
-        self._file, self._archive = file, archive
-
-    def read(self, size: int, /) -> bytes:
-        data: bytes = self._file.read(size)  # type: ignore[attr-defined]  # a member of a zip
-        self._archive.count(len(data))
-        return data
-
-
 # One file, opened: unpacked if it is packed, and given to whoever reads what it is.
 
 _PARQUET = b"PAR1"
+_PACKED = "is packed inside an archive"
 
 
 class Opened:
@@ -421,20 +290,13 @@ class Opened:
     """
 
     def __init__(
-        self, source: _Source, mapping: FieldMap | None, limits: Limits, beside: Beside
+        self, source: Source, mapping: FieldMap | None, limits: Limits, beside: Beside
     ) -> None:
         place = source.place
-        self._place, self._name, self._limits = place, source.name, limits
-        self._content = Content(source.name, str(place), mapping, limits, beside)
+        self.name, self._address, self._limits = source.name, str(place), limits
+        self.content = Content(source.name, str(place), mapping, limits, beside)
         self._raw = Raw(place) if isinstance(place, Path) else None
-        self._remote = blake3()
-        self._remote_size = 0
-        self._traces = 0
-
-    @property
-    def kept(self) -> bool:
-        """Whether it belongs to the records of other files."""
-        return self._content.kept
+        self._remote, self._remote_size, self._traces = blake3(), 0, 0
 
     @property
     def done(self) -> int:
@@ -442,30 +304,32 @@ class Opened:
 
     def batches(self) -> Iterator[Batch]:
         yield from map(self._counted, self._local(self._raw) if self._raw else self._far())
-        self._content.note_unseen()
-        self._content.tally.check(self._content.where, self._limits)
+        content = self.content
+        content.finish()
+        content.tally.check(content.where, self._limits)
         if not self._traces:
-            found = self._content.tally.skipped()
+            found = content.tally.skipped()
             skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
             what = f"holds no trace ({skipped})" if skipped else "holds no trace"
             fix = "name a file with outputs, or say where they stand by a mapping (--map)"
-            if self.kept:
-                what = f"holds {self._content.format}, and no answers"
+            if content.kept:
+                what = f"holds {content.format}, and no answers"
                 fix = "name the log they belong to beside it"
-            if self._content.mapping is not None:
+            if content.mapping is not None:
                 fix = "check the paths of the mapping"
-            raise NotTraces(what, where=self._content.where, fix=fix)
+            raise NotTraces(what, where=content.where, fix=fix)
 
-    def reading(self) -> FileReading:
+    def reading(
+        self, form: str | None = None, skipped: tuple[Skipped, ...] | None = None
+    ) -> FileReading:
         """What was read; for an address the digest of what it gave."""
-        digest = self._raw.digest() if self._raw else self._remote.hexdigest()
         return FileReading(
-            name=self._name,
-            format=self._content.described(),
-            digest=digest,
+            name=self.name,
+            format=form or self.content.described(),
+            digest=self._raw.digest() if self._raw else self._remote.hexdigest(),
             size=self._raw.size if self._raw else self._remote_size,
-            traces=self._traces,
-            skipped=self._content.tally.skipped(),
+            traces=0 if form else self._traces,
+            skipped=self.content.tally.skipped() if skipped is None else skipped,
         )
 
     def close(self) -> None:
@@ -477,67 +341,100 @@ class Opened:
         return batch
 
     def _local(self, raw: Raw) -> Iterator[Batch]:
-        content, stream = self._content, Ahead(raw)
+        content, stream = self.content, Ahead(raw)
         head = stream.peek(4)
         if head == ZIP:
             raw.digest()
             content.packed = "zip"
-            yield from Archive(raw, content, self._limits).batches()
+            yield from self._archive(raw)
         elif head == _PARQUET:
-            rows = tables.parquet_rows(str(raw.path), self._limits)
-            yield from content.table(rows, "Parquet")
+            yield from content.table(tables.parquet_rows(str(raw.path), self._limits), "Parquet")
         elif head.startswith((GZIP, ZSTD)):
-            packed = Unpacked(stream, raw, self._limits)
-            content.packed = packed.kind
-            inner = Ahead(packed)
+            unpacked = Unpacked(stream, raw, self._limits)
+            content.packed = unpacked.kind
+            inner = Ahead(unpacked)
             if inner.peek(4).startswith((ZIP, GZIP, ZSTD, _PARQUET)):
                 raise not_recognised(content.where)
-            if not inner.peek(1) and packed.torn:
+            if not inner.peek(1) and unpacked.torn:
                 what = "is cut off before its first record"
                 raise NotTraces(what, where=content.where, fix="pack it again, or fetch it anew")
             yield from content.text(inner)
-            if packed.torn and CUT_OFF not in content.tally.reasons:
+            if unpacked.torn and CUT_OFF not in content.tally.reasons:
                 content.tally.skip(CUT_OFF, "end")
         else:
             yield from content.text(stream)
 
     def _far(self) -> Iterator[Batch]:
-        content, address = self._content, str(self._place)
+        content, address, limits = self.content, self._address, self._limits
         kind = tables.remote_kind(address)
-        if kind in {"json", "jsonl"}:
-            stream = Ahead(_Far(self._digested(_pieces(address, kind, self._limits))))
-            yield from content.text(stream)
+        if kind == "json":
+            pieces = iter([tables.remote_document(address, limits)])
+        elif kind == "jsonl":
+            pieces = (line + b"\n" for line in tables.remote_lines(address, limits))
+        else:
+            rows = tables.remote_rows(address, limits)
+            seen = ((n, row) for n, row in rows if self._digest(dumped(row).encode()))
+            yield from content.table(seen, kind)
             return
-        rows = tables.remote_rows(address, self._limits)
-        yield from content.table(self._seen(rows), kind)
+        yield from content.text(Ahead(Pieces(piece for piece in pieces if self._digest(piece))))
 
-    def _digested(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        for piece in pieces:
-            self._remote.update(piece)
-            self._remote_size += len(piece)
-            yield piece
+    def _digest(self, piece: bytes) -> bool:
+        self._remote.update(piece)
+        self._remote_size += len(piece)
+        return True
 
-    def _seen(self, rows: tables.Rows) -> tables.Rows:
-        for number, row in rows:
-            self._remote.update(dumped(row).encode())
-            yield number, row
+    def _archive(self, raw: Raw) -> Iterator[Batch]:
+        """Inspect's ``.eval``, or any zip of files that are understood."""
+        content, limits, given = self.content, self._limits, 0
+        zipped = zipfile()
+
+        def opened(member: Any) -> Ahead:
+            def read(size: int) -> bytes:
+                nonlocal given
+                data: bytes = file.read(size)
+                given += len(data)
+                check_ratio(given, raw.size, content.where, limits)
+                return data
+
+            file = archive.open(member)
+            return Ahead(Pieces(iter(partial(read, MIB), b"")))
+
+        try:
+            with (
+                os.fdopen(os.dup(raw.descriptor), "rb") as under,
+                zipped.ZipFile(under) as archive,
+            ):
+                members = [one for one in archive.infolist() if not one.is_dir()]
+                if len(members) > limits.members:
+                    what = f"holds more than {limits.members:,} files"
+                    raise InputError(what, where=content.where, fix="split it")
+                members.sort(key=lambda one: one.filename)
+                log = [one for one in members if one.filename in _HEADERS]
+                if log:
+                    samples = [one for one in members if one.filename.startswith("samples/")]
+                    yield from content.log(opened(log[0]), map(opened, samples))
+                else:
+                    yield from self._members(map(opened, members))
+        except (zipped.BadZipFile, *UNPACKING, NotImplementedError, OSError, ValueError):
+            fix = "unpack it yourself, or export it again"
+            raise InputError("can't be unpacked", where=content.where, fix=fix) from None
+
+    def _members(self, streams: Iterator[Ahead]) -> Iterator[Batch]:
+        content, known, name = self.content, False, self.name
+        for number, stream in enumerate(streams, start=1):
+            content.tally.name = content.context.file = f"{name}/{number}"
+            if stream.peek(4).startswith((ZIP, GZIP, ZSTD)):
+                content.tally.skip(_PACKED, 1)
+                continue
+            try:
+                for batch in content.text(stream):
+                    known = True
+                    yield batch
+            except NotTraces as nothing:
+                content.tally.skip(nothing.what, 1)
+        content.tally.name = content.context.file = name
+        if not known:
+            raise not_recognised(content.where)
 
 
-def _pieces(address: str, kind: str, limits: Limits) -> Iterator[bytes]:
-    if kind == "json":
-        yield tables.remote_document(address, limits)
-        return
-    for line in tables.remote_lines(address, limits):
-        yield line + b"\n"
-
-
-class _Far:
-    """Pieces that come from another machine, as a stream."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces, self._rest = pieces, b""
-
-    def read(self, size: int, /) -> bytes:
-        self._rest = self._rest or next(self._pieces, b"")
-        data, self._rest = self._rest[:size], self._rest[size:]
-        return data
+_HEADERS = ("header.json", "_journal/start.json")

@@ -135,66 +135,76 @@ class Ahead:
         return b"" if self._ended else self._under.read(size)
 
 
-class Unpacked:
-    """A packed stream, unpacked a piece at a time and within bounds."""
+class Pieces:
+    """Pieces of any length as a stream."""
 
-    def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
-        self._under, self._raw, self._limits = under, raw, limits
-        self._gzip = under.peek(4).startswith(GZIP)
-        self._given, self._rest = 0, b""
-        self.torn = False
-        """Whether it ended before it was whole; known once all was read."""
-        self._feed = self._unpacked()
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._rest = pieces, b""
 
     def read(self, size: int, /) -> bytes:
-        """The next unpacked bytes.
-
-        Raises:
-            InputError: If the file unfolds to more than the limits allow, or is damaged.
-        """
-        if not self._rest:
-            self._rest = next(self._feed, b"")
-            self._given += len(self._rest)
-            check_ratio(self._given, self._raw.done, str(self._raw.path), self._limits)
+        self._rest = self._rest or next(self._pieces, b"")
         data, self._rest = self._rest[:size], self._rest[size:]
         return data
 
-    @property
-    def kind(self) -> str:
-        return "gzip" if self._gzip else "zstd"
 
-    def _unpacked(self) -> Iterator[bytes]:
+def _zstd() -> Any:
+    if sys.version_info >= (3, 14):
+        from compression import zstd
+    else:
+        from backports import zstd
+    return zstd
+
+
+def zipfile() -> Any:
+    """The library for archives, with members packed by zstd, as Inspect writes them."""
+    if sys.version_info >= (3, 14):
+        import zipfile as found
+    else:
+        from backports.zstd import zipfile as found
+    return found
+
+
+UNPACKING: tuple[type[Exception], ...] = (zlib.error, EOFError, RuntimeError)
+"""What libraries raise for packed bytes that are damaged."""
+
+
+class Unpacked(Pieces):
+    """A packed stream, unpacked a piece at a time and within bounds.
+
+    Reading raises InputError if the file unfolds to more than the limits allow, or is damaged.
+    """
+
+    def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
+        super().__init__(self._unpacked(under, raw, limits))
+        self.kind = "gzip" if under.peek(4).startswith(GZIP) else "zstd"
+        self.torn = False
+        """Whether it ended before it was whole; known once all was read."""
+
+    def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
-        if sys.version_info >= (3, 14):
-            from compression import zstd
-        else:
-            from backports import zstd
-
-        options: dict[int, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
-        data = b""
+        zstd, gzip, given, data = _zstd(), self.kind == "gzip", 0, b""
+        options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         try:
-            while (data := data or self._under.read(_STREAM_PIECE)).strip(b"\0"):
-                machine: Any = (
-                    zlib.decompressobj(31) if self._gzip else zstd.ZstdDecompressor(None, options)
-                )
+            while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
+                machine = zlib.decompressobj(31) if gzip else zstd.ZstdDecompressor(None, options)
                 while True:
                     if out := machine.decompress(data, MIB):
+                        given += len(out)
+                        check_ratio(given, raw.done, str(raw.path), limits)
                         yield out
                     if machine.eof:
                         data = machine.unused_data
                         break
-                    data = machine.unconsumed_tail if self._gzip else b""
-                    if not data and (self._gzip or machine.needs_input):
-                        data = self._under.read(_STREAM_PIECE)
+                    data = machine.unconsumed_tail if gzip else b""
+                    if not data and (gzip or machine.needs_input):
+                        data = under.read(_STREAM_PIECE)
                         if not data:
                             self.torn = True
                             return
-        except (zlib.error, zstd.ZstdError, EOFError, MemoryError):
-            raise InputError(
-                f"can't be unpacked as {self.kind}",
-                where=str(self._raw.path),
-                fix="pack it again, or unpack it yourself",
-            ) from None
+        except (*UNPACKING, zstd.ZstdError, MemoryError):
+            fix = "pack it again, or unpack it yourself"
+            what = f"can't be unpacked as {self.kind}"
+            raise InputError(what, where=str(raw.path), fix=fix) from None
 
 
 def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
