@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain, compress, count, islice, repeat
@@ -17,6 +17,7 @@ from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
 from tuneworthy.traces.formats import formats, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
+from tuneworthy.traces.guess import guess
 from tuneworthy.traces.mapping import Chunk, FieldMap, hold
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import (
@@ -31,7 +32,7 @@ from tuneworthy.traces.skipped import (
     SkippedRecords,
 )
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
-from tuneworthy.traces.tables import Rows, csv_rows, fields_of, looks_like_table
+from tuneworthy.traces.tables import Rows, csv_rows, looks_like_table
 from tuneworthy.traces.values import (
     BrokenJson,
     Bytes,
@@ -160,7 +161,6 @@ def _is_cut(data: bytes) -> bool:
 
 _TRIED = 20
 _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
-_NONE_OF_OURS = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id"})
 Beside = dict[str, dict[str, Any]]
 """Fields of records, by id, that stand in another file than the record."""
 Records = Iterator[tuple[Place, Any]]
@@ -181,6 +181,7 @@ class Content:
         self.tally = SkippedRecords(name, until_s=limits.until_s)
         self.context = ReadContext(self.tally, name, Path(where).parent.name)
         self.format, self.packed = "", ""
+        self.guessed: FieldMap | None = None
         self._unseen = set(mapping.led if mapping is not None else ())
 
     def described(self) -> str:
@@ -198,11 +199,19 @@ class Content:
         yield from packed(parts, self.limits, self.tally)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
-        lines, kind = blocks(stream, self.limits.line_bytes), self.mapping
-        if kind is None:
-            kind, held = self._first_known(lines)
-            lines = chain(held, lines)
-        yield from self.traces(chain.from_iterable(map(self._decoded, lines)), kind)
+        lines = blocks(stream, self.limits.line_bytes)
+        held: list[Block] = []
+        samples: list[Mapping[str, Any]] = []
+        for block in lines if self.mapping is None else ():
+            held.append(block)
+            found = objects(block.data, most=_TRIED - len(samples))
+            samples += [_keys(line) for _, line in found]
+            if len(samples) >= _TRIED or any(map(recognise, samples)):
+                break
+        if not samples and any(block.too_long for block in held):
+            raise self._too_large(self.limits.line_bytes)
+        records = chain.from_iterable(map(self._decoded, chain(held, lines)))
+        yield from self.traces(records, self._kind(samples))
 
     def _decoded(self, block: Block) -> Records:
         """The records of a block at once, or one by one where some line wants a closer look."""
@@ -220,21 +229,27 @@ class Content:
             self.tally.size += len(data)
             yield line, data
 
-    def _first_known(self, lines: Iterator[Block]) -> tuple[FieldMap, list[Block]]:
-        """The format of the first record of one, and the blocks that were looked at."""
-        held: list[Block] = []
-        tried = 0
-        for block in lines:
-            held.append(block)
-            for _, line in objects(block.data, most=_TRIED - tried):
-                tried += 1
-                if (kind := recognise(_keys(line))) is not None:
-                    return kind, held
-            if tried >= _TRIED:
-                break
-        if not tried and any(block.too_long for block in held):
-            raise self._too_large(self.limits.line_bytes)
-        raise not_recognised(self.where)
+    def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
+        """The format of some records: the mapping's, that of the first of one, or a guess.
+
+        Our own names in a record without an answer may be another's.
+        """
+        kind = self.mapping or next(filter(None, map(recognise, samples)), None)
+        if kind is None or (kind is plain() and (table or not _answered(samples))):
+            self.guessed = guess(samples, table=bool(table))
+            kind = self.guessed or (None if table else kind)
+        if kind is None:
+            raise not_recognised(self.where)
+        if self.guessed is None and table and self.mapping is None:
+            self.format = f"{kind.name} in {table}"
+        elif table or self.guessed is not None:
+            self.format = table or f"JSON by a guessed mapping: {self.guessed_map}"
+        return kind
+
+    @property
+    def guessed_map(self) -> str:
+        """The lines of a mapping that was guessed."""
+        return "" if self.guessed is None else "; ".join(self.guessed.written.splitlines())
 
     def _too_large(self, most: int) -> InputError:
         what = f"is one JSON value of more than {most // MIB} MiB"
@@ -347,12 +362,11 @@ class Content:
             top = decode(data, Raws)
         except BrokenJson as broken:
             raise self._no_json(broken, data) from None
-        kind = self.mapping or recognise(_keys(data))
-        if kind is None:
-            wrapped = next((key for key in _WRAPPED if key in top), None)
-            if wrapped is None or bytes(memoryview(top[wrapped])[:1]) != b"[":
-                raise not_recognised(self.where)
+        sample = _keys(data)
+        wrapped = next((key for key in _WRAPPED if bytes(top.get(key, b""))[:1] == b"["), None)
+        if wrapped is not None and self.mapping is None and recognise(sample) is None:
             return self._array(decode(top[wrapped], list[msgspec.Raw]))
+        kind = self._kind([sample])
         for path in kind.each:
             try:
                 rest, items = parted(data, path)
@@ -381,12 +395,8 @@ class Content:
             yield number, item
 
     def _array(self, items: list[msgspec.Raw]) -> Iterator[Batch]:
-        tried = (_keys(item) for item in items[:_TRIED])
-        known = (recognise(keys) for keys in tried if keys)
-        kind = self.mapping or next((each for each in known if each is not None), None)
-        if kind is None:
-            raise not_recognised(self.where)
-        return self.traces(self._counted(items), kind)
+        samples = [*filter(None, map(_keys, items[:_TRIED]))]
+        return self.traces(self._counted(items), self._kind(samples))
 
     def _whole(self, stream: Ahead) -> bytes:
         data = stream.peek(self.limits.document_bytes + 1)
@@ -401,29 +411,28 @@ class Content:
         return InputError(what, where=self.where, fix="export it again, whole")
 
     def table(self, rows: Rows, name: str) -> Iterator[Batch]:
-        first = [*islice(rows, 1)]
-        columns = first[0][1] if first else {}
-        taken = fields_of([*columns])
-        kind = self.mapping or recognise({k: "" if v is None else v for k, v in columns.items()})
-        if kind is None or kind is plain():
-            if not set(taken.values()) - _NONE_OF_OURS:
-                raise not_recognised(self.where)
-            kind = None
-        self.format = name if kind is None else self.format or f"{kind.name} in {name}"
-        if self.mapping is not None:
-            self.format = name
-        records = self._of_table(chain(first, rows), taken if kind is None else {})
-        parts = self.traces(records, kind or plain())
-        yield from packed(parts, self.limits, self.tally)
+        first = [*islice(rows, _TRIED)]
+        samples = [{key: "" if v is None else v for key, v in row.items()} for _, row in first]
+        kind = self._kind(samples, table=name)
+        yield from packed(
+            self.traces(self._cells(chain(first, rows)), kind), self.limits, self.tally
+        )
 
-    def _of_table(self, rows: Rows, taken: Mapping[str, str]) -> Records:
+    def _cells(self, rows: Rows) -> Records:
         for place, whole in rows:
             row = {name: cell for name, cell in whole.items() if cell is not None}
             self.tally.records += 1
             self.tally.size += sum(len(cell) for cell in row.values() if isinstance(cell, str))
-            if taken:
-                row = {taken[key]: cell for key, cell in row.items() if key in taken}
             yield place, row
+
+
+def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether half of some records say what was answered, or that nothing was, in our words."""
+    said = sum(not _SAYING.isdisjoint(k for k, v in each.items() if v) for each in samples)
+    return said * 2 >= len(samples)
+
+
+_SAYING = frozenset({"output", "messages", "tool_calls"})
 
 
 def _nothing(context: ReadContext) -> tuple[()]:

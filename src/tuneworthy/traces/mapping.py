@@ -223,8 +223,8 @@ class FieldMap:
     """How each of our fields is found."""
     each: Paths = ()
     """Where the records stand inside what the file holds; () where they are that."""
-    digest: str = ""
-    """SHA-256 of the mapping file."""
+    written: str = ""
+    """The mapping file."""
     name: str = ""
     """What people call the format."""
     fits: tuple[tuple[Condition, ...], ...] = ()
@@ -245,6 +245,11 @@ class FieldMap:
     """The map whose fields it shares."""
     led: Mapping[str, str] = field(default_factory=dict)
     """The paths of each field that has one, as they are written."""
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the mapping file."""
+        return hashlib.sha256(self.written.encode()).hexdigest()
 
     def records(self, value: Any) -> Iterator[Any]:
         """The records inside a value; each knows the whole as ``^``."""
@@ -351,7 +356,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             path[:-1] if path[-1] is None else path
             for path in (_paths(data[_EACH], (_EACH,), document) if data.get(_EACH) else ())
         ),
-        digest=hashlib.sha256(written.encode()).hexdigest(),
+        written=written,
         name=str(data.get("format") or "JSON by a mapping"),
         fits=tuple(
             _conditions(all_, document) for all_ in (fits if isinstance(fits, list) else [fits])

@@ -12,12 +12,11 @@ import glob
 import os
 import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
-from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.skipped import NOT_UTF8, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
 from tuneworthy.traces.values import BrokenJson, decode_object
@@ -138,40 +137,9 @@ def _cause(caught: Exception) -> str:
     return first.rstrip(" :.")
 
 
-# Names and signs of tables.
+# Signs of tables.
 
-ALIASES: Mapping[str, str] = {
-    name: field
-    for field, names in {
-        "timestamp": "timestamp time createdat created starttime",
-        "input_tokens": "contexttokens prompttokens inputtokens",
-        "output_tokens": "generatedtokens completiontokens outputtokens",
-        "cached_tokens": "cachedtokens",
-        "output": "response completion answer output",
-        "input": "prompt question query input",
-        "reference": "expected groundtruth reference",
-        "conversation_id": "sessionid conversationid threadid",
-        "latency_s": "latency latencys",
-        "usd": "cost costusd usd",
-        "model": "model modelid",
-        "score": "score",
-        "label": "label",
-        "error": "error",
-    }.items()
-    for name in names.split()
-}
-"""Usual names of columns, in small letters and without signs, with the field each is taken for."""
 _SIGNS = (",", "\t", ";", "|")
-
-
-def fields_of(columns: Sequence[str]) -> dict[str, str]:
-    """Our field for each column of a table that has one; our own names come first."""
-    known = {column: column for column in columns if column in FIELDS}
-    for column in columns:
-        field = ALIASES.get("".join(c for c in column.casefold() if c.isalnum()))
-        if field is not None and field not in known.values() and column not in known:
-            known[column] = field
-    return known
 
 
 def looks_like_table(head: bytes) -> str | None:

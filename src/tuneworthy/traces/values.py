@@ -121,8 +121,8 @@ def dumped(value: Any) -> str:
 
 # Single values.
 
-_YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good"})
-_NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad"})
+_YES = frozenset({"yes", "true", "1", "answerable", "pass", "passed", "correct", "good", "up"})
+_NO = frozenset({"no", "false", "0", "unanswerable", "fail", "failed", "incorrect", "bad", "down"})
 
 
 def number(value: Any) -> float | None:
