@@ -32,7 +32,7 @@ BUDGETS = {
     ("model",): Budget(3_910, 3_000),
     ("syntax", "text", "framework", "llm"): Budget(5_000, 4_400),
     ("files", "scoring"): Budget(3_820, 2_600),
-    ("traces",): Budget(3_350, 2_200),
+    ("traces",): Budget(3_450, 2_200),
     ("measure",): Budget(5_630, 4_800),
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(4_000, 3_300),

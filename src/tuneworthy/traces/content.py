@@ -5,32 +5,24 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import chain, compress, count, islice, repeat
+from operator import not_
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import MIB
 from tuneworthy.model.evidence import Batch
+from tuneworthy.traces import skipped
 from tuneworthy.traces.formats import formats, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
 from tuneworthy.traces.guess import guess
 from tuneworthy.traces.mapping import Chunk, FieldMap, hold
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
-from tuneworthy.traces.skipped import (
-    CUT_OFF,
-    NO_CALL,
-    NO_OBJECT,
-    NOT_JSON,
-    NOT_UTF8,
-    NOTHING_AT,
-    TOO_LONG,
-    TWICE,
-    SkippedRecords,
-)
+from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import Rows, csv_rows, looks_like_table
 from tuneworthy.traces.values import (
@@ -46,10 +38,6 @@ from tuneworthy.traces.values import (
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
-UNDERSTOOD = (
-    "plain traces, OpenAI chat, OpenTelemetry GenAI, Langfuse observations, promptfoo results, "
-    "Inspect logs, CSV and Parquet"
-)
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
@@ -58,20 +46,14 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
     """A file that holds nothing for us; among the files of a folder it is passed over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shape:
-    kind: Literal["lines", "document", "table"]
-    sign: str = ""
-    """What stands between the columns of a table."""
-
-
 def not_recognised(where: str) -> NotTraces:
-    fix = f"what is understood: {UNDERSTOOD}; any other JSON or table by a mapping (--map)"
+    known = ", ".join(dict.fromkeys(each.name for each in reversed(formats())))
+    fix = f"what is understood: {known}, CSV and Parquet; any other by a mapping (--map)"
     return NotTraces("isn't recognised", where=where, fix=fix)
 
 
-def shape(stream: Ahead, where: str, limits: Limits) -> Shape:
-    """Look at the beginning of a text, and take off its byte order mark."""
+def shape(stream: Ahead, where: str, limits: Limits) -> str:
+    """Lines, a document, or the sign between a table's columns; takes off a byte order mark."""
     head = stream.peek(MIB)
     if head.startswith(codecs.BOM_UTF8):
         stream.read(3)
@@ -87,11 +69,11 @@ def shape(stream: Ahead, where: str, limits: Limits) -> Shape:
     start = head.lstrip()[:1]
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         too_much = len(head) > limits.document_bytes and b"\n" not in head
-        return Shape("lines" if too_much else "document")
+        return "lines" if too_much else "document"
     if _is_lines(head):
-        return Shape("lines")
+        return "lines"
     if start != b"{" and (sign := looks_like_table(head)) is not None:
-        return Shape("table", sign)
+        return sign
     raise not_recognised(where)
 
 
@@ -135,7 +117,7 @@ def each_line(block: Block, tally: SkippedRecords) -> Iterator[tuple[int, bytes]
     """Lines of a block with their numbers, counted; blank ones are passed over."""
     if block.too_long:
         tally.records += 1
-        tally.skip(TOO_LONG, block.first)
+        tally.skip(skipped.TOO_LONG, block.first)
         return
     lines = block.data.split(b"\n")
     for number, data in enumerate(lines, start=block.first):
@@ -143,7 +125,7 @@ def each_line(block: Block, tally: SkippedRecords) -> Iterator[tuple[int, bytes]
             continue
         tally.records += 1
         if not block.ended and number == block.first + len(lines) - 1 and _is_cut(data):
-            tally.skip(CUT_OFF, number)
+            tally.skip(skipped.CUT_OFF, number)
         else:
             yield number, data
 
@@ -153,7 +135,7 @@ def _is_cut(data: bytes) -> bool:
     try:
         decode(data, msgspec.Raw)
     except BrokenJson as broken:
-        return broken.why in {NOT_JSON, NOT_UTF8}
+        return broken.why in {skipped.NOT_JSON, skipped.NOT_UTF8}
     return False
 
 
@@ -186,17 +168,17 @@ class Content:
 
     def described(self) -> str:
         told = ", ".join((self.format, *self.context.notes))
-        return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
+        return one_line(f"{told} ({self.packed})" if self.packed else told, limit=600)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces of a text: lines of JSON, one JSON value, or a table."""
         found = shape(stream, self.where, self.limits)
-        if found.kind == "table":
-            rows = csv_rows(stream, found.sign, self.tally, self.limits, self.where)
+        if found in {"lines", "document"}:
+            parts = self._lines(stream) if found == "lines" else self._document(stream)
+            yield from packed(parts, self.limits, self.tally)
+        else:
+            rows = csv_rows(stream, found, self.tally, self.limits, self.where)
             yield from self.table(rows, "CSV")
-            return
-        parts = self._document(stream) if found.kind == "document" else self._lines(stream)
-        yield from packed(parts, self.limits, self.tally)
 
     def _lines(self, stream: Ahead) -> Iterator[Batch]:
         lines = blocks(stream, self.limits.line_bytes)
@@ -242,14 +224,12 @@ class Content:
             raise not_recognised(self.where)
         if self.guessed is None and table and self.mapping is None:
             self.format = f"{kind.name} in {table}"
-        elif table or self.guessed is not None:
-            self.format = table or f"JSON by a guessed mapping: {self.guessed_map}"
+        elif table:
+            self.format = table
+        elif self.guessed is not None:
+            lines = "; ".join(self.guessed.written.splitlines())
+            self.format = f"JSON by a guessed mapping: {lines}"
         return kind
-
-    @property
-    def guessed_map(self) -> str:
-        """The lines of a mapping that was guessed."""
-        return "" if self.guessed is None else "; ".join(self.guessed.written.splitlines())
 
     def _too_large(self, most: int) -> InputError:
         what = f"is one JSON value of more than {most // MIB} MiB"
@@ -263,27 +243,19 @@ class Content:
             places = [place for place, _ in held]
             chunk = Chunk([record for _, record in held])
             held.clear()
-            for choose, why in ((self._calls, NO_CALL), (self._new, TWICE)):
-                kept = choose(chunk, kind)
-                if kept is not None and not all(kept):
-                    for place in (p for p, each in zip(places, kept, strict=True) if not each):
-                        self.tally.skip(why, place)
-                    places, chunk = [*compress(places, kept)], chunk.only(kept)
+            for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
+                kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
+                for place in compress(places, map(not_, kept)):
+                    self.tally.skip(why, place)
+                places, chunk = [*compress(places, kept)], chunk.only(kept)
             if kind.joins:
                 self._keep(chunk, kind)
             elif (batch := batch_of(self._fields(chunk, kind), places, self.context)) is not None:
                 yield batch
 
-    @staticmethod
-    def _calls(chunk: Chunk, kind: FieldMap) -> list[bool] | None:
-        return hold(kind.only, chunk) if kind.only else None
-
-    def _new(self, chunk: Chunk, kind: FieldMap) -> list[bool] | None:
-        ids = chunk.first(kind.once) if kind.once else None
-        if ids is None:
-            return None
+    def _new(self, chunk: Chunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
-        for each in map(name, ids):
+        for each in map(name, chunk.first(kind.once) or [None] * len(chunk)):
             new.append(each is None or each not in seen)
             seen.add(each)
         return new
@@ -328,20 +300,21 @@ class Content:
             for number, inner in enumerate(kind.records(value), start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
                 if not isinstance(inner, dict):
-                    self.tally.skip(NO_OBJECT, exact)
+                    self.tally.skip(skipped.NO_OBJECT, exact)
                 elif prepare is None:
                     yield exact, inner
                 else:
                     for each in prepare(inner, self.context):
                         yield exact, each
-        for left in FINISH.get(kind.prepare, _nothing)(self.context):
+        for left in FINISH[kind.prepare](self.context):
             yield "end", left
 
     def finish(self) -> None:
         """Count paths of the mapping that led to nothing in any record: a slip is likely."""
         led = self.mapping.led if self.mapping is not None else {}
         for field in sorted(self._unseen):
-            why = f'{NOTHING_AT}"{one_line(led[field], limit=100)}", where {field} is said to be'
+            path = one_line(led[field], limit=100)
+            why = f'{skipped.NOTHING_AT}"{path}", where {field} is said to be'
             self.tally.reasons[why], self.tally.places[why] = self.tally.records, []
 
     def log(self, header: Ahead, samples: Iterator[Ahead]) -> Iterator[Batch]:
@@ -351,7 +324,9 @@ class Content:
         except BrokenJson:
             raise InputError("has no readable header", where=self.where) from None
         kind = next(one for one in formats() if one.prepare == "inspect")
-        parts = self.traces(self._inside(map(self._whole, samples), top, "sample"), alone(kind))
+        parts = self.traces(
+            self._inside(map(self._whole, samples), top, "sample"), replace(kind, each=())
+        )
         yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
@@ -361,7 +336,9 @@ class Content:
                 return self._array(decode(data, list[msgspec.Raw]))
             top = decode(data, Raws)
         except BrokenJson as broken:
-            raise self._no_json(broken, data) from None
+            cut = broken.why == skipped.NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}
+            what, fix = "is cut off" if cut else broken.why, "export it again, whole"
+            raise InputError(what, where=self.where, fix=fix) from None
         sample = _keys(data)
         wrapped = next((key for key in _WRAPPED if bytes(top.get(key, b""))[:1] == b"["), None)
         if wrapped is not None and self.mapping is None and recognise(sample) is None:
@@ -374,7 +351,7 @@ class Content:
                 continue
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
-            return self.traces(self._inside(items, top, kind.called), alone(kind))
+            return self.traces(self._inside(items, top, kind.called), replace(kind, each=()))
         self.tally.records += 1
         return self.traces(iter([(1, data)]), kind)
 
@@ -404,12 +381,6 @@ class Content:
             raise self._too_large(self.limits.document_bytes)
         return data
 
-    def _no_json(self, broken: BrokenJson, data: bytes) -> InputError:
-        what = broken.why
-        if what == NOT_JSON and data[-64:].rstrip()[-1:] not in {b"]", b"}"}:
-            what = "is cut off"
-        return InputError(what, where=self.where, fix="export it again, whole")
-
     def table(self, rows: Rows, name: str) -> Iterator[Batch]:
         first = [*islice(rows, _TRIED)]
         samples = [{key: "" if v is None else v for key, v in row.items()} for _, row in first]
@@ -435,19 +406,9 @@ def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
 _SAYING = frozenset({"output", "messages", "tool_calls"})
 
 
-def _nothing(context: ReadContext) -> tuple[()]:
-    del context
-    return ()
-
-
 _TOGETHER = 256
 """Records that are looked into together."""
 _LINES = msgspec.json.Decoder(dict[str, Any])
-
-
-def alone(kind: FieldMap) -> FieldMap:
-    """The same map for records that were taken out of what is around them."""
-    return replace(kind, each=())
 
 
 def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[msgspec.Raw]]:
@@ -458,7 +419,7 @@ def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[
     """
     step, rest = path[0], decode(data, Raws)
     if not isinstance(step, str) or step not in rest:
-        raise BrokenJson(NO_OBJECT)
+        raise BrokenJson(skipped.NO_OBJECT)
     inner = rest.pop(step)
     if len(path) == 1:
         return rest, decode(inner, list[msgspec.Raw])

@@ -23,7 +23,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from itertools import compress
@@ -64,7 +64,7 @@ class Chunk:
         return len(self._levels[()])
 
     def only(self, kept: list[bool]) -> Chunk:
-        return Chunk([*compress(self._levels[()], kept)])
+        return self if all(kept) else Chunk([*compress(self._levels[()], kept)])
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -147,7 +147,8 @@ class Condition:
 
 def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:
     """Of each record whether all of them hold."""
-    return [all(each) for each in zip(*(one.holds(chunk) for one in conditions), strict=True)]
+    columns = [one.holds(chunk) for one in conditions]
+    return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
 
 
 def _word(value: Any) -> str:
@@ -220,31 +221,20 @@ class FieldMap:
     """Our fields by the paths that lead to them."""
 
     picks: Mapping[str, Pick]
-    """How each of our fields is found."""
-    each: Paths = ()
-    """Where the records stand inside what the file holds; () where they are that."""
-    written: str = ""
-    """The mapping file."""
-    name: str = ""
-    """What people call the format."""
-    fits: tuple[tuple[Condition, ...], ...] = ()
-    """What has to hold of a record of it: all of any of these."""
-    only: tuple[Condition, ...] = ()
-    """What has to hold of a call of a model."""
-    prepare: str = ""
-    """The name of the code that lays a record out."""
-    called: str = "record"
-    """What a record inside another is called in messages."""
-    once: Paths = ()
-    """What a record may be called, where some are written twice."""
-    id: Paths = ()
-    """By what records beside it call it,"""
-    joins: Paths = ()
-    """and what such a record calls that which it belongs to."""
-    like: str = ""
-    """The map whose fields it shares."""
-    led: Mapping[str, str] = field(default_factory=dict)
+    led: Mapping[str, str]
     """The paths of each field that has one, as they are written."""
+    written: str
+    """The mapping file."""
+    name: str
+    each: Paths = ()
+    fits: tuple[tuple[Condition, ...], ...] = ()
+    only: tuple[Condition, ...] = ()
+    prepare: str = ""
+    called: str = "record"
+    once: Paths = ()
+    id: Paths = ()
+    joins: Paths = ()
+    like: str = ""
 
     @property
     def digest(self) -> str:
@@ -350,25 +340,26 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
     fits = data.get("fits") or []
+
+    def paths(key: str) -> Paths:
+        return _paths(data[key], (key,), document) if data.get(key) else ()
+
     return FieldMap(
         picks,
-        each=tuple(
-            path[:-1] if path[-1] is None else path
-            for path in (_paths(data[_EACH], (_EACH,), document) if data.get(_EACH) else ())
-        ),
-        written=written,
-        name=str(data.get("format") or "JSON by a mapping"),
+        _led(data),
+        written,
+        str(data.get("format") or "JSON by a mapping"),
+        each=tuple(path[:-1] if path[-1] is None else path for path in paths("each")),
         fits=tuple(
-            _conditions(all_, document) for all_ in (fits if isinstance(fits, list) else [fits])
+            _conditions(every, document) for every in (fits if isinstance(fits, list) else [fits])
         ),
-        only=_conditions(data.get("only") or {}, document),
-        prepare=str(data.get("prepare") or ""),
-        called=str(data.get("called") or "record"),
-        once=_paths(data["once"], ("once",), document) if "once" in data else (),
-        id=_paths(data["id"], ("id",), document) if "id" in data else (),
-        joins=_paths(data["joins"], ("joins",), document) if "joins" in data else (),
-        like=str(data.get("like") or ""),
-        led=_led(data),
+        only=_conditions(data.get("only"), document),
+        prepare=data.get("prepare", ""),
+        called=data.get("called", "record"),
+        once=paths("once"),
+        id=paths("id"),
+        joins=paths("joins"),
+        like=data.get("like", ""),
     )
 
 
@@ -419,7 +410,7 @@ def _pick(value: Any, key: _Keys, document: ParsedFile) -> Pick:
         unit=UNITS.get(unit) if unit else None,
         summed="sum" in value,
         clocks=clocks,
-        when=_conditions(value.get("when") or {}, document),
+        when=_conditions(value.get("when"), document),
     )
 
 
@@ -450,11 +441,12 @@ def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
 
 def _conditions(value: Any, document: ParsedFile) -> tuple[Condition, ...]:
     """What stands at each path: ``any``, ``none``, or a list of values."""
+    found = value.items() if isinstance(value, dict) else ()
     return tuple(
         Condition(
             _paths(path, ("when", path), document),
             frozenset(map(str, wanted)) if isinstance(wanted, list) else None,
             there=wanted != "none",
         )
-        for path, wanted in (value.items() if isinstance(value, dict) else ())
+        for path, wanted in found
     )

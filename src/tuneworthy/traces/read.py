@@ -22,7 +22,7 @@ from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
 from tuneworthy.traces.mapping import FieldMap
-from tuneworthy.traces.skipped import CUT_OFF
+from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
     UNPACKING,
@@ -189,7 +189,7 @@ class TraceFiles:
                     yield from map(partial(self._chunk, opened, done), opened.batches())
                     self._readings.append(opened.reading())
             except NotTraces as nothing:
-                if not source.searched:
+                if not source.searched or opened is None:
                     raise
                 refused = refused or nothing
                 skipped = Skipped(why=nothing.what, n=1, where=(source.name,))
@@ -307,6 +307,11 @@ class Opened:
         content = self.content
         content.finish()
         content.tally.check(content.where, self._limits)
+        unread = sum(content.tally.reasons.get(why, 0) for why in UNREAD)
+        if unread > self._traces > 0:
+            what = f"has {unread} records that can't be used, and {self._traces} that can"
+            fix = "say by a mapping (--map) where their outputs stand, or take them out"
+            raise InputError(what, where=content.where, fix=fix)
         if not self._traces:
             found = content.tally.skipped()
             skipped = ", ".join(f"{one.n} {one.predicate}" for one in found)
@@ -409,7 +414,9 @@ class Opened:
                     what = f"holds more than {limits.members:,} files"
                     raise InputError(what, where=content.where, fix="split it")
                 members.sort(key=lambda one: one.filename)
-                log = [one for one in members if one.filename in _HEADERS]
+                log = [
+                    one for one in members if one.filename in {"header.json", "_journal/start.json"}
+                ]
                 if log:
                     samples = [one for one in members if one.filename.startswith("samples/")]
                     yield from content.log(opened(log[0]), map(opened, samples))
@@ -435,6 +442,3 @@ class Opened:
         content.tally.name = content.context.file = name
         if not known:
             raise not_recognised(content.where)
-
-
-_HEADERS = ("header.json", "_journal/start.json")

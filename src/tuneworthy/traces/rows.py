@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from tuneworthy.model.evidence import COLUMNS, Batch
-from tuneworthy.traces.skipped import BELOW_ZERO, NO_OUTPUT, OF_THE_WHOLE, TO_COME, SkippedRecords
+from tuneworthy.traces import skipped
+from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Limits
 from tuneworthy.traces.talk import (
     Talk,
@@ -38,7 +39,6 @@ AMOUNTS = (
     *("input_tokens", "output_tokens", "cached_tokens", "usd"),
 )
 _OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
-UNKNOWN_ENVELOPE = "has text in an envelope that isn't known"
 _TEXTS = frozenset({str, type(None)})
 _NUMBERS = frozenset({float, type(None)})
 _OPENING = ("[", "{")
@@ -182,7 +182,7 @@ def batch_of(
         made |= _heard(fields["input"], made, spoken, unknown)
     kinds = _kinds(made, spoken, splits, unknown)
     for place in (n for n, kind in enumerate(kinds) if kind is None):
-        why = UNKNOWN_ENVELOPE if place in unknown else NO_OUTPUT
+        why = skipped.UNKNOWN_ENVELOPE if place in unknown else skipped.NO_OUTPUT
         context.tally.skip(why, places[place])
     if has_value(spoken):
         made |= _told(made, spoken, kinds, none)
@@ -338,7 +338,7 @@ def _answers(of_all: Row, context: ReadContext, place: Place) -> Iterator[Row]:
     answers = spoken.answers
     apart = len(answers) > 1
     if apart and any(of_all.get(key) is not None for key in AMOUNTS):
-        context.tally.skip(OF_THE_WHOLE, place)
+        context.tally.skip(skipped.OF_THE_WHOLE, place)
     heard, told = of_all.get("input"), 0
     for nth, i in enumerate(answers):
         turn, row = turns[i], dict(of_all)
@@ -362,10 +362,10 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
         values = made.get(column, ())
         if column != "timestamp" and min(filter(None, values), default=0) < 0:
             bad = {n for n, value in enumerate(values) if value is not None and value < 0}
-            wrong.setdefault(BELOW_ZERO, set()).update(bad)
+            wrong.setdefault(skipped.BELOW_ZERO, set()).update(bad)
         elif column == "timestamp" and max(filter(None, values), default=0.0) > tally.until_s:
             bad = {n for n, value in enumerate(values) if (value or 0) > tally.until_s}
-            wrong.setdefault(TO_COME, set()).update(bad)
+            wrong.setdefault(skipped.TO_COME, set()).update(bad)
         else:
             continue
         made[column] = [None if n in bad else value for n, value in enumerate(values)]

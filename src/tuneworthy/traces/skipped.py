@@ -18,6 +18,7 @@ TOO_MANY = "holds too many lists and objects"
 OUT_OF_RANGE = "holds a number that is too large"
 NO_OBJECT = "isn't an object"
 NO_OUTPUT = "has no output"
+UNKNOWN_ENVELOPE = "has text in an envelope that isn't known"
 NO_CALL = "is no call of a model"
 TWICE = "is written twice"
 OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
@@ -29,6 +30,8 @@ IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
 """Reasons that cost a record some of its values; the others are used."""
 BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
 """Reasons that say the file is damaged, not just that a record is of no use."""
+UNREAD = (NO_OBJECT, NO_OUTPUT, UNKNOWN_ENVELOPE)
+"""Reasons that say the records are something else than we take them for."""
 _PLACES = 10
 
 

@@ -186,7 +186,8 @@ class Unpacked(Pieces):
         options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         try:
             while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
-                machine = zlib.decompressobj(31) if gzip else zstd.ZstdDecompressor(None, options)
+                machine: Any = zlib.decompressobj(31)
+                machine = machine if gzip else zstd.ZstdDecompressor(None, options)
                 while True:
                     if out := machine.decompress(data, MIB):
                         given += len(out)

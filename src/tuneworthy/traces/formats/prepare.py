@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tuneworthy.traces.rows import ReadContext
-from tuneworthy.traces.talk import Talk, nested, said, talk, text
+from tuneworthy.traces.talk import Talk, nested, text
 from tuneworthy.traces.values import as_mapping, dumped, mappings_in, name, number, unpacked
 
 Record = Mapping[str, Any]
 Prepare = Callable[[Record, ReadContext], Iterable[Record]]
 PREPARE: dict[str, Prepare] = {}
-FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = {}
+FINISH: dict[str, Callable[[ReadContext], Iterable[Record]]] = defaultdict(lambda: lambda _: ())
 """What is left when a file has ended."""
 
 
@@ -91,121 +92,74 @@ def _plain(value: Any, depth: int = 0) -> Any:
 
 # Inspect: scores of several scorers, tokens with and without the cache, texts stored apart.
 
-_GRADES = {"C": 1.0, "I": 0.0, "P": 0.5, "N": 0.0}
+_GRADES = {"C": 1, "I": 0, "P": 0.5, "N": 0}
 _ATTACHED = "attachment://"
-_TOKENS = (
-    "input_tokens",
-    "output_tokens",
-    "total_tokens",
-    "input_tokens_cache_read",
-    "input_tokens_cache_write",
-)
+_CACHE = ("input_tokens_cache_read", "input_tokens_cache_write")
 
 
 @prepares
 def inspect(record: Record, context: ReadContext) -> Iterator[Record]:
-    """A sample. Epochs repeat a case, so they share it, and its conversation.
+    """A sample. Epochs repeat a case, so they share it.
 
     Of several scorers the first is taken; the reading says which. C is 1, I and N are 0, P is a
     half; NaN means unscored, and so does an error. A sample with one answer has the tokens and the
     time of that call. One with several has those of the whole sample, in which a grader that is the
-    same model is counted too. ``input_tokens`` is with or without the cache, by version; the total
-    tells which. What was asked of a team (arguments, solver, settings) names the arm.
+    same model is counted too. Task arguments, solver and settings tell two logs of a task apart.
     """
     run = as_mapping(as_mapping(record.get("^")).get("eval"))
-    spoken = _attached(record)
-    place = name(record.get("id")) or str(context.state.setdefault("samples", 0))
-    case = f"{run.get('task') or context.file}:{place}"
-    failed = said(record.get("error"))
-    score, label = (None, None) if failed else _grade(record, context)
-    asked, answered = record.get("input"), as_mapping(record.get("output")).get("choices")
-    heard = talk(asked) or spoken
-    question = asked if isinstance(asked, str) else heard and _last(heard, "user")
-    yield {
-        **record,
-        "case": case,
-        "arm": _arm(run),
-        "asked": question,
-        "told": spoken and spoken.system(),
-        "grade": score,
-        "label": label,
-        **(_amounts(record, spoken, run) if answered or failed else {}),
-    }
-
-
-def _attached(sample: Record) -> Talk | None:
-    stored = as_mapping(sample.get("attachments"))
-    messages = mappings_in(sample.get("messages"))
-    opened = [
+    solver = {"solver": run.get("solver"), **as_mapping(run.get("solver_args"))}
+    told = {**as_mapping(run.get("task_args")), **(solver if run.get("solver") else {})}
+    told |= as_mapping(run.get("model_generate_config"))
+    arm = [
+        f"{k}={v if isinstance(v, str) else dumped(v)}" for k, v in told.items() if v is not None
+    ]
+    stored = as_mapping(record.get("attachments"))
+    messages = [
         {**each, "content": stored.get(content.removeprefix(_ATTACHED), content)}
         if isinstance(content := each.get("content"), str) and content.startswith(_ATTACHED)
         else each
-        for each in messages
+        for each in mappings_in(record.get("messages"))
     ]
-    return Talk(opened, len(opened)) if opened else None
+    spoken, failed = Talk(messages, len(messages)), bool(record.get("error"))
+    answered = failed or as_mapping(record.get("output")).get("choices")
+    yield {
+        **record,
+        "case": f"{run.get('task') or context.file}:{name(record.get('id')) or 'sample'}",
+        "arm": ", ".join(arm)[:200] or None,
+        "told": spoken.system(),
+        **({} if failed else _grade(record, context)),
+        **(_amounts(record, len(spoken.answers) > 1, run) if answered else {}),
+    }
 
 
-def _last(heard: Talk, role: str) -> str | None:
-    return next((turn.content for turn in reversed(heard.turns) if turn.role == role), None)
-
-
-def _arm(run: Record) -> str | None:
-    """What tells two logs of one task apart: its arguments, the solver, and settings."""
-    told = {**as_mapping(run.get("task_args"))}
-    if run.get("solver"):
-        told |= {"solver": run["solver"], **as_mapping(run.get("solver_args"))}
-    told |= as_mapping(run.get("model_generate_config"))
-    parts = [
-        f"{key}={each if isinstance(each, str) else dumped(each)}"
-        for key, each in told.items()
-        if each is not None
-    ]
-    return ", ".join(parts)[:200] or None
-
-
-def _grade(sample: Record, context: ReadContext) -> tuple[float | None, str | None]:
-    scores = as_mapping(sample.get("scores"))
-    if not scores and isinstance(sample.get("score"), dict):
-        scores = {"score": sample["score"]}
-    scorer = next(iter(scores), None)
-    if scorer is None:
-        return None, None
+def _grade(sample: Record, context: ReadContext) -> Record:
+    scores = as_mapping(sample.get("scores") or {"score": sample.get("score")})
+    scorer, value = next(iter(scores.items()), ("", None))
+    value = value.get("value") if isinstance(value, dict) else value
+    if value is None:
+        return {}
     context.note(f"scored by {scorer}")
     if len(scores) > 1:
         context.note("the first of several")
-    value = scores[scorer]
-    value = value.get("value") if isinstance(value, dict) else value
     if isinstance(value, dict) and value:
-        key = next(iter(value))
+        key, value = next(iter(value.items()))
         context.note(f"of its values the first, {key}")
-        value = value[key]
-    if isinstance(value, str) and value in _GRADES:
-        return _GRADES[value], value
     word = value if isinstance(value, str) else None
-    if word is not None and word.casefold() in {"yes", "true", "no", "false"}:
-        return float(word.casefold() in {"yes", "true"}), word
-    return number(value), word
+    return {"grade": _GRADES.get(word or "", value), "label": word}
 
 
-def _amounts(sample: Record, spoken: Talk | None, run: Record) -> Record:
-    output = as_mapping(sample.get("output"))
-    usage, latency = as_mapping(output.get("usage")), number(output.get("time"))
-    if spoken and sum(turn.role == "assistant" for turn in spoken.turns) > 1:
-        usages = as_mapping(sample.get("model_usage"))
-        usage, latency = as_mapping(usages.get(str(run.get("model")))), None
-    tokens = {key: number(usage.get(key)) for key in _TOKENS}
-    read, written, total = (tokens[key] for key in _TOKENS[:3])
+def _amounts(sample: Record, several: bool, run: Record) -> Record:  # told by name
+    output, usages = as_mapping(sample.get("output")), as_mapping(sample.get("model_usage"))
+    usage = as_mapping(usages.get(str(run.get("model"))) if several else output.get("usage"))
+    keys = ("input_tokens", "output_tokens", "total_tokens")
+    read, written, total = (number(usage.get(key)) for key in keys)
     if read is not None and total is not None and written is not None and total >= written:
-        read = max(read, total - written)
+        read = max(read, total - written)  # without the cache or with it, by version
     elif read is not None:
-        read += sum(tokens[key] or 0 for key in _TOKENS[3:])
-    return {
-        "took": latency if latency is not None else sample.get("total_time"),
-        "read": read,
-        "written": written,
-        "cached": tokens["input_tokens_cache_read"],
-        "cost": usage.get("total_cost"),
-    }
+        read += sum(number(usage.get(key)) or 0 for key in _CACHE)
+    latency = None if several else output.get("time")
+    took = sample.get("total_time") if latency is None else latency
+    return {"took": took, "read": read, "usage": usage}
 
 
 # promptfoo: one row is one answer, a prompt and a provider on a test case.
@@ -218,97 +172,73 @@ def promptfoo(record: Record, context: ReadContext) -> Iterator[Record]:
     """Rows of version 3, or the cells of a line of version 2's table.
 
     Right or wrong is ``success``, the team's own bar; a row without assertions was never judged,
-    and one with an error (``failureReason`` 2) wasn't answered, so neither has a score. A row from
-    promptfoo's cache has no time, price or count of tokens of its own. The case is named by its
-    variables, so that files of one test set can be compared; cases that share all variables are
-    distinguished by their order.
+    and one with an error (``failureReason`` 2) wasn't answered, so neither has a score. The case is
+    named by its variables, so that files of one test set can be compared; cases that share all
+    variables are distinguished by their order.
     """
     for row in _cells(record, context) if "outputs" in record else (record,):
-        context.state["rows"] = context.state.get("rows", 0) + 1
-        response, test = as_mapping(row.get("response")), as_mapping(row.get("testCase"))
-        prompt, failed = as_mapping(row.get("prompt")), row.get("failureReason") == 2
-        laid = {**row, "case": _case(row, test, context), "prompt_name": _prompt(row, prompt)}
-        laid["failed"] = (row.get("error") or response.get("error") or "error") if failed else None
-        laid["wanted"] = _wanted(test)
-        if not failed and _was_judged(row, test):
+        test, grading = as_mapping(row.get("testCase")), row.get("gradingResult")
+        laid = {**row, "case": _case(row, test, context), "prompt_name": _prompt(row, context)}
+        for check in mappings_in(test.get("assert")):
+            if check.get("type") in {"equals", "similar", "factuality"}:
+                laid.setdefault("wanted", check.get("value"))
+        judged = as_mapping(grading).get("reason") != "No assertions"  # it says all is well
+        if row.get("failureReason") != 2 and (judged if grading else test.get("assert")):
             passed = row.get("success")
             laid["judged"] = passed if isinstance(passed, bool) else row.get("score")
             laid["label"] = ("pass" if passed else "fail") if isinstance(passed, bool) else None
-        if response.get("cached") is not True:
-            usage = as_mapping(row.get("tokenUsage")) or as_mapping(response.get("tokenUsage"))
-            cost = row.get("cost") if row.get("cost") is not None else response.get("cost")
-            laid |= {
-                "took": number(row.get("latencyMs")) or None,  # 0 where nothing was called
-                "paid": number(cost) or None,  # 0 where promptfoo doesn't know the price
-                "read": number(usage.get("prompt")) or None,
-                "written": usage.get("completion"),
-            }
         yield laid
 
 
 def _cells(line: Record, context: ReadContext) -> Iterator[Record]:
     count = context.state["lines"] = context.state.get("lines", -1) + 1
     top = as_mapping(line.get("^"))
-    table = as_mapping(as_mapping(top.get("results")).get("table")) or as_mapping(top.get("table"))
-    heads = [*map(as_mapping, as_mapping(table.get("head")).get("prompts") or [])]
+    table = as_mapping(as_mapping(top.get("results")).get("table") or top.get("table"))
+    heads = mappings_in(as_mapping(table.get("head")).get("prompts"))
     for column, cell in enumerate(mappings_in(line.get("outputs"))):
         prompt = heads[column] if column < len(heads) else {}
         yield {
+            "testIdx": line.get("testIdx", count),
+            "testCase": line.get("test"),
+            "provider": prompt.get("provider"),
+            "success": cell.get("pass"),
             "^": top,
             **cell,
             "promptIdx": column,
-            "testIdx": line.get("testIdx", count),
-            "testCase": cell.get("testCase") or line.get("test"),
-            "provider": cell.get("provider") or prompt.get("provider"),
-            "prompt": {"raw": cell.get("prompt"), "label": _label(prompt)},
-            "success": cell.get("pass"),
+            "prompt": {"raw": cell.get("prompt"), **prompt},
             "response": {"output": cell.get("text"), **as_mapping(cell.get("response"))},
         }
 
 
-def _was_judged(row: Record, test: Record) -> bool:
-    """Whether any assertion was made; without one promptfoo says that all is well."""
-    grading = row.get("gradingResult")
-    if not isinstance(grading, dict):
-        return bool(test.get("assert"))
-    return grading.get("reason") != "No assertions"
+def _prompt(row: Record, context: ReadContext) -> str | None:
+    """A name for the prompt: its label if that is short, or its beginning with a number.
 
-
-def _label(prompt: Record) -> Any:
-    return prompt.get("label") or prompt.get("display") or prompt.get("raw")
-
-
-def _prompt(row: Record, prompt: Record) -> str | None:
-    """A name for the prompt: its label if that is short, or its beginning with its number."""
-    place, label = row.get("promptIdx"), " ".join((text(_label(prompt)) or "").split())
-    if not label:
-        return f"prompt {place + 1}" if isinstance(place, int) else None
-    if len(label) <= _LONGEST_LABEL:
+    A prompt has one id with every provider; its place counts the providers too.
+    """
+    prompt, place = as_mapping(row.get("prompt")), row.get("promptIdx")
+    label = prompt.get("label") or prompt.get("display") or prompt.get("raw")
+    label = " ".join((text(label) or "").split())
+    if 0 < len(label) <= _LONGEST_LABEL:
         return label
-    mark = f"prompt {place + 1}: " if isinstance(place, int) else ""
-    return f"{mark}{label[:_LONGEST_LABEL]}…"
-
-
-def _wanted(test: Record) -> str | None:
-    """The wanted answer, where a test compares with one."""
-    for check in mappings_in(test.get("assert")):
-        value = check.get("value")
-        if str(check.get("type")) in {"equals", "similar", "factuality"} and isinstance(value, str):
-            return value
-    return None
+    ids = context.state.setdefault("prompts", [])
+    known = row.get("promptId") or label or place
+    if known not in ids:
+        ids.append(known)
+    return f"prompt {ids.index(known) + 1}" + (f": {label[:_LONGEST_LABEL]}…" if label else "")
 
 
 def _case(row: Record, test: Record, context: ReadContext) -> str:
     """The case of a row; rows of one test share it."""
-    index = row.get("testIdx")
+    index, rows = row.get("testIdx"), context.state.get("rows", 0) + 1
+    context.state["rows"] = rows
     variables = test.get("vars") or (row.get("vars") if index is None else None)
-    mark = str(index) if index is not None else f"row {context.state['rows']}"
+    mark = str(index) if index is not None else f"row {rows}"
     if not variables:
         return f"test {mark}" if test or index is not None else mark
     digest = hashlib.sha256(dumped(variables).encode()).hexdigest()[:12]
+    owners = context.state.setdefault(digest, [])
     if index is None:
         return digest
-    owners = context.state.setdefault(digest, [])
     if mark not in owners:
         owners.append(mark)
     place = owners.index(mark)
