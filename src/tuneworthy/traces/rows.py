@@ -45,10 +45,7 @@ _OPENING = ("[", "{")
 
 
 class Interned:
-    """Gives equal texts as one object, so that who looks them up needn't read them.
-
-    Of each length the last text is remembered: comparing with it is quicker than any hash.
-    """
+    """Gives equal texts as one object: of each length the last is remembered."""
 
     _MOST, _LONGEST = 1000, 100_000  # a hundred megabytes at most
 
@@ -84,8 +81,7 @@ class ReadContext:
     known: Interned = field(default_factory=Interned)
 
     def note(self, text: str) -> None:
-        if text not in self.notes:
-            self.notes.append(text)
+        self.notes += [] if text in self.notes else [text]
 
 
 # Columns of strangers into ours: as they are where their types say that nothing is to do.
