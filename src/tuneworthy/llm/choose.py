@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
 from functools import lru_cache
@@ -59,14 +59,12 @@ def transport_for(
     *,
     timeout_s: float = 120.0,
     at_once: int = 64,
-    local: Callable[[str], Transport] | None = None,
 ) -> Transport:
     """What carries requests to some models; whoever asked for it closes it.
 
     ``timeout_s`` are seconds after which an answer that hasn't come is in doubt, ``at_once`` the
-    most calls on the wire (give the runner no more), and ``local`` gives an embedded model by its
-    name: ours if left out. Raises InputError if a key or a library is missing, or a fake has no
-    such name.
+    most calls on the wire (give the runner no more). Raises InputError if a key or a library is
+    missing, or a fake has no such name.
     """
     found: dict[str, Transport] = {}
     keys = {place.base_url: place.key for place in places if place.base_url}
@@ -74,7 +72,7 @@ def transport_for(
         if lacks := _lacks_key(place):
             raise lacks
         if not place.base_url:
-            make = _fake if place.provider == FAKE else local or _local
+            make = _fake if place.provider == FAKE else _local
             found[f"{place.provider}:{place.name}"] = make(place.name)
     if keys:
         http = _http(keys, timeout_s, at_once)

@@ -137,15 +137,15 @@ def latest_series(runs: Sequence[Measured]) -> tuple[Series, ...]:
 class Message(NamedTuple):
     """A turn of a conversation."""
 
-    role: str  # system, user, assistant or tool
-    content: str  # empty for a turn without text
+    role: str  #: system, user, assistant or tool
+    content: str  #: empty for a turn without text
 
 
 class ToolCall(NamedTuple):
     """A call of a tool that the model asked for."""
 
     name: str
-    arguments: str  # as the model wrote them: JSON, if all went well
+    arguments: str  #: as the model wrote them: JSON, if all went well
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ class Batch:
     turn: list[int | None] = field(default_factory=list)
     timestamp: list[float | None] = field(default_factory=list)
     model: list[str | None] = field(default_factory=list)
-    prompt: list[str | None] = field(default_factory=list)  # name and version
+    prompt: list[str | None] = field(default_factory=list)  #: name and version
     system: list[str | None] = field(default_factory=list)
     input: list[str | None] = field(default_factory=list)
     messages: Sequence[Sequence[Message] | None] = field(default_factory=list)
@@ -174,7 +174,7 @@ class Batch:
     contexts: Sequence[Sequence[str] | None] = field(default_factory=list)
     reference: list[str | None] = field(default_factory=list)
     answerable: list[bool | None] = field(default_factory=list)
-    latency_s: list[float | None] = field(default_factory=list)  # until the answer was whole
+    latency_s: list[float | None] = field(default_factory=list)  #: until the answer was whole
     time_to_first_token_s: list[float | None] = field(default_factory=list)
     input_tokens: list[float | None] = field(default_factory=list)
     output_tokens: list[float | None] = field(default_factory=list)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator
 
@@ -56,20 +56,19 @@ class CaseField(LateRecord):
         return bool(self.question) or self.part is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(NamedTuple):
     """Something that may be chosen."""
 
     id: str
     title: str
-    says: str = ""  # what it stands for, in everyday words
+    says: str = ""  #: what it stands for, in everyday words
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
     """A question, with all that a surface needs to put it."""
 
-    id: str  # dotted path into the case; places in lists count from 1, as in attempts.1.name
+    id: str  #: dotted path into the case; places in lists count from 1, as in attempts.1.name
     part: Part
     kind: AskKind
     title: str
@@ -77,52 +76,48 @@ class Ask:
     example: str = ""
     why: str = ""
     choices: tuple[Choice, ...] = ()
-    share: bool = False  # whether the answer may be in per cent
-    minutes: int = 1  # minutes it takes to find the answer out
-    gain_bits: float | None = None  # None where the answer can't change the verdict
-    value: str = ""  # the present answer, in a form in which it can be given again
-    left: int = 1  # open questions of this round with this one; answers open and close others
+    share: bool = False  #: whether the answer may be in per cent
+    minutes: int = 1  #: minutes it takes to find the answer out
+    gain_bits: float | None = None  #: None where the answer can't change the verdict
+    value: str = ""  #: the present answer, in a form in which it can be given again
+    left: int = 1  #: open questions of this round with this one; answers open and close others
 
 
-@dataclass(frozen=True, slots=True)
-class OpenPart:
+class OpenPart(NamedTuple):
     """A part in which something is still worth knowing."""
 
     part: Part
-    open: int  # questions of it that are open and were not passed
-    minutes: int  # minutes it takes to find all of their answers out
+    open: int  #: questions of it that are open and were not passed
+    minutes: int  #: minutes it takes to find all of their answers out
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """What is shown while a verdict forms."""
 
     outcome: Verdict
     leaning: Outcome
-    final: bool  # whether no open answer can change it
-    possible: tuple[tuple[Outcome, float], ...]  # with their share at even odds, largest first
-    open: int  # checks and factors without an answer
-    matter: int  # how many of those can still change the verdict
+    final: bool  #: whether no open answer can change it
+    possible: tuple[tuple[Outcome, float], ...]  #: with their share at even odds, largest first
+    open: int  #: checks and factors without an answer
+    matter: int  #: how many of those can still change the verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class Conflict(NamedTuple):
     """Something that doesn't fit together since an answer was given."""
 
     challenge: ChallengeResult
-    others: tuple[str, ...]  # ids of the questions on its other side, if it has one
-    recordable: bool  # whether keeping both can be noted in the case file
+    others: tuple[str, ...]  #: ids of the questions on its other side, if it has one
+    recordable: bool  #: whether keeping both can be noted in the case file
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerResult:
+class AnswerResult(NamedTuple):
     """What an answer came to."""
 
     case: Case
     dossier: Dossier
-    before: Dossier  # as it was decided without the answer
-    conflicts: tuple[Conflict, ...]  # all of whose sides were answered, one of them just now
-    digest: str  # SHA-256 of the case file's text now, for the next compare-and-set
+    before: Dossier  #: as it was decided without the answer
+    conflicts: tuple[Conflict, ...]  #: all of whose sides were answered, one of them just now
+    digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
 
 
 # A conversation about a case: what was said, and what a model takes from it.
@@ -132,51 +127,46 @@ DropReason = Literal["unasked", "unquoted", "own_words", "unfit"]
 didn't write; no answer to its question."""
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationTurn:
+class ConversationTurn(NamedTuple):
     """One thing that was said."""
 
-    words: str  # by the person themselves, or by the model
-    pasted: str = ""  # what the person passed on of somebody else's; nothing rests on it
-    model: bool = False  # whether the model said it
+    words: str  #: by the person themselves, or by the model
+    pasted: str = ""  #: what the person passed on of somebody else's; nothing rests on it
+    model: bool = False  #: whether the model said it
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(NamedTuple):
     """A value for a field, with what the person said for it. It is nothing until confirmed."""
 
-    path: str  # id of the question
-    value: str  # in the form in which it is given as an answer
-    quote: str  # words of the person's
+    path: str  #: id of the question
+    value: str  #: in the form in which it is given as an answer
+    quote: str  #: words of the person's
 
 
-@dataclass(frozen=True, slots=True)
-class Dropped:
+class Dropped(NamedTuple):
     """A proposal that is not put to the person."""
 
     path: str
     reason: DropReason
-    fix: str = ""  # for one that doesn't fit: what would
+    fix: str = ""  #: for one that doesn't fit: what would
 
 
-@dataclass(frozen=True, slots=True)
-class ParsedReply:
+class ParsedReply(NamedTuple):
     """What a model's reply comes to."""
 
-    reply: str = ""  # what it says to the person, as it stands; empty where it says nothing
+    reply: str = ""  #: what it says to the person, as it stands; empty where it says nothing
     proposals: tuple[Proposal, ...] = ()
     dropped: tuple[Dropped, ...] = ()
-    asks: str = ""  # id of the question it has put; empty where it is none that is open
-    unreadable: bool = False  # whether the answer is broken; then nothing of it counts
+    asks: str = ""  #: id of the question it has put; empty where it is none that is open
+    unreadable: bool = False  #: whether the answer is broken; then nothing of it counts
 
 
-@dataclass(frozen=True, slots=True)
-class ModelAnswer:
+class ModelAnswer(NamedTuple):
     """What came back from a model."""
 
     text: str = ""
-    lost: str = ""  # why this one gave nothing; the next may
-    over: str = ""  # why no more can be asked
+    lost: str = ""  #: why this one gave nothing; the next may
+    over: str = ""  #: why no more can be asked
 
 
 class AssistantPrompt(Record):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from tuneworthy.errors import CaseError, ConflictError, InputError
 from tuneworthy.files.disk import MIB, read_text
@@ -531,8 +531,7 @@ def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...] | None:
     return tuple(stamp)
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+class Overview(NamedTuple):
     """What could be labelled, and what was."""
 
     lacking: int  #: Cases without a right answer.

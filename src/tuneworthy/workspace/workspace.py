@@ -15,6 +15,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from threading import Lock
 from time import monotonic, sleep
+from typing import NamedTuple
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, NoSuchCaseError, OutputError
 from tuneworthy.files.case import (
@@ -39,7 +40,7 @@ from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import AnswerResult, Listed
 from tuneworthy.money.investment import RememberedDraws
-from tuneworthy.pipeline import decide, framework_of, today, verdicts
+from tuneworthy.pipeline import decide, framework_of, load_framework, today, verdicts
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
@@ -175,9 +176,8 @@ def _framework(case: Case, chosen: str | None) -> tuple[Framework, str]:
     return _written(text, str(path)), text
 
 
-@lru_cache(maxsize=_MOST_PARSED)
-def _parsed(text: str, path: Path) -> Case:
-    return case_from_text(text, path)
+_parsed = lru_cache(_MOST_PARSED)(case_from_text)
+_named = lru_cache(len(NAMES))(load_framework)
 
 
 @lru_cache(maxsize=32)
@@ -185,17 +185,11 @@ def _written(text: str, name: str) -> Framework:
     return load_document(parse(text, name, FrameworkError))
 
 
-@lru_cache(maxsize=len(NAMES))
-def _named(name: str) -> Framework:
-    return framework_of(Case(name="any"), name)
-
-
 _MOST_VERSIONS = 30
 _MOST_LETTERS = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Earlier:
+class Earlier(NamedTuple):
     """A version of a case, and the verdict it has by today's rules and evidence."""
 
     at: datetime
@@ -204,8 +198,7 @@ class Earlier:
     answers: Mapping[str, State]  #: What it says to each question; empty where it is no case.
 
 
-@dataclass(frozen=True, slots=True)
-class Since:
+class Since(NamedTuple):
     """What changed since a version."""
 
     difference: Difference
@@ -278,8 +271,7 @@ _STEP_ASIDE_S = 0.01
 _DOSSIERS, _GLANCES = 200, 2_000  # kept: the whole ones are large, the lines of a list are not
 
 
-@dataclass(frozen=True, slots=True)
-class ListedCase:
+class ListedCase(NamedTuple):
     """A case in a list: what it comes to, or why it can't be read."""
 
     name: str
@@ -287,8 +279,7 @@ class ListedCase:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """A part of the list."""
 
     rows: tuple[ListedCase, ...]
