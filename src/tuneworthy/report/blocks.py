@@ -54,7 +54,6 @@ class Bullets:
 
     items: tuple[str, ...]
     ordered: bool = False
-    detail: bool = False
     block: ClassVar[str] = "bullets"
 
 
@@ -75,7 +74,6 @@ class Facts:
 
     rows: tuple[Fact, ...]
     look: FactsLook = "plain"
-    detail: bool = False
     block: ClassVar[str] = "facts"
 
 
@@ -121,7 +119,6 @@ class Picture:
     table_is: TableIs = "folded"
     """Opened by a click; always open; or left out on paper and in text for one that says more."""
     mermaid: str = ""  #: The drawing as Mermaid source, for Markdown; empty for none.
-    detail: bool = False
     block: ClassVar[str] = "picture"
 
 
@@ -130,7 +127,6 @@ class Claims:
     """Numbered statements that don't fit together."""
 
     items: tuple[ChallengeResult, ...]
-    detail: bool = False
     block: ClassVar[str] = "claims"
 
 
@@ -140,7 +136,6 @@ class Todo:
 
     ask: str
     what: str = "Not known."
-    detail: bool = False
     block: ClassVar[str] = "todo"
 
 
@@ -160,7 +155,6 @@ class Part:
 
     title: str
     blocks: tuple[Block, ...]
-    detail: bool = False
     block: ClassVar[str] = "part"
 
 

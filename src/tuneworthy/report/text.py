@@ -32,6 +32,10 @@ class Paint:
         """The text in a style; the same text where there is no colour."""
         return f"\x1b[{_CODES[style]}m{text}\x1b[0m" if self.colour and text else text
 
+    def lines(self, style: Style, text: str, first: str = "", rest: str | None = None) -> list[str]:
+        """What somebody wrote, wrapped and in a style."""
+        return [self(style, line) for line in wrapped(safe(text), first=first, rest=rest)]
+
 
 def safe(text: str) -> str:
     """What a user or a model wrote, as text that can't move the cursor or recolour the screen."""
@@ -39,48 +43,46 @@ def safe(text: str) -> str:
 
 
 def wrapped(
-    text: str,
-    *,
-    first: str = "",
-    rest: str | None = None,
-    width: int | None = None,
-    hyphens: bool = True,
+    text: str, *, first: str = "", rest: str | None = None, hyphens: bool = True
 ) -> list[str]:
-    """One or more lines of at most ``width`` columns; words longer than a line are broken.
+    """One or more lines of at most ``columns()``; words longer than a line are broken.
 
     ``first`` begins the first line, ``rest`` the others (blanks as wide when not given).
     """
-    width = columns() if width is None else width
-    indent = " " * wcwidth.width(first) if rest is None else rest
     address = text.startswith(("http://", "https://"))  # it can't be followed if broken
     lines = wcwidth.wrap(
         text,
-        width - 1,
+        columns() - 1,
         initial_indent=first,
-        subsequent_indent=indent,
+        subsequent_indent=" " * wcwidth.width(first) if rest is None else rest,
         break_long_words=not address,
         break_on_hyphens=hyphens and not address,
     )
     return [line.rstrip() for line in lines] or [first.rstrip()]
 
 
-def table(rows: Sequence[Sequence[str]], indent: str = "  ", gap: int = 2) -> list[str]:
+def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
     """Rows in aligned columns, every cell wrapped to its column. Empty for no rows."""
-    widths = _widths(rows, columns() - 1 - len(indent), gap) if rows else []
-    return [line for cells in rows for line in _line(cells, widths, indent, gap)]
+    widths = _widths(rows, indent) if rows else []
+    return [line for cells in rows for line in _line(cells, widths, indent)]
 
 
-def _widths(rows: Sequence[Sequence[str]], room: int, gap: int = 2) -> list[int]:
+def _room(indent: str) -> int:
+    return columns() - 1 - len(indent)
+
+
+def _widths(rows: Sequence[Sequence[str]], indent: str) -> list[int]:
     """Columns as wide as their cells; where that is too much, the widest give way.
 
     A column gives way down to its longest word, and further only where all have.
     """
-    room -= gap * (len(rows[0]) - 1)
+    room = _room(indent) - 2 * (len(rows[0]) - 1)
     widths = [max(map(wcwidth.width, cells)) for cells in zip(*rows, strict=True)]
     for least in (_words(rows), [_NARROWEST] * len(widths)):
-        while sum(widths) > room and any(w > floor for w, floor in zip(widths, least, strict=True)):
-            pairs = enumerate(zip(widths, least, strict=True))
-            widths[max((w, n) for n, (w, floor) in pairs if w > floor)[1]] -= 1
+        while sum(widths) > room and (
+            wide := [(width, n) for n, width in enumerate(widths) if width > least[n]]
+        ):
+            widths[max(wide)[1]] -= 1
     return widths
 
 
@@ -90,12 +92,11 @@ def _words(rows: Sequence[Sequence[str]]) -> list[int]:
     return [min(max(map(wcwidth.width, column), default=0), _LONGEST_WORD) for column in words]
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], indent: str, gap: int = 2) -> Iterator[str]:
+def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[str]:
     pairs = zip(cells, widths, strict=True)
-    columns_ = [wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs]
-    for parts in zip_longest(*columns_, fillvalue=""):
-        padded = map(wcwidth.ljust, parts, widths)
-        yield (indent + (" " * gap).join(padded)).rstrip()
+    lines = (wcwidth.wrap(cell, max(width, 1)) or [""] for cell, width in pairs)
+    for parts in zip_longest(*lines, fillvalue=""):
+        yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
 
 
 def render(
@@ -103,9 +104,8 @@ def render(
 ) -> str:
     """The document in at most 80 columns, its title in a style; details with ``everything``."""
     paint = Paint(colour)
-    head = [paint(style, line) for line in wrapped(safe(document.title), rest="  ")]
-    head += [paint("dim", line) for text in document.byline for line in wrapped(safe(text))]
-    parts = [head]
+    head = paint.lines(style, document.title, rest="  ")
+    parts = [head + [line for text in document.byline for line in paint.lines("dim", text)]]
     if document.facts is not None:
         parts.append(_block(document.facts, paint, "  ", everything))
     if document.warning:
@@ -114,8 +114,7 @@ def render(
     for section in document.sections:
         shown = section.blocks if everything or not section.detail else ()
         if lines := _blocks(shown, paint, "  ", everything):
-            head = [paint("strong", line) for line in wrapped(safe(section.title))]
-            parts.append([*head, *lines] if section.title else lines)
+            parts.append(paint.lines("strong", section.title) * bool(section.title) + lines)
     after = (wrapped(safe(text), rest="      ", hyphens=False) for text in document.after)
     parts.append([line for lines in after for line in lines])
     text = "\n\n".join("\n".join(lines) for lines in parts if lines) + "\n"
@@ -125,7 +124,11 @@ def render(
 def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: bool) -> list[str]:
     lines: list[str] = []
     for block in parts:
-        shown = _block(block, paint, indent, everything) if everything or not block.detail else []
+        shown = (
+            _block(block, paint, indent, everything)
+            if everything or not getattr(block, "detail", False)
+            else []
+        )
         lines += ["", *shown] if lines and shown else shown
     return lines
 
@@ -133,8 +136,9 @@ def _blocks(parts: Iterable[b.Block], paint: Paint, indent: str, everything: boo
 def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[str]:
     match block:
         case b.Prose():
-            lines = wrapped(safe(block.text), first=indent)
-            return [paint("dim", line) for line in lines] if block.look == "small" else lines
+            if block.look == "small":
+                return paint.lines("dim", block.text, indent)
+            return wrapped(safe(block.text), first=indent)
         case b.Todo():
             return wrapped(safe(f"{block.what} To find out: {block.ask}"), first=indent)
         case b.Bullets():
@@ -152,15 +156,14 @@ def _block(block: b.Block, paint: Paint, indent: str, everything: bool) -> list[
         case b.Claims():
             return _claims(block, paint, indent)
         case b.Fold() | b.Part():
-            head = [paint("strong", line) for line in wrapped(safe(block.title), first=indent)]
             inner = _blocks(block.blocks, paint, indent + "  ", everything)
-            return [*head, *inner] if inner else []
+            return paint.lines("strong", block.title, indent) + inner if inner else []
 
 
 def _facts(block: b.Facts, indent: str) -> list[str]:
     """Labels beside values; a long label is wrapped, too."""
     rows = [(safe(fact.label), safe(f"{fact.value} {fact.beside}".strip())) for fact in block.rows]
-    room = columns() - 1 - len(indent)
+    room = _room(indent)
     label = min(max((wcwidth.width(label) for label, _ in rows), default=0), room * 2 // 5)
     return [line for row in rows for line in _line(row, (label, room - label - 2), indent)]
 
@@ -169,23 +172,22 @@ def _claims(block: b.Claims, paint: Paint, indent: str) -> list[str]:
     lines: list[str] = []
     for number, claim in enumerate(block.items, 1):
         first = f"{indent}[{number}] "
-        settle = wrapped(f"To settle: {safe(claim.settle)}", first=" " * len(first))
         lines += wrapped(safe(claim.says), first=first)
-        lines += [paint("dim", line) for line in settle]
+        lines += paint.lines("dim", f"To settle: {claim.settle}", " " * len(first))
     return lines
 
 
 def _table(block: b.Table, paint: Paint, indent: str) -> list[str]:
     titles = [safe(column.title) for column in block.head]
     rows = [[_cell(cell) for cell in line] for line in block.rows]
-    room = columns() - 1 - len(indent)
     if not rows:
         return []
-    if sum(_words([titles, *rows])) + 2 * (len(titles) - 1) <= room:
-        widths = _widths([titles, *rows], room)
+    every = [titles, *rows]
+    if sum(_words(every)) + 2 * (len(titles) - 1) <= _room(indent):
+        widths = _widths(every, indent)
         head = [paint("dim", line) for line in _line(titles, widths, indent)]
         return [*head, *(line for row in rows for line in _line(row, widths, indent))]
-    lines: list[str] = []
+    lines: list[str] = []  # the terminal is too narrow: a row is a list of its cells
     for name, *rest in rows:
         named = zip(titles[1:], rest, strict=True)
         beside = "; ".join(f"{title}: {cell}" for title, cell in named if cell)
