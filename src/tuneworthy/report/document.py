@@ -18,7 +18,7 @@ _EXTRA = frozenset({"jinja2", "markupsafe", "vl_convert"})
 def report(dossier: Dossier) -> Document:
     parts = sections(dossier)
     there = {section.id for section in parts}
-    facts = verdict.key_facts(dossier).rows
+    facts = verdict.key_facts(dossier)
     linked = (fact if fact.link in there else replace(fact, link="") for fact in facts)
     return Document(
         name=dossier.case.name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from math import comb, inf, prod
 
@@ -17,7 +17,6 @@ from tuneworthy.model.dossier import (
     FlipResult,
     GateId,
     Number,
-    Severity,
     Source,
     Verdict,
 )
@@ -71,7 +70,7 @@ def about(
     *sections: b.Section | None,
     says: str = "",
     beside: str = "",
-    after: Sequence[str] = (),
+    after: Iterable[str] = (),
 ) -> b.Document:
     """A document about a case, of the sections there are; ``says`` in place of the verdict."""
     return b.Document(
@@ -79,7 +78,7 @@ def about(
         says or headline(dossier),
         [section for section in sections if section is not None],
         byline=[f"{byline(dossier)} {beside}".rstrip()],
-        after=after,
+        after=tuple(after),
     )
 
 
@@ -262,14 +261,15 @@ def unfit(
     return b.section(name, title, b.Claims(tuple(claims))) if claims else None
 
 
-def tally(severities: Sequence[Severity]) -> str:
+def tally(claims: Sequence[ChallengeResult]) -> str:
     """How many challenges of each kind, the heaviest first; empty for none."""
     nouns = {
         "contradiction": ("contradiction", "contradictions"),
         "doubt": ("doubt", "doubts"),
         "pushback": ("expectation that looks too good", "expectations that look too good"),
     }
-    many = [(severities.count(severity), nouns[severity]) for severity in b.SEVERITIES]
+    found = [claim.severity for claim in claims]
+    many = [(found.count(severity), nouns[severity]) for severity in b.SEVERITIES]
     return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
 
 

@@ -3,37 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import compress
 from typing import Any
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, Helps, OptionResult, OutlookGrade, Recommendation
-from tuneworthy.model.framework import Framework, Service, Services, TargetId
+from tuneworthy.model.dossier import Dossier, Helps, OptionResult, OutlookGrade
+from tuneworthy.model.framework import Framework, Services, TargetId
+from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
-from tuneworthy.report.blocks import (
-    Block,
-    Bullets,
-    Cell,
-    Column,
-    Document,
-    Fold,
-    Part,
-    Picture,
-    Prose,
-    Section,
-    Table,
-    Todo,
-    head,
-)
-from tuneworthy.report.sections.common import (
-    NOT_KNOWN,
-    byline,
-    dollars,
-    ranged,
-    weeks,
-)
+from tuneworthy.report.sections.common import NOT_KNOWN, about, dollars, ranged, weeks
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
 
@@ -56,84 +36,56 @@ def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
     return list(best.values())[:FIVE]
 
 
-# The section.
-
-
-def section(dossier: Dossier, *, folded: bool = True) -> Section:
+def section(dossier: Dossier, *, folded: bool = True) -> b.Section:
     """The recommendation, the five that matter, and all others folded away, or in parts."""
     options, advice = dossier.options, dossier.recommendation
     if isinstance(options, Unknown):
-        todo = Todo(options.ask, "The options weren’t compared.")
-        return Section("instead", _TITLE, (todo,), _SHORT)
-    blocks: list[Block] = []
-    if isinstance(advice, Recommendation):
-        blocks.append(Prose(advice.says, "lead"))
-    else:
-        blocks.append(Todo(advice.ask, "No recommendation was worked out."))
+        todo = b.Todo(options.ask, "The options weren’t compared.")
+        return b.section("instead", _TITLE, todo, short=_SHORT)
     ranked = sorted(options, key=lambda option: option.rank)
     first = matter(options)
     others = [option for option in ranked if option not in first]
-    if first:
-        blocks.append(_because("To look at first, the best on top", first, options))
-    drawing = charts.options(options)
-    if drawing is not None:
-        says = (
+    around = b.fold if folded else b.part
+    more = sentence(f"{several(len(others), 'other option')}, and why they help or don’t")[:-1]
+    rows = ((option.title, weeks(option.weeks)) for option in ranked)
+    return b.section(
+        "instead",
+        _TITLE,
+        b.Todo(advice.ask, "No recommendation was worked out.")
+        if isinstance(advice, Unknown)
+        else b.Prose(advice.says, "lead"),
+        _because("To look at first, the best on top", first, options),
+        b.picture(
+            "options",
+            "How soon each would be in use",
             "Options that may help, the first to try on top, by the weeks until they are in use: a "
             "line from the fewest to the most. A full circle helps, a ring helps in part, a "
-            "diamond is not known."
-        )
-        title, rows = (
-            "How soon each would be in use",
-            tuple((o.title, weeks(o.weeks)) for o in ranked),
-        )
-        table = Table("Weeks until each is in use", head("Option", "#Weeks"), rows)
-        blocks.append(Picture("options", title, says, drawing, table, table_is="elsewhere"))
-    around = Fold if folded else Part
-    if others:
-        more = f"{several(len(others), 'other option')}, and why they help or don’t"
-        blocks.append(around(sentence(more)[:-1], (_because("Other options", others, options),)))
-    table, lacking = _figures(ranked)
-    marks = "~ marks a rule of thumb, applied to today’s figure. Score it on your own cases."
-    figures: tuple[Block, ...] = (table, Prose(marks, "small"))
-    if lacking:
-        figures += (Prose(sentence(f"not known of any option: {listing(lacking)}")),)
-    if to_fill := tuple(map(sentence, _to_fill(ranked))):
-        figures += (Part("To fill what isn’t known", (Bullets(to_fill),)),)
-    blocks.append(around("All figures, side by side", figures))
-    return Section("instead", _TITLE, tuple(blocks), _SHORT)
+            "diamond is not known.",
+            charts.options(options),
+            b.table("Weeks until each is in use", "Option | #Weeks", rows),
+            table_is="elsewhere",
+        ),
+        around(more, _because("Other options", others, options, quiet=True)) if others else None,
+        around("All figures, side by side", _figures(ranked)),
+        short=_SHORT,
+    )
 
 
 def _because(
-    caption: str, shown: Sequence[OptionResult], all_of_them: Sequence[OptionResult]
-) -> Table:
+    caption: str,
+    shown: Sequence[OptionResult],
+    every: Sequence[OptionResult],
+    *,
+    quiet: bool = False,
+) -> b.Table | None:
     """Whether each helps, and why; with what is no worse in anything known and better in one."""
-    titles = {option.id: option.title for option in all_of_them}
-    rows = tuple(
-        (
-            Cell(o.title, _kind(o, titles)),
-            o.helps,
-            Cell(sentence(o.because), o.published),
-        )
-        for o in shown
-    )
-    titles_ = head("Option", "?Helps here", "Because")
-    return Table(caption, titles_, rows, quiet=caption == "Other options")
-
-
-def _kind(option: OptionResult, titles: Mapping[str, str]) -> str:
-    beaten = titles.get(option.dominated_by)
-    return f"{plain(option.kind)}; beaten by {beaten}" if beaten else plain(option.kind)
-
-
-_FIGURES = head(
-    "#USD a month",
-    "#Work",
-    "#Weeks",
-    "#Quality",
-    "#Latency (p95)",
-    "Risk",
-    "Evidence",
-)
+    named, rows = {option.id: option.title for option in every}, []
+    for o in shown:
+        beaten = f"; beaten by {named[o.dominated_by]}" if o.dominated_by in named else ""
+        kind = f"{plain(o.kind)}{beaten}"
+        rows.append((b.Cell(o.title, kind), o.helps, b.Cell(sentence(o.because), o.published)))
+    titles = "Option | ?Helps here | Because"
+    return b.table(caption, titles, rows, quiet=quiet) if rows else None
 
 
 def _usual(option: OptionResult, target: TargetId) -> str:
@@ -144,10 +96,11 @@ def _usual(option: OptionResult, target: TargetId) -> str:
     return "~" if usual and not isinstance(value, Unknown) else ""
 
 
-def _figures(ranked: Sequence[OptionResult]) -> tuple[Table, list[str]]:
-    """What is known of each, in the columns where anything is; and the titles of the others."""
+def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
+    """What is known of each, in the columns where anything is; and what would fill the others."""
     lines = [
         (
+            o.title,
             _usual(o, "cost") + dollars(o.usd_per_month),
             ranged(o.effort_hours, count, " hours"),
             weeks(o.weeks),
@@ -158,59 +111,56 @@ def _figures(ranked: Sequence[OptionResult]) -> tuple[Table, list[str]]:
         )
         for o in ranked
     ]
-    kept = [any(cell != NOT_KNOWN for cell in column) for column in zip(*lines, strict=True)]
-    columns = (Column("Option"), *compress(_FIGURES, kept))
-    rows = tuple((o.title, *compress(line, kept)) for o, line in zip(ranked, lines, strict=True))
-    lacking = [c.title.lower() for c, is_kept in zip(_FIGURES, kept, strict=True) if not is_kept]
-    return Table("Cost, work and risk of each option", columns, rows, quiet=True), lacking
-
-
-def _to_fill(options: Sequence[OptionResult]) -> list[str]:
-    """What would fill the unknown columns, each once, with how many cells it would fill."""
+    titles = ["Option", "#USD a month", "#Work", "#Weeks", "#Quality", "#Latency (p95)"]
+    titles += ["Risk", "Evidence"]
+    columns = zip(*lines, strict=True)
+    kept = [any(cell != NOT_KNOWN for cell in column) for column in columns] or [True]
+    rows = (tuple(compress(line, kept)) for line in lines)
+    caption = "Cost, work and risk of each option"
+    yield b.table(caption, compress(titles, kept), rows, quiet=True)
+    marks = "~ marks a rule of thumb, applied to today’s figure. Score it on your own cases."
+    yield b.Prose(marks, "small")
+    lacking = [name[1:].lower() for name, is_kept in zip(titles, kept, strict=False) if not is_kept]
+    if lacking:
+        yield sentence(f"not known of any option: {listing(lacking)}")
     asks = Counter(
         value.ask
-        for o in options
+        for o in ranked
         for value in (o.quality, o.usd_per_month, o.latency_p95_s, o.effort_hours, o.weeks)
         if isinstance(value, Unknown)
     )
-    return [f"{ask} ({count(many)} unknown)" for ask, many in asks.items()]
+    to_fill = (sentence(f"{ask} ({count(many)} unknown)") for ask, many in asks.items())
+    yield b.part("To fill what isn’t known", b.bullets(to_fill)) if asks else None
 
 
-def instead(dossier: Dossier, case_path: str) -> Section | None:
+def instead(dossier: Dossier, case_path: str) -> b.Section | None:
     """The five for the short page; None while nothing is known of any: questions come first."""
     options = dossier.options
     if isinstance(options, Unknown) or not any(o.helps in ("yes", "partly") for o in options):
         return None
     command = f"tuneworthy options {case_path}".rstrip()
-    rows = tuple((o.title, o.helps, o.because.removesuffix(".")) for o in matter(options))
-    table = Table("To look at first", head("Option", "Helps here", "Because"), rows, quiet=True)
-    more = Prose(f"All {few(len(options))} of them: {command} --all")
-    return Section("instead", _TITLE, (table, more))
+    rows = ((o.title, o.helps, o.because.removesuffix(".")) for o in matter(options))
+    table = b.table("To look at first", "Option | Helps here | Because", rows, quiet=True)
+    return b.section("instead", _TITLE, table, f"All {few(len(options))} of them: {command} --all")
 
 
-def approaches(dossier: Dossier) -> Section:
+def approaches(dossier: Dossier) -> b.Section:
     """How each goal would be trained for."""
-    title = "How it would be fine-tuned"
-    if isinstance(dossier.approaches, Unknown):
-        return Section("how", title, (Todo(dossier.approaches.ask, "No goal is named."),), "How")
+    title, goals = "How it would be fine-tuned", dossier.approaches
+    if isinstance(goals, Unknown):
+        return b.section("how", title, b.Todo(goals.ask, "No goal is named."), short="How")
     rows = []
-    for approach in dossier.approaches:
-        missing = 0 if isinstance(approach.missing, Unknown) else approach.missing
+    for one in goals:
+        missing = 0 if isinstance(one.missing, Unknown) else one.missing
         lacking = f"{count(missing)} more needed" if missing > 0 else ""
-        offers = f"offered by {listing(approach.offered_by)}" if approach.offered_by else ""
-        goal, way = (
-            Cell(plain(approach.goal), f"priority {approach.priority}"),
-            Cell(approach.title, offers),
-        )
-        rows.append(
-            (goal, way, need_text(approach), approach.compute, Cell(approach.feasible, lacking))
-        )
-    titles = head("Goal", "Way of training", "Data needed", "Computing", "?Possible here")
-    table = Table("The goals, the first one first", titles, tuple(rows))
-    return Section("how", title, (table,), "How")
-
-
-# The document of ``tuneworthy options``.
+        offers = f"offered by {listing(one.offered_by)}" if one.offered_by else ""
+        goal = b.Cell(plain(one.goal), f"priority {one.priority}")
+        way, possible = b.Cell(one.title, offers), b.Cell(one.feasible, lacking)
+        rows.append((goal, way, need_text(one), one.compute, possible))
+    titles = "Goal | Way of training | Data needed | Computing | ?Possible here"
+    return b.section(
+        "how", title, b.table("The goals, the first one first", titles, rows), short="How"
+    )
 
 
 def document(
@@ -220,26 +170,24 @@ def document(
     *,
     case_path: str = "",
     more: bool = False,
-) -> Document:
+) -> b.Document:
     """Every option; with the services that tune, also models and who takes new work.
 
     With ``more``, the command that shows what a terminal leaves out.
     """
     options = () if isinstance(dossier.options, Unknown) else dossier.options
-    sections = [section(dossier)]
-    if any(option.id == "decomposition" and option.helps != "no" for option in options):
-        sections += _split(framework)
-    if offers is not None:
-        sections += [*_models(framework, dossier), _offers(framework, offers, dossier.as_of)]
     rest = len(options) - len(matter(options))
     command = f"tuneworthy options {case_path}".rstrip()
+    split = any(option.id == "decomposition" and option.helps != "no" for option in options)
     counts = f"of {several(len(options), 'option')} {_counts(options)}."
-    return Document(
-        name=dossier.case.name,
-        headline=counts if options else "no options yet.",
-        byline=(byline(dossier),),
-        sections=tuple(sections),
-        after=(f"{few(rest).capitalize()} more, and all figures: {command} --all",) * more,
+    return about(
+        dossier,
+        section(dossier),
+        _split(framework) if split else None,
+        _models(framework, dossier) if offers else None,
+        _offers(framework, offers, dossier.as_of) if offers else None,
+        says=counts if options else "no options yet.",
+        after=[f"{few(rest).capitalize()} more, and all figures: {command} --all"] * more,
     )
 
 
@@ -257,63 +205,56 @@ def _counts(options: Sequence[OptionResult]) -> str:
     return listing([f"{few(many[kind])} {text}" for kind, text in words.items() if many[kind]])
 
 
-def _split(framework: Framework) -> Iterator[Section]:
+def _split(framework: Framework) -> b.Section | None:
     """How the task would be split, where splitting may help."""
     kinds = framework.options["decomposition"].kinds
-    if kinds:
-        steps = Bullets(tuple(f"{plain(step)}: {what}" for step, what in kinds.items()), True)
-        says = Prose("Score every step by itself; the weakest is where to work.")
-        yield Section("split", "How a split would look", (steps, says), detail=True)
+    steps = (f"{plain(step)}: {what}" for step, what in kinds.items())
+    says = "Score every step by itself; the weakest is where to work."
+    title, parts = "How a split would look", (b.bullets(steps, ordered=True), says)
+    return b.section("split", title, parts, detail=True) if kinds else None
 
 
-def _models(framework: Framework, dossier: Dossier) -> Iterator[Section]:
+def _models(framework: Framework, dossier: Dossier) -> b.Section | None:
     """What models are said to be good at, which of it this case asks for, and how to measure."""
     models = framework.models
     if models is None:
-        return
+        return None
     goals = () if isinstance(dossier.approaches, Unknown) else dossier.approaches
     wanted = {approach.goal for approach in goals}
-    wanted |= {name for name, answer in dossier.signals.items() if answer.state == "yes"}
-    wanted |= {name for name, answer in dossier.factors.items() if answer.state == "yes"}
-    rows = tuple(
+    for answers in (dossier.signals, dossier.factors):
+        wanted |= {name for name, answer in answers.items() if answer.state == "yes"}
+    rows = (
         (name, strength, listing([plain(s) for s in models.suits.get(name, ()) if s in wanted]))
         for name, strength in models.strengths.items()
     )
-    titles = head("Model", "Said to be strong in", "Asked for here")
-    says = Prose(f"{models.says} Dated {models.dated}.")
-    measure = Prose(f"Measure instead. {models.measure}")
-    table = Table("Models and what they are said to be good at", titles, rows, quiet=True)
-    yield Section("models", "Which model", (says, table, measure))
+    caption = "Models and what they are said to be good at"
+    table = b.table(caption, "Model | Said to be strong in | Asked for here", rows, quiet=True)
+    says = f"{models.says} Dated {models.dated}."
+    measure = f"Measure instead. {models.measure}"
+    return b.section("models", "Which model", says, table, measure)
 
 
-def _offers(framework: Framework, services: Services, day: date) -> Section:
-    known = framework.approaches
-    rows = tuple(
-        (
-            Cell(service.service, plain(service.kind)),
-            listing([known[name].title for name in service.approaches if name in known])
-            or "unknown",
-            _open(service, day),
-            f"{service.says} ({service.dated})".strip(),
-        )
-        for service in services.services
-    )
-    titles = head("Service", "Kinds of tuning its pages name", "Takes new work", "What they say")
-    table = Table("Services that tune", titles, rows, quiet=True)
-    links = tuple(
-        (service.service, Cell(str(page), href=str(page)))
+def _offers(framework: Framework, services: Services, day: date) -> b.Section:
+    known, rows = framework.approaches, []
+    for service in services.services:
+        named = [known[name].title for name in service.approaches if name in known]
+        until = service.until
+        ends = "" if until is None else f"; {'ended' if until <= day else 'ends'} on {until}"
+        says = f"{service.says} ({service.dated})".strip()
+        offer = b.Cell(service.service, plain(service.kind))
+        rows.append((offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says))
+    titles = "Service | Kinds of tuning its pages name | Takes new work | What they say"
+    pages = (
+        (service.service, b.Cell(str(page), href=str(page)))
         for service in services.services
         for page in service.sources
     )
-    pages = Table("Their pages", head("Service", "Page"), links)
-    return Section("offers", "Who still tunes", (Prose(sentence(services.says)), table, pages))
-
-
-def _open(service: Service, day: date) -> str:
-    if service.until is None:
-        return service.open_to_new
-    return (
-        f"{service.open_to_new}; {'ended' if service.until <= day else 'ends'} on {service.until}"
+    return b.section(
+        "offers",
+        "Who still tunes",
+        sentence(services.says),
+        b.table("Services that tune", titles, rows, quiet=True),
+        b.table("Their pages", "Service | Page", pages),
     )
 
 
