@@ -328,8 +328,12 @@ def _ceiling(result: CeilingResult) -> str:
     reached = _REACHED.get(result.reached) or _open_text(result.judge, result.best)
     needed = result.cases_needed
     if result.reached == "too_few_cases" and result.judge is None:
-        many = isinstance(needed, Unknown)
-        ends += f"; {needed.ask}" if many else f"; about {count(needed)} in all would tell"
+        tell = (
+            needed.ask
+            if isinstance(needed, Unknown)
+            else f"about {count(needed)} in all would tell"
+        )
+        ends += f"; {tell}"
     return (reached or "not judged: no prompt was scored") + ends
 
 
