@@ -295,12 +295,18 @@ def accept_conflict(
         ConflictError: If the file has changed since it was read.
         CaseError: If there is no such challenge now.
     """
-    challenge = _challenge(now.dossier, challenge_id)
+    challenge = next((each for each in now.dossier.challenges if each.id == challenge_id), None)
     if challenge is None:
         fix = "answer the question again"
         raise CaseError(f'"{challenge_id[:80]}" doesn\'t hold any more', where=ask_id, fix=fix)
-    note = _acceptance(now.case, now.ask(ask_id).id, challenge)
-    written = put(now.source, note, read_digest=now.digest)
+    mark, places = f"{_MARK}{challenge_id}", dict[Keys, Value]()
+    place = _note_place(now.case, now.ask(ask_id).id, challenge)
+    if place is not None:
+        answer = getattr(now.case, place[0])[place[1]]
+        note = f"{answer.note}; {mark}" if answer.note else mark
+        if mark not in answer.note.split("; ") and len(note) <= _MOST_NOTE:
+            places = {place: {**_fields(answer), "note": note}}
+    written = put(now.source, places, read_digest=now.digest)
     return AnswerResult(written.case, judge(written.case), now.dossier, (), written.digest)
 
 
@@ -321,7 +327,8 @@ def all_places(now: CaseSnapshot, answers: Mapping[str, str]) -> Places:
 
 
 _MOST_NOTE = 4_000
-_ACCEPTED = re.compile(r"(?:; )?both kept: [a-z_0-9]+")
+_MARK = "both kept: "
+_ACCEPTED = re.compile(rf"(?:; )?{_MARK}[a-z_0-9]+")
 
 
 def _new_conflicts(
@@ -335,52 +342,26 @@ def _new_conflicts(
     if ask_id.startswith("attempts."):
         return ()
     earlier = {challenge.id for challenge in before.challenges}
-    return tuple(
-        _conflict(case, ask_id, challenge)
-        for challenge in after.challenges
-        if challenge.id not in earlier
-        and any(_is_about(path, ask_id) for path in challenge.between)
-        and all(_is_settled(case, after, path) for path in _other_sides(challenge, ask_id))
-        and not _is_accepted(case, challenge)
+    new = [challenge for challenge in after.challenges if challenge.id not in earlier]
+    conflicts = (
+        conflict_of(case, ask_id, after, challenge.id)
+        for challenge in new
+        if all(_is_about(p, ask_id) or _is_said(case, after, p) for p in challenge.between)
     )
+    return tuple(filter(None, conflicts))
 
 
 def conflict_of(case: Case, ask_id: str, dossier: Dossier, challenge_id: str) -> Conflict | None:
     """A conflict by its challenge, for a surface that shows it later; None once it is settled."""
-    challenge = _challenge(dossier, challenge_id)
+    challenge = next((each for each in dossier.challenges if each.id == challenge_id), None)
     if challenge is None or not any(_is_about(path, ask_id) for path in challenge.between):
         return None
-    return None if _is_accepted(case, challenge) else _conflict(case, ask_id, challenge)
-
-
-def _challenge(dossier: Dossier, challenge_id: str) -> ChallengeResult | None:
-    return next((each for each in dossier.challenges if each.id == challenge_id), None)
-
-
-def _conflict(case: Case, ask_id: str, challenge: ChallengeResult) -> Conflict:
-    others = tuple(dict.fromkeys(map(_ask_id, _other_sides(challenge, ask_id))))
-    return Conflict(challenge, others, _note_place(case, ask_id, challenge) is not None)
-
-
-def _other_sides(challenge: ChallengeResult, ask_id: str) -> list[str]:
-    return [path for path in challenge.between if not _is_about(path, ask_id)]
-
-
-def _acceptance(case: Case, ask_id: str, challenge: ChallengeResult) -> Places:
-    """The note in its place; empty where there is no place for one."""
-    place, mark = _note_place(case, ask_id, challenge), f"both kept: {challenge.id}"
-    if place is None:
-        return {}
-    answer = getattr(case, place[0])[place[1]]
-    note = f"{answer.note}; {mark}" if answer.note else mark
-    if mark in answer.note.split("; ") or len(note) > _MOST_NOTE:
-        return {}
-    return {place: {**_fields(answer), "note": note}}
-
-
-def _is_accepted(case: Case, challenge: ChallengeResult) -> bool:
     answers = (answer for room in ROOMS for answer in getattr(case, room).values())
-    return any(f"both kept: {challenge.id}" in answer.note.split("; ") for answer in answers)
+    if any(f"{_MARK}{challenge_id}" in answer.note.split("; ") for answer in answers):
+        return None
+    sides = [path for path in challenge.between if not _is_about(path, ask_id)]
+    others = tuple(dict.fromkeys(map(_ask_id, sides)))
+    return Conflict(challenge, others, _note_place(case, ask_id, challenge) is not None)
 
 
 def _note_place(case: Case, ask_id: str, challenge: ChallengeResult) -> tuple[str, str] | None:
@@ -397,7 +378,7 @@ def _is_about(path: str, ask_id: str) -> bool:
     return f"{path}.".startswith(f"{ask_id}.") or f"{ask_id}.".startswith(f"{path}.")
 
 
-def _is_settled(case: Case, dossier: Dossier, path: str) -> bool:
+def _is_said(case: Case, dossier: Dossier, path: str) -> bool:
     """Whether the case says something there, or a number gives the answer."""
     room, _, name = path.partition(".")
     if path == "evidence":

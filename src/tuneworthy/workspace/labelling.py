@@ -326,26 +326,23 @@ def _plan(case: Case, source: str | Path, lab: For) -> tuple[JudgePlan, tuple[st
 LabelsByName = dict[str, dict[ItemKey, Label]]  #: The labels of each labeller that count.
 
 
-def agreement(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
-    """How far the labellers of a case agree, for each task and rubric.
-
-    The seed is for the draws of the intervals.
-    """
-    groups = agreement_so_far(source, seed=seed)
+def agreement(source: str | Path) -> tuple[AgreementOf, ...]:
+    """How far the labellers of a case agree, for each task and rubric."""
+    groups = agreement_so_far(source)
     if not groups:
         fix = f"label some: tuneworthy evalset label {source} --labeller NAME"
         raise CaseError("has no labels yet", where=str(source), fix=fix)
     return groups
 
 
-def agreement_so_far(source: str | Path, *, seed: int = 0) -> tuple[AgreementOf, ...]:
+def agreement_so_far(source: str | Path) -> tuple[AgreementOf, ...]:
     """The same, and () where there are no labels yet."""
     case = load_case(source)
     labels = _labels(case)
     settled = labels.pop(ADJUDICATED, {})
     groups = sorted({key[:2] for own in labels.values() for key in own})
     clusters = {each.id: each.cluster for each in named_evalset(case) or ()}
-    return tuple(_agreement(group, labels, settled, clusters, seed) for group in groups)
+    return tuple(_agreement(group, labels, settled, clusters) for group in groups)
 
 
 def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
@@ -433,7 +430,6 @@ def _agreement(
     people: LabelsByName,
     settled: Mapping[ItemKey, Label],
     clusters: Mapping[str, str],
-    seed: int,
 ) -> AgreementOf:
     task, rubric = group[0], group[1]
     names = [name for name in sorted(people) if any(key[:2] == group for key in people[name])]
@@ -459,14 +455,14 @@ def _agreement(
             "same": both - len(differ),
             "low": low,
             "high": high,
-            "coefficients": _coefficients(table, [clusters.get(k[2], k[2]) for k in keys], seed),
+            "coefficients": _coefficients(table, [clusters.get(k[2], k[2]) for k in keys]),
             "disagreements": tuple(differ),
         }
     )
 
 
 def _coefficients(
-    table: Sequence[Sequence[str | None]], clusters: Sequence[str], seed: int
+    table: Sequence[Sequence[str | None]], clusters: Sequence[str]
 ) -> tuple[Coefficient, ...]:
     import numpy as np
 
@@ -476,7 +472,7 @@ def _coefficients(
         return ()
     unknown = Unknown(ask="label more of the same items, with both labels in use")
     return tuple(
-        of(table, clusters, np.random.default_rng(seed))
+        of(table, clusters, np.random.default_rng(0))
         or Coefficient.model_validate({"id": of.__name__, "value": unknown})
         for of in (cohen_kappa if len(table[0]) == 2 else fleiss_kappa, nominal_alpha)
     )

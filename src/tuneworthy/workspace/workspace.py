@@ -205,7 +205,7 @@ class Since(NamedTuple):
     lines: tuple[str, ...]  #: The change of the file; empty where it is too long to compare.
 
 
-def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> None:
+def remember(case: Case, texts: tuple[str, ...]) -> None:
     """Keep versions of a case file, the older first, but for one that equals the last.
 
     It is a help and no part of an answer: where it can't be kept, nothing else fails.
@@ -213,11 +213,11 @@ def remember(case: Case, texts: tuple[str, ...], at: datetime | None = None) -> 
     with suppress(InputError):
         kept = read_versions(case)
         digests = [kept[-1].digest if kept else "", *map(text_digest, texts)]
-        stamp = at or datetime.now(UTC)
+        now = datetime.now(UTC)
         add_versions(
             case,
             [
-                Version(at=stamp, digest=digest, text=text)
+                Version(at=now, digest=digest, text=text)
                 for text, last, digest in zip(texts, digests, digests[1:], strict=False)
                 if digest != last
             ],
