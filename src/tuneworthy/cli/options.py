@@ -80,11 +80,7 @@ def format_option(*forms: str, help: str = "How to report.") -> Decorator:
 
 
 def day(_context: object, parameter: click.Parameter, text: str | None) -> date | None:
-    """A date as people write it in ISO form; None for none.
-
-    Raises:
-        InputError: If it is no date.
-    """
+    """A date as people write it in ISO form; None for none."""
     if text is None:
         return None
     value = None
@@ -151,11 +147,7 @@ def budget_option(what: str) -> Decorator:
 
 
 def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[str, str]:
-    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``.
-
-    Raises:
-        InputError: If one has no key or no equals sign; when strict, no value or a key twice.
-    """
+    """``key=value`` texts as a mapping; the last of equal keys counts unless ``strict``."""
     answers: dict[str, str] = {}
     for text in texts:
         key, sign, value = (part.strip() for part in text.partition("="))
@@ -168,8 +160,6 @@ def pairs(texts: tuple[str, ...], where: str, *, strict: bool = False) -> dict[s
         answers[key] = value
     return answers
 
-
-# Delivery -----------------------------------------------------------------------------------------
 
 _STRANGE_OR_PAINT = re.compile(r"[^\n\t -~]")
 _STRANGE = re.compile(rf"(?!\x1b\[[0-9;]*m){_STRANGE_OR_PAINT.pattern}")
@@ -207,8 +197,6 @@ def _escaped(strange: re.Match[str]) -> str:
     letter = strange[0]
     return letter if unicodedata.category(letter) == "Zs" else visible(letter)
 
-
-# Progress -----------------------------------------------------------------------------------------
 
 _EVERY_S = 0.2
 _ERASE = "\r\x1b[K"

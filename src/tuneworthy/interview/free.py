@@ -1,8 +1,6 @@
 """The interview in free words: a model proposes answers, a person confirms, the rules decide.
 
-A surface asks ``Caller`` with a request from ``request_for``, has ``parse_reply`` filter the reply,
-shows each proposal, and writes what the person confirms like any other answer. The model sees the
-questions and the states of answers, never a note, a name or a trace.
+The model sees the questions and the states of answers, never a note, a name or a trace.
 """
 
 from __future__ import annotations
@@ -46,14 +44,10 @@ _NO_SCHEMA = re.compile(r"HTTP 4(00|04|15|22)\b")
 
 
 class Caller:
-    """Asks a model through the ledger, under a cap, while a person talks; a context manager.
+    """Asks a model through the case's ledger while a person talks; a context manager.
 
-    Args:
-        case: Whose ledger keeps the calls.
-        model_id: One of the case's models, or any other at its list price.
-        cap_usd: The most that all conversations about the case may cost.
-        as_of: The day, for the price.
-        transport: What sends, in place of the model's own endpoint.
+    The model is one of the case's, or any other at its list price of the day; the cap is the most
+    that all conversations about the case may cost.
     """
 
     def __init__(
@@ -104,11 +98,8 @@ class Caller:
     def ask(self, request: Request) -> ModelAnswer:
         """Ask once; an answer that was paid for is taken from the ledger.
 
-        Returns:
-            The answer, or why there is none. After two in a row without, it is over.
-
-        Raises:
-            KeyboardInterrupt: If the user stopped it, once what was sent is answered and kept.
+        After two in a row without an answer it is over. Raises KeyboardInterrupt if the user
+        stopped it, once what was sent is answered and kept.
         """
         try:
             with ledger_of(self._case) as ledger:

@@ -210,18 +210,10 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
 def next_ask(
     case: Case, framework: Framework, *, passed: Collection[str] = (), part: Part | None = None
 ) -> Ask | None:
-    """What to ask next.
+    """What to ask next, but for what was passed: what can change the verdict, after the goals.
 
-    Args:
-        case: The case with every answer so far.
-        framework: Whose questions are asked.
-        passed: Ids that whoever answers doesn't know or doesn't want to be asked.
-        part: One of the three conversations, whole; the answers that can change the verdict alone,
-            after the goals, when not given.
-
-    Returns:
-        The question, or None: with no part, nothing that is still asked can change the verdict;
-        with one, all of it is answered or passed. ``offers`` says what else is open.
+    With a part, one of the three conversations, the whole of it. None where nothing that is still
+    asked can change the verdict, or all of the part is answered or passed.
     """
     opened = _open(case, framework, part)
     waiting = [name for name in opened if name not in passed]

