@@ -105,10 +105,11 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
     inside the case folders, and only by the tools that say so; no tool spends money. Beyond this
     machine it asks for a token: TUNEWORTHY_TOKEN, or one that is shown once.
     """
+    from tuneworthy.workspace.cases import extra_needed
     from tuneworthy.workspace.workspace import Workspace, open_directory
 
     workspace = Workspace(open_directory(folder), chosen, as_of)
-    try:
+    with extra_needed("mcp", "the assistant's tools need", _EXTRA):
         from tuneworthy.mcp.server import make_server, serve_stdio
         from tuneworthy.mcp.tools import Desk
 
@@ -118,12 +119,6 @@ def mcp(folder: str, over_http: bool, chosen: str | None, as_of: Any, **address:
         desk = Desk(workspace)
         served = _http(desk, **address) if over_http else (serve_stdio, make_server(desk))
         _until_stopped(desk, *served)
-    except ModuleNotFoundError as caught:
-        if (caught.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        fix = 'in a clone, pip install ".[mcp]" installs it'
-        what = f"the assistant's tools need the extra mcp ({caught.name} is not installed)"
-        raise InputError(what, fix=fix) from None
 
 
 def _http(desk: Desk, host: str, port: int, allowed: tuple[str, ...]) -> tuple[Any, ...]:

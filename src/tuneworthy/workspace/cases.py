@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Hashable, Mapping
+from collections.abc import Container, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Lock
 from typing import Generic, TypeVar
 
-from tuneworthy.errors import CaseError, FrameworkError, OutputError, one_line
+from tuneworthy.errors import CaseError, FrameworkError, InputError, OutputError, one_line
 from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
@@ -144,6 +145,19 @@ def stated(case: Case, framework: Framework) -> dict[str, State]:
             if count is not None and at_least is not None:
                 states[f"{room}.{name}"] = "yes" if count >= at_least else "no"
     return states
+
+
+@contextmanager
+def extra_needed(name: str, needs: str, libraries: Container[str]) -> Iterator[None]:
+    """A library of an extra that is missing is one line with what to install."""
+    try:
+        yield
+    except ModuleNotFoundError as caught:
+        if (caught.name or "").partition(".")[0] not in libraries:
+            raise
+        fix = f'in a clone, pip install ".[{name}]" installs it'
+        what = f"{needs} the extra {name} ({caught.name} is not installed)"
+        raise InputError(what, fix=fix) from None
 
 
 T = TypeVar("T")

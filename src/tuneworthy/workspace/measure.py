@@ -9,7 +9,7 @@ import re
 import shlex
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
@@ -31,7 +31,7 @@ from tuneworthy.report.sections.evalset import EvalsetReport
 from tuneworthy.report.sections.measure import MeasureReport
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
-from tuneworthy.workspace.cases import start_case
+from tuneworthy.workspace.cases import extra_needed, start_case
 
 if TYPE_CHECKING:
     from tuneworthy.traces.read import TraceFiles
@@ -131,8 +131,6 @@ def appendix(measured: Measured, day: date) -> str:
 MEASURES = 1
 """Version of the measures: a change in what a signal says counts as other inputs."""
 
-_EXTRA = frozenset({"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"})
-
 Progress = Callable[[int, int, int], None]
 """Called with bytes read, bytes in all, and traces so far."""
 
@@ -229,20 +227,14 @@ def _stem(sources: Sequence[str]) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-.")[:60] or "measured"
 
 
-@contextmanager
-def _extra_needed() -> Iterator[None]:
-    """A library of the extra that is missing is one line with what to install."""
-    try:
-        yield
-    except ModuleNotFoundError as caught:
-        if (caught.name or "").partition(".")[0] not in _EXTRA:
-            raise
-        fix = 'in a clone, pip install ".[traces]" installs it'
-        what = f"measuring needs the extra traces ({caught.name} is not installed)"
-        raise InputError(what, fix=fix) from None
+_needed = extra_needed(
+    "traces",
+    "measuring needs",
+    {"blake3", "duckdb", "jsonschema_rs", "msgspec", "rensa", "stdnum", "zstandard"},
+)
 
 
-@_extra_needed()
+@_needed
 def _measured(
     case: Case,
     framework: Framework,
@@ -355,7 +347,7 @@ def build_set(
     return _set_report(case, source, drawn, path)
 
 
-@_extra_needed()
+@_needed
 def _drawn(
     case: Case,
     sources: Sequence[str],
