@@ -123,7 +123,9 @@ from tuneworthy.llm.embedded import Embedded, Pulled, lacks_avx2, local_model, p
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
+    Endpoint,
     NotSent,
+    NotTaken,
     Reached,
     Refused,
     Secret,
@@ -137,7 +139,7 @@ from tuneworthy.llm.endpoints import (
     reach,
 )
 from tuneworthy.llm.fake import echo
-from tuneworthy.llm.http import _seconds
+from tuneworthy.llm.http import Http, _seconds
 from tuneworthy.llm.http import parse as http_parse
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
 from tuneworthy.llm.runner import Gate, Job, Outcome, Runner, quote

@@ -116,6 +116,7 @@ async def _run(
             report=len(plan.report),
             inputs=digest_of_json(inputs),
             judge=prepared.judge,
+            changed=lab.scores.changes(chosen),
             written_on=prepared.as_of,
         )
         write_choice(prepared.case, choice)  # before the held-out cases are looked at

@@ -288,6 +288,7 @@ def _row(lab: Lab, arm: Arm) -> ArmResult:
         quality=lab.scores.share(arm, cases),
         usd_per_case=sum(cell.usd for cell in cells) / len(cells) if times else free,
         latency_p95_s=float(np.quantile(times, 0.95)) if times else free,
+        changed=tuple(lab.scores.changed.get(arm.id, ())),
         dropped_after=None if lab.dropped.get(arm.id) is None else len(cells),
         failed=sum(cell.failed > 0 for cell in cells),
         in_doubt=sum(cell.in_doubt > 0 for cell in cells),

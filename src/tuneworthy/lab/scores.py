@@ -13,6 +13,7 @@ import numpy as np
 from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
 from tuneworthy.lab.plan import LabPlan, system_of
 from tuneworthy.lab.session import PaidCalls
+from tuneworthy.llm.endpoints import TAKES_NO
 from tuneworthy.llm.runner import Job, Outcome, Runner
 from tuneworthy.measure.personal import mask
 from tuneworthy.model.base import Unknown
@@ -85,6 +86,8 @@ class Scores:
     ) -> None:
         self.marker, self.judge, self.most_missing = marker, judge, most_missing
         self._cells: dict[str, dict[str, CaseScores]] = {}
+        self.changed: dict[str, dict[str, None]] = {}
+        """By arm: parameters that its model refused, and what it got instead."""
 
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
         """Make some calls, have their answers judged where a model judges, and take the scores."""
@@ -131,6 +134,7 @@ class Scores:
         cell, reply, why = self._cell(arm, case.id), settled.reply, settled.why
         if reply is not None:
             cell.usd += settled.usd
+            self.changed.setdefault(arm, {}).update(dict.fromkeys(reply.changed))
             cell.latencies_s.append(reply.latency_s)
             why = reply.lacks
             if not why:
@@ -154,6 +158,16 @@ class Scores:
         """The share of an arm's calls on cases that have no answer; 0 where none was made."""
         cells = self.cells(arm, cases)
         return sum(c.missing for c in cells) / max(1, sum(c.calls for c in cells))
+
+    def changes(self, arms: Iterable[Arm]) -> tuple[str, ...]:
+        """What the models of some arms got instead of parameters they refused, for a plan."""
+        models = {arm.model: ", ".join(self.changed.get(arm.id, ())) for arm in arms}
+        return tuple(f"{model}: {changed}" for model, changed in models.items() if changed)
+
+    def impossible(self, arm: Arm, cases: Sequence[EvalCase]) -> bool:
+        """Whether its model can't be asked so at all: then nobody can use the arm either."""
+        cells = self.cells(arm.id, cases)
+        return bool(cells) and all(c.why.startswith(TAKES_NO) and not c.scores for c in cells)
 
     def unanswered(self, arm: str, cases: Sequence[EvalCase]) -> str:
         """Why an arm isn't measured on cases: too many calls without an answer; else empty."""
@@ -339,14 +353,15 @@ class Lab:
         race = Race(len(arms), groups=groups)
         longest = max(Counter(case.cluster for case in select).values(), default=1)
         for cases in _rounds(select):
-            running = [arms[place] for place in race.running]
+            places = [i for i in race.running if not self.scores.impossible(arms[i], self._seen)]
+            running = [arms[place] for place in places]
             calling = sum(arm.kind != "baseline" for arm in running)
             await self._run(running, cases, calling * (len(select) - len(self._seen)) + later)
             if self.stopped:
                 break
             self._seen += cases
             lows, highs = (
-                {place: self._sums(arms[place], cases, longest, end) for place in race.running}
+                {place: self._sums(arms[place], cases, longest, end) for place in places}
                 for end in (0.0, 1.0)
             )
             race.add(lows, highs)
@@ -369,8 +384,12 @@ class Lab:
         return [arm for arm in arms if not kinds or arm.kind in kinds]
 
     def unanswered(self, arms: Iterable[Arm], cases: Sequence[EvalCase]) -> tuple[str, ...]:
-        """Why some arms aren't measured on cases, a sentence each; () where all are."""
-        reasons = (self.scores.unanswered(arm.id, cases) for arm in arms)
+        """Why some arms aren't measured on cases, a sentence each; () where all are.
+
+        What a model can't be asked at all is left out: it hides nothing.
+        """
+        possible = (arm for arm in arms if not self.scores.impossible(arm, cases))
+        reasons = (self.scores.unanswered(arm.id, cases) for arm in possible)
         return tuple(reason for reason in reasons if reason)
 
     async def _run(self, arms: Sequence[Arm], cases: Sequence[EvalCase], left: int) -> None:

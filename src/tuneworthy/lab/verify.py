@@ -131,6 +131,7 @@ async def _run(
         general=len(general_skills()),
         inputs=plan_digest(plan, *arms, prepared.scorer),
         judge=prepared.judge,
+        changed=scores.changes(arms),
         written_on=prepared.as_of,
     )
     written = write_plan(prepared.case, written, again=again)

@@ -315,7 +315,9 @@ class Embedded:
         async with self._slots:
             http, running = await self._ready()
             try:
-                return await http.send(request.model_copy(update={"base_url": running.base_url}))
+                temperature = request.temperature or 0.0  # the likeliest token, where nobody says
+                place = {"base_url": running.base_url, "temperature": temperature}
+                return await http.send(request.model_copy(update=place))
             except NotSent:
                 raise Busy(_ENDED) from None
             except Doubtful as caught:

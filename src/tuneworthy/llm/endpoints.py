@@ -269,6 +269,10 @@ def _numbers(price: Any, input_tokens: float) -> dict[str, float | None]:
     return found
 
 
+TAKES_NO = "it takes no "
+"""How the reason begins for which a model can't be asked in some way."""
+
+
 class CallError(Exception):
     """A call that gave no answer; the message carries no key and no header."""
 
@@ -305,6 +309,14 @@ class Refused(CallError):  # noqa: N818  # the same
     def __init__(self, why: str, *, for_all: bool = False) -> None:
         super().__init__(why)
         self.for_all = for_all
+
+
+class NotTaken(Refused):
+    """It doesn't take a parameter, which makes ``why`` begin with that."""
+
+    def __init__(self, parameter: str, why: str) -> None:
+        super().__init__(f"{TAKES_NO}{parameter}: {why}")
+        self.parameter = parameter
 
 
 class Doubtful(CallError):  # noqa: N818  # the same

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from tuneworthy.errors import one_line
-from tuneworthy.llm.endpoints import PRESETS, Busy, Doubtful, NotSent, Refused, Secret
+from tuneworthy.llm.endpoints import PRESETS, Busy, Doubtful, NotSent, NotTaken, Refused, Secret
 from tuneworthy.model.lab import Reply, Request, Usage
 
 _BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
@@ -34,6 +35,8 @@ class Http:
     ) -> None:
         self._keys, self._timeout, self._at_once = dict(keys), timeout_s, at_once
         self._answered: set[str] = set()
+        self._learned: dict[tuple[str, str], dict[str, str]] = {}
+        """By address and model: parameters that were refused, and what is sent in their place."""
         self._session: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
@@ -43,14 +46,32 @@ class Http:
 
     async def send(self, request: Request) -> Reply:
         """Send a request once; see ``Transport``."""
+        known = self._learned.setdefault((request.base_url, request.model), {})
+        for _ in range(_MOST_CHANGES):
+            before = dict(known)
+            try:
+                reply = await self._send(request, known)
+            except NotTaken as caught:
+                if caught.parameter not in _INSTEAD:
+                    raise
+                known.setdefault(caught.parameter, _INSTEAD[caught.parameter])
+                if known == before:  # what it asked for didn't help
+                    raise
+            else:
+                return reply.model_copy(update={"changed": tuple(map(_change, known.items()))})
+        raise Refused("it takes none of the parameters that were tried")
+
+    async def _send(self, request: Request, known: Mapping[str, str]) -> Reply:
         key, sent = self._keys.get(request.base_url), time.monotonic()
         try:
-            body = json.dumps(payload(request)).encode()
+            body = payload(request)
+            sent_body = {known.get(name, name): value for name, value in body.items()}
+            raw_body = json.dumps({name: sent_body[name] for name in sent_body if name}).encode()
         except (ValueError, RecursionError):
             raise Refused("its schema or tools are no JSON") from None
         try:
             async with asyncio.timeout(self._timeout):
-                status, retry_after, raw = await self._post(request.base_url, body, key)
+                status, retry_after, raw = await self._post(request.base_url, raw_body, key)
         except aiohttp.InvalidURL:
             raise Refused("its address is no address") from None
         except aiohttp.ClientConnectorError as caught:
@@ -60,9 +81,11 @@ class Http:
         except (aiohttp.ClientError, OSError) as caught:
             raise Doubtful(f"the connection broke ({type(caught).__name__})") from None
         if status != _OK:
-            known = request.base_url in self._answered
+            answers = request.base_url in self._answered
             said = _hidden(raw.decode("utf-8", "replace"), key)
-            raise _refusal(status, retry_after, said, known=known)
+            refusal = _refusal(status, retry_after, said, known=answers)
+            name = refused_parameter(said, sent_body) if isinstance(refusal, Refused) else ""
+            raise NotTaken(name, str(refusal)) if name else refusal
         self._answered.add(request.base_url)
         return parse(raw, latency_s=time.monotonic() - sent, key=key)
 
@@ -92,13 +115,48 @@ class Http:
         return self._session
 
 
+_INSTEAD = {
+    "max_tokens": "max_completion_tokens",
+    "max_completion_tokens": "max_tokens",
+    "temperature": "",
+    "seed": "",
+}
+"""What is sent in the place of a parameter that isn't taken; empty for nothing. Others make an arm
+what it is (a schema, an effort): without them it would be another arm."""
+_MOST_CHANGES = len(_INSTEAD) + 1
+_NOT_TAKEN = re.compile(
+    r"unsupported|not support|unrecogni[sz]ed|unknown (?:name|parameter|field)|not permitted|"
+    r"extra_forbidden|deprecated|is allowed for this|must be one of|expected one of|"
+    r"not one of the allowed|unavailable|unexpected keyword|cannot both be"
+)
+
+
+def refused_parameter(said: str, sent: Iterable[str]) -> str:
+    """The parameter of a request that an endpoint says it doesn't take; empty where it says none.
+
+    ``said`` is its error, ``sent`` what was sent. Some write names in camel case.
+    """
+    text = said.casefold()
+    if not _NOT_TAKEN.search(text):
+        return ""
+    words = {*re.findall(r"[a-z]+", text.replace("_", ""))} - {"model", "messages"}
+    return next((name for name in sent if name.replace("_", "") in words), "")
+
+
+def _change(pair: tuple[str, str]) -> str:
+    return f"{pair[1]} for {pair[0]}" if pair[1] else f"without {pair[0]}"
+
+
 def payload(request: Request) -> dict[str, Any]:
     """The body of a request as the endpoint wants it."""
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
-        "temperature": request.temperature,
     }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.effort is not None:
+        body["reasoning_effort"] = request.effort
     if request.max_tokens is not None:
         # OpenAI's newer models refuse the older name, and all of its models know the newer one.
         newer = request.base_url == PRESETS["openai"].base_url
@@ -134,7 +192,9 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         return Reply(
             text=_text(message.get("content") or "", key),
             tool_calls=tuple((_text(c["name"], key), _text(c["arguments"], key)) for c in calls),
-            finish=_text(choice.get("finish_reason") or "stop", key)[:100],
+            finish="refusal"
+            if message.get("refusal")
+            else _text(choice.get("finish_reason") or "stop", key)[:100],
             usage=Usage(
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),

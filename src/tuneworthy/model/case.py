@@ -550,7 +550,7 @@ class PromptVariant(FileRecord):
     structured: Structure | None = None
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
-    temperature: float = Field(default=0.0, ge=0, le=2)
+    temperature: float | None = Field(default=None, ge=0, le=2)  #: Sent only when asked for.
     system: str = ""
     """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``."""
     user: str = "{{ input }}"  #: Template of the user message.

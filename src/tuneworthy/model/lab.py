@@ -141,8 +141,9 @@ class Request(Record):
     model: Name  #: The endpoint's own name of the model.
     messages: tuple[ChatMessage, ...]
     max_tokens: Natural | None = None  #: The most that may be written; it bounds the price.
-    temperature: float = 0.0
+    temperature: float | None = 0.0  #: None leaves it to the model.
     seed: int | None = None
+    effort: str | None = None  #: How long it may think, in the endpoint's own word.
     response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
     grammar: str | None = None  #: GBNF grammar of the output, where an endpoint takes one.
     tools: str | None = None  #: Tool definitions, as canonical JSON.
@@ -176,6 +177,7 @@ class Reply(Record):
     finish: str = "stop"  #: Why it ended, as the endpoint says it.
     usage: Usage = Usage()
     latency_s: NonNegative = 0.0  #: Until the answer was whole, our own queue left out.
+    changed: tuple[str, ...] = ()  #: Parameters that it refused, and what it got instead.
 
     @property
     def lacks(self) -> str:
@@ -284,6 +286,7 @@ class ArmResult(Record):
     """On the cases it was run on for selecting: never the number to report of the winner."""
     usd_per_case: NonNegative | Unknown
     latency_p95_s: NonNegative | Unknown
+    changed: tuple[str, ...] = ()  #: Parameters its model refused, and what it got instead.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
     failed: Natural = 0
@@ -378,6 +381,7 @@ class CeilingPlan(Record):
     report: Natural  #: Cases that will report; all of them are run, there is no other stop.
     inputs: str  #: SHA-256 of those cases and of the arms.
     judge: JudgePlan | None = None  #: Who judges, on how many labels; None where rules score.
+    changed: tuple[str, ...] = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
 
@@ -393,6 +397,7 @@ class VerifyPlan(Record):
     inputs: str  #: SHA-256 of cases, prompts and both models.
     judge: JudgePlan | None = None
     """Who judges, and how many labels count; None where rules score."""
+    changed: tuple[str, ...] = ()  #: Parameters that models refused, and what they got instead.
     written_on: date
 
 

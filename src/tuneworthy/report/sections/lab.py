@@ -233,6 +233,8 @@ def board_row(one: ArmResult) -> tuple[str, ...]:
     time = "" if isinstance(p95, Unknown) else f"{number(round(p95, 2))} s"
     left = one.dropped_after
     notes = [] if left is None else [f"left behind after {count(left)}"]
+    if isinstance(one.quality, Unknown) and "(it takes no " in one.quality.ask:
+        notes.append(one.quality.ask.partition("(it ")[2].partition(":")[0])
     if one.unjudged:
         notes.append(f"{count(one.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""
@@ -282,6 +284,9 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Published", f"{figure_says(one)} ({one.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     yield "Searched", f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
+    changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
+    if changed:
+        yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
     if len(result.curve) > 1 and judge is None:
         yield "Best so far", _curve_text(result)
 
