@@ -23,8 +23,7 @@ from tuneworthy.llm.choose import lacking_keys
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.model.lab import Arm, Quote, Stand
 
-MOST_RUNS = 4
-"""Labs of different cases that may run at a time."""
+MOST_RUNS = 4  #: Labs of different cases that may run at a time.
 
 LabState = Literal["running", "stopping", "done", "stopped", "failed"]
 Clock = Callable[[], float]
@@ -34,18 +33,13 @@ Clock = Callable[[], float]
 class LabSettings:
     """How a lab is run. Scorers that are functions of the user's own never run from here."""
 
-    max_tokens: int = MOST_TOKENS
-    """Tokens an answer may have; it bounds the price."""
-    seed: int = 0
-    """For the split of the cases and their order."""
-    at_once: int = 16
-    """The most calls on the wire."""
+    max_tokens: int = MOST_TOKENS  #: Tokens an answer may have; it bounds the price.
+    seed: int = 0  #: For the split of the cases and their order.
+    at_once: int = 16  #: The most calls on the wire.
     ask_again: bool = False
     """Whether calls in doubt are sent once more; some of them may be paid twice."""
-    chosen: str | None = None
-    """Framework that the verdict goes by; the case's own when not given."""
-    as_of: date | None = None
-    """The day, for prices and evidence; today when not given."""
+    chosen: str | None = None  #: Framework that the verdict goes by; the case's own when not given.
+    as_of: date | None = None  #: The day, for prices and evidence; today when not given.
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,21 +47,15 @@ class QuotedLab:
     """What a lab would do and cost: to be shown, and confirmed by its numbers."""
 
     arms: tuple[Arm, ...]
-    select: int
-    """Cases for selecting."""
-    report: int
-    """Cases that will choose nothing."""
+    select: int  #: Cases for selecting.
+    report: int  #: Cases that will choose nothing.
     quote: Quote
     places: tuple[str, ...]
     """Where it is sent: addresses, and the names of models inside this program."""
-    doubtful: int
-    """Calls of earlier runs of which nobody knows whether they were paid."""
-    held_usd: float
-    """What is put aside for those."""
-    again: bool
-    """Whether those would be sent once more."""
-    lacking: tuple[str, ...] = ()
-    """Keys that it takes and that aren't there, a sentence each."""
+    doubtful: int  #: Calls of earlier runs of which nobody knows whether they were paid.
+    held_usd: float  #: What is put aside for those.
+    again: bool  #: Whether those would be sent once more.
+    lacking: tuple[str, ...] = ()  #: Keys that it takes and that aren't there, a sentence each.
 
     @property
     def most_calls(self) -> int:
@@ -88,13 +76,10 @@ class QuoteExceededError(ConflictError):
 class LabProgress:
     """How a run stands at a moment."""
 
-    number: int
-    """Of this picture; a later one has a larger number."""
+    number: int  #: Of this picture; a later one has a larger number.
     state: LabState
-    stand: Stand | None
-    """None before the first calls are in."""
-    passed_s: float
-    """Seconds since it began; until its end once it is over."""
+    stand: Stand | None  #: None before the first calls are in.
+    passed_s: float  #: Seconds since it began; until its end once it is over.
 
     @property
     def over(self) -> bool:

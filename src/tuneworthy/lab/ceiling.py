@@ -50,10 +50,8 @@ from tuneworthy.report.sections.lab import (
 )
 from tuneworthy.verdict.weigh import figures
 
-CEILING_RUN = "ceiling"
-"""Name of the run whose cap counts."""
-FEWEST_TAUGHT = 3
-"""Cases a generator has to learn from."""
+CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
+FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
 _WATCH_EVERY = 4  # calls: written texts are few and slow
 _LOOK_S = 5.0  # seconds after which a waiting thread looks whether anybody will answer
 
@@ -66,8 +64,7 @@ class CeilingRun:
     dossier: Dossier
     before: Dossier
     folder: str
-    rubric: str = ""
-    """How the user named a judge's rubric."""
+    rubric: str = ""  #: How the user named a judge's rubric.
 
 
 def run(

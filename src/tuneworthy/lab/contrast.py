@@ -21,8 +21,7 @@ from tuneworthy.stats.compare import BY_MARGIN, cases_needed, paired_difference
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
 """What a bound on everything that was tried takes where a model judges."""
-ENOUGH = 20
-"""Under this many conversations an interval isn't held against anything."""
+ENOUGH = 20  #: Under this many conversations an interval isn't held against anything.
 _WORDS = {0.0: "no", 1.0: "yes"}
 
 Who = Literal["rules", "judge", "people", "nobody"]

@@ -36,10 +36,8 @@ from tuneworthy.stats.compare import ENOUGH_LABELS, predicted_difference, predic
 UNREADABLE = 0.5
 """Counted as the judge's word where that can't be used. Any fixed number is honest here, because
 people's labels correct it as they correct the rest."""
-LABELS = 50
-"""Cases of a part that people label where nothing else is stated."""
-SCALE = "yes-no"
-"""People's answers for a lab: a target is a share of cases, each a yes or a no."""
+LABELS = 50  #: Cases of a part that people label where nothing else is stated.
+SCALE = "yes-no"  #: People's answers for a lab: a target is a share of cases, each a yes or a no.
 _BYTES_A_TOKEN = 8
 """Length of an answer that isn't there yet, for a quote; the cap holds for longer ones as well."""
 
@@ -75,8 +73,7 @@ class LabJudge:
     plan: JudgePlan
     labels: Mapping[tuple[str, str], float]
     """By case and digest of the output, from 0 for no to 1 for yes."""
-    rubric_file: str = ""
-    """The rubric's file as the user named it, for a command to copy."""
+    rubric_file: str = ""  #: The rubric's file as the user named it, for a command to copy.
     answers: dict[tuple[str, Output], Settled] = field(default_factory=dict)
     """The judge's answers by case and output."""
 
@@ -164,8 +161,7 @@ class JudgedScores:
     """0 … 1; ``UNREADABLE`` where it can't be used, NaN where there is nothing to judge."""
     people: NDArray[np.float64]
     """0 … 1 on the sample, NaN elsewhere, and where nobody has labelled yet."""
-    missing: int
-    """Cases of the sample whose output nobody has labelled."""
+    missing: int  #: Cases of the sample whose output nobody has labelled.
 
     def estimate(self, clusters: NDArray[np.int64]) -> Estimate | None:
         """The share of outputs that people would pass.
@@ -203,16 +199,12 @@ def label_more(outputs: int) -> str:
 class JudgeChoice:
     """The judge that the user names."""
 
-    rubric: str | Path
-    """File with what an output has to meet."""
-    model: str
-    """One of the case's models, or another."""
-    base_url: str = ""
-    """Where another is served; empty for its provider's usual address."""
+    rubric: str | Path  #: File with what an output has to meet.
+    model: str  #: One of the case's models, or another.
+    base_url: str = ""  #: Where another is served; empty for its provider's usual address.
     usd_per_mtok: tuple[float, float] | None = None
     """Price of another for input and output; its list price where it isn't stated."""
-    labels: int = LABELS
-    """Cases of a part on which people's labels count."""
+    labels: int = LABELS  #: Cases of a part on which people's labels count.
 
 
 def judge_setup(

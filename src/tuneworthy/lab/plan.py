@@ -24,8 +24,7 @@ from tuneworthy.model.lab import Arm, ChatMessage, Request
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-NEAREST = 8
-"""Examples that are retrieved where a prompt doesn't say how many."""
+NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
 BASELINES = ("majority", "nearest_neighbour")
 
@@ -225,15 +224,11 @@ def answer_text(reference: Any) -> str:
 class Setting:
     """What turns arms into requests."""
 
-    prompts: Mapping[str, PromptVariant]
-    """By name."""
-    reached: Mapping[str, Reached]
-    """Where each model of the case is called, by its id."""
+    prompts: Mapping[str, PromptVariant]  #: By name.
+    reached: Mapping[str, Reached]  #: Where each model of the case is called, by its id.
     pool: Pool
-    schema: str | None = None
-    """Output schema as JSON, for constrained arms."""
-    grammar: str | None = None
-    """GBNF of the labels, for arms constrained by a grammar."""
+    schema: str | None = None  #: Output schema as JSON, for constrained arms.
+    grammar: str | None = None  #: GBNF of the labels, for arms constrained by a grammar.
     max_tokens: int = 512
 
 

@@ -50,8 +50,7 @@ from tuneworthy.scoring.base import Kit, Scorer
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
 
-MOST_TOKENS = 512
-"""Tokens an answer may have where nothing else is stated."""
+MOST_TOKENS = 512  #: Tokens an answer may have where nothing else is stated.
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +61,8 @@ class PreparedLab:
     framework: Framework
     plan: LabPlan
     scores: Scores
-    scorer: str
-    """What scores the answers, in words for the report."""
-    as_of: date
-    """The day, for prices and evidence."""
+    scorer: str  #: What scores the answers, in words for the report.
+    as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
     """Prompts that a generator shall propose; None for none."""
 
@@ -345,15 +342,11 @@ def refuse_unpriced(price: Quote) -> None:
 class CallSettings(TypedDict, total=False):
     """How the calls of a run are made."""
 
-    at_once: int
-    """The most calls on the wire."""
-    ask_again: bool
-    """Send calls in doubt once more; some of them may be paid twice."""
+    at_once: int  #: The most calls on the wire.
+    ask_again: bool  #: Send calls in doubt once more; some of them may be paid twice.
     watch: Watch | None
-    transport: Transport | None
-    """What sends, in place of the case's own endpoints."""
-    handle: StopHandle | None
-    """Stops it from another thread."""
+    transport: Transport | None  #: What sends, in place of the case's own endpoints.
+    handle: StopHandle | None  #: Stops it from another thread.
 
 
 T = TypeVar("T")
@@ -404,8 +397,7 @@ def paid(
 class ArmOutputs:
     """Outputs by arm and case."""
 
-    cases: tuple[EvalCase, ...]
-    """The evaluation set in the order of its file."""
+    cases: tuple[EvalCase, ...]  #: The evaluation set in the order of its file.
     outputs: dict[str, dict[str, str]]
     """By arm, then by id of the case; the first answer where there are repeats."""
 

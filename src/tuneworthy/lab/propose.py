@@ -58,8 +58,7 @@ if TYPE_CHECKING:
 
 MOST_TAUGHT = 24
 """Cases a generator learns from at most; they are asked anew for each text it comes to."""
-TAUGHT_PART = 3
-"""One in so many of the cases for selecting; the others race."""
+TAUGHT_PART = 3  #: One in so many of the cases for selecting; the others race.
 LONGEST = 8000
 """Bytes of a proposed prompt, unless the one it comes from is longer: it bounds the price."""
 
@@ -68,14 +67,10 @@ LONGEST = 8000
 class ProposalRequest:
     """Prompts that a generator shall propose."""
 
-    draws: int
-    """Independent restarts."""
-    model: Model
-    """The model that writes."""
-    place: Reached
-    """Where it is called."""
-    taught: tuple[EvalCase, ...]
-    """Cases it learns from: these race nothing and report nothing."""
+    draws: int  #: Independent restarts.
+    model: Model  #: The model that writes.
+    place: Reached  #: Where it is called.
+    taught: tuple[EvalCase, ...]  #: Cases it learns from: these race nothing and report nothing.
 
 
 def parted_for(plan: LabPlan) -> tuple[LabPlan, tuple[EvalCase, ...]]:
@@ -140,10 +135,8 @@ def as_written(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     return tuple(first.values())
 
 
-SHOWN = 3
-"""Cases shown for each text that is written."""
-WRITES = 4096
-"""Tokens a written text may have."""
+SHOWN = 3  #: Cases shown for each text that is written.
+WRITES = 4096  #: Tokens a written text may have.
 _SIZES = {"Input": 2000, "Passages": 2000, "Answer": 1000, "Said of it": 600}
 """Bytes of a case's parts that are shown: they bound the price."""
 
@@ -222,13 +215,11 @@ def inside(text: str) -> str:
     return Form.output_extractor(text.strip())["new_instruction"]
 
 
-STEPS = 3
-"""Texts that a draw has written; each is kept only if it does better."""
+STEPS = 3  #: Texts that a draw has written; each is kept only if it does better.
 _LOOKS = 60  # at cases for one that goes wrong; looking again costs nothing
 _PART = "system"
 _REPEATS = 1000  # a draw has so many to itself, so that more steps would move no other draw
-_TOGETHER = 8
-"""Draws at a time."""
+_TOGETHER = 8  #: Draws at a time.
 
 Ask = Callable[[Sequence[Job]], Mapping[str, Settled]]
 """Has calls made and gives what became of each, by key; raises where some weren't made."""
@@ -437,14 +428,12 @@ def gepa() -> Callable[..., Any]:
 class DrawnPlan:
     """A plan with the prompts that a generator proposed."""
 
-    parent: Arm
-    """What all draws begin from."""
+    parent: Arm  #: What all draws begin from.
     draws: tuple[GepaDraw, ...]
     plan: LabPlan
     arms: tuple[Arm, ...]
     """The arm of each draw, as written: of a proposed prompt, or the parent itself."""
-    prompts: tuple[PromptVariant, ...]
-    """Proposed ones, each text once."""
+    prompts: tuple[PromptVariant, ...]  #: Proposed ones, each text once.
 
     def report(self, request: ProposalRequest, scores: Scores) -> Proposing:
         """What the generator was asked for and what came, for the result."""

@@ -23,8 +23,7 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.model.lab import Arm, ArmResult, CeilingResult, CurvePoint, Failures, Quote, Spend
 from tuneworthy.stats.compare import BY_MARGIN, Ceiling, ceiling
 
-NEAR_COPY = 1.0
-"""Where a framework names no threshold, only identical prompts are copies."""
+NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
 Reached = Literal["yes", "no", "too_few_cases", "unknown"]
 Answer = Literal["yes", "no", "unknown"]
 
@@ -34,8 +33,7 @@ _TUNING_CHANGES: dict[str, Answer] = {
     "voice_drift": "yes",
     "instruction_limit": "yes",
     "knowledge_gaps": "no",
-}
-"""Form, words, voice and rules can be trained; facts that weren't there can't."""
+}  #: Form, words, voice and rules can be trained; facts that weren't there can't.
 _NONE = Unknown(ask="let a generator propose prompts: --propose 5")
 _NOT_PROPOSED = {"plateau": _NONE, "proposing": _NONE}
 _NO_TARGET = "say which share is good enough (targets.quality.at_least)"

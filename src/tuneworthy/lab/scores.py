@@ -28,10 +28,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-MOST_MISSING = 0.02
-"""Share of its calls that may lack an answer before an arm isn't measured."""
-NO = 0.5
-"""Under this, people say no: less than half of them pass an output."""
+MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
+NO = 0.5  #: Under this, people say no: less than half of them pass an output.
 _SHOWN = 200
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
@@ -44,15 +42,11 @@ class CaseScores:
     """One a repeat; a call without an answer has none."""
     usd: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
-    failed: int = 0
-    """Calls without an answer: refused, withheld by a filter, cut off, or empty."""
+    failed: int = 0  #: Calls without an answer: refused, withheld by a filter, cut off, or empty.
     in_doubt: int = 0
-    why: str = ""
-    """The last reason for a missing answer."""
-    unjudged: int = 0
-    """Answers that no scorer can say anything about."""
-    wrong: tuple[str, str] | None = None
-    """For a wrong answer: its signal, and what came, masked."""
+    why: str = ""  #: The last reason for a missing answer.
+    unjudged: int = 0  #: Answers that no scorer can say anything about.
+    wrong: tuple[str, str] | None = None  #: For a wrong answer: its signal, and what came, masked.
     label: float | None = None
     """People's label of the first answer, 0 … 1, NaN where nobody gave one; None without a
     judge."""
@@ -316,11 +310,9 @@ def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:
     return np.array([codes.setdefault(case.cluster, len(codes)) for case in cases], dtype=np.int64)
 
 
-ROUNDS = 8
-"""Rounds the race is run in; after each the hopeless are dropped."""
+ROUNDS = 8  #: Rounds the race is run in; after each the hopeless are dropped.
 FEWEST_A_ROUND = 10
-WATCH_EVERY = 16
-"""Calls: often enough to watch, and the ledger isn't read for each."""
+WATCH_EVERY = 16  #: Calls: often enough to watch, and the ledger isn't read for each.
 
 
 class Lab:
@@ -329,8 +321,7 @@ class Lab:
     def __init__(self, plan: LabPlan, scores: Scores, calls: PaidCalls) -> None:
         self.plan, self.scores = plan, scores
         self._calls, self._runner = calls, calls.runner(self._call_ended)
-        self.stopped = ""
-        """Why it ended before its end; empty where it didn't."""
+        self.stopped = ""  #: Why it ended before its end; empty where it didn't.
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)

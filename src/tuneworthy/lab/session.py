@@ -20,8 +20,7 @@ from tuneworthy.llm.runner import PriceOf, Progress, Runner
 from tuneworthy.model.case import Case
 from tuneworthy.model.lab import Spend, Stand
 
-CALLS = "calls.sqlite3"
-"""The ledger of paid calls, in the folder of what is computed for a case."""
+CALLS = "calls.sqlite3"  #: The ledger of paid calls, in the folder of what is computed for a case.
 
 Watch = Callable[[Stand], None]
 OnStop = Callable[[Callable[[], None]], object]
@@ -50,17 +49,13 @@ def _ledger_path(case: Case) -> Path:
 class PaidCalls:
     """What makes the calls of a run, and the cap they count against."""
 
-    run: str
-    """Name of the run whose cap counts."""
+    run: str  #: Name of the run whose cap counts.
     ledger: Ledger
     transport: Transport
     price_of: PriceOf
-    cap_usd: float
-    """The most all calls of the run may cost, those of earlier processes included."""
-    at_once: int = 16
-    """The most calls on the wire."""
-    watch: Watch | None = None
-    """Called with how the run stands, now and then."""
+    cap_usd: float  #: The most all calls of the run may cost, those of earlier processes included.
+    at_once: int = 16  #: The most calls on the wire.
+    watch: Watch | None = None  #: Called with how the run stands, now and then.
     on_stop: OnStop = lambda _: None
 
     def runner(self, progress: Progress | None = None) -> Runner:
