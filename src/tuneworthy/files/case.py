@@ -26,8 +26,6 @@ from tuneworthy.model.case import Case, CaseOrigin
 from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.syntax.edit import K, Value, edit
 
-# The case folder: read, looked over, and written into without touching what isn't ours.
-
 CASE_FILE = "case.yaml"
 PROMPT_ENDINGS = frozenset({".md", ".markdown", ".jinja", ".jinja2", ".j2", ".txt"})
 MOST_PROMPTS = 200
@@ -39,20 +37,39 @@ def case_path(source: str | Path) -> Path:
     return path / CASE_FILE if os.path.isdir(path) else path  # noqa: PTH112  # never raises
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A case file as it was read or written."""
+
+    case: Case
+    digest: str
+    """SHA-256 of its text, for compare-and-set."""
+
+
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:
     """A case from its folder, its file, or a mapping with the same keys.
 
     Raises:
         CaseError: If it isn't a case.
     """
-    if isinstance(source, Mapping):
-        document = ParsedFile(source, "case")
-        return build(Case, document, CaseError).with_origin(CaseOrigin(document.where))
+    if not isinstance(source, Mapping):
+        return read_with_digest(source).case
+    document = ParsedFile(source, "case")
+    return build(Case, document, CaseError).with_origin(CaseOrigin(document.where))
+
+
+def read_with_digest(source: str | Path) -> Written:
+    """A case with the digest of the very text it was read from.
+
+    Raises:
+        CaseError: If it isn't a case.
+    """
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
         raise CaseError(f"holds no {CASE_FILE}", where=str(path.parent), fix=fix)
-    return case_from_text(read_text(path, CASE_LIMIT, CaseError), path)
+    text = read_text(path, CASE_LIMIT, CaseError)
+    return Written(case_from_text(text, path), text_digest(text))
 
 
 def case_from_text(text: str, path: Path) -> Case:
@@ -90,11 +107,8 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
         path for path in folder.iterdir() if path.suffix in PROMPT_ENDINGS and path.is_file()
     )
     if len(found) > MOST_PROMPTS:
-        raise CaseError(
-            f"holds {len(found)} prompts, more than {MOST_PROMPTS}",
-            where=str(folder),
-            fix="keep the variants that were compared",
-        )
+        what = f"holds {len(found)} prompts, more than {MOST_PROMPTS}"
+        raise CaseError(what, where=str(folder), fix="keep the variants that were compared")
     for path in found:
         _inside(case, path, "data.prompts")
     return tuple(found)
@@ -183,27 +197,6 @@ def _path(name: str) -> list[str | int]:
 # Answers written into a user's own YAML: comments, order and everything else stay.
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A case file as it was read or written."""
-
-    case: Case
-    digest: str
-    """SHA-256 of its text, for compare-and-set."""
-
-
-def read_with_digest(source: str | Path) -> Written:
-    """A case with the digest of the very text it was read from.
-
-    Raises:
-        CaseError: If it isn't a case.
-    """
-    read_case(source)  # its errors are those of every reader
-    path = case_path(source)
-    text = read_text(path, CASE_LIMIT, CaseError)
-    return Written(case_from_text(text, path), text_digest(text))
-
-
 def put(
     source: str | Path,
     answers: Mapping[K, Value],
@@ -229,15 +222,28 @@ def put(
         CaseError: If the result is no case; then nothing is written.
         OutputError: If it can't be written.
     """
-    path = case_path(source)
-    with alone(path):
-        raw = read_raw(path, CASE_LIMIT, CaseError)
-        text = raw.removeprefix(BOM)
+
+    def changed(text: str, path: Path) -> str:
         case_from_text(text, path)  # what isn't a case is refused before it is touched
         if read_digest is not None and text_digest(text) != read_digest:
             fix = "look at it again, then answer"
             raise ConflictError("was changed by somebody else meanwhile", where=str(path), fix=fix)
-        changed = edit(text, answers, str(path), CaseError)
+        return edit(text, answers, str(path), CaseError)
+
+    return _rewritten(source, changed, check)
+
+
+def _rewritten(
+    source: str | Path,
+    change: Callable[[str, Path], str],
+    check: Callable[[Case], object] | None = None,
+) -> Written:
+    """A case file after a change of its text, by nobody else at the time."""
+    path = case_path(source)
+    with alone(path):
+        raw = read_raw(path, CASE_LIMIT, CaseError)
+        text = raw.removeprefix(BOM)
+        changed = change(text, path)
         case = case_from_text(changed, path)
         if check is not None:
             check(case)
@@ -267,12 +273,7 @@ def add_to_case(source: str | Path, lines: str) -> Case:
         CaseError: If the result is no case; then nothing is written.
         OutputError: If it can't be written.
     """
-    path = case_path(source)
-    with alone(path):
-        changed = read_raw(path, CASE_LIMIT, CaseError) + lines
-        case = case_from_text(changed.removeprefix(BOM), path)
-        write_over(path, changed)
-    return case
+    return _rewritten(source, lambda text, _: text + lines).case
 
 
 def text_digest(text: str) -> str:

@@ -8,7 +8,7 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from tuneworthy.files.disk import MIB, read_text, write_new
 from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import EvalCase, Split
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
-
-# Evaluation sets: JSON lines, one case each.
 
 EVALSET_LIMIT = 256 * MIB
 """Bytes of an evaluation set."""
@@ -31,34 +29,44 @@ def read_evalset(path: Path) -> tuple[EvalCase, ...]:
     Raises:
         CaseError: If it can't be read, a line is no case, an id stands twice, or there is none.
     """
+    lines = _objects(path, strict_json, '{"id": …, "input": …}')
+    fix = 'write a case a line: {"id": "1", "input": "…", "reference": "…"}'
+    return _different(path, ((n, _built(path, n, data)) for n, data in lines), fix)
+
+
+def _objects(path: Path, decode: Callable[[str], Any], form: str) -> Iterator[tuple[int, Any]]:
+    """The object of each line that holds anything, with the number of the line."""
     text = read_text(path, EVALSET_LIMIT, CaseError)
-    found: dict[str, EvalCase] = {}
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
             continue
-        one = _evalset_case(line, f"{path}:{number}")
-        if one.id in found:
-            raise CaseError(
-                f'id "{one.id[:60]}" appears twice', where=f"{path}:{number}", fix="give it another"
-            )
-        found[one.id] = one
-    if not found:
-        fix = 'write a case a line: {"id": "1", "input": "…", "reference": "…"}'
-        raise CaseError("holds no case", where=str(path), fix=fix)
-    return tuple(found.values())
+        where = f"{path}:{number}"
+        try:
+            data = decode(line)
+        except (ValueError, RecursionError):
+            raise CaseError("is no JSON", where=where, fix="write one object a line") from None
+        if not isinstance(data, dict):
+            raise CaseError("is no object", where=where, fix=f"write {form}")
+        yield number, data
 
 
-def _evalset_case(line: str, where: str) -> EvalCase:
-    try:
-        data: Any = strict_json(line)
-    except (ValueError, RecursionError):
-        raise CaseError("is no JSON", where=where, fix="write one object a line") from None
-    if not isinstance(data, dict):
-        raise CaseError("is no object", where=where, fix='write {"id": …, "input": …}')
+def _built(path: Path, line: int, data: dict[str, Any]) -> EvalCase:
     if isinstance(data.get("id"), int | float) and not isinstance(data["id"], bool):
         data["id"] = str(data["id"])
-    name, _, number = where.rpartition(":")
-    return build(EvalCase, ParsedFile(data, name, {(): int(number)}), CaseError)
+    return build(EvalCase, ParsedFile(data, str(path), {(): line}), CaseError)
+
+
+def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> tuple[EvalCase, ...]:
+    """Cases with their lines, if there are any and each has an id of its own."""
+    found: dict[str, EvalCase] = {}
+    for line, one in cases:
+        if one.id in found:
+            what = f'id "{one.id[:60]}" appears twice'
+            raise CaseError(what, where=f"{path}:{line}", fix="give it another")
+        found[one.id] = one
+    if not found:
+        raise CaseError("holds no case", where=str(path), fix=fix)
+    return tuple(found.values())
 
 
 def strict_json(text: str) -> Any:
@@ -107,11 +115,7 @@ def evalset_text(cases: Iterable[EvalCase]) -> str:
     Raises:
         CaseError: If a case is nested too deeply.
     """
-    return "".join(_line(one) for one in cases)
-
-
-def _line(one: EvalCase) -> str:
-    return json.dumps(told(one), ensure_ascii=False, allow_nan=False) + "\n"
+    return "".join(f"{_dumped(told(one))}\n" for one in cases)
 
 
 def told(one: EvalCase, where: str = "") -> dict[str, Any]:
@@ -155,19 +159,12 @@ def parted(
 
     A conversation of which any case is marked goes where that case says.
     """
-    marked: dict[str, Split] = {}
+    marked = {one.cluster: one.split for one in reversed(cases) if one.split is not None}
+    sides: dict[Split, list[EvalCase]] = {"select": [], "report": []}
     for one in cases:
-        if one.split is not None:
-            marked.setdefault(one.cluster, one.split)
-    sides = [
-        marked.get(one.cluster) or split_of(one, seed=seed, report_share=report_share)
-        for one in cases
-    ]
-    pairs = list(zip(cases, sides, strict=True))
-    return (
-        tuple(one for one, side in pairs if side == "select"),
-        tuple(one for one, side in pairs if side == "report"),
-    )
+        side = marked.get(one.cluster) or split_of(one, seed=seed, report_share=report_share)
+        sides[side].append(one)
+    return tuple(sides["select"]), tuple(sides["report"])
 
 
 # Evaluation sets as CSV, for a spreadsheet.
@@ -228,16 +225,11 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
         if name not in (*TEXTS, *JSONS):
             fix = did_you_mean(name, (*TEXTS, *JSONS))
             raise CaseError(f'has a column "{name[:40]}"', where=f"{path}:1", fix=fix)
-    found: dict[str, EvalCase] = {}
-    for number, (line, row) in enumerate(rows, start=1):
-        one = _case(names, row, number, f"{path}:{line}")
-        if one.id in found:
-            fix = "give it another"
-            raise CaseError(f'id "{one.id[:60]}" appears twice', where=f"{path}:{line}", fix=fix)
-        found[one.id] = one
-    if not found:
-        raise CaseError("holds no case", where=str(path), fix="write a row for each case")
-    return tuple(found.values())
+    cases = (
+        (line, _case(names, row, number, f"{path}:{line}"))
+        for number, (line, row) in enumerate(rows, start=1)
+    )
+    return _different(path, cases, "write a row for each case")
 
 
 def _rows(text: str, sign: str, path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -298,35 +290,20 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
     Raises:
         CaseError: If it can't be read, or a line is none of these.
     """
-    text = read_text(path, EVALSET_LIMIT, CaseError)
-    found = []
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip() and (one := _example(line, path, number)) is not None:
-            found.append(one)
-    return tuple(found)
+    lines = _objects(path, json.loads, '{"input": …, "reference": …}')
+    examples = (_example(data, path, number) for number, data in lines)
+    return tuple(one for one in examples if one is not None)
 
 
-def _example(line: str, path: Path, number: int) -> EvalCase | None:
-    where = f"{path}:{number}"
-    try:
-        data: Any = json.loads(line)
-    except (ValueError, RecursionError):
-        raise CaseError("is no JSON", where=where, fix="write one object a line") from None
-    if not isinstance(data, dict):
-        raise CaseError("is no object", where=where, fix='write {"input": …, "reference": …}')
-    told = data
+def _example(data: dict[str, Any], path: Path, line: int) -> EvalCase | None:
     for asked, answered in _PAIRS:
         if "reference" not in data and asked in data and answered in data:
-            told = {"input": data[asked], "reference": data[answered]}
-            break
-    if "reference" not in told and isinstance(told.get("messages"), list):
-        told = _turns(told["messages"], where)
-        if not told:
+            data = {"input": data[asked], "reference": data[answered]}
+    if "reference" not in data and isinstance(data.get("messages"), list):
+        data = _turns(data["messages"], f"{path}:{line}")
+        if not data:
             return None
-    told = {"id": f"line {number}", **told}
-    if isinstance(told["id"], int):
-        told["id"] = str(told["id"])
-    return build(EvalCase, ParsedFile(told, str(path), {(): number}), CaseError)
+    return _built(path, line, {"id": f"line {line}", **data})
 
 
 def _turns(messages: list[Any], where: str) -> dict[str, Any]:

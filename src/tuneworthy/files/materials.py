@@ -17,8 +17,6 @@ from tuneworthy.model.base import Record, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
-# What lies beside the case file and says how outputs should be.
-
 AVOID = "avoid.txt"
 """File of a voice folder with phrases the brand never uses, one a line."""
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
@@ -66,19 +64,17 @@ def _glossary(case: Case) -> tuple[Term, ...] | None:
     if path is None:
         return None
     document = parse(read_text(path, MIB, CaseError), str(path), CaseError)
-    listed = document.data
+    listed, lines = document.data, document.lines
     if isinstance(listed, dict) and set(listed) == {"terms"}:
         listed = listed["terms"]
-        lines = {key[1:]: line for key, line in document.lines.items() if key[:1] == ("terms",)}
     else:
-        lines = dict(document.lines)
+        lines = {("terms", *key): line for key, line in lines.items()}
     if not isinstance(listed, list):
         fix = "write a list of {term: …, forbidden: […]}"
         raise CaseError("is no list of terms", where=str(path), fix=fix)
     if len(listed) > _MOST_TERMS:
         raise CaseError(f"holds more than {_MOST_TERMS:,} terms", where=str(path), fix="split it")
-    placed = {("terms", *key): line for key, line in lines.items()}
-    whole = ParsedFile({"terms": listed}, str(path), placed)
+    whole = ParsedFile({"terms": listed}, str(path), lines)
     terms = build(_Terms, whole, CaseError).terms
     words = [(term.term, *term.forbidden, *term.due_when) for term in terms]
     for n, of_term in enumerate(words):
@@ -190,15 +186,13 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
     Raises:
         CaseError: If one of them can't be read, or two have the same name.
     """
-    found: dict[str, PromptVariant] = {}
+    variants: dict[str, PromptVariant] = {}
     for path in prompt_files(case) or ():
         variant = prompt_from(read_text(path, MIB, CaseError), path)
-        if variant.name in found:
-            raise CaseError(
-                f'prompt "{variant.name[:60]}" appears twice', where=str(path), fix="rename one"
-            )
-        found[variant.name] = variant
-    return tuple(found.values())
+        if variants.setdefault(variant.name, variant) is not variant:
+            what = f'prompt "{variant.name[:60]}" appears twice'
+            raise CaseError(what, where=str(path), fix="rename one")
+    return tuple(variants.values())
 
 
 def prompt_from(text: str, path: Path) -> PromptVariant:
@@ -208,30 +202,25 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
         CaseError: If its front matter is wrong, or a template uses more than the three variables.
     """
     text = text.replace("\r\n", "\n")
-    head, body = _FRONT.match(text), text
+    head = _FRONT.match(text)
     if head is None and text.startswith("---\n"):
         fix = "end it with a line of three hyphens"
         raise CaseError("has front matter without an end", where=f"{path}:1", fix=fix)
-    data: dict[str, object] = {"name": path.stem}
-    lines: dict[tuple[str | int, ...], int] = {}
-    if head is not None:
-        # a line more before it, so that errors name the line of the file
-        document = parse("\n" + head[1], str(path), CaseError)
-        if document.data is not None and not isinstance(document.data, dict):
-            raise CaseError(
-                "has front matter that is no mapping", where=f"{path}:2", fix="write name: …"
-            )
-        data |= document.data or {}
-        lines = dict(document.lines)
-        body = text[head.end() :]
+    # a line more before it, so that errors name the line of the file
+    document = parse(f"\n{head[1]}" if head else "", str(path), CaseError)
+    front = {} if document.data is None else document.data
+    if not isinstance(front, dict):
+        what = "has front matter that is no mapping"
+        raise CaseError(what, where=f"{path}:2", fix="write name: …")
     for name in ("system", "user"):
-        if name in data:
+        if name in front:
             fix = f"write it in the body, under # {name}"
-            line = lines.get((name,), 2)
+            line = document.lines.get((name,), 2)
             raise CaseError(f"gives {name} in its front matter", where=f"{path}:{line}", fix=fix)
+    body = text[head.end() :] if head else text
     _check(body, path, text.count("\n") - body.count("\n"))
-    data |= _parts(body, path)
-    variant = build(PromptVariant, ParsedFile(data, str(path), lines), CaseError)
+    data = {"name": path.stem, **front, **_parts(body, path)}
+    variant = build(PromptVariant, ParsedFile(data, str(path), document.lines), CaseError)
     if "input" not in names(variant):
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=str(path), fix=fix)
@@ -247,8 +236,7 @@ def prompt_text(variant: PromptVariant) -> str:
     told = variant.model_dump(
         mode="json", by_alias=True, exclude={"system", "user"}, exclude_defaults=True
     )
-    lines = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in told.items())
-    head = "\n".join(lines)
+    head = "\n".join(f"{key}: {json.dumps(each, ensure_ascii=False)}" for key, each in told.items())
     return f"---\n{head}\n---\n# system\n{variant.system}\n# user\n{variant.user}\n"
 
 
@@ -258,10 +246,9 @@ def _parts(body: str, path: Path) -> dict[str, str]:
         return {"system": body.strip()}
     twice = {each[1].lower() for each in heads}
     if len(twice) < len(heads) or body[: heads[0].start()].strip():
+        what = "has text that belongs to no part, or a part twice"
         fix = "write one part under # system and one under # user, and nothing before them"
-        raise CaseError(
-            "has text that belongs to no part, or a part twice", where=str(path), fix=fix
-        )
+        raise CaseError(what, where=str(path), fix=fix)
     ends = [*(each.start() for each in heads[1:]), len(body)]
     return {
         each[1].lower(): body[each.end() : end].strip()

@@ -12,10 +12,9 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, NamedTuple, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
@@ -25,17 +24,20 @@ from tuneworthy.files.disk import CASES_LIMIT, MIB, not_written, read_text, writ
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
-from tuneworthy.model.evalset import ItemKey, Label, digest_of
 from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest_series
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # a decision reads none of these
+    from tuneworthy.model.evalset import ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
 
 FOLDER = ".tuneworthy"
 """What is computed for a case is in here, and nothing of the user's is."""
 
 R = TypeVar("R", bound=BaseModel)
-_NOT_READABLE = (ValidationError, ValueError, RecursionError)
+
+
+def _beside(case: Case, name: str) -> Path | None:
+    return beside(case, FOLDER, f"{FOLDER}/{name}")
 
 
 def _place(case: Case, name: str) -> Path:
@@ -45,25 +47,30 @@ def _place(case: Case, name: str) -> Path:
         CaseError: If a link leads out of the case folder.
         OutputError: If the case has no folder.
     """
-    path = beside(case, FOLDER, f"{FOLDER}/{name}")
+    path = _beside(case, name)
     if path is None:
         raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
     return path
 
 
+def _record(record: type[R], text: str, name: str, where: str, fix: str) -> R:
+    """A record from JSON; the error for what is none calls it by its name."""
+    try:
+        return record.model_validate_json(text)
+    except (ValueError, RecursionError):  # pydantic's own is a ValueError
+        raise CaseError(f"is no {name}", where=where, fix=fix) from None
+
+
 # Lines of JSON ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class JsonLines(Generic[R]):
+class JsonLines(NamedTuple, Generic[R]):
     """A file of one record a line, only ever added to; each line is whole or not there."""
 
     path: Path
     record: type[R]
-    name: str
-    """What a line is called in an error."""
-    fix: str
-    """What to do about a line that is none."""
+    name: str  #: What a line is called in an error.
+    fix: str  #: What to do about a line that is none.
 
     def read(self) -> tuple[R, ...]:
         """Every record, the oldest first; () where there is no file.
@@ -75,25 +82,23 @@ class JsonLines(Generic[R]):
         """
         if not os.path.lexists(self.path):
             return ()
-        lines = whole_lines(read_text(self.path, CASES_LIMIT, CaseError))
-        return tuple(self._record(n, line) for n, line in enumerate(lines, 1) if line.strip())
+        lines = enumerate(whole_lines(read_text(self.path, CASES_LIMIT, CaseError)), start=1)
+        return tuple(
+            _record(self.record, line, self.name, f"{self.path}:{number}", self.fix)
+            for number, line in lines
+            if line.strip()
+        )
 
-    def _record(self, number: int, line: str) -> R:
-        try:
-            return self.record.model_validate_json(line)
-        except _NOT_READABLE:
-            where = f"{self.path}:{number}"
-            raise CaseError(f"is no {self.name}", where=where, fix=self.fix) from None
-
-    def append(self, *lines: str, sync: bool = True) -> None:
-        """Add lines.
+    def append(self, *records: R, sync: bool = True, **dumped: Any) -> None:
+        """Add records, written as ``dumped`` says.
 
         Raises:
             OutputError: If they can't be written.
         """
+        lines = "".join(f"{each.model_dump_json(**dumped)}\n" for each in records)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            append_line(self.path, "".join(f"{x}\n" for x in lines).encode("utf-8"), sync=sync)
+            append_line(self.path, lines.encode("utf-8"), sync=sync)
         except (OSError, ValueError) as problem:
             raise not_written(self.path, problem, fix="check it") from None
 
@@ -168,7 +173,7 @@ def ledger_path(case: Case) -> Path | None:
     Raises:
         CaseError: If a link leads out of the case folder.
     """
-    return beside(case, FOLDER, f"{FOLDER}/{LEDGER}")
+    return _beside(case, LEDGER)
 
 
 def _evidence(path: Path) -> JsonLines[Measured]:
@@ -182,9 +187,7 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
         CaseError: If a line is no evidence or of another version, or the file is too large.
     """
     path = ledger_path(case)
-    if path is None:
-        return ()
-    runs = _evidence(path).read()
+    runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
         if run.schema_ != _SCHEMA:
             raise CaseError(
@@ -215,11 +218,10 @@ def append_evidence(case: Case, measured: Measured) -> bool:
         CaseError: If the evidence that is there can't be read.
         OutputError: If it can't be written.
     """
-    path = _place(case, LEDGER)
-    runs = read_evidence(case)
+    path, runs = _place(case, LEDGER), read_evidence(case)
     if runs and runs[-1].inputs == measured.inputs:
         return False
-    _evidence(path).append(measured.model_dump_json(by_alias=True))
+    _evidence(path).append(measured, by_alias=True)
     return True
 
 
@@ -250,7 +252,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
     Raises:
         CaseError: If a link leads out of the case folder, or the file can't be read.
     """
-    path = beside(case, FOLDER, f"{FOLDER}/{HISTORY}")
+    path = _beside(case, HISTORY)
     if path is None or not os.path.lexists(path):
         return ()
     versions = []
@@ -267,11 +269,10 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
         CaseError: If a link leads out of the case folder.
         OutputError: If it can't be written.
     """
-    path = beside(case, FOLDER, f"{FOLDER}/{HISTORY}")
+    path = _beside(case, HISTORY)
     if path is None:
         return
-    store = JsonLines(path, Version, "version", "take the line out")
-    store.append(*(version.model_dump_json() for version in versions), sync=False)
+    JsonLines(path, Version, "version", "take the line out").append(*versions, sync=False)
     try:
         if path.stat().st_size > _MOST:
             write_over(path, _newest(path))
@@ -313,6 +314,8 @@ def labeller_name(name: str) -> str:
 
 
 def _labels(path: Path) -> JsonLines[Label]:
+    from tuneworthy.model.evalset import Label
+
     return JsonLines(path, Label, "label", "take the line out, or move the file away")
 
 
@@ -322,8 +325,7 @@ def append_label(case: Case, labeller: str, label: Label) -> None:
     Raises:
         OutputError: If it can't be written.
     """
-    path = _place(case, f"labels/{labeller}.jsonl")
-    _labels(path).append(label.model_dump_json(exclude_defaults=True))
+    _labels(_place(case, f"labels/{labeller}.jsonl")).append(label, exclude_defaults=True)
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
@@ -358,23 +360,10 @@ PROPOSED = "proposed"
 """Folder of the prompts that a generator proposed."""
 
 
-def plan_path(case: Case, name: str = VERIFY_PLAN) -> Path:
-    """Where a plan is: that of a verification, or of another lab by its name.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If the case has no folder.
-    """
-    return _place(case, name)
-
-
 def _read_plan(path: Path, record: type[R], name: str, fix: str) -> R | None:
     if not os.path.lexists(path):
         return None
-    try:
-        return record.model_validate_json(read_text(path, MIB, CaseError))
-    except _NOT_READABLE:
-        raise CaseError(f"is no {name}", where=str(path), fix=fix) from None
+    return _record(record, read_text(path, MIB, CaseError), name, str(path), fix)
 
 
 def written_choice(case: Case) -> CeilingPlan | None:
@@ -386,7 +375,7 @@ def written_choice(case: Case) -> CeilingPlan | None:
     from tuneworthy.model.lab import CeilingPlan
 
     fix = "move it away and run the lab again"
-    return _read_plan(plan_path(case, CEILING_PLAN), CeilingPlan, "choice of a lab", fix)
+    return _read_plan(_place(case, CEILING_PLAN), CeilingPlan, "choice of a lab", fix)
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
@@ -402,8 +391,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
     with suppress(CaseError):  # what can't be read gives way
         before = written_choice(case)
     if before is None or before.model_copy(update={"written_on": plan.written_on}) != plan:
-        path = plan_path(case, CEILING_PLAN)
-        write_new(path, plan.model_dump_json(indent=2) + "\n", force=True)
+        _write_plan(_place(case, CEILING_PLAN), plan, force=True)
 
 
 def written_plan(case: Case) -> VerifyPlan | None:
@@ -415,7 +403,7 @@ def written_plan(case: Case) -> VerifyPlan | None:
     from tuneworthy.model.lab import VerifyPlan
 
     fix = "move it away and verify again"
-    return _read_plan(plan_path(case), VerifyPlan, "plan of a verification", fix)
+    return _read_plan(_place(case, VERIFY_PLAN), VerifyPlan, "plan of a verification", fix)
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:
@@ -432,18 +420,21 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
     Raises:
         CaseError: If another plan was written down before, and ``again`` isn't set.
     """
-    before = written_plan(case)
+    before, path = written_plan(case), _place(case, VERIFY_PLAN)
     if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
         return before
     if before is not None and not again:
-        fix = "use --new-plan to compare something else; what was seen can't be unseen"
         raise CaseError(
             "holds a plan with another margin, other models or other cases",
-            where=str(plan_path(case)),
-            fix=fix,
+            where=str(path),
+            fix="use --new-plan to compare something else; what was seen can't be unseen",
         )
-    write_new(plan_path(case), plan.model_dump_json(indent=2) + "\n", force=again)
+    _write_plan(path, plan, force=again)
     return plan
+
+
+def _write_plan(path: Path, plan: BaseModel, *, force: bool) -> None:
+    write_new(path, plan.model_dump_json(indent=2) + "\n", force=force)
 
 
 def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
@@ -454,7 +445,7 @@ def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
         OutputError: If one can't be written.
     """
     for prompt in prompts:
-        path = plan_path(case, f"{PROPOSED}/{prompt.name}.md")
+        path = _place(case, f"{PROPOSED}/{prompt.name}.md")
         write_new(path, prompt_text(prompt), force=True)
 
 
@@ -484,16 +475,15 @@ def read_rubrics(case: Case) -> dict[str, str]:
     Raises:
         CaseError: If one is too large, or a link leads out of the case folder.
     """
+    from tuneworthy.model.evalset import digest_of
+
     folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
     names = sorted(path.stem for path in folder.iterdir() if _RUBRIC.fullmatch(path.stem))
-    rubrics = {
-        name: read_text(rubric_path(case, name), MIB, CaseError).strip()
-        for name in names[:MOST_RUBRICS]
-    }
-    # One that was changed is another rubric.
-    return {name: text for name, text in rubrics.items() if digest_of(text) == name}
+    texts = (read_text(rubric_path(case, name), MIB, CaseError).strip() for name in names)
+    pairs = zip(names[:MOST_RUBRICS], texts, strict=False)
+    return {name: text for name, text in pairs if digest_of(text) == name}  # else it was changed
 
 
 def keep_rubric(case: Case, text: str) -> str:
@@ -505,6 +495,8 @@ def keep_rubric(case: Case, text: str) -> str:
     Raises:
         InputError: If it says nothing, there are too many, or it can't be written.
     """
+    from tuneworthy.model.evalset import digest_of
+
     rubric = "\n".join(text.split("\r\n")).strip()
     if not rubric:
         raise InputError("a rubric says what a good output is", where="rubric", fix="write it down")
