@@ -251,7 +251,7 @@ def test_a_diff_names_the_gate_that_moved_the_action(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     case, old = a_candidate(capsys, tmp_path)
-    said(capsys, "answer", case, *DATA, "safety.data_reviewed=no")
+    said(capsys, "answer", case, "data.examples=0", DATA[1], "safety.data_reviewed=no")
     out = flat(said(capsys, "diff", case, "--since", old))
     assert "What to do was: start with a pilot. Now: explore the alternatives." in out
     assert (
@@ -263,7 +263,7 @@ def test_a_diff_names_the_gate_that_moved_the_action(
     assert (data["moved_by"], data["action_moved_by"]) == ("nothing", [["feasibility"]])
     why = {one["id"]: (one["why_before"], one["why_after"]) for one in data["gates"]}
     assert why["feasibility"][0].startswith("count the examples")
-    assert why["feasibility"][1].startswith("persona tuning takes 500 examples, 200 are there")
+    assert why["feasibility"][1].startswith("persona tuning takes 500 examples, 0 are there")
 
 
 def test_a_diff_tells_what_answers_were_counted_from_and_the_bill(

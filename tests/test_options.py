@@ -727,6 +727,25 @@ def test_an_approach_says_what_is_missing() -> None:
     assert "preference pairs" in uncounted.missing.ask
 
 
+@pytest.mark.parametrize(
+    ("examples", "feasible", "gate"),
+    [(0, "no", "no"), (1, "unknown", "unknown"), (499, "unknown", "unknown"), (500, "yes", "yes")],
+)
+def test_fewer_examples_than_usual_leave_it_open_and_none_at_all_do_not(
+    examples: int, feasible: str, gate: str
+) -> None:
+    case = {
+        "name": "x", "goals": ["persona"], "data": {"examples": examples},
+        "tuning": {"service": "self_hosted"},
+    }  # fmt: skip
+    told = decide(load_case(case), LESSON, as_of=AS_OF)
+    assert not isinstance(told.approaches, Unknown)
+    assert told.approaches[0].feasible == feasible
+    (found,) = [each for each in told.verdict.gates if each.id == "feasibility"]
+    assert found.state == gate
+    assert ("a pilot on them would tell" in found.why) is (gate == "unknown")
+
+
 # The command ------------------------------------------------------------------------------------
 
 

@@ -47,7 +47,10 @@ def approaches(
         feasible: State = "unknown"
         if have is not None:
             missing = max(0, need.low - have)
-            feasible = "no" if missing else "yes"
+            # tuning won 14 of 16 published cases with fewer examples than a thousand, so a rule of
+            # thumb leaves it open; with none at all there is nothing to try
+            open_to_trial = need.unit == "examples" and have > 0
+            feasible = "yes" if not missing else "unknown" if open_to_trial else "no"
         fits.append(
             ApproachResult(
                 goal=goal,
@@ -136,6 +139,11 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
         return "no", f"the service ended on {tuning.until}{others}"
     if have is None:
         return "unknown", f"count the {unit}: {approach} takes {wanted} or more"
+    if have < first.data.low:
+        return "unknown", (
+            f"{approach} usually takes {wanted} {unit}, {count(have)} are there: a pilot on them "
+            "would tell"
+        )
     if tuning.available == "unknown" and tuning.service != "self_hosted":
         return "unknown", (
             f"enough {unit}; ask whether the tuning service takes new work and will still serve "

@@ -90,10 +90,10 @@ def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
     if facts.aims and "quality" not in facts.aims:
         short = f"a tuned model needs a shorter prompt or can be smaller, and {listing(facts.aims)}"
         short += " is missed" if len(facts.aims) == 1 else " are missed"
-    return yes(
-        f"prompting is at its ceiling and {short}; {count(have)} {unit} are there, {need} are "
-        "needed"
-    )
+    there = f"prompting is at its ceiling and {short}; {count(have)} {unit} are there"
+    if have < fit.data.low:
+        return partly(f"{there}, {need} are usual: a pilot on them would tell")
+    return yes(f"{there}, {need} are needed")
 
 
 @option(tried="", arm="hybrid")
@@ -121,7 +121,13 @@ def hybrid(facts: CaseFacts) -> Judgement:
     goals = listing([plain(goal) for goal in facts.goals(BEHAVIOUR_GOALS)])
     moving = ", which changes about every month" if facts.changes == "content" else ""
     both = f"train {goals or 'the way to answer'}, fetch the knowledge{moving}"
-    return yes(both) if "yes" in feasible else partly(f"{both}; count the examples first")
+    if "yes" in feasible:
+        return yes(both)
+    counted = any(not isinstance(fit.missing, Unknown) for fit in trained)
+    trial = (
+        "a pilot on the examples there are would tell" if counted else "count the examples first"
+    )
+    return partly(f"{both}; {trial}")
 
 
 def _against(facts: CaseFacts) -> Judgement | None:
