@@ -140,9 +140,8 @@ def together(parts: Sequence[Scored]) -> Scored:
     where all say nothing, so does this.
     """
     scored = [part for part in parts if part.ok is not None]
-    if not scored:
-        return parts[0] if parts else unscored("no_scorer")
-    failed = [part for part in scored if not part.ok]
-    if failed:
+    if failed := [part for part in scored if not part.ok]:
         return min(failed, key=lambda part: part.value)
-    return scored[0] if len(scored) == 1 else right("all_right", {"scorers": len(scored)})
+    if len(scored) > 1:
+        return right("all_right", {"scorers": len(scored)})
+    return next(iter((*scored, *parts)), unscored("no_scorer"))

@@ -7,7 +7,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -113,6 +113,21 @@ def wrong(
     return Scored(value=value, ok=False, why=why, numbers=more, about=cut(about), signal=signal)
 
 
+def conditions(why: str, faults: Sequence[Scored], n: int, **numbers: int) -> Scored:
+    """Several conditions as one: right where all hold, else the first fault.
+
+    The value is the share of the ``n`` conditions that hold; ``numbers`` say how many were looked
+    at, if any.
+    """
+    if numbers:
+        numbers["failed"] = len(faults)
+    if not faults:
+        return right(why, numbers)
+    first = faults[0]
+    value = 1 - len(faults) / max(1, n)
+    return first.model_copy(update={"value": value, "numbers": numbers | first.numbers})
+
+
 def empty() -> Scored:
     return wrong("empty", signal=NO_ANSWER)
 
@@ -158,6 +173,26 @@ class Scorer(Parameters):
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         """How good an output is; ``system`` is the system prompt as it was sent."""
         raise NotImplementedError
+
+
+class Comparer(Scorer):
+    """A scorer that holds an output against what a case accepts."""
+
+    compares = True
+
+    def accepted(self, case: EvalCase) -> Sequence[Any]:
+        """What of the case's references it can compare with; the first stands for all."""
+        raise NotImplementedError
+
+    def compare(self, output: Output, accepted: Sequence[Any]) -> Scored:
+        """The verdict on an output that isn't blank, with at least one accepted answer."""
+        raise NotImplementedError
+
+    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
+        accepted = self.accepted(case)
+        if not accepted:
+            return unscored("no_reference")
+        return empty() if output.blank else self.compare(output, accepted)
 
 
 S = TypeVar("S", bound=Scorer)

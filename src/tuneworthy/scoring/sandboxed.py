@@ -17,6 +17,7 @@ import sys
 import threading
 import weakref
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,13 +30,13 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
     WRONG,
+    Comparer,
     Kit,
     Output,
     Scored,
     Scorer,
     Stated,
     cut,
-    empty,
     right,
     unscored,
     wrong,
@@ -158,7 +159,7 @@ _ORDER = re.compile(r"\border\s+by\b", re.IGNORECASE)
 Rows = list[tuple[str, ...]]
 
 
-class Sql(Scorer):
+class Sql(Comparer):
     """The query in the output gives the rows that an accepted query gives, each as often.
 
     Both run read-only on a database in memory. Columns go by their place and not by their name. The
@@ -166,7 +167,7 @@ class Sql(Scorer):
     digits, texts exactly. Without an accepted query that runs, the output can't be scored.
     """
 
-    id, main, compares = "sql", "script", True
+    id, main = "sql", "script"
     script: Stated | None = None
     """File beside the case that builds the tables."""
     tables: Stated | None = Field(None, alias="schema")
@@ -187,25 +188,26 @@ class Sql(Scorer):
             reason = answer.get("says", why) if answer else why
             raise refused(f"has a script that doesn't run ({reason})", "fix the script")
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        queries = [q for q in case.accepted if isinstance(q, str) and q.strip()]
-        if not queries:
-            return unscored("no_reference")
-        if output.blank:
-            return empty()
-        results = {query: self._accepted(query) for query in queries}
-        accepted = {query: rows for query, rows in results.items() if not isinstance(rows, str)}
-        if not accepted:
-            return unscored("reference_fails", str(results[queries[0]]))
+    def accepted(self, case: EvalCase) -> Sequence[str]:
+        return [q for q in case.accepted if isinstance(q, str) and q.strip()]
+
+    def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
+        results = {query: self._result(query) for query in accepted}
+        right_rows = {query: rows for query, rows in results.items() if not isinstance(rows, str)}
+        if not right_rows:
+            return unscored("reference_fails", str(results[accepted[0]]))
         rows = self._rows(query_in(output.text))
         if isinstance(rows, str):
             return wrong(rows, signal=FORMAT if rows in {"query_fails", "no_result"} else WRONG)
-        if any(_equal(rows, right_rows, orders(q)) for q, right_rows in accepted.items()):
+        if any(
+            rows == wanted if orders(query) else Counter(rows) == Counter(wanted)
+            for query, wanted in right_rows.items()
+        ):
             return right("rows_equal", {"rows": len(rows)})
-        wanted = len(next(iter(accepted.values())))
+        wanted = len(next(iter(right_rows.values())))
         return wrong("rows_differ", numbers={"rows": len(rows), "wanted": wanted})
 
-    def _accepted(self, query: str) -> Rows | str:
+    def _result(self, query: str) -> Rows | str:
         if query not in self._results:
             self._results[query] = self._rows(query_in(query))
         return self._results[query]
@@ -241,10 +243,6 @@ def orders(query: str) -> bool:
         depth += (sign == "(") - (sign == ")")
         outside.append(sign if depth == 0 else " ")
     return _ORDER.search("".join(outside)) is not None
-
-
-def _equal(rows: Rows, expected: Rows, ordered: bool) -> bool:
-    return rows == expected if ordered else Counter(rows) == Counter(expected)
 
 
 def _key(value: Any) -> str:

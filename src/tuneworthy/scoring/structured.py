@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PrivateAttr, model_validator
 
@@ -13,7 +12,6 @@ from tuneworthy.model.evalset import EvalCase
 from tuneworthy.scoring.base import (
     FORMAT,
     NO_ANSWER,
-    WRONG,
     FieldRule,
     Kit,
     Output,
@@ -21,6 +19,7 @@ from tuneworthy.scoring.base import (
     Scorer,
     as_texts,
     at,
+    conditions,
     empty,
     leaves,
     plain,
@@ -32,9 +31,6 @@ from tuneworthy.scoring.base import (
 
 if TYPE_CHECKING:
     from tuneworthy.text.json import Validator
-
-
-# Scorers of objects: their schema and their fields.
 
 
 class JsonSchema(Scorer):
@@ -113,25 +109,19 @@ class JsonFields(Scorer):
     def _against(self, value: dict[str, Any], expected: Mapping[str, Any]) -> Scored:
         rules = {tuple(name.split(".")): rule for name, rule in self.fields.items()}
         rules = rules or {path: FieldRule() for path in leaves(expected)}
-        faults: list[tuple[str, str, str]] = []
+        faults: list[Scored] = []
         for path, rule in rules.items():
             due, right_value = at(expected, path)
             present, own = at(value, path)
             if due and not present:
-                faults.append(("field_missing", ".".join(path), FORMAT))
+                faults.append(wrong("field_missing", about=".".join(path), signal=FORMAT))
             elif present and not (due and rule.equal(own, right_value)):
-                faults.append(("field_differs", ".".join(path), WRONG))
-        compared = len(rules)
+                faults.append(wrong("field_differs", about=".".join(path)))
         if not self.extra:
             more = sorted(".".join(path) for path in {*leaves(value)} - {*leaves(expected)})
-            faults += [("field_extra", name, FORMAT) for name in more[:1]]
-            compared += 1
-        numbers = {"fields": compared, "failed": len(faults)}
-        if not faults:
-            return right("fields_equal", numbers)
-        why, about, signal = faults[0]
-        share = 1 - len(faults) / max(1, compared)
-        return wrong(why, value=share, about=about, signal=signal, numbers=numbers)
+            faults += [wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]]
+        compared = len(rules) + (not self.extra)
+        return conditions("fields_equal", faults, compared, fields=compared)
 
 
 def as_object(value: Any) -> Mapping[str, Any] | None:
@@ -149,70 +139,46 @@ _OPTIONAL = ""  # among accepted values: the argument may be missing
 _DEEPEST = 20
 
 
-@dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCall(NamedTuple):
     """A call that the model made."""
 
     name: str
     arguments: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class AcceptedCall:
+class AcceptedCall(NamedTuple):
     """A call that is right."""
 
     name: str
     arguments: Mapping[str, Any]
-    """Values; with ``listed`` a list of accepted ones each."""
     listed: bool
+    """Whether there is a list of accepted values for each, at any depth."""
     exact: bool
     """Whether capitals, marks and spaces of texts count."""
 
     def fits(self, call: ModelCall) -> bool:
-        if call.name != self.name or set(call.arguments) - set(self.arguments):
+        return call.name == self.name and self._equal(call.arguments, self.arguments, -1)
+
+    def _equal(self, value: Any, wanted: Any, depth: int) -> bool:
+        if isinstance(value, str) and isinstance(wanted, str):
+            return value == wanted if self.exact else plain(value) == plain(wanted)
+        if depth > _DEEPEST:
             return False
-        for name, accepted in self.arguments.items():
-            if name not in call.arguments:
-                if not (self.listed and _OPTIONAL in accepted):
-                    return False
-            elif self.listed:
-                if not any(self._accepts(call.arguments[name], value) for value in accepted):
-                    return False
-            elif not self._equal(call.arguments[name], accepted):
+        if isinstance(value, list) and isinstance(wanted, list):
+            return len(value) == len(wanted) and all(
+                self._equal(a, b, depth + 1) for a, b in zip(value, wanted, strict=True)
+            )
+        if isinstance(value, Mapping) and isinstance(wanted, Mapping):
+            if value.keys() - wanted.keys():
                 return False
-        return True
-
-    def _accepts(self, value: Any, accepted: Any, depth: int = 0) -> bool:
-        """Inside accepted objects every value is a list of accepted ones again."""
-        if depth > _DEEPEST:
-            return False
-        if isinstance(accepted, Mapping) and isinstance(value, Mapping):
-            return not set(value) - set(accepted) and all(
-                any(self._accepts(value[key], x, depth + 1) for x in _listed(values))
+            choices = {k: _listed(v) if self.listed else [v] for k, v in wanted.items()}
+            return all(
+                any(self._equal(value[key], choice, depth + 1) for choice in some)
                 if key in value
-                else _OPTIONAL in _listed(values)
-                for key, values in accepted.items()
+                else self.listed and _OPTIONAL in some
+                for key, some in choices.items()
             )
-        if isinstance(accepted, list) and isinstance(value, list):
-            return len(accepted) == len(value) and all(
-                self._accepts(a, b, depth + 1) for a, b in zip(value, accepted, strict=True)
-            )
-        return self._equal(value, accepted, depth)
-
-    def _equal(self, value: Any, expected: Any, depth: int = 0) -> bool:
-        if isinstance(value, str) and isinstance(expected, str):
-            return value == expected if self.exact else plain(value) == plain(expected)
-        if depth > _DEEPEST:
-            return False
-        if isinstance(value, list) and isinstance(expected, list):
-            return len(value) == len(expected) and all(
-                self._equal(a, b, depth + 1) for a, b in zip(value, expected, strict=True)
-            )
-        if isinstance(value, Mapping) and isinstance(expected, Mapping):
-            return value.keys() == expected.keys() and all(
-                self._equal(value[key], expected[key], depth + 1) for key in value
-            )
-        return same(value, expected)
+        return same(value, wanted)
 
 
 def _listed(values: Any) -> list[Any]:
@@ -248,25 +214,28 @@ def accepted_calls(reference: Any, *, exact: bool = False) -> list[AcceptedCall]
     if not isinstance(reference, Mapping):
         return None
     many = reference.get("calls")
-    calls = [
-        _accepted_call(call, exact)
-        for call in (many if isinstance(many, list | tuple) else [reference])
-    ]
-    return None if None in calls else [call for call in calls if call is not None]
+    calls = []
+    for data in many if isinstance(many, list | tuple) else [reference]:
+        call = _accepted_call(data, exact)
+        if call is None:
+            return None
+        calls.append(call)
+    return calls
 
 
 def _accepted_call(data: Any, exact: bool) -> AcceptedCall | None:
     if not isinstance(data, Mapping):
         return None
     name, values = data.get("name"), data.get("arguments", {})
-    if isinstance(name, str) and isinstance(values, Mapping) and set(data) <= {"name", "arguments"}:
-        return AcceptedCall(_plain_name(name), values, listed=False, exact=exact)
-    if len(data) == 1:
-        name, values = next(iter(data.items()))
-        lists = isinstance(values, Mapping) and all(isinstance(v, list) for v in values.values())
-        if isinstance(name, str) and lists:
-            return AcceptedCall(_plain_name(name), values, listed=True, exact=exact)
-    return None
+    listed = not isinstance(name, str) or not data.keys() <= {"name", "arguments"}
+    if listed or not isinstance(values, Mapping):
+        if len(data) != 1:
+            return None
+        ((name, values),) = data.items()
+        listed = True
+        if not isinstance(values, Mapping) or not all(isinstance(v, list) for v in values.values()):
+            return None
+    return AcceptedCall(_plain_name(name), values, listed, exact) if isinstance(name, str) else None
 
 
 def is_call(value: Any) -> bool:
@@ -333,9 +302,8 @@ class ToolCalls(Scorer):
             return right("no_call_wanted")
         if not calls:
             return wrong("no_call", signal=NO_ANSWER if output.blank else FORMAT)
-        return max(
-            (self._against(calls, each) for each in accepted), key=lambda scored: scored.value
-        )
+        results = (self._against(calls, each) for each in accepted)
+        return max(results, key=lambda result: result.value)
 
     def _against(self, calls: Sequence[ModelCall], accepted: Sequence[AcceptedCall]) -> Scored:
         numbers = {"called": len(calls), "wanted": len(accepted)}
@@ -345,8 +313,11 @@ class ToolCalls(Scorer):
         if pairs == most:
             return right("calls_equal", numbers)
         names = {call.name for call in accepted}
-        stray = [call.name for call in calls if call.name not in names]
-        if stray:
-            return wrong("other_tool", value=pairs / most, about=stray[0], numbers=numbers)
+        about = next((call.name for call in calls if call.name not in names), "")
         why = "arguments_differ" if len(calls) == len(accepted) else "calls_differ"
-        return wrong(why, value=pairs / most, about=calls[0].name, numbers=numbers)
+        return wrong(
+            "other_tool" if about else why,
+            value=pairs / most,
+            about=about or calls[0].name,
+            numbers=numbers,
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
@@ -20,6 +20,7 @@ from tuneworthy.scoring.base import (
     VOICE,
     WRONG,
     Amount,
+    Comparer,
     Kit,
     Output,
     Scored,
@@ -30,6 +31,7 @@ from tuneworthy.scoring.base import (
     as_stated,
     as_text,
     as_texts,
+    conditions,
     empty,
     near,
     normal,
@@ -47,11 +49,11 @@ if TYPE_CHECKING:
     from tuneworthy.text.search import Searcher
 
 
-class Match(Scorer):
+class Match(Comparer):
     """The whole output equals an accepted text after normalisation (``normal``)."""
 
-    id, main, compares = "match", "accepted", True
-    accepted: Texts = ()
+    id, main = "match", "accepted"
+    own: Texts = Field((), alias="accepted")
     """Instead of the case's reference."""
     exact: bool = False
     """Compare as it stands, but for spaces around it."""
@@ -60,12 +62,10 @@ class Match(Scorer):
     articles: bool = False
     """Whether English articles are left out."""
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        accepted = self.accepted or tuple(map(as_text, case.accepted))
-        if not accepted:
-            return unscored("no_reference")
-        if output.blank:
-            return empty()
+    def accepted(self, case: EvalCase) -> Sequence[str]:
+        return self.own or tuple(map(as_text, case.accepted))
+
+    def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
         text = self._plain(output.text)
         if any(text == self._plain(other) for other in accepted):
             return right("equal")
@@ -78,10 +78,10 @@ class Match(Scorer):
         return words or " ".join(text.split())  # a text of marks alone is more than nothing
 
 
-class LabelMatch(Scorer):
+class LabelMatch(Comparer):
     """The output is an accepted label of a closed set; one that is no label fails in form."""
 
-    id, main, compares = "label", "labels", True
+    id, main = "label", "labels"
     labels: Annotated[tuple[str, ...], Field(max_length=100_000), BeforeValidator(as_texts)] = ()
     """All labels; those of the kit where none are listed."""
     key: Stated | None = None
@@ -95,39 +95,35 @@ class LabelMatch(Scorer):
                 what = f'has labels "{other[:40]}" and "{label[:40]}" that are the same'
                 raise refused(what, "give them names that differ in more than capitals and marks")
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        accepted = {plain(as_text(value)) for value in case.accepted}
-        if not accepted:
-            return unscored("no_reference")
-        if output.blank:
-            return empty()
+    def accepted(self, case: EvalCase) -> Sequence[str]:
+        return [as_text(value) for value in case.accepted]
+
+    def compare(self, output: Output, accepted: Sequence[str]) -> Scored:
         text: Any = unfenced(output.text)[:2000]
         if self.key:
             text = output.json.get(self.key) if isinstance(output.json, dict) else None
         label = plain(text) if isinstance(text, str) else None
-        if label in accepted:
+        if label in {plain(each) for each in accepted}:
             return right("label_equal")
         if label is None or (self._known and label not in self._known):
             return wrong("no_label", signal=FORMAT, about=output.text)
-        return wrong("label_differs", about=as_text(case.accepted[0]))
+        return wrong("label_differs", about=accepted[0])
 
 
-class Number(Scorer):
+class Number(Comparer):
     """The last, or the only, number of the output lies near an accepted one."""
 
-    id, main, compares = "number", "within", True
+    id, main = "number", "within"
     within: Amount = 0.0
     """Absolute tolerance, in the unit of the number."""
     relative: Amount = 0.0
     """Tolerance as a share of the right number; the wider of both counts."""
     which: Literal["last", "only"] = "last"
 
-    def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        accepted = [n for n in map(as_number, case.accepted) if n is not None]
-        if not accepted:
-            return unscored("no_reference")
-        if output.blank:
-            return empty()
+    def accepted(self, case: EvalCase) -> Sequence[float]:
+        return [n for n in map(as_number, case.accepted) if n is not None]
+
+    def compare(self, output: Output, accepted: Sequence[float]) -> Scored:
         written = numbers_in(output.text)
         if not written:
             return wrong("no_number", signal=FORMAT)
@@ -165,17 +161,13 @@ class Contains(Scorer):
             if not some:
                 return unscored("no_reference")
         present = self._present(tuple(dict.fromkeys((*self.all, *some, *self.none))), output.text)
-        faults = [("lacks", text) for text in self.all if text not in present]
-        faults += [("lacks_all", some[0])] if some and not present & set(some) else []
-        faults += [("says_forbidden", text) for text in self.none if text in present]
-        conditions = len(self.all) + bool(some) + len(self.none)
-        numbers = {"asked": conditions, "failed": len(faults)}
-        if not faults:
-            return right("contains", numbers)
-        why, about = faults[0]
-        if output.blank:
-            return wrong(why, signal=NO_ANSWER, about=about, numbers=numbers)
-        return wrong(why, value=1 - len(faults) / conditions, about=about, numbers=numbers)
+        found = [("lacks", text) for text in self.all if text not in present]
+        found += [("lacks_all", some[0])] if some and not present & set(some) else []
+        found += [("says_forbidden", text) for text in self.none if text in present]
+        signal = NO_ANSWER if output.blank else WRONG
+        faults = [wrong(why, about=text, signal=signal) for why, text in found]
+        asked = len(self.all) + bool(some) + len(self.none)
+        return conditions("contains", faults, len(faults) if output.blank else asked, asked=asked)
 
     def _present(self, texts: tuple[str, ...], output: str) -> set[str]:
         from tuneworthy.text.search import Pattern, Searcher
@@ -284,18 +276,14 @@ class Length(Scorer):
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
         if not output.text.strip():
             return empty()
-        faults: list[tuple[str, str, dict[str, float | int]]] = []
+        faults = []
         for unit, (least, most) in self._bounds.items():
             size = MEASURES[unit](output.text)
-            if size < least:
-                faults.append(("too_short", unit, {"said": size, "least": least}))
-            elif size > most:
-                faults.append(("too_long", unit, {"said": size, "most": most}))
-        if not faults:
-            return right("length_kept")
-        why, about, numbers = faults[0]
-        value = 1 - len(faults) / len(self._bounds)
-        return wrong(why, value=value, signal=INSTRUCTIONS, about=about, numbers=numbers)
+            why, end = ("too_short", "least") if size < least else ("too_long", "most")
+            if not least <= size <= most:
+                numbers = {"said": size, end: least if size < least else most}
+                faults.append(wrong(why, signal=INSTRUCTIONS, about=unit, numbers=numbers))
+        return conditions("length_kept", faults, len(self._bounds))
 
 
 class PromptInstructions(Scorer):
@@ -321,17 +309,17 @@ class PromptInstructions(Scorer):
         checked = [(each, kept) for each, kept in results if kept is not None]
         if not checked:
             return unscored("no_verifiable_instruction")
-        ignored = [each for each, kept in checked if not kept]
-        numbers: dict[str, float | int] = {"checked": len(checked), "failed": len(ignored)}
-        if not ignored:
-            return right("instructions_followed", numbers)
-        return wrong(
-            "instruction_ignored",
-            value=1 - len(ignored) / len(checked),
-            signal=INSTRUCTIONS,
-            about=ignored[0].quote,
-            numbers={**numbers, "position": ignored[0].position},
-        )
+        faults = [
+            wrong(
+                "instruction_ignored",
+                signal=INSTRUCTIONS,
+                about=each.quote,
+                numbers={"position": each.position},
+            )
+            for each, kept in checked
+            if not kept
+        ]
+        return conditions("instructions_followed", faults, len(checked), checked=len(checked))
 
 
 @lru_cache(maxsize=64)
@@ -359,7 +347,7 @@ class Terminology(Scorer):
         self._glossary = Glossary(kit.materials.glossary)
 
     def score(self, output: Output, case: EvalCase, system: str = "") -> Scored:
-        glossary, due, faults = self._glossary, 0, list[tuple[str, str]]()
+        glossary, due, faults = self._glossary, 0, list[Scored]()
         written, read = glossary.look([output.text]), glossary.look([case.text])
         for index in range(len(glossary)):
             present = bool(glossary.said(written, index)[0])
@@ -368,18 +356,13 @@ class Terminology(Scorer):
             words = [word for word, rows in wrongs if rows[0]]
             due += present or called or bool(words)
             if words:
-                faults.append(("forbidden_term", words[0]))
+                faults.append(wrong("forbidden_term", signal=TERMS, about=words[0]))
             elif self.required and called and not present:
-                faults.append(("term_missing", glossary.right(index)))
+                about = glossary.right(index)
+                faults.append(wrong("term_missing", signal=TERMS, about=about))
         if not due:
             return unscored("no_term_due")
-        if output.blank:
-            return empty()
-        numbers = {"due": due, "failed": len(faults)}
-        if not faults:
-            return right("terms_right", numbers)
-        why, about = faults[0]
-        return wrong(why, value=1 - len(faults) / due, signal=TERMS, about=about, numbers=numbers)
+        return empty() if output.blank else conditions("terms_right", faults, due, due=due)
 
 
 class BrandVoice(Scorer):
