@@ -42,8 +42,7 @@ class Written:
     """A case file as it was read or written."""
 
     case: Case
-    digest: str
-    """SHA-256 of its text, for compare-and-set."""
+    digest: str  #: SHA-256 of its text, for compare-and-set.
 
 
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:

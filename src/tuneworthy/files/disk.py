@@ -17,12 +17,9 @@ from pathlib import Path
 from tuneworthy.errors import CaseError, InputError, OutputError
 
 MIB = 1024 * 1024
-CASE_LIMIT = MIB
-"""Bytes of a case file."""
-FRAMEWORK_LIMIT = 2 * MIB
-"""Bytes of a framework file."""
-CASES_LIMIT = 16 * MIB
-"""Bytes of a file of published cases, or of a dossier."""
+CASE_LIMIT = MIB  #: Bytes of a case file.
+FRAMEWORK_LIMIT = 2 * MIB  #: Bytes of a framework file.
+CASES_LIMIT = 16 * MIB  #: Bytes of a file of published cases, or of a dossier.
 
 
 BOM = "\ufeff"

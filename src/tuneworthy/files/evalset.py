@@ -19,8 +19,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evalset import EvalCase, Split
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
 
-EVALSET_LIMIT = 256 * MIB
-"""Bytes of an evaluation set."""
+EVALSET_LIMIT = 256 * MIB  #: Bytes of an evaluation set.
 
 
 def read_evalset(path: Path) -> tuple[EvalCase, ...]:

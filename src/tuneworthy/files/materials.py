@@ -17,8 +17,7 @@ from tuneworthy.model.base import Record, as_bytes
 from tuneworthy.model.case import Case, Materials, PromptVariant, Term, VoiceSamples
 from tuneworthy.syntax.document import ParsedFile, build, parse
 
-AVOID = "avoid.txt"
-"""File of a voice folder with phrases the brand never uses, one a line."""
+AVOID = "avoid.txt"  #: File of a voice folder with phrases the brand never uses, one a line.
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
 _MOST_TERMS = 10_000
@@ -166,8 +165,7 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MUL
 _PART = re.compile(r"^#[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _VARIABLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _OTHER = re.compile(r"\{[%#]|\{\{")
-VARIABLES = ("input", "contexts", "examples")
-"""What a template may name."""
+VARIABLES = ("input", "contexts", "examples")  #: What a template may name.
 
 
 def names(variant: PromptVariant) -> frozenset[str]:

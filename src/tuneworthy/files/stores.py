@@ -30,8 +30,7 @@ if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
 
-FOLDER = ".tuneworthy"
-"""What is computed for a case is in here, and nothing of the user's is."""
+FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
 
 R = TypeVar("R", bound=BaseModel)
 
@@ -228,8 +227,7 @@ def append_evidence(case: Case, measured: Measured) -> bool:
 # Versions of a case file as the page wrote them ---------------------------------------------------
 
 HISTORY = "history.jsonl"
-_MOST = 4 * MIB
-"""Bytes that are kept; what is older goes."""
+_MOST = 4 * MIB  #: Bytes that are kept; what is older goes.
 _FIRST, _LAST = datetime(1970, 1, 2, tzinfo=UTC), datetime(9999, 12, 30, tzinfo=UTC)
 """Times that every place on earth has a calendar day for."""
 
@@ -292,8 +290,7 @@ def _newest(path: Path) -> str:
 
 # Labels: a file for each labeller -----------------------------------------------------------------
 
-ADJUDICATED = "adjudicated"
-"""The labeller who settles what the others differ on."""
+ADJUDICATED = "adjudicated"  #: The labeller who settles what the others differ on.
 MOST_LABELLERS = 50
 _LABELLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
@@ -356,8 +353,7 @@ def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
 
 VERIFY_PLAN = "verify-plan.json"
 CEILING_PLAN = "ceiling-plan.json"
-PROPOSED = "proposed"
-"""Folder of the prompts that a generator proposed."""
+PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 
 def _read_plan(path: Path, record: type[R], name: str, fix: str) -> R | None:

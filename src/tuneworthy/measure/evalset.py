@@ -35,11 +35,9 @@ from tuneworthy.text.json import UNREAD, Validator, looks_like_json, read_json, 
 FRAME_TRACES = 10_000
 """Traces that are kept to draw from, at most: conversations by a hash of their names."""
 
-FRAME_CHARACTERS = 32 << 20
-"""Characters of those."""
+FRAME_CHARACTERS = 32 << 20  #: Characters of those.
 
-BOOST = 2.0
-"""How much oftener than it occurs a failure is drawn."""
+BOOST = 2.0  #: How much oftener than it occurs a failure is drawn.
 
 MOST_GROUPS = 12
 
@@ -130,14 +128,10 @@ class LoggedQuestion(NamedTuple):
 class Conversation(NamedTuple):
     """A conversation, with the near copies that were folded into it."""
 
-    questions: tuple[LoggedQuestion, ...]
-    """Different ones, in order; at least one."""
-    traces: int
-    """Traces it stands for, its copies' among them."""
-    failed: bool
-    """Whether any trace of it failed."""
-    row: int
-    """Place of its first trace in the order of reading."""
+    questions: tuple[LoggedQuestion, ...]  #: Different ones, in order; at least one.
+    traces: int  #: Traces it stands for, its copies' among them.
+    failed: bool  #: Whether any trace of it failed.
+    row: int  #: Place of its first trace in the order of reading.
 
     @property
     def pull(self) -> float:

@@ -37,8 +37,7 @@ class DataSpan(NamedTuple):
 
 # Who is named in a text: a plain recogniser without a model, for a sample of texts.
 
-UPPER = "A-ZÀ-ÖØ-ÞŁŚŻŹĆŠČŘĐŽÅÄÖÆØ"
-"""Capitals of the Latin alphabets, for a class."""
+UPPER = "A-ZÀ-ÖØ-ÞŁŚŻŹĆŠČŘĐŽÅÄÖÆØ"  #: Capitals of the Latin alphabets, for a class.
 
 NAME = "names by cues and census lists, 1"
 """What the recogniser calls itself; the number changes with what it says."""
@@ -269,13 +268,11 @@ class DataKind(NamedTuple):
     id: str
     label: str
     sort: Literal["personal", "secret"]
-    gate: Pattern
-    """What every text with it matches: looked for in all texts at once."""
+    gate: Pattern  #: What every text with it matches: looked for in all texts at once.
     exact: re.Pattern[str]
     source: str
     check: Callable[[str], bool] | None
-    trim: bool
-    """Whether only that part of a match is meant that is an IBAN."""
+    trim: bool  #: Whether only that part of a match is meant that is an IBAN.
     behind: re.Pattern[str] | None
     digits: bool
 
@@ -317,8 +314,7 @@ def _read_kinds() -> tuple[DataKind, ...]:
     return (*kinds, *map(kind, data["kinds"]))
 
 
-KINDS = _read_kinds()
-"""Every kind; where two find the same, the earlier has it."""
+KINDS = _read_kinds()  #: Every kind; where two find the same, the earlier has it.
 
 _BEHIND = 64  # characters in front that are looked at
 _NEAR = 80  # characters in front of the end of a gate in which a match mostly begins

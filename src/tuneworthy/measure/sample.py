@@ -28,18 +28,15 @@ if TYPE_CHECKING:
 
 # A sample of traces for what is too dear to do to all of them, and texts as vectors.
 
-TRACES = 2_000
-"""Traces of a sample, at most."""
+TRACES = 2_000  #: Traces of a sample, at most.
 
 CHARACTERS = 16 << 20
 """Characters of a sample, at most; its system prompts are not counted, as they are shared."""
 
-LONGEST_TEXT = 20_000
-"""Characters that are kept of one text."""
+LONGEST_TEXT = 20_000  #: Characters that are kept of one text.
 
 MODEL = "wordllama l2_supercat_256"
-SAMPLE_LONGEST = 2_000
-"""Characters of a text that are embedded."""
+SAMPLE_LONGEST = 2_000  #: Characters of a text that are embedded.
 
 _MOST_TURNS = 100  # the newest messages, and the first passages and calls, are kept
 _TEXTS = frozenset({"output", "input", "reference", "error", "label"})
@@ -178,8 +175,7 @@ BANDS, ROWS = 12, 5
 PLACES = BANDS * ROWS
 """Length of a signature; similarity is known to about 0.05 (one standard error at 0.8)."""
 
-LONGEST = 20_000
-"""Characters of a text that are compared."""
+LONGEST = 20_000  #: Characters of a text that are compared.
 
 _SEED = 20_261_124
 _PAIRS = 1 << 16  # pairs compared at once

@@ -28,10 +28,8 @@ from tuneworthy.syntax.document import did_you_mean
 
 # What a scorer is: its parameters, what it reads, and its verdict on an output.
 
-WRONG = "wrong_answer"
-"""Signal of an output that has the right form and says something wrong."""
-NO_ANSWER = "no_answer"
-"""Signal of an output with nothing in it."""
+WRONG = "wrong_answer"  #: Signal of an output that has the right form and says something wrong.
+NO_ANSWER = "no_answer"  #: Signal of an output with nothing in it.
 FORMAT = "inconsistent_format"
 TERMS = "terminology_errors"
 VOICE = "voice_drift"
@@ -71,10 +69,8 @@ class Kit:
     """Every label there is; where empty, ``label`` can't tell a wrong one from no label at all."""
     read: Callable[[str], str] | None = None
     """Reads a text file by its name beside the case, and refuses one outside; None: no files."""
-    folder: Path | None = None
-    """The case folder, for the user's own functions alone."""
-    allow_code: bool = False
-    """Whether the user's own functions may run."""
+    folder: Path | None = None  #: The case folder, for the user's own functions alone.
+    allow_code: bool = False  #: Whether the user's own functions may run.
 
 
 class Scored(Record):
@@ -263,8 +259,7 @@ def as_stated(value: Any) -> Any:
 
 Texts = Annotated[tuple[str, ...], Field(max_length=500), BeforeValidator(as_texts)]
 """A text or several."""
-Stated = Annotated[str, BeforeValidator(as_stated)]
-"""A text with something in it."""
+Stated = Annotated[str, BeforeValidator(as_stated)]  #: A text with something in it.
 Amount = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 

@@ -20,8 +20,7 @@ from typing import Any
 MIB = 1024 * 1024
 MEMORY_BYTES = {"sql": 384 * MIB, "own": 4096 * MIB}
 """Address space of each kind; Python itself takes some tens of MiB."""
-MOST_ROWS = 10_000
-"""Rows of a result; a query that gives more is refused."""
+MOST_ROWS = 10_000  #: Rows of a result; a query that gives more is refused.
 MOST_STEPS = 30_000_000
 """Steps of SQLite's machine a query may take: counted, so that the answer depends on no clock."""
 _LONGEST_VALUE = MIB

@@ -43,8 +43,7 @@ from tuneworthy.scoring.base import (
 )
 
 CHILD = Path(__file__).with_name("child.py")
-MOST_BYTES = 16 * 1024 * 1024
-"""Of one answer; a longer one is no answer."""
+MOST_BYTES = 16 * 1024 * 1024  #: Of one answer; a longer one is no answer.
 
 
 class Worker:
@@ -147,10 +146,8 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-SECONDS = 20.0
-"""The longest a query may take; steps are counted besides and run out long before."""
-LONGEST_QUERY = 20_000
-"""Characters of a query."""
+SECONDS = 20.0  #: The longest a query may take; steps are counted besides and run out long before.
+LONGEST_QUERY = 20_000  #: Characters of a query.
 
 _BLOCK = re.compile(r"```[ \t]*(?:sql|sqlite)?[ \t]*\n(.*?)```", re.DOTALL | re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL)

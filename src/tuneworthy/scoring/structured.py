@@ -133,8 +133,7 @@ def as_object(value: Any) -> Mapping[str, Any] | None:
 
 # ``tool_call``: the right tools are called, with accepted arguments.
 
-MOST_CALLS = 100
-"""Calls that are compared; an output with more is wrong."""
+MOST_CALLS = 100  #: Calls that are compared; an output with more is wrong.
 _OPTIONAL = ""  # among accepted values: the argument may be missing
 _DEEPEST = 20
 
@@ -151,10 +150,8 @@ class AcceptedCall(NamedTuple):
 
     name: str
     arguments: Mapping[str, Any]
-    listed: bool
-    """Whether there is a list of accepted values for each, at any depth."""
-    exact: bool
-    """Whether capitals, marks and spaces of texts count."""
+    listed: bool  #: Whether there is a list of accepted values for each, at any depth.
+    exact: bool  #: Whether capitals, marks and spaces of texts count.
 
     def fits(self, call: ModelCall) -> bool:
         return call.name == self.name and self._equal(call.arguments, self.arguments, -1)

@@ -28,11 +28,9 @@ from tuneworthy.model.evidence import ArmsResult, Batch, Evidence, Lead, PromptA
 from tuneworthy.stats.clustered import Estimate, mean
 from tuneworthy.stats.compare import Quantiles, arm_estimate, paired, quantiles
 
-MOST_ARMS = 50
-"""Arms that are compared; of more, those with the most cases."""
+MOST_ARMS = 50  #: Arms that are compared; of more, those with the most cases.
 
-MOST_TESTS = 10
-"""Tests that are compared; of more, those with the most cases."""
+MOST_TESTS = 10  #: Tests that are compared; of more, those with the most cases.
 
 _NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
 _ALWAYS = (
@@ -182,14 +180,10 @@ def _series(results: tuple[ArmsResult, ...]) -> Series:
 class ArmRuns(NamedTuple):
     """Traces of a test, one value a trace; all arrays are equally long."""
 
-    arm: Ints
-    """Place of prompt and model in the names; -1 for none."""
-    case: Floats
-    """A number for each case; NaN for a trace of none."""
-    run: Ints
-    """A number for each run; a run may take several traces."""
-    score: Floats
-    """NaN where there is none."""
+    arm: Ints  #: Place of prompt and model in the names; -1 for none.
+    case: Floats  #: A number for each case; NaN for a trace of none.
+    run: Ints  #: A number for each run; a run may take several traces.
+    score: Floats  #: NaN where there is none.
     usd: Floats
     latency_s: Floats
     error: Flags

@@ -25,8 +25,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 Extent = Literal["all", "sampled"]
 Span = tuple[float, float]
-Ends = tuple[float, float, float | Literal["open"]]
-"""A value, its low and its high end."""
+Ends = tuple[float, float, float | Literal["open"]]  #: A value, its low and its high end.
 
 ENOUGH_CONVERSATIONS = 20
 """Under this many conversations an interval says less than it seems to: the answer is unknown."""
@@ -47,29 +46,20 @@ class TraceTable:
     Arrays have one value a trace, in the order of reading.
     """
 
-    numbers: Numbers
-    """Columns that the signal's ``rows`` gave."""
+    numbers: Numbers  #: Columns that the signal's ``rows`` gave.
     conversation: Ints
     """A number for each conversation; a trace without one has a number of its own."""
-    time: Floats
-    """Seconds since 1970; NaN where there is no clock."""
-    turn: Floats
-    """Place in the conversation; NaN where unknown."""
-    model: Ints
-    """Place in ``models``; -1 for none."""
+    time: Floats  #: Seconds since 1970; NaN where there is no clock.
+    turn: Floats  #: Place in the conversation; NaN where unknown.
+    model: Ints  #: Place in ``models``; -1 for none.
     models: tuple[str, ...]
-    prompt: Ints
-    """Place in ``prompts``; -1 for none."""
+    prompt: Ints  #: Place in ``prompts``; -1 for none.
     prompts: tuple[str, ...]
     """Prompt versions by name, or ``system N`` for the N-th system prompt without a name."""
-    system: Ints
-    """Place in ``systems``; -1 for none."""
-    systems: tuple[str, ...]
-    """Distinct system prompts in the order of their first appearance."""
-    present: frozenset[str]
-    """Columns of ``Batch`` in which any trace has a value."""
-    sample: Batch
-    """Whole conversations drawn by a hash of their name, up to some thousand traces."""
+    system: Ints  #: Place in ``systems``; -1 for none.
+    systems: tuple[str, ...]  #: Distinct system prompts in the order of their first appearance.
+    present: frozenset[str]  #: Columns of ``Batch`` in which any trace has a value.
+    sample: Batch  #: Whole conversations drawn by a hash of their name, up to some thousand traces.
     distinct_systems: int = 0
     """Distinct system prompts seen; where that is more than ``systems`` holds they are a template
     with something else filled in each time, and ``systems`` is empty."""
@@ -163,14 +153,12 @@ def rate(hits: Flags | Floats) -> float:
 # The clock of a log.
 
 DAY_S = 86_400.0
-MONTH_DAYS = 30.4375
-"""Mean length of a month in days."""
+MONTH_DAYS = 30.4375  #: Mean length of a month in days.
 
 FIRST_S = datetime(2015, 1, 1, tzinfo=UTC).timestamp()
 """No log of a language model is older; an earlier timestamp is a default or an error."""
 
-END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()
-"""Later timestamps are no timestamps."""
+END_S = datetime(2100, 1, 1, tzinfo=UTC).timestamp()  #: Later timestamps are no timestamps.
 
 LOG_TIME = "log the `timestamp` of every call"
 _FEW = 0.005
@@ -180,14 +168,10 @@ _FEW = 0.005
 class Clock:
     """When traces were made."""
 
-    usable: Flags
-    """Which traces have a timestamp that can be one."""
-    times: Floats
-    """Those timestamps in order, seconds since 1970."""
-    lacking: int
-    """Traces without a timestamp."""
-    ignored: int
-    """Traces with one that lies before 2015, in the future, or far beyond all others."""
+    usable: Flags  #: Which traces have a timestamp that can be one.
+    times: Floats  #: Those timestamps in order, seconds since 1970.
+    lacking: int  #: Traces without a timestamp.
+    ignored: int  #: Traces with one that lies before 2015, in the future, or far beyond all others.
 
     @property
     def days(self) -> float:
@@ -228,8 +212,7 @@ def day_of(time: float) -> datetime:
 
 # Evidence.
 
-AMOUNT, SHARE = (0.0, math.inf), (0.0, 1.0)
-"""Bounds of an amount and of a share."""
+AMOUNT, SHARE = (0.0, math.inf), (0.0, 1.0)  #: Bounds of an amount and of a share.
 
 
 class Measure(NamedTuple):
@@ -237,8 +220,7 @@ class Measure(NamedTuple):
 
     id: str
     unit: str
-    factor: str = ""
-    """What it bears on."""
+    factor: str = ""  #: What it bears on.
 
     def of(
         self,
@@ -356,8 +338,7 @@ def _finite(value: Scalar) -> bool:
 
 # What scores say, and what stands or falls together.
 
-RIGHT_FROM = 0.5
-"""A score from this on counts as right; below, as wrong."""
+RIGHT_FROM = 0.5  #: A score from this on counts as right; below, as wrong.
 
 _GOOD = (
     "yes true pass passed correct right good great positive up thumbs_up thumbsup like liked "
@@ -434,8 +415,7 @@ def sampled_clusters(batch: Batch, rows: Sequence[int]) -> Ints:
 
 # How much a call read and wrote: tokens as reported, or estimated from characters.
 
-CHARACTERS_A_TOKEN = 4.0
-"""The usual rule for English text; other scripts take fewer."""
+CHARACTERS_A_TOKEN = 4.0  #: The usual rule for English text; other scripts take fewer.
 
 ESTIMATE_FACTOR = 1.5
 """How far an estimate from characters may be off, either way. Over whole collections o200k_base and

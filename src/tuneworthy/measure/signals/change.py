@@ -92,15 +92,13 @@ class PromptText(NamedTuple):
     """A system prompt with the times of the conversations that carry it."""
 
     words: str
-    times: Floats
-    """First call of each conversation, in order."""
+    times: Floats  #: First call of each conversation, in order.
 
 
 class PromptVersion(NamedTuple):
     """Texts that are near copies of each other once what is filled in is left out."""
 
-    first: float
-    """First conversation, seconds since 1970."""
+    first: float  #: First conversation, seconds since 1970.
     last: float
     conversations: int
 
@@ -108,10 +106,8 @@ class PromptVersion(NamedTuple):
 class PromptVersions(NamedTuple):
     """The versions of one prompt."""
 
-    versions: tuple[PromptVersion, ...]
-    """In the order of their first conversation."""
-    conversations: int
-    """Conversations that were compared."""
+    versions: tuple[PromptVersion, ...]  #: In the order of their first conversation.
+    conversations: int  #: Conversations that were compared.
     kept: float
     """Share of an average text that belongs to the template; 1 where nothing is filled in."""
 

@@ -32,8 +32,7 @@ from tuneworthy.stats.clustered import share
 from tuneworthy.text.json import UNREAD, Validator, looking, read_json, read_rows, validator
 from tuneworthy.text.search import joined
 
-ENOUGH_OUTPUTS = 20
-"""A prompt version with fewer outputs than this has no usual keys of its own."""
+ENOUGH_OUTPUTS = 20  #: A prompt version with fewer outputs than this has no usual keys of its own.
 
 REQUIRED_FROM = 0.95
 """A key that at least this share of a tool's calls have is taken for required."""
@@ -216,8 +215,7 @@ class _VersionOutputs(NamedTuple):
 
     name: str
     rows: Ints
-    wrong: Flags
-    """Read, and yet against the schema or unlike the usual keys."""
+    wrong: Flags  #: Read, and yet against the schema or unlike the usual keys.
     usual: float
     """Number of the most frequent shape, the smaller of two as frequent; NaN where none is read."""
 

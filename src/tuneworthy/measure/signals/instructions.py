@@ -31,11 +31,9 @@ from tuneworthy.text.instructions import Instruction, Reader, follows
 from tuneworthy.text.json import readable
 from tuneworthy.text.search import joined
 
-MOST_SHOWN = 100
-"""Instructions that the picture shows."""
+MOST_SHOWN = 100  #: Instructions that the picture shows.
 
-ENOUGH_INSTRUCTIONS = 5
-"""Under this many in one prompt there is no telling what their place does."""
+ENOUGH_INSTRUCTIONS = 5  #: Under this many in one prompt there is no telling what their place does.
 
 _FACTOR = "instruction_limit"
 _MOST_KNOWN_PROMPTS = 2000
@@ -139,12 +137,9 @@ class InstructionResults(NamedTuple):
     """One instruction of one prompt over the outputs it bears on."""
 
     instruction: Instruction
-    ignored: Flags
-    """One an output."""
-    conversation: Ints
-    """Those the outputs come from."""
-    of: int
-    """How many instructions its prompt has."""
+    ignored: Flags  #: One an output.
+    conversation: Ints  #: Those the outputs come from.
+    of: int  #: How many instructions its prompt has.
 
     @property
     def asks(self) -> tuple[object, ...]:

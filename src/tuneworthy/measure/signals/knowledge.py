@@ -35,8 +35,7 @@ from tuneworthy.measure.signals.success import refuses
 from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import CERTAIN, share, share_given
 
-LOOKED_AT = 1_000
-"""Traces of the sample that the detector of sufficient passages reads at most."""
+LOOKED_AT = 1_000  #: Traces of the sample that the detector of sufficient passages reads at most.
 
 CHECKED = 300
 """Traces of the sample that the slower detector of unsupported answers reads at most."""
@@ -233,8 +232,7 @@ _COMMON = (
 )
 _PERSONAL = "i me my mine we our us i'm i've i'd i'll im ive you your"
 
-COMMON = frozenset(_COMMON.split())
-"""Words that carry grammar rather than content."""
+COMMON = frozenset(_COMMON.split())  #: Words that carry grammar rather than content.
 
 NEGATIONS = frozenset(("not", "no", "never", "none", "nothing", "neither", "nor", "cannot"))
 """Words that deny; a word that ends in ``n't`` does too."""

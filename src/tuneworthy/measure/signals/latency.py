@@ -60,8 +60,7 @@ class LatencySignal:
     slope takes the hour along.
     """
 
-    target_s: float | None = None
-    """Seconds within which 95 of 100 answers should arrive."""
+    target_s: float | None = None  #: Seconds within which 95 of 100 answers should arrive.
 
     id = "latency"
 

@@ -41,8 +41,7 @@ TOGETHER = 0.3
 """or than that of all but this share, if the nearest of all is another of the last month: what is
 new comes more than once. Both were chosen on draws from CLINC150 (docs/accuracy.md)."""
 
-DRAWS = 59
-"""Shuffles of what is earlier and what later."""
+DRAWS = 59  #: Shuffles of what is earlier and what later.
 
 SENSITIVITY = ((1_500, (0.44, 0.85)), (400, (0.38, 0.81)))
 """Share of really new requests that is flagged, by how many earlier ones there are, over kinds of
@@ -50,8 +49,7 @@ new: the lower end for intents of the same domain that were held out (CLINC150, 
 upper for requests of none of 150 intents (CLINC150 out of scope); 95% of draws in which a fifth of
 the later ones is new (ours, measured 2026-11-24, tools/accuracy/novelty.py)."""
 
-LEAST_EARLIER = SENSITIVITY[-1][0]
-"""With fewer earlier requests too few of the new ones are seen."""
+LEAST_EARLIER = SENSITIVITY[-1][0]  #: With fewer earlier requests too few of the new ones are seen.
 
 LEAST_DAYS = 2 * MONTH_DAYS - 2
 MOST_REQUESTS = 3_000
@@ -89,8 +87,7 @@ class NoveltySignal:
     request is over 50 words the upper end is 1.
     """
 
-    seed: int = 20261124
-    """For the shuffles."""
+    seed: int = 20261124  #: For the shuffles.
 
     id = "novelty"
 
@@ -156,11 +153,9 @@ class _Requests(NamedTuple):
     """Requests of the sample that have a time, oldest first."""
 
     texts: tuple[str, ...]
-    later: Flags
-    """Which belong to the last month."""
+    later: Flags  #: Which belong to the last month.
     conversation: Ints
-    of: Extent
-    """Whether these are all requests."""
+    of: Extent  #: Whether these are all requests.
 
 
 def _requests(table: TraceTable) -> _Requests:
@@ -208,23 +203,17 @@ def _lacking(table: TraceTable, requests: _Requests) -> str:
 class Neighbours(NamedTuple):
     """The nearest of each request, those of its own conversation left out."""
 
-    places: Ints
-    """Up to 16 a row, the nearest first."""
-    cosines: Vectors
-    """Their cosines; -1 in place of one that is missing."""
-    earlier: Vectors
-    """Cosine to the nearest earlier request; -1 where there is none."""
+    places: Ints  #: Up to 16 a row, the nearest first.
+    cosines: Vectors  #: Their cosines; -1 in place of one that is missing.
+    earlier: Vectors  #: Cosine to the nearest earlier request; -1 where there is none.
 
 
 class Flagged(NamedTuple):
     """What is flagged of the later requests, and what would be by chance."""
 
-    rows: Flags
-    """Which of all requests are."""
-    by_chance: float
-    """Mean share of the later ones when conversations are shuffled."""
-    spread: float
-    """Standard deviation of that share."""
+    rows: Flags  #: Which of all requests are.
+    by_chance: float  #: Mean share of the later ones when conversations are shuffled.
+    spread: float  #: Standard deviation of that share.
     limits: tuple[float, float]
     """Cosines below which one is flagged: alone, and with a later one that is nearer."""
 

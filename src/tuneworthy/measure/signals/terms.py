@@ -28,8 +28,7 @@ from tuneworthy.text.search import joined
 TERMS_A_COLUMN = 48
 """Terms that one column carries as the bits of a whole number; a float holds 53 exactly."""
 
-MOST_TERMS = 480
-"""Further terms of a glossary are not looked for."""
+MOST_TERMS = 480  #: Further terms of a glossary are not looked for.
 
 _KINDS = ("due", "wrong", "held")
 _ABOUT = "terminology_errors"

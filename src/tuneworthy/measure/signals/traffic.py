@@ -47,12 +47,10 @@ from tuneworthy.model.evidence import Batch, Evidence, Scalar
 from tuneworthy.stats.clustered import Estimate, mean, ratio, t95
 from tuneworthy.stats.forecast import LEVEL_DAYS, WEEK, Trend, level, trend
 
-TREND_DAYS = 91
-"""Days of clock that a trend needs: three whole months, as thirteen whole weeks."""
+TREND_DAYS = 91  #: Days of clock that a trend needs: three whole months, as thirteen whole weeks.
 
 FORECAST_MONTHS = 6
-MOST_MONTHS = 36
-"""A growth that no plan is long enough to see takes longer than this to show."""
+MOST_MONTHS = 36  #: A growth that no plan is long enough to see takes longer than this to show.
 
 LEAST_TOKENS = 1024
 """Shortest prefix that is cached: what OpenAI, Gemini and many Claude models ask for; some take 512
@@ -286,13 +284,11 @@ def _seconds(day: date) -> float:
 class Followers(NamedTuple):
     """Calls that follow another which began alike, and how long after it, in seconds."""
 
-    of_prompt: Ints
-    """Rows that follow a call with the same system prompt to the same model."""
+    of_prompt: Ints  #: Rows that follow a call with the same system prompt to the same model.
     after_prompt_s: Floats
     of_turn: Ints
     """Rows that follow a call of their conversation, with the same system prompt and model."""
-    before: Ints
-    """That call's row."""
+    before: Ints  #: That call's row.
     after_turn_s: Floats
 
 

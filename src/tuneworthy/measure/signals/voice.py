@@ -29,8 +29,7 @@ from tuneworthy.text.search import joined
 
 # How a text is written, whatever it is about: rates of small words, sentences, punctuation.
 
-PIECE_WORDS = 60
-"""Words of a piece."""
+PIECE_WORDS = 60  #: Words of a piece.
 
 _SMALL = (
     "the a an and or but so if of in on at to for with from by as it this that these you your we "
@@ -42,8 +41,7 @@ _MARKS = (",", ";", ":", "!", "?", "—", "(", "…", "*", "\n")
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _SENTENCE = re.compile(r"[.!?]+(?=\s|\Z)")
 
-FEATURES = len(_SMALL_WORDS) + len(_MARKS) + 4
-"""Numbers that describe a piece."""
+FEATURES = len(_SMALL_WORDS) + len(_MARKS) + 4  #: Numbers that describe a piece.
 
 
 def pieces(texts: Iterable[str]) -> Iterator[str]:
@@ -122,8 +120,7 @@ def _delta(written: Floats, usual: Floats) -> Floats:
 ENOUGH_SAMPLES = 5
 """Under this many samples there is no telling how much a voice varies by itself."""
 
-MOST_TURNS = 30
-"""Turns that the picture shows."""
+MOST_TURNS = 30  #: Turns that the picture shows.
 
 _ABOUT = "voice_drift"
 _ALIKE = 1e-6  # samples nearer than this to each other are copies and no yardstick
