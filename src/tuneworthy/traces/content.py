@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, compress, count, islice, repeat
+from itertools import chain, compress, islice
 from operator import not_
 from pathlib import Path
 from typing import Any
@@ -146,6 +146,8 @@ _WRAPPED = ("data", "observations", "traces", "items", "records", "calls")
 Beside = dict[str, dict[str, Any]]
 """Fields of records, by id, that stand in another file than the record."""
 Records = Iterator[tuple[Place, Any]]
+Groups = Iterator[tuple[list[Place], list[Any]]]
+_DICT = {dict}
 
 
 class Content:
@@ -195,18 +197,23 @@ class Content:
         records = chain.from_iterable(map(self._decoded, chain(held, lines)))
         yield from self.traces(records, self._kind(samples))
 
-    def _decoded(self, block: Block) -> Records:
+    def _decoded(self, block: Block) -> Groups:
         """The records of a block at once, or one by one where some line wants a closer look."""
         records: list[dict[str, Any]] = []
         if not block.too_long and not has_too_much(block.data):
             with suppress(msgspec.MsgspecError, ValueError, RecursionError):
                 records = _LINES.decode_lines(block.data)
-        if records:
-            self.tally.records += len(records)
-            self.tally.size += len(block.data)
-            places = count(block.first) if len(records) == block.lines else repeat(block.first)
-            yield from zip(places, records, strict=False)
+        if not records:
+            yield from self._grouped(self._each_line(block))
             return
+        self.tally.records += len(records)
+        self.tally.size += len(block.data)
+        if len(records) == block.lines:
+            yield [*range(block.first, block.first + block.lines)], records
+        else:
+            yield [block.first] * len(records), records
+
+    def _each_line(self, block: Block) -> Iterator[tuple[Place, Any]]:
         for line, data in each_line(block, self.tally):
             self.tally.size += len(data)
             yield line, data
@@ -235,23 +242,33 @@ class Content:
         what = f"is one JSON value of more than {most // MIB} MiB"
         return InputError(what, where=self.where, fix="write one record a line")
 
-    def traces(self, records: Records, kind: FieldMap) -> Iterator[Batch]:
+    def traces(self, groups: Groups, kind: FieldMap) -> Iterator[Batch]:
         """Traces of records, decoded or as bytes."""
         self.format = self.format or kind.name
-        laid = self._laid(records, kind)
-        while held := [*self._together(laid)]:
-            places = [place for place, _ in held]
-            chunk = Chunk([record for _, record in held])
-            held.clear()
-            for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
-                kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
+        for group in groups:
+            yield from self._chunks(*self._laid(*group, kind), kind)
+        left = [*FINISH[kind.prepare](self.context)]
+        yield from self._chunks(["end"] * len(left), left, kind)
+
+    def _chunks(self, places: list[Place], records: list[Any], kind: FieldMap) -> Iterator[Batch]:
+        most = self.limits.batch_traces
+        for start in range(0, len(records), most):
+            batch = self._batch(places[start : start + most], records[start : start + most], kind)
+            if batch is not None:
+                yield batch
+
+    def _batch(self, places: list[Place], records: list[Any], kind: FieldMap) -> Batch | None:
+        chunk = Chunk(records)
+        for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
+            kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
+            if not all(kept):
                 for place in compress(places, map(not_, kept)):
                     self.tally.skip(why, place)
                 places, chunk = [*compress(places, kept)], chunk.only(kept)
-            if kind.joins:
-                self._keep(chunk, kind)
-            elif (batch := batch_of(self._fields(chunk, kind), places, self.context)) is not None:
-                yield batch
+        if kind.joins:
+            self._keep(chunk, kind)
+            return None
+        return batch_of(self._fields(chunk, kind), places, self.context)
 
     def _new(self, chunk: Chunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
@@ -280,18 +297,28 @@ class Content:
             told = {key: values[n] for key, values in fields.items() if values[n] is not None}
             self.beside.setdefault(name(each) or "", told)
 
-    def _together(self, laid: Iterator[tuple[Place, Any]]) -> Iterator[tuple[Place, Any]]:
+    def _grouped(self, records: Records) -> Groups:
         """Records that are looked into together: many, and not too large."""
+        places: list[Place] = []
+        held: list[Any] = []
         most = self.tally.size + self.limits.batch_bytes // 2
-        for each in islice(laid, min(_TOGETHER, self.limits.batch_traces)):
-            yield each
-            if self.tally.size > most:
-                return
-
-    def _laid(self, records: Records, kind: FieldMap) -> Iterator[tuple[Place, Any]]:
-        """Records with their places, laid out as the map wants them."""
-        prepare = PREPARE[kind.prepare] if kind.prepare else None
         for place, record in records:
+            places.append(place)
+            held.append(record)
+            if len(held) == _TOGETHER or self.tally.size > most:
+                yield places, held
+                places, held = [], []
+                most = self.tally.size + self.limits.batch_bytes // 2
+        yield places, held
+
+    def _laid(
+        self, places: list[Place], records: list[Any], kind: FieldMap
+    ) -> tuple[list[Place], list[Any]]:
+        """Records with their places, laid out as the map wants them."""
+        if not kind.each and not kind.prepare and set(map(type, records)) <= _DICT:
+            return places, records
+        found: list[tuple[Place, Any]] = []
+        for place, record in zip(places, records, strict=True):
             try:
                 value = record if isinstance(record, dict) else decode(record, object)
             except BrokenJson as broken:
@@ -301,13 +328,10 @@ class Content:
                 exact = f"{place} {kind.called} {number}" if kind.each else place
                 if not isinstance(inner, dict):
                     self.tally.skip(skipped.NO_OBJECT, exact)
-                elif prepare is None:
-                    yield exact, inner
                 else:
-                    for each in prepare(inner, self.context):
-                        yield exact, each
-        for left in FINISH[kind.prepare](self.context):
-            yield "end", left
+                    laid = PREPARE[kind.prepare](inner, self.context) if kind.prepare else [inner]
+                    found += [(exact, each) for each in laid]
+        return [place for place, _ in found], [record for _, record in found]
 
     def finish(self) -> None:
         """Count paths of the mapping that led to nothing in any record: a slip is likely."""
@@ -325,7 +349,8 @@ class Content:
             raise InputError("has no readable header", where=self.where) from None
         kind = next(one for one in formats() if one.prepare == "inspect")
         parts = self.traces(
-            self._inside(map(self._whole, samples), top, "sample"), replace(kind, each=())
+            self._grouped(self._inside(map(self._whole, samples), top, "sample")),
+            replace(kind, each=()),
         )
         yield from packed(parts, self.limits, self.tally)
 
@@ -351,9 +376,11 @@ class Content:
                 continue
             top = {key: unpacked(value) for key, value in rest.items()}
             self.format = kind.name
-            return self.traces(self._inside(items, top, kind.called), replace(kind, each=()))
+            return self.traces(
+                self._grouped(self._inside(items, top, kind.called)), replace(kind, each=())
+            )
         self.tally.records += 1
-        return self.traces(iter([(1, data)]), kind)
+        return self.traces(iter([([1], [data])]), kind)
 
     def _inside(self, items: Iterable[Bytes], top: Mapping[str, Any], called: str) -> Records:
         for place, raw in self._counted(items):
@@ -373,7 +400,7 @@ class Content:
 
     def _array(self, items: list[msgspec.Raw]) -> Iterator[Batch]:
         samples = [*filter(None, map(_keys, items[:_TRIED]))]
-        return self.traces(self._counted(items), self._kind(samples))
+        return self.traces(self._grouped(self._counted(items)), self._kind(samples))
 
     def _whole(self, stream: Ahead) -> bytes:
         data = stream.peek(self.limits.document_bytes + 1)
@@ -386,7 +413,9 @@ class Content:
         samples = [{key: "" if v is None else v for key, v in row.items()} for _, row in first]
         kind = self._kind(samples, table=name)
         yield from packed(
-            self.traces(self._cells(chain(first, rows)), kind), self.limits, self.tally
+            self.traces(self._grouped(self._cells(chain(first, rows))), kind),
+            self.limits,
+            self.tally,
         )
 
     def _cells(self, rows: Rows) -> Records:
@@ -406,8 +435,7 @@ def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:
 _SAYING = frozenset({"output", "messages", "tool_calls"})
 
 
-_TOGETHER = 256
-"""Records that are looked into together."""
+_TOGETHER = 256  #: Records that are looked into together.
 _LINES = msgspec.json.Decoder(dict[str, Any])
 
 

@@ -32,12 +32,10 @@ _NAMES: Mapping[str, str] = {
     "score": "score rating thumbs reward feedbackscore",
     "label": "label",
     "error": "error errormessage exception",
-}
-"""Usual names in small letters and without signs, the likelier before the others."""
+}  #: Usual names in small letters and without signs, the likelier before the others.
 _TIMES = ("latency_s", "time_to_first_token_s")
 _UNIT = re.compile(r"(.+?)(?:in)?(ms|millis(?:econds)?|msec|us|ns|s|sec|secs|seconds)")
-_LONG_S = 120
-"""A usual time beyond this is none of seconds: gateways mostly log milliseconds."""
+_LONG_S = 120  #: A usual time beyond this is none of seconds: gateways mostly log milliseconds.
 _SAYING = frozenset({"output", "messages", "tool_calls"})
 _VAGUE = frozenset({"model", "label", "score", "error", "timestamp", "conversation_id"})
 

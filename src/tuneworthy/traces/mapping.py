@@ -44,13 +44,10 @@ _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
 _MOST = 10_000
 _DEEPEST = 30
 _LONGEST = 40
-UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
-"""How many of each make a second."""
+UNITS = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}  #: How many of each make a second.
 
-Path_ = tuple[str | int | None, ...]
-"""Steps: a key, a place in a list, or None for every item."""
-Paths = tuple[Path_, ...]
-"""The first that leads to something counts."""
+Path_ = tuple[str | int | None, ...]  #: Steps: a key, a place in a list, or None for every item.
+Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
 class Chunk:
@@ -86,6 +83,8 @@ class Chunk:
         dotted: list[Any] | None = None
         for place, step in enumerate(path):
             at, rest = path[:place], path[place:]
+            if isinstance(step, str) and "*" in step and len(rest) == 1:
+                return self._several(at, step)
             if not isinstance(step, str) or "*" in step:
                 return [None if v is None else walk(v, rest) for v in self._level(at)]
             known = self._known(at)
@@ -97,6 +96,14 @@ class Chunk:
         if dotted is None:
             return found
         return [a if b is None else b for a, b in zip(dotted, found, strict=True)]
+
+    def _several(self, at: Path_, step: str) -> list[Any] | None:
+        """What stands under any of some names."""
+        names = [name for name in self._known(at) if fnmatchcase(name, step)]
+        if not names:
+            return None
+        columns = zip(*(self._level((*at, name)) for name in names), strict=True)
+        return [[each for each in found if each is not None] or None for found in columns]
 
     def _level(self, path: Path_) -> list[Any]:
         values = self._levels.get(path)
@@ -159,8 +166,7 @@ def _word(value: Any) -> str:
 class Pick:
     """How one field is found."""
 
-    choices: tuple[Paths, ...] = ()
-    """Where; several make one id, or a sum."""
+    choices: tuple[Paths, ...] = ()  #: Where; several make one id, or a sum.
     constant: str | None = None
     values: Mapping[str, str | None] | None = None
     unit: float | None = None
@@ -221,10 +227,8 @@ class FieldMap:
     """Our fields by the paths that lead to them."""
 
     picks: Mapping[str, Pick]
-    led: Mapping[str, str]
-    """The paths of each field that has one, as they are written."""
-    written: str
-    """The mapping file."""
+    led: Mapping[str, str]  #: The paths of each field that has one, as they are written.
+    written: str  #: The mapping file.
     name: str
     each: Paths = ()
     fits: tuple[tuple[Condition, ...], ...] = ()

@@ -121,14 +121,10 @@ def once(paths: Sequence[Path]) -> tuple[Path, ...]:
 class Chunk:
     """Some traces of one file, and how far reading has come."""
 
-    batch: Batch
-    """The traces; at least one."""
-    name: str
-    """Name of the file they come from, without its folder."""
-    done_bytes: int
-    """Bytes read of all files so far, as they lie on disk."""
-    total_bytes: int
-    """Bytes of all files; 0 for what lies on another machine."""
+    batch: Batch  #: The traces; at least one.
+    name: str  #: Name of the file they come from, without its folder.
+    done_bytes: int  #: Bytes read of all files so far, as they lie on disk.
+    total_bytes: int  #: Bytes of all files; 0 for what lies on another machine.
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +133,7 @@ class Source:
 
     place: Path | str
     name: str
-    searched: bool
-    """Whether it was found in a folder or by a pattern, and may be something else."""
+    searched: bool  #: Whether it was found in a folder or by a pattern, and may be something else.
 
     @property
     def size(self) -> int:

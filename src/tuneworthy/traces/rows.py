@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, compress
@@ -41,6 +42,7 @@ AMOUNTS = (
 _OF_THE_LAST = ("score", "label", "reference", "error", "contexts", "answerable")
 _TEXTS = frozenset({str, type(None)})
 _NUMBERS = frozenset({float, type(None)})
+_WHOLE = _NUMBERS | {int}
 _OPENING = ("[", "{")
 
 
@@ -68,12 +70,9 @@ class Interned:
 class ReadContext:
     """What a reader knows of the file beside the record, and what it tells about it."""
 
-    tally: SkippedRecords
-    """Where what can't be used is counted."""
-    file: str
-    """The file, for the names of conversations that have none."""
-    folder: str = ""
-    """The folder it lies in, by which some tools name a model."""
+    tally: SkippedRecords  #: Where what can't be used is counted.
+    file: str  #: The file, for the names of conversations that have none.
+    folder: str = ""  #: The folder it lies in, by which some tools name a model.
     notes: list[str] = field(default_factory=list)
     """What the reading has to say, as which of several scores was taken."""
     state: dict[str, Any] = field(default_factory=dict)
@@ -103,7 +102,18 @@ def _names(values: Column) -> Column:
 
 
 def _amounts(values: Column) -> Column:
-    return values if set(map(type, values)) <= _NUMBERS else _each(values, number)
+    kinds = set(map(type, values))
+    if kinds <= _NUMBERS:
+        return values
+    if kinds <= _WHOLE:
+        with suppress(OverflowError):
+            return [None if value is None else float(value) for value in values]
+    return _each(values, number)
+
+
+def _systems(values: Column) -> Column:
+    quick = set(map(type, values)) <= _TEXTS and not any(v and v[0] == "[" for v in values)
+    return values if quick else _each(values, system_text)
 
 
 def _times(values: Column) -> Column:
@@ -135,7 +145,7 @@ _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "turn": ("turn", _by(whole)),
     "timestamp": ("timestamp", _times),
     "model": ("model", _names),
-    "system": ("system", _by(system_text)),
+    "system": ("system", _systems),
     "tool_calls": ("tool_calls", _by(lambda value: tool_calls(value) or None)),
     "contexts": ("contexts", _by(passages)),
     "reference": ("reference", _by(reference)),
@@ -172,7 +182,7 @@ def batch_of(
     made |= _named(fields, none)
     if "feedback" in fields:
         made |= _judged(fields["feedback"], made, none)
-    spoken = [*_each(fields.get("messages", none), talk)]
+    spoken = [*_each(fields["messages"], talk)] if "messages" in fields else [*none]
     splits = [each is not None for each in spoken]
     if "input" in fields:
         made |= _heard(fields["input"], made, spoken, unknown)
@@ -205,6 +215,8 @@ def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) ->
         return {}
     values = fields["output"]
     texts = set(map(type, values)) <= _TEXTS
+    if texts and "tool_calls" not in made and not any(v and v[0] in _OPENING for v in values):
+        return {"output": values}
     calls = [*made["tool_calls"]] if "tool_calls" in made else [None] * len(values)
     outputs = [*values]
     for n, value in enumerate(values):
@@ -244,9 +256,11 @@ def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
 
 def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) -> Columns:
     """Questions; one that is a conversation itself is put into ``spoken``."""
+    texts = set(map(type, values)) <= _TEXTS
+    if texts and not any(v and v[0] in _OPENING for v in values):
+        return {"input": values}
     inputs = [*values]
     systems = [*made.get("system", [None] * len(inputs))]
-    texts = set(map(type, values)) <= _TEXTS
     for n, value in enumerate(values):
         if value is None or (texts and value[:1] not in _OPENING):
             continue

@@ -24,8 +24,7 @@ TWICE = "is written twice"
 OF_THE_WHOLE = "has amounts of a whole conversation, which belong to no single call"
 BELOW_ZERO = "has an amount below zero, which is left out"
 TO_COME = "has a time that is still to come, which is left out"
-NOTHING_AT = "has nothing at "
-"""How a reason begins that names a path of a mapping."""
+NOTHING_AT = "has nothing at "  #: How a reason begins that names a path of a mapping.
 IN_PART = frozenset({OF_THE_WHOLE, BELOW_ZERO, TO_COME})
 """Reasons that cost a record some of its values; the others are used."""
 BROKEN = frozenset({NOT_JSON, NOT_UTF8, TOO_LONG, TOO_DEEP, TOO_MANY, OUT_OF_RANGE})
@@ -37,14 +36,10 @@ _PLACES = 10
 
 @dataclass(slots=True)
 class SkippedRecords:
-    name: str
-    """The file, for places."""
-    until_s: float = math.inf
-    """A later time, in seconds since 1970, is that of a wrong clock."""
-    records: int = 0
-    """Records seen, the broken ones among them."""
-    size: int = 0
-    """Bytes or characters of those that were read one by one."""
+    name: str  #: The file, for places.
+    until_s: float = math.inf  #: A later time, in seconds since 1970, is that of a wrong clock.
+    records: int = 0  #: Records seen, the broken ones among them.
+    size: int = 0  #: Bytes or characters of those that were read one by one.
     reasons: dict[str, int] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
 

@@ -22,28 +22,18 @@ from tuneworthy.files.disk import MIB
 class Limits:
     """Bounds of reading; the defaults are ours, wide enough for real logs."""
 
-    line_bytes: int = 16 * MIB
-    """A longer line is skipped."""
+    line_bytes: int = 16 * MIB  #: A longer line is skipped.
     document_bytes: int = 256 * MIB
     """A file that is one JSON value, and so has to be held whole, may not be larger."""
-    broken_share: float = 0.1
-    """A file with a larger share of broken lines is refused,"""
-    broken_lines: int = 20
-    """if it has more than this many of them."""
-    unpacked_ratio: int = 400
-    """A packed file may unfold to this many times its size,"""
-    unpacked_free_bytes: int = 64 * MIB
-    """and to this much whatever its size."""
-    members: int = 100_000
-    """Files in an archive."""
-    files: int = 10_000
-    """Files that a pattern or a folder may stand for."""
-    memory_mib: int = 512
-    """What DuckDB may take for a table."""
-    batch_traces: int = 4096
-    """Traces of a batch, at most;"""
-    batch_bytes: int = 12 * MIB
-    """one of very long records closes before."""
+    broken_share: float = 0.1  #: A file with a larger share of broken lines is refused,
+    broken_lines: int = 20  #: if it has more than this many of them.
+    unpacked_ratio: int = 400  #: A packed file may unfold to this many times its size,
+    unpacked_free_bytes: int = 64 * MIB  #: and to this much whatever its size.
+    members: int = 100_000  #: Files in an archive.
+    files: int = 10_000  #: Files that a pattern or a folder may stand for.
+    memory_mib: int = 512  #: What DuckDB may take for a table.
+    batch_traces: int = 4096  #: Traces of a batch, at most;
+    batch_bytes: int = 12 * MIB  #: one of very long records closes before.
     until_s: float = math.inf
     """A later time, in seconds since 1970, is that of a wrong clock, and no time."""
 
@@ -177,8 +167,7 @@ class Unpacked(Pieces):
     def __init__(self, under: Ahead, raw: Raw, limits: Limits) -> None:
         super().__init__(self._unpacked(under, raw, limits))
         self.kind = "gzip" if under.peek(4).startswith(GZIP) else "zstd"
-        self.torn = False
-        """Whether it ended before it was whole; known once all was read."""
+        self.torn = False  #: Whether it ended before it was whole; known once all was read.
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
@@ -222,16 +211,11 @@ _PIECE = 256 * 1024  # what a processor holds near, together with what is made o
 class Block(NamedTuple):
     """Whole lines, the last one with or without its end."""
 
-    data: bytes
-    """The lines; empty where ``too_long``."""
-    first: int
-    """Number of the first line, from 1."""
-    lines: int
-    """How many lines these are."""
-    ended: bool
-    """Whether the last line has its end."""
-    too_long: bool = False
-    """One line that was longer than allowed, and was thrown away."""
+    data: bytes  #: The lines; empty where ``too_long``.
+    first: int  #: Number of the first line, from 1.
+    lines: int  #: How many lines these are.
+    ended: bool  #: Whether the last line has its end.
+    too_long: bool = False  #: One line that was longer than allowed, and was thrown away.
 
 
 def blocks(stream: Ahead, longest: int) -> Iterator[Block]:

@@ -170,9 +170,15 @@ def turn_of(each: Any) -> SpokenTurn:
     """A message of any make."""
     if isinstance(each, msgspec.Raw):
         each = as_mapping(unpacked(each))
-    role, content = each.get("role"), each.get("content")
-    if type(content) is str and type(role) is str and _CALLERS.isdisjoint(each):
-        return SpokenTurn(role_of(role), content)
+    role = each.get("role")
+    if type(role) is str and _CALLERS.isdisjoint(each):  # as mostly
+        content = each["content"] if "content" in each else each.get("parts")
+        if type(content) is list and len(content) == 1 and type(content[0]) is dict:
+            part = content[0]
+            plain = part.get("type") in _PLAIN_PARTS
+            content = part.get("text", part.get("content")) if plain else content
+        if type(content) is str:
+            return SpokenTurn(role_of(role), content)
     each = _bare(each)
     role = next((each[key] for key in ("role", "speaker", "from", "type") if key in each), "user")
     role = role_of(str(role))
@@ -197,6 +203,7 @@ def _calls_in(each: Mapping[str, Any], content: Any) -> tuple[ToolCall, ...]:
     return tool_calls([p for p in parts if p.get("type") in _CALLING or not _CALLING.isdisjoint(p)])
 
 
+_PLAIN_PARTS = ("text", "input_text", "output_text")
 _CALLERS = {"tool_calls", "function_call", "additional_kwargs", "type"}
 
 
@@ -386,6 +393,9 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         found = Talk([{"role": "assistant", "content": value}], 1)
     if found is None:
         return said, ()
+    if len(found) == 1:
+        turn = found.turn(0)
+        return turn.content or (None if turn.calls else ""), turn.calls
     turns = found.turns
     roles = [turn.role for turn in turns]
     ends = next((n for n in range(len(roles), 0, -1) if roles[n - 1] == "assistant"), 0)
@@ -408,6 +418,8 @@ def passages(value: Any) -> tuple[str, ...] | None:
 
 def _passage(each: Any) -> str | None:
     if isinstance(each, dict):
+        if type(each.get("text")) is str:
+            return each["text"]  # type: ignore[no-any-return]  # just looked at
         each = as_mapping(each.get("document")) or each
         keys = ("text", "content", "page_content", "document", "document.content")
         return next((each[key] for key in keys if isinstance(each.get(key), str)), None)

@@ -104,12 +104,16 @@ def decode_object(data: Bytes) -> dict[str, Any]:
 
 def unpacked(value: Any) -> Any:
     """A list or object that was written as text, or is undecoded yet; anything else as it is."""
-    if isinstance(value, msgspec.Raw) or (isinstance(value, str) and value[:1] in {"[", "{"}):
+    written = type(value) is str and value[:1] in _OPENING
+    if written or isinstance(value, msgspec.Raw):
         try:
             return msgspec.json.decode(value)
         except (msgspec.MsgspecError, ValueError, RecursionError):
-            return value if isinstance(value, str) else None
+            return value if written else None
     return value
+
+
+_OPENING = ("[", "{")
 
 
 def dumped(value: Any) -> str:
@@ -184,8 +188,7 @@ def mappings_in(value: Any) -> list[Mapping[str, Any]]:
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
 
 
-FAR_S = 1e11
-"""The year 5138: a larger number counts something smaller than seconds."""
+FAR_S = 1e11  #: The year 5138: a larger number counts something smaller than seconds.
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
 _LONG_FRACTION = re.compile(r"(\.\d{6})\d+")
 

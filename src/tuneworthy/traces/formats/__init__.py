@@ -14,8 +14,7 @@ _ORDER = (
     "otlp inspect promptfoo deepeval evals lm_eval mlflow scores langsmith braintrust weave "
     "litellm helicone langfuse openinference otel claude_code openai_batch batch_requests "
     "anthropic openai exchange chat plain"
-)
-"""The first that fits is the one."""
+)  #: The first that fits is the one.
 
 
 @cache
