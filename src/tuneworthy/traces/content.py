@@ -110,35 +110,6 @@ def objects(head: bytes, most: int) -> Iterator[tuple[int, bytes]]:
             return
 
 
-# Lines.
-
-
-def each_line(block: Block, tally: SkippedRecords) -> Iterator[tuple[int, bytes]]:
-    """Lines of a block with their numbers, counted; blank ones are passed over."""
-    if block.too_long:
-        tally.records += 1
-        tally.skip(skipped.TOO_LONG, block.first)
-        return
-    lines = block.data.split(b"\n")
-    for number, data in enumerate(lines, start=block.first):
-        if not data.strip():
-            continue
-        tally.records += 1
-        if not block.ended and number == block.first + len(lines) - 1 and _is_cut(data):
-            tally.skip(skipped.CUT_OFF, number)
-        else:
-            yield number, data
-
-
-def _is_cut(data: bytes) -> bool:
-    """Whether a last line without its end is no whole value."""
-    try:
-        decode(data, msgspec.Raw)
-    except BrokenJson as broken:
-        return broken.why in {skipped.NOT_JSON, skipped.NOT_UTF8}
-    return False
-
-
 # One file, whatever it is.
 
 _TRIED = 20
@@ -213,10 +184,24 @@ class Content:
         else:
             yield [block.first] * len(records), records
 
-    def _each_line(self, block: Block) -> Iterator[tuple[Place, Any]]:
-        for line, data in each_line(block, self.tally):
-            self.tally.size += len(data)
-            yield line, data
+    def _each_line(self, block: Block) -> Records:
+        """Lines with their numbers, counted; blank ones are passed over."""
+        tally = self.tally
+        if block.too_long:
+            tally.records += 1
+            tally.skip(skipped.TOO_LONG, block.first)
+            return
+        lines = block.data.split(b"\n")
+        for number, data in enumerate(lines, start=block.first):
+            if not data.strip():
+                continue
+            tally.records += 1
+            tally.size += len(data)
+            last = not block.ended and number == block.first + len(lines) - 1
+            if last and _why_broken(data) in {skipped.NOT_JSON, skipped.NOT_UTF8}:
+                tally.skip(skipped.CUT_OFF, number)
+            else:
+                yield number, data
 
     def _kind(self, samples: Sequence[Mapping[str, Any]], table: str = "") -> FieldMap:
         """The format of some records: the mapping's, that of the first of one, or a guess.
@@ -408,22 +393,20 @@ class Content:
             raise self._too_large(self.limits.document_bytes)
         return data
 
-    def table(self, rows: Rows, name: str) -> Iterator[Batch]:
-        first = [*islice(rows, _TRIED)]
-        samples = [{key: "" if v is None else v for key, v in row.items()} for _, row in first]
+    def table(self, groups: Rows, name: str) -> Iterator[Batch]:
+        first = [*islice(groups, 1)]
+        rows = first[0][1][:_TRIED] if first else []
+        samples = [{key: "" if v is None else v for key, v in row.items()} for row in rows]
         kind = self._kind(samples, table=name)
-        yield from packed(
-            self.traces(self._grouped(self._cells(chain(first, rows))), kind),
-            self.limits,
-            self.tally,
-        )
+        yield from packed(self.traces(chain(first, groups), kind), self.limits, self.tally)
 
-    def _cells(self, rows: Rows) -> Records:
-        for place, whole in rows:
-            row = {name: cell for name, cell in whole.items() if cell is not None}
-            self.tally.records += 1
-            self.tally.size += sum(len(cell) for cell in row.values() if isinstance(cell, str))
-            yield place, row
+
+def _why_broken(data: bytes) -> str:
+    try:
+        decode(data, msgspec.Raw)
+    except BrokenJson as broken:
+        return broken.why
+    return ""
 
 
 def _answered(samples: Sequence[Mapping[str, Any]]) -> bool:

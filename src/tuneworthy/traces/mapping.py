@@ -55,6 +55,7 @@ class Chunk:
 
     def __init__(self, records: list[Any]) -> None:
         self._levels: dict[Path_, list[Any]] = {(): records}
+        self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
 
     def __len__(self) -> int:
@@ -115,9 +116,12 @@ class Chunk:
         return values
 
     def _opened(self, path: Path_) -> list[Any]:
-        values = self._level(path)
-        if not set(map(type, values)) <= _OBJECTS:
-            values = self._levels[path] = [*map(unpacked, values)]
+        """A level whose objects may have been written as text."""
+        values = self._objects.get(path)
+        if values is None:
+            values = self._level(path)
+            quick = set(map(type, values)) <= _OBJECTS
+            values = self._objects[path] = values if quick else [*map(unpacked, values)]
         return values
 
     def _known(self, path: Path_) -> set[str]:
@@ -195,7 +199,8 @@ class Pick:
         if not columns:
             return None
         if self.summed:
-            return [*map(_sum, zip(*columns, strict=True))]
+            lone = len(columns) == 1 and list not in set(map(type, columns[0]))
+            return columns[0] if lone else [*map(_sum, zip(*columns, strict=True))]
         if len(self.choices) > 1:
             return [*map(_joined, zip(*columns, strict=True))]
         values = columns[0]
@@ -340,6 +345,14 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
+    written_paths = {
+        key: value.get("path") if isinstance(value, dict) else value for key, value in data.items()
+    }
+    led = {
+        key: " or ".join(map(str, paths if isinstance(paths, list) else [paths]))
+        for key, paths in written_paths.items()
+        if key in FIELDS and paths is not None
+    }
     picks = {key: _pick(value, (key,), document) for key, value in data.items() if key in FIELDS}
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")
@@ -350,7 +363,7 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
 
     return FieldMap(
         picks,
-        _led(data),
+        led,
         written,
         str(data.get("format") or "JSON by a mapping"),
         each=tuple(path[:-1] if path[-1] is None else path for path in paths("each")),
@@ -365,15 +378,6 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
         joins=paths("joins"),
         like=data.get("like", ""),
     )
-
-
-def _led(data: Mapping[str, Any]) -> dict[str, str]:
-    led = {}
-    for key, value in data.items():
-        paths = value.get("path") if isinstance(value, dict) else value
-        if key in FIELDS and paths is not None:
-            led[key] = " or ".join(map(str, paths if isinstance(paths, list) else [paths]))
-    return led
 
 
 def _quoted(word: str) -> str:

@@ -348,7 +348,9 @@ class Opened:
             content.packed = "zip"
             yield from self._archive(raw)
         elif head == _PARQUET:
-            yield from content.table(tables.parquet_rows(str(raw.path), self._limits), "Parquet")
+            yield from content.table(
+                tables.parquet_rows(str(raw.path), content.tally, self._limits), "Parquet"
+            )
         elif head.startswith((GZIP, ZSTD)):
             unpacked = Unpacked(stream, raw, self._limits)
             content.packed = unpacked.kind
@@ -372,8 +374,8 @@ class Opened:
         elif kind == "jsonl":
             pieces = (line + b"\n" for line in tables.remote_lines(address, limits))
         else:
-            rows = tables.remote_rows(address, limits)
-            seen = ((n, row) for n, row in rows if self._digest(dumped(row).encode()))
+            groups = tables.remote_rows(address, content.tally, limits)
+            seen = (each for each in groups if self._digest(dumped(each[1]).encode()))
             yield from content.table(seen, kind)
             return
         yield from content.text(Ahead(Pieces(piece for piece in pieces if self._digest(piece))))

@@ -13,7 +13,11 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from itertools import chain, compress
+from operator import not_
 from typing import Any
+
+import msgspec
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
@@ -21,7 +25,7 @@ from tuneworthy.traces.skipped import NOT_UTF8, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
 from tuneworthy.traces.values import BrokenJson, decode_object
 
-_BATCH = 1024
+_BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
 _PARQUET = "SELECT to_json(row) FROM read_parquet(?, hive_partitioning=false) AS row"
 _CSV = (
@@ -34,14 +38,14 @@ _OBJECTS = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(?, maximum_obj
 _DOCUMENT = "SELECT content FROM read_blob(?)"
 
 
-Rows = Iterator[tuple[int, dict[str, Any]]]
-"""Rows of a table with their numbers, each with all columns."""
+Rows = Iterator[tuple[list[int | str], list[dict[str, Any]]]]
+"""Rows of a table by the hundred, with their numbers, each with all columns."""
 
 
-def parquet_rows(path: str, limits: Limits) -> Rows:
+def parquet_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
     # A name may hold the signs of a pattern, and must not be taken for an address.
     whole = glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
-    yield from _decoded(_values(_PARQUET, [whole], limits, remote=False))
+    yield from _decoded(_values(_PARQUET, [whole], limits, remote=False), tally)
 
 
 def csv_rows(
@@ -59,20 +63,25 @@ def csv_rows(
         file.flush()
         given = [glob.escape(file.name), sign, limits.line_bytes]
         try:
-            for number, row in _decoded(_values(_CSV, given, limits, remote=False), first=2):
-                if any("\ufffd" in cell for cell in row.values() if cell):
-                    tally.records += 1
-                    tally.skip(NOT_UTF8, number)
-                else:
-                    yield number, {name: cell or None for name, cell in row.items()}
+            values = _values(_CSV, given, limits, remote=False)
+            for places, rows in _decoded(values, tally, first=2):
+                whole = [not any("\ufffd" in cell for cell in row.values() if cell) for row in rows]
+                for place in compress(places, map(not_, whole)):
+                    tally.skip(NOT_UTF8, place)
+                kept = compress(rows, whole)
+                yield (
+                    [*compress(places, whole)],
+                    [{name: cell or None for name, cell in row.items()} for row in kept],
+                )
         except InputError:
             fix = "check its quotes; one that isn't closed swallows all that follows"
             raise InputError("can't be read as CSV", where=where, fix=fix) from None
 
 
-def remote_rows(address: str, limits: Limits) -> Rows:
+def remote_rows(address: str, tally: SkippedRecords, limits: Limits) -> Rows:
     """Rows of a table on another machine: Parquet or CSV, by the end of its address."""
-    yield from _decoded(_values(_TABLES[remote_kind(address)], [address], limits, remote=True))
+    values = _values(_TABLES[remote_kind(address)], [address], limits, remote=True)
+    yield from _decoded(values, tally)
 
 
 def remote_lines(address: str, limits: Limits) -> Iterator[bytes]:
@@ -95,12 +104,28 @@ def remote_kind(address: str) -> str:
     return ending if ending in {*_TABLES, "json"} else "jsonl"
 
 
-def _decoded(values: Iterator[Any], first: int = 1) -> Rows:
-    for number, value in enumerate(values, start=first):
-        try:
-            yield number, decode_object(str(value).encode())
-        except BrokenJson:  # a number that is too large: the row has nothing, and is counted so
-            yield number, {}
+def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Rows:
+    decoder, held, size = msgspec.json.Decoder(dict[str, Any]), [], 0
+    for value in chain(values, [None]):
+        if value is not None:
+            held.append(value)
+            size += len(value)
+        if held and (value is None or len(held) == _BATCH or size > _SIZE):
+            try:
+                rows = decoder.decode_lines("\n".join(held))
+            except (msgspec.MsgspecError, RecursionError):
+                rows = [*map(_row, held)]
+            tally.records += len(rows)
+            tally.size += size
+            yield [*range(first, first + len(rows))], rows
+            first, held, size = first + len(rows), [], 0
+
+
+def _row(value: str) -> dict[str, Any]:
+    try:
+        return decode_object(value.encode())
+    except BrokenJson:  # a number that is too large: the row has nothing, and is counted so
+        return {}
 
 
 def _values(query: str, given: list[Any], limits: Limits, *, remote: bool) -> Iterator[Any]:

@@ -17,14 +17,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from tuneworthy.files.disk import MIB
-from tuneworthy.traces.skipped import (
-    NO_OBJECT,
-    NOT_JSON,
-    NOT_UTF8,
-    OUT_OF_RANGE,
-    TOO_DEEP,
-    TOO_MANY,
-)
+from tuneworthy.traces import skipped
 
 T = TypeVar("T")
 Bytes = bytes | memoryview | msgspec.Raw
@@ -56,11 +49,11 @@ def decode(data: Bytes, kind: type[T]) -> T:
     if kind not in (Raws, msgspec.Raw) and has_too_much(
         data, _MOST_RECORDS if kind == list[msgspec.Raw] else _MOST_INSIDE
     ):
-        raise BrokenJson(TOO_MANY)
+        raise BrokenJson(skipped.TOO_MANY)
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
-        raise BrokenJson(TOO_DEEP) from None
+        raise BrokenJson(skipped.TOO_DEEP) from None
     except (msgspec.MsgspecError, ValueError) as caught:
         first = caught
     raw = bytes(data)
@@ -90,12 +83,12 @@ def _mended(raw: bytes) -> bytes:
 
 def _why(raw: bytes, caught: Exception) -> str:
     if isinstance(caught, msgspec.ValidationError):
-        return OUT_OF_RANGE if "out of range" in str(caught) else NO_OBJECT
+        return skipped.OUT_OF_RANGE if "out of range" in str(caught) else skipped.NO_OBJECT
     try:
         raw.decode("utf-8")
     except UnicodeDecodeError:
-        return NOT_UTF8
-    return NOT_JSON
+        return skipped.NOT_UTF8
+    return skipped.NOT_JSON
 
 
 def decode_object(data: Bytes) -> dict[str, Any]:
