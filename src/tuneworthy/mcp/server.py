@@ -29,8 +29,8 @@ from tuneworthy.mcp.tools import (
     TOOLS,
     Desk,
     Result,
+    Short,
     Tool,
-    Untitled,
     cleaned,
     marked,
     talk_text,
@@ -162,9 +162,9 @@ def _tools() -> types.ListToolsResult:
             name=tool.name,
             title=tool.title,
             description=tool.says,
-            input_schema=tool.asks.model_json_schema(schema_generator=Untitled),
+            input_schema=tool.asks.model_json_schema(schema_generator=Short),
             output_schema=tool.gives.model_json_schema(
-                mode="serialization", schema_generator=Untitled
+                mode="serialization", schema_generator=Short
             ),
             annotations=types.ToolAnnotations(
                 read_only_hint=not tool.writes,

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
 from pydantic import BeforeValidator, ConfigDict, Field, create_model
+from pydantic.json_schema import GenerateJsonSchema
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.case import text_digest
@@ -245,16 +246,20 @@ class Remeasured(Judged):
     before: Was
 
 
-class Untitled(FieldDocs):
-    """Schemas without titles, which only repeat names: every assistant carries them along."""
+class Short(FieldDocs):
+    """Schemas without what an assistant, who carries all of them along, can do without.
+
+    Titles only repeat names; and of what is inside a dossier the texts say what it is.
+    """
 
     def field_title_should_be_set(self, *_: Any) -> bool:
         return False
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
-        made = super().model_schema(schema)
-        made.pop("title", None)
-        return made
+        inside = self.mode == "serialization" and not issubclass(schema["cls"], Marked)
+        made = (GenerateJsonSchema if inside else FieldDocs).model_schema(self, schema)
+        dropped = ("title", "description") if inside else ("title",)
+        return {key: value for key, value in made.items() if key not in dropped}
 
 
 # What an assistant reads: short texts beside the data, and nothing that could act on a screen.
