@@ -14,13 +14,7 @@ from tuneworthy.framework.rules import Cuts, Measures, Rules, compile_rules
 from tuneworthy.framework.tally import fired, tally
 from tuneworthy.model.base import break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
-from tuneworthy.model.framework import (
-    BANDS,
-    OUTCOMES,
-    Band,
-    Framework,
-    ongoing_usd,
-)
+from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
 
 MOST_FACTORS = 22
 LISTED = 4096

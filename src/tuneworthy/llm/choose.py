@@ -55,10 +55,7 @@ class Switch:
 
 
 def transport_for(
-    places: Sequence[Reached],
-    *,
-    timeout_s: float = 120.0,
-    at_once: int = 64,
+    places: Sequence[Reached], *, timeout_s: float = 120.0, at_once: int = 64
 ) -> Transport:
     """What carries requests to some models; whoever asked for it closes it.
 

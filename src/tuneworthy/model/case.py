@@ -191,8 +191,7 @@ class LastingAmount(AmountOf[_Lasting]):
 
 
 Quantity = Annotated[
-    Amount,
-    BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount),
+    Amount, BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount)
 ]  #: An amount as people write it: a number, or ``{low, likely, high}``.
 Growth = Annotated[
     GrowthAmount, BeforeValidator(_to_amount, json_schema_input_type=_Rate | GrowthAmount)
