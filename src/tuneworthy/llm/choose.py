@@ -21,10 +21,10 @@ from tuneworthy.llm.endpoints import (
     Reached,
     Secret,
     Transport,
+    list_price,
     look_up,
     most_input_tokens,
     on_this_machine,
-    price_on,
     reach,
 )
 from tuneworthy.llm.fake import FAKES, Fake
@@ -126,9 +126,7 @@ def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
 
     @lru_cache(maxsize=4096)
     def listed(model: Model, tokens: int) -> Price | None:
-        if model.kind != "prompted" or model.runs == "own":
-            return None  # what a catalogue has under such a name is somebody else's price
-        return price_on(model.id, as_of, base_url=model.base_url, input_tokens=tokens)
+        return list_price(model, as_of, tokens)
 
     def price(request: Request) -> Price | None:
         model = by_place.get((request.base_url or request.provider, request.model))

@@ -196,17 +196,21 @@ _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 def look_up(models: Iterable[Model], as_of: date, *, input_tokens: float = 0.0) -> Prices:
     """Prices of models without a stated one, by id and address; a model nobody knows is left out.
 
-    A tuned model, or one of the team's own, is in no catalogue: what is found under such a name
-    would be somebody else's price. ``input_tokens`` are those of a request. For a day before a
-    model's first entry the catalogue gives its first price.
+    ``input_tokens`` are those of a request. For a day before a model's first entry the catalogue
+    gives its first price.
     """
-    found: dict[tuple[str, str | None], Price] = {}
-    for model in models:
-        if model.usd_per_mtok is None and model.kind == "prompted" and model.runs != "own":
-            price = price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
-            if price is not None:
-                found[model.id, model.base_url] = price
-    return found
+    return {
+        (model.id, model.base_url): price
+        for model in models
+        if model.usd_per_mtok is None and (price := list_price(model, as_of, input_tokens))
+    }
+
+
+def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
+    """The list price of a model as it comes; others under such a name are somebody else's."""
+    if model.kind != "prompted" or model.runs == "own":
+        return None
+    return price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
 
 
 def listed_prices(case: Case, as_of: date) -> Prices:
@@ -241,32 +245,28 @@ def price_on(
     except LookupError:
         return None
     moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
-    plain = _numbers(model.get_prices(moment), input_tokens)
-    batch = _numbers(model.get_prices(moment, {"processing": "batch"}), input_tokens)
-    if plain["input_mtok"] is None or plain["output_mtok"] is None:
-        return None
-    batched = batch != plain and batch["output_mtok"] is not None
-    return Price(
-        input=plain["input_mtok"],
-        output=plain["output_mtok"],
-        cached_input=plain["cache_read_mtok"],
-        batch_input=batch["input_mtok"] if batched else None,
-        batch_output=batch["output_mtok"] if batched else None,
-        context_tokens=model.context_window,
-        catalogue=f"genai-prices {version}",
+    plain, batch = (
+        [_number(getattr(prices, name), input_tokens) for name in _PRICES]
+        for prices in (
+            model.get_prices(moment),
+            model.get_prices(moment, {"processing": "batch"}),
+        )
     )
+    read, wrote, cached = plain
+    if read is None or wrote is None:
+        return None
+    if batch == plain or batch[1] is None:
+        batch = [None, None]
+    catalogue = f"genai-prices {version}"
+    return Price(read, wrote, cached, batch[0], batch[1], model.context_window, catalogue)
 
 
-def _numbers(price: Any, input_tokens: float) -> dict[str, float | None]:
-    """Prices as plain numbers; of a price in tiers the one that these tokens reach."""
-    found: dict[str, float | None] = {}
-    for name in _PRICES:
-        value = getattr(price, name)
-        if hasattr(value, "tiers"):
-            reached = [tier.price for tier in value.tiers if input_tokens > tier.start]
-            value = reached[-1] if reached else value.base
-        found[name] = None if value is None else float(value)
-    return found
+def _number(price: Any, input_tokens: float) -> float | None:
+    """A price as a plain number; of one in tiers that which these tokens reach."""
+    if hasattr(price, "tiers"):
+        reached = [tier.price for tier in price.tiers if input_tokens > tier.start]
+        price = reached[-1] if reached else price.base
+    return None if price is None else float(price)
 
 
 TAKES_NO = "it takes no "
