@@ -35,7 +35,6 @@ from tuneworthy.words import (
     sentence,
     several,
     usd,
-    usd_range,
 )
 
 WHAT_IT_IS = (
@@ -52,8 +51,6 @@ GATES: dict[GateId, str] = {
     "safety": "Is it safe?",
 }
 """What has to be settled before money is spent."""
-
-# The verdict in words.
 
 
 def headline(dossier: Dossier) -> str:
@@ -245,9 +242,6 @@ def title(name: str, dossier: Dossier) -> str:
     return asked.title if asked else name
 
 
-# Gates and challenges.
-
-
 def gates(dossier: Dossier) -> b.Part:
     rows = ((GATES[gate.id], gate.state, sentence(gate.why)) for gate in dossier.verdict.gates)
     caption, titles = "Questions to settle before money is spent", "Question | ?Answer | Because"
@@ -272,8 +266,6 @@ def tally(claims: Sequence[ChallengeResult]) -> str:
     many = [(found.count(severity), nouns[severity]) for severity in b.SEVERITIES]
     return listing([f"{few(n)} {noun[n != 1]}" for n, noun in many if n])
 
-
-# Sets of answers that change a verdict, together where they are alike.
 
 _MOST = 4
 
@@ -339,8 +331,6 @@ def _any(pool: Sequence[str], many: int, sign: Sign, dossier: Dossier) -> str:
     return f"{who} answered {to}"
 
 
-# Values of a dossier as the words of a cell.
-
 NOT_KNOWN = "not known"
 
 
@@ -360,8 +350,6 @@ def ranged(value: Number, words: Callable[[float], str], unit: str = "") -> str:
 
 
 def dollars(value: Number) -> str:
-    if isinstance(value, Range) and value.high != "open":
-        return usd_range(value.low, value.high)
     return ranged(value, usd)
 
 

@@ -146,47 +146,128 @@ def to_dict(backtest: Backtest, *, seed: int) -> dict[str, Any]:
 
 
 def backtest_report(backtest: Backtest, *, seed: int, gap: Gap | None = None) -> b.Document:
-    title, shows = "What the rules said, and what came out", "What it shows"
+    outcomes = (
+        (RULE_WORDS[record.rule], *map(str, (c.tune_won, c.tune_lost, c.keep_won, c.keep_lost)))
+        for record in backtest.rules
+        for c in (record.confusion,)
+    )
+    titles = "Rule | #tune: won | #tune: lost | #don't: won | #don't: lost"
+    said = b.table("What each rule said, and whether tuning won", titles, outcomes, quiet=True)
+    methods = {record.agreement.interval.method for record in backtest.rules}
+    draws = f"from {backtest.draws:,} draws of whole sources (seed {seed}); by goal "
+    method = (
+        "Right: said tune and tuning or a hybrid won, or said don't and something else won. "
+        f"Intervals are 95%, {draws if 'cluster_bootstrap' in methods else ''}Wilson's, cases of "
+        "one source counted as one voice. How the cases were chosen bears on every figure."
+    )
     sections = [
-        b.section("rules", "", _counted(backtest), _rule_table(backtest)),
-        b.section("shows", shows, b.bullets(findings(backtest))),
-        b.section("outcomes", title, _outcomes(backtest)),
+        b.section("rules", "", _rules(backtest)),
+        b.section("shows", "What it shows", b.bullets(findings(backtest))),
+        b.section("outcomes", "What the rules said, and what came out", said),
         b.section("goals", "Right, by goal", _goals(backtest)),
-        b.section("method", "How it was counted", _method(backtest, seed)),
+        b.section("method", "How it was counted", method),
     ]
     if gap is not None:
-        title = f"{gap.framework} against {gap.other}"
-        sections.append(b.section("gap", title, _gap_summary(gap), _gap_table(gap)))
+        sections.append(b.section("gap", f"{gap.framework} against {gap.other}", _gap(gap)))
     return b.Document("", f'How often the rules of "{backtest.framework}" are right', sections)
 
 
+def _rules(backtest: Backtest) -> Iterator[b.Parts]:
+    yield (
+        f"{backtest.n} of {counted(backtest.cases, 'case')} counted, "
+        f"{counted(backtest.ties, 'tie')} left out, from {counted(backtest.clusters, 'source')}. "
+        f"Fine-tuning won {backtest.won} ({share(backtest.won / backtest.n)}). "
+        f"Answers by {_CODERS[backtest.codes]} (--codes {backtest.codes})."
+    )
+    baseline = next(rule.against.baseline for rule in backtest.rules if rule.against)
+    titles = f"Rule (n = {backtest.n}) | #right | #share | #95% | #points over {baseline}"
+    rows = (
+        (
+            RULE_WORDS[record.rule],
+            str(record.agreement.agreed),
+            share(record.agreement.rate),
+            _span(record.agreement.interval),
+            *(_points_apart(record.against) if record.against else ("", "")),
+        )
+        for record in backtest.rules
+    )
+    yield b.table("How often each rule is right", f"{titles} | distinguished", rows, quiet=True)
+
+
+def _goals(backtest: Backtest) -> b.Table:
+    """The rules in their order, with short heads."""
+    rows = []
+    for goals in zip(*(record.by_goal for record in backtest.rules), strict=True):
+        won = f"{goals[0].won} of {goals[0].agreement.n} won"
+        cells = (b.Cell(str(g.agreement.agreed), _span(g.agreement.interval)) for g in goals)
+        rows.append((b.Cell(plain(goals[0].goal), won), *cells))
+    titles = "Goal | #tree | #granted | #score | #diff. | #always | #never"
+    return b.table("Right, by goal", titles, rows, quiet=True)
+
+
+def _gap(gap: Gap) -> Iterator[b.Parts]:
+    where = f"On the same {counted(gap.n, 'case')} from {counted(gap.clusters, 'source')}"
+    states = [rule.excludes_zero for rule in gap.rules]
+    if "unknown" in states:
+        yield f"{where}. Too few sources to tell a difference from noise."
+    elif "yes" not in states:
+        yield f"{where}. No rule can be distinguished: every difference may be noise."
+    else:
+        yield f"{where}, case by case."
+    rows = (
+        (
+            RULE_WORDS[rule.rule],
+            *map(str, (rule.agreed, rule.other_agreed, rule.apart)),
+            *(_points_apart(rule) if rule.apart else ("", "")),
+        )
+        for rule in gap.rules
+    )
+    names = (f"#{gap.framework}", f"#{gap.other}")
+    titles = ("Rule", *names, "#cases apart", "#points", "distinguished")
+    yield b.table(f"Cases that each is right about, of {gap.n}", titles, rows)
+
+
+def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
+    """Points of difference with their interval, and whether it excludes zero."""
+    value = points(against.difference, sign=True)
+    if isinstance(against.interval, Unknown):
+        return f"{value} (unknown)", "unknown"
+    low, high = points(against.interval.low), points(against.interval.high)
+    return f"{value} ({low} to {high})", against.excludes_zero
+
+
+def _span(interval: RateInterval) -> str:
+    return f"{100 * interval.low:.0f}–{100 * interval.high:.0f}%"
+
+
 def findings(backtest: Backtest) -> list[str]:
-    return [*_compared(backtest), *_recorded(backtest), *_coders(backtest)]
+    """What the figures show, and what speaks against the answers and figures themselves."""
+    known = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
+    recalled = f"Figures from memory: {counted(backtest.recalled, 'case')}."
+    coders = [known] * (backtest.codes == "value") + [recalled] * bool(backtest.recalled)
+    return [*_compared(backtest), *_recorded(backtest), *([" ".join(coders)] if coders else [])]
 
 
-def _compared(backtest: Backtest) -> list[str]:
+def _compared(backtest: Backtest) -> Iterator[str]:
     """Each rule that differs from the better baseline, and one sentence for all others."""
-    pairs = [(record.rule, record.against) for record in backtest.rules if record.against]
+    pairs = [(RULE_WORDS[one.rule], one.against) for one in backtest.rules if one.against]
     baseline = RULE_WORDS[pairs[0][1].baseline]
     if any(against.excludes_zero == "unknown" for _, against in pairs):
         sources = counted(backtest.clusters, "source")
-        return [f'Whether any rule does better than "{baseline}" is unknown: too few ({sources}).']
-    lines, level = [], []
-    for rule, against in pairs:
-        if against.excludes_zero == "no":
-            level.append(RULE_WORDS[rule])
-            continue
+        yield f'Whether any rule does better than "{baseline}" is unknown: too few ({sources}).'
+        return
+    apart = [(rule, against) for rule, against in pairs if against.excludes_zero != "no"]
+    level = [rule for rule, against in pairs if against.excludes_zero == "no"]
+    for rule, against in apart:
         how = "more" if against.difference > 0 else "less"
-        lines.append(
-            f'"{RULE_WORDS[rule]}" is right {how} often than "{baseline}", by '
+        yield (
+            f'"{rule}" is right {how} often than "{baseline}", by '
             f"{points(abs(against.difference))} points; the interval excludes zero."
         )
-    if not lines:
-        none = f'No rule can be distinguished from "{baseline}"'
-        lines.append(f"{none}: every interval includes zero.")
+    if not apart:
+        yield f'No rule can be distinguished from "{baseline}": every interval includes zero.'
     elif level:
-        lines.append(f'Not distinguishable from "{baseline}": {"; ".join(level)}.')
-    return lines
+        yield f'Not distinguishable from "{baseline}": {"; ".join(level)}.'
 
 
 def _recorded(backtest: Backtest) -> Iterator[str]:
@@ -218,104 +299,3 @@ def _recorded(backtest: Backtest) -> Iterator[str]:
         f"Smallest goal: {counted(min(sizes), 'case')}; largest: {counted(max(sizes), 'case')}. "
         f"The narrowest interval by goal spans {points(narrowest)} points."
     )
-
-
-def _coders(backtest: Backtest) -> list[str]:
-    known = "These answers come from a coder who knew the outcome; compare blind1 and blind2."
-    lines = [known] if backtest.codes == "value" else []
-    if backtest.recalled:
-        lines.append(f"Figures from memory: {counted(backtest.recalled, 'case')}.")
-    return [" ".join(lines)] if lines else []
-
-
-def _counted(backtest: Backtest) -> str:
-    return (
-        f"{backtest.n} of {counted(backtest.cases, 'case')} counted, "
-        f"{counted(backtest.ties, 'tie')} left out, from {counted(backtest.clusters, 'source')}. "
-        f"Fine-tuning won {backtest.won} ({share(backtest.won / backtest.n)}). "
-        f"Answers by {_CODERS[backtest.codes]} (--codes {backtest.codes})."
-    )
-
-
-def _method(backtest: Backtest, seed: int) -> str:
-    methods = {record.agreement.interval.method for record in backtest.rules}
-    draws = f"from {backtest.draws:,} draws of whole sources (seed {seed}); by goal "
-    return (
-        "Right: said tune and tuning or a hybrid won, or said don't and something else won. "
-        f"Intervals are 95%, {draws if 'cluster_bootstrap' in methods else ''}Wilson's, cases of "
-        "one source counted as one voice. How the cases were chosen bears on every figure."
-    )
-
-
-def _rule_table(backtest: Backtest) -> b.Table:
-    baseline = next(rule.against.baseline for rule in backtest.rules if rule.against)
-    titles = f"Rule (n = {backtest.n}) | #right | #share | #95% | #points over {baseline}"
-    rows = (
-        (
-            RULE_WORDS[record.rule],
-            str(record.agreement.agreed),
-            share(record.agreement.rate),
-            _span(record.agreement.interval),
-            *(_points_apart(record.against) if record.against else ("", "")),
-        )
-        for record in backtest.rules
-    )
-    return b.table("How often each rule is right", f"{titles} | distinguished", rows, quiet=True)
-
-
-def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
-    """Points of difference with their interval, and whether it excludes zero."""
-    value = points(against.difference, sign=True)
-    if isinstance(against.interval, Unknown):
-        return f"{value} (unknown)", "unknown"
-    low, high = points(against.interval.low), points(against.interval.high)
-    return f"{value} ({low} to {high})", against.excludes_zero
-
-
-def _outcomes(backtest: Backtest) -> b.Table:
-    rows = (
-        (RULE_WORDS[record.rule], *map(str, (c.tune_won, c.tune_lost, c.keep_won, c.keep_lost)))
-        for record in backtest.rules
-        for c in (record.confusion,)
-    )
-    titles = "Rule | #tune: won | #tune: lost | #don't: won | #don't: lost"
-    return b.table("What each rule said, and whether tuning won", titles, rows, quiet=True)
-
-
-def _goals(backtest: Backtest) -> b.Table:
-    """The rules in their order, with short heads."""
-    rows = []
-    for goals in zip(*(record.by_goal for record in backtest.rules), strict=True):
-        won = f"{goals[0].won} of {goals[0].agreement.n} won"
-        cells = (b.Cell(str(g.agreement.agreed), _span(g.agreement.interval)) for g in goals)
-        rows.append((b.Cell(plain(goals[0].goal), won), *cells))
-    titles = "Goal | #tree | #granted | #score | #diff. | #always | #never"
-    return b.table("Right, by goal", titles, rows, quiet=True)
-
-
-def _span(interval: RateInterval) -> str:
-    return f"{100 * interval.low:.0f}–{100 * interval.high:.0f}%"
-
-
-def _gap_summary(gap: Gap) -> str:
-    where = f"On the same {counted(gap.n, 'case')} from {counted(gap.clusters, 'source')}"
-    states = [rule.excludes_zero for rule in gap.rules]
-    if "unknown" in states:
-        return f"{where}. Too few sources to tell a difference from noise."
-    if "yes" not in states:
-        return f"{where}. No rule can be distinguished: every difference may be noise."
-    return f"{where}, case by case."
-
-
-def _gap_table(gap: Gap) -> b.Table:
-    names = (f"#{gap.framework}", f"#{gap.other}")
-    rows = (
-        (
-            RULE_WORDS[rule.rule],
-            *map(str, (rule.agreed, rule.other_agreed, rule.apart)),
-            *(_points_apart(rule) if rule.apart else ("", "")),
-        )
-        for rule in gap.rules
-    )
-    titles = ("Rule", *names, "#cases apart", "#points", "distinguished")
-    return b.table(f"Cases that each is right about, of {gap.n}", titles, rows)
