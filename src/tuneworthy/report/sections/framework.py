@@ -114,10 +114,7 @@ SCHEMA = "tuneworthy/lint/1"
 
 
 def finding_says(finding: LintFinding) -> str:
-    return fill(named("findings")[finding.id], _numbers(finding))
-
-
-def _numbers(finding: LintFinding) -> dict[str, Any]:
+    """A finding in words: its sentence, filled with its numbers and with what they come to."""
     n = finding.numbers
     more: dict[str, Any] = {"count": finding.count, "of": finding.of}
     if "outcome" in n:
@@ -135,7 +132,7 @@ def _numbers(finding: LintFinding) -> dict[str, Any]:
             more["range"] = usd_range(n["usd_low"], n["usd"])
         case "example_below_table":
             more["range"] = usd_range(n["low"], n["high"])
-    return {**n, **more}
+    return fill(named("findings")[finding.id], {**n, **more})
 
 
 def lint_report(lint: Lint) -> b.Document:
@@ -152,20 +149,15 @@ def _findings(lint: Lint) -> Iterator[b.Parts]:
     for finding in lint.findings:
         position += finding.grade == "warning"
         yield f"[{'ok' if finding.grade == 'note' else position}] {finding_says(finding)}"
-        if finding.cells:
-            yield _cells(finding)
-
-
-def _cells(finding: LintFinding) -> b.Table:
-    n, rules = finding.numbers, "score | difference"
-    if finding.id == "denominator_not_count":
-        rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
-    rows = []
-    for cell in finding.cells[:40]:
-        counts = (cell.indicators, cell.anti_indicators, cell.combinations)
-        rows.append((*map(count, counts), cell.score, cell.difference))
-    titles = f"#for | #against | #combinations | {rules}"
-    return b.table("Combinations of answers", titles, rows, quiet=True)
+        n, rules = finding.numbers, "score | difference"
+        if finding.id == "denominator_not_count":
+            rules = f"by {number(n['denominator'])} | by {number(n['factors'])}"
+        rows = []
+        for cell in finding.cells[:40]:
+            counts = (cell.indicators, cell.anti_indicators, cell.combinations)
+            rows.append((*map(count, counts), cell.score, cell.difference))
+        titles = f"#for | #against | #combinations | {rules}"
+        yield b.table("Combinations of answers", titles, rows, quiet=True) if rows else None
 
 
 def lint_dict(lint: Lint) -> dict[str, Any]:
@@ -239,43 +231,46 @@ def embedded_record(why: str) -> dict[str, Any]:
 def models_report(
     known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]
 ) -> b.Document:
+    def listed(title: str, titles: str, *rows: Sequence[str]) -> b.Section:
+        return b.section("", title, b.table(title, titles, rows, quiet=True))
+
     ready = "ready" if embedded["ready"] else f"not ready: {embedded['why']}"
-    inside = [(embedded["name"], f"{ready}. {embedded['note']}")]
-    own_rows = [(one.name, _state(one), _price(one)) for one in own]
-    known_rows = [(one.name, _state(one)) for one in known]
-    tables: list[tuple[str, str, Sequence[tuple[str, ...]]]] = [
-        *[("Models of the case", "Model | State | Price", own_rows)] * bool(own),
-        ("Endpoints known by name", "Endpoint | State", known_rows),
-        ("Inside this program", "Model | State", inside),
-    ]
+    inside = (embedded["name"], f"{ready}. {embedded['note']}")
+    ours = [(one.name, _state(one), _price(one)) for one in own]
     keys = (
         "Keys come from the environment or the keyring, and are never shown. Only endpoints on "
         "this machine were asked; nothing was sent anywhere else."
     )
     sections = [
-        b.section("", title, b.table(title, titles, rows, quiet=True))
-        for title, titles, rows in tables
+        *([listed("Models of the case", "Model | State | Price", *ours)] if ours else []),
+        listed(
+            "Endpoints known by name", "Endpoint | State", *((o.name, _state(o)) for o in known)
+        ),
+        listed("Inside this program", "Model | State", inside),
+        b.section("", "", keys),
     ]
-    return b.Document("", "Models that can be called", [*sections, b.section("", "", keys)])
+    return b.Document("", "Models that can be called", sections)
 
 
 def models_dict(known: Sequence[Served], own: Sequence[Served], embedded: dict[str, Any]) -> str:
-    models, endpoints = ([_record(one) for one in served] for served in (own, known))
+    models, endpoints = (
+        [
+            {
+                "name": one.name,
+                "base_url": one.base_url or None,
+                "state": one.state,
+                "key_from": one.key_from or None,
+                "usd_per_mtok": price and {"input": price.input, "output": price.output},
+                "price_from": price and _source(one, price),
+                "models": list(one.models),
+                "why": one.why or None,
+            }
+            for one in served
+            for price in (one.price,)
+        ]
+        for served in (own, known)
+    )
     return json_text({"models": models, "endpoints": endpoints, "embedded": embedded})
-
-
-def _record(one: Served) -> dict[str, Any]:
-    price = one.price
-    return {
-        "name": one.name,
-        "base_url": one.base_url or None,
-        "state": one.state,
-        "key_from": one.key_from or None,
-        "usd_per_mtok": None if price is None else {"input": price.input, "output": price.output},
-        "price_from": None if price is None else _source(one, price),
-        "models": list(one.models),
-        "why": one.why or None,
-    }
 
 
 def _source(one: Served, price: Price) -> str:
@@ -300,7 +295,8 @@ def _state(one: Served) -> str:
 def _price(one: Served) -> str:
     if one.state == "published":
         return ""
-    if one.price is None:
+    price = one.price
+    if price is None:
         return "no price: state usd_per_mtok; 0 is a price"
-    price, source = one.price, _source(one, one.price)
+    source = _source(one, price)
     return f"{price.input:g} in, {price.output:g} out, USD per million tokens ({source})"

@@ -109,21 +109,29 @@ def measure_report(report: MeasureReport, *, examples: bool = False) -> b.Docume
     prompts, the bill and the ceiling.
     """
     before, after = report.before, [f"Next: tuneworthy decide {report.folder}"]
-    title = "Measured, with 95% intervals"
-    sections = [
-        b.section("read", "", _read(report)),
-        b.section("quick", "", b.facts(quick_rows(report)))
-        if before is None
-        else b.section("measured", title, _table(report, title)),
-    ]
-    if examples:
-        sections.append(b.section("examples", "Examples to learn from", _examples(report)))
+    sections = [b.section("read", "", _read(report))]
     if before is None:
+        sections.append(b.section("quick", "", b.facts(quick_rows(report))))
         every = f"tuneworthy decide {report.folder} --format markdown"
         after.append(f"More: {every} lists every measurement")
     else:
+        evidence = report.dossier.evidence
+        ids = {one.id for one in report.measured.evidence if one.known}
+        some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
+        rows = ((r.title, r.value, r.bears) for r in evidence_rows(report.dossier, some))
+        title = "Measured, with 95% intervals"
+        table = b.table(title, "Measured | Value | What it says", rows, quiet=True)
+        sections.append(b.section("measured", title, table))
+    if examples:
+        sections.append(b.section("examples", "Examples to learn from", _examples(report)))
+    if before is not None:
+        asks: dict[str, list[str]] = {}
+        for one in report.measured.evidence:
+            if isinstance(one.value, Unknown):
+                asks.setdefault(one.value.ask, []).append(measured_name(one.id))
+        lacking = b.bullets(f"{', '.join(names)}: {ask}" for ask, names in asks.items())
         title = "Not measured, and what would be needed"
-        sections.append(b.section("open", title, _not_measured(report)))
+        sections.append(b.section("open", title, lacking if asks else ""))
         verdict = b.bullets(_verdict(report.dossier, before))
         sections.append(b.section("verdict", "The verdict", verdict))
     return b.Document("", opening(report), sections, after=after)
@@ -171,23 +179,6 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
         yield f"Wrote {report.folder}/"
     elif not report.added:
         yield "The same was measured before: nothing is added to the ledger."
-
-
-def _table(report: MeasureReport, title: str) -> b.Table:
-    evidence = report.dossier.evidence
-    ids = {one.id for one in report.measured.evidence if one.known}
-    some = () if isinstance(evidence, Unknown) else [one for one in evidence if one.id in ids]
-    rows = ((r.title, r.value, r.bears) for r in evidence_rows(report.dossier, some))
-    return b.table(title, "Measured | Value | What it says", rows, quiet=True)
-
-
-def _not_measured(report: MeasureReport) -> b.Parts:
-    asks: dict[str, list[str]] = {}
-    for one in report.measured.evidence:
-        if isinstance(one.value, Unknown):
-            asks.setdefault(one.value.ask, []).append(measured_name(one.id))
-    lines = [f"{', '.join(names)}: {ask}" for ask, names in asks.items()]
-    return b.bullets(lines) if lines else ""
 
 
 def _verdict(after: Dossier, before: Dossier) -> Iterator[str]:

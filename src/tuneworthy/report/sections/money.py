@@ -372,7 +372,7 @@ def lever(ask: Ask, text: str | None = None) -> Lever:
         text=shown,
         stated=stated,
         at=min(max(at, least), most),
-        least=_floor(least, step),
+        least=math.floor(least / step) * step,
         most=most,
         step=step,
     )
@@ -399,7 +399,3 @@ def _rounded_up(number: float) -> float:
     """The next number of the kind 1, 2 or 5 with noughts."""
     power = 10.0 ** math.floor(math.log10(number))
     return next(k * power for k in (1, 2, 5, 10) if k * power >= number * (1 - 1e-9))
-
-
-def _floor(number: float, step: float) -> float:
-    return math.floor(number / step) * step

@@ -8,7 +8,7 @@ from itertools import compress
 
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
-from tuneworthy.model.base import Range, Unknown
+from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report import blocks as b
@@ -88,14 +88,11 @@ def attempts(dossier: Dossier) -> b.Section | None:
 def rules(dossier: Dossier, framework: Framework | None = None) -> b.Section:
     """The walk through the rules; with the framework, also what its score counts."""
     tree, score, difference = dossier.rules.tree, dossier.rules.score, dossier.rules.difference
-    rows = [
-        (
-            b.Cell(_condition(step.ask), _values(step.value)),
-            step.answer,
-            OUTCOME_WORDS[step.outcome],
-        )
-        for step in tree.path
-    ]
+    rows = []
+    for step in tree.path:
+        values = (f"{_WORDS.get(n, plain(n))}: {value_text(v)}" for n, v in step.value.items())
+        asked = b.Cell(_condition(step.ask), ", ".join(values))
+        rows.append((asked, step.answer, OUTCOME_WORDS[step.outcome]))
     decided = tree.outcome == "undecided" or any(step.answer == "yes" for step in tree.path)
     last = "the last step does" if decided else f"the verdict is: {OUTCOME_WORDS[tree.outcome]}"
     counted = ""
@@ -136,11 +133,6 @@ def _condition(condition: str) -> str:
     for sign, words in (*longest_first, *_SIGNS.items()):
         condition = condition.replace(sign, words)
     return sentence(f"{condition}?")
-
-
-def _values(values: Mapping[str, float | Range]) -> str:
-    parts = (f"{_WORDS.get(name, plain(name))}: {value_text(v)}" for name, v in values.items())
-    return ", ".join(parts)
 
 
 def glossary() -> b.Section:
