@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from tuneworthy.errors import CaseError, ConflictError, InputError
 from tuneworthy.files.disk import MIB, read_text
@@ -379,7 +379,9 @@ def _item(
     if task == "rubric":
         choices = next((scale for scale in SCALES.values() if values <= {*scale}), None)
     shown = tuple(outputs[arm][case_id] for arm in arms)
-    return None if choices is None else Item(task, case, arms, shown, choices, rubric=rubric)
+    if choices is None:
+        return None
+    return Item(cast("Task", task), case, arms, shown, choices, rubric=rubric)
 
 
 def labelled_cases(source: str | Path) -> tuple[EvalCase, ...]:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import add_to_case, case_path, write_answers
@@ -24,7 +24,7 @@ from tuneworthy.llm.endpoints import price_on
 from tuneworthy.model.case import Case, Price
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.evalset import EvalCase, EvalSample, Precision
-from tuneworthy.model.evidence import Batch, Evidence, FileReading, Measured, Series, latest
+from tuneworthy.model.evidence import Batch, Evidence, Measured, latest
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.sections.evalset import EvalsetReport
@@ -34,6 +34,8 @@ from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
 from tuneworthy.workspace.cases import extra_needed, start_case
 
 if TYPE_CHECKING:
+    from tuneworthy.measure.signals.base import TraceSignal
+    from tuneworthy.traces.mapping import FieldMap
     from tuneworthy.traces.read import TraceFiles
 
 
@@ -243,46 +245,27 @@ def _measured(
     progress: Progress | None,
 ) -> Measured:
     from tuneworthy.files.materials import read_materials
-    from tuneworthy.measure.engine import measure
     from tuneworthy.measure.signals import signals
     from tuneworthy.traces.mapping import read_mapping
-    from tuneworthy.traces.read import named, read
-    from tuneworthy.traces.stream import Limits
+    from tuneworthy.traces.read import named
 
     if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
     fields = None if mapping is None else read_mapping(Path(mapping))
-    near = framework.threshold("near_copy")
-    every = signals(materials) if near is None else signals(materials, near_copy=near)
-    chosen: list[str | Path] = [*sources] or [*named(case, "traces")]
-    runs: list[tuple[Any, ...]] = [(chosen, every, fields, progress)] if chosen else []
+    parts = []
+    if chosen := sources or named(case, "traces"):
+        near = framework.threshold("near_copy")
+        every = signals(materials) if near is None else signals(materials, near_copy=near)
+        parts.append(_read(chosen, every, fields, progress, searched=not sources))
     # what the team keeps as examples comes last: it counts before what its logs could give
     if not sources and (held := named(case, "examples")):
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
-        runs.append((list(held), examples, None, None))
-    if not runs:
+        parts.append(_read(held, examples, None, None, searched=True))
+    if not parts:
         raise _no_traces(case, "measure")
-    # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
-    # one of another zone.
-    until = datetime.combine(today() + timedelta(days=2), time(), UTC)
-    limits = Limits(until_s=until.timestamp())
-    readings: list[FileReading] = []
-    evidence: dict[str, Evidence] = {}
-    series: dict[str, Series] = {}
-    for place, wanted, their_fields, watch in runs:
-        files = read(place, mapping=their_fields, limits=limits, searched=not sources)
-        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as folder:
-            results = measure(_batches(files, watch), wanted, folder=Path(folder))
-        shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
-        own: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
-        for each in (each for signal in results for each in signal.evidence):
-            if each.id not in own or (each.known and not own[each.id].known):
-                own[each.id] = each.model_copy(update={"source": shown[:2000]})
-        readings += files.readings
-        evidence |= own
-        series |= {each.id: each for signal in results for each in signal.series}
+    readings = [reading for part in parts for reading in part.readings]
     settings = json.dumps([MEASURES, str(fields), repr(materials)], sort_keys=True)
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
@@ -290,8 +273,38 @@ def _measured(
     return Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
-        evidence=tuple(evidence.values()),
-        series=tuple(series.values()),
+        evidence=tuple({each.id: each for part in parts for each in part.evidence}.values()),
+        series=tuple({each.id: each for part in parts for each in part.series}.values()),
+    )
+
+
+def _read(
+    sources: Sequence[str | Path],
+    every: Sequence[TraceSignal],
+    fields: FieldMap | None,
+    progress: Progress | None,
+    *,
+    searched: bool,
+) -> Measured:
+    from tuneworthy.measure.engine import measure
+    from tuneworthy.traces.read import read
+    from tuneworthy.traces.stream import Limits
+
+    # The future begins with the day after tomorrow, by UTC: a clock that is ahead by less may be
+    # one of another zone.
+    until = datetime.combine(today() + timedelta(days=2), time(), UTC)
+    limits = Limits(until_s=until.timestamp())
+    files = read(sources, mapping=fields, limits=limits, searched=searched)
+    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+        results = measure(_batches(files, progress), every, folder=Path(place))
+    shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
+    evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
+    for each in (each for signal in results for each in signal.evidence):
+        if each.id not in evidence or (each.known and not evidence[each.id].known):
+            evidence[each.id] = each.model_copy(update={"source": shown[:2000]})
+    series = tuple(series for signal in results for series in signal.series)
+    return Measured(
+        inputs="", readings=files.readings, evidence=tuple(evidence.values()), series=series
     )
 
 
