@@ -61,8 +61,7 @@ _REQUIRED = (
     "clear_gates",
     "pilot",
     "proceed",
-)
-"""Answers, then outcomes of the count, then actions; a pilot is an answer and an action."""
+)  #: Answers, then outcomes of the count, then actions; a pilot is an answer and an action.
 
 
 @case_report(

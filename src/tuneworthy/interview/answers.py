@@ -133,8 +133,7 @@ _PARSERS: dict[AskKind, Callable[[Ask, str], Value]] = {
     "choice": _choice,
     "choices": _choices,
     "text": lambda _, text: WholeValue(text),
-}
-"""A typed answer as a value for the file, by the kind of its question."""
+}  #: A typed answer as a value for the file, by the kind of its question.
 
 
 def places_of(case: Case, ask: Ask, text: str) -> Places:
@@ -402,18 +401,13 @@ _LINE = re.compile(r"(?P<id>[A-Za-z][\w.]*)[ \t]*=[ \t]*(?P<text>.*)", re.ASCII)
 class Script:
     """Answers written down beforehand: for tests, for scripts, and to be typed in an editor."""
 
-    answers: dict[str, str] = field(default_factory=dict)
-    """Id of the question to what is typed."""
-    accepted: list[str] = field(default_factory=list)
-    """Challenges of which both sides stay."""
-    name: str = ""
-    """What a new case is called."""
-    messages: list[str] = field(default_factory=list)
-    """What is written to a model, in order."""
+    answers: dict[str, str] = field(default_factory=dict)  #: Id of the question to what is typed.
+    accepted: list[str] = field(default_factory=list)  #: Challenges of which both sides stay.
+    name: str = ""  #: What a new case is called.
+    messages: list[str] = field(default_factory=list)  #: What is written to a model, in order.
     confirmed: list[str] = field(default_factory=list)
     """Ids of a model's proposals that are confirmed."""
-    places: dict[str, str] = field(default_factory=dict)
-    """Id, or challenge, to file and line."""
+    places: dict[str, str] = field(default_factory=dict)  #: Id, or challenge, to file and line.
 
 
 def read_script(path: str | Path, framework: Framework) -> Script:

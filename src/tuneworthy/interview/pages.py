@@ -36,15 +36,13 @@ SHORT: dict[Outcome, str] = {
     "improve_rag_or_switch_model": "retrieval or model",
     "address_anti_indicators": "clear what's against",
     "fine_tune_candidate": "tune",
-}
-"""Outcomes in two or three words, for a line that stands under every question."""
+}  #: Outcomes in two or three words, for a line that stands under every question.
 
 PART_WORDS: dict[Part, tuple[str, str]] = {
     "evaluate": ("evaluation", "the answers that are left: checks, reasons and signs"),
     "options": ("options", "what was tried, targets, where it stands today, data, models"),
     "investment": ("money", "cost, return and traffic, how it would be tuned, and safety"),
-}
-"""Each part by name, and what it asks."""
+}  #: Each part by name, and what it asks.
 
 _HOW: dict[AskKind, str] = {
     "state": "[y]es [n]o",

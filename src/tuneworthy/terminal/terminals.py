@@ -27,8 +27,7 @@ Act = Literal["answer", "unknown", "why", "back", "skip", "quit", "keep", "pass"
 Topic = Literal["conflict", "rest", "confirm"]
 """What a choice is about: a way out of a conflict, what to go on with, a model's proposal."""
 
-Ways = Sequence[tuple[str, str]]
-"""What may be chosen, each behind its key."""
+Ways = Sequence[tuple[str, str]]  #: What may be chosen, each behind its key.
 
 
 class Entry(NamedTuple):

@@ -130,8 +130,7 @@ def appendix(measured: Measured, day: date) -> str:
     return "\n".join(lines) + "\n"
 
 
-MEASURES = 1
-"""Version of the measures: a change in what a signal says counts as other inputs."""
+MEASURES = 1  #: Version of the measures: a change in what a signal says counts as other inputs.
 
 Progress = Callable[[int, int, int], None]
 """Called with bytes read, bytes in all, and traces so far."""

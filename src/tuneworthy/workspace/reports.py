@@ -194,8 +194,7 @@ def _no_constant(name: str) -> None:
 class History(NamedTuple):
     """How often a framework was right about published cases."""
 
-    backtest: Backtest
-    """The record of the rules."""
+    backtest: Backtest  #: The record of the rules.
     gap: Gap | None = None  #: The comparison with another framework, where one was asked for.
 
 
