@@ -64,7 +64,7 @@ _GO_ON = (
 _KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
 
 
-class Page:
+class Sheet:
     """Lines of at most 80 columns, most of them in the margin, for a terminal to paint."""
 
     def __init__(self, *lines: str) -> None:
@@ -73,7 +73,7 @@ class Page:
 
     def lines(
         self, lines: Iterable[str], style: Style | None = None, keys: bool | None = None
-    ) -> Page:
+    ) -> Sheet:
         """Add lines; some only where keys are typed, or only where there is a menu."""
         self._lines += [(line, style, keys) for line in lines]
         return self
@@ -85,10 +85,10 @@ class Page:
         first: str = MARGIN,
         rest: str | None = None,
         keys: bool | None = None,
-    ) -> Page:
+    ) -> Sheet:
         return self.lines(wrapped(text, first=first, rest=rest), style, keys)
 
-    def question(self, ask: Ask, first: str = MARGIN) -> Page:
+    def question(self, ask: Ask, first: str = MARGIN) -> Sheet:
         self.add(safe(ask.question), "strong", first, MARGIN)
         return self.add(f"e.g. {safe(ask.example)}", "dim") if ask.example else self
 
@@ -99,14 +99,14 @@ class Page:
         return "".join(f"{paint(style, line) if style else line}\n" for line, style in shown)
 
 
-def note(text: str) -> Page:
-    return Page().add(text)
+def note(text: str) -> Sheet:
+    return Sheet().add(text)
 
 
-def question_page(ask: Ask, number: int) -> Page:
+def question_page(ask: Ask, number: int) -> Sheet:
     """A question, the ``number``-th from 1."""
     place = f"{number}/≈{number + ask.left - 1}"
-    page = Page("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
+    page = Sheet("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
     rows = enumerate(ask.choices, start=1)
     page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
     if ask.value:
@@ -186,8 +186,8 @@ def _moved_beside(before: Dossier, after: Dossier) -> str:
     return " ".join(texts)
 
 
-def conflict_page(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> Page:
-    page = Page().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
+def conflict_page(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> Sheet:
+    page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
     return page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}", keys=True)
 
@@ -216,9 +216,9 @@ def accepted_text(conflict: Conflict) -> str:
     return f"{kept}the report will show it."
 
 
-def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Page:
+def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Sheet:
     """The verdict so far when a round is over, and what else is worth knowing."""
-    page = Page("").add(settled_line(dossier, now), "strong", "")
+    page = Sheet("").add(settled_line(dossier, now), "strong", "")
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
@@ -254,9 +254,9 @@ def _answers(many: int) -> str:
     return "one open answer" if many == 1 else f"{few(many)} open answers"
 
 
-def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Page:
+def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Sheet:
     path = safe(case_path)
-    page = Page("").add(settled_line(dossier, now), "strong", "")
+    page = Sheet("").add(settled_line(dossier, now), "strong", "")
     page.add(safe(dossier.verdict.next), first="Next: ")
     page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > _LONG_PATH:
@@ -264,8 +264,8 @@ def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Page:
     return page.lines(table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON]))
 
 
-def welcome(name: str, path: str) -> Page:
-    page = Page().add(
+def welcome(name: str, path: str) -> Sheet:
+    page = Sheet().add(
         f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
         "and run the same command to go on.",
         first="",
@@ -350,7 +350,7 @@ _REASONS: dict[DropReason, str] = {
 }
 
 
-def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Page:
+def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Sheet:
     """Which model proposes, what it may do, and where what is written goes.
 
     ``place`` is empty where it is served on this machine; the embedded model is a weak one.
@@ -368,21 +368,21 @@ def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Page:
             " It is very small: it understands little and proposes nonsense. It shows how this "
             "works; for a talk of use, name a larger one."
         )
-    return Page().add(text, first="").add(KEYS)
+    return Sheet().add(text, first="").add(KEYS)
 
 
-def topic_page(ask: Ask, *, named: bool = False) -> Page:
+def topic_page(ask: Ask, *, named: bool = False) -> Sheet:
     """The question to talk about, in our words; only its name if the model has asked it."""
     if named:
         return note(f"About {safe(ask.title)} ({safe(ask.id)}).")
-    page = Page("").question(ask)
+    page = Sheet("").question(ask)
     if ask.choices:
         titles = listing([safe(choice.title) for choice in ask.choices], "or")
         page.add(f"That is: {titles}.")
     return page
 
 
-def reply_page(model: str, reply: ParsedReply) -> Page:
+def reply_page(model: str, reply: ParsedReply) -> Sheet:
     """What a model says, behind a bar and cut: nothing in it can be taken for a word of ours."""
     if reply.unreadable:
         return note(f"What {safe(model)} answered can't be read; nothing of it counts.")
@@ -404,17 +404,17 @@ def dropped_text(dropped: Sequence[Dropped]) -> str:
     return f"Left out of what it proposes: {listing(texts)}."
 
 
-def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Page:
+def proposal_page(proposal: Proposal, ask: Ask, place: str) -> Sheet:
     head = f"{safe(ask.title)} ({safe(ask.id)}) = {safe(proposal.value)}"
-    page = Page("").add(head, "strong", place.ljust(len(MARGIN)), MARGIN).add(safe(ask.question))
+    page = Sheet("").add(head, "strong", place.ljust(len(MARGIN)), MARGIN).add(safe(ask.question))
     page.add(f"You wrote: “{safe(proposal.quote)}”")
     return page.add(f"Now it is: {safe(ask.value)}") if ask.value else page
 
 
-def confirm_page(proposal: Proposal, place: str, ways: Sequence[tuple[str, str]]) -> Page:
+def confirm_page(proposal: Proposal, place: str, ways: Sequence[tuple[str, str]]) -> Sheet:
     """Which proposal is to be confirmed, where there are several, and what may be typed."""
     head = f"{place}  {safe(proposal.path)} = {safe(proposal.value)}"
-    page = note(head) if place else Page()
+    page = note(head) if place else Sheet()
     return page.add(_keys(ways), keys=True) if ways else page
 
 

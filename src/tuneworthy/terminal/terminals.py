@@ -15,7 +15,7 @@ import click
 
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.interview.answers import Script
-from tuneworthy.interview.pages import MARGIN, Page, keys_line, note, question_page
+from tuneworthy.interview.pages import MARGIN, Sheet, keys_line, note, question_page
 from tuneworthy.model.interview import Ask
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class PlainTerminal:
     def __init__(self, *, colour: bool = False) -> None:
         self.colour = colour
 
-    def say(self, page: Page | str) -> None:
+    def say(self, page: Sheet | str) -> None:
         """Show a page, or a text that ends its last line."""
         text = page if isinstance(page, str) else page.text(colour=self.colour, keys=self.keys)
         click.echo(text, nl=False, color=True)  # the page has decided about colour
@@ -97,7 +97,7 @@ class PlainTerminal:
         fix = f" {caught.fix[:1].upper()}{caught.fix[1:]}" if caught.fix else ""
         self.say(note(one_line(f"{caught.what}.{fix}")))
 
-    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
         """Show a page about a challenge or answer, and take the key of one way; empty for none."""
         self.say(page)
         keys = [key for key, _ in ways]
@@ -220,7 +220,7 @@ class MenuTerminal(PlainTerminal):
         entry = None if picked == "k" else read_entry(answers.get(picked, picked))
         return entry or Entry("keep")
 
-    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
         self.say(page)
         return self._menu(ways, at="n" if topic == "confirm" else None)
 
@@ -297,7 +297,7 @@ class ScriptedTerminal(PlainTerminal):
     def refused(self, ask: Ask, caught: CaseError) -> None:
         raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
 
-    def choose(self, topic: Topic, about: str, page: Page, ways: Ways) -> str:
+    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
         """What the file says; a conflict it doesn't name is left, a proposal isn't confirmed."""
         keys = [key for key, _ in ways]
         if topic == "rest":
