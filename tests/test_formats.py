@@ -9,11 +9,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from internals import COLUMNS, ToolCall, formats, read
+from internals import COLUMNS, Limits, ToolCall, formats, mapping_from_text, read
 from tuneworthy import InputError
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
@@ -194,6 +195,93 @@ def test_every_format_has_a_fixture_and_says_where_its_fields_are_documented() -
         assert path.stem == "plain" or "\nsource: " in text, path
 
 
+# Records of nobody's format ---------------------------------------------------------------------
+
+
+def written(path: Path, *records: Any) -> Path:
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    return path
+
+
+def test_a_mapping_is_guessed_by_the_usual_names_with_units(tmp_path: Path) -> None:
+    own = [
+        {"ts": 1793606400000 + n, "session": f"s{n // 2}", "user": f"q{n}", "latency_ms": 2364,
+         "response": f"a{n}" if n % 4 else None, "error": None if n % 4 else "timeout",
+         "prompt_tokens": 10, "cost_usd": 0.001, "thumbs": "up" if n % 2 else "down", "model": "m"}
+        for n in range(8)
+    ]  # fmt: skip
+    rows, (reading,) = load(written(tmp_path / "a.jsonl", *own))
+    assert rows[1] == {
+        "output": "a1", "conversation": "s0", "timestamp": 1793606400.001, "model": "m",
+        "input": "q1", "latency_s": 2.364, "input_tokens": 10, "usd": 0.001, "score": 1,
+    }  # fmt: skip
+    assert (rows[0]["error"], "output" in rows[0], rows[0]["score"]) == ("timeout", False, 0)
+    assert reading.format.startswith("JSON, guessed: output=response, input=user, conversation_id=")
+    assert "latency_s={path: latency_ms, unit: ms}" in reading.format
+    below = {"meta": {"took": 2400, "createdAt": "2026-11-02T08:00:00Z"},
+             "data": {"question": "q", "answer": "a"}}  # fmt: skip
+    rows, _ = load(written(tmp_path / "b.jsonl", below, below))
+    assert rows[0] == {"output": "a", "input": "q", "timestamp": 1793606400, "latency_s": 2.4}
+    (tmp_path / "c.csv").write_text("query,reply,duration_ms\nq,a,500\n")
+    assert load(tmp_path / "c.csv")[0] == [{"output": "a", "input": "q", "latency_s": 0.5}]
+
+
+def test_units_can_be_written_and_a_wrong_one_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.jsonl", {"a": "x", "t": 1500, "in": 2, "cached": 3, "from": 1,
+                                          "to": 3})  # fmt: skip
+    mapping = "output: b | a\nlatency_s: {path: t, unit: ms}\ninput_tokens: {sum: [in, cached]}\n"
+    files = read([path], mapping=mapping_from_text(mapping, "map.yaml"))
+    batch = next(iter(files)).batch
+    assert (batch.output, batch.latency_s, batch.input_tokens) == (["x"], [1.5], [5])
+    clocks = mapping_from_text("output: a\nlatency_s: {from: from, to: to}", "map.yaml")
+    assert next(iter(read([path], mapping=clocks))).batch.latency_s == [2]
+    with pytest.raises(InputError, match="no such unit"):
+        mapping_from_text("output: a\nlatency_s: {path: t, unit: minutes}", "map.yaml")
+
+
+def test_a_file_of_which_less_than_half_can_be_read_is_refused(tmp_path: Path) -> None:
+    answers, others = [{"output": "a"}] * 4, [{"model": "m", "said": {"x": "a"}}] * 5
+    with pytest.raises(InputError, match="has 5 records that can't be used, and 4 that can"):
+        load(written(tmp_path / "t.jsonl", *answers, *others))
+    assert len(load(written(tmp_path / "u.jsonl", *answers, *others[:4]))[0]) == 4
+
+
+def test_a_failed_call_of_a_conversation_is_one_failed_call(tmp_path: Path) -> None:
+    talk = [{"role": role, "content": role[0]} for role in ("user", "assistant", "user")]
+    failed = {"messages": talk, "error": "timeout", "latency_s": 30}
+    rows, _ = load(written(tmp_path / "t.jsonl", failed, {"output": "a"}))
+    assert rows[0] == {"input": "u", "error": "timeout", "latency_s": 30}
+
+
+def test_a_list_of_records_may_be_larger_than_memory_should_hold(tmp_path: Path) -> None:
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps([{"output": f"a{n}", "input": "x" * 500} for n in range(2000)]))
+    limits = Limits(line_bytes=10_000, document_bytes=100_000)
+    found = [out for chunk in read([path], limits=limits) for out in chunk.batch.output]
+    assert found == [f"a{n}" for n in range(2000)]
+
+
+def test_logs_of_inspect_that_differ_in_what_was_asked_are_arms_of_their_own(
+    tmp_path: Path,
+) -> None:
+    log = json.loads((FIXTURES / "inspect.json").read_text())
+    for arm in "AB":
+        log["eval"] |= {"task_args": {"arm": arm}, "model_generate_config": {"temperature": 0}}
+        (tmp_path / f"{arm}.json").write_text(json.dumps(log))
+    rows, _ = load(tmp_path / "A.json", tmp_path / "B.json")
+    assert {row["prompt"] for row in rows} == {"arm=A, temperature=0", "arm=B, temperature=0"}
+
+
+def test_a_prompt_of_promptfoo_is_one_with_every_provider(tmp_path: Path) -> None:
+    log = json.loads((FIXTURES / "promptfoo-v3.json").read_text())
+    for place, row in enumerate(log["results"]["results"]):
+        row |= {"promptIdx": place, "promptId": f"id{place % 2}"}
+        row["prompt"]["label"] = f"file{place % 2}.txt: " + "long " * 40
+    path = tmp_path / "p.json"
+    path.write_text(json.dumps(log))
+    assert len({row["prompt"] for row in load(path)[0]}) == 2
+
+
 # An envelope is never read as text --------------------------------------------------------------
 
 ENVELOPES = [
@@ -264,3 +352,136 @@ def test_an_object_that_a_model_was_asked_for_is_its_answer(
     path.write_text(json.dumps({"output": answer}) + "\n" + json.dumps({"output": "b"}) + "\n")
     rows, _ = load(path)
     assert json.loads(rows[0]["output"]) == answer
+
+
+# The same traces in any format say the same -----------------------------------------------------
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=12)
+CALLS = st.lists(st.builds(lambda n: {"name": "track", "arguments": {"n": n}}, st.integers(0, 9)),
+                 max_size=2)  # fmt: skip
+TURNS = st.lists(st.tuples(st.sampled_from(["user", "assistant", "tool"]), TEXTS), max_size=3)
+ANSWERS = st.tuples(
+    st.one_of(st.none(), TEXTS), CALLS, st.sampled_from([None, "timed out"])
+).filter(lambda each: each[0] is not None or each[1] or each[2])
+AMOUNTS = st.one_of(st.none(), st.integers(0, 500))
+
+
+@st.composite
+def calls_of_a_model(draw: st.DrawFn) -> dict[str, Any]:
+    output, calls, error = draw(ANSWERS)
+    failed = error is not None
+    talk = [("system", draw(TEXTS)), *draw(TURNS), ("user", draw(TEXTS))]
+    return {
+        "talk": talk, "output": None if failed else output, "calls": [] if failed else calls,
+        "error": error, "model": draw(st.sampled_from("ab")), "start": draw(st.integers(0, 9)),
+        "input_tokens": draw(AMOUNTS), "output_tokens": draw(AMOUNTS), "session": "s",
+    }  # fmt: skip
+
+
+def compact(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def openai_calls(call: dict[str, Any]) -> list[Any]:
+    return [{"type": "function", "function": {**each, "arguments": compact(each["arguments"])}}
+            for each in call["calls"]]  # fmt: skip
+
+
+def as_plain(call: dict[str, Any]) -> Any:
+    return {
+        "messages": [{"role": role, "content": text} for role, text in call["talk"]],
+        "output": call["output"], "tool_calls": openai_calls(call), "error": call["error"],
+        "model": call["model"], "timestamp": 1793606400 + call["start"], "latency_s": 0.5,
+        "conversation_id": call["session"],
+        **{key: call[key] for key in ("input_tokens", "output_tokens")},
+    }  # fmt: skip
+
+
+def as_langfuse(call: dict[str, Any]) -> Any:
+    answer = {"role": "assistant", "content": call["output"], "tool_calls": openai_calls(call)}
+    usage = {"input": call["input_tokens"], "output": call["output_tokens"]}
+    start = 1793606400 + call["start"]
+    return {
+        "traceId": "t", "sessionId": call["session"], "type": "GENERATION", "model": call["model"],
+        "startTime": start, "endTime": start + 0.5, "usageDetails": usage,
+        "input": [{"role": role, "content": text} for role, text in call["talk"]],
+        "output": None if call["error"] else answer,
+        "level": "ERROR" if call["error"] else "DEFAULT", "statusMessage": call["error"],
+    }  # fmt: skip
+
+
+def as_span(call: dict[str, Any]) -> dict[str, Any]:
+    def message(role: str, text: str | None, calls: list[Any]) -> Any:
+        parts = [] if text is None else [{"type": "text", "content": text}]
+        return {"role": role, "parts": parts + [{"type": "tool_call", **each} for each in calls]}
+
+    said = [message("assistant", call["output"], call["calls"])]
+    return {
+        "gen_ai.operation.name": "chat", "gen_ai.request.model": call["model"],
+        "gen_ai.conversation.id": call["session"],
+        "gen_ai.input.messages": json.dumps([message(*turn, []) for turn in call["talk"]]),
+        **({"error.type": call["error"]} if call["error"]
+           else {"gen_ai.output.messages": json.dumps(said)}),
+        **{f"gen_ai.usage.{key}": call[key] for key in ("input_tokens", "output_tokens")
+           if call[key] is not None},
+    }  # fmt: skip
+
+
+def as_sdk(call: dict[str, Any]) -> Any:
+    start = 1793606400 + call["start"]
+    return {"start_time": start, "end_time": start + 0.5, "attributes": as_span(call)}
+
+
+def as_otlp(call: dict[str, Any]) -> Any:
+    start = (1793606400 + call["start"]) * 10**9
+    pairs = [
+        {"key": key, "value": {"intValue": str(v)} if isinstance(v, int) else {"stringValue": v}}
+        for key, v in as_span(call).items()
+    ]
+    span = {"startTimeUnixNano": str(start), "endTimeUnixNano": str(start + 5 * 10**8),
+            "attributes": pairs}  # fmt: skip
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}
+
+
+def as_exchange(call: dict[str, Any]) -> Any:
+    message = {"role": "assistant", "content": call["output"], "tool_calls": openai_calls(call)}
+    usage = {"prompt_tokens": call["input_tokens"], "completion_tokens": call["output_tokens"]}
+    response = {"choices": [] if call["error"] else [{"message": message}], "usage": usage}
+    messages = [{"role": role, "content": text} for role, text in call["talk"]]
+    return {
+        "request": {"model": call["model"], "messages": messages}, "response": response,
+        "timestamp": 1793606400 + call["start"], "latency_ms": 500, "error": call["error"],
+        "conversation_id": call["session"],
+    }  # fmt: skip
+
+
+def as_table(call: dict[str, Any]) -> Any:
+    return {key: json.dumps(value) if isinstance(value, list) else value
+            for key, value in as_plain(call).items()}  # fmt: skip
+
+
+@settings(max_examples=10)
+@given(st.lists(calls_of_a_model(), min_size=1, max_size=4))
+def test_the_same_traces_in_any_format_are_the_same(
+    tmp_path_factory: pytest.TempPathFactory, calls: list[dict[str, Any]]
+) -> None:
+    folder = tmp_path_factory.mktemp("same")
+    forms = (as_plain, as_langfuse, as_sdk, as_otlp, as_exchange, as_table)
+    read_ = {}
+    for form in forms:
+        path = folder / f"{form.__name__}.jsonl"
+        path.write_text("".join(json.dumps(form(call)) + "\n" for call in calls))
+        if form is as_table:
+            with duckdb.connect() as connection:
+                source = f"read_json('{path}', format='newline_delimited')"
+                path = folder / "t.parquet"
+                connection.execute(f"COPY (FROM {source}) TO '{path}' (FORMAT parquet)")
+        rows, (reading,) = load(path)
+        assert reading.skipped == ()
+        read_[form.__name__] = [
+            {key: round(v, 3) if isinstance(v, float) else v for key, v in row.items()}
+            for row in rows
+        ]
+    assert len(read_["as_plain"]) == len(calls)
+    for name, rows in read_.items():
+        assert rows == read_["as_plain"], name

@@ -24,7 +24,7 @@ from tuneworthy.traces.mapping import Chunk, FieldMap, hold
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
-from tuneworthy.traces.tables import Rows, csv_rows, looks_like_table
+from tuneworthy.traces.tables import Rows, array_rows, csv_rows, looks_like_table
 from tuneworthy.traces.values import (
     BrokenJson,
     Bytes,
@@ -69,7 +69,7 @@ def shape(stream: Ahead, where: str, limits: Limits) -> str:
     start = head.lstrip()[:1]
     if start == b"[" or (start == b"{" and not _is_lines(head)):
         too_much = len(head) > limits.document_bytes and b"\n" not in head
-        return "lines" if too_much else "document"
+        return "lines" if too_much and start == b"{" else "document"
     if _is_lines(head):
         return "lines"
     if start != b"{" and (sign := looks_like_table(head)) is not None:
@@ -141,7 +141,7 @@ class Content:
 
     def described(self) -> str:
         told = ", ".join((self.format, *self.context.notes))
-        return one_line(f"{told} ({self.packed})" if self.packed else told, limit=600)
+        return one_line(f"{told} ({self.packed})" if self.packed else told, limit=200)
 
     def text(self, stream: Ahead) -> Iterator[Batch]:
         """Traces of a text: lines of JSON, one JSON value, or a table."""
@@ -219,8 +219,8 @@ class Content:
         elif table:
             self.format = table
         elif self.guessed is not None:
-            lines = "; ".join(self.guessed.written.splitlines())
-            self.format = f"JSON by a guessed mapping: {lines}"
+            lines = ", ".join(line.replace(": ", "=", 1) for line in self.guessed.lines)
+            self.format = f"JSON, guessed: {lines}"
         return kind
 
     def _too_large(self, most: int) -> InputError:
@@ -340,6 +340,13 @@ class Content:
         yield from packed(parts, self.limits, self.tally)
 
     def _document(self, stream: Ahead) -> Iterator[Batch]:
+        if not self.packed and stream.peek(64).lstrip()[:1] == b"[":
+            data = stream.peek(self.limits.document_bytes + 1)
+            if len(data) > self.limits.document_bytes:  # not held whole, but read by DuckDB
+                groups = array_rows(self.where, self.tally, self.limits)
+                first = [*islice(groups, 1)]
+                samples = first[0][1][:_TRIED] if first else []
+                return self.traces(chain(first, groups), self._kind(samples))
         data = self._whole(stream)
         try:
             if data[:64].lstrip()[:1] == b"[":

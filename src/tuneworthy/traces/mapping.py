@@ -250,6 +250,11 @@ class FieldMap:
         """SHA-256 of the mapping file."""
         return hashlib.sha256(self.written.encode()).hexdigest()
 
+    @property
+    def lines(self) -> list[str]:
+        """Its lines, but for those that name a field by its own name."""
+        return [each for each in self.written.splitlines() if len(set(each.split(": "))) > 1]
+
     def records(self, value: Any) -> Iterator[Any]:
         """The records inside a value; each knows the whole as ``^``."""
         if not self.each:

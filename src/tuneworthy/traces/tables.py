@@ -35,6 +35,9 @@ _CSV = (
 _FAR_CSV = "SELECT to_json(row) FROM read_csv(?, all_varchar=true) AS row"
 _TABLES = {"parquet": _PARQUET, "csv": _FAR_CSV, "tsv": _FAR_CSV}
 _OBJECTS = "SELECT CAST(json AS VARCHAR) FROM read_ndjson_objects(?, maximum_object_size=16777216)"
+_ARRAY = (
+    "SELECT CAST(json AS VARCHAR) FROM read_json_objects(?, format='array', maximum_object_size=?)"
+)
 _DOCUMENT = "SELECT content FROM read_blob(?)"
 
 
@@ -46,6 +49,17 @@ def parquet_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
     # A name may hold the signs of a pattern, and must not be taken for an address.
     whole = glob.escape(os.path.abspath(path))  # noqa: PTH100  # text, which may be no usable path
     yield from _decoded(_values(_PARQUET, [whole], limits, remote=False), tally)
+
+
+def array_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
+    """Objects of a JSON array that is too large to be held."""
+    given = [glob.escape(os.path.abspath(path)), limits.line_bytes]  # noqa: PTH100  # as above
+    try:
+        yield from _decoded(_values(_ARRAY, given, limits, remote=False), tally)
+    except InputError:
+        what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
+        fix = "write one record a line"
+        raise InputError(f"{what}, and no list of records", where=path, fix=fix) from None
 
 
 def csv_rows(
