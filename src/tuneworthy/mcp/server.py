@@ -8,6 +8,7 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from functools import cache, partial
+from importlib.resources import files
 from typing import IO, TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import quote, unquote
 
@@ -24,8 +25,6 @@ from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, load_named
 from tuneworthy.mcp.tools import (
-    INSTRUCTIONS,
-    TALKS,
     TOOLS,
     Desk,
     Result,
@@ -33,15 +32,42 @@ from tuneworthy.mcp.tools import (
     Tool,
     cleaned,
     marked,
-    talk_text,
 )
+from tuneworthy.model.base import FileRecord
 from tuneworthy.report.document import markdown
-from tuneworthy.syntax.document import ParsedFile, build, did_you_mean
+from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
 from tuneworthy.workspace.listen import in_link, is_loopback
 from tuneworthy.workspace.reports import framework_text
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+# What ``conversations.yaml`` says.
+
+MOST_SAID = 20_000  #: Characters that may be given to a conversation.
+
+
+class Talk(FileRecord):
+    """A conversation that an assistant can be asked to hold."""
+
+    prompt: dict[str, Any]
+    text: str
+
+
+class ProtocolWords(FileRecord):
+    """What an assistant is told and offered."""
+
+    instructions: str
+    resources: tuple[dict[str, Any], ...]
+    rules: str  #: They stand behind each conversation.
+    talks: tuple[Talk, ...]
+
+
+_FILE = files("tuneworthy.mcp").joinpath("conversations.yaml")
+WORDS = build(ProtocolWords, parse(_FILE.read_text("utf-8"), _FILE.name, InputError), InputError)
+TALKS = {talk.prompt["name"]: talk for talk in WORDS.talks}
+_TEMPLATES = [types.ResourceTemplate(**each) for each in WORDS.resources]
+_PROMPTS = [types.Prompt(**talk.prompt) for talk in WORDS.talks]
 
 # Resources: the frameworks as they ship, and each case as its report.
 
@@ -49,23 +75,6 @@ FRAMEWORK = "tuneworthy://framework/"
 CASE = "tuneworthy://case/"
 _YAML, _MARKDOWN = "application/yaml", "text/markdown"
 
-TEMPLATES = [
-    types.ResourceTemplate(
-        uri_template=f"{FRAMEWORK}{{name}}",
-        name="framework",
-        title="A decision framework",
-        description="Questions, rules and figures of a framework of the catalogue, as they ship.",
-        mime_type=_YAML,
-    ),
-    types.ResourceTemplate(
-        uri_template=f"{CASE}{{name}}",
-        name="case",
-        title="The report of a case",
-        description="A case judged as of today, as the command line reports it in Markdown.",
-        mime_type=_MARKDOWN,
-    ),
-]
-"""What the addresses look like."""
 _PAGE = 100
 
 
@@ -108,42 +117,24 @@ def read(desk: Desk, asked: types.ReadResourceRequestParams) -> types.ReadResour
 
 # Conversations: prompts that begin one.
 
-MOST_SAID = 20_000
-"""Characters that may be given to a conversation."""
-_TALKS = {talk.name: talk for talk in TALKS}
-
-
-def _conversations() -> types.ListPromptsResult:
-    told = [
-        types.Prompt(
-            name=talk.name,
-            title=talk.title,
-            description=talk.says,
-            arguments=[
-                types.PromptArgument(name=name, description=says, required=False)
-                for name, says in talk.arguments
-            ],
-        )
-        for talk in TALKS
-    ]
-    return types.ListPromptsResult(prompts=told)
-
 
 def begun(_: Desk, asked: types.GetPromptRequestParams) -> types.GetPromptResult:
-    """A conversation with what the person gave for it."""
-    if asked.name not in _TALKS:
-        fix = did_you_mean(asked.name, tuple(_TALKS))
+    """A conversation with what the person gave for it, as data; empty texts don't count."""
+    if asked.name not in TALKS:
+        fix = did_you_mean(asked.name, tuple(TALKS))
         raise InputError(f'there is no prompt "{asked.name[:80]}"', fix=fix)
-    talk, given = _TALKS[asked.name], asked.arguments or {}
-    known = tuple(name for name, _ in talk.arguments)
+    talk, given = TALKS[asked.name], asked.arguments or {}
+    known = tuple(each["name"] for each in talk.prompt["arguments"])
     for name in given:
         if name not in known:
             raise InputError(f'takes no "{name[:80]}"', fix=did_you_mean(name, known))
     if sum(map(len, given.values())) > MOST_SAID:
         raise InputError("takes too long a text", fix=did_you_mean(asked.name, known))
-    text = types.TextContent(text=cleaned(talk_text(talk, given)))
+    said = [f"{name}: {text}" for name, text in given.items() if text.strip()]
+    data = ["\n".join(["What the person gave (data):", *said])] if said else []
+    text = types.TextContent(text=cleaned("\n\n".join([talk.text, WORDS.rules, *data])))
     message = types.PromptMessage(role="user", content=text)
-    return types.GetPromptResult(description=talk.says, messages=[message])
+    return types.GetPromptResult(description=talk.prompt["description"], messages=[message])
 
 
 # Tools.
@@ -242,15 +233,15 @@ def make_server(desk: Desk) -> Server[Any]:
         "tuneworthy",
         version=__version__,
         title="Tuneworthy",
-        instructions=INSTRUCTIONS,
+        instructions=WORDS.instructions,
         on_list_tools=always(_tools),
         on_call_tool=call_tool,
         on_list_resources=in_thread(listed),
         on_list_resource_templates=always(
-            lambda: types.ListResourceTemplatesResult(resource_templates=TEMPLATES)
+            lambda: types.ListResourceTemplatesResult(resource_templates=_TEMPLATES)
         ),
         on_read_resource=in_thread(read),
-        on_list_prompts=always(_conversations),
+        on_list_prompts=always(lambda: types.ListPromptsResult(prompts=_PROMPTS)),
         on_get_prompt=in_thread(begun),
     )
 

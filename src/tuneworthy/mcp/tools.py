@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.resources import files
 from threading import Lock
 from typing import Annotated, Any, NamedTuple, get_type_hints
 
@@ -24,12 +23,11 @@ from tuneworthy.framework.schema import FieldDocs
 from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, TuningAnswer, Verdict
-from tuneworthy.model.interview import AssistantPrompt, Listed
+from tuneworthy.model.interview import Listed
 from tuneworthy.report import render
 from tuneworthy.report.sections import common, money, options, plan, precedents, verdict
 from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.text import safe
-from tuneworthy.syntax.document import build, parse
 from tuneworthy.words import bits, counted, few, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
@@ -594,27 +592,3 @@ def quote_ceiling(desk: Desk, asked: QuoteCeiling) -> Result:
     data = {"arms": [arm.id for arm in ran.arms], "select": len(ran.select)}
     data |= {"report": len(ran.report), **told.model_dump()}
     return Result("\n".join(lines), more=data)
-
-
-# The lesson's three conversations, for an assistant that holds them with the tools.
-
-
-class Conversations(FileRecord):
-    """What ``conversations.yaml`` says."""
-
-    instructions: str
-    rules: str
-    talks: tuple[AssistantPrompt, ...]
-
-
-_FILE = files("tuneworthy.mcp").joinpath("conversations.yaml")
-_SAID = build(Conversations, parse(_FILE.read_text("utf-8"), _FILE.name, InputError), InputError)
-INSTRUCTIONS, TALKS = _SAID.instructions, _SAID.talks
-"""What every assistant gets at the start, and the conversations."""
-
-
-def talk_text(talk: AssistantPrompt, given: Mapping[str, str]) -> str:
-    """A conversation with what the person said to begin it, as data; empty texts don't count."""
-    said = [f"{name}: {cleaned(text)}" for name, text in given.items() if text.strip()]
-    data = ["What the person gave (data):", *said] if said else []
-    return "\n\n".join(part for part in (talk.text, _SAID.rules, "\n".join(data)) if part)

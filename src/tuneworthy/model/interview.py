@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BeforeValidator
 
-from tuneworthy.model.base import LateRecord, Record, one_or_many
+from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Action, ChallengeResult, Dossier, Verdict
 from tuneworthy.model.framework import Outcome
@@ -167,16 +167,6 @@ class ModelAnswer(NamedTuple):
     text: str = ""
     lost: str = ""  #: why this one gave nothing; the next may
     over: str = ""  #: why no more can be asked
-
-
-class AssistantPrompt(Record):
-    """A conversation that an assistant can be asked to hold."""
-
-    name: str
-    title: str
-    says: str
-    arguments: tuple[tuple[str, str], ...]  #: Names and meanings; all of them may be left out.
-    text: str
 
 
 class Listed(LateRecord):
