@@ -121,8 +121,7 @@ _BY_A_PROGRAM: dict[str, Any] = {
             "description": "Shows that a program sends it, and no other site's page.",
         }
     ]
-}
-"""What the description says of a change: the header that it carries."""
+}  #: What the description says of a change: the header that it carries.
 
 
 class NamedCase(AskedCase):

@@ -73,8 +73,7 @@ class Problem(Record):
 
 PROBLEM = "application/problem+json"
 MIB = 1024 * 1024
-BODY_LIMIT = MIB
-"""Bytes of a request."""
+BODY_LIMIT = MIB  #: Bytes of a request.
 _UPLOAD, _UPLOAD_LIMIT = re.compile(r"/cases/[^/]+/(?:history|label)(?:/.*)?"), 17 * MIB
 """Addresses that take a file, and the bytes of a request to them."""
 COOKIE = "tuneworthy"
@@ -93,8 +92,7 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-}
-"""What an answer carries unless it says otherwise itself."""
+}  #: What an answer carries unless it says otherwise itself.
 
 _LENGTH = re.compile(r"[0-9]{1,12}")
 _HOST = re.compile(r"\[([0-9a-f:.]+)\](?::[0-9]{1,5})?|([^:\[\]]*)(?::[0-9]{1,5})?")

@@ -219,8 +219,7 @@ FORMS: dict[ExportForm, tuple[str, str]] = {
     "markdown": (".md", "text/markdown"),
     "record": ("-record.md", "text/markdown"),
     "json": (".json", "application/json"),
-}
-"""How a file is named at its end, and its kind."""
+}  #: How a file is named at its end, and its kind.
 
 
 def exported(of: AskedCase, form: ExportForm, *, attached: bool = True) -> Response:
