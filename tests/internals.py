@@ -105,6 +105,7 @@ from tuneworthy.lab.plan import (
     Pool,
     Setting,
     answer_text,
+    logistic,
     make_plan,
     plan_arms,
     question,
@@ -112,7 +113,7 @@ from tuneworthy.lab.plan import (
 )
 from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
-from tuneworthy.lab.result import _answer, outcome
+from tuneworthy.lab.result import _answer, families, outcome
 from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills

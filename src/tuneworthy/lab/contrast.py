@@ -68,8 +68,8 @@ def chosen_arms(
 ) -> tuple[Arm, ...]:
     """The best prompt arm on the cases for selecting, then what it is held against.
 
-    That is the best tuned arm where there is one, and the nearest-neighbour baseline where there is
-    one: two contrasts at most, written down before the held-out cases are looked at. Of equals the
+    That is the best tuned arm where there is one, and the best baseline where there is one: two
+    contrasts at most, written down before the held-out cases are looked at. Of equals the
     one that was planned first. Where a judge chose on its word alone, the second of the prompts is
     held against the first: people may turn the order of the two.
 
@@ -79,15 +79,17 @@ def chosen_arms(
     stayed = [arm for arm in plan.arms if dropped.get(arm.id) is None]
     means, who = means_of(scores, stayed, plan.select)
 
-    def best(kind: str, of: str = "", but: Arm | None = None) -> Arm | None:
-        rivals = [a for a in stayed if (a.kind, a.of) == (kind, of) and a.id in means and a != but]
+    def best(kind: str, but: Arm | None = None) -> Arm | None:
+        rivals = [a for a in stayed if a.kind == kind and a.id in means and a != but]
+        if kind == "baseline":
+            rivals.reverse()  # of equals the one that reads the case
         return max(rivals, key=lambda arm: means[arm.id], default=None)
 
     first = best("prompt")
     if first is None:
         return ()
     by_judge = who == "judge"
-    other = best("prompt", but=first) if by_judge else best("baseline", "nearest_neighbour")
+    other = best("prompt", but=first) if by_judge else best("baseline")
     return (first, *(arm for arm in (best("tuned"), other) if arm is not None))
 
 

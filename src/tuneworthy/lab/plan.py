@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
-BASELINES = ("majority", "nearest_neighbour")
+BASELINES = ("majority", "nearest_neighbour", "trained_head")
 
 
 def plan_arms(
@@ -36,13 +36,15 @@ def plan_arms(
     examples: int,
     *,
     schema: bool = False,
+    head: bool = False,
 ) -> tuple[Arm, ...]:
     """Prompts × models as written, and beside them what teams forget to try.
 
-    For each prompt and model: as its file says; with the nearest examples retrieved for each case,
-    where there are examples and the prompt brings none; for the first prompt also without its
-    passages, where cases have some, and constrained by the output schema, where there is one. Two
-    baselines need no model: the commonest answer, and the answer of the nearest example.
+    For each prompt and model: as its file says, with each effort of the model; with the nearest
+    examples retrieved for each case, where there are examples and the prompt brings none; for the
+    first prompt also without its passages, where cases have some, and constrained by the output
+    schema, where there is one. Three baselines need no model: the commonest answer, the answer of
+    the nearest example, and where the examples are enough to train a ``head``, what that says.
 
     Returns:
         Arms with unique ids, baselines last. A tuned model is one more model, a published figure
@@ -57,7 +59,8 @@ def plan_arms(
                 first = place == 0
                 arms += _ways(prompt, model, examples, passages=own, first=first, schema=schema)
     if examples and any(row.accepted for row in evalset):
-        arms += [Arm(id=name, kind="baseline", of=name) for name in BASELINES]
+        ways = BASELINES if head else BASELINES[:2]
+        arms += [Arm(id=name, kind="baseline", of=name) for name in ways]
     return _distinct(arms)
 
 
@@ -70,7 +73,7 @@ def arms_with_proposals(
     """
 
     def made(arm: Arm) -> tuple[object, ...]:
-        return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained
+        return arm.kind, arm.prompt, arm.model, arm.retrieval, arm.constrained, arm.effort
 
     ways = [arm.model_dump(exclude={"id"}) for arm in arms if made(arm) == made(parent)]
     return _distinct([*arms, *(_arm({**way, "prompt": name}) for name in prompts for way in ways)])
@@ -103,7 +106,11 @@ def _ways(
     }
     if shot is not None and shot.k and examples:
         written |= {"few_shot": min(shot.k, examples), "few_shot_from": shot.source}
+    first_effort, *efforts = model.effort or ("",)
+    written["effort"] = first_effort
     yield _arm(written)
+    for effort in efforts:
+        yield _arm({**written, "effort": effort})
     if examples and written["few_shot_from"] != "nearest":
         near = {"few_shot": min(NEAREST, examples), "few_shot_from": "nearest"}
         yield _arm({**written, **near})
@@ -118,6 +125,8 @@ def _arm(values: Mapping[str, object]) -> Arm:
     parts = [str(values["prompt"]), str(values["model"])]
     if values["few_shot"]:
         parts.append(f"{values['few_shot_from']} {values['few_shot']}")
+    if values["effort"]:
+        parts.append(f"effort {values['effort']}")
     if values["constrained"] != "none":
         parts.append(f"constrained by {values['constrained']}")
     if values["retrieval"]:
@@ -143,6 +152,9 @@ class Pool:
         self._questions = tuple(map(question, self.examples))
         self._vectors: NDArray[np.float32] | None = None
         self._orders: dict[str, NDArray[np.int64]] = {}
+        self._answers = Counter(answer_text(example.accepted[0]) for example in self.examples)
+        self._folds: tuple[NDArray[np.int64], dict[str, int]] | None = None
+        self._heads: dict[int, tuple[NDArray[np.object_], NDArray[np.float64]]] = {}
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -177,23 +189,104 @@ class Pool:
         near = islice(self._visible(case, map(int, self._order(case.text))), k)
         return tuple(reversed(tuple(near)))
 
-    def majority(self, case: EvalCase) -> str:
-        """The commonest answer of other conversations; empty for an empty pool."""
-        answers = Counter(answer_text(example.accepted[0]) for example in self._visible(case))
-        return min(answers, key=lambda text: (-answers[text], text)) if answers else ""
+    def look_up(self, arm: Arm, case: EvalCase) -> str:
+        """What a baseline answers; empty for an empty pool."""
+        ways = (self.majority, self.neighbour, self.head)
+        return dict(zip(BASELINES, ways, strict=True))[arm.of](case)
+
+    def majority(self, _: EvalCase) -> str:
+        """The commonest answer of all: left out of the count, a case would vote against itself."""
+        return min(self._answers, key=lambda text: (-self._answers[text], text), default="")
+
+    @property
+    def teaches(self) -> bool:
+        """Whether a classifier can be trained on it: twenty examples, and five a class."""
+        classes = len(self._answers)
+        return classes > 1 and len(self) >= max(20, 5 * classes)
+
+    def head(self, case: EvalCase) -> str:
+        """What a logistic regression on embeddings says that never saw the case's conversation.
+
+        Conversations that share a question are one group, and groups fall into five folds. A case
+        of a group is answered by the head of the other folds, any other by one head of all.
+        """
+        if self._folds is None:
+            self._folds = _folds(self.examples, self._questions)
+        keys = (f"cluster {case.cluster}", f"question {question(case)}")
+        fold = next((self._folds[1][key] for key in keys if key in self._folds[1]), -1)
+        if fold not in self._heads:
+            kept = np.flatnonzero(self._folds[0] != fold)
+            kept = kept[:: -(-len(kept) // _MOST_TAUGHT)]
+            texts = [answer_text(example.accepted[0]) for example in self.examples]
+            classes, codes = np.unique(np.array(texts, dtype=object)[kept], return_inverse=True)
+            self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
+        classes, weights = self._heads[fold]
+        vector = np.append(_vectors([case.text])[0], 1.0)
+        return str(classes[int(np.argmax(vector @ weights))])
 
     def neighbour(self, case: EvalCase) -> str:
         """The answer of the nearest of other conversations; empty for an empty pool."""
         near = self.nearest(1, case)
         return answer_text(near[0].accepted[0]) if near else ""
 
+    def _embedded(self) -> NDArray[np.float32]:
+        if self._vectors is None:
+            self._vectors = _vectors([example.text for example in self.examples])
+        return self._vectors
+
     def _order(self, text: str) -> NDArray[np.int64]:
         if text not in self._orders:
-            if self._vectors is None:
-                self._vectors = _vectors([example.text for example in self.examples])
-            likeness = self._vectors @ _vectors([text])[0]
+            likeness = self._embedded() @ _vectors([text])[0]
             self._orders[text] = np.argsort(-likeness, kind="stable")[:_NEAREST_KEPT].copy()
         return self._orders[text]
+
+
+FOLDS = 5
+_STEPS, _MOST_TAUGHT = 200, 1_000
+
+
+def _folds(
+    examples: Sequence[EvalCase], questions: Sequence[str]
+) -> tuple[NDArray[np.int64], dict[str, int]]:
+    """The fold of each example, and of each of their conversations and questions."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    keys = [
+        (f"cluster {example.cluster}", f"question {text}")
+        for example, text in zip(examples, questions, strict=True)
+    ]
+    for cluster, text in keys:
+        parent[root(text)] = root(cluster)
+    numbers: dict[str, int] = {}
+    folds = {key: numbers.setdefault(root(key), len(numbers)) % FOLDS for key in tuple(parent)}
+    return np.array([folds[cluster] for cluster, _ in keys], dtype=np.int64), folds
+
+
+def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weights of a softmax regression with a ridge, its intercept last, a column a class.
+
+    Nesterov's steps, as long as the curvature of the loss allows: the same on every machine.
+    """
+    rows = np.hstack([vectors.astype(np.float64), np.ones((len(vectors), 1))])
+    n, classes = len(rows), int(codes.max()) + 1
+    truth, ridge = np.eye(classes)[codes], 1 / (10 * n)
+    longest = 1 / (0.5 * float(np.linalg.norm(rows.T @ rows / n, 2)) + ridge)
+    weights = ahead = np.zeros((rows.shape[1], classes))
+    for step in range(_STEPS):
+        scores = rows @ ahead
+        chances = np.exp(scores - scores.max(axis=1, keepdims=True))
+        chances /= chances.sum(axis=1, keepdims=True)
+        before, weights = (
+            weights,
+            ahead - longest * (rows.T @ (chances - truth) / n + ridge * ahead),
+        )
+        ahead = weights + step / (step + 3) * (weights - before)
+    return weights
 
 
 def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
@@ -261,6 +354,7 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
         messages,
         max_tokens=setting.max_tokens,
         temperature=prompt.temperature,
+        effort=arm.effort or None,
         response_schema=setting.schema if arm.constrained == "schema" else None,
         grammar=setting.grammar if arm.constrained == "grammar" else None,
     )

@@ -154,7 +154,8 @@ def prepare(
         max_tokens=max_tokens,
     )
     _refuse_constraints(case, prompts, setting)
-    arms = plan_arms(case, prompts, cases, len(pool), schema=setting.schema is not None)
+    more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
+    arms = plan_arms(case, prompts, cases, len(pool), **more)
     if judge is not None:
         arms = tuple(arm for arm in arms if arm.kind != "baseline")
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, Literal
 
@@ -53,6 +54,26 @@ def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.model for arm in arms))
 
 
+_MAKERS = {
+    **dict.fromkeys(("gpt", "o", "chatgpt"), "openai"),
+    **dict.fromkeys(("gemini", "gemma"), "google"),
+    **dict.fromkeys(("mixtral", "ministral", "codestral", "devstral", "magistral"), "mistral"),
+    "claude": "anthropic",
+    "meta": "llama",
+}  #: Makers by how the names of their models begin, where that isn't the maker's own name.
+
+
+def families(models: Iterable[str]) -> set[str]:
+    """The makers of some models, by their ids: a second size of one maker is no second family.
+
+    That is the organisation before a slash, else what the name begins with, whoever serves it.
+    """
+    names = (model.partition(":")[2].casefold() or model.casefold() for model in models)
+    begun = (re.match(r"[a-z]*", name) for name in names)
+    starts = {found.group() if found else "" for found in begun}
+    return {_MAKERS.get(start, start) for start in starts}
+
+
 def effort(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
     """Pairs of a model and a prompt variant that really differs."""
     per_model = ([a for a in arms if a.model == model] for model in models_of(arms))
@@ -69,7 +90,7 @@ def checks_answered(plan: LabPlan, arms: Sequence[Arm], framework: Framework) ->
     used = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     answered = {
         "prompt_variations": distinct(plan, arms, framework) >= wanted("prompt_variations"),
-        "foundation_models": len(models_of(arms)) >= wanted("foundation_models"),
+        "foundation_models": len(families(models_of(arms))) >= wanted("foundation_models"),
         "few_shot": any(arm.few_shot for arm in arms),
         "structured_prompt": any(map(structured, used)),
     }
@@ -115,7 +136,7 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
-        ("models_seen", "foundation_models", result.models, "models"),
+        ("models_seen", "foundation_models", len(families(models_of(arms))), "families of models"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
         ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),

@@ -387,9 +387,8 @@ class Lab:
         pool = self.plan.setting.pool
         for arm in arms:
             if arm.kind == "baseline":
-                look_up = pool.majority if arm.of == "majority" else pool.neighbour
                 for case in cases:
-                    self.scores.answer(arm.id, case, Output(look_up(case)))
+                    self.scores.answer(arm.id, case, Output(pool.look_up(arm, case)))
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
         calls = [call for case in cases for call in self.plan.calls(arms, [case])]

@@ -148,7 +148,8 @@ def _general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase
     place = plan.setting.reached[arm.model]
     for case in general_skills():
         messages = [ChatMessage(role="user", content=case.text)]
-        yield Job(request_to(place, messages, max_tokens=plan.setting.max_tokens)), arm, case
+        most, effort = plan.setting.max_tokens, arm.effort or None
+        yield Job(request_to(place, messages, max_tokens=most, effort=effort)), arm, case
 
 
 def quoted(lab: PreparedLab) -> Quote:

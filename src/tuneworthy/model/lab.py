@@ -246,7 +246,8 @@ class Arm(Record):
     few_shot_from: Literal["none", "fixed", "nearest"] = "none"
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
-    of: str = ""  #: For a baseline: ``majority`` or ``nearest_neighbour``.
+    effort: str = ""  #: How long the model may think; empty leaves it to the endpoint.
+    of: str = ""  #: For a baseline: how it answers without a model.
 
 
 class ShareOf(EstimatedShare):

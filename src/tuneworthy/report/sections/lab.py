@@ -273,6 +273,15 @@ def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
 def ceiling_rows(result: CeilingResult) -> Rows:
     """The chosen arm, what it is compared with, the ceiling, and how far was searched."""
     judge = result.judge
+    free = {row.arm.id for row in result.arms if row.arm.kind == "baseline"}
+    for one in result.contrasts:
+        ahead = not isinstance(one.difference, Unknown) and one.high < 0
+        if one.second in free and one.n and (ahead or one.told_apart == "no"):
+            is_ = "is better than" if ahead else "can't be distinguished from"
+            yield (
+                "No model",
+                f"{one.second} {is_} the best prompt, costs nothing and waits for nobody",
+            )
     yield "Best prompt", _best(result)
     if judge is not None and judge.chosen_by == "people":
         yield "Chosen", "by people's labels on the cases for selecting"
@@ -283,7 +292,9 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     for one in result.published[:1]:
         yield "Published", f"{figure_says(one)} ({one.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
-    yield "Searched", f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
+    efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
+    tried = f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
+    yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
