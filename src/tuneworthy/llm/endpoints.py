@@ -269,8 +269,7 @@ def _number(price: Any, input_tokens: float) -> float | None:
     return None if price is None else float(price)
 
 
-TAKES_NO = "it takes no "
-"""How the reason begins for which a model can't be asked in some way."""
+TAKES_NO = "it takes no "  #: How the reason begins for which a model can't be asked in some way.
 
 
 class CallError(Exception):

@@ -43,8 +43,7 @@ ALSO_ASKED: Mapping[str, str] = {
     "content_changes": "Do the facts in the answers change from month to month?",
     "policy_changes": "Do the rules by which it should answer change from month to month?",
     "high_stakes": "Does a wrong answer do serious harm?",
-}
-"""What the coders of published cases answered beside the lesson's questions; a case may hold it."""
+}  #: What the coders of published cases answered beside the lesson's questions; a case may hold it.
 
 
 Codes = Literal["value", "blind1", "blind2"]
