@@ -218,7 +218,7 @@ def test_a_changed_number_a_name_or_a_denial_takes_support_away() -> None:
 @given(st.text(max_size=80), st.lists(st.text(max_size=80), max_size=3))
 def test_support_lies_between_0_and_1_for_any_text(answer: str, passages: list[str]) -> None:
     assert 0 <= groundedness.support(answer, passages) <= 1
-    assert 0 <= groundedness.overlap(answer, passages) <= 1
+    assert 0 <= groundedness.counts(answer, passages)[0] <= 1
 
 
 def test_unsupported_answers_are_counted_and_refusals_are_not() -> None:
@@ -325,7 +325,7 @@ def test_the_model_beats_plain_overlap_on_answers_others_labelled(shared: Path) 
     passages = np.unique([case["knowledge"] for case in cases], return_inverse=True)[1]
     pairs = [(case["response"], [case["knowledge"]]) for case in cases]
     model = np.array([groundedness.support(*pair) for pair in pairs])
-    plain = np.array([groundedness.overlap(*pair) for pair in pairs])
+    plain = np.array([groundedness.counts(*pair)[0] for pair in pairs])
 
     def above(scores: Any) -> Any:
         """Whether each supported answer scores above each unsupported one."""

@@ -34,7 +34,7 @@ def report(name: str, cases: list[dict[str, str]], fitted: tuple[float, ...], cu
     """Print both methods on some cases, and their difference with passages drawn again."""
     truth = np.array([case["begin_label"] == "Fully attributable" for case in cases]) * 1.0
     pairs = [(case["response"], [case["knowledge"]]) for case in cases]
-    plain = np.array([groundedness.overlap(*pair) for pair in pairs])
+    plain = np.array([groundedness.counts(*pair)[0] for pair in pairs])
     ours = np.array([(1, *groundedness.counts(*pair)) for pair in pairs]) @ np.array(fitted)
     ones, drawn = np.ones(len(cases)), redrawn([c["knowledge"] for c in cases], DRAWS, 1)
     print(f"\n{name}: {len(cases)} answers, {int(truth.sum())} of them supported")
@@ -67,7 +67,7 @@ def main() -> None:
     truth = np.array([case["begin_label"] == "Fully attributable" for case in halves[0]]) * 1.0
     pairs = [(case["response"], [case["knowledge"]]) for case in halves[0]]
     columns = np.array([groundedness.counts(*pair) for pair in pairs])
-    plain = np.array([groundedness.overlap(*pair) for pair in pairs])
+    plain = np.array([groundedness.counts(*pair)[0] for pair in pairs])
     constant, *weights = fit(columns, truth)
     logits = constant + columns @ np.array(weights)
     constant -= best_threshold(logits, truth)  # so that the threshold is at even odds

@@ -1,4 +1,8 @@
-"""The case folder: read, looked over, and written into without touching what isn't ours."""
+"""The case folder: read, looked over, and written into without touching what isn't ours.
+
+What is no case, or leads out of its folder by a link, is a ``CaseError``, and then nothing is
+written; what can't be written is an ``OutputError``.
+"""
 
 from __future__ import annotations
 
@@ -6,10 +10,9 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError, ConflictError
 from tuneworthy.files.disk import (
@@ -37,8 +40,7 @@ def case_path(source: str | Path) -> Path:
     return path / CASE_FILE if os.path.isdir(path) else path  # noqa: PTH112  # never raises
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(NamedTuple):
     """A case file as it was read or written."""
 
     case: Case
@@ -46,11 +48,7 @@ class Written:
 
 
 def read_case(source: str | Path | Mapping[str, Any]) -> Case:
-    """A case from its folder, its file, or a mapping with the same keys.
-
-    Raises:
-        CaseError: If it isn't a case.
-    """
+    """A case from its folder, its file, or a mapping with the same keys."""
     if not isinstance(source, Mapping):
         return read_with_digest(source).case
     document = ParsedFile(source, "case")
@@ -58,11 +56,7 @@ def read_case(source: str | Path | Mapping[str, Any]) -> Case:
 
 
 def read_with_digest(source: str | Path) -> Written:
-    """A case with the digest of the very text it was read from.
-
-    Raises:
-        CaseError: If it isn't a case.
-    """
+    """A case with the digest of the very text it was read from."""
     path = case_path(source)
     if path.parent == Path(source) and not os.path.lexists(path):
         fix = f'start one with "tuneworthy init {path.parent}"'
@@ -72,11 +66,7 @@ def read_with_digest(source: str | Path) -> Written:
 
 
 def case_from_text(text: str, path: Path) -> Case:
-    """The text of a case file as a case whose data lie beside ``path``.
-
-    Raises:
-        CaseError: If it isn't a case.
-    """
+    """The text of a case file as a case whose data lie beside ``path``."""
     document = parse(text, str(path), CaseError)
     if document.data is None:
         raise CaseError("is empty", where=str(path), fix="start with name: …")
@@ -84,21 +74,13 @@ def case_from_text(text: str, path: Path) -> Case:
 
 
 def prompt_texts(case: Case) -> tuple[str, ...] | None:
-    """The texts of the team's prompt variants; None when the case names no folder of them.
-
-    Raises:
-        CaseError: As ``prompt_files``, or if one is too large.
-    """
+    """The texts of the team's prompt variants; None when the case names no folder of them."""
     found = prompt_files(case)
     return None if found is None else tuple(read_text(path, MIB, CaseError) for path in found)
 
 
 def prompt_files(case: Case) -> tuple[Path, ...] | None:
-    """The files of the team's prompt variants, by name; None when the case names no folder of them.
-
-    Raises:
-        CaseError: If the folder leads out of the case folder, or holds too many files.
-    """
+    """The files of the team's prompt variants, by name; None when the case names no folder."""
     folder = beside(case, "data.prompts", case.data.prompts)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return None
@@ -114,11 +96,7 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
 
 
 def missing_entries(case: Case) -> tuple[str, ...]:
-    """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder.
-
-    Raises:
-        CaseError: If one of them leads out of the case folder.
-    """
+    """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
     if case.folder is None:
         return ()
     lacking = []
@@ -160,11 +138,7 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
 
 
 def beside(case: Case, name: str, value: str | None) -> Path | None:
-    """Where something lies that the case names; None without a folder or a name.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-    """
+    """Where something lies that the case names; None without a folder or a name."""
     if case.folder is None or value is None:
         return None
     path = case.folder / value
@@ -215,11 +189,6 @@ def put(
 
     Returns:
         The case as it is now, and its digest.
-
-    Raises:
-        ConflictError: If the file has changed since it was read; then nothing is written.
-        CaseError: If the result is no case; then nothing is written.
-        OutputError: If it can't be written.
     """
 
     def changed(text: str, path: Path) -> str:
@@ -267,10 +236,6 @@ def add_to_case(source: str | Path, lines: str) -> Case:
 
     Returns:
         The case as it is now.
-
-    Raises:
-        CaseError: If the result is no case; then nothing is written.
-        OutputError: If it can't be written.
     """
     return _rewritten(source, lambda text, _: text + lines).case
 

@@ -1,4 +1,7 @@
-"""Evaluation sets: JSON lines, one case each."""
+"""Evaluation sets: JSON lines, one case each.
+
+What can't be read, is no case, or is nested too deeply to be written, is a ``CaseError``.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +26,7 @@ EVALSET_LIMIT = 256 * MIB  #: Bytes of an evaluation set.
 
 
 def read_evalset(path: Path) -> tuple[EvalCase, ...]:
-    """The cases of an evaluation set, in the order of the file.
-
-    Raises:
-        CaseError: If it can't be read, a line is no case, an id stands twice, or there is none.
-    """
+    """The cases of an evaluation set, in the order of the file."""
     lines = _objects(path, strict_json, '{"id": …, "input": …}')
     fix = 'write a case a line: {"id": "1", "input": "…", "reference": "…"}'
     return _different(path, ((n, _built(path, n, data)) for n, data in lines), fix)
@@ -71,9 +70,7 @@ def _different(path: Path, cases: Iterable[tuple[int, EvalCase]], fix: str) -> t
 def strict_json(text: str) -> Any:
     """A JSON text as plain values; numbers that JSON has none of, as NaN and 1e999, are refused.
 
-    Raises:
-        ValueError: If it is no JSON.
-        RecursionError: If it is nested too deeply.
+    With a ``ValueError``, as what is no JSON; what is nested too deeply is a ``RecursionError``.
     """
     return json.loads(text, parse_constant=_no_number, parse_float=_number)
 
@@ -89,31 +86,18 @@ def _number(text: str) -> float:
 
 
 def named_evalset(case: Case) -> tuple[EvalCase, ...] | None:
-    """The evaluation set a case names; None where it names none.
-
-    Raises:
-        CaseError: If it can't be read or lies outside the case folder.
-    """
+    """The evaluation set a case names; None where it names none."""
     path = beside(case, "data.evaluation", case.data.evaluation)
     return None if path is None else read_evalset(path)
 
 
 def write_evalset(path: Path, cases: Iterable[EvalCase], *, force: bool = False) -> None:
-    """Write an evaluation set; nothing that is there is replaced unless ``force`` says so.
-
-    Raises:
-        CaseError: If a case is nested too deeply.
-        OutputError: If it can't be written.
-    """
+    """Write an evaluation set; nothing that is there is replaced unless ``force`` says so."""
     write_new(path, evalset_text(cases), force=force)
 
 
 def evalset_text(cases: Iterable[EvalCase]) -> str:
-    """An evaluation set as JSON lines; empty for no case.
-
-    Raises:
-        CaseError: If a case is nested too deeply.
-    """
+    """An evaluation set as JSON lines; empty for no case."""
     return "".join(f"{_dumped(told(one))}\n" for one in cases)
 
 
@@ -123,9 +107,6 @@ def told(one: EvalCase, where: str = "") -> dict[str, Any]:
     Args:
         one: The case.
         where: File and line, for an error; the case's id where none is given.
-
-    Raises:
-        CaseError: If it is nested too deeply to be written.
     """
     try:
         return one.model_dump(mode="json", exclude_defaults=True)
@@ -176,11 +157,7 @@ _FORMULA = re.compile(r"'*[=+\-@\t\r\n＝＋－＠]")  # noqa: RUF001  # a sprea
 
 
 def csv_text(cases: Iterable[EvalCase]) -> str:
-    """Cases as CSV with a heading, one row each.
-
-    Raises:
-        CaseError: If a case is nested too deeply.
-    """
+    """Cases as CSV with a heading, one row each."""
     out = io.StringIO(newline="")
     writer = csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerow((*TEXTS, *JSONS))
@@ -210,9 +187,6 @@ def read_csv(path: Path) -> tuple[EvalCase, ...]:
     """Cases of a CSV with a heading; a row without an id is numbered.
 
     Columns may stand in any order and be missing; commas, semicolons or tabs part them.
-
-    Raises:
-        CaseError: If it can't be read, a column isn't known, or a row is no case.
     """
     text = read_text(path, EVALSET_LIMIT, CaseError)
     csv.field_size_limit(EVALSET_LIMIT)
@@ -285,9 +259,6 @@ def read_examples(path: Path) -> tuple[EvalCase, ...]:
     A line is a case of an evaluation set; or ``messages`` whose last one is the assistant's, as for
     tuning; or a pair: prompt and completion, input and output, question and answer. What has no
     text as its answer, such as calls of tools, is left out. Without an id the line is one.
-
-    Raises:
-        CaseError: If it can't be read, or a line is none of these.
     """
     lines = _objects(path, json.loads, '{"input": …, "reference": …}')
     examples = (_example(data, path, number) for number, data in lines)

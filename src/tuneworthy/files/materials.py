@@ -1,4 +1,7 @@
-"""What lies beside the case file and says how outputs should be."""
+"""What lies beside the case file and says how outputs should be.
+
+What can't be read or leads out of the case folder is a ``CaseError``.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +39,6 @@ def read_materials(case: Case) -> Materials:
 
     What the case names and isn't there is None too: that it is missing is said elsewhere.
     ``examples_need`` stays None: what an approach needs is for the framework to say.
-
-    Raises:
-        CaseError: If one of them can't be read or leads out of the case folder.
     """
     quality = case.targets.quality
     return Materials(
@@ -179,11 +179,7 @@ def variables(template: str) -> tuple[str, ...]:
 
 
 def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
-    """The prompt variants a case names, by file name; () where it names no folder.
-
-    Raises:
-        CaseError: If one of them can't be read, or two have the same name.
-    """
+    """The prompt variants a case names, by file name; () where it names no folder."""
     variants: dict[str, PromptVariant] = {}
     for path in prompt_files(case) or ():
         variant = prompt_from(read_text(path, MIB, CaseError), path)
@@ -194,11 +190,7 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
 
 
 def prompt_from(text: str, path: Path) -> PromptVariant:
-    """A prompt from its text; one without ``# system`` and ``# user`` is a system prompt.
-
-    Raises:
-        CaseError: If its front matter is wrong, or a template uses more than the three variables.
-    """
+    """A prompt from its text; one without ``# system`` and ``# user`` is a system prompt."""
     text = text.replace("\r\n", "\n")
     head = _FRONT.match(text)
     if head is None and text.startswith("---\n"):

@@ -1,7 +1,8 @@
 """What is computed for a case and kept beside it, in ``.tuneworthy/``.
 
 Records go into files of JSON lines that are only ever added to; plans, prompts and rubrics are
-files of their own.
+files of their own. Whatever can't be read, is not what it should be, or leads out of the case
+folder by a link, is a ``CaseError``; what can't be written is an ``OutputError``.
 """
 
 from __future__ import annotations
@@ -40,12 +41,7 @@ def _beside(case: Case, name: str) -> Path | None:
 
 
 def _place(case: Case, name: str) -> Path:
-    """A path in the folder of computed things.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If the case has no folder.
-    """
+    """A path in the folder of computed things."""
     path = _beside(case, name)
     if path is None:
         raise OutputError("has no folder", where=case.name, fix="keep the case in a folder")
@@ -75,9 +71,6 @@ class JsonLines(NamedTuple, Generic[R]):
         """Every record, the oldest first; () where there is no file.
 
         A last line that was cut off while it was written is left out.
-
-        Raises:
-            CaseError: If another line is no record, or the file is too large.
         """
         if not os.path.lexists(self.path):
             return ()
@@ -89,11 +82,7 @@ class JsonLines(NamedTuple, Generic[R]):
         )
 
     def append(self, *records: R, sync: bool = True, **dumped: Any) -> None:
-        """Add records, written as ``dumped`` says.
-
-        Raises:
-            OutputError: If they can't be written.
-        """
+        """Add records, written as ``dumped`` says."""
         lines = "".join(f"{each.model_dump_json(**dumped)}\n" for each in records)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -118,9 +107,6 @@ def append_line(path: Path, line: bytes, *, sync: bool = True) -> None:
         path: The file; made if it isn't there.
         line: What to add.
         sync: Wait until it is on the disk; without, only a loss of power can take it back.
-
-    Raises:
-        OSError: If it can't be written, is a link, or ends in a line that none of ours begins like.
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_APPEND
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -167,11 +153,7 @@ _SCHEMA = Measured.model_fields["schema_"].default
 
 
 def ledger_path(case: Case) -> Path | None:
-    """Where the evidence of a case is, or would be; None for a case without a folder.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-    """
+    """Where the evidence of a case is, or would be; None for a case without a folder."""
     return _beside(case, LEDGER)
 
 
@@ -180,11 +162,7 @@ def _evidence(path: Path) -> JsonLines[Measured]:
 
 
 def read_evidence(case: Case) -> tuple[Measured, ...]:
-    """Every run that was recorded, the oldest first; () where nothing was measured yet.
-
-    Raises:
-        CaseError: If a line is no evidence or of another version, or the file is too large.
-    """
+    """Every run that was recorded, the oldest first; () where nothing was measured yet."""
     path = ledger_path(case)
     runs = () if path is None else _evidence(path).read()
     for number, run in enumerate(runs, start=1):
@@ -198,11 +176,7 @@ def read_evidence(case: Case) -> tuple[Measured, ...]:
 
 
 def read_latest(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
-    """The latest measurement of each id beside a case, unknown ones too, and of each picture.
-
-    Raises:
-        CaseError: As ``read_evidence``.
-    """
+    """The latest measurement of each id beside a case, unknown ones too, and of each picture."""
     runs = read_evidence(case)
     return latest(runs), latest_series(runs)
 
@@ -212,10 +186,6 @@ def append_evidence(case: Case, measured: Measured) -> bool:
 
     Returns:
         Whether it was added; false where the last run measured the same inputs.
-
-    Raises:
-        CaseError: If the evidence that is there can't be read.
-        OutputError: If it can't be written.
     """
     path, runs = _place(case, LEDGER), read_evidence(case)
     if runs and runs[-1].inputs == measured.inputs:
@@ -246,9 +216,6 @@ def read_versions(case: Case) -> tuple[Version, ...]:
     """Every version that is kept, the oldest first; () where none is.
 
     A line that is none, as a crash leaves it, is left out: the history is a help and no evidence.
-
-    Raises:
-        CaseError: If a link leads out of the case folder, or the file can't be read.
     """
     path = _beside(case, HISTORY)
     if path is None or not os.path.lexists(path):
@@ -261,12 +228,7 @@ def read_versions(case: Case) -> tuple[Version, ...]:
 
 
 def add_versions(case: Case, versions: Sequence[Version]) -> None:
-    """Add versions; the oldest go where there would be too many. Nothing for a case without folder.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If it can't be written.
-    """
+    """Add versions; the oldest go where there are too many. Nothing without a case folder."""
     path = _beside(case, HISTORY)
     if path is None:
         return
@@ -296,11 +258,7 @@ _LABELLER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
 def labeller_name(name: str) -> str:
-    """A labeller's name, if it may be part of a file's name.
-
-    Raises:
-        InputError: If it holds anything but letters, digits, - and _, or is kept for adjudication.
-    """
+    """A labeller's name, if it may be part of a file's name."""
     if not _LABELLER.fullmatch(name):
         fix = "use up to 40 letters, digits, - and _"
         raise InputError(f'"{name[:60]}" is no name', where="--labeller", fix=fix)
@@ -317,20 +275,12 @@ def _labels(path: Path) -> JsonLines[Label]:
 
 
 def append_label(case: Case, labeller: str, label: Label) -> None:
-    """Add a label; earlier labels of the same item stay in the file.
-
-    Raises:
-        OutputError: If it can't be written.
-    """
+    """Add a label; earlier labels of the same item stay in the file."""
     _labels(_place(case, f"labels/{labeller}.jsonl")).append(label, exclude_defaults=True)
 
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
-    """Labels by labeller, in the order they were made; {} for a case without labels.
-
-    Raises:
-        CaseError: If a line is no label, or a file leads out of the case folder.
-    """
+    """Labels by labeller, in the order they were made; {} for a case without labels."""
     name = f"{FOLDER}/labels"
     folder = beside(case, name, name)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
@@ -363,11 +313,7 @@ def _read_plan(path: Path, record: type[R], name: str, fix: str) -> R | None:
 
 
 def written_choice(case: Case) -> CeilingPlan | None:
-    """The choice that a ceiling lab wrote down; None where there is none yet.
-
-    Raises:
-        CaseError: If it isn't one.
-    """
+    """The choice that a ceiling lab wrote down; None where there is none yet."""
     from tuneworthy.model.lab import CeilingPlan
 
     fix = "move it away and run the lab again"
@@ -378,10 +324,6 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
     """Write down which arms will meet the held-out cases, before they do.
 
     The same choice for the same cases stays as it was first written down.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If it can't be written.
     """
     before = None
     with suppress(CaseError):  # what can't be read gives way
@@ -391,11 +333,7 @@ def write_choice(case: Case, plan: CeilingPlan) -> None:
 
 
 def written_plan(case: Case) -> VerifyPlan | None:
-    """The plan of a verification that was written down; None where there is none yet.
-
-    Raises:
-        CaseError: If it isn't one.
-    """
+    """The plan of a verification that was written down; None where there is none yet."""
     from tuneworthy.model.lab import VerifyPlan
 
     fix = "move it away and verify again"
@@ -412,9 +350,6 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
 
     Returns:
         The plan that counts: of two for the same comparison the one written first.
-
-    Raises:
-        CaseError: If another plan was written down before, and ``again`` isn't set.
     """
     before, path = written_plan(case), _place(case, VERIFY_PLAN)
     if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
@@ -434,12 +369,7 @@ def _write_plan(path: Path, plan: BaseModel, *, force: bool) -> None:
 
 
 def write_prompts(case: Case, prompts: Iterable[PromptVariant]) -> None:
-    """Keep proposed prompts where the team can take them from; its own prompts stay as they are.
-
-    Raises:
-        CaseError: If a link leads out of the case folder.
-        OutputError: If one can't be written.
-    """
+    """Keep proposed prompts where the team can take them from; its own prompts stay as they are."""
     for prompt in prompts:
         path = _place(case, f"{PROPOSED}/{prompt.name}.md")
         write_new(path, prompt_text(prompt), force=True)
@@ -452,11 +382,7 @@ _RUBRIC = re.compile(r"[0-9a-f]{16}")
 
 
 def rubric_path(case: Case, name: str) -> Path:
-    """Where a rubric is, by the beginning of the SHA-256 of its text.
-
-    Raises:
-        InputError: If that is no name of a rubric, or there is none of that name.
-    """
+    """Where a rubric is, by the beginning of the SHA-256 of its text."""
     path = None
     if _RUBRIC.fullmatch(name):
         path = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics/{name}.md")
@@ -466,11 +392,7 @@ def rubric_path(case: Case, name: str) -> Path:
 
 
 def read_rubrics(case: Case) -> dict[str, str]:
-    """Every rubric by its name, the text without the blanks around it; {} for none.
-
-    Raises:
-        CaseError: If one is too large, or a link leads out of the case folder.
-    """
+    """Every rubric by its name, the text without the blanks around it; {} for none."""
     from tuneworthy.model.evalset import digest_of
 
     folder = beside(case, f"{FOLDER}/rubrics", f"{FOLDER}/rubrics")
@@ -487,9 +409,6 @@ def keep_rubric(case: Case, text: str) -> str:
 
     Returns:
         Its name.
-
-    Raises:
-        InputError: If it says nothing, there are too many, or it can't be written.
     """
     from tuneworthy.model.evalset import digest_of
 
@@ -512,9 +431,6 @@ class Transcript:
 
     Args:
         path: A file that isn't there yet.
-
-    Raises:
-        OutputError: If something is there, or it can't be written.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -522,11 +438,7 @@ class Transcript:
         write_new(self._path, self._text)
 
     def add(self, who: str, text: str) -> None:
-        """Keep a line; control characters become visible escapes.
-
-        Raises:
-            OutputError: If it can't be written.
-        """
+        """Keep a line; control characters become visible escapes."""
         line = one_line(" ".join(text.split()), limit=len(text) * 10 + 1)
         self._text += f"{who}: {line}\n"
         write_over(self._path, self._text)

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     Signatures = NDArray[np.uint32]
 
 
-# A sample of traces for what is too dear to do to all of them, and texts as vectors.
-
 TRACES = 2_000  #: Traces of a sample, at most.
 
 CHARACTERS = 16 << 20
@@ -115,21 +113,21 @@ class Sample:
         self._size = size
 
 
-def _shortened(name: str, value: Any) -> tuple[Any, int, int]:
-    """What is kept of a value, its characters, and 1 where it was cut."""
+def _shortened(name: str, value: Any) -> tuple[Any, int, bool]:
+    """What is kept of a value, its characters, and whether it was cut."""
     if value is None or name not in _TEXTS | _LISTS:
-        return value, 0, 0
+        return value, 0, False
     if name in _TEXTS:
         text = value[:LONGEST_TEXT]
-        return text, len(text), int(len(text) < len(value))
+        return text, len(text), len(text) < len(value)
     some = value[-_MOST_TURNS:] if name == "messages" else value[:_MOST_TURNS]
     if name == "contexts":
-        texts = kept = tuple(text[:LONGEST_TEXT] for text in some)
+        kept: tuple[Any, ...] = tuple(text[:LONGEST_TEXT] for text in some)
+        size = sum(map(len, kept))
     else:  # messages and calls of tools, with their text in second place
         kept = tuple(type(each)(each[0], each[1][:LONGEST_TEXT]) for each in some)
-        texts = tuple(each[1] for each in kept)
-    whole = len(value) == len(kept) and max(map(len, texts), default=0) < LONGEST_TEXT
-    return kept, sum(map(len, texts)), int(not whole and kept != tuple(value))
+        size = sum(len(each[1]) for each in kept)
+    return kept, size, kept != tuple(value)
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32] | None:

@@ -67,6 +67,16 @@ class TraceTable:
     def __len__(self) -> int:
         return len(self.conversation)
 
+    @property
+    def clock(self) -> Clock:
+        """The clock of the log; traces out of order are sorted.
+
+        Timestamps before 2015 or after 2100 are ignored. So are those, at most one in 200, that lie
+        later than all others by more than these span together: what counts the last month must not
+        count the month of a wrong clock.
+        """
+        return _clock(self.time)
+
     def extent(self, looked_at: int | None = None) -> Extent:
         """Whether the rows of the sample that were looked at, else all of it, are every trace."""
         rows = len(self.sample) if looked_at is None else looked_at
@@ -164,8 +174,7 @@ LOG_TIME = "log the `timestamp` of every call"
 _FEW = 0.005
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(NamedTuple):
     """When traces were made."""
 
     usable: Flags  #: Which traces have a timestamp that can be one.
@@ -180,16 +189,6 @@ class Clock:
     def day(self, place: int) -> date | None:
         """Of the first timestamp (0) or the last (-1); None without a clock."""
         return day_of(self.times[place]).date() if len(self.times) else None
-
-
-def clock(table: TraceTable) -> Clock:
-    """The clock of a log; traces out of order are sorted.
-
-    Timestamps before 2015 or after 2100 are ignored. So are those, at most one in 200, that lie
-    later than all others by more than these span together: what counts the last month must not
-    count the month of a wrong clock.
-    """
-    return _clock(table.time)
 
 
 @remembered(1)  # all evidence of a run asks for that of the same table
@@ -272,8 +271,8 @@ class Measure(NamedTuple):
             value=value,
             low=low,
             high=high,
-            since=clock(table).day(0),
-            observed_on=clock(table).day(-1),
+            since=table.clock.day(0),
+            observed_on=table.clock.day(-1),
             **about,
         )
 

@@ -24,7 +24,6 @@ from tuneworthy.measure.signals.base import (
     Measure,
     Numbers,
     TraceTable,
-    clock,
     day_of,
     few,
     how_many,
@@ -134,7 +133,7 @@ _Call = tuple[str, str, float]
 
 
 def _first_calls(table: TraceTable) -> Iterator[_Call]:
-    at = clock(table)
+    at = table.clock
     times = table.time if len(at.times) else np.arange(len(table), dtype=np.float64)
     rows = np.flatnonzero((at.usable | (not len(at.times))) & (table.system >= 0))
     rows = rows[np.argsort(times[rows], kind="stable")]
@@ -150,7 +149,7 @@ def _first_calls(table: TraceTable) -> Iterator[_Call]:
 
 
 def _first_calls_of_sample(table: TraceTable) -> Iterator[_Call]:
-    sample, at = table.sample, clock(table)
+    sample, at = table.sample, table.clock
     timed = bool(len(at.times))
     seen: dict[tuple[str, str, str], float] = {}
     columns = (sample.column(name) for name in ("system", "prompt", "conversation", "timestamp"))
@@ -258,7 +257,7 @@ def _gone(one: PromptVersion, end_s: float, since_s: float) -> bool:
 
 
 def _changes(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
-    at, prompted = clock(table), _prompted(table)
+    at, prompted = table.clock, _prompted(table)
     talks = table.conversation[prompted]
     measure = Measure(
         "prompt_changes_per_month", "changes a month", "rapidly_changing_requirements"
@@ -286,7 +285,7 @@ def _changes(table: TraceTable, prompts: Sequence[PromptVersions]) -> Evidence:
 
 
 def _lacking(table: TraceTable, prompts: Sequence[PromptVersions], conversations: int) -> str:
-    at = clock(table)
+    at = table.clock
     if "system" not in table.present:
         return _LOG_SYSTEM
     if not len(at.times):

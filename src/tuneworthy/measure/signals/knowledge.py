@@ -6,8 +6,8 @@ import math
 import operator
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,8 +93,7 @@ class KnowledgeSignal:
         return Findings((*evidence, _unsupported(table)), picture)
 
 
-@dataclass(frozen=True, slots=True)
-class _Passages:
+class _Passages(NamedTuple):
     """Which answers had sufficient passages before them, and how that is known."""
 
     sufficient: Floats
@@ -293,16 +292,6 @@ end on BEGIN.
 """
 
 GROUNDEDNESS_MEASURED_ON = "BEGIN dev, wow and cmu, 2022, and mtrag, 2025; measured 2026-11-24"
-
-
-def overlap(answer: str, passages: Sequence[str]) -> float:
-    """The share of the answer's words that stand in the passages; 0.0 for none.
-
-    The plain way to do it, which ``tools/accuracy`` compares the model with.
-    """
-    spoken = words(answer)
-    known = {word for passage in passages for word in words(passage)}
-    return sum(word in known for word in spoken) / len(spoken) if spoken else 0.0
 
 
 def counts(answer: str, passages: Sequence[str]) -> tuple[float, ...]:

@@ -22,7 +22,6 @@ from tuneworthy.measure.signals.base import (
     Measure,
     Numbers,
     TraceTable,
-    clock,
     clusters_of,
     few,
     how_many,
@@ -159,7 +158,7 @@ class _Requests(NamedTuple):
 
 
 def _requests(table: TraceTable) -> _Requests:
-    sample, at = table.sample, clock(table)
+    sample, at = table.sample, table.clock
     first, last = (at.times[0], at.times[-1]) if len(at.times) else (1.0, 0.0)
     columns = (sample.column(name) for name in ("timestamp", "input", "conversation"))
     rows = [
@@ -181,7 +180,7 @@ def _requests(table: TraceTable) -> _Requests:
 
 
 def _lacking(table: TraceTable, requests: _Requests) -> str:
-    at, later = clock(table), requests.later
+    at, later = table.clock, requests.later
     if "input" not in table.present:
         return "log the `input` of every call"
     if not len(at.times):

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import NamedTuple
 
 import numpy as np
 
@@ -32,7 +31,6 @@ from tuneworthy.measure.signals.base import (
     amounts,
     as_numbers,
     chosen,
-    clock,
     day_of,
     distinct,
     few,
@@ -80,8 +78,8 @@ class TrafficSignal:
       half of the traces report them they are estimated from characters, and the interval is wider
       by ``ESTIMATE_FACTOR`` either way.
     * ``cached_share``: share of the input tokens that the calls report as read from a cache.
-    * ``cacheable_share``: share that a prefix cache would have read, see ``repeated``; the interval
-      takes in the error of counting the system prompt by characters.
+    * ``cacheable_share``: share that a prefix cache would have read, see ``_cacheable``; the
+      interval takes in the error of counting the system prompt by characters.
     * ``usd_per_request``, ``usd_per_month``: as reported; prices are not looked up here.
     * Of runs of a test (traces with a ``case``) the first two and ``usd_per_month`` are unknown.
     * ``models_seen``: distinct models, a maker's prefix and a date at the end apart.
@@ -115,7 +113,7 @@ class TrafficSignal:
             _models(table),
         )
         if "case" not in table.present:
-            rows = _volume(clock(table), line)
+            rows = _volume(table.clock, line)
             names = "month requests low high forecast whole"
             return Findings(evidence, pictures("volume", names, rows))
         ask = "measure the logs of real use: these are runs of a test"  # so many as its maker took
@@ -138,7 +136,7 @@ def by_day(table: TraceTable, values: Floats | None = None) -> tuple[Floats, flo
     There are as many days as the clock spans; one that lacks a quarter or less counts as whole. And
     the variance a day would have if conversations came independently.
     """
-    at = clock(table)
+    at = table.clock
     whole = int(at.days + 0.25)
     ago = (at.times[-1] - table.time[at.usable]) / DAY_S
     amount = np.ones(len(ago)) if values is None else np.nan_to_num(values[at.usable])
@@ -156,7 +154,7 @@ def per_month(table: TraceTable, values: Floats | None = None) -> Ends:
     the upper end is open where more than one trace in a hundred has no usable timestamp. With less,
     it is what was counted, as a lower end.
     """
-    at = clock(table)
+    at = table.clock
     if at.days + 0.25 < LEVEL_DAYS:
         seen = float(at.usable.sum() if values is None else np.nansum(values[at.usable]))
         return seen, seen, "open"
@@ -176,7 +174,7 @@ def _how(at: Clock) -> str:
 
 
 def _requests(table: TraceTable) -> Evidence:
-    at = clock(table)
+    at = table.clock
     factor = "economics.traffic.requests_per_month"
     return Measure("requests_per_month", "requests a month", factor).of(
         table,
@@ -195,7 +193,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
     """Growth a month by the trend of whole weeks, and the trend."""
     factor = "economics.traffic.growth_per_month"
     measure = Measure("growth_per_month", "share a month", factor)
-    at, fitted = clock(table), _trend(table)
+    at, fitted = table.clock, _trend(table)
     if isinstance(fitted, str):
         return measure.of(table, fitted), None
     line, details = fitted
@@ -216,7 +214,7 @@ def growth(table: TraceTable) -> tuple[Evidence, Trend | None]:
 
 def _trend(table: TraceTable) -> tuple[Trend, dict[str, Scalar]] | str:
     """The trend with its weeks, or what to do where there is none."""
-    at = clock(table)
+    at = table.clock
     if not len(at.times):
         return LOG_TIME
     if at.days + 0.25 < TREND_DAYS:
@@ -281,33 +279,7 @@ def _seconds(day: date) -> float:
 # What a prefix cache would take of the input: tokens that an earlier call had begun with.
 
 
-class Followers(NamedTuple):
-    """Calls that follow another which began alike, and how long after it, in seconds."""
-
-    of_prompt: Ints  #: Rows that follow a call with the same system prompt to the same model.
-    after_prompt_s: Floats
-    of_turn: Ints
-    """Rows that follow a call of their conversation, with the same system prompt and model."""
-    before: Ints  #: That call's row.
-    after_turn_s: Floats
-
-
-def followers(table: TraceTable, read: Floats, system: Floats) -> Followers:
-    """Which calls follow which, of those with a timestamp.
-
-    ``read`` and ``system`` are tokens, NaN where unknown. Of a conversation only calls that read at
-    least as much as the one before, for a history is taken to be sent whole and only added to.
-    """
-    usable = clock(table).usable
-    named = np.flatnonzero(usable & (table.system >= 0) & np.isfinite(system))
-    later, _, after = _following(table, named, (table.system, table.model))
-    turns = np.flatnonzero(usable & np.isfinite(read))
-    turn, before, gap = _following(table, turns, (table.conversation, table.system, table.model))
-    grown = read[turn] >= read[before]
-    return Followers(later, after, turn[grown], before[grown], gap[grown])
-
-
-def _following(table: TraceTable, rows: Ints, same: tuple[Ints, ...]) -> tuple[Ints, Ints, Floats]:
+def _following(table: TraceTable, rows: Ints, *same: Ints) -> tuple[Ints, Ints, Floats]:
     """Rows that follow another of the same kind in time, that other, and the seconds between."""
     turn, time = np.nan_to_num(table.turn[rows]), table.time[rows]
     order = rows[np.lexsort((turn, time, *(each[rows] for each in same)))]
@@ -319,38 +291,37 @@ def _following(table: TraceTable, rows: Ints, same: tuple[Ints, ...]) -> tuple[I
     return later, before, table.time[later] - table.time[before]
 
 
-def repeated(of: Followers, read: Floats, system: Floats, lives_s: float) -> Floats:
-    """Tokens of each call that a call shortly before it had begun with.
+def _cacheable(table: TraceTable) -> Evidence:
+    """Tokens of calls that a call shortly before them had begun with.
 
     The system prompt, where the same text was sent to the same model; and in a conversation all
-    that its call before had read. The longer of the two counts, for ``lives_s`` seconds after its
-    last use. 0 under ``LEAST_TOKENS``; NaN where the input tokens are unknown.
+    that its call before had read, if it read no less: a history is taken to be sent whole and only
+    added to. The longer of the two counts, for some time after its last use.
     """
-    again = np.zeros(len(read))
-    later = of.of_prompt[of.after_prompt_s <= lives_s]
-    again[later] = np.minimum(system[later], np.nan_to_num(read[later]))
-    near = of.after_turn_s <= lives_s
-    turn, before = of.of_turn[near], of.before[near]
-    again[turn] = np.maximum(again[turn], read[before])
-    again[again < LEAST_TOKENS] = 0.0
-    return np.where(np.isfinite(read), again, np.nan)
-
-
-def _cacheable(table: TraceTable) -> Evidence:
     factor = "economics.traffic.cacheable_share"
     measure = Measure("cacheable_share", "share of input tokens", factor)
-    usable = clock(table).usable
+    usable = table.clock.usable
     if not usable.any():
         return measure.of(table, LOG_TIME)
     if not table.present & {"system", "conversation"}:
         return measure.of(table, "log the `system` prompt, or `conversation_id`")
     read, estimated = chosen(table.numbers["input_tokens"], table.numbers["input_estimate"])
-    system = table.numbers["system_tokens"]
-    of = followers(table, read, system)
-    timed = np.where(usable, read, np.nan)
+    read = np.where(usable, read, np.nan)
+    system, prompt, model = table.numbers["system_tokens"], table.system, table.model
+    named = np.flatnonzero(usable & (prompt >= 0) & np.isfinite(system))
+    later, _, after_s = _following(table, named, prompt, model)
+    turns = np.flatnonzero(np.isfinite(read))
+    turn, before, gap_s = _following(table, turns, table.conversation, prompt, model)
+    grown = read[turn] >= read[before]
 
     def cached(times: float, lives_s: float) -> Estimate | None:
-        return ratio(repeated(of, timed, system * times, lives_s), timed, table.conversation)
+        """``times`` is the error of counting the system prompt by characters."""
+        again, rows = np.zeros(len(read)), later[after_s <= lives_s]
+        again[rows] = np.minimum(system[rows] * times, np.nan_to_num(read[rows]))
+        near = grown & (gap_s <= lives_s)
+        again[turn[near]] = np.maximum(again[turn[near]], read[before[near]])
+        again[again < LEAST_TOKENS] = 0.0
+        return ratio(np.where(np.isfinite(read), again, np.nan), read, table.conversation)
 
     within_hour = [cached(x, HOUR_S) for x in (1.0, 1 / ESTIMATE_FACTOR, ESTIMATE_FACTOR)]
     short = cached(1.0, MINUTES_5_S)
@@ -396,7 +367,7 @@ def _cached(table: TraceTable) -> Evidence:
 
 
 def _spend(table: TraceTable) -> tuple[Evidence, Evidence]:
-    usd, at = table.numbers["usd"], clock(table)
+    usd, at = table.numbers["usd"], table.clock
     known = np.isfinite(usd)
     taken, priced = known & at.usable, rate(known)
     ask = "log the `usd` of every call; a bill from prices is worked out from the tokens"
