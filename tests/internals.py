@@ -364,7 +364,7 @@ from tuneworthy.report.sections.evidence import (
     measured_name,
     pictures,
     rows_of,
-    steps_of,
+    step_rows,
 )
 from tuneworthy.report.sections.framework import finding_says, lint_dict, lint_report
 from tuneworthy.report.sections.lab import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -83,23 +83,24 @@ STEPS = {
 """Why an answer is no example, by the id of the step."""
 
 
-def steps_of(series: Series) -> Iterator[tuple[str, float, bool]]:
-    """Words, count, and whether it is a whole rather than what is taken off; no step of none."""
-    columns = series.columns
+def step_rows(series: Series) -> list[Row]:
+    """Each step with its count and its bar: what it keeps or takes off; no step of none."""
+    rows: list[Row] = []
+    columns, left = series.columns, 0.0
     for name, n in zip(columns.get("step", ()), columns.get("n", ()), strict=False):
-        whole = name in ("all", "usable")
-        if whole or n:
-            yield STEPS.get(str(name), plain(str(name))), float(n), whole
+        whole, many = name in ("all", "usable"), float(n)
+        if whole or many:
+            start, end = (0.0, many) if whole else (left - many, left)
+            left = end if whole else start
+            row = {"step": STEPS.get(str(name), plain(str(name))), "n": many, "start": start}
+            row |= {"end": end, "kind": "kept" if whole else "off", "sign": "" if whole else "–"}
+            rows.append(row)
+    return rows
 
 
 def steps_table(series: Series, *, quiet: bool = False) -> b.Table:
     """The same as a table, for the page and for ``measure --examples``."""
-    return _table("waterfall", _steps(series), quiet=quiet)
-
-
-def _steps(series: Series) -> Iterator[Row]:
-    for step, n, whole in steps_of(series):
-        yield {"step": step, "sign": "" if whole else "–", "n": n}
+    return _table("waterfall", step_rows(series), quiet=quiet)
 
 
 _MOST_ARMS = 12
@@ -147,8 +148,11 @@ def _picture(
 
 def _drawing(look: str, rows: Sequence[Row], fields: str, fewest: int = 1) -> Drawing | None:
     """A chart of some fields of rows; None for too few."""
-    drawn = [{name: row[name] for name in fields.split()} for row in rows]
-    return Drawing(look, drawn) if len(rows) >= fewest else None
+    return Drawing(look, _only(rows, fields)) if len(rows) >= fewest else None
+
+
+def _only(rows: Iterable[Row], fields: str) -> list[Row]:
+    return [{name: row[name] for name in fields.split()} for row in rows]
 
 
 def _arms(series: Series) -> b.Picture | None:
@@ -234,17 +238,9 @@ def _knowledge(series: Series) -> b.Picture | None:
 
 
 def _examples(series: Series) -> b.Picture | None:
-    """From all answers down to the usable ones: each step with what it takes off."""
-    if not rows_of(series, ("n",), ("step",)):
-        return None
-    rows: list[Row] = []
-    steps, left = list(steps_of(series)), 0.0
-    for _, n, whole in steps:
-        start, end = (0.0, n) if whole else (left - n, left)
-        left = n if whole else left - n
-        rows.append({"start": start, "end": end, "kind": "kept" if whole else "off"})
-    drawing = by_title("waterfall", (words for words, _, _ in steps), rows)
-    return _picture(drawing, _steps(series))
+    rows = step_rows(series) if rows_of(series, ("n",), ("step",)) else []
+    steps = (row["step"] for row in rows)
+    return _picture(by_title("waterfall", steps, _only(rows, "start end kind")), rows)
 
 
 _MOST_ROWS = 8
@@ -279,30 +275,26 @@ def by_grade(dossier: Dossier) -> tuple[list[EvidenceResult], list[EvidenceResul
     return own, published
 
 
-def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> tuple[EvidenceRow, ...]:
+def evidence_rows(dossier: Dossier, some: Iterable[EvidenceResult]) -> list[EvidenceRow]:
     """Measurements as rows, those that settle or challenge an answer first, unknown ones last."""
 
     def order(one: EvidenceResult) -> tuple[bool, bool, bool]:
         return isinstance(one.value, Unknown), not _carries(one, dossier), one.says == "unknown"
 
-    return tuple(_evidence_row(one, dossier) for one in sorted(some, key=order))
-
-
-def _evidence_row(one: EvidenceResult, dossier: Dossier) -> EvidenceRow:
-    value = (
-        f"unknown: {one.value.ask}"
-        if isinstance(one.value, Unknown)
-        else interval_text(one.value, one.low, one.high, one.unit)
-    )
-    title = sentence(measured_name(one.id, one.title))[:-1]
-    on = []
-    if one.n:
+    rows = []
+    for one in sorted(some, key=order):
+        value = interval_text(one.value, one.low, one.high, one.unit)
+        if isinstance(one.value, Unknown):
+            value = f"unknown: {one.value.ask}"
+        title = sentence(measured_name(one.id, one.title))[:-1]
         apart = f" ({count(one.clusters)} independent)" if 0 < one.clusters < one.n else ""
-        on.append(f"{count(one.n)}{apart}")
-    on += ["a sample"] * (one.sample == "sampled")
-    if not isinstance(one.observed_on, Unknown):
-        on.append(between_days(one.since, one.observed_on))
-    return EvidenceRow(title, value, _bears(one, dossier), ", ".join(on), one.method, one.source)
+        on = [f"{count(one.n)}{apart}"] if one.n else []
+        on += ["a sample"] * (one.sample == "sampled")
+        if not isinstance(one.observed_on, Unknown):
+            on.append(between_days(one.since, one.observed_on))
+        bears = _bears(one, dossier)
+        rows.append(EvidenceRow(title, value, bears, ", ".join(on), one.method, one.source))
+    return rows
 
 
 def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
