@@ -381,7 +381,7 @@ from tuneworthy.report.sections.options import matter
 from tuneworthy.report.sections.plan import COLUMNS as tracker_COLUMNS
 from tuneworthy.report.sections.plan import gantt, name, tracker
 from tuneworthy.report.sections.precedents import precedents as precedents_document
-from tuneworthy.report.sections.verdict import text
+from tuneworthy.report.sections.verdict import short
 from tuneworthy.report.text import Paint
 from tuneworthy.report.width import WIDEST, columns, lay_out_for
 from tuneworthy.scoring import SCORERS, Marker, default_scorers, scorer_for, together

@@ -31,6 +31,7 @@ from internals import (
     price_on,
     report_text,
     sections_money,
+    short,
     simulate,
     usd_per_request,
 )
@@ -840,10 +841,11 @@ def test_the_report_of_the_money_says_the_calculation_and_looks_as_far_as_asked(
 
 
 def test_the_terminal_says_what_the_draws_say_only_where_something_varies() -> None:
-    from internals import text
 
-    assert "drawn" not in text(decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY))
-    said = " ".join(text(decide(uncertain(0.3), LESSON, as_of=DAY)).split())
+    assert "drawn" not in report_text.render(
+        short(decide(load_case(GALLERY / "task-api"), LESSON, as_of=DAY))
+    )
+    said = " ".join(report_text.render(short(decide(uncertain(0.3), LESSON, as_of=DAY))).split())
     assert "drawn 10,000 times, half pay back by" in said
 
 

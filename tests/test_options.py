@@ -31,9 +31,11 @@ from internals import (
     framework_of,
     options,
     published_counts,
+    report_text,
     run,
     services,
     shipped_cases,
+    short,
     weigh,
 )
 from internals import judge_case as judge
@@ -800,10 +802,9 @@ def test_json_is_the_part_of_the_dossier_and_a_what_if_changes_it(
 
 
 def test_decide_shows_the_five_and_where_the_rest_is() -> None:
-    from internals import text
 
     told = decide(load_case(GALLERY / "task-api"), LESSON, as_of=AS_OF)
-    shown = text(told, case_path="examples/task-api")
+    shown = report_text.render(short(told, "examples/task-api"))
     assert "What could be done instead, or first" in shown
     assert "tuneworthy options examples/task-api --all" in shown
 

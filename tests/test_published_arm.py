@@ -22,8 +22,9 @@ from internals import (
     prepare,
     quoted,
     reach,
+    report_text,
     serving_costs,
-    text,
+    short,
 )
 from internals import lab_ceiling as api
 from internals import run as command
@@ -311,7 +312,7 @@ def test_it_is_evidence_of_the_grade_published() -> None:
 
 def test_no_report_calls_it_measured() -> None:
     dossier = judged(paper())
-    assert "Measured" not in text(dossier)
+    assert "Measured" not in report_text.render(short(dossier))
     told = markdown(dossier)
     assert "Nothing was measured." in told
     assert "not measured here" in told
@@ -329,7 +330,7 @@ def test_a_hostile_name_stays_text(tmp_path: Path) -> None:
     model = paper(source=HOSTILE, metric="exact match") | {"id": HOSTILE}
     done, _ = lab(tmp_path, model, n=40)
     markup = (markdown(done.dossier), html(done.dossier))
-    for page in (api.render(done), text(done.dossier), *markup):
+    for page in (api.render(done), report_text.render(short(done.dossier)), *markup):
         assert "\x1b" not in page
     assert not any("<script>alert" in page for page in markup)
 

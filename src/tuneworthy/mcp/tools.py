@@ -465,7 +465,7 @@ def decide(desk: Desk, asked: Decide) -> Result:
     """
     found = desk.suppose(asked)
     if asked.whole:
-        return Result(verdict.text(found.dossier), found, found.dossier.to_dict())
+        return Result(render(verdict.short(found.dossier)), found, found.dossier.to_dict())
     return Result(brief(found.dossier), found)
 
 

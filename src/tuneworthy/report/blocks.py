@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["text", "number", "state", "date"]  #: How a column reads.
 
+Look = Literal["strong", "good", "bad", "warn"]
 FactsLook = Literal["plain", "key", "words"]
 TableIs = Literal["folded", "open", "elsewhere"]
 
@@ -185,6 +186,7 @@ class Document:
     warning: Sequence[str] = ()  #: What speaks against relying on it.
     record: Sequence[tuple[str, str]] = ()  #: Lines for machines: name and value.
     after: Sequence[str] = ()  #: Where to go on from here, in a terminal.
+    look: Look = "strong"  #: Of the title in a terminal.
 
     @property
     def title(self) -> str:

@@ -99,12 +99,10 @@ def _line(cells: Sequence[str], widths: Sequence[int], indent: str) -> Iterator[
         yield (indent + "  ".join(map(wcwidth.ljust, parts, widths))).rstrip()
 
 
-def render(
-    document: b.Document, *, colour: bool = False, everything: bool = False, style: Style = "strong"
-) -> str:
-    """The document in at most 80 columns, its title in a style; details with ``everything``."""
+def render(document: b.Document, *, colour: bool = False, everything: bool = False) -> str:
+    """The document in at most 80 columns, its title in its look; details with ``everything``."""
     paint = Paint(colour)
-    head = paint.lines(style, document.title, rest="  ")
+    head = paint.lines(document.look, document.title, rest="  ")
     parts = [head + [line for text in document.byline for line in paint.lines("dim", text)]]
     if document.facts is not None:
         parts.append(_block(document.facts, paint, "  ", everything))

@@ -34,7 +34,7 @@ from tuneworthy.report.sections.framework import (
     models_report,
     pulled_text,
 )
-from tuneworthy.report.sections.verdict import text
+from tuneworthy.report.sections.verdict import short
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.workspace.cases import judge_case, read_supposed
@@ -52,8 +52,8 @@ def render(dossier: Dossier, form: str, *, case_path: str = "", colour: bool = F
 
         return document.markdown(dossier) if form == "markdown" else document.html(dossier)
     if form == "record":
-        return walk.record(dossier)
-    return text(dossier, case_path=case_path, colour=colour)
+        return render_document(walk.record(dossier), "markdown")
+    return render_document(short(dossier, case_path), colour=colour)
 
 
 def case_report(
@@ -122,9 +122,9 @@ def explain(
         raise
     dossier = decide(case, framework, as_of=as_of)
     if name is None:
-        return walk.explain_case(dossier, framework)
+        return render_document(walk.explain_case(dossier, framework), everything=True)
     if name in framework.signals and name not in framework.factors:
-        return walk.explain_answer(dossier, framework, name, ())
+        return render_document(walk.explain_answer(dossier, framework, name, ()))
     states: dict[str, State] = {n: check.state for n, check in dossier.ceiling.checks.items()}
     states |= {n: factor.state for n, factor in dossier.factors.items()}
     if name not in states:
@@ -134,12 +134,12 @@ def explain(
     otherwise = [
         (to, verdict_of(rules, {**states, name: to})) for to in every if to != states[name]
     ]
-    return walk.explain_answer(dossier, framework, name, otherwise)
+    return render_document(walk.explain_answer(dossier, framework, name, otherwise))
 
 
 def explain_factor(name: str, chosen: str | None = None) -> str:
     """What a factor, signal or check of a framework asks, and why."""
-    return walk.explain_factor(load_framework(chosen or "lesson"), name)
+    return render_document(walk.explain_factor(load_framework(chosen or "lesson"), name))
 
 
 def difference(before: str | Path, after: str | Path, chosen: str | None = None) -> Difference:

@@ -12,7 +12,6 @@ from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report import blocks as b
-from tuneworthy.report import markdown
 from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import (
     GATES,
@@ -34,7 +33,6 @@ from tuneworthy.report.sections.common import (
 from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.sections.precedents import others_text, record_text
-from tuneworthy.report.text import render
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import months_later, number, plain, sentence, several
@@ -161,7 +159,8 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
 REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to retrain.
 
 
-def record(dossier: Dossier) -> str:
+def record(dossier: Dossier) -> b.Document:
+    """The decision record: what was decided, why, and when to look at it again."""
     verdict = dossier.verdict
     review = day(months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
     flips = [f"{what}: {outcome}" for what, outcome in flip_lines(dossier)]
@@ -190,12 +189,11 @@ def record(dossier: Dossier) -> str:
         "What would change the verdict": b.bullets(flips) if flips else no_flip(dossier),
         "Review": f"On {review}, or as soon as one of the answers above changes.",
     }
-    document = b.Document(
+    return b.Document(
         f"Decision: {dossier.case.name}",
         headline(dossier),
         [b.section(title.lower(), title, parts) for title, parts in sections.items()],
     )
-    return markdown.render(document)
 
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
@@ -212,9 +210,9 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
 
 
-def explain_case(dossier: Dossier, framework: Framework) -> str:
+def explain_case(dossier: Dossier, framework: Framework) -> b.Document:
     tables = answer_tables(dossier, questions=False)
-    document = about(
+    return about(
         dossier,
         b.section("answers", "Answers and where they come from", tables),
         rules(dossier, framework),
@@ -222,12 +220,11 @@ def explain_case(dossier: Dossier, framework: Framework) -> str:
         beside=finality(dossier),
         after=(f"Next: {dossier.verdict.next}",),
     )
-    return render(document, everything=True)
 
 
 def explain_answer(
     dossier: Dossier, framework: Framework, name: str, otherwise: Sequence[tuple[str, Verdict]]
-) -> str:
+) -> b.Document:
     """One answer of a case: what it is, where it comes from, and what another would do.
 
     ``otherwise`` has the verdict that each other value would give; it is empty for a signal.
@@ -244,12 +241,12 @@ def explain_answer(
     claims = [c for c in dossier.challenges if any(name in path.split(".") for path in c.between)]
     says = f"{answer.title} is {answer.state} ({source_words(answer.state, answer.source)})."
     sections = (b.section("answer", "", b.facts(rows)), unfit(claims), _about(framework, name))
-    return render(b.Document("", says, [each for each in sections if each is not None]))
+    return b.Document("", says, [each for each in sections if each is not None])
 
 
-def explain_factor(framework: Framework, name: str) -> str:
+def explain_factor(framework: Framework, name: str) -> b.Document:
     section = _about(framework, name)
-    return render(b.Document("", section.title, [replace(section, title="")]))
+    return b.Document("", section.title, [replace(section, title="")])
 
 
 def unknown_name(name: str, framework: Framework) -> CaseError:

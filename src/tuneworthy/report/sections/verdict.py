@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, Plan, TuningAnswer, Verdict
@@ -37,13 +37,13 @@ from tuneworthy.report.sections.money import pays_back, pays_back_text
 from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
-from tuneworthy.report.text import Style, render, safe
+from tuneworthy.report.text import safe
 from tuneworthy.words import bits, counted, few, plain, sentence, several
 
 _FIT = "What doesn’t fit together"
 _MOST = 3
 _TOWARDS = {"pilot": "To get to a pilot", "yes": "To get to a yes", "no": "What would end it"}
-_STYLE: dict[str, Style] = {"pilot": "good", "yes": "good", "open": "warn"}
+_LOOKS: dict[str, b.Look] = {"pilot": "good", "yes": "good", "open": "warn"}
 _ROWS = {
     "Ceiling": ("ceiling", "today.quality"),
     "Pays back": ("economics", "today.usd_per_month"),
@@ -204,13 +204,13 @@ def fit(dossier: Dossier) -> b.Section:
     return b.section("fit", _FIT, found, short="What doesn’t fit")
 
 
-def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
-    """The short report of a terminal: facts, challenges, flips, questions, and where to go on.
+def short(dossier: Dossier, case_path: str = "") -> b.Document:
+    """The report in short: facts, challenges, flips, questions, and where to go on.
 
     The verdict is in the first line, and nothing is lost without colour.
     """
     if dossier.quick is not None:
-        return _quick(dossier, case_path, colour)
+        return _quick(dossier, case_path)
     noted = keep_in_mind(dossier)
     document = about(
         dossier,
@@ -224,7 +224,7 @@ def text(dossier: Dossier, *, case_path: str = "", colour: bool = False) -> str:
         beside=finality(dossier),
         after=_after(dossier, case_path),
     )
-    return render(document, colour=colour, style=_STYLE.get(dossier.verdict.answer, "strong"))
+    return replace(document, look=_LOOKS.get(dossier.verdict.answer, "strong"))
 
 
 def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
@@ -290,15 +290,15 @@ def step_lines(dossier: Dossier) -> list[str]:
     return [f"{n}. {sentence(step.title)} {step.because}" for n, step in enumerate(advice.steps, 1)]
 
 
-def _quick(dossier: Dossier, case_path: str, colour: bool) -> str:
+def _quick(dossier: Dossier, case_path: str) -> b.Document:
     assert dossier.quick is not None  # the caller looked
     asked = [dossier.factors[name] for name in dossier.quick.asked]
     answers = ", ".join(f"{answer.title} {answer.state}" for answer in asked)
     rows = (("Asked", answers), ("Possible", possible_text(dossier)))
     section = b.section("facts", "", b.facts(rows))
     after = [f"The full look: tuneworthy decide {case_path}".rstrip()]
-    document = b.Document(dossier.case.name, dossier.quick.says, [section], after=after)
-    return render(document, colour=colour, style="bad" if dossier.quick.ruled_out else "warn")
+    look: b.Look = "bad" if dossier.quick.ruled_out else "warn"
+    return b.Document(dossier.case.name, dossier.quick.says, [section], after=after, look=look)
 
 
 @dataclass(frozen=True, slots=True)
