@@ -330,11 +330,13 @@ from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS, backtest, gap
 from tuneworthy.precedents.section import (
     CASES_FILE,
     INDEX_FILE,
+    address,
     described,
     goal_rate,
     known_answers,
     likeness,
     nearest,
+    precedent_of,
     precedents,
     read_cases,
     shipped_cases,

@@ -144,6 +144,31 @@ def test_noise_is_called_noise(tmp_path: Path) -> None:
     assert "more than noise" not in told
 
 
+# What a blind coder sees --------------------------------------------------------------------------
+
+
+def test_a_blind_coder_sees_the_situation_and_nothing_that_tells_how_it_ended(
+    tmp_path: Path,
+) -> None:
+    told = {
+        "id": "spoiler-id", "title": "spoiler title", "winner": "hybrid", "margin": "spoiler margin",
+        "notes": "spoiler notes", "source_url": "https://spoiler.test", "domain": "shops",
+        "task": "Sort messages.", "train_examples": 1200,
+        "baseline": {"approach": "one prompt", "model": "M", "metric": "F1", "value": "spoiler 1"},
+        "fine_tuned": {"approach": "spoiler arm", "value": "spoiler 2"},
+        "economics": {"volume": "9 a day", "cost_after": "spoiler cost"},
+    }  # fmt: skip
+    file = put(tmp_path, [told])
+    for form in ("text", "markdown", "json"):
+        shown = " ".join(CliRunner().invoke(cli, ["backtest", file, "--situations", "--format",
+                                                  form]).output.split())  # fmt: skip
+        for part in ("shops", "Sort messages.", "one prompt, M", "9 a day", "1200"):
+            assert part in shown
+        assert "spoiler" not in shown
+        assert "hybrid" not in shown
+        assert ("Is it one task" in shown) is (form != "json")
+
+
 # The command and the format -----------------------------------------------------------------------
 
 

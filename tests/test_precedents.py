@@ -29,6 +29,7 @@ from internals import (
     PublishedCase,
     State,
     Unknown,
+    address,
     backtest,
     compile_rules,
     described,
@@ -37,6 +38,7 @@ from internals import (
     known_answers,
     likeness,
     nearest,
+    precedent_of,
     precedents,
     precedents_document,
     published_counts,
@@ -48,7 +50,7 @@ from internals import (
     tried_text,
     weigh,
 )
-from tuneworthy import Dossier, decide, load_case, load_framework
+from tuneworthy import CaseError, Dossier, decide, load_case, load_framework
 
 sys.path.append(str(Path(__file__).parents[1] / "tools"))
 
@@ -78,7 +80,7 @@ VOCABULARY = {
 
 def precedent(name: str, **more: Any) -> Precedent:
     """One about accounting, if nothing else is said."""
-    made: Precedent = tool.precedent_of(published(name, **{"task": "invoices", **more}), VOCABULARY)
+    made: Precedent = precedent_of(published(name, **{"task": "invoices", **more}), VOCABULARY)
     return made
 
 
@@ -194,7 +196,7 @@ def test_only_what_both_blind_coders_answer_alike_counts() -> None:
     }
     factors = {name: {"value": "yes", "blind": states} for name, states in blind.items()}
     case = published("x", factors=factors, extra_factors_blind={"narrow_task": ["yes", "yes"]})
-    assert tool.precedent_of(case, {}).answers == {"domain_knowledge": "no", "narrow_task": "yes"}
+    assert precedent_of(case, {}).answers == {"domain_knowledge": "no", "narrow_task": "yes"}
 
 
 # Likeness, its laws ------------------------------------------------------------------------------
@@ -411,6 +413,73 @@ def test_the_record_stands_beside_the_count(capsys: pytest.CaptureFixture[str]) 
         assert re.search(r"Record the tree was right in \w+ of \d+ published cases of", told)
 
 
+# A team's own history ----------------------------------------------------------------------------
+
+OWN = """
+- {id: notes, title: Claim notes, task: Fill fields from invoices, winner: fine_tune, year: 2025}
+- {id: intranet, task: Answer questions of staff, winner: rag}
+- {id: draw, task: Sort mails, winner: tie}
+"""
+
+
+def test_a_teams_own_history_is_weighed_beside_the_published_cases(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "history.yaml").write_text(OWN, encoding="utf-8")
+    case = "name: x\ndescription: Fills fields from invoices\ngoals: [extraction]\n"
+    (tmp_path / "case.yaml").write_text(f"{case}data: {{history: history.yaml}}\n", "utf-8")
+    found = shown(decide(load_case(tmp_path), load_framework(), as_of=DAY))
+    assert isinstance(found.nearest, tuple)
+    assert [near.id for near in found.nearest if near.own] == ["notes"]
+    assert isinstance(found.own_rate, BaseRate)
+    assert (found.own_rate.n, found.own_rate.won) == (2, 1)
+    assert run(["precedents", str(tmp_path)]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Your own history Tuning won 1 of 2 cases of your own: 50%" in told
+    assert "(your own, goal unknown, 2025)" in told
+    (tmp_path / "case.yaml").write_text(case, encoding="utf-8")
+    without = shown(decide(load_case(tmp_path), load_framework(), as_of=DAY))
+    assert without.every_rate == found.every_rate  # published rates stay what they are
+    assert without.record == found.record
+    assert isinstance(without.own_rate, Unknown)
+
+
+@pytest.mark.parametrize("text", ["", "a: b", "- {id: a}"])
+def test_a_history_that_is_none_is_refused_in_one_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "history.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "case.yaml").write_text("name: x\ndata: {history: history.yaml}\n", "utf-8")
+    with pytest.raises(CaseError) as caught:
+        decide(load_case(tmp_path), load_framework(), as_of=DAY)
+    assert "history.yaml" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_answers_that_another_framework_asks_are_kept_and_count_for_likeness(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    case: dict[str, Any] = {
+        "name": "x",
+        "description": "Fields from invoices",
+        "goals": ["extraction"],
+        "factors": {"narrow_task": "yes"},
+    }
+    dossier = decide(load_case(case), load_framework(), as_of=DAY)
+    plain = decide(load_case({**case, "factors": {}}), load_framework(), as_of=DAY)
+    assert (dossier.counts, dossier.rules) == (plain.counts, plain.rules)
+    assert [each.says for each in dossier.verdict.caveats if each.id == "kept_answers"] == [
+        "not asked by the lesson framework, kept and not counted: narrow task"
+    ]
+    found = shown(dossier).nearest
+    assert isinstance(found, tuple)
+    assert any(near.shared == {"narrow_task": "yes"} for near in found)
+    folder = tmp_path / "case"
+    assert run(["init", str(folder), "--name", "x"]) == 0
+    assert run(["answer", str(folder), "house_convention=yes"]) == 0
+    assert run(["decide", str(folder)]) == 0
+    assert run(["decide", str(ROOT / "examples" / "credit-memos"), "--framework", "lesson"]) == 0
+    assert run(["answer", str(folder), "hose_convention=yes"]) == 2
+
+
 # The index ---------------------------------------------------------------------------------------
 
 
@@ -422,9 +491,7 @@ def test_the_index_is_what_its_tool_makes(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_the_index_reads_as_the_cases_do() -> None:
     index = shipped_index()
-    assert list(index.cases) == [
-        tool.precedent_of(case, index.vocabulary) for case in shipped_cases()
-    ]
+    assert list(index.cases) == [precedent_of(case, index.vocabulary) for case in shipped_cases()]
     for goal, winners in published_counts().items():
         found = index.rates[f"goal={goal}"]
         assert found.n == sum(winners.values())
@@ -453,7 +520,7 @@ def test_the_index_reads_as_the_cases_do() -> None:
     ],
 )
 def test_an_address_is_a_plain_web_address_or_none(source: str, url: str) -> None:
-    assert tool.address(source) == url
+    assert address(source) == url
 
 
 # One case against them ---------------------------------------------------------------------------

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,13 +23,12 @@ import numpy as np
 
 from tuneworthy import CaseError
 from tuneworthy.framework.load import catalogue_text
-from tuneworthy.model.precedents import ArmId, BaseRate, Precedent, PublishedArm, PublishedCase
+from tuneworthy.model.precedents import BaseRate, Precedent
 from tuneworthy.precedents.backtest import ENOUGH_CLUSTERS
 from tuneworthy.precedents.section import (
-    ARM_WORDS,
     CASES_FILE,
     INDEX_FILE,
-    described,
+    precedent_of,
     rate_of,
     shipped_cases,
     tuning_won,
@@ -52,62 +50,6 @@ def vocabulary() -> dict[str, list[str]]:
         for word in words.split():
             told.setdefault(word, []).extend([subject] * bool(subject))
     return told
-
-
-_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
-
-
-def precedent_of(
-    case: PublishedCase, vocabulary: Mapping[str, Sequence[str]], *, own: bool = False
-) -> Precedent:
-    """A case as a decision reads it: the answers that both blind coders give.
-
-    A team's own case that no blind coder answered has those of whoever wrote it.
-    """
-    first, second = case.coded("blind1"), case.coded("blind2")
-    if own and not any(factor.blind for factor in case.factors.values()):
-        first = second = case.coded("value")
-    subjects, words = described(f"{case.title}. {case.domain}. {case.task}", vocabulary)
-    arms = [(name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None]
-    return Precedent(
-        shown=case.model_dump(include={"id", "title", "winner", "year", "margin"})
-        | {
-            "source": case.source_url,
-            "source_url": address(case.source_url),
-            "source_status": case.source_status or "unknown",
-            "kind": case.kind or "unknown",
-            "goal": case.goal_kind or "unknown",
-            "tried": [_tried(name, arm) for name, arm in arms],
-            "own": own,
-        },
-        cluster=case.group,
-        subjects=sorted(subjects),
-        words=sorted(words),
-        answers={
-            name: state
-            for name, state in sorted(first.items())
-            if state != "unknown" and second.get(name) == state
-        },
-        yes=sorted(name for name, state in first.items() if state == "yes"),
-    )
-
-
-def address(source: str) -> str:
-    """The first web address in a source, without the punctuation behind it; empty for none.
-
-    Only plain characters count, so that no address carries markup, quotes or signs that hide.
-    """
-    match = _URL.search(source)
-    url = match[0].rstrip(".,;:!?*") if match else ""
-    while url.endswith(")") and url.count(")") > url.count("("):
-        url = url[:-1].rstrip(".,;:!?*")
-    return url
-
-
-def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
-    told = {key: text for key, text in arm.model_dump().items() if text}
-    base = told.pop("base_model", "")
-    return {"arm": name, "model": base, **told}
 
 
 def rate(

@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 from tuneworthy import load_case
+from tuneworthy.model.base import State
 from tuneworthy.model.framework import GOALS
 from tuneworthy.model.precedents import PrecedentIndex
 from tuneworthy.precedents.section import known_answers, nearest, shipped_index
@@ -43,7 +44,7 @@ def by_answers(index: PrecedentIndex, told: dict[str, Any]) -> list[str]:
     goals = Counter(each.shown["goal"] for each in index.cases)
     times = Counter(pair for each in index.cases for pair in each.answers.items())
 
-    def surprise(name: str, state: str) -> float:
+    def surprise(name: str, state: State) -> float:
         total = times[name, "yes"] + times[name, "no"] + 2
         return math.log2(total / (times[name, state] + 1))
 

@@ -31,7 +31,7 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
 from tuneworthy.plan.section import build_plan
-from tuneworthy.precedents.section import IN_SHORT, precedents, shipped_index
+from tuneworthy.precedents.section import IN_SHORT, index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
@@ -168,7 +168,7 @@ def decide(
         recommendation=OPTIONS_IN_SHORT if quick else found.recommendation,
         investment=money.result,
         precedents=(
-            IN_SHORT if quick else precedents(shipped_index(), case, framework, rules, assessment)
+            IN_SHORT if quick else precedents(index_for(case), case, framework, rules, assessment)
         ),
         plan=build_plan(
             case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of

@@ -282,6 +282,7 @@ def framework_schema() -> None:
     "tuneworthy backtest",
     "tuneworthy backtest --codes blind1",
     "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
+    "tuneworthy backtest our-cases.yaml --situations --format markdown",
 )
 @click.argument("file", metavar="[FILE]", required=False)
 @option("--cases FILE", "The same as FILE: cases of your own.")
@@ -294,15 +295,23 @@ def framework_schema() -> None:
     default="value",
 )
 @number("--seed N", 0, None, 0, "Seed for the intervals.")
+@click.option(
+    "--situations", is_flag=True, help="Only what a blind coder may see: no title and no outcome."
+)
 @format_option("text", "markdown", "json")
-def backtest(file: str | None, cases: str | None, seed: int, form: str, **options: Any) -> None:
+def backtest(
+    file: str | None, cases: str | None, seed: int, form: str, situations: bool, **options: Any
+) -> None:
     """Show how often a framework's rules were right about published cases, or those in FILE."""
-    from tuneworthy.workspace.reports import history, history_report
+    from tuneworthy.workspace.reports import history, history_report, situations_report
 
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
-    record = history(file or cases, seed=seed, **options)
-    deliver(history_report(record, form, seed=seed))
+    if situations:
+        deliver(situations_report(file or cases, options["framework"], form))
+    else:
+        record = history(file or cases, seed=seed, **options)
+        deliver(history_report(record, form, seed=seed))
 
 
 @command(

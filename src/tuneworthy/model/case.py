@@ -114,6 +114,7 @@ class Data(FileRecord):
     glossary: RelativePath | None = None  #: Terms and the variants that are wrong.
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
+    history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
 
 
 # Money, work and traffic as stated; every unit is in the name of its field.

@@ -150,6 +150,18 @@ class PublishedCase(FileRecord):
         """The cluster, or the case's own id where it has none."""
         return self.cluster if self.cluster is not None else self.id
 
+    @property
+    def situation(self) -> dict[str, str]:
+        """What a blind coder may see; neither title nor arms, figures or notes, which tell more."""
+        start, told = self.baseline, self.economics
+        return {
+            "domain": self.domain,
+            "task": self.task,
+            "starts_with": ", ".join(filter(None, (start.approach, start.model))) if start else "",
+            "volume": (told.volume if told else None) or "",
+            "examples": "" if self.train_examples is None else str(self.train_examples),
+        }
+
     def coded(self, codes: Codes) -> dict[str, State]:
         """The answers of one coder by factor; one that coder left out is unknown."""
         if codes == "value":

@@ -1,9 +1,7 @@
 """How often a framework's rules would have been right about published cases.
 
-A rule is right when it says tune and tuning won, or says don't and something else won. Ties are
-left out. An answer that is unknown does not count as yes, neither for a reason nor against one:
-this is the one place where unknown is settled, because a rule needs a side to be judged by. The
-record says how many answers that concerns.
+Ties are left out. An answer that is unknown does not count as yes, neither for a reason nor against
+one: a rule needs a side to be judged by. The record says how many answers that concerns.
 """
 
 from __future__ import annotations
@@ -88,14 +86,7 @@ def backtest(
     rng: np.random.Generator,
     draws: int = RESAMPLES,
 ) -> Backtest:
-    """Test the rules of a framework on published cases, by the answers of one coder.
-
-    Factors and checks that the cases don't answer stay unknown, and so don't count as yes.
-
-    Raises:
-        CaseError: If there is no case that isn't a tie.
-        FrameworkError: If the framework's weights can't be computed with.
-    """
+    """Test the rules of a framework on published cases, by the answers of one coder."""
     counted, rules = _untied(cases), compile_rules(framework)
     trials = trials_of(counted, rules, codes)
     factors = (*rules.indicators, *rules.anti_indicators)
@@ -219,12 +210,7 @@ def gap(
     rng: np.random.Generator,
     draws: int = RESAMPLES,
 ) -> Gap:
-    """Compare the rules of two frameworks case by case, for each rule that asks something.
-
-    Raises:
-        CaseError: If there is no case that isn't a tie.
-        FrameworkError: If the weights of one can't be computed with.
-    """
+    """Compare the rules of two frameworks case by case, for each rule that asks something."""
     counted = _untied(cases)
     mine, its = (trials_of(counted, compile_rules(each), codes) for each in (framework, other))
     clusters = [case.group for case in counted]

@@ -17,10 +17,12 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from typing import NamedTuple
 
 from tuneworthy.errors import CaseError
+from tuneworthy.files.case import history_text
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import group, tally
@@ -37,6 +39,7 @@ from tuneworthy.model.precedents import (
     Precedent,
     PrecedentIndex,
     PrecedentsResult,
+    PublishedArm,
     PublishedCase,
     PublishedCases,
     RuleId,
@@ -47,14 +50,9 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 from tuneworthy.verdict.options import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
-NEAREST = 5
-"""How many are shown."""
-
-PER_CLUSTER = 2
-"""How many of them may come from one paper or company."""
-
-LIKE = 5.0
-"""Bits of likeness that a case takes to be shown."""
+NEAREST = 5  #: How many are shown.
+PER_CLUSTER = 2  #: How many of them may come from one paper or company.
+LIKE = 5.0  #: Bits of likeness that a case takes to be shown.
 
 _ANSWERS: tuple[Known, ...] = ("yes", "no")
 
@@ -92,6 +90,59 @@ ARM_WORDS: dict[ArmId, str] = {
     "fine_tuned": "tuning",
 }
 """The arms of a published case."""
+
+
+_URL = re.compile(r"https?://[A-Za-z0-9][A-Za-z0-9._~:/?#@!$&()*+,;=%-]*")
+
+
+def precedent_of(
+    case: PublishedCase, vocabulary: Mapping[str, Sequence[str]], *, own: bool = False
+) -> Precedent:
+    """A case as a decision reads it; a team's own may have no blind coder's answers."""
+    first, second = case.coded("blind1"), case.coded("blind2")
+    if own and not any(factor.blind for factor in case.factors.values()):
+        first = second = case.coded("value")
+    subjects, words = described(f"{case.title}. {case.domain}. {case.task}", vocabulary)
+    arms = [(name, arm) for name in ARM_WORDS if (arm := getattr(case, name)) is not None]
+    return Precedent(
+        shown=case.model_dump(include={"id", "title", "winner", "year", "margin"})
+        | {
+            "source": case.source_url,
+            "source_url": address(case.source_url),
+            "source_status": case.source_status or "unknown",
+            "kind": case.kind or "unknown",
+            "goal": case.goal_kind or "unknown",
+            "tried": [_tried(name, arm) for name, arm in arms],
+            "own": own,
+        },
+        cluster=case.group,
+        subjects=sorted(subjects),
+        words=sorted(words),
+        answers={
+            name: state
+            for name, state in sorted(first.items())
+            if state != "unknown" and second.get(name) == state
+        },
+        yes=sorted(name for name, state in first.items() if state == "yes"),
+    )
+
+
+def address(source: str) -> str:
+    """The first web address in a source, without the punctuation behind it; empty for none.
+
+    Only plain characters count, so that no address carries markup, quotes or signs that hide.
+    """
+    match = _URL.search(source)
+    url = match[0].rstrip(".,;:!?*") if match else ""
+    while url.endswith(")") and url.count(")") > url.count("("):
+        url = url[:-1].rstrip(".,;:!?*")
+    return url
+
+
+def _tried(name: ArmId, arm: PublishedArm) -> dict[str, str]:
+    told = {key: text for key, text in arm.model_dump().items() if text}
+    base = told.pop("base_model", "")
+    return {"arm": name, "model": base, **told}
 
 
 # Likeness.
@@ -136,12 +187,9 @@ def likeness(
     answer_bits: dict[str, dict[State, float]] = {}
     for name, mine in known_answers(index, states).items():
         yes, no = times[name, "yes"], times[name, "no"]
-        bits: dict[State, float] = {
-            "yes": _surprise(yes, yes + no, len(_ANSWERS)),
-            "no": _surprise(no, yes + no, len(_ANSWERS)),
-        }
-        differing = -sum(bits.values()) / 2
-        answer_bits[name] = {state: bits[mine] if state == mine else differing for state in bits}
+        bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
+        differing = dict.fromkeys(_ANSWERS, -sum(bits.values()) / 2)
+        answer_bits[name] = {**differing, mine: bits[mine]}
     similar = []
     for case in (*index.own, *index.cases):
         about = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
@@ -207,17 +255,23 @@ def shipped_index() -> PrecedentIndex:
     )
 
 
+def index_for(case: Case) -> PrecedentIndex:
+    """That index, with what the case says of the team's own history."""
+    index, text = shipped_index(), history_text(case)
+    if text is None:
+        return index
+    told = read_cases(parse(text, str(case.data.history), CaseError))
+    own = (precedent_of(each, index.vocabulary, own=True) for each in told)
+    return replace(index, own=tuple(own))
+
+
 def shipped_cases() -> tuple[PublishedCase, ...]:
     """The published cases that come with the package."""
     return read_cases(parse(catalogue_text(CASES_FILE), CASES_FILE, CaseError))
 
 
 def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
-    """Published cases from a parsed file, in its order; never empty.
-
-    Raises:
-        CaseError: If it is no list, holds no case, or one of them is wrong; with the line.
-    """
+    """Published cases from a parsed file, in its order; never empty."""
     if not document.data:
         fix = "write a list, each case with at least an id and a winner"
         raise CaseError("is empty", where=document.where(()), fix=fix)
@@ -235,18 +289,14 @@ def read_cases(document: ParsedFile) -> tuple[PublishedCase, ...]:
 
 # The section of the dossier.
 
-LEAST_CASES = 10
-"""Cases a rate takes where a framework has no threshold ``published_cases``; the lesson's."""
-
-MOST_SHARED = 4
-"""Answers in common that are named; further ones are counted."""
+LEAST_CASES = 10  #: Cases a rate takes where a framework has no ``published_cases``; the lesson's.
+MOST_SHARED = 4  #: Answers in common that are named; further ones are counted.
 
 NO_CHANCE = (
     "No chance that tuning wins is computed from published cases: the one that was is withdrawn. "
     "On 38 cases kept aside it was right in 20, and its Brier score was worse than that of the "
     "share of wins."
 )
-"""Why no chance is shown, with the figures of docs/concepts/how-often-is-it-right.md."""
 
 BEWARE = (
     "Winners are published more often than losers, and few cases are alike in everything that "
@@ -254,7 +304,6 @@ BEWARE = (
     "as one voice, several rest on an abstract, and coders recognised some sources. What happened "
     "to others is no odds for what is still open here. " + NO_CHANCE
 )
-"""The lines under every list of precedents."""
 
 IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
 _NONE_ALIKE = Unknown(
@@ -329,7 +378,6 @@ def rate_of(cases: Sequence[Precedent], of: str) -> BaseRate | None:
 
 
 def tuning_won(case: Precedent) -> bool:
-    """Whether tuning, alone or in a hybrid, measured best; a tie is no win."""
     return case.shown["winner"] in WINS_OF_TUNING
 
 
@@ -421,7 +469,6 @@ def _neighbour(
 
 
 def _heaviest(bits: Mapping[str, float]) -> list[str]:
-    """What says most first."""
     return sorted(bits, key=lambda name: (-abs(bits[name]), name))
 
 
@@ -432,7 +479,7 @@ def _why(similar: SimilarCase, goals: Sequence[str], titles: Mapping[str, str]) 
     if goal in goals:
         which = "same goal" if goal == goals[0] else "a goal of both"
         parts.append(f"{which} ({plain(goal)})")
-    elif goals:
+    elif goals and goal != "unknown":
         parts.append(f"another goal ({plain(goal)})")
     for opening, sign in (("in both", 1), ("but there", -1)):
         names = [name for name in _heaviest(similar.answers) if sign * similar.answers[name] > 0]
@@ -456,7 +503,8 @@ def kind_text(near: Neighbour) -> str:
     year = "" if isinstance(near.year, Unknown) else str(near.year)
     kind = "" if near.kind == "unknown" else near.kind
     recalled = "figures recalled from memory" if near.source_status == "recalled" else ""
-    return ", ".join(text for text in (goal, year, kind, recalled) if text)
+    own = "your own" if near.own else ""
+    return ", ".join(text for text in (own, goal, year, kind, recalled) if text)
 
 
 def tried_text(near: Neighbour) -> str:

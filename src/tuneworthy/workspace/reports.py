@@ -19,7 +19,7 @@ from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.dossier import Difference, Dossier
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.precedents import Backtest, Codes, Gap
+from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, PublishedCase
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
 from tuneworthy.precedents.section import read_cases, shipped_cases
 from tuneworthy.report import render as render_document
@@ -215,11 +215,7 @@ def history(
 
     from tuneworthy.precedents import backtest as rules
 
-    if file is None:
-        cases = shipped_cases()
-    else:
-        cases = read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
-    mine = load_framework(framework)
+    cases, mine = _cases(file), load_framework(framework)
     other = load_framework(against) if against is not None else None
     if other is not None and digest(other) == digest(mine):
         fix = "name another with --against"
@@ -237,6 +233,22 @@ def history(
         backtest=rules.backtest(cases, mine, codes=codes, rng=rng),
         gap=None if other is None else rules.gap(cases, mine, other, codes=codes, rng=rng),
     )
+
+
+def _cases(file: str | None) -> tuple[PublishedCase, ...]:
+    if file is None:
+        return shipped_cases()
+    return read_cases(parse(read_text(Path(file), CASES_LIMIT, CaseError), file, CaseError))
+
+
+def situations_report(file: str | None, framework: str, form: str) -> str:
+    """What a blind coder sees of cases, with the questions to answer about each."""
+    seen = [case.situation for case in _cases(file)]
+    if form == "json":
+        return json_text({"schema": "tuneworthy/situations/1", "situations": seen})
+    rules = load_framework(framework)
+    asked = {name: rules.filled(each.ask) for name, each in rules.factors.items()}
+    return render_document(others.situations(seen, {**asked, **ALSO_ASKED}), form)
 
 
 def history_report(history: History, form: str, *, seed: int) -> str:

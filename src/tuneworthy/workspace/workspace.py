@@ -23,6 +23,7 @@ from tuneworthy.files.case import (
     beside,
     case_from_text,
     case_path,
+    history_text,
     missing_entries,
     prompt_texts,
     put,
@@ -150,6 +151,7 @@ def take_snapshot(source: Path, chosen: str | None, day: date) -> CaseSnapshot:
     case = _parsed(text, path)
     framework, rules = _framework(case, chosen)
     inputs = [day.isoformat(), rules, *missing_entries(case), *(prompt_texts(case) or ())]
+    inputs.append(history_text(case) or "")
     ledger = ledger_path(case)
     if ledger is not None and os.path.lexists(ledger):
         inputs.append(read_text(ledger, CASES_LIMIT, CaseError))

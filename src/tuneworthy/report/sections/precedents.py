@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -83,7 +83,7 @@ def _nearest(result: PrecedentsResult) -> Iterator[b.Parts]:
         return
     yield b.table(
         "The nearest cases, the most alike first",
-        "Published case | What measured best | Why it is alike",
+        "Case | What measured best | Why it is alike",
         (
             (
                 b.Cell(near.title, kind_text(near), near.source_url),
@@ -238,6 +238,21 @@ def _points_apart(against: Against | RuleGap) -> tuple[str, str]:
 
 def _span(interval: RateInterval) -> str:
     return f"{100 * interval.low:.0f}–{100 * interval.high:.0f}%"
+
+
+def situations(seen: Sequence[Mapping[str, str]], questions: Mapping[str, str]) -> b.Document:
+    """Cases by their place in the file, and nothing of them that tells how they ended."""
+    how = "Answer each question for each case with yes, no or unknown, alone, before anybody talks."
+    asked = b.facts((plain(name), ask) for name, ask in questions.items())
+    parts = (
+        b.part(f"Case {place}", b.facts((plain(k), text) for k, text in one.items() if text))
+        for place, one in enumerate(seen, start=1)
+    )
+    sections = [
+        b.section("questions", "Questions", how, asked),
+        b.section("cases", "Situations", parts),
+    ]
+    return b.Document("", "What a blind coder sees", sections)
 
 
 def findings(backtest: Backtest) -> list[str]:
