@@ -436,7 +436,7 @@ def test_a_teams_own_history_is_weighed_beside_the_published_cases(
     assert run(["precedents", str(tmp_path)]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "Your own history Tuning won 1 of 2 cases of your own: 50%" in told
-    assert "(your own, goal unknown, 2025)" in told
+    assert "Claim notes (your own," in told
     (tmp_path / "case.yaml").write_text(case, encoding="utf-8")
     without = shown(decide(load_case(tmp_path), load_framework(), as_of=DAY))
     assert without.every_rate == found.every_rate  # published rates stay what they are

@@ -54,8 +54,6 @@ NEAREST = 5  #: How many are shown.
 PER_CLUSTER = 2  #: How many of them may come from one paper or company.
 LIKE = 5.0  #: Bits of likeness that a case takes to be shown.
 
-_ANSWERS: tuple[Known, ...] = ("yes", "no")
-
 INDEX_FILE = "published_index.json"
 CASES_FILE = "published_cases.yaml"
 
@@ -184,12 +182,12 @@ def likeness(
         goal: _surprise(times["goal", goal], total, len(GOALS)) / (1 if goal == goals[0] else 2)
         for goal in goals
     }
-    answer_bits: dict[str, dict[State, float]] = {}
+    answer_bits: dict[str, dict[str, float]] = {}
     for name, mine in known_answers(index, states).items():
         yes, no = times[name, "yes"], times[name, "no"]
         bits = {"yes": _surprise(yes, yes + no, 2), "no": _surprise(no, yes + no, 2)}
-        differing = dict.fromkeys(_ANSWERS, -sum(bits.values()) / 2)
-        answer_bits[name] = {**differing, mine: bits[mine]}
+        differing = -sum(bits.values()) / 2
+        answer_bits[name] = {each: bits[each] if each == mine else differing for each in bits}
     similar = []
     for case in (*index.own, *index.cases):
         about = {name: subject_bits[name] for name in case.subjects if name in subject_bits}
