@@ -151,7 +151,8 @@ def test_a_blind_coder_sees_the_situation_and_nothing_that_tells_how_it_ended(
     tmp_path: Path,
 ) -> None:
     told = {
-        "id": "spoiler-id", "title": "spoiler title", "winner": "hybrid", "margin": "spoiler margin",
+        "id": "spoiler-id", "title": "spoiler title", "winner": "hybrid",
+        "margin": "spoiler margin",
         "notes": "spoiler notes", "source_url": "https://spoiler.test", "domain": "shops",
         "task": "Sort messages.", "train_examples": 1200,
         "baseline": {"approach": "one prompt", "model": "M", "metric": "F1", "value": "spoiler 1"},
