@@ -308,12 +308,8 @@ def walk(value: Any, path: Path_) -> Any:
 def _unusual(value: Mapping[str, Any], rest: Path_) -> Any:
     step = str(rest[0])
     if "*" in step:
-        start, *middle, end = step.split("*")
-        found = [
-            walk(each, rest[1:])
-            for key, each in value.items()
-            if key.startswith(start) and key.endswith(end) and all(part in key for part in middle)
-        ]
+        matching = (each for key, each in value.items() if fnmatchcase(key, step))
+        found = [walk(each, rest[1:]) for each in matching]
         return [each for each in found if each is not None] or None
     whole = ".".join(str(each) for each in rest)
     return value.get(whole) if all(isinstance(each, str) for each in rest) else None
@@ -350,14 +346,11 @@ def mapping_from_text(written: str, name: str, *, makers: bool = False) -> Field
             raise InputError(
                 f"{_quoted(key)} is not a field", where=document.where((key,)), fix=fix
             )
-    written_paths = {
-        key: value.get("path") if isinstance(value, dict) else value for key, value in data.items()
-    }
-    led = {
-        key: " or ".join(map(str, paths if isinstance(paths, list) else [paths]))
-        for key, paths in written_paths.items()
-        if key in FIELDS and paths is not None
-    }
+    led: dict[str, str] = {}
+    for key, value in data.items():
+        found = value.get("path") if isinstance(value, dict) else value
+        if key in FIELDS and found is not None:
+            led[key] = " or ".join(map(str, found if isinstance(found, list) else [found]))
     picks = {key: _pick(value, (key,), document) for key, value in data.items() if key in FIELDS}
     if not picks and "like" not in data:
         raise InputError("maps no field", where=name, fix="add at least output: …")

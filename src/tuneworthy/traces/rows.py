@@ -121,13 +121,9 @@ def _times(values: Column) -> Column:
     if kinds == {float} and min(values) >= 0 and max(values) <= FAR_S:
         return values
     if kinds == {str}:
-        try:
+        with suppress(msgspec.ValidationError, OverflowError, ValueError):
             moments = msgspec.convert(values, list[datetime])
-            return [
-                (each if each.tzinfo else each.replace(tzinfo=UTC)).timestamp() for each in moments
-            ]
-        except (msgspec.ValidationError, OverflowError, ValueError):
-            pass
+            return [(t if t.tzinfo else t.replace(tzinfo=UTC)).timestamp() for t in moments]
     return _each(values, when)
 
 
@@ -209,29 +205,35 @@ def batch_of(
     return Batch(**{k: v for k, v in made.items() if k == "output" or has_value(v)})  # type: ignore[arg-type]  # columns of any kind
 
 
+def _understood(
+    values: Column, read: Callable[[Any], tuple[Any, Any]], unknown: set[int]
+) -> tuple[list[Any], list[Any]]:
+    """Texts, and what else stands in the envelopes around them."""
+    found: list[tuple[Any, Any]] = []
+    for n, value in enumerate(values):
+        try:
+            found.append((None, None) if value is None else read(value))
+        except UnknownEnvelope:
+            unknown.add(n)
+            found.append((None, None))
+    return [text for text, _ in found], [more for _, more in found]
+
+
+def _are_texts(values: Column) -> bool:
+    texts = set(map(type, values)) <= _TEXTS
+    return texts and not any(value and value[0] in _OPENING for value in values)
+
+
 def _answered(fields: Mapping[str, Column], made: Columns, unknown: set[int]) -> Columns:
     """Outputs, and the calls of tools that stand in them."""
-    if "output" not in fields:
-        return {}
-    values = fields["output"]
-    texts = set(map(type, values)) <= _TEXTS
-    if texts and "tool_calls" not in made and not any(v and v[0] in _OPENING for v in values):
-        return {"output": values}
-    calls = [*made["tool_calls"]] if "tool_calls" in made else [None] * len(values)
-    outputs = [*values]
-    for n, value in enumerate(values):
-        if value and not (texts and value[0] not in _OPENING):
-            try:
-                outputs[n], called = answer(value)
-            except UnknownEnvelope:
-                unknown.add(n)
-                outputs[n], called = None, ()
-            calls[n] = calls[n] or called or None
-        elif value is not None and not texts:
-            outputs[n] = answer(value)[0]
-        if outputs[n] == "" and calls[n]:
-            outputs[n] = None
-    return {"output": outputs} | ({"tool_calls": calls} if has_value(calls) else {})
+    values = fields.get("output", ())
+    if not values or ("tool_calls" not in made and _are_texts(values)):
+        return {"output": values} if values else {}
+    texts, calls = _understood(values, answer, unknown)
+    known = made.get("tool_calls", [None] * len(texts))
+    calls = [old or new or None for old, new in zip(known, calls, strict=True)]
+    texts = [text or (None if call else text) for text, call in zip(texts, calls, strict=True)]
+    return {"output": texts} | ({"tool_calls": calls} if has_value(calls) else {})
 
 
 def _named(fields: Mapping[str, Column], none: Column) -> Columns:
@@ -256,22 +258,13 @@ def _judged(feedback: Column, made: Columns, none: Column) -> Columns:
 
 def _heard(values: Column, made: Columns, spoken: list[Any], unknown: set[int]) -> Columns:
     """Questions; one that is a conversation itself is put into ``spoken``."""
-    texts = set(map(type, values)) <= _TEXTS
-    if texts and not any(v and v[0] in _OPENING for v in values):
+    if _are_texts(values):
         return {"input": values}
-    inputs = [*values]
+    inputs, talks = _understood(values, asked, unknown)
     systems = [*made.get("system", [None] * len(inputs))]
-    for n, value in enumerate(values):
-        if value is None or (texts and value[:1] not in _OPENING):
-            continue
-        try:
-            inputs[n], heard = asked(value)
-        except UnknownEnvelope:
-            unknown.add(n)
-            inputs[n], heard = None, None
+    for n, heard in enumerate(talks):
         if heard is not None and spoken[n] is None:
-            spoken[n] = heard
-            beside = as_mapping(value)
+            spoken[n], beside = heard, as_mapping(values[n])
             if systems[n] is None:
                 systems[n] = system_text(beside.get("system", beside.get("instructions")))
         elif heard is not None:
@@ -296,36 +289,24 @@ def _kinds(
     made: Columns, spoken: Sequence[Talk | None], splits: Sequence[bool], unknown: set[int]
 ) -> list[str | None]:
     """Of each record whether it is a trace, a conversation to be split, or of no use (None)."""
-    answers = [made[key] for key in ("output", "tool_calls", "error") if key in made]
-    amounts = [made[key] for key in AMOUNTS if key in made]
-    if not unknown and answers and None not in answers[0]:
+
+    def has(*columns: str) -> bool:
+        return any(column in made and made[column][n] is not None for column in columns)
+
+    if not unknown and None not in made.get("output", (None,)):
         return ["trace"] * len(spoken)
     kinds: list[str | None] = []
     for n, heard in enumerate(spoken):
-        kind: str | None = None
-        if any(column[n] is not None for column in answers):
-            kind = "trace"
-        elif n not in unknown:
-            waits = heard is not None and splits[n] and _awaits_answer(made, heard, n)
-            if heard is not None and splits[n] and not waits and heard.answers:
-                kind = "split"
-            elif waits or any(column[n] is not None for column in amounts):
-                kind = "trace"
-        kinds.append(kind)
+        split_ = heard if splits[n] and n not in unknown else None
+        passages_only = has("contexts", "answerable") and not has("score", "label")
+        waits = split_ and passages_only and split_.turn(len(split_) - 1).role == "user"
+        if has("output", "tool_calls", "error"):
+            kinds.append("trace")
+        elif split_ and not waits and split_.answers:
+            kinds.append("split")
+        else:
+            kinds.append("trace" if n not in unknown and (waits or has(*AMOUNTS)) else None)
     return kinds
-
-
-def _awaits_answer(made: Columns, heard: Talk, n: int) -> bool:
-    """Whether the last turn is a question with its passages, and no answer yet."""
-    there = {
-        key
-        for key in ("contexts", "answerable", "score", "label")
-        if key in made and made[key][n] is not None
-    }
-    found = not there.isdisjoint({"contexts", "answerable"})
-    return (
-        found and there.isdisjoint({"score", "label"}) and heard.turn(len(heard) - 1).role == "user"
-    )
 
 
 def _rows(
@@ -369,15 +350,12 @@ def _sound(made: Columns, tally: SkippedRecords, places: Sequence[Place]) -> Non
     """Leave out amounts below zero and times that are still to come, counted once a record."""
     wrong: dict[str, set[int]] = {}
     for column in (*AMOUNTS, "timestamp"):
-        values = made.get(column, ())
-        if column != "timestamp" and min(filter(None, values), default=0) < 0:
-            bad = {n for n, value in enumerate(values) if value is not None and value < 0}
-            wrong.setdefault(skipped.BELOW_ZERO, set()).update(bad)
-        elif column == "timestamp" and max(filter(None, values), default=0.0) > tally.until_s:
-            bad = {n for n, value in enumerate(values) if (value or 0) > tally.until_s}
-            wrong.setdefault(skipped.TO_COME, set()).update(bad)
-        else:
+        values, late = made.get(column, ()), column == "timestamp"
+        known = [value for value in values if value]
+        if not known or (max(known) <= tally.until_s if late else min(known) >= 0):
             continue
+        bad = {n for n, v in enumerate(values) if v and (v > tally.until_s if late else v < 0)}
+        wrong.setdefault(skipped.TO_COME if late else skipped.BELOW_ZERO, set()).update(bad)
         made[column] = [None if n in bad else value for n, value in enumerate(values)]
     for why, rows in wrong.items():
         for place in dict.fromkeys(places[n] for n in sorted(rows)):

@@ -54,8 +54,12 @@ def parquet_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
 def array_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
     """Objects of a JSON array that is too large to be held."""
     given = [glob.escape(os.path.abspath(path)), limits.line_bytes]  # noqa: PTH100  # as above
+    values = _values(_ARRAY, given, limits, remote=False)
     try:
-        yield from _decoded(_values(_ARRAY, given, limits, remote=False), tally)
+        for places, rows in _decoded(values, tally):
+            if tally.size > limits.line_bytes * tally.records:
+                raise InputError("holds too long a record")
+            yield places, rows
     except InputError:
         what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
         fix = "write one record a line"
