@@ -13,6 +13,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, compress
 from operator import not_
 from typing import Any
@@ -55,15 +56,16 @@ def array_rows(path: str, tally: SkippedRecords, limits: Limits) -> Rows:
     """Objects of a JSON array that is too large to be held."""
     given = [glob.escape(os.path.abspath(path)), limits.line_bytes]  # noqa: PTH100  # as above
     values = _values(_ARRAY, given, limits, remote=False)
-    try:
+    with suppress(InputError):
         for places, rows in _decoded(values, tally):
             if tally.size > limits.line_bytes * tally.records:
-                raise InputError("holds too long a record")
+                break
             yield places, rows
-    except InputError:
-        what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
-        fix = "write one record a line"
-        raise InputError(f"{what}, and no list of records", where=path, fix=fix) from None
+        else:
+            return
+    what = f"is one JSON value of more than {limits.document_bytes // MIB} MiB"
+    fix = "write one record a line"
+    raise InputError(f"{what}, and no list of shorter records", where=path, fix=fix)
 
 
 def csv_rows(
