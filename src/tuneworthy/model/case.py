@@ -355,8 +355,6 @@ class Targets(FileRecord):
 class Today(FileRecord):
     """What the present system does, as far as it is known."""
 
-    effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
-    """How long it may think, in its endpoint's words, as low and high: a lab tries each."""
     quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
     cases: Natural | None = None  #: How many cases that share was counted on.
     latency_p95_s: Quantity | None = None  #: Seconds within which 95 of 100 answers arrive.
