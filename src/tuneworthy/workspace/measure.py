@@ -328,6 +328,7 @@ BELOW = 0.05
 """How far under the target a score is distinguished from it, where no present score is known."""
 
 
+@_needed
 def build_set(
     source: str | Path,
     sources: Sequence[str] = (),
@@ -344,6 +345,12 @@ def build_set(
     something bears that name. Conversations stay whole, so it holds about ``n`` cases. It lies
     beside the case when no ``output`` is given.
     """
+    from tuneworthy.files.materials import read_materials
+    from tuneworthy.measure.evalset import build_evalset
+    from tuneworthy.measure.sample import ALIKE
+    from tuneworthy.traces.mapping import read_mapping
+    from tuneworthy.traces.read import named, read
+
     case = load_case(source)
     if output is None and case.folder is None:
         raise OutputError("has no folder", where=case.name, fix="name a file with --output")
@@ -351,42 +358,24 @@ def build_set(
     if os.path.lexists(path):
         fix = "name another file with --output, or move it away"
         raise OutputError("exists already", where=str(path), fix=fix)
-    drawn = _drawn(case, sources, n, seed, mapping, progress)
-    if not drawn.cases:
-        fix = "log `input`, what was asked, or messages"
-        raise InputError("no trace says what was asked", where=str(source), fix=fix)
-    write_evalset(path, drawn.cases)
-    return _set_report(case, source, drawn, path)
-
-
-@_needed
-def _drawn(
-    case: Case,
-    sources: Sequence[str],
-    n: int,
-    seed: int,
-    mapping: str | Path | None,
-    progress: Progress | None,
-) -> EvalSample:
-    from tuneworthy.files.materials import read_materials
-    from tuneworthy.measure.evalset import build_evalset
-    from tuneworthy.measure.sample import ALIKE
-    from tuneworthy.traces.mapping import read_mapping
-    from tuneworthy.traces.read import named, read
-
     own = tuple(sources) == ("traces",) and not os.path.lexists("traces")
-    chosen: list[str | Path] = [*(() if own else sources)] or [*named(case, "traces")]
+    chosen = (() if own else sources) or named(case, "traces")
     if not chosen:
         raise _no_traces(case, "draw from")
     files = read(chosen, mapping=None if mapping is None else read_mapping(Path(mapping)))
     near = framework_of(case, None).threshold("near_copy")
-    return build_evalset(
+    drawn = build_evalset(
         _batches(files, progress),
         n=n,
         seed=seed,
         schema=read_materials(case).output_schema,
         alike=ALIKE if near is None else near,
     )
+    if not drawn.cases:
+        fix = "log `input`, what was asked, or messages"
+        raise InputError("no trace says what was asked", where=str(source), fix=fix)
+    write_evalset(path, drawn.cases)
+    return _set_report(case, source, drawn, path)
 
 
 def precision(cases: Sequence[EvalCase], expected: float) -> Precision:
