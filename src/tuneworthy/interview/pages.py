@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from typing import Any
 
 import wcwidth
 
@@ -12,10 +14,8 @@ from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Outcome
 from tuneworthy.model.interview import (
     Ask,
-    AskKind,
     Conflict,
     Dropped,
-    DropReason,
     OpenPart,
     ParsedReply,
     Part,
@@ -25,43 +25,17 @@ from tuneworthy.model.interview import (
 from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import Paint, Style, safe, table, wrapped
+from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, share, small_usd
 
 MARGIN = "      "
 LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
 
-SHORT: dict[Outcome, str] = {
-    "keep_optimizing_prompts": "keep prompting",
-    "improve_rag_or_switch_model": "retrieval or model",
-    "address_anti_indicators": "clear what's against",
-    "fine_tune_candidate": "tune",
-}  #: Outcomes in two or three words, for a line that stands under every question.
-
-PART_WORDS: dict[Part, tuple[str, str]] = {
-    "evaluate": ("evaluation", "the answers that are left: checks, reasons and signs"),
-    "options": ("options", "what was tried, targets, where it stands today, data, models"),
-    "investment": ("money", "cost, return and traffic, how it would be tuned, and safety"),
-}  #: Each part by name, and what it asks.
-
-_HOW: dict[AskKind, str] = {
-    "state": "[y]es [n]o",
-    "count": "a whole number",
-    "number": "a number",
-    "amount": "a number, or a range as 800-2000",
-    "choice": "one of them",
-    "choices": "one or more, with commas",
-    "text": "a line of text",
-}
+_FILE = files("tuneworthy.interview").joinpath("words.yaml")
+WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data
+_SHORT: dict[Outcome, str] = WORDS["outcomes"]
 _LONG_PATH = 28  # columns; a longer one leaves the table no room
-_GO_ON = (
-    ("decide", "the whole report"),
-    ("options", "what could be done instead, or as well"),
-    ("invest", "cost and return, line by line"),
-    ("plan", "phases, hours and dates"),
-    ("interview", "go on answering"),
-)
-_KEYS = "[d]on't know [?] why [b]ack [s]kip part [q]uit"
 
 
 class Sheet:
@@ -119,15 +93,15 @@ def _counts_check(ask: Ask) -> bool:
 
 
 def keys_line(ask: Ask) -> str:
-    how = "a number, or [y]es [n]o" if _counts_check(ask) else _HOW[ask.kind]
-    return f"{how}{' ' if ask.kind == 'state' else '; '}{_KEYS}"
+    how = "a number, or [y]es [n]o" if _counts_check(ask) else WORDS["how"][ask.kind]
+    return f"{how}{' ' if ask.kind == 'state' else '; '}{WORDS['keys']}"
 
 
 def hint(ask: Ask) -> str:
     """What may be typed at a question, without keys; empty where nothing is typed."""
     if _counts_check(ask):
         return "a number, or yes or no"
-    return "" if ask.kind == "state" else _HOW[ask.kind]
+    return "" if ask.kind == "state" else str(WORDS["how"][ask.kind])
 
 
 def why_text(ask: Ask) -> str:
@@ -145,7 +119,7 @@ def standing_text(before: Dossier, after: Dossier, now: Standing) -> str:
     text, shares = moved_text(before, after, now), dict(now.possible)
     if now.final:
         return text
-    ways = ", ".join(f"{SHORT[name]} {share(shares[name])}" for name in SHORT if name in shares)
+    ways = ", ".join(f"{_SHORT[name]} {share(shares[name])}" for name in _SHORT if name in shares)
     return f"{text}Still possible: {ways}"
 
 
@@ -163,7 +137,7 @@ def _moved(before: Dossier, after: Dossier) -> str:
     was = {name for name, part in before.distribution.items() if part > 0}
     now = {name for name, part in after.distribution.items() if part > 0}
     texts = [
-        f"{title}: {listing([f'“{OUTCOME_WORDS[name]}”' for name in SHORT if name in names])}. "
+        f"{title}: {listing([f'“{OUTCOME_WORDS[name]}”' for name in _SHORT if name in names])}. "
         for title, names in (("Ruled out", was - now), ("Possible again", now - was))
         if names
     ]
@@ -222,7 +196,7 @@ def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Sh
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
-    names = [PART_WORDS[offer.part][0] for offer in offers]
+    names = [WORDS["parts"][offer.part]["name"] for offer in offers]
     rows = list(zip(names, map(_asks, offers), strict=True))
     page.lines(["", "What else is worth knowing:"])
     page.lines(table([(f"[{name[0]}] {name}", what) for name, what in rows]), keys=True)
@@ -231,12 +205,12 @@ def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Sh
 
 
 def _asks(offer: OpenPart) -> str:
-    return f"{count(offer.open)} open: {PART_WORDS[offer.part][1]}"
+    return f"{count(offer.open)} open: {WORDS['parts'][offer.part]['asks']}"
 
 
 def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
     """What may be gone on with, each part under its key, and the ways out."""
-    names = [PART_WORDS[offer.part][0] for offer in offers]
+    names = [WORDS["parts"][offer.part]["name"] for offer in offers]
     return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
 
 
@@ -260,28 +234,16 @@ def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Sheet:
     page.add(safe(dossier.verdict.next), first="Next: ")
     page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > _LONG_PATH:
-        return page.add(f"tuneworthy {'|'.join(verb for verb, _ in _GO_ON)} {path}", first="  ")
-    return page.lines(table([(f"tuneworthy {verb} {path}", what) for verb, what in _GO_ON]))
+        return page.add(f"tuneworthy {'|'.join(WORDS['go_on'])} {path}", first="  ")
+    rows = [(f"tuneworthy {verb} {path}", what) for verb, what in WORDS["go_on"].items()]
+    return page.lines(table(rows))
 
 
 def welcome(name: str, path: str) -> Sheet:
-    page = Sheet().add(
-        f"{safe(name)}: answers are written into {safe(path)} as you give them. Stop any time "
-        "and run the same command to go on.",
-        first="",
-    )
-    return page.add(
-        "Under each answer stands what is still possible, with its share of all ways to answer "
-        "what is open: a count, not a forecast.",
-        first="",
-    )
-
-
-_TITLES: dict[Part, str] = {
-    "evaluate": "Should we?",
-    "options": "What else could we do?",
-    "investment": "What would it cost and bring?",
-}
+    page = Sheet()
+    for text in WORDS["welcome"]:
+        page.add(text.format(name=safe(name), path=safe(path)), first="")
+    return page
 
 
 def place(number: int, ask: Ask) -> str:
@@ -311,7 +273,8 @@ def keep_both(conflict: Conflict, *, alone: bool) -> str:
 
 def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
-    return _TITLES[which], "all of it is answered" if offer is None else _asks(offer)
+    settles: str = WORDS["parts"][which]["settles"]
+    return settles, "all of it is answered" if offer is None else _asks(offer)
 
 
 def unknowns(many: int) -> str:
@@ -337,17 +300,10 @@ def doubts(dossier: Dossier) -> str:
 
 
 LONGEST_REPLY = 1_200  #: Characters of a model's reply that are shown.
-KEYS = "[d]on't know [?] why [s]ingle questions [q]uit; text of others between lines of ```"
 WAITING = f"{MARGIN}…\n"  #: Shown while a model is asked.
 _BAR = f"{MARGIN}| "
 _MOST_DROPPED = 3
 _ID = re.compile(r"[a-z0-9_.]{1,60}")  # anything else would be a model's sentence in our line
-_REASONS: dict[DropReason, str] = {
-    "unasked": "can't be set by talking",
-    "unquoted": "its quotation isn't in what you wrote",
-    "own_words": "its text isn't in your words",
-    "unfit": "its value is no answer",
-}
 
 
 def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Sheet:
@@ -355,20 +311,12 @@ def opening_page(model: str, place: str, *, cap_usd: float, weak: bool) -> Sheet
 
     ``place`` is empty where it is served on this machine; the embedded model is a weak one.
     """
-    sent = "What you write here stays on this machine."
-    if place:
-        most = f"all together costs at most {small_usd(cap_usd)}"
-        sent = f"What you write here is sent to {safe(place)}; {most}."
-    text = (
-        f"{safe(model)} listens and proposes answers, each with the words of yours it rests on. "
-        f"Nothing is written before you say yes, and the rules decide. {sent}"
-    )
+    sent: str = WORDS["sent" if place else "here"]
+    sent = sent.format(place=safe(place), cap=small_usd(cap_usd))
+    text = WORDS["opening"].format(model=safe(model), sent=sent)
     if weak:
-        text += (
-            " It is very small: it understands little and proposes nonsense. It shows how this "
-            "works; for a talk of use, name a larger one."
-        )
-    return Sheet().add(text, first="").add(KEYS)
+        text += f" {WORDS['weak']}"
+    return Sheet().add(text, first="").add(WORDS["talk_keys"])
 
 
 def topic_page(ask: Ask, *, named: bool = False) -> Sheet:
@@ -395,8 +343,9 @@ def reply_page(model: str, reply: ParsedReply) -> Sheet:
 
 
 def dropped_text(dropped: Sequence[Dropped]) -> str:
+    reasons = WORDS["dropped"]
     texts = [
-        f"{item.path if _ID.fullmatch(item.path) else 'something'} ({_REASONS[item.reason]})"
+        f"{item.path if _ID.fullmatch(item.path) else 'something'} ({reasons[item.reason]})"
         for item in dropped[:_MOST_DROPPED]
     ]
     if len(dropped) > _MOST_DROPPED:
