@@ -39,7 +39,7 @@ BUDGETS = {
     ("pipeline",): Budget(260, 250),
     ("report",): Budget(5_910, 4_600),
     ("lab",): Budget(3_700, 3_200),
-    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_050, 7_900),
+    ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(8_960, 7_900),
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
