@@ -228,22 +228,30 @@ class CaseFacts:
     def aims(self) -> tuple[TargetId, ...]:
         """What an option has to move to help: targets that are missed.
 
-        Quality is one of them where it is said to fall short and nobody counted. The reasons cost
-        and latency name the aim only where no target does; () where nobody said what is wrong.
+        Quality is one of them where it is said to fall short and nobody counted, cost and latency
+        where they are given as a reason and no target says how much; () where nobody said what is
+        wrong.
         """
         aims = [name for name in TARGETS if name in self.missed]
         fine = all(self.state(sign) == "no" for sign in QUALITY_SIGNS) and aims
         said = self.state("success_with_prompts") == "no" or bool(self.seen)
         if self.target("quality") == "unknown" and said and not fine:
             aims.insert(0, "quality")
-        if not aims:
-            by_reason: tuple[tuple[TargetId, str], ...] = (
-                ("latency", "latency_requirements"),
-                ("cost", "cost_optimization"),
-            )
-            aims = [name for name, factor in by_reason if self.holds(factor)]
-            aims = [name for name in aims if self.target(name) != "yes"]
+        by_reason: tuple[tuple[TargetId, str], ...] = (
+            ("latency", "latency_requirements"),
+            ("cost", "cost_optimization"),
+        )
+        for name, factor in by_reason:
+            refuted = name == "cost" and self.small_bill
+            if self.holds(factor) and name not in self.targets and not refuted:
+                aims.append(name)
         return tuple(aims)
+
+    @property
+    def firm(self) -> tuple[TargetId, ...]:
+        """Aims that a target or a fault stands behind; all of them where none does."""
+        firm = [name for name in self.aims if name == "quality" or name in self.missed]
+        return tuple(firm) or self.aims
 
     @property
     def one_off(self) -> bool:

@@ -164,7 +164,7 @@ class Situation:
             if option.helps == "yes"
             for target in covers(option, self.facts)
         }
-        return tuple(target for target in self.facts.aims if target not in moved)
+        return tuple(target for target in self.facts.firm if target not in moved)
 
     @cached_property
     def counted(self) -> tuple[dict[str, State], list[str]]:
@@ -261,7 +261,7 @@ def _cheaper_first(it: Situation) -> str | None:
         return None
     titles = [option.title for option in first[: MOST_STEPS - 1]]
     verb = "moves" if len(titles) == 1 else "move"
-    aims = listing([NAMES[target] for target in it.facts.aims])
+    aims = listing([NAMES[target] for target in it.facts.firm])
     return f"{listing(titles)} {verb} {aims} for less work"
 
 
@@ -289,6 +289,10 @@ def answer_for(it: Situation, outcome: Verdict) -> Answered:
         for gate in _HOLDS_UP:
             if gate not in skip and gate in it.gates and it.gates[gate].state == "no":
                 return Answered("not_yet", it.gates[gate].why, tuple(departs), outcome)
+        trained = [option for option in it.options if option.kind == "tuning"]
+        if trained and all(option.helps == "no" for option in trained):
+            why = f"no kind of tuning fits: {trained[0].because}"
+            return Answered("not_yet", why, tuple(departs), outcome)
         if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
             departs.append(Departure(rule="cheaper_first", because=sentence(why)))
     return Answered(answer, because, tuple(departs), outcome)

@@ -111,7 +111,7 @@ def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
     tuned, figure = facts.scored("tuned"), facts.figure
     figures = Figures(
         tuned.quality if tuned else None,
-        _tuned_usd(facts),
+        _tuned_usd(facts) or _range(case.economics.monthly.ongoing_usd),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
     )
@@ -470,8 +470,9 @@ def _order(option: OptionResult, facts: CaseFacts) -> tuple[Any, ...]:
     if option.helps not in ("yes", "partly"):
         return helps, GRADES.index(option.grade), not hours, sum(hours)
     rate = closes(option, facts) / max(1.0, sum(hours) / 2) if hours else 0.0
-    many = len(covers(option, facts))
-    return helps, option.grade != "measured", -many, not hours, -rate, sum(hours)
+    moved = covers(option, facts)
+    first = facts.aims[:1] == moved[:1]
+    return helps, option.grade != "measured", not first, -len(moved), not hours, -rate, sum(hours)
 
 
 def covers(option: OptionResult, facts: CaseFacts) -> tuple[TargetId, ...]:

@@ -259,6 +259,8 @@ def self_hosted_untuned(facts: CaseFacts) -> Judgement:
         return yes("data may not go to today's provider; an open model you run keeps it inside")
     if "cost" in facts.missed:
         return partly("the bill is missed: price a machine that is kept busy (economics.serving)")
+    if "unknown" in (facts.state("data_sovereignty"), facts.state("cost_optimization")):
+        return unknown("whether data may leave, and whether cost presses, isn't all stated")
     return no("data may leave, and the bill is no target that is missed")
 
 
@@ -267,6 +269,8 @@ def private_endpoint(facts: CaseFacts) -> Judgement:
     """Helps where a contract or a region is enough to keep data private."""
     if facts.target("privacy") == "no":
         return partly("ask who decides about the data: a region or no retention may be enough")
+    if facts.state("data_sovereignty") == "unknown":
+        return unknown("whether data may leave isn't stated")
     return no("no data leaves that has to stay")
 
 

@@ -215,6 +215,8 @@ def tools_and_checks(facts: CaseFacts) -> Judgement:
         return partly("terms can be checked against a list, and code can run what is generated")
     if shaped and facts.state("inconsistent_format") == "unknown":
         return partly("a check in code sees what breaks the form; whether it breaks isn't stated")
+    if "unknown" in [facts.state(sign) for sign in ("inconsistent_format", "terminology_errors")]:
+        return unknown("whether what goes wrong follows a rule isn't stated")
     return no("nothing that goes wrong is known to follow a rule that code could check")
 
 
