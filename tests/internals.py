@@ -238,6 +238,7 @@ from tuneworthy.model.dossier import (
     ServingResult,
     Simulation,
     Swing,
+    TuningAnswer,
 )
 from tuneworthy.model.evalset import (
     CaseMessage,

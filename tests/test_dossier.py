@@ -42,7 +42,13 @@ def task_api() -> dict[str, Any]:
 
 def test_the_published_names_are_there_in_their_order(task_api: dict[str, Any]) -> None:
     assert [name for name in task_api if name in TOP] == TOP
-    assert set(task_api) - set(TOP) == {"flips_searched_to", "recommendation", "series"}
+    assert set(task_api) - set(TOP) == {
+        "flips_searched_to",
+        "recommendation",
+        "series",
+        "targets",
+        "reach",
+    }
     shapes = {
         "case": {"name", "digest"},
         "framework": {"name", "digest"},
@@ -87,7 +93,11 @@ def test_the_worked_example_comes_out_to_the_letter(task_api: dict[str, Any]) ->
     assert (verdict["outcome"], verdict["final"], verdict["action"]) == (
         "fine_tune_candidate", True, "pilot",
     )  # fmt: skip
-    assert verdict["summary"] == "fine-tune candidate, justified; start with a pilot."
+    assert verdict["summary"] == "by the lesson's count: fine-tune candidate."
+    assert verdict["answer"] == "pilot"
+    assert [step["option"] for step in task_api["recommendation"]["steps"]][-1] == (
+        "supervised_fine_tuning"
+    )
     assert any("volume is low at present" in caveat["says"] for caveat in verdict["caveats"])
     assert [stage["outcome"] for stage in task_api["stages"]] == ["keep_optimizing_prompts"] * 4
     assert task_api["investment"]["break_even_months"]["point"] == 4.0

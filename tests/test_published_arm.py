@@ -190,7 +190,7 @@ def test_a_target_that_prompts_miss_and_the_figure_meets_asks_for_a_pilot(tmp_pa
     assert done.result.published[0].meets == "yes"
     assert "meets the target 0.90" in caveat(done.dossier)
     assert "not what it would reach here" in caveat(done.dossier)
-    assert isinstance(option.quality, Unknown)  # of this case's own cases nobody knows
+    assert option.moves["quality"].grade == "rule_of_thumb"  # of this case's own nobody knows
 
 
 def test_a_target_that_prompts_meet_keeps_the_prompt_whatever_was_published(

@@ -29,13 +29,13 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
-from tuneworthy.money.investment import Draw, MoneyFindings, assess_money
+from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_against
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.section import IN_SHORT, index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.verdict.gates import NO_GOAL, approaches, gates, held_against
+from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.judge import judge
 from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
@@ -135,8 +135,8 @@ def decide(
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
-    pays = held_against(money.gate, challenges)
-    all_gates = gates(case, assessment, decision, fits, pays, as_of)
+    money = held_against(money, challenges)
+    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
     asked = questions(states, framework, rules)
     record = published_counts()
     compared = () if quick else options(facts, record)

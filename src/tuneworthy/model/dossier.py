@@ -725,8 +725,8 @@ Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
 and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
 
 ActionMoved = tuple[tuple[GateId, ...], ...] | Literal["verdict", "unknown", "nothing"]
-"""The gates that changed where the action did; ``verdict`` when it follows the outcome, ``unknown``
-when no gate changed, ``nothing`` when it stayed."""
+"""The gate that moved the action; ``verdict`` when it follows the outcome, ``unknown`` when no gate
+did, ``nothing`` when it stayed."""
 
 
 class Change(Record):

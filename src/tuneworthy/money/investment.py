@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -14,6 +14,7 @@ from tuneworthy.model.case import Case, Prices
 from tuneworthy.model.dossier import (
     BreakEven,
     ByTable,
+    ChallengeResult,
     Computed,
     Duration,
     GateResult,
@@ -118,6 +119,17 @@ def assess_money(
         tuple(map(_serving, comparison.costs)),
         None if upfront is None else upfront.narrowed(),
     )
+
+
+def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
+    """The money; its gate is unknown where a stated amount stands in an open contradiction."""
+    for item in challenges:
+        amounts = any(path.startswith("economics.monthly") for path in item.between)
+        if item.severity == "contradiction" and amounts and money.gate.state == "yes":
+            why = f"as stated, {money.gate.why}; that is contradicted"
+            gate = GateResult(id="investment", state="unknown", why=why)
+            return money._replace(gate=gate, settled_when=f"it is settled: {item.settle}")
+    return money
 
 
 # The closed form: upfront / (savings + quality value - running costs).

@@ -16,6 +16,7 @@ from tuneworthy.model.dossier import (
     GateResult,
     Part,
     QuestionResult,
+    Recommendation,
 )
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
@@ -76,28 +77,63 @@ def tuning(
 
 
 def steps_to_verdict(
-    plan: PlanContext, outcome: Outcome, advised: Sequence[str], needs: Needs = ()
+    plan: PlanContext,
+    outcome: Outcome,
+    found: Recommendation,
+    gates: Sequence[GateResult],
+    needs: Needs = (),
 ) -> None:
     """The steps that would confirm a verdict other than to tune, or change it, and the decision.
 
-    ``outcome`` is what an open verdict leans to; ``advised`` are recommended options that are no
-    tuning.
+    ``outcome`` is what an open verdict leans to. The recommended steps come in their order; for a
+    candidate that is held up, what holds it up is settled.
     """
     before = len(plan.phases)
-    cases = _cases(plan, needs)
-    _advised(plan, advised, cases)
-    if outcome == "keep_optimizing_prompts":
-        done = {check for name in advised if name in OPTIONS for check in OPTIONS[name].checks}
-        for name, check in plan.assessment.ceiling.checks.items():
-            if check.state != "yes" and name not in done:
-                _check(plan, name, cases)
-    elif outcome == "address_anti_indicators":
-        for name in plan.framework.anti_indicators:
-            if plan.assessment.state(name) == "yes":
-                _CLEARED.get(name, _clear)(plan, name, needs)
+    advised = plan.framework.simpler_than_tuning(found.options)
+    if found.steps[0].option in ("clear_reasons_against", "collect_data"):
+        _clearing(plan, outcome, gates, needs)
+        _trying(plan, outcome, advised, _cases(plan, needs))
+    else:
+        _trying(plan, outcome, advised, _cases(plan, needs))
+        _clearing(plan, outcome, gates, needs)
     if len(plan.phases) == before:  # a framework may lead here with nothing left to do
         _watch(plan, needs)
     _decide(plan, tuple(phase.id for phase in plan.phases[before:]))
+
+
+def _trying(plan: PlanContext, outcome: Outcome, advised: tuple[str, ...], needs: Needs) -> None:
+    """What is advised, and the checks that it doesn't do."""
+    _advised(plan, advised, needs)
+    if outcome != "keep_optimizing_prompts":
+        return
+    done = {check for name in advised if name in OPTIONS for check in OPTIONS[name].checks}
+    for name, check in plan.assessment.ceiling.checks.items():
+        if check.state != "yes" and name not in done:
+            _check(plan, name, needs)
+
+
+def _clearing(
+    plan: PlanContext, outcome: Outcome, gates: Sequence[GateResult], needs: Needs
+) -> None:
+    """What holds a candidate up, and reasons against."""
+    if outcome == "fine_tune_candidate":
+        _conditions(plan, {gate.id: gate for gate in gates if gate.state != "yes"}, needs)
+    if outcome in ("address_anti_indicators", "fine_tune_candidate"):
+        for name in plan.framework.anti_indicators:
+            if plan.assessment.state(name) == "yes":
+                _CLEARED.get(name, _clear)(plan, name, needs)
+
+
+def _conditions(plan: PlanContext, unmet: Mapping[str, GateResult], needs: Needs) -> None:
+    """What has to be settled before a candidate is more than that."""
+    stop = _alternatives(plan, unmet) or needs
+    _tuning_service(plan, stop)
+    if "safety" in unmet:
+        _safety(plan, stop)
+    if not plan.fits:
+        _goal(plan, stop)
+    elif plan.fits[0].feasible == "no" and plan.assessment.state("insufficient_data") != "yes":
+        _collect(plan, "insufficient_data", stop)
 
 
 def keeping(plan: PlanContext) -> None:
@@ -105,21 +141,22 @@ def keeping(plan: PlanContext) -> None:
     _decide(plan, (_watch(plan, (_need(plan, _cases(plan, ())),)),))
 
 
-def _advised(plan: PlanContext, advised: Sequence[str], needs: Needs) -> None:
+def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
     """What is advised before any tuning; retrieval is counted before it is changed."""
-    for name in advised:
-        if name == _RETRIEVAL:
-            options, recall = plan.framework.options, plan.case.today.retrieval_recall
-            enough = plan.framework.threshold("retrieval_recall")
-            kinds = tuple(n for n, option in options.items() if option.variant_of == _RETRIEVAL)
-            after = needs if recall is not None else (_recall(plan, needs, enough),)
-            _retrieval(plan, after, kinds, recall, enough)
-        elif name == _OTHER_MODEL:
-            _other_model(plan, needs)
-    _simpler_first(plan, [n for n in advised if n not in (_RETRIEVAL, _OTHER_MODEL)], needs)
+    others = [name for name in advised if name != _RETRIEVAL]
+    if advised[:1] != (_RETRIEVAL,):
+        _simpler_first(plan, others, needs)
+    if _RETRIEVAL in advised:
+        options, recall = plan.framework.options, plan.case.today.retrieval_recall
+        enough = plan.framework.threshold("retrieval_recall")
+        kinds = tuple(n for n, option in options.items() if option.variant_of == _RETRIEVAL)
+        after = needs if recall is not None else (_recall(plan, needs, enough),)
+        _retrieval(plan, after, kinds, recall, enough)
+    if advised[:1] == (_RETRIEVAL,):
+        _simpler_first(plan, others, needs)
 
 
-_RETRIEVAL, _OTHER_MODEL = "better_retrieval", "other_model"
+_RETRIEVAL = "better_retrieval"
 
 
 def _cases(plan: PlanContext, needs: Needs) -> Needs:
@@ -555,18 +592,6 @@ def _retrieval(
         (first, *(steps or [sentence(better.helps_when)])),
         f"{short}, or every kind was tried on the same questions and its figure is on file",
         plan.options(kinds or (_RETRIEVAL,)),
-        needs=needs,
-    )
-
-
-def _other_model(plan: PlanContext, needs: Needs) -> str:
-    return plan.add(
-        "other_model",
-        "run the best prompt on another model",
-        ("Run the same prompt on the same cases with a model of another provider or size",),
-        f"the share right of both models on the same {plan.cases} cases is on file, with the 95% "
-        "interval of the difference",
-        plan.options((_OTHER_MODEL,)),
         needs=needs,
     )
 

@@ -118,10 +118,9 @@ def _fill(
         keeping(plan)
         return "confirm"
     outcome = decision.leaning if found.outcome == "undecided" else found.outcome
-    first = (questions(plan, open_questions),) if found.answer == "open" and open_questions else ()
-    if outcome == "fine_tune_candidate":  # held up, or by what is refuted
-        outcome = "address_anti_indicators"
-    steps_to_verdict(plan, outcome, simpler, first)
+    asks = found.recommendation.steps[0].option == "measure"
+    first = (questions(plan, open_questions),) if asks and open_questions else ()
+    steps_to_verdict(plan, outcome, found.recommendation, gates, first)
     return "confirm" if outcome == "improve_rag_or_switch_model" or first else "change"
 
 

@@ -13,7 +13,6 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import (
     ApproachResult,
     Assessment,
-    ChallengeResult,
     DataNeed,
     Decision,
     GateId,
@@ -189,14 +188,3 @@ def _safety(case: Case) -> Reasoned:
     if state == "yes":
         return "yes", "data reviewed and a process named"
     return state, listing(reasons) if state == "no" else " ".join(reasons)
-
-
-def held_against(gate: GateResult, challenges: Sequence[ChallengeResult]) -> GateResult:
-    """The gate of money, unknown where a stated amount stands in an open contradiction."""
-    for item in challenges:
-        amounts = [path for path in item.between if path.startswith("economics.monthly")]
-        if item.severity == "contradiction" and amounts and gate.state == "yes":
-            return gate.model_copy(
-                update={"state": "unknown", "why": f"as stated, {gate.why}; that is contradicted"}
-            )
-    return gate

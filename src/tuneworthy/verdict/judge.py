@@ -265,7 +265,8 @@ def _cheaper_first(it: Situation) -> str | None:
     return f"{listing(titles)} {verb} {aims} for less work"
 
 
-_HOLDS_UP: tuple[GateId, ...] = ("safety", "feasibility", "investment", "strength")
+HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety")
+"""Gates that hold a pilot up where they are no, in the order in which they are named."""
 
 
 def answer_for(it: Situation, outcome: Verdict) -> Answered:
@@ -286,31 +287,38 @@ def answer_for(it: Situation, outcome: Verdict) -> Answered:
         answer, because, skip = "pilot", why, {"strength"}
         departs.append(Departure(rule="dead_end", because=sentence(why)))
     if answer == "pilot":
-        for gate in _HOLDS_UP:
-            if gate not in skip and gate in it.gates and it.gates[gate].state == "no":
-                return Answered("not_yet", it.gates[gate].why, tuple(departs), outcome)
-        trained = [option for option in it.options if option.kind == "tuning"]
-        if trained and all(option.helps == "no" for option in trained):
-            why = f"no kind of tuning fits: {trained[0].because}"
+        if (why := _held_back(it, skip)) is not None:
             return Answered("not_yet", why, tuple(departs), outcome)
         if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
             departs.append(Departure(rule="cheaper_first", because=sentence(why)))
     return Answered(answer, because, tuple(departs), outcome)
 
 
+def _held_back(it: Situation, skip: set[str]) -> str | None:
+    """What holds a pilot back: a gate that is no, or that no kind of tuning fits."""
+    for gate in HOLDS_UP:
+        if gate not in skip and gate in it.gates and it.gates[gate].state == "no":
+            return it.gates[gate].why
+    trained = [option for option in it.options if option.kind == "tuning"]
+    if trained and all(option.helps == "no" for option in trained):
+        return f"no kind of tuning fits: {trained[0].because}"
+    return None
+
+
 def _by_count(it: Situation, outcome: Verdict) -> str:
     """Why the count comes to an outcome."""
     assessment = it.facts.assessment
     checks = assessment.ceiling.checks
-    lacking = [check.title for check in checks.values() if check.state != "yes"]
     held = [factor for factor in assessment.factors.values() if factor.state == "yes"]
     pro = [factor for factor in held if factor.kind == "indicator"]
     con = [factor.title for factor in held if factor.kind == "anti_indicator"]
     many = sum(factor.kind == "indicator" for factor in assessment.factors.values())
     if outcome == "keep_optimizing_prompts":
-        return f"{few(len(lacking))} of {several(len(checks), 'check')} of the ceiling " + (
-            "is missing" if len(lacking) == 1 else "are missing"
-        )
+        states = [check.state for check in checks.values()]
+        todo, undone = states.count("no"), states.count("unknown")
+        many, says = (todo, "not done") if todo else (undone, "not answered")
+        verb = "is" if many == 1 else "are"
+        return f"{few(many)} of {several(len(checks), 'check')} of the ceiling {verb} {says}"
     if outcome == "improve_rag_or_switch_model":
         counted = sum(
             it.counted[0][name] == "yes"
@@ -566,7 +574,7 @@ def action_of(it: Situation, found: Answered) -> Action:
         return direct[found.answer]
     if found.moving:
         return "clear_anti_indicators"
-    if found.outcome == "fine_tune_candidate" and it.gates["safety"].state == "no":
+    if found.because == it.gates["safety"].why:
         return "clear_gates"
     return _ACTIONS[found.outcome]
 

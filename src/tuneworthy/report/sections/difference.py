@@ -24,6 +24,7 @@ from tuneworthy.report.named import named
 from tuneworthy.report.sections.common import GATES, dollars
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
+from tuneworthy.verdict.judge import HOLDS_UP
 from tuneworthy.words import listing, plain, sentence
 
 MOST_TRIED = 4096  #: Sets of changed answers that are tried to see which of them moved the verdict.
@@ -171,14 +172,15 @@ def _states(dossier: Dossier) -> dict[str, State]:
 
 
 def _action_moved_by(before: Dossier, after: Dossier) -> ActionMoved:
-    """The gates that changed where the action did and the count didn't."""
+    """The gate that moved the action where the count didn't."""
     if before.verdict.action == after.verdict.action:
         return "nothing"
     if before.verdict.outcome != after.verdict.outcome:
         return "verdict"
     old, new = ({gate.id: gate.state for gate in d.verdict.gates} for d in (before, after))
-    names = tuple(name for name in new if old.get(name) != new[name])
-    return (names,) if names else "unknown"
+    moved = (n for n in HOLDS_UP if old.get(n) != new.get(n) and "no" in (old.get(n), new.get(n)))
+    name = next(moved, None)
+    return ((name,),) if name else "unknown"
 
 
 _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
