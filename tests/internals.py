@@ -229,6 +229,7 @@ from tuneworthy.model.dossier import (
     Lint,
     LintFinding,
     Month,
+    MoveResult,
     OptionResult,
     PartTotal,
     Percentiles,
@@ -237,6 +238,7 @@ from tuneworthy.model.dossier import (
     Recommendation,
     ServingResult,
     Simulation,
+    Step,
     Swing,
     TuningAnswer,
 )
@@ -359,7 +361,7 @@ from tuneworthy.report.sections import options as sections_options
 from tuneworthy.report.sections import plan as sections_plan
 from tuneworthy.report.sections import precedents as sections_precedents
 from tuneworthy.report.sections.answer_form import titles
-from tuneworthy.report.sections.common import finality, headline, source_words
+from tuneworthy.report.sections.common import finality, headline, reach_text, source_words
 from tuneworthy.report.sections.evalset import Item, agreement_document, item_page
 from tuneworthy.report.sections.evidence import (
     evidence_rows,
@@ -464,7 +466,7 @@ from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.verdict.challenges import ALL
-from tuneworthy.verdict.facts import CaseFacts
+from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.gates import approaches
 from tuneworthy.verdict.options import GRADES, HELPS, RISKS, options
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS

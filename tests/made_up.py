@@ -6,10 +6,12 @@ from datetime import date, timedelta
 from typing import Any
 
 from internals import (
+    TARGETS,
     BreakEven,
     Computed,
     InvestmentResult,
     Month,
+    MoveResult,
     OptionResult,
     PartTotal,
     Percentiles,
@@ -19,6 +21,7 @@ from internals import (
     Recommendation,
     ServingResult,
     Simulation,
+    Step,
     Swing,
     Unknown,
 )
@@ -51,6 +54,18 @@ def full(dossier: Dossier, say: str = "") -> Dossier:
             "recommendation": Recommendation(
                 choice="both",
                 options=("caching", "hybrid"),
+                steps=(
+                    Step(
+                        option="caching",
+                        title=f"{say}prompt caching",
+                        because=f"{say}it cuts the bill",
+                        targets=("cost",),
+                        command="tuneworthy plan CASE",
+                        stop_when=f"{say}the bill is met",
+                        hours=Range(low=2, high=8),
+                        usd=Unknown(ask=ASK),
+                    ),
+                ),
                 says=f"{say}Begin with caching; tune the voice once the volume is there.",
             ),
             "investment": money,
@@ -78,6 +93,7 @@ def options(say: str) -> tuple[OptionResult, ...]:
             rank=rank,
             helps=helps,
             because=f"{say}most of the 6,000 tokens are the same in every call",
+            moves=dict.fromkeys(TARGETS, MoveResult(effect="improves", grade="computed")),
             grade="rule_of_thumb",
             quality=unknown,
             usd_per_month=usd,

@@ -135,7 +135,7 @@ def test_the_next_question_comes_with_the_command_that_answers_it(
     said(capsys, "init", str(folder))
     out = flat(said(capsys, "decide", str(folder)))
     asked = json.loads(said(capsys, "decide", str(folder), "--format", "json"))["next_questions"][0]
-    assert f"Next: 1. Answer what decides. {asked['ask']} 2. " in out
+    assert f"Next: Answer what decides: {asked['ask']} tuneworthy answer" in out
     assert f"{asked['factor']}=yes (or no)" in out
     assert "=yes (or no)" not in said(capsys, "decide", TASK)
 

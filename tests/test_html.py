@@ -202,11 +202,11 @@ def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     assert text.count("To find out: count first") == 4
 
 
-def test_an_open_verdict_shows_where_it_can_go() -> None:
-    text = made("energy-supplier")
-    assert 'aria-labelledby="reach-title"' in text
-    assert "It can’t be decided yet" in text
-    assert 'aria-labelledby="reach-title"' not in made("task-api")
+def test_an_open_verdict_says_where_it_can_go_without_a_percentage() -> None:
+    text = made("first-idea")
+    assert "Too early to say" in text
+    assert re.search(r"Still possible: [a-z ,]+ or [a-z ]+\.", text)
+    assert 'aria-labelledby="reach-title"' not in text
 
 
 def test_hostile_text_is_shown_and_does_nothing() -> None:

@@ -171,7 +171,7 @@ def test_every_tool_says_whether_it_writes_and_none_destroys(reader: Assistant) 
 def test_the_schemas_an_assistant_carries_along_stay_small(reader: Assistant) -> None:
     told = [tool.model_dump(mode="json") for tool in reader.ask("list_tools").tools]
     assert len(json.dumps([each["input_schema"] for each in told])) < 16_000
-    assert len(json.dumps(told)) < 100_000
+    assert len(json.dumps(told)) < 120_000
 
 
 def test_the_server_says_how_to_use_it_in_few_words(reader: Assistant) -> None:

@@ -187,7 +187,7 @@ def test_a_toggle_answers_with_the_parts_that_a_fresh_page_would_have(
     assert parts.hidden("seen") == fresh.hidden("seen")
     said = {one.strip() for one in parts.texts} - {"", "Saved."}
     assert [one for one in said if one not in fresh.text] == []
-    assert "Don’t fine-tune yet. Keep working on the prompt." in parts.text
+    assert "Fine-tune? Not yet:" in parts.text
 
 
 @pytest.mark.parametrize("htmx", [False, True])

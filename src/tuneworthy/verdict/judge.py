@@ -354,8 +354,7 @@ def answered(it: Situation) -> tuple[Answered, tuple[Answered, ...]]:
     found = next((one for one in each if one.outcome == raw), each[0])
     if refuted and not found.departs:
         found = found._replace(because="; ".join(why))
-    outcome = found.outcome if len(each) == 1 or found.departs else "undecided"
-    return found._replace(departs=(*refuted, *found.departs), outcome=outcome), each
+    return found._replace(departs=(*refuted, *found.departs)), each
 
 
 # The steps.
@@ -562,7 +561,7 @@ _ACTIONS: Mapping[Verdict, Action] = {
 }
 
 
-def action_of(it: Situation, found: Answered) -> Action:
+def action_of(it: Situation, found: Answered, asks: bool) -> Action:
     """The answer as scripts have known it."""
     direct: Mapping[TuningAnswer, Action] = {
         "no": "keep_prompting",
@@ -572,6 +571,8 @@ def action_of(it: Situation, found: Answered) -> Action:
     }
     if found.answer in direct:
         return direct[found.answer]
+    if asks:
+        return "answer_questions"
     if found.moving:
         return "clear_anti_indicators"
     if found.because == it.gates["safety"].why:
@@ -640,7 +641,7 @@ def judge(
         answer=found.answer,
         because=found.because,
         departs=found.departs,
-        action=action_of(it, found),
+        action=action_of(it, found, bool(asked) and steps[0].option == "measure"),
         outcome=found.outcome,
         basis=Basis(
             measured=sources.count("measured"),
