@@ -36,8 +36,9 @@ ACTIONS = {
 }
 GOALS = set(load_framework("lesson").goals)
 KEYS = {
-    "why", "outcome", "final", "answer", "first", "action", "leaning", "counts", "score", "score_band", "difference",
-    "difference_band", "strength", "gates", "break_even_months", "stages", "challenges",
+    "why", "outcome", "final", "answer", "first", "action", "leaning", "counts", "score",
+    "score_band", "difference", "difference_band", "strength", "gates", "break_even_months",
+    "stages", "challenges",
 }  # fmt: skip
 
 
