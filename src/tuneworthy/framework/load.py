@@ -33,11 +33,7 @@ def load_named(name: str) -> Framework:
 
 
 def load_document(document: ParsedFile) -> Framework:
-    """A framework from a parsed file; sections it doesn't have come from the one it extends.
-
-    Raises:
-        FrameworkError: If it isn't a framework.
-    """
+    """A framework from a parsed file and what it extends; a FrameworkError if it is none."""
     return build(Framework, _whole(document), FrameworkError)
 
 

@@ -85,8 +85,6 @@ class Cuts(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Rules:
-    """A framework ready to run."""
-
     checks: tuple[str, ...]
     indicators: tuple[str, ...]
     anti_indicators: tuple[str, ...]
@@ -107,10 +105,7 @@ class Rules:
 
 
 def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
-    """Compile a framework, with another denominator than its own where one is given.
-
-    Raises FrameworkError if its weights need more digits than whole numbers can hold.
-    """
+    """Compile a framework, or with another denominator; a FrameworkError for weights too fine."""
     exact = {name: _weight(factor, framework) for name, factor in framework.factors.items()}
     scale = math.lcm(*(weight.denominator for weight in exact.values())) if exact else 1
     weights = {name: int(weight * scale) for name, weight in exact.items()}

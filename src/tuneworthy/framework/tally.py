@@ -62,8 +62,6 @@ def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> Ta
 
 
 class Completions(NamedTuple):
-    """Completions by the step they end at."""
-
     open: Cell  #: Open answers of each group: checks, indicators, anti-indicators.
     steps: tuple[dict[Cell, int], ...]
     """For each step of the tree: completions that end there, by how many of each group are yes."""
@@ -100,10 +98,7 @@ _STEPS: WeakKeyDictionary[Rules, dict[tuple[Any, ...], int]] = WeakKeyDictionary
 
 
 def tally(rules: Rules, states: Mapping[str, State]) -> Completions:
-    """Count the completions of ``states``; a factor or check that is absent is open.
-
-    Raises CaseError if there are too many different combinations to go through.
-    """
+    """Count the completions of ``states``, absent ones open; a CaseError if they are too many."""
     groups = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
     if groups not in counted:

@@ -197,10 +197,7 @@ def _reached(model: Model) -> Reached | str:
 
 
 def _asked(places: Sequence[Reached | str]) -> list[tuple[str, ...] | None]:
-    """What each place on this machine serves, asked all at a time; None for no answer.
-
-    Anything else is not asked.
-    """
+    """What each place on this machine serves, asked all at a time; None if there is no answer."""
     named: list[tuple[str, ...] | None] = [None] * len(places)
 
     def ask(at: int, place: Reached) -> None:

@@ -4,10 +4,8 @@ It runs in a process of its own that we start with the first call and stop with 
 all transports share it. It answers on this machine only, and only to who has a key that is drawn
 anew each time.
 
-What is asked with a temperature of 0 is answered by the likeliest token each time. That is almost,
-and not quite, the same answer every time: what is computed together with other calls is added up in
-another order, so where two tokens are nearly even either may win. Asked one at a time it repeats
-itself, on one machine.
+The likeliest token each time is almost the same answer every time: calls that are computed together
+are added up in another order. Asked one at a time it repeats itself, on one machine.
 """
 
 from __future__ import annotations
@@ -89,8 +87,6 @@ _ELSEWHERE = (
 
 
 class Pulled(NamedTuple):
-    """Where the weights are now."""
-
     path: Path
     size_bytes: int
     fetched: bool  #: False where they were there already.
@@ -343,9 +339,6 @@ def _http(running: _Running) -> Http:
     from tuneworthy.llm.http import Http
 
     return Http({running.base_url: running.key}, timeout_s=_ANSWER_S, at_once=SLOTS)
-
-
-# The process ------------------------------------------------------------------------------------
 
 
 async def _taken(weights: Path) -> _Running:

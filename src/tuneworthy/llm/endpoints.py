@@ -33,8 +33,6 @@ _SHORTEST_KEY = 8
 
 
 class Endpoint(NamedTuple):
-    """Where a provider is reached."""
-
     base_url: str
     key_from: str = ""  #: Environment variable with the key; empty where none is needed.
 
@@ -187,8 +185,6 @@ def _from_keyring(variable: str) -> str:
         return ""
 
 
-# Prices of hosted models, from a catalogue that lies on disk: nothing is fetched.
-
 _NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
 _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 
@@ -277,11 +273,7 @@ class CallError(Exception):
 
 
 class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
-    """Nothing left this machine, so nothing was paid.
-
-    ``again``: whether what is in the way may be gone in a moment, as with a server that is
-    starting.
-    """
+    """Nothing left this machine, so nothing was paid; ``again`` where that may pass in a moment."""
 
     def __init__(self, why: str, *, again: bool = True) -> None:
         super().__init__(why)
@@ -289,10 +281,7 @@ class NotSent(CallError):  # noqa: N818  # what happened, not whose fault it was
 
 
 class Busy(CallError):  # noqa: N818  # the same
-    """The endpoint was busy or broken and says so: not paid, to be tried again later.
-
-    ``retry_after_s`` are the seconds it asks to wait; None where it doesn't say.
-    """
+    """The endpoint was busy or broken and says so: not paid, to be tried again later."""
 
     def __init__(self, why: str, retry_after_s: float | None = None) -> None:
         super().__init__(why)
@@ -300,10 +289,7 @@ class Busy(CallError):  # noqa: N818  # the same
 
 
 class Refused(CallError):  # noqa: N818  # the same
-    """The endpoint refused it for good: not paid, and no use to try again.
-
-    ``for_all``: whether every other request would be refused too, as with a wrong key.
-    """
+    """The endpoint refused it for good: not paid; ``for_all`` as with a wrong key."""
 
     def __init__(self, why: str, *, for_all: bool = False) -> None:
         super().__init__(why)
@@ -336,8 +322,6 @@ class Transport(Protocol):
     async def close(self) -> None:
         """Let go of what is held."""
 
-
-# Money of calls: what a request can cost at most, what an answer cost, and whole picodollars.
 
 PICO = 10**12  #: Picodollars of a dollar: sums of whole ones are exact.
 _MOST = 10**17  # 100,000 USD; sums of larger amounts would leave SQLite's whole numbers

@@ -225,11 +225,7 @@ def _tokens(value: object) -> int:
 
 
 def _refusal(status: int, retry_after: str, body: str, *, known: bool) -> Exception:
-    """What an answer that is no answer means.
-
-    Where the endpoint is ``known`` to have answered before, a 403 is about this request alone, as
-    with a prompt that it won't take.
-    """
+    """What an answer that is no answer means; a 403 of a ``known`` endpoint is of this request."""
     said = one_line(body[:2000], limit=200)
     why = f"HTTP {status}: {said}" if said else f"HTTP {status}"
     if status in _BUSY:

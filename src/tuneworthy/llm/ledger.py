@@ -26,10 +26,7 @@ from tuneworthy.model.lab import Reply, Settled, Spend, Status
 
 
 def locked(path: Path) -> int:
-    """Lock a file beside another; the lock goes with the process, or when its descriptor is closed.
-
-    Raises InputError if another process holds it, or the file can't be written.
-    """
+    """Lock a file beside another, until its descriptor is closed; an InputError if it can't be."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)

@@ -126,8 +126,6 @@ Stopped = Literal["", "cap", "refused", "user", "fault"]
 
 
 class Job(NamedTuple):
-    """A request, and which repeat of it."""
-
     request: Request
     repeat: int = 0
 

@@ -191,11 +191,7 @@ class Range(Record):
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A number with its ends, for calculations; ``math.inf`` is allowed.
-
-    Least, likeliest and most of an amount, or a measured value and its 95% interval. A dossier
-    shows it as a number or a ``Range``; records of a measurement spell the three fields out.
-    """
+    """A number with its ends, for calculations; ``math.inf`` is allowed."""
 
     low: float
     value: float
@@ -274,10 +270,7 @@ _last: tuple[Record | None, str] = (None, "")
 
 
 def remembered_digest(record: Record) -> str:
-    """``digest`` of a large record that many decisions share; that of the last one is remembered.
-
-    Records are distinguished as objects, which is enough because they are frozen.
-    """
+    """``digest`` of a large record that many decisions share; that of the last is remembered."""
     global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
     known, known_digest = _last
     if known is not record:
@@ -323,10 +316,7 @@ def months_to_reach(*, now: float, target: float, growth_per_month: float) -> in
 
 
 def growth_needed(*, now: float, target: float, months: int) -> float | None:
-    """The monthly growth that takes ``now`` to ``target`` in ``months``, as a share.
-
-    0.0 when the target is met already; None when nothing can get there (no traffic, no months).
-    """
+    """The monthly growth, a share, from ``now`` to ``target`` in ``months``; None for no way."""
     if now >= target:
         return 0.0
     if now <= 0 or months <= 0:

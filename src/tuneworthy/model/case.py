@@ -117,9 +117,6 @@ class Data(FileRecord):
     history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
 
 
-# Money, work and traffic as stated; every unit is in the name of its field.
-
-
 def _to_amount(value: Any) -> Any:
     if isinstance(value, int | float | str) and not isinstance(value, bool):
         return {"low": value, "likely": value, "high": value}
@@ -558,9 +555,6 @@ class PromptVariant(FileRecord):
     user: str = "{{ input }}"  #: Template of the user message.
 
 
-# What a team wrote down about how its outputs should be: glossary, voice, schema, prompts.
-
-
 class Term(FileRecord):
     """A term of a glossary."""
 
@@ -572,18 +566,13 @@ class Term(FileRecord):
 
 
 class VoiceSamples(NamedTuple):
-    """How a brand speaks."""
-
     samples: tuple[str, ...]
     avoid: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Materials:
-    """Everything beside the case file that says how outputs should be; None where it is not named.
-
-    ``latency_target_s`` and ``quality_target`` are the case's targets.
-    """
+    """What says how outputs should be, targets of the case too; None where it is not named."""
 
     glossary: tuple[Term, ...] | None = None
     voice: VoiceSamples | None = None

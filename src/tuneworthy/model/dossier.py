@@ -32,8 +32,6 @@ class Replaced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CaseFindings:
-    """What was found beside the case file."""
-
     prompts: int | None = None  #: Prompt files in the case's folder; None when it names none.
     distinct_prompts: int | None = None  #: How many of them are no near copies of another.
     missing: tuple[str, ...] = ()  #: Dotted paths of entries whose file or folder isn't there.
@@ -147,9 +145,6 @@ class Decision(NamedTuple):
     def final(self) -> bool:
         """Whether no open answer can change the outcome."""
         return self.outcome != "undecided"
-
-
-# The sections of a dossier, each as it stands in the JSON.
 
 
 class NamedDigest(Record):
@@ -428,8 +423,6 @@ class Quick(Record):
     ruled_out: bool
     says: str
 
-
-# The sections of a dossier that look ahead: options, money, plan.
 
 Number = float | Range | Unknown  #: A number, its ends where it is open, or what would settle it.
 
@@ -718,8 +711,6 @@ GoalRecord = Mapping[str, Mapping[str, int]]
 """Goal to the arm that measured best to the number of published cases; ties are left out."""
 
 
-# What changed between two dossiers of a case.
-
 Moved = tuple[tuple[str, ...], ...] | Literal["framework", "unknown", "nothing"]
 """The smallest sets of changed answers that alone move the outcome; ``framework`` when none does
 and the framework changed, ``unknown`` when they can't be tried, ``nothing`` when it stayed."""
@@ -769,8 +760,6 @@ class Difference(Record):
     as_of_before: str
     as_of_after: str
 
-
-# What a framework's own rules say about each other.
 
 Grade = Literal["warning", "note"]
 """Something to fix, or to know before relying on it; or a figure computed again that fits."""

@@ -95,8 +95,6 @@ class EvalCase(FileRecord):
         return tuple(self.reference) if isinstance(self.reference, list) else (self.reference,)
 
 
-# An evaluation set that was drawn from traces, and how it was drawn.
-
 IntentBy = Literal["reference", "embedding", "nothing"]
 """What told kinds of request apart: few and short right answers, or groups of alike vectors."""
 
@@ -143,8 +141,6 @@ class Precision(Record):
     low: float  #: Ends of the 95% interval at that share.
     high: float
 
-
-# What people said of cases and of outputs, and how far they agree.
 
 Task = Literal["answer", "rubric", "pairwise"]
 """Give the right answer, hold an output against a rubric, or say which of two is better."""

@@ -131,19 +131,12 @@ def latest_series(runs: Sequence[Measured]) -> tuple[Series, ...]:
     return tuple(newest.values())
 
 
-# What a model was asked and what it answered, as columns.
-
-
 class Message(NamedTuple):
-    """A turn of a conversation."""
-
     role: str  #: system, user, assistant or tool
     content: str  #: empty for a turn without text
 
 
 class ToolCall(NamedTuple):
-    """A call of a tool that the model asked for."""
-
     name: str
     arguments: str  #: as the model wrote them: JSON, if all went well
 
@@ -195,9 +188,6 @@ class Batch:
 
 
 COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
-
-
-# Prompts and models side by side on the same test cases.
 
 
 class PromptArm(Record):

@@ -27,8 +27,6 @@ from tuneworthy.model.base import (
     wrong,
 )
 
-# Scoring and tree as written: a small closed grammar, read as data and never run as code.
-
 Outcome = Literal[
     "keep_optimizing_prompts",
     "improve_rag_or_switch_model",
@@ -127,9 +125,6 @@ def asked_names(condition: Condition) -> set[str]:
     return names
 
 
-# Cost tables, the break-even rule, and the example that is computed again.
-
-
 class _Ordered(FileRecord):
     low: float
     high: float
@@ -220,8 +215,6 @@ def ongoing_usd(costs: Costs, hourly_rate_usd: float, end: Literal["low", "high"
         total += (hours * hourly_rate_usd + usd) / months
     return total
 
-
-# What a plan is made from: hours and weeks of each step, with their source.
 
 Rate = Annotated[float, Field(gt=0, le=1e9)]
 
@@ -329,8 +322,6 @@ class FittedOn(FileRecord):
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of what the fit read of them."""
 
-
-# What is asked, and what a goal, an approach and an option are.
 
 Minutes = Annotated[int, Field(ge=1, le=100_000)]  #: Minutes it takes to find an answer out.
 
@@ -580,9 +571,6 @@ def _check_tree(framework: Framework) -> None:
                 raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
 
 
-# Who still offers which kind of tuning: dated, with the page it was read on.
-
-
 class Service(FileRecord):
     """A service or a program that tunes models."""
 
@@ -628,8 +616,6 @@ class Services(FileRecord):
             for name in approaches
         }
 
-
-# Goals of a case: as an id, by their title, or as the everyday need behind them.
 
 Goal = Literal[
     "knowledge",

@@ -57,8 +57,6 @@ class CaseField(LateRecord):
 
 
 class Choice(NamedTuple):
-    """Something that may be chosen."""
-
     id: str
     title: str
     says: str = ""  #: what it stands for, in everyday words
@@ -111,8 +109,6 @@ class Conflict(NamedTuple):
 
 
 class AnswerResult(NamedTuple):
-    """What an answer came to."""
-
     case: Case
     dossier: Dossier
     before: Dossier  #: as it was decided without the answer
@@ -120,16 +116,12 @@ class AnswerResult(NamedTuple):
     digest: str  #: SHA-256 of the case file's text now, for the next compare-and-set
 
 
-# A conversation about a case: what was said, and what a model takes from it.
-
 DropReason = Literal["unasked", "unquoted", "own_words", "unfit"]
 """Nothing that a conversation may set; no quotation of the person's words; a text that the person
 didn't write; no answer to its question."""
 
 
 class ConversationTurn(NamedTuple):
-    """One thing that was said."""
-
     words: str  #: by the person themselves, or by the model
     pasted: str = ""  #: what the person passed on of somebody else's; nothing rests on it
     model: bool = False  #: whether the model said it
@@ -152,8 +144,6 @@ class Dropped(NamedTuple):
 
 
 class ParsedReply(NamedTuple):
-    """What a model's reply comes to."""
-
     reply: str = ""  #: what it says to the person, as it stands; empty where it says nothing
     proposals: tuple[Proposal, ...] = ()
     dropped: tuple[Dropped, ...] = ()
@@ -162,8 +152,6 @@ class ParsedReply(NamedTuple):
 
 
 class ModelAnswer(NamedTuple):
-    """What came back from a model."""
-
     text: str = ""
     lost: str = ""  #: why this one gave nothing; the next may
     over: str = ""  #: why no more can be asked

@@ -24,8 +24,6 @@ from tuneworthy.model.base import (
 from tuneworthy.model.case import PublishedFigure
 from tuneworthy.model.evalset import Coefficient
 
-# A judge among models: what was asked of it, and how far people agree with what it said.
-
 
 class JudgePlan(Record):
     """Who judges, and whose labels put that right; written down before a reporting case is sent."""
@@ -77,9 +75,6 @@ class JudgeOf(Record):
         return sum(arm.missing for arm in self.arms if arm.part == part)
 
 
-# Prompts that a generator proposes: what was asked for, what came, and what one more would add.
-
-
 class Draw(Record):
     """One restart of a generator of prompts."""
 
@@ -118,9 +113,6 @@ class Gain(EstimatedShare):
     draws: Natural  #: Draws that it rests on.
     n: Natural  #: Cases that all of them were scored on.
     clusters: Natural  #: Conversations those come from.
-
-
-# A call of a model: what is asked, what came back, and what became of the money.
 
 
 class ChatMessage(Record):

@@ -271,8 +271,6 @@ class Backtest(Record):
         return self.rules[RULES.index(rule)]
 
 
-# What happened to others: published cases like a case, and how often tuning won among them.
-
 ArmId = Literal["baseline", "best_prompt", "other_model", "rag", "fine_tuned"]
 """The arms a published case may have."""
 
@@ -379,8 +377,6 @@ class PrecedentsResult(LateRecord):
     record: tuple[RuleOnCases, ...]
     """How often the framework's rules were right, and always saying "fine-tune" beside them."""
 
-
-# Two frameworks on the same cases.
 
 Difference = Annotated[float, Field(ge=-1, le=1)]  #: A difference of two shares.
 

@@ -180,8 +180,6 @@ _BLOCK = 100  #: Conversations multiplied before a logarithm is taken; 0.05^100 
 
 
 class Raced(NamedTuple):
-    """How a race ended."""
-
     winner: int  #: Place of the arm that leads in the end.
     dropped_after: tuple[int | None, ...]  #: Conversations until each arm left; None if it stayed.
     runs: int  #: Arms times conversations that were run.
@@ -266,8 +264,6 @@ Answer = Literal["yes", "no", "too_few_cases"]
 
 
 class Ceiling(NamedTuple):
-    """Whether the ceiling is reached."""
-
     reached: Answer
     upper: float  #: The largest upper bound of an arm: the best isn't above this.
     cases_needed: int | None  #: In all, where more would tell; None where none would.

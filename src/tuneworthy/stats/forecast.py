@@ -128,11 +128,7 @@ def trend(counts: Floats) -> Trend | None:
 
 
 def poisson_interval(count: int) -> tuple[float, float]:
-    """The exact 95% interval of the mean behind one count (Garwood 1936).
-
-    As many or more, and as few or fewer, come in 2.5% of cases each at its ends; 0 below for a
-    count of 0.
-    """
+    """The exact 95% interval of the mean behind one count (Garwood 1936); from 0 for none."""
     top = count + 10 * math.sqrt(count + 1) + 10
     low = _where(lambda mean: 1 - _at_most(count - 1, mean), top) if count else 0.0
     return low, _where(lambda mean: 1 - _at_most(count, mean), top, 0.975)

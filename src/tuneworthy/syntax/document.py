@@ -35,8 +35,6 @@ _NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
 
 @dataclass(frozen=True, slots=True)
 class ParsedFile:
-    """A parsed file."""
-
     data: Any  #: Mappings, lists, text and None.
     name: str  #: The file as the user named it, for error messages.
     lines: dict[Path, int] = field(default_factory=dict)

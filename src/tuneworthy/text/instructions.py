@@ -94,8 +94,6 @@ _QUOTED = re.compile(r"[\"“”`]([^\"“”`\n]{1,80})[\"“”`]")
 
 
 class Instruction(NamedTuple):
-    """Something a prompt asks of every output."""
-
     kind: str  #: What is asked, as ``most_words``; the names are those of ``CHECKS``.
     quote: str  #: The sentence that asks it, cut to 120 characters.
     position: float  #: Where in the prompt it stands: 0 at its beginning, 1 at its end.
@@ -198,11 +196,7 @@ _APOLOGY = re.compile(
 def follows(
     instruction: Instruction, texts: Sequence[str | None], calls: Sequence[int]
 ) -> list[bool | None]:
-    """Whether each output, a text and its number of tool calls, follows an instruction.
-
-    None where the instruction is about text and there is none, or about tool calls and there is
-    none.
-    """
+    """Whether each output, a text with its number of tool calls, follows; None without them."""
     if instruction.kind == "most_tool_calls":
         return [count <= instruction.amount if count else None for count in calls]
     if instruction.kind == "call_or_text":

@@ -56,8 +56,6 @@ class Pattern(NamedTuple):
 
 
 class CompiledPattern(NamedTuple):
-    """A pattern ready for both engines."""
-
     raw: bytes
     flags: int  #: Those of `re`.
     crosses: bool = False
