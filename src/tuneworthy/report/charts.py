@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import Dossier, FactorResult, Number, OptionResult, Plan, Simulation
+from tuneworthy.model.dossier import Dossier, OptionResult, Plan, Simulation
 from tuneworthy.report.named import template
 from tuneworthy.words import cut
 
@@ -261,24 +261,17 @@ def tornado(simulation: Simulation) -> Drawing | None:
 
 def options(results: Sequence[OptionResult]) -> Drawing | None:
     """Options that help by the weeks until they are in production; the first twelve by rank."""
-    timed = [
-        (option, ends)
-        for option in sorted(results, key=lambda option: option.rank)
-        if option.helps in ("yes", "partly", "unknown") and (ends := _ends(option.weeks))
-    ][:_MOST_ROWS]
-    rows = [
-        {"low": low, "high": high, "helps": option.helps, "middle": (low + high) / 2}
-        for option, (low, high) in timed
-    ]
-    return by_title("options", [option.title for option, _ in timed], rows)
-
-
-def _ends(value: Number) -> tuple[float, float] | None:
-    if isinstance(value, Unknown):
-        return None
-    if isinstance(value, Range):
-        return value.low, value.low if value.high == "open" else value.high
-    return value, value
+    titles, rows = [], []
+    for option in sorted(results, key=lambda option: option.rank):
+        weeks = option.weeks
+        if option.helps != "no" and not isinstance(weeks, Unknown):
+            low = high = weeks.low if isinstance(weeks, Range) else weeks
+            if isinstance(weeks, Range) and weeks.high != "open":
+                high = weeks.high
+            titles.append(option.title)
+            middle = (low + high) / 2
+            rows.append({"low": low, "high": high, "helps": option.helps, "middle": middle})
+    return by_title("options", titles[:_MOST_ROWS], rows[:_MOST_ROWS])
 
 
 def gantt(plan: Plan) -> Drawing | None:
@@ -296,8 +289,11 @@ def gantt(plan: Plan) -> Drawing | None:
 def balance(dossier: Dossier) -> Drawing | None:
     """Every reason as a bar: those for to the right, those against to the left."""
     factors = list(dossier.factors.values())
+    weights = [0.0 if isinstance(one.weight, str) else float(one.weight) for one in factors]
+    alike = not any(weights) or any(isinstance(one.weight, str) for one in factors)
     rows = []
-    for factor, length in zip(factors, _lengths(factors), strict=True):
+    for factor, weight in zip(factors, weights, strict=True):
+        length = 1.0 if alike else weight / max(weights)  # a part of the most
         end = length if factor.kind == "indicator" else -length
         rows.append(
             {
@@ -308,11 +304,3 @@ def balance(dossier: Dossier) -> Drawing | None:
             }
         )
     return by_title("balance", [factor.title for factor in factors], rows)
-
-
-def _lengths(factors: Sequence[FactorResult]) -> list[float]:
-    """What each counts, as a part of the most: its weight where that is a number, else one."""
-    numbers = [float(f.weight) for f in factors if not isinstance(f.weight, str)]
-    if len(numbers) != len(factors) or not any(numbers):
-        return [1.0] * len(factors)
-    return [number / max(numbers) for number in numbers]

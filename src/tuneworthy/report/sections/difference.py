@@ -47,6 +47,8 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
     old, new = ({item.id: item.says for item in d.challenges} for d in dossiers)
     listed = {*(one.id for one in answers), *(one.id for one in figures), *(set(old) ^ set(new))}
     reframed = before.framework.digest != after.framework.digest
+    was, now = _rest(before, listed), _rest(after, listed)
+    elsewhere = tuple(n for n in now if n not in _LISTED and now[n] != was.get(n))
     return Difference(
         case_before=before.case.name,
         case_after=after.case.name,
@@ -62,7 +64,7 @@ def compare(before: Dossier, after: Dossier, judge: Judge | None) -> Difference:
         action_moved_by=_action_moved_by(before, after),
         appeared=tuple(says for name, says in new.items() if name not in old),
         settled=tuple(says for name, says in old.items() if name not in new),
-        elsewhere=_elsewhere(before, after, listed),
+        elsewhere=elsewhere,
         as_of_before=str(before.as_of),
         as_of_after=str(after.as_of),
     )
@@ -187,11 +189,6 @@ _LISTED = frozenset({"schema", "case", "framework", "as_of", "seed"})
 """Sections of a dossier that a comparison shows in its own way."""
 
 
-def _elsewhere(before: Dossier, after: Dossier, listed: set[str]) -> tuple[str, ...]:
-    old, new = _rest(before, listed), _rest(after, listed)
-    return tuple(name for name in new if name not in _LISTED and new[name] != old.get(name))
-
-
 def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
     rest = dossier.to_dict()
     for answers in (rest["ceiling"]["checks"], rest["factors"], rest["signals"]):
@@ -226,7 +223,12 @@ def difference(changes: Difference) -> b.Section:
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
     if changes.action_before != changes.action_after:
-        did, does = (_action(name) for name in (changes.action_before, changes.action_after))
+        words = {str(action): words for action, words in ACTION_WORDS.items()}
+        actions = (
+            changes.action_before,
+            changes.action_after,
+        )  # another version may have known them
+        did, does = (words.get(name, plain(name)) for name in actions)
         yield f"What to do was: {did}. Now: {does}."
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."
@@ -246,11 +248,6 @@ def _parts(changes: Difference) -> Iterator[b.Parts]:
         yield items and b.part(title, b.bullets(items))
     names = dict.fromkeys(named("sections").get(name, plain(name)) for name in changes.elsewhere)
     yield sentence(f"different, too: {listing(list(names))}") if names else ""
-
-
-def _action(name: str) -> str:
-    """An action in words, also one that another version knew."""
-    return {str(action): words for action, words in ACTION_WORDS.items()}.get(name, plain(name))
 
 
 def _verdict_words(changes: Difference) -> str:

@@ -196,7 +196,8 @@ def ceiling_sections(
     """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
     title = f"On {count(result.report)} cases that chose nothing (held-out)"
     checks = _checks(result, dossier, before)
-    board = _board_title(result)
+    by = f", {ALONE}" if result.judge else ""
+    board = f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
     sections = [
         b.section("lab-result", title, b.facts(ceiling_rows(result)), _curve_picture(result)),
         b.section("lab-checks", "What it says about the case", checks),
@@ -219,11 +220,6 @@ def ceiling_sections(
 def ended(result: CeilingResult) -> b.Facts:
     spent = _spent(result.spend, result.calls_saved, result.stopped)
     return b.facts([*spent, ("Next", sentence(_next(result)))])
-
-
-def _board_title(result: CeilingResult) -> str:
-    by = f", {ALONE}" if result.judge else ""
-    return f"Arms (a prompt with a model), on the {count(result.select)} cases for selecting{by}"
 
 
 def board_row(one: ArmResult) -> tuple[str, ...]:
@@ -289,8 +285,8 @@ def ceiling_rows(result: CeilingResult) -> Rows:
         yield "Chosen", f"{ALONE}: it may have chosen badly; labels with --for choose would tell"
     yield from (("Against", _contrast(one)) for one in result.contrasts)
     yield "Ceiling", _ceiling(result)
-    for one in result.published[:1]:
-        yield "Published", f"{figure_says(one)} ({one.source}). {LIMITS}"
+    for figure in result.published[:1]:
+        yield "Published", f"{figure_says(figure)} ({figure.source}). {LIMITS}"
     prompts = f"{several(result.prompts, 'prompt')} that differ{'s' * (result.prompts == 1)}"
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
@@ -442,7 +438,10 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
     """What to do next: a command where a folder is known, else an instruction for the page."""
     judge, target, needed = result.judge, result.target, result.cases_needed
     if result.stopped:
-        return CORRECT if lacks_answers(result) else _go_on(folder)
+        again = "start it again to go on; raise the cap where that was in the way"
+        if folder is not None:
+            again = f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
+        return CORRECT if lacks_answers(result) else again
     if judge is not None and not result.best:
         return UNUSABLE
     if judge is not None:
@@ -457,12 +456,6 @@ def _next(result: CeilingResult, folder: str | None = None, rubric: str = "") ->
         return f"let people label more, with a larger --labels, {_AGAIN}"
     more = count(needed - result.select - result.report)
     return f"add {more} labelled cases to the evaluation set, {_AGAIN}"
-
-
-def _go_on(folder: str | None) -> str:
-    if folder is None:
-        return "start it again to go on; raise the cap where that was in the way"
-    return f"tuneworthy ceiling {folder}, with a larger --budget where that was in the way"
 
 
 def quote_dict(
