@@ -37,7 +37,7 @@ BUDGETS = {
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(4_000, 3_300),
     ("pipeline",): Budget(260, 250),
-    ("report",): Budget(5_910, 4_600),
+    ("report",): Budget(5_890, 4_600),
     ("lab",): Budget(3_700, 3_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(8_960, 7_900),
 }
