@@ -85,18 +85,15 @@ def write_new(path: Path, text: str, *, force: bool = False) -> None:
         OutputError: If something is there and ``force`` isn't given, if it is no plain file, or if
             it can't be written.
     """
-    try:
+    with writing(path):
         if os.path.lexists(path):
             if not force:
-                raise OutputError(
-                    "exists already", where=str(path), fix="use --force to replace it"
-                )
+                fix = "use --force to replace it"
+                raise OutputError("exists already", where=str(path), fix=fix)
             if not path.is_symlink() and not path.is_file():
                 raise OutputError("is not a plain file", where=str(path), fix="name another file")
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, text)
-    except (OSError, ValueError) as problem:
-        raise not_written(path, problem) from None
 
 
 def write_over(path: Path, text: str) -> None:
@@ -105,10 +102,18 @@ def write_over(path: Path, text: str) -> None:
     Raises:
         OutputError: If it can't be written; then the file is as it was.
     """
-    try:
+    with writing(path):
         _replace(path.resolve(strict=True), text)
-    except (OSError, ValueError, RuntimeError) as caught:
-        raise not_written(path, caught) from None
+
+
+@contextmanager
+def writing(path: Path, *, fix: str = "name another file") -> Iterator[None]:
+    """Say in one line what keeps a file from being written."""
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as problem:
+        reason = getattr(problem, "strerror", None) or "not a usable name"
+        raise OutputError(f"can't be written ({reason})", where=str(path), fix=fix) from None
 
 
 @contextmanager
@@ -125,29 +130,19 @@ def made_whole(folder: Path) -> Iterator[Path]:
     Raises:
         OutputError: If something stands there, or it can't be made.
     """
-    try:
+    with writing(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         made = tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name[:40]}.", suffix=".part")
-    except (OSError, ValueError) as caught:
-        raise not_written(folder, caught) from None
     place = Path(made)
     try:
         yield place
-        try:
+        with writing(folder):
             place.chmod(0o777 & ~_umask())
             if os.path.lexists(folder):
                 raise OutputError("exists already", where=str(folder), fix="move it away")
             place.rename(folder)
-        except OSError as caught:
-            raise not_written(folder, caught) from None
     finally:
         shutil.rmtree(place, ignore_errors=True)
-
-
-def not_written(path: Path, problem: Exception, *, fix: str = "name another file") -> OutputError:
-    """The error for a file that can't be written."""
-    reason = getattr(problem, "strerror", None) or "not a usable name"
-    return OutputError(f"can't be written ({reason})", where=str(path), fix=fix)
 
 
 def _replace(path: Path, text: str) -> None:

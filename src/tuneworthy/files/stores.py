@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import beside
-from tuneworthy.files.disk import CASES_LIMIT, MIB, not_written, read_text, write_new, write_over
+from tuneworthy.files.disk import CASES_LIMIT, MIB, read_text, write_new, write_over, writing
 from tuneworthy.files.materials import prompt_text
 from tuneworthy.model.base import LateRecord
 from tuneworthy.model.case import Case, PromptVariant
@@ -48,14 +48,6 @@ def _place(case: Case, name: str) -> Path:
     return path
 
 
-def _record(record: type[R], text: str, name: str, where: str, fix: str) -> R:
-    """A record from JSON; the error for what is none calls it by its name."""
-    try:
-        return record.model_validate_json(text)
-    except (ValueError, RecursionError):  # pydantic's own is a ValueError
-        raise CaseError(f"is no {name}", where=where, fix=fix) from None
-
-
 # Lines of JSON ------------------------------------------------------------------------------------
 
 
@@ -64,8 +56,8 @@ class JsonLines(NamedTuple, Generic[R]):
 
     path: Path
     record: type[R]
-    name: str  #: What a line is called in an error.
-    fix: str  #: What to do about a line that is none.
+    name: str  #: What a record is called in an error.
+    fix: str  #: What to do about what is none.
 
     def read(self) -> tuple[R, ...]:
         """Every record, the oldest first; () where there is no file.
@@ -75,20 +67,26 @@ class JsonLines(NamedTuple, Generic[R]):
         if not os.path.lexists(self.path):
             return ()
         lines = enumerate(whole_lines(read_text(self.path, CASES_LIMIT, CaseError)), start=1)
-        return tuple(
-            _record(self.record, line, self.name, f"{self.path}:{number}", self.fix)
-            for number, line in lines
-            if line.strip()
-        )
+        return tuple(self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip())
+
+    def read_whole(self) -> R | None:
+        """The only record of a file, over any lines; None where there is no file."""
+        if not os.path.lexists(self.path):
+            return None
+        return self._one(read_text(self.path, MIB, CaseError), str(self.path))
+
+    def _one(self, text: str, where: str) -> R:
+        try:
+            return self.record.model_validate_json(text)
+        except (ValueError, RecursionError):  # pydantic's own is a ValueError
+            raise CaseError(f"is no {self.name}", where=where, fix=self.fix) from None
 
     def append(self, *records: R, sync: bool = True, **dumped: Any) -> None:
         """Add records, written as ``dumped`` says."""
         lines = "".join(f"{each.model_dump_json(**dumped)}\n" for each in records)
-        try:
+        with writing(self.path, fix="check it"):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             append_line(self.path, lines.encode("utf-8"), sync=sync)
-        except (OSError, ValueError) as problem:
-            raise not_written(self.path, problem, fix="check it") from None
 
 
 def whole_lines(text: str) -> list[str]:
@@ -233,11 +231,9 @@ def add_versions(case: Case, versions: Sequence[Version]) -> None:
     if path is None:
         return
     JsonLines(path, Version, "version", "take the line out").append(*versions, sync=False)
-    try:
+    with writing(path, fix="check it"):
         if path.stat().st_size > _MOST:
             write_over(path, _newest(path))
-    except (OSError, ValueError) as problem:
-        raise not_written(path, problem, fix="check it") from None
 
 
 def _newest(path: Path) -> str:
@@ -306,18 +302,12 @@ CEILING_PLAN = "ceiling-plan.json"
 PROPOSED = "proposed"  #: Folder of the prompts that a generator proposed.
 
 
-def _read_plan(path: Path, record: type[R], name: str, fix: str) -> R | None:
-    if not os.path.lexists(path):
-        return None
-    return _record(record, read_text(path, MIB, CaseError), name, str(path), fix)
-
-
 def written_choice(case: Case) -> CeilingPlan | None:
     """The choice that a ceiling lab wrote down; None where there is none yet."""
     from tuneworthy.model.lab import CeilingPlan
 
-    fix = "move it away and run the lab again"
-    return _read_plan(_place(case, CEILING_PLAN), CeilingPlan, "choice of a lab", fix)
+    path, fix = _place(case, CEILING_PLAN), "move it away and run the lab again"
+    return JsonLines(path, CeilingPlan, "choice of a lab", fix).read_whole()
 
 
 def write_choice(case: Case, plan: CeilingPlan) -> None:
@@ -336,8 +326,8 @@ def written_plan(case: Case) -> VerifyPlan | None:
     """The plan of a verification that was written down; None where there is none yet."""
     from tuneworthy.model.lab import VerifyPlan
 
-    fix = "move it away and verify again"
-    return _read_plan(_place(case, VERIFY_PLAN), VerifyPlan, "plan of a verification", fix)
+    path, fix = _place(case, VERIFY_PLAN), "move it away and verify again"
+    return JsonLines(path, VerifyPlan, "plan of a verification", fix).read_whole()
 
 
 def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPlan:
