@@ -31,7 +31,7 @@ BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_910, 1_800),
     ("model",): Budget(3_910, 3_000),
     ("syntax", "text", "framework", "llm"): Budget(4_990, 4_400),
-    ("files", "scoring"): Budget(3_580, 2_600),
+    ("files", "scoring"): Budget(3_570, 2_600),
     ("traces",): Budget(3_450, 2_200),
     ("measure",): Budget(5_520, 4_800),
     ("verdict",): Budget(3_800, 3_400),

@@ -72,13 +72,10 @@ class Worker:
         """The answer and "", or None and why there is none: too_slow, ended, unreadable."""
         try:
             line = json.dumps(question).encode() + b"\n"
-        except (ValueError, TypeError, RecursionError):
-            return None, "unreadable"
-        with self._turn:
-            data, why = self._exchange(line)
-        try:
+            with self._turn:
+                data, why = self._exchange(line)
             return (None, why) if why else (json.loads(data, parse_constant=_refuse_constant), "")
-        except (ValueError, RecursionError):
+        except (ValueError, TypeError, RecursionError):
             return None, "unreadable"
 
     def _exchange(self, line: bytes) -> tuple[bytes, str]:
@@ -135,11 +132,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
     _kill(process)
-    process.wait()
-    for pipe in (process.stdin, process.stdout):
-        if pipe is not None:
-            with contextlib.suppress(OSError):
-                pipe.close()
+    with contextlib.suppress(OSError), process:
+        pass  # which closes its pipes and waits for it
 
 
 def _refuse_constant(name: str) -> None:
