@@ -100,10 +100,7 @@ IntentBy = Literal["reference", "embedding", "nothing"]
 
 
 class Stratum(Record):
-    """Conversations that were drawn from together.
-
-    ``intent`` is empty, and ``length`` too, where there are none; ``failed`` is None then.
-    """
+    """Conversations drawn from together; without an intent or a length these are empty."""
 
     intent: str
     length: Literal["short", "medium", "long", ""]

@@ -191,15 +191,11 @@ COLUMNS: tuple[str, ...] = tuple(column.name for column in fields(Batch))
 
 
 class PromptArm(Record):
-    """A prompt with a model, as it did on the cases.
-
-    ``value`` is the mean score over cases, repeats of a case averaged first, with the 95% interval
-    of this arm alone. ``prompt`` and ``model`` are empty where none is recorded.
-    """
+    """A prompt with a model, as it did on the cases; both are empty where none is recorded."""
 
     prompt: str
     model: str
-    value: float
+    value: float  #: Mean score over cases, repeats of a case averaged first.
     low: float
     high: float
     low_of_all: float  #: Ends where the intervals of all arms hold at once.
@@ -214,10 +210,7 @@ class PromptArm(Record):
 
 
 class Lead(Estimated):
-    """How far the best arm is ahead of the next: the mean paired difference on shared cases.
-
-    The interval holds for all pairs at once, because the two were picked.
-    """
+    """How far the best arm is ahead of the next on shared cases, with an interval for all pairs."""
 
     cases: Natural
     told_apart: State  #: Yes when the interval lies above zero; unknown under 20 cases.
