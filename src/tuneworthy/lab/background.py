@@ -253,11 +253,5 @@ class Labs:
 
 def _prepared(source: str | Path, settings: LabSettings) -> PreparedLab:
     """The plan of a lab by its settings; code beside a case is never run."""
-    return prepare(
-        source,
-        chosen=settings.chosen,
-        seed=settings.seed,
-        max_tokens=settings.max_tokens,
-        allow_code=False,
-        as_of=settings.as_of,
-    )
+    names = ("chosen", "seed", "max_tokens", "as_of")
+    return prepare(source, **{name: getattr(settings, name) for name in names})

@@ -106,24 +106,26 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
     why = scores.unanswered(first.id, cases) or scores.unanswered(second.id, cases)
     estimate = None if why else scores.difference(first, second, cases)
     e = estimate or Estimate(0.0, -1.0, 1.0, 0, 0)
-    needed: int | Unknown = Unknown(ask=why)
-    fewest = ENOUGH if scores.judge is None else 0
-    apart = e.clusters >= fewest and (e.low > 0 or e.high < 0)
-    if not why and scores.judge is None:
+    rules = scores.judge is None
+    apart = e.clusters >= ENOUGH * rules and (e.low > 0 or e.high < 0)
+    needed: int | Unknown
+    if why:
+        needed = Unknown(ask=why)
+    elif rules:
         rows = (scores.row(arm.id, cases) for arm in (first, second))
         more = cases_needed(*rows, clusters_of(cases)) if cases else None
         at_least = 0 if apart else max(e.n + 1, ENOUGH)
         needed = Unknown(ask=BY_MARGIN) if more is None else max(more, at_least)
-    elif not why and estimate is not None:
-        needed = Unknown(ask="let people label more: --labels with a larger number")
-    elif not why:
+    elif estimate is None:
         lacking = (scores.judged(arm.id, cases).missing for arm in (first, second))
         needed = Unknown(ask=label_more(sum(lacking)))
-    known = not why and (scores.judge is None or estimate is not None)
+    else:
+        needed = Unknown(ask="let people label more: --labels with a larger number")
+    unknown = isinstance(needed, Unknown) and (bool(why) or (estimate is None and not rules))
     return Contrast(
         first=first.id,
         second=second.id,
-        difference=e.value if known else needed,
+        difference=needed if unknown else e.value,
         low=e.low,
         high=e.high,
         n=e.n,

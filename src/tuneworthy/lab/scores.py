@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 MOST_MISSING = 0.02  #: Share of its calls that may lack an answer before an arm isn't measured.
 NO = 0.5  #: Under this, people say no: less than half of them pass an output.
+_NO_ROUND = Unknown(ask="wait for the first round")
 _SHOWN = 200
 _MASKED = 4000  # masked before it is cut, so that no half of a secret is left
 
@@ -325,8 +326,7 @@ class Lab:
         self.dropped: dict[str, int | None] = {}
         """By arm: conversations after which it was left behind; None for one that stayed."""
         self._done, self._total, self._running = 0, 0, len(plan.arms)
-        self._leader: Arm | None = None
-        self._board: tuple[Placed, ...] = ()
+        self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
         self._seen: list[EvalCase] = []
 
     async def race(self) -> None:
@@ -356,10 +356,14 @@ class Lab:
                 for end in (0.0, 1.0)
             )
             race.add(lows, highs)
-            self._leader = arms[race.result().winner]
             self._running = len(race.running)
             if self._calls.watch is not None:
-                self._board = self._placed({arms[place].id for place in race.running})
+                leader = arms[race.result().winner]
+                self._ahead = {
+                    "arm": leader.id,
+                    "quality": self.scores.share(leader, self._seen),
+                    "board": self._placed({arms[place].id for place in race.running}),
+                }
             self._show()
         after = race.result().dropped_after
         self.dropped = {arm.id: after[i] for i, arm in enumerate(arms)}
@@ -423,10 +427,9 @@ class Lab:
             share = place.quality
             return place.running, -1.0 if isinstance(share, Unknown) else share.value
 
+        share, seen = self.scores.share, self._seen
         board = (
-            Placed(
-                arm=arm.id, quality=self.scores.share(arm, self._seen), running=arm.id in running
-            )
+            Placed(arm=arm.id, quality=share(arm, seen), running=arm.id in running)
             for arm in self.plan.arms
         )
         return tuple(sorted(board, key=rank, reverse=True))
@@ -434,18 +437,14 @@ class Lab:
     def _show(self) -> None:
         if self._calls.watch is None:
             return
-        leader, quality = self._leader, Unknown(ask="wait for the first round")
-        self._calls.watch(
-            Stand(
-                arm=leader.id if leader else "",
-                quality=self.scores.share(leader, self._seen) if leader else quality,
-                done=self._done,
-                of=max(self._total, self._done),
-                running=self._running,
-                spend=self._calls.spend,
-                board=self._board,
-            )
+        stand = Stand(
+            done=self._done,
+            of=max(self._total, self._done),
+            running=self._running,
+            spend=self._calls.spend,
+            **self._ahead,
         )
+        self._calls.watch(stand)
 
 
 def _rounds(cases: Sequence[EvalCase]) -> list[list[EvalCase]]:

@@ -154,7 +154,7 @@ class Usage(Record):
     cached_tokens: Natural = 0
 
 
-_WITHHELD = {"length": "the answer was cut off: give it more room"}
+_WITHHELD = {"length": "the answer was cut off: raise --max-tokens"}
 _WITHHELD |= {"max_tokens": _WITHHELD["length"], "refusal": "the model refused to answer"}
 _FILTERS = ("content_filter", "safety", "recitation", "prohibited_content")
 _WITHHELD |= dict.fromkeys(_FILTERS, "a content filter withheld the answer")

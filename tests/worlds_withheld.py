@@ -1,0 +1,143 @@
+"""Labs without a ledger whose models are known, and of whose answers some don't come."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from internals import (
+    Arm,
+    Contrast,
+    EvalCase,
+    Job,
+    Kit,
+    Lab,
+    Marker,
+    Outcome,
+    Pool,
+    PromptVariant,
+    Reached,
+    Reply,
+    Request,
+    Scores,
+    Setting,
+    Settled,
+    Spend,
+    _answer,
+    chosen_arms,
+    contrast,
+    make_plan,
+    plan_arms,
+    scorer_for,
+)
+from lab_world import chance
+from tuneworthy import load_case
+
+WAYS: dict[str, Callable[[str], Settled]] = {
+    "cuts": lambda key: came(key, "shelf 1", "length"),
+    "thinks first": lambda key: came(key, "", "length"),
+    "filters": lambda key: came(key, "shelf", "content_filter"),
+    "refuses": lambda key: Settled(key=key, status="failed", why="HTTP 400: no"),
+    "refuses in words of its own": lambda key: came(key, "I can't help.", "refusal"),
+    "returns null": lambda key: came(key, "", "stop"),
+    "stalls": lambda key: Settled(key=key, status="in_doubt", why="no answer within 120 s"),
+}
+
+
+def came(key: str, text: str, finish: str = "stop") -> Settled:
+    return Settled(key=key, status="settled", reply=Reply(text=text, finish=finish))
+
+
+@dataclass
+class World:
+    """A lab without a ledger: known answers, of which some don't come.
+
+    ``turns`` is how many turns a conversation has; ``tuned`` a model that is compared.
+    """
+
+    shares: dict[str, float]
+    n: int
+    turns: int = 1
+    seed: int = 0
+    way: str = "refuses"
+    held: frozenset[tuple[str, str]] = frozenset()
+    """By model or prompt, and input."""
+    watch: None = None
+    spend = Spend(cap=0, paid=0, held=0, calls=0, reused=0, in_doubt=0, failed=0)
+    plan: Any = None
+
+    def __post_init__(self) -> None:
+        if self.plan is not None:
+            return
+        names = [name for name in self.shares if name != "mine"]
+        prompts = {name: PromptVariant(name=name, system=f"{name}\n") for name in names}
+        cases = [
+            EvalCase(
+                id=f"c{i}", input=f"Where is book {i}?", reference=f"shelf {i}",
+                conversation_id=f"t{i // self.turns}",
+            )
+            for i in range(self.n)
+        ]  # fmt: skip
+        models = [{"id": "fake:one"}]
+        models += [{"id": "fake:mine", "kind": "tuned"}] if "mine" in self.shares else []
+        case = load_case({"name": "x", "models": models})
+        reached = {m["id"]: Reached("fake", m["id"].removeprefix("fake:"), "") for m in models}
+        arms = plan_arms(case, list(prompts.values()), cases, 0)
+        setting = Setting(prompts=prompts, reached=reached, pool=Pool(()))
+        self.plan = make_plan(arms, cases, setting, seed=self.seed)
+
+    def runner(self, _: object) -> World:
+        return self
+
+    def key(self, request: Request) -> str:
+        return "mine" if request.model == "mine" else request.messages[0].content.strip()
+
+    def right(self, key: str, asked: str) -> bool:
+        return chance(self.seed, key, asked) < self.shares[key]
+
+    async def all(self, jobs: Sequence[Job]) -> Outcome:
+        outcome = Outcome()
+        for job in jobs:
+            key, asked = self.key(job.request), job.request.messages[-1].content
+            text = asked.removeprefix("Where is book ").removesuffix("?")
+            text = f"shelf {text}" if self.right(key, asked) else "no idea"
+            lost = (key, asked) in self.held
+            outcome.settled[job.key] = WAYS[self.way](job.key) if lost else came(job.key, text)
+        return outcome
+
+    def raced(self) -> tuple[Lab, tuple[Arm, ...]]:
+        lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]
+
+        async def go() -> tuple[Arm, ...]:
+            await lab.race()
+            chosen = chosen_arms(lab.plan, lab.scores, lab.dropped)
+            await lab.report(chosen)
+            return chosen
+
+        return lab, asyncio.run(go())
+
+    def reached(self, target: float) -> str:
+        lab, chosen = self.raced()
+        return _answer(lab, chosen, target)[1]
+
+    def compared(self) -> Contrast | None:
+        """The tuned model less the best other; None where one of them isn't measured."""
+        lab, chosen = self.raced()
+        if lab.unanswered(lab.stayed("prompt", "tuned"), self.plan.select):
+            return None  # the command stops here
+        best, tuned = chosen
+        if lab.unanswered(chosen, self.plan.report):
+            return None
+        return contrast(lab.scores, tuned, best, self.plan.report)
+
+    def order(self, how: str) -> list[tuple[str, str]]:
+        """All answers in the order in which they are withheld."""
+        keys = [name for name in self.shares if how != "of the best" or name == max(
+            self.shares, key=lambda name: self.shares[name])]  # fmt: skip
+        calls = [(key, f"Where is book {i}?") for key in keys for i in range(self.n)]
+        mixed = sorted(calls, key=lambda call: chance("order", self.seed, *call))
+        if how == "right ones":
+            return sorted(mixed, key=lambda call: not self.right(*call))
+        return sorted(mixed, key=lambda call: self.right(*call)) if how == "wrong ones" else mixed
