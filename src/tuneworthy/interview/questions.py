@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
 from typing import Any
@@ -130,25 +131,22 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
 
 def require_ask(framework: Framework, ask_id: str, where: str) -> str:
     """The whole path of a question that may come up, in whatever case."""
-    try:
+    with suppress(CaseError):
         path = ".".join(answer_path(ask_id, framework))
         room, place, *rest = [*path.split("."), ""]
         if room not in _FIRST or not place.isdigit():
             return ask_of(Case(name="anything"), framework, path).id
         if len(rest) == 2 and field_path(path) in case_fields():
             return path
-    except CaseError:
-        pass
-    refusal = _not_asked(framework, ask_id)
-    raise CaseError(refusal.what, where=where, fix=refusal.fix)
+    raise _not_asked(framework, ask_id, where)
 
 
-def _not_asked(framework: Framework, ask_id: str) -> CaseError:
+def _not_asked(framework: Framework, ask_id: str, where: str = "") -> CaseError:
     lists = [f"{room}.1.{name}" for room, name in _FIRST.items()]
     fields = [p for p, f in case_fields().items() if f.is_asked and p.split(".")[0] not in _FIRST]
     names = [name for asks in asked_by(framework).values() for name in asks]
     guess = did_you_mean(ask_id, [*names, *fields, *lists])
-    return CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=guess)
+    return CaseError(f'"{ask_id[:80]}" is nothing that is asked', where=where, fix=guess)
 
 
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
