@@ -145,17 +145,16 @@ def measure(
     from tuneworthy.workspace.measure import measure_case, measure_new
 
     with live_line(reading_progress) as progress:
+        options |= {"sources": sources, "progress": progress}
         if case is None and sources:
-            run = measure_new(sources, progress=progress, **options)
+            run = measure_new(**options)
         else:
-            source = "." if case is None else case
-            run = measure_case(source, sources, progress=progress, **options)
+            run = measure_case("." if case is None else case, **options)
     if form == "json":
-        text = measure_dict(run)
+        deliver(measure_dict(run), output, force)
     else:
         document = measure_report(run, examples=show_examples)
-        text = render(document, colour=colour(output))
-    deliver(text, output, force)
+        deliver(render(document, colour=colour(output)), output, force)
 
 
 @group(
@@ -350,11 +349,8 @@ def _asked(item: Item) -> tuple[str, str]:
         value = keys.get(word.lower()) or (word.lower() if word.lower() in keys.values() else None)
         if value is not None:
             return "label", value
-        click.echo(
-            f"Use {', '.join([*keys, 's', 'b', 'q'])}"
-            if keys
-            else "Write the answer, or :s, :b, :q"
-        )
+        use = f"Use {', '.join([*keys, 's', 'b', 'q'])}"
+        click.echo(use if keys else "Write the answer, or :s, :b, :q")
 
 
 def _line() -> str | None:

@@ -157,7 +157,7 @@ def _run(
     ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
     **options: Any,
 ) -> Any:
-    """Prepare a lab, and deliver its quote or its result, which is returned."""
+    """Deliver a lab's quote, or its result, which is returned."""
     from tuneworthy.lab.prepare import prepare
 
     # before money is spent on what would go into it

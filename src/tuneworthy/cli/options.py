@@ -125,15 +125,12 @@ mapping_option = option("--map FILE", "Which of their fields holds which of ours
 
 
 def sources_option(what: str, where: str) -> Decorator:
-    """``--from``: what to read, and where it comes from or goes to otherwise."""
-    text = (
-        f"Traces or results to {what}: file, pattern, folder or address; may be repeated. {where}"
-    )
+    places = "file, pattern, folder or address; may be repeated"
+    text = f"Traces or results to {what}: {places}. {where}"
     return option("--from PATH", text, "sources", multiple=True)
 
 
 def seed_for(what: str) -> Decorator:
-    """``--seed`` of a draw, with what it is for."""
     return number("--seed", 0, 2**32 - 1, 0, what)
 
 

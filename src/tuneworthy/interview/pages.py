@@ -78,7 +78,6 @@ def note(text: str) -> Sheet:
 
 
 def question_page(ask: Ask, number: int) -> Sheet:
-    """A question, the ``number``-th from 1."""
     place = f"{number}/≈{number + ask.left - 1}"
     page = Sheet("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
     rows = enumerate(ask.choices, start=1)

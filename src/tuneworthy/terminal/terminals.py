@@ -137,7 +137,6 @@ class PlainTerminal:
         return self._read()
 
     def _read(self) -> str | None:
-        """A line without a prompt; cut where it is far too long."""
         line = read_line(_LONGEST)
         if not sys.stdin.isatty():
             self.say("\n")
@@ -289,7 +288,7 @@ class ScriptedTerminal(PlainTerminal):
         return self.answer(ask.id) if ask.id in self.script.answers else Entry("pass")
 
     def answer(self, name: str) -> Entry:
-        """The answer to a question, also to one that isn't asked since the case has an answer."""
+        """The answer to a question, asked or not."""
         text = self.script.answers.pop(name)
         self.say(f"{name}: {one_line(text)}\n")
         return Entry("answer", text)

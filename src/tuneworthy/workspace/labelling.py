@@ -188,8 +188,6 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
         return _to_settle(source, case, task)
     name, text = labeller_name(task.labeller), ""
     if task.lab is not None:
-        if not task.rubric:
-            raise InputError("needs the rubric", where="--for", fix="give --rubric FILE as well")
         items, text = _drawn_items(source, case, task.rubric, task.lab)
     elif task.kind == "answer":
         lacking = [each for each in _evalset(source, case) if each.reference is None]
@@ -278,6 +276,8 @@ def _drawn_items(
     Cases come in the order in which they were drawn before anything was labelled; the arms of a
     case are shuffled, and an output that several of them wrote is shown once.
     """
+    if not rubric:
+        raise InputError("needs the rubric", where="--for", fix="give --rubric FILE as well")
     plan, chosen = _plan(case, source, lab)
     text = rubric_text(rubric)
     if digest_of(text, SCALE) != plan.rubric:

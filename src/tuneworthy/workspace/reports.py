@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from pydantic import ValidationError
 
@@ -17,7 +17,7 @@ from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import NAMES, catalogue_text, services
 from tuneworthy.framework.rules import compile_rules
 from tuneworthy.model.base import State, Unknown, digest, json_text
-from tuneworthy.model.dossier import Difference, Dossier
+from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
 from tuneworthy.model.precedents import ALSO_ASKED, Backtest, Codes, Gap, PublishedCase
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
@@ -123,17 +123,15 @@ def explain(
     dossier = decide(case, framework, as_of=as_of)
     if name is None:
         return render_document(walk.explain_case(dossier, framework), everything=True)
-    if name in framework.signals and name not in framework.factors:
-        return render_document(walk.explain_answer(dossier, framework, name, ()))
-    states: dict[str, State] = {n: check.state for n, check in dossier.ceiling.checks.items()}
-    states |= {n: factor.state for n, factor in dossier.factors.items()}
-    if name not in states:
-        raise walk.unknown_name(name, framework)
-    rules = compile_rules(framework)
-    every: tuple[State, ...] = ("yes", "no", "unknown")
-    otherwise = [
-        (to, verdict_of(rules, {**states, name: to})) for to in every if to != states[name]
-    ]
+    otherwise: list[tuple[State, Verdict]] = []
+    if name in framework.factors or name not in framework.signals:
+        states: dict[str, State] = {n: check.state for n, check in dossier.ceiling.checks.items()}
+        states |= {n: factor.state for n, factor in dossier.factors.items()}
+        if name not in states:
+            raise walk.unknown_name(name, framework)
+        rules = compile_rules(framework)
+        others: list[State] = [to for to in get_args(State) if to != states[name]]
+        otherwise = [(to, verdict_of(rules, {**states, name: to})) for to in others]
     return render_document(walk.explain_answer(dossier, framework, name, otherwise))
 
 

@@ -252,15 +252,11 @@ def since(now: EvaluatedCase, digest: str) -> Since:
         before, after = text.splitlines(), now.text.splitlines()
         lines = list(difflib.unified_diff(before, after, lineterm="", n=1))[2:]
     changed = tuple(line for line in lines if not line.startswith("@@"))
-    return Since(_compared(then, now), changed)
+    return Since(compare(then, now.dossier, judge_by(now.framework)), changed)
 
 
 def since_dossier(raw: str, now: EvaluatedCase) -> Difference:
-    return _compared(parse_dossier(raw, "the file"), now)
-
-
-def _compared(then: Dossier, now: EvaluatedCase) -> Difference:
-    return compare(then, now.dossier, judge_by(now.framework))
+    return compare(parse_dossier(raw, "the file"), now.dossier, judge_by(now.framework))
 
 
 _PAGE = 50  # cases in one part of the list
