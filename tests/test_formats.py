@@ -460,6 +460,33 @@ def as_table(call: dict[str, Any]) -> Any:
             for key, value in as_plain(call).items()}  # fmt: skip
 
 
+PACKED = [name for name, _, _ in LOGS if name.endswith("l") and not name.startswith(("ev", "cl"))]
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_a_log_that_was_put_into_a_table_says_the_same(tmp_path: Path, name: str) -> None:
+    flat, path = tmp_path / "flat.jsonl", tmp_path / name
+    records = map(json.loads, (FIXTURES / name).read_text().splitlines())
+    written(
+        flat,
+        *(
+            {
+                key: json.dumps(value) if isinstance(value, dict | list) else value
+                for key, value in record.items()
+                if value != {}
+            }
+            for record in records
+        ),
+    )
+    with duckdb.connect() as connection:
+        source = f"read_json('{flat}', sample_size=-1)"
+        connection.execute(f"COPY (FROM {source}) TO '{path}' (FORMAT parquet)")
+    told = [[{**row, "model": row.get("model") in {"traces", tmp_path.name}, "tool_calls":
+              [call.name for call in row.get("tool_calls", ())]} for row in load(each)[0]]
+            for each in (name, path)]  # fmt: skip
+    assert told[0] == told[1]
+
+
 @settings(max_examples=10)
 @given(st.lists(calls_of_a_model(), min_size=1, max_size=4))
 def test_the_same_traces_in_any_format_are_the_same(

@@ -359,6 +359,10 @@ def is_envelope(value: Any) -> bool:
     )
 
 
+def _is_piece(value: Any) -> bool:
+    return isinstance(value, dict) and is_part(value)
+
+
 def asked(value: Any) -> tuple[str | None, Talk | None]:
     """What was asked: a text, or the conversation.
 
@@ -367,10 +371,12 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     """
     if isinstance(value, str) and (value[:1] not in {"[", "{"} or not _LIKELY.search(value)):
         return value, None
-    found = talk(value)
+    opened = unpacked(value)
+    found = talk(opened)
+    if found is None and isinstance(opened, list) and opened and all(map(_is_piece, opened)):
+        found = Talk([{"role": "user", "content": opened}], 1)
     if found is not None:
         return None, found
-    opened = unpacked(value)
     if isinstance(opened, dict) and (
         not opened
         or any(opened.get(key) == [] for key in _AROUND)
@@ -389,8 +395,6 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
     said, found = asked(value)
-    if found is None and isinstance(value, list) and value and all(map(is_part, value)):
-        found = Talk([{"role": "assistant", "content": value}], 1)
     if found is None:
         return said, ()
     if len(found) == 1:
@@ -436,6 +440,7 @@ def reference(value: Any) -> str | None:
 
 def said(value: Any) -> str | None:
     """What went wrong, as text; None for nothing, false and an empty text."""
+    value = unpacked(value)
     if isinstance(value, dict):
         value = value.get("message") or dumped(value)
     return text(value) if value else None

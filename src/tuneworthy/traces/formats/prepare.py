@@ -41,7 +41,7 @@ def span(record: Record, context: ReadContext) -> Iterator[Record]:
     del context
     flat: dict[str, Any] = {}
     heard: list[Any] = []
-    for event in mappings_in(record.get("events")):
+    for event in mappings_in(unpacked(record.get("events"))):
         pairs = _pairs(event.get("attributes"))
         kind = event.get("name")
         if kind in _SAID or kind == "gen_ai.choice":  # conventions until 1.36
@@ -347,11 +347,11 @@ _TASK = re.compile(r"(?:samples_)?(.*?)(?:_\d{4}-\d\d-\d\dT[\d.:-]+)?\.jsonl?(?:
 @prepares
 def lm_eval(record: Record, context: ReadContext) -> Iterator[Record]:
     """A sample: its task stands in the name of the file, its model in that of the folder."""
-    given = record.get("filtered_resps") or record.get("resps")
+    given = unpacked(record.get("filtered_resps") or record.get("resps"))
     first = given[0] if isinstance(given, list) and given else given
     if isinstance(first, list) and len(first) == 1:
         first = first[0]
-    metrics = record.get("metrics")
+    metrics = unpacked(record.get("metrics"))
     names = metrics if isinstance(metrics, list) and metrics else _METRICS
     score = next((record[key] for key in names if isinstance(key, str) and key in record), None)
     task = _TASK.fullmatch(context.file)
