@@ -191,11 +191,82 @@ def beside(name: str, path: Path) -> dict[str, float]:
     return runs[ROUNDS // 2]
 
 
+def as_langfuse(trace: dict[str, Any]) -> Any:
+    """A trace as an observation of Langfuse."""
+    start = trace["timestamp"]
+    return {
+        "traceId": "t", "type": "GENERATION", "level": "DEFAULT", "startTime": start,
+        "endTime": start + trace["latency_s"], "sessionId": trace["conversation_id"],
+        "model": trace["model"], "input": turns(trace),
+        "output": {"role": "assistant", "content": trace["output"]}, "totalCost": trace.get("usd"),
+        "usageDetails": {"input": trace["input_tokens"], "output": trace["output_tokens"]},
+    }  # fmt: skip
+
+
+def as_span(trace: dict[str, Any]) -> Any:
+    """A trace as a span that an SDK exports."""
+
+    def said(role: str, text: str) -> Any:
+        return {"role": role, "parts": [{"type": "text", "content": text}]}
+
+    start = trace["timestamp"]
+    return {
+        "start_time": start, "end_time": start + trace["latency_s"],
+        "attributes": {
+            "gen_ai.operation.name": "chat", "gen_ai.request.model": trace["model"],
+            "gen_ai.conversation.id": trace["conversation_id"],
+            "gen_ai.input.messages": json.dumps(
+                [said(turn["role"], turn["content"]) for turn in turns(trace)]
+            ),
+            "gen_ai.output.messages": json.dumps([said("assistant", trace["output"])]),
+            "gen_ai.usage.input_tokens": trace["input_tokens"],
+            "gen_ai.usage.output_tokens": trace["output_tokens"],
+        },
+    }  # fmt: skip
+
+
+def as_otlp(trace: dict[str, Any]) -> Any:
+    """The same span as the protocol writes it."""
+    span = as_span(trace)
+    pairs = [
+        {"key": key, "value": {"stringValue": v} if isinstance(v, str) else {"intValue": str(v)}}
+        for key, v in span["attributes"].items()
+    ]
+    clocks = {f"{end}TimeUnixNano": str(int(span[f"{end}_time"] * 1e9)) for end in ("start", "end")}
+    return {"resourceSpans": [{"scopeSpans": [{"spans": [{**clocks, "attributes": pairs}]}]}]}
+
+
+def turns(trace: dict[str, Any]) -> list[dict[str, str]]:
+    """What was said before the answer."""
+    system = [{"role": "system", "content": trace["system"]}] if trace.get("system") else []
+    asked = [{"role": "user", "content": trace["input"]}] if trace.get("input") else []
+    return trace.get("messages") or system + asked
+
+
+def forms(folder: Path, gb: float) -> int:
+    """Print what reading the same traces costs in formats of others."""
+    plain = folder / "plain.jsonl"
+    write(plain, size_bytes=int(gb * BYTES_PER_GB))
+    print("| format | CPU s | × bare parse of it | peak MiB |\n|---|---:|---:|---:|")
+    for name, form in (
+        ("plain", None), ("Langfuse", as_langfuse), ("spans", as_span), ("OTLP", as_otlp)
+    ):  # fmt: skip
+        path = plain if form is None else folder / "form.jsonl"
+        if form is not None:
+            with plain.open() as lines, path.open("w") as file:
+                file.writelines(json.dumps(form(json.loads(line))) + "\n" for line in lines)
+        found = beside("read", path)
+        ratio = found["cpu_s"] / found["bare_s"]
+        print(f"| {name} | {found['cpu_s']:.2f} | {ratio:.1f} | {found['peak_mib']:.0f} |")
+    return 0
+
+
 def main() -> int:
     """Measure one step for a parent process, or everything for a person."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--gb", type=float, default=1.0, help="size of the log")
     parser.add_argument("--large", type=float, default=3.0, help="size of the larger one")
+    parser.add_argument("--forms", action="store_true", help="read the log in formats of others")
     parser.add_argument("--step", nargs=2, help=argparse.SUPPRESS)
     told = parser.parse_args()
     if told.step:
@@ -210,6 +281,8 @@ def main() -> int:
         print("the bare parse needs another library: pip install pysimdjson", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
+        if told.forms:
+            return forms(Path(folder), told.gb)
         return report(Path(folder), told.gb, told.large)
 
 
