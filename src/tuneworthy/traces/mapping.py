@@ -262,8 +262,9 @@ class FieldMap:
             return
         for path in self.each:
             if (inner := walk(value, path)) is not None:
+                looks_up = "^" in self.written
                 for found in flat(inner):
-                    yield {"^": value, **found} if isinstance(found, dict) else found
+                    yield {"^": value, **found} if looks_up and isinstance(found, dict) else found
                 return
 
     def is_of(self, chunk: Chunk) -> bool:

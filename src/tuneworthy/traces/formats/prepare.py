@@ -33,28 +33,14 @@ def prepares(function: Prepare) -> Prepare:
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "bytesValue")
 _DEEPEST = 20
 _SAID = {f"gen_ai.{role}.message": role for role in ("system", "user", "assistant", "tool")}
+_SAID["gen_ai.choice"] = "assistant"  # conventions until 1.36
 
 
 @prepares
-def span(record: Record, context: ReadContext) -> Iterator[Record]:
+def span(record: Record, context: ReadContext) -> Iterable[Record]:
     """Attributes by name, those of its events among them where the span lacks them."""
     del context
-    flat: dict[str, Any] = {}
-    heard: list[Any] = []
-    for event in mappings_in(unpacked(record.get("events"))):
-        pairs = _pairs(event.get("attributes"))
-        kind = event.get("name")
-        if kind in _SAID or kind == "gen_ai.choice":  # conventions until 1.36
-            body = unpacked(pairs.get("gen_ai.event.content")) or event.get("body") or pairs
-            if kind in _SAID:
-                heard.append({"role": _SAID[str(kind)], **as_mapping(body)})
-            else:
-                said = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
-                flat["gen_ai.completion"] = [{"role": "assistant", **said}]
-            continue
-        flat |= pairs
-    if heard:
-        flat["gen_ai.prompt"] = heard
+    flat = _told_in_events(record["events"]) if record.get("events") else {}
     flat |= {key: value for key, value in record.items() if "." in key}
     flat |= _pairs(record.get("attributes"))
     for prefix in {key.partition(".0.")[0] for key in flat if ".0." in key}:
@@ -64,14 +50,35 @@ def span(record: Record, context: ReadContext) -> Iterator[Record]:
     code = str(status.get("code", status.get("status_code", record.get("status_code"))))
     failed = code in {"2", "ERROR", "STATUS_CODE_ERROR"}
     told = status.get("message") or status.get("description") or record.get("status_message")
-    yield {**record, "attributes": flat, "failed": (told or "error") if failed else None}
+    return ({**record, "attributes": flat, "failed": (told or "error") if failed else None},)
+
+
+def _told_in_events(events: Any) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for event in mappings_in(unpacked(events)):
+        pairs, kind = _pairs(event.get("attributes")), event.get("name")
+        if kind not in _SAID:
+            flat |= pairs
+            continue
+        body = unpacked(pairs.get("gen_ai.event.content")) or event.get("body") or pairs
+        body = as_mapping(as_mapping(body).get("message")) or as_mapping(body)
+        heard = {"role": _SAID[kind], **body}
+        if kind == "gen_ai.choice":
+            flat["gen_ai.completion"] = [heard]
+        else:
+            flat.setdefault("gen_ai.prompt", []).append(heard)
+    return flat
 
 
 def _pairs(value: Any) -> dict[str, Any]:
     value = unpacked(value)
     if isinstance(value, dict):
-        return {str(key): each for key, each in value.items() if each is not None}
-    return {str(each.get("key")): _plain(each.get("value")) for each in mappings_in(value)}
+        return value
+    return {
+        str(each.get("key")): held["stringValue"] if "stringValue" in held else _plain(held)
+        for each in mappings_in(value)
+        if isinstance(held := each.get("value"), dict)
+    }
 
 
 def _plain(value: Any, depth: int = 0) -> Any:
