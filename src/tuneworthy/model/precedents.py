@@ -132,10 +132,7 @@ class PublishedCase(FileRecord):
     """Examples the tuning had, where the source gives a count."""
     economics: Account | None = None  #: Money and time.
     notes: Text = ""  #: What to keep in mind.
-    factors: dict[
-        Ident,
-        Annotated[Coded, BeforeValidator(as_key("value"), json_schema_input_type=Coded | TriInput)],
-    ] = {}  #: Reasons for and against, as coded.
+    factors: dict[Ident, SimpleCoded] = {}  #: Reasons for and against, as coded.
     extra_factors_blind: dict[Ident, BlindAnswers] = {}
     """Factors that only the blind coders answered."""
     ceiling_test: dict[Ident, Tri] = {}  #: Checks of the ceiling that the source shows.
