@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cache
+from importlib.resources import files
 from typing import Literal
 
 from tuneworthy.model.base import MONTHS_PER_QUARTER, Range
@@ -143,6 +146,13 @@ def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None
     return PhaseCost(*ranges)
 
 
+@cache
+def _words() -> dict[str, tuple[str, ...]]:
+    """The title of each phase, when it is done, and its steps."""
+    data = tomllib.loads(files("tuneworthy.plan").joinpath("phases.toml").read_text("utf-8"))
+    return {name: (each["title"], each["done"], *each["steps"]) for name, each in data.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class PlanContext:
     """Everything that phases are made from, and the phases made so far."""
@@ -198,6 +208,24 @@ class PlanContext:
             )
         )
         return name
+
+    def say(
+        self,
+        name: str,
+        cost: PhaseCost | StepWork,
+        needs: tuple[str, ...] = (),
+        part: Part = "steps",
+        weeks: float = 0.0,
+        *,
+        id: str = "",
+        **told: str,
+    ) -> str:
+        """Add a phase whose words stand in ``phases.toml``, with what they leave open."""
+        title, done, *steps = (
+            text.format(cases=self.cases, approach=self.approach, **told) for text in _words()[name]
+        )
+        said = [step for step in steps if step]
+        return self.add(id or name, title, said, done, cost, part=part, needs=needs, weeks=weeks)
 
     # Words that several phases share.
 

@@ -69,7 +69,8 @@ def tuning(
         paid += (_money(plan, money),)
     trained = _training(plan, (_data(plan, paid),))
     launched = (_deployment(plan, (trained,)),)
-    _retraining(plan, (_monitoring(plan, launched),))
+    watched = (_monitoring(plan, launched),)
+    plan.say("retraining", plan.retraining(), watched, "running")
     needs = launched
     for position, fit in enumerate(plan.fits[1:], start=1):
         as_before = any(fit.data.unit == earlier.data.unit for earlier in plan.fits[:position])
@@ -179,18 +180,9 @@ def _alternatives(plan: PlanContext, unmet: Mapping[str, GateResult]) -> Needs:
     by_money = against[-1].id == "investment" and plan.assessment.state("data_sovereignty") != "yes"
     if rule is not None and by_money:
         pays = f", and by believed amounts it pays back in under {months(rule.under_months)}"
-    name = plan.add(
-        "alternatives",
-        "compare the alternatives first",
-        (
-            *(f"What speaks against tuning now: {gate.why}" for gate in against),
-            "Set the alternatives side by side and try the simplest that could meet the targets",
-        ),
-        f"it is on file why no simpler alternative meets the targets{pays}; "
-        "otherwise the plan ends here",
-        plan.rule.steps.alternatives,
-    )
-    return (name,)
+    first, second, *_ = *(f"What speaks against tuning now: {gate.why}" for gate in against), ""
+    cost = plan.rule.steps.alternatives
+    return (plan.say("alternatives", cost, first=first, second=second, pays=pays),)
 
 
 def _tuning_service(plan: PlanContext, needs: Needs) -> None:
@@ -198,33 +190,16 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
     stated = plan.case.tuning
     ended = stated.until is not None and stated.until <= plan.calendar.start
     offered = plan.fits[0].offered_by if plan.fits else ()
-    others = [f"New work of this kind is taken by {listing(offered)}"] if offered else []
+    others = f"New work of this kind is taken by {listing(offered)}" if offered else ""
+    steps = plan.rule.steps
     if ended or stated.available == "no":
         gone = f"The service ended on {stated.until}" if ended else "The service takes no work"
-        plan.add(
-            "service",
-            "find another way to tune and serve",
-            (f"{gone}: look for another one, or for open weights on hardware of your own", *others),
-            "a service or hardware of your own is named that tunes the chosen base model and will "
-            "still serve it after the first retraining",
-            plan.rule.steps.other_service,
-            needs=needs,
+        plan.say(
+            "other_service", steps.other_service, needs, id="service", gone=gone, others=others
         )
     elif stated.service != "self_hosted" and stated.available != "yes":
         known = f" It is known to end on {stated.until}." if stated.until else ""
-        plan.add(
-            "service",
-            "confirm the tuning service",
-            (
-                "Ask in writing whether it takes new work, which base models it tunes and how long "
-                f"it will serve them; or decide to tune and serve it yourself.{known}",
-                *others,
-            ),
-            "the service has confirmed in writing that it takes new work and will still serve the "
-            "model after the first retraining, or hardware of your own is reserved",
-            plan.rule.steps.service,
-            needs=needs,
-        )
+        plan.say("service", steps.service, needs, known=known, others=others)
 
 
 _REVIEW = {
@@ -254,14 +229,7 @@ def _safety(plan: PlanContext, needs: Needs) -> None:
 
 def _goal(plan: PlanContext, needs: Needs) -> None:
     known = listing([goal.title for goal in plan.framework.goals.values()], "or")
-    plan.add(
-        "goal",
-        "name the goal",
-        (f"Say what tuning should bring first: {known}", "Count the data its approach takes"),
-        "the primary goal and the count of its data are in the case file",
-        plan.rule.steps.goal,
-        needs=needs,
-    )
+    plan.say("goal", plan.rule.steps.goal, needs, known=known)
 
 
 def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
@@ -274,55 +242,28 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
         )
     else:
         first = f"Collect {cases} real cases with the answers you want, and keep them held out"
-    target, name = f"the target ({plan.quality})", []
+    target, named = f"the target ({plan.quality})", ""
     if not plan.quality:
-        target = "a target with its metric"
-        name = ["Name the metric and the share that is good enough"]
-    return plan.add(
-        "evaluation",
-        "set up the evaluation",
-        (
-            first,
-            "Run the best prompt on them: that is the figure to beat",
-            *name,
-            "Write down beforehand which margin counts as better, and when to stop",
-        ),
-        f"{cases} held-out cases are set aside, the best prompt's share right on them is known "
-        f"with its 95% interval, and {target} and the rule for go or stop are written down",
-        plan.upfront("evaluation").part(plan.rule.design_share),
-        part=part,
-        needs=needs,
-    )
+        target, named = (
+            "a target with its metric",
+            "Name the metric and the share that is good enough",
+        )
+    cost = plan.upfront("evaluation").part(plan.rule.design_share)
+    return plan.say("evaluation", cost, needs, part, first=first, named=named, target=target)
 
 
 def _need(plan: PlanContext, needs: Needs) -> str:
     against = plan.targets or "quality, latency and cost, with a target for each"
-    return plan.add(
-        "need",
-        "measure the present system against every target",
-        (f"Measure it on the held-out cases against {against}",),
-        f"the present system's figures on {plan.cases} held-out cases are on file beside the "
-        f"targets ({against}), and it is noted which it misses, if any",
-        plan.rule.steps.targets,
-        needs=needs,
-    )
+    return plan.say("need", plan.rule.steps.targets, needs, against=against)
 
 
 def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> None:
     """What would help and is simpler than tuning is tried before any training."""
     if not options:
         return
-    titles = [plan.framework.options[name].title for name in options]
+    titles = listing([plan.framework.options[name].title for name in options])
     target = f"every target ({plan.targets})" if plan.targets else "the target"
-    plan.add(
-        "simpler",
-        f"try what is simpler: {listing(titles)}",
-        (f"Run each on the same {plan.cases} cases as the best prompt",),
-        f"the share right of each on the {plan.cases} cases is on file, with its 95% interval; if "
-        f"one meets {target}, the plan ends here",
-        plan.options(options),
-        needs=needs,
-    )
+    plan.say("simpler", plan.options(options), needs, titles=titles, target=target)
 
 
 # The first version.
@@ -336,21 +277,7 @@ def _pilot(plan: PlanContext, needs: Needs) -> str:
         fit = plan.fits[0]
         cost += plan.collecting(fit, part)
         least = f", at least {count(math.ceil(fit.data.low * part - 1e-9))} {plain(fit.data.unit)}"
-    return plan.add(
-        "pilot",
-        f"pilot: {plan.approach}",
-        (
-            f"Get {share(part)} of the data ready{least}",
-            "Tune a model on them once, with the settings the service or library proposes",
-            "Compare it with the best prompt on the held-out cases",
-        ),
-        f"the pilot's model and the best prompt are compared on {plan.cases} held-out cases, the "
-        "95% interval of the difference is on file, and the rule written down before says go or "
-        "stop",
-        cost,
-        part="first_version",
-        needs=needs,
-    )
+    return plan.say("pilot", cost, needs, "first_version", share=share(part), least=least)
 
 
 def _money(plan: PlanContext, money: MoneyFindings) -> str:
@@ -418,38 +345,14 @@ def _training(plan: PlanContext, needs: Needs) -> str:
     reaches, beats = "beats the best prompt on", ""
     if plan.quality:
         reaches, beats = f"reaches {plan.quality} on", " and beats the best prompt there"
-    return plan.add(
-        "training",
-        f"train: {plan.approach}",
-        (
-            "Tune on all the data with a few settings, and choose between them on cases that are "
-            "not the held-out ones",
-            "Compare once with the best prompt on the held-out cases, and look at what got worse",
-        ),
-        f"the tuned model {reaches} {plan.cases} held-out cases{beats}, the whole 95% interval of "
-        "the difference above zero",
-        plan.upfront("training").after(plan.rule.pilot_share) + plan.comparison,
-        part="first_version",
-        needs=needs,
-    )
+    cost = plan.upfront("training").after(plan.rule.pilot_share) + plan.comparison
+    return plan.say("training", cost, needs, "first_version", reaches=reaches, beats=beats)
 
 
 def _deployment(plan: PlanContext, needs: Needs) -> str:
     limits = plan.limits
     kept = f"it keeps to {listing(limits)}" if limits else "its latency and cost are on file"
-    return plan.add(
-        "deployment",
-        "bring it into production",
-        (
-            "Put it where the prompt is now, with a switch back",
-            "Send it a small share of the traffic first, then all of it",
-            "Keep data, base model and settings, so that it can be made again",
-        ),
-        f"it answers all the traffic, switching back was tried, and {kept}",
-        plan.upfront("deployment"),
-        part="first_version",
-        needs=needs,
-    )
+    return plan.say("deployment", plan.upfront("deployment"), needs, "first_version", kept=kept)
 
 
 # Running it, and further goals.
@@ -458,36 +361,7 @@ def _deployment(plan: PlanContext, needs: Needs) -> str:
 def _monitoring(plan: PlanContext, needs: Needs) -> str:
     """The first quarter in production."""
     kept = f", none of them below {plan.quality}" if plan.quality else " beside that of the launch"
-    return plan.add(
-        "monitoring",
-        "watch it for a quarter",
-        (
-            "Check a random sample every month, as the held-out cases were checked",
-            "Go on collecting corrections and ratings for the next training",
-            "Hold requests and cost a month against what the investment counted on",
-        ),
-        f"three monthly checks are on file, each with its share right and 95% interval{kept}",
-        plan.quarter(),
-        part="running",
-        needs=needs,
-        weeks=WEEKS_PER_QUARTER,
-    )
-
-
-def _retraining(plan: PlanContext, needs: Needs) -> str:
-    return plan.add(
-        "retraining",
-        "retrain, then every quarter",
-        (
-            "Train again with what was collected since",
-            "Compare with the running model on the held-out cases, some of them new",
-        ),
-        f"on {plan.cases} held-out cases the new model is no worse than the running one "
-        "and is live, or it is put aside; the day of the next retraining is set",
-        plan.retraining(),
-        part="running",
-        needs=needs,
-    )
+    return plan.say("monitoring", plan.quarter(), needs, "running", WEEKS_PER_QUARTER, kept=kept)
 
 
 def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_before: bool) -> str:
@@ -553,18 +427,7 @@ def _check(plan: PlanContext, name: str, needs: Needs) -> str:
 def _recall(plan: PlanContext, needs: Needs, enough: float | None) -> str:
     """Count whether the passage is found."""
     beside = f", beside the {quality(enough)} that is enough" if enough else ""
-    return plan.add(
-        "recall",
-        "measure whether the right passage is found",
-        (
-            f"Mark the passage that holds the answer for {plan.cases} questions",
-            "Count how often it is among the passages retrieved",
-        ),
-        f"the share of {plan.cases} questions whose passage is retrieved is on file with its 95% "
-        f"interval{beside}",
-        plan.rule.steps.recall,
-        needs=needs,
-    )
+    return plan.say("recall", plan.rule.steps.recall, needs, beside=beside)
 
 
 def _retrieval(
@@ -597,25 +460,11 @@ def _retrieval(
 
 
 def _watch(plan: PlanContext, needs: Needs) -> str:
-    return plan.add(
-        "watch",
-        "keep the prompt and watch",
-        ("Check a sample every month, and note when targets, volume or requirements change",),
-        "quality, latency, cost and requests a month were measured again and are in the case file",
-        plan.rule.steps.watch,
-        needs=needs,
-    )
+    return plan.say("watch", plan.rule.steps.watch, needs)
 
 
 def _decide(plan: PlanContext, needs: Needs) -> str:
-    return plan.add(
-        "decide",
-        "decide again",
-        ("Put the new answers into the case file, judge it again and compare with this verdict",),
-        "a verdict on the new answers is on file as a decision record",
-        plan.rule.steps.decide,
-        needs=needs,
-    )
+    return plan.say("decide", plan.rule.steps.decide, needs)
 
 
 # Reasons against that hold, each cleared in its own way.
@@ -675,15 +524,7 @@ def _volume(plan: PlanContext, name: str, needs: Needs) -> None:
         else:
             first += ": open it to more users, or wait with tuning"
     enough = f"{count(limit)} requests or more" if limit else "enough requests to pay it back"
-    plan.add(
-        f"against_{name}",
-        "let the volume grow",
-        (first, "Meanwhile keep the prompt, and save what people correct and rate"),
-        f"{enough} are counted in a whole month, and the count is in the case file",
-        work,
-        needs=needs,
-        weeks=weeks,
-    )
+    plan.say(f"against_{name}", work, needs, "steps", weeks, first=first, enough=enough)
 
 
 def _changing(plan: PlanContext, name: str, needs: Needs) -> None:
@@ -704,30 +545,12 @@ def _changing(plan: PlanContext, name: str, needs: Needs) -> None:
 
 def _exploration(plan: PlanContext, name: str, needs: Needs) -> None:
     work = either(plan.rule.against, name)
-    plan.add(
-        f"against_{name}",
-        "find out what users need",
-        (
-            "Group the requests every week, and list the kinds that were not there before",
-            "Talk to the users behind the rare ones",
-        ),
-        f"for {_weeks(work.weeks)} the list of kinds of request has not grown, and it is on file",
-        work,
-        needs=needs,
-    )
+    plan.say(f"against_{name}", work, needs, lasting=_weeks(work.weeks))
 
 
 def _success(plan: PlanContext, name: str, needs: Needs) -> None:
     targets = plan.targets or "quality, latency, cost and privacy, with a target for each"
-    plan.add(
-        f"against_{name}",
-        "find a target the prompt misses, or keep it",
-        (f"Measure the present prompt against {targets}",),
-        f"the figures on {plan.cases} held-out cases are on file, and a target that is missed is "
-        "named, or the prompt is kept",
-        either(plan.rule.against, name),
-        needs=needs,
-    )
+    plan.say(f"against_{name}", either(plan.rule.against, name), needs, targets=targets)
 
 
 _CLEARED: dict[str, Callable[[PlanContext, str, Needs], None]] = {
