@@ -136,7 +136,7 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
-        ("models_seen", "foundation_models", len(families(models_of(arms))), "makers"),
+        ("families_scored", "foundation_models", len(families(models_of(arms))), "makers"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
         ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),

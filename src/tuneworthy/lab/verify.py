@@ -7,14 +7,16 @@ also answer a small set of general tasks.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
+from datetime import date
 from functools import partial
 from importlib.resources import files
 from typing import Any, Literal, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
-from tuneworthy.files.stores import write_plan
+from tuneworthy.files.stores import append_evidence, write_plan
 from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
@@ -25,6 +27,7 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
+from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.lab import (
     Arm,
     ChatMessage,
@@ -102,7 +105,33 @@ def run(
     """
     _refuse_one_sided(lab)
     work = partial(_run, lab, margin=margin, again=again)
-    return paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
+    result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
+    if (measured := evidence_of(result, lab.as_of)) is not None:
+        append_evidence(lab.case, measured)
+    return result
+
+
+def evidence_of(result: VerifyResult, as_of: date) -> Measured | None:
+    """What the comparison adds to the case's evidence; None where it decided nothing."""
+    task = result.contrast
+    if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
+        return None
+    gain = Evidence(
+        id="tuned_gain",
+        value=task.difference,
+        low=task.low,
+        high=task.high,
+        unit="share of cases",
+        n=task.n,
+        clusters=task.clusters,
+        source=f"verify: {task.first} less {task.second}",
+        observed_on=as_of,
+        method="paired difference on cases that chose nothing",
+        details={"outcome": result.outcome, "why": result.why, "margin": result.plan.margin},
+    )
+    text = result.model_dump_json(exclude={"spend"})
+    inputs = hashlib.sha256(text.encode()).hexdigest()
+    return Measured(inputs=inputs, evidence=(gain,))
 
 
 async def _run(

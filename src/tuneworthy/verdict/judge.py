@@ -31,6 +31,7 @@ from tuneworthy.model.dossier import (
     TuningAnswer,
     Verdict,
 )
+from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.options import OPTIONS, covers, limit_of, options, today_of
@@ -205,6 +206,27 @@ class Answered(NamedTuple):
 # The named rules. Each gives an answer with its reason where it fires.
 
 
+def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
+    """A tuned model was compared with the best untuned way on untouched cases."""
+    gain = it.facts.findings.ledger.get("tuned_gain")
+    if gain is None:
+        return None
+    what = gain.details.get("outcome")
+    by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {_high(gain):+.2f})"
+    on = f"on {few(gain.n)} untouched cases"
+    if what == "improved" and it.gates["investment"].state != "no":
+        return "yes", f"the tuned model beats the best untuned way {by} {on}"
+    if what in ("improved", "too_few_cases"):
+        return None  # not affordable, or not known: the gates and the count decide
+    if gain.details.get("why") == "general":
+        return "no", "the tuned model lost general skills"
+    return "no", f"the tuned model gains nothing over the best untuned way: {by[3:]} {on}"
+
+
+def _high(gain: Evidence) -> float:
+    return gain.high if isinstance(gain.high, float | int) else 1.0
+
+
 def _need(it: Situation) -> str | None:
     """Every target is met, measured or stated."""
     facts = it.facts
@@ -272,6 +294,9 @@ HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety
 def answer_for(it: Situation, outcome: Verdict) -> Answered:
     """The answer where the count comes to one outcome."""
     default, departs = BY_COUNT[outcome], []
+    if it.on("proven") and (proof := _proven(it)) is not None:
+        departs = [Departure(rule="proven", because=sentence(proof[1]))]
+        return Answered(*proof, tuple(departs), outcome)
     if it.on("need") and (why := _need(it)) is not None:
         return Answered("no", why, (Departure(rule="need", because=sentence(why)),), outcome)
     if it.on("cannot_coexist"):
@@ -395,8 +420,11 @@ def _steps(it: Situation, found: Answered, asked: Sequence[QuestionResult]) -> I
     sure = [option for option in it.simple if option.helps == "yes"]
     maybe = [option for option in it.simple if option.helps == "partly"]
     if found.answer == "no":
-        yield _keep(it)
-        yield from (_step(it, option) for option in sure if option.kind == "serving")
+        keep = _keep(it)
+        if keep.because != _NOTHING_ELSE or not sure:
+            yield keep
+            sure = [option for option in sure if option.kind == "serving"]
+        yield from (_step(it, option) for option in sure)
         return
     if found.answer == "open":
         yield _ask(it, asked)
@@ -517,13 +545,15 @@ def _tuning(it: Situation, found: Answered) -> Step:
     return step.model_copy(update={"option": best.id, "title": best.title})
 
 
+_NOTHING_ELSE = "Nothing else is worth its work as things are."
+
+
 def _keep(it: Situation) -> Step:
     keep = next((option for option in it.options if option.id == "keep_prompt"), None)
     if keep is not None and keep.helps in ("yes", "partly"):
         return _step(it, keep)
-    because = "nothing else is worth its work as things are"
     return _other(
-        "keep_prompt", "keep the prompt", because, "targets, volume or requirements change"
+        "keep_prompt", "keep the prompt", _NOTHING_ELSE, "targets, volume or requirements change"
     )
 
 

@@ -179,7 +179,7 @@ def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
 
 COUNTED_CHECKS = {
     "prompt_variations": "distinct_prompts",
-    "foundation_models": "models_seen",
+    "foundation_models": "families_scored",  # names in a log are routing, and no comparison
     "few_shot": "few_shot_arms",
     "structured_prompt": "structured_prompts",
 }
