@@ -252,6 +252,19 @@ def test_help_does_no_arithmetic_and_writes_no_yaml() -> None:
     assert loaded_by(code) & {"numpy"} == set()
 
 
+def test_a_decision_loads_neither_the_interview_nor_a_lab_nor_a_server() -> None:
+    code = (
+        "import sys; from tuneworthy.cli import run; run(['decide', 'examples/task-api'])\n"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('tuneworthy.')})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=PROJECT
+    )
+    rooms = set(done.stdout.splitlines()[-1].split())
+    assert "verdict" in rooms
+    assert rooms & {"interview", "lab", "mcp", "scoring", "terminal", "traces", "web"} == set()
+
+
 def test_the_catalogue_is_readable_wherever_the_package_is(package: Path) -> None:
     names = {path.name for path in (package / "framework" / "catalogue").iterdir()}
     assert "lesson.yaml" in names
