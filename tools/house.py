@@ -33,7 +33,7 @@ BUDGETS = {
     ("syntax", "text", "framework", "llm"): Budget(4_990, 4_400),
     ("files", "scoring"): Budget(3_570, 2_600),
     ("traces",): Budget(3_450, 2_200),
-    ("measure",): Budget(5_520, 4_800),
+    ("measure",): Budget(5_510, 4_800),
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(4_000, 3_300),
     ("pipeline",): Budget(260, 250),

@@ -70,10 +70,6 @@ class ArmsSignal:
 
     id = "arms"
 
-    def __init__(self, seed: int = 0) -> None:
-        """``seed``: of the draws behind the intervals."""
-        self._seed = seed
-
     def rows(self, batch: Batch) -> Numbers:
         if not batch.case:  # no test: nothing of this will be read
             return dict.fromkeys(_NUMBERS, np.full(len(batch), np.nan))
@@ -109,7 +105,7 @@ class ArmsSignal:
         names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
         case, score, usd, latency_s, error = (table.numbers[name][rows] for name in _NUMBERS)
         runs = ArmRuns(place, case, table.conversation[rows], score, usd, latency_s, error > 0)
-        return compare_tests(names, runs, rng=np.random.default_rng(self._seed))
+        return compare_tests(names, runs, rng=np.random.default_rng(0))
 
 
 def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +57,7 @@ DIGITS = re.compile(r"\d+")
 """Numbers of orders and dates: another number makes no other kind of request."""
 
 _MOST = 16
+_SEED = 20_261_124  # of the shuffles
 _THE_SAME = 0.95  # a cosine from here on is the same request in other letters
 _BLOCK = 512
 _LONG_WORDS = 50
@@ -65,7 +66,6 @@ _NOVEL = Measure("novel_request_share", _UNIT, "exploration_phase")
 _DRIFT = Measure("intent_drift", "squared distance of unit vectors")
 
 
-@dataclass(frozen=True, slots=True)
 class NoveltySignal:
     """How new the requests of the last month are, on the sample.
 
@@ -86,8 +86,6 @@ class NoveltySignal:
     request is over 50 words the upper end is 1.
     """
 
-    seed: int = 20261124  #: For the shuffles.
-
     id = "novelty"
 
     def rows(self, batch: Batch) -> Numbers:  # noqa: ARG002  # all is done on the sample
@@ -101,51 +99,52 @@ class NoveltySignal:
             lacking = "install tuneworthy[traces]"
         if vectors is None:
             return Findings(tuple(each.of(table, lacking) for each in (_NOVEL, _DRIFT)))
-        novel = self._novel(table, requests, vectors)
-        return Findings((novel, self._drift(table, requests, vectors)))
+        return Findings((_novel(table, requests, vectors), _drift(table, requests, vectors)))
 
-    def _novel(self, table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
-        later, talks = requests.later, requests.conversation
-        rng = np.random.default_rng(self.seed)
-        new = flagged(neighbours(vectors, talks, later), talks, later, rng)
-        seen = share(new.rows[later], talks[later])
-        assert seen is not None  # both sides have requests
-        half = Z95 * new.spread
-        ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
-        earlier = int((~later).sum())
-        detects = next(found for least, found in SENSITIVITY if earlier >= least)
-        spares = (1 - new.by_chance,) * 2
-        value, low, high = true_share(replace(seen, low=ends[0], high=ends[1]), detects, spares)
-        words = float(np.median([len(each.split()) for each in requests.texts]))
-        return _NOVEL.of(
-            table,
-            (value, low, 1.0 if words > _LONG_WORDS else high),
-            talks=talks[later],
-            method=f"{MODEL}; nearest neighbours, against shuffled ones; detector's error in",
-            sample=requests.of,
-            details={
-                "flagged": seen.value,
-                "flagged_where_nothing_is_new": new.by_chance,
-                "cosine_limit": new.limits[0],
-                "cosine_limit_with_a_later_one_nearer": new.limits[1],
-                "earlier_requests": earlier,
-                "median_words": words,
-            },
-        )
 
-    def _drift(self, table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
-        rng = np.random.default_rng(self.seed)
-        moved = drift(vectors.astype(np.float64), requests.later, requests.conversation, rng)
-        if moved is None:
-            return _DRIFT.of(table, few(1))
-        return _DRIFT.of(
-            table,
-            (max(0.0, moved.value), max(0.0, moved.low), max(0.0, moved.high)),
-            talks=requests.conversation,
-            method=f"{MODEL}; last month against before; jackknife over conversations",
-            sample=requests.of,
-            details={"chance": moved.chance},
-        )
+def _novel(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
+    later, talks = requests.later, requests.conversation
+    rng = np.random.default_rng(_SEED)
+    new = flagged(neighbours(vectors, talks, later), talks, later, rng)
+    seen = share(new.rows[later], talks[later])
+    assert seen is not None  # both sides have requests
+    half = Z95 * new.spread
+    ends = min(seen.low, seen.value - half), max(seen.high, seen.value + half)
+    earlier = int((~later).sum())
+    detects = next(found for least, found in SENSITIVITY if earlier >= least)
+    spares = (1 - new.by_chance,) * 2
+    value, low, high = true_share(replace(seen, low=ends[0], high=ends[1]), detects, spares)
+    words = float(np.median([len(each.split()) for each in requests.texts]))
+    return _NOVEL.of(
+        table,
+        (value, low, 1.0 if words > _LONG_WORDS else high),
+        talks=talks[later],
+        method=f"{MODEL}; nearest neighbours, against shuffled ones; detector's error in",
+        sample=requests.of,
+        details={
+            "flagged": seen.value,
+            "flagged_where_nothing_is_new": new.by_chance,
+            "cosine_limit": new.limits[0],
+            "cosine_limit_with_a_later_one_nearer": new.limits[1],
+            "earlier_requests": earlier,
+            "median_words": words,
+        },
+    )
+
+
+def _drift(table: TraceTable, requests: _Requests, vectors: Vectors) -> Evidence:
+    rng, talks = np.random.default_rng(_SEED), requests.conversation
+    moved = drift(vectors.astype(np.float64), requests.later, talks, rng)
+    if moved is None:
+        return _DRIFT.of(table, few(1))
+    return _DRIFT.of(
+        table,
+        (max(0.0, moved.value), max(0.0, moved.low), max(0.0, moved.high)),
+        talks=talks,
+        method=f"{MODEL}; last month against before; jackknife over conversations",
+        sample=requests.of,
+        details={"chance": moved.chance},
+    )
 
 
 class _Requests(NamedTuple):

@@ -6,7 +6,6 @@ import calendar
 import math
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
@@ -66,7 +65,6 @@ _DATED = re.compile(r"-(?:latest|\d{4}-?\d{2}-?\d{2}|\d{6})$")
 _OF_USE = frozenset({"requests_per_month", "growth_per_month", "usd_per_month"})
 
 
-@dataclass(frozen=True, slots=True)
 class TrafficSignal:
     """Requests, tokens, spend and caching, from what the calls themselves report.
 
