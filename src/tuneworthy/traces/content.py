@@ -46,9 +46,12 @@ class NotTraces(InputError):  # noqa: N818  # a finding: InputError stands behin
     """A file that holds nothing for us; among the files of a folder it is passed over."""
 
 
-def not_recognised(where: str) -> NotTraces:
-    known = ", ".join(dict.fromkeys(each.name for each in reversed(formats())))
-    fix = f"what is understood: {known}, CSV and Parquet; any other by a mapping (--map)"
+def not_recognised(where: str, fields: str = "") -> NotTraces:
+    held = f"; its fields are {one_line(fields, limit=120)}" if fields else ""
+    fix = (
+        "what is understood: plain traces, CSV, Parquet and the logs of makers that the guide to "
+        f"measuring lists; of any other, say by a mapping (--map) where what stands{held}"
+    )
     return NotTraces("isn't recognised", where=where, fix=fix)
 
 
@@ -213,7 +216,7 @@ class Content:
             self.guessed = guess(samples, table=bool(table))
             kind = self.guessed or (None if table else kind)
         if kind is None:
-            raise not_recognised(self.where)
+            raise not_recognised(self.where, ", ".join(samples[0]) if samples else "")
         if self.guessed is None and table and self.mapping is None:
             self.format = f"{kind.name} in {table}"
         elif table:
