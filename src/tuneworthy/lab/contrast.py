@@ -112,8 +112,8 @@ def contrast(scores: Scores, first: Arm, second: Arm, cases: Sequence[EvalCase])
     if why:
         needed = Unknown(ask=why)
     elif rules:
-        rows = (scores.row(arm.id, cases) for arm in (first, second))
-        more = cases_needed(*rows, clusters_of(cases)) if cases else None
+        left, right = (scores.row(arm.id, cases) for arm in (first, second))
+        more = cases_needed(left, right, clusters_of(cases)) if cases else None
         at_least = 0 if apart else max(e.n + 1, ENOUGH)
         needed = Unknown(ask=BY_MARGIN) if more is None else max(more, at_least)
     elif estimate is None:

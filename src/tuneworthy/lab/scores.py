@@ -251,13 +251,12 @@ class Scores:
         """
         clusters = clusters_of(cases)
 
-        def counted(*missing: float) -> Estimate | None:
-            pairs = zip((first, second), missing, strict=True)
+        def counted(mine: float, others: float) -> Estimate | None:
             if self.judge is None:
-                rows = [self.row(arm.id, cases, value) for arm, value in pairs]
-                return paired_difference(*rows, clusters)
-            left, right = (self.judged(arm.id, cases, value) for arm, value in pairs)
-            return left.less(right, clusters)
+                row = self.row(first.id, cases, mine)
+                return paired_difference(row, self.row(second.id, cases, others), clusters)
+            right = self.judged(second.id, cases, others)
+            return self.judged(first.id, cases, mine).less(right, clusters)
 
         known = counted(math.nan, math.nan) if cases else None
         return widened(known, counted(0.0, 1.0), counted(1.0, 0.0)) if known else None
