@@ -30,7 +30,9 @@ _TOP = {
     "rules": "Tree, score and difference.",
     "strength": "From the weaker band of score and difference to the stronger.",
     "stages": "One for each recorded attempt.",
-    "verdict": "What follows.",
+    "verdict": "The answer with its reasons, and the framework's count.",
+    "targets": "Quality, latency, cost and privacy against today.",
+    "reach": "What open answers can still make of the answer and its first step.",
     "distribution": "Share of each outcome at even odds for every open answer; they sum to 1.",
     "bounds": "Least and most share of each outcome while the odds move between 0.1 and 0.9.",
     "flips": "Every smallest set of answers that changes the outcome.",
@@ -38,7 +40,7 @@ _TOP = {
     "challenges": "What doesn't fit together, contradictions first.",
     "approaches": "A kind of tuning for each goal, the primary goal first.",
     "options": "What could be done instead of tuning, or beside it.",
-    "recommendation": "Tune, or the simpler path.",
+    "recommendation": "What to do, in its order.",
     "investment": "The money.",
     "precedents": "What happened to others.",
     "plan": "The phases, with their hours and costs.",
@@ -102,10 +104,19 @@ _RULES = {
 }
 
 _VERDICT = {
-    "VerdictResult.outcome": "The one reachable outcome, or `undecided`.",
-    "VerdictResult.final": "True when no open answer can change the outcome.",
-    "VerdictResult.action": "What to do: outcome and gates together.",
-    "VerdictResult.summary": "The same in a sentence.",
+    "VerdictResult.basis": "What the answer rests on.",
+    "Departure.rule": "Which of the framework's rules.",
+    "Departure.because": "Why it fired here.",
+    "Take.towards": "The answer it leads to.",
+    "Take.what": "What has to happen.",
+    "Reach.answers": "Answers that are still possible, the present one first.",
+    "Reach.first_steps": "First steps that are still possible, the present one first.",
+    "TargetResult.state": "Whether today's way meets it.",
+    "TargetResult.today": "Where today's way is.",
+    "TargetResult.source": "Where today's figure comes from.",
+    "MoveResult.effect": "Whether it meets the target, or makes it better or worse.",
+    "Step.because": "Why this one, from this case's own answers.",
+    "Step.stop_when": "When it has done what it is for.",
     "VerdictResult.gates": "What stands between a candidate and money.",
     "VerdictResult.caveats": "What to keep in mind.",
     "GateResult.id": "Which gate.",
@@ -155,7 +166,6 @@ _MONEY = {
 
 _AHEAD = {
     "OptionResult.kind": "What kind of step it is.",
-    "OptionResult.helps": "Whether it would help here.",
     "OptionResult.grade": "What that rests on, the best first.",
     "OptionResult.effort_hours": "Work until it is in production.",
     "OptionResult.risk": "How likely it is to fail or to do harm.",
@@ -178,6 +188,8 @@ _AHEAD = {
 }
 
 FRAMEWORK = {
+    "Move.low": "The least that is usual.",
+    "Move.high": "The most that is usual.",
     **{f"WorkedExample.{key}": says for key, says in _WORKED_EXAMPLE.items()},
 }
 DOSSIER = {

@@ -60,8 +60,8 @@ _EXIT_CODES = {
     STOPPED: "stopped by the user",
 }
 _READ_IN_ORDER = (
-    "framework", "three-values", "robustness", "challenges", "evidence", "gates-and-actions",
-    "money",
+    "framework", "judgement", "three-values", "robustness", "challenges", "evidence",
+    "gates-and-actions", "money",
 )  # fmt: skip
 
 
