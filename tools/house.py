@@ -35,7 +35,7 @@ BUDGETS = {
     ("traces",): Budget(3_450, 2_200),
     ("measure",): Budget(5_510, 4_800),
     ("verdict",): Budget(3_800, 3_400),
-    ("money", "plan", "precedents"): Budget(4_000, 3_300),
+    ("money", "plan", "precedents"): Budget(3_860, 3_300),
     ("pipeline",): Budget(260, 250),
     ("report",): Budget(5_890, 4_600),
     ("lab",): Budget(3_700, 3_200),
