@@ -227,7 +227,7 @@ PAIRS: dict[str, tuple[Pair, ...]] = {
     ),
     "supervised_fine_tuning": (
         Pair({"goals": ["knowledge"], "ceiling": REACHED, "signals": {"knowledge_gaps": "yes"},
-              "data": {"examples": 2000}}, "yes", "data.examples", 400, "no"),
+              "data": {"examples": 2000}}, "yes", "data.examples", 400, "partly"),
         Pair({"goals": ["knowledge"], "ceiling": REACHED, "signals": {"knowledge_gaps": "yes"},
               "data": {"examples": 2000}, "today": {"retrieval_recall": 0.9}}, "yes",
              "today.retrieval_recall", 0.5, "no"),
@@ -669,8 +669,8 @@ ADVISED = {
     "code-assistant": ("simpler_path", ["tools_and_checks", "other_model", "caching"]),
     "energy-supplier": ("simpler_path", []),
     "first-idea": ("undecided", []),
-    # 320 lines are too few to train on: they are collected first
-    "game-dialogue": ("simpler_path", ["caching"]),
+    # 320 lines are fewer than is usual: a pilot on them would tell
+    "game-dialogue": ("fine_tune", ["persona_tuning"]),
     # an answer may not leave, takes 3 s at most, and nothing simpler is left that moves quality
     "hospital-letters": ("fine_tune", ["supervised_fine_tuning"]),
     "law-firm": ("fine_tune", ["supervised_fine_tuning"]),
