@@ -95,8 +95,11 @@ class CaseFacts:
     assessment: Assessment
     fits: Sequence[ApproachResult] = ()
     findings: CaseFindings = field(default_factory=CaseFindings)
+    read: set[str] = field(default_factory=set, init=False, compare=False)
+    """Names of the answers that were asked for: another answer changes nothing that was made."""
 
     def state(self, name: str) -> State:
+        self.read.add(name)
         return self.assessment.state(name)
 
     def holds(self, *names: str) -> bool:
@@ -214,6 +217,31 @@ class CaseFacts:
         if now.runs != "unknown":
             return now.runs
         return "third_party" if (now.id, now.base_url) in self.findings.prices else "unknown"
+
+    @cached_property
+    def limits(self) -> dict[TargetId, float]:
+        """Stated limits."""
+        stated = self.case.targets
+        found: dict[TargetId, float | None] = {
+            "quality": stated.quality.at_least if stated.quality else None,
+            "latency": stated.latency_p95_s,
+            "cost": stated.usd_per_month,
+        }
+        return {name: limit for name, limit in found.items() if limit is not None}
+
+    @cached_property
+    def now(self) -> dict[TargetId, Range]:
+        """Where the present approach is, as far as that is known."""
+        today = self.case.today
+        found: dict[TargetId, Range] = {}
+        if today.quality is not None:
+            found["quality"] = Range.between(today.quality, today.quality)
+        amounts: tuple[tuple[TargetId, Amount | None], ...] = (
+            ("latency", today.latency_p95_s),
+            ("cost", self.bill),
+        )
+        found |= {n: Range.between(each.low, each.high) for n, each in amounts if each}
+        return found
 
     def target(self, name: TargetId) -> State:
         """Whether one target is met; unknown for one that isn't stated."""

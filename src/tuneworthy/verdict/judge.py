@@ -34,7 +34,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
-from tuneworthy.verdict.options import OPTIONS, covers, limit_of, options, today_of
+from tuneworthy.verdict.options import OPTIONS, covers, options
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.words import few, listing, number, plain, sentence, several, usd
 
@@ -74,12 +74,12 @@ def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
     """Every target with its state; one that nobody stated is unknown and says what to state."""
     found: dict[TargetId, TargetResult] = {}
     for name in TARGETS:
-        state, limit, today = facts.targets.get(name), limit_of(facts.case, name), None
+        state, limit, today = facts.targets.get(name), facts.limits.get(name), None
         if name == "privacy":
             limit, known = (1.0, facts.api) if state else (None, "unknown")
             today = None if known == "unknown" else Range.between(*[float(known == "own")] * 2)
         else:
-            today = today_of(facts, name)
+            today = facts.now.get(name)
         measured = any(r.path.startswith(_PATHS[name]) for r in facts.findings.replaced)
         stated = facts.case.today.usd_per_month is not None or name != "cost"
         found[name] = TargetResult(
@@ -518,7 +518,7 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     """When a step has done what it is for."""
     said = []
     for target in aims or it.facts.aims:
-        limit = limit_of(it.facts.case, target)
+        limit = it.facts.limits.get(target)
         says = {
             "quality": f"quality reaches {number(limit or 0)} on cases nobody tuned on",
             "latency": f"95 of 100 answers come within {number(limit or 0)} s",
@@ -745,10 +745,14 @@ def _alone(
 ) -> tuple[int, list[TuningAnswer], list[str]]:
     """How many answers would each change the answer or the first step, and what open ones reach."""
     flips, answers, firsts = 0, list[TuningAnswer](), list[str]()
+    fresh = replace(it.facts)  # sees only what options read
+    if it.options:
+        options(fresh, record, rivals=False)
+    matter = fresh.read | set(it.facts.assessment.ceiling.checks)
     for name, state in it.facts.assessment.states.items():
         moved = False
         for to in _others(state):
-            after = _changed(it, name, to, record)
+            after = _changed(it, name, to, record if name in matter else None)
             then, _ = answered(after)
             step = steps_for(after, then, asked)[0].option if then.answer != "open" else first
             moved = moved or (then.answer, step) != (found.answer, first)
@@ -763,8 +767,10 @@ def _others(state: State) -> tuple[State, ...]:
     return {"yes": ("no",), "no": ("yes",), "unknown": ("yes", "no")}[state]  # type: ignore[return-value]
 
 
-def _changed(it: Situation, name: str, to: State, record: GoalRecord) -> Situation:
-    """The situation with one answer changed, its options judged again."""
+def _changed(it: Situation, name: str, to: State, record: GoalRecord | None) -> Situation:
+    """The situation with one answer changed, its options judged again where they read it."""
     facts = replace(it.facts, assessment=it.facts.assessment.with_answer(name, to))
-    again = options(facts, record) if it.options else ()
+    again = it.options
+    if it.options and record is not None:
+        again = options(facts, record, rivals=False)
     return replace(it, facts=facts, options=again, contradicted=it.contradicted - {name})

@@ -52,12 +52,15 @@ ARMS = {
 """Arms of the published cases in words."""
 
 
-def options(facts: CaseFacts, record: GoalRecord) -> tuple[OptionResult, ...]:
+def options(
+    facts: CaseFacts, record: GoalRecord, *, rivals: bool = True
+) -> tuple[OptionResult, ...]:
     """Every option of a framework, judged for a case and ranked.
 
     Args:
         facts: The case, its answers, and the approaches of its goals against its data.
         record: Who measured best in published cases, by goal.
+        rivals: Look also for what beats each.
 
     Returns:
         The options in the order of their ranks; empty when the framework names none. An option
@@ -74,7 +77,7 @@ def options(facts: CaseFacts, record: GoalRecord) -> tuple[OptionResult, ...]:
         if name == whole or (name not in families and not (whole and rule.variant_of == whole))
     ]
     judged = [*(_option(name, facts, record) for name in names), *_tunings(facts, record)]
-    return ranked(judged, facts)
+    return ranked(judged, facts, rivals=rivals)
 
 
 def _option(name: str, facts: CaseFacts, record: GoalRecord) -> OptionResult:
@@ -241,7 +244,7 @@ def _compared(facts: CaseFacts, target: TargetId, number: Range) -> Effect:
     """What a figure of the case's own does to a target."""
     if _meets(facts, target, number) == "yes":
         return "meets"
-    today = today_of(facts, target)
+    today = facts.now.get(target)
     if today is None:
         return "unknown"
     if number == today:
@@ -253,7 +256,7 @@ def _compared(facts: CaseFacts, target: TargetId, number: Range) -> Effect:
 
 def _meets(facts: CaseFacts, target: TargetId, number: Range) -> State:
     """Whether a figure lies inside the limit; unknown without one."""
-    limit = limit_of(facts.case, target)
+    limit = facts.limits.get(target)
     if limit is None:
         return "unknown"
     if target == "quality":
@@ -261,26 +264,9 @@ def _meets(facts: CaseFacts, target: TargetId, number: Range) -> State:
     return "yes" if number.most <= limit else "no" if number.low > limit else "unknown"
 
 
-def limit_of(case: Case, target: TargetId) -> float | None:
-    """A stated limit; None where there is none."""
-    targets = case.targets
-    if target == "quality":
-        return targets.quality.at_least if targets.quality else None
-    return {"latency": targets.latency_p95_s, "cost": targets.usd_per_month}.get(target)
-
-
-def today_of(facts: CaseFacts, target: TargetId) -> Range | None:
-    """Where the present approach is; None where nobody knows."""
-    today = facts.case.today
-    if target == "quality":
-        return None if today.quality is None else Range.between(today.quality, today.quality)
-    known = {"latency": today.latency_p95_s, "cost": facts.bill}.get(target)
-    return Range.between(known.low, known.high) if known else None
-
-
 def _applied(facts: CaseFacts, target: TargetId, move: Move | None) -> Range | None:
     """What is usual, applied to today's figure."""
-    today = today_of(facts, target)
+    today = facts.now.get(target)
     if today is None or move is None or target == "privacy":
         return today
     if target == "quality":
@@ -324,7 +310,7 @@ def _aimed(
         meets = "unknown" if then is None else _meets(facts, target, then)
         if meets == "no":
             return no(f"it takes {_NAMES[target]} past its limit")
-        if meets == "unknown" and limit_of(facts.case, target) is not None:
+        if meets == "unknown" and facts.limits.get(target) is not None:
             doubts.append(_NAMES[target])
     if facts.one_off and facts.small_bill and judgement.helps == "yes":
         return partly(f"{judgement.because}; the job runs once and costs less than the work")
@@ -370,7 +356,7 @@ def closes(option: OptionResult, facts: CaseFacts) -> float:
     for target in facts.aims:
         if option.moves[target].effect not in MOVING:
             continue
-        limit, today = limit_of(facts.case, target), today_of(facts, target)
+        limit, today = facts.limits.get(target), facts.now.get(target)
         then = {
             "quality": option.quality,
             "cost": option.usd_per_month,
@@ -450,7 +436,9 @@ def _range(value: Amount | Span | None) -> Range | None:
 # The order to try them in, and which of them another one beats.
 
 
-def ranked(options: Sequence[OptionResult], facts: CaseFacts) -> tuple[OptionResult, ...]:
+def ranked(
+    options: Sequence[OptionResult], facts: CaseFacts, *, rivals: bool
+) -> tuple[OptionResult, ...]:
     """The options in the order to try them.
 
     Those that help come first; of them what was measured, then what moves more of the targets that
@@ -459,6 +447,8 @@ def ranked(options: Sequence[OptionResult], facts: CaseFacts) -> tuple[OptionRes
     option that beats it.
     """
     order = sorted(options, key=lambda option: _order(option, facts))
+    if not rivals:
+        return tuple(order)
     return tuple(
         option.model_copy(update={"rank": rank, "dominated_by": _beaten_by(option, order)})
         for rank, option in enumerate(order, start=1)
