@@ -285,11 +285,10 @@ def widened(
     known: Estimate | None, worst: Estimate | None, best: Estimate | None
 ) -> Estimate | None:
     """An estimate whose ends are the farthest of what missing answers may have made of it."""
-    all_known = [each for each in (known, worst, best) if each is not None]
     if known is None:
         return None
-    low, high = min(each.low for each in all_known), max(each.high for each in all_known)
-    return replace(known, low=low, high=high)
+    ends = [each for each in (known, worst, best) if each is not None]
+    return replace(known, low=min(e.low for e in ends), high=max(e.high for e in ends))
 
 
 def first_of(sentences: Sequence[str]) -> str:

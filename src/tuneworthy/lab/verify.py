@@ -225,15 +225,9 @@ def _result(
     skills = general.estimate(arms[1], general_skills())
     floor = skills is not None and skills.value <= written.general_margin
     answer, why = _outcome(written, *contrasts, floor=floor)
-    lost = [
-        reason
-        for arm in arms
-        for reason in (
-            scores.unanswered(arm.id, plan.report),
-            general.unanswered(arm.id, general_skills()),
-        )
-        if reason
-    ]
+    asked = ((scores, plan.report), (general, general_skills()))
+    reasons = (by.unanswered(arm.id, cases) for arm in arms for by, cases in asked)
+    lost = [reason for reason in reasons if reason]
     if lab.stopped:
         answer, why = "too_few_cases", "stopped"
     elif lost:
