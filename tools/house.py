@@ -32,7 +32,7 @@ BUDGETS = {
     ("model",): Budget(3_910, 3_000),
     ("syntax", "text", "framework", "llm"): Budget(4_990, 4_400),
     ("files", "scoring"): Budget(3_570, 2_600),
-    ("traces",): Budget(3_450, 2_200),
+    ("traces",): Budget(3_490, 2_200),
     ("measure",): Budget(5_510, 4_800),
     ("verdict",): Budget(3_800, 3_400),
     ("money", "plan", "precedents"): Budget(3_860, 3_300),

@@ -25,16 +25,7 @@ from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, pack
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
 from tuneworthy.traces.tables import Rows, array_rows, csv_rows, looks_like_table
-from tuneworthy.traces.values import (
-    BrokenJson,
-    Bytes,
-    Raws,
-    decode,
-    decode_object,
-    has_too_much,
-    name,
-    unpacked,
-)
+from tuneworthy.traces.values import BrokenJson, Bytes, Raws, decode, has_too_much, name, unpacked
 
 # What a file of text is by its beginning: lines of JSON, one JSON value, or a table.
 
@@ -332,7 +323,7 @@ class Content:
     def log(self, header: Ahead, samples: Iterator[Ahead]) -> Iterator[Batch]:
         """Traces of Inspect's samples, each a file of its own."""
         try:
-            top = decode_object(self._whole(header))
+            top = decode(self._whole(header), dict[str, Any])
         except BrokenJson:
             raise InputError("has no readable header", where=self.where) from None
         kind = next(one for one in formats() if one.prepare == "inspect")

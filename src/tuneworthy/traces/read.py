@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -34,9 +35,13 @@ from tuneworthy.traces.stream import (
     Raw,
     Unpacked,
     check_ratio,
-    zipfile,
 )
 from tuneworthy.traces.values import dumped
+
+if sys.version_info >= (3, 14):
+    import zipfile
+else:
+    from backports.zstd import zipfile  # knows members packed by zstd, as Inspect writes them
 
 # Which files a case, a pattern or a folder stands for.
 
@@ -219,12 +224,10 @@ _TELLING = re.compile(rb"custom_id|annotator_kind|data_?type|run_id", re.IGNOREC
 
 
 def _may_be_aside(path: Path) -> bool:
-    try:
-        with path.open("rb") as file:
-            head = file.read(MIB // 16)
-    except OSError:
-        return False
-    return head.startswith((_PARQUET, GZIP, ZSTD)) or _TELLING.search(head) is not None
+    with suppress(OSError), path.open("rb") as file:
+        head = file.read(MIB // 16)
+        return head.startswith((_PARQUET, GZIP, ZSTD)) or _TELLING.search(head) is not None
+    return False
 
 
 def _found(sources: Sequence[Path | str], limits: Limits, *, searched: bool) -> Iterator[Source]:
@@ -274,6 +277,10 @@ def read(
 # One file, opened: unpacked if it is packed, and given to whoever reads what it is.
 
 _PARQUET = b"PAR1"
+_BAD_ZIP: tuple[type[Exception], ...] = (
+    *(zipfile.BadZipFile, NotImplementedError, OSError, ValueError),
+    *UNPACKING,
+)
 _PACKED = "is packed inside an archive"
 
 
@@ -388,7 +395,6 @@ class Opened:
     def _archive(self, raw: Raw) -> Iterator[Batch]:
         """Inspect's ``.eval``, or any zip of files that are understood."""
         content, limits, given = self.content, self._limits, 0
-        zipped = zipfile()
 
         def opened(member: Any) -> Ahead:
             def read(size: int) -> bytes:
@@ -404,7 +410,7 @@ class Opened:
         try:
             with (
                 os.fdopen(os.dup(raw.descriptor), "rb") as under,
-                zipped.ZipFile(under) as archive,
+                zipfile.ZipFile(under) as archive,
             ):
                 members = [one for one in archive.infolist() if not one.is_dir()]
                 if len(members) > limits.members:
@@ -419,7 +425,7 @@ class Opened:
                     yield from content.log(opened(log[0]), map(opened, samples))
                 else:
                     yield from self._members(map(opened, members))
-        except (zipped.BadZipFile, *UNPACKING, NotImplementedError, OSError, ValueError):
+        except _BAD_ZIP:
             fix = "unpack it yourself, or export it again"
             raise InputError("can't be unpacked", where=content.where, fix=fix) from None
 

@@ -17,6 +17,11 @@ from blake3 import blake3
 from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -58,10 +63,10 @@ class Raw:
         self._digest = blake3()
         try:
             flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
-            self._descriptor = os.open(path, flags)
+            self.descriptor = os.open(path, flags)
         except (OSError, ValueError) as caught:
             raise unreadable(path, caught) from None
-        status = os.fstat(self._descriptor)
+        status = os.fstat(self.descriptor)
         self.size = status.st_size
         if not stat.S_ISREG(status.st_mode):
             self.close()
@@ -69,7 +74,7 @@ class Raw:
 
     def read(self, size: int, /) -> bytes:
         try:
-            data = os.read(self._descriptor, size)
+            data = os.read(self.descriptor, size)
         except OSError as caught:
             raise unreadable(self.path, caught) from None
         self.done += len(data)
@@ -82,13 +87,8 @@ class Raw:
             pass
         return self._digest.hexdigest()
 
-    @property
-    def descriptor(self) -> int:
-        """The open file, for an archive that has to be read from its end."""
-        return self._descriptor
-
     def close(self) -> None:
-        os.close(self._descriptor)
+        os.close(self.descriptor)
 
 
 def unreadable(path: Path | str, caught: Exception) -> InputError:
@@ -137,24 +137,10 @@ class Pieces:
         return data
 
 
-def _zstd() -> Any:
-    if sys.version_info >= (3, 14):
-        from compression import zstd
-    else:
-        from backports import zstd
-    return zstd
-
-
-def zipfile() -> Any:
-    """The library for archives, with members packed by zstd, as Inspect writes them."""
-    if sys.version_info >= (3, 14):
-        import zipfile as found
-    else:
-        from backports.zstd import zipfile as found
-    return found
-
-
-UNPACKING: tuple[type[Exception], ...] = (zlib.error, EOFError, RuntimeError)
+UNPACKING: tuple[type[Exception], ...] = (
+    *(zlib.error, EOFError, RuntimeError, MemoryError),
+    zstd.ZstdError,
+)
 """What libraries raise for packed bytes that are damaged."""
 
 
@@ -171,8 +157,8 @@ class Unpacked(Pieces):
 
     def _unpacked(self, under: Ahead, raw: Raw, limits: Limits) -> Iterator[bytes]:
         """Several packed pieces may stand behind one another, and zeros behind the last."""
-        zstd, gzip, given, data = _zstd(), self.kind == "gzip", 0, b""
-        options = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
+        gzip, given, data = self.kind == "gzip", 0, b""
+        options: dict[Any, int] = {zstd.DecompressionParameter.window_log_max: _WINDOW_LOG}
         try:
             while (data := data or under.read(_STREAM_PIECE)).strip(b"\0"):
                 machine: Any = zlib.decompressobj(31)
@@ -191,7 +177,7 @@ class Unpacked(Pieces):
                         if not data:
                             self.torn = True
                             return
-        except (*UNPACKING, zstd.ZstdError, MemoryError):
+        except UNPACKING:
             fix = "pack it again, or unpack it yourself"
             what = f"can't be unpacked as {self.kind}"
             raise InputError(what, where=str(raw.path), fix=fix) from None

@@ -24,7 +24,7 @@ from tuneworthy.errors import InputError
 from tuneworthy.files.disk import MIB
 from tuneworthy.traces.skipped import NOT_UTF8, SkippedRecords
 from tuneworthy.traces.stream import Limits, Readable
-from tuneworthy.traces.values import BrokenJson, decode_object
+from tuneworthy.traces.values import BrokenJson, decode
 
 _BATCH, _SIZE = 256, MIB // 8  # rows, and signs, that are handed on together
 # A row as JSON: times with zones, decimals and nested values then need no care of their own.
@@ -143,7 +143,7 @@ def _decoded(values: Iterator[Any], tally: SkippedRecords, first: int = 1) -> Ro
 
 def _row(value: str) -> dict[str, Any]:
     try:
-        return decode_object(value.encode())
+        return decode(value.encode(), dict[str, Any])
     except BrokenJson:  # a number that is too large: the row has nothing, and is counted so
         return {}
 

@@ -91,10 +91,6 @@ def _why(raw: bytes, caught: Exception) -> str:
     return skipped.NOT_JSON
 
 
-def decode_object(data: Bytes) -> dict[str, Any]:
-    return decode(data, dict[str, Any])
-
-
 def unpacked(value: Any) -> Any:
     """A list or object that was written as text, or is undecoded yet; anything else as it is."""
     written = type(value) is str and value[:1] in _OPENING
