@@ -207,13 +207,13 @@ class Answered(NamedTuple):
 
 
 def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
-    """A tuned model was compared with the best untuned way on untouched cases."""
+    """A tuned model was compared with the best untuned way on held-out cases."""
     gain = it.facts.findings.ledger.get("tuned_gain")
     if gain is None:
         return None
     what = gain.details.get("outcome")
     by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {_high(gain):+.2f})"
-    on = f"on {few(gain.n)} untouched cases"
+    on = f"on {few(gain.n)} held-out cases"
     if what == "improved" and it.gates["investment"].state != "no":
         return "yes", f"the tuned model beats the best untuned way {by} {on}"
     if what in ("improved", "too_few_cases"):
