@@ -69,6 +69,16 @@ PAIRS: dict[str, Pair] = {
         "factors.low_volume", "no",
         ("factors.cost_optimization", "factors.low_volume"),
     ),
+    # Six months of $100 are $600; the table's 40 h and $5 are $405 at $10 an hour, $805 at $20.
+    "cost_reason_with_small_bill": Pair(
+        {
+            "factors": {"cost_optimization": "yes"},
+            "economics": {"hourly_rate_usd": 20},
+            "today": {"usd_per_month": 100},
+        },
+        "economics.hourly_rate_usd", 10,
+        ("factors.cost_optimization", "today.usd_per_month"),
+    ),
     "exploring_with_fixed_format": Pair(
         {"factors": {"exploration_phase": "yes", "consistent_behavior": "yes"}},
         "factors.consistent_behavior", "unknown",
@@ -78,6 +88,11 @@ PAIRS: dict[str, Pair] = {
         {"goals": ["knowledge"], "factors": {"rapidly_changing_requirements": "yes"}},
         "goals", ["persona"],
         ("factors.rapidly_changing_requirements", "goals"),
+    ),
+    "knowledge_goal_against_record": Pair(
+        {"goals": ["persona", "knowledge"]},
+        "goals", ["persona", "domain_expertise"],
+        ("goals",),
     ),
     "latency_reason_with_short_prompt": Pair(
         {"factors": {"latency_requirements": "yes"}, "economics": tokens(1999)},
@@ -119,6 +134,11 @@ PAIRS: dict[str, Pair] = {
         {"factors": {"data_sovereignty": "yes"}, "today": {"api": "third_party"}},
         "today.api", "own",
         ("factors.data_sovereignty", "today.api"),
+    ),
+    "persona_without_brand_voice": Pair(
+        {"goals": ["persona"], "factors": {"brand_voice": "no"}},
+        "factors.brand_voice", "yes",
+        ("goals", "factors.brand_voice"),
     ),
     # claims -------------------------------------------------------------------------------------
     "success_with_ceiling_reached": Pair(
@@ -167,6 +187,14 @@ PAIRS: dict[str, Pair] = {
         },
         "today.usd_per_month", 500,
         ("factors.success_with_prompts", "today.usd_per_month"),
+    ),
+    "success_with_faulty_answers": Pair(
+        {
+            "factors": {"success_with_prompts": "yes"},
+            "signals": {"terminology_errors": "yes", "latency": "yes"},
+        },
+        "signals.terminology_errors", "no",  # a slow answer isn't a wrong one
+        ("factors.success_with_prompts", "signals.terminology_errors"),
     ),
     "knowledge_gap_with_low_recall": Pair(
         {"signals": {"knowledge_gaps": "yes"}, "today": {"retrieval_recall": 0.79}},
@@ -257,6 +285,19 @@ PAIRS: dict[str, Pair] = {
         {"tuning": {"model_switch": "yes"}},
         "tuning.model_switch", "no",
         ("tuning.model_switch", "goals"),
+    ),
+    # $6,000 at 1,500 - 500 a month are back after six months; the 24th of May is 181 days away.
+    "break_even_after_service_end": Pair(
+        {
+            "economics": {
+                "hourly_rate_usd": 100,
+                "upfront": {"hours": 60},
+                **monthly(api_savings_usd=1500, ongoing_usd=500),
+            },
+            "tuning": {"until": "2027-05-24"},
+        },
+        "tuning.until", "2027-05-26",
+        ("tuning.until", "economics"),
     ),
     # evidence -----------------------------------------------------------------------------------
     "measured_against_answer": Pair(
@@ -406,13 +447,64 @@ ALSO: dict[str, list[Pair]] = {
             "today.usd_per_month", 101,
             ("economics.monthly.api_savings_usd", "today.usd_per_month"),
         ),
-        Pair(  # even the least that could be saved is more
+        Pair(  # what is likely is more, whatever the least is
             {
-                "economics": monthly(api_savings_usd={"low": 101, "likely": 150, "high": 200}),
+                "economics": monthly(api_savings_usd={"low": 1, "likely": 150, "high": 150}),
                 "today": {"usd_per_month": 100},
             },
-            "economics.monthly.api_savings_usd.low", 100,
+            "today.usd_per_month", 150,
             ("economics.monthly.api_savings_usd", "today.usd_per_month"),
+        ),
+        Pair(  # the most that could be saved is more
+            {
+                "economics": monthly(api_savings_usd={"low": 50, "likely": 80, "high": 101}),
+                "today": {"usd_per_month": 100},
+            },
+            "economics.monthly.api_savings_usd.high", 100,
+            ("economics.monthly.api_savings_usd", "today.usd_per_month"),
+        ),
+    ],
+    "cost_reason_with_small_bill": [
+        Pair(  # 1,000 requests cost $3.50, so six months of them $21
+            {
+                "factors": {"cost_optimization": "yes"},
+                "economics": {
+                    "hourly_rate_usd": 100,
+                    "traffic": {
+                        "requests_per_month": 1000, "input_tokens": 1000, "output_tokens": 100,
+                    },
+                },
+                "models": PRICED,
+            },
+            "economics.traffic.requests_per_month", 1_000_000,
+            ("factors.cost_optimization", "economics.traffic.requests_per_month"),
+        ),
+    ],
+    "sovereignty_with_third_party_api": [
+        Pair(  # a model at its provider's list price
+            {
+                "factors": {"data_sovereignty": "yes"},
+                "models": [{"id": "openai:gpt-4o"}],
+                "economics": {
+                    "traffic": {
+                        "requests_per_month": 1000, "input_tokens": 1000, "output_tokens": 100,
+                    },
+                },
+            },
+            "models", [{"id": "openai:gpt-4o", "runs": "own"}],
+            ("factors.data_sovereignty", "models"),
+        ),
+    ],
+    "success_with_faulty_answers": [
+        Pair(  # 190 of 200 is at least 91%: where quality was counted, signs don't tell
+            {
+                "factors": {"success_with_prompts": "yes"},
+                "signals": {"knowledge_gaps": "yes"},
+                "targets": {"quality": {"at_least": 0.95}},
+                "today": {"quality": 0.95, "cases": 200},
+            },
+            "targets.quality.at_least", 0.9,
+            ("factors.success_with_prompts", "signals.knowledge_gaps"),
         ),
     ],
     "saving_above_published": [
@@ -601,6 +693,14 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         },
         (r"\$36",),
     ),
+    "cost_reason_with_small_bill": (
+        PAIRS["cost_reason_with_small_bill"].fires, (r"\$600", r"\$805")),
+    "knowledge_goal_against_record": (
+        PAIRS["knowledge_goal_against_record"].fires, ("Knowledge", "20", "4 times", "retrieval")),
+    "success_with_faulty_answers": (
+        PAIRS["success_with_faulty_answers"].fires, ("terminology errors",)),
+    "break_even_after_service_end": (
+        PAIRS["break_even_after_service_end"].fires, ("2027-05-24", r"6\.0 months")),
     "changing_requirements_baked_in": (
         {
             "goals": ["knowledge"],

@@ -14,7 +14,7 @@ from tuneworthy.verdict.challenges.reasons import LATER_ELSEWHERE
 from tuneworthy.verdict.facts import Challenge
 
 _PATH = re.compile(
-    r"ceiling|goals|attempts|"
+    r"ceiling|goals|attempts|models|economics|"
     r"(factors|ceiling|signals|targets|today|economics|data|tuning)\.[\w.<>]+"
 )
 

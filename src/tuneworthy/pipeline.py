@@ -17,7 +17,7 @@ from tuneworthy.framework.load import NAMES, load_document, load_named, publishe
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
-from tuneworthy.model.base import digest, remembered_digest
+from tuneworthy.model.base import Unknown, digest, remembered_digest
 from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
@@ -209,6 +209,10 @@ def _look(
         as_of=as_of,
         servings=money.servings,
         upfront_usd=money.upfront,
+        break_even_months=(
+            None if isinstance(money.result, Unknown) else money.result.break_even_months.point
+        ),
+        record=published_counts(),
     )
 
 

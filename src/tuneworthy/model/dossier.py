@@ -41,6 +41,8 @@ class CaseFindings:
     as_of: date | None = None  #: The day the dossier speaks for.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, with its price.
     upfront_usd: Number | None = None  #: What tuning takes up front; None where nobody knows.
+    break_even_months: Duration | None = None  #: When it would have paid.
+    record: GoalRecord = field(default_factory=dict)  #: Who measured best in published cases.
 
 
 class Assessment(NamedTuple):

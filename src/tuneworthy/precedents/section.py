@@ -47,7 +47,7 @@ from tuneworthy.model.precedents import (
 )
 from tuneworthy.stats.intervals import wilson_by_cluster
 from tuneworthy.syntax.document import ParsedFile, build, parse
-from tuneworthy.verdict.options import ARMS
+from tuneworthy.verdict.facts import ARMS
 from tuneworthy.words import few, listing, number, plain, share
 
 NEAREST = 5  #: How many are shown.

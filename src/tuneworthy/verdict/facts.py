@@ -33,6 +33,18 @@ MOST_USD = 1e15
 TARGETS: tuple[TargetId, ...] = ("quality", "latency", "cost", "privacy")
 """In the order in which they are named."""
 
+ARMS = {
+    "fine_tune": "tuning alone",
+    "hybrid": "tuning with retrieval or a better prompt",
+    "rag": "retrieval",
+    "prompt": "a better prompt",
+    "model_switch": "another model",
+    "decomposition": "decomposition",
+}
+"""Arms of the published cases in words."""
+
+DAYS_PER_MONTH = 365.25 / 12
+
 KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 """Goals that ask for facts and concepts."""
 

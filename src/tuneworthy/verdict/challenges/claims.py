@@ -155,6 +155,23 @@ def success_but_target_missed(facts: CaseFacts) -> Clash | None:
     )
 
 
+@contradiction
+def success_with_faulty_answers(facts: CaseFacts) -> Clash | None:
+    """What meets every target isn't seen to fail; where quality was counted, that tells."""
+    signals, counted = facts.framework.signals, facts.target("quality") == "yes"
+    if not facts.holds("success_with_prompts") or not facts.seen or counted:
+        return None
+    return (
+        (
+            "factors.success_with_prompts",
+            *(f"{'signals' if name in signals else 'factors'}.{name}" for name in facts.seen),
+        ),
+        "The present prompt is said to meet every requirement, and answers are seen to be "
+        f"wrong: {listing([plain(name) for name in facts.seen])}.",
+        "Count how many answers are right on an evaluation set (today.quality and today.cases)",
+    )
+
+
 def _targets(names: Sequence[str]) -> str:
     return listing(
         ["cost a month" if name == "usd_per_month" else name.split("_")[0] for name in names]

@@ -6,11 +6,16 @@ from collections.abc import Iterator
 
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import Replaced
-from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
+from tuneworthy.verdict.facts import (
+    DAYS_PER_MONTH,
+    CaseFacts,
+    Clash,
+    contradiction,
+    doubt,
+    pushback,
+)
 from tuneworthy.verdict.weigh import LimitCheck, settled, speaks
 from tuneworthy.words import count, few, interval_text, plain, sentence
-
-_DAYS_PER_MONTH = 365.25 / 12
 
 
 @contradiction
@@ -133,7 +138,7 @@ def evidence_old(facts: CaseFacts) -> Clash | None:
     days = [number.observed_on for number in facts.findings.ledger.values() if number.observed_on]
     if limit is None or today is None or not days:
         return None
-    months = (today - max(days)).days / _DAYS_PER_MONTH
+    months = (today - max(days)).days / DAYS_PER_MONTH
     if months <= limit:
         return None
     return (

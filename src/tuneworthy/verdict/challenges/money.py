@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from tuneworthy.model.base import months_to_reach
+from tuneworthy.model.base import Range, months_to_reach
 from tuneworthy.model.case import Amount
 from tuneworthy.model.framework import CostRow, ongoing_usd
-from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, pushback
-from tuneworthy.words import count, usd, usd_range
+from tuneworthy.verdict.facts import (
+    DAYS_PER_MONTH,
+    CaseFacts,
+    Clash,
+    contradiction,
+    ends,
+    pushback,
+)
+from tuneworthy.words import count, months_range, usd, usd_range
 
 
 @pushback
@@ -30,15 +37,20 @@ def ongoing_below_table(facts: CaseFacts) -> Clash | None:
 
 @contradiction
 def saving_above_bill(facts: CaseFacts) -> Clash | None:
-    """A saving that is larger than what is paid today."""
-    saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill_usd
-    if saving is None or bill is None or saving.low <= bill:
+    """A saving that is larger than what is paid today, as likely or at its highest."""
+    saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill
+    if saving is None or bill is None:
+        return None
+    likely = saving.likely > bill.likely
+    if not likely and saving.high <= bill.high:
         return None
     now, each = facts.requests, facts.request_usd
     calls = f"{count(now)} calls cost" if now else "The present system costs"
-    says = f"A saving of {usd(saving.likely)} a month is stated; {calls} about {usd(bill)} today."
+    most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
+    upto, at_most = ("", "about") if likely else ("up to ", "at most")
+    says = f"A saving of {upto}{usd(most)} a month is stated; {calls} {at_most} {usd(paid)} today."
     if now and each:
-        fits_at, growth = saving.likely / each, facts.growth_per_month or 0.0
+        fits_at, growth = most / each, facts.growth_per_month or 0.0
         fits_in = months_to_reach(now=now, target=fits_at, growth_per_month=growth)
         says += f" It fits from about {count(fits_at)} calls a month"
         says += (
@@ -151,4 +163,25 @@ def model_switch_planned(facts: CaseFacts) -> Clash | None:
         ("tuning.model_switch", "goals"),
         "Another base model is planned, and tuned weights stay with the base they were made from.",
         "Switch first and measure again; keep data and evaluation, which move along",
+    )
+
+
+@pushback
+def break_even_after_service_end(facts: CaseFacts) -> Clash | None:
+    """A tuned model that stops being served before it can have paid, even at the best."""
+    until, day, months = (
+        facts.case.tuning.until,
+        facts.findings.as_of,
+        facts.findings.break_even_months,
+    )
+    if until is None or day is None or not isinstance(months, float | Range):
+        return None
+    low, high = ends(months)
+    if low <= (until - day).days / DAYS_PER_MONTH:
+        return None
+    return (
+        ("tuning.until", "economics"),
+        f"The service ends on {until.isoformat()}, and tuning would have paid after "
+        f"{months_range(low, high)}.",
+        "Name a service or a base model that is there for longer (tuning.until)",
     )

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from tuneworthy.model.base import growth_needed, months_to_reach
-from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
+from tuneworthy.model.case import in_use
+from tuneworthy.verdict.facts import (
+    ARMS,
+    KNOWLEDGE_GOALS,
+    CaseFacts,
+    Clash,
+    contradiction,
+    doubt,
+    pushback,
+)
 from tuneworthy.words import count, listing, plain, share, usd
 
 LATER_ELSEWHERE = ("low_volume",)
 """Answers that have a challenge of their own for what holds now and counts otherwise."""
+
+_TUNED = ("fine_tune", "hybrid")
 
 
 @contradiction
@@ -22,6 +33,24 @@ def cost_reason_with_low_volume(facts: CaseFacts) -> Clash | None:
         ("factors.cost_optimization", "factors.low_volume"),
         f"Cost is given as a reason, and volume is low.{bill} Few calls can't be expensive enough.",
         "Decide which holds: look up the invoice and the calls of the last month",
+    )
+
+
+@doubt
+def cost_reason_with_small_bill(facts: CaseFacts) -> Clash | None:
+    """Cost can't be a reason when the whole bill doesn't repay what tuning takes up front."""
+    if not facts.holds("cost_optimization") or not facts.small_bill or facts.repays is None:
+        return None
+    whole, upfront = facts.repays
+    stated = facts.case.today.usd_per_month is not None
+    return (
+        (
+            "factors.cost_optimization",
+            "today.usd_per_month" if stated else "economics.traffic.requests_per_month",
+        ),
+        f"Cost is given as a reason; the whole bill until tuning has to have paid is {usd(whole)}, "
+        f"and tuning takes {usd(upfront)} or more up front.",
+        "Look up the invoice; if it is right, leave cost out, or say what volume is to come",
     )
 
 
@@ -60,6 +89,26 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Clash | None:
         "Requirements change about every month, and knowledge is to be trained into the model.",
         settle[facts.changes],
     )
+
+
+@doubt
+def knowledge_goal_against_record(facts: CaseFacts) -> Clash | None:
+    """A goal of knowledge, for which tuned models measured best less often than by chance."""
+    least = facts.framework.threshold("published_cases")
+    for goal in facts.goals(KNOWLEDGE_GOALS):
+        winners = facts.findings.record.get(goal, {})
+        total, tuned = sum(winners.values()), sum(winners.get(arm, 0) for arm in _TUNED)
+        if least is None or total < least or tuned * len(ARMS) >= len(_TUNED) * total:
+            continue
+        best = max(winners, key=lambda arm: winners[arm])
+        return (
+            ("goals",),
+            f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
+            f"alone or with retrieval or a better prompt, measured best {count(tuned)} times, and "
+            f"{ARMS[best]} {count(winners[best])} times.",
+            f"Compare with {ARMS[best]} on the same cases, or name the behavior to be tuned",
+        )
+    return None
 
 
 @doubt
@@ -186,11 +235,25 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Clash | None:
 
 @contradiction
 def sovereignty_with_third_party_api(facts: CaseFacts) -> Clash | None:
-    """Data that may not go to a third party goes there today."""
-    if not facts.holds("data_sovereignty") or facts.case.today.api != "third_party":
+    """Data that may not go to a third party goes there today, as said or by the model's price."""
+    if not facts.holds("data_sovereignty") or facts.api != "third_party":
+        return None
+    model, stated = in_use(facts.case), facts.case.today.api == "third_party"
+    by = f" by calling {model.id}" if model and not stated else ""
+    return (
+        ("factors.data_sovereignty", "today.api" if stated else "models"),
+        f"Data may not go to a third party, and today's system sends it to one{by}.",
+        "Ask who decides about the data; either today's system has to stop or the reason falls",
+    )
+
+
+@doubt
+def persona_without_brand_voice(facts: CaseFacts) -> Clash | None:
+    """A persona is a voice, and a voice of one's own was said not to matter."""
+    if "persona" not in facts.case.goals or facts.state("brand_voice") != "no":
         return None
     return (
-        ("factors.data_sovereignty", "today.api"),
-        "Data may not go to a third party, and today's system sends it to one.",
-        "Ask who decides about the data; either today's system has to stop or the reason falls",
+        ("goals", "factors.brand_voice"),
+        "Persona is a goal, and a voice of its own is said not to be needed.",
+        "Say whether it has to sound like somebody; if not, take persona out of the goals",
     )

@@ -16,7 +16,7 @@ from tuneworthy.model.dossier import (
     OutlookGrade,
 )
 from tuneworthy.model.framework import Framework, Move, Moves, Span, TargetId
-from tuneworthy.verdict.facts import TARGETS, CaseFacts
+from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Judgement, Option, no, partly, unknown
 from tuneworthy.verdict.weigh import reaches
@@ -40,16 +40,6 @@ NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the les
 OPTIONS_IN_SHORT = Unknown(
     ask="leave --quick out: options need more answers than the short form asks"
 )
-
-ARMS = {
-    "fine_tune": "tuning alone",
-    "hybrid": "tuning with retrieval or a better prompt",
-    "rag": "retrieval",
-    "prompt": "a better prompt",
-    "model_switch": "another model",
-    "decomposition": "decomposition",
-}
-"""Arms of the published cases in words."""
 
 
 def options(
