@@ -47,8 +47,11 @@ def saving_above_bill(facts: CaseFacts) -> Clash | None:
     now, each = facts.requests, facts.request_usd
     calls = f"{count(now)} calls cost" if now else "The present system costs"
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
-    upto, at_most = ("", "about") if likely else ("up to ", "at most")
-    says = f"A saving of {upto}{usd(most)} a month is stated; {calls} {at_most} {usd(paid)} today."
+    upto, about = (
+        "" if likely else "up to ",
+        "about" if likely or not bill.interval.varies else "at most",
+    )
+    says = f"A saving of {upto}{usd(most)} a month is stated; {calls} {about} {usd(paid)} today."
     if now and each:
         fits_at, growth = most / each, facts.growth_per_month or 0.0
         fits_in = months_to_reach(now=now, target=fits_at, growth_per_month=growth)
