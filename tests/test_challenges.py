@@ -92,7 +92,7 @@ PAIRS: dict[str, Pair] = {
     "knowledge_goal_against_record": Pair(
         {"goals": ["persona", "knowledge"]},
         "goals", ["persona", "domain_expertise"],
-        ("goals",),
+        ("goals", "attempts"),
     ),
     "latency_reason_with_short_prompt": Pair(
         {"factors": {"latency_requirements": "yes"}, "economics": tokens(1999)},
@@ -495,6 +495,13 @@ ALSO: dict[str, list[Pair]] = {
             ("factors.data_sovereignty", "models"),
         ),
     ],
+    "knowledge_goal_against_record": [
+        Pair(
+            {"goals": ["knowledge"], "attempts": [{"name": "a", "tried": ["few_shot"]}]},
+            "attempts.0.tried", ["hybrid_search"],
+            ("goals", "attempts"),
+        ),
+    ],
     "success_with_faulty_answers": [
         Pair(  # 190 of 200 is at least 91%: where quality was counted, signs don't tell
             {
@@ -620,6 +627,7 @@ def test_an_unknown_in_either_statement_silences(name: str, pair: Pair, folder: 
         "no_retraining",
         "no_evaluation_hours",
         "format_goal_without_constrained_output",
+        "knowledge_goal_against_record",
     }
     for path in pair.between:
         room = path.split(".", maxsplit=1)[0]

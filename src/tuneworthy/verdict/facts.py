@@ -413,12 +413,16 @@ class CaseFacts:
         return not (asked and said) or held
 
     @property
+    def tried_retrieval(self) -> bool:
+        """Whether an attempt changed what is retrieved."""
+        kinds = {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking"}
+        return any(kinds & set(attempt.tried) for attempt in self.case.attempts)
+
+    @property
     def retrieves(self) -> State:
         """Whether anything is retrieved today."""
         optimised = self.state("retrieval_optimised")
-        kinds = {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking"}
-        tried = any(kinds & set(attempt.tried) for attempt in self.case.attempts)
-        if self.recall is not None or tried or self.holds("knowledge_gaps"):
+        if self.recall is not None or self.tried_retrieval or self.holds("knowledge_gaps"):
             return "yes"
         return optimised
 

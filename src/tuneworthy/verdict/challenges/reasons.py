@@ -93,8 +93,10 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Clash | None:
 
 @doubt
 def knowledge_goal_against_record(facts: CaseFacts) -> Clash | None:
-    """A goal of knowledge, for which tuned models measured best less often than by chance."""
+    """Tuned models measured best for knowledge less often than by chance; retrieval is untried."""
     least = facts.framework.threshold("published_cases")
+    if facts.tried_retrieval:
+        return None
     for goal in facts.goals(KNOWLEDGE_GOALS):
         winners = facts.findings.record.get(goal, {})
         total, tuned = sum(winners.values()), sum(winners.get(arm, 0) for arm in _TUNED)
@@ -102,7 +104,7 @@ def knowledge_goal_against_record(facts: CaseFacts) -> Clash | None:
             continue
         best = max(winners, key=lambda arm: winners[arm])
         return (
-            ("goals",),
+            ("goals", "attempts"),
             f"{plain(goal)} is a goal. In {count(total)} published cases of it a tuned model, "
             f"alone or with retrieval or a better prompt, measured best {count(tuned)} times, and "
             f"{ARMS[best]} {count(winners[best])} times.",
