@@ -675,15 +675,11 @@ ADVISED = {
     "hospital-letters": ("fine_tune", ["supervised_fine_tuning"]),
     "law-firm": ("fine_tune", ["supervised_fine_tuning"]),
     # 62% of passages found, and facts that change about every month
-    "municipal-services": (
-        "simpler_path", ["better_retrieval", "tools_and_checks", "retrieved_examples"],
-    ),
+    "municipal-services": ("simpler_path", ["better_retrieval", "tools_and_checks"]),
     # 6,000 tokens of prompt for many tools
     "task-api": ("both", ["tools_and_checks", "supervised_fine_tuning"]),
     # half the passages aren't found, and data may not leave
-    "travel-concierge": (
-        "simpler_path", ["better_retrieval", "self_hosted_untuned", "other_model"],
-    ),
+    "travel-concierge": ("simpler_path", ["better_retrieval", "self_hosted_untuned"]),
     "university-helpdesk": (
         "simpler_path", ["prompt_optimisation", "human_review", "tools_and_checks"],
     ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -171,10 +170,8 @@ class CaseFacts:
         )
         if usd is None or isinstance(usd, Unknown):
             return None
-        low, high = ends(usd)
-        if high == math.inf:
-            return None
-        return Amount(low=low, likely=(low + high) / 2, high=min(high, MOST_USD))
+        low, high = (min(end, MOST_USD) for end in ends(usd))
+        return Amount(low=low, likely=(low + high) / 2, high=high)
 
     @property
     def bill_usd(self) -> float | None:
@@ -351,7 +348,10 @@ class CaseFacts:
     @property
     def pressed_by(self) -> tuple[str, ...]:
         """Which of cost and latency it is."""
-        pairs = (("cost", "cost_optimization"), ("latency", "latency_requirements"))
+        pairs: tuple[tuple[TargetId, str], ...] = (
+            ("cost", "cost_optimization"),
+            ("latency", "latency_requirements"),
+        )
         return tuple(
             name for name, factor in pairs if self.holds(factor) or self.target(name) == "no"
         )

@@ -123,10 +123,10 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         ends = "a simpler option that meets every target, or a pilot that gains nothing"
         yield Take(towards="no", what=sentence(ends))
         return
-    says = list(_lacks(facts, found))
+    lacks = list(_lacks(facts, found))
     gone = ("feasibility", "investment", "safety")
-    says += [gate.why for gate in gates if gate.state == "no" and gate.id in gone]
-    for what in says:
+    lacks += [gate.why for gate in gates if gate.state == "no" and gate.id in gone]
+    for what in lacks:
         yield Take(towards="pilot", what=sentence(what))
     if found.answer != "no":
         yield Take(towards="no", what="Every target met by the prompt or by a simpler option.")

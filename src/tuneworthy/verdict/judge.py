@@ -170,7 +170,7 @@ class Situation:
     @cached_property
     def counted(self) -> tuple[dict[str, State], list[str]]:
         """The answers as rule ``refuted`` has them, and why; as they are where it is off."""
-        states, why = dict(self.facts.assessment.states), []
+        states, why = dict(self.facts.assessment.states), list[str]()
         if not self.on("refuted"):
             return states, why
         if self.facts.small_bill and states.get("cost_optimization") == "yes":
@@ -662,11 +662,8 @@ def judge(
         answers.insert(0, found.answer)
     firsts.insert(0, steps[0].option)
     weighed = facts.assessment
-    sources = [
-        answer.source
-        for answer in (*weighed.ceiling.checks.values(), *weighed.factors.values())
-        if answer.state != "unknown"
-    ]
+    asked_of = [*weighed.ceiling.checks, *weighed.factors]
+    sources = [weighed.source(name) for name in asked_of if weighed.state(name) != "unknown"]
     return Judgement(
         answer=found.answer,
         because=found.because,
