@@ -662,9 +662,7 @@ def test_the_counts_of_published_cases_are_those_of_the_cases() -> None:
 ADVISED = {
     "ecommerce-returns": ("simpler_path", ["keep_prompt"]),
     # 8,000 labelled calls of closed intents: no language model has to answer; then what isn't tried
-    "bank-call-routing": (
-        "simpler_path", ["plain_classifier", "other_model", "prompt_optimisation"],
-    ),
+    "bank-call-routing": ("simpler_path", ["plain_classifier", "other_model"]),
     # the API changes: what it is today can be looked up; a new base model comes in January
     "code-assistant": ("simpler_path", ["tools_and_checks", "other_model", "caching"]),
     "energy-supplier": ("simpler_path", []),

@@ -136,7 +136,7 @@ def decide(
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
-    all_gates = gates(case, assessment, decision, fits, money.gate, as_of)
+    all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = questions(states, framework, rules)
     record = published_counts()
     compared = () if quick else options(facts, record)

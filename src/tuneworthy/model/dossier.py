@@ -323,6 +323,8 @@ class Basis(Record):
     assumed: int  #: Answers inferred from stated numbers.
     flips: int
     """Answers any one of which, changed alone, would change the answer or the first step."""
+    turning: tuple[str, ...]
+    """Those that alone would change the answer."""
 
 
 class Take(Record):

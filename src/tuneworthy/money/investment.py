@@ -128,7 +128,11 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
         if item.severity == "contradiction" and amounts and money.gate.state == "yes":
             why = f"as stated, {money.gate.why}; that is contradicted"
             gate = GateResult(id="investment", state="unknown", why=why)
-            return money._replace(gate=gate, settled_when=f"it is settled: {item.settle}")
+            result = money.result
+            if isinstance(result, InvestmentResult):
+                result = result.model_copy(update={"justified": "unknown", "why": why})
+            settled = f"it is settled: {item.settle}"
+            return money._replace(result=result, gate=gate, settled_when=settled)
     return money
 
 

@@ -55,15 +55,15 @@ def tuning(
     """
     unmet: dict[str, GateResult] = {gate.id: gate for gate in gates if gate.state != "yes"}
     stop = _alternatives(plan, unmet)
+    evaluated = (_evaluation(plan, stop, part="first_version"),)
+    if "need" in unmet:
+        _need(plan, evaluated)
+    _simpler_first(plan, simpler, evaluated)
     _tuning_service(plan, stop)
     if "safety" in unmet:
         _safety(plan, stop)
     if not plan.fits:
         _goal(plan, stop)
-    evaluated = (_evaluation(plan, stop, part="first_version"),)
-    if "need" in unmet:
-        _need(plan, evaluated)
-    _simpler_first(plan, simpler, evaluated)
     paid: Needs = (_pilot(plan, tuple(phase.id for phase in plan.phases)),)
     if "investment" in unmet and not stop:
         paid += (_money(plan, money),)

@@ -87,10 +87,14 @@ def gates(
     fits: Sequence[ApproachResult],
     investment: GateResult,
     as_of: date,
+    missed: Sequence[str] = (),
 ) -> tuple[GateResult, ...]:
-    """The five gates in their order, each with its reason; the one about money is handed in."""
+    """The five gates in their order, each with its reason; the one about money is handed in.
+
+    ``missed`` are the targets that are missed, as counted.
+    """
     reasons: dict[GateId, Reasoned] = {
-        "need": _need(assessment),
+        "need": _need(assessment, missed),
         "strength": _strength(decision),
         "feasibility": _feasibility(case, fits, as_of),
         "investment": (investment.state, investment.why),
@@ -101,12 +105,14 @@ def gates(
     )
 
 
-def _need(assessment: Assessment) -> Reasoned:
+def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:
     success = assessment.state("success_with_prompts")
+    if success == "yes" and missed:
+        return "unknown", f"every requirement is said to be met, and {listing(missed)} is missed"
     if success == "unknown":
         return "unknown", "ask whether the present prompt already meets every target"
     if success == "yes":
-        return "no", "the present approach meets every requirement"
+        return "no", "the present approach is said to meet every requirement"
     return "yes", "the present approach falls short of a requirement"
 
 

@@ -109,9 +109,17 @@ def rests_on(found: Basis) -> str:
     """What the answer rests on, and how many answers alone would change it."""
     stated, measured = found.stated + found.assumed, found.measured
     known = f"{several(stated, 'statement')}, {several(measured, 'measurement')}"
+    turning, steps = len(found.turning), found.flips - len(found.turning)
     if not found.flips:
         return f"Rests on {known}; no single answer changes it."
-    return f"Rests on {known}; any one of {few(found.flips)} answers would change it."
+    if not turning:
+        return f"Rests on {known}; {_alone(steps)} would change the first step, none the answer."
+    more = f", {_alone(steps)} the first step" if steps else ""
+    return f"Rests on {known}; {_alone(turning)} would change the answer{more}."
+
+
+def _alone(many: int) -> str:
+    return "one answer alone" if many == 1 else f"any one of {few(many)}"
 
 
 def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> Iterator[Take]:
@@ -125,7 +133,8 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         return
     lacks = list(_lacks(facts, found))
     gone = ("feasibility", "investment", "safety")
-    lacks += [gate.why for gate in gates if gate.state == "no" and gate.id in gone]
+    held_up = [gate for gate in gates if gate.state == "no" and gate.id in gone]
+    lacks += [f"this settled: {gate.why}" for gate in held_up]
     for what in lacks:
         yield Take(towards="pilot", what=sentence(what))
     if found.answer != "no":
@@ -135,11 +144,11 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
 def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     """What the count and the targets lack for a pilot."""
     if found.in_vain:
-        yield f"this, tried, while a target is still missed: {listing(found.in_vain)}"
+        yield f"{listing(found.in_vain)} tried, and a target still missed"
     assessment = facts.assessment
     lacking = [c.title for c in assessment.ceiling.checks.values() if c.state != "yes"]
     if lacking:
-        yield f"these checks, done: {listing(lacking)}"
+        yield f"these checks done: {listing(lacking)}"
     pro = [f for f in assessment.factors.values() if f.kind == "indicator"]
     held = sum(factor.state == "yes" for factor in pro)
     wanted = reasons_wanted(facts)
@@ -152,7 +161,7 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
         if factor.kind == "anti_indicator" and factor.state == "yes"
     ]
     if against:
-        yield f"this no longer holds: {listing(against)}"
+        yield f"these reasons against cleared: {listing(against)}"
     if not facts.aims and not facts.targets:
         yield "a target that is stated, measured and missed"
 

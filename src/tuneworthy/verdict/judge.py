@@ -282,9 +282,8 @@ def _cheaper_first(it: Situation) -> str | None:
     if not first or it.untouched or not it.facts.aims:
         return None
     titles = [option.title for option in first[: MOST_STEPS - 1]]
-    verb = "moves" if len(titles) == 1 else "move"
     aims = listing([NAMES[target] for target in it.facts.firm])
-    return f"{listing(titles)} {verb} {aims} for less work"
+    return f"{listing(titles)} would move {aims} for less work"
 
 
 HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety")
@@ -437,8 +436,10 @@ def _steps(it: Situation, found: Answered, asked: Sequence[QuestionResult]) -> I
         return
     yield from (_step(it, option) for option in sure[:2])
     yield from _held_up(it, found)
-    yield from (_step(it, option) for option in (*sure[2:], *_by_check(it, found, maybe)))
-    yield from _checks(it, found)
+    by_check = list(_by_check(it, found, maybe))
+    does = {check for option in (*sure, *by_check) for check in _checks_of(option)}
+    yield from _checks(it, [name for name in _lacking(it, found) if name not in does])
+    yield from (_step(it, option) for option in (*sure[2:], *by_check))
     if asked or "unknown" in it.facts.targets.values() or it.facts.case.targets.quality is None:
         yield _ask(it, asked)
 
@@ -460,9 +461,14 @@ def _by_check(
     yield from (option for option in maybe if option.id not in does)
 
 
-def _checks(it: Situation, found: Answered) -> Iterator[Step]:
+def _checks_of(option: OptionResult) -> tuple[str, ...]:
+    """Checks of the ceiling test that an option does."""
+    return OPTIONS[option.id].checks if option.id in OPTIONS else ()
+
+
+def _checks(it: Situation, names: Sequence[str]) -> Iterator[Step]:
     checks = it.facts.framework.ceiling
-    for name in _lacking(it, found):
+    for name in names:
         settle = it.facts.framework.filled(
             checks[name].settle or checks[name].ask, checks[name].at_least
         )
@@ -674,7 +680,8 @@ def judge(
             measured=sources.count("measured"),
             stated=sources.count("stated"),
             assumed=sources.count("assumed"),
-            flips=flips,
+            flips=flips[0],
+            turning=flips[1],
         ),
         reach=Reach(
             answers=tuple(dict.fromkeys(answers)), first_steps=tuple(dict.fromkeys(firsts))
@@ -739,25 +746,27 @@ def _alone(
     first: str,
     asked: Sequence[QuestionResult],
     record: GoalRecord,
-) -> tuple[int, list[TuningAnswer], list[str]]:
+) -> tuple[tuple[int, tuple[str, ...]], list[TuningAnswer], list[str]]:
     """How many answers would each change the answer or the first step, and what open ones reach."""
-    flips, answers, firsts = 0, list[TuningAnswer](), list[str]()
+    flips, turning, answers, firsts = 0, list[str](), list[TuningAnswer](), list[str]()
     fresh = replace(it.facts)  # sees only what options read
     if it.options:
         options(fresh, record, rivals=False)
     matter = fresh.read | set(it.facts.assessment.ceiling.checks)
     for name, state in it.facts.assessment.states.items():
-        moved = False
+        moved = turned = False
         for to in _others(state):
             after = _changed(it, name, to, record if name in matter else None)
             then, _ = answered(after)
             step = steps_for(after, then, asked)[0].option if then.answer != "open" else first
+            turned = turned or then.answer != found.answer
             moved = moved or (then.answer, step) != (found.answer, first)
             if state == "unknown" and then.answer != "open":
                 answers.append(then.answer)
                 firsts.append(step)
         flips += moved
-    return flips, answers, firsts
+        turning += [name] * turned
+    return (flips, tuple(turning)), answers, firsts
 
 
 def _others(state: State) -> tuple[State, ...]:

@@ -281,7 +281,8 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     costs = dollars(waiting)
     if isinstance(waiting, float) and waiting < 0:
         costs = f"nothing: it gains {usd(-waiting)}"
-    yield b.Fact("Each month of waiting costs", costs)
+    sure = "" if money.justified == "yes" else ", as stated"
+    yield b.Fact(f"Each month of waiting costs{sure}", costs)
 
 
 def _curve(drawn: Simulation) -> b.Table:

@@ -17,6 +17,7 @@ from tuneworthy.report.sections.common import (
     GATES,
     about,
     ceiling_text,
+    count_text,
     day,
     finality,
     flip_lines,
@@ -34,13 +35,16 @@ from tuneworthy.report.sections.evidence import measured
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import months_later, number, plain, sentence, several
 
 
 def answers(dossier: Dossier) -> b.Section:
     """Every answer with where it comes from, and what was measured."""
-    says = "Everything this report concludes follows from these answers and from nothing else."
+    says = (
+        "What this report concludes follows from these answers, the numbers stated with them, and "
+        "what was measured."
+    )
     title, tables = "Answers and where they come from", answer_tables(dossier)
     return b.section("answers", title, says, tables, measured(dossier), short="Answers")
 
@@ -148,7 +152,7 @@ def lines(dossier: Dossier) -> tuple[tuple[str, str], ...]:
         ("framework", dossier.framework.name),
         ("framework-sha256", dossier.framework.digest),
         ("outcome", dossier.verdict.outcome),
-        ("final", "yes" if dossier.verdict.final else "no"),
+        ("answer", dossier.verdict.answer),
         ("action", dossier.verdict.action),
         ("as-of", dossier.as_of.isoformat()),
         ("seed", str(dossier.seed)),
@@ -181,12 +185,11 @@ def record(dossier: Dossier) -> b.Document:
             )
         ),
         "Decision": (
-            f"{sentence(OUTCOME_WORDS[verdict.outcome])} "
-            f"{sentence(f'action: {ACTION_WORDS[verdict.action]}')} {finality(dossier)}",
+            f"{sentence(f'fine-tune: {ANSWER_WORDS[verdict.answer]}')} {finality(dossier)}",
             f"Next: {verdict.next}",
         ),
         "Evidence": b.bullets(_evidence(dossier)),
-        "What would change the verdict": b.bullets(flips) if flips else no_flip(dossier),
+        "What would change the count": b.bullets(flips) if flips else no_flip(dossier),
         "Review": f"On {review}, or as soon as one of the answers above changes.",
     }
     return b.Document(
@@ -198,6 +201,8 @@ def record(dossier: Dossier) -> b.Document:
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
     yield rests_on(dossier)
+    yield count_text(dossier)
+    yield from (departure.because for departure in dossier.verdict.departs)
     yield f"Strength: {strength_text(dossier)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Record of these rules: {record_text(dossier.precedents)}"

@@ -31,6 +31,7 @@ from tuneworthy.report.sections.common import (
     strength_text,
     tally,
     targets_text,
+    title,
 )
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text
@@ -38,7 +39,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
 from tuneworthy.report.text import safe
-from tuneworthy.words import bits, counted, few, plain, sentence, several
+from tuneworthy.words import counted, few, listing, plain, sentence, several
 
 _FIT = "What doesn’t fit together"
 _MOST = 3
@@ -163,9 +164,16 @@ def change(dossier: Dossier, questions: int | None = None) -> b.Section:
         "change",
         "What would change it",
         b.part("What it would take", takes(dossier)),
+        _turning(dossier),
         b.table(caption, "If | The count is", rows) if pairs else no_flip(dossier),
         _questions(dossier, questions) if dossier.next_questions else None,
     )
+
+
+def _turning(dossier: Dossier) -> str:
+    """The answers that alone would change the answer; empty for none."""
+    names = [title(name, dossier) for name in dossier.verdict.basis.turning]
+    return f"One of these alone would change the answer: {listing(names)}." if names else ""
 
 
 def takes(dossier: Dossier) -> b.Facts:
@@ -179,13 +187,11 @@ def takes(dossier: Dossier) -> b.Facts:
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
     asked = dossier.next_questions[:most]
-    rows = ((b.Cell(q.ask, plain(q.factor)), bits(q.gain_bits), f"{q.minutes} min") for q in asked)
-    says = "Doubt is measured in bits: one bit is the doubt in the toss of a coin."
-    titles = "Question | #Doubt removed | #Takes"
+    rows = ((b.Cell(q.ask, plain(q.factor)), f"{q.minutes} min") for q in asked)
+    titles = "Question | #Takes"
     more = len(dossier.next_questions) - len(asked)
     return b.part(
         "What to find out next, the most worthwhile first",
-        b.Prose(says, "small", detail=True),
         b.table("Open questions, the most worthwhile first", titles, rows, quiet=True),
         f"And {few(more)} more." if more else "",
     )

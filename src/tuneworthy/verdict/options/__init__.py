@@ -286,8 +286,11 @@ def _aimed(
 
     It doesn't where it worsens one that is missed already, or takes one past its limit.
     """
-    if judgement.helps not in ("yes", "partly") or name == "keep_prompt" or not facts.aims:
+    if judgement.helps == "no" or name == "keep_prompt" or not facts.aims:
         return judgement
+    if judgement.helps == "unknown":
+        worse = [_NAMES[t] for t in facts.missed if moves[t].effect == "worsens"]
+        return no(f"{worse[0]} is missed already, and it makes that worse") if worse else judgement
     if not any(moves[target].effect in MOVING for target in facts.aims):
         return _off_target(facts, judgement, moves)
     doubts = []
