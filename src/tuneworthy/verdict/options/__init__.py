@@ -288,15 +288,15 @@ def _aimed(
     """
     if judgement.helps == "no" or name == "keep_prompt" or not facts.aims:
         return judgement
+    worse = next((t for t in facts.missed if moves[t].effect == "worsens"), None)
+    if worse is not None:
+        return no(f"{_NAMES[worse]} is missed already, and it makes that worse")
     if judgement.helps == "unknown":
-        worse = [_NAMES[t] for t in facts.missed if moves[t].effect == "worsens"]
-        return no(f"{worse[0]} is missed already, and it makes that worse") if worse else judgement
+        return judgement
     if not any(moves[target].effect in MOVING for target in facts.aims):
         return _off_target(facts, judgement, moves)
     doubts = []
     for target in ("quality", "latency", "cost"):
-        if moves[target].effect == "worsens" and target in facts.missed:
-            return no(f"{_NAMES[target]} is missed already, and it makes that worse")
         if moves[target].effect not in ("worsens", "unknown") or target in facts.aims:
             continue
         then = numbers[target]
