@@ -295,6 +295,17 @@ def _aimed(
         return judgement
     if not any(moves[target].effect in MOVING for target in facts.aims):
         return _off_target(facts, judgement, moves)
+    return _within_limits(facts, judgement, moves, numbers, name)
+
+
+def _within_limits(
+    facts: CaseFacts,
+    judgement: Judgement,
+    moves: Mapping[TargetId, MoveResult],
+    numbers: Mapping[TargetId, Range | None],
+    name: str,
+) -> Judgement:
+    """No where it takes a target past its limit; partly where nobody knows whether it does."""
     doubts = []
     for target in ("quality", "latency", "cost"):
         if moves[target].effect not in ("worsens", "unknown") or target in facts.aims:
