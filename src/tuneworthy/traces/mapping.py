@@ -50,7 +50,7 @@ Path_ = tuple[str | int | None, ...]  #: Steps: a key, a place in a list, or Non
 Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
-class Chunk:
+class Records:
     """Some records, looked into a level at a time: what no record has costs nothing."""
 
     def __init__(self, records: list[Any]) -> None:
@@ -61,8 +61,8 @@ class Chunk:
     def __len__(self) -> int:
         return len(self._levels[()])
 
-    def only(self, kept: list[bool]) -> Chunk:
-        return self if all(kept) else Chunk([*compress(self._levels[()], kept)])
+    def only(self, kept: list[bool]) -> Records:
+        return self if all(kept) else Records([*compress(self._levels[()], kept)])
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -138,14 +138,14 @@ _OBJECTS = frozenset({dict, type(None)})
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class When:
     """What has to stand at some path: one of the values, or anything, or nothing."""
 
     paths: Paths
     values: frozenset[str] | None
     there: bool = True
 
-    def holds(self, chunk: Chunk) -> list[bool]:
+    def holds(self, chunk: Records) -> list[bool]:
         found = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in found]
@@ -156,7 +156,7 @@ class Condition:
         return any(fnmatchcase(word.casefold(), each.casefold()) for each in self.values or ())
 
 
-def hold(conditions: tuple[Condition, ...], chunk: Chunk) -> list[bool]:
+def hold(conditions: tuple[When, ...], chunk: Records) -> list[bool]:
     """Of each record whether all of them hold."""
     columns = [one.holds(chunk) for one in conditions]
     return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
@@ -176,9 +176,9 @@ class Pick:
     unit: float | None = None
     summed: bool = False
     clocks: tuple[Paths, Paths] | None = None
-    when: tuple[Condition, ...] = ()
+    when: tuple[When, ...] = ()
 
-    def of(self, chunk: Chunk) -> list[Any] | None:
+    def of(self, chunk: Records) -> list[Any] | None:
         """Its values; None where there is none."""
         found = self._found(chunk)
         if self.constant is not None:
@@ -194,7 +194,7 @@ class Pick:
             found = [value if holds else None for value, holds in pairs]
         return found
 
-    def _found(self, chunk: Chunk) -> list[Any] | None:
+    def _found(self, chunk: Records) -> list[Any] | None:
         columns = [found for paths in self.choices if (found := chunk.first(paths)) is not None]
         if not columns:
             return None
@@ -236,8 +236,8 @@ class FieldMap:
     written: str  #: The mapping file.
     name: str
     each: Paths = ()
-    fits: tuple[tuple[Condition, ...], ...] = ()
-    only: tuple[Condition, ...] = ()
+    fits: tuple[tuple[When, ...], ...] = ()
+    only: tuple[When, ...] = ()
     prepare: str = ""
     called: str = "record"
     once: Paths = ()
@@ -267,10 +267,10 @@ class FieldMap:
                     yield {"^": value, **found} if looks_up and isinstance(found, dict) else found
                 return
 
-    def is_of(self, chunk: Chunk) -> bool:
+    def is_of(self, chunk: Records) -> bool:
         return any(all(hold(every, chunk)) for every in self.fits)
 
-    def fields(self, chunk: Chunk) -> dict[str, list[Any]]:
+    def fields(self, chunk: Records) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
         found = {name: pick.of(chunk) for name, pick in self.picks.items()}
         return {name: values for name, values in found.items() if values is not None}
@@ -446,11 +446,11 @@ def _paths(value: Any, key: _Keys, document: ParsedFile) -> Paths:
     return found
 
 
-def _conditions(value: Any, document: ParsedFile) -> tuple[Condition, ...]:
+def _conditions(value: Any, document: ParsedFile) -> tuple[When, ...]:
     """What stands at each path: ``any``, ``none``, or a list of values."""
     found = value.items() if isinstance(value, dict) else ()
     return tuple(
-        Condition(
+        When(
             _paths(path, ("when", path), document),
             frozenset(map(str, wanted)) if isinstance(wanted, list) else None,
             there=wanted != "none",

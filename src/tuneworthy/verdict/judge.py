@@ -192,7 +192,7 @@ class Situation:
         return states, why
 
 
-class Answered(NamedTuple):
+class Finding(NamedTuple):
     """An answer with the rules that moved it and the reason that decides."""
 
     answer: TuningAnswer
@@ -286,25 +286,25 @@ def _cheaper_first(it: Situation) -> str | None:
     return f"{listing(titles)} would move {aims} for less work"
 
 
-HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety")
+HOLDS_UP: tuple[GateId, ...] = ("need", "feasibility", "investment", "strength", "safety")
 """Gates that hold a pilot up where they are no, in the order in which they are named."""
 
 
-def answer_for(it: Situation, outcome: Verdict) -> Answered:
+def answer_for(it: Situation, outcome: Verdict) -> Finding:
     """The answer where the count comes to one outcome."""
     default, departs = BY_COUNT[outcome], []
     if it.on("proven") and (proof := _proven(it)) is not None:
         departs = [Departure(rule="proven", because=sentence(proof[1]))]
-        return Answered(*proof, tuple(departs), outcome)
+        return Finding(*proof, tuple(departs), outcome)
     if it.on("need") and (why := _need(it)) is not None:
-        return Answered("no", why, (Departure(rule="need", because=sentence(why)),), outcome)
+        return Finding("no", why, (Departure(rule="need", because=sentence(why)),), outcome)
     if it.on("cannot_coexist"):
         if (why := _never_repays(it)) is not None:
             departs = [Departure(rule="cannot_coexist", because=sentence(why))]
-            return Answered("no", why, tuple(departs), outcome)
+            return Finding("no", why, tuple(departs), outcome)
         if (why := _still_moving(it)) is not None and outcome == "fine_tune_candidate":
             departs = [Departure(rule="cannot_coexist", because=sentence(why))]
-            return Answered("not_yet", why, tuple(departs), outcome, moving=True)
+            return Finding("not_yet", why, tuple(departs), outcome, moving=True)
     answer, because, skip = default, _by_count(it, outcome), set[str]()
     moving = _still_moving(it) is not None and it.on("cannot_coexist")
     if it.on("dead_end") and not moving and (why := _dead_end(it, outcome)) is not None:
@@ -312,10 +312,10 @@ def answer_for(it: Situation, outcome: Verdict) -> Answered:
         departs.append(Departure(rule="dead_end", because=sentence(why)))
     if answer == "pilot":
         if (why := _held_back(it, skip)) is not None:
-            return Answered("not_yet", why, tuple(departs), outcome)
+            return Finding("not_yet", why, (), outcome)
         if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
             departs.append(Departure(rule="cheaper_first", because=sentence(why)))
-    return Answered(answer, because, tuple(departs), outcome)
+    return Finding(answer, because, tuple(departs), outcome)
 
 
 def _held_back(it: Situation, skip: set[str]) -> str | None:
@@ -359,7 +359,7 @@ def _by_count(it: Situation, outcome: Verdict) -> str:
     return "answers that decide are missing"
 
 
-def answered(it: Situation) -> tuple[Answered, tuple[Answered, ...]]:
+def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     """The answer, and the answers for every outcome that the count can still come to."""
     states, why = it.counted
     reach = [outcome for outcome in OUTCOMES if outcome in tally(it.rules, states).reach]
@@ -373,7 +373,7 @@ def answered(it: Situation) -> tuple[Answered, tuple[Answered, ...]]:
         because = f"it depends on {several(still, 'open answer')}"
         if refuted:
             because = f"{'; '.join(why)}, and {because}"
-        return Answered("open", because, refuted), each
+        return Finding("open", because, refuted), each
     raw = verdict_of(it.rules, before)
     found = next((one for one in each if one.outcome == raw), each[0])
     if refuted and not found.departs:
@@ -408,14 +408,14 @@ def family(option: OptionResult) -> str:
     return option.id if option.variant_of == "none" else option.variant_of
 
 
-def steps_for(it: Situation, found: Answered, asked: Sequence[QuestionResult]) -> list[Step]:
+def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
     """What to do, in its order; at least one step."""
     steps = list(_steps(it, found, asked))
     unique = {step.option: step for step in reversed(steps)}
     return [step for step in steps if unique[step.option] is step][:MOST_STEPS] or [_keep(it)]
 
 
-def _steps(it: Situation, found: Answered, asked: Sequence[QuestionResult]) -> Iterator[Step]:
+def _steps(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[Step]:
     sure = [option for option in it.simple if option.helps == "yes"]
     maybe = [option for option in it.simple if option.helps == "partly"]
     if found.answer == "no":
@@ -444,7 +444,7 @@ def _steps(it: Situation, found: Answered, asked: Sequence[QuestionResult]) -> I
         yield _ask(it, asked)
 
 
-def _lacking(it: Situation, found: Answered) -> list[str]:
+def _lacking(it: Situation, found: Finding) -> list[str]:
     """Checks that aren't done, where the count waits for them."""
     checks = it.facts.assessment.ceiling.checks.items()
     waits = found.outcome == "keep_optimizing_prompts"
@@ -452,7 +452,7 @@ def _lacking(it: Situation, found: Answered) -> list[str]:
 
 
 def _by_check(
-    it: Situation, found: Answered, maybe: Sequence[OptionResult]
+    it: Situation, found: Finding, maybe: Sequence[OptionResult]
 ) -> Iterator[OptionResult]:
     """Options that help in part, those first that do a check which isn't done."""
     lacking = set(_lacking(it, found))
@@ -475,7 +475,7 @@ def _checks(it: Situation, names: Sequence[str]) -> Iterator[Step]:
         yield _other("measure", f"do the check: {plain(name)}", settle, "the check is answered")
 
 
-def _held_up(it: Situation, found: Answered) -> Iterator[Step]:
+def _held_up(it: Situation, found: Finding) -> Iterator[Step]:
     """What a candidate waits for."""
     if found.outcome == "address_anti_indicators":
         yield _other(
@@ -539,7 +539,7 @@ def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     return listing(said)
 
 
-def _tuning(it: Situation, found: Answered) -> Step:
+def _tuning(it: Situation, found: Finding) -> Step:
     """The pilot of the tuning that fits best; after proof, the whole of it."""
     best = next(iter(it.tunings), None)
     if best is None:
@@ -597,7 +597,7 @@ _ACTIONS: Mapping[Verdict, Action] = {
 }
 
 
-def action_of(it: Situation, found: Answered, asks: bool) -> Action:
+def action_of(it: Situation, found: Finding, asks: bool) -> Action:
     """The answer as scripts have known it."""
     direct: Mapping[TuningAnswer, Action] = {
         "no": "keep_prompting",
@@ -693,7 +693,7 @@ def judge(
     )
 
 
-def _recommendation(found: Answered, steps: Sequence[Step], facts: CaseFacts) -> Recommendation:
+def _recommendation(found: Finding, steps: Sequence[Step], facts: CaseFacts) -> Recommendation:
     known = {*facts.framework.options, *facts.framework.approaches}
     names = tuple(step.option for step in steps if step.option in known)
     choice = "simpler_path"
@@ -706,7 +706,7 @@ def _recommendation(found: Answered, steps: Sequence[Step], facts: CaseFacts) ->
     )
 
 
-def steps_text(found: Answered, steps: Sequence[Step]) -> str:
+def steps_text(found: Finding, steps: Sequence[Step]) -> str:
     """The steps as one sentence."""
     titles = [step.title for step in steps]
     if found.answer == "pilot" and len(titles) > 1:
@@ -727,7 +727,7 @@ def steps_text(found: Answered, steps: Sequence[Step]) -> str:
 # What one answer alone would change.
 
 
-def tried_in_vain(it: Situation, found: Answered) -> list[str]:
+def tried_in_vain(it: Situation, found: Finding) -> list[str]:
     """Titles of what helps and, were it tried in vain, would leave a pilot."""
     sure = [option for option in it.simple if option.helps == "yes"]
     if found.answer != "not_yet" or not sure:
@@ -742,7 +742,7 @@ def tried_in_vain(it: Situation, found: Answered) -> list[str]:
 
 def _alone(
     it: Situation,
-    found: Answered,
+    found: Finding,
     first: str,
     asked: Sequence[QuestionResult],
     record: GoalRecord,

@@ -18,7 +18,7 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Framework, Move, Moves, Span, TargetId
 from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts
 from tuneworthy.verdict.options import model, prompt, tuning
-from tuneworthy.verdict.options.rule import Figures, Judgement, Option, no, partly, unknown
+from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown
 from tuneworthy.verdict.weigh import reaches
 from tuneworthy.words import count, figure_says, listing, plain, sentence
 
@@ -154,7 +154,7 @@ class _Published(NamedTuple):
 
 def _result(
     facts: CaseFacts,
-    judgement: Judgement,
+    judgement: Opinion,
     usual: Moves,
     figures: Figures,
     others: _Published,
@@ -277,11 +277,11 @@ _WITH_TUNING = ("distillation", "hybrid")
 
 def _aimed(
     facts: CaseFacts,
-    judgement: Judgement,
+    judgement: Opinion,
     moves: Mapping[TargetId, MoveResult],
     numbers: Mapping[TargetId, Range | None],
     name: str,
-) -> Judgement:
+) -> Opinion:
     """A judgement held against the targets: it helps only if it moves one that is missed.
 
     It doesn't where it worsens one that is missed already, or takes one past its limit.
@@ -300,11 +300,11 @@ def _aimed(
 
 def _within_limits(
     facts: CaseFacts,
-    judgement: Judgement,
+    judgement: Opinion,
     moves: Mapping[TargetId, MoveResult],
     numbers: Mapping[TargetId, Range | None],
     name: str,
-) -> Judgement:
+) -> Opinion:
     """No where it takes a target past its limit; partly where nobody knows whether it does."""
     doubts = []
     for target in ("quality", "latency", "cost"):
@@ -324,8 +324,8 @@ def _within_limits(
 
 
 def _off_target(
-    facts: CaseFacts, judgement: Judgement, moves: Mapping[TargetId, MoveResult]
-) -> Judgement:
+    facts: CaseFacts, judgement: Opinion, moves: Mapping[TargetId, MoveResult]
+) -> Opinion:
     """It moves no target that is missed, or nobody knows whether it does."""
     still_open = [_NAMES[target] for target in facts.aims if moves[target].effect == "unknown"]
     if still_open:

@@ -11,7 +11,7 @@ from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, against, ends
 from tuneworthy.verdict.options.rule import (
     SIGNS,
     Figures,
-    Judgement,
+    Opinion,
     long,
     no,
     option,
@@ -28,7 +28,7 @@ def _other(facts: CaseFacts) -> Figures:
 
 
 @option(tried="", arm="model_switch", checks=("foundation_models",), figures=_other)
-def other_model(facts: CaseFacts) -> Judgement:
+def other_model(facts: CaseFacts) -> Opinion:
     """Helps where the weakness is this model's own; a problem that stays across models isn't."""
     if (scored := _scored(facts)) is not None:
         return scored
@@ -54,7 +54,7 @@ def other_model(facts: CaseFacts) -> Judgement:
     return no(f"{models} were tested and the problem persists")
 
 
-def _scored(facts: CaseFacts) -> Judgement | None:
+def _scored(facts: CaseFacts) -> Opinion | None:
     """What the best other model's counted quality settles; None where it settles nothing."""
     other, target = facts.scored("prompted"), facts.case.targets.quality
     if other is None or other.quality is None or target is None:
@@ -71,7 +71,7 @@ def _scored(facts: CaseFacts) -> Judgement | None:
 
 
 @option(mends=False, trouble="size")
-def smaller_model(facts: CaseFacts) -> Judgement:
+def smaller_model(facts: CaseFacts) -> Opinion:
     """Helps with cost or latency where quality has room."""
     return _cheaper(
         facts,
@@ -82,7 +82,7 @@ def smaller_model(facts: CaseFacts) -> Judgement:
 
 
 @option(mends=False, trouble="size")
-def distillation(facts: CaseFacts) -> Judgement:
+def distillation(facts: CaseFacts) -> Opinion:
     """Helps where a large model meets the target and is too dear or too slow."""
     cheaper = _cheaper(
         facts,
@@ -96,7 +96,7 @@ def distillation(facts: CaseFacts) -> Judgement:
     return no(f"volume is too low to pay for training a student{requests}")
 
 
-def _cheaper(facts: CaseFacts, *, room: str, as_said: str, short: str) -> Judgement:
+def _cheaper(facts: CaseFacts, *, room: str, as_said: str, short: str) -> Opinion:
     """Whether another model may do the same for less.
 
     Args:
@@ -155,7 +155,7 @@ def _priced(how: str) -> Callable[[CaseFacts], Figures]:
 
 
 @option(mends=False, trouble="calls", figures=_priced("cached"))
-def caching(facts: CaseFacts) -> Judgement:
+def caching(facts: CaseFacts) -> Opinion:
     """Helps with cost and latency where a long beginning is the same in every call."""
     if facts.pressure == "no":
         return no(_NO_PRESSURE)
@@ -180,7 +180,7 @@ def caching(facts: CaseFacts) -> Judgement:
 
 
 @option(mends=False, trouble="calls", figures=_priced("batched"))
-def batching(facts: CaseFacts) -> Judgement:
+def batching(facts: CaseFacts) -> Opinion:
     """Helps with cost where nobody waits for the answer."""
     most = facts.case.targets.latency_p95_s
     waits, cost = facts.state("latency_requirements"), facts.state("cost_optimization")
@@ -201,7 +201,7 @@ def batching(facts: CaseFacts) -> Judgement:
 
 
 @option(tried="an attempt raised the effort, and the target is still missed")
-def reasoning_effort(facts: CaseFacts) -> Judgement:
+def reasoning_effort(facts: CaseFacts) -> Opinion:
     """Helps with tasks of several steps; not where knowledge or form is what is missing."""
     if set(facts.case.goals) & KNOWLEDGE_GOALS or facts.holds("terminology_errors"):
         return no("what is missing is knowledge, and thinking longer doesn't supply it")
@@ -215,7 +215,7 @@ _STEPS_GOALS = frozenset({"generation", "tool_calling", "extraction"})
 
 
 @option(tried="an attempt used a plain classifier, and the target is still missed")
-def plain_classifier(facts: CaseFacts) -> Judgement:
+def plain_classifier(facts: CaseFacts) -> Opinion:
     """Helps where classes are closed and there are labels enough to train a small model."""
     if "classification" not in facts.case.goals:
         return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
@@ -241,7 +241,7 @@ _WELL_TRAINED: Moves = {
 
 
 @option(tried="an attempt used a decision model, and the target is still missed")
-def decision_model(facts: CaseFacts) -> Judgement:
+def decision_model(facts: CaseFacts) -> Opinion:
     """Helps with closed classes where nobody can run a model."""
     if "classification" not in facts.case.goals:
         return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
@@ -251,7 +251,7 @@ def decision_model(facts: CaseFacts) -> Judgement:
 
 
 @option(mends=False, trouble="place")
-def self_hosted_untuned(facts: CaseFacts) -> Judgement:
+def self_hosted_untuned(facts: CaseFacts) -> Opinion:
     """Helps where data may not leave, or where a machine kept busy is cheaper."""
     if facts.api == "own":
         return no("the model in use is one of your own already")
@@ -265,7 +265,7 @@ def self_hosted_untuned(facts: CaseFacts) -> Judgement:
 
 
 @option(mends=False, trouble="place")
-def private_endpoint(facts: CaseFacts) -> Judgement:
+def private_endpoint(facts: CaseFacts) -> Opinion:
     """Helps where a contract or a region is enough to keep data private."""
     if facts.target("privacy") == "no":
         return partly("ask who decides about the data: a region or no retention may be enough")
@@ -275,7 +275,7 @@ def private_endpoint(facts: CaseFacts) -> Judgement:
 
 
 @option(tried="people check the answers already, and the target is still missed")
-def human_review(facts: CaseFacts) -> Judgement:
+def human_review(facts: CaseFacts) -> Opinion:
     """Helps with few answers that matter; it corrects answers and makes none better."""
     if facts.holds("latency_requirements") or facts.case.targets.latency_p95_s is not None:
         return no("somebody waits for the answer")

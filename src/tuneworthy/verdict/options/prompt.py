@@ -10,7 +10,7 @@ from tuneworthy.model.framework import Move, Moves
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
 from tuneworthy.verdict.options.rule import (
     Figures,
-    Judgement,
+    Opinion,
     long,
     no,
     not_found,
@@ -37,7 +37,7 @@ def _today(facts: CaseFacts) -> Figures:
 
 
 @option(mends=False, tried="", figures=_today)
-def keep_prompt(facts: CaseFacts) -> Judgement:
+def keep_prompt(facts: CaseFacts) -> Opinion:
     """Helps when every target is met; a target that is missed, as counted, settles it."""
     if facts.missed:
         counted = facts.missed != ("privacy",)
@@ -59,7 +59,7 @@ def keep_prompt(facts: CaseFacts) -> Judgement:
 
 
 @option(arm="prompt", checks=("prompt_variations", "structured_prompt"))
-def prompt_optimisation(facts: CaseFacts) -> Judgement:
+def prompt_optimisation(facts: CaseFacts) -> Opinion:
     """Helps while few prompts were tried and there is an evaluation set to search against."""
     states = {name: facts.state(name) for name in ("prompt_variations", "structured_prompt")}
     lacking = [name for name, state in states.items() if state == "no"]
@@ -97,7 +97,7 @@ _SHOWN = "examples are in the prompt already"
 
 
 @option(tried=_SHOWN, arm="prompt", checks=("few_shot",), trouble="examples")
-def few_shot(facts: CaseFacts) -> Judgement:
+def few_shot(facts: CaseFacts) -> Opinion:
     """Helps where no examples stand in the prompt yet and the prompt has room for them."""
     state = facts.state("few_shot")
     if state == "yes":
@@ -114,7 +114,7 @@ def few_shot(facts: CaseFacts) -> Judgement:
 
 
 @option(checks=("few_shot",), trouble="examples")
-def retrieved_examples(facts: CaseFacts) -> Judgement:
+def retrieved_examples(facts: CaseFacts) -> Opinion:
     """Helps with many examples of a task whose questions resemble each other."""
     examples, least = facts.examples, facts.framework.threshold("examples_to_retrieve")
     if examples is None or least is None:
@@ -140,7 +140,7 @@ def retrieved_examples(facts: CaseFacts) -> Judgement:
 
 
 @option()
-def constrained_output(facts: CaseFacts) -> Judgement:
+def constrained_output(facts: CaseFacts) -> Opinion:
     """Helps where structure fails; never where the structure is right and the content wrong."""
     fails, shaped = facts.state("inconsistent_format"), facts.goals(SHAPED_GOALS)
     if fails == "yes":
@@ -155,7 +155,7 @@ def constrained_output(facts: CaseFacts) -> Judgement:
 
 
 @option(tried="an attempt split the task, and its steps still fail", arm="decomposition")
-def decomposition(facts: CaseFacts) -> Judgement:
+def decomposition(facts: CaseFacts) -> Opinion:
     """Helps where one prompt does too much and there is time for more calls."""
     room, overloaded = facts.room_for_a_call, facts.state("instruction_limit")
     if room == "no":
@@ -178,7 +178,7 @@ def decomposition(facts: CaseFacts) -> Judgement:
     return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
 
 
-def _overloaded(facts: CaseFacts) -> Judgement:
+def _overloaded(facts: CaseFacts) -> Opinion:
     if facts.long_prompt == "no":
         return partly(
             f"parts of the prompt are ignored although it is short{long(facts)}: look which first"
@@ -199,7 +199,7 @@ _SELECTED: Moves = {
 
 
 @option(tried="an attempt used tools or checks, and the target is still missed")
-def tools_and_checks(facts: CaseFacts) -> Judgement:
+def tools_and_checks(facts: CaseFacts) -> Opinion:
     """Helps where what goes wrong can be looked up, computed, or checked by code."""
     if "tool_calling" in facts.case.goals and facts.long_prompt == "yes":
         because = f"put only the tools before the model that a request needs{long(facts)}"
@@ -221,7 +221,7 @@ def tools_and_checks(facts: CaseFacts) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def better_retrieval(facts: CaseFacts) -> Judgement:
+def better_retrieval(facts: CaseFacts) -> Opinion:
     """Helps where answers need knowledge of the team's own and nothing is retrieved yet."""
     if not facts.looks_up:
         return no("no knowledge of your own is asked for")
@@ -233,7 +233,7 @@ def better_retrieval(facts: CaseFacts) -> Judgement:
 # Kinds of better retrieval: they help where passages aren't found, and only there.
 
 
-def _found(facts: CaseFacts) -> Judgement | None:
+def _found(facts: CaseFacts) -> Opinion | None:
     """What settles it for all kinds alike; None where retrieval falls short.
 
     Counted recall goes before what is said of it: a passage that isn't found can't be used.
@@ -263,23 +263,23 @@ def _found(facts: CaseFacts) -> Judgement | None:
     return unknown("count how often the right passage is retrieved (today.retrieval_recall)")
 
 
-def _missing(facts: CaseFacts, helps: Helps, how: str) -> Judgement:
+def _missing(facts: CaseFacts, helps: Helps, how: str) -> Opinion:
     """Passages are missing: by the recall that was counted, or by the check that is no."""
     counted = facts.recall is not None
     wanted = facts.goals(KNOWLEDGE_GOALS) or facts.holds("domain_knowledge")
     if not counted and not wanted:
         return partly("retrieval was never optimised; knowledge isn't among the goals")
-    return Judgement(helps, f"{not_found(facts)}{how}", counted)
+    return Opinion(helps, f"{not_found(facts)}{how}", counted)
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def chunk_optimization(facts: CaseFacts) -> Judgement:
+def chunk_optimization(facts: CaseFacts) -> Opinion:
     """The first thing to look at wherever passages are missed."""
     return _found(facts) or _missing(facts, "yes", ": look first at how documents are cut")
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def hybrid_search(facts: CaseFacts) -> Judgement:
+def hybrid_search(facts: CaseFacts) -> Opinion:
     """Finds in-house words that meaning alone misses."""
     if (settled := _found(facts)) is not None:
         return settled
@@ -289,7 +289,7 @@ def hybrid_search(facts: CaseFacts) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def reranking(facts: CaseFacts) -> Judgement:
+def reranking(facts: CaseFacts) -> Opinion:
     """Puts the right passage first, for the time of a second pass."""
     if (settled := _found(facts)) is not None:
         return settled
@@ -301,7 +301,7 @@ def reranking(facts: CaseFacts) -> Judgement:
 
 
 @option(arm="rag", checks=("retrieval_optimised",))
-def query_expansion(facts: CaseFacts) -> Judgement:
+def query_expansion(facts: CaseFacts) -> Opinion:
     """Asks the question in several wordings, for the time of another call."""
     if (settled := _found(facts)) is not None:
         return settled

@@ -13,7 +13,7 @@ from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.words import count, share
 
 
-class Judgement(NamedTuple):
+class Opinion(NamedTuple):
     """Whether an option would help a case, and why."""
 
     helps: Helps
@@ -24,24 +24,24 @@ class Judgement(NamedTuple):
     """What it does to the targets here, where that isn't what it usually does."""
 
 
-def yes(because: str, *, measured: bool = False, moves: Moves | None = None) -> Judgement:
+def yes(because: str, *, measured: bool = False, moves: Moves | None = None) -> Opinion:
     """It would help."""
-    return Judgement("yes", because, measured, moves)
+    return Opinion("yes", because, measured, moves)
 
 
-def partly(because: str, *, measured: bool = False) -> Judgement:
+def partly(because: str, *, measured: bool = False) -> Opinion:
     """It would help in part, or perhaps."""
-    return Judgement("partly", because, measured)
+    return Opinion("partly", because, measured)
 
 
-def no(because: str, *, measured: bool = False) -> Judgement:
+def no(because: str, *, measured: bool = False) -> Opinion:
     """It wouldn't help."""
-    return Judgement("no", because, measured)
+    return Opinion("no", because, measured)
 
 
-def unknown(because: str) -> Judgement:
+def unknown(because: str) -> Opinion:
     """Nobody said what it takes to tell."""
-    return Judgement("unknown", because)
+    return Opinion("unknown", because)
 
 
 class Figures(NamedTuple):
@@ -65,7 +65,7 @@ TRIED = "an attempt made use of it, and the target is still missed"
 class Option:
     """How an option of the framework is judged; its id is the name of its function."""
 
-    judge: Callable[[CaseFacts], Judgement]
+    judge: Callable[[CaseFacts], Opinion]
     mends: bool
     """Whether it only helps where something falls short."""
     tried: str
@@ -84,7 +84,7 @@ class Option:
         """As the framework names it."""
         return self.judge.__name__
 
-    def __call__(self, facts: CaseFacts) -> Judgement:
+    def __call__(self, facts: CaseFacts) -> Opinion:
         """Whether it would help a case."""
         if self.mends and facts.satisfied == "yes":
             return ALL_MET
@@ -101,7 +101,7 @@ def option(
     checks: tuple[str, ...] = (),
     trouble: str = "",
     figures: Callable[[CaseFacts], Figures] = lambda _: NOTHING_KNOWN,
-) -> Callable[[Callable[[CaseFacts], Judgement]], Option]:
+) -> Callable[[Callable[[CaseFacts], Opinion]], Option]:
     """Register a function as the rule of the option of its name."""
     return lambda judge: Option(judge, mends, tried, arm, checks, trouble, figures)
 

@@ -9,7 +9,7 @@ from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.rule import (
     ALL_MET,
     SIGNS,
-    Judgement,
+    Opinion,
     no,
     not_found,
     option,
@@ -39,12 +39,12 @@ _CHECKS = {
 }
 
 
-def no_goal() -> Judgement:
+def no_goal() -> Opinion:
     """A kind of tuning while no goal is named."""
     return unknown("name the goals: each kind of tuning serves one")
 
 
-def tuning(facts: CaseFacts, fit: ApproachResult) -> Judgement:
+def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
     """Helps where prompting has reached its limit, the goal's own sign is seen and data are there.
 
     Args:
@@ -71,7 +71,7 @@ def tuning(facts: CaseFacts, fit: ApproachResult) -> Judgement:
     return _seen(facts, fit) if sign == "yes" else _unseen(facts, fit, signs)
 
 
-def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Judgement:
+def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Opinion:
     """It isn't stated whether the goal's own signs are there."""
     if _falls_short(facts):
         return partly(f"a target is missed; it isn't stated whether {signs}")
@@ -80,7 +80,7 @@ def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Judgement:
     return unknown(f"whether {plain(fit.goal)} falls short isn't stated")
 
 
-def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
+def _seen(facts: CaseFacts, fit: ApproachResult) -> Opinion:
     """Everything speaks for tuning, but for data that nobody counted."""
     unit, need = plain(fit.data.unit), count(fit.data.low)
     have = held(facts.case, fit.data.unit)
@@ -97,7 +97,7 @@ def _seen(facts: CaseFacts, fit: ApproachResult) -> Judgement:
 
 
 @option(tried="", arm="hybrid")
-def hybrid(facts: CaseFacts) -> Judgement:
+def hybrid(facts: CaseFacts) -> Opinion:
     """Helps where behaviour has to be trained and knowledge has to be fetched."""
     if (against := _against(facts)) is not None:
         return against
@@ -130,13 +130,13 @@ def hybrid(facts: CaseFacts) -> Judgement:
     return partly(f"{both}; {trial}")
 
 
-def _against(facts: CaseFacts) -> Judgement | None:
+def _against(facts: CaseFacts) -> Opinion | None:
     if facts.holds("exploration_phase"):
         return no("the task is still moving: a prompt changes in a minute")
     return None
 
 
-def _knowledge_against(facts: CaseFacts, goal: str) -> Judgement | None:
+def _knowledge_against(facts: CaseFacts, goal: str) -> Opinion | None:
     """Facts that aren't found or don't stay are nothing to train."""
     if goal not in KNOWLEDGE_GOALS:
         return None
@@ -154,7 +154,7 @@ def _data_short(fit: ApproachResult) -> str:
     return f"{count(have)} {unit} are there; it takes {count(fit.data.low)} or more"
 
 
-def _ceiling(facts: CaseFacts) -> Judgement:
+def _ceiling(facts: CaseFacts) -> Opinion:
     """Prompting isn't known to be at its ceiling."""
     if facts.assessment.reached == "unknown":
         return unknown("whether prompting has reached its ceiling isn't known")
@@ -166,7 +166,7 @@ def _ceiling(facts: CaseFacts) -> Judgement:
     return partly(f"prompting isn't at its ceiling; still to do: {listing(todo)}")
 
 
-def _rules_change(facts: CaseFacts) -> Judgement:
+def _rules_change(facts: CaseFacts) -> Opinion:
     return partly(
         {
             "policy": "rules of behaviour change about every month, and each change means "
