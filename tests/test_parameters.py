@@ -86,7 +86,7 @@ def sent(address: str, *requests: Request) -> list[Reply | Refused]:
         http = Http({address: None})
         try:
             told = [http.send(request) for request in requests]
-            return await asyncio.gather(*told, return_exceptions=True)  # type: ignore[return-value]
+            return await asyncio.gather(*told, return_exceptions=True)  # type: ignore[return-value]  # no exception is among them
         finally:
             await http.close()
 

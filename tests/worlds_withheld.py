@@ -108,7 +108,7 @@ class World:
         return outcome
 
     def raced(self) -> tuple[Lab, tuple[Arm, ...]]:
-        lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]
+        lab = Lab(self.plan, Scores(Marker((scorer_for("match", Kit()),), Kit())), self)  # type: ignore[arg-type]  # a plan that is made up
 
         async def go() -> tuple[Arm, ...]:
             await lab.race()

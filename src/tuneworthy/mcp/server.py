@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 MOST_SAID = 20_000  #: Characters that may be given to a conversation.
 
 
-class Conversation(FileRecord):
+class PromptTalk(FileRecord):
     """A conversation that an assistant can be asked to hold."""
 
     prompt: dict[str, Any]
@@ -60,7 +60,7 @@ class ProtocolWords(FileRecord):
     instructions: str
     resources: tuple[dict[str, Any], ...]
     rules: str  #: They stand behind each conversation.
-    talks: tuple[Conversation, ...]
+    talks: tuple[PromptTalk, ...]
 
 
 _FILE = files("tuneworthy.mcp").joinpath("conversations.yaml")

@@ -138,7 +138,7 @@ class Answer(Read):
     is written."""
 
 
-class Measure(Read):
+class Remeasure(Read):
     """Which case to measure."""
 
     files: Annotated[tuple[FileName, ...], BeforeValidator(_parsed), Field(max_length=_MOST)] = ()
@@ -547,7 +547,7 @@ def explain(desk: Desk, asked: Explain) -> Result:
 
 
 @_tool("Measure traces", Remeasured, (*_HEAD, "evidence"), writes=True)
-def measure(desk: Desk, asked: Measure) -> Result:
+def measure(desk: Desk, asked: Remeasure) -> Result:
     """Reads traces or results in the case folder, and appends what they show to
     .tuneworthy/evidence.jsonl there; a verdict may move. Measuring the same again adds nothing.
     Nothing else is written, and nothing leaves this machine.

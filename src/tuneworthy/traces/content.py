@@ -20,7 +20,7 @@ from tuneworthy.traces import skipped
 from tuneworthy.traces.formats import formats, plain, recognise
 from tuneworthy.traces.formats.prepare import FINISH, PREPARE
 from tuneworthy.traces.guess import guess
-from tuneworthy.traces.mapping import Chunk, FieldMap, hold
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, hold
 from tuneworthy.traces.rows import Place, ReadContext, batch_of, has_value, packed
 from tuneworthy.traces.skipped import SkippedRecords
 from tuneworthy.traces.stream import Ahead, Block, Limits, blocks
@@ -237,7 +237,7 @@ class Content:
                 yield batch
 
     def _batch(self, places: list[Place], records: list[Any], kind: FieldMap) -> Batch | None:
-        chunk = Chunk(records)
+        chunk = RecordChunk(records)
         for why in (skipped.NO_CALL, *((skipped.TWICE,) if kind.once else ())):
             kept = hold(kind.only, chunk) if why == skipped.NO_CALL else self._new(chunk, kind)
             if not all(kept):
@@ -249,14 +249,14 @@ class Content:
             return None
         return batch_of(self._fields(chunk, kind), places, self.context)
 
-    def _new(self, chunk: Chunk, kind: FieldMap) -> list[bool]:
+    def _new(self, chunk: RecordChunk, kind: FieldMap) -> list[bool]:
         seen, new = self.context.state.setdefault("seen", set()), []
         for each in map(name, chunk.first(kind.once) or [None] * len(chunk)):
             new.append(each is None or each not in seen)
             seen.add(each)
         return new
 
-    def _fields(self, chunk: Chunk, kind: FieldMap) -> dict[str, list[Any]]:
+    def _fields(self, chunk: RecordChunk, kind: FieldMap) -> dict[str, list[Any]]:
         """Our fields, with those that stand beside the log."""
         fields = kind.fields(chunk)
         if self._unseen:
@@ -268,7 +268,7 @@ class Content:
                     values[n] = value if values[n] is None else values[n]
         return fields
 
-    def _keep(self, chunk: Chunk, kind: FieldMap) -> None:
+    def _keep(self, chunk: RecordChunk, kind: FieldMap) -> None:
         """Remember what belongs to a log beside it; of several for one record the first."""
         self.kept = True
         fields = kind.fields(chunk)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from tuneworthy.traces.mapping import Chunk, FieldMap, mapping_from_text
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 from tuneworthy.traces.rows import FIELDS
 from tuneworthy.traces.values import number
 
@@ -45,7 +45,7 @@ def guess(records: Sequence[Mapping[str, Any]], *, table: bool = False) -> Field
 
     Records without what was answered are taken for traffic only from a ``table``.
     """
-    chunk = Chunk([*records])
+    chunk = RecordChunk([*records])
     paths = {name: _plain(name.rpartition(".")[2]) for name in _keys(records)}
     taken: dict[str, str] = {}
     for field, usual in _NAMES.items():
@@ -89,7 +89,7 @@ def _bare(plain: str) -> str:
     return found[1] if found else plain
 
 
-def _line(field: str, path: str, chunk: Chunk) -> str:
+def _line(field: str, path: str, chunk: RecordChunk) -> str:
     """A line of the mapping, with the unit of a time that isn't in seconds."""
     if field not in _TIMES or path == field:
         return f"{field}: {path}\n"

@@ -50,7 +50,7 @@ Path_ = tuple[str | int | None, ...]  #: Steps: a key, a place in a list, or Non
 Paths = tuple[Path_, ...]  #: The first that leads to something counts.
 
 
-class Records:
+class RecordChunk:
     """Some records, looked into a level at a time: what no record has costs nothing."""
 
     def __init__(self, records: list[Any]) -> None:
@@ -61,8 +61,8 @@ class Records:
     def __len__(self) -> int:
         return len(self._levels[()])
 
-    def only(self, kept: list[bool]) -> Records:
-        return self if all(kept) else Records([*compress(self._levels[()], kept)])
+    def only(self, kept: list[bool]) -> RecordChunk:
+        return self if all(kept) else RecordChunk([*compress(self._levels[()], kept)])
 
     def first(self, paths: Paths) -> list[Any] | None:
         """What the first path leads to that leads to more than an empty text; None for nothing."""
@@ -145,7 +145,7 @@ class When:
     values: frozenset[str] | None
     there: bool = True
 
-    def holds(self, chunk: Records) -> list[bool]:
+    def holds(self, chunk: RecordChunk) -> list[bool]:
         found = chunk.first(self.paths) or [None] * len(chunk)
         if self.values is None:
             return [(value is not None) is self.there for value in found]
@@ -156,7 +156,7 @@ class When:
         return any(fnmatchcase(word.casefold(), each.casefold()) for each in self.values or ())
 
 
-def hold(conditions: tuple[When, ...], chunk: Records) -> list[bool]:
+def hold(conditions: tuple[When, ...], chunk: RecordChunk) -> list[bool]:
     """Of each record whether all of them hold."""
     columns = [one.holds(chunk) for one in conditions]
     return [*map(all, zip(*columns, strict=True))] if columns else [True] * len(chunk)
@@ -178,7 +178,7 @@ class Pick:
     clocks: tuple[Paths, Paths] | None = None
     when: tuple[When, ...] = ()
 
-    def of(self, chunk: Records) -> list[Any] | None:
+    def of(self, chunk: RecordChunk) -> list[Any] | None:
         """Its values; None where there is none."""
         found = self._found(chunk)
         if self.constant is not None:
@@ -194,7 +194,7 @@ class Pick:
             found = [value if holds else None for value, holds in pairs]
         return found
 
-    def _found(self, chunk: Records) -> list[Any] | None:
+    def _found(self, chunk: RecordChunk) -> list[Any] | None:
         columns = [found for paths in self.choices if (found := chunk.first(paths)) is not None]
         if not columns:
             return None
@@ -267,10 +267,10 @@ class FieldMap:
                     yield {"^": value, **found} if looks_up and isinstance(found, dict) else found
                 return
 
-    def is_of(self, chunk: Records) -> bool:
+    def is_of(self, chunk: RecordChunk) -> bool:
         return any(all(hold(every, chunk)) for every in self.fits)
 
-    def fields(self, chunk: Records) -> dict[str, list[Any]]:
+    def fields(self, chunk: RecordChunk) -> dict[str, list[Any]]:
         """The values of each of our fields that some record has."""
         found = {name: pick.of(chunk) for name, pick in self.picks.items()}
         return {name: values for name, values in found.items() if values is not None}

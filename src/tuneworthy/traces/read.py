@@ -123,7 +123,7 @@ def once(paths: Sequence[Path]) -> tuple[Path, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class TraceChunk:
     """Some traces of one file, and how far reading has come."""
 
     batch: Batch  #: The traces; at least one.
@@ -176,7 +176,7 @@ class TraceFiles:
     def readings(self) -> tuple[FileReading, ...]:
         return tuple(self._readings)
 
-    def __iter__(self) -> Iterator[Chunk]:
+    def __iter__(self) -> Iterator[TraceChunk]:
         refused: NotTraces | None = None
         self._readings, done = [], 0
         self._beside.clear()
@@ -204,8 +204,8 @@ class TraceFiles:
     def _opened(self, source: Source) -> Opened:
         return Opened(source, self._mapping, self._limits, self._beside)
 
-    def _chunk(self, opened: Opened, before: int, batch: Batch) -> Chunk:
-        return Chunk(batch, opened.name, before + opened.done, self.total_bytes)
+    def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
+        return TraceChunk(batch, opened.name, before + opened.done, self.total_bytes)
 
     def _is_aside(self, source: Source) -> bool:
         """Whether a file belongs to the records of others; it is then read."""

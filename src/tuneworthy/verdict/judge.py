@@ -770,7 +770,8 @@ def _alone(
 
 
 def _others(state: State) -> tuple[State, ...]:
-    return {"yes": ("no",), "no": ("yes",), "unknown": ("yes", "no")}[state]  # type: ignore[return-value]
+    other: dict[State, tuple[State, ...]] = {"yes": ("no",), "no": ("yes",)}
+    return other.get(state, ("yes", "no"))
 
 
 def _changed(it: Situation, name: str, to: State, record: GoalRecord | None) -> Situation:

@@ -8,7 +8,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from tuneworthy.traces.mapping import Chunk, FieldMap, mapping_from_text
+from tuneworthy.traces.mapping import FieldMap, RecordChunk, mapping_from_text
 
 _ORDER = (
     "otlp inspect promptfoo deepeval evals lm_eval mlflow scores langsmith braintrust weave "
@@ -43,5 +43,5 @@ def plain() -> FieldMap:
 
 def recognise(record: Mapping[str, Any]) -> FieldMap | None:
     """The format of a record, by what stands in it; None for one that nobody knows."""
-    chunk = Chunk([record])
+    chunk = RecordChunk([record])
     return next((each for each in formats() if each.is_of(chunk)), None)
