@@ -80,6 +80,7 @@ from tuneworthy.interview.answers import (
 from tuneworthy.interview.free import folded
 from tuneworthy.interview.pages import (
     LONGEST_REPLY,
+    Sheet,
     reply_page,
     rest,
     rest_choices,

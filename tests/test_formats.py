@@ -419,7 +419,9 @@ def as_span(call: dict[str, Any]) -> dict[str, Any]:
     return {
         "gen_ai.operation.name": "chat", "gen_ai.request.model": call["model"],
         "gen_ai.conversation.id": call["session"],
-        "gen_ai.input.messages": json.dumps([message(*turn, []) for turn in call["talk"]]),
+        "gen_ai.input.messages": json.dumps(
+            [message(role, text, []) for role, text in call["talk"]]
+        ),
         **({"error.type": call["error"]} if call["error"]
            else {"gen_ai.output.messages": json.dumps(said)}),
         **{f"gen_ai.usage.{key}": call[key] for key in ("input_tokens", "output_tokens")

@@ -23,6 +23,7 @@ import wcwidth
 from answering import answer_in
 from internals import (
     MenuTerminal,
+    Sheet,
     ask_of,
     framework_of,
     offers,
@@ -469,7 +470,7 @@ def test_menus_have_a_key_of_their_own_for_every_way(folder: Path) -> None:
     with redirect_stdout(io.StringIO()):
         for name in ("few_shot", "strategic_value", "today.api", "tuning.pilot"):
             menus.ask(ask_of(case, framework, name), 1)
-        menus.choose("rest", "", "", rest_choices(offers(case, framework)))
+        menus.choose("rest", "", Sheet(), rest_choices(offers(case, framework)))
     for told in taken:
         keys = [key for key, _ in told]
         assert len(set(keys)) == len(keys)

@@ -447,7 +447,8 @@ def test_baselines_need_no_model(tmp_path: Path) -> None:
 def test_a_call_without_an_answer_is_left_out_and_widens_the_interval(
     tmp_path: Path, fault: str
 ) -> None:
-    manners = Manners(**{fault: 0.01}, seed=2)
+    faults: dict[str, Any] = {fault: 0.01}
+    manners = Manners(**faults, seed=2)
     result = ran(
         folder_of(tmp_path, n=400, prompts={"careful": CAREFUL}),
         known({"careful": 1.0}, manners=manners),

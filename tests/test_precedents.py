@@ -154,7 +154,8 @@ def test_likeness_is_the_surprise_of_subjects_goal_and_answers() -> None:
 def test_another_word_in_common_counts_half_of_a_subject() -> None:
     cases = [precedent("a", task="invoices of harbours"), precedent("b")]
     (first, second) = likeness(index_of(cases), "A harbour", {})
-    assert (first.case.shown["id"], first.bits) == ("a", pytest.approx(math.log2(3 / 2) / 2))
+    assert first.case.shown["id"] == "a"
+    assert first.bits == pytest.approx(math.log2(3 / 2) / 2)
     assert second.bits == 0
 
 
@@ -179,7 +180,8 @@ def test_without_a_subject_in_common_or_enough_bits_nobody_is_alike() -> None:
 def test_a_text_tells_of_subjects_by_words_and_their_beginnings(
     text: str, subjects: set[str], words: set[str]
 ) -> None:
-    assert described(text, VOCABULARY) == (subjects, words)
+    told = described(text, VOCABULARY)
+    assert (set(told[0]), set(told[1])) == (subjects, words)
 
 
 def test_a_goal_that_is_not_the_primary_one_counts_half() -> None:
