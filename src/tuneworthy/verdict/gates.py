@@ -108,7 +108,8 @@ def gates(
 def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:
     success = assessment.state("success_with_prompts")
     if success == "yes" and missed:
-        return "unknown", f"every requirement is said to be met, and {listing(missed)} is missed"
+        are = "is" if len(missed) == 1 else "are"
+        return "unknown", f"all is said to be met, and {listing(missed)} {are} missed"
     if success == "unknown":
         return "unknown", "ask whether the present prompt already meets every target"
     if success == "yes":
