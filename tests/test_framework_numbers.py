@@ -41,8 +41,12 @@ def scalars(value: Any, place: Place = ()) -> Iterator[tuple[Place, str]]:
         yield place, value
 
 
-NUMBERS = {place: text for place, text in scalars(lesson()) if NUMBER.fullmatch(text)}
-"""Every number of the lesson, in quotes or not; a date is none."""
+NUMBERS = {
+    place: text
+    for place, text in scalars(lesson())
+    if NUMBER.fullmatch(text) and "privacy" not in place
+}
+"""Every number of the lesson, in quotes or not; a date is none. Privacy is kept or it isn't."""
 
 
 def mutations(text: str) -> list[str]:
@@ -81,6 +85,17 @@ UNSEEN: tuple[dict[str, Any], ...] = (
         **READY["factors"], **dict.fromkeys(lesson()["anti_indicators"], "no"),
     }, "goals": ["domain_expertise", "safety"], "data": {"documents": 9000, "preference_pairs": 50},
     },
+    {"name": "Wiki", "goals": ["knowledge"], "data": {"documents": 900},
+     "ceiling": {"retrieval_optimised": "no"}, "factors": {"success_with_prompts": "no"},
+     "targets": {"quality": {"metric": "f1", "at_least": 0.9}},
+     "today": {"quality": 0.6, "cases": 500, "latency_p95_s": 2, "usd_per_month": 500}},
+    {"name": "Every kind", **READY, "goals": ["tool_calling", "safety", "domain_expertise",
+                                              "persona"],
+     "today": {"quality": 0.6, "cases": 500, "latency_p95_s": 2, "usd_per_month": 500}},
+    {"name": "Labels", "goals": ["classification"], "data": {"examples": 300}},
+    {"name": "Pairs", **READY, "factors": {
+        **READY["factors"], **dict.fromkeys(lesson()["anti_indicators"], "no"),
+    }, "goals": ["safety"], "data": {"preference_pairs": 50}},
     {"name": "Too little of everything", **READY, "factors": {
         **READY["factors"], "insufficient_data": "yes", "low_volume": "yes",
     }},

@@ -136,7 +136,10 @@ def test_a_clear_difference_is_more_than_noise_and_few_sources_tell_nothing() ->
 def test_noise_is_called_noise(tmp_path: Path) -> None:
     other = tmp_path / "near.yaml"
     text = catalogue_text("lesson.yaml").replace("name: lesson", "name: near")
-    other.write_text(text.replace("{at_most: 3}", "{at_most: 4}"), encoding="utf-8")
+    other.write_text(
+        text.replace("{anti_indicators: {at_least: 2}}", "{anti_indicators: {at_least: 3}}"),
+        encoding="utf-8",
+    )
     told = " ".join(history_report(history(against=str(other)), "text", seed=0).split())
     assert "lesson against near" in told
     assert "cases apart" in told

@@ -772,7 +772,7 @@ def test_what_nobody_labelled_is_not_paid_for(tmp_path: Path) -> None:
     ("n", "target", "says"),
     [
         (240, 0.99, "Next: tuneworthy decide"),
-        (24, 0.9, "Next: tuneworthy evalset"),
+        (24, 0.9, "Next: add 20 labelled cases"),
         (120, None, "Next: state targets.quality.at_least"),
     ],
 )

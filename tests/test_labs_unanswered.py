@@ -249,7 +249,7 @@ def test_an_answered_arm_that_meets_the_target_is_enough(
     assert "not reached" in capsys.readouterr().out
     found = evidence(folder)
     assert found["success_share"] == 1.0
-    assert found["models_seen"] == 1  # the one that answered
+    assert found["families_scored"] == 1  # the one that answered
     assert found["distinct_prompts"] == 1
 
 

@@ -597,6 +597,15 @@ def test_every_phase_that_is_written_is_planned_for_some_case() -> None:
         with_("travel-concierge", factors={"insufficient_data": "yes"}),
         with_("code-assistant", today={"retrieval_recall": 0.5}),
         load_case({"name": "x", **CANDIDATE}),
+        load_case(
+            {
+                "name": "wiki",
+                "goals": ["knowledge"],
+                "data": {"documents": 900},
+                "ceiling": {"retrieval_optimised": "no"},
+                "factors": {"success_with_prompts": "no"},
+            }
+        ),  # fmt: skip
     ]
     before = sys.getprofile()
     sys.setprofile(spy)

@@ -17,7 +17,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
-from tuneworthy.model.precedents import PublishedCase
+from tuneworthy.model.precedents import ALSO_ASKED, PublishedCase
 
 
 class FieldDocs(GenerateJsonSchema):
@@ -84,6 +84,9 @@ def case_schema(framework: Framework) -> dict[str, Any]:
             key: {**each, "description": f"{entry.title}: {_asked(framework, entry)}"}
             for key, entry in asked.items()
         }
+        if name == "factors":  # kept beside the framework's own, and not counted
+            also = {key: {**each, "description": ask} for key, ask in ALSO_ASKED.items()}
+            section["properties"] = also | section["properties"]
         section["additionalProperties"] = False
     return schema
 
