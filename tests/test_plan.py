@@ -605,7 +605,7 @@ def test_every_phase_that_is_written_is_planned_for_some_case() -> None:
                 "ceiling": {"retrieval_optimised": "no"},
                 "factors": {"success_with_prompts": "no"},
             }
-        ),  # fmt: skip
+        ),
     ]
     before = sys.getprofile()
     sys.setprofile(spy)

@@ -156,7 +156,10 @@ def case_page(framework: Framework) -> list[str]:
     """Every key of a case file."""
     schema = case_schema(framework)
     for section in ("ceiling", "signals", "factors"):
+        asked = getattr(framework, section)
         for name, node in schema["properties"][section]["properties"].items():
+            if name not in asked:  # kept for another framework; it says itself what it asks
+                continue
             node["description"] = _asked(framework, section, name)
     lines = ["# case.yaml", "", *paragraph(_CASE)]
     return lines + keys.sections(schema, {}, mark_required=True)
