@@ -30,7 +30,7 @@ class Budget(NamedTuple):
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_910, 1_800),
     ("model",): Budget(3_910, 3_000),
-    ("syntax", "text", "framework", "llm"): Budget(4_990, 4_400),
+    ("syntax", "text", "framework", "llm"): Budget(5_000, 4_400),
     ("files", "scoring"): Budget(3_570, 2_600),
     ("traces",): Budget(3_490, 2_200),
     ("measure",): Budget(5_510, 4_800),
