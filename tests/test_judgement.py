@@ -275,7 +275,7 @@ def test_answering_an_open_question_stays_within_reach_of_the_count(
 # The expert cases ------------------------------------------------------------------------------
 
 
-@pytest.mark.skipif(not EXPERT.is_dir(), reason="the expert cases lie beside the project")
+@pytest.mark.skipif(not EXPERT.is_dir(), reason="the shared materials are not beside this project")
 def test_expert_cases_get_the_answer_and_the_first_step_that_an_engineer_signs() -> None:
     wanted = yaml.safe_load((EXPERT / "expected.yaml").read_text(encoding="utf-8"))
     answers = firsts = 0
