@@ -165,6 +165,19 @@ def test_a_comparison_on_untouched_cases_goes_before_everything(
     assert found.verdict.outcome == "fine_tune_candidate"  # the count is the lesson's, whatever
 
 
+def test_a_proof_does_not_pass_the_gate_of_safety() -> None:
+    unsafe = deep(CANDIDATE, safety={"data_reviewed": "no"})
+    found = judged(unsafe, tuned_gain=gain("improved", 0.08, 0.04, 0.12))
+    assert found.verdict.answer == "not_yet"
+    assert "proven" not in rules(found)
+
+
+def test_a_contradicted_success_holds_a_pilot_up() -> None:
+    found = judged(deep(CANDIDATE, factors={"success_with_prompts": "yes"}))
+    assert "success_with_ceiling_reached" in {item.id for item in found.challenges}
+    assert found.verdict.answer in ("not_yet", "open")
+
+
 # Laws ------------------------------------------------------------------------------------------
 
 STATE = st.sampled_from(["yes", "no", "unknown"])

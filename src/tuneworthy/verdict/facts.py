@@ -32,6 +32,14 @@ MOST_USD = 1e15
 TARGETS: tuple[TargetId, ...] = ("quality", "latency", "cost", "privacy")
 """In the order in which they are named."""
 
+NAMES: dict[TargetId, str] = {
+    "quality": "quality",
+    "latency": "latency",
+    "cost": "the bill",
+    "privacy": "privacy",
+}
+"""What each is called."""
+
 ARMS = {
     "fine_tune": "tuning alone",
     "hybrid": "tuning with retrieval or a better prompt",

@@ -28,12 +28,13 @@ from tuneworthy.model.dossier import (
     Recommendation,
     Step,
     TargetResult,
+    TargetState,
     TuningAnswer,
     Verdict,
 )
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
-from tuneworthy.verdict.facts import TARGETS, CaseFacts
+from tuneworthy.verdict.facts import NAMES, TARGETS, CaseFacts
 from tuneworthy.verdict.options import OPTIONS, covers, options
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.words import few, listing, number, plain, sentence, several, usd
@@ -47,22 +48,8 @@ BY_COUNT: Mapping[Verdict, TuningAnswer] = {
 }
 """What the count alone answers."""
 
-_SENT_TO = (
-    "better_retrieval",
-    "chunk_optimization",
-    "hybrid_search",
-    "reranking",
-    "query_expansion",
-    "other_model",
-)
+_SENT_TO = ("better_retrieval", "other_model")
 """Options that "improve retrieval or switch model" names."""
-
-NAMES: Mapping[TargetId, str] = {
-    "quality": "quality",
-    "latency": "latency",
-    "cost": "the bill",
-    "privacy": "privacy",
-}
 
 MOST_STEPS = 3
 
@@ -83,17 +70,15 @@ def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
         measured = any(r.path.startswith(_PATHS[name]) for r in facts.findings.replaced)
         stated = facts.case.today.usd_per_month is not None or name != "cost"
         found[name] = TargetResult(
-            state="unknown"
-            if state in (None, "unknown")
-            else "met"
-            if state == "yes"
-            else "missed",
+            state=_STATES[state or "unknown"],
             limit=Unknown(ask=_STATE_IT[name]) if limit is None else limit,
             today=Unknown(ask=_COUNT_IT[name]) if today is None else today.narrowed(),
             source="measured" if measured else "stated" if stated and today else "assumed",
         )
     return found
 
+
+_STATES: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 _PATHS: Mapping[TargetId, str] = {
     "quality": "today.quality",
@@ -214,10 +199,12 @@ def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
     what = gain.details.get("outcome")
     by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {_high(gain):+.2f})"
     on = f"on {few(gain.n)} held-out cases"
-    if what == "improved" and it.gates["investment"].state != "no":
+    if what == "improved" and all(
+        it.gates[gate].state != "no" for gate in ("investment", "safety")
+    ):
         return "yes", f"the tuned model beats the best untuned way {by} {on}"
     if what in ("improved", "too_few_cases"):
-        return None  # not affordable, or not known: the gates and the count decide
+        return None  # held up by a gate, or not known: the gates and the count decide
     if gain.details.get("why") == "general":
         return "no", "the tuned model lost general skills"
     return "no", f"the tuned model gains nothing over the best untuned way: {by[3:]} {on}"
@@ -265,7 +252,7 @@ def _dead_end(it: Situation, outcome: Verdict) -> str | None:
     """What the count sends to is tried or ruled out, and only tuning moves what is missed."""
     if outcome != "improve_rag_or_switch_model" or it.facts.assessment.reached != "yes":
         return None
-    sent = [option for option in it.options if option.id in _SENT_TO]
+    sent = [option for option in it.options if family(option) in _SENT_TO]
     if not sent or any(option.helps != "no" for option in sent) or not it.facts.missed:
         return None
     missed = [target for target in it.untouched if target in it.facts.missed]
@@ -286,7 +273,7 @@ def _cheaper_first(it: Situation) -> str | None:
     return f"{listing(titles)} would move {aims} for less work"
 
 
-HOLDS_UP: tuple[GateId, ...] = ("need", "feasibility", "investment", "strength", "safety")
+HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety")
 """Gates that hold a pilot up where they are no, in the order in which they are named."""
 
 
@@ -323,6 +310,8 @@ def _held_back(it: Situation, skip: set[str]) -> str | None:
     for gate in HOLDS_UP:
         if gate not in skip and gate in it.gates and it.gates[gate].state == "no":
             return it.gates[gate].why
+    if it.facts.satisfied == "yes":
+        return "all requirements are said to be met, and that is contradicted"
     trained = [option for option in it.options if option.kind == "tuning"]
     if trained and all(option.helps == "no" for option in trained):
         return f"no kind of tuning fits: {trained[0].because}"
@@ -397,8 +386,6 @@ _COMMANDS: Mapping[str, str] = {
         "tuneworthy ceiling CASE",
     ),
     "measure": "tuneworthy interview CASE",
-    "collect_data": "tuneworthy plan CASE",
-    "clear_reasons_against": "tuneworthy plan CASE",
 }
 """Commands of this program that do a step; a plan for every other."""
 
@@ -419,9 +406,9 @@ def _steps(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> It
     sure = [option for option in it.simple if option.helps == "yes"]
     maybe = [option for option in it.simple if option.helps == "partly"]
     if found.answer == "no":
-        keep = _keep(it)
-        if keep.because != _NOTHING_ELSE or not sure:
-            yield keep
+        kept = next((option for option in it.options if option.id == "keep_prompt"), None)
+        if not sure or (kept is not None and kept.helps in ("yes", "partly")):
+            yield _keep(it)
             sure = [option for option in sure if option.kind == "serving"]
         yield from (_step(it, option) for option in sure)
         return
@@ -639,11 +626,6 @@ class Judgement:
         """Whether a tuned model is planned."""
         return self.answer in ("pilot", "yes")
 
-    @property
-    def simpler(self) -> tuple[str, ...]:
-        """Options among the steps that are no tuning."""
-        return self.recommendation.options if not self.tunes else self.recommendation.options[:-1]
-
 
 def judge(
     facts: CaseFacts,
@@ -656,7 +638,8 @@ def judge(
 ) -> Judgement:
     """Join everything that was worked out into one answer with its steps."""
     heavy = [item for item in challenges if item.severity == "contradiction"]
-    names = {path.split(".")[1] for item in heavy for path in item.between if "." in path}
+    paths = [path.split(".") for item in heavy for path in item.between]
+    names = {path[1] for path in paths if path[0] == "factors" and len(path) > 1}
     it = Situation(facts, rules, compared, {g.id: g for g in gates}, frozenset(names))
     found, each = answered(it)
     steps = steps_for(it, found, asked)

@@ -23,9 +23,9 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
+from tuneworthy.verdict.facts import NAMES
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.headline import rests_on as rests_in_short
-from tuneworthy.verdict.judge import NAMES
 from tuneworthy.words import (
     few,
     listing,

@@ -16,7 +16,7 @@ from tuneworthy.model.dossier import (
     OutlookGrade,
 )
 from tuneworthy.model.framework import Framework, Move, Moves, Span, TargetId
-from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts
+from tuneworthy.verdict.facts import ARMS, NAMES, TARGETS, CaseFacts
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown
 from tuneworthy.verdict.weigh import reaches
@@ -265,13 +265,6 @@ def _applied(facts: CaseFacts, target: TargetId, move: Move | None) -> Range | N
     return Range.between(today.low * move.low, today.most * move.high)
 
 
-_NAMES: dict[TargetId, str] = {
-    "quality": "quality",
-    "latency": "latency",
-    "cost": "the bill",
-    "privacy": "privacy",
-}
-
 _WITH_TUNING = ("distillation", "hybrid")
 
 
@@ -290,7 +283,7 @@ def _aimed(
         return judgement
     worse = next((t for t in facts.missed if moves[t].effect == "worsens"), None)
     if worse is not None:
-        return no(f"{_NAMES[worse]} is missed already, and it makes that worse")
+        return no(f"{NAMES[worse]} is missed already, and it makes that worse")
     if judgement.helps == "unknown":
         return judgement
     if not any(moves[target].effect in MOVING for target in facts.aims):
@@ -313,9 +306,9 @@ def _within_limits(
         then = numbers[target]
         meets = "unknown" if then is None else _meets(facts, target, then)
         if meets == "no":
-            return no(f"it takes {_NAMES[target]} past its limit")
+            return no(f"it takes {NAMES[target]} past its limit")
         if meets == "unknown" and facts.limits.get(target) is not None:
-            doubts.append(_NAMES[target])
+            doubts.append(NAMES[target])
     if facts.one_off and facts.small_bill and judgement.helps == "yes":
         return partly(f"{judgement.because}; the job runs once and costs less than the work")
     if doubts and judgement.helps == "yes" and name not in _WITH_TUNING:
@@ -327,11 +320,11 @@ def _off_target(
     facts: CaseFacts, judgement: Opinion, moves: Mapping[TargetId, MoveResult]
 ) -> Opinion:
     """It moves no target that is missed, or nobody knows whether it does."""
-    still_open = [_NAMES[target] for target in facts.aims if moves[target].effect == "unknown"]
+    still_open = [NAMES[target] for target in facts.aims if moves[target].effect == "unknown"]
     if still_open:
         said = judgement.because.removesuffix(".")
         return unknown(f"{said}; what it does to {still_open[0]} has to be measured")
-    names = [_NAMES[target] for target in facts.aims]
+    names = [NAMES[target] for target in facts.aims]
     if len(names) == 1:
         return no(f"{names[0]} is missed, and it moves something else")
     return no(f"{listing(names)} are missed, and it moves none of them")
