@@ -17,7 +17,7 @@ from typing import NamedTuple
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "tuneworthy"
 
 LONGEST_MODULE = 900
-MOST_MODULES = 190
+MOST_MODULES = 202
 
 
 class Budget(NamedTuple):
@@ -29,9 +29,9 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_910, 1_800),
-    ("model",): Budget(3_910, 3_000),
+    ("model",): Budget(4_110, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_000, 4_400),
-    ("files", "scoring"): Budget(3_570, 2_600),
+    ("files", "scoring"): Budget(3_625, 2_600),
     ("traces",): Budget(3_490, 2_200),
     ("measure",): Budget(5_510, 4_800),
     ("verdict",): Budget(5_100, 3_400),
@@ -39,12 +39,13 @@ BUDGETS = {
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(5_920, 4_600),
     ("lab",): Budget(3_700, 3_200),
+    ("training",): Budget(2_200, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(8_960, 7_900),
 }
 """By the rooms that share one. ``today`` only ever falls: lower it when a room got smaller."""
 
-MOST_LINES, AIM_LINES = 51_200, 42_000
-MOST_TOKENS, AIM_TOKENS = 343_000, 260_000
+MOST_LINES, AIM_LINES = 53_900, 44_400
+MOST_TOKENS, AIM_TOKENS = 361_000, 275_000
 
 _NOT_COUNTED = {
     tokenize.COMMENT, tokenize.DEDENT, tokenize.ENDMARKER, tokenize.INDENT, tokenize.NEWLINE,

@@ -127,8 +127,9 @@ def _any_match(case: Case, name: str, pattern: str) -> bool:
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:
     data = case.data
-    for number, trace in enumerate(data.traces):
-        yield f"data.traces[{number + 1}]", trace
+    for listed in ("traces", "training"):
+        for number, path in enumerate(getattr(data, listed), start=1):
+            yield f"data.{listed}[{number}]", path
     for name in ("evaluation", "prompts", "glossary", "voice", "output_schema"):
         if (value := getattr(data, name)) is not None:
             yield f"data.{name}", value

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest
 if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
+    from tuneworthy.model.training import Review, TrainingExample, TrainingSet
 
 FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
 
@@ -58,6 +59,7 @@ class JsonLines(NamedTuple, Generic[R]):
     record: type[R]
     name: str  #: What a record is called in an error.
     fix: str  #: What to do about what is none.
+    limit: int = CASES_LIMIT  #: Most bytes of the file.
 
     def read(self) -> tuple[R, ...]:
         """Every record, the oldest first; () where there is no file.
@@ -66,7 +68,7 @@ class JsonLines(NamedTuple, Generic[R]):
         """
         if not os.path.lexists(self.path):
             return ()
-        lines = enumerate(whole_lines(read_text(self.path, CASES_LIMIT, CaseError)), start=1)
+        lines = enumerate(whole_lines(read_text(self.path, self.limit, CaseError)), start=1)
         return tuple(self._one(line, f"{self.path}:{n}") for n, line in lines if line.strip())
 
     def read_whole(self) -> R | None:
@@ -277,7 +279,13 @@ def append_label(case: Case, labeller: str, label: Label) -> None:
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
     """Labels by labeller, in the order they were made; {} for a case without labels."""
-    name = f"{FOLDER}/labels"
+    return _by_person(case, f"{FOLDER}/labels", _labels)
+
+
+def _by_person(
+    case: Case, name: str, of: Callable[[Path], JsonLines[R]]
+) -> dict[str, tuple[R, ...]]:
+    """The records of each person's file in a folder; {} where there is none."""
     folder = beside(case, name, name)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
@@ -287,12 +295,60 @@ def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
         raise CaseError(f"holds more than {MOST_LABELLERS} files", where=str(folder), fix=fix)
     for path in paths:
         beside(case, name, f"{name}/{path.name}")
-    return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
+    return {path.stem: of(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
     """What counts of a labeller's labels: the last of each item."""
     return {label.key: label for label in labels}
+
+
+# Training: what people said of its candidates, and the set that passed every gate ----------------
+
+TRAINING = "training.jsonl"
+TRAINING_RECORD = "training.json"
+TRAINING_LIMIT = 512 * MIB
+
+
+def _reviews(path: Path) -> JsonLines[Review]:
+    from tuneworthy.model.training import Review
+
+    return JsonLines(path, Review, "review", "take the line out, or move the file away")
+
+
+def append_review(case: Case, reviewer: str, review: Review) -> None:
+    """Add a review; earlier ones of the same candidate stay in the file."""
+    _reviews(_place(case, f"reviews/{reviewer}.jsonl")).append(review, exclude_defaults=True)
+
+
+def read_reviews(case: Case) -> dict[str, dict[str, Review]]:
+    """What counts of each reviewer, by candidate; {} where nothing was reviewed."""
+    people = _by_person(case, f"{FOLDER}/reviews", _reviews)
+    return {name: {one.example: one for one in said} for name, said in people.items()}
+
+
+def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
+    """The set that passed the gates and its examples; None where there is none yet."""
+    from tuneworthy.model.training import TrainingExample, TrainingSet, set_digest
+
+    record, lines = _beside(case, TRAINING_RECORD), _beside(case, TRAINING)
+    if record is None or lines is None:
+        return None
+    fix = f"make it again: tuneworthy data {case.folder}"
+    made = JsonLines(record, TrainingSet, "record of a training set", fix).read_whole()
+    if made is None:
+        return None
+    examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
+    if set_digest(examples) != made.digest:
+        raise CaseError("isn't the set that passed the gates", where=str(lines), fix=fix)
+    return made, examples
+
+
+def write_training(case: Case, made: TrainingSet, examples: Iterable[TrainingExample]) -> None:
+    """Put a set in the place of the one before; both are ours."""
+    lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in examples)
+    write_new(_place(case, TRAINING), lines, force=True)
+    _write_plan(_place(case, TRAINING_RECORD), made, force=True)
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------

@@ -115,6 +115,11 @@ class Data(FileRecord):
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
     history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
+    training: Annotated[
+        tuple[RelativePath, ...],
+        BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+        Field(max_length=1000),
+    ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
 
 
 def _to_amount(value: Any) -> Any:
@@ -450,6 +455,23 @@ class Safety(FileRecord):
     process_named: Tri = "unknown"  #: Whether somebody and some process are named for safety.
 
 
+class Signature(FileRecord):
+    """Who decided, when, and what."""
+
+    by: Name  #: Who signed.
+    on: date  #: The day.
+    answer: Literal["no", "not_yet", "pilot", "yes"]  #: What was decided about fine-tuning.
+
+
+class CaseDecision(FileRecord):
+    """Who decides, who approves, when it is looked at again, and what was signed."""
+
+    owner: Name | None = None  #: Who answers for it.
+    approver: Name | None = None  #: Who signs.
+    review_on: date | None = None  #: The day on which it is looked at again.
+    signed: Signature | None = None  #: The decision as it was signed.
+
+
 def dotted(path: tuple[str | int, ...]) -> str:
     """A path into a case as text."""
     return ".".join(map(str, path))
@@ -488,6 +510,9 @@ class Case(FileRecord):
     """Models in use or in question."""
     tuning: Tuning = Tuning()  #: How it would be tuned.
     safety: Safety = Safety()  #: Whether it can be done responsibly.
+    decision: CaseDecision = (
+        CaseDecision()
+    )  #: Who decides, what was signed, and when it is reviewed.
 
     _origin: CaseOrigin = PrivateAttr(default=CaseOrigin())
 

@@ -18,7 +18,7 @@ from blake3 import blake3
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, matching
-from tuneworthy.model.case import Case
+from tuneworthy.model.case import Case, Holding
 from tuneworthy.model.evidence import Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
@@ -45,7 +45,7 @@ else:
 
 # Which files a case, a pattern or a folder stands for.
 
-Entry = Literal["traces", "examples", "preference_pairs", "evaluation"]
+Entry = Literal["traces", "training", "examples", "preference_pairs", "evaluation"]
 _REMOTE = re.compile(r"(?:s3|s3a|s3n|gs|gcs|r2|az|azure|abfss|hf|https?)://", re.IGNORECASE)
 _SIGNS = "*?["
 
@@ -64,11 +64,10 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     Raises:
         CaseError: If one leads out of the folder, or nothing is there.
     """
-    data = case.data
-    values: tuple[str | None, ...] = data.traces
-    if entry != "traces":
-        held = getattr(data, entry)
-        values = (held if isinstance(held, str) or held is None else held.path,)
+    held = getattr(case.data, entry)
+    values: tuple[str | None, ...] = held if isinstance(held, tuple) else (held,)
+    if isinstance(held, Holding):
+        values = (held.path,)
     found: list[Path] = []
     for value in values:
         path = beside(case, f"data.{entry}", value)

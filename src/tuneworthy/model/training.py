@@ -1,0 +1,174 @@
+"""Examples a model is tuned on, who reviewed them, and the set that passed the gates."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from tuneworthy.model.base import (
+    FileRecord,
+    LateRecord,
+    Name,
+    Natural,
+    Record,
+    Unknown,
+    as_bytes,
+    wrong,
+)
+
+ChatRole = Literal["system", "user", "assistant", "tool"]
+SetPart = Literal["train", "validation"]
+
+
+class CalledFunction(FileRecord):
+    """A function as a model calls it."""
+
+    name: Name
+    arguments: str = "{}"  #: JSON, as the model wrote it.
+
+
+class FunctionCall(FileRecord):
+    """A call of a tool in an assistant's message."""
+
+    id: str = ""
+    type: Literal["function"] = "function"
+    function: CalledFunction
+
+
+class ChatTurn(FileRecord):
+    """A message of a training example, as OpenAI's chat format has it."""
+
+    role: ChatRole
+    content: str = ""
+    tool_calls: Annotated[tuple[FunctionCall, ...], Field(max_length=1_000)] = ()
+    tool_call_id: str = ""  #: Which call a tool's message answers.
+    name: str = ""
+
+    @property
+    def empty(self) -> bool:
+        """Whether it says nothing and calls nothing."""
+        return not self.content.strip() and not self.tool_calls
+
+
+class TrainingExample(FileRecord):
+    """A conversation whose last message is the answer to learn (a line of JSONL)."""
+
+    id: Name  #: Begin of the SHA-256 of its messages, tools and worse answer.
+    messages: Annotated[tuple[ChatTurn, ...], Field(min_length=1, max_length=10_000)]
+    tools: Annotated[tuple[dict[str, Any], ...], Field(max_length=1_000)] = ()
+    rejected: str = ""  #: A worse answer to the same, for preference tuning; empty for none.
+    source: str = ""  #: File and line, or file and place among its traces.
+    conversation_id: str | None = None  #: Examples of one conversation are never parted.
+    origin: Literal["file", "trace"] = "file"
+    split: SetPart = "train"
+
+    @property
+    def answer(self) -> ChatTurn:
+        """What is to be learnt: the last message."""
+        return self.messages[-1]
+
+    @property
+    def asked(self) -> str:
+        """The newest thing that was said to the model."""
+        heard = [turn.content for turn in self.messages[:-1] if turn.role != "assistant"]
+        return heard[-1] if heard else ""
+
+    @property
+    def cluster(self) -> str:
+        """The conversation, or the example's own id where none is known."""
+        return self.conversation_id or f"example {self.id}"
+
+    def with_answer(self, text: str) -> TrainingExample:
+        """The same with another answer; what stood there is the worse one."""
+        turn = ChatTurn(role="assistant", content=text)
+        worse = self.rejected or self.answer.content
+        return self.model_copy(update={"messages": (*self.messages[:-1], turn), "rejected": worse})
+
+
+def content_id(messages: Iterable[ChatTurn], tools: Iterable[Any] = (), rejected: str = "") -> str:
+    """Begin of the SHA-256 of what an example says, whoever names it and wherever it stands."""
+    turns = [turn.model_dump(mode="json", exclude_defaults=True) for turn in messages]
+    said = json.dumps([turns, [*tools], rejected], sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(as_bytes(said)).hexdigest()[:16]
+
+
+def set_digest(examples: Iterable[TrainingExample]) -> str:
+    """SHA-256 over what the examples say and which part each is in, in any order."""
+    lines = sorted(
+        f"{content_id(one.messages, one.tools, one.rejected)} {one.split}" for one in examples
+    )
+    return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
+
+
+ReviewWord = Literal["accept", "edit", "reject"]
+
+
+class Review(Record):
+    """What one person said of one candidate; a later one of the same replaces an earlier one."""
+
+    example: Name  #: Id of the candidate as it was shown.
+    said: ReviewWord
+    answer: Annotated[str, Field(max_length=100_000)] = ""  #: The better answer, of an edit.
+    because: Annotated[str, Field(max_length=400)] = ""  #: Why it was rejected.
+
+    @model_validator(mode="after")
+    def _edits_say_what(self) -> Review:
+        if (self.said == "edit") != bool(self.answer.strip()):
+            raise wrong("an edit has an answer, and nothing else has", "give answer with edit")
+        return self
+
+
+class GateFinding(LateRecord):
+    """What one gate kept out, or only warns of."""
+
+    id: Name  #: The gate, as ``near_evaluation``.
+    examples: Natural  #: Candidates it concerns.
+    of: Natural  #: Candidates it looked at.
+    samples: Annotated[tuple[str, ...], Field(max_length=10)] = ()  #: Masked, with their source.
+
+
+class BetterThanModel(LateRecord):
+    """Whether labels are better than the model's own answers, by people who saw no names.
+
+    The share of pairs in which the label was better; a tie counts half.
+    """
+
+    arm: str  #: Whose answers they were held against.
+    share: float | Unknown
+    low: float | None = None  #: Ends of the 95% interval.
+    high: float | None = None
+    pairs: Natural = 0
+    people: tuple[str, ...] = ()
+    needed: Natural | None = None
+    """Pairs in all that would tell this share from one half; None where none would."""
+
+
+class TrainingSet(LateRecord):
+    """The set that passed every gate: what is tuned on, exported and piloted.
+
+    Its examples lie beside this record in ``training.jsonl``.
+    """
+
+    digest: str  #: SHA-256 over the examples and their parts, whatever their order.
+    train: Natural
+    validation: Natural
+    accepted: Natural  #: Candidates that a person accepted as they were.
+    edited: Natural  #: Candidates that a person gave a better answer.
+    stated: Natural
+    """Examples of the files under data.training that nobody reviewed one by one here."""
+    rejected: Natural  #: Candidates that a person rejected.
+    reasons: dict[str, Natural] = {}  #: Rejected candidates by the reason that was given.
+    unreviewed: Natural = 0  #: Candidates of logs that nobody reviewed; none of them is in the set.
+    gates: tuple[GateFinding, ...] = ()  #: What kept candidates out, reviewed or not.
+    reviewers: tuple[str, ...] = ()
+    better: BetterThanModel | None = None  #: None where nobody compared them.
+    tools: tuple[str, ...] = ()  #: Names of the tools its examples call.
+
+    @property
+    def size(self) -> int:
+        """Examples of both parts."""
+        return self.train + self.validation
