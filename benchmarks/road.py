@@ -3,11 +3,15 @@
 Run ``python benchmarks/road.py`` in an environment where Tuneworthy is installed. Everything is
 measured in child processes, in one run, and also as a multiple of what a bare Python takes on the
 same machine at the same time, which is what compares between machines.
+
+``python benchmarks/road.py --former FOLDER`` measures another checkout (its ``src``) in turn with
+this one, in the same environment, and gives what this one takes as a multiple of the other.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import platform
 import random
 import resource
@@ -47,10 +51,10 @@ class Line:
     """CPU seconds to compare with a bare Python; None for what is no time."""
 
 
-def child_cpu_s(command: list[str]) -> float:
+def child_cpu_s(command: list[str], env: Mapping[str, str] | None = None) -> float:
     """CPU seconds, user and system, that a command takes from start to end."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True)
+    subprocess.run(command, cwd=PROJECT, check=True, capture_output=True, text=True, env=env)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
 
@@ -233,6 +237,40 @@ def step_lines() -> list[Line]:
     ]
 
 
+def compared(former: Path) -> str:
+    """What this checkout takes beside another one, each run in turn, as a Markdown table."""
+    python, road = sys.executable, str(Path(__file__).resolve())
+    decide = [python, "-m", "tuneworthy", "decide", str(PROJECT / "examples/task-api")]
+    commands = {
+        "`tuneworthy --help`": [python, "-m", "tuneworthy", "--help"],
+        "`tuneworthy decide examples/task-api`": decide,
+    }
+    figures = {
+        "eleven": "eleven open factors, decided",
+        "own": "twenty open weighted factors, an own framework",
+        "batch": "`verdicts` on 10,000 random cases",
+    }
+    took: dict[str, list[list[float]]] = {}
+    for run in range(STEP_RUNS):
+        for which, source in enumerate((former, PROJECT)):
+            there = {**os.environ, "PYTHONPATH": str(source / "src")}
+            for what, command in commands.items():
+                took.setdefault(what, [[], []])[which].append(child_cpu_s(command, there))
+            for name, what in figures.items():
+                done = subprocess.run(
+                    [python, road, "--step", name, str(run)],
+                    cwd=PROJECT, capture_output=True, text=True, check=True, env=there,
+                )  # fmt: skip
+                found = json.loads(done.stdout)
+                seconds = found.get("later", found.get("seconds"))
+                took.setdefault(what, [[], []])[which].append(seconds)
+    rows = ["| what | former | this | this / former |", "|---|---:|---:|---:|"]
+    for what, (before, now) in took.items():
+        one, two = median(before), median(now)
+        rows.append(f"| {what} | {one:.3g} s | {two:.3g} s | {two / one:.2f} |")
+    return "\n".join(rows)
+
+
 def table(lines: list[Line]) -> str:
     """The lines as a Markdown table; the first one is what the others are compared with."""
     bare = lines[0].value
@@ -255,6 +293,10 @@ def main() -> int:
     if sys.argv[1:2] == ["--step"]:
         name, seed = sys.argv[2:4]
         print(json.dumps(STEPS[name](random.Random(int(seed)))))
+        return 0
+    if sys.argv[1:2] == ["--former"]:
+        former = Path(sys.argv[2]).resolve()
+        print(f"Python {platform.python_version()}; former: {former.name}\n\n{compared(former)}")
         return 0
     if not COMMAND.exists():
         print("tuneworthy is not installed beside this Python: run make bench", file=sys.stderr)
