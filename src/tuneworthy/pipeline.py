@@ -47,6 +47,7 @@ from tuneworthy.verdict.weigh import (
     evidence_section,
     figures,
     known,
+    states_of,
     weigh,
     with_evidence,
 )
@@ -255,7 +256,7 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
 def _quickly(case: Case, framework: Framework, rules: Rules) -> QuickVerdict:
     ledger = known(read_latest(case)[0])
     filled, _ = with_evidence(case, ledger)
-    counted = tally(rules, weigh(filled, framework, ledger=ledger).states)
+    counted = tally(rules, states_of(filled, framework, ledger))
     final = len(counted.reach) == 1
     outcome: Verdict = next(iter(counted.reach)) if final else "undecided"
     return QuickVerdict(outcome, final, counted.shares())

@@ -343,42 +343,73 @@ def weigh(
     Raises:
         CaseError: If the case answers something the framework doesn't ask.
     """
-    _refuse_strangers(case, framework)
-    measured = {} if attempt else ledger or {}
-    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
-    stated = {**case.factors, **(attempt.factors if attempt else {})}
+    weighed = _weighed(case, framework, attempt, ledger)
     checks, signals, factors = {}, {}, {}
     for name, check in framework.ceiling.items():
-        answer = ceiling.get(name)
-        counts = _check(check, answer)
-        weighed = _measured(f"ceiling.{name}", answer, counts, case, framework, measured)
-        count = answer.count if answer and weighed.source == "stated" else None
+        state, source, note = weighed[f"ceiling.{name}"]
+        answer = (attempt.ceiling.get(name) if attempt else None) or case.ceiling.get(name)
+        count = answer.count if answer and source == "stated" else None
         checks[name] = CheckResult(
             title=check.title,
-            value=weighed.state if count is None else count,
+            value=state if count is None else count,
             ask=framework.filled(check.ask, check.at_least),
-            **weighed._asdict(),
+            state=state,
+            source=source,
+            note=note,
         )
     for name, signal in framework.signals.items():
-        reply = case.signals.get(name)
-        weighed = _measured(f"signals.{name}", reply, _stated(reply), case, framework, measured)
+        state, source, note = weighed[f"signals.{name}"]
+        ask = framework.filled(signal.ask)
         signals[name] = SignalResult(
-            title=signal.title, ask=framework.filled(signal.ask), **weighed._asdict()
+            title=signal.title, ask=ask, state=state, source=source, note=note
         )
     for name, factor in framework.factors.items():
-        reply = stated.get(name)
-        counts = _inferred(name, reply, case, framework)
-        weighed = _measured(f"factors.{name}", reply, counts, case, framework, measured)
+        state, source, note = weighed[f"factors.{name}"]
         factors[name] = FactorResult(
             title=factor.title,
             kind="indicator" if name in framework.indicators else "anti_indicator",
             weight=factor.weight,
             ask=framework.filled(factor.ask),
-            **weighed._asdict(),
+            state=state,
+            source=source,
+            note=note,
         )
     states = {check.state for check in checks.values()}
     reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
     return Assessment(CeilingTest(reached=reached, checks=checks), signals, factors)
+
+
+def states_of(case: Case, framework: Framework, ledger: Ledger) -> dict[str, State]:
+    """The states of checks and factors alone, as ``weigh`` has them, without their texts."""
+    weighed = _weighed(case, framework, None, ledger)
+    return {
+        path.partition(".")[2]: answer.state
+        for path, answer in weighed.items()
+        if not path.startswith("signals.")
+    }
+
+
+def _weighed(
+    case: Case, framework: Framework, attempt: Attempt | None, ledger: Ledger | None
+) -> dict[str, _Weighed]:
+    """Every answer as it counts, by its path."""
+    _refuse_strangers(case, framework)
+    measured = {} if attempt else ledger or {}
+    ceiling = {**case.ceiling, **(attempt.ceiling if attempt else {})}
+    stated = {**case.factors, **(attempt.factors if attempt else {})}
+    found: dict[str, _Weighed] = {}
+
+    def take(path: str, answer: FactorAnswer | CheckAnswer | None, counts: _Weighed) -> None:
+        found[path] = _measured(path, answer, counts, case, framework, measured)
+
+    for name, check in framework.ceiling.items():
+        take(f"ceiling.{name}", ceiling.get(name), _check(check, ceiling.get(name)))
+    for name in framework.signals:
+        take(f"signals.{name}", case.signals.get(name), _stated(case.signals.get(name)))
+    for name in framework.factors:
+        inferred = _inferred(name, stated.get(name), case, framework)
+        take(f"factors.{name}", stated.get(name), inferred)
+    return found
 
 
 def _measured(
@@ -496,6 +527,8 @@ def _known(
     what: str,
     place: tuple[str | int, ...],
 ) -> None:
+    if not answers:
+        return
     known = {
         "check": list(framework.ceiling),
         "signal": list(framework.signals),
