@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
@@ -19,7 +20,8 @@ State = Literal["yes", "no", "unknown"]
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
 UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
-_STATES: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
+_WORDS: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
+_STATES: dict[str, State] = {word: state for state, words in _WORDS.items() for word in words}
 
 
 class Record(
@@ -44,23 +46,27 @@ class FileRecord(Record):
     def _known_keys(cls, data: Any) -> Any:
         if isinstance(data, cls):
             return data
-        known = [field.alias or name for name, field in cls.model_fields.items()]
+        known = _keys(cls)
         if not isinstance(data, Mapping):
-            raise PydanticCustomError("no_mapping", "no mapping", {"known": tuple(known)})
+            raise PydanticCustomError("no_mapping", "no mapping", {"known": known})
         for key, value in data.items():
             if key not in known:
-                context = {"key": shown(str(key)), "known": tuple(known), "empty": value is None}
+                context = {"key": shown(str(key)), "known": known, "empty": value is None}
                 raise PydanticCustomError("unknown_key", "unknown key", context)
         return {key: value for key, value in data.items() if value is not None}
+
+
+@cache
+def _keys(record: type[FileRecord]) -> tuple[str, ...]:
+    return tuple(field.alias or name for name, field in record.model_fields.items())
 
 
 def to_state(value: Any) -> Any:
     """What a person means by yes, no, on, off, true, false, unknown or nothing; else a finding."""
     if value is None or isinstance(value, str | bool):
-        word = "" if value is None else str(value).strip().casefold()
-        for state, words in _STATES.items():
-            if word in words:
-                return state
+        state = _STATES.get("" if value is None else str(value).strip().casefold())
+        if state is not None:
+            return state
     raise PydanticCustomError("state", "use yes, no or unknown", {"given": shown(value)})
 
 

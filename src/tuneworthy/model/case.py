@@ -487,6 +487,9 @@ class CaseOrigin:
     ran: frozenset[str] = frozenset()  #: Options of the framework that a lab has run on its cases.
 
 
+_NOWHERE = CaseOrigin()
+
+
 class Case(FileRecord):
     """A use case. A key that is absent means unknown."""
 
@@ -514,7 +517,7 @@ class Case(FileRecord):
         CaseDecision()
     )  #: Who decides, what was signed, and when it is reviewed.
 
-    _origin: CaseOrigin = PrivateAttr(default=CaseOrigin())
+    _origin: CaseOrigin = PrivateAttr(default_factory=lambda: _NOWHERE)
 
     @property
     def callable_models(self) -> tuple[Model, ...]:
