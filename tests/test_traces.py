@@ -728,7 +728,7 @@ SMALL = Limits(line_bytes=4096, document_bytes=100_000, unpacked_free_bytes=100_
         (b'{"output": ' + b"[" * 1500 + b"]" * 1500 + b"}", "is nested too deeply"),
         (b'{"output": "' + b"x" * 9000 + b'"}', "is a line that is too long"),
         (b'["output"]', "isn't an object"),
-        (b'{"output": "x", "usd": 1e999}', "holds a number that is too large"),
+        (b'{"output": 1e999}', "holds a number that is too large"),
         (b'{"thing": 1}', "has no output"),
         (b"\x00\x01\x02", "isn't JSON"),
     ],

@@ -112,7 +112,6 @@ Beside = dict[str, dict[str, Any]]
 """Fields of records, by id, that stand in another file than the record."""
 Records = Iterator[tuple[Place, Any]]
 Groups = Iterator[tuple[list[Place], list[Any]]]
-_DICT = {dict}
 
 
 class Content:
@@ -153,30 +152,41 @@ class Content:
         samples: list[Mapping[str, Any]] = []
         for block in lines if self.mapping is None else ():
             held.append(block)
-            found = objects(block.data, most=_TRIED - len(samples))
+            found = objects(bytes(block.data), most=_TRIED - len(samples))
             samples += [_keys(line) for _, line in found]
             if len(samples) >= _TRIED or any(map(recognise, samples)):
                 break
         if not samples and any(block.too_long for block in held):
             raise self._too_large(self.limits.line_bytes)
-        records = chain.from_iterable(map(self._decoded, chain(held, lines)))
-        yield from self.traces(records, self._kind(samples))
+        kind = self._kind(samples)
+        yield from self.traces(self._decoded(chain(held, lines), kind), kind)
 
-    def _decoded(self, block: Block) -> Groups:
-        """The records of a block at once, or one by one where some line wants a closer look."""
-        records: list[dict[str, Any]] = []
-        if not block.too_long and not has_too_much(block.data):
-            with suppress(msgspec.MsgspecError, ValueError, RecursionError):
-                records = _LINES.decode_lines(block.data)
-        if not records:
-            yield from self._grouped(self._each_line(block))
-            return
-        self.tally.records += len(records)
-        self.tally.size += len(block.data)
-        if len(records) == block.lines:
-            yield [*range(block.first, block.first + block.lines)], records
-        else:
-            yield [block.first] * len(records), records
+    def _decoded(self, lines: Iterator[Block], kind: FieldMap) -> Groups:
+        """The records of some blocks at once; one by one where some line wants a closer look."""
+        places: list[Place] = []
+        held: list[Any] = []
+        most = self.tally.size + self.limits.batch_bytes // 2
+        for block in lines:
+            records: list[Any] = []
+            if not block.too_long and not has_too_much(block.data):
+                with suppress(msgspec.MsgspecError, ValueError, RecursionError):
+                    records = kind.decoder.decode_lines(block.data)
+            self.tally.records += len(records)
+            self.tally.size += len(block.data) if records else 0
+            one_a_line = len(records) == block.lines
+            held += records
+            places += (
+                range(block.first, block.first + block.lines)
+                if one_a_line
+                else [block.first] * len(records)
+            )
+            if held and (len(held) >= _TOGETHER or not records or self.tally.size > most):
+                yield places, held
+                places, held = [], []
+                most = self.tally.size + self.limits.batch_bytes // 2
+            if not records:
+                yield from self._grouped(self._each_line(block))
+        yield places, held
 
     def _each_line(self, block: Block) -> Records:
         """Lines with their numbers, counted; blank ones are passed over."""
@@ -185,7 +195,7 @@ class Content:
             tally.records += 1
             tally.skip(skipped.TOO_LONG, block.first)
             return
-        lines = block.data.split(b"\n")
+        lines = bytes(block.data).split(b"\n")
         for number, data in enumerate(lines, start=block.first):
             if not data.strip():
                 continue
@@ -294,22 +304,25 @@ class Content:
         self, places: list[Place], records: list[Any], kind: FieldMap
     ) -> tuple[list[Place], list[Any]]:
         """Records with their places, laid out as the map wants them."""
-        if not kind.each and not kind.prepare and set(map(type, records)) <= _DICT:
+        if not kind.each and not kind.prepare and set(map(type, records)) <= {dict, kind.line}:
             return places, records
         found: list[tuple[Place, Any]] = []
         for place, record in zip(places, records, strict=True):
             try:
-                value = record if isinstance(record, dict) else decode(record, object)
+                known = isinstance(record, dict)
+                value = record if known else decode(record, object if kind.each else kind.line)
             except BrokenJson as broken:
                 self.tally.skip(broken.why, place)
                 continue
             for number, inner in enumerate(kind.records(value), start=1):
                 exact = f"{place} {kind.called} {number}" if kind.each else place
-                if not isinstance(inner, dict):
-                    self.tally.skip(skipped.NO_OBJECT, exact)
-                else:
-                    laid = PREPARE[kind.prepare](inner, self.context) if kind.prepare else [inner]
+                if not kind.prepare and isinstance(inner, dict | msgspec.Struct):
+                    found.append((exact, inner))
+                elif isinstance(inner, dict):
+                    laid = PREPARE[kind.prepare](inner, self.context)
                     found += [(exact, each) for each in laid]
+                else:
+                    self.tally.skip(skipped.NO_OBJECT, exact)
         return [place for place, _ in found], [record for _, record in found]
 
     def finish(self) -> None:
@@ -420,7 +433,6 @@ _SAYING = frozenset({"output", "messages", "tool_calls"})
 
 
 _TOGETHER = 256  #: Records that are looked into together.
-_LINES = msgspec.json.Decoder(dict[str, Any])
 
 
 def parted(data: Bytes, path: tuple[str | int | None, ...]) -> tuple[Raws, list[msgspec.Raw]]:

@@ -26,21 +26,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from itertools import compress
+from functools import cached_property
+from itertools import chain, compress
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import astuple
 
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.files.disk import CASE_LIMIT, read_text
 from tuneworthy.syntax.document import ParsedFile, did_you_mean, parse
-from tuneworthy.traces.rows import FIELDS
-from tuneworthy.traces.values import dumped, number, seconds_between, unpacked
+from tuneworthy.traces.rows import FIELDS, has_value
+from tuneworthy.traces.values import ItemsLater, dumped, number, spent_between, unpacked
 
 _EACH = "each"
 _MAKERS = ("format", "source", "like", "fits", "only", "prepare", "called", "once", "id", "joins")
 _KEY = r"\"[^\"]+\"|[^.\[\]|\"\s][^.\[\]|\"]*"
 _STEP = re.compile(rf"\[(\d{{0,6}})\]|({_KEY})")
 _PATH = re.compile(rf"(?:{_KEY}|\[\d{{0,6}}\])(?:\.(?:{_KEY})|\[\d{{0,6}}\])*")
+_LATER = ("messages", "input")  #: Fields that may be lists of turns.
 _MOST = 10_000
 _DEEPEST = 30
 _LONGEST = 40
@@ -57,6 +62,12 @@ class RecordChunk:
         self._levels: dict[Path_, list[Any]] = {(): records}
         self._objects: dict[Path_, list[Any]] = {}
         self._keys: dict[Path_, set[str]] = {}
+        if records and isinstance(records[0], msgspec.Struct):
+            names = [each.encode_name for each in msgspec.structs.fields(records[0])]
+            columns = map(list, zip(*map(astuple, records), strict=True))
+            told = dict(zip(names, columns, strict=True))
+            self._keys[()] = {key for key, values in told.items() if has_value(values)}
+            self._levels |= {(key,): values for key, values in told.items()}
 
     def __len__(self) -> int:
         return len(self._levels[()])
@@ -178,6 +189,10 @@ class Pick:
     clocks: tuple[Paths, Paths] | None = None
     when: tuple[When, ...] = ()
 
+    @property
+    def paths(self) -> Paths:
+        return tuple(chain.from_iterable((*self.choices, *(self.clocks or ()))))
+
     def of(self, chunk: RecordChunk) -> list[Any] | None:
         """Its values; None where there is none."""
         found = self._found(chunk)
@@ -186,7 +201,7 @@ class Pick:
         if self.clocks is not None:
             start, end = (chunk.first(paths) for paths in self.clocks)
             if start is not None and end is not None:
-                spent = map(seconds_between, start, end)
+                spent = spent_between(start, end)
                 stated = found or [None] * len(chunk)
                 found = [s if v is None else v for v, s in zip(spent, stated, strict=True)]
         if found is not None and self.when:
@@ -218,16 +233,12 @@ def _joined(found: tuple[Any, ...]) -> str | None:
 
 
 def _sum(found: tuple[Any, ...]) -> float | None:
-    amounts = [
-        amount
-        for value in found
-        for each in (value if isinstance(value, list) else [value])
-        if (amount := number(each)) is not None
-    ]
+    values = chain.from_iterable(v if type(v) is list else [v] for v in found if v is not None)
+    amounts = [amount for value in values if (amount := number(value)) is not None]
     return sum(amounts) if amounts else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FieldMap:
     """Our fields by the paths that lead to them."""
 
@@ -254,6 +265,31 @@ class FieldMap:
     def lines(self) -> list[str]:
         """Its lines, but for those that name a field by its own name."""
         return [each for each in self.written.splitlines() if len(set(each.split(": "))) > 1]
+
+    @cached_property
+    def line(self) -> Any:
+        """The type of a record: what the paths begin with, where they all begin with a plain key.
+
+        Turns stay undecoded in it until somebody asks.
+        """
+        conditions = [*self.only, *(one for pick in self.picks.values() for one in pick.when)]
+        paths = [
+            *chain.from_iterable(pick.paths for pick in self.picks.values()),
+            *chain.from_iterable(one.paths for one in conditions),
+            *(*self.once, *self.id, *self.joins),
+        ]
+        firsts = {path[0] for path in paths}
+        if self.each or self.prepare or any("*" in str(first) for first in firsts):
+            return dict[str, Any]
+        firsts |= {".".join(map(str, path)) for path in paths}  # a key may hold dots itself
+        later = {p for key in _LATER if key in self.picks for (p, *_) in self.picks[key].paths}
+        fields = {f"_{n}": first for n, first in enumerate(sorted(map(str, firsts)))}
+        types = [(name, ItemsLater if key in later else Any, None) for name, key in fields.items()]
+        return msgspec.defstruct("Line", types, rename=fields, gc=False)
+
+    @cached_property
+    def decoder(self) -> msgspec.json.Decoder[Any]:
+        return msgspec.json.Decoder(self.line)
 
     def records(self, value: Any) -> Iterator[Any]:
         """The records inside a value; each knows the whole as ``^``."""

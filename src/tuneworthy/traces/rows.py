@@ -212,7 +212,8 @@ def _understood(
     found: list[tuple[Any, Any]] = []
     for n, value in enumerate(values):
         try:
-            found.append((None, None) if value is None else read(value))
+            plain = value is None or (type(value) is str and value[:1] not in _OPENING)
+            found.append((value, None) if plain else read(value))
         except UnknownEnvelope:
             unknown.add(n)
             found.append((None, None))

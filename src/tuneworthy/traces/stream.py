@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from blake3 import blake3
 
 from tuneworthy.errors import InputError
@@ -191,13 +192,14 @@ def check_ratio(given: int, packed: int, where: str, limits: Limits) -> None:
 
 # A stream as blocks of whole lines.
 
+_BREAK = ord("\n")
 _PIECE = 256 * 1024  # what a processor holds near, together with what is made of it
 
 
 class Block(NamedTuple):
     """Whole lines, the last one with or without its end."""
 
-    data: bytes  #: The lines; empty where ``too_long``.
+    data: memoryview  #: The lines; empty where ``too_long``.
     first: int  #: Number of the first line, from 1.
     lines: int  #: How many lines these are.
     ended: bool  #: Whether the last line has its end.
@@ -208,20 +210,21 @@ def blocks(stream: Ahead, longest: int) -> Iterator[Block]:
     """Blocks of about 256 KiB; memory is bounded by the longest line allowed."""
     line, held, dropping = 1, b"", False
     while piece := stream.read(min(_PIECE, longest)):
-        data, held = held + piece, b""
+        data, held = held + piece if held else piece, b""
         end = data.find(b"\n") + 1
         if dropping or end - 1 > longest:
             if not end:
                 continue
-            yield Block(b"", line, 1, ended=True, too_long=True)
+            yield Block(memoryview(b""), line, 1, ended=True, too_long=True)
             line, data, dropping = line + 1, data[end:], False
         cut = data.rfind(b"\n") + 1
         if cut:
-            lines = data.count(b"\n")
-            yield Block(data[:cut], line, lines, ended=True)
+            # Counting one byte doesn't go over many at once, as comparing does.
+            lines = int(np.count_nonzero(np.frombuffer(data, np.uint8, cut) == _BREAK))
+            yield Block(memoryview(data)[:cut], line, lines, ended=True)
             line += lines
         held = data[cut:]
         if len(held) > longest:
             held, dropping = b"", True
     if dropping or held:
-        yield Block(held, line, 1, ended=False, too_long=dropping)
+        yield Block(memoryview(held), line, 1, ended=False, too_long=dropping)

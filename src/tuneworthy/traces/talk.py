@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from tuneworthy.model.evidence import Message, ToolCall
-from tuneworthy.traces.values import as_mapping, dumped, name, unpacked
+from tuneworthy.traces.values import ITEMS_LATER, as_mapping, dumped, name, unpacked
 
 
 class UnknownEnvelope(Exception):  # noqa: N818  # a finding that the caller counts
@@ -168,8 +168,7 @@ def _bare(each: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def turn_of(each: Any) -> SpokenTurn:
     """A message of any make."""
-    if isinstance(each, msgspec.Raw):
-        each = as_mapping(unpacked(each))
+    each = each if type(each) is dict else as_mapping(unpacked(each))
     role = each.get("role")
     if type(role) is str and _CALLERS.isdisjoint(each):  # as mostly
         content = each["content"] if "content" in each else each.get("parts")
@@ -263,14 +262,24 @@ class Talk(Sequence[Message]):
 def talk(value: Any) -> Talk | None:
     """The conversation that a value holds; None where it holds none."""
     items = messages_in(value)
-    if not items:
-        return None
-    if not set(map(type, items)) <= _ITEMS:
-        items = [each for each in items if isinstance(each, dict)]
     return Talk(items, len(items)) if items else None
 
 
-_ITEMS = {dict, msgspec.Raw}
+_OPENINGS: dict[int, tuple[bytes, Any]] = {}  # of each length the last, as of a system prompt
+_MOST_OPENINGS, _LONGEST_OPENING = 100, 100_000  # ten megabytes at most
+
+
+def _opening(raw: msgspec.Raw) -> Any:
+    """The first message, which many conversations share."""
+    written = bytes(raw)
+    known = _OPENINGS.get(len(written))
+    if known is None or known[0] != written:
+        known = written, unpacked(raw)
+        if len(written) < _LONGEST_OPENING:
+            if len(_OPENINGS) >= _MOST_OPENINGS:
+                _OPENINGS.clear()
+            _OPENINGS[len(written)] = known
+    return known[1]
 
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
@@ -279,6 +288,9 @@ def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
     if depth > _DEEPEST:
         return None
     if isinstance(value, list):
+        if value and type(value[0]) is msgspec.Raw:
+            value[-1] = unpacked(value[-1])
+            value[0] = _opening(value[0]) if len(value) > 1 else value[0]
         if len(value) == 1 and not _is_message(value[0]):
             return messages_in(value[0], depth + 1)
         whole = bool(value) and _is_message(value[0]) and _is_message(value[-1])
@@ -359,6 +371,13 @@ def is_envelope(value: Any) -> bool:
     )
 
 
+def _may_hold_turns(text: str) -> bool:
+    return text[:1] == "[" or (text[:1] == "{" and _LIKELY.search(text) is not None)
+
+
+_SAYS = {"role", "content"}
+
+
 def _is_piece(value: Any) -> bool:
     return isinstance(value, dict) and is_part(value)
 
@@ -369,10 +388,13 @@ def asked(value: Any) -> tuple[str | None, Talk | None]:
     Raises:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
-    if isinstance(value, str) and (value[:1] not in {"[", "{"} or not _LIKELY.search(value)):
+    if isinstance(value, str) and not _may_hold_turns(value):
         return value, None
-    opened = unpacked(value)
+    opened = unpacked(value, ITEMS_LATER)
     found = talk(opened)
+    if found is None and isinstance(opened, list):
+        opened = [*map(unpacked, opened)]
+        value = value if isinstance(value, str) else opened
     if found is None and isinstance(opened, list) and opened and all(map(_is_piece, opened)):
         found = Talk([{"role": "user", "content": opened}], 1)
     if found is not None:
@@ -394,6 +416,10 @@ def answer(value: Any) -> tuple[str | None, tuple[ToolCall, ...]]:
     Raises:
         UnknownEnvelope: If it is an object around it that nobody knows.
     """
+    if type(value) is dict and value.keys() == _SAYS and value["role"] == "assistant":
+        value = value["content"] if type(value["content"]) is str else value  # as mostly
+        if isinstance(value, str):
+            return value, ()
     said, found = asked(value)
     if found is None:
         return said, ()
@@ -417,7 +443,7 @@ def passages(value: Any) -> tuple[str, ...] | None:
         return (value,)
     if not isinstance(value, list | tuple):
         return None
-    return tuple(found for each in value if (found := _passage(each)) is not None)
+    return tuple([found for each in value if (found := _passage(each)) is not None])
 
 
 def _passage(each: Any) -> str | None:

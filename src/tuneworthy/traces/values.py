@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -91,12 +91,18 @@ def _why(raw: bytes, caught: Exception) -> str:
     return skipped.NOT_JSON
 
 
-def unpacked(value: Any) -> Any:
+_ANY = msgspec.json.Decoder()
+ItemsLater = list[msgspec.Raw] | dict[str, Any] | str | int | float | bool | None
+"""Any JSON, of which the items of a list stay undecoded: most turns are never looked at."""
+ITEMS_LATER = msgspec.json.Decoder(ItemsLater).decode
+
+
+def unpacked(value: Any, decode: Callable[[Any], Any] = _ANY.decode) -> Any:
     """A list or object that was written as text, or is undecoded yet; anything else as it is."""
     written = type(value) is str and value[:1] in _OPENING
     if written or isinstance(value, msgspec.Raw):
         try:
-            return msgspec.json.decode(value)
+            return decode(value)
         except (msgspec.MsgspecError, ValueError, RecursionError):
             return value if written else None
     return value
@@ -125,7 +131,7 @@ def number(value: Any) -> float | None:
             value = float(value)
         except ValueError:
             return None
-    if isinstance(value, int | float | Decimal):
+    if type(value) is float or isinstance(value, int | float | Decimal):
         try:
             found = float(value)
         except (OverflowError, ValueError):
@@ -218,8 +224,15 @@ def _moment(value: Any) -> datetime | None:
     return None
 
 
-def seconds_between(start: Any, end: Any) -> float | None:
-    """From one clock to another; nanoseconds exactly, for which a float is too coarse."""
+def spent_between(start: Sequence[Any], end: Sequence[Any]) -> list[float | None]:
+    """Seconds from each time to the other; nanoseconds exactly, for which a float is too coarse."""
+    kinds = {*map(type, start), *map(type, end)}
+    if kinds == {float} and min(*start, *end) >= 0 and max(*start, *end) <= FAR_S:
+        return [b - a if b >= a else None for a, b in zip(start, end, strict=True)]
+    return [*map(_seconds_between, start, end)]
+
+
+def _seconds_between(start: Any, end: Any) -> float | None:
     whole_ns = [_nanoseconds(start), _nanoseconds(end)]
     if None not in whole_ns:
         began, ended = whole_ns
