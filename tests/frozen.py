@@ -101,9 +101,10 @@ def web(folder: str) -> Iterator[httpx.Client]:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
-            address = re.search(r"http://\S+", line := process.stdout.readline())
-            assert address, line
-            with httpx.Client(base_url=address[0], timeout=60, trust_env=False) as client:
+            link = re.search(r"(http://\S+)\?token=\S+", line := process.stdout.readline())
+            assert link, line
+            with httpx.Client(base_url=link[1], timeout=60, trust_env=False) as client:
+                client.get(link[0])  # it brings the session
                 yield client
         finally:
             process.send_signal(signal.SIGINT)

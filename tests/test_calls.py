@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import date
@@ -29,6 +31,7 @@ from internals import (
     Model,
     Outcome,
     Price,
+    ReadOnlyLedger,
     Refused,
     Reply,
     Request,
@@ -48,6 +51,7 @@ from internals import (
     transport_for,
 )
 from internals import run as command_line
+from lab_world import folder_of
 from tuneworthy import CaseError, InputError, load_case
 
 A_DOLLAR_A_TOKEN = Price(input=1e6, output=1e6)
@@ -192,7 +196,7 @@ def test_a_model_without_a_price_is_refused_with_the_fix(tmp_path: Path) -> None
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         found = send(ledger, fake, [asked("a")], price=None).settled
     assert [one.status for one in found.values()] == ["failed"]
-    assert "state usd_per_mtok; 0 is a price" in next(iter(found.values())).why
+    assert "0 is a price on this machine alone" in next(iter(found.values())).why
     assert fake.sent == 0
 
 
@@ -225,7 +229,7 @@ def test_repeats_are_calls_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> None:
-    lost, jobs = Fake(echo, Manners(hangs=1.0, timeout_s=0.001)), many(6)
+    lost, jobs = Fake(echo, Manners(hangs=1.0, timeout_s=0.001)), many(5)
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         send(ledger, lost, jobs, price=A_DOLLAR_A_TOKEN)
         held = ledger.spend("r").held
@@ -235,13 +239,13 @@ def test_a_call_in_doubt_stays_so_until_somebody_releases_it(tmp_path: Path) -> 
         found = send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
         assert {one.status for one in found.settled.values()} == {"in_doubt"}
         assert (good.sent, found.reused, ledger.spend("r").held) == (0, 0, held)
-        assert (len(ledger.doubtful("r")), ledger.release("another")) == (6, 0)
-        assert (ledger.release("r"), ledger.release("r")) == (6, 0)
+        assert (len(ledger.doubtful("r")), ledger.release("another")) == (5, 0)
+        assert (ledger.release("r"), ledger.release("r")) == (5, 0)
         spent = ledger.spend("r")  # it may have been paid
         assert spent.held == 0
         assert spent.paid == pytest.approx(held)
         send(ledger, good, jobs, price=A_DOLLAR_A_TOKEN)
-        assert good.sent == 6
+        assert good.sent == 5
         assert ledger.doubtful() == ()
 
 
@@ -438,6 +442,52 @@ def test_a_stranger_is_no_ledger(tmp_path: Path) -> None:
         Ledger(path)
 
 
+@pytest.mark.parametrize("code", [3, 5, 6, 8, 10, 778, 13, 14, 23])
+def test_a_sound_ledger_is_never_to_be_moved_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    """Who follows that pays everything again, and begins again at a cap of nothing paid."""
+    path = tmp_path / "c.sqlite3"
+    Ledger(path).close()
+
+    class Full:
+        def execute(self, *_: object) -> None:
+            fault = sqlite3.OperationalError("the disk is full")
+            fault.sqlite_errorcode = code
+            raise fault
+
+        def close(self) -> None:
+            pass
+
+    monkeypatch.setattr(sqlite3, "connect", lambda *_, **__: Full())
+    for opened in (Ledger, ReadOnlyLedger):
+        with pytest.raises(InputError, match="can't be used now") as told:
+            opened(path)
+        assert "move" not in str(told.value)
+        assert "sound" in str(told.value)
+
+
+def test_on_a_full_disk_a_quote_reads_the_ledger_and_a_run_is_refused(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, n=60, models="[{id: 'fake:echo'}]")
+    assert command_line(["ceiling", str(folder), "--max-tokens", "9"]) == 0
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0));"
+        "from tuneworthy.cli import run; sys.exit(run(sys.argv[1:]))"
+    )
+
+    def full(*more: str) -> tuple[int, str]:
+        told = [sys.executable, "-c", limited, "ceiling", str(folder), "--max-tokens", "9", *more]
+        done = subprocess.run(told, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    code, said = full("--dry-run")
+    assert (code, "answers are there already" in said) == (0, True), said
+    code, said = full()
+    assert code == 2
+    assert "move it away" not in said
+    assert "Traceback" not in said
+
+
 def test_an_answer_that_somebody_spoilt_is_one_plain_error(tmp_path: Path) -> None:
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         send(ledger, Fake(echo), many(1))
@@ -499,6 +549,49 @@ def test_a_price_is_stated_or_listed_or_nothing_at_all() -> None:
     assert found[1:3] == [None, None]
     assert found[3:] == [FREE, FREE]
     assert price(asked("a").request) is None
+
+
+@pytest.mark.parametrize("stated", [0.0, 1e-6, 1.0, 9e9])
+@pytest.mark.parametrize("kind", ["prompted", "tuned"])
+@pytest.mark.parametrize(
+    "told", [{"id": "openai:gpt-4o"}, {"id": "x:gpt-4o", "base_url": "https://api.openai.com/v1"},
+             {"id": "gpt-4o", "base_url": "https://api.openai.com/v1/"}],
+)  # fmt: skip
+def test_a_file_cannot_make_a_vendor_cheaper_than_its_list(
+    told: dict[str, str], kind: str, stated: float
+) -> None:
+    model = Model.model_validate(
+        {**told, "kind": kind, "usd_per_mtok": {"input": stated, "output": stated}}
+    )
+    place = reach(model)
+    request = asked("a").request.model_copy(
+        update={"provider": place.provider, "base_url": place.base_url, "model": place.name}
+    )
+    listed = prices_of([Model(id="openai:gpt-4o")], DAY)(request.model_copy(
+        update={"provider": "openai", "base_url": "https://api.openai.com/v1"}
+    ))  # fmt: skip
+    assert listed is not None
+    counted = prices_of([model], DAY)(request)
+    assert counted is not None
+    assert counted.input == max(stated, listed.input)
+    assert counted.output == max(stated, listed.output)
+    trusted = prices_of([model], DAY, {model.id})(request)  # said on the command line
+    assert trusted is not None
+    assert (trusted.input, trusted.output) == (stated, stated)
+
+
+def test_a_price_of_nothing_counts_on_this_machine_alone() -> None:
+    free = TokenPrice(input=0, output=0)
+
+    def of(address: str, trusted: frozenset[str] = frozenset()) -> Price | None:
+        model = Model(id="ours:m", base_url=address, usd_per_mtok=free)
+        place = {"provider": "ours", "base_url": address, "model": "m"}
+        request = asked("a").request.model_copy(update=place)
+        return prices_of([model], DAY, trusted)(request)
+
+    assert of("http://127.0.0.1:8000/v1") == of("http://localhost:1/v1") == FREE
+    assert of("https://llm.example.org/v1") is None
+    assert of("https://llm.example.org/v1", frozenset({"ours:m"})) == FREE
 
 
 def test_a_missing_key_is_told_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -97,9 +97,10 @@ def test_the_page_alone_brings_what_it_imports(folder: Path) -> None:
         try:
             assert it.stdout is not None
             said = it.stdout.readline()
-            home = re.search(r"http://127\.0\.0\.1:\d+/", said)
+            home = re.search(r"http://127\.0\.0\.1:\d+/\S+", said)
             assert home is not None, said
-            assert httpx.get(home.group(), timeout=60).status_code == 200
+            with httpx.Client(timeout=60, follow_redirects=True) as client:
+                assert client.get(home.group()).status_code == 200
             it.send_signal(signal.SIGINT)
             _, wrong = it.communicate(timeout=60)
         finally:

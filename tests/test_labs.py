@@ -576,14 +576,17 @@ def test_a_finished_output_is_not_bought_twice(
     assert not (folder / ".tuneworthy").exists()
 
 
-def test_ctrl_c_waits_for_the_wire_and_loses_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("signalled", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_supervisor_wait_for_the_wire_and_lose_nothing(
+    tmp_path: Path, signalled: signal.Signals
+) -> None:
     folder = folder_of(tmp_path)
     fake = known(SHARES, manners=Manners(latency_s=0.002))
 
     class Pressed(Fake):
         async def send(self, request: Request) -> Any:
             if fake.sent == 30:
-                os.kill(os.getpid(), signal.SIGINT)
+                os.kill(os.getpid(), signalled)
             return await fake.send(request)
 
     cut = api.run(ready_of(folder), cap_usd=0, transport=Pressed(echo)).result
@@ -594,6 +597,7 @@ def test_ctrl_c_waits_for_the_wire_and_loses_nothing(tmp_path: Path) -> None:
     assert told(ran(folder, rest)) == told(ran(folder_of(tmp_path / "b"), fresh))
     assert fake.sent + rest.sent == fresh.sent
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 # What may be said ---------------------------------------------------------------------------------

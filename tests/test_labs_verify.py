@@ -186,8 +186,10 @@ def test_another_margin_scorer_or_model_needs_a_new_plan(tmp_path: Path) -> None
     text = (folder / "case.yaml").read_text()
     for find, put in (("fake:mine", "fake:other"), ("metric: match", "metric: contains")):
         (folder / "case.yaml").write_text(text.replace(find, put))
+        fake = known(shares, general=general)
         with pytest.raises(InputError, match="--new-plan"):
-            verified(folder, known(shares, general=general), margin=0.0)
+            verified(folder, fake, margin=0.0)
+        assert fake.sent == 0  # it is told before anything is paid
 
 
 def test_at_the_cap_it_says_so_and_goes_on_later(tmp_path: Path) -> None:

@@ -103,6 +103,30 @@ def spent(folder: Path) -> Any:
         return ledger.spend(RUN)
 
 
+@pytest.mark.parametrize("budget", [0.0, 0.01])
+def test_the_page_as_a_whole_spends_no_more_than_it_was_started_with(
+    folder: Path, budget: float
+) -> None:
+    other = folder_of(folder.parent / "other", n=60, prompts=PROMPTS, models=PRICED)
+    fake = known(RIGHT)
+    labs = Labs(lambda _: fake, budget_usd=budget)
+    settings = LabSettings(max_tokens=9, as_of=DAY)
+    ran = refused = 0
+    for place in (folder, other, folder, other):
+        offer = labs.offer(place, settings)
+        try:
+            run = labs.start(place, settings, cap_usd=1e9, calls=offer.most_calls,
+                             usd=offer.most_usd)  # fmt: skip
+        except InputError as caught:
+            refused += "--lab-budget" in str(caught)
+        else:
+            ran += over(run).done is not None
+    assert (ran > 0) is (budget > 0)
+    assert refused > 0 or ran == 4
+    assert spent(folder).paid + spent(other).paid <= budget
+    assert fake.sent == 0 or budget
+
+
 # Before it starts -----------------------------------------------------------------------------
 
 

@@ -209,10 +209,12 @@ def test_the_token_opens_by_a_header_and_by_a_cookie_that_no_script_reads(folder
     assert client.get("/").status_code == 200
 
 
-def test_only_the_loopback_goes_without_a_token(folder: Path) -> None:
+def test_every_address_has_a_token_the_loopback_too(folder: Path) -> None:
+    """Another process of this machine could start a paid lab without."""
     board = Workspace(open_directory(folder), None, DAY)
-    for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1"):
-        assert make_site(board, host).token is None
+    near = [make_site(board, host) for host in ("127.0.0.1", "localhost", "::1", "127.3.2.1")]
+    assert all("encrypted" not in "".join(told("http://x/", site)) for site in near)
+    assert len({site.token for site in near} - {None}) == len(near)
     sites = [make_site(board, host) for host in ("0.0.0.0", "::", "192.168.0.7", "box.test")]
     tokens = {site.token for site in sites}
     assert len(tokens) == len(sites)
@@ -223,6 +225,17 @@ def test_only_the_loopback_goes_without_a_token(folder: Path) -> None:
         assert said.count(site.token) == 1
         assert "isn't encrypted" in said
         assert site.token not in repr(site)
+
+
+def test_the_link_of_the_terminal_lets_its_reader_in_and_nobody_else(folder: Path) -> None:
+    site = make_site(Workspace(open_directory(folder), None, DAY), "127.0.0.1")
+    for reader in ("/?token=", "/?token=x", "/cases/one"):
+        assert a_client(site).get(reader).headers["location"] == "/login"
+    assert a_client(site).get("/api/v1/cases", headers={"X-Tuneworthy": "1"}).status_code == 401
+    client = a_client(site)
+    entered = client.get(f"/?token={site.token}")
+    assert (entered.status_code, entered.headers["location"]) == (303, "/")
+    assert client.get("/").status_code == 200
 
 
 def test_a_server_for_all_addresses_answers_to_numbers_and_not_to_strange_names(
@@ -422,14 +435,15 @@ def test_the_command_tells_its_address_and_ends_with_an_interrupt(folder: Path) 
         try:
             assert it.stdout is not None
             said = it.stdout.readline()
-            home = re.search(r"http://127\.0\.0\.1:\d+/", said)
+            home = re.search(r"http://127\.0\.0\.1:\d+/\S+", said)
             assert home is not None, said
-            assert httpx.get(home.group(), timeout=30).status_code == 200
+            with httpx.Client(timeout=30, follow_redirects=True) as client:
+                assert client.get(home.group()).status_code == 200
             it.send_signal(signal.SIGINT)
-            rest, wrong = it.communicate(timeout=60)
+            _, wrong = it.communicate(timeout=60)
         finally:
             it.kill()
-    assert (it.returncode, rest, wrong) == (0, "", "")
+    assert (it.returncode, wrong) == (0, "")
 
 
 _BROKEN = """
@@ -451,9 +465,11 @@ def test_a_fault_of_ours_steers_no_terminal(folder: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
         try:
             assert it.stdout is not None
-            home = re.search(rb"http://127\.0\.0\.1:\d+/", it.stdout.readline())
+            home = re.search(rb"(http://\S+)\?token=(\S+)", it.stdout.readline())
             assert home is not None
-            assert httpx.get(f"{home.group().decode()}cases/one", timeout=30).status_code == 500
+            shown = {"Authorization": f"Bearer {home[2].decode()}"}
+            asked = httpx.get(f"{home[1].decode()}cases/one", headers=shown, timeout=30)
+            assert asked.status_code == 500
             it.send_signal(signal.SIGINT)
             said = it.communicate(timeout=60)[1].decode()
         finally:

@@ -265,11 +265,7 @@ _rubric_option = option(
 @_seed_option
 @_tokens_option
 def label(
-    case: str,
-    rubric: str,
-    pairwise: tuple[str, str] | None,
-    arms: tuple[str, ...],
-    **options: Any,
+    case: str, rubric: str, pairwise: tuple[str, str] | None, arms: tuple[str, ...], **options: Any
 ) -> None:
     """Label the evaluation set of CASE: right answers, or outputs of a lab's arms.
 

@@ -44,6 +44,7 @@ _SHARED = with_options(
     seed_for("For the split of the cases and their order."),
     flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
     flag("--allow-code", "Let scorers that are functions of yours run."),
+    flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
     format_option("text", "json"),
     option(
         "--judge RUBRIC",
@@ -138,7 +139,7 @@ def verify(case: str, judge: str | None, **options: Any) -> int:
     return STOPPED if done is not None and done.stopped else 0
 
 
-_PREPARED = ("chosen", "seed", "repeats", "max_tokens", "allow_code", "as_of")
+_PREPARED = ("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of")
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
 
 

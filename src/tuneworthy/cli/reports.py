@@ -198,10 +198,7 @@ def explain(
         deliver(reports.explain(case or ".", name or factor, chosen, **what_if))
 
 
-@command(
-    "tuneworthy diff march.json june.json",
-    "tuneworthy diff my-case --since march.json",
-)
+@command("tuneworthy diff march.json june.json", "tuneworthy diff my-case --since march.json")
 @click.argument("first", metavar="A.json|CASE")
 @click.argument("second", metavar="[B.json]", required=False)
 @option("--since FILE", "The earlier dossier; then the argument is the later.")

@@ -58,11 +58,21 @@ _NEEDED = ("fastapi", "uvicorn", "python_multipart", "jinja2", "vl_convert")
 @server(
     "tuneworthy serve",
     "tuneworthy serve examples --open",
+    "tuneworthy serve cases --lab-budget 5",
     "tuneworthy serve cases --host 0.0.0.0 --port 9000",
-    host="Address to listen on; any but this machine's own needs a token, which is made and shown.",
+    host="Address to listen on; the link that is shown holds a token.",
     port=8765,
     ports="Port to listen on; 0 for any that is free.",
-    last=flag("--open", "Open it in a browser.", "browse"),
+    last=with_options(
+        number(
+            "--lab-budget USD",
+            0,
+            1e9,
+            0.0,
+            "The most that all labs started on the page may cost; those that cost more are quoted.",
+        ),
+        flag("--open", "Open it in a browser.", "browse"),
+    ),
 )
 def serve(folder: str, **options: Any) -> None:
     """Show the cases in CASES_DIR, or the one case that it is, on a page in the browser.

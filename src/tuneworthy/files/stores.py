@@ -401,13 +401,15 @@ def write_plan(case: Case, plan: VerifyPlan, *, again: bool = False) -> VerifyPl
     if before is not None and (before.inputs, before.margin) == (plan.inputs, plan.margin):
         return before
     if before is not None and not again:
-        raise CaseError(
-            "holds a plan with another margin, other models or other cases",
-            where=str(path),
-            fix="use --new-plan to compare something else; what was seen can't be unseen",
-        )
+        raise another_plan(case)
     _write_plan(path, plan, force=again)
     return plan
+
+
+def another_plan(case: Case) -> CaseError:
+    what = "holds a plan with another margin, other models or other cases"
+    fix = "use --new-plan to compare something else; what was seen can't be unseen"
+    return CaseError(what, where=str(_place(case, VERIFY_PLAN)), fix=fix)
 
 
 def _write_plan(path: Path, plan: BaseModel, *, force: bool) -> None:

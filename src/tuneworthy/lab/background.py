@@ -6,6 +6,7 @@ changes nothing.
 
 from __future__ import annotations
 
+import math
 import secrets
 import threading
 import time
@@ -54,6 +55,7 @@ class QuotedLab:
     """Where it is sent: addresses, and the names of models inside this program."""
     doubtful: int  #: Calls of earlier runs of which nobody knows whether they were paid.
     held_usd: float  #: What is put aside for those.
+    spent_usd: float  #: What earlier runs have paid and put aside.
     again: bool  #: Whether those would be sent once more.
     lacking: tuple[str, ...] = ()  #: Keys that it takes and that aren't there, a sentence each.
 
@@ -95,12 +97,14 @@ class LabRun:
         lab: PreparedLab,
         settings: LabSettings,
         cap_usd: float,
+        before_usd: float,
         source: str,
         transport: Transport | None,
         clock: Clock,
     ) -> None:
         self.id = secrets.token_hex(8)
         self.settings, self.cap_usd, self.source = settings, cap_usd, source
+        self.before_usd = before_usd
         self.done: ceiling.CeilingRun | None = None
         self.error: InputError | None = None
         self._handle, self._lock, self._clock = StopHandle(), threading.Lock(), clock
@@ -117,6 +121,12 @@ class LabRun:
         with self._lock:
             end = self._ended or self._clock()
             return LabProgress(self._number, self._state, self._stand, end - self._began)
+
+    @property
+    def usd(self) -> float:
+        """What it has cost by itself; all it may, until that is known."""
+        spend = self.done.result.spend if self.done else None
+        return (spend.paid + spend.held if spend else self.cap_usd) - self.before_usd
 
     def stop(self) -> None:
         """Send nothing more, and wait for what is on the wire; nothing for one that is over."""
@@ -163,15 +173,18 @@ class Labs:
     Args:
         transport: Gives what sends for a plan, in place of its endpoints.
         clock: Seconds that only go forward.
+        budget_usd: The most that all of them may cost together; None for no such limit.
     """
 
     def __init__(
         self,
         transport: Callable[[PreparedLab], Transport] | None = None,
         clock: Clock = time.monotonic,
+        budget_usd: float | None = None,
     ) -> None:
-        self._transport, self._clock = transport, clock
+        self._transport, self._clock, self.budget_usd = transport, clock, budget_usd
         self._runs: dict[Path, LabRun] = {}
+        self._spent_usd = 0.0  # by runs that later ones of their case took the place of
         self._lock = threading.Lock()
 
     @property
@@ -205,10 +218,20 @@ class Labs:
             what = "more would be sent than was confirmed"
             raise QuoteExceededError(what, where="the lab", fix=fix)
         transport = None if self._transport is None else self._transport(lab)
-        run = LabRun(lab, settings, cap_usd, str(source), transport, self._clock)
+        before, own = min(cap_usd, quoted.spent_usd), Path(source).resolve()
+        if self.budget_usd is not None:  # it may cost no more than was confirmed
+            cap_usd = min(cap_usd, before + quoted.most_usd * (1 + 1e-9))
+        run = LabRun(lab, settings, cap_usd, before, str(source), transport, self._clock)
         with self._lock:
             self._refuse(source)
-            self._runs[Path(source).resolve()] = run
+            left = math.inf if self.budget_usd is None else self.budget_usd - self._spent_usd
+            left -= sum(each.usd for each in self._runs.values())
+            if run.usd > left + 1e-9:
+                fix = "start it in a terminal (tuneworthy ceiling), or serve with --lab-budget"
+                what = f"may cost {run.usd:.2f} USD, and labs on this page {max(0, left):.2f} more"
+                raise CaseError(what, where="the lab", fix=fix)
+            self._spent_usd += self._runs[own].usd if own in self._runs else 0.0
+            self._runs[own] = run
             run.thread.start()
         return run
 
@@ -226,6 +249,7 @@ class Labs:
     def _offer(self, lab: PreparedLab, settings: LabSettings) -> QuotedLab:
         with ledger_or_none(lab.case) as ledger:
             doubtful = () if ledger is None else ledger.doubtful(ceiling.CEILING_RUN)
+            spend = None if ledger is None else ledger.spend(ceiling.CEILING_RUN)
             quote = price(lab, ledger)
         plan = lab.plan
         reached = plan.setting.reached.values()
@@ -237,6 +261,7 @@ class Labs:
             quote=quote,
             doubtful=len(doubtful),
             held_usd=sum(call.usd for call in doubtful),
+            spent_usd=spend.paid + spend.held if spend else 0.0,
             again=settings.ask_again,
             lacking=lacking_keys(reached) if self._transport is None else (),
         )

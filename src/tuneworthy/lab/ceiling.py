@@ -44,10 +44,7 @@ from tuneworthy.model.lab import (
 )
 from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import (
-    ceiling_dict,
-    ceiling_document,
-)
+from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
 from tuneworthy.verdict.weigh import figures
 
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.

@@ -112,6 +112,14 @@ class LabJudge:
             return unscored("judge_not_heard")
         return self.judge.read(settled.reply)
 
+    def unheard(self, most: float) -> str:
+        """Why its word isn't there: a larger share of its calls than ``most`` got no answer."""
+        lost = [c for c in self.answers.values() if c.reply is None or not c.reply.text.strip()]
+        if len(lost) <= most * len(self.answers):
+            return ""
+        why = lost[-1].why or "the answer was empty"
+        return f"{len(lost)} of {len(self.answers)} calls of the judge got no answer ({why})"
+
     def label(self, output: Output, case: EvalCase) -> float:
         """People's label of an output; NaN where nobody has labelled it."""
         return self.labels.get((case.id, digest_of(output_text(output))), math.nan)
@@ -215,7 +223,8 @@ def judge_setup(
     model = _judging_model(case, choice)
     place = reach(model)
     probe = request_to(place, [ChatMessage(role="user", content="")])
-    if prices_of((*case.models, model), as_of)(probe) is None:
+    trusted = {model.id} if choice.usd_per_mtok else set[str]()
+    if prices_of((*case.models, model), as_of, trusted)(probe) is None:
         fix = "give its price in USD for a million tokens: --judge-price IN OUT; 0 is a price"
         raise InputError(f'"{model.id[:80]}" has no price', where="--judge-model", fix=fix)
     plan = JudgePlan(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -17,7 +17,16 @@ from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
 from tuneworthy.lab.contrast import own_work
 from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup, reply_text
-from tuneworthy.lab.plan import LabPlan, Pool, Setting, answer_text, joined, make_plan, plan_arms
+from tuneworthy.lab.plan import (
+    LabPlan,
+    Pool,
+    Setting,
+    answer_text,
+    joined,
+    make_plan,
+    plan_arms,
+    request_to,
+)
 from tuneworthy.lab.propose import CandidateEvaluator, ProposalRequest, cost, kept_in
 from tuneworthy.lab.scores import Scores
 from tuneworthy.lab.session import (
@@ -29,13 +38,13 @@ from tuneworthy.lab.session import (
     stopped_by_user,
 )
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import Transport, reach
+from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PriceOf, quote, total
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.lab import Arm, JudgePlan, Quote, canonical_json
+from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_json
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
@@ -65,6 +74,8 @@ class PreparedLab:
     as_of: date  #: The day, for prices and evidence.
     request: ProposalRequest | None = None
     """Prompts that a generator shall propose; None for none."""
+    trusted: frozenset[str] = frozenset()
+    """Models whose stated price counts, also where the list price is higher or it is 0."""
 
     @property
     def callers(self) -> list[ProposalRequest | LabJudge]:
@@ -75,7 +86,19 @@ class PreparedLab:
     def price_of(self) -> PriceOf:
         """The price of its calls."""
         models = (caller.model for caller in self.callers)
-        return prices_of((*self.case.models, *models), self.as_of)
+        return prices_of((*self.case.models, *models), self.as_of, self.trusted)
+
+    @property
+    def price_rows(self) -> Iterator[tuple[str, str]]:
+        """Models for which the list price counts, because the case states less."""
+        reached = self.plan.setting.reached
+        stated = prices_of(self.case.models, self.as_of, frozenset(reached))
+        for name, place in reached.items():
+            request = request_to(place, [ChatMessage(role="user", content="")])
+            price, less = self.price_of(request), stated(request)
+            if price and less and price != less:
+                text = f"{price.input:g} and {price.output:g} USD a million tokens"
+                yield name, f"the list price counts, {text}, as the case states less"
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -104,6 +127,7 @@ def prepare(
     repeats: int = 1,
     max_tokens: int = MOST_TOKENS,
     allow_code: bool = False,
+    trust_prices: bool = False,
     as_of: date | None = None,
     judge: JudgeChoice | None = None,
     scored: bool = True,
@@ -117,6 +141,7 @@ def prepare(
         repeats: Times each case is asked.
         max_tokens: Tokens an answer may have.
         allow_code: Whether scorers that are functions of the user's own may run.
+        trust_prices: Whether stated prices count where a list price is higher, or they are 0.
         as_of: The day; today when not given.
         judge: A model that judges outputs in place of scorers; baselines are left out then.
         scored: False keeps cases that no scorer can judge, for people to label the answers.
@@ -163,7 +188,10 @@ def prepare(
         what = "has too few cases to part into some that choose and some that report"
         fix = f"make more: tuneworthy evalset {source}"
         raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
-    return PreparedLab(case, framework_of(case, chosen), plan, scores, name, day)
+    trusted = {model.id for model in case.models if trust_prices}
+    trusted |= {judge.model} if judge and judge.usd_per_mtok else set()
+    framework = framework_of(case, chosen)
+    return PreparedLab(case, framework, plan, scores, name, day, trusted=frozenset(trusted))
 
 
 def _examples(case: Case, cases: tuple[EvalCase, ...], seed: int) -> tuple[EvalCase, ...]:
@@ -297,7 +325,7 @@ def render_quote(
         proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
         return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
     published = () if general else tuple(figure.model for figure in figures(lab.case))
-    more = [proposals_row(*proposals)] if proposals else []
+    more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
     more += [*lab.judge_rows, *([general_row(general)] if general else [])]
     document = quote_document(arms, *parts, quote, published=published, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
@@ -336,8 +364,7 @@ def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
 def refuse_unpriced(price: Quote) -> None:
     """A call without a price can't be held under a cap."""
     if price.unpriced:
-        fix = "state usd_per_mtok under models; 0 is a price"
-        raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=fix)
+        raise CaseError(f'"{price.unpriced[0][:80]}" has no price', fix=STATE_PRICE)
 
 
 class CallSettings(TypedDict, total=False):

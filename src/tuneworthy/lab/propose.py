@@ -320,7 +320,7 @@ class GepaDraw:
         self._parent = self.prompt = evaluator.plan.setting.prompts[parent.prompt]
         """What it came to, under the parent's name; the parent where nothing better came."""
         self.asked = self.unusable = 0
-        self.whole = True
+        self.whole, self.wrote, self.why = True, False, "its answers were empty"
         self._failed: Exception | None = None
 
     def run(self) -> GepaDraw:
@@ -390,8 +390,9 @@ class GepaDraw:
         call = self._call(Job(request, self._number * _REPEATS + self.asked))
         self.asked += 1
         if call.reply is None:
-            self.whole = False
+            self.whole, self.why = False, call.why
             return {}
+        self.wrote |= bool(call.reply.text.strip())
         whole, name = call.reply.finish != "length", self._parent.name
         prompt = proposal(inside(call.reply.text), self._parent, name) if whole else None
         if prompt is None or prompt.system == current:
@@ -502,7 +503,10 @@ def propose(evaluator: CandidateEvaluator) -> DrawnPlan:
     faults = [fault for draw in begun if (fault := draw.exception()) is not None]
     if faults:
         raise min(faults, key=lambda fault: isinstance(fault, CutShortError))
-    return _extended(evaluator.plan, parent, [draw.result() for draw in begun])
+    draws = [draw.result() for draw in begun]
+    if any(draw.asked for draw in draws) and not any(draw.wrote for draw in draws):
+        raise CutShortError(f"{evaluator.request.model.id} wrote nothing ({draws[0].why})")
+    return _extended(evaluator.plan, parent, draws)
 
 
 def _extended(plan: LabPlan, parent: Arm, draws: Sequence[GepaDraw]) -> DrawnPlan:

@@ -396,7 +396,9 @@ class Lab:
         calls = [call for case in cases for call in self.plan.calls(arms, [case])]
         if calls:
             outcome = await self.scores.run(self._runner, calls)
+            judge = self.scores.judge
             self.stopped = outcome.why if outcome.stopped else ""
+            self.stopped = self.stopped or (judge.unheard(MOST_MISSING) if judge else "")
 
     def _sums(
         self, arm: Arm, cases: Sequence[EvalCase], longest: int, missing: float

@@ -100,26 +100,34 @@ class StopHandle:
                 stop()
 
 
+_STOPS = (signal.SIGINT, signal.SIGTERM)  # the second is what supervisors send
+
+
 @contextmanager
 def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
-    """The first Ctrl-C stops a run and lets it end; the second ends the program at once.
+    """The first Ctrl-C or SIGTERM stops a run and lets it end; the second ends the program at once.
 
     Only in the main thread, where signals arrive; elsewhere a handle is what stops it. Yields a
-    function that takes what is to be called on Ctrl-C.
+    function that takes what is to be called then.
     """
     loop = asyncio.get_running_loop()
     stops: list[Callable[[], None]] = []
     # other threads, and loops of systems without signals, refuse
     refusals = (NotImplementedError, RuntimeError, ValueError)
 
+    def unheard() -> None:
+        for number in _STOPS:
+            with suppress(*refusals):
+                loop.remove_signal_handler(number)
+
     def pressed() -> None:
-        with suppress(*refusals):
-            loop.remove_signal_handler(signal.SIGINT)
+        unheard()
         for stop in stops:
             stop()
 
-    with suppress(*refusals):
-        loop.add_signal_handler(signal.SIGINT, pressed)
+    for number in _STOPS:
+        with suppress(*refusals):
+            loop.add_signal_handler(number, pressed)
     if handle is not None:
         handle.held_by(lambda: loop.call_soon_threadsafe(pressed))
     try:
@@ -127,5 +135,4 @@ def stopped_by_user(handle: StopHandle | None = None) -> Iterator[OnStop]:
     finally:
         if handle is not None:
             handle.held_by(None)
-        with suppress(*refusals):
-            loop.remove_signal_handler(signal.SIGINT)
+        unheard()

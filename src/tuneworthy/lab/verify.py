@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any, Literal, Unpack
 
 from tuneworthy.errors import CaseError, StoppedError
-from tuneworthy.files.stores import append_evidence, write_plan
+from tuneworthy.files.stores import another_plan, append_evidence, write_plan, written_plan
 from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
@@ -28,20 +28,9 @@ from tuneworthy.llm.runner import Job, quote, total
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
-from tuneworthy.model.lab import (
-    Arm,
-    ChatMessage,
-    Contrast,
-    Quote,
-    VerifyPlan,
-    VerifyResult,
-)
+from tuneworthy.model.lab import Arm, ChatMessage, Contrast, Quote, VerifyPlan, VerifyResult
 from tuneworthy.report import render as render_document
-from tuneworthy.report.sections.lab import (
-    CORRECT,
-    verify_dict,
-    verify_document,
-)
+from tuneworthy.report.sections.lab import CORRECT, verify_dict, verify_document
 from tuneworthy.scoring import Marker
 from tuneworthy.scoring.base import Kit
 
@@ -104,6 +93,8 @@ def run(
             to be chosen among.
     """
     _refuse_one_sided(lab)
+    if not again:
+        _refuse_another(lab, margin)
     work = partial(_run, lab, margin=margin, again=again)
     result = paid(lab, VERIFY_RUN, _price, work, cap_usd=cap_usd, **settings)
     if (measured := evidence_of(result, lab.as_of)) is not None:
@@ -213,6 +204,17 @@ def _refuse_one_sided(lab: PreparedLab) -> None:
     if not lab.plan.of_kind("prompt"):
         fix = "add the model that is prompted today, to hold the tuned one against"
         raise CaseError("names no model but tuned ones", where=where, fix=fix)
+
+
+def _refuse_another(lab: PreparedLab, margin: float) -> None:
+    """A plan that was written down for something else, before anything is paid."""
+    if (before := written_plan(lab.case)) is None:
+        return
+    arms = {arm.id: arm for arm in lab.plan.arms}
+    tuned, untuned = arms.get(before.tuned), arms.get(before.untuned)
+    now = tuned and untuned and plan_digest(lab.plan, tuned, untuned, lab.scorer)
+    if (now, margin) != (before.inputs, before.margin):
+        raise another_plan(lab.case)
 
 
 def _result(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import date
 from functools import lru_cache
@@ -25,6 +25,7 @@ from tuneworthy.llm.endpoints import (
     look_up,
     most_input_tokens,
     on_this_machine,
+    price_on,
     reach,
 )
 from tuneworthy.llm.fake import FAKES, Fake
@@ -111,12 +112,15 @@ def _fake(name: str) -> Transport:
     return Fake(FAKES[name])
 
 
-def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
+def prices_of(
+    models: Iterable[Model], as_of: date, trusted: Collection[str] = frozenset()
+) -> PriceOf:
     """What requests of a case's models cost; None for one whose price nobody states.
 
-    A model that states its price has it; one that is a function of ours or runs inside this program
-    costs nothing; a prompted one of a known provider has its list price of the day ``as_of``, for
-    prompts as long as they can be.
+    A model that states its price has it, and at a vendor that is known by name at least the list
+    price of the day ``as_of`` for prompts as long as they can be: a cap has to hold whatever a file
+    says. So a price of 0 counts on this machine alone. Stated prices of models ``trusted`` by id
+    count as they are. A function of ours, or a model inside this program, costs nothing.
     """
     by_place: dict[tuple[str, str], Model] = {}
     for model in models:
@@ -126,19 +130,32 @@ def prices_of(models: Iterable[Model], as_of: date) -> PriceOf:
 
     @lru_cache(maxsize=4096)
     def listed(model: Model, tokens: int) -> Price | None:
-        return list_price(model, as_of, tokens)
+        if model.usd_per_mtok is None:
+            return list_price(model, as_of, tokens)
+        place = reach(model)  # whatever it calls itself there
+        at = model.base_url and place.base_url
+        return price_on(f"{place.provider}:{place.name}", as_of, base_url=at, input_tokens=tokens)
 
     def price(request: Request) -> Price | None:
         model = by_place.get((request.base_url or request.provider, request.model))
-        if model is not None and model.usd_per_mtok is not None:
-            return price_of(model, {})
-        if not request.base_url and request.provider in (LOCAL, FAKE):
-            return FREE
-        if model is None:
-            return None
-        return listed(model, 1 << most_input_tokens(request).bit_length())
+        inside = not request.base_url and request.provider in (LOCAL, FAKE)
+        stated = price_of(model, {}) if model is not None else None
+        if model is None or inside:
+            return stated or (FREE if inside else None)
+        if stated and (model.id in trusted or on_this_machine(request.base_url)):
+            return stated
+        return _at_least(stated, listed(model, 1 << most_input_tokens(request).bit_length()))
 
     return price
+
+
+def _at_least(stated: Price | None, listed: Price | None) -> Price | None:
+    """A stated price where it is no less than the list price; 0 alone is none."""
+    if stated is None or listed is None:
+        return listed or (stated if stated and stated.input + stated.output else None)
+    if stated.input >= listed.input and stated.output >= listed.output:
+        return stated
+    return Price(max(stated.input, listed.input), max(stated.output, listed.output))
 
 
 WAIT_S = 1.0  #: How long an endpoint on this machine has to answer.

@@ -185,6 +185,11 @@ def _from_keyring(variable: str) -> str:
         return ""
 
 
+STATE_PRICE = (
+    "state usd_per_mtok under models; 0 is a price on this machine alone, elsewhere it takes "
+    "--trust-prices"
+)
+"""What to do about a model without a price."""
 _NOON = 12  # some prices depend on the hour; a day's price is the one at noon, UTC
 _PRICES = ("input_mtok", "output_mtok", "cache_read_mtok")
 
@@ -243,10 +248,7 @@ def price_on(
     moment = datetime(as_of.year, as_of.month, as_of.day, _NOON, tzinfo=UTC)
     plain, batch = (
         [_number(getattr(prices, name), input_tokens) for name in _PRICES]
-        for prices in (
-            model.get_prices(moment),
-            model.get_prices(moment, {"processing": "batch"}),
-        )
+        for prices in (model.get_prices(moment), model.get_prices(moment, {"processing": "batch"}))
     )
     read, wrote, cached = plain
     if read is None or wrote is None:

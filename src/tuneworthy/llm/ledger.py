@@ -56,6 +56,21 @@ def _lock(descriptor: int) -> None:
 
 DAMAGE = (sqlite3.Error, UnicodeDecodeError)
 """What SQLite raises where a file is damaged; what it says of it may itself be no text."""
+_IN_THE_WAY = frozenset({3, 5, 6, 7, 8, 10, 13, 14, 23})
+"""SQLite's codes of a sound file: no permission, busy, locked, no memory, read-only, failed input
+or output, full, can't be opened, not allowed."""
+
+
+class InTheWayError(InputError):
+    """The ledger is sound, and something keeps it from being used now."""
+
+
+def _wrong(caught: Exception, path: Path, what: str, fix: str) -> InputError:
+    """What SQLite raised in one line; nobody is told to move a sound file away."""
+    if (getattr(caught, "sqlite_errorcode", 0) or 0) & 0xFF in _IN_THE_WAY:
+        fix = "make room, or check the folder and who else uses it; the ledger itself is sound"
+        return InTheWayError(f"can't be used now ({caught})", where=str(path), fix=fix)
+    return InputError(what, where=str(path), fix=fix)
 
 
 def refuse_strange(base: sqlite3.Connection, path: Path) -> None:
@@ -139,10 +154,10 @@ class Ledger:
             for setting in ("trusted_schema=OFF", *settings):
                 self._base.execute(f"PRAGMA {setting}")
             yield self._base
-        except DAMAGE:
+        except DAMAGE as caught:
             self.close()
             fix = "move it away; it may hold answers that were paid for"
-            raise InputError("is no ledger of calls", where=str(self._path), fix=fix) from None
+            raise _wrong(caught, self._path, "is no ledger of calls", fix) from None
         except InputError:
             self.close()
             raise
@@ -173,7 +188,7 @@ class Ledger:
         except DAMAGE as caught:
             fix = "run it again, or move the file away; it may hold answers that were paid for"
             what = f"can't be read ({str(caught)[:80]})"
-            raise InputError(what, where=str(self._path), fix=fix) from None
+            raise _wrong(caught, self._path, what, fix) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -327,12 +342,20 @@ class ReadOnlyLedger(Ledger):
     """A ledger that takes no lock and writes nothing: quotes and labels never wait for a run.
 
     A call that is on the wire, or was when a run was cut off, counts as doubtful here. The file has
-    to be there.
+    to be there; on a full or read-only disk it is read as it lies, if nothing is left to write.
     """
 
     _unsettled = ("in_doubt", "sent")
 
     def __init__(self, path: Path) -> None:
         self._path, self._lock = path, -1
-        with self._opening(f"{path.absolute().as_uri()}?mode=rw", "query_only=ON") as base:
-            refuse_strange(base, path)
+        try:
+            self._look("mode=rw")
+        except InTheWayError:
+            if any(each.stat().st_size for each in path.parent.glob(f"{path.name}-wal")):
+                raise
+            self._look("immutable=1")
+
+    def _look(self, how: str) -> None:
+        with self._opening(f"{self._path.absolute().as_uri()}?{how}", "query_only=ON") as base:
+            refuse_strange(base, self._path)

@@ -13,6 +13,7 @@ from typing import Literal, NamedTuple
 
 from tuneworthy.errors import InputError
 from tuneworthy.llm.endpoints import (
+    STATE_PRICE,
     Busy,
     CallError,
     NotSent,
@@ -26,28 +27,29 @@ from tuneworthy.llm.ledger import Ledger
 from tuneworthy.model.case import Price
 from tuneworthy.model.lab import Quote, Request, Settled
 
-MOST_REFUSALS = 5
-"""Equal refusals in a row, before any answer, after which a model is asked nothing more."""
+PROBES = 5
+"""Calls that a model which has answered nothing yet gets at a time, and as many in a row that end
+alike without an answer: then it is asked nothing more."""
 
 
 @dataclass(slots=True)
-class _Refusals:
-    """What a model refused so far; one that has answered once is never given up."""
+class _Probe:
+    """What a model answered so far; one that has answered once is never given up."""
 
     answered: bool = False
     why: str = ""
     times: int = 0
-    wire: int = 0  #: Its calls on the wire; they may still be answered.
+    calls: int = 0  #: Its calls that haven't ended; they may still be answered.
 
-    def refused(self, why: str) -> None:
-        """One more refusal, which counts with those before where it says the same."""
+    def lacked(self, why: str) -> None:
+        """One more call without an answer; it counts with those before that ended alike."""
         self.times = self.times + 1 if why == self.why else 1
         self.why = why
 
     @property
-    def always(self) -> bool:
-        """Whether it refuses every call."""
-        return self.times >= MOST_REFUSALS and not self.answered
+    def silent(self) -> bool:
+        """Whether it answers no call."""
+        return self.times >= PROBES and not self.answered
 
 
 class Gate:
@@ -177,7 +179,7 @@ class Runner:
         self._progress = progress or (lambda _: None)
         self._outcome = Outcome()
         self._held, self._freed = 0, asyncio.Event()
-        self._refusals = defaultdict[tuple[str, str], _Refusals](_Refusals)
+        self._probes = defaultdict[tuple[str, str], _Probe](_Probe)
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
     def stop(self) -> None:
@@ -219,7 +221,7 @@ class Runner:
         if known is not None:
             if known.status == "settled":
                 self._outcome.reused += 1
-                self._refused(job).answered = True
+                self._probe(job).answered |= known.reply is not None and not known.reply.lacks
                 known = known.model_copy(update={"reused": True})
             self._done(known)
             return
@@ -232,8 +234,8 @@ class Runner:
             del self._flying[key]
             future.set_result(None)
 
-    def _refused(self, job: Job) -> _Refusals:
-        return self._refusals[job.request.base_url, job.request.model]
+    def _probe(self, job: Job) -> _Probe:
+        return self._probes[job.request.base_url, job.request.model]
 
     def _done(self, found: Settled) -> None:
         first = self._outcome.settled.setdefault(found.key, found)
@@ -244,17 +246,26 @@ class Runner:
         """One job, offered until it is answered, refused or in doubt; None if it was never sent."""
         price = self._price_of(job.request)
         if price is None:
-            why = f"{job.request.model} has no price: state usd_per_mtok; 0 is a price"
+            why = f"{job.request.model} has no price: {STATE_PRICE}"
             return Settled(key=job.key, status="failed", why=why)
         most = most_usd(job.request, price)
         if most is None:
             why = f"nothing bounds what {job.request.model} writes: set max_tokens"
             return Settled(key=job.key, status="failed", why=why)
-        refused = self._refused(job)
-        while refused.always:
-            if not refused.wire:
-                return Settled(key=job.key, status="failed", why=refused.why)
+        probe = self._probe(job)
+        while not probe.answered and probe.calls >= (0 if probe.silent else PROBES):
+            if not probe.calls:
+                return Settled(key=job.key, status="failed", why=probe.why)
             await self._freed.wait()
+        probe.calls += 1
+        try:
+            return await self._tried(job, price, most)
+        finally:
+            probe.calls -= 1
+            self._wake()
+
+    async def _tried(self, job: Job, price: Price, most: float) -> Settled | None:
+        """One job, offered as often as the endpoint asks for it; None if it was never sent."""
         gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
         found: Settled | None = None
         for _ in range(MOST_TRIES):
@@ -274,7 +285,8 @@ class Runner:
                     answered = found.status == "settled"
                     return found
                 finally:
-                    self._free(job)
+                    self._held -= 1
+                    self._wake()
             finally:
                 gate.leave(answered=answered)
         return found
@@ -306,7 +318,6 @@ class Runner:
             )
             if told == "go":
                 self._held += 1
-                self._refused(job).wire += 1
                 return True
             if not self._held:
                 self._end("cap", f"the next call could pass the cap of {self._cap:g} USD")
@@ -314,9 +325,8 @@ class Runner:
             await self._freed.wait()
         return False
 
-    def _free(self, job: Job) -> None:
-        self._held -= 1
-        self._refused(job).wire -= 1
+    def _wake(self) -> None:
+        """Let those who wait for the end of a call look again."""
         self._freed.set()
         self._freed = asyncio.Event()
 
@@ -327,12 +337,13 @@ class Runner:
             if caught.for_all:
                 self._end("refused", str(caught))
             found = self._ledger.fail(job.key, str(caught))
-            self._refused(job).refused(found.why)
+            self._probe(job).lacked(found.why)
             return found
         except (Busy, NotSent):
-            self._refused(job).times = 0  # they aren't in a row
+            self._probe(job).times = 0  # they aren't in a row
             raise
         except CallError as caught:  # doubtful, or a transport of somebody else's
+            self._probe(job).lacked(str(caught))
             return self._ledger.doubt(job.key, str(caught))
         except asyncio.CancelledError:
             self._ledger.doubt(job.key, "the run was stopped while it was on the wire")
@@ -342,7 +353,10 @@ class Runner:
                 job.key, f"a fault while it was on the wire: {type(caught).__name__}"
             )
             raise
-        self._refused(job).answered = True
+        if lacks := reply.lacks:
+            self._probe(job).lacked(lacks)
+        else:
+            self._probe(job).answered = True
         paid = paid_usd(reply, price, most)
         if pico(paid) > pico(most):  # then the bound doesn't hold, and neither would the cap
             self._end("cap", f"an answer of {job.request.model} cost more than it could at most")

@@ -24,15 +24,7 @@ from starlette.responses import PlainTextResponse
 from tuneworthy import __version__
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.framework.load import NAMES, load_named
-from tuneworthy.mcp.tools import (
-    TOOLS,
-    Desk,
-    Result,
-    Short,
-    Tool,
-    cleaned,
-    marked,
-)
+from tuneworthy.mcp.tools import TOOLS, Desk, Result, Short, Tool, cleaned, marked
 from tuneworthy.model.base import FileRecord
 from tuneworthy.report.document import markdown
 from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse

@@ -32,11 +32,7 @@ from tuneworthy.words import bits, counted, few, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
 from tuneworthy.workspace.reports import explain as explained
-from tuneworthy.workspace.workspace import (
-    Workspace,
-    files_inside,
-    read_case_file,
-)
+from tuneworthy.workspace.workspace import Workspace, files_inside, read_case_file
 
 # What the tools may be asked: closed records, so that a word nobody knows is refused.
 

@@ -107,9 +107,7 @@ def _problems(*codes: int) -> dict[int | str, dict[str, Any]]:
 
 
 router = APIRouter(
-    prefix="/api/v1",
-    responses=_problems(400, 401, 403, 404, 413, 421, 422),
-    tags=["cases"],
+    prefix="/api/v1", responses=_problems(400, 401, 403, 404, 413, 421, 422), tags=["cases"]
 )
 _BY_A_PROGRAM: dict[str, Any] = {
     "parameters": [

@@ -44,6 +44,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from tuneworthy import __version__
 from tuneworthy.errors import ConflictError, InputError, NoSuchCaseError, one_line
+from tuneworthy.lab.background import Labs
 from tuneworthy.report.html import chart_script
 from tuneworthy.web import api, cases, interview, lab, label
 from tuneworthy.web.guard import API, HEADERS, LOOPBACK, Guard, Problem, Site, checked, site_of
@@ -99,14 +100,7 @@ def _explained(request: Request, caught: Exception) -> tuple[int, str]:
 
 # The page: one application made from a workspace of cases.
 
-_PAGES = (
-    cases.router,
-    interview.router,
-    lab.router,
-    label.router,
-    api.router,
-    api.lab_router,
-)
+_PAGES = (cases.router, interview.router, lab.router, label.router, api.router, api.lab_router)
 _THREADS = 8
 
 
@@ -204,14 +198,17 @@ _SWITCH_S = 0.001
 
 
 def run(
-    folder: str, *, host: str, port: int, browse: bool, chosen: str | None, as_of: date | None
+    folder: str,
+    *,
+    host: str,
+    port: int,
+    browse: bool,
+    lab_budget: float,
+    chosen: str | None,
+    as_of: date | None,
 ) -> None:
-    """Serve until it is stopped.
-
-    Raises:
-        InputError: If there is no such folder, or the address can't be listened on.
-    """
-    site = make_site(Workspace(open_directory(folder), chosen, as_of), host)
+    """Serve until it is stopped; all labs of the page may cost ``lab_budget`` together."""
+    site = make_site(Workspace(open_directory(folder), chosen, as_of), host, lab_budget)
     with listening(host, port) as sock:
         keep_plain()
         prepare(site)
@@ -221,7 +218,7 @@ def run(
         Thread(target=site.workspace.warm, name="warm", daemon=True).start()
         Thread(target=chart_script, name="charts", daemon=True).start()
         if browse:
-            webbrowser.open(address)
+            webbrowser.open(f"{address}?token={site.token}")
         config = uvicorn.Config(
             make_app(site),
             log_level="warning",
@@ -243,21 +240,26 @@ def prepare(site: Site) -> None:
     sys.setswitchinterval(_SWITCH_S)
 
 
-def make_site(workspace: Workspace, host: str) -> Site:
-    """The site for an address: anything but the loopback gets a token."""
+def make_site(workspace: Workspace, host: str, lab_budget: float = 0.0) -> Site:
+    """The site for an address; whoever comes has to know its token."""
+    labs, token = Labs(budget_usd=lab_budget), secrets.token_urlsafe(32)
     if is_loopback(host):
-        return Site(workspace)
+        return Site(workspace, token=token, labs=labs)
     names = {host.lower(), socket.gethostname().lower(), socket.getfqdn().lower()}
-    return Site(workspace, LOOPBACK | names, host in EVERYWHERE, secrets.token_urlsafe(32))
+    return Site(workspace, LOOPBACK | names, host in EVERYWHERE, token, labs=labs)
 
 
 def told(address: str, site: Site) -> list[str]:
     """What the terminal says at the start."""
-    lines = [f"Serving {site.workspace.directory.folder} at {address} (Ctrl-C ends it)"]
-    if site.token is not None:
+    budget = site.labs.budget_usd or 0.0
+    spend = f"may cost {budget:g} USD in all" if budget else "that cost are started in a terminal"
+    lines = [
+        f"Serving {site.workspace.directory.folder} at {address}?token={site.token}",
+        "Ctrl-C ends it. Anyone with this link can read and change every case here.",
+        f"Labs {spend} (--lab-budget).",
+    ]
+    if site.hosts != LOOPBACK:
         lines += [
-            f"Token: {site.token}",
-            "Anyone with the token can read and change every case here. It is shown this once.",
             "The connection isn't encrypted: others on the network can read along.",
             "Where that matters, leave --host out and use a tunnel.",
         ]

@@ -28,7 +28,7 @@ from tuneworthy.report.sections import answer_form, money, options, plan, record
 from tuneworthy.report.sections import precedents as others
 from tuneworthy.report.sections.difference import difference, version_lines
 from tuneworthy.report.sections.verdict import how_many
-from tuneworthy.web.guard import COOKIE, site_of
+from tuneworthy.web.guard import let_in, site_of
 from tuneworthy.web.render import (
     FOREVER,
     SCRIPT,
@@ -93,9 +93,7 @@ def make(
 
 @router.get("/login")
 def login(request: Request) -> Response:
-    """The form; nobody needs it on the loopback."""
-    if site_of(request).token is None:
-        return RedirectResponse("/", 303)
+    """The form, for whoever came without the link."""
     return page(request, "login.html", wrong=False)
 
 
@@ -105,9 +103,7 @@ def enter(request: Request, token: Annotated[str, Form(max_length=200)]) -> Resp
     site = site_of(request)
     if not site.is_token(token.strip()):
         return page(request, "login.html", 401, wrong=True)
-    entered = RedirectResponse("/", 303)
-    entered.set_cookie(COOKIE, site.session, httponly=True, samesite="strict", path="/")
-    return entered
+    return let_in(RedirectResponse("/", 303), site)
 
 
 # A case: answers that toggle, and what moves with them.

@@ -8,6 +8,7 @@ import re
 import secrets
 from contextlib import suppress
 from dataclasses import dataclass, field
+from urllib.parse import parse_qs
 
 from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -32,7 +33,7 @@ class Site:
     any_address: bool = False
     """Whether it also answers to any numeric address, where it listens on all of them."""
     token: str | None = field(default=None, repr=False)
-    """What a visitor has to know; None on the loopback."""
+    """What a visitor has to know; None only for tests and programs of one's own."""
     csrf: str = field(default_factory=secrets.token_hex, repr=False)
     """What a form has to carry, so that it can only be one of our own pages."""
     session: str = field(default_factory=secrets.token_hex, repr=False)
@@ -47,6 +48,12 @@ class Site:
         """Whether a request shows the token as a program does."""
         kind, _, given = headers.get("authorization", "").partition(" ")
         return kind.lower() == "bearer" and self.is_token(given.strip())
+
+
+def let_in(answer: Response, site: Site) -> Response:
+    """An answer that brings the session, for whoever has shown the token."""
+    answer.set_cookie(COOKIE, site.session, httponly=True, samesite="strict", path="/")
+    return answer
 
 
 def same(given: str, wanted: str) -> bool:
@@ -135,7 +142,10 @@ class Guard:
         if self._known(path, headers):
             return None
         if reads and not path.startswith(API):
-            return RedirectResponse("/login", 303)
+            given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
+            if not self.site.is_token(given):
+                return RedirectResponse("/login", 303)
+            return let_in(RedirectResponse("/" + path.lstrip("/"), 303), self.site)
         refused = _refusal(path, 401, "give the token that the terminal showed")
         refused.headers["WWW-Authenticate"] = "Bearer"
         return refused

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from tuneworthy.llm.endpoints import STATE_PRICE
 from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.lab import (
@@ -493,8 +494,8 @@ def quote_blocks(
         ("Price", "nothing" if quote.usd_most == 0 else f"about {likely}, {most} at most"),
     ]
     if quote.unpriced:
-        state = "state usd_per_mtok under models; 0 is a price. Until then nothing is sent"
-        rows.append(("No price", f"{listing(quote.unpriced)}: {state}"))
+        state = f"{listing(quote.unpriced)}: {STATE_PRICE}. Until then nothing is sent"
+        rows.append(("No price", state))
     names = [f"{arm.id} ({arm.kind})" for arm in arms[:_MOST_QUOTED]]
     if (rest := len(arms) - _MOST_QUOTED) > 0:
         names.append(f"and {few(rest)} more")

@@ -1,0 +1,155 @@
+"""Twelve kinds of bad endpoint, four commands: no verdict, no check and no target moves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from internals import ChatMessage, Request, llm_runner, transport_for
+from internals import run as command
+from lab_world import folder_of, known
+from test_labs_verify import RIGHT
+
+FREE = "usd_per_mtok: {input: 0, output: 0}"
+CALLS = 12  # a bad endpoint is asked at most so often for each model, whatever the lab would take
+
+Bad = Callable[[BaseHTTPRequestHandler], None]
+
+
+def says(status: int, body: bytes, kind: str = "application/json", **headers: str) -> Bad:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        told = {"Content-Type": kind, "Content-Length": str(len(body)), **headers}
+        for name, value in told.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(body)
+
+    return answer
+
+
+def hangs(handler: BaseHTTPRequestHandler) -> None:
+    handler.connection.settimeout(30)
+    handler.rfile.read(1)  # until the other side has had enough
+
+
+def cuts(handler: BaseHTTPRequestHandler) -> None:
+    says(200, b'{"choices": [', **{"Content-Length": "999"})(handler)
+    handler.wfile.flush()
+    handler.connection.shutdown(socket.SHUT_RDWR)
+
+
+NULL = {"choices": [{"message": {"content": None}, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 9, "completion_tokens": 0}}  # fmt: skip
+BAD: dict[str, Bad] = {
+    "wrong path": says(404, b"404 page not found", "text/plain"),
+    "no such model": says(404, b'{"error": {"message": "model does not exist"}}'),
+    "bad request": says(400, b'{"error": {"message": "the prompt is too long"}}'),
+    "redirect": says(307, b"", Location="/v2/chat/completions"),
+    "plain text": says(200, b"It works!", "text/plain"),
+    "html": says(200, b"<html><body>Sign in</body></html>", "text/html"),
+    "empty": says(200, b""),
+    "null": says(200, json.dumps(NULL).encode()),
+    "no key": says(401, b'{"error": {"message": "no such key"}}'),
+    "hang": hangs,
+    "cut": cuts,
+    "refuse": lambda _: None,  # nobody listens
+}
+
+
+@contextmanager
+def endpoint(bad: Bad | None, *, listens: bool = True) -> Iterator[tuple[str, list[str]]]:
+    """An address, and the models that were asked for there; without ``bad`` it answers well."""
+    seen: list[str] = []
+    fake = known(
+        {"careful": 0.6, "Answer": 0.5, "mine": 0.9}, general={"one": RIGHT, "mine": RIGHT}
+    )
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        wbufsize = -1
+
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            seen.append(asked["model"])
+            if bad is not None:
+                bad(self)
+                return
+            messages = tuple(ChatMessage(**one) for one in asked["messages"])
+            text = fake._answer(
+                Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            )
+            told = {"choices": [{"message": {"content": text}}],
+                    "usage": {"prompt_tokens": 9, "completion_tokens": 2}}  # fmt: skip
+            says(200, json.dumps(told).encode())(self)
+
+        def log_message(self, *ignored: Any) -> None:
+            del ignored
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    address = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    if listens:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+    else:
+        server.server_close()
+    try:
+        yield address, seen
+    finally:
+        if listens:
+            server.shutdown()
+            server.server_close()
+
+
+def model(name: str, address: str, kind: str = "prompted") -> str:
+    return f"{{id: 'my:{name}', base_url: '{address}', {FREE}, kind: {kind}}}"
+
+
+def case_of(folder: Path, command: str, good: str, bad: str) -> tuple[Path, list[str]]:
+    """A case in which a command meets a bad endpoint, and what the command takes beside it."""
+    judge = ["--judge", str(folder / "rubric.md"), "--judge-model", "my:judge"]
+    (folder / "rubric.md").write_text("Names the shelf.\n")
+    models = {
+        "ceiling": (model("one", bad), model("two", bad)),
+        "verify": (model("one", good), model("mine", bad, "tuned")),
+        "judge": (model("one", good), model("judge", bad)),
+        "proposals": (model("one", good), model("writer", bad)),
+    }[command]
+    folder_of(folder, n=60, models=f"[{', '.join(models)}]")
+    more = {"judge": judge, "proposals": ["--propose", "2", "--propose-with", "my:writer"]}
+    return folder, more.get(command, [])
+
+
+def state(folder: Path, capsys: pytest.CaptureFixture[str]) -> tuple[str, bool]:
+    """The whole dossier, and whether there is any evidence."""
+    capsys.readouterr()
+    assert command(["decide", str(folder), "--format", "json", "--as-of", "2026-11-24"]) == 0
+    return capsys.readouterr().out, (folder / ".tuneworthy" / "evidence.jsonl").exists()
+
+
+@pytest.mark.parametrize("kind", BAD)
+@pytest.mark.parametrize("what", ["ceiling", "verify", "judge", "proposals"])
+def test_no_bad_endpoint_moves_a_verdict_a_check_or_a_target(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    what: str, kind: str,
+) -> None:  # fmt: skip
+    monkeypatch.setitem(transport_for.__kwdefaults__, "timeout_s", 0.3)
+    monkeypatch.setattr(llm_runner, "_FIRST_WAIT_S", 0.002)
+    with endpoint(None) as (good, _), endpoint(BAD[kind], listens=kind != "refuse") as (bad, seen):
+        folder, more = case_of(tmp_path, what, good, bad)
+        before = state(folder, capsys)
+        name = "verify" if what == "verify" else "ceiling"
+        lab = [name, str(folder), "--as-of", "2026-11-24", "--at-once", "4", *more]
+        assert command(lab) == 3
+        told = capsys.readouterr()
+        assert "Traceback" not in told.err
+        assert state(folder, capsys) == before
+    assert len(seen) <= CALLS * len(set(seen))
