@@ -322,7 +322,7 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleId,
 )
-from tuneworthy.money.investment import closed_form
+from tuneworthy.money.investment import closed_form, stakes_of
 from tuneworthy.money.savings import Savings, compare
 from tuneworthy.money.serving import TUNED, serving_costs
 from tuneworthy.money.simulate import _draw, simulate

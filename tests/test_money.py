@@ -31,8 +31,10 @@ from internals import (
     price_on,
     report_text,
     sections_money,
+    serving_costs,
     short,
     simulate,
+    stakes_of,
     usd_per_request,
 )
 from tuneworthy import decide, load_case, load_framework
@@ -512,11 +514,11 @@ wild = st.one_of(st.sampled_from([0.0, 1e-6, 1.0, 1e15]), st.floats(0, 1e15))
 
 def outlook(case: Any, draws: int = 400, seed: int = 1) -> Any:
     """The stages one after the other: what is computed, the closed form, what is drawn."""
-    model = build_cost_model(case, LESSON.costs)
-    comparison = compare(case, NO_PRICES, model, "no")
-    rng = np.random.default_rng(seed)
-    horizon = case.economics.assumptions.horizon_months
-    drawn = simulate(model, comparison.counted, horizon, 6, rng, draws)
+    ways = serving_costs(case, NO_PRICES, "no")
+    model = build_cost_model(case, LESSON)
+    comparison = compare(case, ways, model, "no")
+    stakes = stakes_of(case, LESSON, model, comparison, ways)
+    drawn = simulate(stakes, np.random.default_rng(seed), draws)
     return comparison, closed_form(model, comparison), drawn
 
 

@@ -29,13 +29,13 @@ class Budget(NamedTuple):
 
 BUDGETS = {
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_910, 1_800),
-    ("model",): Budget(4_110, 3_200),
+    ("model",): Budget(4_180, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_050, 4_400),
     ("files", "scoring"): Budget(3_625, 2_600),
     ("traces",): Budget(3_600, 2_200),
     ("measure",): Budget(5_700, 4_800),
     ("verdict",): Budget(5_100, 3_400),
-    ("money", "plan", "precedents"): Budget(3_860, 3_300),
+    ("money", "plan", "precedents"): Budget(4_250, 3_300),
     ("pipeline",): Budget(265, 250),
     ("report",): Budget(5_920, 4_600),
     ("lab",): Budget(3_780, 3_200),

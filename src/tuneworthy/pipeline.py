@@ -129,10 +129,11 @@ def decide(
     rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
-    sovereign, prices = assessment.state("data_sovereignty"), listed_prices(case, as_of)
-    money = assess_money(case, framework, sovereign, prices, seed, draw)
+    sovereign = assessment.state("data_sovereignty")
+    prices = listed_prices(case, as_of, services().rivals.models)
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
+    money = assess_money(case, framework, sovereign, prices, seed, draw, fits)
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
@@ -210,6 +211,7 @@ def _look(
         as_of=as_of,
         servings=money.servings,
         upfront_usd=money.upfront,
+        bill=money.bill,
         break_even_months=(
             None if isinstance(money.result, Unknown) else money.result.break_even_months.point
         ),

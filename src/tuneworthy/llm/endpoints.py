@@ -214,13 +214,17 @@ def list_price(model: Model, as_of: date, input_tokens: float) -> Price | None:
     return price_on(model.id, as_of, base_url=model.base_url, input_tokens=input_tokens)
 
 
-def listed_prices(case: Case, as_of: date) -> Prices:
-    """List prices of a case's models, where there is traffic to price and one isn't stated."""
+def listed_prices(case: Case, as_of: date, others: Iterable[str] = ()) -> Prices:
+    """List prices of a case's models and of others, where there is traffic to price.
+
+    A stated price is not looked up.
+    """
     traffic = case.economics.traffic
     tokens = traffic.input_tokens
     if tokens is None or traffic.output_tokens is None or traffic.requests_per_month is None:
         return NO_PRICES
-    return look_up(case.models, as_of, input_tokens=tokens.likely)
+    models = (*case.models, *(Model(id=name) for name in others))
+    return look_up(models, as_of, input_tokens=tokens.likely)
 
 
 def price_on(
@@ -254,9 +258,10 @@ def price_on(
     if read is None or wrote is None:
         return None
     if batch == plain or batch[1] is None:
-        batch = [None, None]
+        batch = [None, None, None]
+    both = None if batch[2] == cached else batch[2]
     catalogue = f"genai-prices {version}"
-    return Price(read, wrote, cached, batch[0], batch[1], model.context_window, catalogue)
+    return Price(read, wrote, cached, batch[0], batch[1], both, model.context_window, catalogue)
 
 
 def _number(price: Any, input_tokens: float) -> float | None:

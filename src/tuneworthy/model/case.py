@@ -395,6 +395,7 @@ class Model(FileRecord):
     """Where it is served, when not at its provider's usual address."""
     kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.
     usd_per_mtok: TokenPrice | None = None  #: Its price; 0 is a price.
+    ends: date | None = None  #: The day from which it is no longer served.
     effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
     """How long it may think, in its endpoint's words, as low and high: a lab tries each."""
     quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
@@ -633,6 +634,7 @@ class Price(NamedTuple):
     cached_input: float | None = None  #: Input read from a cache; None where nobody says.
     batch_input: float | None = None  #: Input of a call in a batch; None where nobody says.
     batch_output: float | None = None  #: Output of such a call.
+    batch_cached_input: float | None = None  #: Cached input of such a call, where both come off.
     context_tokens: int | None = None  #: Most tokens of a request; None where nobody says.
     catalogue: str = ""  #: Where it was looked up, with the version; empty for a stated price.
 

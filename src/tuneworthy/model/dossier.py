@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import Field
 
 from tuneworthy.model.base import Range, Record, State, Unknown, json_text
-from tuneworthy.model.case import Prices
+from tuneworthy.model.case import Amount, Prices
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
@@ -41,6 +41,7 @@ class CaseFindings:
     as_of: date | None = None  #: The day the dossier speaks for.
     servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, with its price.
     upfront_usd: Number | None = None  #: What tuning takes up front; None where nobody knows.
+    bill: Amount | None = None  #: USD a month the present system costs.
     break_even_months: Duration | None = None  #: When it would have paid.
     record: GoalRecord = field(default_factory=dict)  #: Who measured best in published cases.
 
@@ -323,8 +324,7 @@ class Basis(Record):
     assumed: int  #: Answers inferred from stated numbers.
     flips: int
     """Answers any one of which, changed alone, would change the answer or the first step."""
-    turning: tuple[str, ...]
-    """Those that alone would change the answer."""
+    turning: tuple[str, ...]  #: Those that alone would change the answer.
 
 
 class Take(Record):
@@ -530,7 +530,7 @@ class ServingResult(Record):
     """One way to serve the traffic, with its price."""
 
     model: str
-    how: Literal["as_is", "cached", "batched", "self_hosted"]
+    how: Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
     tuned: bool
     usd_per_month: Number
     admissible: State
@@ -597,9 +597,25 @@ StepId = Literal["upfront", "benefits", "running", "net"]
 """A step of the calculation from the amounts to the break-even."""
 
 
+class AskUsd(Record):
+    """What is asked for, one after the other; the first two are the upfront cost."""
+
+    pilot: Number  #: Now, until it is known whether tuning works.
+    build: Number  #: Then, up to the first version.
+    run_month: Number  #: Each month from then on.
+
+
 class InvestmentResult(Record):
     """The money."""
 
+    bill_usd: Number  #: What runs today costs a month; no tuning can save more.
+    possible_saving_usd: Number  #: A month: the stated saving as far as the bill allows it.
+    must_bring_usd: (
+        Number  #: What it has to bring a month to pay back in time, running costs and all.
+    )
+    ask_usd: AskUsd
+    contradicted: bool = False  #: Whether a stated amount stands in an open contradiction.
+    capped: bool = False  #: Whether a stated saving is above the bill.
     upfront_usd: Number
     monthly_net_usd: Number
     break_even_months: BreakEven

@@ -571,16 +571,10 @@ def _check_tree(framework: Framework) -> None:
                 raise wrong(f'has a tree that asks for "{name}"', "name a factor or a check")
 
 
-class Service(FileRecord):
-    """A service or a program that tunes models."""
+class OutsideFact(FileRecord):
+    """What pages of others say, read on a day."""
 
-    service: Name
-    kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
-    approaches: tuple[Ident, ...] = ()
-    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
-    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
-    until: date | None = None  #: The day on which new work ends, or ended.
-    says: Text = ""  #: What else the page says that matters here.
+    says: Text = ""  #: What the page says, and what else matters here.
     sources: tuple[Name, ...]
     dated: date
 
@@ -591,16 +585,61 @@ class Service(FileRecord):
             raise wrong("names no address", "give the https:// address of the page")
         return value
 
+
+class Service(OutsideFact):
+    """A service or a program that tunes models."""
+
+    service: Name
+    kind: Literal["hosted", "self_hosted"]  #: Run by a provider, or by the team itself.
+    approaches: tuple[Ident, ...] = ()
+    """Approaches its own pages name; one that is missing may be offered and wasn't found."""
+    open_to_new: Tri = "unknown"  #: Whether somebody can start with it now, or it is maintained.
+    until: date | None = None  #: The day on which new work ends, or ended.
+
     def open_on(self, day: date) -> bool:
         """Whether new work can be started on a day, as far as the pages say."""
         return self.open_to_new == "yes" and (self.until is None or day < self.until)
 
 
+class ModelEnd(OutsideFact):
+    """When some hosted models end."""
+
+    models: tuple[Name, ...]
+    released: date | None = None  #: The release of the oldest of them that was found.
+    ends: date
+    tunes_end: date | None = None  #: When models tuned on them end; None where nobody says.
+    successors: tuple[Name, ...] = ()  #: What is named in their place, the cheapest first.
+    successor_tunable: Tri = "unknown"
+
+
+class Rivals(OutsideFact):
+    """Models to hold a case against that it doesn't list."""
+
+    models: tuple[Name, ...]
+
+
+class Assumption(OutsideFact):
+    """What is taken where a case doesn't say."""
+
+    low: float
+    likely: float
+    high: float
+
+
 class Services(FileRecord):
-    """The file of all of them."""
+    """The file of outside facts: who tunes, which models end, and what is taken for granted."""
 
     says: Text
     services: tuple[Service, ...]
+    models: tuple[ModelEnd, ...]
+    rivals: Rivals
+    assumptions: dict[Ident, Assumption]
+
+    def end_of(self, model: str) -> ModelEnd | None:
+        """What is known of a model's end, by its id; the base of a tuned one by its name."""
+        name = model.replace(":ft:", ":").split(":")
+        base = ":".join(name[:2])
+        return next((each for each in self.models if base in each.models), None)
 
     def offered(
         self, approaches: Iterable[str], day: date, *, inside: bool

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.model.base import Interval, State, Unknown, break_even
-from tuneworthy.model.case import Case, Prices
+from tuneworthy.framework.load import services
+from tuneworthy.model.base import Interval, Range, State, Unknown, break_even
+from tuneworthy.model.case import Amount, Case, Prices
 from tuneworthy.model.dossier import (
+    ApproachResult,
+    AskUsd,
     BreakEven,
     ByTable,
     ChallengeResult,
@@ -22,30 +25,36 @@ from tuneworthy.model.dossier import (
     Number,
     ServingResult,
 )
-from tuneworthy.model.framework import Framework
-from tuneworthy.money.savings import Savings, ServingComparison, compare, computed_steps
-from tuneworthy.money.serving import ServingCost
-from tuneworthy.money.terms import SAVINGS, CostModel, Sum, build_cost_model
-from tuneworthy.words import months, months_range, usd
+from tuneworthy.model.framework import Assumption, Framework
+from tuneworthy.money.savings import (
+    Savings,
+    ServingComparison,
+    Stakes,
+    compare,
+    computed_steps,
+    tuned_serving,
+)
+from tuneworthy.money.serving import ServingCost, Ways, serving_costs
+from tuneworthy.money.terms import SAVINGS, CostModel, Sum, build_cost_model, collecting_hours
+from tuneworthy.verdict.facts import MOST_USD
+from tuneworthy.verdict.gates import held
+from tuneworthy.words import months, months_range, usd, usd_range
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
 
-Draw: TypeAlias = "Callable[[CostModel, Savings | None, int, float | None, int], Draws | None]"
-"""Draws the money: from the savings that count, horizon and limit in months, and a seed."""
+Draw: TypeAlias = "Callable[[Stakes, int], Draws | None]"  #: Draws the money, from a seed.
 
 _NO_HOURLY_RATE = "state what an hour of work costs (economics.hourly_rate_usd)"
 
 
-def draw(
-    model: CostModel, savings: Savings | None, horizon: int, under_months: float | None, seed: int
-) -> Draws | None:
+def draw(stakes: Stakes, seed: int) -> Draws | None:
     """``simulate`` with a generator of its own."""
     import numpy as np  # needed only here
 
     from tuneworthy.money.simulate import simulate
 
-    return simulate(model, savings, horizon, under_months, np.random.default_rng(seed))
+    return simulate(stakes, np.random.default_rng(seed))
 
 
 class RememberedDraws:
@@ -57,20 +66,12 @@ class RememberedDraws:
         self._kept: OrderedDict[str, Draws | None] = OrderedDict()
         self._lock = Lock()
 
-    def __call__(
-        self,
-        model: CostModel,
-        savings: Savings | None,
-        horizon: int,
-        under_months: float | None,
-        seed: int,
-    ) -> Draws | None:
+    def __call__(self, stakes: Stakes, seed: int) -> Draws | None:
         """What ``draw`` gives, drawn or remembered."""
-        inputs = (model, savings, horizon, under_months, seed)
-        key = repr(inputs)
+        key = repr((stakes, seed))
         with self._lock:
             if key not in self._kept:
-                self._kept[key] = draw(*inputs)
+                self._kept[key] = draw(stakes, seed)
             self._kept.move_to_end(key)
             if len(self._kept) > self._MOST:
                 self._kept.popitem(last=False)
@@ -82,12 +83,11 @@ class MoneyFindings(NamedTuple):
 
     result: InvestmentResult | Unknown
     gate: GateResult
-    settled_when: str
-    """When an open gate is settled."""
-    servings: tuple[ServingResult, ...] = ()
-    """Every way to serve the traffic, the cheapest first."""
-    upfront: Number | None = None
-    """USD before the first version is live; None where nobody knows."""
+    settled_when: str  #: When an open gate is settled.
+    servings: tuple[ServingResult, ...] = ()  #: Every way to serve the traffic, the cheapest first.
+    upfront: Number | None = None  #: USD before the first version is live; None where nobody knows.
+    bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
+    model: CostModel | None = None  #: Every amount, as the plan splits it.
 
 
 def assess_money(
@@ -97,20 +97,27 @@ def assess_money(
     prices: Prices,
     seed: int,
     sampler: Draw | None = None,
+    fits: Sequence[ApproachResult] = (),
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    model = build_cost_model(case, framework.costs)
-    comparison = compare(case, prices, model, sovereign)
-    closed, draws = closed_form(model, comparison), None
+    ways = serving_costs(case, prices, sovereign, services().rivals.models)
+    lacking = _lacking(case, framework, fits)
+    facts = services().assumptions
+    model = build_cost_model(
+        case, framework, *tuned_serving(case, ways, taken(facts["hosted_premium"])), lacking
+    )
+    comparison = compare(case, ways, model, sovereign)
+    bill = ways.bill.usd if ways.bill else None
+    closed, draws = closed_form(model, comparison, bill), None
+    stakes = stakes_of(case, framework, model, comparison, ways)
     if isinstance(closed, ClosedForm):
-        horizon, rule = case.economics.assumptions.horizon_months, framework.break_even
-        limit = None if rule is None else rule.under_months
-        draws = (sampler or draw)(model, comparison.counted, horizon, limit, seed)
+        draws = (sampler or draw)(stakes, seed)
     payback = _payback(case, framework, closed, draws)
     gate = _gate(payback, comparison, sovereign)
     result: InvestmentResult | Unknown = Unknown(ask=payback.why)
-    if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings):
+    if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings) or bill:
         result = _result(model, comparison, closed, draws, payback, framework)
+        result = result.model_copy(update=_bounds(model, comparison, ways, closed, framework))
     upfront = _amount(model, model.upfront)
     return MoneyFindings(
         result,
@@ -118,19 +125,65 @@ def assess_money(
         gate.settled_when,
         tuple(map(_serving, comparison.costs)),
         None if upfront is None else upfront.narrowed(),
+        _as_amount(bill) if bill else None,
+        model,
     )
+
+
+def _as_amount(bill: Interval) -> Amount:
+    low, likely, high = (min(end, MOST_USD) for end in astuple(bill))
+    return Amount(low=low, likely=likely, high=high)
+
+
+def taken(fact: Assumption) -> Interval:
+    """What is taken where a case doesn't say."""
+    return Interval(fact.low, fact.likely, fact.high)
+
+
+def stakes_of(
+    case: Case, framework: Framework, model: CostModel, comparison: ServingComparison, ways: Ways
+) -> Stakes:
+    """What is drawn."""
+    rule = framework.break_even
+    return Stakes(
+        model=model,
+        savings=comparison.counted,
+        bill=ways.bill.option if ways.bill else None,
+        bill_inputs={name: ways.inputs[name] for name in ways.bill.option.names}
+        if ways.bill
+        else {},
+        horizon=case.economics.assumptions.horizon_months,
+        under_months=None if rule is None else rule.under_months,
+    )
+
+
+def _lacking(
+    case: Case, framework: Framework, fits: Sequence[ApproachResult]
+) -> tuple[Range, Range] | None:
+    """Hours to collect what lacks of the first approach's data: for a pilot, and the rest."""
+    rule = framework.plan
+    if rule is None or not fits:
+        return None
+    need, have = fits[0].data, held(case, fits[0].data.unit)
+    first = collecting_hours(rule, need.unit, need.low * rule.pilot_share, have)
+    whole = collecting_hours(rule, need.unit, need.low, have)
+    if first is None or whole is None:
+        return None
+    return first, Range.between(whole.low - first.low, whole.most - first.most)
 
 
 def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
     """The money; its gate is unknown where a stated amount stands in an open contradiction."""
     for item in challenges:
         amounts = any(path.startswith("economics.monthly") for path in item.between)
-        if item.severity == "contradiction" and amounts and money.gate.state == "yes":
+        if item.severity == "contradiction" and amounts and money.gate.state != "no":
             why = f"as stated, {money.gate.why}; that is contradicted"
             gate = GateResult(id="investment", state="unknown", why=why)
             result = money.result
             if isinstance(result, InvestmentResult):
-                result = result.model_copy(update={"justified": "unknown", "why": why})
+                result = result.model_copy(
+                    update={"justified": "unknown", "why": why, "contradicted": True}
+                )
             settled = f"it is settled: {item.settle}"
             return money._replace(result=result, gate=gate, settled_when=settled)
     return money
@@ -143,18 +196,16 @@ def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) ->
 class ClosedForm:
     """The investment by one month's amounts; stated ones win, the table stands in for costs."""
 
-    upfront: Interval
-    """USD before the first version is live."""
-    net: Interval
-    """USD a month after running costs."""
-    months: Interval
-    """Months to break-even, from best to worst."""
+    upfront: Interval  #: USD before the first version is live.
+    net: Interval  #: USD a month after running costs.
+    months: Interval  #: Months to break-even, from best to worst.
+    stated: Interval  #: What is stated to be saved, USD a month.
+    possible: Interval | None
+    """What of a stated saving the bill allows, USD a month; None where it allows all of it."""
     table_running: Interval | None
     """Running costs by the framework's own table, USD a month; None without an hourly rate."""
-    table_months: Interval | None
-    """Months to break-even with those."""
-    assumed: tuple[str, ...]
-    """Amounts nobody stated, taken from the table or computed."""
+    table_months: Interval | None  #: Months to break-even with those.
+    assumed: tuple[str, ...]  #: Amounts nobody stated, taken from the table or computed.
 
 
 class Payback(NamedTuple):
@@ -166,35 +217,62 @@ class Payback(NamedTuple):
     """When an open one is settled."""
 
 
-def closed_form(model: CostModel, comparison: ServingComparison) -> ClosedForm | Payback:
+def closed_form(
+    model: CostModel, comparison: ServingComparison, bill: Interval | None = None
+) -> ClosedForm | Payback:
     """The investment by one month's amounts, or what to state first.
 
     A saving nobody stated is computed at today's volume; any other benefit has no default.
     """
     savings = comparison.counted
     if not model.savings and not model.quality and savings is None:
-        return Payback(
-            "unknown",
-            "state what it saves or is worth a month (economics.monthly)",
-            "economics.monthly says what it saves or is worth a month, and who said so",
-        )
+        why = "state what it saves or is worth a month (economics.monthly)"
+        needed = must_bring(model, 6)
+        if bill is not None and needed is not None and bill.high < needed.low:
+            why = (
+                f"it would have to bring {usd(needed.low)} a month or more, and the whole bill is "
+                f"{usd_range(bill.low, bill.high)}: state what better answers are worth "
+                "(economics.monthly.quality_value_usd)"
+            )
+        settled = "economics.monthly says what it saves or is worth a month, and who said so"
+        return Payback("unknown", why, settled)
     running = savings.fixed if savings else _amount(model, model.running)
     upfront = _amount(model, model.upfront)
     if upfront is None or running is None:
         settled = "economics.hourly_rate_usd is in the case file"
         return Payback("unknown", _NO_HOURLY_RATE, settled)
-    quality = model.amount(model.quality)
-    benefits = (savings.usd if savings else model.amount(model.savings)) + quality
+    quality, stated = model.amount(model.quality), model.amount(model.savings)
+    benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
     table = _amount(model, model.table_besides if savings else model.table_running)
     return ClosedForm(
         upfront=upfront,
         net=net,
         months=_break_even(upfront, net),
+        stated=stated,
+        possible=None if savings or bill is None else _capped(stated, bill),
         table_running=table,
         table_months=_break_even(upfront, benefits - table) if table else None,
         assumed=(*model.assumed, SAVINGS) if savings else model.assumed,
     )
+
+
+def _capped(stated: Interval, bill: Interval) -> Interval | None:
+    """A stated saving as far as the bill allows; None where that is all of it."""
+    if stated.value <= bill.value and stated.high <= bill.high:
+        return None
+    return Interval(
+        min(stated.low, bill.low), min(stated.value, bill.value), min(stated.high, bill.high)
+    )
+
+
+def must_bring(model: CostModel, under_months: float) -> Interval | None:
+    """USD a month that pays it back in time, running costs too; None where hours lack a rate."""
+    upfront, running = _amount(model, model.upfront), _amount(model, model.running)
+    if upfront is None or running is None:
+        return None
+    ends = ("low", "value", "high")
+    return Interval(*(getattr(running, e) + getattr(upfront, e) / under_months for e in ends))
 
 
 def _amount(model: CostModel, terms: Sum | None) -> Interval | None:
@@ -326,8 +404,59 @@ def _result(
         by_table=ByTable(ongoing_usd=table_usd, break_even_months=table_months),
         steps=steps,
         computed=_computed(comparison, model),
+        bill_usd=later,
+        possible_saving_usd=later,
+        must_bring_usd=later,
+        ask_usd=AskUsd(pilot=later, build=later, run_month=later),
         simulation=draws.simulation if draws else later,
     )
+
+
+def _bounds(
+    model: CostModel,
+    comparison: ServingComparison,
+    ways: Ways,
+    closed: ClosedForm | Payback,
+    framework: Framework,
+) -> dict[str, Any]:
+    """What holds without any benefit: the bill and its bound, what is asked, what it must bring."""
+    rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
+    needed = must_bring(model, rule.under_months) if rule else None
+    pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
+    upfront, running = _amount(model, model.upfront), _amount(model, model.running)
+    build = None
+    if pilot is not None and upfront is not None:
+        build = Interval(
+            *(getattr(upfront, e) - getattr(pilot, e) for e in ("low", "value", "high"))
+        )
+    return {
+        "capped": isinstance(closed, ClosedForm) and closed.possible is not None,
+        "bill_usd": Unknown(ask=_BILL) if bill is None else bill.narrowed(),
+        "possible_saving_usd": _possible(comparison, closed, bill),
+        "must_bring_usd": needed.narrowed() if needed else Unknown(ask=_NO_HOURLY_RATE),
+        "ask_usd": AskUsd(
+            pilot=pilot.narrowed() if pilot else Unknown(ask=_NO_HOURLY_RATE),
+            build=build.narrowed() if build else Unknown(ask=_NO_HOURLY_RATE),
+            run_month=running.narrowed() if running else Unknown(ask=_NO_HOURLY_RATE),
+        ),
+        "upfront_usd": upfront.narrowed() if upfront else Unknown(ask=_NO_HOURLY_RATE),
+    }
+
+
+_BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
+
+
+def _possible(
+    comparison: ServingComparison, closed: ClosedForm | Payback, bill: Interval | None
+) -> Number:
+    """What tuning could save a month: as computed, else as stated, and never above the bill."""
+    if isinstance(comparison.counted, Savings):
+        return comparison.counted.usd.narrowed()
+    if bill is None:
+        return Unknown(ask=_BILL)
+    if isinstance(closed, ClosedForm) and closed.stated.high > 0:
+        return (closed.possible or closed.stated).narrowed()
+    return Range.between(0.0, bill.high)
 
 
 def _steps(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
+from typing import Literal
 
 from tuneworthy.model.base import (
     HOURS_PER_MONTH,
@@ -14,19 +15,24 @@ from tuneworthy.model.base import (
     Unknown,
     months_to_reach,
 )
-from tuneworthy.model.case import Case, Prices, in_use
+from tuneworthy.model.case import Case, in_use
 from tuneworthy.money.serving import (
     CostLine,
     ServingCost,
     ServingOption,
+    Ways,
     data_residency,
-    serving_costs,
 )
 from tuneworthy.money.terms import (
     GROWTH,
+    PREMIUM,
     REQUESTS,
+    SERVED,
+    SERVED_CALL,
     CostModel,
     Inputs,
+    Product,
+    Sum,
     Values,
     call_usd,
     corners,
@@ -44,17 +50,14 @@ _NOTHING = 1e-15  # USD a request: below this no volume makes a difference
 class Savings:
     """What the tuned way saves, all of it on the same traffic."""
 
-    inputs: Inputs
-    """The inputs of the serving options, and the requests."""
-    baseline: tuple[ServingOption, ...]
-    """Untuned options whose cheapest it is compared with."""
+    inputs: Inputs  #: The inputs of the serving options, and the requests.
+    baseline: tuple[ServingOption, ...]  #: Untuned options whose cheapest it is compared with.
     tuned: ServingOption
-    from_today: bool
-    """No untuned way meets the targets: it is compared with what runs today."""
-    best: ServingCost
-    """The cheapest of the baseline at the likely values."""
-    usd: Interval
-    """USD a month; may be negative."""
+    beside: Literal["", "budget", "today"]
+    """What it is compared with where no untuned way meets the targets: ways that meet all but the
+    budget, or what runs today."""
+    best: ServingCost  #: The cheapest of the baseline at the likely values.
+    usd: Interval  #: USD a month; may be negative.
     fixed: Interval | None
     """Running costs that don't depend on traffic, USD a month; None when nobody knows them."""
     serving_in_total: bool
@@ -62,12 +65,51 @@ class Savings:
     net: Interval | None
     """The saving less one total of running costs, in which the tuned serving cancels out; None
     where the running costs beside the serving are known by themselves."""
-    volume: Interval | Unknown
-    """Requests a month from which the running costs are earned back."""
-    month: Interval | Unknown
-    """Months until the stated growth gets there; 0 for today."""
+    volume: Interval | Unknown  #: Requests a month from which the running costs are earned back.
+    month: Interval | Unknown  #: Months until the stated growth gets there; 0 for today.
     maybe_cheaper: ServingCost | None
     """An untuned way that costs less and may or may not meet the targets."""
+
+
+def tuned_serving(case: Case, ways: Ways, premium: Interval) -> tuple[Sum, Inputs, bool]:
+    """What serving the tuned model costs a month; nothing where traffic and prices don't say.
+
+    Without a tuned model among the models, one that is hosted is taken to cost at most what a call
+    costs today, times the premium of a tuned model; the last of the result is False then.
+    """
+    for cost in ways.costs:
+        if cost.option.tuned and cost.usd is not None and cost.admissible != "no":
+            if cost.option.gpu or cost.option.billed:
+                return (Product((SERVED,), says="serving"),), {SERVED: cost.usd}, True
+            inputs = {SERVED_CALL: _a_call(cost.option, ways.inputs)}
+            return (Product((SERVED_CALL, REQUESTS), says="serving"),), inputs | ways.inputs, True
+    if ways.bill is None or case.tuning.service == "self_hosted":
+        return (), {}, False
+    now, inputs = ways.bill.option, {**ways.inputs, PREMIUM: premium}
+    if now.gpu or now.runs == "own" or (now.billed and now.bill_for is None):
+        return (), {}, False
+    inputs[SERVED_CALL] = _a_call(now, inputs)
+    says = f"serving, a call at {figure(premium.value)} times today's price,"
+    return (Product((SERVED_CALL, REQUESTS, PREMIUM), says=says),), inputs, False
+
+
+def _a_call(option: ServingOption, inputs: Inputs) -> Interval:
+    """USD a call at the ends of the inputs."""
+    ends = [option.line(values).slope for values in corners(inputs, option.names)]
+    return Interval(min(ends), option.line(likely(inputs)).slope, max(ends))
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What an investment is drawn from."""
+
+    model: CostModel
+    savings: Savings | None  #: Those that count; None where a saving is stated.
+    bill: ServingOption | None
+    """What runs today: no stated saving of a month is larger than its bill of that month."""
+    bill_inputs: Inputs
+    horizon: int  #: Months to look ahead.
+    under_months: float | None  #: Months in which it has to pay back; None without a rule.
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,18 +119,15 @@ class ServingComparison:
     costs: tuple[ServingCost, ...]
     """The cheapest first, those without a price last; empty when no model is named."""
     savings: Savings | Unknown
-    counted: Savings | None
-    """The same where it counts: when no saving is stated."""
-    inside: State
-    """Where data may not leave: whether tuning is the best of what stays inside."""
+    counted: Savings | None  #: The same where it counts: when no saving is stated.
+    inside: State  #: Where data may not leave: whether tuning is the best of what stays inside.
     inside_why: str
-    growth: Interval | None
-    """Growth a month as stated."""
+    growth: Interval | None  #: Growth a month as stated.
 
 
-def compare(case: Case, prices: Prices, model: CostModel, sovereign: State) -> ServingComparison:
+def compare(case: Case, ways: Ways, model: CostModel, sovereign: State) -> ServingComparison:
     """Every way to serve the traffic, and what tuning saves beside the best untuned one."""
-    costs, inputs = serving_costs(case, prices, sovereign)
+    costs, inputs = ways.costs, dict(ways.inputs)
     growth = model.inputs.get(GROWTH)
     if growth:
         inputs[GROWTH] = growth
@@ -120,7 +159,7 @@ def _savings(
     untuned = [cost for cost in costs if not cost.option.tuned]
     if not untuned:
         return Unknown(ask="name the model in use and those in question (models)")
-    sure, wide, from_today = _baseline(case, [cost for cost in untuned if cost.usd is not None])
+    sure, wide, beside = _baseline(case, [cost for cost in untuned if cost.usd is not None])
     if not sure:
         unpriced = [cost for cost in untuned if cost.usd is None and cost.admissible != "no"]
         return Unknown(
@@ -129,32 +168,34 @@ def _savings(
             else "no untuned way may be used, so there is nothing to save against: state what the "
             "tuned one is worth (economics.monthly.quality_value_usd)"
         )
-    return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, from_today)
+    return _computed(sure, wide, allowed[0].option, allowed[0].usd, inputs, model, beside)
 
 
 def _baseline(
-    case: Case, priced: Iterable[ServingCost]
-) -> tuple[list[ServingCost], list[ServingCost], bool]:
-    """Options whose cheapest is the baseline, the same with those that may join, and the rest.
+    case: Case, priced: Sequence[ServingCost]
+) -> tuple[list[ServingCost], list[ServingCost], Literal["", "budget", "today"]]:
+    """Options whose cheapest is the baseline, the same with those that may join, and what it is.
 
-    Admissible ones; those still open where there is none; else, and then it is said, today's.
+    The ways that meet every target; else all targets but the budget; else what runs today, cached
+    too, which changes no answer. An option that is still open never narrows, and always widens.
     """
-    by: dict[State, list[ServingCost]] = {"yes": [], "unknown": [], "no": []}
-    for cost in priced:
-        by[cost.admissible].append(cost)
-    sure = by["yes"] or by["unknown"]
-    if sure:
-        return sure, [*by["yes"], *by["unknown"]], False
+    maybe = [cost for cost in priced if cost.admissible == "unknown"]
+    if sure := [cost for cost in priced if cost.admissible == "yes"]:
+        return sure, [*sure, *maybe], ""
+    if sure := [cost for cost in priced if cost.but_for_budget == "yes"]:
+        widens = [c for c in priced if c.but_for_budget == "unknown"]
+        return sure, [*sure, *widens], "budget"
     used = in_use(case)
     today = [
         cost
-        for cost in by["no"]
+        for cost in priced
         if used is not None
         and cost.option.model == used.id
-        and cost.option.how in ("as_is", "self_hosted")
-        and cost.misses_targets
+        and cost.option.how in ("as_is", "self_hosted", "cached")
+        and (cost.misses_targets or cost.admissible == "unknown")
     ]
-    return today, today, True
+    sure, missed = today or maybe, any(cost.admissible == "no" for cost in today)
+    return sure, [*sure, *(c for c in maybe if c not in sure)], "today" if missed else ""
 
 
 def _computed(
@@ -164,7 +205,7 @@ def _computed(
     tuned_usd: Interval,
     inputs: Inputs,
     model: CostModel,
-    from_today: bool,
+    beside: Literal["", "budget", "today"],
 ) -> Savings:
     sure = tuple(cost.option for cost in sure_costs[:_RIVALS])
     maybe = [cost for cost in wide_costs if cost not in sure_costs]
@@ -192,7 +233,7 @@ def _computed(
         inputs=inputs,
         baseline=sure,
         tuned=tuned,
-        from_today=from_today,
+        beside=beside,
         best=best,
         usd=savings_range(sure, wide, tuned, inputs, lambda _: (0.0, 0.0, 0.0)),
         fixed=fixed,
@@ -355,8 +396,12 @@ def computed_steps(comparison: ServingComparison, model: CostModel) -> Iterator[
     if isinstance(savings, Unknown):
         return
     values, best, tuned = likely(savings.inputs), savings.best.option, savings.tuned
-    if savings.from_today:
-        yield "No untuned way meets the targets, so tuning is compared with what runs today."
+    if savings.beside:
+        what = {
+            "today": "what runs today",
+            "budget": "the cheapest way that meets all of them but the budget",
+        }[savings.beside]
+        yield f"No untuned way meets the targets, so tuning is compared with {what}."
     yield _cost_step(best, values)
     yield _cost_step(tuned, values)
     if not tuned.gpu and tuned.names[:1] == best.names[:1]:
@@ -393,7 +438,7 @@ def _cost_step(option: ServingOption, values: Mapping[str, float]) -> str:
         hours = f"{figure(requests / (each * full))} GPU hours"
         floor = f"{figure(always)} always on = {figure(always * HOURS_PER_MONTH)} hours"
         return f"{option.name}: {needed}{hours}; {floor}; the larger × {usd(hour)} = {cost} a month"
-    if option.bill_usd is not None:
+    if option.billed:
         return f"{option.name}: {cost} a month, the stated bill"
     tokens = " + ".join(
         f"{count(values[term.names[0]])} × {mtok_usd(term.factor * TOKENS_PER_MTOK)}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -32,10 +32,11 @@ from tuneworthy.money.terms import (
 from tuneworthy.stats.intervals import wilson
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
 
-How = Literal["as_is", "cached", "batched", "self_hosted"]
+How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
 Runs = Literal["third_party", "own", "unknown"]
 
 TUNED = "the tuned model"
+BILL = "today.usd_per_month"
 _TRAFFIC = "economics.traffic"
 _TOKENS = f"{_TRAFFIC}.input_tokens", f"{_TRAFFIC}.output_tokens"
 _GPU = ("gpu_usd_per_hour", "requests_per_gpu_hour", "utilisation", "always_on_gpus")
@@ -43,6 +44,7 @@ _HOW: dict[str, str] = {
     "as_is": "as it is",
     "cached": "with the prompt cached",
     "batched": "in batches",
+    "cached_batched": "with the prompt cached, in batches",
     "self_hosted": "self-hosted",
 }
 
@@ -55,10 +57,8 @@ def serving_name(model: str, how: str) -> str:
 class CostLine(NamedTuple):
     """USD a month over requests a month: numbers, or arrays with one for each draw."""
 
-    floor: Any
-    """The least it costs a month."""
-    slope: Any
-    """USD a request."""
+    floor: Any  #: The least it costs a month.
+    slope: Any  #: USD a request.
 
     def usd(self, requests: float) -> float:
         """USD a month at so many requests; of numbers only."""
@@ -73,16 +73,13 @@ class ServingOption:
     how: How
     tuned: bool
     runs: Runs
-    request: Sum = ()
-    """USD a request, for a price by tokens."""
+    request: Sum = ()  #: USD a request, for a price by tokens.
     gpu: tuple[str, ...] = ()
     """Inputs that price self-hosted GPUs, in the order of a case's ``serving``."""
-    bill_usd: float | None = None
-    """A stated bill, USD a month."""
+    billed: bool = False  #: Whether its price is the stated bill.
     bill_for: str | None = None
     """Input with the requests that bill is for; None when it is the same at any volume."""
-    catalogue: str = ""
-    """Where its price was looked up; empty when it is stated in the case."""
+    catalogue: str = ""  #: Where its price was looked up; empty when it is stated in the case.
 
     @property
     def name(self) -> str:
@@ -92,19 +89,19 @@ class ServingOption:
     @property
     def names(self) -> tuple[str, ...]:
         """Inputs that its cost depends on, the number of requests aside."""
-        from_bill = (self.bill_for,) if self.bill_for else ()
-        return (*(name for term in self.request for name in term.names), *from_bill, *self.gpu)
+        bill = ((BILL, self.bill_for) if self.bill_for else (BILL,)) if self.billed else ()
+        return (*(name for term in self.request for name in term.names), *bill, *self.gpu)
 
     def line(self, values: Values) -> CostLine:
         """Its cost over the requests."""
         if self.gpu:
             hour, each, share, always = (values[name] for name in self.gpu)
             return CostLine(always * HOURS_PER_MONTH * hour, hour / (each * share))
-        if self.bill_usd is None:
+        if not self.billed:
             return CostLine(0.0, total(self.request, values))
         if self.bill_for is None:
-            return CostLine(self.bill_usd, 0.0)
-        return CostLine(0.0, self.bill_usd / values[self.bill_for])
+            return CostLine(values[BILL], 0.0)
+        return CostLine(0.0, values[BILL] / values[self.bill_for])
 
     def usd(self, values: Values) -> float:
         """USD a month at the requests among the values."""
@@ -116,13 +113,12 @@ class ServingCost:
     """A serving option with what it costs and whether it may be used."""
 
     option: ServingOption
-    usd: Interval | None
-    """USD a month; None where it has no price."""
+    usd: Interval | None  #: USD a month; None where it has no price.
     admissible: State
-    reasons: tuple[str, ...]
-    """What makes it so; what lacks for a price comes first."""
+    reasons: tuple[str, ...]  #: What makes it so; what lacks for a price comes first.
     misses_targets: bool = False
     """Whether it is ruled out by nothing but targets: not by where it runs, nor by its window."""
+    but_for_budget: State = "unknown"  #: Whether it might be used if it could cost anything.
 
 
 class _Check(NamedTuple):
@@ -131,18 +127,45 @@ class _Check(NamedTuple):
     state: State
     why: str
     is_target: bool = False
+    is_budget: bool = False
 
 
-def serving_costs(
-    case: Case, prices: Prices, sovereign: State
-) -> tuple[tuple[ServingCost, ...], dict[str, Interval]]:
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """Every way to serve a case's traffic."""
+
+    costs: tuple[ServingCost, ...]  #: The cheapest first, those without a price last.
+    inputs: dict[str, Interval]  #: What their costs depend on.
+    bill: ServingCost | None
+    """What runs today: at the stated or measured bill, else by traffic and prices."""
+    rivals: tuple[ServingCost, ...] = ()
+    """The cheapest models that nobody listed and nobody measured, and that may see the data."""
+
+
+_MOST_RIVALS = 3
+
+
+def serving_costs(case: Case, prices: Prices, sovereign: State, others: Sequence[str] = ()) -> Ways:
     """Every way to serve a case's traffic, and the inputs that their costs depend on.
 
-    The cheapest comes first, and those without a price last.
+    ``others`` are models that the case doesn't list.
     """
     options = _Options(case, prices, sovereign)
-    costs = sorted(options.every(), key=lambda c: math.inf if c.usd is None else c.usd.value)
-    return tuple(costs), options.inputs
+    costs = sorted(options.every(), key=_by_price)
+    listed = {model.id for model in case.models}
+    rivals = [
+        cost
+        for name in others
+        if name not in listed and (name, None) in prices
+        for cost in options.rival(Model(id=name))
+        if cost.usd is not None and cost.admissible != "no"
+    ]
+    rivals = sorted(rivals, key=_by_price)[:_MOST_RIVALS]
+    return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
+
+
+def _by_price(cost: ServingCost) -> float:
+    return math.inf if cost.usd is None else cost.usd.value
 
 
 class _Options:
@@ -159,6 +182,7 @@ class _Options:
             "tuned_output_tokens",
         ):
             self._note(f"{_TRAFFIC}.{name}", getattr(self.traffic, name))
+        self._note(BILL, case.today.usd_per_month)
 
     def every(self) -> Iterator[ServingCost]:
         for position, model in enumerate(self.case.models):
@@ -168,6 +192,28 @@ class _Options:
         served = self.case.economics.serving != GpuServing()
         if not listed and served and self.case.tuning.service == "self_hosted":
             yield self._on_gpus(None, "economics.serving")
+
+    def rival(self, model: Model) -> Iterator[ServingCost]:
+        """A hosted model that the case doesn't list, as it comes."""
+        option = self._by_tokens(
+            model.id, "as_is", self.prices[model.id, None], False, "third_party"
+        )
+        if not self._lacks(REQUESTS, *_TOKENS):
+            yield self._cost(option, model, self.prices[model.id, None])
+
+    def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
+        """What runs today and what it costs a month."""
+        used = in_use(self.case)
+        ways = [c for c in costs if used and c.option.model == used.id and c.usd is not None]
+        way = next((cost for cost in ways if cost.option.how in ("as_is", "self_hosted")), None)
+        if BILL not in self.inputs or (way is not None and way.option.billed):
+            return way
+        name, own = used.id if used else "what runs today", used and self._runs(used) == "own"
+        grows = REQUESTS in self.inputs and self.inputs[REQUESTS].low >= 1 and not own
+        option = ServingOption(
+            name, "as_is", False, "unknown", billed=True, bill_for=REQUESTS if grows else None
+        )
+        return ServingCost(option, self.inputs[BILL], "unknown", ())
 
     def _note(self, name: str, amount: AnyAmount | None) -> None:
         if amount is not None:
@@ -194,10 +240,14 @@ class _Options:
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"
         today, could = self.traffic.cached_share or 0.0, self.traffic.cacheable_share
-        if not tuned and price.cached_input is not None and could is not None and could > today:
+        cached = price.cached_input is not None and could is not None and could > today
+        batched = price.batch_input is not None and self.traffic.batchable != "no"
+        if cached and not tuned:
             yield "cached"
-        if not tuned and price.batch_input is not None and self.traffic.batchable != "no":
+        if batched and not tuned:
             yield "batched"
+        if cached and batched and not tuned:
+            yield "cached_batched"
 
     def _tokens(self, tuned: bool) -> list[str]:
         """Inputs with the tokens of a request; the same as untuned where nobody says otherwise."""
@@ -209,14 +259,19 @@ class _Options:
     ) -> ServingOption:
         tokens_in, tokens_out = self._tokens(tuned)
         share = (
-            self.traffic.cacheable_share if how == "cached" else self.traffic.cached_share
+            self.traffic.cacheable_share
+            if how in ("cached", "cached_batched")
+            else self.traffic.cached_share
         ) or 0.0
         if tokens_in != _TOKENS[0]:
             share = 0.0  # what was cached of the long prompt is what tuning takes away
         read = price.input if price.cached_input is None else price.cached_input
         usd_in, usd_out = price.input * (1 - share) + read * share, price.output
-        if how == "batched":
+        if how in ("batched", "cached_batched"):
             usd_in, usd_out = price.batch_input or 0.0, price.batch_output or 0.0
+        if how == "cached_batched":
+            known = price.batch_cached_input
+            usd_in = usd_in * (1 - share) + share * (min(read, usd_in) if known is None else known)
         request = (
             Product((tokens_in,), usd_in / TOKENS_PER_MTOK),
             Product((tokens_out,), usd_out / TOKENS_PER_MTOK),
@@ -250,7 +305,7 @@ class _Options:
             "as_is",
             model.kind == "tuned",
             runs,
-            bill_usd=bill.likely,
+            billed=True,
             bill_for=None if runs == "own" else REQUESTS,
         )
 
@@ -281,20 +336,22 @@ class _Options:
         checks = [
             *_residency(option, self.sovereign),
             *_window(price, self.inputs),
-            *_batch(self.case, option),
+            *_batch(self.case, option, price),
             *_quality(self.case, option, model),
             *_latency(self.case, option, model),
             *_budget(self.case, cost),
         ]
-        state: State = "yes"
-        for worse in ("no", "unknown"):
-            if any(check.state == worse for check in checks):
-                state = worse
-                break
+        state, but_for_budget = _worst(checks), _worst([c for c in checks if not c.is_budget])
         deciding = [check for check in checks if check.state == state]
         reasons = tuple(check.why for check in deciding) or ("no stated target rules it out",)
         misses = state == "no" and all(check.is_target for check in deciding)
-        return ServingCost(option, cost, state, (lacks, *reasons) if lacks else reasons, misses)
+        all_reasons = (lacks, *reasons) if lacks else reasons
+        return ServingCost(option, cost, state, all_reasons, misses, but_for_budget)
+
+
+def _worst(checks: Sequence[_Check]) -> State:
+    states = {check.state for check in checks}
+    return "no" if "no" in states else "unknown" if "unknown" in states else "yes"
 
 
 def _usd_per_month(option: ServingOption, inputs: Inputs) -> Interval:
@@ -328,9 +385,12 @@ def _window(price: Price | None, inputs: Inputs) -> Iterator[_Check]:
         yield _Check("no", f"{count(least)} tokens don't fit its window of {window}")
 
 
-def _batch(case: Case, option: ServingOption) -> Iterator[_Check]:
-    if option.how != "batched":
+def _batch(case: Case, option: ServingOption, price: Price | None) -> Iterator[_Check]:
+    if option.how not in ("batched", "cached_batched"):
         return
+    if option.how == "cached_batched" and (price is None or price.batch_cached_input is None):
+        ask = "ask whether the provider takes both off: for what is cached, and for a batch"
+        yield _Check("unknown", ask)
     wanted = case.targets.latency_p95_s
     if wanted is not None:
         yield _Check("no", f"a batch takes hours, and {number(wanted)} s are wanted")
@@ -375,7 +435,7 @@ def _quality(case: Case, option: ServingOption, model: Model | None) -> Iterator
 
 def _latency(case: Case, option: ServingOption, model: Model | None) -> Iterator[_Check]:
     target = case.targets.latency_p95_s
-    if target is None or option.how == "batched":
+    if target is None or option.how in ("batched", "cached_batched"):
         return
     latency, wanted = _latency_of(case, model), number(target)
     if latency is None:
@@ -406,10 +466,10 @@ def _budget(case: Case, cost: Interval | None) -> Iterator[_Check]:
     if target is None or cost is None:
         return
     if cost.low > target:
-        yield _Check("no", f"over the budget of {usd(target)} a month", is_target=True)
+        yield _Check("no", f"over the budget of {usd(target)} a month", True, True)
     elif cost.high > target:
         ends = usd_range(cost.low, cost.high)
-        yield _Check("unknown", f"{ends} a month, {usd(target)} is the budget")
+        yield _Check("unknown", f"{ends} a month, {usd(target)} is the budget", is_budget=True)
     else:
         yield _Check("yes", f"within the budget of {usd(target)} a month")
 

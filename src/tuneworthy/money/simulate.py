@@ -12,15 +12,14 @@ import numpy.typing as npt
 
 from tuneworthy.model.base import MONTHS_PER_YEAR, Interval
 from tuneworthy.model.dossier import Month, Percentiles, Simulation, Swing
-from tuneworthy.money.savings import Savings
-from tuneworthy.money.serving import ServingOption
+from tuneworthy.money.savings import Stakes
+from tuneworthy.money.serving import BILL, ServingOption
 from tuneworthy.money.terms import (
     DISCOUNT,
     FAILURE,
     GROWTH,
     LIFE,
     REQUESTS,
-    CostModel,
     Inputs,
     Sum,
     Values,
@@ -47,24 +46,18 @@ class Draws(NamedTuple):
     simulation: Simulation
 
 
-def simulate(
-    model: CostModel,
-    savings: Savings | None,
-    horizon: int,
-    under_months: float | None,
-    rng: np.random.Generator,
-    draws: int = DRAWS,
-) -> Draws | None:
+def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Draws | None:
     """Draw the investment; once where nothing varies, because every draw would be the same.
 
-    ``savings`` are those that count, None where a saving is stated; it has to pay back within
-    ``under_months``. None where costs can't be priced, or there is no benefit at all.
+    None where costs can't be priced, or there is no benefit at all.
     """
+    model, savings, horizon = stakes.model, stakes.savings, stakes.horizon
+    under_months = stakes.under_months
     running = savings.fixed is not None if savings else model.running is not None
     benefit = savings is not None or model.savings or model.quality
     if model.upfront is None or not running or not benefit:
         return None
-    flow = CashFlow(model, savings, horizon)
+    flow = CashFlow(stakes)
     inputs = flow.inputs
     chance = inputs.get(FAILURE, Interval(0.0, 0.0, 0.0))
     luck = chance.varies or 0 < chance.value < 1
@@ -174,33 +167,34 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
 class Paths:
     """What became of each draw."""
 
-    npv: Array
-    """Net present value, USD."""
-    months: Array
-    """Months to break-even; ``inf`` for never."""
+    npv: Array  #: Net present value, USD.
+    months: Array  #: Months to break-even; ``inf`` for never.
     cumulated: Array
     """USD at the end of each month (rows, from month 0 on) of each draw (columns)."""
-    waiting: Array
-    """Net present value lost when the start is put off by a month."""
+    waiting: Array  #: Net present value lost when the start is put off by a month.
 
 
 class CashFlow:
     """What is paid and earned in a month, with the inputs it depends on and no others."""
 
-    def __init__(self, model: CostModel, savings: Savings | None, horizon: int) -> None:
+    def __init__(self, stakes: Stakes) -> None:
+        model, savings = stakes.model, stakes.savings
         assert model.upfront is not None  # a caller computes nothing without it
-        self.model, self.savings, self.horizon = model, savings, horizon
+        self.model, self.savings, self.horizon = model, savings, stakes.horizon
+        self.bill = None if savings else stakes.bill
         self.upfront: Sum = model.upfront
         by_itself = savings is not None and not savings.serving_in_total
         self.running: Sum = (model.running_besides if by_itself else model.running) or ()
-        self.benefits: Sum = model.quality if savings else (*model.savings, *model.quality)
-        every = {**model.inputs, **(savings.inputs if savings else {})}
+        every = {**model.inputs, **stakes.bill_inputs, **(savings.inputs if savings else {})}
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
         again = self.model.retraining if LIFE in every else ()
-        terms = (*self.upfront, *self.running, *self.benefits, *again)
+        terms = (*self.upfront, *self.running, *self.model.quality, *again)
+        terms += () if self.savings else self.model.savings
         read = {name for term in terms for name in term.names} | {DISCOUNT, FAILURE, LIFE}
+        if self.bill and self.model.savings:
+            read |= {REQUESTS, GROWTH, *self.bill.names}
         if self.savings:
             options = (*self.savings.baseline, self.savings.tuned)
             read |= {REQUESTS, GROWTH, *(name for option in options for name in option.names)}
@@ -248,20 +242,26 @@ class CashFlow:
 
     def _months(self, values: Values) -> Iterator[Any]:
         """The result of one month after the other, tuning again aside, USD."""
-        costs, benefits = total(self.running, values), total(self.benefits, values)
-        savings = self.savings
-        if savings is None:
-            while True:
-                yield benefits - costs
-        requests = values[REQUESTS]
-        if savings.serving_in_total:
-            costs = np.maximum(costs - _usd(savings.tuned, values, requests), 0.0)
-        growth = 1 + values.get(GROWTH, 0.0)
+        first = requests = values.get(REQUESTS, 1.0)
+        growth, savings = 1 + values.get(GROWTH, 0.0), self.savings
         while True:
-            baseline = _usd(savings.baseline[0], values, requests)
-            for option in savings.baseline[1:]:
-                baseline = np.minimum(baseline, _usd(option, values, requests))
-            yield baseline - _usd(savings.tuned, values, requests) + benefits - costs
+            now = {**values, REQUESTS: requests}
+            if BILL in values and self.bill and self.bill.bill_for:
+                now[BILL] = values[BILL] * (requests / first)
+            costs, benefits = total(self.running, now), total(self.model.quality, values)
+            if savings is None:
+                saved = total(self.model.savings, values)
+                if self.bill and self.model.savings:
+                    saved = np.minimum(saved, _usd(self.bill, values, requests))
+                yield saved + benefits - costs
+            else:
+                served = _usd(savings.tuned, values, requests)
+                if savings.serving_in_total:
+                    costs = np.maximum(costs - _usd(savings.tuned, values, first), 0.0)
+                baseline = _usd(savings.baseline[0], values, requests)
+                for option in savings.baseline[1:]:
+                    baseline = np.minimum(baseline, _usd(option, values, requests))
+                yield baseline - served + benefits - costs
             requests = requests * growth
 
 

@@ -9,9 +9,9 @@ from itertools import product
 from typing import Any, Literal
 
 from tuneworthy.framework.load import case_fields, field_path
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
-from tuneworthy.model.framework import CostRow, Costs, Span
+from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span
 from tuneworthy.words import count, number, plain, usd
 
 RATE = "economics.hourly_rate_usd"
@@ -21,6 +21,8 @@ DISCOUNT = "economics.assumptions.discount_per_year"
 FAILURE = "economics.assumptions.failure_chance"
 LIFE = "economics.assumptions.model_life_months"
 SAVINGS = "economics.monthly.api_savings_usd"
+SERVED, SERVED_CALL = "serving.usd_per_month", "serving.usd_per_call"
+PREMIUM = "serving.premium_of_a_hosted_tuned_model"
 
 Values = Mapping[str, Any]
 """Value of every input: a number, or an array with one number for each draw."""
@@ -36,6 +38,7 @@ class Product:
 
     names: tuple[str, ...]
     factor: float = 1.0
+    says: str = ""  #: What it is, where that can't be told from its inputs.
 
     def value(self, values: Values) -> Any:
         """The product; an array where values are."""
@@ -48,7 +51,9 @@ class Product:
         """As it is reckoned: ``60 h × $100``, with what it is for where that isn't plain."""
         first = self.names[0]
         parts, what = first.split("."), ""
-        if parts[0] == "table" or (parts[1] == "upfront" and len(parts) == 4):
+        if self.says:
+            return f"{self.says} {usd(float(self.value(values)))}"
+        if parts[0] in ("table", "plan") or (parts[1] == "upfront" and len(parts) == 4):
             what = f"{plain(parts[-2])} "
         elif parts[2:3] == ["ongoing"]:
             what = f"{plain(parts[-1].split('_')[0])} "
@@ -82,32 +87,51 @@ def corners(inputs: Inputs, names: Iterable[str]) -> Iterator[dict[str, float]]:
 _RETRAINED = ("data_preparation", "training")
 """What is done again for the next base model; the test and the integration stay."""
 
+LACKING, LACKING_FIRST = "missing_data", "missing_data_of_the_pilot"
+"""Categories of the upfront cost: the data that aren't there yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A category of costs: in USD, and the hours of work in it."""
+
+    usd: Sum = ()
+    hours: Sum = ()
+
+    def times(self, share: float) -> Part:
+        """A share of it."""
+        return Part(_times(self.usd, share), _times(self.hours, share))
+
+    def __add__(self, other: Part) -> Part:
+        return Part((*self.usd, *other.usd), (*self.hours, *other.hours))
+
+
+def _times(terms: Sum, share: float) -> Sum:
+    return tuple(replace(term, factor=term.factor * share) for term in terms if share)
+
 
 @dataclass(frozen=True, slots=True)
 class CostModel:
     """Costs and benefits of tuning as sums over the inputs of a case, in USD."""
 
     inputs: Inputs
-    upfront: Sum | None
-    """Before the first version is live; None when hours can't be priced."""
-    retraining: Sum
-    """The part of it that is paid again when the model has to be tuned anew."""
-    retraining_is: str
-    """How it is known what is paid again."""
+    upfront: Sum | None  #: Before the first version is live; None when hours can't be priced.
+    upfront_parts: Mapping[str, Part]
+    """The same by category; empty when nobody states it and the framework has no table."""
+    pilot: Part  #: What of it is paid before anybody knows whether tuning works.
+    retraining: Sum  #: The part of it that is paid again when the model has to be tuned anew.
+    retraining_is: str  #: How it is known what is paid again.
     running: Sum | None
     """A month, the tuned model's serving among it; None when hours can't be priced."""
+    running_parts: Mapping[str, Part]  #: The same by category.
     running_besides: Sum | None
     """The same without the serving, where that is stated apart; None where it isn't."""
-    savings: Sum
-    """A month saved on calls, as stated; empty when nobody stated it."""
-    quality: Sum
-    """What better answers are worth a month; empty when nobody stated it."""
+    savings: Sum  #: A month saved on calls, as stated; empty when nobody stated it.
+    quality: Sum  #: What better answers are worth a month; empty when nobody stated it.
     table_running: Sum | None
     """Running costs by the framework's table; None without a table or an hourly rate."""
-    table_besides: Sum | None
-    """The same without serving."""
-    assumed: tuple[str, ...]
-    """Costs nobody stated, taken from the table."""
+    table_besides: Sum | None  #: The same without serving.
+    assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
@@ -120,6 +144,10 @@ class CostModel:
         )
         return Interval(*(float(total(terms, values)) for values in ends))
 
+    def priced(self, terms: Sum) -> Interval | None:
+        """The amount; None where hours have no rate."""
+        return self.amount(terms) if _priced(terms, self.inputs) else None
+
     def sum_text(self, terms: Sum) -> str:
         """Products and their sum; the sum alone where it is a single amount."""
         value, line = usd(self.amount(terms).value), self.text(terms)
@@ -131,16 +159,31 @@ class CostModel:
         return " + ".join(term.text(values) for term in terms)
 
 
-def build_cost_model(case: Case, costs: Costs | None) -> CostModel:
+def build_cost_model(
+    case: Case,
+    framework: Framework,
+    serving: Sum = (),
+    more: Inputs | None = None,
+    is_named: bool = True,
+    lacking: tuple[Range, Range] | None = None,
+) -> CostModel:
     """Every amount of a case as sums over its inputs.
 
     A cost nobody stated comes from the framework's table, which takes an hourly rate; a benefit
     nobody stated is left out.
+
+    Args:
+        case: The case.
+        framework: The framework with its tables.
+        serving: What serving the tuned model costs by traffic and prices, in the table's place.
+        more: The inputs of that.
+        is_named: Whether the tuned model is; without one the table holds as long as it is lower.
+        lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
-    builder, economics = _Builder(case, costs), case.economics
+    builder, economics = _Builder(case, framework, dict(more or {})), case.economics
     monthly, assumptions = economics.monthly, economics.assumptions
-    upfront, retraining, retraining_is = builder.upfront()
-    running, besides = builder.running()
+    whole, parts, retraining_is = builder.upfront(lacking)
+    running, running_parts = builder.running(serving, is_named=is_named)
     for name, amount in (
         (GROWTH, economics.traffic.growth_per_month),
         (DISCOUNT, assumptions.discount_per_year),
@@ -148,29 +191,51 @@ def build_cost_model(case: Case, costs: Costs | None) -> CostModel:
         (LIFE, assumptions.model_life_months),
     ):
         builder.note(name, amount)
+    besides = None
+    if monthly.ongoing_usd is None and running_parts:
+        besides = tuple(
+            term for name, part in running_parts.items() if name != "inference" for term in part.usd
+        )
     return CostModel(
-        upfront=upfront,
-        retraining=retraining,
+        upfront=builder.or_none(whole),
+        upfront_parts=parts,
+        pilot=builder.pilot(parts),
+        retraining=tuple(t for name in _RETRAINED for t in parts.get(name, Part()).usd),
         retraining_is=retraining_is,
-        running=running,
-        running_besides=besides,
+        running=builder.or_none(running),
+        running_parts=running_parts,
+        running_besides=builder.or_none(besides),
         savings=builder.money(SAVINGS, monthly.api_savings_usd),
         quality=builder.money("economics.monthly.quality_value_usd", monthly.quality_value_usd),
-        table_running=builder.table("ongoing"),
-        table_besides=builder.table("ongoing", but=("inference",)),
+        table_running=builder.or_none(builder.table_sum("ongoing")),
+        table_besides=builder.or_none(builder.table_sum("ongoing", but=("inference",))),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
     )
 
 
+def collecting_hours(rule: PlanRule, unit: str, wanted: float, have: float | None) -> Range | None:
+    """Hours to get ready what lacks of some data; None where the framework has no yield for it.
+
+    Nothing lacks at the lower end where nobody has counted, and everything at the upper.
+    """
+    lacking = wanted if have is None else max(0.0, wanted - have)
+    if lacking == 0:
+        return Range.between(0.0, 0.0)
+    amount = {str(name): each for name, each in rule.per_hour.items()}.get(unit)
+    if amount is None:
+        return None
+    return Range.between(0.0 if have is None else lacking / amount.high, lacking / amount.low)
+
+
 class _Builder:
     """Collects inputs while sums are made of them."""
 
-    def __init__(self, case: Case, costs: Costs | None) -> None:
-        self.economics, self.costs = case.economics, costs
-        self.inputs: dict[str, Interval] = {}
+    def __init__(self, case: Case, framework: Framework, inputs: dict[str, Interval]) -> None:
+        self.economics, self.costs, self.rule = case.economics, framework.costs, framework.plan
+        self.inputs = inputs
         self.assumed: list[str] = []
-        self.priced = self.note(RATE, case.economics.hourly_rate_usd)
+        self.note(RATE, case.economics.hourly_rate_usd)
 
     def note(self, name: str, amount: AnyAmount | None) -> bool:
         """Record an input; False when nobody stated it."""
@@ -179,45 +244,72 @@ class _Builder:
         self.inputs[name] = amount.interval
         return True
 
-    def money(self, name: str, amount: Amount | None) -> Sum:
+    def or_none(self, terms: Sum | None) -> Sum | None:
+        """A sum that can be priced."""
+        return terms if terms is not None and _priced(terms, self.inputs) else None
+
+    def money(self, name: str, amount: Amount | None, factor: float = 1.0) -> Sum:
         """An amount of money as it is stated; nothing when nobody stated it."""
-        return (Product((name,)),) if self.note(name, amount) else ()
+        return (Product((name,), factor),) if self.note(name, amount) else ()
 
-    def hours(self, name: str, amount: Amount | None, factor: float = 1.0) -> Sum | None:
-        """Hours at the hourly rate; None when there are some and no rate."""
+    def work(self, name: str, amount: Amount | None, factor: float = 1.0) -> Part:
+        """Hours at the hourly rate."""
         if amount is None or amount.high == 0:
-            return ()
-        if not self.priced:
-            return None
+            return Part()
         self.note(name, amount)
-        return (Product((name, RATE), factor),)
+        return Part((Product((name, RATE), factor),), (Product((name,), factor),))
 
-    def effort(self, path: str, effort: Effort) -> Sum | None:
+    def effort(self, path: str, effort: Effort) -> Part:
         """Hours at the rate, and money beside them."""
-        hours = self.hours(f"{path}.hours", effort.hours)
-        return _joined((hours, self.money(f"{path}.usd", effort.usd)))
+        return self.work(f"{path}.hours", effort.hours) + Part(
+            self.money(f"{path}.usd", effort.usd)
+        )
 
     def rows(self, table: Literal["upfront", "ongoing"]) -> dict[str, CostRow]:
         """Rows of one of the framework's two tables; empty without one."""
         rows = None if self.costs is None else getattr(self.costs, table)
         return {str(name): row for name, row in (rows or {}).items()}
 
-    def table(self, table: Literal["upfront", "ongoing"], but: tuple[str, ...] = ()) -> Sum | None:
-        """The framework's table; None without one, or without a price for hours."""
-        if self.costs is None or not self.priced:
-            return None
-        terms: list[Product] = []
+    def table(self, table: Literal["upfront", "ongoing"]) -> dict[str, Part]:
+        """The framework's table; empty without one."""
+        parts: dict[str, Part] = {}
         for name, row in self.rows(table).items():
-            factor = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1.0
-            for kind, span, rest in (("hours", row.hours, (RATE,)), ("usd", row.usd, ())):
-                if span is not None and name not in but:
+            factor, part = 1 / MONTHS_PER_QUARTER if row.every == "quarter" else 1.0, Part()
+            for kind, span in (("hours", row.hours), ("usd", row.usd)):
+                if span is not None:
+                    amount = Amount(low=span.low, likely=_middle(span), high=span.high)
                     path = f"table.{table}.{name}.{kind}"
-                    self.inputs[path] = Interval(span.low, _middle(span), span.high)
-                    terms.append(Product((path, *rest), factor))
-        return tuple(terms)
+                    if kind == "hours":
+                        part += self.work(path, amount, factor)
+                    else:
+                        part += Part(self.money(path, amount, factor))
+            parts[name] = part
+        return parts
 
-    def upfront(self) -> tuple[Sum | None, Sum, str]:
-        """Cost up to the first version, what of it is paid again, and how that is known."""
+    def table_sum(
+        self, table: Literal["upfront", "ongoing"], but: tuple[str, ...] = ()
+    ) -> Sum | None:
+        """The framework's table in one sum; None without one."""
+        parts = self.table(table)
+        sums = [part.usd for name, part in parts.items() if name not in but]
+        return tuple(term for terms in sums for term in terms) if parts else None
+
+    def shares(self, table: Literal["upfront", "ongoing"], kind: str = "") -> dict[str, float]:
+        """Each category's share of the table's hours, or money, at the middle; in USD for ''."""
+        rate = self.inputs[RATE].value if RATE in self.inputs else 0.0
+        worth = {"hours": (1.0, 0.0), "usd": (0.0, 1.0), "": (rate, 1.0)}[kind]
+        middles = {
+            name: (_middle(row.hours) * worth[0] + _middle(row.usd) * worth[1])
+            / (MONTHS_PER_QUARTER if row.every == "quarter" else 1)
+            for name, row in self.rows(table).items()
+        }
+        whole = sum(middles.values())
+        return {n: middle / whole for n, middle in middles.items() if middle} if whole else {}
+
+    def upfront(
+        self, lacking: tuple[Range, Range] | None
+    ) -> tuple[Sum | None, dict[str, Part], str]:
+        """Cost up to the first version, by category, and how it is known what is paid again."""
         stated, path = self.economics.upfront, "economics.upfront"
         known = "data preparation and training are paid again"
         if stated.by_category:
@@ -225,71 +317,87 @@ class _Builder:
                 name: self.effort(f"{path}.{name}", effort)
                 for name, effort in stated.by_category.items()
             }
-            again = _joined(part for name, part in parts.items() if name in _RETRAINED)
-            return _joined(parts.values()), again or (), known
+            return tuple(t for part in parts.values() for t in part.usd), parts, known
         if stated.hours is not None or stated.usd is not None:
-            terms = self.effort(path, Effort(hours=stated.hours, usd=stated.usd))
-            hours, money = self._share_retrained("hours"), self._share_retrained("usd")
-            again = tuple(
-                replace(term, factor=term.factor * (hours if RATE in term.names else money))
-                for term in terms or ()
-            )
-            if hours == money == 1:
+            hours = self.work(f"{path}.hours", stated.hours)
+            money = Part(self.money(f"{path}.usd", stated.usd))
+            parts = {}
+            for kind, whole in (("hours", hours), ("usd", money)):
+                shares = self.shares("upfront", kind) or {_RETRAINED[0]: 1.0}
+                for name, share in shares.items():
+                    parts[name] = parts.get(name, Part()) + whole.times(share)
+            known += ", at their share of the framework's table"
+            if not self.rows("upfront"):
                 known = (
                     "the whole upfront cost is paid again, because nobody said what of it is data "
                     "preparation and training"
                 )
-            else:
-                known += ", at their share of the framework's table"
-            return terms, again, known
-        whole = self.table("upfront")
-        if whole is None:
-            return None, (), known
+            return (*hours.usd, *money.usd), parts, known
+        parts = self.table("upfront")
+        if not parts:
+            return None, {}, known
         self.assumed.append(path)
-        stays = tuple(name for name in self.rows("upfront") if name not in _RETRAINED)
-        return whole, self.table("upfront", but=stays) or (), known
+        for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
+            amount = Amount(low=span.low, likely=(span.low + span.most) / 2, high=span.most)
+            parts[name] = self.work(f"plan.{name}.hours", amount)
+        return tuple(t for part in parts.values() for t in part.usd), parts, known
 
-    def _share_retrained(self, kind: Literal["hours", "usd"]) -> float:
-        """Share of the table's upfront hours, or money, that comes again; 1 where it has none."""
-        spans = {name: getattr(row, kind) for name, row in self.rows("upfront").items()}
-        middles = {name: _middle(span) for name, span in spans.items() if span is not None}
-        whole = sum(middles.values())
-        return sum(middles.get(name, 0.0) for name in _RETRAINED) / whole if whole > 0 else 1.0
+    def pilot(self, parts: Mapping[str, Part]) -> Part:
+        """What is paid until the first comparison; nothing where the framework plans no pilot."""
+        if self.rule is None:
+            return Part()
+        tenth, tested = self.rule.pilot_share, (1 + self.rule.design_share) / 2
+        shares = {
+            LACKING_FIRST: 1.0,
+            "evaluation": tested,
+            **dict.fromkeys(_RETRAINED, tenth),
+        }
+        return sum((parts[n].times(share) for n, share in shares.items() if n in parts), Part())
 
-    def running(self) -> tuple[Sum | None, Sum | None]:
-        """Running costs a month, and those beside the serving where they are stated apart."""
+    def running(self, serving: Sum, *, is_named: bool) -> tuple[Sum | None, dict[str, Part]]:
+        """Running costs a month, and by category."""
         monthly, path = self.economics.monthly, "economics.monthly"
         if monthly.ongoing_usd is not None:
-            return self.money(f"{path}.ongoing_usd", monthly.ongoing_usd), None
+            whole = self.money(f"{path}.ongoing_usd", monthly.ongoing_usd)
+            return whole, self._split(whole)
         if monthly.ongoing is None:
-            whole = self.table("ongoing")
-            if whole is not None:
+            parts = self.table("ongoing")
+            if parts:
                 self.assumed.append(f"{path}.ongoing_usd")
-            return whole, self.table("ongoing", but=("inference",))
+            if parts and serving and (is_named or self._below(serving, parts)):
+                parts["inference"] = Part(serving)
+            terms = tuple(term for part in parts.values() for term in part.usd)
+            return (terms if parts else None), parts
         kinds, path = monthly.ongoing, f"{path}.ongoing"
         quarterly, retraining = f"{path}.retraining_hours_per_quarter", 1 / MONTHS_PER_QUARTER
-        besides = _joined(
-            (
-                self.money(f"{path}.other_usd", kinds.other_usd),
-                self.hours(f"{path}.monitoring_hours", kinds.monitoring_hours),
-                self.hours(quarterly, kinds.retraining_hours_per_quarter, retraining),
-            )
-        )
-        return _joined((self.money(f"{path}.inference_usd", kinds.inference_usd), besides)), besides
+        parts = {
+            "inference": Part(self.money(f"{path}.inference_usd", kinds.inference_usd)),
+            "other": Part(self.money(f"{path}.other_usd", kinds.other_usd)),
+            "monitoring": self.work(f"{path}.monitoring_hours", kinds.monitoring_hours),
+            "retraining": self.work(quarterly, kinds.retraining_hours_per_quarter, retraining),
+        }
+        return tuple(term for part in parts.values() for term in part.usd), parts
+
+    def _below(self, serving: Sum, parts: Mapping[str, Part]) -> bool:
+        table, values = parts.get("inference", Part()).usd, likely(self.inputs)
+        return bool(total(serving, values) < total(table, values))
+
+    def _split(self, whole: Sum) -> dict[str, Part]:
+        """One total, split as the framework's table splits its own."""
+        parts, rows = {}, self.rows("ongoing")
+        for name, share in (self.shares("ongoing") or {"inference": 1.0}).items():
+            usd, rate = _times(whole, share), self.inputs.get(RATE)
+            works = rate is not None and rate.value > 0 and name in rows and rows[name].hours
+            parts[name] = Part(usd, _times(usd, 1 / rate.value) if rate and works else ())
+        return parts
 
 
-def _middle(span: Span) -> float:
-    return (span.low + span.high) / 2
+def _priced(terms: Sum, inputs: Inputs) -> bool:
+    return RATE in inputs or not any(RATE in term.names for term in terms)
 
 
-def _joined(parts: Iterable[Sum | None]) -> Sum | None:
-    """All products together; None when a part couldn't be priced."""
-    joined: Sum = ()
-    for part in parts:
-        if part is None:
-            return None
-        joined += part
-    return joined
+def _middle(span: Span | None) -> float:
+    return 0.0 if span is None else (span.low + span.high) / 2
 
 
 # Inputs and small amounts of money in words.

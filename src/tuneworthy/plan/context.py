@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Range
-from tuneworthy.model.case import Amount, Case, Ongoing
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
+from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
-from tuneworthy.verdict.gates import held
+from tuneworthy.money.terms import LACKING, LACKING_FIRST, RATE, CostModel, collecting_hours
+from tuneworthy.money.terms import Part as CostPart
 from tuneworthy.words import count, listing, number, quality, usd
 
 # Working days: when each phase starts and ends.
 
-DAYS_PER_WEEK = 5
-"""Working days."""
+DAYS_PER_WEEK = 5  #: Working days.
 
 _LAST_DAY = date.max.toordinal()
 _FOREVER_WEEKS = 1e9  # beyond every calendar, and still a number
@@ -104,37 +104,19 @@ def working_days(first: date, last: date) -> int:
 # What a phase costs.
 
 _NOTHING = Range.between(0.0, 0.0)
-
-
-def _part(whole: Range, share: float) -> Range:
-    return Range.between(whole.low * share, whole.most * share)
-
-
-def _rest(whole: Range, gone: Range) -> Range:
-    return Range.between(whole.low - gone.low, whole.most - gone.most)
+_NAMED = {"data_preparation", "training", "evaluation", "deployment", LACKING, LACKING_FIRST}
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseCost:
-    """Hours of work, and USD beside the work."""
+    """Hours of work, and USD beside the work; or USD with the work in them."""
 
     hours: Range = _NOTHING
     usd: Range = _NOTHING
+    priced: bool = False
 
     def __add__(self, other: PhaseCost) -> PhaseCost:
         return PhaseCost(self.hours + other.hours, self.usd + other.usd)
-
-    def part(self, share: float) -> PhaseCost:
-        """A share of it."""
-        return PhaseCost(_part(self.hours, share), _part(self.usd, share))
-
-    def less(self, gone: PhaseCost) -> PhaseCost:
-        """What is left of it, so that both add up to the whole."""
-        return PhaseCost(_rest(self.hours, gone.hours), _rest(self.usd, gone.usd))
-
-    def after(self, share: float) -> PhaseCost:
-        """What is left of it after a share."""
-        return self.less(self.part(share))
 
 
 FREE = PhaseCost()
@@ -142,8 +124,8 @@ FREE = PhaseCost()
 
 def cost_of(hours: Span | Amount | None = None, usd: Span | Amount | None = None) -> PhaseCost:
     """Work, and money beside it."""
-    ranges = (Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd))
-    return PhaseCost(*ranges)
+    work, money = (Range.between(s.low, s.high) if s else _NOTHING for s in (hours, usd))
+    return PhaseCost(work, money)
 
 
 @cache
@@ -161,9 +143,9 @@ class PlanContext:
     framework: Framework
     rule: PlanRule
     assessment: Assessment
-    fits: Sequence[ApproachResult]
-    """Approaches, the primary one first."""
+    fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     calendar: Calendar
+    money: CostModel
     phases: list[Phase] = field(default_factory=list)
 
     def add(
@@ -186,8 +168,8 @@ class PlanContext:
         if isinstance(cost, StepWork):
             weeks = weeks or cost.weeks
             cost = cost_of(cost.hours)
-        rate = self.case.economics.hourly_rate_usd
-        worst = math.inf if cost.hours.most > 0 else 0.0
+        rate = None if cost.priced else self.case.economics.hourly_rate_usd
+        worst = math.inf if cost.hours.most > 0 and not cost.priced else 0.0
         work = Range.between(
             cost.hours.low * rate.low if rate else 0.0,
             cost.hours.most * rate.high if rate else worst,
@@ -269,56 +251,53 @@ class PlanContext:
     # What work takes: from the case where it is stated, else from the framework. Each raises
     # ``NoPlanError`` for a figure that neither gives.
 
-    def upfront(self, category: str) -> PhaseCost:
-        """A category of the upfront costs."""
-        stated = self.case.economics.upfront.by_category.get(category)
-        if stated is not None and (stated.hours is not None or stated.usd is not None):
-            return cost_of(stated.hours, stated.usd)
-        return self._row("upfront", category)
+    def priced(self, part: CostPart) -> PhaseCost:
+        """A part of the investment, in its own figures; open upwards where hours have no rate."""
+        model, money = self.money, self.money.priced(part.usd)
+        hours = model.amount(part.hours)
+        if money is None:
+            alone = model.amount(tuple(term for term in part.usd if RATE not in term.names))
+            money = Interval(alone.low, alone.low, math.inf)
+        usd = Range.between(money.low, money.high)
+        return PhaseCost(Range.between(hours.low, hours.high), usd, priced=True)
+
+    def upfront(self, category: str) -> CostPart:
+        """A category of the upfront costs; deployment takes those that no phase is named after."""
+        parts, stated = self.money.upfront_parts, self.case.economics.upfront
+        if category not in parts and not stated.by_category and not self._rows("upfront"):
+            self._row("upfront", category)
+        others = [part for name, part in parts.items() if name not in _NAMED]
+        rest = sum(others, CostPart()) if category == "deployment" else CostPart()
+        return parts.get(category, CostPart()) + rest
+
+    def running(self, *categories: str) -> PhaseCost:
+        """Three months of some running costs."""
+        parts, monthly = self.money.running_parts, self.case.economics.monthly
+        for category in categories:
+            if category not in parts and monthly.ongoing_usd is None and category != "other":
+                self._row("ongoing", category)
+        some = sum((parts[name] for name in categories if name in parts), CostPart())
+        return self.priced(some.times(MONTHS_PER_QUARTER))
 
     def table(self, category: str) -> PhaseCost:
         """The framework's own row; what the case states only where the framework has none."""
+        if category in self._rows("upfront"):
+            row = self._row("upfront", category)
+            return cost_of(row.hours, row.usd)
+        return self.priced(self.upfront(category))
+
+    def _rows(self, table: Literal["upfront", "ongoing"]) -> Mapping[str, CostRow]:
         costs = self.framework.costs
-        has_row = costs is not None and category in dict(costs.upfront)
-        return self._row("upfront", category) if has_row else self.upfront(category)
+        return {} if costs is None else dict(getattr(costs, table))
 
-    @property
-    def comparison(self) -> PhaseCost:
-        """One of the two comparisons on held-out cases: of the pilot, and of what is trained."""
-        return self.upfront("evaluation").after(self.rule.design_share).part(0.5)
-
-    def quarter(self) -> PhaseCost:
-        """Three months of serving and watching."""
-        stated = self.case.economics.monthly.ongoing or Ongoing()
-        if stated.monitoring_hours is not None:
-            watching = cost_of(stated.monitoring_hours).part(MONTHS_PER_QUARTER)
-        else:
-            watching = self._row("ongoing", "monitoring")
-        if stated.inference_usd is not None:
-            serving = cost_of(usd=stated.inference_usd).part(MONTHS_PER_QUARTER)
-        else:
-            serving = self._row("ongoing", "inference")
-        return watching + serving + cost_of(usd=stated.other_usd).part(MONTHS_PER_QUARTER)
-
-    def retraining(self) -> PhaseCost:
-        """One retraining, a quarter after the last."""
-        stated = self.case.economics.monthly.ongoing
-        if stated is not None and stated.retraining_hours_per_quarter is not None:
-            return cost_of(stated.retraining_hours_per_quarter)
-        return self._row("ongoing", "retraining")
-
-    def _row(self, table: Literal["upfront", "ongoing"], category: str) -> PhaseCost:
-        """A row of the framework's tables, running costs by the quarter."""
-        costs = self.framework.costs
-        rows: dict[str, CostRow] = {} if costs is None else dict(getattr(costs, table))
+    def _row(self, table: Literal["upfront", "ongoing"], category: str) -> CostRow:
+        """A row of the framework's tables."""
+        rows = self._rows(table)
         if category not in rows:
             raise NoPlanError(
                 f"add costs.{table}.{category} to the framework, or state it in economics"
             )
-        row = rows[category]
-        cost = cost_of(row.hours, row.usd)
-        by_month = table == "ongoing" and row.every != "quarter"
-        return cost.part(MONTHS_PER_QUARTER) if by_month else cost
+        return rows[category]
 
     def options(self, names: Sequence[str]) -> PhaseCost:
         """Work on options of the framework; where it says none, what a check may take."""
@@ -326,20 +305,9 @@ class PlanContext:
         some = either(self.rule.checks, "").hours
         return sum((cost_of(some if effort is None else effort) for effort in efforts), FREE)
 
-    def collecting(self, fit: ApproachResult, share: float = 1.0) -> PhaseCost:
-        """Hours to get ready what lacks of a share of an approach's need."""
-        return self.collected(fit.data.unit, fit.data.low * share, held(self.case, fit.data.unit))
-
     def collected(self, unit: str, wanted: float, have: float | None) -> PhaseCost:
-        """Hours to get ready what lacks of some data.
-
-        Nothing lacks at the lower end where nobody has counted, and everything at the upper.
-        """
-        lacking = wanted if have is None else max(0.0, wanted - have)
-        if lacking == 0:
-            return FREE
-        yields = {str(name): amount for name, amount in self.rule.per_hour.items()}
-        if unit not in yields:
+        """Hours to get ready what lacks of some data."""
+        hours = collecting_hours(self.rule, unit, wanted, have)
+        if hours is None:
             raise NoPlanError(f"add plan.per_hour.{unit} to the framework")
-        least = 0.0 if have is None else lacking
-        return PhaseCost(Range.between(least / yields[unit].high, lacking / yields[unit].low))
+        return PhaseCost(hours)

@@ -20,6 +20,8 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Outcome, either
 from tuneworthy.money.investment import MoneyFindings
+from tuneworthy.money.terms import LACKING, LACKING_FIRST
+from tuneworthy.money.terms import Part as CostPart
 from tuneworthy.plan.context import PhaseCost, PlanContext, cost_of
 from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.options import OPTIONS
@@ -37,8 +39,7 @@ from tuneworthy.words import (
 
 Needs = tuple[str, ...]
 
-WEEKS_PER_QUARTER = 13
-"""52 weeks by four."""
+WEEKS_PER_QUARTER = 13  #: 52 weeks by four.
 
 _MOST_QUESTIONS = 5
 
@@ -70,7 +71,7 @@ def tuning(
     trained = _training(plan, (_data(plan, paid),))
     launched = (_deployment(plan, (trained,)),)
     watched = (_monitoring(plan, launched),)
-    plan.say("retraining", plan.retraining(), watched, "running")
+    plan.say("retraining", plan.running("retraining"), watched, "running")
     needs = launched
     for position, fit in enumerate(plan.fits[1:], start=1):
         as_before = any(fit.data.unit == earlier.data.unit for earlier in plan.fits[:position])
@@ -248,7 +249,7 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
             "a target with its metric",
             "Name the metric and the share that is good enough",
         )
-    cost = plan.upfront("evaluation").part(plan.rule.design_share)
+    cost = plan.priced(plan.upfront("evaluation").times(plan.rule.design_share))
     return plan.say("evaluation", cost, needs, part, first=first, named=named, target=target)
 
 
@@ -271,13 +272,15 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
 
 def _pilot(plan: PlanContext, needs: Needs) -> str:
     part, least = plan.rule.pilot_share, ""
-    cost = plan.upfront("data_preparation").part(part) + plan.upfront("training").part(part)
-    cost += plan.comparison
+    cost = plan.upfront("data_preparation").times(part) + plan.upfront("training").times(part)
+    cost += plan.upfront("evaluation").times((1 - plan.rule.design_share) / 2)
+    cost += plan.money.upfront_parts.get(LACKING_FIRST, CostPart())
     if plan.fits:
         fit = plan.fits[0]
-        cost += plan.collecting(fit, part)
         least = f", at least {count(math.ceil(fit.data.low * part - 1e-9))} {plain(fit.data.unit)}"
-    return plan.say("pilot", cost, needs, "first_version", share=share(part), least=least)
+    return plan.say(
+        "pilot", plan.priced(cost), needs, "first_version", share=share(part), least=least
+    )
 
 
 def _money(plan: PlanContext, money: MoneyFindings) -> str:
@@ -286,8 +289,8 @@ def _money(plan: PlanContext, money: MoneyFindings) -> str:
 
 
 def _data(plan: PlanContext, needs: Needs) -> str:
-    part = plan.rule.pilot_share
-    cost = plan.upfront("data_preparation").after(part)
+    cost = plan.upfront("data_preparation").times(1 - plan.rule.pilot_share)
+    cost += plan.money.upfront_parts.get(LACKING, CostPart())
     steps: Needs = ("Get ready what the approach to the named goal takes",)
     done = (
         "the data the approach takes are counted, with duplicates, refusals and personal data "
@@ -295,10 +298,11 @@ def _data(plan: PlanContext, needs: Needs) -> str:
     )
     if plan.fits:
         fit = plan.fits[0]
-        cost += plan.collecting(fit).less(plan.collecting(fit, part))
         steps, done = _data_words(plan, fit.data)
     title = "get the data ready"
-    return plan.add("data", title, steps, done, cost, part="first_version", needs=needs)
+    return plan.add(
+        "data", title, steps, done, plan.priced(cost), part="first_version", needs=needs
+    )
 
 
 _GET_DATA = {
@@ -345,14 +349,18 @@ def _training(plan: PlanContext, needs: Needs) -> str:
     reaches, beats = "beats the best prompt on", ""
     if plan.quality:
         reaches, beats = f"reaches {plan.quality} on", " and beats the best prompt there"
-    cost = plan.upfront("training").after(plan.rule.pilot_share) + plan.comparison
-    return plan.say("training", cost, needs, "first_version", reaches=reaches, beats=beats)
+    cost = plan.upfront("training").times(1 - plan.rule.pilot_share)
+    cost += plan.upfront("evaluation").times((1 - plan.rule.design_share) / 2)
+    return plan.say(
+        "training", plan.priced(cost), needs, "first_version", reaches=reaches, beats=beats
+    )
 
 
 def _deployment(plan: PlanContext, needs: Needs) -> str:
     limits = plan.limits
     kept = f"it keeps to {listing(limits)}" if limits else "its latency and cost are on file"
-    return plan.say("deployment", plan.upfront("deployment"), needs, "first_version", kept=kept)
+    cost = plan.priced(plan.upfront("deployment"))
+    return plan.say("deployment", cost, needs, "first_version", kept=kept)
 
 
 # Running it, and further goals.
@@ -361,7 +369,8 @@ def _deployment(plan: PlanContext, needs: Needs) -> str:
 def _monitoring(plan: PlanContext, needs: Needs) -> str:
     """The first quarter in production."""
     kept = f", none of them below {plan.quality}" if plan.quality else " beside that of the launch"
-    return plan.say("monitoring", plan.quarter(), needs, "running", WEEKS_PER_QUARTER, kept=kept)
+    cost = plan.running("inference", "monitoring", "other")
+    return plan.say("monitoring", cost, needs, "running", WEEKS_PER_QUARTER, kept=kept)
 
 
 def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_before: bool) -> str:
@@ -382,7 +391,7 @@ def _later_goal(plan: PlanContext, fit: ApproachResult, needs: Needs, *, as_befo
         f"on {plan.cases} held-out cases of this goal it beats the version before it, the whole "
         "95% interval of the difference above zero, and the cases of earlier goals show no loss",
         plan.table("data_preparation")
-        + plan.collecting(fit)
+        + plan.collected(fit.data.unit, fit.data.low, held(plan.case, fit.data.unit))
         + (plan.table("training") + plan.table("evaluation")),
         part="later_goals",
         needs=needs,

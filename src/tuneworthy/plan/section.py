@@ -44,8 +44,7 @@ _PARTS: dict[Part, str] = {
 """Parts of a plan for a tuning as they are called, in their order."""
 
 _DAYS_PER_MONTH = 365.25 / 12
-_FAR_MONTHS = 1200
-"""A century: nobody names the day."""
+_FAR_MONTHS = 1200  #: A century: nobody names the day.
 
 
 def build_plan(
@@ -83,7 +82,8 @@ def build_plan(
         return Unknown(ask="add a plan section to the framework, or let it extend one that has it")
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
-        plan = PlanContext(case, framework, rule, assessment, fits, calendar)
+        assert money.model is not None  # whoever assessed the money has it
+        plan = PlanContext(case, framework, rule, assessment, fits, calendar, money.model)
         aim = _fill(plan, decision, found, gates, open_questions, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
@@ -167,19 +167,18 @@ def _notes(plan: PlanContext, decision: Decision, money: MoneyFindings) -> Itera
 
 
 def _notes_of_tuning(plan: PlanContext, launch: date) -> Iterator[str]:
-    stated = plan.case.economics.upfront.hours
-    if stated is not None:
-        version = [p.hours for p in plan.phases if p.part == "first_version"]
-        low, high = sum(h.low for h in version), sum(h.most for h in version)
-        fits = "which fits"
-        if stated.high < low:
-            fits = "which is below it"
-        elif stated.low > high:
-            fits = "which is above it"
+    stated, lacks = plan.case.economics.upfront, plan.fits and plan.fits[0].missing
+    if stated.hours is not None or stated.usd is not None:
         yield (
-            f"Up to the launch the framework's table makes {hours_text(low, high)}; the case "
-            f"states {hours_text(stated.low, stated.high)} in all, {fits}. State them by category "
-            "(economics.upfront) to have them planned."
+            "What is stated up front is split as the framework's table splits its own: state it by "
+            "category (economics.upfront) to have it planned."
+        )
+    if (stated.hours or stated.usd or stated.by_category) and isinstance(lacks, int) and lacks > 0:
+        need = plan.fits[0].data
+        hours = plan.collected(need.unit, float(lacks), 0.0).hours
+        yield (
+            f"What is stated up front has to hold the {count(lacks)} {plain(need.unit)} that are "
+            f"missing, {hours_text(hours.low, hours.most)} by the framework's figures."
         )
     for fit in plan.fits:
         if isinstance(fit.missing, Unknown):
@@ -206,10 +205,14 @@ def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
         yield "By today's amounts it never pays back."
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    text = (
-        f"Live on {launch} at the latest; by today's amounts it pays back after "
-        f"{months_range(low, high)}"
-    )
+    live = f"Live on {launch} at the latest"
+    if money.contradicted:
+        yield (
+            f"{live}; as stated it pays back after {months_range(low, high)}, which is "
+            "contradicted: settle that before you count on a day."
+        )
+        return
+    text = f"{live}; by today's amounts, if it works, it pays back after {months_range(low, high)}"
     day = _later(launch, high)
     yield f"{text}, so by {day}." if day else f"{text}."
 
@@ -228,6 +231,8 @@ def hours_text(low: float, high: float | str) -> str:
     """Hours as ``18–36 hours``."""
     if isinstance(high, str):
         return f"{_hours(low)} hours or more"
+    if high == 0:
+        return "no hours"
     if high < 1:
         return several(max(1, round(high * 60)), "minute")
     least, most = _hours(low), _hours(high)

@@ -26,8 +26,7 @@ from tuneworthy.words import sentence
 
 # What challenges and options read of a case: structured answers, never the words of a note.
 
-MOST_USD = 1e15
-"""As much as any amount may be."""
+MOST_USD = 1e15  #: As much as any amount may be.
 
 TARGETS: tuple[TargetId, ...] = ("quality", "latency", "cost", "privacy")
 """In the order in which they are named."""
@@ -165,21 +164,7 @@ class CaseFacts:
     @property
     def bill(self) -> Amount | None:
         """USD a month the present system costs: as said or measured, else traffic by price."""
-        if self.case.today.usd_per_month is not None:
-            return self.case.today.usd_per_month
-        now = in_use(self.case)
-        usd = next(
-            (
-                each.usd_per_month
-                for each in self.findings.servings
-                if now is not None and each.model == now.id and each.how in ("as_is", "self_hosted")
-            ),
-            None,
-        )
-        if usd is None or isinstance(usd, Unknown):
-            return None
-        low, high = (min(end, MOST_USD) for end in ends(usd))
-        return Amount(low=low, likely=(low + high) / 2, high=high)
+        return self.case.today.usd_per_month or self.findings.bill
 
     @property
     def bill_usd(self) -> float | None:

@@ -17,7 +17,6 @@ from tuneworthy.model.dossier import (
     Duration,
     InvestmentResult,
     Simulation,
-    StepId,
 )
 from tuneworthy.model.interview import Ask, LeverUnit
 from tuneworthy.money.serving import serving_name
@@ -80,20 +79,16 @@ def _drawn_text(money: InvestmentResult) -> str:
     if drawn.p_never == 1:
         return f"of {count(drawn.draws)} draws none pays back within {horizon}"
     within = f"{share(drawn.p_never)} not within {horizon}"
-    if drawn.p_never == 0:
-        within = f"all within {horizon}"
-    middle = f"half pay back by {duration(half)}"
-    if isinstance(half, str):
-        middle = "fewer than half pay back"
+    within = f"all within {horizon}" if drawn.p_never == 0 else within
+    middle = "fewer than half pay back" if half == "never" else f"half pay back by {duration(half)}"
     return f"drawn {count(drawn.draws)} times, {middle} and {within}"
 
 
 def assumed_text(money: InvestmentResult) -> str:
     """Where amounts come from that nobody stated; empty when all were."""
     costs = [path for path in money.assumed if path != _SAVINGS]
-    parts = ["costs nobody stated are taken from the framework's table"] if costs else []
-    if _SAVINGS in money.assumed:
-        parts.append("the saving is computed from traffic and prices")
+    parts = ["costs nobody stated are taken from the framework's table"] * bool(costs)
+    parts += ["the saving is computed from traffic and prices"] * (_SAVINGS in money.assumed)
     return listing(parts)
 
 
@@ -126,9 +121,7 @@ def investment(dossier: Dossier) -> b.Section:
     if isinstance(money, Unknown):
         todo = b.Todo(money.ask, "The money can’t be worked out yet.")
         return b.section("money", _TITLE, todo, short="Money")
-    clashes = sum(
-        any(path.startswith("economics") for path in claim.between) for claim in dossier.challenges
-    )
+    clashes = len(doubts(dossier))
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
     missing = asks(money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
     names = listing([label(path) for path in money.assumed])
@@ -150,23 +143,44 @@ def _worked(title: str, steps: Sequence[str]) -> b.Parts:
     return steps and b.fold(title, b.bullets(steps, ordered=True))
 
 
-def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
-    def source(*names: StepId) -> str:
-        """Lines of the calculation, each as a sentence; empty where there is none."""
-        return " ".join(sentence(line) for line in map(money.step, names) if line)
+def story(money: InvestmentResult) -> Iterator[b.Fact]:
+    """What is asked, in its order: the same figures wherever money is told."""
+    ask = money.ask_usd
+    if not isinstance(ask.pilot, Unknown):
+        known = "once, until it is known whether tuning works"
+        yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), known, "money")
+        yield b.Fact("Then, to build it", dollars(ask.build), "up to the first version", "money")
+    yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
+    yield b.Fact("Each month, to run it", dollars(ask.run_month), "", "money")
 
+
+def _facts(money: InvestmentResult) -> Iterator[b.Fact]:
     net_label, net = monthly(money.monthly_net_usd)
-    upfront, pays = dollars(money.upfront_usd), duration(money.break_even_months.point)
-    stated = "after running costs, as stated"
+    back, bring = money.break_even_months, money.must_bring_usd
     yield b.Fact("Does it pay?", sentence(money.justified), sentence(money.why))
-    yield b.Fact("Up front", upfront, "once", source=source("upfront"))
-    yield b.Fact(net_label, net, stated, source=source("benefits", "running"))
-    yield b.Fact("Pays back (break-even)", pays, "as stated", source=source("net"))
+    if not isinstance(money.bill_usd, Unknown):
+        most = "a month, the most that tuning could save"
+        yield b.Fact("The bill today", dollars(money.bill_usd), most)
+    yield from story(money)
+    if not isinstance(bring, Unknown):
+        yield b.Fact("It must bring", dollars(bring), "a month to run it and pay back in time")
+    if isinstance(money.monthly_net_usd, Unknown):
+        return
+    stated = "as stated" if not money.assumed else sentence(assumed_text(money))
+    if money.contradicted:
+        stated = "as stated, which is contradicted"
+    beside = f"{sentence(money.step('benefits'))} {sentence(money.step('net'))}"
+    yield b.Fact(net_label, net, f"after running costs, {stated}" if stated[0] == "a" else stated)
+    yield b.Fact("Pays back (break-even)", duration(back.point), stated, source=beside)
+    if money.capped:
+        yield b.Fact("Pays back within the bill", duration(back.p50), _WITHIN)
     table = money.by_table
     if not isinstance(table.break_even_months, Unknown):
-        costs = f"{dollars(table.ongoing_usd)} a month"
-        beside = f"with the running costs of the framework’s own table, {costs}"
+        beside = f"with the framework’s own running costs, {dollars(table.ongoing_usd)} a month"
         yield b.Fact("Pays back, more cautiously", duration(table.break_even_months), beside)
+
+
+_WITHIN = "month by month, no month saving more than its bill"
 
 
 def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
@@ -278,11 +292,9 @@ def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
         yield b.Fact(f"Not within {months} months", share(drawn.p_never), "of the results")
         yield b.Fact(net, f"{usd(worth.p50)} in the middle", ends)
     waiting = drawn.cost_of_waiting_usd
-    costs = dollars(waiting)
-    if isinstance(waiting, float) and waiting < 0:
-        costs = f"nothing: it gains {usd(-waiting)}"
-    sure = "" if money.justified == "yes" else ", as stated"
-    yield b.Fact(f"Each month of waiting costs{sure}", costs)
+    gains = isinstance(waiting, float) and waiting < 0
+    costs = f"nothing: it gains {usd(-waiting)}" if gains else dollars(waiting)
+    yield b.Fact("Each month of waiting costs", costs)
 
 
 def _curve(drawn: Simulation) -> b.Table:

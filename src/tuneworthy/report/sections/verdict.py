@@ -15,12 +15,10 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     count_text,
     day,
-    dollars,
     finality,
     flip_lines,
     gates,
     headline,
-    monthly,
     no_flip,
     open_answers,
     possible_text,
@@ -34,7 +32,7 @@ from tuneworthy.report.sections.common import (
     title,
 )
 from tuneworthy.report.sections.evidence import in_short
-from tuneworthy.report.sections.money import pays_back, pays_back_text
+from tuneworthy.report.sections.money import pays_back, pays_back_text, story
 from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
@@ -72,13 +70,11 @@ def _money_facts(dossier: Dossier) -> Iterator[b.Fact]:
     if isinstance(money, Unknown):
         yield b.Fact("Money", "Not known.", sentence(money.ask), "money")
         return
-    label, net = monthly(money.monthly_net_usd)
     stated, *more = map(sentence, pays_back(dossier))
     for gate in dossier.verdict.gates:
         if dossier.verdict.answer == "pilot" and gate.id == "investment":  # it may not pay
             more += [sentence(gate.why)] * (gate.state == "unknown")
-    yield b.Fact("Up front", dollars(money.upfront_usd), "once", "money")
-    yield b.Fact(label, net, "after running costs, as stated", "money")
+    yield from story(money)
     yield b.Fact("Pays back (break-even)", stated, " ".join(more), "money")
 
 
