@@ -37,7 +37,8 @@ def load(*names: str | Path) -> tuple[list[Row], Any]:
     for chunk in files:
         for place in range(len(chunk.batch)):
             row = {name: chunk.batch.column(name)[place] for name in COLUMNS}
-            rows.append({k: v for k, v in row.items() if v is not None and k != "messages"})
+            apart = ("messages", "finish")
+            rows.append({k: v for k, v in row.items() if v is not None and k not in apart})
     return rows, files.readings
 
 
@@ -155,6 +156,24 @@ def test_a_log_gives_who_was_asked_what_and_what_it_cost(
         assert row.keys() == wanted.keys()
         for key, value in wanted.items():
             assert row[key] == (pytest.approx(value) if isinstance(value, float) else value)
+
+
+FINISHES = {
+    "openai.jsonl": ["stop", "tool_calls", None, None],
+    "anthropic.jsonl": ["end_turn", "tool_use", "end_turn", None],
+    "langsmith.jsonl": ["stop", "tool_calls", None, None],
+    "litellm.jsonl": ["stop", None],
+    "braintrust.jsonl": ["stop", "tool_calls"],
+    "weave.jsonl": ["stop", "end_turn", None],
+    "helicone.jsonl": ["stop", None],
+    "mlflow.jsonl": [None, None],
+}
+
+
+@pytest.mark.parametrize("name", FINISHES)
+def test_a_log_says_why_a_model_stopped_where_its_maker_does(name: str) -> None:
+    (chunk,) = read([FIXTURES / name])
+    assert chunk.batch.column("finish") == FINISHES[name]
 
 
 @pytest.mark.parametrize(

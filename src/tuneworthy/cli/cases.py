@@ -274,7 +274,7 @@ def label(
     at once in .tuneworthy/labels, and the same command goes on where it stopped.
     """
     kind = "pairwise" if pairwise else "rubric" if rubric else "answer"
-    _label(case, kind=kind, rubric=rubric, arms=pairwise or arms, **options)
+    label_items(case, kind=kind, rubric=rubric, arms=pairwise or arms, **options)
 
 
 @evalset.command()
@@ -296,10 +296,10 @@ def agreement(case: str) -> None:
 @_tokens_option
 def adjudicate(case: str, **options: Any) -> None:
     """Settle what the labellers of CASE differ on. Nobody is named, and what each said stays."""
-    _label(case, kind="settle", **options)
+    label_items(case, kind="settle", **options)
 
 
-def _label(case: str, **task: Any) -> None:
+def label_items(case: str, **task: Any) -> None:
     """Show and ask until all is labelled, or whoever labels has had enough."""
     from tuneworthy.report.sections.evalset import item_page, tally_page
     from tuneworthy.workspace.labelling import LabelTask, open_queue
@@ -322,7 +322,9 @@ def _label(case: str, **task: Any) -> None:
         if act == "quit":
             break
         if act == "label":
-            queue.keep(item, value)
+            better = _edited(item) if value == "edit" else ""
+            if value != "edit" or better:
+                queue.keep(item, value, better)
         name = queue.before(name) or name if act == "back" else queue.open_after(name)
     deliver(tally_page(queue.done, len(queue.items)))
 
@@ -347,6 +349,13 @@ def _asked(item: Item) -> tuple[str, str]:
             return "label", value
         use = f"Use {', '.join([*keys, 's', 'b', 'q'])}"
         click.echo(use if keys else "Write the answer, or :s, :b, :q")
+
+
+def _edited(item: Item) -> str:
+    """A better answer than the one shown; empty where nothing was changed."""
+    shown = item.outputs[0]
+    better = (click.edit(shown) if sys.stdin.isatty() else _line()) or ""
+    return "" if better.strip() in ("", shown.strip()) else better.strip()[:_LONGEST]
 
 
 def _line() -> str | None:

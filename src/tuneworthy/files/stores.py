@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest
 if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
-    from tuneworthy.model.training import Review, TrainingExample, TrainingSet
+    from tuneworthy.model.training import TrainingExample, TrainingSet
 
 FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
 
@@ -279,13 +279,7 @@ def append_label(case: Case, labeller: str, label: Label) -> None:
 
 def read_labels(case: Case) -> dict[str, tuple[Label, ...]]:
     """Labels by labeller, in the order they were made; {} for a case without labels."""
-    return _by_person(case, f"{FOLDER}/labels", _labels)
-
-
-def _by_person(
-    case: Case, name: str, of: Callable[[Path], JsonLines[R]]
-) -> dict[str, tuple[R, ...]]:
-    """The records of each person's file in a folder; {} where there is none."""
+    name = f"{FOLDER}/labels"
     folder = beside(case, name, name)
     if folder is None or not os.path.isdir(folder):  # noqa: PTH112  # never raises
         return {}
@@ -295,7 +289,7 @@ def _by_person(
         raise CaseError(f"holds more than {MOST_LABELLERS} files", where=str(folder), fix=fix)
     for path in paths:
         beside(case, name, f"{name}/{path.name}")
-    return {path.stem: of(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
+    return {path.stem: _labels(path).read() for path in paths if _LABELLER.fullmatch(path.stem)}
 
 
 def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
@@ -303,28 +297,11 @@ def latest_labels(labels: Iterable[Label]) -> dict[ItemKey, Label]:
     return {label.key: label for label in labels}
 
 
-# Training: what people said of its candidates, and the set that passed every gate ----------------
+# Training: the set that passed every gate ---------------------------------------------------------
 
 TRAINING = "training.jsonl"
 TRAINING_RECORD = "training.json"
 TRAINING_LIMIT = 512 * MIB
-
-
-def _reviews(path: Path) -> JsonLines[Review]:
-    from tuneworthy.model.training import Review
-
-    return JsonLines(path, Review, "review", "take the line out, or move the file away")
-
-
-def append_review(case: Case, reviewer: str, review: Review) -> None:
-    """Add a review; earlier ones of the same candidate stay in the file."""
-    _reviews(_place(case, f"reviews/{reviewer}.jsonl")).append(review, exclude_defaults=True)
-
-
-def read_reviews(case: Case) -> dict[str, dict[str, Review]]:
-    """What counts of each reviewer, by candidate; {} where nothing was reviewed."""
-    people = _by_person(case, f"{FOLDER}/reviews", _reviews)
-    return {name: {one.example: one for one in said} for name, said in people.items()}
 
 
 def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:

@@ -114,6 +114,7 @@ class Data(FileRecord):
     glossary: RelativePath | None = None  #: Terms and the variants that are wrong.
     voice: RelativePath | None = None  #: Folder of samples of how the brand speaks.
     output_schema: RelativePath | None = None  #: JSON Schema of the output.
+    tools: RelativePath | None = None  #: Tools the model may call today: a JSON list of them.
     history: RelativePath | None = None  #: How earlier projects of the team ended (cases).
     training: Annotated[
         tuple[RelativePath, ...],

@@ -139,8 +139,9 @@ class Precision(Record):
     high: float
 
 
-Task = Literal["answer", "rubric", "pairwise"]
-"""Give the right answer, hold an output against a rubric, or say which of two is better."""
+Task = Literal["answer", "rubric", "pairwise", "training"]
+"""Give the right answer, hold an output against a rubric, say which of two is better, or say
+whether an example is one to learn from."""
 
 ItemKey = tuple[str, str, str, str, str]  #: Task, rubric, case, arm and the arm it is held against.
 
@@ -160,7 +161,8 @@ class Label(Record):
     task: Task
     case: Name  #: Id of the case.
     value: Annotated[str, Field(max_length=100_000)]
-    """A right answer, a word of a scale, or of ``PAIRS``."""
+    """A right answer, a word of a scale, of ``PAIRS``, or of ``training.REVIEWS``."""
+    text: Annotated[str, Field(max_length=100_000)] = ""  #: The better answer, of an edit.
     arm: str = ""  #: The arm whose output it was; empty for a right answer.
     against: str = ""  #: The other arm of a pair.
     rubric: str = ""  #: Begin of the SHA-256 of rubric and scale.

@@ -174,6 +174,7 @@ class Batch:
     cached_tokens: list[float | None] = field(default_factory=list)
     usd: list[float | None] = field(default_factory=list)
     error: list[str | None] = field(default_factory=list)
+    finish: list[str | None] = field(default_factory=list)  #: why it stopped, in its maker's word
     score: list[float | None] = field(default_factory=list)
     label: list[str | None] = field(default_factory=list)
     case: list[str | None] = field(default_factory=list)

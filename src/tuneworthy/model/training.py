@@ -7,17 +7,15 @@ import json
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from tuneworthy.model.base import (
     FileRecord,
     LateRecord,
     Name,
     Natural,
-    Record,
-    Unknown,
+    Share,
     as_bytes,
-    wrong,
 )
 
 ChatRole = Literal["system", "user", "assistant", "tool"]
@@ -104,22 +102,7 @@ def set_digest(examples: Iterable[TrainingExample]) -> str:
     return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
 
-ReviewWord = Literal["accept", "edit", "reject"]
-
-
-class Review(Record):
-    """What one person said of one candidate; a later one of the same replaces an earlier one."""
-
-    example: Name  #: Id of the candidate as it was shown.
-    said: ReviewWord
-    answer: Annotated[str, Field(max_length=100_000)] = ""  #: The better answer, of an edit.
-    because: Annotated[str, Field(max_length=400)] = ""  #: Why it was rejected.
-
-    @model_validator(mode="after")
-    def _edits_say_what(self) -> Review:
-        if (self.said == "edit") != bool(self.answer.strip()):
-            raise wrong("an edit has an answer, and nothing else has", "give answer with edit")
-        return self
+REVIEWS = ("accept", "edit", "reject")  #: What a person may say of a candidate.
 
 
 class GateFinding(LateRecord):
@@ -138,13 +121,13 @@ class BetterThanModel(LateRecord):
     """
 
     arm: str  #: Whose answers they were held against.
-    share: float | Unknown
-    low: float | None = None  #: Ends of the 95% interval.
-    high: float | None = None
-    pairs: Natural = 0
-    people: tuple[str, ...] = ()
+    share: Share
+    low: Share  #: Ends of its 95% interval.
+    high: Share
+    pairs: Natural
+    people: tuple[str, ...]
     needed: Natural | None = None
-    """Pairs in all that would tell this share from one half; None where none would."""
+    """Pairs in all that would tell this share from one half; None where it is, or none would."""
 
 
 class TrainingSet(LateRecord):
@@ -165,6 +148,8 @@ class TrainingSet(LateRecord):
     unreviewed: Natural = 0  #: Candidates of logs that nobody reviewed; none of them is in the set.
     gates: tuple[GateFinding, ...] = ()  #: What kept candidates out, reviewed or not.
     reviewers: tuple[str, ...] = ()
+    twice: Natural = 0  #: Candidates that two people or more reviewed.
+    agreed: Natural = 0  #: Of these, candidates of which all said the same.
     better: BetterThanModel | None = None  #: None where nobody compared them.
     tools: tuple[str, ...] = ()  #: Names of the tools its examples call.
 

@@ -147,6 +147,7 @@ _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "reference": ("reference", _by(reference)),
     "answerable": ("answerable", _by(yes_no)),
     "error": ("error", _by(said)),
+    "finish": ("finish", _names),
     "score": ("score", _by(_score)),
     "label": ("label", _names),
     "case": ("case", _names),

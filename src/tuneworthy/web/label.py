@@ -42,7 +42,7 @@ class Outputs(BaseModel):
 class LabelQuery(Outputs):
     """What somebody labels, as a form or an address says it."""
 
-    kind: Literal["answer", "rubric", "pairwise", "settle"]
+    kind: Literal["answer", "rubric", "pairwise", "settle", "training", "compare"]
     labeller: Short = ""
     rubric: Short = ""
     scale: Short = "yes-no"
@@ -70,6 +70,7 @@ class LabelAnswer(LabelQuery):
 
     item: Short
     said: Annotated[str, Field(max_length=LONGEST)]
+    better: Annotated[str, Field(max_length=LONGEST)] = ""  #: The answer of an edit.
 
 
 class Rubric(LabelQuery):
@@ -113,7 +114,7 @@ def said(of: OfCase, given: Annotated[LabelAnswer, Form()]) -> Response:
     """Keep what was said, and go on; nothing is kept of a question that has changed."""
     queue = of.site.queues.open(of.path, given.task)
     try:
-        queue.label(given.item, given.said)
+        queue.label(given.item, given.said, given.better.replace("\r\n", "\n"))
     except ConflictError as caught:
         return _question(of, given, queue, queue.open_after(), 409, caught.what)
     return of.to(given.at(after=given.item))

@@ -22,6 +22,7 @@ from tuneworthy.files.stores import (
     latest_labels,
     read_labels,
     read_rubrics,
+    read_training,
     rubric_path,
     written_choice,
     written_plan,
@@ -46,13 +47,17 @@ from tuneworthy.model.lab import CeilingPlan, JudgePlan
 from tuneworthy.pipeline import load_case
 from tuneworthy.report.sections.evalset import Item
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.training.candidates import read_candidates
+from tuneworthy.training.review import LABEL, own_answers, pair_items, review_items
 from tuneworthy.workspace.cases import Cache
 
 For = Literal["report", "choose", "verify"]
 """The arms a ceiling lab chose, on its held-out cases; all its arms, on the cases for selecting;
 or both arms of a verification, on its held-out cases."""
 
-Kind = Literal["answer", "rubric", "pairwise", "settle"]
+Kind = Literal["answer", "rubric", "pairwise", "settle", "training", "compare"]
+"""``training`` reviews candidates to learn from; ``compare`` holds labels against an arm's own
+answers, of which only the arm is named."""
 
 LONGEST = 100_000  #: Characters of a right answer.
 
@@ -132,8 +137,17 @@ class LabelQueue:
         place = self.place(name) or 1
         return [*self.items][place - 2] if place > 1 else ""
 
-    def label(self, name: str, value: str) -> None:
-        """Keep a label of an item, if that is one of it; the same once more keeps nothing."""
+    def text_of(self, name: str) -> str:
+        """The better answer this labeller gave, else the one that is shown."""
+        item = self.item(name)
+        label = None if item is None else self.labels.get(item.key)
+        return (label.text if label else "") or (item.outputs[0] if item else "")
+
+    def label(self, name: str, value: str, better: str = "") -> None:
+        """Keep a label of an item, if that is one of it; the same once more keeps nothing.
+
+        ``better`` is the answer of an edit; of what is accepted or rejected it isn't kept.
+        """
         item = self.item(name)
         if item is None:
             what = "what that page showed has changed since, or is settled; nothing was kept"
@@ -144,16 +158,21 @@ class LabelQueue:
             raise InputError(what, fix="choose one of the answers")
         if not text or len(text) > LONGEST:
             raise InputError("a right answer has some text, and not too much", where="answer")
-        if self.value_of(name) != text:
-            self.keep(item, text)
+        if text != "edit":
+            better = ""
+        elif not better.strip() or len(better) > LONGEST or better == item.outputs[0]:
+            raise InputError("an edit changes the answer", fix="change it, or accept it")
+        if self.value_of(name) != text or text == "edit":
+            self.keep(item, text, better)
 
-    def keep(self, item: Item, value: str) -> None:
+    def keep(self, item: Item, value: str, better: str = "") -> None:
         """Keep a label, given of the outputs as they are shown; it counts in place of another."""
         _, rubric, case, arm, against = item.key
         label = Label(
             task=item.task,
             case=case,
             value=item.true_value(value),
+            text=better,
             arm=arm,
             against=against,
             rubric=rubric,
@@ -189,6 +208,10 @@ def open_queue(source: str | Path, task: LabelTask) -> LabelQueue:
     name, text = labeller_name(task.labeller), ""
     if task.lab is not None:
         items, text = _drawn_items(source, case, task.rubric, task.lab)
+    elif task.kind == "training":
+        items = review_items(read_candidates(case).found)
+    elif task.kind == "compare":
+        items = pair_items(own_answers(source, arm=task.arms[0] if task.arms else ""))
     elif task.kind == "answer":
         lacking = [each for each in _evalset(source, case) if each.reference is None]
         if not lacking:
@@ -349,14 +372,17 @@ def _to_settle(source: str | Path, case: Case, task: LabelTask) -> LabelQueue:
         fix = f"see them: tuneworthy evalset agreement {source}"
         raise CaseError("has nothing to settle", where=str(source), fix=fix)
     outputs: Mapping[str, Mapping[str, str]] = {}
-    if any(each.key[0] != "answer" for each in differ):
+    if any(each.key[0] in ("rubric", "pairwise") and each.key[3] != LABEL for each in differ):
         outputs = arm_outputs(source, seed=task.seed, max_tokens=task.max_tokens).outputs
     labels = _labels(case)
     labelled = {(label.output, label.key) for own in labels.values() for label in own.values()}
     items, notes = [], {}
     differ.sort(key=lambda each: order.index(each.key[2]) if each.key[2] in cases else -1)
+    candidates: dict[ItemKey, Item] = {}
+    if any(each.key[0] == "training" for each in differ):
+        candidates = {item.key: item for item in review_items(read_candidates(case).found)}
     for each in differ:
-        item = _item(each, cases, outputs)
+        item = candidates.get(each.key) or _item(each, cases, outputs)
         if item is not None and (shown_digest(item), each.key) in labelled:
             items.append(item)
             notes[each.key] = tuple(sorted({item.true_value(value) for _, value in each.said}))
@@ -413,6 +439,11 @@ def _answers(labels: Iterable[dict[ItemKey, Label]]) -> dict[str, list[str]]:
     return values
 
 
+def _given(label: Label) -> str:
+    """What was said, with the better answer in the place of an edit."""
+    return label.text if label.value == "edit" else label.value
+
+
 def _plain(task: str, value: str) -> str:
     """A label as it is compared: case and blanks of an answer don't count."""
     return " ".join(value.casefold().split()) if task == "answer" else value
@@ -433,7 +464,7 @@ def _agreement(
     keys = sorted({key for name in names for key in people[name] if key[:2] == group})
     table, differ, both = [], [], 0
     for key in keys:
-        values = {name: people[name][key].value for name in names if key in people[name]}
+        values = {name: _given(people[name][key]) for name in names if key in people[name]}
         table.append([_plain(task, values[name]) if name in values else None for name in names])
         both += len(values) >= 2
         if len({_plain(task, value) for value in values.values()}) > 1:
@@ -533,6 +564,8 @@ class Overview(NamedTuple):
     arms: tuple[str, ...]  #: Arms whose outputs are there.
     no_arms: InputError | None  #: Why there are none.
     agreement: tuple[AgreementOf, ...]  #: How far labellers agree; () before there is a label.
+    candidates: bool  #: Whether it names files or logs to learn from.
+    compared: bool  #: Whether it has a training set to hold against a model's own answers.
 
 
 def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS) -> Overview:
@@ -549,7 +582,10 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
         arms = tuple(sorted(arm_outputs(source, seed=seed, max_tokens=max_tokens).outputs))
     except InputError as caught:
         why = caught
-    return Overview(lacking, len(cases), rubrics, arms, why, agreement_so_far(source))
+    named = case.data.training or case.data.traces
+    has = bool(named or (case.data.examples and case.data.examples.path))
+    own = (agreement_so_far(source), has, bool(arms) and read_training(case) is not None)
+    return Overview(lacking, len(cases), rubrics, arms, why, *own)
 
 
 def agreement_and_rubrics(

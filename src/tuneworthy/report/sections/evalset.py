@@ -147,6 +147,7 @@ _TITLES = {
     "answer": "Right answers",
     "rubric": "Outputs against a rubric",
     "pairwise": "Outputs in pairs",
+    "training": "Examples to learn from",
 }
 _NAMES = {
     "cohen_kappa": "Cohen's kappa",
@@ -230,8 +231,9 @@ QUESTIONS: dict[Task, str] = {
     "answer": "What is the right answer?",
     "rubric": "Does it meet the rubric?",
     "pairwise": "Which is better?",
+    "training": "Is this the answer to learn?",
 }
-_KEYS = {"yes": "y", "no": "n", "first": "1", "second": "2", "tie": "t"}
+_KEYS = {"first": "1", "second": "2"}  #: Of choices that another letter than their first gives.
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ class Item:
 
 
 def keys_of(item: Item) -> dict[str, str]:
-    return {_KEYS.get(choice, choice): choice for choice in item.choices}
+    return {_KEYS.get(choice, choice[:1]): choice for choice in item.choices}
 
 
 def item_page(

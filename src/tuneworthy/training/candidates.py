@@ -1,0 +1,318 @@
+"""Examples that a model might be tuned on, out of training files and logs of any make."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from tuneworthy.errors import CaseError
+from tuneworthy.files.case import beside
+from tuneworthy.files.disk import read_text
+from tuneworthy.files.materials import read_materials
+from tuneworthy.files.stores import TRAINING_LIMIT
+from tuneworthy.measure.engine import conversation_keys
+from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
+from tuneworthy.measure.sample import Sample
+from tuneworthy.model.case import Case
+from tuneworthy.model.evidence import Batch
+from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
+from tuneworthy.text.json import validator
+from tuneworthy.traces.read import named, read
+
+CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
+"""Words of makers for an answer that reached its limit of tokens, in small letters."""
+
+SAME_CAP = 3  #: Answers of a log that are of the very same, largest length: they met a cap.
+
+
+class Candidate(NamedTuple):
+    """An example before any gate."""
+
+    example: TrainingExample
+    cut: bool = False  #: Whether its maker says that the answer reached its limit.
+
+
+@dataclass
+class Candidates:
+    """What was read."""
+
+    found: list[Candidate] = field(default_factory=list)  #: By what they say, each once.
+    unread: list[str] = field(default_factory=list)  #: Lines that hold none, each with its reason.
+    left_out: Counter[str] = field(default_factory=Counter)  #: Logged answers that went wrong.
+    repeated: list[str] = field(default_factory=list)  #: Sources of what another one says too.
+    dropped: Counter[str] = field(default_factory=Counter)  #: Keys that no tuning service reads.
+
+    def add(self, one: Candidate) -> None:
+        self.found.append(one)
+
+    def once(self) -> Candidates:
+        """The same with what is said twice once: of a file before of a log, by its source."""
+        first: dict[str, Candidate] = {}
+        for each in sorted(self.found, key=lambda c: (c.example.origin, c.example.source)):
+            if first.setdefault(each.example.id, each) is not each:
+                self.repeated.append(each.example.source)
+        self.found = [first[id_] for id_ in sorted(first)]
+        return self
+
+
+def read_candidates(case: Case) -> Candidates:
+    """What the training files and the logs of a case hold.
+
+    Training files are data.training, or data.examples where none is named; and the pairs of
+    data.preference_pairs. Of very large logs conversations are drawn by a hash of their names.
+
+    Raises:
+        CaseError: If the case names neither, or one isn't there.
+    """
+    made = Candidates()
+    files = [*(named(case, "training") or named(case, "examples"))]
+    files += [path for path in named(case, "preference_pairs") if path not in files]
+    for path in files:
+        _read_file(path, case, made)
+    if case.data.traces:
+        _read_traces(case, made)
+    elif not files:
+        fix = "name files under data.training, or logs under data.traces"
+        raise CaseError("names nothing to learn from", where=case.where("data"), fix=fix)
+    return made.once()
+
+
+# Training files: one object a line, in any of the forms that tuning services and libraries take.
+
+_PAIRS = (
+    *(("prompt", "completion"), ("prompt", "chosen"), ("input", "output"), ("input", "reference")),
+    *(("question", "answer"), ("instruction", "output"), ("instruction", "response")),
+)
+_ROLES = {
+    "developer": "system",
+    "human": "user",
+    "gpt": "assistant",
+    "model": "assistant",
+    "bot": "assistant",
+    "function": "tool",
+    "observation": "tool",
+}
+_READ = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
+
+
+def _read_file(path: Path, case: Case, made: Candidates) -> None:
+    name = path.relative_to(case.folder).as_posix() if case.folder else path.name
+    for number, line in enumerate(read_text(path, TRAINING_LIMIT, CaseError).split("\n"), start=1):
+        if not line.strip():
+            continue
+        where = f"{name}:{number}"
+        try:
+            made.add(_example(json.loads(line), where, made.dropped))
+        except _NoExample as why:
+            made.unread.append(f"{where} {why}")
+        except (ValueError, RecursionError):
+            made.unread.append(f"{where} is no JSON")
+
+
+class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose fault is open
+    """Why a line is no example."""
+
+
+def _example(data: Any, where: str, dropped: Counter[str]) -> Candidate:
+    turns, tools, rejected = _forms(data)
+    messages = [_turn(turn, dropped) for turn in turns]
+    if not messages or messages[-1].role != "assistant":
+        raise _NoExample("doesn't end with an answer of the assistant")
+    if not any(turn.role in ("user", "tool") for turn in messages):
+        raise _NoExample("has no message of a user")
+    kept = tuple(tool for tool in tools if isinstance(tool, dict))
+    talk = data.get("conversation_id")
+    example = TrainingExample(
+        id=content_id(messages, kept, rejected),
+        messages=tuple(messages),
+        tools=kept,
+        rejected=rejected,
+        source=where,
+        conversation_id=str(talk)[:200] if isinstance(talk, str | int) and talk else None,
+    )
+    stopped = data.get("finish_reason") or data.get("stop_reason") or ""
+    return Candidate(example, str(stopped).casefold() in CUT_OFF)
+
+
+def _forms(data: Any) -> tuple[list[Any], list[Any], str]:
+    """The turns of an example, its tools and its worse answer, whatever form it is written in."""
+    if not isinstance(data, dict):
+        raise _NoExample("is no object")
+    asked: Any = data.get("input")
+    if isinstance(asked, dict) and "preferred_output" in data:
+        better, worse = data["preferred_output"], data.get("non_preferred_output")
+        tools = asked.get("tools") or []
+        return [*_listed(asked.get("messages")), *_listed(better)], _listed(tools), _said(worse)
+    tools = _listed(data.get("tools") or [])
+    rejected = _said(data.get("rejected"))
+    for key in ("messages", "conversations"):
+        if isinstance(data.get(key), list):
+            return data[key], tools, rejected
+    if isinstance(asked, dict) and isinstance(asked.get("messages"), list):
+        data = {**data, "input": asked["messages"]}
+    for first, second in _PAIRS:
+        if data.get(first) and second in data:
+            before, after = data[first], data[second]
+            if first == "instruction" and isinstance(asked, str) and asked:
+                before = f"{before}\n\n{asked}"
+            system = [{"role": "system", "content": data["system"]}] if data.get("system") else []
+            turns = before if isinstance(before, list) else [{"role": "user", "content": before}]
+            return [*system, *turns, *_answer(after)], tools, rejected
+    raise _NoExample("holds no messages, and no prompt with its answer")
+
+
+def _listed(value: Any) -> list[Any]:
+    if not isinstance(value, list):
+        raise _NoExample("has something else where a list belongs")
+    return value
+
+
+def _answer(value: Any) -> list[Any]:
+    if isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
+        return value
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return [{"role": "assistant", "content": text}]
+
+
+def _said(value: Any) -> str:
+    """The text of a worse answer; empty for none."""
+    if isinstance(value, list):
+        value = value[-1].get("content") if value and isinstance(value[-1], dict) else None
+    return value if isinstance(value, str) else ""
+
+
+def _turn(turn: Any, dropped: Counter[str]) -> ChatTurn:
+    if not isinstance(turn, dict):
+        raise _NoExample("has a message that is no object")
+    if "from" in turn and "role" not in turn:
+        turn = {"role": turn["from"], "content": turn.get("value")}
+    role = str(turn.get("role"))
+    content = turn.get("content")
+    if isinstance(content, list):
+        if any(
+            not isinstance(part, dict) or part.get("type", "text") != "text" for part in content
+        ):
+            raise _NoExample("holds an image or sound, of which nothing here is read")
+        content = "".join(str(part.get("text", "")) for part in content)
+    calls = [_call(call) for call in turn.get("tool_calls") or () if isinstance(call, dict)]
+    dropped.update(str(key)[:40] for key in turn.keys() - _READ)
+    try:
+        return ChatTurn.model_validate(
+            {
+                "role": _ROLES.get(role, role),
+                "content": "" if content is None else content,
+                "tool_calls": calls,
+                "tool_call_id": turn.get("tool_call_id") or "",
+                "name": turn.get("name") or "",
+            }
+        )
+    except ValidationError as caught:
+        what = ".".join(map(str, caught.errors()[0]["loc"]))
+        raise _NoExample(f"has a message whose {what} isn't understood") from None
+
+
+def _call(call: Mapping[str, Any]) -> dict[str, Any]:
+    called = call.get("function")
+    if not isinstance(called, dict):
+        raise _NoExample("has a call of a tool without a function")
+    arguments = called.get("arguments", "{}")
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
+    name = str(called.get("name") or "")
+    return {"id": str(call.get("id") or ""), "function": {"name": name, "arguments": text}}
+
+
+# Logs: what models answered, which nobody has called right yet.
+
+
+def _read_traces(case: Case, made: Candidates) -> None:
+    sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
+    for chunk in read(named(case, "traces"), searched=True):
+        names = chunk.batch.column("conversation")
+        sample.add(chunk.batch, conversation_keys(names, seen, salt="candidates "), seen)
+        seen += len(chunk.batch)
+    batch, _ = sample.batch()
+    wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
+    made.left_out.update(wrong.values())
+    capped = _capped(batch)
+    for row in range(len(batch)):
+        one = None if row in wrong else _logged(batch, row)
+        if one is not None:
+            stopped = (batch.column("finish")[row] or "").casefold()
+            made.add(Candidate(one, stopped in CUT_OFF or row in capped))
+        elif row not in wrong:
+            made.left_out["nothing asked or answered"] += 1
+
+
+def _capped(batch: Batch) -> set[int]:
+    """Rows whose answers are as long as the longest, of which there are several: a cap was met."""
+    written = {row: n for row, n in enumerate(batch.column("output_tokens")) if n}
+    most = max(written.values(), default=0)
+    longest = {row for row, n in written.items() if n == most}
+    others = len(written) - len(longest)
+    return longest if len(longest) >= SAME_CAP and most >= 64 and others >= SAME_CAP else set()
+
+
+def _logged(batch: Batch, row: int) -> TrainingExample | None:
+    system, asked, turns, output, calls, talk = (
+        batch.column(name)[row]
+        for name in ("system", "input", "messages", "output", "tool_calls", "conversation")
+    )
+    heard = [turn for turn in turns or () if turn[0] in ("user", "assistant", "tool", "system")]
+    if not heard or heard[-1][0] == "assistant":
+        heard = [("user", asked)] if asked else []
+    if not any(role != "system" and text.strip() for role, text in heard):
+        return None
+    if system and not any(role == "system" for role, _ in heard):
+        heard = [("system", system), *heard]
+    made = [
+        {"id": f"call_{n}", "function": {"name": name, "arguments": arguments}}
+        for n, (name, arguments) in enumerate(calls or (), start=1)
+        if name
+    ]
+    try:
+        messages = [ChatTurn(role=role, content=text) for role, text in heard]
+        answer = {"role": "assistant", "content": output or "", "tool_calls": made}
+        messages.append(ChatTurn.model_validate(answer))
+    except ValidationError:
+        return None
+    if messages[-1].empty:
+        return None
+    whole = f"{talk or ''} {row}".encode("utf-8", "surrogatepass")
+    return TrainingExample(
+        id=content_id(messages),
+        messages=tuple(messages),
+        source=f"log {hashlib.sha256(whole).hexdigest()[:8]}",
+        conversation_id=talk[:200] if talk else None,
+        origin="trace",
+    )
+
+
+def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
+    """The tools a model may call today by name, in OpenAI's form; None where nobody says.
+
+    Raises:
+        CaseError: If the file that data.tools names is no list of tools.
+    """
+    path = beside(case, "data.tools", case.data.tools)
+    if path is None:
+        return None
+    try:
+        tools = json.loads(read_text(path, TRAINING_LIMIT, CaseError))
+        listed: Sequence[Any] = tools["tools"] if isinstance(tools, dict) else tools
+        return {str(tool["function"]["name"]): tool for tool in _whole(listed)}
+    except (ValueError, RecursionError, KeyError, TypeError):
+        fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
+        raise CaseError("is no list of tools", where=str(path), fix=fix) from None
+
+
+def _whole(listed: Iterable[Any]) -> Iterator[dict[str, Any]]:
+    """Tools as OpenAI writes them; those without the wrapping get it."""
+    for tool in listed:
+        yield tool if "function" in tool else {"type": "function", "function": tool}

@@ -1,0 +1,408 @@
+"""The training set in the form a service or a library takes, checked before anything is sent.
+
+A target is a file of data under ``targets/``: how a line is laid out, what it may not hold, its
+limits, its job and its command, each as its maker's pages said on the day given. ``line`` is a
+template: ``$messages`` and the like are filled in, and a key that ends in ``?`` is left out where
+it would be empty. ``turn``, ``call``, ``result`` and ``tool`` say how a message, a call of a tool,
+its result and its description are written where they differ from OpenAI's.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import Field, Json
+
+from tuneworthy.errors import CaseError, FrameworkError, InputError
+from tuneworthy.files.disk import made_whole, write_new
+from tuneworthy.files.stores import read_training
+from tuneworthy.framework.load import services
+from tuneworthy.measure.signals.base import ESTIMATE_FACTOR
+from tuneworthy.model.base import FileRecord, Name, Natural, Text, Unknown
+from tuneworthy.model.framework import Service
+from tuneworthy.model.training import ChatTurn, TrainingExample
+from tuneworthy.pipeline import load_case
+from tuneworthy.syntax.document import ParsedFile, build, did_you_mean, parse
+from tuneworthy.text.json import validator
+from tuneworthy.training.gate import called, tokens_of
+
+_TURN = {"role": "$role", "content?": "$content", "tool_calls?": "$calls"} | {
+    "tool_call_id?": "$call_id",
+    "name?": "$name",
+}
+_CALL = {"id": "$id", "type": "function", "function": {"name": "$name", "arguments": "$text"}}
+
+
+class Target(FileRecord):
+    """A service or a library, and one way of tuning with it."""
+
+    title: Name
+    service: Name  #: As the catalogue of services calls it, which knows until when it is open.
+    line: dict[str, Any]
+    turn: dict[str, Any] = _TURN
+    call: dict[str, Any] = _CALL
+    result: dict[str, Any] | None = None  #: A tool's message; as any other where None.
+    tool: dict[str, Any] | None = None  #: A tool's description; as OpenAI writes it where None.
+    roles: dict[str, str] = {}  #: Their word for a role, where that is another.
+    schema_: Annotated[Json[dict[str, Any]], Field(alias="schema")]  #: JSON Schema of a line.
+    refuses: dict[str, str] = {}  #: What a line may not be: names of ``RULES``, and what they ask.
+    words: tuple[str, ...] = ()  #: What no text may hold, whatever its capitals.
+    least: Natural = 1  #: Lines to train on.
+    most: Natural | None = None  #: The same; None where its pages name no limit, as below.
+    most_in_all: Natural | None = None  #: Lines with those to validate on.
+    most_validation: Natural | None = None
+    most_tokens: Natural | None = None  #: Of a line.
+    most_bytes: Natural | None = None  #: Of a file.
+    advised: Natural | None = None  #: Lines to begin with.
+    train: str = "train.jsonl"
+    validation: str = "validation.jsonl"  #: Empty where none is taken.
+    base: str = "BASE_MODEL"  #: The model that is tuned, where none is named.
+    epochs: Annotated[float, Field(gt=0)] = 3
+    write: dict[str, str] = {}  #: Further files by name: job or configuration.
+    run: Text = ""  #: The commands, one a line.
+    price: Name | None = None  #: Where it stands what training costs.
+    keeps: Text | None = None  #: What the service keeps and until when; None for unknown.
+    says: Text = ""  #: What else is to be known.
+    sources: tuple[Name, ...]
+    dated: date  #: When these were read.
+
+    @property
+    def offer(self) -> Service | None:
+        """What the catalogue of services says of it."""
+        return next((one for one in services().services if one.service == self.service), None)
+
+
+_FOLDER = files("tuneworthy.training").joinpath("targets")
+
+
+def target_names() -> list[str]:
+    """Every target, by name."""
+    return sorted(each.name.removesuffix(".yaml") for each in _FOLDER.iterdir())
+
+
+@cache
+def target(name: str) -> Target:
+    """A target by its name; an InputError, with what was meant, for none."""
+    if name not in target_names():
+        fix = did_you_mean(name, tuple(target_names()))
+        raise InputError(f'"{name[:60]}" is no target', where="--to", fix=fix)
+    return build(Target, ParsedFile(_data(name), name), FrameworkError)
+
+
+def _data(name: str) -> dict[str, Any]:
+    text = _FOLDER.joinpath(f"{name}.yaml").read_text("utf-8")
+    data: dict[str, Any] = parse(text, name, FrameworkError).data
+    like = data.pop("like", None)
+    return data if like is None else {**_data(like), **data}
+
+
+# Writing a line.
+
+
+def written(one: TrainingExample, to: Target) -> dict[str, Any]:
+    """An example as a line of a target."""
+    system = "\n\n".join(turn.content for turn in one.messages[:-1] if turn.role == "system")
+    asked = [turn for turn in one.messages[:-1] if turn.role != "system"]
+    turns, answer = [_turn(turn, to) for turn in asked], _turn(one.answer, to)
+    whole = [_turn(turn, to) for turn in one.messages[:-1]]
+    values = {
+        "messages": [*whole, answer],
+        "asked": whole,
+        "turns": [*turns, answer],
+        "asked_turns": turns,
+        "answer": answer,
+        "worse": _turn(ChatTurn(role="assistant", content=one.rejected), to),
+        "system": system,
+        "prompt": "\n\n".join(filter(None, (system, *(turn.content for turn in asked)))),
+        "completion": one.answer.content,
+        "rejected": one.rejected,
+        "tools": [_tool(tool, to) for tool in one.tools],
+    }
+    return dict(_filled(to.line, values))
+
+
+def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:
+    said = {"content": turn.content, "call_id": turn.tool_call_id, "name": turn.name}
+    if turn.role == "tool" and to.result is not None:
+        return dict(_filled(to.result, said))
+    calls = [
+        {"id": call.id or f"call_{n}", "name": call.function.name, "text": call.function.arguments}
+        for n, call in enumerate(turn.tool_calls, start=1)
+    ]
+    said["role"] = to.roles.get(turn.role, turn.role)
+    made = [_filled(to.call, call | {"object": _object(call["text"])}) for call in calls]
+    return dict(_filled(to.turn, {**said, "calls": made}))
+
+
+def _tool(tool: Mapping[str, Any], to: Target) -> Any:
+    function = tool.get("function", tool)
+    if to.tool is None or not isinstance(function, Mapping):
+        return dict(tool)
+    names = ("name", "description", "parameters")
+    return _filled(to.tool, {name: function.get(name, "") for name in names})
+
+
+def _object(text: str) -> Any:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return value if isinstance(value, dict) else text
+
+
+def _filled(template: Any, values: Mapping[str, Any]) -> Any:
+    """A template with its ``$words``; in a list, a list that a word stands for is spread."""
+    if isinstance(template, str) and template.startswith("$"):
+        return values[template[1:]]
+    if isinstance(template, dict):
+        made = {key: _filled(each, values) for key, each in template.items()}
+        kept = {key: v for key, v in made.items() if not key.endswith("?") or not _is_empty(v)}
+        return {key.removesuffix("?"): value for key, value in kept.items()}
+    if isinstance(template, list):
+        filled: list[Any] = []
+        for each in template:
+            value = _filled(each, values)
+            spread = isinstance(each, str) and isinstance(value, list)
+            filled += value if spread else [] if _is_empty(value) else [value]
+        return filled
+    return template
+
+
+def _is_empty(value: Any) -> bool:
+    """Whether nothing is in it, at any depth: a part with an empty text holds nothing."""
+    if isinstance(value, dict):
+        return all(_is_empty(each) for key, each in value.items() if key != "role")
+    return value in ("", [], None)
+
+
+# What a target would refuse.
+
+
+def refused(one: TrainingExample, to: Target) -> Iterator[str]:
+    """Why a target doesn't take an example; nothing where it does."""
+    broken = [*_broken(one, to)]
+    yield from broken
+    test, problem = validator(to.schema_)
+    if not broken and (test is None or not test(written(one, to))):
+        yield problem or "hasn't the fields that it takes"
+
+
+def _broken(one: TrainingExample, to: Target) -> Iterator[str]:
+    for name, asks in to.refuses.items():
+        if why := RULES[name](one, asks, to):
+            yield why
+    text = "\n".join([*(turn.content for turn in one.messages), one.rejected]).casefold()
+    if held := [word for word in to.words if word.casefold() in text]:
+        yield f"holds {', '.join(held)}, which no text may hold"
+    tokens = tokens_of(one)
+    if to.most_tokens is not None and tokens > to.most_tokens:
+        yield f"has about {tokens:,} tokens, and {to.most_tokens:,} are taken"
+    if one.answer.empty:
+        yield "has an empty answer"
+
+
+def _turns(one: TrainingExample, _: str, to: Target) -> str:
+    folded = {"tool": "user"} if to.result is not None else {}
+    roles = [folded.get(turn.role, turn.role) for turn in one.messages if turn.role != "system"]
+    right = roles == ["user", "assistant"] * (len(roles) // 2)
+    return "" if right else "doesn't alternate between user and assistant"
+
+
+def _system(one: TrainingExample, _: str, __: Target) -> str:
+    late = any(turn.role == "system" for turn in one.messages[1:])
+    return "has a system message that isn't the first" if late else ""
+
+
+def _tools(one: TrainingExample, asks: str, _: Target) -> str:
+    uses = one.tools or called(one) or any(turn.role == "tool" for turn in one.messages)
+    if asks == "no":
+        return "has tools, which aren't taken" if uses else ""
+    for tool in one.tools:
+        told = tool.get("function")
+        if not isinstance(told, dict) or not told.get("name") or not told.get("description"):
+            return "has a tool without a name or a description"
+        if "type" not in (told.get("parameters") or {}):
+            return "has a tool whose parameters have no type"
+    lacking = called(one) - {tool["function"]["name"] for tool in one.tools}
+    if lacking and one.tools:
+        return f"calls {min(lacking)}, which isn't among its tools"
+    return "has no tools, and it takes some" if asks == "required" and not one.tools else ""
+
+
+def _single(one: TrainingExample, _: str, __: Target) -> str:
+    turns = [turn.role for turn in one.messages if turn.role != "system"]
+    return "" if turns == ["user", "assistant"] else "is more than one question and its answer"
+
+
+def _asked(one: TrainingExample, _: str, __: Target) -> str:
+    last = one.messages[-2].role if len(one.messages) > 1 else ""
+    return "" if last == "user" else "doesn't ask at last what is answered"
+
+
+def _pair(one: TrainingExample, _: str, __: Target) -> str:
+    if not one.rejected.strip():
+        return "has no worse answer beside the better one"
+    alike = one.rejected.split() == one.answer.content.split()
+    return "has the same answer as better and worse" if alike else ""
+
+
+RULES: dict[str, Callable[[TrainingExample, str, Target], str]] = {
+    rule.__name__.strip("_"): rule for rule in (_turns, _system, _tools, _single, _asked, _pair)
+}
+"""Why an example breaks a rule, given what the target asks; empty where it keeps it."""
+
+
+# The hand-off.
+
+
+class Refusal(NamedTuple):
+    """A line that a target would refuse."""
+
+    line: int  #: In the file it would stand in.
+    file: str
+    source: str  #: Where the example comes from.
+    why: tuple[str, ...]
+
+
+class ExportReport(NamedTuple):
+    """What was written, or why nothing was."""
+
+    case: str
+    to: Target
+    folder: Path | None  #: None where nothing was written.
+    train: int
+    validation: int
+    refusals: tuple[Refusal, ...]
+    problems: tuple[str, ...]  #: What is wrong with the files as a whole.
+    trained_tokens: int  #: Estimated, those of every epoch.
+    usd: float | Unknown  #: What training costs by its tokens.
+    base: str
+    command: str
+    training_set: str  #: Digest of the set.
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """Refused lines by reason, numbers aside."""
+        every = (why for one in self.refusals for why in one.why)
+        return Counter(re.sub(r"\d[\d,]*", "N", why) for why in every)
+
+
+def export(
+    source: str | Path,
+    name: str,
+    *,
+    output: str | Path | None = None,
+    base: str | None = None,
+    usd_per_mtok: float | None = None,
+    leave_out: bool = False,
+) -> ExportReport:
+    """Write the training set of a case for a target, with its job and its command.
+
+    Args:
+        source: The case folder or file.
+        name: The target.
+        output: Folder to make; ``export/NAME`` in the case folder when not given.
+        base: Model to tune; the target's usual one when not given.
+        usd_per_mtok: USD for a million trained tokens.
+        leave_out: Leave out what the target would refuse, in place of writing nothing.
+
+    Raises:
+        InputError: If there is no training set, or no such target.
+        OutputError: If the folder is there already.
+    """
+    case, to = load_case(source), target(name)
+    kept = read_training(case)
+    if kept is None or not kept[1]:
+        fix = f"review and gate it first: tuneworthy data {source}"
+        raise CaseError("has no training set", where=str(source), fix=fix)
+    train = [one for one in kept[1] if one.split == "train"]
+    held = [one for one in kept[1] if one.split == "validation" and to.validation]
+    held = held[: to.most_validation]
+    refusals = [*_refusals(train, to.train, to), *_refusals(held, to.validation, to)]
+    if leave_out:
+        bad = {one.source for one in refusals}
+        train, held = ([one for one in each if one.source not in bad] for each in (train, held))
+    texts = {file: _lines(ones, to) for file, ones in ((to.train, train), (to.validation, held))}
+    problems = tuple(_problems(len(train), len(held), texts.values(), to))
+    folder = Path(output) if output is not None else (case.folder or Path()) / "export" / name
+    values = _values(case.name, [*train, *held], len(train), to) | {"base": base or to.base}
+    command = _with(to.run, values, validated=bool(held))
+    tokens = round(sum(map(tokens_of, train)) * to.epochs)
+    ask = f"look it up, then give --usd-per-mtok: {to.price}"
+    if to.price is None:
+        ask = "no service is paid; measure the time of your machine: tuneworthy pilot"
+    priced = usd_per_mtok is not None
+    usd = tokens * (usd_per_mtok or 0.0) / 1e6 if priced else Unknown(ask=ask)
+    report = ExportReport(
+        *(case.name, to, folder, len(train), len(held), tuple(refusals), problems),
+        *(tokens, usd, values["base"], command, kept[0].digest),
+    )
+    if problems or (refusals and not leave_out):
+        return report._replace(folder=None)
+    with made_whole(folder) as place:
+        for file, text in texts.items():
+            if text:
+                write_new(place / file, text)
+        for file, text in to.write.items():
+            write_new(place / file, _with(text, values, validated=bool(held)))
+        write_new(place / "export.json", export_json(report))
+    return report
+
+
+def export_json(report: ExportReport) -> str:
+    """What was handed off, for whoever comes later."""
+    data = report._asdict() | {"to": report.to.title, "dated": report.to.dated}
+    data["refusals"] = [one._asdict() for one in report.refusals]
+    usd = report.usd
+    data["usd"] = usd.model_dump() if isinstance(usd, Unknown) else usd
+    return json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+def _refusals(ones: Sequence[TrainingExample], file: str, to: Target) -> Iterator[Refusal]:
+    for line, one in enumerate(ones, start=1):
+        if why := tuple(refused(one, to)):
+            yield Refusal(line, file, one.source, why)
+
+
+def _lines(ones: Sequence[TrainingExample], to: Target) -> str:
+    return "".join(f"{json.dumps(written(one, to), ensure_ascii=False)}\n" for one in ones)
+
+
+def _problems(train: int, held: int, texts: Iterable[str], to: Target) -> Iterator[str]:
+    """What is wrong with files of these lines as a whole."""
+    if train < to.least:
+        yield f"{train:,} lines to train on, and it takes {to.least:,} or more"
+    for n, most in ((train, to.most), (train + held, to.most_in_all)):
+        if most is not None and n > most:
+            yield f"{n:,} lines, and it takes {most:,} at most"
+    if to.most_bytes and any(len(text.encode("utf-8")) > to.most_bytes for text in texts):
+        yield f"a file of more than {to.most_bytes:,} bytes"
+
+
+def _values(name: str, ones: Sequence[TrainingExample], train: int, to: Target) -> dict[str, str]:
+    """What stands for ``{{words}}`` in jobs and commands."""
+    tokens = sorted(map(tokens_of, ones)) or [1]
+    longest = tokens[math.ceil(0.99 * len(tokens)) - 1] * ESTIMATE_FACTOR
+    return {
+        "name": re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40] or "case",
+        "epochs": f"{to.epochs:g}",
+        "sequence": str(max(512, 256 * math.ceil(longest / 256))),
+        "iters": str(math.ceil(train * to.epochs / 4)),
+    }
+
+
+def _with(text: str, values: Mapping[str, str], *, validated: bool) -> str:
+    """A template; a line that ends with ``{{if validation}}`` goes where nothing is held back."""
+    lines = text.split("\n")
+    kept = [line for line in lines if validated or not line.endswith("{{if validation}}")]
+    whole = "\n".join(line.removesuffix("{{if validation}}").rstrip() for line in kept)
+    return re.sub(r"\{\{(\w+)\}\}", lambda word: values[word[1]], whole)

@@ -1,0 +1,416 @@
+"""The gates between what could be learnt from and what is: each with its count and samples.
+
+A candidate of a log is in the set only when a person accepted or edited it; an example of a file
+under data.training is in it unless a person rejected it. Whoever said so, no gate is passed over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tuneworthy.files.evalset import named_evalset
+from tuneworthy.files.stores import ADJUDICATED, latest_labels, read_labels, write_training
+from tuneworthy.measure.personal import KINDS, Masker, excerpt, persons, shared_scanner
+from tuneworthy.measure.sample import ALIKE, duplicate_groups
+from tuneworthy.measure.signals.base import CHARACTERS_A_TOKEN
+from tuneworthy.model.case import Case
+from tuneworthy.model.evalset import EvalCase, Label
+from tuneworthy.model.training import (
+    BetterThanModel,
+    GateFinding,
+    TrainingExample,
+    TrainingSet,
+    set_digest,
+)
+from tuneworthy.pipeline import framework_of, load_case
+from tuneworthy.stats.intervals import cases_to_exclude, wilson
+from tuneworthy.text.json import UNREAD, looks_like_json, read_json
+from tuneworthy.training.candidates import Candidate, Candidates, read_candidates, tools_today
+from tuneworthy.training.review import LABEL, random_part
+
+VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
+_SAMPLES = 5
+_SHORT = 80  # characters of an answer that is a label
+_FEW_WORDS = 3  # with fewer, the same beginning of two conversations says nothing
+
+GATES = {
+    "unreadable": "is no example",
+    "evaluation": "asks what a case of the evaluation set asks",
+    "conversation": "is of a conversation of the evaluation set",
+    "near_evaluation": "is a near copy of a case of the evaluation set",
+    "contradiction": "has another label than the same input elsewhere",
+    "cut_off": "has an answer that was cut off",
+    "secret": "holds a secret",
+    "personal": "holds personal data",
+    "unknown_tool": "calls a tool that isn't there today",
+    "disagreement": "has reviewers who differ, which nobody has settled",
+    "rejected": "was rejected by a reviewer",
+    "duplicate": "says what another example says, or nearly",
+}
+"""What keeps a candidate out, in the order in which it is told."""
+
+
+class Reviewed(NamedTuple):
+    """What people made of a candidate: accept, edit, reject, differ, or nothing yet."""
+
+    said: str = ""
+    text: str = ""  #: The better answer, of an edit; why, of a rejection.
+
+
+@dataclass(slots=True)
+class _Row:
+    """A candidate, the example as it would be learnt, and the gates that keep it out."""
+
+    found: Candidate
+    example: TrainingExample
+    review: Reviewed
+    out: set[str] = field(default_factory=set)
+
+    @property
+    def may_enter(self) -> bool:
+        """Whether somebody stands for it: a reviewer, or who named its file."""
+        return bool(self.review.said) or self.example.origin == "file"
+
+    @property
+    def order(self) -> tuple[bool, bool, str]:
+        """Of those that say the same: reviewed ones first, then those of files."""
+        return not self.review.said, self.example.origin != "file", self.example.id
+
+
+class DataReport(NamedTuple):
+    """What came of the gates."""
+
+    case: str
+    folder: str  #: How the user named the case.
+    made: TrainingSet
+    read: Candidates
+    random: tuple[int, int]  #: Accepted or edited, of those drawn at random that were reviewed.
+    tokens: tuple[int, ...]  #: Of each example of the set, estimated, in order.
+    evaluation: int  #: Cases of the evaluation set.
+    masked: int  #: Examples of which personal data was masked.
+
+
+def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> DataReport:
+    """Gate the candidates of a case, and write the set that passed beside it.
+
+    Equal files and labels give an equal set, whatever the order of files and lines.
+
+    Args:
+        source: The case folder or file.
+        seed: Another seed holds other conversations back to validate on.
+        mask: Put words in the place of personal data in the set, not in the user's files.
+
+    Raises:
+        CaseError: If the case names nothing to learn from, or a file of it can't be read.
+    """
+    case = load_case(source)
+    read, people = read_candidates(case), people_of(case)
+    reviews = reviews_of(case, people)
+    rows = [_row(one, reviews.get(one.example.id, Reviewed())) for one in read.found]
+    cases, tools = named_evalset(case) or (), tools_today(case)
+    near = framework_of(case).threshold("near_copy") or ALIKE
+    _by_evaluation(rows, cases, near)
+    calling, masked = _by_content(rows, None if tools is None else frozenset(tools), mask)
+    _by_copies(rows, near)
+    kept = [row for row in rows if row.may_enter and not row.out]
+    passed = _parted([_with_tools(row.example, tools or {}) for row in kept], seed)
+    said = Counter(row.review.said for row in rows)
+    both = [each for each in people.values() if len(each) > 1]
+    reasons = Counter(row.review.text for row in rows if row.review.said == "reject")
+    made = TrainingSet(
+        digest=set_digest(passed),
+        train=sum(one.split == "train" for one in passed),
+        validation=sum(one.split == "validation" for one in passed),
+        accepted=said["accept"],
+        edited=said["edit"],
+        stated=sum(not row.review.said for row in kept),
+        rejected=said["reject"],
+        reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
+        unreviewed=sum(not row.may_enter for row in rows),
+        gates=_findings(rows, read.unread, calling, len(reviews)),
+        reviewers=tuple(sorted({name for each in people.values() for name in each})),
+        twice=len(both),
+        agreed=sum(len(set(each.values())) == 1 for each in both),
+        better=better_than_model(case),
+        tools=tuple(sorted(set().union(*map(called, passed)))),
+    )
+    write_training(case, made, passed)
+    random = [reviews[id_].said for id_ in random_part(read.found, reviews)]
+    good = sum(each in ("accept", "edit") for each in random)
+    tokens = tuple(sorted(map(tokens_of, passed)))
+    return DataReport(
+        case.name, str(source), made, read, (good, len(random)), tokens, len(cases), masked
+    )
+
+
+def _row(one: Candidate, review: Reviewed) -> _Row:
+    example = one.example.with_answer(review.text) if review.said == "edit" else one.example
+    gate = {"differ": "disagreement", "reject": "rejected"}.get(review.said)
+    return _Row(one, example, review, {gate} if gate else set())
+
+
+def tokens_of(one: TrainingExample) -> int:
+    """Tokens of an example by its characters: a real count is up to 1.45 times more or less."""
+    return round(sum(map(len, _texts(one))) / CHARACTERS_A_TOKEN) + 4 * len(one.messages)
+
+
+def called(one: TrainingExample) -> set[str]:
+    """Names of the tools that an example calls."""
+    return {call.function.name for turn in one.messages for call in turn.tool_calls}
+
+
+def _with_tools(one: TrainingExample, tools: Mapping[str, Mapping[str, Any]]) -> TrainingExample:
+    """With what its tools are today, where it calls some and doesn't say."""
+    if one.tools or not tools or not (names := called(one)):
+        return one
+    return one.model_copy(update={"tools": tuple(dict(tools[name]) for name in sorted(names))})
+
+
+def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExample]:
+    """Examples by id with their part: conversations by a hash, so that none is in two."""
+    place = {one.cluster: _hash(seed, one.cluster) for one in examples}
+    held = {name for name, at in place.items() if at < VALIDATION}
+    if not held and len(place) >= 1 / VALIDATION:
+        held = {min(place, key=lambda name: place[name])}
+    return [
+        one.model_copy(update={"split": "validation" if one.cluster in held else "train"})
+        for one in sorted(examples, key=lambda one: one.id)
+    ]
+
+
+def _hash(seed: int, name: str) -> float:
+    digest = hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).digest()
+    return int.from_bytes(digest[:8], "big") / 2**64
+
+
+# What people said.
+
+
+def people_of(case: Case) -> dict[str, dict[str, Reviewed]]:
+    """What each reviewer said of each candidate."""
+    said: dict[str, dict[str, Reviewed]] = defaultdict(dict)
+    for name, labels in read_labels(case).items():
+        for label in latest_labels(labels).values():
+            if label.task == "training" and name != ADJUDICATED:
+                said[label.case][name] = _said(label)
+    return dict(said)
+
+
+def reviews_of(case: Case, people: Mapping[str, Mapping[str, Reviewed]]) -> dict[str, Reviewed]:
+    """What counts for each candidate: what was settled, else what all its reviewers say."""
+    reviews = {}
+    for id_, said in people.items():
+        alike = {each if each.said == "edit" else each.said for each in said.values()}
+        reviews[id_] = Reviewed("differ") if len(alike) > 1 else min(said.values())
+    settled = latest_labels(read_labels(case).get(ADJUDICATED, ())).values()
+    return reviews | {each.case: _said(each) for each in settled if each.task == "training"}
+
+
+def _said(label: Label) -> Reviewed:
+    return Reviewed(label.value, label.text)
+
+
+_WON = {"first": 1.0, "tie": 0.5}
+
+
+def better_than_model(case: Case) -> BetterThanModel | None:
+    """Whether labels are better than a model's own answers; None where nobody compared them."""
+    pairs: dict[str, list[float]] = defaultdict(list)
+    people, arms = set(), set()
+    for name, labels in read_labels(case).items():
+        for label in latest_labels(labels).values():
+            if label.task == "pairwise" and label.arm == LABEL:
+                pairs[label.case].append(_WON.get(label.value, 0.0))
+                people.add(name)
+                arms.add(label.against)
+    if not pairs:
+        return None
+    won, n = sum(sum(each) / len(each) for each in pairs.values()), len(pairs)
+    low, high = wilson(won, n)
+    told = not low <= 0.5 <= high
+    return BetterThanModel(
+        arm=", ".join(sorted(arms)),
+        share=won / n,
+        low=low,
+        high=high,
+        pairs=n,
+        people=tuple(sorted(people)),
+        needed=None if told else cases_to_exclude(won / n, 0.5),
+    )
+
+
+# The gates: each puts its name beside the rows that it keeps out.
+
+
+def _by_evaluation(rows: Sequence[_Row], cases: Sequence[EvalCase], near: float) -> None:
+    """Keep out what the evaluation set asks; its texts may have been masked when drawn."""
+    whole = {_heard(_turns_of(case)) for case in cases}
+    begun = {each[:n] for each in whole for n in range(1, len(each) + 1)}
+    begun = {each for each in begun if sum(len(text.split()) for text in each) >= _FEW_WORDS}
+    leaked = {case.conversation_id for case in cases} - {None}
+    texts = ["\n".join(each) for each in sorted(whole)]
+    for row in rows:
+        heard = _heard_of(row.example)
+        if whole.intersection(heard):
+            row.out.add("evaluation")
+            leaked |= {row.example.conversation_id} - {None}
+        elif not begun.isdisjoint(text[:n] for text in heard for n in range(1, len(text) + 1)):
+            row.out.add("conversation")
+        texts.append("\n".join(heard[0]))
+    for row in rows:
+        if row.example.conversation_id in leaked and "evaluation" not in row.out:
+            row.out.add("conversation")
+    group = duplicate_groups(texts, near).tolist()[len(whole) :]
+    for row, first in zip(rows, group, strict=True):
+        if first < len(whole) and not row.out & {"evaluation", "conversation"}:
+            row.out.add("near_evaluation")
+
+
+def _by_content(
+    rows: Sequence[_Row], tools: frozenset[str] | None, masking: bool
+) -> tuple[int, int]:
+    """Keep out what is cut off, holds personal data or secrets, or calls what isn't there.
+
+    How many call a tool, and of how many personal data was masked.
+    """
+    texts = ["\n".join(_texts(row.example)) for row in rows]
+    secrets = sum(1 << at for at, kind in enumerate(KINDS) if kind.sort == "secret")
+    calling = masked = 0
+    for row, text, bits in zip(rows, texts, shared_scanner().bits(texts).tolist(), strict=True):
+        if _is_cut(row):
+            row.out.add("cut_off")
+        if bits & secrets:
+            row.out.add("secret")
+        if bits & ~secrets or persons(text):
+            if masking:
+                row.example, masked = _masked(row.example), masked + 1
+            else:
+                row.out.add("personal")
+        names, own = called(row.example), {_name_of(tool) for tool in row.example.tools}
+        calling += bool(names)
+        if (own and names - own) or (tools is not None and names - tools):
+            row.out.add("unknown_tool")
+    return calling, masked
+
+
+def _by_copies(rows: Sequence[_Row], near: float) -> None:
+    """Keep out what contradicts another example, and all but one of those that say the same."""
+    labels: dict[tuple[str, ...], dict[str, list[_Row]]] = defaultdict(lambda: defaultdict(list))
+    for row in rows:
+        answer = _plain(row.example.answer.content)
+        short = len(answer) <= _SHORT or looks_like_json(row.example.answer.content)
+        if answer and short and not row.out & {"rejected", "disagreement"}:
+            asked = (f"{turn.role} {_plain(turn.content)}" for turn in row.example.messages[:-1])
+            labels[tuple(asked)][answer].append(row)
+    for answers in labels.values():
+        for row in (row for each in answers.values() for row in each if len(answers) > 1):
+            row.out.add("contradiction")
+    left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
+    texts = ["\n".join(_learnt(row.example)) for row in left]
+    for at, first in enumerate(duplicate_groups(texts, near).tolist()):
+        if first != at:
+            left[at].out.add("duplicate")
+
+
+def _findings(
+    rows: Sequence[_Row], unread: Sequence[str], calling: int, reviewed: int
+) -> tuple[GateFinding, ...]:
+    """What each gate found, in the order of ``GATES``."""
+    of = dict.fromkeys(GATES, len(rows)) | dict.fromkeys(("disagreement", "rejected"), reviewed)
+    of |= {"unknown_tool": calling, "unreadable": len(rows) + len(unread)}
+    told = sorted(rows, key=lambda row: _place(row.example.source))
+    made = []
+    for name in GATES:
+        out = [_shown(row.example) for row in told if name in row.out]
+        if name == "unreadable":
+            out = [excerpt(line, 0, 160, around=0) for line in unread]
+        samples = tuple(out[:_SAMPLES])
+        made.append(GateFinding(id=name, examples=len(out), of=of[name], samples=samples))
+    return tuple(made)
+
+
+def _place(source: str) -> tuple[str, int]:
+    name, _, line = source.rpartition(":")
+    return (name, int(line)) if line.isdigit() else (source, 0)
+
+
+def _shown(one: TrainingExample) -> str:
+    learnt = one.answer.content or f"calls {', '.join(sorted(called(one)))}"
+    text = f"{one.asked[:100]} → {learnt[:100]}"
+    return f"{one.source} {excerpt(text, 0, len(text), around=0)}"
+
+
+# What an example says, in the ways it is compared.
+
+
+def _turns_of(case: EvalCase) -> Iterator[tuple[str, str]]:
+    if case.input is not None:
+        yield "user", case.input
+    yield from ((turn.role, turn.content) for turn in case.messages)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).casefold()
+
+
+def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """What was said to the model, capitals and blanks aside."""
+    kept = (text for role, text in turns if role not in ("assistant", "system"))
+    return tuple(_plain(text) for text in kept if text.strip())
+
+
+def _heard_of(one: TrainingExample) -> list[tuple[str, ...]]:
+    """The same as it is, and as a drawn evaluation set would have masked it."""
+    turns = [(turn.role, turn.content) for turn in one.messages[:-1]]
+    mask = Masker()
+    masked = [(role, mask(text)) for role, text in turns if role != "system"]
+    return [_heard(turns), _heard(masked)]
+
+
+def _learnt(one: TrainingExample) -> Iterator[str]:
+    """What is asked and what is learnt, calls of tools and the worse answer included."""
+    yield from _heard((turn.role, turn.content) for turn in one.messages[:-1])
+    yield one.answer.content
+    yield from (f"{c.function.name} {c.function.arguments}" for c in one.answer.tool_calls)
+    yield one.rejected
+
+
+def _texts(one: TrainingExample) -> Iterator[str]:
+    for turn in one.messages:
+        yield turn.content
+        yield from (call.function.arguments for call in turn.tool_calls)
+    yield one.rejected
+
+
+def _is_cut(row: _Row) -> bool:
+    """Whether its maker says so, or the answer means to be JSON and stops in the middle of it."""
+    text = row.example.answer.content
+    said = row.found.cut and row.review.said != "edit"
+    fits = not looks_like_json(text) or "```" in text or read_json(text)[0] is not UNREAD
+    return said or not fits
+
+
+def _name_of(tool: Mapping[str, Any]) -> str:
+    function = tool.get("function", tool)
+    return str(function.get("name")) if isinstance(function, Mapping) else ""
+
+
+def _masked(one: TrainingExample) -> TrainingExample:
+    mask = Masker()
+
+    def of(value: Any) -> Any:
+        if isinstance(value, str):
+            return mask(value)
+        if isinstance(value, dict):
+            kept = ("role", "type", "id", "tool_call_id", "name")
+            return {key: each if key in kept else of(each) for key, each in value.items()}
+        return [of(each) for each in value] if isinstance(value, list) else value
+
+    data = one.model_dump(mode="json", exclude_defaults=True)
+    said = {key: of(data[key]) for key in ("messages", "rejected") if key in data}
+    return TrainingExample.model_validate(data | said)

@@ -1,0 +1,178 @@
+"""A signed decision against what came after it: logs, dates, and what the rules say today."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tuneworthy.files.stores import read_evidence
+from tuneworthy.framework.load import services
+from tuneworthy.model.base import Unknown, json_text
+from tuneworthy.model.case import Case, CaseDecision
+from tuneworthy.model.dossier import Dossier
+from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.pipeline import decide, framework_of, load_case, today
+from tuneworthy.verdict.headline import ANSWER_WORDS
+from tuneworthy.words import interval_text
+
+WATCH_DAYS = 90  #: Days before an end of service from which it is told.
+
+WATCHED = {
+    "success_share": ("better", 1),
+    "error_share": ("better", -1),
+    "invalid_output_share": ("better", -1),
+    "refusal_share": ("better", -1),
+    "usd_per_request": ("cheaper", -1),
+    "latency_p95_s": ("fast", -1),
+}
+"""What new logs are compared in, the question it answers, and whether more of it is good."""
+
+DRIFTS = ("intent_drift", "voice_drift_per_turn")  #: Above nought by their whole interval.
+
+State = Literal["holds", "attention", "unknown"]
+
+
+class Watched(NamedTuple):
+    """One thing that a decision rests on, as it is today."""
+
+    id: str  #: signed, review, answer, target_quality, better_success_share, drift_…, ends_…
+    state: State
+    says: str
+
+
+class WatchReport(NamedTuple):
+    """How a decision stands."""
+
+    case: str
+    folder: str
+    day: date
+    decision: CaseDecision
+    checks: tuple[Watched, ...]
+
+    @property
+    def state(self) -> State:
+        """Attention where anything asks for it; unknown where nothing could be looked at."""
+        states = {one.state for one in self.checks}
+        return "attention" if "attention" in states else "holds" if "holds" in states else "unknown"
+
+
+def watch(source: str | Path, *, as_of: date | None = None) -> WatchReport:
+    """Hold the signed decision of a case against everything that is known by now.
+
+    Args:
+        source: The case folder or file.
+        as_of: The day; today when not given.
+    """
+    case, day = load_case(source), as_of or today()
+    dossier = decide(case, framework_of(case), as_of=day)
+    runs = read_evidence(case)
+    checks = (
+        *_of_decision(case.decision, dossier, day),
+        *_of_targets(dossier),
+        *_of_logs(case.decision, runs),
+        *_of_ends(case, day),
+    )
+    return WatchReport(case.name, str(source), day, case.decision, checks)
+
+
+def _of_decision(decision: CaseDecision, dossier: Dossier, day: date) -> Iterator[Watched]:
+    signed = decision.signed
+    if signed is None:
+        yield Watched("signed", "attention", "Nothing is signed. Write decision.signed in the case")
+    else:
+        was, now = ANSWER_WORDS[signed.answer], ANSWER_WORDS[dossier.verdict.answer]
+        said = f"Signed by {signed.by} on {signed.on}: {was}"
+        yield Watched("signed", "holds", said)
+        same = signed.answer == dossier.verdict.answer
+        told = f"Today's answer is the same: {now}" if same else f"Today's answer is: {now}"
+        yield Watched("answer", "holds" if same else "attention", told)
+    due = decision.review_on
+    if due is None:
+        yield Watched("review", "unknown", "No day is set for a review. Write decision.review_on")
+    elif due <= day:
+        who = f" {decision.owner} answers for it" if decision.owner else ""
+        yield Watched("review", "attention", f"A review was due on {due}.{who}")
+    else:
+        yield Watched("review", "holds", f"The next review is on {due}")
+
+
+def _of_targets(dossier: Dossier) -> Iterator[Watched]:
+    states: dict[str, State] = {"met": "holds", "missed": "attention"}
+    for name, one in dossier.targets.items():
+        if not isinstance(one.limit, Unknown):
+            today_ = "unknown" if isinstance(one.today, Unknown) else f"{one.today:g}"
+            says = f"The target of {name} is {one.state}: {today_}, with a limit of {one.limit:g}"
+            yield Watched(f"target_{name}", states.get(one.state, "unknown"), says)
+
+
+def _of_logs(decision: CaseDecision, runs: Sequence[Measured]) -> Iterator[Watched]:
+    """What logs say that are newer than the signature, beside those before it."""
+    if decision.signed is None:
+        return
+    on = decision.signed.on
+    known = [one for run in runs for one in run.evidence if one.known and one.observed_on]
+    old = {one.id: one for one in known if one.observed_on and one.observed_on <= on}
+    new = {one.id: one for one in known if one.observed_on and one.observed_on > on}
+    if not new:
+        fix = "give newer ones: tuneworthy watch CASE --from LOGS"
+        yield Watched("logs", "unknown", f"No logs since {on} were measured; {fix}")
+        return
+    for name, (asks, sign) in WATCHED.items():
+        if name in new:
+            yield _compared(f"{asks}_{name}", old.get(name), new[name], sign)
+    for name in DRIFTS:
+        if name in new and (low := new[name].low) is not None:
+            says = f"The {name.replace('_', ' ')} is {_interval(new[name])}"
+            yield Watched(f"drift_{name}", "attention" if low > 0 else "holds", says)
+    if decision.signed.answer == "yes" and "tuned_gain" not in new:
+        says = "The tuned model wasn't compared since: tuneworthy verify CASE"
+        yield Watched("gain", "unknown", says)
+
+
+def _compared(name: str, old: Evidence | None, new: Evidence, sign: int) -> Watched:
+    """Worse where the whole new interval lies on the wrong side of the whole old one."""
+    what = new.id.replace("_", " ")
+    if old is None:
+        return Watched(name, "unknown", f"The {what} is {_interval(new)}; before it is unknown")
+    worse = _ends(new)[1] < _ends(old)[0] if sign > 0 else _ends(new)[0] > _ends(old)[1]
+    told = f"The {what} is {_interval(new)}, and was {_interval(old)}"
+    return Watched(name, "attention" if worse else "holds", told)
+
+
+def _ends(one: Evidence) -> tuple[float, float]:
+    high = one.high if isinstance(one.high, float | int) else float("inf")
+    return (one.number if one.low is None else one.low), high
+
+
+def _interval(one: Evidence) -> str:
+    return interval_text(one.value, one.low, one.high, one.unit)
+
+
+def _of_ends(case: Case, day: date) -> Iterator[Watched]:
+    """Models and services that end, or are about to."""
+    ends: Mapping[str, date | None] = {
+        **{model.id: getattr(model, "ends", None) for model in case.models},
+        "the tuning service": case.tuning.until,
+    }
+    used = {model.id.partition(":")[0].casefold() for model in case.models if model.kind == "tuned"}
+    offered = {
+        one.service: one.until
+        for one in services().services
+        if one.service.split()[0].casefold() in used
+    }
+    for name, until in {**ends, **offered}.items():
+        if until is None:
+            continue
+        near = until <= day + timedelta(days=WATCH_DAYS)
+        verb = "ended" if until <= day else "ends"
+        yield Watched(f"ends_{name}", "attention" if near else "holds", f"{name} {verb} on {until}")
+
+
+def watch_dict(seen: WatchReport) -> str:
+    """The same as JSON."""
+    checks = [one._asdict() for one in seen.checks]
+    decision = seen.decision.model_dump(mode="json")
+    day = seen.day.isoformat()
+    return json_text({"state": seen.state, "as_of": day, "decision": decision, "checks": checks})
