@@ -156,6 +156,47 @@ def test_runs_that_broke_are_left_out_of_the_score_and_counted() -> None:
     assert {arm.prompt: (arm.value, arm.errors) for arm in found.arms} == {
         "p0": (1.0, 0), "p1": (1.0, 10),
     }  # fmt: skip
+    # Wilson for 20 of 30 is 0.488 to 0.808; as right all 30 are
+    assert found.arms[1].low == pytest.approx(0.488, abs=0.02)
+    assert found.arms[1].high == 1
+    assert found.arms[0].low > 0.85
+
+
+@given(lost=st.sets(st.integers(0, 39), max_size=40), arm=st.integers(0, 1))
+def test_no_number_of_failed_calls_puts_an_arm_ahead(lost: set[int], arm: int) -> None:
+    """p0 is right in 22 of 40 and p1 in 20: failures may hide that, and distinguish nothing."""
+    scores = [[1, 1]] * 20 + [[1, 0]] * 2 + [[0, 0]] * 18
+    error = [None if n not in lost or side != arm else "x" for n in range(40) for side in (0, 1)]
+    found = lead(trial(scores, error=error))
+    assert found.told_apart in {"no", "unknown"}
+    whole = lead(trial(scores))
+    assert found.low <= whole.value <= found.high
+
+
+def test_an_arm_that_often_fails_is_not_best_because_of_what_is_left() -> None:
+    error = [None, "timeout"] * 60 + [None, None] * 90
+    found = result(
+        trial([[1, 0]] * 50 + [[0, 0]] * 10 + [[1, 1]] * 80 + [[0, 0]] * 10, error=error)
+    )
+    assert [(arm.prompt, round(arm.value, 2)) for arm in found.arms] == [("p0", 0.87), ("p1", 0.89)]
+    assert isinstance(found.lead, Lead)
+    assert found.lead.told_apart == "no"
+
+
+@pytest.mark.parametrize("column", ["conversation", "group"])
+def test_cases_of_a_conversation_or_document_are_no_independent_cases(column: str) -> None:
+    """A is right in all of 7 documents, B in 3: by the sign test that is no difference."""
+    scores = [[1, 0]] * 140 + [[0, 1]] * 60
+    names = [f"d{row // 20}" for row in range(200) for _ in (0, 1)]
+    alone, found = lead(trial(scores)), result(trial(scores, **{column: names}))
+    assert alone.told_apart == "yes"
+    assert isinstance(found.lead, Lead)
+    assert (found.lead.told_apart, found.lead.clusters) == ("unknown", 10)
+    assert found.arms[0].clusters == 10
+    assert found.lead.low < 0 < found.lead.high
+    shown = evidence(measure(Arms(), trial(scores, **{column: names})), "best_arm_share")
+    assert isinstance(shown.value, Unknown)
+    assert "10 bear on it" in shown.value.ask
 
 
 def test_arms_with_few_cases_in_common_are_judged_on_their_own() -> None:

@@ -113,13 +113,14 @@ def interview(
 
 @command(
     "tuneworthy measure my-case",
-    "tuneworthy measure --from promptfoo-results.json",
+    "tuneworthy measure --from promptfoo-results.json --compare",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
 )
 @click.argument("case", required=False)
 @sources_option("read", "Without CASE a case folder is made from them.")
 @mapping_option
 @flag("--examples", "Show step by step which examples could be used.", "show_examples")
+@flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @framework_option
 @format_option("text", "json")
 @output_options
@@ -127,11 +128,12 @@ def measure(
     case: str | None,
     sources: tuple[str, ...],
     show_examples: bool,
+    compare: bool,
     form: str,
     output: str | None,
     force: bool,
     **options: Any,
-) -> None:
+) -> int:
     """Measure traces or results, and keep what they show as evidence of CASE.
 
     Reads what the case names (data.traces, glossary, voice, schema, prompts, examples), or what
@@ -155,6 +157,8 @@ def measure(
     else:
         document = measure_report(run, examples=show_examples)
         deliver(render(document, colour=colour(output)), output, force)
+    told = run.of("best_arm_lead").details.get("told_apart")
+    return 1 if compare and (told != "yes" or not run.known("best_arm_lead")) else 0
 
 
 @group(

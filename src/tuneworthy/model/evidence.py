@@ -178,6 +178,7 @@ class Batch:
     score: list[float | None] = field(default_factory=list)
     label: list[str | None] = field(default_factory=list)
     case: list[str | None] = field(default_factory=list)
+    group: list[str | None] = field(default_factory=list)  #: what several cases are from
 
     def __len__(self) -> int:
         return len(self.output)
@@ -202,8 +203,9 @@ class PromptArm(Record):
     low_of_all: float  #: Ends where the intervals of all arms hold at once.
     high_of_all: float
     cases: Natural  #: Cases it has a score for, among those compared.
+    clusters: Natural  #: Conversations or documents those come from; else as many as cases.
     runs: Natural  #: Times it was run, repeats and failures among them.
-    errors: Natural  #: Runs that ended in an error: left out of the score.
+    errors: Natural  #: Runs that ended in an error: out of the score, wrong or right in its ends.
     usd_per_run: float | Unknown
     usd_per_run_low: float | Unknown  #: Ends of the 95% interval; unknown with a cost of one case.
     usd_per_run_high: float | Unknown
@@ -214,7 +216,8 @@ class Lead(Estimated):
     """How far the best arm is ahead of the next on shared cases, with an interval for all pairs."""
 
     cases: Natural
-    told_apart: State  #: Yes when the interval lies above zero; unknown under 20 cases.
+    clusters: Natural  #: Conversations or documents the cases come from.
+    told_apart: State  #: Yes when the interval lies above zero; unknown under 20 clusters.
     cases_needed: int | Unknown
     """Shared cases that would distinguish them with the chance ``power``, were the difference and
     its spread those seen."""

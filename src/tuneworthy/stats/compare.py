@@ -140,22 +140,26 @@ def arm_estimate(
     )
 
 
-def paired(first: Floats, second: Floats, reach: float = Z95) -> tuple[Estimate, int | None] | None:
+def paired(
+    first: Floats, second: Floats, reach: float = Z95, clusters: Ints | None = None
+) -> tuple[Estimate, int | None] | None:
     """The mean difference of the best on the cases that both arms have, and cases to settle it.
 
-    The upper end reaches ``reach`` standard errors, the lower end those of one interval, by the
-    quantile of Student's t; at that many shared cases the lower end would lie above zero with 80%
-    power if difference and spread stay. NaN where an arm lacks the case. None for cases where the
-    first isn't ahead, or by so little that no test would ever be that long; None for all with under
-    two shared cases.
+    The upper end reaches ``reach`` standard errors, the lower end Student's t; at that many shared
+    cases the lower end would lie above zero with 80% power if difference and spread stay. NaN where
+    an arm lacks the case. None for cases where the first isn't ahead, or by too little for a test;
+    None for all with under two clusters; each case is its own if these are left out.
     """
-    apart = (first - second)[~np.isnan(first - second)]
-    n = len(apart)
-    if n < 2:
+    alone = np.arange(len(first))
+    apart, groups = _both(first, second, alone if clusters is None else clusters)
+    member, k = members(groups)
+    if k < 2:
         return None
-    value, spread = float(apart.mean()), float(apart.std(ddof=1))
-    error = t95(n - 1) * spread / math.sqrt(n)
-    estimate = Estimate(value, value - error, value + error * reach / Z95, n, n)
+    n, value = len(apart), float(apart.mean())
+    off = sum_by(member, apart - value, k)
+    spread = math.sqrt(k / (k - 1) * float((off**2).sum()) / n)
+    error = t95(k - 1) * spread / math.sqrt(n)
+    estimate = Estimate(value, value - error, value + error * reach / Z95, n, k)
     if value <= 0 or (Z95 + Z80) * spread >= math.sqrt(_FARTHEST) * value:
         return estimate, None
     return estimate, max(2, math.ceil(((Z95 + Z80) * spread / value) ** 2))

@@ -151,6 +151,7 @@ _MADE: dict[str, tuple[str, Callable[[Column], Column]]] = {
     "score": ("score", _by(_score)),
     "label": ("label", _names),
     "case": ("case", _names),
+    "group": ("group", _names),
 } | {amount: (amount, _amounts) for amount in AMOUNTS}
 """Our field, the column it fills, and how it is made from what another hand wrote."""
 FIELDS = (*_MADE, "prompt_name", "prompt_version", "messages", "input", "output", "feedback")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
-from tuneworthy.files.case import add_to_case, case_path, write_answers
+from tuneworthy.files.case import add_to_case, case_path
 from tuneworthy.files.disk import made_whole
 from tuneworthy.files.evalset import parted, write_evalset
 from tuneworthy.files.stores import append_evidence
@@ -30,7 +30,7 @@ from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.sections.evalset import EvalsetReport
 from tuneworthy.report.sections.measure import MeasureReport
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
-from tuneworthy.verdict.weigh import COUNTED_CHECKS, examples_need
+from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.workspace.cases import extra_needed, start_case
 
 if TYPE_CHECKING:
@@ -81,31 +81,6 @@ def _list_price(measured: Measured, as_of: date) -> Price | None:
     tokens = latest([measured]).get("input_tokens")
     size = tokens.number if tokens is not None and tokens.known else 0.0
     return price_on(models[0], as_of, input_tokens=size)
-
-
-def _counted_checks(measured: Measured, framework: Framework) -> dict[tuple[str, ...], str]:
-    """Counts that a check of the framework asks for, from a test of several prompts or models.
-
-    Logs of one prompt don't show that no other was tried: they answer nothing, and no more do files
-    of several tests, whose prompts were never tried on one task. Prompts of which only the names
-    are known may be copies of each other: their number can say that there were too few, and not
-    that there were enough.
-    """
-    ledger: dict[str, Evidence] = latest([measured])
-    several = any(len(s.columns["value"]) > 1 for s in measured.series if s.id == "arms")
-    lead = ledger.get("best_arm_lead")
-    if not several or lead is None or "told_apart" not in lead.details:
-        return {}
-    counts: dict[tuple[str, ...], str] = {}
-    for check, measure in COUNTED_CHECKS.items():
-        evidence, wanted = ledger.get(measure), framework.ceiling.get(check)
-        if wanted is None or wanted.at_least is None or evidence is None or not evidence.known:
-            continue
-        names = evidence.details.get("names")
-        count = int(names if isinstance(names, int) else evidence.number)
-        if names is None or count < wanted.at_least:
-            counts["ceiling", check] = str(count)
-    return counts
 
 
 def appendix(measured: Measured, day: date) -> str:
@@ -181,7 +156,6 @@ def measure_new(
     with made_whole(target) as place:
         start_case(place, title, chosen)
         add_to_case(place, appendix(measured, today()))
-        write_answers(place, _counted_checks(measured, framework))
         append_evidence(load_case(place), measured)
     dossier = decide(load_case(target), framework)
     return _report(measured, dossier, framework, target, None, added=True)

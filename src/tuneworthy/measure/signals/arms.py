@@ -32,7 +32,7 @@ MOST_ARMS = 50  #: Arms that are compared; of more, those with the most cases.
 
 MOST_TESTS = 10  #: Tests that are compared; of more, those with the most cases.
 
-_NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error")
+_NUMBERS = ("arms_case", "arms_score", "arms_usd", "arms_latency_s", "arms_error", "arms_group")
 _ALWAYS = (
     *("prompt", "model", "value", "low", "high", "low_of_all", "high_of_all"),
     *("cases", "runs", "errors"),
@@ -60,9 +60,11 @@ class ArmsSignal:
     An arm is a prompt with a model. ``best_arm_share`` is the best arm's mean score over cases
     (repeats of a case averaged first), with the interval that holds for all arms at once, because
     the best was picked on the cases it is reported on; ``best_arm_lead`` its paired difference to
-    the next, with an upper end that holds for all pairs at once. Where the results are of several
-    tests, which share no case, both are unknown: the best of an easy test is no better than the
-    best of a hard one.
+    the next, with an upper end that holds for all pairs at once. Runs that failed stretch both:
+    their lower end counts them as wrong, their upper end as right. Cases of one conversation or
+    document (``group``) are no independent cases. Where the results are of several tests, which
+    share no case, both are unknown: the best of an easy test is no better than the best of a hard
+    one.
 
     It can't see how the best arm does on other cases than these, cases that were chosen because
     an arm failed on them, or an arm that was dropped before the file was written.
@@ -79,6 +81,7 @@ class ArmsSignal:
             as_numbers(batch.column("usd")),
             as_numbers(batch.column("latency_s")),
             there(batch.column("error")).astype(np.float64),
+            case_numbers(batch, "group"),
         )
         return dict(zip(_NUMBERS, values, strict=True))
 
@@ -103,8 +106,9 @@ class ArmsSignal:
         codes, place = np.unique(code, return_inverse=True)
         pairs = (divmod(each, len(models)) for each in codes.tolist())
         names = [(shown(prompts[prompt - 1]), shown(models[model - 1])) for prompt, model in pairs]
-        case, score, usd, latency_s, error = (table.numbers[name][rows] for name in _NUMBERS)
-        runs = ArmRuns(place, case, table.conversation[rows], score, usd, latency_s, error > 0)
+        case, score, usd, latency_s, error, group = (table.numbers[one][rows] for one in _NUMBERS)
+        talk = table.conversation[rows]
+        runs = ArmRuns(place, case, talk, score, usd, latency_s, error > 0, group)
         return compare_tests(names, runs, rng=np.random.default_rng(0))
 
 
@@ -112,7 +116,9 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
     estimate = None
     if result.arms and result.scale == "share":
         best = result.arms[0]
-        estimate = Estimate(best.value, best.low_of_all, best.high_of_all, best.cases, best.cases)
+        estimate = Estimate(
+            best.value, best.low_of_all, best.high_of_all, best.cases, best.clusters
+        )
     return _BEST.of(
         table,
         estimate,
@@ -125,7 +131,7 @@ def _best(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
 def _lead_of(table: TraceTable, result: ArmsResult, ask: str) -> Evidence:
     lead, estimate = result.lead, None
     if isinstance(lead, Lead):
-        estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.cases)
+        estimate = Estimate(lead.value, lead.low, lead.high, lead.cases, lead.clusters)
     elif result.arms:
         ask = lead.ask
     return _LEAD.of(
@@ -183,11 +189,19 @@ class ArmRuns(NamedTuple):
     usd: Floats
     latency_s: Floats
     error: Flags
+    group: Floats  #: A number for what the case is from, as a document; NaN for nothing.
 
     @property
     def compared(self) -> Flags:
         """Which have an arm, a case and a score, and no error."""
         return (self.arm >= 0) & np.isfinite(self.case) & np.isfinite(self.score) & ~self.error
+
+    def failed(self, arms: Ints) -> Ints:
+        """Rows of those that ended in an error without a score, of some arms."""
+        place = np.unique(self.case, return_inverse=True)[1]
+        key = (place * (int(self.arm.max()) + 2) + self.arm) * (int(self.run.max()) + 1) + self.run
+        lost = self.error & np.isfinite(self.case) & ~np.isin(key, key[self.compared])
+        return np.flatnonzero(lost & np.isin(self.arm, arms))
 
 
 def compare_tests(
@@ -230,9 +244,9 @@ def compare_arms(
 
     Repeats of a case are averaged first, so a case counts once; where every case was repeated as
     often, the interval takes the repeats one by one, with cases as clusters. Where at least 20
-    cases have a score from every arm, only these are compared; else every arm is judged on its own
-    cases and ``same_cases`` is false. Runs that ended in an error are left out of the score and
-    counted.
+    cases were run through every arm, only these are compared; else every arm is judged on its own
+    cases and ``same_cases`` is false. Runs that failed are counted and left out of the score; they
+    count as wrong for the order and the lower ends, and as right for the upper ends.
     """
     rows = np.flatnonzero(runs.compared)
     if not len(rows):
@@ -244,49 +258,67 @@ def compare_arms(
     most = np.argsort(-had, kind="stable")[:MOST_ARMS]
     kept = np.sort(most[had[most] > 0])
     rows = rows[np.isin(runs.arm[rows], kept)]
-    score, place, scores = _by_run(runs, rows, kept)
-    shared: Flags = np.asarray(~np.isnan(scores).any(axis=1))
+    score, failed = runs.score[rows], runs.failed(kept)
+    as_share = bool(((score >= 0) & (score <= 1)).all())
+    ends = (0.0, 1.0) if as_share else (float(score.min()), float(score.max()))
+    rows = np.concatenate([rows, failed])
+    scores = [np.append(score, np.full(len(failed), end)) for end in (np.nan, *ends)]
+    case = np.unique(runs.case[rows], return_inverse=True)[1]
+    shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(kept)
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
-    if together:
-        among = shared[place // len(kept)]
-        score, place, scores = score[among], place[among], scores[shared]
-    known = scores[~np.isnan(scores)]
-    as_share = bool(((known >= 0) & (known <= 1)).all())
-    reach = quantiles(scores, rng)
-    means = np.nanmean(scores, axis=0).tolist()
+    among = shared[case] | (not together)
+    told, least, most = (_by_run(runs, rows[among], each[among], kept) for each in scores)
+    reach = quantiles(least.means, rng)
+    means = np.nanmean(least.means, axis=0).tolist()
     order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
     compared = []
     for column in order:
-        own, arm = place % len(kept) == column, int(kept[column])
-        each, cases = _even(score[own], place[own] // len(kept))
-        estimate = arm_estimate(each, cases, reach.arms, as_share=as_share)
-        compared.append(_arm(names[arm], runs, runs.arm == arm, *estimate))
+        arm = int(kept[column])
+        bounds = [each.estimate(column, reach.arms, as_share=as_share) for each in (least, most)]
+        compared.append(_arm(names[arm], runs, runs.arm == arm, told.means[:, column], bounds))
     return ArmsResult(
         arms=tuple(compared),
-        lead=_lead(scores[:, order], reach),
-        cases=len(scores),
+        lead=_lead(*(each.means[:, order] for each in (told, least, most)), least.clusters, reach),
+        cases=len(least.means),
         same_cases=together,
         scale="share" if as_share else "score",
         left_out=int((had > 0).sum()) - len(kept),
     )
 
 
-def _by_run(runs: ArmRuns, rows: Ints, kept: Ints) -> tuple[Floats, Ints, Floats]:
-    """The score of each run on a case, its cell, and the mean of each cell.
+class RunScores(NamedTuple):
+    """Runs of a test by case and arm; what failed counts as something."""
 
-    Cells are a matrix with a row a case and a column an arm that is kept; NaN is an empty one.
-    """
-    case = np.unique(runs.case[rows], return_inverse=True)[1]
+    score: Floats  #: Of each run on a case.
+    cell: Ints  #: Its place in ``means``, counted row by row.
+    means: Floats  #: A row a case and a column an arm; NaN where it wasn't run.
+    clusters: Ints  #: Of each case.
+
+    def estimate(self, arm: int, reach: float, *, as_share: bool) -> tuple[Estimate, float, float]:
+        own = self.cell % self.means.shape[1] == arm
+        each, cases = _even(self.score[own], self.cell[own] // self.means.shape[1])
+        return arm_estimate(each, self.clusters[cases], reach, as_share=as_share)
+
+
+def _by_run(runs: ArmRuns, rows: Ints, scores: Floats, kept: Ints) -> RunScores:
+    """Some rows with their scores, the traces of a run together."""
+    names, case = np.unique(runs.case[rows], return_inverse=True)
     cell = case * len(kept) + np.searchsorted(kept, runs.arm[rows])
     run = np.unique(runs.run[rows], return_inverse=True)[1]
     span = int(run.max()) + 1
     once, place = np.unique(cell * span + run, return_inverse=True)
-    score = np.bincount(place, weights=runs.score[rows]) / np.bincount(place)
-    cells, size = once // span, (int(case.max()) + 1) * len(kept)
-    sums = np.bincount(cells, weights=score, minlength=size)
+    score = np.bincount(place, weights=scores) / np.bincount(place)
+    cells, size = once // span, len(names) * len(kept)
+    known = np.isfinite(score)
+    sums = np.bincount(cells[known], weights=score[known], minlength=size)
     with np.errstate(invalid="ignore"):
-        means = sums / np.bincount(cells, minlength=size)
-    return score, cells, means.reshape(-1, len(kept))
+        means = sums / np.bincount(cells[known], minlength=size)
+    clusters = np.arange(len(names))
+    for link in (runs.run[rows].astype(np.float64), runs.group[rows]):
+        order = np.argsort(link, kind="stable")
+        same = link[order][1:] == link[order][:-1]  # NaN is like no other
+        clusters = joined_groups(clusters, case[order][:-1][same], case[order][1:][same])
+    return RunScores(score, cells, means.reshape(-1, len(kept)), clusters)
 
 
 def _even(scores: Floats, cases: Ints) -> tuple[Floats, Ints]:
@@ -298,21 +330,30 @@ def _even(scores: Floats, cases: Ints) -> tuple[Floats, Ints]:
 
 
 def _arm(
-    name: tuple[str, str], runs: ArmRuns, own: Flags, one: Estimate, low: float, high: float
+    name: tuple[str, str],
+    runs: ArmRuns,
+    own: Flags,
+    told: Floats,
+    bounds: Sequence[tuple[Estimate, float, float]],
 ) -> PromptArm:
+    (least, low, _), (most, _, high) = bounds
+    answered = told[np.isfinite(told)]
+    lost = least.value != most.value
+    value = float(answered.mean()) if lost and len(answered) else least.value
     rows = own & np.isfinite(runs.case)
     times = runs.latency_s[rows & np.isfinite(runs.latency_s)]
     usd = _usd_per_run(runs, rows)
-    ends = [end if np.isfinite(end) else one.value for end in (one.low, one.high, low, high)]
+    ends = [end if np.isfinite(end) else value for end in (least.low, most.high, low, high)]
     return PromptArm(
         prompt=name[0],
         model=name[1],
-        value=one.value,
+        value=value,
         low=ends[0],
         high=ends[1],
         low_of_all=ends[2],
         high_of_all=ends[3],
-        cases=one.clusters,
+        cases=len(answered),
+        clusters=least.clusters,
         runs=len(np.unique(runs.run[rows])),
         errors=len(np.unique(runs.run[rows & runs.error])),
         usd_per_run=usd[0],
@@ -333,19 +374,29 @@ def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
     return cost.value, max(0.0, cost.low), cost.high
 
 
-def _lead(scores: Floats, reach: Quantiles) -> Lead | Unknown:
-    if scores.shape[1] < 2:
+def _lead(
+    told: Floats, least: Floats, most: Floats, clusters: Ints, reach: Quantiles
+) -> Lead | Unknown:
+    """The first over the second, with what failed against the first, and for it."""
+    if told.shape[1] < 2:
         return Unknown(ask=_ONE_ARM)
-    pair = paired(scores[:, 0], scores[:, 1], reach.pairs)
-    if pair is None:
-        return Unknown(ask="run both on the same cases: they share fewer than two")
-    estimate, needed = pair
-    enough = estimate.n >= ENOUGH_CONVERSATIONS
+    pair = paired(least[:, 0], most[:, 1], reach.pairs, clusters)
+    most_of_all = paired(most[:, 0], least[:, 1], reach.pairs, clusters)
+    if pair is None or most_of_all is None:
+        return Unknown(
+            ask="run both on the same cases: they share fewer than two, or come from one"
+        )
+    (estimate, needed), (other, _) = pair, most_of_all
+    apart = told[:, 0] - told[:, 1]
+    lost = estimate.value != other.value and np.isfinite(apart).any()
+    value = float(np.nanmean(apart)) if lost else estimate.value
+    enough = estimate.clusters >= ENOUGH_CONVERSATIONS
     return Lead(
-        value=estimate.value,
-        low=estimate.low,
-        high=estimate.high,
+        value=value,
+        low=min(estimate.low, value),
+        high=max(other.high, value),
         cases=estimate.n,
+        clusters=estimate.clusters,
         told_apart=("yes" if estimate.low > 0 else "no") if enough else "unknown",
         cases_needed=Unknown(ask=_NEVER) if needed is None else needed,
     )

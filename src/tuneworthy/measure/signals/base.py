@@ -378,9 +378,9 @@ def right(scores: Floats) -> Floats:
     return np.where(np.isnan(scores), np.nan, (scores >= RIGHT_FROM) * 1.0)
 
 
-def case_numbers(batch: Batch) -> Floats:
+def case_numbers(batch: Batch, column: str = "case") -> Floats:
     """A number for each test case, the same in every batch; NaN for a trace without one."""
-    cases = batch.column("case")
+    cases = batch.column(column)
     return as_numbers(None if case is None else _case_number(case) for case in cases)
 
 

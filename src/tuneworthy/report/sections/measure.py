@@ -26,12 +26,12 @@ from tuneworthy.words import (
     cut,
     few,
     interval_text,
-    listing,
     quality,
     quality_interval,
     sentence,
     several,
     share,
+    signed,
     small_usd,
     usd,
 )
@@ -388,39 +388,39 @@ def _arm(arms: Series, place: int) -> str:
     parts = (f'prompt "{prompt}"' if prompt else "", f"on {model}" if model else "")
     name = " ".join(filter(None, parts)) or "the prompt"
     ends = (float(values[key]) for key in ("value", "low_of_all", "high_of_all"))
-    return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}"
+    errors = int(values.get("errors", 0))
+    lost = f"; {few(errors)} of {count(values['runs'])} calls failed" if errors else ""
+    return f"{name}: {quality_interval(*ends)} on {counted(float(values['cases']), 'case')}{lost}"
 
 
 def _apart(report: MeasureReport) -> str:
-    """Whether the two best can be distinguished, and how many more cases that would take."""
-    told = report.of("best_arm_lead").details.get("told_apart")
-    if told == "yes":
-        return "distinguished: the interval of the difference lies above zero"
-    if told is None:
+    """How far apart the two best are, and how many more cases would distinguish them."""
+    lead = report.of("best_arm_lead")
+    told, needed = lead.details.get("told_apart"), report.detail("best_arm_lead", "cases_needed")
+    if not lead.known or lead.low is None or not isinstance(lead.high, int | float):
         return report.ask("best_arm_lead", "can't be distinguished")
-    needed = report.detail("best_arm_lead", "cases_needed")
-    if needed is None:
-        return (
-            "can't be distinguished, and no number of cases would help while they differ so little"
-        )
-    more = max(1, int(needed) - report.of("best_arm_lead").n)
+    ends = f"{signed(lead.number)} ({signed(lead.low)} to {signed(lead.high)}), "
+    if told == "yes":
+        return f"{ends}distinguished"
+    if needed is None or needed <= lead.n:
+        return f"{ends}can't be distinguished by more such cases"
+    more = int(needed) - lead.n
     noun, verb = ("case", "is") if more == 1 else ("cases", "are")
-    return f"can't be distinguished: about {count(more)} more paired {noun} {verb} needed"
+    return f"{ends}can't be distinguished: about {count(more)} more paired {noun} {verb} needed"
 
 
 def _ceiling(report: MeasureReport) -> str:
     ceiling = report.dossier.ceiling
-    answered = [name for name, check in ceiling.checks.items() if check.state != "unknown"]
-    who = few(len(answered)) if answered else "none"
-    verb = "is" if len(answered) <= 1 else "are"
-    counts = []
-    for name in (name for name in answered if name in _COUNTS):
+    answered = sum(check.state != "unknown" for check in ceiling.checks.values())
+    verb, seen = "is" if answered <= 1 else "are", []
+    for name in (name for name in _COUNTS if name in ceiling.checks):
         measure, noun = _COUNTS[name]
         number, wanted = report.count(measure), report.wanted.get(name, 0)
-        if number is not None:
-            few_ = f" ({count(wanted)} wanted)" if number < wanted else ""
-            counts.append(f"{counted(number, noun)}{few_}")
-    beside = f": {listing(counts)}" if counts else ""
+        if number:
+            short = f" of {count(wanted)} wanted, others may have been tried"
+            seen.append(f"{counted(number, noun)}{short if number < wanted else ''}")
+    beside = f". Seen: {'; '.join(seen)}" if seen else ""
+    who = few(answered) if answered else "none"
     first = f"{who} of the {few(len(ceiling.checks))} checks {verb} answered by this{beside}"
     reached = {
         "yes": "It is reached",
