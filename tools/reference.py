@@ -53,8 +53,8 @@ never null and never 0.
 """
 _EXIT_CODES = {
     ANSWERED: "answered, whatever the answer is",
-    NOT_MET: "`decide --require` isn't met (an undecided verdict meets none), `measure --compare` finds "
-    "no arm ahead, or `framework check --strict` found something",
+    NOT_MET: "`decide --require` isn't met (an undecided verdict meets none), `measure --compare` "
+    "finds no arm ahead, or `framework check --strict` found something",
     WRONG_INPUT: "the input is wrong: one line on stderr says what, where and the fix; nothing is "
     "written",
     STOPPED: "stopped by the user",
