@@ -43,8 +43,9 @@ section, and a section it leaves out is the lesson's (but `worked_example`). How
 """
 _DOSSIER = """
 What `tuneworthy decide CASE --format json` prints, from the schema that `tuneworthy schema dossier`
-prints. Every key is always there, but for `quick`. Names may be added under the same `schema`; none
-moves. Equal inputs give equal bytes: there is no clock in it but `as_of`.
+prints. Every key is always there, but for `quick`, `training` and `decision`. Names may be added
+under the same `schema`; none moves. Equal inputs give equal bytes: there is no clock in it but
+`as_of`.
 """
 _NUMBERS = """
 A number is a number; `{low, high}` where unknowns or ranges leave it open (`high: "open"` has no
@@ -54,7 +55,8 @@ never null and never 0.
 _EXIT_CODES = {
     ANSWERED: "answered, whatever the answer is",
     NOT_MET: "`decide --require` isn't met (an undecided verdict meets none), `measure --compare` "
-    "finds no arm ahead, or `framework check --strict` found something",
+    "finds no arm ahead, `framework check --strict` found something, `watch` something to look at, "
+    "or `export` lines that the target would refuse",
     WRONG_INPUT: "the input is wrong: one line on stderr says what, where and the fix; nothing is "
     "written",
     STOPPED: "stopped by the user",

@@ -12,19 +12,20 @@ from typing import Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.files.stores import read_latest
+from tuneworthy.files.stores import read_latest, training_record
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import Unknown, digest, remembered_digest
-from tuneworthy.model.case import Attempt, Case, CaseOrigin, Prices
+from tuneworthy.model.case import Attempt, Case, CaseDecision, CaseOrigin, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
     NamedDigest,
     Replaced,
     Stage,
+    TrainingResult,
     Verdict,
 )
 from tuneworthy.model.evidence import Evidence
@@ -178,7 +179,16 @@ def decide(
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, framework) if quick else None,
+        training=_training(stated),
+        decision=stated.decision if stated.decision != CaseDecision() else None,
     )
+
+
+def _training(case: Case) -> TrainingResult | None:
+    made = training_record(case)
+    if made is None:
+        return None
+    return TrainingResult(**{name: getattr(made, name) for name in TrainingResult.model_fields})
 
 
 def today() -> date:

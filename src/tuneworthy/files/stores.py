@@ -304,17 +304,25 @@ TRAINING_RECORD = "training.json"
 TRAINING_LIMIT = 512 * MIB
 
 
-def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
-    """The set that passed the gates and its examples; None where there is none yet."""
-    from tuneworthy.model.training import TrainingExample, TrainingSet, set_digest
+def training_record(case: Case) -> TrainingSet | None:
+    """What is known of the set that passed the gates; None where there is none yet."""
+    path = _beside(case, TRAINING_RECORD)
+    if path is None or not os.path.lexists(path):
+        return None
+    from tuneworthy.model.training import TrainingSet
 
-    record, lines = _beside(case, TRAINING_RECORD), _beside(case, TRAINING)
-    if record is None or lines is None:
+    fix = f"make it again: tuneworthy data {case.folder}"
+    return JsonLines(path, TrainingSet, "record of a training set", fix).read_whole()
+
+
+def read_training(case: Case) -> tuple[TrainingSet, tuple[TrainingExample, ...]] | None:
+    """The set and its examples; None where there is none yet."""
+    from tuneworthy.model.training import TrainingExample, set_digest
+
+    made, lines = training_record(case), _beside(case, TRAINING)
+    if made is None or lines is None:
         return None
     fix = f"make it again: tuneworthy data {case.folder}"
-    made = JsonLines(record, TrainingSet, "record of a training set", fix).read_whole()
-    if made is None:
-        return None
     examples = JsonLines(lines, TrainingExample, "training example", fix, TRAINING_LIMIT).read()
     if set_digest(examples) != made.digest:
         raise CaseError("isn't the set that passed the gates", where=str(lines), fix=fix)

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple, get_args
 from pydantic import Field
 
 from tuneworthy.model.base import Range, Record, State, Unknown, json_text
-from tuneworthy.model.case import Amount, Prices
+from tuneworthy.model.case import Amount, CaseDecision, Prices
 from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Band, JudgementRule, Outcome, TargetId
 from tuneworthy.model.precedents import PrecedentsResult
@@ -674,6 +674,19 @@ class Plan(Record):
 SCHEMA = "tuneworthy/dossier/1"  #: Names may be added under this number; none moves.
 
 
+class TrainingResult(Record):
+    """The training set beside a case, as ``tuneworthy data`` last wrote it."""
+
+    digest: str  #: SHA-256 over its examples and their parts.
+    train: int  #: Examples to train on.
+    validation: int  #: Examples held back to validate on.
+    accepted: int  #: Candidates that a person accepted.
+    edited: int  #: Candidates that a person gave a better answer.
+    stated: int  #: Examples of training files that nobody reviewed one by one.
+    rejected: int  #: Candidates that a person rejected.
+    unreviewed: int  #: Candidates of logs that nobody reviewed; none of them is in it.
+
+
 class Dossier(Record):
     """Everything Tuneworthy has to say about a case.
 
@@ -712,12 +725,15 @@ class Dossier(Record):
     series: tuple[Series, ...] | Unknown
     """Numbers of the pictures of what was measured; unknown where nothing was."""
     quick: Quick | None = None  #: Only for the short form.
+    training: TrainingResult | None = None  #: Only where a training set passed the gates.
+    decision: CaseDecision | None = None  #: Only where the case names one.
 
     def to_dict(self) -> dict[str, Any]:
         """The object as plain JSON values."""
         data = self.model_dump(mode="json", by_alias=True)
-        if self.quick is None:
-            del data["quick"]
+        for name in ("quick", "training", "decision"):
+            if data[name] is None:
+                del data[name]
         return data
 
     def to_json(self) -> str:

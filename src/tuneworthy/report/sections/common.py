@@ -27,6 +27,8 @@ from tuneworthy.verdict.facts import NAMES
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.verdict.headline import rests_on as rests_in_short
 from tuneworthy.words import (
+    count,
+    counted,
     few,
     listing,
     months,
@@ -145,6 +147,33 @@ def targets_text(dossier: Dossier) -> str:
         of = f" ({' of '.join(figures)}{_UNITS.get(name, '')})" if len(figures) == 2 else ""
         said.append(f"{NAMES[name]} {_STATES[target.state]}{of}")
     return listing(said)
+
+
+def decision_text(dossier: Dossier) -> str:
+    """What was signed, who decides, and the next review; empty where the case says nothing."""
+    one = dossier.decision
+    if one is None:
+        return ""
+    said = ["not signed"]
+    if one.signed is not None:
+        answer = ANSWER_WORDS[one.signed.answer]
+        said = [f"{answer}, signed by {one.signed.by} on {day(one.signed.on)}"]
+    people = (("owner", one.owner), ("approver", one.approver))
+    said += [f"{what} {who}" for what, who in people if who]
+    if one.review_on is not None:
+        due = "review was due on" if one.review_on <= dossier.as_of else "review on"
+        said.append(f"{due} {day(one.review_on)}")
+    return "; ".join(said)
+
+
+def training_text(dossier: Dossier) -> str:
+    """The training set in a line; empty where there is none."""
+    one = dossier.training
+    if one is None:
+        return ""
+    parts = f"{counted(one.train, 'example')} to train on, {count(one.validation)} to validate on"
+    waiting = f", {count(one.unreviewed)} unreviewed candidates" if one.unreviewed else ""
+    return f"{parts}; {count(one.accepted + one.edited)} reviewed one by one{waiting}"
 
 
 _STATES = {"met": "met", "missed": "missed", "unknown": "not known"}

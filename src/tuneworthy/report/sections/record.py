@@ -9,6 +9,7 @@ from itertools import compress
 from tuneworthy import __version__
 from tuneworthy.errors import CaseError
 from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import CaseDecision
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult, Verdict
 from tuneworthy.model.framework import Check, Criterion, Factor, Framework
 from tuneworthy.report import blocks as b
@@ -19,6 +20,7 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     count_text,
     day,
+    decision_text,
     finality,
     flip_lines,
     gates,
@@ -166,13 +168,14 @@ REVIEW_AFTER_MONTHS = 3  #: A quarter, the rhythm in which the lesson plans to r
 def record(dossier: Dossier) -> b.Document:
     """The decision record: what was decided, why, and when to look at it again."""
     verdict = dossier.verdict
-    review = day(months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
+    decided = dossier.decision or CaseDecision()
+    review = day(decided.review_on or months_later(dossier.as_of, REVIEW_AFTER_MONTHS))
     flips = [f"{what}: {outcome}" for what, outcome in flip_lines(dossier)]
     sections: dict[str, b.Parts] = {
         "Status": b.bullets(
             (
                 f"Date: {day(dossier.as_of)}",
-                "Status: proposed",
+                f"Status: {decision_text(dossier) or 'proposed'}",
                 f"Framework: {dossier.framework.name} ({dossier.framework.digest[:12]})",
                 f"Case: {dossier.case.digest[:12]}",
             )

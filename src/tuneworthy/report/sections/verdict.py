@@ -15,6 +15,7 @@ from tuneworthy.report.sections.common import (
     ceiling_text,
     count_text,
     day,
+    decision_text,
     finality,
     flip_lines,
     gates,
@@ -30,6 +31,7 @@ from tuneworthy.report.sections.common import (
     tally,
     targets_text,
     title,
+    training_text,
 )
 from tuneworthy.report.sections.evidence import in_short
 from tuneworthy.report.sections.money import pays_back, pays_back_text, story
@@ -62,6 +64,8 @@ def key_facts(dossier: Dossier) -> Iterator[b.Fact]:
         yield b.Fact("First version by", live, "if all goes as planned", "plan")
     if dossier.challenges:
         yield b.Fact("What doesn’t fit", sentence(tally(dossier.challenges)), "", "fit")
+    if decided := decision_text(dossier):
+        yield b.Fact("Decision", sentence(decided))
     yield b.Fact("Next step", dossier.verdict.next)
 
 
@@ -238,6 +242,8 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
         ("Against", reasons_text(dossier, "anti_indicator")),
         ("Strength", strength_text(dossier)),
         ("Pays back", pays_back_text(dossier)),
+        ("Training set", training_text(dossier)),
+        ("Decision", decision_text(dossier)),
     ]
     yield from ((label, value, _marks(label, dossier)) for label, value in rows if value)
     yield "Count", count_text(dossier)
