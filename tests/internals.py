@@ -90,10 +90,10 @@ from tuneworthy.interview.pages import (
 from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
+    if_done,
     next_ask,
     offers,
     part_asks,
-    standing,
 )
 from tuneworthy.lab import ceiling as lab_ceiling
 from tuneworthy.lab import verify as lab_verify

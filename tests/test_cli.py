@@ -360,7 +360,7 @@ def test_the_next_step_begins_with_what_the_options_recommend(
 @pytest.mark.parametrize(
     ("answers", "says"),
     [
-        (["data.examples=many"], "names a file that isn't there"),
+        (["data.examples=many"], "isn't there. Write a count"),
         (["brand_voice="], "gets no value"),
         (["brand_voice=no", "brand_voice=yes"], "is given twice"),
     ],

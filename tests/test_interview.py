@@ -34,18 +34,18 @@ from internals import (
     case_schema,
     digest,
     edit,
+    if_done,
     next_ask,
     offers,
     parse,
     part_asks,
     put,
     read_with_digest,
-    standing,
     start_case,
     write_answers,
 )
 from internals import files_disk as lock
-from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework, verdicts
+from tuneworthy import Case, CaseError, Framework, decide, load_case, load_framework
 
 AS_OF = date(2026, 11, 24)
 COST, LOW = "factors.cost_optimization", "factors.low_volume"
@@ -133,25 +133,52 @@ STATES = st.sampled_from(["yes", "no", "unknown"])
     factors=st.fixed_dictionaries(dict.fromkeys(load_framework().factors, STATES)),
 )
 @example(checks={}, factors={})
-def test_nothing_more_is_asked_exactly_when_the_verdict_is_final(
+def test_every_question_of_the_lesson_that_is_open_is_asked_once_whatever_is_settled(
     checks: Mapping[str, str], factors: Mapping[str, str]
 ) -> None:
     case = load_case({"name": "x", "goals": "format", "ceiling": checks, "factors": factors})
-    (quickly,) = verdicts([case], lesson())
-    asked = next_ask(case, lesson())
-    assert (asked is None) == quickly.final
-    dossier = decide(case, lesson(), as_of=AS_OF)
-    assert standing(dossier).final == quickly.final
-    matter = 0 if asked is None else asked.left
-    assert matter == standing(dossier).matter == len(dossier.next_questions)
+    said = {**{f"ceiling.{n}": s for n, s in checks.items()},
+            **{f"factors.{n}": s for n, s in factors.items()}}  # fmt: skip
+    dossier, passed = decide(case, lesson(), as_of=AS_OF), list[str]()
+    worth = [one.factor for one in dossier.next_questions]
+    while (ask := next_ask(case, lesson(), passed=passed)) is not None:
+        assert ask.of == 1 + 5 + 11
+        assert ask.number == ask.of - len(passed_of(said)) + len(passed) + 1
+        passed.append(ask.id)
+    assert sorted(passed) == passed_of(said)
+    assert [name.partition(".")[2] for name in passed][: len(worth)] == worth
 
 
-def test_it_offers_all_three_parts_when_nothing_can_change_the_verdict(folder: Path) -> None:
+def passed_of(said: Mapping[str, str]) -> list[str]:
+    """Ids of the lesson that nobody answered, sorted."""
+    every = [
+        *(f"ceiling.{n}" for n in lesson().ceiling),
+        *(f"factors.{n}" for n in lesson().factors),
+    ]
+    return sorted(name for name in every if said.get(name, "unknown") == "unknown")
+
+
+def test_what_the_missing_checks_would_change_is_said_with_the_answers_it_hangs_on() -> None:
+    case = load_case({"name": "x", "goals": "format", "ceiling": {"few_shot": "no"}})
+    found = if_done(decide(case, lesson(), as_of=AS_OF), lesson())
+    assert found is not None
+    assert (found.missing, len(found.depends)) == (("few-shot examples",), 15)
+    pro = dict.fromkeys(lesson().indicators, "no")
+    none = dict.fromkeys(lesson().ceiling, "no")
+    case = load_case({"name": "x", "ceiling": none, "factors": pro})
+    found = if_done(decide(case, lesson(), as_of=AS_OF), lesson())
+    assert found is not None
+    assert (found.depends, found.outcome) == ((), "improve_rag_or_switch_model")
+    assert if_done(decide(load_case({"name": "x"}), lesson()), lesson()) is None
+
+
+def test_it_offers_all_three_parts_when_the_round_is_over(folder: Path) -> None:
     say(folder, "goals", "format")
     step = say(folder, "few_shot", "no")
     assert step.dossier.verdict.final
-    assert next_ask(step.case, lesson()) is None
-    open_parts = offers(step.case, lesson())
+    waiting = part_asks(step.case, lesson())
+    assert len(waiting) == 15
+    open_parts = offers(step.case, lesson(), passed=waiting)
     assert [offer.part for offer in open_parts] == ["evaluate", "options", "investment"]
     assert all(offer.open > 0 for offer in open_parts)
     left = next_ask(step.case, lesson(), part="evaluate")
@@ -206,7 +233,7 @@ def walked(kind: Any) -> Iterator[type[BaseModel]]:
 def test_every_field_of_a_case_has_an_entry_and_every_entry_a_field() -> None:
     asked_by_the_framework = {"ceiling", "factors", "signals"}
     paths = {*fields_of(Case)} - asked_by_the_framework
-    entries = {path for path in case_fields() if not path.startswith("factors.")}
+    entries = {path for path in case_fields() if not path.startswith(("factors.", "ceiling."))}
     inside = {"data.examples.usable"}
     assert paths == entries - inside
 

@@ -10,39 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tuneworthy.cli.options import (
-    as_of_option,
-    budget_option,
-    case_argument,
-    colour,
-    command,
-    deliver,
-    flag,
-    force_option,
-    format_option,
-    framework_option,
-    group,
-    live_line,
-    mapping_option,
-    number,
-    option,
-    output_options,
-    pairs,
-    reading_progress,
-    seed_for,
-    sources_option,
-    tokens_option,
-)
+from tuneworthy.cli import options as opt
 from tuneworthy.errors import InputError, one_line
 
 if TYPE_CHECKING:
+    from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.report.sections.evalset import Item
 
 
-@command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
+@opt.command("tuneworthy init", "tuneworthy init claims-bot --name 'Claims bot'")
 @click.argument("folder", metavar="[DIR]", default=".")
-@option("--name", "What the use case is called; the folder's name when not given.")
-@framework_option
+@opt.option("--name", "What the use case is called; the folder's name when not given.")
+@opt.framework_option
 def init(folder: str, **options: Any) -> None:
     """Write a commented case file into DIR (made if it isn't there), and its schema for editors.
 
@@ -55,42 +34,69 @@ def init(folder: str, **options: Any) -> None:
     click.echo(f"Answer what you know, leave out what you don't, then: tuneworthy decide {folder}")
 
 
-@command(
+@opt.command(
     "tuneworthy answer my-case brand_voice=yes low_volume=no",
-    "tuneworthy answer my-case economics.hourly_rate_usd=90",
+    "tuneworthy answer my-case goals=persona,format today.quality=83%",
+    "tuneworthy answer my-case economics.hourly_rate_usd=80-120",
+    "tuneworthy answer my-case models=openai:gpt-4o,anthropic:claude-sonnet-4-5",
 )
 @click.argument("case")
 @click.argument("answers", metavar="KEY=VALUE...", nargs=-1, required=True)
-@framework_option
+@opt.framework_option
 def answer(case: str, answers: tuple[str, ...], chosen: str | None) -> None:
     """Write answers into CASE; comments, order and everything else in the file stay.
 
-    KEY is a check, a factor, a signal or a dotted path into the case.
+    KEY is a check, a factor or a signal, by its id or as reports call it, or a dotted path into the
+    case. VALUE is what the interview takes: yes, no, unknown; 5k, 90% or 800-2000; several with
+    commas. Shows what changed, and what it moved.
     """
+    from tuneworthy.interview.pages import answer_line, changes_page
+    from tuneworthy.interview.questions import AmbiguousNameError
     from tuneworthy.workspace import cases, reports
 
-    dossier = cases.write(case, pairs(answers, "KEY=VALUE", strict=True), chosen)
-    first, *_ = reports.render(dossier, "text", case_path=case, colour=colour()).split("\n\n")
-    deliver(first + "\n")
+    given = opt.pairs(answers, "KEY=VALUE", strict=True)
+    while True:
+        try:
+            before, wrote = cases.write(case, given, chosen)
+            break
+        except AmbiguousNameError as caught:
+            if (path := _which(caught)) is None:
+                raise
+            given = {path if key == caught.name else key: value for key, value in given.items()}
+    text = reports.render(wrote.dossier, "text", case_path=case, colour=opt.colour())
+    page = changes_page(wrote.changes, answer_line(before, wrote.dossier)).text()
+    first, *_ = text.split("\n\n")
+    opt.deliver(f"{page}\n{first}\n")
 
 
-@command(
+def _which(caught: AmbiguousNameError) -> str | None:
+    """Which of several questions is meant: asked on a terminal; None where nobody can be asked."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+    ways = {str(n): path for n, path in enumerate(caught.ways, start=1)}
+    for key, path in ways.items():
+        click.echo(f"  [{key}] {path}: {one_line(caught.ways[path])}")
+    asked = f"Which {one_line(caught.name)}?"
+    return ways[click.prompt(asked, type=click.Choice(list(ways)), show_choices=False)]
+
+
+@opt.command(
     "tuneworthy interview my-case",
     "tuneworthy interview my-case --plain",
     "tuneworthy interview my-case --answers answers.yaml",
     "tuneworthy interview my-case --model openai:gpt-4o-mini --budget 0.50",
 )
-@case_argument
-@flag("--plain", "Lines in, lines out: no menus, and no library for them.")
-@option("--answers FILE", "Answer from a file: YAML, or lines of KEY = VALUE.", "script")
-@option(
+@opt.case_argument
+@opt.flag("--plain", "Lines in, lines out: no menus, and no library for them.")
+@opt.option("--answers FILE", "Answer from a file: YAML, one KEY: VALUE a line.", "script")
+@opt.option(
     "--model MODEL",
     "Talk in free words: this model, of CASE or another, proposes answers, and you confirm.",
 )
-@budget_option("all talks with models about CASE may cost")
-@option("--transcript FILE", "Keep the talk with the model there.")
-@framework_option
-@as_of_option
+@opt.budget_option("all talks with models about CASE may cost")
+@opt.option("--transcript FILE", "Keep the talk with the model there.")
+@opt.framework_option
+@opt.as_of_option
 def interview(
     case: str, model: str | None, budget: float, transcript: str | None, **options: Any
 ) -> None:
@@ -108,22 +114,22 @@ def interview(
     if listener is None and (transcript is not None or budget):
         where = "--budget" if transcript is None else "--transcript"
         raise InputError("there is no model to talk with", where=where, fix="add --model MODEL")
-    run(case, colour=colour(), listener=listener, **options)
+    run(case, colour=opt.colour(), listener=listener, **options)
 
 
-@command(
+@opt.command(
     "tuneworthy measure my-case",
     "tuneworthy measure --from promptfoo-results.json --compare",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
 )
 @click.argument("case", required=False)
-@sources_option("read", "Without CASE a case folder is made from them.")
-@mapping_option
-@flag("--examples", "Show step by step which examples could be used.", "show_examples")
-@flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
-@framework_option
-@format_option("text", "json")
-@output_options
+@opt.sources_option("read", "Without CASE a case folder is made from them.")
+@opt.mapping_option
+@opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
+@opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
+@opt.framework_option
+@opt.format_option("text", "json")
+@opt.output_options
 def measure(
     case: str | None,
     sources: tuple[str, ...],
@@ -146,22 +152,22 @@ def measure(
     from tuneworthy.report.sections.measure import measure_dict, measure_report
     from tuneworthy.workspace.measure import measure_case, measure_new
 
-    with live_line(reading_progress) as progress:
+    with opt.live_line(opt.reading_progress) as progress:
         options |= {"sources": sources, "progress": progress}
         if case is None and sources:
             run = measure_new(**options)
         else:
             run = measure_case("." if case is None else case, **options)
     if form == "json":
-        deliver(measure_dict(run), output, force)
+        opt.deliver(measure_dict(run), output, force)
     else:
         document = measure_report(run, examples=show_examples)
-        deliver(render(document, colour=colour(output)), output, force)
+        opt.deliver(render(document, colour=opt.colour(output)), output, force)
     told = run.of("best_arm_lead").details.get("told_apart")
     return 1 if compare and (told != "yes" or not run.known("best_arm_lead")) else 0
 
 
-@group(
+@opt.group(
     "tuneworthy evalset my-case",
     "tuneworthy evalset my-case --from 'logs/*.jsonl.gz' --n 400",
     "tuneworthy evalset label my-case --labeller ada",
@@ -175,17 +181,17 @@ def evalset() -> None:
     """
 
 
-@command(
+@opt.command(
     "tuneworthy evalset my-case",
     "tuneworthy evalset my-case --from promptfoo-results.json --output eval-2.jsonl",
     of=evalset,
 )
-@case_argument
-@sources_option("draw from", "The case's own traces when not given.")
-@number("--n", 1, 10_000, 200, "About how many cases; conversations stay whole.")
-@seed_for("Another seed, another draw.")
-@mapping_option
-@option("--output FILE", "The set; eval.jsonl next to the case when not given.")
+@opt.case_argument
+@opt.sources_option("draw from", "The case's own traces when not given.")
+@opt.number("--n", 1, 10_000, 200, "About how many cases; conversations stay whole.")
+@opt.seed_for("Another seed, another draw.")
+@opt.mapping_option
+@opt.option("--output FILE", "The set; eval.jsonl next to the case when not given.")
 def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     """Draw an evaluation set from what CASE was asked, and write it as JSON lines.
 
@@ -197,28 +203,28 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     from tuneworthy.report.sections.evalset import evalset_document
     from tuneworthy.workspace.measure import build_set
 
-    with live_line(reading_progress) as progress:
+    with opt.live_line(opt.reading_progress) as progress:
         built = build_set(case, sources, progress=progress, **options)
-    deliver(render(evalset_document(built), colour=colour()))
+    opt.deliver(render(evalset_document(built), colour=opt.colour()))
 
 
 @evalset.command()
-@case_argument
-@format_option("csv", "jsonl", help="For a spreadsheet, or as an evaluation set.")
-@option("--output FILE", "Write there, not to the terminal.")
-@force_option
+@opt.case_argument
+@opt.format_option("csv", "jsonl", help="For a spreadsheet, or as an evaluation set.")
+@opt.option("--output FILE", "Write there, not to the terminal.")
+@opt.force_option
 def export(case: str, form: str, output: str | None, force: bool) -> None:
     """Print the evaluation set of CASE with the right answers that labelling gave."""
     from tuneworthy.files.evalset import csv_text, evalset_text
     from tuneworthy.workspace.labelling import labelled_cases
 
     text = (csv_text if form == "csv" else evalset_text)(labelled_cases(case))
-    deliver(text, output, force, painted=False)
+    opt.deliver(text, output, force, painted=False)
 
 
 @evalset.command("import")
 @click.argument("file")
-@option("--output FILE", "The set; FILE with .jsonl when not given.")
+@opt.option("--output FILE", "The set; FILE with .jsonl when not given.")
 def import_(file: str, output: str | None) -> None:
     """Write the cases of a CSV, FILE, as an evaluation set; nothing that is there is replaced."""
     from tuneworthy.files.evalset import read_csv, write_evalset
@@ -236,30 +242,30 @@ def import_(file: str, output: str | None) -> None:
 
 _LONGEST = 100_000  # characters of an answer
 _COMMANDS = {"s": "skip", "b": "back", "q": "quit"}
-_seed_option = seed_for(
+_seed_option = opt.seed_for(
     "For the order, the same for all labellers; for outputs as the lab was given it."
 )
-_tokens_option = tokens_option("For outputs, as the lab was given it.")
-_rubric_option = option(
+_tokens_option = opt.tokens_option("For outputs, as the lab was given it.")
+_rubric_option = opt.option(
     "--rubric FILE", "The rubric that outputs are judged by.", default="", show_default=False
 )
 
 
-@command(
+@opt.command(
     "tuneworthy evalset label my-case --labeller ada",
     "tuneworthy evalset label my-case --labeller ada --rubric rubric.md",
     "tuneworthy evalset label my-case --pairwise 'v1 · openai:gpt-4o' 'v2 · openai:gpt-4o'",
     of=evalset,
 )
-@case_argument
-@option("--labeller NAME", "Who labels: a second one makes agreement known.", default="me")
+@opt.case_argument
+@opt.option("--labeller NAME", "Who labels: a second one makes agreement known.", default="me")
 @_rubric_option
-@option(
+@opt.option(
     "--scale", "The scale for an output.", type=click.Choice(["yes-no", "1-5"]), default="yes-no"
 )
-@option("--pairwise ARM ARM", "Compare the outputs of two arms.", nargs=2)
-@option("--arm ARM", "With --rubric: this arm alone; may be repeated.", "arms", multiple=True)
-@option(
+@opt.option("--pairwise ARM ARM", "Compare the outputs of two arms.", nargs=2)
+@opt.option("--arm ARM", "With --rubric: this arm alone; may be repeated.", "arms", multiple=True)
+@opt.option(
     "--for",
     "With --rubric, what a lab under a judge needs: its chosen arms on held-out "
     "cases, all arms on the others, or both arms of a verification.",
@@ -282,7 +288,7 @@ def label(
 
 
 @evalset.command()
-@case_argument
+@opt.case_argument
 def agreement(case: str) -> None:
     """Show how far the labellers of CASE agree, and what they differ on."""
     from tuneworthy.report import render
@@ -290,11 +296,11 @@ def agreement(case: str) -> None:
     from tuneworthy.workspace.labelling import agreement as agreed
 
     document = agreement_document(agreed(case), folder=case)
-    deliver(render(document, colour=colour()))
+    opt.deliver(render(document, colour=opt.colour()))
 
 
 @evalset.command()
-@case_argument
+@opt.case_argument
 @_rubric_option
 @_seed_option
 @_tokens_option
@@ -311,7 +317,7 @@ def label_items(case: str, **task: Any) -> None:
     queue = open_queue(case, LabelTask(**task))
     if hasattr(sys.stdin, "reconfigure"):
         sys.stdin.reconfigure(errors="replace")
-    painted, name = colour(), queue.open_after()
+    painted, name = opt.colour(), queue.open_after()
     while item := queue.item(name):
         page = item_page(
             item,
@@ -321,7 +327,7 @@ def label_items(case: str, **task: Any) -> None:
             labels=queue.notes_on(name),
             colour=painted,
         )
-        deliver(page)
+        opt.deliver(page)
         act, value = _asked(item)
         if act == "quit":
             break
@@ -330,7 +336,7 @@ def label_items(case: str, **task: Any) -> None:
             if value != "edit" or better:
                 queue.keep(item, value, better)
         name = queue.before(name) or name if act == "back" else queue.open_after(name)
-    deliver(tally_page(queue.done, len(queue.items)))
+    opt.deliver(tally_page(queue.done, len(queue.items)))
 
 
 def _asked(item: Item) -> tuple[str, str]:

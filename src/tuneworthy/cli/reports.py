@@ -8,24 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tuneworthy.cli import cli
-from tuneworthy.cli.options import (
-    as_of_option,
-    case_argument,
-    colour,
-    command,
-    day,
-    deliver,
-    flag,
-    format_option,
-    framework_option,
-    group,
-    number,
-    option,
-    output_options,
-    seed_option,
-    set_option,
-    with_options,
-)
+from tuneworthy.cli import options as opt
 from tuneworthy.model.base import json_text
 
 if TYPE_CHECKING:
@@ -33,17 +16,23 @@ if TYPE_CHECKING:
 
 
 def case_report(
-    forms: tuple[str, ...], *lines: str, note: str = "How to report.", as_of: Any = as_of_option
+    forms: tuple[str, ...], *lines: str, note: str = "How to report.", as_of: Any = opt.as_of_option
 ) -> Callable[[Any], click.Command]:
     """A command that reports on a case: its argument, what-ifs, forms and examples."""
-    shared = (case_argument, framework_option, set_option, as_of, format_option(*forms, help=note))
-    return with_options(command(*lines), *shared, output_options)
+    shared = (
+        opt.case_argument,
+        opt.framework_option,
+        opt.set_option,
+        as_of,
+        opt.format_option(*forms, help=note),
+    )
+    return opt.with_options(opt.command(*lines), *shared, opt.output_options)
 
 
 def report(topic: Topic, case: str, output: str | None, force: bool, **asked: Any) -> None:
     from tuneworthy.workspace.reports import case_report
 
-    deliver(case_report(topic, case, colour=colour(output), **asked), output, force)
+    opt.deliver(case_report(topic, case, colour=opt.colour(output), **asked), output, force)
 
 
 _REQUIRED = (
@@ -72,13 +61,13 @@ _REQUIRED = (
     "tuneworthy decide examples/task-api --format html --output report.html",
     "tuneworthy decide . --require pilot && ./start-pilot",
 )
-@option(
+@opt.option(
     "--require ANSWER|OUTCOME|ACTION",
     "Exit with 1 unless this is the answer, the outcome of the count or the action.",
     type=click.Choice(_REQUIRED),
 )
-@seed_option
-@flag("--quick", "Only the three strongest reasons: can it be ruled out?")
+@opt.seed_option
+@opt.flag("--quick", "Only the three strongest reasons: can it be ruled out?")
 def decide(
     case: str, require: str | None, form: str, output: str | None, force: bool, **options: Any
 ) -> int:
@@ -91,7 +80,7 @@ def decide(
     from tuneworthy.workspace.reports import render
 
     dossier = judge_case(case, **options)
-    deliver(render(dossier, form, case_path=case, colour=colour(output)), output, force)
+    opt.deliver(render(dossier, form, case_path=case, colour=opt.colour(output)), output, force)
     verdict = dossier.verdict
     return 0 if require in (None, verdict.answer, verdict.outcome, verdict.action) else 1
 
@@ -104,7 +93,7 @@ def decide(
     "tuneworthy options examples/task-api --format markdown --output options.md",
     note="How to report; all but text hold every option.",
 )
-@flag("--all", "Every option, not only five.", "everything")
+@opt.flag("--all", "Every option, not only five.", "everything")
 def options(**options: Any) -> None:
     """Say for each option whether it would help CASE, why or why not, and where to begin.
 
@@ -121,8 +110,8 @@ def options(**options: Any) -> None:
     "tuneworthy invest examples/task-api --set economics.upfront.hours=90",
     "tuneworthy invest examples/task-api --format markdown --output money.md",
 )
-@number("--months N", 1, 120, None, "Months to look ahead; what the case says, else 36.")
-@seed_option
+@opt.number("--months N", 1, 120, None, "Months to look ahead; what the case says, else 36.")
+@opt.seed_option
 def invest(months: int | None, answers: dict[str, str], **options: Any) -> None:
     """Compute what tuning costs and brings for CASE, step by step, and how sure that is.
 
@@ -139,11 +128,11 @@ def invest(months: int | None, answers: dict[str, str], **options: Any) -> None:
     "tuneworthy plan examples/task-api --start 2027-01-04",
     "tuneworthy plan examples/task-api --set economics.hours_per_week=40",
     "tuneworthy plan examples/task-api --format csv --output plan.csv",
-    as_of=option(
+    as_of=opt.option(
         "--start DATE",
         "The day to begin, as 2026-11-24; today if not given. The case is judged as of then.",
         "as_of",
-        callback=day,
+        callback=opt.day,
     ),
 )
 def plan(**options: Any) -> None:
@@ -170,7 +159,7 @@ def precedents(**options: Any) -> None:
     report("precedents", **options)
 
 
-@command(
+@opt.command(
     "tuneworthy explain examples/task-api",
     "tuneworthy explain examples/task-api low_volume",
     "tuneworthy explain examples/task-api --set brand_voice=no",
@@ -178,10 +167,10 @@ def precedents(**options: Any) -> None:
 )
 @click.argument("case", metavar="[CASE]", required=False)
 @click.argument("name", metavar="[FACTOR]", required=False)
-@option("--factor ID", "Explain a factor, signal or check without a case.")
-@framework_option
-@set_option
-@as_of_option
+@opt.option("--factor ID", "Explain a factor, signal or check without a case.")
+@opt.framework_option
+@opt.set_option
+@opt.as_of_option
 def explain(
     case: str | None, name: str | None, factor: str | None, chosen: str | None, **what_if: Any
 ) -> None:
@@ -191,19 +180,19 @@ def explain(
     if factor is not None and case is None:
         if what_if["answers"]:
             raise click.UsageError("--set needs a CASE.")
-        deliver(reports.explain_factor(factor, chosen))
+        opt.deliver(reports.explain_factor(factor, chosen))
     elif factor is not None and name is not None:
         raise click.UsageError("Name the factor once: CASE FACTOR, or --factor ID.")
     else:
-        deliver(reports.explain(case or ".", name or factor, chosen, **what_if))
+        opt.deliver(reports.explain(case or ".", name or factor, chosen, **what_if))
 
 
-@command("tuneworthy diff march.json june.json", "tuneworthy diff my-case --since march.json")
+@opt.command("tuneworthy diff march.json june.json", "tuneworthy diff my-case --since march.json")
 @click.argument("first", metavar="A.json|CASE")
 @click.argument("second", metavar="[B.json]", required=False)
-@option("--since FILE", "The earlier dossier; then the argument is the later.")
-@framework_option
-@format_option("text", "json")
+@opt.option("--since FILE", "The earlier dossier; then the argument is the later.")
+@opt.framework_option
+@opt.format_option("text", "json")
 def diff(first: str, second: str | None, since: str | None, chosen: str | None, form: str) -> None:
     """Say what changed from dossier A to dossier B, and which answers moved the verdict.
 
@@ -219,10 +208,10 @@ def diff(first: str, second: str | None, since: str | None, chosen: str | None, 
     before, after = (since, first) if since is not None else (first, str(second))
     change = reports.difference(before, after, chosen)
     as_json = form == "json"
-    deliver(json_text(change.model_dump(mode="json")) if as_json else render(document(change)))
+    opt.deliver(json_text(change.model_dump(mode="json")) if as_json else render(document(change)))
 
 
-@group(
+@opt.group(
     "tuneworthy framework list",
     "tuneworthy framework show lesson",
     "tuneworthy framework check lesson",
@@ -243,18 +232,18 @@ def list_() -> None:
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
-@format_option("text", "yaml", help="In words, or as the file.")
+@opt.format_option("text", "yaml", help="In words, or as the file.")
 def show(name: str, form: str) -> None:
     """Show what a framework asks and how it decides."""
     from tuneworthy.workspace.reports import framework_text
 
-    deliver(framework_text(name, form))
+    opt.deliver(framework_text(name, form))
 
 
 @framework.command()
 @click.argument("name", metavar="NAME|FILE", default="lesson")
-@flag("--strict", "Exit with 1 if there is anything to know.")
-@format_option("text", "json")
+@opt.flag("--strict", "Exit with 1 if there is anything to know.")
+@opt.format_option("text", "json")
 def check(name: str, strict: bool, form: str) -> int:
     """Go through every combination of answers and say where the rules contradict each other."""
     from tuneworthy.framework.lint import check as lint_of
@@ -263,7 +252,7 @@ def check(name: str, strict: bool, form: str) -> int:
     from tuneworthy.report.sections.framework import lint_dict, lint_report
 
     lint = lint_of(load_framework(name))
-    deliver(json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)))
+    opt.deliver(json_text(lint_dict(lint)) if form == "json" else render(lint_report(lint)))
     return 1 if strict and lint.warnings else 0
 
 
@@ -272,30 +261,30 @@ def framework_schema() -> None:
     """Print the JSON Schema of a framework file."""
     from tuneworthy.workspace import reports
 
-    deliver(json_text(reports.schema("framework")))
+    opt.deliver(json_text(reports.schema("framework")))
 
 
-@command(
+@opt.command(
     "tuneworthy backtest",
     "tuneworthy backtest --codes blind1",
     "tuneworthy backtest --cases our-cases.yaml --framework ours.yaml --against lesson",
     "tuneworthy backtest our-cases.yaml --situations --format markdown",
 )
 @click.argument("file", metavar="[FILE]", required=False)
-@option("--cases FILE", "The same as FILE: cases of your own.")
-@option("--framework NAME|FILE", "Framework to judge by.", default="lesson")
-@option("--against NAME|FILE", "Another framework to compare with, case by case.")
-@option(
+@opt.option("--cases FILE", "The same as FILE: cases of your own.")
+@opt.option("--framework NAME|FILE", "Framework to judge by.", default="lesson")
+@opt.option("--against NAME|FILE", "Another framework to compare with, case by case.")
+@opt.option(
     "--codes",
     "Whose answers: a coder who knew the outcome, or one who didn't.",
     type=click.Choice(["value", "blind1", "blind2"]),
     default="value",
 )
-@number("--seed N", 0, None, 0, "Seed for the intervals.")
+@opt.number("--seed N", 0, None, 0, "Seed for the intervals.")
 @click.option(
     "--situations", is_flag=True, help="Only what a blind coder may see: no title and no outcome."
 )
-@format_option("text", "markdown", "json")
+@opt.format_option("text", "markdown", "json")
 def backtest(
     file: str | None, cases: str | None, seed: int, form: str, situations: bool, **options: Any
 ) -> None:
@@ -305,13 +294,13 @@ def backtest(
     if file is not None and cases is not None:
         raise click.UsageError("The cases are named twice: give FILE or --cases FILE, not both.")
     if situations:
-        deliver(situations_report(file or cases, options["framework"], form))
+        opt.deliver(situations_report(file or cases, options["framework"], form))
     else:
         record = history(file or cases, seed=seed, **options)
-        deliver(history_report(record, form, seed=seed))
+        opt.deliver(history_report(record, form, seed=seed))
 
 
-@command(
+@opt.command(
     "tuneworthy schema case > case.schema.json",
     "tuneworthy schema case --framework ours.yaml",
     "tuneworthy schema cases > cases.schema.json",
@@ -321,7 +310,7 @@ def backtest(
 @click.argument(
     "what", type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify"])
 )
-@framework_option
+@opt.framework_option
 def schema(what: str, chosen: str | None) -> None:
     """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
 
@@ -329,10 +318,10 @@ def schema(what: str, chosen: str | None) -> None:
     """
     from tuneworthy.workspace import reports
 
-    deliver(json_text(reports.schema(what, chosen)))
+    opt.deliver(json_text(reports.schema(what, chosen)))
 
 
-@command(
+@opt.command(
     'eval "$(tuneworthy completion bash)"',
     "tuneworthy completion fish > ~/.config/fish/completions/tuneworthy.fish",
 )

@@ -203,24 +203,26 @@ def put(
 
     def changed(text: str, path: Path) -> str:
         case_from_text(text, path)  # what isn't a case is refused before it is touched
-        if read_digest is not None and text_digest(text) != read_digest:
-            fix = "look at it again, then answer"
-            raise ConflictError("was changed by somebody else meanwhile", where=str(path), fix=fix)
         return edit(text, answers, str(path), CaseError)
 
-    return _rewritten(source, changed, check)
+    return rewrite(source, changed, check, read_digest=read_digest)
 
 
-def _rewritten(
+def rewrite(
     source: str | Path,
     change: Callable[[str, Path], str],
     check: Callable[[Case], object] | None = None,
+    *,
+    read_digest: str | None = None,
 ) -> Written:
-    """A case file after a change of its text, by nobody else at the time."""
+    """As ``put``, for a change of the whole text: of what stands there, by nobody else then."""
     path = case_path(source)
     with alone(path):
         raw = read_raw(path, CASE_LIMIT, CaseError)
         text = raw.removeprefix(BOM)
+        if read_digest is not None and text_digest(text) != read_digest:
+            fix = "look at it again, then answer"
+            raise ConflictError("was changed by somebody else meanwhile", where=str(path), fix=fix)
         changed = change(text, path)
         case = case_from_text(changed, path)
         if check is not None:
@@ -247,7 +249,7 @@ def add_to_case(source: str | Path, lines: str) -> Case:
     Returns:
         The case as it is now.
     """
-    return _rewritten(source, lambda text, _: text + lines).case
+    return rewrite(source, lambda text, _: text + lines).case
 
 
 def text_digest(text: str) -> str:

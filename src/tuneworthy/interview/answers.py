@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.case import case_from_text, case_path, missing_entries, put
+from tuneworthy.files.case import case_from_text, case_path, missing_entries, put, rewrite
 from tuneworthy.files.disk import CASE_LIMIT, read_text
+from tuneworthy.framework.load import case_fields
 from tuneworthy.interview.questions import (
+    FIRST,
+    NOT_NEEDED,
     ROOMS,
+    answer_path,
     ask_of,
     is_stated,
     plain_number,
-    require_ask,
     shown_value,
     value_at,
 )
@@ -115,6 +118,7 @@ def _choice(ask: Ask, text: str) -> WholeValue:
     if text.isascii() and text.isdigit() and 1 <= int(text) <= len(ids):
         return WholeValue(ids[int(text) - 1])
     word = text.casefold()
+    word = "yes" if word in YES_WORDS else "no" if word in NO_WORDS else word
     for choice in ask.choices:
         if word in (choice.id, choice.title.casefold(), choice.id.replace("_", " ")):
             return WholeValue(choice.id)
@@ -197,8 +201,9 @@ def _answer(case: Case, ask: Ask, value: str) -> Places:
     if rest:
         changed = {"value": "unknown", **fields, rest[0]: value}
     else:
-        others = {key: part for key, part in fields.items() if key not in ("value", "count")}
-        changed = {"count" if value.isdigit() else "value": value, **others}
+        others = {key: fields[key] for key in fields if key not in ("value", "count", "needed")}
+        said = {"count" if value.isdigit() else "value": value}
+        changed = {**({"value": "yes", "needed": "no"} if value == NOT_NEEDED else said), **others}
         if "note" in changed:
             changed["note"] = _ACCEPTED.sub("", changed["note"]).removeprefix("; ")
     plain = {key: part for key, part in changed.items() if part != ""}
@@ -268,18 +273,15 @@ def write_answer(now: EvaluatedCase, ask_id: str, text: str, *, judge: Judge) ->
         OutputError: If the file can't be written.
     """
     ask = now.ask(ask_id)
-    places, after = places_of(now.case, ask, text), now.dossier
-
-    def check(changed: Case) -> None:
-        nonlocal after
-        if any(entry.partition("[")[0] == ask.id for entry in missing_entries(changed)):
-            fix = "name a file or folder beside the case file"
-            raise CaseError(f'"{text.strip()[:80]}" isn\'t there', where=ask.id, fix=fix)
-        after = judge(changed)
-
-    written = put(now.source, places, read_digest=now.digest, check=check if places else None)
-    conflicts = _new_conflicts(written.case, ask.id, now.dossier, after)
-    return AnswerResult(written.case, after, now.dossier, conflicts, written.digest)
+    wrote = write_typed(
+        now.source,
+        {ask.id: text},
+        lambda _: now.framework,
+        lambda case, _: judge(case),
+        read_digest=now.digest,
+    )
+    conflicts = _new_conflicts(wrote.case, ask.id, now.dossier, wrote.dossier)
+    return AnswerResult(wrote.case, wrote.dossier, now.dossier, conflicts, wrote.digest)
 
 
 def accept_conflict(
@@ -309,20 +311,202 @@ def accept_conflict(
     return AnswerResult(written.case, judge(written.case), now.dossier, (), written.digest)
 
 
-def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
-    """A case with other answers, by the ids of their questions; nothing is written."""
-    path, places = case_path(now.source), all_places(now, answers)
-    changed = case_from_text(edit(now.text, places, str(path), CaseError), path)
-    paths = frozenset(".".join(map(str, keys)) for keys in places)
-    return changed.with_origin(CaseOrigin(folder=changed.folder, assumed=paths))
+class Change(NamedTuple):
+    """What became of a key; equal where nothing did, empty for unknown."""
+
+    path: str
+    title: str
+    before: str
+    after: str
 
 
-def all_places(now: CaseSnapshot, answers: Mapping[str, str]) -> Places:
-    """Where several answers go, by the ids of their questions."""
+class Typed(NamedTuple):
+    """A case file with answers typed into it."""
+
+    text: str
+    case: Case
+    framework: Framework
+    paths: frozenset[str]  #: What was answered.
+    changes: tuple[Change, ...]
+
+    @property
+    def supposed(self) -> Case:
+        """The case for a what-if: nothing that was measured overrules what was typed."""
+        return self.case.with_origin(replace(self.case.origin, assumed=self.paths))
+
+
+def type_in(
+    text: str,
+    path: Path,
+    answers: Mapping[str, str],
+    by: Callable[[Case], Framework],
+    flag: str = "",
+) -> Typed:
+    """Answers typed into the text of a case file; nothing is written.
+
+    A key is a check, a factor, a signal, what reports call one, or a dotted path. A value is what
+    the interview takes; of what the interview doesn't ask, what the file takes, in YAML. ``by``
+    gives the framework of a case, which a key may change; ``flag`` stands before keys in errors.
+
+    Raises:
+        CaseError: If a key or a value is none, or names a file that isn't there.
+    """
+    before = case = case_from_text(text, path)
+    framework, names, changed = by(case), dict[str, str](), text
+
+    def where_of(place: tuple[str | int, ...]) -> str:
+        dotted = ".".join(str(step + 1) if isinstance(step, int) else step for step in place)
+        named = (name for at, name in names.items() if _is_about(dotted, at))
+        return (
+            f"{flag}{next(named, '')}"
+            if any(_is_about(dotted, at) for at in names)
+            else before.where(*place)
+        )
+
+    def built() -> Case:
+        try:
+            return case_from_text(changed, path)
+        except CaseError as caught:
+            about = (name for at, name in names.items() if at in caught.what)
+            where = f"{flag}{next(about, ' '.join(names.values()))}"
+            raise CaseError(caught.what, where=where, fix=caught.fix) from None
+
+    for name, typed in answers.items():
+        at = ".".join(answer_path(name, framework))
+        if any(at.split(".")[:2] == other.split(".")[:2] for other in names):
+            case = built()  # what stands beside it has changed
+        changed = edit(changed, _typed_places(case, framework, at, typed), str(path), CaseError)
+        names[at] = name
+        if at == "framework":
+            case = built()
+            framework = by(case)
+    case = built()
+    case = case.with_origin(CaseOrigin(where_of, case.folder))
+    for entry in missing_entries(case):
+        if (name := names.get(entry.partition("[")[0])) is not None:
+            raise _is_missing(entry.partition("[")[0], f"{flag}{name}", answers[name])
+    changes = (Change(at, *_called(at, before, case, framework)) for at in names)
+    return Typed(changed, case, framework, frozenset(names), tuple(changes))
+
+
+def _called(at: str, before: Case, after: Case, framework: Framework) -> tuple[str, str, str]:
+    title = at
+    with suppress(CaseError):
+        title = ask_of(after, framework, at).title
+    return title, *(shown_value(value_at(case, at)) for case in (before, after))
+
+
+def _typed_places(case: Case, framework: Framework, at: str, text: str) -> Places:
+    """Where what was typed for a key goes: as in the interview, where that asks for it."""
+    if at in ("models", "attempts"):
+        return _listed(case, at, text)
+    try:
+        ask = ask_of(case, framework, at)
+    except CaseError:
+        return _unasked(case, at, text)
+    if ask.kind == "count" and ask.id.count(".") == 1 and ask.id.startswith("data."):
+        with suppress(CaseError):
+            return places_of(case, ask, text)
+        return {_keys(at): text}  # no count: where they lie
+    listed = ask.kind == "choices" or ask.id.endswith((".traces", ".models"))
+    return places_of(case, ask, _typed(_flow(text), at) if listed or ask.kind == "amount" else text)
+
+
+def _unasked(case: Case, at: str, text: str) -> Places:
+    """A key of the file that no interview asks for."""
+    room, name, *rest = [*at.split("."), ""]
+    if room in ROOMS and len(rest) == 2:  # beside an answer, as its note
+        now = getattr(case, room).get(name)
+        fields = {"value": "unknown"} if now is None else _fields(now)
+        return {(room, name): {**fields, rest[0]: text}}
+    return {_keys(at): None if text.casefold() in UNKNOWN_WORDS else _plain(_flow(text), at)}
+
+
+def _plain(value: Any, at: str) -> Value:
+    """What was typed in brackets or braces, as it is written: no more than one level of it."""
+    value = tuple(value) if isinstance(value, list) else value
+    parts = value.values() if isinstance(value, dict) else value
+    if not all(isinstance(part, str) for part in parts):
+        fix = "write it into the file by hand"
+        raise CaseError("holds more than plain values", where=at, fix=fix)
+    whole: Value = value
+    return whole
+
+
+def _flow(text: str) -> Any:
+    """What is typed in brackets or braces, as data."""
+    if text[:1] not in ("[", "{"):
+        return text
+    try:
+        return parse(text, "", CaseError).data
+    except CaseError:
+        return text
+
+
+def _listed(case: Case, room: str, text: str) -> Places:
+    """Models or attempts: one whose name is there changes, another is added."""
+    first = FIRST[room]
+    rows = _flow(text)
+    there = [str(getattr(each, first)) for each in getattr(case, room)]
     places: Places = {}
-    for ask_id, text in answers.items():
-        places |= places_of(now.case, now.ask(ask_id), text)
+    for row in rows if isinstance(rows, list) else _parts(text):
+        fields = row if isinstance(row, dict) else {first: row}
+        if not isinstance(fields.get(first), str) or text.casefold() in UNKNOWN_WORDS:
+            fix = f"write {room}=NAME, or {room}=[{{{first}: NAME}}]"
+            raise CaseError(f'"{shown(text)}" names none', where=room, fix=fix)
+        if fields[first] not in there:
+            there.append(fields[first])
+        for key, value in fields.items():
+            places[(room, there.index(fields[first]), key)] = _plain(value, room)
     return places
+
+
+def _is_missing(at: str, where: str, text: str) -> CaseError:
+    counts = case_fields()[at].kind == "count" if at in case_fields() else False
+    fix = "write a count, or the path of a file" if counts else "name a file or folder"
+    return CaseError(
+        f'"{shown(text)}" isn\'t there', where=where, fix=f"{fix} beside the case file"
+    )
+
+
+def what_if(now: CaseSnapshot, answers: Mapping[str, str]) -> Case:
+    """A case with other answers, as ``type_in`` takes them; nothing is written."""
+    made = type_in(now.text, case_path(now.source), answers, lambda _: now.framework)
+    return made.supposed
+
+
+class Wrote(NamedTuple):
+    """A case file into which answers were written."""
+
+    case: Case
+    dossier: Dossier
+    digest: str  #: SHA-256 of the case file's text.
+    changes: tuple[Change, ...]
+
+
+def write_typed(
+    source: str | Path,
+    answers: Mapping[str, str],
+    by: Callable[[Case], Framework],
+    judge: Callable[[Case, Framework], Dossier],
+    *,
+    read_digest: str | None = None,
+) -> Wrote:
+    """Write answers, as ``type_in`` takes them, into a case file; nothing where one is wrong.
+
+    Raises:
+        ConflictError: If the file isn't as ``read_digest`` says.
+        CaseError: If an answer is none, or the framework can't judge the case with them.
+    """
+    made: list[tuple[Dossier, tuple[Change, ...]]] = []
+
+    def change(text: str, path: Path) -> str:
+        typed = type_in(text, path, answers, by)
+        made.append((judge(typed.case, typed.framework), typed.changes))
+        return typed.text
+
+    written, ((dossier, changes),) = rewrite(source, change, read_digest=read_digest), made
+    return Wrote(written.case, dossier, written.digest, changes)
 
 
 _MOST_NOTE = 4_000
@@ -394,81 +578,39 @@ def _ask_id(path: str) -> str:
     return ".".join(parts[:2]) if parts[0] in ROOMS else path
 
 
-_LINE = re.compile(r"(?P<id>[A-Za-z][\w.]*)[ \t]*=[ \t]*(?P<text>.*)", re.ASCII)
+class Script(NamedTuple):
+    """Answers written down beforehand."""
 
-
-@dataclass(slots=True)
-class Script:
-    """Answers written down beforehand: for tests, for scripts, and to be typed in an editor."""
-
-    answers: dict[str, str] = field(default_factory=dict)  #: Id of the question to what is typed.
-    accepted: list[str] = field(default_factory=list)  #: Challenges of which both sides stay.
-    name: str = ""  #: What a new case is called.
-    messages: list[str] = field(default_factory=list)  #: What is written to a model, in order.
-    confirmed: list[str] = field(default_factory=list)
-    """Ids of a model's proposals that are confirmed."""
-    places: dict[str, str] = field(default_factory=dict)  #: Id, or challenge, to file and line.
+    answers: dict[str, str]  #: As ``type_in`` takes them, by path.
+    kept: tuple[str, ...]  #: Challenges of which both sides stay.
+    name: str  #: What a new case is called.
+    places: dict[str, str]  #: Path, or challenge, to file and line.
 
 
 def read_script(path: str | Path, framework: Framework) -> Script:
-    """A file of answers.
+    """A file of answers: a mapping in YAML from keys, as ``type_in`` takes them, to answers.
 
-    Either a mapping in YAML from ids to answers, or lines of ``id = answer``. ``kept`` lists
-    challenges of which both sides stay, ``name`` names a new case. ``say`` is what is written to a
-    model, a list or one line each, and ``confirm`` lists the ids of proposals that are confirmed.
+    ``kept`` lists challenges of which both sides stay, and ``name`` names a new case.
     """
-    text, script = read_text(Path(path), CASE_LIMIT, CaseError), Script()
-    lines = (line.strip() for line in text.splitlines())
-    first = next((line for line in lines if line and not line.startswith("#")), "")
-    read = _lines if _LINE.fullmatch(first) else _mapping
-    for key, value, where in read(text, str(path)):
-        new: list[str] = []
-        if key == "name":
-            script.name = _typed(value, where)
-        elif key == "kept":
-            new = script.accepted = _names(value, where)
-        elif key == "say":
-            new = value if isinstance(value, list) else [value]
-            if not all(isinstance(message, str) for message in new):
-                raise CaseError("is nothing to say", where=where, fix="write a sentence")
-            script.messages += new
-        elif key == "confirm":
-            new = [require_ask(framework, name, where) for name in _names(value, where)]
-            script.confirmed = new
-        else:
-            new = [require_ask(framework, key, where)]
-            if new[0] in script.answers:
-                raise CaseError(f"answers {new[0]} twice", where=where, fix="keep one of them")
-            script.answers[new[0]] = _typed(value, where)
-        script.places |= dict.fromkeys(new, where)
-    return script
-
-
-def _lines(text: str, name: str) -> Iterator[tuple[str, Any, str]]:
-    seen: set[str] = set()
-    for number, line in enumerate(map(str.strip, text.splitlines()), start=1):
-        if not line or line.startswith("#"):
-            continue
-        match, where = _LINE.fullmatch(line), f"{name}:{number}"
-        if match is None:
-            raise CaseError("is no id = answer", where=where, fix="write few_shot = yes")
-        key = match["id"]
-        if key != "say" and key in seen:
-            raise CaseError(f"answers {key} twice", where=where, fix="keep one of them")
-        seen.add(key)
-        yield key, match["text"], where
-
-
-def _mapping(text: str, name: str) -> Iterator[tuple[str, Any, str]]:
-    document = parse(text, name, CaseError)
+    document = parse(read_text(Path(path), CASE_LIMIT, CaseError), str(path), CaseError)
     if not isinstance(document.data, dict):
         fix = "write few_shot: yes, one answer a line"
-        raise CaseError("is no list of answers", where=name, fix=fix)
-    yield from ((key, value, document.where((key,))) for key, value in document.data.items())
-
-
-def _names(value: Any, where: str) -> list[str]:
-    return [part for part in re.split(r",\s*", _typed(value, where)) if part]
+        raise CaseError("is no list of answers", where=str(path), fix=fix)
+    answers, places, beside = dict[str, str](), dict[str, str](), dict[str, str]()
+    for key, value in document.data.items():
+        where = document.where((key,))
+        if key in ("name", "kept"):
+            beside[key] = _typed(value, where)
+            places |= dict.fromkeys(_parts(beside[key]), where)
+            continue
+        try:
+            at = ".".join(answer_path(key, framework))
+        except CaseError as caught:
+            raise CaseError(caught.what, where=where, fix=caught.fix) from None
+        if at in answers:
+            raise CaseError(f"answers {at} twice", where=where, fix="keep one of them")
+        answers[at], places[at] = _typed(value, where), where
+    return Script(answers, _parts(beside.get("kept", "")), beside.get("name", ""), places)
 
 
 def _typed(value: Any, where: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Self
 from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.framework.load import case_fields, field_path
 from tuneworthy.interview.pages import WORDS
-from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks, standing
+from tuneworthy.interview.questions import ask_of, every_ask, is_stated, part_asks
 from tuneworthy.lab.session import ledger_of, ledger_or_none, stopped_by_user
 from tuneworthy.llm.choose import prices_of, transport_for
 from tuneworthy.llm.endpoints import LOCAL, Reached, Transport, most_usd, reach
@@ -335,13 +335,8 @@ def request_for(
     if place.provider == LOCAL:
         messages, form = _little([asks[name] for name in opened[:1]], turns[-1].words)
     else:
-        now = standing(dossier)
         state: dict[str, object] = {  # of texts, only that they are answered
-            "verdict": {
-                "settled": now.final,
-                "leaning": now.leaning,
-                "possible_percent": {name: round(100 * part) for name, part in now.possible},
-            },
+            "verdict": {"answer": dossier.verdict.answer, "may_still_be": dossier.reach.answers},
             "open": opened[:_MOST_OPEN],
             "answered": {
                 ask.id: "given" if ask.kind == "text" else ask.value

@@ -10,31 +10,30 @@ from typing import Any
 import wcwidth
 
 from tuneworthy.errors import InputError
+from tuneworthy.interview.answers import Change
+from tuneworthy.interview.questions import if_done
 from tuneworthy.model.dossier import Dossier
-from tuneworthy.model.framework import Outcome
-from tuneworthy.model.interview import (
-    Ask,
-    Conflict,
-    Dropped,
-    OpenPart,
-    ParsedReply,
-    Part,
-    Proposal,
-    Standing,
+from tuneworthy.model.framework import Framework
+from tuneworthy.model.interview import Ask, Conflict, Dropped, OpenPart, ParsedReply, Part, Proposal
+from tuneworthy.report.sections.common import (
+    ceiling_text,
+    headline,
+    reach_text,
+    reasons_text,
+    strength_text,
+    title_line,
 )
-from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import Paint, Style, safe, table, wrapped
 from tuneworthy.syntax.document import parse
-from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
-from tuneworthy.words import count, counted, few, listing, sentence, several, share, small_usd
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
+from tuneworthy.words import count, counted, few, listing, sentence, several, small_usd
 
 MARGIN = "      "
 LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed nothing.
 
 _FILE = files("tuneworthy.interview").joinpath("words.yaml")
 WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data
-_SHORT: dict[Outcome, str] = WORDS["outcomes"]
 _LONG_PATH = 28  # columns; a longer one leaves the table no room
 
 
@@ -77,8 +76,8 @@ def note(text: str) -> Sheet:
     return Sheet().add(text)
 
 
-def question_page(ask: Ask, number: int) -> Sheet:
-    place = f"{number}/≈{number + ask.left - 1}"
+def question_page(ask: Ask) -> Sheet:
+    place = f"{ask.number}/{ask.of}"
     page = Sheet("").question(ask, f"{place:<{len(MARGIN) - 1}} ")
     rows = enumerate(ask.choices, start=1)
     page.lines(table([(f"{n}", safe(c.id), safe(c.says or c.title)) for n, c in rows], MARGIN))
@@ -108,61 +107,80 @@ def why_text(ask: Ask) -> str:
     texts.append(f"It takes about {counted(ask.minutes, 'minute')} to find out.")
     if ask.gain_bits is not None:
         texts.append("Of the open answers this one removes most doubt for its time.")
-    elif ask.part == "evaluate" and ask.id != "goals" and not ask.value:
-        texts.append("It can't change the verdict by itself.")
     return " ".join([*texts, f"It is kept as {safe(ask.id)}."])
 
 
-def standing_text(before: Dossier, after: Dossier, now: Standing) -> str:
-    """What an answer moved, and what is still possible, in a line or two."""
-    text, shares = moved_text(before, after, now), dict(now.possible)
-    if now.final:
-        return text
-    ways = ", ".join(f"{_SHORT[name]} {share(shares[name])}" for name in _SHORT if name in shares)
-    return f"{text}Still possible: {ways}"
+def changes_page(changes: Iterable[Change], moved: str) -> Sheet:
+    """What became of each key that was written, and what that moved."""
+    page = Sheet()
+    for path, title, before, after in changes:
+        called = f"{title} ({path})" if title != path else path
+        was, now = before or "unknown", after or "unknown"
+        says = f"{called}: {was} → {now}" if was != now else f"{called}: {now}, as before"
+        page.add(safe(says), first="", rest="  ")
+    return page.add(moved, first="", rest="  ")
 
 
-def moved_text(before: Dossier, after: Dossier, now: Standing) -> str:
-    """What an answer moved; empty where it only shifted shares."""
-    if not now.final:
-        return _moved(before, after)
-    settled = f"Settled: {OUTCOME_WORDS[now.outcome]}, whatever else is answered. "
-    text = ("" if before.verdict.final else settled) + _moved_beside(before, after)
-    return text or f"Noted; it stays with {OUTCOME_WORDS[now.outcome]}."
+def answer_line(before: Dossier, after: Dossier) -> str:
+    """What answers come to; the answer is the judgement's."""
+    was, now = before.verdict.answer, after.verdict.answer
+    if was == now:
+        return f"Still: {ANSWER_WORDS[now]}."
+    return f"Now: {ANSWER_WORDS[now]}; it was: {ANSWER_WORDS[was]}."
 
 
-def _moved(before: Dossier, after: Dossier) -> str:
-    """What the answer did to an open verdict; empty where it only shifted shares."""
-    was = {name for name, part in before.distribution.items() if part > 0}
-    now = {name for name, part in after.distribution.items() if part > 0}
-    texts = [
-        f"{title}: {listing([f'“{OUTCOME_WORDS[name]}”' for name in _SHORT if name in names])}. "
-        for title, names in (("Ruled out", was - now), ("Possible again", now - was))
-        if names
-    ]
-    if after.verdict.leaning != before.verdict.leaning:
-        texts.append(f"Leaning now: {OUTCOME_WORDS[after.verdict.leaning]}. ")
-    return "".join(texts)
-
-
-def _moved_beside(before: Dossier, after: Dossier) -> str:
-    """What the answer moved beside a settled outcome; empty for nothing."""
-    texts = []
-    if before.verdict.final and after.verdict.outcome != before.verdict.outcome:
-        texts.append(f"The verdict is another now: {OUTCOME_WORDS[after.verdict.outcome]}.")
-    if after.verdict.action != before.verdict.action:
-        texts.append(f"What to do: {ACTION_WORDS[after.verdict.action]}.")
-    elif after.verdict.next != before.verdict.next:
-        texts.append(f"Next: {safe(after.verdict.next)}")
+def moved_text(before: Dossier, after: Dossier, framework: Framework) -> str:
+    """What an answer comes to, and what it moved."""
+    was, now, newly = before.verdict, after.verdict, is_settled(after) > is_settled(before)
+    texts = [answer_line(before, after)]
+    if newly:
+        texts = [f"Settled for today: {ANSWER_WORDS[now.answer]}."]
+    if now.next != was.next:
+        texts.append(f"Next: {safe(now.next)}")
+    texts.append(stays_text(after, framework, whole=newly))
     if (pays := pays_back_text(after)) != pays_back_text(before):
         texts.append(f"Pays back: {pays}.")
-    return " ".join(texts)
+    return " ".join(filter(None, texts))
 
 
-def conflict_page(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> Sheet:
+def is_settled(dossier: Dossier) -> bool:
+    """Whether no open answer could make it another answer today."""
+    answers = set(dossier.reach.answers)
+    return len(answers) < 2 or answers <= {"no", "not_yet"}  # one
+
+
+def stays_text(dossier: Dossier, framework: Framework, *, whole: bool) -> str:
+    """What is still possible; where nothing is today, what the missing checks would change."""
+    found = if_done(dossier, framework)
+    if not is_settled(dossier) or found is None:
+        return reach_text(dossier)
+    done = f"the missing {'check' if len(found.missing) == 1 else 'checks'}"
+    more = len(found.depends)
+    if not more:
+        return f"With {done} done, the count says: {OUTCOME_WORDS[found.outcome]}."
+    if not whole:
+        answers = "one open answer" if more == 1 else f"{few(more)} open answers"
+        return f"With {done} done, it would depend on {answers}."
+    named = list(found.depends[:_MOST_NAMED])
+    named += [f"{few(more - _MOST_NAMED)} more"] if more > _MOST_NAMED else []
+    return (
+        f"If you do {done} ({listing(list(found.missing))}) and a target is still missed, it will "
+        f"depend on {listing(named)}."
+    )
+
+
+_MOST_NAMED = 4
+
+LEAVE = (("d", "don't know"), ("b", "back"), ("q", "quit"))
+"""What may always be done about a conflict beside settling it."""
+
+
+def conflict_page(
+    conflict: Conflict, ways: Sequence[tuple[str, str]], others: Sequence[Ask]
+) -> Sheet:
     page = Sheet().add(conflict_head(others), "warn").add(safe(conflict.challenge.says))
     page.add(f"To settle: {safe(conflict.challenge.settle)}", "dim")
-    return page.add(f"Which holds?  {_keys(conflict_choices(conflict, ask, others))}", keys=True)
+    return page.add(f"Which holds?  {_keys(ways)}", keys=True)
 
 
 def _keys(ways: Sequence[tuple[str, str]]) -> str:
@@ -177,11 +195,19 @@ def conflict_head(others: Sequence[Ask]) -> str:
 
 
 def conflict_choices(conflict: Conflict, ask: Ask, others: Sequence[Ask]) -> list[tuple[str, str]]:
-    """What may be done about a conflict, each under its key; the last keeps everything."""
+    """What may be done about a conflict, each under its key; the last number keeps everything."""
     ways = [f"change {safe(side.title)}" for side in (ask, *others[:3])]
-    both = "both hold" if others else "it holds"
+    ways.append(keep_both(conflict, alone=not others))
+    return [*((str(n), way) for n, way in enumerate(ways, start=1)), *LEAVE]
+
+
+def keep_both(conflict: Conflict, *, alone: bool) -> str:
+    """The way to keep both sides."""
     kept = "note it" if conflict.recordable else "the report will say so"
-    return [(str(n), way) for n, way in enumerate([*ways, f"{both}, and {kept}"], start=1)]
+    return f"{'it holds' if alone else 'both hold'}, and {kept}"
+
+
+OPEN_CONFLICT = "Left open; the report will show it."
 
 
 def accepted_text(conflict: Conflict) -> str:
@@ -189,9 +215,10 @@ def accepted_text(conflict: Conflict) -> str:
     return f"{kept}the report will show it."
 
 
-def rest_page(dossier: Dossier, now: Standing, offers: Sequence[OpenPart]) -> Sheet:
-    """The verdict so far when a round is over, and what else is worth knowing."""
-    page = Sheet("").add(settled_line(dossier, now), "strong", "")
+def rest_page(dossier: Dossier, framework: Framework, offers: Sequence[OpenPart]) -> Sheet:
+    """The answer so far when a round is over, and what else is worth knowing."""
+    page = Sheet("").add(title_line(dossier), "strong", "")
+    page.add(stays_text(dossier, framework, whole=True), first="")
     if dossier.challenges:
         many = counted(len(dossier.challenges), "thing")
         page.add(f"What doesn't fit together or needs proof: {many}, in the report.", first="")
@@ -213,24 +240,18 @@ def rest_choices(offers: Sequence[OpenPart]) -> list[tuple[str, str]]:
     return [*((name[0], name) for name in names), ("b", "back"), ("q", "that's enough")]
 
 
-def settled_line(dossier: Dossier, now: Standing) -> str:
-    """Whether anything can still change the verdict, and the verdict."""
-    verdict = title_line(dossier)
-    if not now.final:
-        return f"Not settled: {_answers(now.matter)} can still change it. {verdict}"
-    if now.open:
-        return f"Nothing that is open can change the verdict any more. {verdict}"
-    return f"Every check and factor is answered. {verdict}"
-
-
-def _answers(many: int) -> str:
-    return "one open answer" if many == 1 else f"{few(many)} open answers"
-
-
-def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Sheet:
-    path = safe(case_path)
-    page = Sheet("").add(settled_line(dossier, now), "strong", "")
-    page.add(safe(dossier.verdict.next), first="Next: ")
+def closing_page(dossier: Dossier, case_path: str) -> Sheet:
+    """The walk through the steps of the framework, the next step, and how to go on."""
+    path, count_of = safe(case_path), dossier.verdict.outcome
+    page = Sheet("").add(title_line(dossier), "strong", "")
+    walk = (
+        ("Ceiling", ceiling_text(dossier)),
+        ("For", reasons_text(dossier, "indicator")),
+        ("Against", reasons_text(dossier, "anti_indicator")),
+        ("Score", f"{strength_text(dossier)}; by the count: {OUTCOME_WORDS[count_of]}"),
+        ("Next", dossier.verdict.next),
+    )
+    page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])
     if wcwidth.width(path) > _LONG_PATH:
         return page.add(f"tuneworthy {'|'.join(WORDS['go_on'])} {path}", first="  ")
@@ -238,17 +259,11 @@ def closing_page(dossier: Dossier, now: Standing, case_path: str) -> Sheet:
     return page.lines(table(rows))
 
 
-def welcome(name: str, path: str) -> Sheet:
+def welcome(name: str, path: str, many: int) -> Sheet:
     page = Sheet()
     for text in WORDS["welcome"]:
-        page.add(text.format(name=safe(name), path=safe(path)), first="")
+        page.add(text.format(name=safe(name), path=safe(path), many=few(many)), first="")
     return page
-
-
-def place(number: int, ask: Ask) -> str:
-    left = ask.left - 1
-    more = f"about {few(left)} more" if left else "the last one of this part"
-    return f"Question {number}, {more}"
 
 
 def value_words(ask: Ask) -> str:
@@ -263,13 +278,6 @@ def refused(caught: InputError) -> str:
     return " ".join(sentence(text) for text in (caught.what, caught.fix) if text)
 
 
-def keep_both(conflict: Conflict, *, alone: bool) -> str:
-    """The way to keep both sides."""
-    both = "It holds" if alone else "Both hold"
-    kept = "note it in the case file" if conflict.recordable else "the report will say so"
-    return f"{both}: {kept}"
-
-
 def part(which: Part, offer: OpenPart | None) -> tuple[str, str]:
     """A part of the interview: what it settles, and what is open in it."""
     settles: str = WORDS["parts"][which]["settles"]
@@ -280,15 +288,10 @@ def unknowns(many: int) -> str:
     return f"Ask again what I didn’t know: {several(many, 'question')}" if many else ""
 
 
-def rest(dossier: Dossier, now: Standing) -> tuple[str, str]:
+def rest(dossier: Dossier, framework: Framework) -> tuple[str, str]:
     """The state when a round is over: a line, and what to do next."""
-    if not now.final:
-        text = f"It isn’t settled: {_answers(now.matter)} can still change the verdict."
-    elif now.open:
-        text = "Nothing that is open can change the verdict any more."
-    else:
-        text = "Every check and every reason is answered."
-    return text, sentence(dossier.verdict.next)
+    text = stays_text(dossier, framework, whole=True)
+    return text or "Every check and every reason is answered.", sentence(dossier.verdict.next)
 
 
 def doubts(dossier: Dossier) -> str:
@@ -372,10 +375,9 @@ def proposal_choices(left: int) -> list[tuple[str, str]]:
     return [*ways, ("a", "all of them"), ("z", "none")] if left > 1 else ways
 
 
-def rules_text(dossier: Dossier, now: Standing) -> str:
+def rules_text(dossier: Dossier) -> str:
     """The verdict so far by the rules, whatever was written."""
-    text = settled_line(dossier, now) if now.final else standing_text(dossier, dossier, now)
-    return f"By the rules: {' '.join(text.split())}"
+    return f"By the rules: {headline(dossier)} {reach_text(dossier)}"
 
 
 def lost_text(model: str, why: str, *, over: bool) -> str:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import read_latest
-from tuneworthy.framework.load import case_fields, field_path
+from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import compile_rules
+from tuneworthy.model.base import State, shown
 from tuneworthy.model.case import (
     AmountOf,
     Attempt,
@@ -24,19 +24,22 @@ from tuneworthy.model.case import (
     QualityTarget,
     TokenPrice,
 )
-from tuneworthy.model.dossier import Assessment, Dossier
+from tuneworthy.model.dossier import Assessment, Dossier, Verdict
 from tuneworthy.model.framework import Check, Criterion, Framework
-from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part, Standing
+from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, Part
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.verdict.rules import questions
+from tuneworthy.verdict.rules import questions, verdict_of
 from tuneworthy.verdict.weigh import known, weigh, with_evidence
+from tuneworthy.words import listing
 
 ROOMS = ("ceiling", "factors", "signals")
 """The sections of a case whose questions the framework asks."""
-_FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
+FIRST = {"attempts": "name", "models": "id"}  # what is asked of the next one of a list
 _HAVE_DEFAULTS = ("prompts", "metric")  # fields with a value that nobody has to have stated
 _AS_IN_FIELD = ("kind", "share", "title", "question", "example", "why", "minutes")
+_PLAIN = CaseField(title="", kind="state")
+NOT_NEEDED = "not_needed"  #: The answer that a check is done because the task takes none of it.
 _MOST_DIGITS = 4
 _SIGNAL_MINUTES = 3  # ours; a framework gives signals none
 
@@ -45,18 +48,40 @@ def asked_by(framework: Framework) -> dict[str, Mapping[str, Criterion]]:
     return {room: getattr(framework, room) for room in ROOMS}
 
 
+class AmbiguousNameError(CaseError):
+    """A name that reports give to more than one question."""
+
+    def __init__(self, name: str, ways: Mapping[str, str]) -> None:
+        self.name, self.ways = name, ways  #: The path of each, with its question.
+        fix = f"write one of them, as {next(iter(ways))}=yes"
+        super().__init__(f'"{shown(name)}" may be {listing(list(ways), "or")}', fix=fix)
+
+
 def answer_path(name: str, framework: Framework) -> tuple[str, ...]:
-    """Where in a case an answer is kept."""
-    if "." in name:
+    """Where in a case an answer is kept: by its path, its id, or what reports call it."""
+    if "." in name or name in Case.model_fields:
         return tuple(name.split("."))
-    names = [(room, known) for room, asks in asked_by(framework).items() for known in asks]
-    place = next((place for place in names if place[1] == name), None)
-    if name in ALSO_ASKED:
-        place = place or ("factors", name)
-    if place is not None or name in Case.model_fields:
-        return place or (name,)
-    guess = did_you_mean(name, [known for _, known in names])
-    raise CaseError(f'"{name}" is nothing the {framework.name} framework asks', fix=guess)
+    called = name.casefold().replace("_", " ")
+    ways = {
+        f"{room}.{known}": framework.filled(each.ask, getattr(each, "at_least", None))
+        for room, asks in asked_by(framework).items()
+        for known, each in asks.items()
+        if called in (known.replace("_", " "), each.title.casefold())
+    }
+    if len(ways) > 1:
+        raise AmbiguousNameError(name, ways)
+    if ways or name in ALSO_ASKED:
+        return tuple(next(iter(ways), f"factors.{name}").split("."))
+    known = [known for asks in asked_by(framework).values() for known in asks]
+    guess = did_you_mean(name, [*known, *_asked_fields()])
+    raise CaseError(f'"{shown(name)}" is nothing the {framework.name} framework asks', fix=guess)
+
+
+def _asked_fields() -> list[str]:
+    """Paths of the fields that are asked whatever the framework, of a first attempt and model."""
+    lists = [f"{room}.1.{name}" for room, name in FIRST.items()]
+    fields = [p for p, f in case_fields().items() if f.is_asked and p.split(".")[0] not in FIRST]
+    return [*fields, *lists]
 
 
 def value_at(case: Case, path: str) -> Any:
@@ -87,8 +112,10 @@ def is_stated(case: Case, path: str) -> bool:
 def shown_value(value: Any) -> str:
     """A value as it could be typed again; empty for what is unknown or says nothing."""
     match value:
-        case None | "unknown":
+        case None | "unknown" | Holding(count=None):
             return ""
+        case CheckAnswer(needed="no"):
+            return NOT_NEEDED
         case CheckAnswer(count=int(count)) | Holding(count=int(count)):
             return str(count)
         case FactorAnswer(value=state) | CheckAnswer(value=state):
@@ -96,12 +123,10 @@ def shown_value(value: Any) -> str:
         case AmountOf(low=low, likely=likely, high=high):
             middle = [] if likely == (low + high) / 2 else [likely]
             return " to ".join(map(plain_number, [likely] if low == high else [low, *middle, high]))
-        case Holding():
-            return ""
         case TokenPrice():
             return f"{plain_number(value.input)}, {plain_number(value.output)}"
         case tuple():
-            return ", ".join(map(str, value))
+            return ", ".join(str(getattr(p, "id", getattr(p, "name", p))) for p in value)
         case Mapping():  # the checks of an attempt
             done = ", ".join(name for name, answer in value.items() if answer.value == "yes")
             return done or ("none" if value else "")
@@ -119,7 +144,9 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
     path = ".".join(answer_path(ask_id, framework))
     field = _field(case, framework, path)
     if field is None:
-        raise _not_asked(framework, ask_id)
+        names = [name for asks in asked_by(framework).values() for name in asks]
+        guess = did_you_mean(ask_id, [*names, *_asked_fields()])
+        raise CaseError(f'"{ask_id[:80]}" is nothing that is asked', fix=guess)
     return Ask(
         id=path,
         part=field.part or "investment",
@@ -129,32 +156,13 @@ def ask_of(case: Case, framework: Framework, ask_id: str) -> Ask:
     )
 
 
-def require_ask(framework: Framework, ask_id: str, where: str) -> str:
-    """The whole path of a question that may come up, in whatever case."""
-    with suppress(CaseError):
-        path = ".".join(answer_path(ask_id, framework))
-        room, place, *rest = [*path.split("."), ""]
-        if room not in _FIRST or not place.isdigit():
-            return ask_of(Case(name="anything"), framework, path).id
-        if len(rest) == 2 and field_path(path) in case_fields():
-            return path
-    raise _not_asked(framework, ask_id, where)
-
-
-def _not_asked(framework: Framework, ask_id: str, where: str = "") -> CaseError:
-    lists = [f"{room}.1.{name}" for room, name in _FIRST.items()]
-    fields = [p for p, f in case_fields().items() if f.is_asked and p.split(".")[0] not in _FIRST]
-    names = [name for asks in asked_by(framework).values() for name in asks]
-    guess = did_you_mean(ask_id, [*names, *fields, *lists])
-    return CaseError(f'"{ask_id[:80]}" is nothing that is asked', where=where, fix=guess)
-
-
 def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     room, *rest = path.split(".")
     if room in ROOMS and len(rest) == 1:
         criterion = asked_by(framework)[room].get(rest[0])
-        return None if criterion is None else _framework_field(framework, criterion)
-    if room in _FIRST:
+        own = case_fields().get(path, _PLAIN)
+        return None if criterion is None else _framework_field(framework, criterion, own)
+    if room in FIRST:
         return _listed_field(case, room, rest)
     field = case_fields().get(path)
     if room == "safety" and field is not None and framework.safety is not None:
@@ -162,13 +170,14 @@ def _field(case: Case, framework: Framework, path: str) -> CaseField | None:
     return field if field is not None and field.is_asked and room != "safety" else None
 
 
-def _framework_field(framework: Framework, criterion: Criterion) -> CaseField:
+def _framework_field(framework: Framework, criterion: Criterion, own: CaseField) -> CaseField:
     at_least = criterion.at_least if isinstance(criterion, Check) else None
     means = getattr(criterion, "means", "")
     why = " ".join(text for text in (criterion.why, means and f"Yes means: {means}") if text)
     return CaseField(
         part="evaluate",
-        kind="count" if at_least is not None else "state",
+        kind="count" if at_least is not None else own.kind,
+        choices=own.choices,
         title=criterion.title,
         question=framework.filled(criterion.ask, at_least),
         example=framework.filled(criterion.example, at_least),
@@ -184,7 +193,7 @@ def _listed_field(case: Case, room: str, rest: list[str]) -> CaseField | None:
     place, name = rest
     number = int(place) if place.isascii() and place.isdigit() and len(place) <= _MOST_DIGITS else 0
     field = case_fields().get(f"{room}.{name}")
-    first = _FIRST[room]
+    first = FIRST[room]
     if not 1 <= number <= len(getattr(case, room)) + (name == first):
         return None
     if field is None or not field.is_asked:
@@ -206,50 +215,39 @@ def _choices(field: CaseField, framework: Framework) -> tuple[Choice, ...]:
 
 
 def next_ask(
-    case: Case, framework: Framework, *, passed: Collection[str] = (), part: Part | None = None
-) -> Ask | None:
-    """What to ask next, but for what was passed: what can change the verdict, after the goals.
-
-    With a part, one of the three conversations, the whole of it. None where nothing that is still
-    asked can change the verdict, or all of the part is answered or passed.
-    """
-    opened = _open(case, framework, part)
-    waiting = [name for name in opened if name not in passed]
-    if not waiting:
-        return None
-    ask = ask_of(case, framework, waiting[0])
-    return replace(ask, gain_bits=opened[waiting[0]], left=len(waiting))
-
-
-def asked_again(
     case: Case,
     framework: Framework,
-    ask_id: str,
+    ask_id: str = "",
     *,
     passed: Collection[str] = (),
     part: Part | None = None,
-) -> Ask:
-    """A question by its id, answered or not, with what ``next_ask`` says of its round."""
-    ask, opened = ask_of(case, framework, ask_id), _open(case, framework, part)
-    waiting = {ask.id, *(name for name in opened if name not in passed)}
-    return replace(ask, gain_bits=opened.get(ask.id), left=len(waiting))
+) -> Ask | None:
+    """What to ask next, but for what was passed, or the question of an id, answered or not.
+
+    Without a part it is the framework's own round: the goals, every check and every factor, in the
+    order of their value. None where all of the round is answered or passed.
+    """
+    opened, of = _round(case, framework, part)
+    waiting = [name for name in opened if name not in passed]
+    path = ask_of(case, framework, ask_id).id if ask_id else next(iter(waiting), "")
+    if not path:
+        return None
+    left = len({path, *waiting})
+    ask = ask_of(case, framework, path)
+    return replace(ask, gain_bits=opened.get(path), left=left, of=max(of, left))
 
 
 def offers(
     case: Case, framework: Framework, *, passed: Collection[str] = ()
 ) -> tuple[OpenPart, ...]:
     """The parts in which something is still worth knowing; empty when nothing is."""
-    waiting = {part: [n for n in _open(case, framework, part) if n not in passed] for part in PARTS}
-    return tuple(
-        OpenPart(part, len(names), sum(ask_of(case, framework, name).minutes for name in names))
-        for part, names in waiting.items()
-        if names
-    )
+    waiting = {part: set(part_asks(case, framework, part)) - {*passed} for part in PARTS}
+    return tuple(OpenPart(part, len(names)) for part, names in waiting.items() if names)
 
 
 def part_asks(case: Case, framework: Framework, part: Part | None = None) -> tuple[str, ...]:
     """Ids of all that is open in a part, in the order of asking; for passing it as a whole."""
-    return tuple(_open(case, framework, part))
+    return tuple(_round(case, framework, part)[0])
 
 
 def every_ask(case: Case, framework: Framework) -> Iterator[str]:
@@ -269,52 +267,65 @@ def levers(case: Case, framework: Framework) -> tuple[Ask, ...]:
     )
 
 
-def is_answered(case: Case, framework: Framework, ask_id: str) -> bool:
-    """Whether a question has an answer: a stated one, or one that a number or measurement gives."""
-    path = ".".join(answer_path(ask_id, framework))
-    room, _, name = path.partition(".")
-    if is_stated(case, path):
-        return True
-    return room in ROOMS and _weighed(case, framework).state(name) != "unknown"
+class IfDone(NamedTuple):
+    """What a verdict would be once the checks that aren't done are."""
+
+    missing: tuple[str, ...]  #: Titles of those checks.
+    depends: tuple[str, ...]  #: Titles of the open answers it would depend on, the best first.
+    outcome: Verdict  #: What the count would come to.
 
 
-def standing(dossier: Dossier) -> Standing:
-    verdict, shares = dossier.verdict, dossier.distribution
-    possible = sorted(((name, s) for name, s in shares.items() if s > 0), key=lambda p: -p[1])
-    still_open = sum(check.state == "unknown" for check in dossier.ceiling.checks.values())
-    return Standing(
-        verdict.outcome,
-        verdict.leaning,
-        verdict.final,
-        tuple(possible),
-        still_open + dossier.counts.unknown,
-        len(dossier.next_questions),
-    )
+def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
+    """What the checks that aren't done would change; None where all are done or open."""
+    results = {**dossier.ceiling.checks, **dossier.factors}
+    missing = [name for name, check in dossier.ceiling.checks.items() if check.state == "no"]
+    if not missing:
+        return None
+    states = {name: each.state for name, each in results.items()} | dict.fromkeys(missing, _YES)
+    rules = compile_rules(framework)
+    depends = [results[q.factor].title for q in questions(states, framework, rules)]
+    titles = tuple(results[name].title for name in missing)
+    return IfDone(titles, tuple(depends), verdict_of(rules, states))
 
 
-def _open(case: Case, framework: Framework, part: Part | None) -> dict[str, float | None]:
-    """Ids of what is open, in order, with the doubt each removes where it removes some."""
-    opened = [
-        path
-        for path, field in _fields(case, framework, part or "evaluate")
-        if not is_stated(case, path) and _is_wanted(case, field, path)
-    ]
+_YES: State = "yes"
+
+
+def worth_asking(states: Mapping[str, State], framework: Framework) -> dict[str, float | None]:
+    """Open answers in the order of their value, with the doubt that each removes today.
+
+    First what can change the count today; then what could once the missing checks are done; then
+    the rest, in the framework's order.
+    """
+    rules = compile_rules(framework)
+    order: dict[str, float | None] = {
+        question.factor: question.gain_bits for question in questions(states, framework, rules)
+    }
+    if not order:
+        done = {n: _YES if s == "no" and n in framework.ceiling else s for n, s in states.items()}
+        order = {question.factor: None for question in questions(done, framework, rules)}
+    return {**order, **{n: order.get(n) for n, state in states.items() if state == "unknown"}}
+
+
+def _round(
+    case: Case, framework: Framework, part: Part | None
+) -> tuple[dict[str, float | None], int]:
+    """Ids of what is open, in order, with the doubt each removes; and how many there are in all."""
+    wanted = [p for p, f in _fields(case, framework, part or "evaluate") if _is_wanted(case, f, p)]
+    opened = [path for path in wanted if not is_stated(case, path)]
     if part in ("options", "investment"):
-        return dict.fromkeys(opened)
-    assessment = _weighed(case, framework)
-    states, signals = assessment.states, assessment.signals
-    paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in states}
-    goals = [path for path in opened if path == "goals" and framework.goals]
-    order: dict[str, float | None] = dict.fromkeys(goals)
-    for question in questions(states, framework, compile_rules(framework)):
-        order[paths[question.factor]] = question.gain_bits
-    if part is not None:  # also what can't change the verdict
-        further = [paths[name] for name, state in states.items() if state == "unknown"]
-        further += [path for path in opened if path != "goals"]
-        further += [f"signals.{n}" for n, signal in signals.items() if signal.state == "unknown"]
-        for path in further:
-            order.setdefault(path, None)
-    return order
+        return dict.fromkeys(opened), len(wanted)
+    weighed = _weighed(case, framework)
+    paths = {n: f"{'ceiling' if n in framework.ceiling else 'factors'}.{n}" for n in weighed.states}
+    goals = [path for path in wanted if path == "goals" and framework.goals]
+    order: dict[str, float | None] = dict.fromkeys(path for path in goals if path in opened)
+    order |= {paths[name]: gain for name, gain in worth_asking(weighed.states, framework).items()}
+    if part is None:
+        return order, len(goals) + len(paths)
+    further = [path for path in opened if path != "goals"]
+    further += [f"signals.{n}" for n, sign in weighed.signals.items() if sign.state == "unknown"]
+    every = {*paths.values(), *goals, *wanted} - ({"goals"} - {*goals})
+    return {**order, **dict.fromkeys(further)}, len(every) + len(weighed.signals)
 
 
 def _weighed(case: Case, framework: Framework) -> Assessment:
@@ -329,13 +340,13 @@ def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str,
     paths = [path for path, field in case_fields().items() if field.part == part]
     for room, group in groupby(paths, lambda path: path.partition(".")[0]):
         fields = [(path, case_fields()[path]) for path in group]
-        if room in _FIRST:
+        if room in FIRST:
             many = len(getattr(case, room))
             for number in range(1, many + 1):
                 for path, field in fields:
                     if field.choices == {} or _choices(field, framework):
                         yield path.replace(".", f".{number}.", 1), field
-            yield f"{room}.{many + 1}.{_FIRST[room]}", fields[0][1]
+            yield f"{room}.{many + 1}.{FIRST[room]}", fields[0][1]
         elif room == "factors":
             yield from (f for f in fields if f[0].split(".")[1] in framework.factors)
         elif room != "safety" or framework.safety is not None:
@@ -345,7 +356,7 @@ def _fields(case: Case, framework: Framework, part: Part) -> Iterator[tuple[str,
 def _is_wanted(case: Case, field: CaseField, path: str) -> bool:
     room, *rest = path.split(".")
     conditions = field.when
-    if room in _FIRST:
+    if room in FIRST:
         conditions = tuple(c.replace(f"{room}.", f"{room}.{rest[0]}.") for c in conditions)
     return all(any(_holds(case, way) for way in text.split(" or ")) for text in conditions)
 

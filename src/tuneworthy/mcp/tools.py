@@ -332,7 +332,7 @@ class Desk:
 
     def suppose(self, asked: Suppose) -> EvaluatedCase:
         """A case judged, perhaps with other answers and for another day."""
-        return self.workspace.suppose(asked.case, asked.what_if, asked.as_of)
+        return self.workspace.what_if(asked.case, asked.what_if, asked.as_of)
 
 
 class Result(NamedTuple):

@@ -53,6 +53,8 @@ class CheckAnswer(FileRecord):
     value: Tri = "unknown"  #: Whether it was done.
     count: Natural | None = None
     """How many, for checks that count: prompt variations, foundation models."""
+    needed: Tri | None = None
+    """No where the task takes none of it; with a value of yes, since then nothing is left to do."""
     note: Text = ""  #: Why, for people; no rule reads it.
 
 

@@ -10,7 +10,6 @@ from pydantic import BeforeValidator
 from tuneworthy.model.base import LateRecord, one_or_many
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Action, ChallengeResult, Dossier, Verdict
-from tuneworthy.model.framework import Outcome
 
 Part = Literal["evaluate", "options", "investment"]  #: The lesson's three conversations.
 
@@ -79,6 +78,12 @@ class Ask:
     gain_bits: float | None = None  #: None where the answer can't change the verdict
     value: str = ""  #: the present answer, in a form in which it can be given again
     left: int = 1  #: open questions of this round with this one; answers open and close others
+    of: int = 1  #: questions of this round, whether answered or not
+
+    @property
+    def number(self) -> int:
+        """Its place among them."""
+        return self.of - self.left + 1
 
 
 class OpenPart(NamedTuple):
@@ -86,18 +91,6 @@ class OpenPart(NamedTuple):
 
     part: Part
     open: int  #: questions of it that are open and were not passed
-    minutes: int  #: minutes it takes to find all of their answers out
-
-
-class Standing(NamedTuple):
-    """What is shown while a verdict forms."""
-
-    outcome: Verdict
-    leaning: Outcome
-    final: bool  #: whether no open answer can change it
-    possible: tuple[tuple[Outcome, float], ...]  #: with their share at even odds, largest first
-    open: int  #: checks and factors without an answer
-    matter: int  #: how many of those can still change the verdict
 
 
 class Conflict(NamedTuple):

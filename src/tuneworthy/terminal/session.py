@@ -19,41 +19,22 @@ from tuneworthy.files.stores import Transcript
 from tuneworthy.interview import free, pages
 from tuneworthy.interview.answers import (
     EvaluatedCase,
+    Script,
     accept_conflict,
     read_script,
     what_if,
     write_answer,
+    write_typed,
 )
-from tuneworthy.interview.questions import (
-    answer_path,
-    is_answered,
-    next_ask,
-    offers,
-    part_asks,
-    standing,
-)
+from tuneworthy.interview.questions import answer_path, next_ask, offers
 from tuneworthy.llm.endpoints import LOCAL, on_this_machine
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.case import Case
-from tuneworthy.model.interview import (
-    PARTS,
-    AnswerResult,
-    Ask,
-    Conflict,
-    ConversationTurn,
-    Part,
-    Proposal,
-)
+from tuneworthy.model.interview import AnswerResult, Ask, Conflict, ConversationTurn, Part, Proposal
 from tuneworthy.model.lab import Request
 from tuneworthy.pipeline import decide, framework_of, today
 from tuneworthy.report.text import safe
-from tuneworthy.terminal.terminals import (
-    Entry,
-    MenuTerminal,
-    PlainTerminal,
-    ScriptedTerminal,
-    read_entry,
-)
+from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal, read_entry
 from tuneworthy.workspace.cases import plain_title, start_case
 
 if TYPE_CHECKING:
@@ -82,8 +63,7 @@ class InterviewSession:
     now: EvaluatedCase = field(init=False)
     passed: set[str] = field(default_factory=set)  #: Ids that weren't known.
     trail: list[str] = field(default_factory=list)  #: Ids that were asked, for going back.
-    answered: int = 0
-    left: int = 1  #: How many were open when the last one was asked.
+    part: Part | None = None  #: What is asked now; None for the framework's own round.
     over: bool = False  #: Whether whoever answers has had enough.
 
     def __post_init__(self) -> None:
@@ -91,24 +71,43 @@ class InterviewSession:
 
     def run(self) -> None:
         """Ask until whoever answers has had enough, or nothing is left to ask."""
-        part: Part | None = None
         while True:
-            self._part(part)
-            dossier = self.now.dossier
-            now = standing(dossier)
-            open_parts = offers(self.now.case, self.now.framework, passed=self.passed)
+            self._part()
+            dossier, framework = self.now.dossier, self.now.framework
+            open_parts = offers(self.now.case, framework, passed=self.passed)
             key = "q"
             if open_parts and not self.over:
-                page = pages.rest_page(dossier, now, open_parts)
-                key = self.terminal.choose("rest", "", page, pages.rest_choices(open_parts))
+                page = pages.rest_page(dossier, framework, open_parts)
+                key = self.terminal.choose("rest", page, pages.rest_choices(open_parts))
             if key == "b":
                 self._back()
                 continue
             if key not in _PARTS:
                 path = one_line(self.source)
-                self.terminal.say(pages.closing_page(dossier, now, path))
+                self.terminal.say(pages.closing_page(dossier, path))
                 return
-            part = _PARTS[key]
+            self.part = _PARTS[key]
+
+    def take(self, script: Script) -> None:
+        """Write a file of answers, all of them or none, and show what they come to."""
+        before = self.now.dossier
+        by, judge = partial(framework_of, chosen=self.chosen), partial(decide, as_of=self.as_of)
+        try:
+            changes = write_typed(self.source, script.answers, by, judge).changes
+        except CaseError as caught:
+            where = script.places.get(caught.where, caught.where)
+            raise CaseError(caught.what, where=where, fix=caught.fix) from None
+        self._read()
+        now = self.now
+        moved = pages.moved_text(before, now.dossier, now.framework)
+        self.terminal.say(pages.changes_page(changes, moved))
+        for name in script.kept:
+            sides = [each.between for each in self.now.dossier.challenges if each.id == name]
+            if not sides:
+                fix = "leave it out, or give the answers that lead to it"
+                raise CaseError(f"{name} never came up", where=script.places[name], fix=fix)
+            self._apply(accept_conflict, ".".join(sides[0][0].split(".")[:2]), name)
+        self.terminal.say(pages.closing_page(self.now.dossier, one_line(self.source)))
 
     def change(self, name: str, entry: Entry) -> None:
         """Take an answer that wasn't asked for just now; ask for it where it is refused."""
@@ -116,13 +115,17 @@ class InterviewSession:
         if not self._is_taken(ask, entry):
             self._question(ask)
 
-    def _part(self, part: Part | None) -> None:
-        """Ask what is open in a part, to its end or until it is left."""
+    def next(self, name: str = "") -> Ask | None:
+        """The next question of the part, or one by its id."""
+        now = self.now
+        return next_ask(now.case, now.framework, name, passed=self.passed, part=self.part)
+
+    def _part(self) -> None:
+        """Ask what is open in the part, to its end or until it is left."""
         while not self.over:
-            ask = next_ask(self.now.case, self.now.framework, passed=self.passed, part=part)
+            ask = self.next()
             if ask is None:
                 return
-            self.left = ask.left
             act = self._question(ask)
             while act == "back":
                 act = self._back() or self._question(ask)
@@ -136,27 +139,24 @@ class InterviewSession:
             return ""
         name = self.trail.pop()
         self.passed.discard(name)
-        self.answered = max(self.answered - 1, 0)
-        self.left += 1
-        act = self._question(replace(self.now.ask(name), left=self.left))
+        act = self._question(self.next(name) or self.now.ask(name))
         return self._back() if act == "back" else act
 
     def _question(self, ask: Ask) -> str:
         while True:
-            entry = self.terminal.ask(ask, self.answered + 1)
+            entry = self.terminal.ask(ask)
             if entry.act == "why":
                 self.terminal.say(pages.note(pages.why_text(ask)))
             elif entry.act in ("back", "skip", "quit"):
                 self.over = entry.act == "quit"
                 return entry.act
             elif entry.act in ("keep", "pass") or self._is_taken(ask, entry):
-                self.answered += 1
                 self.trail.append(ask.id)
                 if entry.act in ("unknown", "pass"):
                     self.passed.add(ask.id)
                 return "next"
             else:
-                ask = replace(self.now.ask(ask.id), left=ask.left, gain_bits=ask.gain_bits)
+                ask = self.next(ask.id) or ask
 
     def _is_taken(self, ask: Ask, entry: Entry) -> bool:
         """Write an answer, and show what it moved; False to ask once more."""
@@ -165,11 +165,11 @@ class InterviewSession:
         try:
             step = self._apply(write_answer, ask.id, text)
         except CaseError as caught:
-            self.terminal.refused(ask, caught)
+            self.terminal.say(pages.note(one_line(pages.refused(caught))))
             return False
         if step is None:
             return False
-        moved = pages.standing_text(step.before, step.dossier, standing(step.dossier))
+        moved = pages.moved_text(step.before, step.dossier, self.now.framework)
         self.terminal.say(pages.LEFT if step.digest == before else pages.note(moved))
         return all(self._is_settled(ask, conflict) for conflict in step.conflicts)
 
@@ -206,16 +206,19 @@ class InterviewSession:
                 sides.setdefault(side.id, side)
         others = list(sides.values())
         ways = pages.conflict_choices(conflict, ask, others)
-        page = pages.conflict_page(conflict, ask, others)
-        picked = self.terminal.choose("conflict", challenge, page, ways)
-        if picked == "1":
+        page = pages.conflict_page(conflict, ways, others)
+        picked = self.terminal.choose("conflict", page, ways)
+        if picked in ("1", "b"):
             return False
-        if picked == ways[-1][0]:
+        if picked == str(len(ways) - len(pages.LEAVE)):
             if self._apply(accept_conflict, ask.id, challenge) is None:
                 return False
             self.terminal.say(pages.note(pages.accepted_text(conflict)))
-        elif picked:
-            self._question(others[int(picked) - 2])
+        elif picked in ("d", "q"):
+            self.over = picked == "q"
+            self.terminal.say(pages.note(pages.OPEN_CONFLICT))
+        elif self._question(others[int(picked) - 2]) == "back":
+            return self._is_settled(ask, conflict)
         return True
 
     def _read(self) -> None:
@@ -243,18 +246,19 @@ def interview(
     listener the interview is in free words.
     """
     is_there = _is_there(source)
-    terminal = PlainTerminal(colour=colour)
+    terminal, answers = PlainTerminal(colour=colour), None
     if script is not None:
+        if listener is not None:
+            raise InputError(
+                "a file of answers takes no model", where="--model", fix="leave it out"
+            )
         case = read_with_digest(source).case if is_there else Case(name="new")
         answers = read_script(script, framework_of(case, chosen))
-        if answers.messages and listener is None:
-            fix = "add --model MODEL, or leave say out"
-            raise InputError("says something to no model", where=script, fix=fix)
-        terminal = ScriptedTerminal(answers, colour=colour)
     elif not plain and _moves():
         terminal = MenuTerminal(colour=colour)
     if not is_there:
-        name = terminal.name(plain_title(source))
+        name = plain_title(source)
+        name = terminal.name(name) if answers is None else answers.name or name
         if name is None:
             return
         start_case(source, name, chosen)
@@ -262,14 +266,12 @@ def interview(
     if listener is not None:
         kind = partial(FreeInterview, listener=listener)
     session = kind(source, terminal, chosen, as_of)
-    terminal.say(pages.welcome(session.now.case.name, source))
-    if isinstance(terminal, ScriptedTerminal):
-        names = _answered_already(session, terminal)
-        for name, entry in [(name, terminal.answer(name)) for name in names]:
-            session.change(name, entry)
+    if answers is not None:
+        session.take(answers)
+        return
+    first = session.next()
+    terminal.say(pages.welcome(session.now.case.name, source, first.of if first else 0))
     session.run()
-    if isinstance(terminal, ScriptedTerminal):
-        terminal.finish()
 
 
 def _moves() -> bool:
@@ -282,14 +284,6 @@ def _is_there(source: str) -> bool:
     if path.is_dir():
         return os.path.lexists(path / CASE_FILE)
     return os.path.lexists(path) or path.suffix in (".yaml", ".yml")
-
-
-def _answered_already(session: InterviewSession, terminal: ScriptedTerminal) -> list[str]:
-    """Ids of a script that the interview won't ask for, since the case has an answer."""
-    case, framework = session.now.case, session.now.framework
-    opened = {name for part in PARTS for name in part_asks(case, framework, part)}
-    names = terminal.script.answers
-    return [name for name in names if name not in opened and is_answered(case, framework, name)]
 
 
 # The interview in free words: a person writes, a model proposes, the person confirms.
@@ -415,7 +409,7 @@ class FreeInterview(InterviewSession):
         self._confirm(reply.proposals)
         if self.now.digest == now.digest:
             dossier = self.now.dossier
-            self._note(pages.rules_text(dossier, standing(dossier)))
+            self._note(pages.rules_text(dossier))
         self._put(reply.asks)
         return True
 
@@ -437,7 +431,7 @@ class FreeInterview(InterviewSession):
             elif not rest:
                 ways = pages.proposal_choices(of - number)
                 page = pages.confirm_page(item, place, ways)
-                key = self.terminal.choose("confirm", item.path, page, ways)
+                key = self.terminal.choose("confirm", page, ways)
                 if key in ("a", "z"):
                     key = rest = "y" if key == "a" else "n"
             value = item.value

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import click
 
-from tuneworthy.errors import CaseError, InputError, one_line
-from tuneworthy.interview.answers import Script
+from tuneworthy.errors import InputError
 from tuneworthy.interview.pages import MARGIN, Sheet, keys_line, note, question_page
 from tuneworthy.model.interview import Ask
 
@@ -45,7 +44,7 @@ _COMMANDS: dict[str, Act] = {
     "s": "skip",
     "q": "quit",
 }
-_AT_END: dict[Topic, str] = {"conflict": "", "rest": "q", "confirm": "n"}
+_AT_END: dict[Topic, str] = {"conflict": "q", "rest": "q", "confirm": "n"}
 
 
 def read_entry(line: str | None) -> Entry | None:
@@ -73,7 +72,7 @@ class PlainTerminal:
     Needs no more of a terminal than that it shows text.
     """
 
-    keys = True  #: Whether pages say what may be typed; not where there are menus, or a file.
+    keys = True  #: Whether pages say what may be typed; not where there are menus.
 
     def __init__(self, *, colour: bool = False) -> None:
         self.colour = colour
@@ -83,8 +82,8 @@ class PlainTerminal:
         text = page if isinstance(page, str) else page.text(colour=self.colour, keys=self.keys)
         click.echo(text, nl=False, color=True)  # the page has decided about colour
 
-    def ask(self, ask: Ask, number: int) -> Entry:
-        self.say(question_page(ask, number))
+    def ask(self, ask: Ask) -> Entry:
+        self.say(question_page(ask))
         if not self.keys:
             self.say(note(keys_line(ask)))
         while (entry := read_entry(self._line())) is None:
@@ -93,12 +92,8 @@ class PlainTerminal:
             self.say(f"{MARGIN}Answer it, or d if you don't know.\n")
         return entry
 
-    def refused(self, ask: Ask, caught: CaseError) -> None:
-        fix = f" {caught.fix[:1].upper()}{caught.fix[1:]}" if caught.fix else ""
-        self.say(note(one_line(f"{caught.what}.{fix}")))
-
-    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
-        """Show a page about a challenge or answer, and take the key of one way; empty for none."""
+    def choose(self, topic: Topic, page: Sheet, ways: Ways) -> str:
+        """Show a page, and take the key of one way."""
         self.say(page)
         keys = [key for key, _ in ways]
         while (line := self._line()) is not None:
@@ -206,11 +201,11 @@ class MenuTerminal(PlainTerminal):
         super().__init__(colour=colour)
         self._library: Any = questionary
 
-    def ask(self, ask: Ask, number: int) -> Entry:
+    def ask(self, ask: Ask) -> Entry:
         """Put a question: as a menu where there are few answers, else as a line."""
         if ask.kind not in ("state", "choice"):
-            return super().ask(ask, number)
-        self.say(question_page(ask, number))
+            return super().ask(ask)
+        self.say(question_page(ask))
         answers = {"y": "yes", "n": "no"}
         if ask.kind == "choice":
             answers = {str(n): choice.id for n, choice in enumerate(ask.choices, start=1)}
@@ -219,9 +214,9 @@ class MenuTerminal(PlainTerminal):
         entry = None if picked == "k" else read_entry(answers.get(picked, picked))
         return entry or Entry("keep")
 
-    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
+    def choose(self, topic: Topic, page: Sheet, ways: Ways) -> str:
         self.say(page)
-        return self._menu(ways, at="n" if topic == "confirm" else None)
+        return self._menu(ways, at={"confirm": "n", "conflict": "d"}.get(topic))
 
     def words(self) -> str | None:
         """A line that can be edited; what is pasted into it may have several."""
@@ -273,57 +268,3 @@ class MenuTerminal(PlainTerminal):
 
 def _leave(key: str, event: KeyPressEvent) -> None:
     event.app.exit(result=key)
-
-
-class ScriptedTerminal(PlainTerminal):
-    """Answers from a file; what isn't there isn't known. Goes through all three parts."""
-
-    keys = False
-
-    def __init__(self, script: Script, *, colour: bool = False) -> None:
-        super().__init__(colour=colour)
-        self.script, self._parts = script, ["e", "o", "m"]
-
-    def ask(self, ask: Ask, number: int) -> Entry:
-        return self.answer(ask.id) if ask.id in self.script.answers else Entry("pass")
-
-    def answer(self, name: str) -> Entry:
-        """The answer to a question, asked or not."""
-        text = self.script.answers.pop(name)
-        self.say(f"{name}: {one_line(text)}\n")
-        return Entry("answer", text)
-
-    def refused(self, ask: Ask, caught: CaseError) -> None:
-        raise CaseError(caught.what, where=self.script.places.get(ask.id, ""), fix=caught.fix)
-
-    def choose(self, topic: Topic, about: str, page: Sheet, ways: Ways) -> str:
-        """What the file says; a conflict it doesn't name is left, a proposal isn't confirmed."""
-        keys = [key for key, _ in ways]
-        if topic == "rest":
-            while self._parts:
-                if (key := self._parts.pop(0)) in keys:
-                    return key
-            return "q"
-        named, key = self.script.confirmed, "y"
-        if topic == "conflict":
-            self.say(page)
-            named, key = self.script.accepted, keys[-1]
-        if about not in named:
-            return _AT_END[topic]
-        named.remove(about)
-        return key
-
-    def words(self) -> str | None:
-        """The next message; behind the last, single questions."""
-        if not self.script.messages:
-            return "s"
-        self.say(f"say: {one_line(self.script.messages[0])}\n")
-        return self.script.messages.pop(0)
-
-    def name(self, suggested: str) -> str | None:
-        return self.script.name or suggested
-
-    def finish(self) -> None:
-        left, fix = self.script, "leave it out, or give the answer that leads to it"
-        for name in (*left.answers, *left.accepted, *left.messages, *left.confirmed):
-            raise CaseError(f"{name} never came up", where=left.places[name], fix=fix)

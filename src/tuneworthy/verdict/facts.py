@@ -403,7 +403,14 @@ class CaseFacts:
         asked = self.case.goals and not self.goals(KNOWLEDGE_GOALS)
         said = self.state("domain_knowledge") == "no" and not self.holds("knowledge_gaps")
         held = self.recall is not None or self.case.data.documents is not None
-        return not (asked and said) or held
+        return not (self.needs_no_retrieval or (asked and said)) or held
+
+    @property
+    def needs_no_retrieval(self) -> bool:
+        """Whether the team says that the task takes no retrieval."""
+        answer = self.case.ceiling.get("retrieval_optimised")
+        said = answer is not None and answer.needed == "no"
+        return said and self.holds("retrieval_optimised")
 
     @property
     def tried_retrieval(self) -> bool:
@@ -417,7 +424,7 @@ class CaseFacts:
         optimised = self.state("retrieval_optimised")
         if self.recall is not None or self.tried_retrieval or self.holds("knowledge_gaps"):
             return "yes"
-        return optimised
+        return "no" if self.needs_no_retrieval else optimised
 
     @property
     def changes(self) -> str:

@@ -446,6 +446,8 @@ def _stated(answer: FactorAnswer | CheckAnswer | None) -> _Weighed:
 def _check(check: Check, answer: CheckAnswer | None) -> _Weighed:
     """A check's state; a count is held against the number the framework wants."""
     weighed = _stated(answer)
+    if answer is not None and answer.needed == "no":
+        weighed = weighed._replace(note=_joined("not needed", weighed.note))
     if answer is None or answer.count is None or check.at_least is None:
         return weighed
     return weighed._replace(state="yes" if answer.count >= check.at_least else "no")

@@ -296,7 +296,7 @@ def write(
     """Write the amounts of a what-if into the case."""
     wanted = _given(given)
     try:
-        of.workspace.write_all(of.name, wanted, digest)
+        of.workspace.set_answers(of.name, wanted, digest)
     except ConflictError:
         return _with_amounts(of, wanted, 409, _MEANWHILE)
     return of.to("/money")

@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from tuneworthy.errors import ConflictError, InputError
 from tuneworthy.interview import pages as words
 from tuneworthy.interview.answers import conflict_of
-from tuneworthy.interview.questions import ask_of, asked_again, next_ask, offers, standing
+from tuneworthy.interview.questions import ask_of, next_ask, offers
 from tuneworthy.model.base import UNKNOWN_WORDS
 from tuneworthy.model.interview import PARTS, Ask, Part
 from tuneworthy.web.render import AskedCase, OfCase, query
@@ -140,8 +140,7 @@ def said(of: OfCase, given: Annotated[QuestionAnswer, Form()]) -> Response:
         clash = ",".join(one.challenge.id for one in step.conflicts)
         values["saved"] = step.digest != given.digest
         if values["saved"] and not clash:
-            moved = words.moved_text(step.before, step.dossier, standing(step.dossier))
-            values["moved"] = moved.strip()
+            values["moved"] = words.moved_text(step.before, step.dossier, of.evaluated.framework)
     known = given.given.strip().casefold() not in UNKNOWN_WORDS
     return _onward(of, given.after(given.ask, known=known), given.ask, clash, **values)
 
@@ -185,7 +184,7 @@ def _shown(
         "clash": None if ask is None else _clash(of, way, ask, clash),
         "parts": PARTS,
         "open": {one.part: one for one in offers(now.case, now.framework, passed=way.passed)},
-        "rest": words.rest(of.dossier, standing(of.dossier)),
+        "rest": words.rest(of.dossier, now.framework),
         "swap": of.part,
     }
     return of.page("asked.html" if of.part else "interview.html", status, **shown)
@@ -193,10 +192,8 @@ def _shown(
 
 def _ask(of: AskedCase, way: Way, ask_id: str) -> Ask | None:
     """The question of this id, or the next one."""
-    asked, where = (of.evaluated.case, of.evaluated.framework), way.part or None
-    if ask_id:
-        return asked_again(*asked, ask_id, passed=way.passed, part=where)
-    return next_ask(*asked, passed=way.passed, part=where)
+    now = of.evaluated
+    return next_ask(now.case, now.framework, ask_id, passed=way.passed, part=way.part or None)
 
 
 def _clash(of: AskedCase, way: Way, ask: Ask, wanted: str) -> dict[str, Any] | None:

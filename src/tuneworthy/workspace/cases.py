@@ -6,19 +6,23 @@ import os
 from collections.abc import Container, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from tuneworthy.errors import CaseError, FrameworkError, InputError, OutputError, one_line
-from tuneworthy.files.case import CASE_FILE, missing_entries, read_case, write_answers
-from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text, write_new
+from tuneworthy.files.case import CASE_FILE, case_path
+from tuneworthy.files.disk import CASE_LIMIT, FRAMEWORK_LIMIT, read_text, write_new
 from tuneworthy.framework.load import NAMES
 from tuneworthy.model.base import State, json_text
-from tuneworthy.model.case import Case, CaseOrigin, CheckAnswer
+from tuneworthy.model.case import Case, CheckAnswer
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, load_framework
+
+if TYPE_CHECKING:
+    from tuneworthy.interview.answers import Wrote
 
 
 def judge_case(
@@ -38,55 +42,36 @@ def judge_case(
 def read_supposed(
     source: str | Path, chosen: str | None, answers: Mapping[str, str] | None
 ) -> tuple[Case, Framework]:
-    """A case with other answers put in, and the framework that applies."""
-    case = load_case(source)
-    framework = framework_of(case, chosen)
-    return (with_answers(case, framework, answers) if answers else case), framework
+    """A case with other answers put in, and the framework that applies; nothing is written."""
+    if not answers:
+        case = load_case(source)
+        return case, framework_of(case, chosen)
+    from tuneworthy.interview.answers import type_in
+
+    path = case_path(source)
+    text, by = read_text(path, CASE_LIMIT, CaseError), partial(framework_of, chosen=chosen)
+    made = type_in(text, path, answers, by, "--set ")
+    return made.supposed, made.framework
 
 
-def write(source: str | Path, answers: Mapping[str, str], chosen: str | None = None) -> Dossier:
-    """Write answers into a case file and decide what it says now.
+def write(
+    source: str | Path, answers: Mapping[str, str], chosen: str | None = None
+) -> tuple[Dossier, Wrote]:
+    """Write answers into a case file; the dossier before, and what they came to.
 
-    Nothing is written if the answers don't make a case that the framework can judge.
+    Nothing is written if the answers don't make a case that its framework can judge: the chosen
+    one, and the one that the case itself names.
     """
-    from tuneworthy.interview.questions import answer_path
+    from tuneworthy.interview.answers import write_typed
 
-    draft, framework = read_supposed(source, chosen, answers)
-    for entry in missing_entries(draft):
-        if entry in answers:
-            fix = "write a count, or the path of a file beside the case"
-            what = f"{entry} names a file that isn't there"
-            raise CaseError(what, where=f"{entry}={answers[entry]}", fix=fix)
-    decide(draft, framework)
-    places = {answer_path(name, framework): value for name, value in answers.items()}
-    return decide(write_answers(source, places), framework)
+    def judge(case: Case, framework: Framework) -> Dossier:
+        if chosen is not None:
+            decide(case, framework_of(case))
+        return decide(case, framework)
 
-
-def with_answers(case: Case, framework: Framework, answers: Mapping[str, str]) -> Case:
-    """The case with other answers, for a what-if; nothing is written."""
-    from tuneworthy.interview.questions import answer_path
-
-    data = case.model_dump(mode="json", exclude_defaults=True)
-    assumed = set()
-    for name, value in answers.items():
-        here, (*above, last) = data, answer_path(name, framework)
-        assumed.add(".".join([*above, last]))
-        for key in above:
-            if not isinstance(here.get(key), dict):
-                here[key] = {}
-            here = here[key]
-        here[last] = value
-    try:
-        changed = read_case(data)
-    except CaseError as caught:
-        where = " ".join(f"{name}={value}" for name, value in answers.items())
-        raise CaseError(caught.what, where=where, fix=caught.fix) from None
-
-    def where_of(path: tuple[str | int, ...]) -> str:
-        dotted = ".".join(map(str, path))
-        return f"--set {next((name for name in answers if dotted.endswith(name)), dotted)}"
-
-    return changed.with_origin(CaseOrigin(where_of, case.folder, frozenset(assumed)))
+    case = load_case(source)
+    before = decide(case, framework_of(case, chosen))
+    return before, write_typed(source, answers, partial(framework_of, chosen=chosen), judge)
 
 
 SCHEMA_FILE = "case.schema.json"

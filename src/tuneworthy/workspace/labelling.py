@@ -588,9 +588,7 @@ def overview(source: str | Path, *, seed: int = 0, max_tokens: int = MOST_TOKENS
     return Overview(lacking, len(cases), rubrics, arms, why, *own)
 
 
-def agreement_and_rubrics(
-    source: str | Path,
-) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
+def agreement_and_rubrics(source: str | Path) -> tuple[tuple[AgreementOf, ...], dict[str, str]]:
     """How far labellers agree, () before there is a label; and each rubric's text, by digest."""
     rubrics = read_rubrics(load_case(source)).values()
     ways = ((), *((scale,) for scale in SCALES))

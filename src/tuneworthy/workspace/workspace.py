@@ -26,7 +26,6 @@ from tuneworthy.files.case import (
     history_text,
     missing_entries,
     prompt_texts,
-    put,
     text_digest,
 )
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, made_whole, read_text
@@ -34,7 +33,6 @@ from tuneworthy.files.stores import Version, add_versions, ledger_path, read_ver
 from tuneworthy.framework.load import NAMES, load_document
 from tuneworthy.interview import answers as interview
 from tuneworthy.interview.answers import CaseSnapshot, EvaluatedCase
-from tuneworthy.interview.questions import answer_path
 from tuneworthy.model.base import State
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
@@ -45,8 +43,7 @@ from tuneworthy.pipeline import decide, framework_of, load_framework, today, ver
 from tuneworthy.report.sections.difference import compare
 from tuneworthy.report.sections.verdict import CaseRow, case_row
 from tuneworthy.syntax.document import parse
-from tuneworthy.syntax.edit import K, Value
-from tuneworthy.workspace.cases import Cache, start_case, stated, with_answers
+from tuneworthy.workspace.cases import Cache, start_case, stated
 from tuneworthy.workspace.reports import judge_by, parse_dossier
 
 MOST_CASES = 2_000
@@ -308,15 +305,17 @@ class Workspace:
         return self._cases.find(name, snapshot.key) or self._evaluate(name, snapshot)
 
     def set_answers(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
-        """Write plain values into a case that is still as its reader saw it, and judge it again.
+        """Write answers into a case that is still as its reader saw it, and judge it again.
 
-        They go by check, factor, signal or dotted path; ``digest`` is of the case file, as the
-        reader saw it. If somebody else changed it meanwhile that is a ConflictError, and nothing is
-        written; nor if an answer is wrong. All that writes below does the same.
+        They are as ``type_in`` takes them; ``digest`` is of the case file, as the reader saw it. If
+        somebody else changed it meanwhile that is a ConflictError, and nothing is written; nor if
+        an answer is wrong, or the case can't be judged with it. All that writes does the same.
         """
         before = self._snapshot(name)
-        places = {answer_path(key, before.framework): value for key, value in answers.items()}
-        return self._put(name, before, places, digest)
+        wrote = interview.write_typed(
+            before.source, answers, self._by, self.decide, read_digest=digest
+        )
+        return self._written(name, before, wrote.digest, wrote.dossier)
 
     def answer(self, name: str, ask_id: str, text: str, digest: str) -> AnswerResult:
         """Write one answer of an interview into a case, and say what it came to."""
@@ -337,41 +336,21 @@ class Workspace:
             return False
         return case.model_dump() == now.case.model_dump()  # and not where either was read from
 
-    def what_if(self, name: str, answers: Mapping[str, str]) -> EvaluatedCase:
-        """A case judged with other answers to the interview, as typed; nothing is written."""
-        now = self.evaluated(name)
-        if not answers:
-            return now
-        case = interview.what_if(now, answers)
-        return replace(now, case=case, dossier=self.decide(case, now.framework))
-
-    def suppose(
+    def what_if(
         self, name: str, answers: Mapping[str, str], as_of: date | None = None
     ) -> EvaluatedCase:
-        """As ``what_if`` with plain values, as ``set_answers`` takes them, and for another day."""
+        """A case judged with other answers, as typed, or for another day; nothing is written."""
         now = self.evaluated(name)
-        if not answers and as_of in (None, now.dossier.as_of):
-            return now
-        case = with_answers(now.case, now.framework, answers) if answers else now.case
         day = as_of or now.dossier.as_of
-        return replace(now, case=case, dossier=decide(case, now.framework, as_of=day))
+        if not answers and day == now.dossier.as_of:
+            return now
+        made = interview.type_in(now.text, case_path(now.source), answers, self._by)
+        case, framework = made.supposed, made.framework
+        dossier = decide(case, framework, as_of=day, draw=self._draw)
+        return replace(now, case=case, framework=framework, dossier=dossier)
 
-    def write_all(self, name: str, answers: Mapping[str, str], digest: str) -> EvaluatedCase:
-        """Write several answers of an interview into a case, all or none, and judge it again."""
-        before = self._snapshot(name)
-        places = interview.all_places(before, answers)
-        return self._put(name, before, places, digest)
-
-    def _put(
-        self, name: str, before: CaseSnapshot, places: Mapping[K, Value], digest: str
-    ) -> EvaluatedCase:
-        dossiers: list[Dossier] = []
-
-        def judge(case: Case) -> None:
-            dossiers.append(self.decide(case, before.framework))
-
-        written = put(before.source, places, read_digest=digest, check=judge)
-        return self._written(name, before, written.digest, dossiers[-1])
+    def _by(self, case: Case) -> Framework:
+        return _framework(case, self.chosen)[0]
 
     def _step(
         self, write: Callable[..., AnswerResult], name: str, ask_id: str, what: str, digest: str
