@@ -79,9 +79,9 @@ def served(shares: dict[str, float], **more: Any) -> Iterator[Endpoint]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             messages = tuple(ChatMessage(**one) for one in asked["messages"])
-            status, body = endpoint.says(
-                Request(provider="x", base_url="", model=asked["model"], messages=messages)
-            )
+            request = Request(provider="x", base_url="", model=asked["model"], messages=messages)
+            more = {"max_tokens": asked.get("max_tokens")}
+            status, body = endpoint.says(request.model_copy(update=more))
             raw = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Location", "/elsewhere")

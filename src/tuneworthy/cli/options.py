@@ -135,7 +135,7 @@ def seed_for(what: str) -> Decorator:
 
 
 def tokens_option(what: str) -> Decorator:
-    return number("--max-tokens", 1, 100_000, 512, what)
+    return number("--max-tokens", 0, 100_000, 0, f"{what} 0: what a probe of each model shows.")
 
 
 def budget_option(what: str) -> Decorator:

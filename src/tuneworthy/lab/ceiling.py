@@ -14,7 +14,7 @@ from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import chosen_arms, digest_of_json
 from tuneworthy.lab.plan import LabPlan
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
     CutShortError,
@@ -92,7 +92,11 @@ def run(
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, quote: Quote
 ) -> tuple[CeilingResult, LabPlan]:
-    plan, more, stopped = await _proposed(prepared, calls)
+    prepared, stopped = await probed(prepared, calls)
+    plan = prepared.plan
+    more: dict[str, Proposing | Gain | Unknown] = {}
+    if not stopped:
+        plan, more, stopped = await _proposed(prepared, calls)
     lab = Lab(plan, prepared.scores, calls)
     lab.stopped = stopped
     chosen: tuple[Arm, ...] = ()

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tuneworthy.errors import CaseError, InputError
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.stores import ADJUDICATED, read_labels
-from tuneworthy.lab.plan import request_to
+from tuneworthy.lab.plan import PROBE_TOKENS, request_to
 from tuneworthy.llm.choose import prices_of
 from tuneworthy.llm.endpoints import Reached, reach
 from tuneworthy.llm.ledger import Ledger
@@ -138,7 +138,7 @@ class LabJudge:
         for job, case in calls:
             known = ledger.find(job.key) if ledger is not None else None
             if known is None or known.status == "failed":
-                longest = _BYTES_A_TOKEN * (job.request.max_tokens or self.plan.max_tokens)
+                longest = _BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
                 longest = min(longest, LONGEST_PART)  # a longer one isn't judged
                 output = Output(job.key.ljust(longest, "x")[:longest])
             elif known.reply is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +19,16 @@ from tuneworthy.llm.runner import Job
 from tuneworthy.measure.sample import embed
 from tuneworthy.model.case import Case, Model, PromptVariant
 from tuneworthy.model.evalset import EvalCase
-from tuneworthy.model.lab import Arm, ChatMessage, Request
+from tuneworthy.model.lab import Arm, ChatMessage, Request, Settled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEAREST = 8  #: Examples that are retrieved where a prompt doesn't say how many.
 _LONGEST = 180  # characters of a name, with room for a number
+FEWEST_TOKENS, PROBE_TOKENS = 512, 8192
+"""The least that an answer may have where nobody states its most, and the most of a probe."""
+PROBE_CASES = 3  #: Cases that each model is asked with the most, to see how much it uses.
 BASELINES = ("majority", "nearest_neighbour", "trained_head")
 
 
@@ -322,7 +325,7 @@ class Setting:
     pool: Pool
     schema: str | None = None  #: Output schema as JSON, for constrained arms.
     grammar: str | None = None  #: GBNF of the labels, for arms constrained by a grammar.
-    max_tokens: int = 512
+    max_tokens: int = FEWEST_TOKENS
 
 
 def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
@@ -405,12 +408,16 @@ class LabPlan:
     setting: Setting
     repeats: int = 1
     seed: int = 0
+    probes: frozenset[tuple[str, str]] = frozenset()
+    """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
 
     def jobs(self, arm: Arm, case: EvalCase) -> tuple[Job, ...]:
         """The calls of one arm on one case; none for a baseline."""
         if arm.kind == "baseline":
             return ()
         request = request_for(arm, case, self.setting)
+        if (arm.id, case.id) in self.probes:
+            request = request.model_copy(update={"max_tokens": PROBE_TOKENS})
         return tuple(Job(request, repeat) for repeat in range(self.repeats))
 
     def calls(
@@ -426,6 +433,29 @@ class LabPlan:
     def called(self) -> tuple[Arm, ...]:
         """Arms that call a model."""
         return tuple(arm for arm in self.arms if arm.kind != "baseline")
+
+    def probing(self) -> LabPlan:
+        """The same with probes: of each model's first arm with each effort, on the first cases."""
+        first: dict[tuple[str, str], Arm] = {}
+        for arm in self.called:
+            if self.setting.reached[arm.model].base_url:  # what runs inside doesn't think first
+                first.setdefault((arm.model, arm.effort), arm)
+        names = {(a.id, case.id) for a in first.values() for case in self.select[:PROBE_CASES]}
+        return replace(self, probes=frozenset(names))
+
+    def probe_jobs(self) -> list[Job]:
+        """The calls of the probes."""
+        calls = self.calls(self.called, self.select[:PROBE_CASES] if self.probes else ())
+        return [job for job, arm, case in calls if (arm.id, case.id) in self.probes]
+
+    def capped(self, settled: Iterable[Settled | None]) -> LabPlan:
+        """With room for half as much again as the longest answer of the probes; a power of two."""
+        replies = (call.reply for call in settled if call is not None and call.reply is not None)
+        used = max((reply.usage.output_tokens for reply in replies), default=0)
+        most = FEWEST_TOKENS
+        while most < min(1.5 * used, PROBE_TOKENS):
+            most *= 2
+        return replace(self, setting=replace(self.setting, max_tokens=most))
 
 
 def make_plan(

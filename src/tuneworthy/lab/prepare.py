@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import TypedDict, TypeVar, Unpack
@@ -18,6 +18,8 @@ from tuneworthy.files.materials import read_materials, read_prompts
 from tuneworthy.lab.contrast import own_work
 from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup, reply_text
 from tuneworthy.lab.plan import (
+    FEWEST_TOKENS,
+    PROBE_TOKENS,
     LabPlan,
     Pool,
     Setting,
@@ -59,7 +61,7 @@ from tuneworthy.scoring.base import Kit, Scorer
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
 
-MOST_TOKENS = 512  #: Tokens an answer may have where nothing else is stated.
+MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,10 @@ class PreparedLab:
             if price and less and price != less:
                 text = f"{price.input:g} and {price.output:g} USD a million tokens"
                 yield name, f"the list price counts, {text}, as the case states less"
+        if probes := len(self.plan.probe_jobs()):
+            most = self.plan.setting.max_tokens
+            text = f"{most:,} tokens an answer; {probes} probes, {PROBE_TOKENS:,} each, may show"
+            yield "Output", f"{text} that a model takes more (--max-tokens states it)"
 
     @property
     def judge(self) -> JudgePlan | None:
@@ -139,7 +145,7 @@ def prepare(
         chosen: Framework; the case's own when not given.
         seed: For the split of the cases and their order.
         repeats: Times each case is asked.
-        max_tokens: Tokens an answer may have.
+        max_tokens: Tokens an answer may have; 0 for what a probe of each model shows.
         allow_code: Whether scorers that are functions of the user's own may run.
         trust_prices: Whether stated prices count where a list price is higher, or they are 0.
         as_of: The day; today when not given.
@@ -176,7 +182,7 @@ def prepare(
         if schema is None
         else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
         grammar=_grammar(kit.labels),
-        max_tokens=max_tokens,
+        max_tokens=max_tokens or FEWEST_TOKENS,
     )
     _refuse_constraints(case, prompts, setting)
     more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
@@ -184,6 +190,10 @@ def prepare(
     if judge is not None:
         arms = tuple(arm for arm in arms if arm.kind != "baseline")
     plan = make_plan(arms, cases, setting, repeats=repeats, seed=seed)
+    if not max_tokens and (plan := plan.probing()).probes:
+        with ledger_or_none(case) as ledger:
+            jobs = plan.probe_jobs() if ledger else []
+            plan = plan.capped(ledger.find(job.key) for job in jobs if ledger)
     if not plan.select or not plan.report:
         what = "has too few cases to part into some that choose and some that report"
         fix = f"make more: tuneworthy evalset {source}"
@@ -375,6 +385,16 @@ class CallSettings(TypedDict, total=False):
     watch: Watch | None
     transport: Transport | None  #: What sends, in place of the case's own endpoints.
     handle: StopHandle | None  #: Stops it from another thread.
+
+
+async def probed(lab: PreparedLab, calls: PaidCalls) -> tuple[PreparedLab, str]:
+    """The lab with the cap that its probes show, and why it ended there, if it did."""
+    jobs = lab.plan.probe_jobs()
+    if not jobs:
+        return lab, ""
+    outcome = await calls.runner().all(jobs)
+    lab = replace(lab, plan=lab.plan.capped(outcome.settled.values()))
+    return lab, outcome.why if outcome.stopped else ""
 
 
 T = TypeVar("T")

@@ -301,6 +301,8 @@ def _row(lab: Lab, arm: Arm) -> ArmResult:
     cases = lab.plan.select
     cells = lab.scores.cells(arm.id, cases)
     times = [seconds for cell in cells for seconds in cell.latencies_s]
+    written, thought = (sum(cell.tokens[i] for cell in cells) for i in (0, 1))
+    more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run")
     return ArmResult(
         arm=arm,
@@ -308,6 +310,7 @@ def _row(lab: Lab, arm: Arm) -> ArmResult:
         usd_per_case=sum(cell.usd for cell in cells) / len(cells) if times else free,
         latency_p95_s=float(np.quantile(times, 0.95)) if times else free,
         changed=tuple(lab.scores.changed.get(arm.id, ())),
+        **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(cells),
         failed=sum(cell.failed > 0 for cell in cells),
         in_doubt=sum(cell.in_doubt > 0 for cell in cells),

@@ -43,6 +43,7 @@ class CaseScores:
     """One a repeat; a call without an answer has none."""
     usd: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
+    tokens: tuple[int, int] = (0, 0)  #: Of the output, and those of them that were only thought.
     failed: int = 0  #: Calls without an answer: refused, withheld by a filter, cut off, or empty.
     in_doubt: int = 0
     why: str = ""  #: The last reason for a missing answer.
@@ -131,6 +132,11 @@ class Scores:
             cell.usd += settled.usd
             self.changed.setdefault(arm, {}).update(dict.fromkeys(reply.changed))
             cell.latencies_s.append(reply.latency_s)
+            used = reply.usage
+            cell.tokens = (
+                cell.tokens[0] + used.output_tokens,
+                cell.tokens[1] + used.reasoning_tokens,
+            )
             why = reply.lacks
             if not why:
                 self.answer(arm, case, Output.of(reply), system)

@@ -6,9 +6,10 @@ import asyncio
 import os
 import signal
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuneworthy.errors import OutputError
@@ -16,7 +17,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.stores import FOLDER
 from tuneworthy.llm.endpoints import Transport
 from tuneworthy.llm.ledger import Ledger, ReadOnlyLedger
-from tuneworthy.llm.runner import PriceOf, Progress, Runner
+from tuneworthy.llm.runner import PriceOf, Probe, Probes, Progress, Runner
 from tuneworthy.model.case import Case
 from tuneworthy.model.lab import Spend, Stand
 
@@ -57,6 +58,7 @@ class PaidCalls:
     at_once: int = 16  #: The most calls on the wire.
     watch: Watch | None = None  #: Called with how the run stands, now and then.
     on_stop: OnStop = lambda _: None
+    probes: Probes = field(default_factory=lambda: defaultdict(Probe))
 
     def runner(self, progress: Progress | None = None) -> Runner:
         """A runner that ends after what is on the wire when the user stops it."""
@@ -68,6 +70,7 @@ class PaidCalls:
             cap_usd=self.cap_usd,
             at_once=self.at_once,
             progress=progress,
+            probes=self.probes,
         )
         self.on_stop(runner.stop)
         return runner

@@ -20,7 +20,7 @@ from tuneworthy.files.stores import another_plan, append_evidence, write_plan, w
 from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
@@ -128,10 +128,13 @@ def evidence_of(result: VerifyResult, as_of: date) -> Measured | None:
 async def _run(
     prepared: PreparedLab, calls: PaidCalls, _: Quote, *, margin: float, again: bool
 ) -> VerifyResult:
+    prepared, stopped = await probed(prepared, calls)
     plan, scores = prepared.plan, prepared.scores
     general = Scores(Marker((), Kit()), most_missing=MOST_MISSING_GENERAL)
     lab = Lab(plan, scores, calls)
-    await lab.race()
+    lab.stopped = stopped
+    if not stopped:
+        await lab.race()
     if lab.stopped:
         fix = "run it again to go on, with a larger --budget where that was in the way"
         raise StoppedError(f"{lab.stopped}; what was paid for is kept", fix=fix)

@@ -188,6 +188,7 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         message = choice["message"]
         usage = body.get("usage") or {}
         details = usage.get("prompt_tokens_details") or {}
+        written = usage.get("completion_tokens_details") or {}
         calls = [call["function"] for call in message.get("tool_calls") or ()]
         return Reply(
             text=_text(message.get("content") or "", key),
@@ -199,6 +200,7 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
                 input_tokens=_tokens(usage.get("prompt_tokens")),
                 output_tokens=_tokens(usage.get("completion_tokens")),
                 cached_tokens=_tokens(details.get("cached_tokens")),
+                reasoning_tokens=_tokens(written.get("reasoning_tokens")),
             ),
             latency_s=latency_s,
         )

@@ -33,7 +33,7 @@ alike without an answer: then it is asked nothing more."""
 
 
 @dataclass(slots=True)
-class _Probe:
+class Probe:
     """What a model answered so far; one that has answered once is never given up."""
 
     answered: bool = False
@@ -50,6 +50,10 @@ class _Probe:
     def silent(self) -> bool:
         """Whether it answers no call."""
         return self.times >= PROBES and not self.answered
+
+
+Probes = defaultdict[tuple[str, str], Probe]
+"""By address and model; runners of one run share them."""
 
 
 class Gate:
@@ -169,6 +173,7 @@ class Runner:
         cap_usd: float,
         at_once: int = 16,
         progress: Progress | None = None,
+        probes: Probes | None = None,
     ) -> None:
         if not 0 <= cap_usd < math.inf:
             raise InputError(f"a cap of {cap_usd:g} USD is no cap", fix="give an amount, as 5")
@@ -179,7 +184,7 @@ class Runner:
         self._progress = progress or (lambda _: None)
         self._outcome = Outcome()
         self._held, self._freed = 0, asyncio.Event()
-        self._probes = defaultdict[tuple[str, str], _Probe](_Probe)
+        self._probes = defaultdict(Probe) if probes is None else probes
         self._chance = random.Random(0)  # noqa: S311  # spreads retries, hides nothing
 
     def stop(self) -> None:
@@ -234,7 +239,7 @@ class Runner:
             del self._flying[key]
             future.set_result(None)
 
-    def _probe(self, job: Job) -> _Probe:
+    def _probe(self, job: Job) -> Probe:
         return self._probes[job.request.base_url, job.request.model]
 
     def _done(self, found: Settled) -> None:

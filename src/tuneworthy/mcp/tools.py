@@ -145,7 +145,7 @@ class QuoteCeiling(Read):
     """Which lab to price."""
 
     repeats: Annotated[int, Field(ge=1, le=20)] = 1  #: Times each case would be asked.
-    max_tokens: Annotated[int, Field(ge=1, le=100_000)] = 512
+    max_tokens: Annotated[int, Field(ge=0, le=100_000)] = 0
     """Tokens an answer may have; it bounds the price."""
 
 

@@ -36,7 +36,7 @@ class JudgePlan(Record):
     """Cases of either part on which people's word counts: the first in an order drawn by the seed.
     More labels than these don't count, so that nobody can label until the result pleases."""
     seed: Natural  #: Of that order, and of the lab.
-    max_tokens: Natural  #: Tokens an answer may have, as the lab was given it.
+    max_tokens: Natural  #: Tokens an answer may have, as the lab was given it; 0 from probes.
 
 
 class Bias(Estimated):
@@ -152,6 +152,7 @@ class Usage(Record):
     input_tokens: Natural = 0
     output_tokens: Natural = 0
     cached_tokens: Natural = 0
+    reasoning_tokens: Natural = 0  #: Of the output: what was thought and not shown.
 
 
 _WITHHELD = {"length": "the answer was cut off: raise --max-tokens"}
@@ -279,6 +280,8 @@ class ArmResult(Record):
     """On the cases it was run on for selecting: never the number to report of the winner."""
     usd_per_case: NonNegative | Unknown
     latency_p95_s: NonNegative | Unknown
+    thinking: Share | Unknown = Unknown(ask="run it where the endpoint counts them")
+    """Share of its output tokens that was thought and not shown; it is paid for all the same."""
     changed: tuple[str, ...] = ()  #: Parameters its model refused, and what it got instead.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""

@@ -230,7 +230,9 @@ lab_router = APIRouter(
 class LabTerms(Record):
     """What a lab is run by."""
 
-    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)  #: Tokens an answer may have.
+    max_tokens: int = Field(
+        MOST_TOKENS, ge=0, le=100_000
+    )  #: Tokens an answer may have; 0: as probes show.
     seed: int = Field(0, ge=0, lt=2**32)  #: For the split of the cases and their order.
     at_once: int = Field(16, ge=1, le=256)  #: The most calls on the wire.
     ask_again: bool = False  #: Send calls in doubt once more; some of them may be paid twice.

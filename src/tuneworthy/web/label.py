@@ -36,7 +36,7 @@ class Outputs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     seed: int = Field(0, ge=0, lt=2**32)
-    max_tokens: int = Field(MOST_TOKENS, ge=1, le=100_000)
+    max_tokens: int = Field(MOST_TOKENS, ge=0, le=100_000)
 
 
 class LabelQuery(Outputs):

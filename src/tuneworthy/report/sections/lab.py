@@ -232,6 +232,8 @@ def board_row(one: ArmResult) -> tuple[str, ...]:
     notes = [] if left is None else [f"left behind after {count(left)}"]
     if isinstance(one.quality, Unknown) and "(it takes no " in one.quality.ask:
         notes.append(one.quality.ask.partition("(it ")[2].partition(":")[0])
+    if not isinstance(one.thinking, Unknown):
+        notes.append(f"{share(one.thinking)} of its output is thinking")
     if one.unjudged:
         notes.append(f"{count(one.unjudged)} not judged")
     beside = f" ({', '.join(notes)})" if notes else ""

@@ -1,0 +1,261 @@
+"""Five labs on real data with the embedded model, and each page's first sentence recomputed.
+
+    python tools/accuracy/real_labs.py DATA FOLDER [NAME ...]
+
+DATA holds clinc_oos, banking77, pubmedqa, bfcl and sql_eval; FOLDER gets a case for each. A lab runs
+by the command line; then the answers are read from its ledger as they came and scored anew, by rules
+written here and nowhere else: a label by its letters, a call by its accepted values, a query by the
+rows SQLite gives. Share, interval (Clopper and Pearson, by bisection) and answer are worked out from
+them and held against the page. What was run before isn't run again.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import random
+import re
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
+
+from test_scoring_real import tables_for
+from tuneworthy.lab.prepare import prepare
+from tuneworthy.llm.ledger import ReadOnlyLedger
+
+SEED, CASES, FEW = 7, 60, 24
+HEAD = "---\nname: bare\nCONSTRAINED---\n# system\nSYSTEM\n# user\n{{ input }}\n"
+GRAMMAR = "constrained: grammar\n"
+Row = dict[str, Any]
+
+
+def labelled(rows: list[tuple[str, str]], n: int, at: int) -> list[Row]:
+    """Rows of a text and its label as cases."""
+    return [
+        {"id": f"{at}-{place}", "input": text, "reference": label}
+        for place, (text, label) in enumerate(rows[:n])
+    ]
+
+
+def clinc(data: Path) -> tuple[list[Row], list[Row]]:
+    """Ten intents of clinc_oos: cases and examples."""
+    told = json.loads((data / "clinc_oos/data_oos_plus.json").read_text("utf-8"))
+    return _ten([(a, b) for a, b in told["test"]], [(a, b) for a, b in told["train"]])
+
+
+def banking(data: Path) -> tuple[list[Row], list[Row]]:
+    """Ten intents of banking77."""
+    parts = []
+    for part in ("test", "train"):
+        with (data / f"banking77/{part}.csv").open(encoding="utf-8", newline="") as file:
+            parts.append([(row["text"], row["category"]) for row in csv.DictReader(file)])
+    return _ten(*parts)
+
+
+def _ten(test: list[tuple[str, str]], train: list[tuple[str, str]]) -> tuple[list[Row], list[Row]]:
+    chance = random.Random(SEED)  # noqa: S311  # a draw of cases is no secret
+    names = sorted({label for _, label in train} - {"oos"})
+    kept = set(chance.sample(names, 10))
+    rows = [[row for row in part if row[1] in kept] for part in (test, train)]
+    for part in rows:
+        chance.shuffle(part)
+    return labelled(rows[0], CASES, 0), labelled(rows[1], 100, 1)
+
+
+def pubmed(data: Path) -> tuple[list[Row], list[Row]]:
+    """Yes, no or maybe, by the question alone."""
+    told = json.loads((data / "pubmedqa/ori_pqal.json").read_text("utf-8"))
+    rows = [(one["QUESTION"], one["final_decision"]) for one in told.values()]
+    random.Random(SEED).shuffle(rows)  # noqa: S311
+    return labelled(rows, CASES, 0), labelled(rows[CASES:], 100, 1)
+
+
+def bfcl(data: Path) -> tuple[list[Row], list[Row]]:
+    """Calls of one tool, written as JSON."""
+
+    def lines(name: str) -> list[Row]:
+        text = (data / "bfcl" / name).read_text("utf-8")
+        return [json.loads(line) for line in text.splitlines()]
+
+    pairs = zip(lines("BFCL_v4_simple_python.json"), lines("ans_simple_python.json"), strict=True)
+    rows = [
+        {
+            "id": asked["id"],
+            "input": json.dumps(asked["function"][0]) + "\n" + asked["question"][0][0]["content"],
+            "reference": {"calls": answer["ground_truth"]},
+        }
+        for asked, answer in pairs
+    ]
+    random.Random(SEED).shuffle(rows)  # noqa: S311
+    return rows[:FEW], []
+
+
+def sql(data: Path) -> tuple[list[Row], list[Row]]:
+    """Queries on tables that lie beside each question."""
+    text = (data / "sql_eval/questions_gen_sqlite.csv").read_text("utf-8")
+    rows = []
+    for place, row in enumerate(csv.DictReader(text.splitlines())):
+        query = re.sub(r"\{([^}]*)\}", r"\1", row["query"].split(";")[0])
+        script, runs = tables_for([query])
+        if query in runs and len(script) < 700:
+            tables = "\n".join(line for line in script.splitlines() if line.startswith("CREATE"))
+            check = {"scorer": "sql", "of": {"schema": script}}
+            rows.append({"id": f"s{place}", "input": f"{tables}\n{row['question']}",
+                         "reference": query, "checks": [check]})  # fmt: skip
+    random.Random(SEED).shuffle(rows)  # noqa: S311
+    return rows[:FEW], []
+
+
+LABS: dict[str, tuple[Any, str, float, int, str]] = {
+    "clinc_oos": (clinc, "label", 0.9, 12, "Name the intent of the message."),
+    "banking77": (banking, "label", 0.6, 12, "Name the intent of the customer's message."),
+    "pubmedqa": (pubmed, "label", 0.9, 4, "Answer yes, no or maybe."),
+    "bfcl": (
+        bfcl,
+        "tool_call",
+        0.5,
+        64,
+        'Write the call as JSON: {"name": ..., "arguments": ...}.',
+    ),
+    "sql_eval": (sql, "sql", 0.5, 64, "Write one SQLite query, and nothing else."),
+}
+
+
+def write(name: str, data: Path, folder: Path) -> None:
+    """The case of a lab."""
+    make, metric, target, _, system = LABS[name]
+    cases, examples = make(data)
+    (folder / "prompts").mkdir(parents=True)
+    head = HEAD.replace("SYSTEM", system).replace("CONSTRAINED", GRAMMAR * (metric == "label"))
+    (folder / "prompts" / "bare.md").write_text(head, "utf-8")
+    more = ""
+    for file, rows in (("eval.jsonl", cases), ("examples.jsonl", examples)):
+        if rows:
+            text = "".join(json.dumps(row) + "\n" for row in rows)
+            (folder / file).write_text(text, "utf-8")
+    if examples:
+        more = ", examples: examples.jsonl"
+    metrics = "" if metric == "sql" else f"metric: {metric}, "
+    (folder / "case.yaml").write_text(
+        f"name: {name}\ntargets: {{quality: {{{metrics}at_least: {target}}}}}\n"
+        f"models: [{{id: 'local:smollm2'}}]\n"
+        f"data: {{evaluation: eval.jsonl, prompts: prompts{more}}}\n",
+        "utf-8",
+    )
+
+
+# The recomputation --------------------------------------------------------------------------------
+
+
+def right(metric: str, case: Row, text: str) -> bool:
+    """Whether an answer is right, by rules of this file alone."""
+    if metric == "label":
+        return text.strip().strip('"').casefold() == case["reference"].casefold()
+    if metric == "sql":
+        return _rows(case, text) == _rows(case, case["reference"])
+    found = re.search(r"\{.*\}", text, re.DOTALL)
+    try:
+        call = json.loads(found[0]) if found else None
+        name, given = call["name"], call["arguments"]
+    except (ValueError, TypeError, KeyError):
+        return False
+    for wanted in case["reference"]["calls"]:
+        for tool, accepted in wanted.items():
+            if tool == name and isinstance(given, dict):
+                missing = [key for key in accepted if key not in given]
+                good = all(key in accepted and given[key] in accepted[key] for key in given)
+                if good and all("" in accepted[key] for key in missing):
+                    return True
+    return False
+
+
+def _rows(case: Row, text: str) -> object:
+    query = re.sub(r"^```\w*|```$", "", text.strip()).strip().rstrip(";")
+    base = sqlite3.connect(":memory:")
+    try:
+        base.executescript(case["checks"][0]["of"]["schema"])
+        rows = base.execute(query).fetchall()
+    except (sqlite3.Error, sqlite3.Warning):
+        return object()
+    finally:
+        base.close()
+    return rows if "order by" in case["reference"].casefold() else Counter(rows)
+
+
+def clopper(hits: int, n: int) -> tuple[float, float]:
+    """The exact 95% interval of a share, by bisection of the binomial sums."""
+
+    def below(p: float, most: int) -> float:
+        return sum(math.comb(n, k) * p**k * (1 - p) ** (n - k) for k in range(most + 1))
+
+    def root(wanted: float, most: int) -> float:
+        low, high = 0.0, 1.0
+        for _ in range(60):
+            middle = (low + high) / 2
+            low, high = (middle, high) if below(middle, most) > wanted else (low, middle)
+        return low
+
+    low = 0.0 if hits == 0 else root(0.975, hits - 1)
+    return low, 1.0 if hits == n else root(0.025, hits)
+
+
+def recomputed(name: str, folder: Path, result: Row) -> tuple[str, str]:
+    """What the page's first sentences have to be: the best prompt's share, and the ceiling."""
+    _, metric, target, most, _ = LABS[name]
+    lab = prepare(folder, max_tokens=most)
+    texts = (folder / "eval.jsonl").read_text("utf-8").splitlines()
+    cases = {row["id"]: row for row in map(json.loads, texts)}
+    scores: dict[tuple[str, str], list[bool]] = {}
+    with ReadOnlyLedger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        for part, rows in (("select", lab.plan.select), ("report", lab.plan.report)):
+            for job, arm, case in lab.plan.calls(lab.plan.called, rows):
+                call = ledger.find(job.key)
+                if call is not None and call.reply is not None:
+                    ok = right(metric, cases[case.id], call.reply.text)
+                    scores.setdefault((arm.id, part), []).append(ok)
+    stayed = [row["arm"]["id"] for row in result["arms"]
+              if row["arm"]["kind"] == "prompt" and row["dropped_after"] is None]  # fmt: skip
+    means = {arm: sum(scores[arm, "select"]) / len(scores[arm, "select"]) for arm in stayed}
+    best = max(means, key=lambda arm: means[arm])
+    best = result["best"] if means[best] == means[result["best"]] else best
+    held = scores[best, "report"]
+    low, high = clopper(sum(held), len(held))
+    tops = [high, *(clopper(sum(scores[a, "select"]), len(scores[a, "select"]))[1] for a in stayed)]
+    answer = "no" if low >= target else "yes" if max(tops) < target else "too_few_cases"
+    return f"{sum(held) / len(held):.2f} ({low:.2f}-{high:.2f}) {best}", answer
+
+
+def main() -> None:
+    """Make, run and recompute, and print a line for each lab."""
+    data, place = Path(sys.argv[1]), Path(sys.argv[2])
+    print(
+        "| lab | the page | recomputed | ceiling: page, recomputed | same |\n|---|---|---|---|---|"
+    )
+    for name in sys.argv[3:] or LABS:
+        folder = place / name
+        if not folder.exists():
+            write(name, data, folder)
+        most = str(LABS[name][3])
+        told = [sys.executable, "-m", "tuneworthy", "ceiling", str(folder), "--max-tokens", most,
+                "--at-once", "2", "--format", "json"]  # fmt: skip
+        done = subprocess.run(told, capture_output=True, text=True, check=False)
+        if done.returncode not in (0, 3):
+            print(f"| {name} | {done.stderr.strip()[:200]} | | | |", flush=True)
+            continue
+        result = json.loads(done.stdout)
+        said = result["reported"]
+        page = f"{said['value']:.2f} ({said['low']:.2f}-{said['high']:.2f}) {result['best']}"
+        anew, answer = recomputed(name, folder, result)
+        same = page.split(" (")[0] == anew.split(" (")[0] and result["reached"] == answer
+        row = (name, page, anew, f"{result['reached']}, {answer}", "yes" if same else "NO")
+        print(f"| {' | '.join(row)} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
