@@ -38,7 +38,7 @@ BUDGETS = {
     ("money", "plan", "precedents"): Budget(4_250, 3_300),
     ("pipeline",): Budget(275, 250),
     ("report",): Budget(5_965, 4_600),
-    ("lab",): Budget(3_780, 3_200),
+    ("lab",): Budget(3_840, 3_200),
     ("training",): Budget(2_200, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_210, 8_100),
 }

@@ -21,7 +21,18 @@ from tuneworthy.model.case import PromptVariant, PublishedFigure
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.evidence import Evidence, Measured
 from tuneworthy.model.framework import Framework
-from tuneworthy.model.lab import Arm, ArmResult, CeilingResult, CurvePoint, Failures, Quote, Spend
+from tuneworthy.model.lab import (
+    Arm,
+    ArmResult,
+    CeilingResult,
+    CurvePoint,
+    Failures,
+    Gain,
+    Quote,
+    ShareOf,
+    Spend,
+    VerifyResult,
+)
 from tuneworthy.stats.compare import BY_MARGIN, Ceiling, ceiling
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
@@ -119,19 +130,9 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     if judge is not None:
         interval = "prediction-powered interval (PPI++), by people's blind labels of a random part"
     source = f"ceiling lab: {result.best}"
-    quality = Evidence(
-        id="success_share",
-        factor="today.quality",
-        value=share.value,
-        low=share.low,
-        high=share.high,
-        unit="share of cases",
-        n=share.n,
-        clusters=share.clusters,
-        source=source,
-        observed_on=as_of,
-        method=f"{result.scorer} on cases that chose nothing; {interval}",
-    )
+    method = f"{result.scorer} on cases that chose nothing; {interval}"
+    more = {"factor": "today.quality", "source": source, "method": method}
+    quality = interval_evidence("success_share", share, as_of, **more)
     arms = _scored_prompts(result.arms)
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
@@ -144,12 +145,7 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     )
     counts = [
         Evidence(
-            id=name,
-            factor=check,
-            value=n,
-            low=n,
-            high=n,
-            unit=unit,
+            **{"id": name, "factor": check, "value": n, "low": n, "high": n, "unit": unit},
             n=len(arms),
             source=source,
             observed_on=as_of,
@@ -157,9 +153,19 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
         )
         for name, check, n, unit in tried
     ]
+    return measured_in(result, quality, *counts, *_plateau(result, as_of))
+
+
+def interval_evidence(name: str, of: ShareOf | Gain, as_of: date, **more: Any) -> Evidence:
+    """Evidence with the interval that a result holds."""
+    numbers = of.model_dump(include={"value", "low", "high", "n", "clusters"})
+    return Evidence(id=name, unit="share of cases", observed_on=as_of, **numbers, **more)
+
+
+def measured_in(result: CeilingResult | VerifyResult, *evidence: Evidence) -> Measured:
+    """A run's evidence under the digest of what it found, its money left out."""
     text = result.model_dump_json(exclude={"quote", "spend"})
-    inputs = hashlib.sha256(text.encode()).hexdigest()
-    return Measured(inputs=inputs, evidence=(quality, *counts, *_plateau(result, as_of)))
+    return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=evidence)
 
 
 def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
@@ -167,22 +173,13 @@ def _plateau(result: CeilingResult, as_of: date) -> tuple[Evidence, ...]:
     gain, proposing = result.plateau, result.proposing
     if isinstance(gain, Unknown) or isinstance(proposing, Unknown):
         return ()
-    return (
-        Evidence(
-            id="plateau_gain",
-            value=gain.value,
-            low=gain.low,
-            high=gain.high,
-            unit="share of cases",
-            n=gain.n,
-            clusters=gain.clusters,
-            observed_on=as_of,
-            source=f"ceiling lab: gepa with {proposing.model}, from {proposing.parent}",
-            method=f"mean over all orders of {gain.draws} independent draws, scored on the same "
-            "cases; its upper end by the place of a draw among the others",
-            details={"draws": gain.draws},
-        ),
+    source = f"ceiling lab: gepa with {proposing.model}, from {proposing.parent}"
+    method = (
+        f"mean over all orders of {gain.draws} independent draws, scored on the same cases; its "
+        "upper end by the place of a draw among the others"
     )
+    more = {"source": source, "method": method, "details": {"draws": gain.draws}}
+    return (interval_evidence("plateau_gain", gain, as_of, **more),)
 
 
 def outcome(
@@ -301,7 +298,7 @@ def _row(lab: Lab, arm: Arm) -> ArmResult:
     cases = lab.plan.select
     cells = lab.scores.cells(arm.id, cases)
     times = [seconds for cell in cells for seconds in cell.latencies_s]
-    written, thought = (sum(cell.tokens[i] for cell in cells) for i in (0, 1))
+    thought, written = (sum(c.thought for c in cells), sum(c.written for c in cells))
     more = {"thinking": min(1.0, thought / written)} if thought and written else {}
     free = Unknown(ask="a baseline calls no model" if arm.kind == "baseline" else "it wasn't run")
     return ArmResult(

@@ -43,7 +43,8 @@ class CaseScores:
     """One a repeat; a call without an answer has none."""
     usd: float = 0.0
     latencies_s: list[float] = field(default_factory=list)
-    tokens: tuple[int, int] = (0, 0)  #: Of the output, and those of them that were only thought.
+    written: int = 0  #: Tokens of the output.
+    thought: int = 0  #: Those of them that weren't shown.
     failed: int = 0  #: Calls without an answer: refused, withheld by a filter, cut off, or empty.
     in_doubt: int = 0
     why: str = ""  #: The last reason for a missing answer.
@@ -132,11 +133,8 @@ class Scores:
             cell.usd += settled.usd
             self.changed.setdefault(arm, {}).update(dict.fromkeys(reply.changed))
             cell.latencies_s.append(reply.latency_s)
-            used = reply.usage
-            cell.tokens = (
-                cell.tokens[0] + used.output_tokens,
-                cell.tokens[1] + used.reasoning_tokens,
-            )
+            cell.written += reply.usage.output_tokens
+            cell.thought += reply.usage.reasoning_tokens
             why = reply.lacks
             if not why:
                 self.answer(arm, case, Output.of(reply), system)
@@ -402,9 +400,9 @@ class Lab:
         calls = [call for case in cases for call in self.plan.calls(arms, [case])]
         if calls:
             outcome = await self.scores.run(self._runner, calls)
-            judge = self.scores.judge
             self.stopped = outcome.why if outcome.stopped else ""
-            self.stopped = self.stopped or (judge.unheard(MOST_MISSING) if judge else "")
+            if self.scores.judge is not None and not self.stopped:
+                self.stopped = self.scores.judge.unheard(MOST_MISSING)
 
     def _sums(
         self, arm: Arm, cases: Sequence[EvalCase], longest: int, missing: float

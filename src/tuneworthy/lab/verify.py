@@ -7,7 +7,6 @@ also answer a small set of general tasks.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterator
 from datetime import date
@@ -21,6 +20,7 @@ from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import ENOUGH, chosen_arms, contrast, digest_of_json, judge_report
 from tuneworthy.lab.plan import LabPlan, request_to
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, dearest, paid, price, probed
+from tuneworthy.lab.result import measured_in
 from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.lab.session import PaidCalls, ledger_or_none
 from tuneworthy.llm.ledger import Ledger
@@ -120,9 +120,7 @@ def evidence_of(result: VerifyResult, as_of: date) -> Measured | None:
         method="paired difference on cases that chose nothing",
         details={"outcome": result.outcome, "why": result.why, "margin": result.plan.margin},
     )
-    text = result.model_dump_json(exclude={"spend"})
-    inputs = hashlib.sha256(text.encode()).hexdigest()
-    return Measured(inputs=inputs, evidence=(gain,))
+    return measured_in(result, gain)
 
 
 async def _run(
