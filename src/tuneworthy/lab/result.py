@@ -145,7 +145,12 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     )
     counts = [
         Evidence(
-            **{"id": name, "factor": check, "value": n, "low": n, "high": n, "unit": unit},
+            id=name,
+            factor=check,
+            value=n,
+            low=n,
+            high=n,
+            unit=unit,
             n=len(arms),
             source=source,
             observed_on=as_of,
