@@ -2,11 +2,11 @@
 
     python tools/accuracy/real_labs.py DATA FOLDER [NAME ...]
 
-DATA holds clinc_oos, banking77, pubmedqa, bfcl and sql_eval; FOLDER gets a case for each. A lab runs
-by the command line; then the answers are read from its ledger as they came and scored anew, by rules
-written here and nowhere else: a label by its letters, a call by its accepted values, a query by the
-rows SQLite gives. Share, interval (Clopper and Pearson, by bisection) and answer are worked out from
-them and held against the page. What was run before isn't run again.
+DATA holds clinc_oos, banking77, pubmedqa, bfcl and sql_eval; FOLDER gets a case for each. A lab
+runs by the command line; then the answers are read from its ledger as they came and scored anew, by
+rules written here and nowhere else: a label by its letters, a call by its accepted values, a query
+by the rows SQLite gives. Share, interval (Clopper and Pearson, by bisection) and answer are worked
+out from them and held against the page. What was run before isn't run again.
 """
 
 from __future__ import annotations
@@ -252,7 +252,8 @@ def main() -> None:
         said = result["reported"]
         page = f"{said['value']:.2f} ({said['low']:.2f}-{said['high']:.2f}) {result['best']}"
         anew, answer = recomputed(name, folder, result)
-        same = page.split(" (")[0] == anew.split(" (")[0] and result["reached"] == answer
+        alike = page.partition(" (")[0] == anew.partition(" (")[0]
+        same = alike and result["reached"] == answer
         row = (name, page, anew, f"{result['reached']}, {answer}", "yes" if same else "NO")
         print(f"| {' | '.join(row)} |", flush=True)
 
