@@ -1,0 +1,163 @@
+"""A pilot: what is trained, what came of it, and the card that says go or no-go."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Literal
+
+from tuneworthy.model.base import Estimated, Ident, LateRecord, Name, Natural, NonNegative, Share, Unknown
+from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyPlan, VerifyResult
+
+Way = Literal["embedded", "folder", "hosted"]
+"""Where a pilot trains: inside this program, on a model in a folder, or by a service."""
+
+
+class Recipe(LateRecord):
+    """How an adapter is trained."""
+
+    method: Literal["sft", "dpo"] = "sft"
+    rank: Natural = 16
+    alpha: Natural = 32
+    dropout: Share = 0.05
+    rate: NonNegative = 1e-3
+    clip: NonNegative = 1.0
+    batch: Natural = 8
+    epochs: Natural = 3
+    longest: Natural = 1024  #: Tokens of an example; what is longer loses its beginning.
+
+
+class TrainingJob(LateRecord):
+    """One training run: equal jobs are trained once."""
+
+    key: str  #: SHA-256 of base, examples, recipe and seed.
+    size: Natural  #: Examples of the task in it.
+    seed: Natural
+    replay: Natural = 0  #: General examples among them.
+    canaries: Natural = 0  #: Planted secrets among them.
+
+
+class TrainedModel(LateRecord):
+    """What became of a job."""
+
+    key: str
+    state: Literal["submitted", "trained", "failed"]
+    model: str = ""  #: Name of the model where it is served; empty until it is trained.
+    job: str = ""  #: Id that a service gave it.
+    usd: NonNegative = 0.0
+    seconds: NonNegative = 0.0
+    why: str = ""  #: For a failed one.
+
+
+class TrainingQuote(LateRecord):
+    """What training would take."""
+
+    jobs: Natural  #: Runs that are still to be trained.
+    reused: Natural = 0  #: Runs that are there already.
+    steps: Natural | Unknown = Unknown(ask="the service doesn't say")
+    seconds: NonNegative | Unknown = Unknown(ask="the service doesn't say")
+    """From a few measured steps."""
+    memory_mib: NonNegative | Unknown = Unknown(ask="the service doesn't say")
+    usd_most: NonNegative = 0.0
+
+
+class PilotPlan(LateRecord):
+    """What is written down before the first run."""
+
+    way: Way
+    base: Name  #: Id of the model that is tuned.
+    sizes: tuple[Natural, ...]  #: Numbers of examples, each twice the one before, nested.
+    seeds: Natural
+    recipe: Recipe
+    replay: Natural  #: General examples in every run.
+    canaries: Natural  #: Planted secrets in every run of the largest size.
+    margin: Share  #: Share of cases by which tuning has to be better.
+    stop: str  #: The rule by which it ends early, in words.
+    cases: Natural  #: Held-out cases.
+    inputs: str  #: SHA-256 of base, prompt, examples and cases.
+    written_on: date
+
+
+class CurveAt(LateRecord):
+    """The learning curve at one number of examples, with its 95% interval."""
+
+    examples: Natural
+    value: Share
+    low: Share
+    high: Share
+    ahead: bool = False  #: Whether it lies beyond what was trained.
+
+
+class ExamplesNeeded(LateRecord):
+    """Examples at which the curve reaches the target, as a 95% interval.
+
+    ``more`` than ``limit``, two doublings of what was tried, about which nothing is said; ``never``
+    where by this curve no number does.
+    """
+
+    low: Natural | Literal["more", "never"]
+    high: Natural | Literal["more", "never"]
+    limit: Natural
+
+
+Outlook = Literal["flat", "rising", "unclear", "unknown"]
+"""Flat: the upper end of what one more doubling adds lies under the margin. Rising: its lower end
+lies above zero. Unknown: too few sizes."""
+
+
+class LearningCurve(LateRecord):
+    """How good the tuned model is by number of examples."""
+
+    points: tuple[CurveAt, ...]
+    gain: tuple[float, float] | Unknown = Unknown(ask="train on three sizes or more")
+    """What one more doubling would add, as a 95% interval in share of cases."""
+    outlook: Outlook
+    needed: ExamplesNeeded | Unknown
+
+
+class Probe(LateRecord):
+    """A share of probes on the tuned and the untuned model."""
+
+    id: Ident  #: ``refusals`` or ``canaries``.
+    tuned: ShareOf | Unknown
+    untuned: ShareOf | Unknown
+    state: Literal["held", "fell", "unknown"]
+    says: str
+
+
+class CardRow(LateRecord):
+    """One line of the card."""
+
+    id: Ident
+    title: Name
+    state: Literal["met", "missed", "unknown"]
+    says: str
+    rests_on: str
+
+
+class PilotCard(LateRecord):
+    """Go or no-go: every target, and what it rests on."""
+
+    answer: Literal["go", "no_go", "open"]
+    because: str
+    rows: tuple[CardRow, ...]
+    curve: LearningCurve
+    signs: str  #: Who signs; or how to name somebody.
+    on: date
+
+
+class PilotResult(LateRecord):
+    """What a pilot found."""
+
+    plan: PilotPlan
+    arms: tuple[ArmResult, ...]  #: The five ways on the same held-out cases, the best first.
+    curve: LearningCurve
+    verify: VerifyResult | Unknown  #: The best tuned arm against the best untuned one.
+    seeds_apart: Estimated | Unknown = Unknown(ask="train with two seeds or more")
+    """Mean of the seeds' scores at the largest size, and the lowest and highest of them."""
+    probes: tuple[Probe, ...] = ()
+    trained: tuple[TrainedModel, ...] = ()
+    card: PilotCard
+    spend: Spend
+    stopped: str = ""
+    """Why it ended early; empty for one that has its answer."""
+    ended_by_rule: bool = False  #: Whether the rule that was written down ended the training.

@@ -1,0 +1,283 @@
+"""The process that trains: LoRA on a base model that lies on this machine.
+
+It loads the base once and then takes a job a line on its input, as JSON; it answers in lines of
+JSON and ends when its input does, as it also does when its parent is killed. A job goes on from the
+last state that it wrote, so what is stopped loses a minute at most. The recipe was measured with
+SmolLM2-135M on two cores (docs/accuracy.md); the same loop runs on CUDA.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+_SAVE_EVERY_S = 60.0
+_BETA = 0.1  # of DPO, as published
+_IGNORED = -100  # label of a token that no loss is taken of
+_GGUF = {
+    "q_proj": "attn_q",
+    "k_proj": "attn_k",
+    "v_proj": "attn_v",
+    "o_proj": "attn_output",
+    "gate_proj": "ffn_gate",
+    "up_proj": "ffn_up",
+    "down_proj": "ffn_down",
+}
+Row = dict[str, Any]
+Say = Callable[..., None]
+
+
+def main() -> None:
+    """Train what the input asks for."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # whatever a library prints
+    lines: list[str] = []
+    ready = threading.Condition()
+
+    def read() -> None:
+        for line in sys.stdin:
+            with ready:
+                lines.append(line)
+                ready.notify()
+        os._exit(0)  # nobody is there any more
+
+    def say(**what: Any) -> None:
+        answers.write(json.dumps(what) + "\n")
+        answers.flush()
+
+    threading.Thread(target=read, daemon=True).start()
+    base: Base | None = None
+    while True:
+        with ready:
+            ready.wait_for(lambda: bool(lines))
+            told = json.loads(lines.pop(0))
+        try:
+            base = base or Base(told["base"], told["device"], told["threads"])
+            say(done=base.train(told, say))
+        except Exception as caught:  # noqa: BLE001  # any library may raise anything
+            say(failed=f"{type(caught).__name__}: {caught}"[:300])
+
+
+class Base:
+    """A base model in memory, with an adapter that is made anew for each job."""
+
+    def __init__(self, place: str, device: str, threads: int) -> None:
+        import torch
+        import transformers
+
+        transformers.logging.set_verbosity_error()
+        torch.set_num_threads(threads)
+        path = Path(place)
+        where = {"gguf_file": path.name} if path.is_file() else {}
+        folder = str(path.parent if where else path)
+        self.device = device
+        self.tokenizer = transformers.AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, **where
+        )
+        self.model = transformers.AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.bfloat16, local_files_only=True, **where
+        ).to(device)
+        self.gguf = bool(where)
+
+    def train(self, job: Row, say: Say) -> Row:
+        """Train one adapter, or time the first steps where ``job`` measures only."""
+        import peft
+        import torch
+
+        recipe, folder = job["recipe"], Path(job["folder"])
+        torch.manual_seed(job["seed"])
+        config = peft.LoraConfig(
+            r=recipe["rank"],
+            lora_alpha=recipe["alpha"],
+            lora_dropout=recipe["dropout"],
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+        model = peft.get_peft_model(self.model, config)
+        try:
+            return self._steps(model, job, folder, say)
+        finally:
+            self.model = model.unload()
+
+    def _steps(self, model: Any, job: Row, folder: Path, say: Say) -> Row:
+        import torch
+
+        recipe, rows = job["recipe"], job["rows"]
+        order, steps = _order(len(rows), recipe, job["seed"])
+        weights = [each for each in model.parameters() if each.requires_grad]
+        optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
+        warm = max(1, steps // 10)
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda s: min((s + 1) / warm, max(0.0, (steps - s) / max(1, steps - warm)))
+        )
+        state, begun = folder / "state.pt", 0
+        if state.is_file() and not job["measure"]:
+            kept = torch.load(state, weights_only=True)
+            begun = kept["step"]
+            model.load_state_dict(kept["adapter"], strict=False)
+            optimizer.load_state_dict(kept["optimizer"])
+            schedule.load_state_dict(kept["schedule"])
+            torch.set_rng_state(kept["chance"])
+        model.train()
+        last = steps if not job["measure"] else min(steps, job["measure"])
+        started, saved, loss = time.monotonic(), time.monotonic(), 0.0
+        for step in range(begun, last):
+            batch = [rows[place] for place in order[step]]
+            loss = self._step(model, batch, recipe)
+            torch.nn.utils.clip_grad_norm_(weights, recipe["clip"])
+            optimizer.step()
+            schedule.step()
+            optimizer.zero_grad()
+            say(step=step + 1, of=steps, loss=round(loss, 4))
+            if time.monotonic() - saved > _SAVE_EVERY_S and not job["measure"]:
+                kept = {
+                    "step": step + 1,
+                    "adapter": _adapter(model),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "chance": torch.get_rng_state(),
+                }
+                torch.save(kept, folder / "state.part")
+                (folder / "state.part").replace(state)
+                saved = time.monotonic()
+        spent = time.monotonic() - started
+        measured = {"seconds": spent, "steps": last - begun, "memory_mib": _memory_mib()}
+        if job["measure"]:
+            return measured
+        model.save_pretrained(str(folder))
+        if self.gguf:
+            write_gguf(_adapter(model), self.model_config, job["recipe"], folder / "adapter.gguf")
+        state.unlink(missing_ok=True)
+        return {**measured, "loss": loss}
+
+    @property
+    def model_config(self) -> Any:
+        """The configuration of the base."""
+        return self.model.config
+
+    def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
+        """The gradient of one batch; returns its loss."""
+        import torch
+
+        if not all("rejected" in row for row in batch):
+            ids, mask, labels = self._tensors([(r["messages"], "") for r in batch], recipe)
+            loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
+        else:
+            pairs = [*[(r["messages"], "") for r in batch]]
+            pairs += [(r["messages"], r["rejected"]) for r in batch]
+            tensors = self._tensors(pairs, recipe)
+            mine = _told(model, tensors)
+            with torch.no_grad(), model.disable_adapter():
+                before = _told(model, tensors)
+            gain = (mine - before).chunk(2)
+            loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
+        loss.backward()
+        return float(loss.detach())
+
+    def _tensors(self, pairs: Sequence[tuple[list[Row], str]], recipe: Row) -> tuple[Any, Any, Any]:
+        """Token ids, mask and labels of answers alone; a long prompt loses its beginning."""
+        import torch
+
+        made = []
+        for messages, instead in pairs:
+            said = messages if not instead else [*messages[:-1], {**messages[-1], "content": instead}]
+            asked = self._ids(said[:-1], prompt=True)
+            whole = self._ids(said, prompt=False)
+            answer = whole[len(asked) :][: recipe["longest"]]
+            asked = asked[max(0, len(asked) + len(answer) - recipe["longest"]) :]
+            made.append((asked + answer, [_IGNORED] * len(asked) + answer))
+        longest, pad = max(len(ids) for ids, _ in made), self.tokenizer.pad_token_id or 0
+        ids = [row + [pad] * (longest - len(row)) for row, _ in made]
+        labels = [row + [_IGNORED] * (longest - len(row)) for _, row in made]
+        mask = [[1] * len(row) + [0] * (longest - len(row)) for row, _ in made]
+        ids, mask, labels = (torch.tensor(each, device=self.device) for each in (ids, mask, labels))
+        return ids, mask, labels
+
+    def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=prompt
+        )
+        found: list[int] = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return found
+
+
+def _told(model: Any, tensors: tuple[Any, Any, Any]) -> Any:
+    """The log-likelihood of each answer."""
+    ids, mask, labels = tensors
+    logits = model(input_ids=ids, attention_mask=mask).logits[:, :-1].float().log_softmax(-1)
+    wanted = labels[:, 1:]
+    kept = wanted != _IGNORED
+    each = logits.gather(-1, wanted.clamp(min=0).unsqueeze(-1)).squeeze(-1)
+    return (each * kept).sum(-1)
+
+
+def _order(rows: int, recipe: Row, seed: int) -> tuple[list[list[int]], int]:
+    """Which rows each step sees: every epoch in an order of its own."""
+    import random
+
+    chance, size = random.Random(seed), recipe["batch"]  # noqa: S311  # hides nothing
+    places = [p for _ in range(recipe["epochs"]) for p in chance.sample(range(rows), rows)]
+    batches = [places[at : at + size] for at in range(0, len(places), size)]
+    return batches, len(batches)
+
+
+def _adapter(model: Any) -> dict[str, Any]:
+    return {n: w.detach().cpu() for n, w in model.named_parameters() if w.requires_grad}
+
+
+def _memory_mib() -> int:
+    """The most memory this process has had; on a GPU, the most there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return int(torch.cuda.max_memory_allocated() >> 20)
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(peak >> (20 if sys.platform == "darwin" else 10))
+
+
+def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) -> None:
+    """An adapter of a Llama as the embedded runtime takes it; its q and k rows are permuted."""
+    import gguf
+
+    heads = {"q_proj": config.num_attention_heads, "k_proj": config.num_key_value_heads}
+    part = path.with_suffix(".part")
+    writer = gguf.GGUFWriter(str(part), "llama")
+    writer.add_type("adapter")
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(recipe["alpha"]))
+    for name, tensor, layer, kind, side in _named(adapter):
+        values = tensor.float().numpy()
+        if side == "b" and kind in heads:
+            n = heads[kind]
+            shape = (n, 2, values.shape[0] // n // 2, values.shape[1])
+            values = values.reshape(shape).swapaxes(1, 2).reshape(values.shape)
+        assert name  # every trained tensor has one
+        writer.add_tensor(f"blk.{layer}.{_GGUF[kind]}.weight.lora_{side}", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    part.replace(path)
+
+
+def _named(adapter: dict[str, Any]) -> Iterator[tuple[str, Any, str, str, str]]:
+    """Each tensor with its layer, the matrix it belongs to, and whether it is A or B."""
+    for name, tensor in adapter.items():
+        words = name.split(".")
+        layer = words[words.index("layers") + 1]
+        kind = next(word for word in words if word in _GGUF)
+        yield name, tensor, layer, kind, "a" if "lora_A" in words else "b"
+
+
+if __name__ == "__main__":
+    with nullcontext():
+        main()
