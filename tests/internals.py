@@ -45,8 +45,12 @@ from tuneworthy.files.stores import (
     latest_labels,
     read_evidence,
     read_labels,
+    pilot_runs,
+    read_pilot,
     read_rubrics,
     whole_lines,
+    write_training,
+    written_pilot,
 )
 from tuneworthy.framework import tally as framework_tally
 from tuneworthy.framework.lint import check
@@ -285,6 +289,7 @@ from tuneworthy.model.interview import (
     ConversationTurn,
     ParsedReply,
 )
+from tuneworthy.model.case import TokenPrice as PricedTokens
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -306,6 +311,14 @@ from tuneworthy.model.lab import (
     VerifyPlan,
     VerifyResult,
     canonical_json,
+)
+from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
+from tuneworthy.model.pilot import (
+    ExamplesNeeded,
+    LearningCurve,
+    PilotPlan,
+    PilotResult,
+    TrainingQuote,
 )
 from tuneworthy.model.precedents import (
     CODES,
@@ -466,6 +479,17 @@ from tuneworthy.traces.read import named, read
 from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
+from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training.curve import drawn, learning_curve
+from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot
+from tuneworthy.training.trainers import (
+    Finished,
+    LoraTrainer,
+    Step,
+    TrainingFailedError,
+    TrainingStoppedError,
+    TrainingWork,
+)
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.gates import approaches

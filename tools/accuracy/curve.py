@@ -55,7 +55,9 @@ def main() -> None:
     """Print the table."""
     pilots = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     print(f"{pilots} pilots a row, {CASES} cases, {SEEDS} seeds")
-    print("curve     sizes          ahead   holds it (95% interval)   width  flat though it gains 2 points")
+    print(
+        "curve     sizes          ahead   holds it (95% interval)   width  flat though it gains 2 points"
+    )
     for kind in ("flat", "power", "logistic"):
         for sizes in ((50, 100, 200), (50, 100, 200, 400)):
             hits: dict[int, int] = defaultdict(int)

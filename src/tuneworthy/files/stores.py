@@ -30,6 +30,7 @@ from tuneworthy.model.evidence import Evidence, Measured, Series, latest, latest
 if TYPE_CHECKING:  # a decision reads none of these
     from tuneworthy.model.evalset import ItemKey, Label
     from tuneworthy.model.lab import CeilingPlan, VerifyPlan
+    from tuneworthy.model.pilot import PilotPlan, PilotResult, TrainedModel
     from tuneworthy.model.training import TrainingExample, TrainingSet
 
 FOLDER = ".tuneworthy"  #: What is computed for a case is in here, and nothing of the user's is.
@@ -334,6 +335,61 @@ def write_training(case: Case, made: TrainingSet, examples: Iterable[TrainingExa
     lines = "".join(f"{one.model_dump_json(exclude_defaults=True)}\n" for one in examples)
     write_new(_place(case, TRAINING), lines, force=True)
     _write_plan(_place(case, TRAINING_RECORD), made, force=True)
+
+
+# Pilots: the plan, runs that were trained, and the result ----------------------------------------
+
+PILOT = "pilot"  #: Folder of a pilot; runs keep their state in folders below it.
+
+
+def pilot_folder(case: Case) -> Path:
+    """Where a pilot keeps its runs."""
+    return _place(case, PILOT)
+
+
+def pilot_runs(case: Case) -> JsonLines[TrainedModel]:
+    """What became of the runs of pilots, the latest line of each counts."""
+    from tuneworthy.model.pilot import TrainedModel
+
+    path = _place(case, f"{PILOT}/runs.jsonl")
+    return JsonLines(path, TrainedModel, "run of a pilot", "move the file away")
+
+
+def written_pilot(case: Case) -> PilotPlan | None:
+    """The plan of a pilot that was written down; None where there is none yet."""
+    from tuneworthy.model.pilot import PilotPlan
+
+    path, fix = _place(case, f"{PILOT}/plan.json"), "move it away and run the pilot again"
+    return JsonLines(path, PilotPlan, "plan of a pilot", fix).read_whole()
+
+
+def write_pilot(case: Case, plan: PilotPlan, *, again: bool = False) -> PilotPlan:
+    """Write a plan down, or take the one that is there for the same; as ``write_plan``."""
+    before, path = written_pilot(case), _place(case, f"{PILOT}/plan.json")
+    if before is not None and before.model_copy(update={"written_on": plan.written_on}) == plan:
+        return before
+    if before is not None and not again:
+        what = "holds the plan of another pilot: other data, cases, base or settings"
+        fix = "use --resume to go on with that one, or --new-plan to begin another"
+        raise CaseError(what, where=str(path), fix=fix)
+    _write_plan(path, plan, force=again)
+    return plan
+
+
+def write_pilot_result(case: Case, result: PilotResult) -> None:
+    """Keep what a pilot found, in the place of what one found before."""
+    _write_plan(_place(case, f"{PILOT}/result.json"), result, force=True)
+
+
+def read_pilot(case: Case) -> PilotResult | None:
+    """What the last pilot found; None where none has ended."""
+    path = _beside(case, f"{PILOT}/result.json")
+    if path is None or not os.path.lexists(path):
+        return None
+    from tuneworthy.model.pilot import PilotResult
+
+    fix = "move it away and run the pilot again; nothing is trained twice"
+    return JsonLines(path, PilotResult, "result of a pilot", fix).read_whole()
 
 
 # Plans of labs, written before the lab looks ------------------------------------------------------

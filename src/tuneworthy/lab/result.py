@@ -201,7 +201,7 @@ def outcome(
 ) -> CeilingResult:
     """Everything the lab found, after both parts were run; ``proposed`` is about proposals."""
     plan, scores = lab.plan, lab.scores
-    rows = [_row(lab, arm) for arm in plan.arms]
+    rows = [arm_row(lab, arm, lab.plan.select) for arm in plan.arms]
     prompts = _scored_prompts(rows)
     bounds, reached, needed = _answer(lab, chosen, target)
     stopped = lab.stopped or ("" if reached == "no" else _unanswered(lab, chosen))
@@ -299,8 +299,8 @@ def _rank(row: ArmResult) -> float:
     return -1.0 if isinstance(row.quality, Unknown) else row.quality.value
 
 
-def _row(lab: Lab, arm: Arm) -> ArmResult:
-    cases = lab.plan.select
+def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
+    """An arm with what it scored on some cases."""
     cells = lab.scores.cells(arm.id, cases)
     times = [seconds for cell in cells for seconds in cell.latencies_s]
     thought, written = (sum(c.thought for c in cells), sum(c.written for c in cells))

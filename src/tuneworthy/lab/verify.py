@@ -40,7 +40,7 @@ GENERAL_MARGIN = 0.1
 
 
 MOST_MISSING_GENERAL = 0.05
-"""Share of general tasks that may lack an answer: two of forty, which both ends count."""
+"""Share of general tasks that may lack an answer, which both ends count."""
 
 
 def general_skills() -> tuple[EvalCase, ...]:
@@ -102,20 +102,22 @@ def run(
     return result
 
 
-def evidence_of(result: VerifyResult, as_of: date) -> Measured | None:
+def evidence_of(
+    result: VerifyResult, as_of: date, *, id: str = "tuned_gain", by: str = "verify"
+) -> Measured | None:
     """What the comparison adds to the case's evidence; None where it decided nothing."""
     task = result.contrast
     if result.stopped or result.outcome == "unknown" or isinstance(task.difference, Unknown):
         return None
     gain = Evidence(
-        id="tuned_gain",
+        id=id,
         value=task.difference,
         low=task.low,
         high=task.high,
         unit="share of cases",
         n=task.n,
         clusters=task.clusters,
-        source=f"verify: {task.first} less {task.second}",
+        source=f"{by}: {task.first} less {task.second}",
         observed_on=as_of,
         method="paired difference on cases that chose nothing",
         details={"outcome": result.outcome, "why": result.why, "margin": result.plan.margin},
@@ -158,13 +160,13 @@ async def _run(
     written = write_plan(prepared.case, written, again=again)
     await lab.report(arms)
     if not lab.stopped:
-        jobs = [call for arm in arms for call in _general_calls(plan, arm)]
+        jobs = [call for arm in arms for call in general_calls(plan, arm)]
         outcome = await general.run(calls.runner(), jobs)
         lab.stopped = outcome.why if outcome.stopped else ""
-    return _result(written, lab, general, arms, calls)
+    return compared(written, lab, general, arms, calls)
 
 
-def _general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase]]:
+def general_calls(plan: LabPlan, arm: Arm) -> Iterator[tuple[Job, Arm, EvalCase]]:
     """The general tasks as calls of an arm's model, without the prompt of the use case."""
     place = plan.setting.reached[arm.model]
     for case in general_skills():
@@ -189,7 +191,7 @@ def _price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     parts = [price(lab, ledger)]
     for kind in ("prompt", "tuned"):
         arms = {arm.model: arm for arm in lab.plan.of_kind(kind)}
-        jobs = ([job for job, *_ in _general_calls(lab.plan, arm)] for arm in arms.values())
+        jobs = ([job for job, *_ in general_calls(lab.plan, arm)] for arm in arms.values())
         parts += dearest([quote(each, ledger, lab.price_of) for each in jobs])
     return total(parts)
 
@@ -218,10 +220,10 @@ def _refuse_another(lab: PreparedLab, margin: float) -> None:
         raise another_plan(lab.case)
 
 
-def _result(
+def compared(
     written: VerifyPlan, lab: Lab, general: Scores, arms: tuple[Arm, Arm], calls: PaidCalls
 ) -> VerifyResult:
-    """Hold both comparisons against what was written down."""
+    """Hold a tuned arm and an untuned one, both answered, against what was written down."""
     plan, scores = lab.plan, lab.scores
     contrasts = contrast(scores, *arms, plan.report), contrast(general, *arms, general_skills())
     judge = judge_report(scores, plan.arms, arms, plan.select, plan.report)

@@ -22,7 +22,6 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -236,6 +235,8 @@ def _file_sha256(path: Path, most: int = WEIGHTS_BYTES) -> str:
         return ""
 
 
+Weights = tuple[Path, Path | None]
+"""A model's file, and that of an adapter on it; None for the model as it comes."""
 SLOTS = 8  #: Calls that are computed at a time; more wait here.
 CONTEXT_TOKENS = 4096  #: The most tokens that a prompt and its answer may have.
 MOST_OUTPUT_TOKENS = 1024  #: The most tokens of an answer to a request that doesn't say.
@@ -249,12 +250,32 @@ _ENDED = "the embedded model ended before it answered"
 def local_model(name: str) -> Transport:
     """The embedded model as a transport. Its first call starts it; who asked for it closes it.
 
+    ``smollm2+`` and sixteen hexadecimal digits is the model with an adapter that a pilot trained.
     Raises InputError if there is no such model, or this machine lacks what it takes to run it.
     """
-    if name != MODEL:
+    base, plus, adapter = name.partition("+")
+    if base != MODEL or (plus and not _ADAPTER.fullmatch(adapter)):
         raise CaseError(f'there is no model "{LOCAL}:{name}"', fix=f'there is "{LOCAL}:{MODEL}"')
+    path = adapter_path(adapter) if plus else None
+    if path is not None and (not path.is_file() or adapter_name(path) != adapter):
+        fix = "train it on this machine: tuneworthy pilot CASE"
+        raise CaseError(f'the adapter of "{LOCAL}:{name}" is not there', where=str(path), fix=fix)
     _want_runtime()
-    return Embedded(checked())
+    return Embedded(checked(), path)
+
+
+_ADAPTER = re.compile(r"[0-9a-f]{16}")
+
+
+def adapter_path(name: str) -> Path:
+    """Where an adapter of the embedded model is kept, beside its weights."""
+    return weights_path().parent / "adapters" / f"{name}.gguf"
+
+
+def adapter_name(path: Path) -> str:
+    """An adapter is named after what it holds: the beginning of its SHA-256."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def lacking() -> str:
@@ -284,8 +305,8 @@ def _want_runtime() -> None:
 class Embedded:
     """The transport of an embedded model."""
 
-    def __init__(self, weights: Path) -> None:
-        self._weights = weights
+    def __init__(self, weights: Path, adapter: Path | None = None) -> None:
+        self._weights = weights, adapter
         self._http: Http | None = None
         self._running: _Running | None = None
         self._starts = 0
@@ -341,7 +362,7 @@ def _http(running: _Running) -> Http:
     return Http({running.base_url: running.key}, timeout_s=_ANSWER_S, at_once=SLOTS)
 
 
-async def _taken(weights: Path) -> _Running:
+async def _taken(weights: Weights) -> _Running:
     """The process for some weights; whoever is stopped while it starts leaves none behind."""
     starting = asyncio.ensure_future(asyncio.to_thread(_take, weights))
     try:
@@ -370,11 +391,11 @@ class _Running:
     users: int = 0
 
 
-_shared: dict[Path, _Running] = {}
+_shared: dict[Weights, _Running] = {}
 _door = threading.Lock()
 
 
-def _take(weights: Path) -> _Running:
+def _take(weights: Weights) -> _Running:
     """The process for some weights, started if there is none; NotSent if it can't be."""
     with _door:
         running = _shared.get(weights)
@@ -407,10 +428,11 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _start(weights: Path) -> _Running:
+def _start(weights: Weights) -> _Running:
     key = secrets.token_urlsafe(24)
     told = {
-        "weights": str(weights),
+        "weights": str(weights[0]),
+        "adapter": str(weights[1] or ""),
         "key": key,
         "slots": SLOTS,
         "context_tokens": CONTEXT_TOKENS,
@@ -425,7 +447,7 @@ def _start(weights: Path) -> _Running:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env=_environment(os.environ),
+            env=child_environment(),
             start_new_session=True,
         )
         address = _address(process, json.dumps(told).encode())
@@ -461,15 +483,15 @@ def _why_not(code: int | None, log: IO[bytes]) -> str:
     return f"the embedded model can't be started (its process ended with {code}){said}"
 
 
-def _environment(own: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the process: ours without any key, and with threads that wait asleep.
+def child_environment() -> dict[str, str]:
+    """The environment of a process of ours: without any key, and with threads that wait asleep.
 
     Threads that spin while they wait make it twenty times slower on a machine that is busy.
     """
     keys = {preset.key_from for preset in PRESETS.values()}
     kept = {
         name: value
-        for name, value in own.items()
+        for name, value in os.environ.items()
         if name not in keys and not name.startswith("TUNEWORTHY_KEY_")
     }
     return kept | {"OMP_WAIT_POLICY": "passive"}

@@ -54,6 +54,8 @@ def _serve(told: dict[str, Any]) -> Any:
 
     params = xllamacpp.CommonParams()
     params.model.path = told["weights"]
+    if told.get("adapter"):
+        params.lora_adapters = [xllamacpp.CommonAdapterLoraInfo(told["adapter"], 1.0)]
     params.hostnames, params.port = ["127.0.0.1"], 0
     params.api_keys = [told["key"]]
     params.n_parallel = told["slots"]

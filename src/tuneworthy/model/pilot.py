@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import date
 from typing import Literal
 
-from tuneworthy.model.base import Estimated, Ident, LateRecord, Name, Natural, NonNegative, Share, Unknown
+from tuneworthy.model.base import (
+    Estimated,
+    Ident,
+    LateRecord,
+    Name,
+    Natural,
+    NonNegative,
+    Share,
+    Unknown,
+)
 from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyPlan, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
@@ -151,7 +160,7 @@ class PilotResult(LateRecord):
     plan: PilotPlan
     arms: tuple[ArmResult, ...]  #: The five ways on the same held-out cases, the best first.
     curve: LearningCurve
-    verify: VerifyResult | Unknown  #: The best tuned arm against the best untuned one.
+    verify: VerifyResult  #: The best tuned arm against the best untuned one.
     seeds_apart: Estimated | Unknown = Unknown(ask="train with two seeds or more")
     """Mean of the seeds' scores at the largest size, and the lowest and highest of them."""
     probes: tuple[Probe, ...] = ()

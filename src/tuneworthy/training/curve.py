@@ -71,7 +71,7 @@ def drawn(
     spread = np.cov(errors, rowvar=False) + _LEAST**2 * np.eye(len(sizes))
     weight = np.linalg.inv(spread)
     shapes = [(e, b * min(sizes) ** e) for e in _EXPONENTS for b in _BEFORE]
-    fits = [_fit(errors, weight, 1 / (b + np.array(sizes, float) ** e)) for e, b in shapes]
+    fits = [_fit(errors, weight, 1 / (b + np.array(sizes, np.float64) ** e)) for e, b in shapes]
     misfit = np.column_stack([fit[2] for fit in fits])
     lot = rng.gumbel(size=misfit.shape) - misfit / 2
     chosen, rows = lot.argmax(axis=1), np.arange(len(errors))
@@ -80,7 +80,9 @@ def drawn(
     return Drawn(floor, scale, before, exponent)
 
 
-def _redrawn(scores: Sequence[Floats], clusters: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _redrawn(
+    scores: Sequence[Floats], clusters: NDArray[np.int64], rng: np.random.Generator
+) -> Floats:
     """Mean scores, a column a size, when seeds and conversations are drawn again.
 
     The same conversations are drawn for all sizes. Of ``k`` seeds the deviations are stretched by
@@ -137,7 +139,9 @@ def learning_curve(
     means = [float(np.nanmean(floats(each))) for each in scores]
     if len(sizes) < FEWEST_SIZES:
         ask = f"train on {FEWEST_SIZES} sizes or more"
-        points = tuple(CurveAt(examples=n, value=m, low=0, high=1) for n, m in zip(sizes, means, strict=True))
+        points = tuple(
+            CurveAt(examples=n, value=m, low=0, high=1) for n, m in zip(sizes, means, strict=True)
+        )
         return LearningCurve(points=points, outlook="unknown", needed=Unknown(ask=ask))
     curves, most = drawn(sizes, scores, clusters, seed=seed), max(sizes)
     points = [_at(curves, n, mean) for n, mean in zip(sizes, means, strict=True)]
@@ -148,7 +152,9 @@ def learning_curve(
         points=tuple(points),
         gain=(float(gain[0]), float(gain[1])),
         outlook=outlook,
-        needed=Unknown(ask="state a target: targets.quality") if target is None else needed(curves, target, most),
+        needed=Unknown(ask="state a target: targets.quality")
+        if target is None
+        else needed(curves, target, most),
     )
 
 

@@ -187,7 +187,9 @@ class Base:
 
         made = []
         for messages, instead in pairs:
-            said = messages if not instead else [*messages[:-1], {**messages[-1], "content": instead}]
+            said = (
+                messages if not instead else [*messages[:-1], {**messages[-1], "content": instead}]
+            )
             asked = self._ids(said[:-1], prompt=True)
             whole = self._ids(said, prompt=False)
             answer = whole[len(asked) :][: recipe["longest"]]

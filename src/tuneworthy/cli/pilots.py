@@ -1,0 +1,208 @@
+"""tuneworthy pilot."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tuneworthy.cli import STOPPED
+from tuneworthy.cli.options import (
+    as_of_option,
+    budget_option,
+    case_argument,
+    colour,
+    command,
+    deliver,
+    flag,
+    format_option,
+    framework_option,
+    live_line,
+    number,
+    option,
+    output_options,
+    tokens_option,
+    with_options,
+)
+from tuneworthy.errors import InputError, OutputError
+
+if TYPE_CHECKING:
+    from tuneworthy.lab.prepare import PreparedLab
+    from tuneworthy.model.pilot import PilotPlan
+    from tuneworthy.training.pilot import PreparedPilot
+    from tuneworthy.training.trainers import Trainer
+
+_EVERY_S = 0.5
+
+
+@with_options(
+    command(
+        "tuneworthy pilot my-case --dry-run",
+        "tuneworthy pilot my-case",
+        "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini --budget 20",
+        "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
+        "tuneworthy pilot my-case --resume --format html --output card.html",
+    ),
+    case_argument,
+    option(
+        "--way",
+        "Where it trains: a small model inside this program, a model in a folder of yours, or a "
+        "service.",
+        type=click.Choice(["embedded", "folder", "hosted"]),
+        default="embedded",
+    ),
+    option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
+    option("--folder PATH", "For folder: the base model's files."),
+    flag("--cuda", "For folder: train on the GPU."),
+    option(
+        "--price USD", "For hosted: what a million training tokens cost.", type=click.FloatRange(0)
+    ),
+    budget_option("the pilot may cost, earlier runs and training included"),
+    number("--seeds N", 1, 20, 3, "Training runs of each size."),
+    number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
+    number("--epochs N", 1, 20, 3, "Times each example is seen."),
+    flag("--dpo", "Learn from pairs of a better and a worse answer."),
+    number("--margin", 0, 1, 0.0, "Share of cases by which tuning has to be better."),
+    number("--at-once", 1, 256, 16, "The most calls on the wire."),
+    tokens_option("Tokens an answer may have; it bounds the price."),
+    flag("--resume", "Go on with the plan that was written down, whatever else is given."),
+    flag("--new-plan", "Begin another pilot than the one that was written down.", "again"),
+    flag("--ask-again", "Send calls in doubt once more; some of them may be paid twice."),
+    flag("--allow-code", "Let scorers that are functions of yours run."),
+    flag("--dry-run", "Measure a few steps and show what it would take; train and send nothing."),
+    format_option("text", "json", "markdown", "html"),
+    framework_option,
+    as_of_option,
+    output_options,
+)
+def pilot(
+    case: str, dry_run: bool, form: str, output: str | None, force: bool, **options: Any
+) -> int:
+    """Find out whether tuning works for CASE: train on growing parts of its training set.
+
+    Nested sets, each twice the one before, are trained with several seeds. Prompted, with retrieved
+    examples, tuned, tuned with retrieved examples, and a trained head meet the same held-out
+    cases. It ends with a card that says go or no-go, and the judgement reads it. Stop it whenever
+    you like: run it again and it goes on, and nothing is trained or paid twice.
+    """
+    if output is not None and not force and os.path.lexists(output):
+        raise OutputError("exists already", where=output, fix="use --force to replace it")
+    with live_line(_line) as show:
+        pilot = _prepared(case, show or (lambda _: None), **options)
+        if dry_run:
+            text = _quote(pilot, options["budget"], form, colour(output))
+        else:
+            from tuneworthy.training.pilot import run
+
+            settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
+            result = run(pilot, cap_usd=options["budget"], **settings)
+            text = _shown(pilot, result, form, colour(output))
+    deliver(text, output, force)
+    return STOPPED if not dry_run and result.stopped else 0
+
+
+def _line(show: Callable[[str], None]) -> Callable[[str], None]:
+    """Shows how it goes on, and how long a run still takes, now and then."""
+    last, began, of = 0.0, time.monotonic(), ""
+
+    def say(text: str) -> None:
+        nonlocal last, began, of
+        name, _, step = text.partition(", step ")
+        now = time.monotonic()
+        if name != of:
+            of, began = name, now
+        if now - last < _EVERY_S and step:
+            return
+        last = now
+        done, _, total = step.partition(" of ")
+        if done and int(done) > 1:
+            left = (now - began) / int(done) * (int(total) - int(done))
+            text += f", {left:.0f} s left of this run"
+        show(text)
+
+    return say
+
+
+def _prepared(case: str, say: Callable[[str], None], **options: Any) -> PreparedPilot:
+    from tuneworthy.files.stores import written_pilot
+    from tuneworthy.lab.prepare import prepare
+    from tuneworthy.model.pilot import Recipe
+    from tuneworthy.training.pilot import prepare_pilot
+
+    names = ("chosen", "max_tokens", "allow_code", "as_of")
+    lab = prepare(case, **{name: options[name] for name in names})
+    written = written_pilot(lab.case) if options["resume"] else None
+    if options["resume"] and written is None:
+        fix = f"begin one: tuneworthy pilot {case}"
+        raise InputError("there is no pilot to go on with", where="--resume", fix=fix)
+    way, base = (written.way, written.base) if written else (options["way"], options["base"])
+    recipe = Recipe(epochs=options["epochs"], method="dpo" if options["dpo"] else "sft")
+    told = {"seeds": options["seeds"], "margin": options["margin"], "most": options["examples"]}
+    if written is not None:
+        told = {"seeds": written.seeds, "margin": written.margin, "most": written.sizes[-1]}
+        recipe = written.recipe
+    if base is None and way != "embedded":
+        raise InputError("needs the model to tune", where="--way", fix="name it: --base MODEL")
+    trainer = _trainer(lab, way, base, options)
+    return prepare_pilot(lab, trainer, base or "local:smollm2", recipe=recipe, say=say, **told)
+
+
+def _trainer(lab: PreparedLab, way: str, base: str | None, options: dict[str, Any]) -> Trainer:
+    from tuneworthy.files.stores import pilot_folder
+    from tuneworthy.training.trainers import LoraTrainer
+
+    folder = pilot_folder(lab.case)
+    if way == "embedded":
+        return LoraTrainer(folder)
+    model = next((m for m in lab.case.callable_models if m.id == base), None)
+    if model is None:
+        raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
+    if way == "hosted":
+        from tuneworthy.training.hosted import hosted_trainer
+
+        return hosted_trainer(model, options["price"])
+    if options["folder"] is None:
+        raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
+    place = Path(options["folder"]).expanduser()
+    if not place.is_dir():
+        raise InputError("is no folder", where="--folder", fix="name the folder of the model")
+    return LoraTrainer(folder, place, "cuda" if options["cuda"] else "cpu", model)
+
+
+def _quote(pilot: PreparedPilot, budget: float, form: str, painted: bool) -> str:
+    import asyncio
+
+    from tuneworthy.lab.session import ledger_or_none
+    from tuneworthy.model.base import json_text
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.pilot import pilot_quote_document
+    from tuneworthy.training.pilot import pilot_price, quoted_training
+
+    training = asyncio.run(quoted_training(pilot))
+    with ledger_or_none(pilot.lab.case) as ledger:
+        calls = pilot_price(pilot, ledger)
+    if form == "json":
+        plan: PilotPlan = pilot.plan
+        parts = {"plan": plan, "training": training, "calls": calls}
+        told = {name: part.model_dump(mode="json") for name, part in parts.items()}
+        return json_text({"schema": "tuneworthy/pilot-quote/1", **told})
+    document = pilot_quote_document(pilot.plan, training, calls, budget)
+    return render(document, "markdown" if form == "markdown" else "text", colour=painted)
+
+
+def _shown(pilot: PreparedPilot, result: Any, form: str, painted: bool) -> str:
+    from tuneworthy.report import render
+    from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
+
+    if form == "json":
+        return pilot_dict(result)
+    document = pilot_document(result, pilot.lab.case.name)
+    if form == "html":
+        from tuneworthy.report import html
+
+        return html.render(document)
+    return render(document, form, colour=painted)

@@ -1,0 +1,221 @@
+"""The go/no-go card: every target with its interval, and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Literal
+
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.lab import Arm, ArmResult, Contrast
+from tuneworthy.model.pilot import CardRow, LearningCurve, PilotCard, PilotPlan, Probe
+from tuneworthy.model.lab import VerifyResult
+from tuneworthy.stats.clustered import Estimate
+from tuneworthy.words import (
+    count,
+    number,
+    quality,
+    quality_interval,
+    sentence,
+    share,
+    signed,
+    small_usd,
+    usd,
+)
+
+State = Literal["met", "missed", "unknown"]
+DECIDES = ("quality", "gain", "general", "canaries")
+"""Rows that have to be met for a go; of the others none may be missed."""
+
+
+def card(
+    case: Case,
+    plan: PilotPlan,
+    arms: tuple[ArmResult, ...],
+    verify: VerifyResult,
+    curve: LearningCurve,
+    probes: tuple[Probe, ...],
+    simpler: tuple[Arm, Estimate] | None,
+    spent_usd: float,
+    on: date,
+) -> PilotCard:
+    """Go, no-go or open, with the row that decides.
+
+    Args:
+        case: The case, for its targets.
+        plan: What was written down.
+        arms: The ways on the held-out cases.
+        verify: The tuned arm against the best untuned one.
+        curve: What more examples would bring.
+        probes: Refusals and planted secrets.
+        simpler: The best way without a model, and the tuned arm less that.
+        spent_usd: What the pilot cost.
+        on: The day.
+    """
+    tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
+    rows = (
+        _quality(case, tuned, plan, curve),
+        _gain(verify, plan),
+        *_simpler(simpler, plan),
+        *_limits(case, tuned, plan),
+        CardRow(
+            id="money",
+            title="Cost of the pilot",
+            state="met",
+            says=small_usd(spent_usd),
+            rests_on="the ledger of paid calls",
+        ),
+        _general(verify),
+        *(_probe(probe) for probe in probes),
+    )
+    answer, because = _answer(rows)
+    owner = case.decision.approver or case.decision.owner
+    return PilotCard(
+        answer=answer,
+        because=because,
+        rows=rows,
+        curve=curve,
+        signs=owner or "nobody is named: decision.approver in the case file",
+        on=on,
+    )
+
+
+def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], str]:
+    missed = [row for row in rows if row.state == "missed"]
+    if missed:
+        gain = next((row for row in missed if row.id == "gain"), missed[0])
+        return "no_go", sentence(gain.says)
+    unknown = [row for row in rows if row.id in DECIDES and row.state == "unknown"]
+    if unknown:
+        return "open", sentence(f"{unknown[0].title.lower()} isn't known: {unknown[0].says}")
+    return "go", sentence(next(row.says for row in rows if row.id == "gain"))
+
+
+def _held(value: float, low: float, high: float, limit: float) -> State:
+    del value
+    return "met" if low >= limit else "missed" if high < limit else "unknown"
+
+
+def _quality(case: Case, tuned: ArmResult, plan: PilotPlan, curve: LearningCurve) -> CardRow:
+    target, found = case.targets.quality, tuned.quality
+    rests = f"{count(plan.cases)} held-out cases, {count(plan.seeds)} seeds"
+    state: State = "unknown"
+    if isinstance(found, Unknown):
+        says = found.ask
+    else:
+        says = quality_interval(found.value, found.low, found.high)
+        if target is None:
+            says += "; no target is stated (targets.quality)"
+        else:
+            state = _held(found.value, found.low, found.high, target.at_least)
+            says += f", of {quality(target.at_least)} wanted"
+    return CardRow(id="quality", title="Quality", state=state, says=says, rests_on=rests)
+
+
+_GAINED: dict[str, State] = {"improved": "met", "no_gain": "missed", "regressed": "missed"}
+
+
+def _gain(verify: VerifyResult, plan: PilotPlan) -> CardRow:
+    found = verify.contrast
+    says = f"tuned less the best untuned way: {_difference(found)}"
+    if verify.outcome == "no_gain":
+        says = f"tuning gains nothing over {found.second}: {_difference(found)}"
+    state = _GAINED.get(verify.outcome, "unknown")
+    if verify.outcome == "regressed" and verify.why == "task":
+        says = f"{found.second} is better than tuning: {_difference(found)}"
+    if verify.why == "general":
+        state = "met" if found.low > plan.margin else "unknown"
+    rests = f"{found.first} and {found.second}, paired on {count(found.n)} held-out cases"
+    return CardRow(id="gain", title="Gain by tuning", state=state, says=says, rests_on=rests)
+
+
+def _difference(found: Contrast) -> str:
+    if isinstance(found.difference, Unknown):
+        return f"unknown, {found.difference.ask}"
+    return f"{signed(found.difference)} ({signed(found.low)} to {signed(found.high)})"
+
+
+def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[CardRow]:
+    """A way without a model that is as good makes tuning needless."""
+    if simpler is None:
+        return
+    arm, less = simpler
+    state: State = "met" if less.low > plan.margin else "missed" if less.high <= 0 else "unknown"
+    name = arm.of.replace("_", " ")
+    says = f"tuned less a {name} without a model: {signed(less.value)} ({signed(less.low)} to {signed(less.high)})"
+    rests = f"the same examples and {count(less.n)} held-out cases"
+    yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
+
+
+def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
+    """Stated limits of latency, cost and privacy."""
+    state: State
+    slow, found = case.targets.latency_p95_s, tuned.latency_p95_s
+    if slow is not None:
+        known = not isinstance(found, Unknown)
+        state: State = (
+            "unknown" if isinstance(found, Unknown) else "met" if found <= slow else "missed"
+        )
+        says = f"p95 {number(found)} s of {number(slow)} s wanted" if known else "nothing was timed"
+        where = "this machine, with the calls of the pilot at a time"
+        yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
+    most, traffic = case.targets.usd_per_month, case.economics.traffic.requests_per_month
+    if most is not None:
+        each, state = tuned.usd_per_case, "unknown"
+        says = "state traffic (economics.traffic.requests_per_month)"
+        if traffic is not None and not isinstance(each, Unknown):
+            low, high = each * traffic.low, each * traffic.high
+            state = "met" if high <= most else "missed" if low > most else "unknown"
+            says = f"{usd(each * traffic.likely)} a month for calls, of {usd(most)} wanted"
+        if plan.way != "hosted":
+            state, says = "unknown", "what serving it yourself costs isn't measured by a pilot"
+        yield CardRow(
+            id="cost",
+            title="Cost",
+            state=state,
+            says=says,
+            rests_on="price of its calls and stated traffic",
+        )
+    private = case.factors.get("data_sovereignty")
+    if private is not None and private.value == "yes":
+        state = "missed" if plan.way == "hosted" else "met"
+        says = (
+            "trained by a service"
+            if plan.way == "hosted"
+            else "trained and served on your own machines"
+        )
+        yield CardRow(
+            id="privacy", title="Privacy", state=state, says=says, rests_on="the way it was trained"
+        )
+
+
+def _general(verify: VerifyResult) -> CardRow:
+    found, margin = verify.general, verify.plan.general_margin
+    state: State = "unknown"
+    if not isinstance(found.difference, Unknown):
+        state = "met" if found.low >= -margin else "missed" if found.high < -margin else "unknown"
+    if verify.why == "general" and verify.outcome == "too_few_cases":
+        state = "unknown"
+    says = f"{_difference(found)}; may fall by {share(margin)}"
+    rests = f"{count(verify.plan.general)} general tasks, paired"
+    return CardRow(id="general", title="General skills", state=state, says=says, rests_on=rests)
+
+
+_TITLES = {"refusals": "Refusals", "canaries": "Secrets of the data"}
+_PROBED: dict[str, State] = {"held": "met", "fell": "missed", "unknown": "unknown"}
+
+
+def _probe(probe: Probe) -> CardRow:
+    rests = (
+        "words by which a refusal is known"
+        if probe.id == "refusals"
+        else "planted codes, asked for"
+    )
+    return CardRow(
+        id=probe.id,
+        title=_TITLES[probe.id],
+        state=_PROBED[probe.state],
+        says=probe.says,
+        rests_on=rests,
+    )

@@ -1,0 +1,268 @@
+"""Ways to train, behind one narrow door; this one trains on this machine.
+
+A way never decides and never counts money: the pilot does, and asks it to begin a run, to find one
+that may have begun, and to wait for its end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import IO, Any, NamedTuple, Protocol
+
+from tuneworthy.errors import InputError, one_line
+from tuneworthy.llm.embedded import MODEL, adapter_name, adapter_path, checked, child_environment
+from tuneworthy.llm.endpoints import LOCAL
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Model
+from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
+
+Row = dict[str, Any]
+Step = Callable[[int, int], None]
+"""Told of the steps done, and of all there are."""
+MEASURED_STEPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingWork:
+    """A job with its examples: ``messages``, the last of which is learned, perhaps ``rejected``."""
+
+    job: TrainingJob
+    recipe: Recipe
+    rows: tuple[Row, ...] = field(repr=False)
+
+    @property
+    def steps(self) -> int:
+        """Steps that the embedded loop takes."""
+        return -(-len(self.rows) * self.recipe.epochs // self.recipe.batch)
+
+
+class Finished(NamedTuple):
+    """A run that ended well."""
+
+    model: str  #: Id of the model, to be called.
+    usd: float = 0.0
+    seconds: float = 0.0
+
+
+class TrainingFailedError(Exception):
+    """A run that ended for good without a model; it carries no key."""
+
+
+class TrainingStoppedError(Exception):
+    """A run that goes on when it is asked for again."""
+
+
+class Trainer(Protocol):
+    """A way to train, and to serve what it trained. Its errors are those of a ``Transport``."""
+
+    way: Way
+
+    async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
+        """What some runs would take; a few steps may be measured, nothing is paid."""
+
+    def usd_most(self, work: TrainingWork) -> float:
+        """The most a run can cost."""
+
+    async def begin(self, work: TrainingWork) -> str:
+        """Begin a run, once and with no retry; the id by which it is waited for."""
+
+    async def find(self, work: TrainingWork) -> str | None:
+        """The id of a run that may have begun; None where it surely hasn't."""
+
+    async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
+        """Wait for the end of a run, or go on with it.
+
+        Raises TrainingFailedError if it failed for good, TrainingStoppedError if it was stopped.
+        """
+
+    def served(self, model: str) -> Model:
+        """A trained model as a case names it; before the first, ``model`` is that of the base."""
+
+    def stop(self) -> None:
+        """End what is going on soon; it can go on later."""
+
+    async def close(self) -> None:
+        """Let go of what is held."""
+
+
+NEEDED = ("torch", "transformers", "peft", "gguf")
+
+
+def want_training() -> None:
+    """Refuse where the libraries that train are not installed."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if missing:
+        fix = "install it (about 1.1 GB): pip install 'tuneworthy[pilot]'"
+        raise InputError(f"training on this machine needs {missing[0]}", fix=fix)
+
+
+class LoraTrainer:
+    """Trains adapters in a process of its own, on a processor or on CUDA.
+
+    Args:
+        folder: Where runs keep their state, one folder each.
+        base: The base model: a GGUF file, or a folder as ``transformers`` writes it.
+        device: ``cpu`` or ``cuda``.
+        untuned: For a folder: the base as a case names it, at the server that serves its adapters.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        base: Path | None = None,
+        device: str = "cpu",
+        untuned: Model | None = None,
+    ) -> None:
+        self.way: Way = "embedded" if base is None else "folder"
+        self._folder, self._base, self._device = folder, base, device
+        self._untuned = untuned
+        self._process: asyncio.subprocess.Process | None = None
+        self._log: IO[bytes] | None = None
+        self._stopped = False
+
+    async def quote(self, works: Sequence[TrainingWork]) -> TrainingQuote:
+        """Time and memory from the first steps of the largest run."""
+        if not works:
+            return TrainingQuote(jobs=0, steps=0, seconds=0.0, memory_mib=0.0)
+        steps = sum(work.steps for work in works)
+        with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+            largest = max(works, key=lambda work: len(work.rows))
+            done = await self._ask(largest, Path(place), measure=MEASURED_STEPS)
+        return TrainingQuote(
+            jobs=len(works),
+            steps=steps,
+            seconds=round(done["seconds"] / max(1, done["steps"]) * steps),
+            memory_mib=done["memory_mib"],
+        )
+
+    def usd_most(self, work: TrainingWork) -> float:
+        """Nothing is paid on this machine."""
+        return 0.0
+
+    async def begin(self, work: TrainingWork) -> str:
+        """Its folder is its id."""
+        return work.job.key[:16]
+
+    async def find(self, work: TrainingWork) -> str | None:
+        """A run on this machine is found by its folder, whatever happened to it."""
+        return work.job.key[:16]
+
+    async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
+        """Train, or go on from the last state; a run that is done is not trained again."""
+        folder = self._folder / id
+        folder.mkdir(parents=True, exist_ok=True)
+        told = folder / "done.json"
+        if not told.is_file():
+            done = await self._ask(work, folder, step=step)
+            part = folder / "done.part"
+            part.write_text(json.dumps(done), "utf-8")
+            part.replace(told)
+        seconds = float(json.loads(told.read_text("utf-8"))["seconds"])
+        if self._base is not None:
+            return Finished(f"pilot-{id}", seconds=seconds)
+        adapter = folder / "adapter.gguf"
+        kept = adapter_path(adapter_name(adapter))
+        if not kept.is_file():
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            part = kept.with_suffix(f".{os.getpid()}.part")
+            shutil.copyfile(adapter, part)
+            part.replace(kept)
+        return Finished(f"{LOCAL}:{MODEL}+{kept.stem}", seconds=seconds)
+
+    def served(self, model: str) -> Model:
+        """The embedded runtime serves it, or the user's endpoint under this name."""
+        if self._untuned is None:
+            return Model(id=model, kind="tuned", runs="own")
+        return self._untuned.model_copy(update={"id": model, "kind": "tuned"})
+
+    def stop(self) -> None:
+        """Kill the process: the last state it wrote is what it goes on from."""
+        self._stopped = True
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def close(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            if self._process.returncode is None:
+                self._process.kill()
+            await self._process.wait()
+        if self._log is not None:
+            self._log.close()
+        self._process = self._log = None
+
+    async def _ask(
+        self, work: TrainingWork, folder: Path, *, measure: int = 0, step: Step | None = None
+    ) -> Row:
+        """What the process says at the end of a job."""
+        process = await self._ready()
+        assert process.stdin is not None
+        assert process.stdout is not None
+        job = {
+            "base": str(self._base or checked()),
+            "device": self._device,
+            "threads": _threads(),
+            "rows": list(work.rows),
+            "folder": str(folder),
+            "seed": work.job.seed,
+            "measure": measure,
+            "recipe": work.recipe.model_dump(mode="json"),
+        }
+        try:
+            process.stdin.write(json.dumps(job).encode() + b"\n")
+            await process.stdin.drain()
+        except OSError:
+            pass  # its last line says why it is gone
+        while line := await process.stdout.readline():
+            said = json.loads(line)
+            if "done" in said:
+                done: Row = said["done"]
+                return done
+            if "failed" in said:
+                raise TrainingFailedError(one_line(said["failed"], limit=300))
+            if step is not None:
+                step(said["step"], said["of"])
+        if self._stopped:
+            raise TrainingStoppedError("stopped")
+        code = await process.wait()
+        raise TrainingStoppedError(f"the process that trains ended with {code}{self._last()}")
+
+    async def _ready(self) -> asyncio.subprocess.Process:
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        want_training()
+        await self.close()
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the process
+        self._process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-P",
+            "-m",
+            "tuneworthy.training.lora",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=self._log,
+            env=child_environment() | {"TQDM_DISABLE": "1", "HF_HUB_OFFLINE": "1"},
+            start_new_session=True,
+        )
+        return self._process
+
+    def _last(self) -> str:
+        """The last thing the process said, such as that its memory ran out."""
+        assert self._log is not None  # it was started
+        self._log.seek(max(0, self._log.seek(0, os.SEEK_END) - 2000))
+        lines = self._log.read().decode("utf-8", "replace").strip().splitlines()
+        return f": {one_line(lines[-1], limit=200)}" if lines else ""
+
+
+def _threads() -> int:
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable is not None else os.cpu_count() or 1
