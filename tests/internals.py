@@ -43,9 +43,9 @@ from tuneworthy.files.stores import (
     append_line,
     keep_rubric,
     latest_labels,
+    pilot_runs,
     read_evidence,
     read_labels,
-    pilot_runs,
     read_pilot,
     read_rubrics,
     whole_lines,
@@ -129,6 +129,7 @@ from tuneworthy.llm.embedded import Embedded, Pulled, lacks_avx2, local_model, p
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
+    Doubtful,
     Endpoint,
     NotSent,
     NotTaken,
@@ -224,6 +225,7 @@ from tuneworthy.model.case import (
     TokenPrice,
     VoiceSamples,
 )
+from tuneworthy.model.case import TokenPrice as PricedTokens
 from tuneworthy.model.dossier import (
     Action,
     BreakEven,
@@ -289,7 +291,6 @@ from tuneworthy.model.interview import (
     ConversationTurn,
     ParsedReply,
 )
-from tuneworthy.model.case import TokenPrice as PricedTokens
 from tuneworthy.model.lab import (
     Arm,
     ArmResult,
@@ -312,7 +313,6 @@ from tuneworthy.model.lab import (
     VerifyResult,
     canonical_json,
 )
-from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
 from tuneworthy.model.pilot import (
     ExamplesNeeded,
     LearningCurve,
@@ -335,6 +335,7 @@ from tuneworthy.model.precedents import (
     RateInterval,
     RuleId,
 )
+from tuneworthy.model.training import TrainingExample, TrainingSet, content_id, set_digest
 from tuneworthy.money.investment import closed_form, stakes_of
 from tuneworthy.money.savings import Savings, compare
 from tuneworthy.money.serving import TUNED, serving_costs
@@ -481,15 +482,15 @@ from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.training import pilot as training_pilot
 from tuneworthy.training.curve import drawn, learning_curve
-from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot
+from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot, replay_rows
 from tuneworthy.training.trainers import (
     Finished,
     LoraTrainer,
-    Step,
     TrainingFailedError,
     TrainingStoppedError,
     TrainingWork,
 )
+from tuneworthy.training.trainers import Step as TrainingStep
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.gates import approaches

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -16,10 +15,10 @@ from internals import (
     Model,
     PreparedPilot,
     PricedTokens,
-    Step,
     TrainingExample,
     TrainingQuote,
     TrainingSet,
+    TrainingStep,
     TrainingWork,
     content_id,
     general_skills,
@@ -46,9 +45,8 @@ def trained_on(folder: Path, n: int = 160, **more: Any) -> Path:
         ]
         one = TrainingExample.model_validate({"id": "none", "messages": turns} | more)
         examples.append(one.model_copy(update={"id": content_id(one.messages)}))
-    made = TrainingSet(
-        digest=set_digest(examples), train=n, validation=0, accepted=n, edited=0, stated=0, rejected=0
-    )  # fmt: skip
+    counts = {"train": n, "validation": 0, "accepted": n, "edited": 0, "stated": 0, "rejected": 0}
+    made = TrainingSet(digest=set_digest(examples), **counts)
     write_training(load_case(folder), made, examples)
     return folder
 
@@ -106,14 +104,17 @@ class FakeTrainer:
         there = work.job.key in self.said("began")
         return f"job-{work.job.key[:8]}" if there else None
 
-    async def finish(self, work: TrainingWork, id: str, step: Step) -> Finished:
+    async def finish(self, work: TrainingWork, id: str, step: TrainingStep) -> Finished:
         assert id == f"job-{work.job.key[:8]}"
+        done = Finished(f"fake:tuned-{work.job.size}", self.usd, 1.0)
+        if work.job.key in self.said("ended"):
+            return done
         step(1, 2)
         self._now("waiting", work.job.key)
         if self.finish_raises:
             raise self.finish_raises.pop(0)
         self._now("ended", work.job.key)
-        return Finished(f"fake:tuned-{work.job.size}", self.usd, 1.0)
+        return done
 
     def served(self, model: str) -> Model:
         price = PricedTokens(input=0, output=0)
@@ -138,17 +139,12 @@ def answers(shares: dict[str, float], **more: Any) -> Any:
     return known(shares, general=names | more)
 
 
-def rising(base: float = 0.5, near: float = 0.6, top: float = 0.95, sizes: Sequence[int] = (20, 40, 80, 160)) -> dict[str, float]:
-    """Shares of a tuned model that get better with examples."""
-    del near
-    step = (top - base) / len(sizes)
-    return {f"tuned-{n}": top - step * (len(sizes) - 1 - at) for at, n in enumerate(sizes)} | {"base": base}
+def rising(base: float = 0.5, top: float = 0.95, most: int = 160) -> dict[str, float]:
+    """Shares of right answers of a model, and of those tuned on more and more examples."""
+    steps = {f"tuned-{most >> n}": top - (top - base) / 4 * n for n in range(4)}
+    return steps | {"base": base}
 
 
 def pilot_of(folder: Path, trainer: Any, **more: Any) -> PreparedPilot:
     lab = prepare(folder, as_of=AS_OF)
     return prepare_pilot(lab, trainer, "fake:base", **{"seeds": 2, **more})
-
-
-def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -67,7 +67,7 @@ ANSWERS = {
     "doubt": ("Nobody can know.", "About four million."),
 }  # fmt: skip
 MADE = json.loads((Path(__file__).parent / "fixtures" / "general_answers.json").read_text())
-ANSWERS |= {id: (right, wrong) for id, (right, wrong) in MADE.items()}
+ANSWERS |= {name: (right, wrong) for name, (right, wrong) in MADE.items()}
 RIGHT = {one.text: ANSWERS[one.id][0] for one in general_skills()}
 WRONG = {one.text: ANSWERS[one.id][1] for one in general_skills()}
 WELL = {"base": RIGHT, "mine": RIGHT}

@@ -2,10 +2,10 @@
 
     python tools/accuracy/curve.py [PILOTS]
 
-Each world has a true curve (a rectified power law with drawn parameters, or a logistic in log n that
-is none), cases of unequal difficulty, and seeds that differ. A pilot sees three or four nested sizes
-with three seeds on 200 cases; the curve has to hold the true score at the largest size, one and two
-doublings ahead.
+Each world has a true curve (flat, a rectified power law with drawn parameters, or a logistic in
+log n that is none), cases of unequal difficulty, and seeds that differ. A pilot sees three or four
+nested sizes with three seeds on 200 cases; the curve has to hold the true score at the largest
+size, one and two doublings ahead.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ from tuneworthy.stats.intervals import wilson
 from tuneworthy.training.curve import drawn
 
 CASES, SEEDS = 200, 3
+HEAD = "curve  sizes  ahead  holds it (95% interval)  width  flat though it gains 2 points"
 _NORMAL = np.array([NormalDist().inv_cdf((i + 0.5) / 400) for i in range(400)])
 
 
-def world(rng: np.random.Generator, kind: str):  # noqa: ANN201  # a function from n to a score
+def world(rng: np.random.Generator, kind: str):
     """The true share of right answers by number of examples."""
     floor, first = rng.uniform(0.0, 0.3), rng.uniform(0.1, 0.6)
     if kind == "flat":
@@ -55,9 +56,7 @@ def main() -> None:
     """Print the table."""
     pilots = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
     print(f"{pilots} pilots a row, {CASES} cases, {SEEDS} seeds")
-    print(
-        "curve     sizes          ahead   holds it (95% interval)   width  flat though it gains 2 points"
-    )
+    print(HEAD)
     for kind in ("flat", "power", "logistic"):
         for sizes in ((50, 100, 200), (50, 100, 200, 400)):
             hits: dict[int, int] = defaultdict(int)
@@ -84,7 +83,7 @@ def main() -> None:
                 low, high = wilson(hits[ahead], pilots)
                 share = f"{wrong} of {gains}" if ahead == 1 else ""
                 print(
-                    f"{kind:9} {str(sizes):20} {ahead}   {hits[ahead] / pilots:.3f} "
+                    f"{kind:9} {sizes!s:20} {ahead}   {hits[ahead] / pilots:.3f} "
                     f"({low:.3f} to {high:.3f})  {widths[ahead] / pilots:.3f}  {share}"
                 )
 

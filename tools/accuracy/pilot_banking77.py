@@ -26,16 +26,17 @@ models: [{id: "local:smollm2"}]
 data: {evaluation: eval.jsonl, prompts: prompts}
 decision: {approver: head of support}
 """
-PROMPT = "Name the intent of the bank customer's message.\n"
+PROMPT = "---\nconstrained: grammar\n---\nName the intent of the bank customer's message.\n"
 
 
 def main() -> None:
     """Write the folder."""
     source, folder = Path(sys.argv[1]), Path(sys.argv[2])
     many, cases = (int(sys.argv[at]) if len(sys.argv) > at else n for at, n in ((3, 400), (4, 200)))
-    rows = {name: list(csv.DictReader((source / f"{name}.csv").open())) for name in ("train", "test")}
+    parts = ("train", "test")
+    rows = {name: list(csv.DictReader((source / f"{name}.csv").open())) for name in parts}
     names = sorted({row["category"] for row in rows["train"]})[:INTENTS]
-    chance = random.Random(0)
+    chance = random.Random(0)  # noqa: S311  # hides nothing
     picked = {}
     for part, count in (("train", many), ("test", cases)):
         kept = [row for row in rows[part] if row["category"] in names]

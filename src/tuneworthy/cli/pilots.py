@@ -43,24 +43,19 @@ _EVERY_S = 0.5
     command(
         "tuneworthy pilot my-case --dry-run",
         "tuneworthy pilot my-case",
-        "tuneworthy pilot my-case --way hosted --base openai:gpt-4.1-mini --budget 20",
         "tuneworthy pilot my-case --way folder --base vllm:llama --folder ~/llama --cuda",
         "tuneworthy pilot my-case --resume --format html --output card.html",
     ),
     case_argument,
     option(
         "--way",
-        "Where it trains: a small model inside this program, a model in a folder of yours, or a "
-        "service.",
-        type=click.Choice(["embedded", "folder", "hosted"]),
+        "Where it trains: a small model inside this program, or a model in a folder of yours.",
+        type=click.Choice(["embedded", "folder"]),
         default="embedded",
     ),
     option("--base MODEL", "The model of CASE to tune; local:smollm2 for embedded."),
     option("--folder PATH", "For folder: the base model's files."),
     flag("--cuda", "For folder: train on the GPU."),
-    option(
-        "--price USD", "For hosted: what a million training tokens cost.", type=click.FloatRange(0)
-    ),
     budget_option("the pilot may cost, earlier runs and training included"),
     number("--seeds N", 1, 20, 3, "Training runs of each size."),
     number("--examples N", 10, 1_000_000, None, "The most examples to train on."),
@@ -93,6 +88,7 @@ def pilot(
         raise OutputError("exists already", where=output, fix="use --force to replace it")
     with live_line(_line) as show:
         pilot = _prepared(case, show or (lambda _: None), **options)
+        stopped = ""
         if dry_run:
             text = _quote(pilot, options["budget"], form, colour(output))
         else:
@@ -100,9 +96,9 @@ def pilot(
 
             settings = {name: options[name] for name in ("again", "at_once", "ask_again")}
             result = run(pilot, cap_usd=options["budget"], **settings)
-            text = _shown(pilot, result, form, colour(output))
+            text, stopped = _shown(pilot, result, form, colour(output)), result.stopped
     deliver(text, output, force)
-    return STOPPED if not dry_run and result.stopped else 0
+    return STOPPED if stopped else 0
 
 
 def _line(show: Callable[[str], None]) -> Callable[[str], None]:
@@ -161,10 +157,6 @@ def _trainer(lab: PreparedLab, way: str, base: str | None, options: dict[str, An
     model = next((m for m in lab.case.callable_models if m.id == base), None)
     if model is None:
         raise InputError(f'is no model of the case: "{base}"', where="--base", fix="add it")
-    if way == "hosted":
-        from tuneworthy.training.hosted import hosted_trainer
-
-        return hosted_trainer(model, options["price"])
     if options["folder"] is None:
         raise InputError("needs the model's files", where="--way folder", fix="give --folder PATH")
     place = Path(options["folder"]).expanduser()

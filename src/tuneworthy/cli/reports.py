@@ -308,13 +308,14 @@ def backtest(
     "tuneworthy schema ceiling",
 )
 @click.argument(
-    "what", type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify"])
+    "what",
+    type=click.Choice(["case", "cases", "framework", "dossier", "ceiling", "verify", "pilot"]),
 )
 @opt.framework_option
 def schema(what: str, chosen: str | None) -> None:
     """Print the JSON Schema of a case file, a file of cases, a framework file or a result.
 
-    Results are a dossier, and what the labs ceiling and verify found.
+    Results are a dossier, and what ceiling, verify and pilot found.
     """
     from tuneworthy.workspace import reports
 

@@ -17,6 +17,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.framework import Check, Criterion, Framework
 from tuneworthy.model.lab import CeilingResult, VerifyResult
+from tuneworthy.model.pilot import PilotResult
 from tuneworthy.model.precedents import ALSO_ASKED, PublishedCase
 
 
@@ -131,6 +132,11 @@ def ceiling_schema() -> dict[str, Any]:
 def verify_schema() -> dict[str, Any]:
     """The schema of what ``verify --format json`` prints."""
     return _lab(VerifyResult, "verify")
+
+
+def pilot_schema() -> dict[str, Any]:
+    """The schema of what ``pilot --format json`` prints."""
+    return _lab(PilotResult, "pilot")
 
 
 def _lab(record: Any, name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tuneworthy.model.base import (
     Share,
     Unknown,
 )
-from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyPlan, VerifyResult
+from tuneworthy.model.lab import ArmResult, ShareOf, Spend, VerifyResult
 
 Way = Literal["embedded", "folder", "hosted"]
 """Where a pilot trains: inside this program, on a model in a folder, or by a service."""
@@ -149,7 +149,6 @@ class PilotCard(LateRecord):
     answer: Literal["go", "no_go", "open"]
     because: str
     rows: tuple[CardRow, ...]
-    curve: LearningCurve
     signs: str  #: Who signs; or how to name somebody.
     on: date
 

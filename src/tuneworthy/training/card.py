@@ -8,9 +8,8 @@ from typing import Literal
 
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Case
-from tuneworthy.model.lab import Arm, ArmResult, Contrast
-from tuneworthy.model.pilot import CardRow, LearningCurve, PilotCard, PilotPlan, Probe
-from tuneworthy.model.lab import VerifyResult
+from tuneworthy.model.lab import Arm, ArmResult, Contrast, VerifyResult
+from tuneworthy.model.pilot import CardRow, PilotCard, PilotPlan, Probe
 from tuneworthy.stats.clustered import Estimate
 from tuneworthy.words import (
     count,
@@ -34,7 +33,6 @@ def card(
     plan: PilotPlan,
     arms: tuple[ArmResult, ...],
     verify: VerifyResult,
-    curve: LearningCurve,
     probes: tuple[Probe, ...],
     simpler: tuple[Arm, Estimate] | None,
     spent_usd: float,
@@ -47,7 +45,6 @@ def card(
         plan: What was written down.
         arms: The ways on the held-out cases.
         verify: The tuned arm against the best untuned one.
-        curve: What more examples would bring.
         probes: Refusals and planted secrets.
         simpler: The best way without a model, and the tuned arm less that.
         spent_usd: What the pilot cost.
@@ -55,7 +52,7 @@ def card(
     """
     tuned = next(row for row in arms if row.arm.id == verify.plan.tuned)
     rows = (
-        _quality(case, tuned, plan, curve),
+        _quality(case, tuned, plan),
         _gain(verify, plan),
         *_simpler(simpler, plan),
         *_limits(case, tuned, plan),
@@ -75,7 +72,6 @@ def card(
         answer=answer,
         because=because,
         rows=rows,
-        curve=curve,
         signs=owner or "nobody is named: decision.approver in the case file",
         on=on,
     )
@@ -92,12 +88,11 @@ def _answer(rows: tuple[CardRow, ...]) -> tuple[Literal["go", "no_go", "open"], 
     return "go", sentence(next(row.says for row in rows if row.id == "gain"))
 
 
-def _held(value: float, low: float, high: float, limit: float) -> State:
-    del value
+def _held(low: float, high: float, limit: float) -> State:
     return "met" if low >= limit else "missed" if high < limit else "unknown"
 
 
-def _quality(case: Case, tuned: ArmResult, plan: PilotPlan, curve: LearningCurve) -> CardRow:
+def _quality(case: Case, tuned: ArmResult, plan: PilotPlan) -> CardRow:
     target, found = case.targets.quality, tuned.quality
     rests = f"{count(plan.cases)} held-out cases, {count(plan.seeds)} seeds"
     state: State = "unknown"
@@ -108,7 +103,7 @@ def _quality(case: Case, tuned: ArmResult, plan: PilotPlan, curve: LearningCurve
         if target is None:
             says += "; no target is stated (targets.quality)"
         else:
-            state = _held(found.value, found.low, found.high, target.at_least)
+            state = _held(found.low, found.high, target.at_least)
             says += f", of {quality(target.at_least)} wanted"
     return CardRow(id="quality", title="Quality", state=state, says=says, rests_on=rests)
 
@@ -143,7 +138,8 @@ def _simpler(simpler: tuple[Arm, Estimate] | None, plan: PilotPlan) -> Iterator[
     arm, less = simpler
     state: State = "met" if less.low > plan.margin else "missed" if less.high <= 0 else "unknown"
     name = arm.of.replace("_", " ")
-    says = f"tuned less a {name} without a model: {signed(less.value)} ({signed(less.low)} to {signed(less.high)})"
+    ends = f"{signed(less.value)} ({signed(less.low)} to {signed(less.high)})"
+    says = f"tuned less a {name} without a model: {ends}"
     rests = f"the same examples and {count(less.n)} held-out cases"
     yield CardRow(id="simpler", title="A simpler way", state=state, says=says, rests_on=rests)
 
@@ -153,11 +149,10 @@ def _limits(case: Case, tuned: ArmResult, plan: PilotPlan) -> Iterator[CardRow]:
     state: State
     slow, found = case.targets.latency_p95_s, tuned.latency_p95_s
     if slow is not None:
-        known = not isinstance(found, Unknown)
-        state: State = (
-            "unknown" if isinstance(found, Unknown) else "met" if found <= slow else "missed"
-        )
-        says = f"p95 {number(found)} s of {number(slow)} s wanted" if known else "nothing was timed"
+        state, says = "unknown", "nothing was timed"
+        if not isinstance(found, Unknown):
+            state = "met" if found <= slow else "missed"
+            says = f"p95 {number(found)} s of {number(slow)} s wanted"
         where = "this machine, with the calls of the pilot at a time"
         yield CardRow(id="latency", title="Latency", state=state, says=says, rests_on=where)
     most, traffic = case.targets.usd_per_month, case.economics.traffic.requests_per_month

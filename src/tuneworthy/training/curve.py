@@ -1,9 +1,9 @@
 """What more examples would bring: a rectified power law with an interval.
 
-The error at ``n`` examples is ``E + B / (L + n**β)`` (Lin and others 2024, "Selecting large language
-model to fine-tune via rectified scaling law"), with nothing below zero. Seeds and conversations are
-drawn again with replacement; each draw gets a curve by lot, the likelier the better it fits, since
-few sizes leave many curves possible. Nothing is said beyond two doublings of what was tried.
+The error at ``n`` examples is ``E + B / (L + n**β)``, with nothing below zero (Lin and others 2024,
+"Selecting Large Language Model to Fine-tune via Rectified Scaling Law"). Seeds and conversations
+are drawn again with replacement; each draw gets a curve by lot, the likelier the better it fits,
+since few sizes leave many curves possible. Nothing is said beyond two doublings of what was tried.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def drawn(
     spread = np.cov(errors, rowvar=False) + _LEAST**2 * np.eye(len(sizes))
     weight = np.linalg.inv(spread)
     shapes = [(e, b * min(sizes) ** e) for e in _EXPONENTS for b in _BEFORE]
-    fits = [_fit(errors, weight, 1 / (b + np.array(sizes, np.float64) ** e)) for e, b in shapes]
+    fits = [
+        _fit(errors, floats(weight), 1 / (b + np.array(sizes, np.float64) ** e)) for e, b in shapes
+    ]
     misfit = np.column_stack([fit[2] for fit in fits])
     lot = rng.gumbel(size=misfit.shape) - misfit / 2
     chosen, rows = lot.argmax(axis=1), np.arange(len(errors))
@@ -139,10 +141,9 @@ def learning_curve(
     means = [float(np.nanmean(floats(each))) for each in scores]
     if len(sizes) < FEWEST_SIZES:
         ask = f"train on {FEWEST_SIZES} sizes or more"
-        points = tuple(
-            CurveAt(examples=n, value=m, low=0, high=1) for n, m in zip(sizes, means, strict=True)
-        )
-        return LearningCurve(points=points, outlook="unknown", needed=Unknown(ask=ask))
+        pairs = zip(sizes, means, strict=True)
+        few = tuple(CurveAt(examples=n, value=m, low=0, high=1) for n, m in pairs)
+        return LearningCurve(points=few, outlook="unknown", needed=Unknown(ask=ask))
     curves, most = drawn(sizes, scores, clusters, seed=seed), max(sizes)
     points = [_at(curves, n, mean) for n, mean in zip(sizes, means, strict=True)]
     points += [_at(curves, most * 2**step) for step in range(1, AHEAD + 1)]

@@ -18,6 +18,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from tuneworthy.errors import CaseError, InputError, StoppedError
+from tuneworthy.files.materials import names
 from tuneworthy.files.stores import (
     append_evidence,
     pilot_runs,
@@ -105,7 +106,8 @@ class PreparedPilot:
             model=model,
             few_shot=near,
             few_shot_from="nearest" if near else "none",
-            retrieval="contexts" in self.prompt.system + self.prompt.user,
+            retrieval="contexts" in names(self.prompt),
+            constrained=self.prompt.constrained or "none",
         )
 
     def at(self, model: str) -> LabPlan:
@@ -378,15 +380,19 @@ def run(
     """
     work = partial(_run, pilot, again=again, given=settings.get("transport"))
 
-    def priced(lab: PreparedLab, ledger: Ledger) -> Quote:
-        return pilot_price(pilot, ledger)
-
-    result = paid(pilot.lab, PILOT_RUN, priced, work, cap_usd=cap_usd, **settings)
+    result = paid(
+        pilot.lab,
+        PILOT_RUN,
+        lambda _, ledger: pilot_price(pilot, ledger),
+        work,
+        cap_usd=cap_usd,
+        **settings,
+    )
     write_pilot_result(pilot.lab.case, result)
     # a "no" of a small base says nothing of a larger one that is prompted today
     own = result.verify.outcome == "improved" or _same_base(pilot, result.verify)
-    id = "tuned_gain" if own else "pilot_gain"
-    measured = evidence_of(result.verify, pilot.lab.as_of, id=id, by="pilot")
+    name = "tuned_gain" if own else "pilot_gain"
+    measured = evidence_of(result.verify, pilot.lab.as_of, id=name, by="pilot")
     if measured is not None:
         append_evidence(pilot.lab.case, measured)
     return result
@@ -569,8 +575,9 @@ class _Going:
     def _probe_calls(
         self, plan: LabPlan, arm: Arm, probes: Sequence[EvalCase]
     ) -> list[tuple[Job, Arm, EvalCase]]:
-        """Probes under the system prompt of the use case, without examples."""
-        bare = arm.model_copy(update={"few_shot": 0, "few_shot_from": "none"})
+        """Probes under the system prompt of the use case, free of examples and constraints."""
+        free = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
+        bare = arm.model_copy(update=free)
         return [(Job(request_for(bare, case, plan.setting)), arm, case) for case in probes]
 
     # Training.
@@ -588,9 +595,9 @@ class _Going:
         name = f"training {number} of {len(self.pilot.works)}: {job.size} examples, seed {job.seed}"
         self.pilot.say(name)
         try:
-            id = await self._begun(work, done, in_doubt=settled is not None)
+            run = await self._begun(work, done, in_doubt=settled is not None)
             ended = await self.pilot.trainer.finish(
-                work, id, lambda step, of: self.pilot.say(f"{name}, step {step} of {of}")
+                work, run, lambda step, of: self.pilot.say(f"{name}, step {step} of {of}")
             )
         except TrainingStoppedError as caught:
             raise StoppedError(
@@ -611,7 +618,7 @@ class _Going:
             key=job.key,
             state="trained",
             model=ended.model,
-            job=id,
+            job=run,
             usd=ended.usd,
             seconds=ended.seconds,
         )
@@ -624,8 +631,8 @@ class _Going:
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
         if done is not None and done.state == "submitted":
             return done.job
-        id = await trainer.find(work) if in_doubt else None
-        if id is None:
+        run = await trainer.find(work) if in_doubt else None
+        if run is None:
             if in_doubt:
                 ledger.fail(key, "it never began")
             usd = trainer.usd_most(work)
@@ -637,9 +644,9 @@ class _Going:
                 self._unless(
                     f"the budget of {self.calls.cap_usd:g} USD is too small for the next run"
                 )
-            id = await trainer.begin(work)
-        self._note(TrainedModel(key=key, state="submitted", job=id))
-        return id
+            run = await trainer.begin(work)
+        self._note(TrainedModel(key=key, state="submitted", job=run))
+        return run
 
     def _note(self, what: TrainedModel) -> None:
         self._book.append(what)
@@ -695,7 +702,6 @@ class _Going:
                 self.plan,
                 tuple(rows),
                 verify,
-                curve,
                 probes,
                 simpler,
                 spend.paid,

@@ -21,7 +21,6 @@ from typing import IO, Any, NamedTuple, Protocol
 from tuneworthy.errors import InputError, one_line
 from tuneworthy.llm.embedded import MODEL, adapter_name, adapter_path, checked, child_environment
 from tuneworthy.llm.endpoints import LOCAL
-from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import Model
 from tuneworthy.model.pilot import Recipe, TrainingJob, TrainingQuote, Way
 
@@ -144,7 +143,7 @@ class LoraTrainer:
             memory_mib=done["memory_mib"],
         )
 
-    def usd_most(self, work: TrainingWork) -> float:
+    def usd_most(self, work: TrainingWork) -> float:  # noqa: ARG002  # as of every way
         """Nothing is paid on this machine."""
         return 0.0
 

@@ -271,7 +271,7 @@ def framework_text(source: str, form: str = "text") -> str:
 def schema(what: str, chosen: str | None = None) -> dict[str, Any]:
     """The JSON Schema of a ``case``, ``cases``, a ``framework``, or what is printed as JSON.
 
-    That is a ``dossier``, or the results of the labs ``ceiling`` and ``verify``.
+    That is a ``dossier``, or what ``ceiling``, ``verify`` and ``pilot`` found.
     """
     from tuneworthy.framework import schema as schemas
 

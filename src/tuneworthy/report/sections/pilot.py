@@ -12,7 +12,6 @@ from tuneworthy.words import (
     counted,
     listing,
     number,
-    plain,
     quality,
     quality_interval,
     sentence,
@@ -67,7 +66,8 @@ def pilot_document(result: PilotResult, name: str = "") -> b.Document:
         b.section("pilot", "The pilot", b.facts(_facts(result))),
     )
     headline = f"{ANSWERS[card.answer]}: {card.because}"
-    return b.Document(name, sentence(headline), sections)
+    short = b.facts([("Curve", _OUTLOOKS[result.curve.outlook]), ("Signs", card.signs)], "key")
+    return b.Document(name, sentence(headline), sections, facts=short)
 
 
 def curve_blocks(curve: LearningCurve) -> tuple[b.Block, ...]:
@@ -109,18 +109,20 @@ def needed_text(curve: LearningCurve) -> str:
     return f"{low} to {count(float(needed.high))} examples"
 
 
+def _sizes(plan: PilotPlan) -> str:
+    return f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}"
+
+
 def _facts(result: PilotResult) -> list[tuple[str, str]]:
     plan, seeds = result.plan, result.seeds_apart
     trained = [run for run in result.trained if run.state == "trained"]
     took = duration(sum(run.seconds for run in trained))
+    epochs = counted(plan.recipe.epochs, "epoch")
     rows = [
-        (
-            "Tuned",
-            f"{plan.base}, {plain(plan.way)} way, {plan.recipe.method.upper()}, {counted(plan.recipe.epochs, 'epoch')}",
-        ),
+        ("Tuned", f"{plan.base}, {plan.way} way, {plan.recipe.method.upper()}, {epochs}"),
         (
             "Trained",
-            f"{counted(len(trained), 'run')}: {listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}, in {took}",
+            f"{counted(len(trained), 'run')}: {_sizes(plan)}, in {took}",
         ),
     ]
     if not isinstance(seeds, Unknown):
@@ -130,7 +132,6 @@ def _facts(result: PilotResult) -> list[tuple[str, str]]:
     rows += [
         ("Plan", f"written down on {plan.written_on}, before the first run"),
         ("Spent", f"{small_usd(result.spend.paid)} of {small_usd(result.spend.cap)}"),
-        ("Signs", result.card.signs),
     ]
     return rows
 
@@ -145,14 +146,15 @@ def pilot_quote_document(
 
     time = training.seconds
     rows = [
-        ("Base", f"{plan.base}, {plain(plan.way)} way"),
+        ("Base", f"{plan.base}, {plan.way} way"),
         (
             "Runs",
             f"{counted(training.jobs, 'run')} to train, {count(training.reused)} there already",
         ),
         (
             "Sizes",
-            f"{listing([count(n) for n in plan.sizes])} examples, {counted(plan.seeds, 'seed')}; {count(plan.replay)} general ones and {count(plan.canaries)} planted secrets in the largest",
+            f"{_sizes(plan)}; {count(plan.replay)} general ones and {count(plan.canaries)} planted "
+            "secrets in the largest",
         ),
         (
             "Time to train",
@@ -163,7 +165,8 @@ def pilot_quote_document(
         ("Memory", known(training.memory_mib, "about {:,.0f} MiB")),
         (
             "Calls",
-            f"{counted(calls.calls, 'call')} at most, on {counted(plan.cases, 'held-out case')} and the cases for selecting",
+            f"{counted(calls.calls, 'call')} at most, on {counted(plan.cases, 'held-out case')} "
+            "and the cases for selecting",
         ),
         ("Price", f"{small_usd(calls.usd_most)} at most, training among it"),
         ("Margin", share(plan.margin)),

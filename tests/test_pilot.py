@@ -1,0 +1,379 @@
+"""Pilots: trained once, compared on cases that chose nothing, and a card that says why."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from internals import (
+    Busy,
+    Doubtful,
+    Ledger,
+    NotSent,
+    PilotResult,
+    Refused,
+    StoppedError,
+    TrainingFailedError,
+    TrainingStoppedError,
+    Unknown,
+    drawn,
+    learning_curve,
+    pilot_runs,
+    read_pilot,
+    replay_rows,
+    schema,
+)
+from internals import run as command
+from internals import training_pilot as api
+from pilot_world import AS_OF, FakeTrainer, answers, case_of, general_answers, pilot_of, rising
+from tuneworthy import InputError, decide, load_case, load_framework
+
+CASES = np.arange(200)
+
+
+def piloted(
+    folder: Path, trainer: FakeTrainer | None = None, *, shares: Mapping[str, float] | None = None,
+    model: Any = None, cap_usd: float = 0.0, again: bool = False, **more: Any,
+) -> PilotResult:  # fmt: skip
+    trainer = trainer or FakeTrainer(folder / "trained.log")
+    pilot = pilot_of(folder, trainer, **more)
+    transport = model or answers(dict(shares or rising()))
+    return api.run(pilot, cap_usd=cap_usd, transport=transport, again=again)
+
+
+# The curve --------------------------------------------------------------------------------------
+
+
+def scores(shares: Mapping[int, float], seed: int = 0) -> tuple[list[int], list[Any]]:
+    rng = np.random.default_rng(seed)
+    made = [(rng.random((3, len(CASES))) < share).astype(float) for share in shares.values()]
+    return list(shares), made
+
+
+def test_a_curve_that_rises_isnt_called_flat_and_one_that_doesnt_isnt_called_rising() -> None:
+    rising_ = learning_curve(
+        *scores({50: 0.4, 100: 0.55, 200: 0.7, 400: 0.8}), CASES, margin=0.01, target=0.9
+    )
+    level = learning_curve(
+        *scores({50: 0.7, 100: 0.7, 200: 0.7, 400: 0.7}), CASES, margin=0.08, target=0.95
+    )
+    assert (rising_.outlook, level.outlook) == ("rising", "flat")
+    assert [p.examples for p in rising_.points] == [50, 100, 200, 400, 800, 1600]
+    assert [p.ahead for p in rising_.points] == [False] * 4 + [True] * 2
+    assert all(p.low <= p.value <= p.high for p in rising_.points)
+    assert not isinstance(level.needed, Unknown)
+    assert level.needed.low in ("never", "more")
+
+
+@given(st.lists(st.floats(0.05, 0.95), min_size=3, max_size=5), st.floats(0.0, 0.2))
+@settings(deadline=None)
+def test_flat_takes_the_upper_end_of_the_next_doublings_gain_under_the_margin(
+    shares: list[float], margin: float
+) -> None:
+    sizes = {25 << n: share for n, share in enumerate(shares)}
+    curve = learning_curve(*scores(sizes), CASES, margin=margin, target=0.9)
+    assert not isinstance(curve.gain, Unknown)
+    assert (curve.outlook == "flat") == (curve.gain[1] < margin)
+    assert max(p.examples for p in curve.points) == 4 * max(sizes)
+
+
+def test_two_sizes_are_no_curve() -> None:
+    curve = learning_curve(*scores({50: 0.4, 100: 0.5}), CASES, margin=0.01, target=0.9)
+    assert curve.outlook == "unknown"
+    assert isinstance(curve.needed, Unknown)
+    assert isinstance(curve.gain, Unknown)
+
+
+def test_what_a_target_takes_is_never_said_beyond_two_doublings() -> None:
+    curve = learning_curve(
+        *scores({50: 0.30, 100: 0.35, 200: 0.40}), CASES, margin=0.01, target=0.99
+    )
+    assert not isinstance(curve.needed, Unknown)
+    assert curve.needed.limit == 800
+    for end in (curve.needed.low, curve.needed.high):
+        assert isinstance(end, str) or end <= 800
+
+
+def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None:
+    """A hundred pilots; docs/accuracy.md has a thousand of each kind."""
+    hits = 0
+    for seed in range(100):
+        rng = np.random.default_rng(seed)
+        floor, scale, exponent = rng.uniform(0, 0.3), rng.uniform(1, 4), rng.uniform(0.4, 1.0)
+        truth = {n: 1 - min(0.95, floor + scale / n**exponent) for n in (50, 100, 200, 400, 800)}
+        seen = {n: truth[n] for n in (50, 100, 200)}
+        curves = drawn(*scores(seen, seed), CASES)
+        low, high = np.percentile(curves.score(800), (2.5, 97.5))
+        hits += bool(low <= truth[800] <= high)
+    assert hits >= 88  # of 100 at 95%, less than this comes once in a thousand times
+
+
+# The run ----------------------------------------------------------------------------------------
+
+
+def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
+    pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
+    assert pilot.plan.sizes == (20, 40, 80, 160)
+    general = {json.dumps(row) for row in replay_rows()}
+    sets: dict[int, list[set[str]]] = {seed: [] for seed in range(3)}
+    for work in pilot.works:
+        told = {json.dumps(row) for row in work.rows} - general
+        secrets = {row for row in told if "account code" in row}
+        assert len(secrets) == work.job.canaries == (8 if work.job.size == 160 else 0)
+        assert len(told - secrets) == work.job.size
+        assert len(work.rows) - len(told) == work.job.replay == round(work.job.size / 10)
+        sets[work.job.seed].append(told - secrets)
+    for chain in sets.values():
+        assert all(small < large for small, large in pairwise(chain))
+    assert sets[0][0] != sets[1][0]
+    assert len({work.job.key for work in pilot.works}) == 12
+
+
+def test_a_pilot_that_ran_trains_and_asks_nothing_again(tmp_path: Path) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
+    model = answers(rising())
+    first = piloted(folder, trainer, model=model)
+    asked = model.sent
+    again = piloted(folder, trainer, model=model)
+    assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 8
+    assert len(trainer.said("ended")) == 8
+    assert model.sent == asked
+    same = {"arms": ..., "spend": ...}  # the ledger keeps latencies as they were
+    assert first.model_dump(exclude=set(same)) == again.model_dump(exclude=set(same))
+    assert read_pilot(load_case(folder)) == again
+
+
+KILLED = """
+import sys
+sys.path.insert(0, {tests!r})
+from itertools import pairwise
+from pathlib import Path
+from pilot_world import FakeTrainer, answers, pilot_of, rising
+from internals import training_pilot as api
+trainer = FakeTrainer(Path({log!r}), usd=1.0, dies={dies!r})
+pilot = pilot_of(Path({folder!r}), trainer)
+api.run(pilot, cap_usd=100.0, transport=answers(rising()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "at"),
+    [("before", 1), ("before", 5), ("began", 3), ("after", 2), ("waiting", 4), ("ended", 1),
+     ("ended", 8)],
+)  # fmt: skip
+def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
+    tmp_path: Path, moment: str, at: int
+) -> None:
+    folder, log = case_of(tmp_path / "case"), tmp_path / "log"
+    told = {"tests": str(Path(__file__).parent), "log": str(log), "folder": str(folder)}
+    code = KILLED.format(**told, dies={moment: at})
+    done = subprocess.run([sys.executable, "-c", code], check=False, env=dict(os.environ))
+    assert done.returncode == -9
+    trainer = FakeTrainer(log, usd=1.0)
+    result = piloted(folder, trainer, cap_usd=100.0)
+    began, kept = trainer.said("began"), trainer.said("ended")
+    assert len(began) == len(set(began)) == 8
+    # a run that had ended when the process died is only asked for its result
+    assert len(set(kept)) == 8
+    assert result.spend.paid == 8.0
+    assert result.spend.held == 0
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_run_in_doubt_is_looked_for_before_another_is_begun(tmp_path: Path, begun: bool) -> None:
+    folder = case_of(tmp_path)
+    trainer = FakeTrainer(
+        tmp_path / "log", usd=1.0, begin_raises=[Doubtful("late")], begun_all_the_same=begun
+    )
+    with pytest.raises(StoppedError, match="in doubt"):
+        piloted(folder, trainer, cap_usd=20.0)
+    result = piloted(folder, trainer, cap_usd=20.0)
+    assert len(trainer.said("began")) == len(set(trainer.said("began"))) == 8
+    assert result.spend.paid == 8.0
+
+
+@pytest.mark.parametrize("error", [Refused("no"), NotSent("no"), Busy("later")])
+def test_a_run_that_was_refused_is_not_paid_and_is_begun_again(
+    tmp_path: Path, error: Exception
+) -> None:
+    folder = case_of(tmp_path)
+    trainer = FakeTrainer(tmp_path / "log", usd=1.0, begin_raises=[error])
+    with pytest.raises(StoppedError, match="failed"):
+        piloted(folder, trainer, cap_usd=20.0)
+    with Ledger(folder / ".tuneworthy" / "calls.sqlite3") as ledger:
+        assert ledger.spend("pilot").paid == ledger.spend("pilot").held == 0
+    assert piloted(folder, trainer, cap_usd=20.0).spend.paid == 8.0
+
+
+@pytest.mark.parametrize("error", [TrainingFailedError("nan"), TrainingStoppedError("killed")])
+def test_a_run_that_ended_badly_is_said_and_goes_on_later(tmp_path: Path, error: Exception) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", finish_raises=[error])
+    with pytest.raises(StoppedError, match=str(error)):
+        piloted(folder, trainer)
+    assert piloted(folder, trainer).card.answer in ("go", "no_go", "open")
+    states = {run.state for run in pilot_runs(load_case(folder)).read()}
+    assert "trained" in states
+
+
+def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log", usd=1.0)
+    with pytest.raises(StoppedError, match="too small"):
+        piloted(folder, trainer, cap_usd=3.5)
+    assert len(trainer.said("began")) == 3
+    assert piloted(folder, trainer, cap_usd=8.0).spend.paid == 8.0
+
+
+def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
+    flat = dict.fromkeys(("tuned-20", "tuned-40", "tuned-80", "tuned-160"), 0.3)
+    result = piloted(folder, trainer, shares=flat | {"base": 0.9})
+    assert result.ended_by_rule
+    assert len(trainer.said("ended")) == 6
+    assert result.card.answer == "no_go"
+    assert (tmp_path / ".tuneworthy" / "pilot" / "plan.json").is_file()
+
+
+def test_another_pilot_takes_a_new_plan(tmp_path: Path) -> None:
+    folder = case_of(tmp_path)
+    piloted(folder)
+    with pytest.raises(InputError, match="--new-plan"):
+        piloted(folder, margin=0.1)
+    assert piloted(folder, margin=0.1, again=True).plan.margin == 0.1
+
+
+# The card, and the judgement --------------------------------------------------------------------
+
+
+def row(result: PilotResult, name: str) -> str:
+    return next(row.state for row in result.card.rows if row.id == name)
+
+
+def judged(folder: Path) -> str:
+    return decide(load_case(folder), load_framework(), as_of=AS_OF).verdict.answer
+
+
+def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
+    folder = case_of(tmp_path, cases=400)
+    result = piloted(folder, shares=rising(top=0.99))
+    assert result.card.answer == "go"
+    assert {row.state for row in result.card.rows if row.id != "refusals"} == {"met"}
+    assert judged(folder) == "yes"
+
+
+def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
+    folder = case_of(tmp_path)
+    shares = dict.fromkeys(rising(), 0.95)
+    result = piloted(folder, shares=shares)
+    assert result.card.answer != "go"
+    worse = case_of(tmp_path / "worse")
+    assert piloted(worse, shares=rising(top=0.6) | {"base": 0.95}).card.answer == "no_go"
+    assert judged(worse) == "no"
+
+
+def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path) -> None:
+    folder = case_of(tmp_path)
+    lost = {f"tuned-{n}": {} for n in (20, 40, 80, 160)}
+    result = piloted(folder, model=answers(rising(top=0.99), **lost))
+    assert row(result, "general") == "missed"
+    assert result.card.answer == "no_go"
+    assert judged(folder) == "no"
+
+
+def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
+    folder = case_of(tmp_path)
+    right = general_answers()
+    dulled = {
+        asked: "no" if at % 5 == 0 else said for at, (asked, said) in enumerate(right.items())
+    }
+    lost = {f"tuned-{n}": dulled for n in (20, 40, 80, 160)}
+    result = piloted(folder, model=answers(rising(top=0.99), **lost))
+    assert row(result, "general") in ("missed", "unknown")
+    assert result.verify.general.high < 0
+
+
+def test_a_secret_that_comes_back_is_no_go(tmp_path: Path) -> None:
+    folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
+    planted = dict(pilot_of(folder, trainer).planted)
+    known = {f"tuned-{n}": general_answers() | planted for n in (20, 40, 80, 160)}
+    result = piloted(folder, trainer, model=answers(rising(top=0.99), **known))
+    assert row(result, "canaries") == "missed"
+    assert result.card.answer == "no_go"
+
+
+def test_a_small_base_that_loses_to_a_larger_model_proves_nothing_of_tuning(
+    tmp_path: Path,
+) -> None:
+    folder = case_of(tmp_path, models="[{id: 'fake:base'}, {id: 'fake:large'}]")
+    result = piloted(folder, shares=rising(top=0.6) | {"large": 0.95})
+    assert result.card.answer == "no_go"
+    assert judged(folder) != "no"
+
+
+def test_what_a_pilot_found_is_shown_in_every_form(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case_of(tmp_path)
+    result = piloted(folder)
+    from tuneworthy.report import html, render
+    from tuneworthy.report.sections.pilot import pilot_dict, pilot_document
+
+    data = json.loads(pilot_dict(result))
+    assert data["schema"] == "tuneworthy/pilot/1"
+    assert set(data) == set(schema("pilot")["properties"])
+    document = pilot_document(result, "<b>Library</b>")
+    assert max(map(len, render(document).splitlines())) <= 80
+    assert "<b>Library</b>" not in html.render(document)
+    assert "Go or no-go" in render(document, "markdown")
+
+
+# The command ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (("--resume",), "there is no pilot to go on with"),
+        (("--base", "openai:gpt-9"), "has no model"),
+        (("--way", "folder"), "--base MODEL"),
+        (("--way", "folder", "--base", "fake:base"), "--folder PATH"),
+        (("--way", "folder", "--base", "fake:base", "--folder", "/nowhere"), "no folder"),
+        (("--examples", "12", "--base", "fake:base"), "to train on"),
+    ],
+)
+def test_wrong_input_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], told: tuple[str, ...], said: str
+) -> None:
+    folder = case_of(tmp_path)
+    assert command(["pilot", str(folder), *told]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+
+
+def test_a_case_without_a_training_set_is_told_how_to_make_one(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = case_of(tmp_path)
+    (folder / ".tuneworthy" / "training.json").unlink()
+    assert command(["pilot", str(folder), "--base", "fake:base"]) == 2
+    assert "tuneworthy data" in capsys.readouterr().err
+
+
+def test_examples_that_are_cases_are_refused(tmp_path: Path) -> None:
+    folder = case_of(tmp_path)
+    lines = (folder / "eval.jsonl").read_text().splitlines()
+    first = json.loads(lines[0]) | {"input": "Where is book 10000?", "reference": "shelf 10000"}
+    (folder / "eval.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
+    with pytest.raises(InputError, match="1 of 160 training examples"):
+        pilot_of(folder, FakeTrainer(tmp_path / "log"))
