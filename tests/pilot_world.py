@@ -35,7 +35,7 @@ HAND = json.loads((Path(__file__).parent / "fixtures" / "general_answers.json").
 MODELS = "[{id: 'fake:base'}]"
 
 
-def trained_on(folder: Path, n: int = 160, **more: Any) -> Path:
+def trained_on(folder: Path, n: int = 80, **more: Any) -> Path:
     """Give a case a training set of ``n`` examples, none of them a case."""
     examples = []
     for i in range(n):
@@ -51,7 +51,7 @@ def trained_on(folder: Path, n: int = 160, **more: Any) -> Path:
     return folder
 
 
-def case_of(folder: Path, n: int = 160, cases: int = 240, more: str = "", **told: Any) -> Path:
+def case_of(folder: Path, n: int = 80, cases: int = 120, more: str = "", **told: Any) -> Path:
     """A case with a prompt, a model, and a training set."""
     told = {"models": MODELS, "prompts": {"plain": "Answer the question.\n"}} | told
     return trained_on(folder_of(folder, n=cases, more=more, **told), n)
@@ -139,7 +139,7 @@ def answers(shares: dict[str, float], **more: Any) -> Any:
     return known(shares, general=names | more)
 
 
-def rising(base: float = 0.5, top: float = 0.95, most: int = 160) -> dict[str, float]:
+def rising(base: float = 0.5, top: float = 0.95, most: int = 80) -> dict[str, float]:
     """Shares of right answers of a model, and of those tuned on more and more examples."""
     steps = {f"tuned-{most >> n}": top - (top - base) / 4 * n for n in range(4)}
     return steps | {"base": base}

@@ -106,9 +106,9 @@ def test_what_a_target_takes_is_never_said_beyond_two_doublings() -> None:
 
 
 def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None:
-    """A hundred pilots; docs/accuracy.md has a thousand of each kind."""
+    """Thirty pilots; docs/accuracy.md has a thousand of each kind."""
     hits = 0
-    for seed in range(100):
+    for seed in range(30):
         rng = np.random.default_rng(seed)
         floor, scale, exponent = rng.uniform(0, 0.3), rng.uniform(1, 4), rng.uniform(0.4, 1.0)
         truth = {n: 1 - min(0.95, floor + scale / n**exponent) for n in (50, 100, 200, 400, 800)}
@@ -116,7 +116,7 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
         curves = drawn(*scores(seen, seed), CASES)
         low, high = np.percentile(curves.score(800), (2.5, 97.5))
         hits += bool(low <= truth[800] <= high)
-    assert hits >= 88  # of 100 at 95%, less than this comes once in a thousand times
+    assert hits >= 25  # of 30 at 95%, fewer come once in five thousand times
 
 
 # The run ----------------------------------------------------------------------------------------
@@ -124,13 +124,13 @@ def test_the_interval_of_the_curve_holds_the_truth_two_doublings_ahead() -> None
 
 def test_sets_are_nested_and_double_and_every_seed_draws_its_own(tmp_path: Path) -> None:
     pilot = pilot_of(case_of(tmp_path), FakeTrainer(tmp_path / "log"), seeds=3)
-    assert pilot.plan.sizes == (20, 40, 80, 160)
+    assert pilot.plan.sizes == (10, 20, 40, 80)
     general = {json.dumps(row) for row in replay_rows()}
     sets: dict[int, list[set[str]]] = {seed: [] for seed in range(3)}
     for work in pilot.works:
         told = {json.dumps(row) for row in work.rows} - general
         secrets = {row for row in told if "account code" in row}
-        assert len(secrets) == work.job.canaries == (8 if work.job.size == 160 else 0)
+        assert len(secrets) == work.job.canaries == (4 if work.job.size == 80 else 0)
         assert len(told - secrets) == work.job.size
         assert len(work.rows) - len(told) == work.job.replay == round(work.job.size / 10)
         sets[work.job.seed].append(told - secrets)
@@ -169,8 +169,7 @@ api.run(pilot, cap_usd=100.0, transport=answers(rising()))
 
 @pytest.mark.parametrize(
     ("moment", "at"),
-    [("before", 1), ("before", 5), ("began", 3), ("after", 2), ("waiting", 4), ("ended", 1),
-     ("ended", 8)],
+    [("before", 2), ("began", 3), ("after", 1), ("waiting", 4), ("ended", 8)],
 )  # fmt: skip
 def test_a_pilot_killed_at_any_moment_trains_and_pays_nothing_twice(
     tmp_path: Path, moment: str, at: int
@@ -236,7 +235,7 @@ def test_the_budget_holds_for_training_and_calls_together(tmp_path: Path) -> Non
 
 def test_a_hopeless_pilot_ends_by_the_rule_that_was_written_down(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
-    flat = dict.fromkeys(("tuned-20", "tuned-40", "tuned-80", "tuned-160"), 0.3)
+    flat = dict.fromkeys(("tuned-10", "tuned-20", "tuned-40", "tuned-80"), 0.3)
     result = piloted(folder, trainer, shares=flat | {"base": 0.9})
     assert result.ended_by_rule
     assert len(trainer.said("ended")) == 6
@@ -264,7 +263,7 @@ def judged(folder: Path) -> str:
 
 
 def test_a_gain_is_a_go_and_the_judgement_says_yes(tmp_path: Path) -> None:
-    folder = case_of(tmp_path, cases=400)
+    folder = case_of(tmp_path, cases=240)
     result = piloted(folder, shares=rising(top=0.99))
     assert result.card.answer == "go"
     assert {row.state for row in result.card.rows if row.id != "refusals"} == {"met"}
@@ -283,7 +282,7 @@ def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
 
 def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
-    lost = {f"tuned-{n}": {} for n in (20, 40, 80, 160)}
+    lost = {f"tuned-{n}": {} for n in (10, 20, 40, 80)}
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
     assert row(result, "general") == "missed"
     assert result.card.answer == "no_go"
@@ -296,7 +295,7 @@ def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
     dulled = {
         asked: "no" if at % 5 == 0 else said for at, (asked, said) in enumerate(right.items())
     }
-    lost = {f"tuned-{n}": dulled for n in (20, 40, 80, 160)}
+    lost = {f"tuned-{n}": dulled for n in (10, 20, 40, 80)}
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
     assert row(result, "general") in ("missed", "unknown")
     assert result.verify.general.high < 0
@@ -305,7 +304,7 @@ def test_a_loss_of_ten_points_in_general_is_seen(tmp_path: Path) -> None:
 def test_a_secret_that_comes_back_is_no_go(tmp_path: Path) -> None:
     folder, trainer = case_of(tmp_path), FakeTrainer(tmp_path / "log")
     planted = dict(pilot_of(folder, trainer).planted)
-    known = {f"tuned-{n}": general_answers() | planted for n in (20, 40, 80, 160)}
+    known = {f"tuned-{n}": general_answers() | planted for n in (10, 20, 40, 80)}
     result = piloted(folder, trainer, model=answers(rising(top=0.99), **known))
     assert row(result, "canaries") == "missed"
     assert result.card.answer == "no_go"
@@ -375,5 +374,5 @@ def test_examples_that_are_cases_are_refused(tmp_path: Path) -> None:
     lines = (folder / "eval.jsonl").read_text().splitlines()
     first = json.loads(lines[0]) | {"input": "Where is book 10000?", "reference": "shelf 10000"}
     (folder / "eval.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
-    with pytest.raises(InputError, match="1 of 160 training examples"):
+    with pytest.raises(InputError, match="1 of 80 training examples"):
         pilot_of(folder, FakeTrainer(tmp_path / "log"))
