@@ -48,6 +48,8 @@ from tuneworthy.files.stores import (
     read_labels,
     read_pilot,
     read_rubrics,
+    read_training,
+    training_record,
     whole_lines,
     write_training,
     written_pilot,
@@ -481,7 +483,12 @@ from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training.candidates import read_candidates
 from tuneworthy.training.curve import drawn, learning_curve
+from tuneworthy.training.export import RULES as TARGET_RULES
+from tuneworthy.training.export import export, target, target_names, written
+from tuneworthy.training.export import refused as refused_by
+from tuneworthy.training.gate import GATES, pass_gates
 from tuneworthy.training.pilot import PreparedPilot, pilot_price, prepare_pilot, replay_rows
 from tuneworthy.training.trainers import (
     Finished,
@@ -491,6 +498,7 @@ from tuneworthy.training.trainers import (
     TrainingWork,
 )
 from tuneworthy.training.trainers import Step as TrainingStep
+from tuneworthy.training.watch import watch
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.gates import approaches

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -151,23 +151,17 @@ def _interval(one: Evidence) -> str:
 
 
 def _of_ends(case: Case, day: date) -> Iterator[Watched]:
-    """Models and services that end, or are about to."""
-    ends: Mapping[str, date | None] = {
-        **{model.id: getattr(model, "ends", None) for model in case.models},
-        "the tuning service": case.tuning.until,
-    }
-    used = {model.id.partition(":")[0].casefold() for model in case.models if model.kind == "tuned"}
-    offered = {
-        one.service: one.until
-        for one in services().services
-        if one.service.split()[0].casefold() in used
-    }
-    for name, until in {**ends, **offered}.items():
-        if until is None:
-            continue
-        near = until <= day + timedelta(days=WATCH_DAYS)
-        verb = "ended" if until <= day else "ends"
-        yield Watched(f"ends_{name}", "attention" if near else "holds", f"{name} {verb} on {until}")
+    """Models and services that ended, or are about to."""
+    ends = {model.id: model.ends for model in case.models} | {"the service": case.tuning.until}
+    for model in case.models:
+        known = services().end_of(model.id)
+        if known is not None and model.ends is None:
+            ends[model.id] = known.tunes_end if model.kind == "tuned" else known.ends
+    for name, until in ends.items():
+        if until is not None:
+            verb = "ended" if until <= day else "ends"
+            state: State = "attention" if until <= day + timedelta(days=WATCH_DAYS) else "holds"
+            yield Watched(f"ends_{name}", state, f"{name} {verb} on {until}")
 
 
 def watch_dict(seen: WatchReport) -> str:

@@ -1,0 +1,744 @@
+"""From a verdict to a training file: gates, reviews, hand-off, and the watch afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from internals import (
+    GATES,
+    TARGET_RULES,
+    Label,
+    LabelQueue,
+    LabelTask,
+    TrainingExample,
+    append_evidence,
+    append_label,
+    content_id,
+    export,
+    open_queue,
+    pass_gates,
+    read_candidates,
+    read_training,
+    refused_by,
+    run,
+    set_digest,
+    target,
+    target_names,
+    training_record,
+    watch,
+    written,
+)
+from tuneworthy import load_case
+
+CASE = "name: Parcels\ngoals: [classification]\n"
+SUBJECTS = [
+    "parcel",
+    "letter",
+    "invoice",
+    "refund",
+    "delivery",
+    "address",
+    "customs",
+    "label",
+    "courier",
+    "depot",
+]
+ASKS = (
+    "where is my {} that I ordered last week from you",
+    "please cancel the {} as nobody needs it here any more",
+    "how long does a {} take to be dealt with at weekends",
+)
+
+
+def chat(asked: str, answer: str, **more: Any) -> dict[str, Any]:
+    turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return {"messages": turns, **more}
+
+
+def plenty(n: int = 30) -> list[dict[str, Any]]:
+    """Examples that no gate has anything against."""
+    asked = [ask.format(subject) for subject in SUBJECTS for ask in ASKS]
+    return [
+        chat(text, f"answer number {n} of {text.split()[3]}") for n, text in enumerate(asked[:n])
+    ]
+
+
+def lines(rows: Sequence[Any]) -> str:
+    return "".join(f"{row if isinstance(row, str) else json.dumps(row)}\n" for row in rows)
+
+
+def folder(
+    place: Path,
+    rows: Sequence[Any],
+    *,
+    evaluation: Sequence[Mapping[str, Any]] = (),
+    traces: Sequence[Mapping[str, Any]] = (),
+    more: str = "",
+) -> Path:
+    """A case folder with training files, an evaluation set and logs."""
+    data = ["training: examples.jsonl"] if rows else []
+    (place / "examples.jsonl").write_text(lines(rows), encoding="utf-8")
+    for name, key, held in (("eval", "evaluation", evaluation), ("log", "traces", traces)):
+        if held:
+            (place / f"{name}.jsonl").write_text(lines(held), encoding="utf-8")
+            data.append(f"{key}: {name}.jsonl")
+    text = f"{CASE}data: {{{', '.join(data)}}}\n{more}"
+    (place / "case.yaml").write_text(text, encoding="utf-8")
+    return place
+
+
+def kept_out(place: Path, **options: Any) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """What each gate kept out, with where its samples come from."""
+    made = pass_gates(place, **options).made
+    return {
+        gate.id: (gate.examples, tuple(sample.split(" ", 1)[0] for sample in gate.samples))
+        for gate in made.gates
+        if gate.examples
+    }
+
+
+def kept(place: Path) -> tuple[TrainingExample, ...]:
+    found = read_training(load_case(place))
+    return () if found is None else found[1]
+
+
+# The gates ----------------------------------------------------------------------------------------
+
+PLANTED: list[tuple[Any, str]] = [
+    ("{broken", "unreadable"),
+    (["a list"], "unreadable"),
+    ({"messages": [{"role": "user", "content": "no answer to learn"}]}, "unreadable"),
+    (chat("WHAT does the  second parcel cost me?", "two"), "evaluation"),
+    ({"prompt": "my mail is [email] and the parcel is late", "completion": "so"}, "evaluation"),
+    (chat("my mail is jo.smith@corp-mail.com and the parcel is late", "so"),
+     "evaluation personal"),
+    (chat("what does the second parcel cost me? and the third one then", "x",
+          conversation_id="talk-9"), "conversation"),
+    (chat("tell me what the very first letter of last week cost to send to you as of now",
+          "y"), "near_evaluation"),
+    (chat("which depot is nearest to the station", "north"), "contradiction"),
+    (chat("which depot is nearest to the station", "south"), "contradiction"),
+    (chat("give me the customs data as json", '{"goods": [1, 2'), "cut_off"),
+    (chat("say what happened to it", "it was sent to the", finish_reason="length"), "cut_off"),
+    (chat("my key AKIAIOSFODNN7EXAMPLA stopped working", "new key"), "secret"),
+    (chat("reach me at kim.lee@corp-mail.com please", "we will write"), "personal"),
+    (chat("my card is 4111 1111 1111 1111 and it fails", "declined"), "personal"),
+    ({"messages": [{"role": "user", "content": "track it with the old tool"},
+                   {"role": "assistant", "content": None, "tool_calls": [
+                       {"id": "1", "function": {"name": "track_v1", "arguments": "{}"}}]}]},
+     "unknown_tool"),
+    (chat("where is my parcel that I ordered last week from you!", "answer number 0 of it"),
+     "duplicate"),
+]  # fmt: skip
+EVALUATION = [
+    {"id": "1", "input": "what does the second parcel cost me?"},
+    {"id": "2", "input": "my mail is [email] and the parcel is late"},
+    {"id": "3", "input": "tell me what the very first letter of last week cost to send to you"},
+    {"id": "4", "input": "something else altogether", "conversation_id": "talk-9"},
+]
+TOOLS = [{"type": "function", "function": {
+    "name": "track", "description": "Finds it.",
+    "parameters": {"type": "object", "properties": {"id": {"type": "string"}}}}}]  # fmt: skip
+
+
+def test_what_is_planted_stays_out_line_by_line_and_the_rest_passes(tmp_path: Path) -> None:
+    rows = [*plenty(), *(row for row, _ in PLANTED)]
+    place = folder(tmp_path, rows, evaluation=EVALUATION)
+    (place / "tools.json").write_text(json.dumps(TOOLS), encoding="utf-8")
+    case = (place / "case.yaml").read_text("utf-8").replace("data: {", "data: {tools: tools.json, ")
+    (place / "case.yaml").write_text(case, encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    found = kept_out(place)
+    wanted: dict[str, list[str]] = {}
+    for line, (_, gates) in enumerate(PLANTED, start=31):
+        for gate in gates.split():
+            wanted.setdefault(gate, []).append(f"examples.jsonl:{line}")
+    assert {gate: samples for gate, (_, samples) in found.items()} == {
+        gate: tuple(where[:5]) for gate, where in wanted.items()
+    }
+    assert {one.source for one in kept(place)} == {f"examples.jsonl:{n}" for n in range(1, 31)}
+    after = {path.name: path.read_bytes() for path in place.iterdir() if path.is_file()}
+    assert after == before  # nothing of the user's is changed
+
+
+def test_every_sample_is_masked(tmp_path: Path) -> None:
+    made = pass_gates(folder(tmp_path, [row for row, _ in PLANTED], evaluation=EVALUATION)).made
+    told = " ".join(sample for gate in made.gates for sample in gate.samples)
+    for secret in ("kim.lee", "AKIA", "4111", "jo.smith"):
+        assert secret not in told
+
+
+def test_personal_data_may_be_masked_in_the_set_alone(tmp_path: Path) -> None:
+    rows = [
+        *plenty(3),
+        chat("reach me at kim.lee@corp-mail.com please", "to kim.lee@corp-mail.com"),
+    ]
+    place = folder(tmp_path, rows)
+    assert "personal" not in kept_out(place, mask=True)
+    told = [turn.content for one in kept(place) for turn in one.messages]
+    assert "reach me at [email] please" in told
+    assert not any("kim.lee" in text for text in told)
+    assert "kim.lee" in (place / "examples.jsonl").read_text("utf-8")
+
+
+def test_parts_never_share_a_conversation_and_a_tenth_is_held_back(tmp_path: Path) -> None:
+    rows = [{**row, "conversation_id": f"talk {n // 3}"} for n, row in enumerate(plenty(30))]
+    made = pass_gates(folder(tmp_path, rows)).made
+    parts: dict[str, set[str]] = {}
+    for one in kept(tmp_path):
+        parts.setdefault(one.conversation_id or "", set()).add(one.split)
+    assert all(len(part) == 1 for part in parts.values())
+    assert 0 < made.validation < made.train
+
+
+@given(st.permutations(range(12)), st.integers(1, 11))
+@settings(max_examples=5)
+def test_the_digest_is_that_of_the_examples_in_whatever_files_and_order(
+    tmp_path_factory: pytest.TempPathFactory, order: list[int], cut: int
+) -> None:
+    rows = [*plenty(10), plenty(1)[0], chat("which depot is nearest to it", "north")]
+    one = folder(tmp_path_factory.mktemp("one"), rows)
+    other = folder(tmp_path_factory.mktemp("other"), [rows[n] for n in order[:cut]])
+    (other / "more.jsonl").write_text(lines([rows[n] for n in order[cut:]]), encoding="utf-8")
+    text = (other / "case.yaml").read_text("utf-8")
+    (other / "case.yaml").write_text(
+        text.replace("training: examples.jsonl", "training: ['*.jsonl']"), encoding="utf-8"
+    )
+    first, second = pass_gates(one).made, pass_gates(other).made
+    assert (first.digest, first.size) == (second.digest, second.size)
+    assert first.digest == set_digest(reversed(kept(one)))
+    changed = kept(one)[0].model_copy(update={"split": "elsewhere"})
+    assert set_digest([changed, *kept(one)[1:]]) != first.digest
+
+
+def test_a_set_that_was_changed_by_hand_is_refused(tmp_path: Path) -> None:
+    place = folder(tmp_path, plenty(12))
+    pass_gates(place)
+    path = place / ".tuneworthy" / "training.jsonl"
+    path.write_text(path.read_text("utf-8").replace("answer", "reply"), encoding="utf-8")
+    assert run(["export", str(place), "--to", "openai-sft"]) == 2
+
+
+FORMS: list[dict[str, Any]] = [
+    chat("which depot is it", "north"),
+    {"prompt": "which depot is it", "completion": "north"},
+    {"prompt": [{"role": "user", "content": "which depot is it"}], "completion": [
+        {"role": "assistant", "content": "north"}]},
+    {"input": "which depot is it", "output": "north"},
+    {"input": "which depot is it", "reference": "north"},
+    {"question": "which depot is it", "answer": "north"},
+    {"instruction": "which depot is it", "input": "", "output": "north"},
+    {"conversations": [{"from": "human", "value": "which depot is it"},
+                       {"from": "gpt", "value": "north"}]},
+    {"messages": [{"role": "user", "content": [{"type": "text", "text": "which depot is it"}]},
+                  {"role": "assistant", "content": "north", "weight": 1}]},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_whatever_form_it_is_written_in_it_says_the_same(
+    tmp_path: Path, form: dict[str, Any]
+) -> None:
+    found = read_candidates(load_case(folder(tmp_path, [form]))).found
+    (wanted,) = read_candidates(load_case(folder(tmp_path, [FORMS[0]]))).found
+    assert [one.example.id for one in found] == [wanted.example.id]
+    assert wanted.example.id == content_id(wanted.example.messages)
+
+
+def test_pairs_keep_their_worse_answer(tmp_path: Path) -> None:
+    asked = [{"role": "user", "content": "which depot"}]
+    rows = [
+        {"input": {"messages": asked}, "preferred_output": [{"role": "assistant", "content": "n"}],
+         "non_preferred_output": [{"role": "assistant", "content": "s"}]},
+        {"prompt": "which depot", "chosen": "n", "rejected": "s"},
+    ]  # fmt: skip
+    (one,) = read_candidates(load_case(folder(tmp_path, rows))).found
+    assert (one.example.answer.content, one.example.rejected) == ("n", "s")
+
+
+# Logs and reviews ---------------------------------------------------------------------------------
+
+
+def log(n: int, **more: Any) -> dict[str, Any]:
+    asked = ASKS[n % 3].format(SUBJECTS[n // 3])
+    return {"conversation_id": f"c{n}", "input": asked, "output": f"reply {n} to it", **more}
+
+
+def reviewing(place: Path, who: str) -> LabelQueue:
+    return open_queue(place, LabelTask("training", who))
+
+
+def said(place: Path, who: str, value: str, n: int = 0, text: str = "") -> str:
+    """A review of the n-th candidate in the order of review; its id."""
+    queue = reviewing(place, who)
+    item = [*queue.items.values()][n]
+    queue.keep(item, value, text)
+    return item.case.id
+
+
+def test_a_log_gives_unreviewed_candidates_and_nothing_usable(tmp_path: Path) -> None:
+    traces = [log(n) for n in range(8)] + [
+        log(8, error="timeout"), log(9, finish="length"), log(10, score=0, output="wrong")
+    ]  # fmt: skip
+    report = pass_gates(folder(tmp_path, [], traces=traces))
+    assert (report.made.size, report.made.unreviewed) == (0, 9)
+    assert report.read.left_out == {"error": 1, "low_score": 1}
+    assert kept_out(tmp_path)["cut_off"][0] == 1
+    assert run(["export", str(tmp_path), "--to", "openai-sft"]) == 2
+
+
+def test_what_people_accept_or_edit_enters_and_what_they_reject_or_differ_on_stays_out(
+    tmp_path: Path,
+) -> None:
+    place = folder(tmp_path, [], traces=[log(n) for n in range(6)])
+    accepted = said(place, "ada", "accept", 0)
+    edited = said(place, "ada", "edit", 1, "a better reply")
+    said(place, "ada", "reject", 2)
+    differ = said(place, "ada", "accept", 3)
+    said(place, "bob", "reject", 3)
+    said(place, "bob", "accept", 0)
+    made = pass_gates(place).made
+    assert {one.id for one in kept(place)} == {accepted, edited}
+    (better,) = (one for one in kept(place) if one.id == edited)
+    assert better.answer.content == "a better reply"
+    assert better.rejected.startswith("reply")  # an edit is a pair as well
+    assert (made.accepted, made.edited, made.rejected, made.unreviewed) == (1, 1, 1, 2)
+    assert (made.reviewers, made.twice, made.agreed) == (("ada", "bob"), 2, 1)
+    queue = open_queue(place, LabelTask("settle"))
+    (item,) = queue.items.values()
+    assert item.case.id == differ
+    queue.keep(item, "accept")
+    pass_gates(place)
+    assert {one.id for one in kept(place)} == {accepted, edited, differ}
+
+
+def test_reviewing_goes_on_where_it_stopped_and_shows_nobody_whose_answer_it_is(
+    tmp_path: Path,
+) -> None:
+    place = folder(tmp_path, plenty(9), traces=[log(n + 12, model="gpt-9") for n in range(9)])
+    queue = reviewing(place, "ada")
+    again = reviewing(place, "bob")
+    assert [*queue.items] == [*again.items]
+    assert len(queue.items) == 18
+    first = queue.open_after()
+    queue.label(first, "accept")
+    assert reviewing(place, "ada").open_after() != first
+    for item in queue.items.values():
+        told = repr(item)
+        assert "gpt-9" not in told
+        assert "examples.jsonl" not in told
+
+
+def test_an_edit_says_something_else(tmp_path: Path) -> None:
+    place = folder(tmp_path, plenty(3))
+    queue = reviewing(place, "ada")
+    name, item = next(iter(queue.items.items()))
+    for better in ("", "  ", item.outputs[0]):
+        with pytest.raises(Exception, match="an edit changes the answer"):
+            queue.label(name, "edit", better)
+    queue.label(name, "edit", "another")
+    assert queue.text_of(name) == "another"
+
+
+def test_the_rate_of_good_ones_comes_from_those_drawn_at_random(tmp_path: Path) -> None:
+    place = folder(tmp_path, plenty(30))
+    for n in range(20):
+        said(place, "ada", "accept" if n % 4 else "reject", n)
+    good, n = pass_gates(place).random
+    assert 0 < good < n <= 20
+
+
+@pytest.mark.parametrize(
+    ("won", "tied", "lost", "told"),
+    [(30, 10, 10, "better"), (10, 10, 30, "worse"), (20, 10, 20, "open")],
+)
+def test_whether_labels_beat_the_model_is_told_with_an_interval(
+    tmp_path: Path, won: int, tied: int, lost: int, told: str
+) -> None:
+    place = folder(tmp_path, plenty(3))
+    values = ["first"] * won + ["tie"] * tied + ["second"] * lost
+    for n, value in enumerate(values):
+        label = Label(task="pairwise", case=f"e{n}", value=value, arm="label", against="v1 · m")
+        append_label(load_case(place), "ada", label)
+    one = pass_gates(place).made.better
+    assert one is not None
+    assert one.share == pytest.approx((won + tied / 2) / 50)
+    assert {"better": one.low > 0.5, "worse": one.high < 0.5, "open": one.low < 0.5 < one.high}[
+        told
+    ]
+    assert (one.pairs, one.arm, one.needed) == (50, "v1 · m", None)  # one half: no number tells
+
+
+# The hand-off -------------------------------------------------------------------------------------
+
+SFT = [name for name in target_names() if name.endswith("-sft") or name == "unsloth"]
+DPO = [name for name in target_names() if name.endswith("-dpo")]
+
+
+def pairs(n: int) -> list[dict[str, Any]]:
+    return [{**row, "rejected": f"a worse answer {at}"} for at, row in enumerate(plenty(n))]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A case whose examples every target takes."""
+    place = tmp_path_factory.mktemp("whole")
+    rows = [{**row, "tools": TOOLS} if n % 2 else row for n, row in enumerate(pairs(30))]
+    folder(place, [{k: v for k, v in row.items() if k != "tools"} for row in rows])
+    pass_gates(place)
+    return place
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_a_target_is_data_with_a_source_and_a_day(name: str, package: Path) -> None:
+    text = (package / "training" / "targets" / f"{name}.yaml").read_text("utf-8")
+    one = target(name)
+    assert text.count("\n") <= 40
+    assert all(page.startswith("https://") for page in one.sources)
+    assert date(2026, 1, 1) < one.dated
+    assert one.refuses.keys() <= TARGET_RULES.keys()
+    assert one.run
+
+
+@pytest.mark.parametrize("name", target_names())
+def test_what_a_target_takes_is_written_whole_with_job_and_command(
+    name: str, whole: Path, tmp_path: Path
+) -> None:
+    done = export(whole, name, output=tmp_path / "out", leave_out=True)
+    one = target(name)
+    if done.folder is None:  # too few lines, or no tools
+        assert done.problems
+        assert not (tmp_path / "out").exists()
+        return
+    train = (done.folder / one.train).read_text("utf-8").splitlines()
+    assert len(train) == done.train > 0
+    assert (done.folder / "valid.jsonl").exists() == (one.validation == "valid.jsonl")
+    for file in one.write:
+        made = (done.folder / file).read_text("utf-8")
+        assert "{{epochs" not in made
+        assert "{{if" not in made
+        if file.endswith(".json") and "item." not in made:
+            json.loads(made)
+    record = json.loads((done.folder / "export.json").read_text("utf-8"))
+    assert record["training_set"] == training_record(load_case(whole)).digest  # type: ignore[union-attr]  # it was gated
+    assert run(["export", str(whole), "--to", name, "--output", str(tmp_path / "out")]) == 2
+
+
+ROLES = {"model": "assistant", "gpt": "assistant", "human": "user"}
+
+
+def _said(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What a line says, in whatever layout its target has."""
+    made = []
+    for turn in turns:
+        role = str(turn.get("role") or turn.get("from"))
+        parts = turn.get("parts") or turn.get("content") or turn.get("value") or ""
+        text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
+        made.append(
+            ({"model": "assistant", "gpt": "assistant", "human": "user"}.get(role, role), text)
+        )
+    return made
+
+
+@pytest.mark.parametrize("name", SFT)
+def test_what_is_exported_and_read_back_is_the_accepted_set(
+    name: str, whole: Path, tmp_path: Path
+) -> None:
+    if name == "bedrock-nova2-sft":
+        return  # it takes 200 lines or more
+    done = export(whole, name, output=tmp_path / "out")
+    assert done.folder is not None
+    files = [target(name).train, target(name).validation]
+    rows = [
+        json.loads(line)
+        for file in files
+        if file
+        for line in (done.folder / file).read_text("utf-8").splitlines()
+    ]
+    told = []
+    for row in rows:
+        turns = row.get("messages") or row.get("contents") or row.get("conversations")
+        told.append(_said(turns if turns is not None else [*row["prompt"], *row["completion"]]))
+    wanted = [[(t.role, t.content) for t in one.messages] for one in kept(whole)]
+    assert sorted(told) == sorted(wanted)
+
+
+ONE = {
+    "messages": [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Where is it?"},
+        {"role": "assistant", "tool_calls": [
+            {"id": "c1", "function": {"name": "track", "arguments": '{"id": "7"}'}}]},
+        {"role": "tool", "content": "at the depot", "tool_call_id": "c1"},
+        {"role": "assistant", "content": "At the depot."},
+    ],
+    "tools": TOOLS,
+}  # fmt: skip
+SPEC = TOOLS[0]["function"]
+
+
+def example(data: Mapping[str, Any]) -> TrainingExample:
+    return TrainingExample.model_validate({"id": "x", **data})
+
+
+def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
+    one = example(ONE)
+    nova = written(one, target("bedrock-nova1-sft"))
+    assert nova == {
+        "schemaVersion": "bedrock-conversation-2024",
+        "system": [{"text": "Be brief."}],
+        "toolConfig": {"tools": [{"toolSpec": {
+            "name": "track", "description": "Finds it.",
+            "inputSchema": {"json": SPEC["parameters"]}}}]},
+        "messages": [
+            {"role": "user", "content": [{"text": "Where is it?"}]},
+            {"role": "assistant", "content": [
+                {"toolUse": {"toolUseId": "c1", "name": "track", "input": {"id": "7"}}}]},
+            {"role": "user", "content": [
+                {"toolResult": {"toolUseId": "c1", "content": [{"text": "at the depot"}]}}]},
+            {"role": "assistant", "content": [{"text": "At the depot."}]},
+        ],
+    }  # fmt: skip
+    assert not [*refused_by(one, target("bedrock-nova1-sft"))]
+    openai = written(one, target("openai-sft"))
+    assert openai["messages"][2] == {"role": "assistant", "tool_calls": [
+        {"id": "c1", "type": "function", "function": {"name": "track", "arguments": '{"id": "7"}'}}
+    ]}  # fmt: skip
+    assert openai["tools"] == TOOLS
+    haiku = [*refused_by(one, target("bedrock-claude3-haiku"))]
+    assert haiku == [
+        "doesn't alternate between user and assistant",
+        "has tools, which aren't taken",
+    ]
+
+
+def test_a_pair_is_laid_out_as_each_maker_says() -> None:
+    one = example(chat("Where?", "There.", rejected="No idea."))
+    ask = {"role": "user", "content": "Where?"}
+    good, bad = ({"role": "assistant", "content": text} for text in ("There.", "No idea."))
+    openai = {
+        "input": {"messages": [ask]},
+        "preferred_output": [good],
+        "non_preferred_output": [bad],
+    }
+    for name in ("openai-dpo", "azure-dpo", "together-dpo", "fireworks-dpo"):
+        assert written(one, target(name)) == openai
+    assert written(one, target("trl-dpo")) == {"prompt": [ask], "chosen": [good], "rejected": [bad]}
+    assert written(one, target("bedrock-nova1-dpo"))["messages"][-1] == {
+        "role": "assistant",
+        "candidates": [
+            {"content": [{"text": "There."}], "preferenceLabel": "preferred"},
+            {"content": [{"text": "No idea."}], "preferenceLabel": "non-preferred"},
+        ],
+    }
+    reinforced = written(one, target("openai-rft"))
+    assert reinforced == {"messages": [ask], "reference_answer": "There."}
+
+
+def _system_later() -> dict[str, Any]:
+    turns = chat("a", "b")["messages"]
+    return {"messages": [turns[0], {"role": "system", "content": "s"}, turns[1]]}
+
+
+BAD: list[tuple[dict[str, Any], list[str], str]] = [
+    (chat("the User: was here", "b", rejected="c"),
+     ["bedrock-nova1-sft", "bedrock-nova1-dpo", "bedrock-nova2-sft"], "holds user:, which no text"),
+    (chat("a", "a Thought: of mine", rejected="c"), ["bedrock-nova1-sft"], "holds thought:"),
+    ({"messages": [{"role": "assistant", "content": "hello"}, *chat("a", "b")["messages"]]},
+     ["together-sft", "vertex-sft", "bedrock-nova1-sft", "bedrock-claude3-haiku",
+      "llamafactory-sft"], "doesn't alternate"),
+    (_system_later(), ["together-sft", "fireworks-sft"], "system message that isn't the first"),
+    (chat("a", "b"), DPO, "no worse answer"),
+    (chat("a", "b", rejected="b "), DPO, "the same answer as better and worse"),
+    (chat("a", " "), SFT, "has an empty answer"),
+    ({"messages": [*chat("a", "b")["messages"], *chat("c", "d")["messages"]]},
+     ["bedrock-llama"], "is more than one question"),
+    ({**ONE, "tools": [{"type": "function", "function": {"name": "track", "parameters": {}}}]},
+     ["bedrock-nova1-sft"], "tool without a name or a description"),
+    ({**ONE, "tools": [{**TOOLS[0], "function": {**SPEC, "name": "other"}}]},
+     ["bedrock-nova1-sft"], "calls track, which isn't among its tools"),
+    (chat("a", "b"), ["bedrock-nova2-rft"], "has no tools, and it takes some"),
+    (chat("word " * 200_000, "b"), ["vertex-sft"], "tokens, and 131,072 are taken"),
+    ({"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
+                   {"role": "assistant", "content": "c"}]}, ["openai-rft"], "doesn't ask at last"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("data", "names", "why"), BAD, ids=[why for _, _, why in BAD])
+def test_what_a_target_would_refuse_is_refused_with_the_reason(
+    data: dict[str, Any], names: list[str], why: str
+) -> None:
+    for name in names:
+        assert any(why in told for told in refused_by(example(data), target(name))), name
+
+
+def test_refusals_name_the_line_and_write_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [*plenty(20), chat("the system: is down again at our place", "we know of it")]
+    place = folder(tmp_path, rows)
+    pass_gates(place)
+    assert run(["export", str(place), "--to", "bedrock-nova1-sft", "--format", "json"]) == 1
+    told = json.loads(capsys.readouterr().out)
+    (one,) = told["refusals"]
+    assert (one["source"], told["folder"]) == ("examples.jsonl:21", None)
+    assert "system:" in one["why"][0]
+    assert not (place / "export").exists()
+    assert run(["export", str(place), "--to", "bedrock-nova1-sft", "--leave-out"]) == 0
+    text = (place / "export" / "bedrock-nova1-sft" / "train.jsonl").read_text("utf-8")
+    assert "system:" not in text
+
+
+@pytest.mark.parametrize(("name", "n", "why"), [
+    ("openai-sft", 5, "5 lines to train on, and it takes 10 or more"),
+    ("bedrock-nova2-sft", 20, "lines to train on, and it takes 200 or more"),
+])  # fmt: skip
+def test_too_few_lines_are_refused(tmp_path: Path, name: str, n: int, why: str) -> None:
+    place = folder(tmp_path, plenty(n))
+    pass_gates(place)
+    done = export(place, name)
+    assert done.folder is None
+    assert any(why in problem for problem in done.problems)
+
+
+def test_a_price_follows_from_the_tokens_only_where_one_is_given(
+    whole: Path, tmp_path: Path
+) -> None:
+    unknown = export(whole, "together-sft", output=tmp_path / "a")
+    assert "together.ai/pricing" in unknown.usd.ask  # type: ignore[union-attr]  # unknown it is
+    known = export(whole, "together-sft", output=tmp_path / "b", usd_per_mtok=2.0)
+    assert known.usd == pytest.approx(known.trained_tokens * 2e-6)
+
+
+# The watch ----------------------------------------------------------------------------------------
+
+SIGNED = (
+    "decision: {{owner: Ada, review_on: {review}, "
+    "signed: {{by: Grace, on: 2026-06-01, answer: {answer}}}}}\n"
+)
+
+
+def signed(place: Path, review: str = "2027-01-01", answer: str = "open", more: str = "") -> Path:
+    text = SIGNED.format(review=review, answer=answer if answer != "open" else "not_yet")
+    return folder(place, plenty(2), more=text + more)
+
+
+def measured(place: Path, day: str, **values: tuple[float, float, float]) -> None:
+    """A run of measurements whose data end on a day."""
+    from internals import Evidence, Measured  # few tests need them
+
+    evidence = [
+        Evidence(id=name, value=value, low=low, high=high, unit="share of answers", n=100,
+                 observed_on=date.fromisoformat(day))
+        for name, (low, value, high) in values.items()
+    ]  # fmt: skip
+    append_evidence(load_case(place), Measured(inputs=day, readings=(), evidence=tuple(evidence)))
+
+
+def states(place: Path, day: str = "2026-09-01") -> dict[str, str]:
+    return {one.id: one.state for one in watch(place, as_of=date.fromisoformat(day)).checks}
+
+
+def test_a_decision_that_nobody_signed_asks_for_a_look(tmp_path: Path) -> None:
+    assert states(folder(tmp_path, plenty(2)))["signed"] == "attention"
+    assert run(["watch", str(tmp_path)]) == 1
+
+
+@pytest.mark.parametrize(("day", "state"), [("2026-12-31", "holds"), ("2027-01-01", "attention")])
+def test_a_review_that_is_due_is_said(tmp_path: Path, day: str, state: str) -> None:
+    assert states(signed(tmp_path), day)["review"] == state
+
+
+def test_new_logs_are_held_against_those_before_the_signature(tmp_path: Path) -> None:
+    place = signed(tmp_path)
+    assert states(place)["logs"] == "unknown"
+    measured(place, "2026-05-20", success_share=(0.8, 0.85, 0.9), usd_per_request=(0.9, 1, 1.1))
+    assert states(place)["logs"] == "unknown"  # all of it is from before
+    measured(place, "2026-08-20", success_share=(0.6, 0.65, 0.7), usd_per_request=(0.5, 0.6, 0.7),
+             intent_drift=(0.1, 0.2, 0.3), error_share=(0.0, 0.1, 0.2))  # fmt: skip
+    found = states(place)
+    assert found["better_success_share"] == "attention"
+    assert found["cheaper_usd_per_request"] == "holds"
+    assert found["drift_intent_drift"] == "attention"
+    assert found["better_error_share"] == "unknown"  # nobody knows what it was
+
+
+def test_intervals_that_overlap_tell_no_difference(tmp_path: Path) -> None:
+    place = signed(tmp_path)
+    measured(place, "2026-05-20", success_share=(0.7, 0.8, 0.9))
+    measured(place, "2026-08-20", success_share=(0.6, 0.7, 0.8))
+    assert states(place)["better_success_share"] == "holds"
+
+
+def test_a_model_that_ends_soon_is_said(tmp_path: Path) -> None:
+    models = 'models: [{id: "openai:x", ends: 2026-10-15}, {id: "openai:y", ends: 2028-01-01}]\n'
+    found = states(signed(tmp_path, more=models))
+    assert (found["ends_openai:x"], found["ends_openai:y"]) == ("attention", "holds")
+
+
+def test_a_day_when_all_holds_exits_with_nought(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = signed(tmp_path)
+    answer = json.loads(_decided(place, capsys))["verdict"]["answer"]
+    if answer == "open":
+        assert states(place)["answer"] == "attention"
+        return
+    assert run(["watch", str(signed(tmp_path, answer=answer)), "--as-of", "2026-09-01"]) == 0
+
+
+def _decided(place: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    run(["decide", str(place), "--format", "json"])
+    return capsys.readouterr().out
+
+
+# The command line ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [
+    ["data", "{}"], ["export", "{}", "--to", "openai-sft"], ["data", "review", "{}"],
+    ["export", "{}", "--to", "opnai-sft"], ["data", "compare", "{}"],
+])  # fmt: skip
+def test_what_is_missing_is_one_line_with_a_fix(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    (tmp_path / "case.yaml").write_text(CASE, encoding="utf-8")
+    assert run([each.format(tmp_path) for each in arguments]) == 2
+    told = capsys.readouterr().err
+    assert told.count("\n") == 1
+    assert ". " in told
+
+
+def test_a_file_outside_the_folder_is_never_read(tmp_path: Path) -> None:
+    inside = tmp_path / "case"
+    inside.mkdir()
+    (tmp_path / "other.jsonl").write_text(lines(plenty(3)), encoding="utf-8")
+    (inside / "link.jsonl").symlink_to(tmp_path / "other.jsonl")
+    (inside / "case.yaml").write_text(CASE + "data: {training: link.jsonl}\n", encoding="utf-8")
+    assert run(["data", str(inside)]) == 2
+
+
+def test_a_review_in_a_terminal_is_kept_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import io  # this test alone types
+    import sys
+
+    place = folder(tmp_path, plenty(4))
+    monkeypatch.setattr(sys, "stdin", io.StringIO("a\ne\nsomething better\nr\nq\n"))
+    assert run(["data", "review", str(place), "--reviewer", "ada"]) == 0
+    assert "Labelled 3 of 4" in capsys.readouterr().out
+    made = pass_gates(place).made
+    assert (made.accepted, made.edited, made.rejected, made.stated) == (1, 1, 1, 1)
+
+
+def test_every_gate_has_words() -> None:
+    assert all(words and not words.endswith(".") for words in GATES.values())
