@@ -13,11 +13,13 @@ from tuneworthy.files.case import (
     case_path,
     missing_entries,
     put,
+    read_case,
     read_with_digest,
     text_digest,
     write_answers,
 )
 from tuneworthy.files.disk import CASE_LIMIT, CASES_LIMIT, FRAMEWORK_LIMIT, matching
+from tuneworthy.files.documents import TeamDocument, html_text, read_documents
 from tuneworthy.files.evalset import (
     csv_text,
     evalset_text,
@@ -46,6 +48,7 @@ from tuneworthy.files.stores import (
     pilot_runs,
     read_evidence,
     read_labels,
+    read_latest,
     read_pilot,
     read_rubrics,
     read_training,
@@ -102,6 +105,7 @@ from tuneworthy.interview.questions import (
     part_asks,
 )
 from tuneworthy.lab import ceiling as lab_ceiling
+from tuneworthy.lab import retrieve as lab_retrieve
 from tuneworthy.lab import verify as lab_verify
 from tuneworthy.lab.background import LabRun, Labs, LabSettings, QuoteExceededError
 from tuneworthy.lab.ceiling import CEILING_RUN
@@ -122,6 +126,8 @@ from tuneworthy.lab.prepare import PreparedLab, prepare, quoted
 from tuneworthy.lab.propose import inside, longest, parted_for, proposal
 from tuneworthy.lab.result import _answer, families, outcome
 from tuneworthy.lab.scores import Lab, Scores
+from tuneworthy.lab.search import Finder, Shelf, fused
+from tuneworthy.lab.search import cut as cut_documents
 from tuneworthy.lab.session import PaidCalls, StopHandle, ledger_of
 from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded

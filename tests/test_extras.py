@@ -62,6 +62,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "report": ("decide", "case", *AS_OF, "--format", "html"),
     "traces": ("measure", "--from", "t.jsonl"),
     "lab": ("ceiling", "case", "--budget", "5", "--dry-run"),
+    "retrieval": ("retrieve", "town"),
     "mcp": ("mcp", ".", *AS_OF),
 }
 
@@ -70,6 +71,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
 def folder(tmp_path: Path) -> Path:
     """A case with all that a lab needs, a log of calls, and an empty folder for libraries."""
     copytree(CASE, tmp_path / "case")
+    copytree(CASE.parent / "municipal-services", tmp_path / "town")
     with (tmp_path / "case" / "case.yaml").open("a", encoding="utf-8") as file:
         file.write('\nmodels: [{id: "openai:gpt-4o-mini"}]\n')
     record = {"output": '{"a": 1}', "input": "Where is it?", "conversation_id": "c"}

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tuneworthy.lab.judge import JudgeChoice
     from tuneworthy.lab.prepare import PreparedLab
 
-_SHARED = with_options(
+_CALLS = with_options(
     case_argument,
     budget_option("all calls of this lab may cost, earlier runs included"),
     number("--at-once", 1, 256, 16, "The most calls on the wire."),
@@ -46,6 +46,9 @@ _SHARED = with_options(
     flag("--allow-code", "Let scorers that are functions of yours run."),
     flag("--trust-prices", "Take prices as CASE states them: 0, or less than the list's."),
     format_option("text", "json"),
+    flag("--dry-run", "Show arms, calls and price; send nothing."),
+)
+_JUDGED = with_options(
     option(
         "--judge RUBRIC",
         "Have a model judge every output by this file, in place of scorers; people's labels "
@@ -68,13 +71,12 @@ _SHARED = with_options(
         None,
         "Cases of either part on which people's labels count.  [default: 50]",
     ),
-    flag("--dry-run", "Show arms, calls and price; send nothing."),
 )
 
 
 def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], click.Command]:
     """A command that runs a lab: the options of all labs, its own, and examples."""
-    options = (_SHARED, *own, as_of_option, output_options)
+    options = (_CALLS, *own, as_of_option, output_options)
     return with_options(command(*lines), *options)
 
 
@@ -85,6 +87,7 @@ def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], clic
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
     own=(
+        _JUDGED,
         number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
         number(
             "--propose N",
@@ -121,6 +124,7 @@ def ceiling(case: str, propose: int, propose_with: str | None, **options: Any) -
     "tuneworthy verify my-case --budget 5",
     "tuneworthy verify my-case --budget 5 --margin 0.02 --format json",
     own=(
+        _JUDGED,
         number("--margin", 0, 1, 0.0, "Share of cases by which the tuned model has to be better."),
         flag("--new-plan", "Compare something else than the plan that was written down.", "again"),
     ),
@@ -139,34 +143,71 @@ def verify(case: str, judge: str | None, **options: Any) -> int:
     return STOPPED if done is not None and done.stopped else 0
 
 
-_PREPARED = ("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of")
+@lab_command(
+    "tuneworthy retrieve my-case",
+    "tuneworthy retrieve my-case --documents manuals --k 3",
+    "tuneworthy retrieve my-case --answers --dry-run",
+    "tuneworthy retrieve my-case --answers --budget 2 --format json",
+    own=(
+        option(
+            "--documents PATH",
+            "What to search, below CASE: Markdown, text, HTML and PDF. data.documents of CASE if "
+            "left out, and without it the passages of its evaluation set.",
+        ),
+        number("--k", 1, 50, 5, "Pieces that are given to the model: recall counts among these."),
+        number("--words", 20, 2_000, 200, "The most words of a piece."),
+        flag("--answers", "Have a model answer with retrieved, with known and with no passages."),
+        option("--arm ARM", "Prompt and model that answer, as v3 · openai:gpt-4o; else the first."),
+        framework_option,
+    ),
+)
+def retrieve(case: str, **options: Any) -> int:
+    """Find out which way of retrieving finds the known passage, and what answers lose by it.
+
+    Searches the documents of CASE in every way and counts how often a passage that the evaluation
+    set names is found; that is free and sends nothing. With --answers a model answers the same
+    questions, and what is lost by retrieving and by reading are two numbers.
+    """
+    from tuneworthy.lab import retrieve as api
+
+    shown = {"folder": case}
+    done = _run(api, case, api.quoted, shown, prepare=api.prepare, **options)
+    return STOPPED if done is not None and done.stopped else 0
+
+
+_PREPARED = (
+    *("chosen", "seed", "repeats", "max_tokens", "allow_code", "trust_prices", "as_of"),
+    *("documents", "k", "words", "answers", "arm"),
+)
 _JUDGE = ("judge_model", "judge_url", "judge_price", "labels")
 
 
 def _run(
     lab: Any,
     case: str,
-    quoted: Callable[[PreparedLab], Any],
+    quoted: Callable[[Any], Any],
     shown: dict[str, Any],
     *,
-    judge: str | None,
     budget: float,
     dry_run: bool,
     form: str,
     output: str | None,
     force: bool,
     ready: Callable[[PreparedLab], PreparedLab] = lambda lab: lab,
+    prepare: Callable[..., Any] | None = None,
     **options: Any,
 ) -> Any:
     """Deliver a lab's quote, or its result, which is returned."""
-    from tuneworthy.lab.prepare import prepare
+    from tuneworthy.lab.prepare import prepare as prepare_lab
 
     # before money is spent on what would go into it
     if output is not None and not force and os.path.lexists(output):
         raise OutputError("exists already", where=output, fix="use --force to replace it")
     settings = {name: options.pop(name) for name in _PREPARED if name in options}
-    judging = _judge(judge, **{name: options.pop(name) for name in _JUDGE})
-    prepared = ready(prepare(case, judge=judging, **settings))
+    if "judge" in options:
+        judging = {name: options.pop(name) for name in _JUDGE}
+        settings["judge"] = _judge(options.pop("judge"), **judging)
+    prepared = ready((prepare or prepare_lab)(case, **settings))
     painted, done = colour(output), None
     if dry_run:
         text = lab.render_quote(prepared, quoted(prepared), form, cap_usd=budget, colour=painted)

@@ -42,10 +42,7 @@ def read_text(path: Path, limit: int, error: Callable[..., InputError]) -> str:
 
 def read_raw(path: Path, limit: int, error: Callable[..., InputError]) -> str:
     """As ``read_text``, with the byte order mark where the file has one."""
-    data = _bytes(path, limit, error)
-    if len(data) > limit:
-        fix = "move what it carries into files beside it"
-        raise error(f"is larger than {limit // MIB} MiB", where=str(path), fix=fix)
+    data = read_bytes(path, limit, error)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as caught:
@@ -53,15 +50,15 @@ def read_raw(path: Path, limit: int, error: Callable[..., InputError]) -> str:
         raise error("is not UTF-8", where=f"{path}:{line}", fix="save it as UTF-8") from None
 
 
-def _bytes(path: Path, limit: int, error: Callable[..., InputError]) -> bytes:
-    """At most one byte more than the limit, and never from anything that could keep us waiting."""
+def read_bytes(path: Path, limit: int, error: Callable[..., InputError]) -> bytes:
+    """The bytes of a plain file, and never of anything that could keep us waiting."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0))
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise error("is not a file", where=str(path), fix="name a plain file")
             with os.fdopen(descriptor, "rb", closefd=False) as file:
-                return file.read(limit + 1)
+                data = file.read(limit + 1)
         finally:
             os.close(descriptor)
     except (OSError, ValueError) as caught:
@@ -71,6 +68,10 @@ def _bytes(path: Path, limit: int, error: Callable[..., InputError]) -> bytes:
         elif isinstance(caught, PermissionError):
             what = "may not be read"
         raise error(what, where=str(path), fix="check the path") from None
+    if len(data) > limit:
+        fix = "move what it carries into files beside it"
+        raise error(f"is larger than {limit // MIB} MiB", where=str(path), fix=fix)
+    return data
 
 
 def write_new(path: Path, text: str, *, force: bool = False) -> None:

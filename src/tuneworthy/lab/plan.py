@@ -224,7 +224,7 @@ class Pool:
             classes, codes = np.unique(np.array(texts, dtype=object)[kept], return_inverse=True)
             self._heads[fold] = classes, logistic(self._embedded()[kept], codes)
         classes, weights = self._heads[fold]
-        vector = np.append(_vectors([case.text])[0], 1.0)
+        vector = np.append(embedded([case.text])[0], 1.0)
         return str(classes[int(np.argmax(vector @ weights))])
 
     def neighbour(self, case: EvalCase) -> str:
@@ -234,12 +234,12 @@ class Pool:
 
     def _embedded(self) -> NDArray[np.float32]:
         if self._vectors is None:
-            self._vectors = _vectors([example.text for example in self.examples])
+            self._vectors = embedded([example.text for example in self.examples])
         return self._vectors
 
     def _order(self, text: str) -> NDArray[np.int64]:
         if text not in self._orders:
-            likeness = self._embedded() @ _vectors([text])[0]
+            likeness = self._embedded() @ embedded([text])[0]
             self._orders[text] = np.argsort(-likeness, kind="stable")[:_NEAREST_KEPT].copy()
         return self._orders[text]
 
@@ -292,7 +292,7 @@ def logistic(vectors: NDArray[np.float32], codes: NDArray[np.int64]) -> NDArray[
     return weights
 
 
-def _vectors(texts: Sequence[str]) -> NDArray[np.float32]:
+def embedded(texts: Sequence[str]) -> NDArray[np.float32]:
     vectors = embed(texts)
     if vectors is None:
         fix = "install it: pip install 'tuneworthy[lab]'"

@@ -145,6 +145,10 @@ class Scores:
         else:
             cell.failed += 1
 
+    def put(self, arm: str, case: str, score: float) -> None:
+        """Note a score that needs no scorer, as of what was retrieved."""
+        self._cell(arm, case).scores.append(score)
+
     def _cell(self, arm: str, case: str) -> CaseScores:
         return self._cells.setdefault(arm, {}).setdefault(case, CaseScores())
 

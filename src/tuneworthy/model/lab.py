@@ -418,3 +418,49 @@ class VerifyResult(Record):
     """The model that judged, held against people; None where rules scored."""
     spend: Spend
     stopped: str = ""
+
+
+class Retrieved(Record):
+    """A way of retrieving, with what it found of the known passages of some questions."""
+
+    way: Name  #: How documents are cut, and what looks for the pieces: ``sections · BM25``.
+    recall: ShareOf  #: Questions with a known passage among the first ``k`` pieces.
+    mrr: ShareOf
+    """Mean reciprocal rank of the first known passage, 0 from place ``k + 1`` on."""
+    passages: Share  #: Known passages among the first ``k``: the mean share of a question's.
+    words: NonNegative  #: Words of the first ``k`` pieces, on average: what a model has to read.
+
+
+class SynthesisResult(Record):
+    """The same questions answered with retrieved passages, with the known ones, and with none."""
+
+    arm: Name  #: The prompt and model that answered.
+    retrieved: ShareOf | Unknown
+    known: ShareOf | Unknown
+    none: ShareOf | Unknown
+    retrieval_gap: Contrast  #: With the known passages less with those retrieved.
+    synthesis_gap: ShareOf | Unknown  #: Wrong although the known passages were there.
+    gain: Contrast  #: With those retrieved less with none: what retrieval is worth.
+
+
+class RetrievalResult(Record):
+    """What a retrieval lab found."""
+
+    ways: tuple[Retrieved, ...]  #: On the questions for selecting, the best first.
+    best: Retrieved  #: The best of them, on questions that chose nothing.
+    contrasts: tuple[Contrast, ...]
+    """Its recall there less that of the second best, then of the plainest way."""
+    k: Natural
+    words: Natural  #: The most words of a piece.
+    source: str  #: Where the documents lie; empty for the passages of the evaluation set itself.
+    documents: Natural
+    pieces: dict[str, Natural]  #: By how documents are cut.
+    select: Natural  #: Questions for selecting.
+    report: Natural  #: Questions that chose nothing.
+    left_out: dict[str, Natural]
+    """Cases that count for nothing here, by why: unanswerable, no_passage, not_in_documents."""
+    other_files: Natural = 0  #: Files among the documents that are of no kind that is read.
+    seed: Natural = 0
+    answers: SynthesisResult | Unknown  #: What a model made of it.
+    spend: Spend | None = None  #: None where no model was to answer.
+    stopped: str = ""

@@ -180,6 +180,7 @@ def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
 COUNTED_CHECKS = {
     "prompt_variations": "distinct_prompts",
     "foundation_models": "families_scored",  # names in a log are routing, and no comparison
+    "retrieval_optimised": "retrieval_ways",
     "few_shot": "few_shot_arms",
     "structured_prompt": "structured_prompts",
 }

@@ -80,7 +80,7 @@ def _signed(value: float, low: float, high: float) -> str:
     return f"{signed(value)} ({signed(low)} to {signed(high)})"
 
 
-def _spent(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
+def spent_rows(spend: Spend, saved: int = 0, stopped: str = "") -> Rows:
     """What all calls of a lab have cost so far, and why it ended early where it did."""
     paid, calls = small_usd(spend.paid), counted(spend.calls, "call")
     text = f"{paid} of {small_usd(spend.cap)} so far, for {calls}"
@@ -185,7 +185,7 @@ def ceiling_document(
     result: CeilingResult, dossier: Dossier, before: Dossier, *, folder: str, rubric: str = ""
 ) -> b.Document:
     """What a ceiling lab shows; ``folder`` and ``rubric`` as the user named them."""
-    spent = b.facts(_spent(result.spend, result.calls_saved, result.stopped))
+    spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
     after = [f"Next: {_next(result, folder, rubric)}"]
     return b.Document("", "What the ceiling lab shows", sections, after=after)
@@ -219,7 +219,7 @@ def ceiling_sections(
 
 
 def ended(result: CeilingResult) -> b.Facts:
-    spent = _spent(result.spend, result.calls_saved, result.stopped)
+    spent = spent_rows(result.spend, result.calls_saved, result.stopped)
     return b.facts([*spent, ("Next", sentence(_next(result)))])
 
 
@@ -578,7 +578,7 @@ def progress_blocks(stand: Stand, passed_s: float) -> tuple[b.Block, ...]:
         ("Answered", f"{count(stand.done)} of at most {counted(stand.of, 'call')} ({done})"),
         ("Ahead", f"{share_text(stand.quality)} {stand.arm}" if stand.arm else "nobody yet"),
         ("In the race", counted(stand.running, "arm")),
-        *_spent(stand.spend),
+        *spent_rows(stand.spend),
         ("Time", f"{duration(passed_s)} so far{to_go}"),
     ]
     board = [
@@ -664,4 +664,4 @@ def _verified(result: VerifyResult) -> Rows:
         yield "Needed", f"about {needed} cases would tell that difference from none"
     held_out = f"{count(plan.cases)} held-out cases were run; all of them count"
     yield "Plan", f"written down on {plan.written_on}, before {held_out}"
-    yield from _spent(result.spend, stopped=result.stopped)
+    yield from spent_rows(result.spend, stopped=result.stopped)

@@ -1,0 +1,153 @@
+"""A team's documents as plain text: Markdown, text, HTML and PDF below the case folder.
+
+They are anybody's files. What is too large, takes too long to read, isn't UTF-8 or leads out of the
+case folder by a link is a ``CaseError`` of one line.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from tuneworthy.errors import CaseError
+from tuneworthy.files.case import beside
+from tuneworthy.files.disk import MIB, matching, read_bytes, read_text
+from tuneworthy.model.case import Case
+
+MOST_FILES = 20_000
+MOST_BYTES = 32 * MIB  #: Of one file.
+MOST_CHARACTERS = 64 * MIB  #: Of all texts together.
+PDF_S = 60  #: Seconds that reading one PDF may take.
+_PDF_MEMORY = 1536 * MIB
+
+
+class TeamDocument(NamedTuple):
+    """A document; its headings are lines that begin with ``#``, as in Markdown."""
+
+    name: str  #: Its path below the folder of documents, or the id of a passage.
+    text: str
+
+
+def read_documents(case: Case, named: str, where: str) -> tuple[tuple[TeamDocument, ...], int]:
+    """The documents in a folder or a file, by name, and how many files of other kinds lie there.
+
+    Args:
+        case: The case.
+        named: Their path, relative to the case folder.
+        where: What names them, for an error.
+    """
+    root = beside(case, where, named)
+    if root is None:
+        raise CaseError("has no folder", where=case.name, fix="keep the case in a folder")
+    if not os.path.lexists(root):
+        raise CaseError("does not exist", where=str(root), fix="check the path")
+    found = islice(matching("**/*", root) if root.is_dir() else (root,), 10 * MOST_FILES)
+    files = sorted(path for path in found if path == root or path.is_file())
+    usable = [path for path in files if path.suffix.casefold() in _READERS]
+    if not usable or len(usable) > MOST_FILES:
+        what = f"holds more than {MOST_FILES:,} documents" if usable else "holds no document"
+        raise CaseError(what, where=str(root), fix=f"name a folder with some: {_KINDS}")
+    documents, left = [], MOST_CHARACTERS
+    for path in usable:
+        beside(case, where, str(path.relative_to(case.folder or path)))
+        text = _READERS[path.suffix.casefold()](path)
+        if (left := left - len(text)) < 0:
+            what = f"holds more than {MOST_CHARACTERS // MIB} million characters of text"
+            raise CaseError(what, where=str(root), fix="name a part of them")
+        name = path.name if path == root else path.relative_to(root).as_posix()
+        documents.append(TeamDocument(name, text))
+    return tuple(documents), len(files) - len(usable)
+
+
+def _plain(path: Path) -> str:
+    return read_text(path, MOST_BYTES, CaseError).replace("\r\n", "\n")
+
+
+_UNSEEN = ("script", "style", "template", "!--")
+_BLOCK = re.compile("/?(h[1-6r]|p|div|pre|table|section|article|[uo]l|(br|d[dlt]|li|t[dhr]))")
+_TAG = re.compile(r"/?[a-zA-Z][a-zA-Z0-9]*|!--")
+
+
+def html_text(source: str) -> str:
+    """What a reader of a page sees, a line a block; one look at each character, however broken."""
+    first, *parts = source.split("<")
+    kept, unseen = [first], ""
+    for part in parts:
+        tag, _, rest = part.partition(">")
+        found = _TAG.match(tag)
+        name = found[0].lower() if found else ""
+        if unseen:
+            if not (part.rpartition("-->")[1] if unseen == "!--" else name == f"/{unseen}"):
+                continue
+            unseen, rest = "", part.rpartition(">")[2]
+        elif name in _UNSEEN:
+            unseen = "" if name == "!--" and "-->" in part else name
+            rest = part.rpartition("-->")[2] if not unseen else ""
+        elif not found:
+            rest = "" if part.startswith(("!", "?")) else f"<{part}"
+        elif block := _BLOCK.fullmatch(name):
+            level = int(name[1]) if re.fullmatch("h[1-6]", name) else 0
+            kept.append("\n" if block[2] else f"\n\n{'#' * level}{' ' * (level > 0)}")
+        kept.append(rest)
+    return html.unescape("".join(kept))
+
+
+_PDF = """
+import sys
+try:
+    import resource
+    for kind, most in (("AS", MEMORY), ("CPU", SECONDS), ("FSIZE", 0), ("CORE", 0)):
+        resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (most, most))
+except (ImportError, OSError, ValueError):
+    pass
+import io, logging
+import pypdf
+logging.disable()
+left = MOST
+for page in pypdf.PdfReader(io.BytesIO(sys.stdin.buffer.read())).pages:
+    text = page.extract_text() + "\\n\\n"
+    sys.stdout.buffer.write(text[: left + 1].encode("utf-8", "replace"))
+    left -= len(text)
+    if left < 0:
+        break
+"""
+"""Reads a PDF in a process of its own, with so much memory and time: the format is a program."""
+
+
+def _pdf(path: Path) -> str:
+    """The text of a PDF, page by page; nothing for scanned pages."""
+    data, code = read_bytes(path, MOST_BYTES, CaseError), _PDF
+    limits = {"MEMORY": _PDF_MEMORY, "SECONDS": PDF_S, "MOST": MOST_CHARACTERS}
+    for name, most in limits.items():
+        code = re.sub(rf"\b{name}\b", str(most), code)
+    what, fix = "can't be read as a PDF", "save its text beside it, and take it out"
+    try:
+        done = subprocess.run(  # noqa: S603  # our own Python, and words that are ours
+            [sys.executable, "-I", "-c", code],
+            input=data,
+            capture_output=True,
+            timeout=PDF_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        raise CaseError(f"took more than {PDF_S} s to read", where=str(path), fix=fix) from None
+    if b"No module named 'pypdf'" in done.stderr:
+        what, fix = "is a PDF, which needs pypdf", "install it: pip install 'tuneworthy[retrieval]'"
+    if done.returncode:
+        raise CaseError(what, where=str(path), fix=fix)
+    return done.stdout.decode("utf-8", "replace")
+
+
+_READERS: dict[str, Callable[[Path], str]] = {
+    **dict.fromkeys((".md", ".markdown", ".txt"), _plain),
+    **dict.fromkeys((".html", ".htm"), lambda path: html_text(_plain(path))),
+    ".pdf": _pdf,
+}
+_KINDS = ", ".join(_READERS)

@@ -1,0 +1,357 @@
+"""The retrieval lab: which way of retrieving finds the known passage, and what answers lose by it.
+
+A way is chosen on some questions and reported on others. Retrieving is free and sends nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, Unpack
+
+from tuneworthy.errors import CaseError
+from tuneworthy.files.documents import TeamDocument, read_documents
+from tuneworthy.files.evalset import named_evalset, parted
+from tuneworthy.files.stores import append_evidence
+from tuneworthy.lab.contrast import ENOUGH, contrast
+from tuneworthy.lab.plan import joined
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid
+from tuneworthy.lab.prepare import prepare as prepare_lab
+from tuneworthy.lab.scores import WATCH_EVERY, Scores
+from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
+from tuneworthy.lab.session import PaidCalls, ledger_or_none
+from tuneworthy.llm.ledger import Ledger
+from tuneworthy.llm.runner import Job, quote
+from tuneworthy.model import lab as of
+from tuneworthy.model.base import Unknown
+from tuneworthy.model.case import Case
+from tuneworthy.model.evalset import CasePassage, EvalCase
+from tuneworthy.model.evidence import Evidence, Measured
+from tuneworthy.pipeline import framework_of, load_case
+from tuneworthy.report import render as render_document
+from tuneworthy.report.sections.lab import quote_dict, quote_document
+from tuneworthy.report.sections.retrieval import retrieval_dict, retrieval_document
+from tuneworthy.scoring import Marker
+from tuneworthy.scoring.base import Kit
+from tuneworthy.words import counted
+
+RETRIEVE_RUN = "retrieve"
+UNANSWERABLE = "unanswerable"  #: Tag of a case that no passage answers, by design.
+
+
+class Question(NamedTuple):
+    """A question with the places of each of its known passages."""
+
+    case: EvalCase
+    passages: tuple[tuple[tuple[int, Span], ...], ...]
+
+
+class SearchedWays:
+    """What every way finds for some questions among its first ``k`` pieces."""
+
+    def __init__(
+        self, questions: Sequence[Question], pieces: Mapping[str, Sequence[Piece]], k: int
+    ) -> None:
+        self.found: dict[str, dict[str, tuple[CasePassage, ...]]] = {}
+        """By way and id of the case: the pieces, as passages to answer from."""
+        self.recall, self.mrr, self.passages = (Scores(Marker((), Kit())) for _ in range(3))
+        told = [[m.content for m in each.case.messages if m.role == "user"] for each in questions]
+        forms = {"": [each.case.text for each in questions]}
+        if any(len(turns) > 1 for turns in told):
+            pairs = zip(told, forms[""], strict=True)
+            forms[" · all turns"] = [" ".join(turns) or text for turns, text in pairs]
+        for name, parts in pieces.items():
+            searcher = Finder([piece.text for piece in parts])
+            for form, texts in forms.items():
+                for question, orders in zip(questions, searcher.orders(texts), strict=True):
+                    for method, order in orders.items():
+                        first = [parts[place] for place in order[:k]]
+                        self._take(f"{name} · {method}{form}", question, first)
+
+    def _take(self, way: str, question: Question, first: Sequence[Piece]) -> None:
+        ranks = [
+            next((n for n, one in enumerate(first, 1) if any(one.holds(*at) for at in places)), 0)
+            for places in question.passages
+        ]
+        nearest = min(filter(None, ranks), default=0)
+        self.recall.put(way, question.case.id, float(nearest > 0))
+        self.mrr.put(way, question.case.id, 1 / nearest if nearest else 0.0)
+        self.passages.put(way, question.case.id, sum(map(bool, ranks)) / len(ranks))
+        passages = tuple(CasePassage(text=piece.text) for piece in first)
+        self.found.setdefault(way, {})[question.case.id] = passages
+
+    def row(self, way: str, cases: Sequence[EvalCase]) -> of.Retrieved:
+        """How a way did on some questions."""
+        recall, mrr = (each.share(_arm(way), cases) for each in (self.recall, self.mrr))
+        given = [len(p.text.split()) for case in cases for p in self.found[way][case.id]]
+        return of.Retrieved.model_validate(
+            {
+                "way": way,
+                "recall": recall,
+                "mrr": mrr,
+                "passages": min(1.0, float(self.passages.row(way, cases).mean())),
+                "words": sum(given) / len(cases),
+            }
+        )
+
+
+def _arm(way: str) -> of.Arm:
+    return of.Arm(id=way, kind="baseline", of="retrieval")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedRetrieval:
+    """A retrieval lab whose free part is done."""
+
+    case: Case
+    as_of: date
+    enough: float | None  #: Recall from which the framework calls retrieval good enough.
+    result: of.RetrievalResult  #: Without answers.
+    lab: PreparedLab | None  #: What answers; None where no model shall.
+    calls: tuple[tuple[Job, of.Arm, EvalCase], ...]
+    """Each question that chose nothing with retrieved, with known and with no passages."""
+
+
+def prepare(
+    source: str | Path,
+    *,
+    documents: str | None = None,
+    k: int = 5,
+    words: int = 200,
+    answers: bool = False,
+    arm: str | None = None,
+    chosen: str | None = None,
+    seed: int = 0,
+    as_of: date | None = None,
+    **lab: Any,
+) -> PreparedRetrieval:
+    """Cut, index and search in every way; nothing is sent.
+
+    Args:
+        source: The case folder or file.
+        documents: What to search, below the case folder; ``data.documents`` when not given, and
+            without it the passages of the evaluation set itself.
+        k: Pieces that may be given to a model.
+        words: The most words of a piece.
+        answers: Whether a model shall answer with what was found.
+        arm: Prompt and model that shall, as ``v3 · gpt-4o``; the first that shows passages.
+        chosen: Framework; the case's own when not given.
+        seed: For the split of the questions.
+        as_of: The day; today when not given.
+        lab: For the lab that answers; see ``prepare.prepare``.
+    """
+    case = load_case(source)
+    cases = named_evalset(case)
+    if cases is None:
+        fix = f"make one: tuneworthy evalset {source}, then name it under data.evaluation"
+        raise CaseError("names no evaluation set", where=case.where("data"), fix=fix)
+    named = documents or (case.data.documents.path if case.data.documents else None) or ""
+    if named:
+        where = "--documents" if documents else "data.documents"
+        texts, others = read_documents(case, named, where)
+    else:
+        own = {p.text: p.id for row in cases for p in row.contexts if p.text.strip()}
+        texts, others = tuple(TeamDocument(own[text], text) for text in sorted(own)), 0
+    questions, left_out = _questions(joined(cases), texts)
+    select, report = parted([question.case for question in questions], seed=seed)
+    if not select or not report:
+        what = "has too few questions with a known passage to part them"
+        fix = "give cases contexts: the passages with the answer, as they stand in the documents"
+        raise CaseError(what, where=case.where("data", "evaluation"), fix=fix)
+    pieces = {name: cut(texts, name, words) for name in CHUNKINGS}
+    ways = SearchedWays(questions, pieces, k)
+    rows = [ways.row(way, select) for way in ways.found]
+    rows.sort(key=lambda row: (-row.recall.value, -row.mrr.value))  # of equals the plainer
+    best, *rivals = dict.fromkeys([rows[0].way, *(row.way for row in rows[1:2]), *ways.found][:3])
+    result = of.RetrievalResult(
+        ways=tuple(rows),
+        best=ways.row(best, report),
+        contrasts=tuple(contrast(ways.recall, _arm(best), _arm(r), report) for r in rivals),
+        k=k,
+        words=words,
+        source=named,
+        documents=len(texts),
+        pieces={name: len(parts) for name, parts in pieces.items()},
+        select=len(select),
+        report=len(report),
+        left_out=left_out,
+        other_files=others,
+        seed=seed,
+        answers=Unknown(ask="have a model answer: --answers"),
+    )
+    enough = framework_of(case, chosen).threshold("retrieval_recall")
+    answering, calls = None, tuple[tuple[Job, of.Arm, EvalCase], ...]()
+    if answers:
+        answering = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
+        asked = {case.id for case in report}
+        calls = tuple(_calls(answering, _answering(answering, arm), ways.found[best], asked))
+    return PreparedRetrieval(case, as_of or date.today(), enough, result, answering, calls)
+
+
+def _questions(
+    cases: Sequence[EvalCase], documents: Sequence[TeamDocument]
+) -> tuple[list[Question], dict[str, int]]:
+    """Cases whose passage is known and stands in the documents, and why others are left out."""
+    shelf, known, left_out = Shelf(documents), list[Question](), Counter[str]()
+    for row in cases:
+        places = tuple(filter(None, map(shelf.places, row.contexts)))
+        if UNANSWERABLE in row.tags:
+            left_out[UNANSWERABLE] += 1
+        elif not places:
+            left_out["not_in_documents" if row.contexts else "no_passage"] += 1
+        else:
+            known.append(Question(row, places))
+    return known, dict(left_out)
+
+
+def _answering(lab: PreparedLab, wanted: str | None) -> of.Arm:
+    """The arm that answers, as its prompt is written."""
+    for arm in lab.plan.of_kind("prompt"):
+        if arm.retrieval and wanted in (None, f"{arm.prompt} · {arm.model}"):
+            return arm
+    what = "names no prompt that shows passages" + (f' for "{wanted[:80]}"' if wanted else "")
+    fix = "write one with {{ contexts }} in it, and name it as PROMPT · MODEL"
+    raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
+
+
+def _calls(
+    lab: PreparedLab, arm: of.Arm, found: Mapping[str, tuple[CasePassage, ...]], report: set[str]
+) -> Iterator[tuple[Job, of.Arm, EvalCase]]:
+    for case in lab.plan.report:
+        if case.id in report:
+            other = case.model_copy(update={"contexts": found[case.id]})
+            for name, variant in (("retrieved", other), ("known", case), ("no", case)):
+                change = {"id": f"{name} passages", "retrieval": name != "no"}
+                yield from lab.plan.calls([arm.model_copy(update=change)], [variant])
+
+
+def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
+    """What the answers would cost at the most; nothing where no model shall answer."""
+    jobs = [job for job, *_ in prepared.calls]
+    return quote(jobs, ledger, prepared.lab.price_of if prepared.lab else lambda _: None)
+
+
+def quoted(prepared: PreparedRetrieval) -> of.Quote:
+    """The same, less what was paid for already; nothing is sent."""
+    with ledger_or_none(prepared.case) as ledger:
+        return price(prepared, ledger)
+
+
+def run(
+    prepared: PreparedRetrieval, *, cap_usd: float = 0.0, **settings: Unpack[CallSettings]
+) -> of.RetrievalResult:
+    """Have a model answer, where one shall, and keep what was found as evidence.
+
+    Raises:
+        InputError: If a model has no price, an endpoint can't be reached or a ledger can't be used.
+    """
+    result = prepared.result
+    if prepared.lab is not None:
+        work = partial(_answered, prepared)
+        to_pay = lambda _, ledger: price(prepared, ledger)  # noqa: E731  # of this lab, not of its own
+        more = paid(prepared.lab, RETRIEVE_RUN, to_pay, work, cap_usd=cap_usd, **settings)
+        result = result.model_copy(update=more)
+    if (measured := evidence_of(result, prepared)) is not None:
+        append_evidence(prepared.case, measured)
+    return result
+
+
+async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) -> dict[str, Any]:
+    """The three ways to answer and the gaps between them, or why it ended early."""
+    lab, wanted, done = prepared.lab, prepared.calls, Counter[str]()
+    assert lab is not None  # somebody shall answer
+
+    def ended(settled: of.Settled) -> None:
+        done[settled.status] += 1
+        if calls.watch is not None and done.total() % WATCH_EVERY == 0:
+            first, n = Unknown(ask="wait for the end"), len(wanted)
+            counts = {"done": done.total(), "of": n, "running": 3, "spend": calls.spend}
+            calls.watch(of.Stand(arm="", quality=first, **counts))
+
+    outcome = await lab.scores.run(calls.runner(ended), wanted)
+    if outcome.stopped:
+        unknown = Unknown(ask="run it to its end")
+        return {"answers": unknown, "spend": calls.spend, "stopped": outcome.why}
+    cases = tuple({case.id: case for *_, case in wanted}.values())
+    given, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
+    right = lab.scores.share(known, cases)
+    wrong = right
+    if not isinstance(right, Unknown):
+        ends = {"value": 1 - right.value, "low": 1 - right.high, "high": 1 - right.low}
+        wrong = right.model_copy(update=ends)
+    answers = of.SynthesisResult(
+        arm=f"{known.prompt} · {known.model}",
+        retrieved=lab.scores.share(given, cases),
+        known=right,
+        none=lab.scores.share(none, cases),
+        retrieval_gap=contrast(lab.scores, known, given, cases),
+        synthesis_gap=wrong,
+        gain=contrast(lab.scores, given, none, cases),
+    )
+    return {"answers": answers, "spend": calls.spend}
+
+
+def evidence_of(result: of.RetrievalResult, prepared: PreparedRetrieval) -> Measured | None:
+    """What the lab adds to the case's evidence; None where it has too few questions to say.
+
+    Recall counts only on the team's documents: among the passages of the evaluation set alone a
+    passage is found too easily. That retrieval was optimised is said where enough is found: else
+    another embedding or another reranker may find more.
+    """
+    best, answers, kept = result.best, result.answers, list[Evidence]()
+
+    def keep(name: str, factor: str, value: of.ShareOf, unit: str, method: str) -> None:
+        known = value.model_dump() | {"source": f"retrieval lab: {best.way}", "method": method}
+        if value.clusters >= ENOUGH:
+            day = prepared.as_of
+            kept.append(Evidence(id=name, factor=factor, unit=unit, observed_on=day, **known))
+
+    if result.source:
+        how = f"a known passage among the first {result.k} pieces, on questions that chose nothing"
+        keep("retrieval_recall", "today.retrieval_recall", best.recall, "share of questions", how)
+        if prepared.enough is not None and best.recall.low >= prepared.enough:
+            n = len(result.ways)
+            ways = best.recall.model_copy(update={"value": n, "low": n, "high": n})
+            how = "compared by recall on the same questions"
+            keep("retrieval_ways", "retrieval_optimised", ways, "ways", how)
+    if not isinstance(answers, Unknown) and not isinstance(answers.synthesis_gap, Unknown):
+        unit = "share of answers with sufficient context"
+        how = f"wrong with the known passages before it, by {answers.arm}"
+        keep("synthesis_failure_share", "knowledge_gaps", answers.synthesis_gap, unit, how)
+    text = result.model_dump_json(exclude={"spend"})
+    inputs = hashlib.sha256(text.encode()).hexdigest()
+    return Measured(inputs=inputs, evidence=tuple(kept)) if kept else None
+
+
+def render(
+    result: of.RetrievalResult, form: str = "text", *, folder: str = ".", colour: bool = False
+) -> str:
+    """The result as ``text`` or ``json``."""
+    if form == "json":
+        return retrieval_dict(result)
+    return render_document(retrieval_document(result, folder=folder), colour=colour)
+
+
+def render_quote(
+    prepared: PreparedRetrieval,
+    quote: of.Quote,
+    form: str = "text",
+    *,
+    cap_usd: float | None = None,
+    colour: bool = False,
+) -> str:
+    """What is searched, who answers and what that would cost, as ``text`` or ``json``."""
+    result, answering = prepared.result, {arm.id: arm for _, arm, _ in prepared.calls}
+    arms = (*(_arm(one.way) for one in result.ways), *answering.values())
+    parts = result.select, result.report
+    if form == "json":
+        return quote_dict(arms, *parts, quote)
+    searched = f"{counted(result.documents, 'document')}, which is free and sends nothing"
+    cap = cap_usd if answering else None
+    document = quote_document(arms, *parts, quote, cap_usd=cap, more=[("Searched", searched)])
+    return render_document(document, colour=colour, everything=True)
