@@ -34,7 +34,7 @@ BUDGETS = {
     ("files", "scoring"): Budget(3_825, 2_600),
     ("traces",): Budget(3_600, 2_200),
     ("measure",): Budget(5_700, 4_800),
-    ("verdict",): Budget(5_105, 3_400),
+    ("verdict",): Budget(5_112, 3_400),
     ("money", "plan", "precedents"): Budget(4_250, 3_300),
     ("pipeline",): Budget(275, 250),
     ("report",): Budget(6_255, 4_600),
