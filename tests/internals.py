@@ -99,6 +99,7 @@ from tuneworthy.interview.pages import (
 from tuneworthy.interview.questions import (
     answer_path,
     ask_of,
+    every_ask,
     if_done,
     next_ask,
     offers,
@@ -475,8 +476,8 @@ from tuneworthy.stats.intervals import (
 from tuneworthy.syntax.document import parse
 from tuneworthy.syntax.edit import Value, WholeValue, edit
 from tuneworthy.terminal import session as terminal_begin
-from tuneworthy.terminal.session import split_message
-from tuneworthy.terminal.terminals import MenuTerminal, PlainTerminal
+from tuneworthy.terminal.session import InterviewSession, split_message
+from tuneworthy.terminal.terminals import Entry, MenuTerminal, PlainTerminal
 from tuneworthy.text.glossary import Glossary, Phrases, generic_phrases
 from tuneworthy.text.instructions import CHECKS, MOST_INSTRUCTIONS, Instruction, Reader, follows
 from tuneworthy.text.json import UNREAD, looking, looks_like_json, read_json, read_rows, readable

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -27,6 +28,9 @@ from internals import (
     AnswerResult,
     Ask,
     ConflictError,
+    Entry,
+    InterviewSession,
+    PlainTerminal,
     Value,
     WholeValue,
     ask_of,
@@ -34,6 +38,7 @@ from internals import (
     case_schema,
     digest,
     edit,
+    every_ask,
     if_done,
     next_ask,
     offers,
@@ -41,6 +46,7 @@ from internals import (
     part_asks,
     put,
     read_with_digest,
+    run,
     start_case,
     write_answers,
 )
@@ -721,3 +727,103 @@ def test_a_list_grows_item_by_item_and_key_by_key(rows: list[dict[str, str]]) ->
         wanted.append(row)
         assert parse(text, "f", CaseError).data["a"] == wanted
         assert "b: 1  # stays" in text
+
+
+# Any talk comes to what its answers come to -----------------------------------------------------
+
+
+class Person(PlainTerminal):
+    """Somebody who does at each prompt what a number says, and leaves when the numbers are over."""
+
+    def __init__(self, numbers: list[int], folder: Path) -> None:
+        super().__init__()
+        self.numbers, self.folder, self.shown = iter(numbers), folder, ""
+        self.ways: list[str] = []
+        self.last: dict[str, str] = {}  #: What was last said to a question, the latest last.
+
+    def say(self, page: object) -> None:
+        self.shown += page if isinstance(page, str) else page.text()  # type: ignore[attr-defined]  # a sheet
+
+    def ask(self, ask: Ask) -> Entry:
+        answers = [some_answer(ask)] * 5
+        answers += ["n" if ask.kind in ("state", "count") else some_answer(ask)] * 2
+        named = ask.id.endswith((".name", ".id"))
+        self.ways = [*answers, "n\x00", "?", "", "b", "s", *([] if named else ["d", "d"])]
+        entry = super().ask(ask)
+        text = {"answer": entry.text, "unknown": "unknown"}.get(entry.act)
+        if text is not None and text.isprintable():
+            if text == "n" and ask.kind == "count" and not ask.id.startswith("ceiling."):
+                return entry  # refused: no number
+            self.last.pop(ask.id, None)
+            self.last[ask.id] = text
+        return entry
+
+    def choose(self, topic: Any, page: Any, ways: Any) -> str:
+        self.ways = [*(key for key, _ in ways), "x"]
+        return super().choose(topic, page, ways)
+
+    def _line(self) -> str | None:
+        number = next(self.numbers, None)
+        if number is None:
+            return None
+        if number == 99:
+            raise KeyboardInterrupt
+        return f"{self.ways[number % len(self.ways)]}\n"
+
+
+def without_notes(case: Case) -> Any:
+    """What a case says, but for notes that two answers were kept."""
+    data = told(case)
+    for room in ("ceiling", "factors", "signals"):
+        for name, answer in list(data[room].items()):
+            answer["note"] = ""
+            if answer == type(getattr(case, room)[name])().model_dump(mode="json"):
+                del data[room][name]
+    return data
+
+
+CLASHING = frozenset({
+    *(f"ceiling.{name}" for name in load_framework().ceiling),
+    *(f"factors.{name}" for name in load_framework().factors
+      if name not in ("cost_optimization", "low_volume", "rapidly_changing_requirements")),
+})  # fmt: skip
+"""What is passed over so that what clashes is asked at once."""
+MOVES = st.lists(st.integers(0, 40), min_size=8, max_size=40)
+
+
+@settings(max_examples=4)
+@given(
+    numbers=MOVES,
+    ends=st.sampled_from([[], [99]]),
+    passed=st.sampled_from([frozenset[str](), CLASHING]),
+)
+@example(numbers=[0] * 12, ends=[], passed=CLASHING)  # yes to all, and what clashes is changed
+@example(numbers=[1] * 12, ends=[], passed=CLASHING)  # the other side is
+@example(numbers=[2] * 12, ends=[], passed=CLASHING)  # both are kept
+@example(numbers=[3] * 12, ends=[], passed=CLASHING)  # nobody knows
+@example(numbers=[4] * 12, ends=[99], passed=CLASHING)  # back
+def test_any_talk_ends_in_the_case_file_that_answer_would_write(
+    numbers: list[int], ends: list[int], passed: frozenset[str], begun: Path
+) -> None:
+    with TemporaryDirectory() as place:
+        talked, typed = Path(place) / "talked", Path(place) / "typed"
+        shutil.copytree(begun, talked)
+        shutil.copytree(begun, typed)
+        person = Person([*numbers, *ends], talked)
+        with suppress(KeyboardInterrupt):
+            session = InterviewSession(str(talked), person, None, AS_OF)
+            session.passed |= passed
+            session.run()
+        assert not list(talked.rglob("*.part"))
+        if person.last:
+            given_ = [f"{name}={text}" for name, text in person.last.items()]
+            assert run(["answer", str(typed), *given_]) == 0
+        assert without_notes(load_case(talked)) == without_notes(load_case(typed))
+        again = Path(place) / "again"
+        shutil.copytree(begun, again)
+        case = load_case(talked)
+        shown = {name: ask_of(case, lesson(), name).value for name in every_ask(case, lesson())}
+        given_ = [f"{name}={text}" for name, text in shown.items() if text]
+        if given_:
+            assert run(["answer", str(again), *given_]) == 0
+        assert without_notes(load_case(again)) == without_notes(case)

@@ -25,6 +25,7 @@ from tuneworthy.report.sections.common import (
 )
 from tuneworthy.report.sections.money import pays_back_text
 from tuneworthy.report.text import Paint, Style, safe, table, wrapped
+from tuneworthy.report.width import columns
 from tuneworthy.syntax.document import parse
 from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
 from tuneworthy.words import count, counted, few, listing, sentence, several, small_usd
@@ -34,7 +35,7 @@ LEFT = f"{MARGIN}Left as it is.\n"  #: What is said where an answer changed noth
 
 _FILE = files("tuneworthy.interview").joinpath("words.yaml")
 WORDS: dict[str, Any] = parse(_FILE.read_text("utf-8"), _FILE.name, InputError).data
-_LONG_PATH = 28  # columns; a longer one leaves the table no room
+_BESIDE_PATH = 52  # columns that the table of commands takes beside the path
 
 
 class Sheet:
@@ -253,7 +254,7 @@ def closing_page(dossier: Dossier, case_path: str) -> Sheet:
     )
     page.lines(table([(name, safe(what)) for name, what in walk]))
     page.lines(["", "All answers are in the case file. To go on:"])
-    if wcwidth.width(path) > _LONG_PATH:
+    if wcwidth.width(path) > columns() - _BESIDE_PATH:
         return page.add(f"tuneworthy {'|'.join(WORDS['go_on'])} {path}", first="  ")
     rows = [(f"tuneworthy {verb} {path}", what) for verb, what in WORDS["go_on"].items()]
     return page.lines(table(rows))
