@@ -18,7 +18,7 @@ from tuneworthy.framework.rules import Rules, compile_rules
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import Unknown, digest, remembered_digest
-from tuneworthy.model.case import Attempt, Case, CaseDecision, CaseOrigin, Prices
+from tuneworthy.model.case import Attempt, Case, CaseDecision, Prices
 from tuneworthy.model.dossier import (
     CaseFindings,
     Dossier,
@@ -32,14 +32,14 @@ from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_against
 from tuneworthy.plan.section import build_plan
-from tuneworthy.precedents.section import IN_SHORT, index_for, precedents
+from tuneworthy.precedents.section import index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
 from tuneworthy.verdict.challenges import challenge
 from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.judge import judge
-from tuneworthy.verdict.options import NO_OPTIONS, OPTIONS_IN_SHORT, options
+from tuneworthy.verdict.options import NO_OPTIONS, options
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
@@ -110,7 +110,7 @@ def decide(
         framework: The framework to judge it by.
         as_of: The day the dossier speaks for; today when not given.
         seed: For everything that is drawn at random; the dossier names it.
-        quick: Ask the framework's short form only.
+        quick: Say as well what the framework's short form can say.
         evidence: What was measured, by id; what the case folder holds when not given.
         draw: Draws the money; a cached one serves where only answers change.
 
@@ -123,7 +123,10 @@ def decide(
         FrameworkError: If the framework has no short form and one is asked for.
     """
     as_of = as_of or today()
-    stated = _shortened(case, framework) if quick else case
+    if quick and not framework.quick:
+        fix = "add quick: [factor, …] to the framework, or leave --quick out"
+        raise FrameworkError("has no short form", where=framework.name, fix=fix)
+    stated = case
     measured, series = read_latest(stated) if evidence is None else (evidence, ())
     ledger = known(measured)
     case, replaced = with_evidence(stated, ledger)
@@ -142,7 +145,7 @@ def decide(
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = questions(states, framework, rules)
     record = published_counts()
-    compared = () if quick else options(facts, record)
+    compared = options(facts, record)
     found = judge(facts, rules, compared, all_gates, challenges, asked, record)
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier(
@@ -167,18 +170,16 @@ def decide(
         next_questions=asked,
         challenges=challenges,
         approaches=fits or NO_GOAL,
-        options=compared or (OPTIONS_IN_SHORT if quick else NO_OPTIONS),
-        recommendation=OPTIONS_IN_SHORT if quick else found.recommendation,
+        options=compared or NO_OPTIONS,
+        recommendation=found.recommendation,
         investment=money.result,
-        precedents=(
-            IN_SHORT if quick else precedents(index_for(case), case, framework, rules, assessment)
-        ),
+        precedents=precedents(index_for(case), case, framework, rules, assessment),
         plan=build_plan(
             case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of
         ),
         evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
         series=series or NOTHING_MEASURED,
-        quick=quick_result(decision, framework) if quick else None,
+        quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),
         decision=stated.decision if stated.decision != CaseDecision() else None,
     )
@@ -234,16 +235,6 @@ def _stage(attempt: Attempt, case: Case, framework: Framework, rules: Rules) -> 
     return Stage(
         name=attempt.name, outcome=outcome, final=outcome != "undecided", change=attempt.change
     )
-
-
-def _shortened(case: Case, framework: Framework) -> Case:
-    """The case with nothing but the answers of the short form."""
-    if not framework.quick:
-        fix = "add quick: [factor, …] to the framework, or leave --quick out"
-        raise FrameworkError("has no short form", where=framework.name, fix=fix)
-    weigh(case, framework)  # a wrong id is wrong in the short form too
-    kept = {name: case.factors[name] for name in framework.quick if name in case.factors}
-    return Case(name=case.name, factors=kept).with_origin(CaseOrigin(case.origin.where))
 
 
 @dataclass(frozen=True, slots=True)

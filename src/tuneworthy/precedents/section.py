@@ -303,7 +303,6 @@ BEWARE = (
     "to others is no odds for what is still open here. " + NO_CHANCE
 )
 
-IN_SHORT = Unknown(ask="leave --quick out: others are compared by more answers")
 _NONE_ALIKE = Unknown(
     ask="say in a sentence or two what goes in and what comes out (description): by what it says "
     "now no published case is alike enough to show"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from tuneworthy.model.dossier import (
     Action,
+    Assessment,
     BandRange,
     Basis,
     CaveatResult,
@@ -240,14 +241,20 @@ def _band(band: Band | BandRange) -> str:
     return f"{band.low} to {band.high}" if isinstance(band, BandRange) else band
 
 
-def quick_result(decision: Decision, framework: Framework) -> Quick:
-    """What the short form can say, and what it can't."""
-    ruled_out = "fine_tune_candidate" not in decision.reach
-    names = listing([plain(name) for name in framework.quick])
-    says = (
-        f"ruled out: with {names} as answered no other answers make tuning a candidate"
-        if ruled_out
-        else f"worth the full look: {few(len(framework.quick))} questions ({names}) can rule "
-        "tuning out but not in"
-    )
-    return Quick(asked=framework.quick, ruled_out=ruled_out, says=sentence(says))
+def quick_result(decision: Decision, assessment: Assessment, framework: Framework) -> Quick:
+    """What the short form can say: three noes rule out these three reasons, and no other."""
+    factors, asked = assessment.factors, framework.quick
+    state = {name: factor.state for name, factor in factors.items() if factor.kind == "indicator"}
+    gone = [factors[name].title for name in asked if factors[name].state == "no"]
+    left = [name for name, found in state.items() if name not in asked and found != "no"]
+    ruled_out = len(gone) == len(asked) and not left
+    ruled_out = ruled_out and "fine_tune_candidate" not in decision.reach
+    if ruled_out:
+        says = "ruled out: no reason for tuning holds"
+    elif len(gone) < len(asked):
+        others = [factors[name].title for name in asked if factors[name].state != "no"]
+        says = f"worth the full look: {listing(others, 'or')} may be a reason"
+    else:
+        titles = listing([factors[name].title for name in left], "or")
+        says = f"ruled out for {listing(gone)}; {titles} may still be a reason"
+    return Quick(asked=asked, ruled_out=ruled_out, says=sentence(says))

@@ -57,11 +57,7 @@ GATES: dict[GateId, str] = {
 
 def headline(dossier: Dossier) -> str:
     """The answer in a sentence or three, the same on every surface."""
-    if dossier.quick is None:
-        return dossier.verdict.headline
-    if dossier.quick.ruled_out:
-        return "Don’t fine-tune: the short form rules it out."
-    return "Perhaps: worth the full look."
+    return dossier.verdict.headline if dossier.quick is None else dossier.quick.says
 
 
 def about(

@@ -302,7 +302,11 @@ def _quick(dossier: Dossier, case_path: str) -> b.Document:
     assert dossier.quick is not None  # the caller looked
     asked = [dossier.factors[name] for name in dossier.quick.asked]
     answers = ", ".join(f"{answer.title} {answer.state}" for answer in asked)
-    rows = (("Asked", answers), ("Possible", possible_text(dossier)))
+    rows = (
+        ("Asked", answers),
+        ("By all answers", dossier.verdict.headline),
+        ("Possible", possible_text(dossier)),
+    )
     section = b.section("facts", "", b.facts(rows))
     after = [f"The full look: tuneworthy decide {case_path}".rstrip()]
     look: b.Look = "bad" if dossier.quick.ruled_out else "warn"

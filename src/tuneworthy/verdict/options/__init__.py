@@ -37,9 +37,6 @@ MOVING = ("meets", "improves")
 """Effects that move a target the right way."""
 
 NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the lesson")
-OPTIONS_IN_SHORT = Unknown(
-    ask="leave --quick out: options need more answers than the short form asks"
-)
 
 
 def options(
