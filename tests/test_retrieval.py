@@ -30,6 +30,7 @@ from internals import (
     html_text,
     read_case,
     read_documents,
+    read_evalset,
     read_latest,
 )
 from internals import lab_retrieve as api
@@ -152,7 +153,7 @@ def test_recall_by_words_is_what_a_plain_count_says() -> None:
                 for at in best
                 for text in wanted
             )
-    cases = [case for case in api.named_evalset(read_case(GALLERY)) or () if case.id in hits]
+    cases = [case for case in read_evalset(GALLERY / "eval.jsonl") if case.id in hits]
     library, _ = read_documents(read_case(GALLERY), "documents", "data.documents")
     pieces = {"sections": cut_documents(library, "sections", 200)}
     ways = api.SearchedWays(api._questions(cases, library)[0], pieces, 5)
@@ -291,26 +292,29 @@ def test_passages_of_the_evaluation_set_alone_are_no_evidence(tmp_path: Path) ->
 
 
 def test_two_gaps_from_three_ways_to_answer(tmp_path: Path) -> None:
-    folder, seen = town(tmp_path / "case", more="economics: {hourly_rate_usd: 80}\n"), []
-    prepared = api.prepare(folder, k=3, answers=True, as_of=DAY)
+    folder = town(tmp_path / "case", more="economics: {hourly_rate_usd: 80}\n")
+    seen: list[Request] = []
+    prepared: Any = api.prepare(folder, k=3, answers=True, as_of=DAY)
     quote = api.quoted(prepared)
     assert prepared.result.report < quote.calls <= 3 * prepared.result.report
     assert not (folder / ".tuneworthy").exists()
     result = api.run(prepared, transport=reader(0.8, seen))
-    answers = result.answers
+    answers: Any = result.answers
     assert len(seen) <= quote.calls
     assert answers.known.n == prepared.result.report
-    said = {job.key: reader(0.8)._answer(job.request) for job, *_ in prepared.calls}
+    plan = prepared.lab.plan
+    calls = [next(plan.calls([arm], [case])) for arm, case in prepared.asked]
+    said = [(arm.id, reader(0.8)._answer(job.request) == c.reference) for job, arm, c in calls]
     for name, share in (("known", answers.known), ("retrieved", answers.retrieved)):
-        own = [(said[job.key], case) for job, arm, case in prepared.calls if arm.id[:5] == name[:5]]
-        assert share.value == pytest.approx(sum(t == c.reference for t, c in own) / len(own))
+        own = [right for arm, right in said if arm == f"{name} passages"]
+        assert share.value == pytest.approx(sum(own) / len(own))
     assert answers.none.value == 0
     assert answers.synthesis_gap.value == pytest.approx(1 - answers.known.value)
     difference = answers.known.value - answers.retrieved.value
     assert answers.retrieval_gap.difference == pytest.approx(difference)
     assert answers.retrieval_gap.low <= difference <= answers.retrieval_gap.high
     assert answers.gain.difference == pytest.approx(answers.retrieved.value)
-    measured = read_latest(read_case(folder))[0]
+    measured: dict[str, Any] = read_latest(read_case(folder))[0]
     failure = measured["synthesis_failure_share"]
     assert failure.value == pytest.approx(answers.synthesis_gap.value)
     assert failure.low <= failure.value <= failure.high
@@ -333,13 +337,13 @@ def test_a_cap_stops_it_and_nothing_is_lost(tmp_path: Path) -> None:
     price = "models: [{id: 'fake:one', usd_per_mtok: {input: 1, output: 1}}]\n"
     folder = town(tmp_path / "case", model=False, more=price)
     prepared = api.prepare(folder, answers=True, as_of=DAY)
-    result = api.run(prepared, cap_usd=0.003, transport=reader())
+    result: Any = api.run(prepared, cap_usd=0.003, transport=reader())
     assert result.stopped
     assert result.spend.paid <= result.spend.cap
     assert "synthesis_failure_share" not in read_latest(read_case(folder))[0]
     assert "--budget" in api.render(result, folder="town")
     paid = result.spend.calls
-    whole = api.run(prepared, cap_usd=1, transport=reader())
+    whole: Any = api.run(prepared, cap_usd=1, transport=reader())
     assert not whole.stopped
     assert whole.spend.calls >= paid
 

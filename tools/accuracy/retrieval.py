@@ -24,6 +24,7 @@ sys.path[:0] = [str(ROOT / "src")]
 
 from tuneworthy.files.evalset import named_evalset, parted  # noqa: E402  # from this checkout
 from tuneworthy.lab import retrieve  # noqa: E402  # from this checkout
+from tuneworthy.lab.plan import joined  # noqa: E402  # from this checkout
 from tuneworthy.measure.sample import embed  # noqa: E402  # from this checkout
 
 MTRAG = ROOT.parent / "shared" / "real" / "mtrag" / "reference.jsonl"
@@ -100,7 +101,7 @@ def again() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = as_case(Path(made))
         prepared = retrieve.prepare(folder)
-        cases = retrieve.joined(named_evalset(prepared.case) or ())
+        cases = joined(named_evalset(prepared.case) or ())
     print(retrieve.render(prepared.result))
     passages = sorted({p.text for case in cases for p in case.contexts if p.text.strip()})
     texts, of = cut(passages)

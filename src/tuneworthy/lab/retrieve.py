@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -19,8 +19,8 @@ from tuneworthy.files.documents import TeamDocument, read_documents
 from tuneworthy.files.evalset import named_evalset, parted
 from tuneworthy.files.stores import append_evidence
 from tuneworthy.lab.contrast import ENOUGH, contrast
-from tuneworthy.lab.plan import joined
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid
+from tuneworthy.lab.plan import LabPlan, joined
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, probed
 from tuneworthy.lab.prepare import prepare as prepare_lab
 from tuneworthy.lab.scores import WATCH_EVERY, Scores
 from tuneworthy.lab.search import CHUNKINGS, Finder, Piece, Shelf, Span, cut
@@ -113,7 +113,7 @@ class PreparedRetrieval:
     enough: float | None  #: Recall from which the framework calls retrieval good enough.
     result: of.RetrievalResult  #: Without answers.
     lab: PreparedLab | None  #: What answers; None where no model shall.
-    calls: tuple[tuple[Job, of.Arm, EvalCase], ...]
+    asked: tuple[tuple[of.Arm, EvalCase], ...]
     """Each question that chose nothing with retrieved, with known and with no passages."""
 
 
@@ -185,12 +185,14 @@ def prepare(
         answers=Unknown(ask="have a model answer: --answers"),
     )
     enough = framework_of(case, chosen).threshold("retrieval_recall")
-    answering, calls = None, tuple[tuple[Job, of.Arm, EvalCase], ...]()
+    answering, asked = None, tuple[tuple[of.Arm, EvalCase], ...]()
     if answers:
-        answering = prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab)
-        asked = {case.id for case in report}
-        calls = tuple(_calls(answering, _answering(answering, arm), ways.found[best], asked))
-    return PreparedRetrieval(case, as_of or date.today(), enough, result, answering, calls)
+        answering = _answering(
+            prepare_lab(source, chosen=chosen, seed=seed, as_of=as_of, **lab), arm
+        )
+        passages = {case.id: ways.found[best][case.id] for case in report}
+        asked = tuple(_asked(answering.plan, passages))
+    return PreparedRetrieval(case, as_of or date.today(), enough, result, answering, asked)
 
 
 def _questions(
@@ -209,31 +211,41 @@ def _questions(
     return known, dict(left_out)
 
 
-def _answering(lab: PreparedLab, wanted: str | None) -> of.Arm:
-    """The arm that answers, as its prompt is written."""
+def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
+    """The lab with one arm, that which answers, as its prompt is written."""
     for arm in lab.plan.of_kind("prompt"):
         if arm.retrieval and wanted in (None, f"{arm.prompt} · {arm.model}"):
-            return arm
+            plan = replace(lab.plan, arms=(arm,))
+            return replace(lab, plan=plan.probing() if plan.probes else plan)
     what = "names no prompt that shows passages" + (f' for "{wanted[:80]}"' if wanted else "")
     fix = "write one with {{ contexts }} in it, and name it as PROMPT · MODEL"
     raise CaseError(what, where=lab.case.where("data", "prompts"), fix=fix)
 
 
-def _calls(
-    lab: PreparedLab, arm: of.Arm, found: Mapping[str, tuple[CasePassage, ...]], report: set[str]
-) -> Iterator[tuple[Job, of.Arm, EvalCase]]:
-    for case in lab.plan.report:
-        if case.id in report:
-            other = case.model_copy(update={"contexts": found[case.id]})
+def _asked(
+    plan: LabPlan, passages: Mapping[str, tuple[CasePassage, ...]]
+) -> Iterator[tuple[of.Arm, EvalCase]]:
+    for case in plan.report:
+        if case.id in passages:
+            other = case.model_copy(update={"contexts": passages[case.id]})
             for name, variant in (("retrieved", other), ("known", case), ("no", case)):
                 change = {"id": f"{name} passages", "retrieval": name != "no"}
-                yield from lab.plan.calls([arm.model_copy(update=change)], [variant])
+                yield plan.arms[0].model_copy(update=change), variant
 
 
 def price(prepared: PreparedRetrieval, ledger: Ledger | None) -> of.Quote:
     """What the answers would cost at the most; nothing where no model shall answer."""
-    jobs = [job for job, *_ in prepared.calls]
-    return quote(jobs, ledger, prepared.lab.price_of if prepared.lab else lambda _: None)
+    if prepared.lab is None:
+        return quote([], ledger, lambda _: None)
+    plan = prepared.lab.plan
+    jobs = [*plan.probe_jobs(), *(job for job, *_ in _calls(plan, prepared.asked))]
+    return quote(jobs, ledger, prepared.lab.price_of)
+
+
+def _calls(
+    plan: LabPlan, asked: Iterable[tuple[of.Arm, EvalCase]]
+) -> list[tuple[Job, of.Arm, EvalCase]]:
+    return [call for arm, case in asked for call in plan.calls([arm], [case])]
 
 
 def quoted(prepared: PreparedRetrieval) -> of.Quote:
@@ -263,8 +275,9 @@ def run(
 
 async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) -> dict[str, Any]:
     """The three ways to answer and the gaps between them, or why it ended early."""
-    lab, wanted, done = prepared.lab, prepared.calls, Counter[str]()
-    assert lab is not None  # somebody shall answer
+    assert prepared.lab is not None  # somebody shall answer
+    lab, stopped = await probed(prepared.lab, calls)
+    wanted, done = _calls(lab.plan, prepared.asked), Counter[str]()
 
     def ended(settled: of.Settled) -> None:
         done[settled.status] += 1
@@ -273,10 +286,12 @@ async def _answered(prepared: PreparedRetrieval, calls: PaidCalls, _: of.Quote) 
             counts = {"done": done.total(), "of": n, "running": 3, "spend": calls.spend}
             calls.watch(of.Stand(arm="", quality=first, **counts))
 
-    outcome = await lab.scores.run(calls.runner(ended), wanted)
-    if outcome.stopped:
+    if not stopped:
+        outcome = await lab.scores.run(calls.runner(ended), wanted)
+        stopped = outcome.why if outcome.stopped else ""
+    if stopped:
         unknown = Unknown(ask="run it to its end")
-        return {"answers": unknown, "spend": calls.spend, "stopped": outcome.why}
+        return {"answers": unknown, "spend": calls.spend, "stopped": stopped}
     cases = tuple({case.id: case for *_, case in wanted}.values())
     given, known, none = {arm.id: arm for _, arm, _ in wanted}.values()
     right = lab.scores.share(known, cases)
@@ -346,12 +361,13 @@ def render_quote(
     colour: bool = False,
 ) -> str:
     """What is searched, who answers and what that would cost, as ``text`` or ``json``."""
-    result, answering = prepared.result, {arm.id: arm for _, arm, _ in prepared.calls}
+    result, answering = prepared.result, {arm.id: arm for arm, _ in prepared.asked}
     arms = (*(_arm(one.way) for one in result.ways), *answering.values())
     parts = result.select, result.report
     if form == "json":
         return quote_dict(arms, *parts, quote)
     searched = f"{counted(result.documents, 'document')}, which is free and sends nothing"
-    cap = cap_usd if answering else None
-    document = quote_document(arms, *parts, quote, cap_usd=cap, more=[("Searched", searched)])
+    cap, more = cap_usd if answering else None, [("Searched", searched)]
+    more += prepared.lab.price_rows if prepared.lab else ()
+    document = quote_document(arms, *parts, quote, cap_usd=cap, more=more)
     return render_document(document, colour=colour, everything=True)
