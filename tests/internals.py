@@ -171,7 +171,7 @@ from tuneworthy.measure import sample as measure_sample
 from tuneworthy.measure.engine import MOST_NAMES, ColumnFiles, conversation_keys, measure
 from tuneworthy.measure.evalset import build_evalset, failures
 from tuneworthy.measure.personal import KINDS, Masker, Scanner, excerpt, mask, shared_scanner, spans
-from tuneworthy.measure.sample import BANDS, PLACES, duplicate_groups, embed, signatures
+from tuneworthy.measure.sample import ASKED, BANDS, Signer, duplicate_groups, embed
 from tuneworthy.measure.sample import jaccard as versions_alike
 from tuneworthy.measure.signals import knowledge as signal_knowledge
 from tuneworthy.measure.signals import personal as signal_personal

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,26 +68,43 @@ def measure(signal: Signal, *batches: Batch) -> Found:
 
 
 def _copies(whole: Batch) -> list[float]:
-    """For each trace the first that has 0.8 of its runs of three words in common with it."""
-    firsts: dict[str, int] = {}
-    runs: dict[int, set[tuple[str, ...]]] = {}
+    """For each trace the first that has 0.8 of its runs of three words in common with it.
+
+    Questions and answers each; what stands in more than a fifth of the first thousand is no sign.
+    """
+    sides = ([each or "" for each in whole.column("input")], whole.output)
+    asked, said = ([*map(_runs, side)] for side in sides)
+    for side in (asked, said):
+        counts = Counter(run for runs in side[:1000] for run in runs or ())
+        most = max(0.2 * min(1000, len(side)), 10)
+        shared = {run for run, many in counts.items() if many > most}
+        side[:] = [runs and (runs - shared or runs) for runs in side]
+    firsts: dict[int, tuple[Runs, Runs]] = {}
     found = []
-    for row, (asked, answer) in enumerate(zip(whole.column("input"), whole.output, strict=True)):
-        if answer is None:
+    for row, (question, answer) in enumerate(zip(asked, said, strict=True)):
+        if question is None or answer is None:
             found.append(math.nan)
             continue
-        words = re.findall(r"\w+", f"{asked or ''} {answer}".lower())
-        place = firsts.setdefault(" ".join(words), row)
+        alike = (
+            first for first, (other, told) in firsts.items()
+            if _near(question, other) and _near(answer, told)
+        )  # fmt: skip
+        place = next(alike, row)
         if place == row:
-            mine: set[tuple[str, ...]] = set(zip(words, words[1:], words[2:], strict=False)) or {
-                tuple(words)
-            }
-            alike = (
-                first for first, other in runs.items()
-                if len(mine & other) >= 0.8 * len(mine | other)
-            )  # fmt: skip
-            place = next(alike, row)
-            firsts[" ".join(words)] = place
-            runs[row] = mine
+            firsts[row] = question, answer
         found.append(float(place))
     return found
+
+
+Runs = set[tuple[str, ...]]
+
+
+def _runs(text: str | None) -> Runs | None:
+    if text is None:
+        return None
+    words = re.findall(r"\w+", text.lower())
+    return set(zip(words, words[1:], words[2:], strict=False)) or {tuple(words)}
+
+
+def _near(one: Runs, other: Runs) -> bool:
+    return len(one & other) >= 0.8 * len(one | other)

@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 import plain_engine
 from internals import (
+    ASKED,
     BANDS,
     COLUMNS,
     DUPLICATE_OF,
     MOST_NAMES,
-    PLACES,
     Batch,
     ColumnFiles,
     Found,
@@ -28,6 +28,7 @@ from internals import (
     Message,
     Numbers,
     Signal,
+    Signer,
     Table,
     Term,
     ToolCall,
@@ -37,7 +38,6 @@ from internals import (
     duplicate_groups,
     measure,
     signals,
-    signatures,
 )
 from internals import measure_duplicates as duplicates
 from internals import measure_sample as sampling
@@ -301,6 +301,12 @@ def jaccard(one: str, other: str) -> float:
     return len(runs[0] & runs[1]) / len(runs[0] | runs[1])
 
 
+def signed(texts: list[str]) -> Signatures:
+    """What tells the texts, as questions."""
+    signer = Signer()
+    return np.vstack([signer.add(texts, [""] * len(texts)), signer.rest()])[:, :ASKED]
+
+
 def test_signatures_agree_in_the_share_of_runs_in_common() -> None:
     rng = random.Random(11)
     errors = []
@@ -310,21 +316,21 @@ def test_signatures_agree_in_the_share_of_runs_in_common() -> None:
         for place in rng.sample(range(60), rng.randrange(8)):
             changed[place] = rng.choice(WORDS)
         one, other = " ".join(words), " ".join(changed)
-        left, right = signatures([one, other])
+        left, right = signed([one, other])
         errors.append(float((left == right).mean()) - jaccard(one, other))
-    # The standard error of one is at most 0.065, so that of their mean is under 0.0046.
+    # The standard error of one is at most 0.079, so that of their mean is under 0.0056.
     assert abs(np.mean(errors)) < 0.018
-    assert np.std(errors) < 0.065
+    assert np.std(errors) < 0.079
 
 
 def test_a_signature_is_of_the_text_alone_and_not_of_its_neighbours() -> None:
     rng = random.Random(12)
     texts = [" ".join(prose(rng, rng.choice((0, 1, 2, 3, 5, 400)))) for _ in range(700)]
     texts += ["ü" * 30_000, "x " * 40_000, ""]
-    together = signatures(texts)
-    assert together.shape == (len(texts), PLACES)
+    together = signed(texts)
+    assert together.shape == (len(texts), ASKED)
     for place in range(0, len(texts), 23):
-        np.testing.assert_array_equal(together[place], signatures([texts[place]])[0])
+        np.testing.assert_array_equal(together[place], signed([texts[place]])[0])
 
 
 def test_planted_copies_are_found_and_others_left_alone() -> None:
@@ -349,7 +355,7 @@ def test_short_and_empty_texts_are_copies_only_of_themselves() -> None:
     assert duplicate_groups(texts).tolist() == [0, 1, 0, 3, 4, 5, 5, 7, 8, 7, 10, 11]
 
 
-def test_copies_of_copies_are_one_group_named_after_its_first() -> None:
+def test_copies_of_copies_are_none() -> None:
     rng = random.Random(14)
     words = prose(rng, 60)
     texts = [" ".join(words)]
@@ -357,22 +363,40 @@ def test_copies_of_copies_are_one_group_named_after_its_first() -> None:
         words[place] = "otherwise"
         texts.append(" ".join(words))
     assert jaccard(texts[0], texts[-1]) < 0.5
-    assert set(duplicate_groups([*texts[::-1], "quite another thing"]).tolist()) == {0, len(texts)}
+    groups = duplicate_groups([*texts, "quite another thing"]).tolist()
+    assert len(set(groups)) > 3
+    assert all(jaccard(texts[at], texts[first]) > 0.6 for at, first in enumerate(groups[:-1]))
+
+
+@pytest.mark.parametrize("shared", [0, 20, 60, 200])
+def test_what_nearly_all_rows_share_is_no_sign_of_a_copy(shared: int) -> None:
+    rng = random.Random(16)
+    before = " ".join(prose(rng, shared))
+    own = [" ".join(prose(rng, 12)) for _ in range(300)]
+    texts = [f"{before} {each}" for each in own] + [f"{before} {own[0]}"] * 3
+    labels = [f"label {n % 7}" for n in range(300)] + ["label 0"] * 3
+    groups = duplicate_groups(texts, answers=labels).tolist()
+    assert groups == [*range(300), 0, 0, 0]
+
+
+def test_answers_have_to_agree_too() -> None:
+    asked = ["where is the parcel that I ordered on the second of May"] * 40
+    assert duplicate_groups(asked, answers=["it left", "it came"] * 20).tolist() == [0, 1] * 20
 
 
 def test_a_million_equal_texts_would_be_compared_with_the_first_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     compared: list[int] = []
-    plain = duplicates._agreement
+    plain = duplicates._alike
 
-    def counted(matrix: Signatures, left: Places, right: Places) -> NDArray[np.float64]:
+    def counted(matrix: Signatures, left: Places, right: Places, alike: float) -> NDArray[np.bool_]:
         compared.append(len(left))
-        return plain(matrix, left, right)
+        return plain(matrix, left, right, alike)
 
-    monkeypatch.setattr(duplicates, "_agreement", counted)
+    monkeypatch.setattr(duplicates, "_alike", counted)
     assert set(duplicate_groups(["the very same answer as always"] * 5000).tolist()) == {0}
-    assert sum(compared) < 5000  # each with the first, once
+    assert sum(compared) < 10_000  # each with the first, twice
     # One band shared by all, the texts themselves different: each meets a few, not all.
     texts = [f"the very same answer as always {i}" for i in range(2000)]
     compared.clear()
@@ -390,11 +414,10 @@ def test_copies_in_the_engine_are_those_in_memory(tmp_path: Path, size: int) -> 
         words[rng.randrange(50)] = rng.choice(WORDS)
         asked.append(" ".join(words[:10]))
         answers.append(None if rng.random() < 0.1 else " ".join(words[10:]))
-    texts = [None if b is None else f"{a}\n{b}" for a, b in zip(asked, answers, strict=True)]
     batch = plain_engine.batch(output=answers, input=asked)
     found = engine_table(tmp_path, cut(batch, [size] * 400), duplicates=True).numbers[DUPLICATE_OF]
-    expected = duplicate_groups(texts).astype(float)
-    expected[[text is None for text in texts]] = np.nan
+    expected = duplicate_groups(asked, answers=answers).astype(float)
+    expected[[text is None for text in answers]] = np.nan
     np.testing.assert_array_equal(found, expected)
 
 

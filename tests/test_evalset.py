@@ -35,6 +35,7 @@ from internals import (
     write_evalset,
 )
 from tuneworthy import CaseError
+from tuneworthy.workspace.measure import build_set
 
 WORDS = (
     "refund", "parcel", "invoice", "address", "voucher", "warranty", "receipt", "charge", "card",
@@ -509,3 +510,16 @@ def test_a_set_holds_nothing_of_a_hostile_conversation_but_its_text() -> None:
     drawn: EvalSample = build_evalset([batch], n=2)
     assert "ada@" not in drawn.model_dump_json()
     assert {one.conversation_id for one in drawn.cases} == {None}
+
+
+def test_examples_bring_their_right_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "case.yaml").write_text("name: x\ndata: {examples: rows.jsonl}\n")
+    rows = [{"input": f"what is {n} and {n}?", "output": f"label {n % 3}"} for n in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    build_set(tmp_path, ["examples"])
+    drawn = (tmp_path / "eval.jsonl").read_text().splitlines()
+    assert len(drawn) == 40
+    assert {json.loads(line)["reference"] for line in drawn} == {"label 0", "label 1", "label 2"}

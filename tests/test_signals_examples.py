@@ -108,6 +108,13 @@ def test_near_copies_count_once() -> None:
     assert (found.value, found.details["copy"]) == (2, 1)
 
 
+def test_where_over_half_are_copies_the_count_settles_nothing() -> None:
+    found = evidence(batch(output=["the very same answer as always"] * 21 + answers(20)))
+    assert (found.value, found.high) == (21, 21)
+    found = evidence(batch(output=["the very same answer as always"] * 30 + answers(20)))
+    assert (found.value, found.high) == (21, 50)
+
+
 def test_the_same_answer_to_another_question_is_no_copy() -> None:
     asked = answers(20)
     assert evidence(batch(output=["Yes."] * 20, input=asked)).value == 20

@@ -1,12 +1,14 @@
-"""How many planted faults the count of usable examples leaves out, and what it costs clean ones.
+r"""How many planted faults the count of usable examples leaves out, and what it costs clean ones.
 
-    python tools/accuracy/examples.py ../shared/real/tau_bench/gpt-4o-airline.json
+    python tools/accuracy/examples.py ../shared/real/tau_bench/gpt-4o-airline.json \
+        ../shared/real/banking77/train.csv ../shared/real/clinc_oos/data_oos_plus.json
 
 Faults are refusals, missing answers, errors and copies with one word changed, a quarter each.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 import tempfile
@@ -17,6 +19,7 @@ import numpy as np
 from made import names
 
 from tuneworthy.measure.engine import measure
+from tuneworthy.measure.evalset import build_evalset
 from tuneworthy.measure.signals.examples import REASONS
 from tuneworthy.measure.signals.examples import ExamplesSignal as Examples
 from tuneworthy.model.case import Materials
@@ -52,6 +55,34 @@ def counted(batch: Batch, materials: Materials) -> Evidence:
     return found.evidence[0]
 
 
+def labelled(path: Path) -> list[tuple[str, str]]:
+    """Messages of people with their labels: rows of Banking77 or CLINC."""
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8", newline="") as file:
+            return [(row["text"], row["category"]) for row in csv.DictReader(file)]
+    return [(text, label) for text, label in json.loads(path.read_text("utf-8"))["train"]]
+
+
+def instructed(path: Path) -> None:
+    """Print what is left of real labelled rows with the instruction at four places."""
+    rows = labelled(path)
+    labels = ", ".join(sorted({label for _, label in rows}))
+    order = f"Sort the customer's message into one of these, and write its name alone: {labels}."
+    bare, outputs = [text for text, _ in rows], [label for _, label in rows]
+    whole = [f"{order}\n\nMessage: {text}" for text in bare]
+    test = {"case": [str(n) for n in range(len(rows))], "model": ["m"] * len(rows)}
+    forms = {
+        "bare": Batch(output=outputs, input=bare),
+        "system": Batch(output=outputs, input=bare, system=[order] * len(rows)),
+        "user": Batch(output=outputs, input=whole),
+        "results": Batch(output=outputs, input=whole, reference=outputs, **test),
+    }
+    for form, batch in forms.items():
+        usable, drawn = counted(batch, Materials()).value, build_evalset([batch], n=200)
+        print(f"{path.parent.name} {form}: {usable:,.0f} of {len(rows):,} usable; "
+              f"evaluation set: {drawn.folded:,} of {drawn.framed:,} folded")  # fmt: skip
+
+
 def main() -> None:
     """Print the count on real runs, and on planted faults."""
     from planted import faults
@@ -72,6 +103,8 @@ def main() -> None:
               f"{np.mean(wrong):.2%} of the clean thrown out")  # fmt: skip
     if len(sys.argv) < 2:
         return
+    for name in sys.argv[2:]:
+        instructed(Path(name))
     runs = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
     batch = Batch()
     for run in runs:

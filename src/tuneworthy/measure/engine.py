@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneworthy.errors import InputError
-from tuneworthy.measure.sample import PLACES, Sample, compared_text, near_copies, signatures
+from tuneworthy.measure.sample import PLACES, Sample, Signer, near_copies
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     ENOUGH_CONVERSATIONS,
@@ -219,7 +219,7 @@ class _Run:
         self._columns: dict[int, list[str]] = {}
         self._models, self._prompts, self._systems = Names(), Names(), SystemPrompts()
         self._present: set[str] = set()
-        self._sample = Sample()
+        self._sample, self._signer = Sample(), Signer()
         self._compares = any(getattr(signal, "wants_duplicates", False) for signal in signals)
 
     def add(self, batch: Batch) -> None:
@@ -241,9 +241,8 @@ class _Run:
             self._columns[place] = list(numbers)
             columns |= {f"{place} {name}": values for name, values in numbers.items()}
         if self._compares:
-            texts = [*map(compared_text, batch.column("input"), batch.output)]
-            columns["signature"] = signatures(texts, self.traces)
-            columns["answered"] = np.array([text is not None for text in texts])
+            columns["signature"] = self._signer.add(batch.column("input"), batch.output)
+            columns["answered"] = np.array([text is not None for text in batch.output])
         self._sample.add(batch, keys, self.traces)
         self._store.add(columns)
         self.traces += len(batch)
@@ -254,6 +253,7 @@ class _Run:
             return
         table, copies = self._table(), None
         if self._compares:
+            self._store.add({"signature": self._signer.rest()})
             groups = near_copies(self._store.get("signature").reshape(-1, PLACES))
             copies = np.where(self._store.get("answered"), groups.astype(np.float64), np.nan)
         for place, signal in enumerate(self._signals):

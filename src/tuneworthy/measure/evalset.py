@@ -57,6 +57,7 @@ def build_evalset(
     seed: int = 0,
     schema: Mapping[str, Any] | None = None,
     alike: float = ALIKE,
+    gold: bool = False,
 ) -> EvalSample:
     """Draw an evaluation set from traces. The same traces and seed give the same set.
 
@@ -70,6 +71,7 @@ def build_evalset(
         seed: Another seed, another draw.
         schema: JSON Schema of the output, where there is one.
         alike: Share of three-word runs in common from which conversations are near copies.
+        gold: Whether the answers are right ones, as in examples to be learnt from.
 
     Returns:
         The set; without a case where no trace says what was asked.
@@ -80,6 +82,10 @@ def build_evalset(
         read += len(batch)
     kept, cut = sample.batch()
     failed = dict(failures(kept, validator(schema)[0]))
+    if gold:
+        kept.reference = [
+            a or b for a, b in zip(kept.column("reference"), kept.output, strict=True)
+        ]
     questions = list(_questions(kept))
     logged = _conversations(kept, questions, failed)
     units = _folded(logged, alike, np.random.default_rng(seed))
@@ -139,11 +145,15 @@ class Conversation(NamedTuple):
         return self.traces * (BOOST if self.failed else 1.0)
 
     @property
-    def compared(self) -> str:
-        """What of it has to be alike: all that was asked, and the right answers."""
+    def asked(self) -> str:
+        """All that was asked."""
         texts = [turn.content for turn in self.questions[-1].turns]
-        texts += [one.turns[-1].content for one in self.questions]
-        return "\n".join([*texts, *(one.reference or "" for one in self.questions)])
+        return "\n".join([*texts, *(one.turns[-1].content for one in self.questions)])
+
+    @property
+    def answers(self) -> str:
+        """The right answers."""
+        return "\n".join(one.reference or "" for one in self.questions)
 
 
 def _names(batch: Batch) -> list[str | None]:
@@ -244,7 +254,8 @@ def _folded(
     if not units:
         return []
     sizes = np.array([unit.traces for unit in units], dtype=np.float64)
-    group = duplicate_groups([unit.compared for unit in units], alike)
+    asked, answers = ([getattr(unit, side) for unit in units] for side in ("asked", "answers"))
+    group = duplicate_groups(asked, alike, answers)
     late = rng.exponential(size=len(units)) / sizes  # the first to come is drawn by its size
     order = np.lexsort((late, group))
     _, first = np.unique(group[order], return_index=True)

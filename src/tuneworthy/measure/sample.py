@@ -168,10 +168,17 @@ ALIKE = 0.8
 """Share of three-word runs in common from which texts are copies; the lesson's ``near_copy``."""
 
 BANDS, ROWS = 12, 5
-"""Two texts meet in one of 12 bands of 5 places: with a chance of 0.99 at 0.8, 0.32 at 0.5."""
+"""Two rows meet in one of 12 bands of 5 places: with a chance of 0.99 at 0.8, 0.32 at 0.5."""
 
 PLACES = BANDS * ROWS
-"""Length of a signature; similarity is known to about 0.05 (one standard error at 0.8)."""
+ASKED = 8 * ROWS
+"""Places of a signature that tell the question, the others the answer; each likeness is known to
+about 0.06 and 0.09 (one standard error at 0.8)."""
+
+FIRST = 1_000  #: Rows from which is known what many rows share.
+SHARED, SHARED_ROWS = 0.2, 10
+"""A run in more than a fifth of those, and in ten, is no sign of a copy: an instruction, a list of
+labels, a greeting. Rows in which nothing else stands are compared whole."""
 
 LONGEST = 20_000  #: Characters of a text that are compared.
 
@@ -212,21 +219,42 @@ def distinct_prompts(texts: Sequence[str], near_copy: float) -> int:
     return len(similar_groups([*map(runs_of, words)], near_copy))
 
 
-def compared_text(question: str | None, answer: str | None) -> str | None:
-    """The text of a trace that is compared; None for a trace without an answer."""
-    return None if answer is None else f"{question or ''}\n{answer}"
+class Signer:
+    """Signs questions and answers in the order of their rows, as soon as it knows what many share.
 
-
-def signatures(texts: Sequence[str | None], first_row: int = 0) -> Signatures:
-    """MinHash signatures by ``rensa``, a row a text; case and punctuation don't count.
-
-    A text without a word equals only the very same text, and None equals nothing: ``first_row``
-    is the place of the first text among all.
+    That is looked for among the first thousand; case and punctuation don't count. A text without a
+    word equals only the very same text, and None for an answer equals nothing.
     """
-    from rensa import RMinHash
 
-    if not texts:
-        return np.empty((0, PLACES), dtype=np.uint32)
+    def __init__(self) -> None:
+        self._held: list[tuple[str, str | None]] = []
+        self._row = 0
+        self.shared: tuple[NDArray[np.uint64], ...] = ()
+
+    def add(self, questions: Sequence[str | None], answers: Sequence[str | None]) -> Signatures:
+        """Take more rows; gives the signatures of those that can be signed, mostly these."""
+        self._held += zip((each or "" for each in questions), answers, strict=True)
+        return self.rest() if self.shared or len(self._held) >= FIRST else _NO_SIGNATURES
+
+    def rest(self) -> Signatures:
+        """The signatures of all rows that wait."""
+        if not self._held:
+            return _NO_SIGNATURES
+        columns = [*zip(*self._held, strict=True)]
+        found = [_runs_of(column, self._row) for column in columns]
+        if not self.shared:
+            self.shared = tuple(_shared(*each) for each in found)
+        self._row += len(self._held)
+        self._held = []
+        sides = zip(found, self.shared, (ASKED, PLACES - ASKED), strict=True)
+        return np.hstack([_signed(*runs, shared, places) for runs, shared, places in sides])
+
+
+_NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
+
+
+def _runs_of(texts: Sequence[str | None], first_row: int) -> tuple[NDArray[np.uint64], Places]:
+    """Hashes of the runs of three words of all texts, and the text that each is of."""
     words = [_words(text, row) for row, text in enumerate(texts, start=first_row)]
     counts = np.fromiter(map(len, words), np.int64, len(words))
     hashes = np.fromiter(map(crc32, chain.from_iterable(words)), np.uint64, int(counts.sum()))
@@ -235,10 +263,32 @@ def signatures(texts: Sequence[str | None], first_row: int = 0) -> Signatures:
     within[ends - 1] = within[ends - 2] = False
     one, two, three = _WEIGHTS[:3]
     runs = hashes * one + np.roll(hashes, -1) * two + np.roll(hashes, -2) * three
-    offsets = np.append(0, np.cumsum(counts - 2)).astype(np.uint64)
-    matrix = RMinHash.digest_matrix_from_flat_token_hashes(runs[within], offsets, PLACES, _SEED)
+    return runs[within], np.repeat(np.arange(len(words)), counts - 2)
+
+
+def _shared(runs: NDArray[np.uint64], text: Places) -> NDArray[np.uint64]:
+    """Runs that stand in many of the first texts."""
+    among = text < FIRST
+    rows = min(FIRST, int(text[-1]) + 1)
+    both = np.unique(np.stack([runs[among], text[among].astype(np.uint64)]), axis=1)
+    each, many = np.unique(both[0], return_counts=True)
+    return np.asarray(each[many > max(SHARED * rows, SHARED_ROWS)])
+
+
+def _signed(
+    runs: NDArray[np.uint64], text: Places, shared: NDArray[np.uint64], places: int
+) -> Signatures:
+    """MinHash signatures by ``rensa``, a row a text."""
+    from rensa import RMinHash
+
+    many = int(text[-1]) + 1
+    own = ~np.isin(runs, shared)
+    own |= (np.bincount(text[own], minlength=many) == 0)[text]
+    counts = np.bincount(text[own], minlength=many)
+    offsets = np.append(0, np.cumsum(counts)).astype(np.uint64)
+    matrix = RMinHash.digest_matrix_from_flat_token_hashes(runs[own], offsets, places, _SEED)
     numbers = chain.from_iterable(matrix.to_rows())
-    return np.fromiter(numbers, np.uint32, len(words) * PLACES).reshape(-1, PLACES)
+    return np.fromiter(numbers, np.uint32, many * places).reshape(-1, places)
 
 
 def _words(text: str | None, row: int) -> list[bytes]:
@@ -251,7 +301,10 @@ def _words(text: str | None, row: int) -> list[bytes]:
 
 
 def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
-    """For each signature the place of the first of its group; its own where it is no copy."""
+    """For each signature the place of the first that it is a copy of; its own where of none.
+
+    Copies of copies are none: each is like the first of its group.
+    """
     rows = np.arange(len(matrix), dtype=np.int64)
     group = rows.copy()
     for band in range(BANDS):
@@ -262,23 +315,45 @@ def near_copies(matrix: Signatures, alike: float = ALIKE) -> Places:
         for other in (first, *(np.roll(order, back) for back in (1, 2, 3))):
             apart = (keys[order] == keys[other]) & (group[order] != group[other])
             left, right = other[apart], order[apart]
-            near = _agreement(matrix, left, right) >= alike
+            near = _alike(matrix, left, right, alike)
             group = joined_groups(group, left[near], right[near])
-    return group
+    copy_of, left = rows.copy(), rows[group != rows]
+    for _ in range(_ROUNDS):
+        near = _alike(matrix, group[left], left, alike)
+        copy_of[left[near]] = group[left[near]]
+        left = left[~near]
+        _, first, member = np.unique(group[left], return_index=True, return_inverse=True)
+        group[left] = left[first][member]
+        left = left[group[left] != left]
+    return copy_of
 
 
-def duplicate_groups(texts: Sequence[str | None], alike: float = ALIKE) -> Places:
-    """For each text the place of the first text of its group; its own where it is no copy."""
-    return near_copies(signatures(texts), alike)
+_ROUNDS = 20  # of looking for another first in what is like none so far
 
 
-def _agreement(matrix: Signatures, left: Places, right: Places) -> NDArray[np.float64]:
-    """The share of places in which the signatures of each pair agree."""
-    shares = np.empty(len(left))
+def duplicate_groups(
+    texts: Sequence[str | None],
+    alike: float = ALIKE,
+    answers: Sequence[str | None] | None = None,
+) -> Places:
+    """For each text the place of the first that it is a copy of; its own where of none.
+
+    Answers have to agree too, where there are any.
+    """
+    signer = Signer()
+    given = [None if text is None else "" for text in texts] if answers is None else answers
+    return near_copies(np.vstack([signer.add(texts, given), signer.rest()]), alike)
+
+
+def _alike(matrix: Signatures, left: Places, right: Places, alike: float) -> NDArray[np.bool_]:
+    """Whether the questions of each pair agree, and the answers."""
+    near = np.empty(len(left), dtype=bool)
     for at in range(0, len(left), _PAIRS):
         some = slice(at, at + _PAIRS)
-        shares[some] = (matrix[left[some]] == matrix[right[some]]).mean(axis=1)
-    return shares
+        same = matrix[left[some]] == matrix[right[some]]
+        sides = (same[:, :ASKED].mean(axis=1), same[:, ASKED:].mean(axis=1))
+        near[some] = np.minimum(*sides) >= alike
+    return near
 
 
 def joined_groups(group: Places, left: Places, right: Places) -> Places:

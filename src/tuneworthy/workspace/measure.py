@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import add_to_case, case_path
@@ -316,7 +316,8 @@ def build_set(
     """Draw an evaluation set from traces and write it; nothing that is there is replaced.
 
     ``sources`` are as for ``measure_case``; ``traces`` alone stands for the case's own, unless
-    something bears that name. Conversations stay whole, so it holds about ``n`` cases. It lies
+    something bears that name, and ``examples`` for its examples, whose answers are right ones.
+    Conversations stay whole, so it holds about ``n`` cases. It lies
     beside the case when no ``output`` is given.
     """
     from tuneworthy.files.materials import read_materials
@@ -332,8 +333,9 @@ def build_set(
     if os.path.lexists(path):
         fix = "name another file with --output, or move it away"
         raise OutputError("exists already", where=str(path), fix=fix)
-    own = tuple(sources) == ("traces",) and not os.path.lexists("traces")
-    chosen = (() if own else sources) or named(case, "traces")
+    entry: Any = (*sources, "traces")[0]
+    own = len(sources) < 2 and entry in {"traces", "examples"} and not os.path.lexists(entry)
+    chosen = named(case, entry if own else "traces") if own or not sources else sources
     if not chosen:
         raise _no_traces(case, "draw from")
     files = read(chosen, mapping=None if mapping is None else read_mapping(Path(mapping)))
@@ -344,6 +346,7 @@ def build_set(
         seed=seed,
         schema=read_materials(case).output_schema,
         alike=ALIKE if near is None else near,
+        gold=own and entry == "examples",
     )
     if not drawn.cases:
         fix = "log `input`, what was asked, or messages"

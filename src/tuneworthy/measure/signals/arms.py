@@ -255,8 +255,8 @@ def compare_arms(
     case = np.unique(runs.case[rows], return_inverse=True)[1]
     arms = int(runs.arm.max()) + 1
     had = np.bincount(np.unique(case * arms + runs.arm[rows]) % arms, minlength=arms)
-    most = np.argsort(-had, kind="stable")[:MOST_ARMS]
-    kept = np.sort(most[had[most] > 0])
+    often = np.argsort(-had, kind="stable")[:MOST_ARMS]
+    kept = np.sort(often[had[often] > 0])
     rows = rows[np.isin(runs.arm[rows], kept)]
     score, failed = runs.score[rows], runs.failed(kept)
     as_share = bool(((score >= 0) & (score <= 1)).all())
@@ -267,7 +267,7 @@ def compare_arms(
     shared: Flags = np.bincount(np.unique(case * arms + runs.arm[rows]) // arms) == len(kept)
     together = bool(shared.sum() >= ENOUGH_CONVERSATIONS or shared.all())
     among = shared[case] | (not together)
-    told, least, most = (_by_run(runs, rows[among], each[among], kept) for each in scores)
+    told, least, most = [_by_run(runs, rows[among], each[among], kept) for each in scores]
     reach = quantiles(least.means, rng)
     means = np.nanmean(least.means, axis=0).tolist()
     order = sorted(range(len(kept)), key=lambda each: (-means[each], each))
@@ -278,7 +278,7 @@ def compare_arms(
         compared.append(_arm(names[arm], runs, runs.arm == arm, told.means[:, column], bounds))
     return ArmsResult(
         arms=tuple(compared),
-        lead=_lead(*(each.means[:, order] for each in (told, least, most)), least.clusters, reach),
+        lead=_lead((told, least, most), order, reach),
         cases=len(least.means),
         same_cases=together,
         scale="share" if as_share else "score",
@@ -374,11 +374,11 @@ def _usd_per_run(runs: ArmRuns, rows: Flags) -> tuple[float | Unknown, ...]:
     return cost.value, max(0.0, cost.low), cost.high
 
 
-def _lead(
-    told: Floats, least: Floats, most: Floats, clusters: Ints, reach: Quantiles
-) -> Lead | Unknown:
+def _lead(runs: Sequence[RunScores], order: Sequence[int], reach: Quantiles) -> Lead | Unknown:
     """The first over the second, with what failed against the first, and for it."""
-    if told.shape[1] < 2:
+    told, least, most = (each.means[:, order] for each in runs)
+    clusters = runs[0].clusters
+    if len(order) < 2:
         return Unknown(ask=_ONE_ARM)
     pair = paired(least[:, 0], most[:, 1], reach.pairs, clusters)
     most_of_all = paired(most[:, 0], least[:, 1], reach.pairs, clusters)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tuneworthy.measure.personal import excerpt, shared_scanner
-from tuneworthy.measure.sample import compared_text, duplicate_groups
+from tuneworthy.measure.sample import duplicate_groups
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     RIGHT_FROM,
@@ -37,6 +37,8 @@ from tuneworthy.text.search import joined
 JSON_FROM = 0.9
 """Where at least this share of the answers in words mean to be JSON, all have to be."""
 
+FOLDED = 0.5  #: Where more than this share are near copies, what they share may be a template.
+
 SCANNED = 1_000
 """Examples of the sample that are looked through for personal and secret data at most."""
 
@@ -56,7 +58,8 @@ class ExamplesSignal:
     An answer without a score of its own has the mean score of its conversation: who says that a
     conversation went wrong says so once, mostly at its end.
     Unit: examples. It is a count of what was read and has no sampling error: the upper end is the
-    count, the lower end leaves out what may hold personal or secret data and would have to be
+    count, or where over half are near copies, which then settles nothing, the count with all of
+    them; the lower end leaves out what may hold personal or secret data and would have to be
     cleaned, by patterns on a sample, their errors and the sample's included. Of runs of a test
     (traces with a ``case``) the upper end is open: a test is as long as its makers made it, and
     says nothing of what else the team has.
@@ -107,13 +110,14 @@ class ExamplesSignal:
         usable = len(np.unique(copies[np.isfinite(copies)])) + int(np.isnan(copies).sum())
         steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
         steps["copy"] = len(copies) - usable
+        most = len(copies) if steps["copy"] > FOLDED * len(copies) else usable
         personal, seen = _personal(table.sample)
         evidence = measure.of(
             table,
             (
                 float(usable),
                 float(int(usable * (1 - personal))),
-                "open" if "case" in table.present else float(usable),
+                "open" if "case" in table.present else float(most),
             ),
             method=method,
             details={**seen, **needed, "all": n, **steps},
@@ -128,9 +132,8 @@ class ExamplesSignal:
         talks, questions = clusters_of(batch.column("conversation")), batch.column("input")
         reason = _reasons(self.rows(batch), talks, json_expected=json_expected)
         kept = np.flatnonzero(reason == _NONE)[:SCANNED].tolist()
-        groups = duplicate_groups(
-            [compared_text(questions[row], batch.output[row]) for row in kept]
-        )
+        texts = ([column[row] for row in kept] for column in (questions, batch.output))
+        groups = duplicate_groups(next(texts), answers=next(texts))
         samples = []
         for place, name in enumerate(REASONS):
             rows = np.flatnonzero(reason == place).tolist()

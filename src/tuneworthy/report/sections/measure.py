@@ -210,6 +210,8 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
         yield b.Todo(report.ask("usable_examples", "log `output`, what the model wrote"))
         return
     yield steps_table(series, quiet=True)
+    if isinstance(usable.high, float) and usable.high > usable.number:
+        yield "Over half are near copies, which a template may explain: this count settles nothing"
     need, have = report.detail("usable_examples", "need"), usable.number
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
