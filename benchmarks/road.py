@@ -97,8 +97,8 @@ def timed(work: Callable[[], Any]) -> tuple[float, Any]:
     return time.process_time() - before, result
 
 
-def own_framework(rng: random.Random) -> dict[str, Any]:
-    """A framework of twenty factors whose weights have three decimals and count."""
+def own_framework(rng: random.Random, pro: int = FOR, con: int = AGAINST) -> dict[str, Any]:
+    """A framework of many factors whose weights have three decimals and count."""
 
     def factors(kind: str, many: int) -> dict[str, Any]:
         return {
@@ -110,14 +110,14 @@ def own_framework(rng: random.Random) -> dict[str, Any]:
             for n in range(many)
         }
 
-    pro, con = factors("reason", FOR), factors("obstacle", AGAINST)
-    for_weight = sum(factor["weight"] for factor in pro.values())
-    against_weight = sum(factor["weight"] for factor in con.values())
+    reasons, against = factors("reason", pro), factors("obstacle", con)
+    for_weight = sum(factor["weight"] for factor in reasons.values())
+    against_weight = sum(factor["weight"] for factor in against.values())
     return {
         "name": "own",
         "ceiling": {"tried": {"title": "tried", "ask": "Was everything else tried?"}},
-        "indicators": pro,
-        "anti_indicators": con,
+        "indicators": reasons,
+        "anti_indicators": against,
         "scoring": {
             "weights": "counted",
             "denominator": "weight",
@@ -174,6 +174,17 @@ def measure_own(rng: random.Random) -> dict[str, float]:
     return {"seconds": seconds, "peak": peak_mib(), "above": peak_mib() - before}
 
 
+def measure_many(rng: random.Random) -> dict[str, float]:
+    """Decide a case with twenty-five open weighted factors, the first thing a process does."""
+    from tuneworthy import load_case, load_framework
+
+    framework = load_framework(own_framework(rng, 15, 10))
+    case = load_case({"name": "all open", "ceiling": {"tried": "yes"}})
+    seconds, dossier = timed(partial(decide_all, case, framework))
+    assert dossier.counts.unknown == 25
+    return {"seconds": seconds}
+
+
 def measure_batch(rng: random.Random) -> dict[str, float]:
     """Load ten thousand random cases and give the verdicts on all of them."""
     from tuneworthy import load_case, load_framework, verdicts
@@ -196,6 +207,7 @@ def measure_batch(rng: random.Random) -> dict[str, float]:
 STEPS: dict[str, Callable[[random.Random], dict[str, float]]] = {
     "eleven": measure_eleven,
     "own": measure_own,
+    "many": measure_many,
     "batch": measure_batch,
 }
 
@@ -248,6 +260,7 @@ def compared(former: Path) -> str:
     figures = {
         "eleven": "eleven open factors, decided",
         "own": "twenty open weighted factors, an own framework",
+        "many": "twenty-five",
         "batch": "`verdicts` on 10,000 random cases",
     }
     took: dict[str, list[list[float]]] = {}

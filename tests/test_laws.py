@@ -214,10 +214,67 @@ def test_arrays_and_loops_count_alike(seed: int) -> None:
     framework, answers = worlds(seed, open_share=0.8)
     looped = tally(compile_rules(framework), answers)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tally_module, "_LOOP_UP_TO", 2)
-        patch.setattr(tally_module, "_CHUNK", 8)
+        patch.setattr(tally_module, "_LOOP_UP_TO", 1)
+        patch.setattr(tally_module, "_TABLE_UP_TO", 1 << (seed % 2 * 20))
         arrays = tally(compile_rules(framework), answers)
     assert arrays == looped
+
+
+def wide(pro: int, con: int, tree: list[dict[str, Any]], weight: Any = lambda _: 1) -> Any:
+    """A framework of many factors and no ceiling, of which everything is open."""
+    factors = {
+        kind: {f"{kind}{n}": {"title": "t", "ask": "?", "weight": weight(n)} for n in range(many)}
+        for kind, many in (("p", pro), ("c", con))
+    }
+    bands = {"strong": {"at_least": 2}, "moderate": {"at_least": 1}}
+    return load_framework(
+        {
+            "name": "wide",
+            "indicators": factors["p"],
+            "anti_indicators": factors["c"],
+            "scoring": {
+                "weights": "counted",
+                "denominator": 1,
+                "score": bands,
+                "difference": bands,
+            },
+            "tree": [*tree, {"outcome": "fine_tune_candidate"}],
+        }
+    )
+
+
+@pytest.mark.parametrize(("pro", "con"), [(15, 10), (30, 20)])
+@pytest.mark.parametrize("measure", ["indicator_weight", "difference"])
+def test_many_weights_are_counted_exactly(pro: int, con: int, measure: str) -> None:
+    def weight(n: int) -> float:
+        return (n * n * 37 % 4999 + 1) / 1000
+
+    bound = 9.5 if measure == "difference" else 21.25
+    asks = {"when": {measure: {"at_least": bound}}, "outcome": "improve_rag_or_switch_model"}
+    counted = tally(compile_rules(wide(pro, con, [asks], weight)), {})
+    sums = {0: 1}  # every subset by its weight in thousandths, an answer at a time
+    for n in range(pro):
+        step = round(weight(n) * 1000)
+        sums = add(sums, step)
+    for n in range(con):
+        sums = add(sums, -round(weight(n) * 1000) if measure == "difference" else 0)
+    want = sum(many for total, many in sums.items() if total >= round(bound * 1000))
+    assert counted.ending == (want, (1 << (pro + con)) - want)
+
+
+def add(sums: dict[int, int], step: int) -> dict[int, int]:
+    grown = dict(sums)
+    for total, many in sums.items():
+        grown[total + step] = grown.get(total + step, 0) + many
+    return grown
+
+
+def test_a_tree_that_names_many_answers_is_counted_exactly() -> None:
+    named = [{"answers": {f"p{n}": "yes", f"p{n + 1}": "yes"}} for n in range(0, 40, 2)]
+    asks = {"when": {"any": named}, "outcome": "improve_rag_or_switch_model"}
+    counted = tally(compile_rules(wide(40, 0, [asks])), {"p0": "no", "p2": "yes"})
+    assert counted.ending[1] == 2 * 1 * 3**18  # one pair is out, of one half is known
+    assert sum(counted.ending) == 2**38
 
 
 @given(lesson_answers)

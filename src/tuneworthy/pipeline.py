@@ -14,7 +14,7 @@ from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_ca
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
 from tuneworthy.files.stores import read_latest, training_record
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
-from tuneworthy.framework.rules import Rules, compile_rules
+from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
 from tuneworthy.llm.endpoints import listed_prices
 from tuneworthy.model.base import Unknown, digest, remembered_digest
@@ -130,7 +130,7 @@ def decide(
     measured, series = read_latest(stated) if evidence is None else (evidence, ())
     ledger = known(measured)
     case, replaced = with_evidence(stated, ledger)
-    rules, assessment = compile_rules(framework), weigh(case, framework, ledger=ledger)
+    rules, assessment = rules_of(framework), weigh(case, framework, ledger=ledger)
     states = assessment.states
     decision = apply_rules(states, framework, rules)
     sovereign = assessment.state("data_sovereignty")
@@ -252,7 +252,7 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
     Raises:
         CaseError: As ``decide``.
     """
-    rules = compile_rules(framework)
+    rules = rules_of(framework)
     return [_quickly(case, framework, rules) for case in cases]
 
 

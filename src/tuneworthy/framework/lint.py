@@ -10,8 +10,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.framework.rules import Cuts, Measures, Rules, compile_rules
-from tuneworthy.framework.tally import fired, tally
+from tuneworthy.framework.rules import Answered, Cuts, Measure, Reaches, Rules, compile_rules, held
+from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import break_even, digest
 from tuneworthy.model.dossier import Lint, LintCell, LintFinding, NamedDigest
 from tuneworthy.model.framework import BANDS, OUTCOMES, Band, Framework, ongoing_usd
@@ -48,7 +48,7 @@ class _Table(NamedTuple):
     counted: Rules  #: With the number of factors as denominator, in place of another number.
     names: tuple[str, ...]
     yes: Array  #: Booleans, combinations × factors.
-    columns: Measures  #: Measures of each combination, all checks yes.
+    columns: dict[Measure, Array]  #: Measures of each combination, all checks yes.
     fired: Array  #: Step of the tree each ends at, all checks yes.
     candidate: Array  #: Whether that step says fine-tune.
 
@@ -61,21 +61,29 @@ class _Table(NamedTuple):
         yes = ((rows[:, None] >> np.arange(len(names))) & 1).astype(bool)
         cut = len(rules.indicators)
         weights = np.array([rules.weights[name] for name in names], dtype=np.int64)
-        columns = Measures(
-            yes[:, :cut].sum(axis=1),
-            yes[:, :cut] @ weights[:cut],
-            yes[:, cut:].sum(axis=1),
-            yes[:, cut:] @ weights[cut:],
-            reached=True,
-            answers={n: yes[:, names.index(n)] if n in names else True for n in rules.bits},
-        )
-        steps = fired(np, rules, columns, rows.shape)
+        weighs = yes[:, :cut] @ weights[:cut], yes[:, cut:] @ weights[cut:]
+        columns: dict[Measure, Array] = {
+            "indicators": yes[:, :cut].sum(axis=1),
+            "indicator_weight": weighs[0],
+            "anti_indicators": yes[:, cut:].sum(axis=1),
+            "anti_indicator_weight": weighs[1],
+            "difference": weighs[0] - weighs[1],
+        }
+
+        def value(atom: Reaches | Answered) -> Array:
+            if isinstance(atom, Reaches):
+                return columns[atom.measure] >= atom.bound
+            return yes[:, names.index(atom.name)] if atom.name in names else np.True_
+
+        steps = np.full(rows.shape, len(rules.steps) - 1, dtype=np.uint8)
+        for index in range(len(rules.steps) - 2, -1, -1):
+            steps[np.broadcast_to(held(rules.steps[index][0], value), rows.shape)] = index
         candidate = np.array([outcome == "fine_tune_candidate" for _, outcome in rules.steps])
         return cls(framework, rules, counted, names, yes, columns, steps, candidate[steps])
 
     def bands(self, cuts: Cuts) -> Array:
         """0 for weak, 1 for moderate, 2 for strong, as ``Cuts.band`` decides."""
-        difference = self.columns.difference
+        difference = self.columns["difference"]
         moderate = (difference >= cuts.moderate).astype(np.int64)
         return np.where(difference >= cuts.strong, 2, moderate)
 
@@ -98,7 +106,10 @@ class _Table(NamedTuple):
     def _cells(self, rows: Array, bands: tuple[Array, Array]) -> tuple[LintCell, ...]:
         groups: dict[tuple[int, int], list[int]] = {}
         for row in rows.tolist():
-            key = int(self.columns.indicators[row]), int(self.columns.anti_indicators[row])
+            key = (
+                int(self.columns["indicators"][row]),
+                int(self.columns["anti_indicators"][row]),
+            )
             groups.setdefault(key, []).append(row)
 
         def shared(values: Array, members: list[int]) -> Band | Literal["mixed"]:

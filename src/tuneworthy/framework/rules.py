@@ -1,22 +1,22 @@
 """A framework's scoring and tree, compiled to whole numbers.
 
 Weights and bounds are turned into integers by one common scale, so 0.1 + 0.2 is 0.3 here, a
-comparison is exact, and every test is of one form: a measure is at least a bound, or not. The same
-tests run on plain integers and on numpy arrays.
+comparison is exact, and every test is of one form: a measure is at least a bound, or not. A test is
+data: it runs on plain integers and on numpy arrays, and one answer can be put into it.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import reduce
-from operator import and_, or_
+from operator import and_
 from typing import Any, Literal, NamedTuple, get_args
 
 from tuneworthy.errors import FrameworkError
-from tuneworthy.model.base import State
+from tuneworthy.model.base import State, of_the_last
 from tuneworthy.model.framework import (
     Band,
     Bands,
@@ -25,7 +25,6 @@ from tuneworthy.model.framework import (
     Factor,
     Framework,
     Outcome,
-    asked_names,
 )
 
 Measure = Literal[
@@ -37,37 +36,70 @@ _BOUNDED: tuple[Measure | Literal["score"], ...] = (*get_args(Measure), "score")
 _LARGEST = 2**53  # whole numbers up to here are exact in every array we use
 
 
-class Measures(NamedTuple):
-    """What a test reads: numbers and booleans, or arrays of them that broadcast."""
+class Reaches(NamedTuple):
+    """A measure is at least a bound, in scaled units."""
 
-    indicators: Any
-    indicator_weight: Any
-    anti_indicators: Any
-    anti_indicator_weight: Any
-    reached: Any
-    answers: dict[str, Any]
-
-    @property
-    def difference(self) -> Any:
-        """Weight for less weight against."""
-        return self.indicator_weight - self.anti_indicator_weight
+    measure: Measure
+    bound: int
 
 
-Test = Callable[[Measures], Any]
-"""Whether something holds, for one combination or elementwise for arrays of them."""
+class Answered(NamedTuple):
+    """An answer is yes; that of the ceiling where no name is given."""
+
+    name: str
 
 
-def _every(parts: Sequence[Test]) -> Test:
+class Every(NamedTuple):
     """All parts hold; no parts hold trivially."""
-    return lambda read: reduce(and_, (part(read) for part in parts), True)
+
+    parts: frozenset[Test]
 
 
-def _not(part: Test) -> Test:
-    return lambda read: part(read) ^ True
+class Not(NamedTuple):
+    part: Test
 
 
-def _reaches(measure: Measure, bound: int) -> Test:
-    return lambda read: getattr(read, measure) >= bound
+Test = bool | Reaches | Answered | Every | Not
+"""What a step of the tree asks, as data."""
+
+
+def _any(parts: Iterable[Test]) -> Test:
+    return Not(Every(frozenset(map(Not, parts))))
+
+
+def held(test: Test, read: Callable[[Reaches | Answered], Any]) -> Any:
+    """Whether a test holds, for one combination or elementwise for arrays of them."""
+    if isinstance(test, Every):
+        return reduce(and_, (held(part, read) for part in test.parts), True)
+    if isinstance(test, Not):
+        return held(test.part, read) ^ True
+    return test if isinstance(test, bool) else read(test)
+
+
+def put_in(test: Test, name: str, answer: bool) -> Test:
+    """A test with one answer put in: true, false, or what is still open."""
+    if isinstance(test, Answered):
+        return answer if test.name == name else test
+    if isinstance(test, Not):
+        part = put_in(test.part, name, answer)
+        return not part if isinstance(part, bool) else Not(part)
+    if isinstance(test, Every):
+        parts = frozenset(put_in(part, name, answer) for part in test.parts) - {True}
+        if False in parts or not parts:
+            return not parts
+        return next(iter(parts)) if len(parts) == 1 else Every(parts)
+    return test
+
+
+def atoms(test: Test) -> Iterator[Reaches | Answered]:
+    """Every measure with its bound and every answer that a test reads."""
+    if isinstance(test, Every):
+        for part in test.parts:
+            yield from atoms(part)
+    elif isinstance(test, Not):
+        yield from atoms(test.part)
+    elif not isinstance(test, bool):
+        yield test
 
 
 class Cuts(NamedTuple):
@@ -94,14 +126,8 @@ class Rules:
     steps: tuple[tuple[Test, Outcome], ...]  #: The tree; the last test always holds.
     score_cuts: Cuts
     difference_cuts: Cuts
-    bits: dict[str, int]  #: A bit for each answer the tree asks for by name.
-
-    def step(self, measures: Measures) -> int:
-        """Index of the first step whose test holds, for one combination."""
-        for index, (test, _) in enumerate(self.steps):
-            if test(measures):
-                return index
-        raise AssertionError("the last step always holds")
+    asked: frozenset[str]  #: Answers the tree asks for by name.
+    bounds: dict[Measure, tuple[int, ...]]  #: Where each measure that the tree reads divides.
 
 
 def compile_rules(framework: Framework, denominator: str | float | None = None) -> Rules:
@@ -114,9 +140,15 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         raise FrameworkError(
             "weights need too many digits", where=framework.name, fix="round them to three decimals"
         )
-    asked = sorted(
-        {name for step in framework.tree if step.when for name in asked_names(step.when)}
+    steps = tuple(
+        (_test(step.when, scale, divisor) if step.when else True, step.outcome)
+        for step in framework.tree
     )
+    read = {atom for test, _ in steps for atom in atoms(test)}
+    bounds: dict[Measure, set[int]] = {}
+    for atom in read:
+        if isinstance(atom, Reaches):
+            bounds.setdefault(atom.measure, set()).add(atom.bound)
     return Rules(
         checks=tuple(framework.ceiling),
         indicators=tuple(framework.indicators),
@@ -124,14 +156,16 @@ def compile_rules(framework: Framework, denominator: str | float | None = None) 
         weights={**weights, **dict.fromkeys(framework.ceiling, 0)},
         scale=scale,
         denominator=float(divisor),
-        steps=tuple(
-            (_test(step.when, scale, divisor) if step.when else _every(()), step.outcome)
-            for step in framework.tree
-        ),
+        steps=steps,
         score_cuts=_cuts(framework.scoring.score, scale * divisor),
         difference_cuts=_cuts(framework.scoring.difference, Fraction(scale)),
-        bits={name: 1 << position for position, name in enumerate(asked)},
+        asked=frozenset(a.name for a in read if isinstance(a, Answered)) - {_CEILING},
+        bounds={measure: tuple(sorted(found)) for measure, found in bounds.items()},
     )
+
+
+rules_of = of_the_last(compile_rules)
+"""The rules of a framework that many decisions share."""
 
 
 def _weight(factor: Factor, framework: Framework) -> Fraction:
@@ -176,10 +210,13 @@ def _whole(bound: float, scale: Fraction, *, above: bool) -> int:
     return math.floor(exact) + 1 if above else math.ceil(exact)
 
 
+_CEILING = ""
+
+
 def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
     parts: list[Test] = []
     if condition.ceiling is not None:
-        parts.append(_answered(None, condition.ceiling))
+        parts.append(_answered(_CEILING, condition.ceiling))
     for name, bound in bounded(condition):
         by = Fraction(scale) if name.endswith("_weight") or name == "difference" else Fraction(1)
         if name == "score":
@@ -192,19 +229,14 @@ def _test(condition: Condition, scale: int, divisor: Fraction) -> Test:
         for kind in ("all", "any", "none")
     }
     parts += within["all"]
-    if some := within["any"]:
-        parts.append(lambda read: reduce(or_, (part(read) for part in some), False))
-    parts += map(_not, within["none"])
-    return parts[0] if len(parts) == 1 else _every(parts)
+    if within["any"]:
+        parts.append(_any(within["any"]))
+    parts += map(Not, within["none"])
+    return parts[0] if len(parts) == 1 else Every(frozenset(parts))
 
 
-def _answered(name: str | None, state: State) -> Test:
-    """An answer is yes, or no; that of the ceiling where no name is given."""
-
-    def yes(read: Measures) -> Any:
-        return read.reached if name is None else read.answers[name]
-
-    return yes if state == "yes" else _not(yes)
+def _answered(name: str, state: State) -> Test:
+    return Answered(name) if state == "yes" else Not(Answered(name))
 
 
 _ENDS = {
@@ -218,8 +250,8 @@ _ENDS = {
 def _ends(measure: Measure, bound: Bound, scale: Fraction) -> Iterator[Test]:
     for end, (_, above, below) in _ENDS.items():
         if (number := getattr(bound, end)) is not None:
-            test = _reaches(measure, _whole(number, scale, above=above))
-            yield _not(test) if below else test
+            test = Reaches(measure, _whole(number, scale, above=above))
+            yield Not(test) if below else test
 
 
 def bounded(condition: Condition) -> Iterator[tuple[Measure | Literal["score"], Bound]]:

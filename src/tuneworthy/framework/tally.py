@@ -1,64 +1,52 @@
 """Every completion of the open answers, counted by the step of the tree it ends at.
 
-Answers fall into three groups (checks, indicators, anti-indicators) that meet only in the tree. A
-group's open answers are convolved into its distinct states, so answers that count alike are counted
-together; the tree then runs once for every combination of states. With few states that is a plain
-loop, with many (distinct weights) it is one pass over arrays. Both are exact.
+Nothing is enumerated. Answers that the tree asks for by name are put into it one by one, and trees
+that come out alike are counted together. The others fall into three groups (checks, indicators,
+anti-indicators) of which the tree reads how many are yes and, at a few bounds, what they weigh: a
+group becomes the number of completions for each count and weight, and the weights are held against
+the bounds. Everything is whole numbers, so the shares are exact.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
-from tuneworthy.framework.rules import Measures, Rules
+from tuneworthy.framework.rules import Answered, Measure, Reaches, Rules, Test, held, put_in
 from tuneworthy.model.base import State
 from tuneworthy.model.framework import OUTCOMES, Outcome
 
 _LOOP_UP_TO = 4096
-_CHUNK = 1 << 18
-_MOST = 1 << 26
+_TABLE_UP_TO = 1 << 24
+_MOST = 1 << 22
+_EXACT = 62  # open answers whose completions a 64-bit whole number counts
 
 Cell = tuple[int, int, int]
 """Open checks, indicators and anti-indicators that a completion answers with yes."""
 
-GroupState = tuple[int, int, int]
-"""Answers that are yes, their scaled weight, and the bits of those the tree asks for by name."""
+Weighed = tuple[int, int]
+"""Answers of a group that are yes, and their scaled weight; 0 where the tree reads no weight."""
 
-Merged = tuple[dict[GroupState, int], tuple[tuple[int, int], ...]]
+Trees = Counter[tuple[tuple[Test, ...], Cell, tuple[int, int]]]
+"""Tests left of the tree, with what its named answers add in yeses and weight, to completions."""
 
 
 class TallyGroup(NamedTuple):
     """The answers of one kind, reduced to what the tree can distinguish."""
 
-    known: GroupState  #: What is yes for certain.
-    open: tuple[tuple[int, int], ...]  #: Scaled weight and bit of every open answer, sorted.
+    known: Weighed  #: What is yes for certain.
+    open: tuple[int, ...]  #: Scaled weight of every open answer that nothing names, sorted.
     size: int  #: How many answers there are, open, yes or no.
 
 
+Named = tuple[tuple[str, State], ...]  #: Answers that the tree asks for by name.
 Groups = tuple[TallyGroup, TallyGroup, TallyGroup]  #: Checks, indicators and anti-indicators.
-
-
-def group(rules: Rules, names: Iterable[str], states: Mapping[str, State]) -> TallyGroup:
-    """The group of ``names``; a name without a state is open."""
-    yes = weight = bits = size = 0
-    still_open = []
-    for name in names:
-        size += 1
-        state = states.get(name, "unknown")
-        if state == "no":
-            continue
-        if state == "yes":
-            yes += 1
-            weight += rules.weights[name]
-            bits |= rules.bits.get(name, 0)
-        else:
-            still_open.append((rules.weights[name], rules.bits.get(name, 0)))
-    still_open.sort()
-    return TallyGroup((yes, weight, bits), tuple(still_open), size)
 
 
 class Completions(NamedTuple):
@@ -83,166 +71,251 @@ class Completions(NamedTuple):
             [p**k * (1 - p) ** (n - k) for k in range(n + 1)]
             for p, n in zip(odds, self.open, strict=True)
         ]
-        result: dict[Outcome, float] = dict.fromkeys(OUTCOMES, 0.0)
+        ends: dict[Outcome, list[float]] = {outcome: [] for outcome in OUTCOMES}
         for outcome, cells in zip(self.outcomes, self.steps, strict=True):
-            result[outcome] += sum(
+            ends[outcome] += [
                 count * powers[0][c] * powers[1][i] * powers[2][a]
                 for (c, i, a), count in cells.items()
-            )
-        return result
+            ]
+        return {outcome: min(1.0, math.fsum(found)) for outcome, found in ends.items()}
 
 
-_COUNTED: WeakKeyDictionary[Rules, dict[Groups, Completions]] = WeakKeyDictionary()
-_STEPS: WeakKeyDictionary[Rules, dict[tuple[Any, ...], int]] = WeakKeyDictionary()
+_COUNTED: WeakKeyDictionary[Rules, dict[tuple[Groups, Named], Completions]] = WeakKeyDictionary()
+_STEPS: WeakKeyDictionary[Rules, dict[tuple[Test, ...], dict[tuple[int, ...], int]]] = (
+    WeakKeyDictionary()
+)
 """What was worked out for a framework that is still in use; equal answers give equal tallies."""
 
 
 def tally(rules: Rules, states: Mapping[str, State]) -> Completions:
     """Count the completions of ``states``, absent ones open; a CaseError if they are too many."""
-    groups = _groups(rules, states)
+    asked = _groups(rules, states)
     counted = _COUNTED.setdefault(rules, {})
-    if groups not in counted:
-        counted[groups] = _count(rules, groups)
-    return counted[groups]
+    if asked not in counted:
+        counted[asked] = _count(rules, *asked)
+    return counted[asked]
 
 
-def _groups(rules: Rules, states: Mapping[str, State]) -> Groups:
+def _kinds(rules: Rules) -> tuple[tuple[tuple[str, ...], bool], ...]:
+    """The answers of each group, and whether the tree reads what they weigh."""
+    both = "difference" in rules.bounds
     return (
-        group(rules, rules.checks, states),
-        group(rules, rules.indicators, states),
-        group(rules, rules.anti_indicators, states),
+        (rules.checks, False),
+        (rules.indicators, both or "indicator_weight" in rules.bounds),
+        (rules.anti_indicators, both or "anti_indicator_weight" in rules.bounds),
     )
 
 
+def _groups(rules: Rules, states: Mapping[str, State]) -> tuple[Groups, Named]:
+    groups = []
+    for names, weighs in _kinds(rules):
+        known, still_open = [], []
+        for name in names:
+            state = states.get(name, "unknown")
+            if state != "no":
+                weight = rules.weights[name] if weighs else 0
+                if state == "yes":
+                    known.append(weight)
+                elif name not in rules.asked:
+                    still_open.append(weight)
+        groups.append(TallyGroup((len(known), sum(known)), tuple(sorted(still_open)), len(names)))
+    named = tuple((name, states.get(name, "unknown")) for name in sorted(rules.asked))
+    return (groups[0], groups[1], groups[2]), named
+
+
 def effort(rules: Rules, states: Mapping[str, State]) -> int:
-    """About how many combinations one tally goes through; a plain loop counts tenfold."""
-    merged = map(_merge, _groups(rules, states))
-    sizes = [len(states) << len(rest) for states, rest in merged]
-    cells = sizes[0] * sizes[1] * sizes[2]
-    return cells * 10 if cells <= _LOOP_UP_TO else cells
+    """About how many steps one tally takes."""
+    (checks, *weighed), _ = _groups(rules, states)
+    cells = math.prod(
+        min(1 << len(one.open), (len(one.open) + 1) * (sum(one.open) + 1)) for one in weighed
+    )
+    return 10 * min(cells, _LOOP_UP_TO) * (len(checks.open) + 1) + min(cells, _TABLE_UP_TO)
 
 
-def _count(rules: Rules, groups: Groups) -> Completions:
+def _count(rules: Rules, groups: Groups, named: Named) -> Completions:
     checks, indicators, antis = groups
-    merged = _merge(checks), _merge(indicators), _merge(antis)
-    few = math.prod(len(states) for states, _ in merged) <= _LOOP_UP_TO
-    if few and not any(rest for _, rest in merged):
-        steps = _loop(rules, groups, [states for states, _ in merged])
-    else:
-        steps = _arrays(rules, groups, merged)
-    still_open = len(checks.open), len(indicators.open), len(antis.open)
-    return Completions(still_open, tuple(steps), tuple(outcome for _, outcome in rules.steps))
-
-
-def _merge(group: TallyGroup) -> Merged:
-    """States of a group to the completions that give them, while they are few; the open rest."""
-    states = {group.known: 1}
-    for position, (weight, bit) in enumerate(group.open):
-        if len(states) > _LOOP_UP_TO // 2:
-            return states, group.open[position:]
-        grown = dict(states)
-        for (yes, total, bits), count in states.items():
-            key = (yes + 1, total + weight, bits | bit)
-            grown[key] = grown.get(key, 0) + count
-        states = grown
-    return states, ()
-
-
-def _loop(
-    rules: Rules, groups: Groups, states: list[dict[GroupState, int]]
-) -> list[dict[Cell, int]]:
     steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
-    memory, size = _STEPS.setdefault(rules, {}), groups[0].size
-    c_known, i_known, a_known = (one.known[0] for one in groups)
-    for (c_yes, _, c_bits), c_count in states[0].items():
-        for (i_yes, i_weight, i_bits), i_count in states[1].items():
-            for (a_yes, a_weight, a_bits), a_count in states[2].items():
-                key = (c_yes == size, c_bits | i_bits | a_bits, i_yes, i_weight, a_yes, a_weight)
+    trees = _put_in(rules, named)
+    still_open = [len(one.open) for one in groups]
+    for place, names in enumerate((rules.checks, rules.indicators, rules.anti_indicators)):
+        still_open[place] += sum(state == "unknown" for name, state in named if name in names)
+    for (tests, (c_more, i_more, a_more), (i_weight, a_weight)), trees_alike in trees.items():
+        left = indicators._replace(
+            known=(indicators.known[0] + i_more, indicators.known[1] + i_weight)
+        )
+        right = antis._replace(known=(antis.known[0] + a_more, antis.known[1] + a_weight))
+        memory = _STEPS.setdefault(rules, {}).setdefault(tests, {})
+        ways = [trees_alike * math.comb(len(checks.open), c) for c in range(len(checks.open) + 1)]
+        whole = checks.size - checks.known[0] - c_more
+        for *pair, count in _pairs(rules.bounds, left, right):
+            for c, many in enumerate(ways):
+                key = (c == whole, *pair)
                 step = memory.get(key)
                 if step is None:
-                    step = memory[key] = rules.step(_measures(rules, *key))
-                cell = (c_yes - c_known, i_yes - i_known, a_yes - a_known)
-                cells = steps[step]
-                cells[cell] = cells.get(cell, 0) + c_count * i_count * a_count
-    return steps
+                    step = memory[key] = _ends_at(tests, key)
+                cell = (c_more + c, pair[0] - indicators.known[0], pair[2] - antis.known[0])
+                steps[step][cell] = steps[step].get(cell, 0) + many * count
+    outcomes = tuple(outcome for _, outcome in rules.steps)
+    return Completions((still_open[0], still_open[1], still_open[2]), tuple(steps), outcomes)
 
 
-def _measures(rules: Rules, reached: Any, bits: Any, i: Any, iw: Any, a: Any, aw: Any) -> Measures:
-    answers = {name: (bits & bit) != 0 for name, bit in rules.bits.items()}
-    return Measures(i, iw, a, aw, reached, answers)
+def _ends_at(tests: tuple[Test, ...], combination: tuple[int, ...]) -> int:
+    """Index of the first test that holds."""
+    reached, i, i_weight, a, a_weight, gain = combination
+    read: Mapping[Measure, int] = {
+        "indicators": i,
+        "indicator_weight": i_weight,
+        "anti_indicators": a,
+        "anti_indicator_weight": a_weight,
+        "difference": gain,
+    }
+
+    def value(atom: Reaches | Answered) -> bool:
+        return read[atom.measure] >= atom.bound if isinstance(atom, Reaches) else bool(reached)
+
+    return next(index for index, test in enumerate(tests) if held(test, value))
 
 
-def fired(np: Any, rules: Rules, measures: Measures, shape: tuple[int, ...]) -> Any:
-    """Index of the step of the tree that each combination ends at."""
-    steps = np.full(shape, len(rules.steps) - 1, dtype=np.uint8)
-    for index in range(len(rules.steps) - 2, -1, -1):
-        held = np.asarray(rules.steps[index][0](measures))
-        steps[np.broadcast_to(held, shape)] = index
-    return steps
+def _put_in(rules: Rules, named: Named) -> Trees:
+    """What is left of the tree for every way to answer what it asks for by name."""
+    trees: Trees = Counter({(tuple(test for test, _ in rules.steps), (0, 0, 0), (0, 0)): 1})
+    (checks, _), (indicators, i_weighs), (_, a_weighs) = _kinds(rules)
+    for name, state in named:
+        grown: Trees = Counter()
+        place = 0 if name in checks else 1 if name in indicators else 2
+        weighs = (0, rules.weights[name] * i_weighs, rules.weights[name] * a_weighs)[place]
+        left = {
+            tests: (_left(tests, name, False), _left(tests, name, True))
+            for tests in {tests for tests, *_ in trees}
+        }
+        for (tests, cell, (i, a)), many in trees.items():
+            if state != "yes":
+                grown[left[tests][0], cell, (i, a)] += many
+            if state == "yes":
+                grown[left[tests][1], cell, (i, a)] += many
+            elif state == "unknown":
+                more = (i + weighs * (place == 1), a + weighs * (place == 2))
+                yes = (cell[0] + (place == 0), cell[1] + (place == 1), cell[2] + (place == 2))
+                grown[left[tests][1], yes, more] += many
+        trees = grown
+        if len(trees) > _LOOP_UP_TO * 8:
+            raise _too_many(sum(state == "unknown" for _, state in named))
+    return trees
 
 
-def _arrays(
-    rules: Rules, groups: Groups, merged: tuple[Merged, Merged, Merged]
-) -> list[dict[Cell, int]]:
-    import numpy as np  # only here: most cases have few states and never need it
+def _left(tests: tuple[Test, ...], name: str, answer: bool) -> tuple[Test, ...]:
+    """The tests with one answer put in; none behind one that holds for certain."""
+    left = []
+    for test in tests:
+        left.append(put_in(test, name, answer))
+        if left[-1] is True:
+            break
+    return tuple(left)
 
-    cells = [len(states) << len(rest) for states, rest in merged]
-    if cells[0] * cells[1] * cells[2] > _MOST:
-        raise CaseError(
-            f"{sum(len(one.open) for one in groups)} answers of different weight are open, "
-            "more combinations than can be gone through",
-            fix="answer a few of them, or give some of them equal weights",
+
+def _too_many(still_open: int) -> CaseError:
+    return CaseError(
+        f"{still_open} answers of different weight are open, "
+        "more combinations than can be gone through",
+        fix="answer a few of them, or give some of them equal weights",
+    )
+
+
+Pair = tuple[int, int, int, int, int, int]
+"""Indicators and anti-indicators with their weights, the difference, and the completions."""
+
+
+def _pairs(
+    bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
+) -> Iterable[Pair]:
+    states = [_states(left), _states(right)]
+    few = [found for found in states if found is not None]
+    if len(few) == 2 and len(few[0]) * len(few[1]) <= _LOOP_UP_TO:
+        return (
+            (*i, *a, i[1] - a[1], i_many * a_many)
+            for (i, i_many), (a, a_many) in product(few[0].items(), few[1].items())
         )
-    steps: list[dict[Cell, int]] = [{} for _ in rules.steps]
-    by_sight: dict[tuple[bool, int], list[tuple[int, int]]] = {}
-    for c_yes, _, c_bits, c_count in zip(*_expand(np, merged[0]), strict=True):
-        seen = by_sight.setdefault((bool(c_yes == groups[0].size), int(c_bits)), [])
-        seen.append((int(c_yes) - groups[0].known[0], int(c_count)))
-    left, right = _expand(np, merged[1]), _expand(np, merged[2])
-    rows = max(1, _CHUNK // right[0].size)
-    for start in range(0, left[0].size, rows):
-        part = tuple(column[start : start + rows] for column in left)
-        for (reached, c_bits), c_cells in by_sight.items():
-            columns = _measures(
-                rules,
-                reached,
-                c_bits | part[2][:, None] | right[2][None, :] if rules.bits else c_bits,
-                part[0][:, None],
-                part[1][:, None],
-                right[0][None, :],
-                right[1][None, :],
-            )
-            ended = fired(np, rules, columns, (part[0].size, right[0].size))
-            counts = _by_yes(np, ended, len(steps), groups, part, right)
-            for step, i, a in zip(*np.nonzero(counts), strict=True):
-                for c, c_count in c_cells:
-                    cell = (c, int(i), int(a))
-                    more = c_count * int(counts[step, i, a])
-                    steps[step][cell] = steps[step].get(cell, 0) + more
-    return steps
+    return _classes(bounds, left, right)
 
 
-def _expand(np: Any, merged: Merged) -> tuple[Any, Any, Any, Any]:
-    """States as columns: answers that are yes, scaled weight, bits, completions."""
-    states, rest = merged
-    yes, weight, bits = (np.array(column, dtype=np.int64) for column in zip(*states, strict=True))
-    count = np.array(list(states.values()), dtype=np.float64)
-    for more, bit in rest:
-        yes = np.concatenate((yes, yes + 1))
-        weight = np.concatenate((weight, weight + more))
-        bits = np.concatenate((bits, bits | bit))
-        count = np.concatenate((count, count))
-    return yes, weight, bits, count
+@lru_cache(maxsize=1024)
+def _states(group: TallyGroup) -> dict[Weighed, int] | None:
+    """Completions of a group by count and weight, while these are few."""
+    states = {group.known: 1}
+    for weight in group.open:
+        for (yes, total), many in list(states.items()):
+            key = (yes + 1, total + weight)
+            states[key] = states.get(key, 0) + many
+        if len(states) > _LOOP_UP_TO:
+            return None
+    return states
 
 
-def _by_yes(np: Any, fired: Any, steps: int, groups: Groups, left: Any, right: Any) -> Any:
-    """Completions by step and by how many open answers of either side are yes.
+def _classes(
+    bounds: Mapping[Measure, tuple[int, ...]], left: TallyGroup, right: TallyGroup
+) -> Iterator[Pair]:
+    """Completions of two groups by count and by the bounds that their weights reach."""
+    import numpy as np  # only here: most frameworks count, and never need it
 
-    A count of keys and no matrix product: the product's threads spin while other work waits.
+    if len(left.open) + len(right.open) > _EXACT:
+        raise _too_many(len(left.open) + len(right.open))
+    cuts = bounds.get("difference", ())
+    one = _classed(left, bounds.get("indicator_weight", ()), bool(cuts))
+    two = _classed(right, bounds.get("anti_indicator_weight", ()), bool(cuts))
+    for (i, i_weights, i_counts), (a, a_weights, a_counts) in product(one, two):
+        above = [int(i_counts.sum()) * int(a_counts.sum())]
+        upto = np.append(0, np.cumsum(a_counts))
+        for cut in cuts:
+            places = np.searchsorted(a_weights, i_weights - cut, side="right")
+            above.append(int((upto[places] * i_counts).sum()))
+        for place, difference in enumerate(((cuts[0] - 1) if cuts else 0, *cuts)):
+            many = above[place] - (above[place + 1] if place < len(cuts) else 0)
+            if many:
+                yield *i, *a, difference, many
+
+
+@lru_cache(maxsize=4)
+def _classed(
+    group: TallyGroup, bounds: tuple[int, ...], whole: bool
+) -> list[tuple[Weighed, Any, Any]]:
+    """For each count and each bound reached: a weight to stand for all, the weights, completions.
+
+    Weights are sorted; without ``whole`` they are one for all.
     """
-    shape = (steps, len(groups[1].open) + 1, len(groups[2].open) + 1)
-    yes_left, yes_right = left[0] - groups[1].known[0], right[0] - groups[2].known[0]
-    keys = (fired.astype(np.int64) * shape[1] + yes_left[:, None]) * shape[2] + yes_right
-    weights = left[3][:, None] * right[3]
-    counted = np.bincount(keys.ravel(), weights.ravel(), minlength=shape[0] * shape[1] * shape[2])
-    return counted.reshape(shape)
+    import numpy as np
+
+    found = []
+    for yes, weights, counts in _rows(np, group):
+        ends = [0, *np.searchsorted(weights, bounds).tolist(), len(weights)]
+        for place, weight in enumerate((bounds[0] - 1 if bounds else 0, *bounds)):
+            here = slice(ends[place], ends[place + 1])
+            held = counts[here].nonzero()[0] if whole else None
+            if held is None and (total := counts[here].sum()):
+                found.append(((yes, weight), np.array([weight]), np.array([total])))
+            elif held is not None and len(held):
+                found.append(((yes, weight), weights[here][held], counts[here][held]))
+    return found
+
+
+def _rows(np: Any, group: TallyGroup) -> Iterator[tuple[int, Any, Any]]:
+    """For each count of answers that are yes: weights, rising, and their completions."""
+    size, span = len(group.open), sum(group.open)
+    yes, weight = group.known
+    if (size + 1) * (span + 1) <= _TABLE_UP_TO:
+        table, top = np.zeros((size + 1, span + 1), dtype=np.int64), 0
+        table[0, 0] = 1
+        for done, more in enumerate(group.open):
+            table[1 : done + 2, more : top + more + 1] += table[: done + 1, : top + 1]
+            top += more
+        weights = np.arange(weight, weight + span + 1)
+        yield from ((yes + many, weights, counts) for many, counts in enumerate(table))
+        return
+    if 1 << size > _MOST:
+        raise _too_many(size)
+    rows = [np.full(1, weight, dtype=np.int64)]
+    for more in group.open:
+        grown = [rows[0], *map(np.append, rows[1:], (row + more for row in rows)), rows[-1] + more]
+        rows = grown
+    for many, row in enumerate(rows):
+        weights = np.sort(row)
+        yield yes + many, weights, np.ones(len(row), dtype=np.int64)

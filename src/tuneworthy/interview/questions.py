@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from tuneworthy.errors import CaseError
 from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.load import case_fields
-from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, shown
 from tuneworthy.model.case import (
     AmountOf,
@@ -282,7 +282,7 @@ def if_done(dossier: Dossier, framework: Framework) -> IfDone | None:
     if not missing:
         return None
     states = {name: each.state for name, each in results.items()} | dict.fromkeys(missing, _YES)
-    rules = compile_rules(framework)
+    rules = rules_of(framework)
     depends = [results[q.factor].title for q in questions(states, framework, rules)]
     titles = tuple(results[name].title for name in missing)
     return IfDone(titles, tuple(depends), verdict_of(rules, states))
@@ -297,7 +297,7 @@ def worth_asking(states: Mapping[str, State], framework: Framework) -> dict[str,
     First what can change the count today; then what could once the missing checks are done; then
     the rest, in the framework's order.
     """
-    rules = compile_rules(framework)
+    rules = rules_of(framework)
     order: dict[str, float | None] = {
         question.factor: question.gain_bits for question in questions(states, framework, rules)
     }

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -20,6 +20,8 @@ State = Literal["yes", "no", "unknown"]
 YES_WORDS = frozenset({"yes", "y", "true", "on"})
 NO_WORDS = frozenset({"no", "n", "false", "off"})
 UNKNOWN_WORDS = frozenset({"unknown", "?", "", "null", "~", "don't know", "dont know"})
+R = TypeVar("R", bound="Record")
+T = TypeVar("T")
 _WORDS: dict[State, frozenset[str]] = {"yes": YES_WORDS, "no": NO_WORDS, "unknown": UNKNOWN_WORDS}
 _STATES: dict[str, State] = {word: state for state, words in _WORDS.items() for word in words}
 
@@ -272,18 +274,21 @@ def digest(record: Record) -> str:
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
-_last: tuple[Record | None, str] = (None, "")
+def of_the_last(work: Callable[[R], T]) -> Callable[[R], T]:
+    """A function of a large record that many decisions share; what the last gave is remembered."""
+    last: tuple[R, T] | None = None
+
+    def remembered(record: R) -> T:
+        nonlocal last
+        found = last
+        if found is None or found[0] is not record:
+            last = found = (record, work(record))  # read and replaced as a whole, for threads
+        return found[1]
+
+    return remembered
 
 
-def remembered_digest(record: Record) -> str:
-    """``digest`` of a large record that many decisions share; that of the last is remembered."""
-    global _last  # noqa: PLW0603  # a memory of one, read and replaced as a whole
-    known, known_digest = _last
-    if known is not record:
-        known_digest = digest(record)
-        _last = (record, known_digest)
-    return known_digest
-
+remembered_digest = of_the_last(digest)
 
 MONTHS_PER_QUARTER = 3
 MONTHS_PER_YEAR = 12

@@ -20,12 +20,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from tuneworthy.errors import CaseError
 from tuneworthy.files.case import history_text
 from tuneworthy.framework.load import catalogue_text
 from tuneworthy.framework.rules import Rules
-from tuneworthy.framework.tally import group, tally
+from tuneworthy.framework.tally import tally
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import Case
 from tuneworthy.model.dossier import Assessment
@@ -391,6 +392,10 @@ def rate_text(rate: BaseRate | Unknown) -> str:
 # How often the rules were right.
 
 
+_SAID: WeakKeyDictionary[Rules, dict[frozenset[str], dict[RuleId, bool]]] = WeakKeyDictionary()
+"""What each rule says of a published case, for a framework that is still in use."""
+
+
 def rule_says(
     rules: Rules, yes: Iterable[str], recorded: Mapping[str, State]
 ) -> dict[RuleId, bool]:
@@ -398,16 +403,17 @@ def rule_says(
 
     Every other answer counts as no: a rule needs a side to be judged by.
     """
-    no: dict[str, State] = dict.fromkeys((*rules.indicators, *rules.anti_indicators), "no")
-    factors: dict[str, State] = no | dict.fromkeys(no.keys() & {*yes}, "yes")
+    held = {*yes}
+    factors: dict[str, State] = {
+        name: "yes" if name in held else "no"
+        for name in (*rules.indicators, *rules.anti_indicators)
+    }
     granted: dict[str, State] = dict.fromkeys(rules.checks, "yes")
     checks: dict[str, State] = {
         name: "yes" if recorded.get(name) == "yes" else "no" for name in granted
     }
-    difference = (
-        group(rules, rules.indicators, factors).known[1]
-        - group(rules, rules.anti_indicators, factors).known[1]
-    )
+    difference = sum(rules.weights[name] for name in rules.indicators if name in held)
+    difference -= sum(rules.weights[name] for name in rules.anti_indicators if name in held)
     return {
         "tree_recorded": _candidate(rules, factors | checks),
         "tree_granted": _candidate(rules, factors | granted),
@@ -432,7 +438,12 @@ def record(
     if len(alike) >= least:
         of, cases = f"published cases of {plain(goals[0])}", alike
     clusters = [case.cluster for case in cases]
-    said = [(rule_says(rules, case.yes, {}), tuning_won(case)) for case in cases]
+    memory, said = _SAID.setdefault(rules, {}), []
+    for case in cases:
+        yes = frozenset(case.yes)
+        if yes not in memory:
+            memory[yes] = rule_says(rules, yes, {})
+        said.append((memory[yes], tuning_won(case)))
     rows = []
     for rule in _RECORDED:
         right = sum(says[rule] == won for says, won in said)

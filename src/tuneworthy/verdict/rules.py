@@ -234,7 +234,7 @@ class _Kind:
 
     group: str
     weight: int
-    bit: int
+    named: str
     state: State
     to: Target
 
@@ -256,7 +256,11 @@ def flips(
     for name, state in states.items():
         for to in _other(state):
             kind = _Kind(
-                _group(name, rules), rules.weights[name], rules.bits.get(name, 0), state, to
+                _group(name, rules),
+                rules.weights[name],
+                name if name in rules.asked else "",
+                state,
+                to,
             )
             kinds.setdefault(kind, []).append(name)
     work, each = 0, effort(rules, states)

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from tuneworthy.errors import CaseError, DossierError, InputError
 from tuneworthy.files.disk import CASES_LIMIT, read_text
 from tuneworthy.framework.load import NAMES, catalogue_text, services
-from tuneworthy.framework.rules import compile_rules
+from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, Unknown, digest, json_text
 from tuneworthy.model.dossier import Difference, Dossier, Verdict
 from tuneworthy.model.framework import Framework
@@ -129,7 +129,7 @@ def explain(
         states |= {n: factor.state for n, factor in dossier.factors.items()}
         if name not in states:
             raise walk.unknown_name(name, framework)
-        rules = compile_rules(framework)
+        rules = rules_of(framework)
         others: list[State] = [to for to in get_args(State) if to != states[name]]
         otherwise = [(to, verdict_of(rules, {**states, name: to})) for to in others]
     return render_document(walk.explain_answer(dossier, framework, name, otherwise))
@@ -163,7 +163,7 @@ def _judge(later: Dossier, path: Path, chosen: str | None) -> Judge | None:
 
 def judge_by(framework: Framework) -> Judge:
     """The verdict of answers by a framework."""
-    return partial(verdict_of, compile_rules(framework))
+    return partial(verdict_of, rules_of(framework))
 
 
 def read_dossier(path: Path) -> Dossier:
