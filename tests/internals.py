@@ -465,10 +465,12 @@ from tuneworthy.stats.compare import (
 )
 from tuneworthy.stats.forecast import Trend, level, poisson_interval, trend
 from tuneworthy.stats.intervals import (
+    MOST_USEFUL,
     Z95,
     beta_quantile,
     beta_share,
     cases_to_exclude,
+    cases_to_tell,
     clopper_pearson,
     independent_cases,
     wilson,

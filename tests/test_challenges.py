@@ -735,7 +735,7 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "prompts_near_copies": (PAIRS["prompts_near_copies"].fires, ("Five", "80%", r"\bone\b")),
     # 0.85 of 50 by Wilson: (0.888 ± 0.106) / 1.077; (0.9 x 0.1) x (1.96 / 0.05)^2 = 138.3
     "ceiling_within_noise": (
-        PAIRS["ceiling_within_noise"].fires, ("0.85", "50", "0.73", "0.92", "0.90", "139")),
+        PAIRS["ceiling_within_noise"].fires, ("0.85", "50", "0.73", "0.92", "0.90", "593")),
     "target_already_met": (PAIRS["target_already_met"].fires, ("latency",)),
     "success_but_target_missed": (PAIRS["success_but_target_missed"].fires, ("cost a month",)),
     "knowledge_gap_with_low_recall": (

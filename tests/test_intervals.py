@@ -8,7 +8,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from internals import (
+    MOST_USEFUL,
+    Estimate,
     cases_to_exclude,
+    cases_to_tell,
+    ceiling,
     cluster_means,
     independent_cases,
     percentile_interval,
@@ -100,6 +104,36 @@ def test_rates_a_hair_apart_need_more_cases_than_there_are() -> None:
 def test_cases_to_exclude_refuses_what_is_no_share(rate: float, target: float) -> None:
     with pytest.raises(ValueError, match="between 0 and 1"):
         cases_to_exclude(rate, target)
+
+
+def test_cases_that_tell_by_hand() -> None:
+    # 100 of either part at 0.80: Clopper and Pearson's upper end is 0.8733, 0.0733 above;
+    # (0.0733 / 0.1 · 2.8016 / 1.96)² = 1.098 times the 200 there are
+    assert cases_to_tell(0.8, 0.9, 100) == 220
+
+
+@given(shares, shares, st.integers(10, 500))
+def test_cases_that_tell_grow_as_the_target_comes_near_and_a_lab_says_the_same(
+    rate: float, target: float, n: int
+) -> None:
+    assume(abs(rate - target) > 0.01 and 0 < rate < 1)
+    needed, nearer = (cases_to_tell(rate, t, n) for t in (target, (rate + target) / 2))
+    assert needed is None or 2 * n < needed <= max(MOST_USEFUL, 4 * n)
+    assert nearer is None or (needed is not None and needed <= nearer)
+    assert cases_to_tell(rate, rate, n) is None
+    part = exact_share([1] * round(rate * n) + [0] * (n - round(rate * n)), list(range(n)))
+    if n >= 40 and 0 < part.value < 1 and abs(part.value - target) > 0.01:
+        told, alone = ceiling([part], part, target), cases_to_tell(part.value, target, n)
+        if told.reached == "too_few_cases" and told.cases_needed and alone:
+            # the lab widens its interval by Student's t, for few cases
+            assert told.cases_needed == pytest.approx(alone, rel=0.15)
+
+
+def exact_share(hits: list[int], clusters: list[int]) -> Estimate:
+    """The share of a part as a lab holds it against a target."""
+    found = resample.share(hits, clusters, exact=True)
+    assert found is not None
+    return found
 
 
 def cluster_interval(

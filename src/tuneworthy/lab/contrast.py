@@ -17,7 +17,8 @@ from tuneworthy.model.evalset import Coefficient, EvalCase
 from tuneworthy.model.lab import Arm, Bias, Contrast, JudgedArm, JudgeOf
 from tuneworthy.stats.agreement import cohen_kappa
 from tuneworthy.stats.clustered import Estimate
-from tuneworthy.stats.compare import BY_MARGIN, cases_needed, paired_difference
+from tuneworthy.stats.compare import cases_needed, paired_difference
+from tuneworthy.stats.intervals import BY_MARGIN
 
 LABEL_ALL = "label every arm on the cases for selecting (tuneworthy evalset label --for choose)"
 """What a bound on everything that was tried takes where a model judges."""

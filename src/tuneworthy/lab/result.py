@@ -33,7 +33,8 @@ from tuneworthy.model.lab import (
     Spend,
     VerifyResult,
 )
-from tuneworthy.stats.compare import BY_MARGIN, Ceiling, ceiling
+from tuneworthy.stats.compare import Ceiling, ceiling
+from tuneworthy.stats.intervals import BY_MARGIN
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
 Reached = Literal["yes", "no", "too_few_cases", "unknown"]

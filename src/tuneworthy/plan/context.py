@@ -17,6 +17,7 @@ from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
 from tuneworthy.money.terms import LACKING, LACKING_FIRST, RATE, CostModel, collecting_hours
 from tuneworthy.money.terms import Part as CostPart
+from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.words import count, listing, number, quality, usd
 
 # Working days: when each phase starts and ends.
@@ -212,9 +213,21 @@ class PlanContext:
     # Words that several phases share.
 
     @property
+    def held_out(self) -> int:
+        """How many cases are held out: half of those that tell today's quality from its target.
+
+        The framework's number where no quality is known, or it is met.
+        """
+        target, today = self.case.targets.quality, self.case.today
+        fewest = self.rule.evaluation_cases
+        if target is None or today.quality is None or today.quality >= target.at_least:
+            return fewest
+        in_all = cases_to_tell(today.quality, target.at_least, today.cases or fewest)
+        return fewest if in_all is None else math.ceil(in_all / 2)
+
+    @property
     def cases(self) -> str:
-        """How many cases are held out."""
-        return count(self.rule.evaluation_cases)
+        return count(self.held_out)
 
     @property
     def quality(self) -> str:

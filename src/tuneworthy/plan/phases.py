@@ -238,11 +238,14 @@ def _evaluation(plan: PlanContext, needs: Needs, part: Part) -> str:
     cases = plan.cases
     if plan.case.data.evaluation is not None:
         first = (
-            f"See that the evaluation set holds {cases} cases that no prompt was tuned on, and add "
-            "what lacks"
+            f"See that the evaluation set holds {count(2 * plan.held_out)} cases, {cases} of them "
+            "held out, and add what lacks"
         )
     else:
-        first = f"Collect {cases} real cases with the answers you want, and keep them held out"
+        first = (
+            f"Collect {count(2 * plan.held_out)} real cases with the answers you want, and hold "
+            f"{cases} of them out: tuneworthy evalset"
+        )
     target, named = f"the target ({plan.quality})", ""
     if not plan.quality:
         target, named = (

@@ -19,7 +19,7 @@ from tuneworthy.stats.clustered import (
     sum_by,
     t95,
 )
-from tuneworthy.stats.intervals import Z80, Z95
+from tuneworthy.stats.intervals import MOST_USEFUL, Z80, Z95, times_longer, useful
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
     from tuneworthy.stats.clustered import Floats, Ints
-
-
-MOST_USEFUL = 2_000  #: Cases that a team labels at most to tell two numbers from each other.
-BY_MARGIN = f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
 
 
 def paired_difference(first: ArrayLike, second: ArrayLike, clusters: ArrayLike) -> Estimate | None:
@@ -300,15 +296,13 @@ def _cases_needed(tried: Sequence[Estimate], chosen: Estimate, target: float) ->
         blocking += [(arm, min(arm.value, chosen.value)) for arm in tried]
     longer = max(_longer(arm, value, target) for arm, value in blocking)
     now = chosen.n + max((arm.n for arm in tried), default=0)
-    needed = math.ceil(now * max(1.0, longer))
-    return max(needed, now + 1) if needed <= max(MOST_USEFUL, 2 * now) else None
+    return useful(now, longer)
 
 
 def _longer(arm: Estimate, value: float, target: float) -> float:
     """How many times its cases an estimate would need, if its share is ``value``."""
     half = arm.high - arm.value if value < target else arm.value - arm.low
-    times = half / max(abs(value - target), 1 / _FARTHEST)  # next to the target without end
-    return float(times**2 * ((Z95 + Z80) / Z95) ** 2)
+    return times_longer(half, abs(value - target))
 
 
 ENOUGH_DRAWS = 5  #: Under this many draws nothing is said.

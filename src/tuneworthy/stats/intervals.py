@@ -66,6 +66,36 @@ def cases_to_exclude(rate: float, target: float) -> int | None:
     return math.floor(limit * limit) + 1
 
 
+MOST_USEFUL = 2_000  #: Cases that a team labels at most to tell two numbers from each other.
+BY_MARGIN = f"decide by the margin: {MOST_USEFUL:,} cases would hardly tell the two apart"
+
+
+def cases_to_tell(rate: float, target: float, n: int, worth: float = 0.0) -> int | None:
+    """Cases of a set, half of which report, that tell a share from its target.
+
+    As a ceiling lab counts them whose arms are right in ``rate`` of ``n`` cases of either part,
+    which are worth ``worth`` independent ones (all of them, if that is left out). None where they
+    are more than labelling is worth.
+    """
+    low, high = clopper_pearson(rate * (worth or n), worth or n)
+    half = high - rate if rate < target else rate - low
+    return useful(2 * n, times_longer(half, abs(rate - target)))
+
+
+def times_longer(half: float, distance: float) -> float:
+    """How many times its cases an interval needs to clear a target in 80 of 100 repetitions.
+
+    ``half`` is its length towards the target, and ``distance`` what there is between.
+    """
+    return (half / max(distance, 1e-9) * (Z95 + Z80) / Z95) ** 2
+
+
+def useful(now: int, longer: float) -> int | None:
+    """So many times the cases there are; None where that is more than labelling is worth."""
+    needed = math.ceil(now * max(1.0, longer))
+    return max(needed, now + 1) if needed <= max(MOST_USEFUL, 2 * now) else None
+
+
 _TINY = 1e-300
 _STEPS = 10_000
 _HALVINGS = 200

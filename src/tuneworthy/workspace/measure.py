@@ -29,7 +29,7 @@ from tuneworthy.model.framework import Framework
 from tuneworthy.pipeline import decide, framework_of, load_case, today
 from tuneworthy.report.sections.evalset import EvalsetReport
 from tuneworthy.report.sections.measure import MeasureReport
-from tuneworthy.stats.intervals import cases_to_exclude, wilson
+from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.workspace.cases import extra_needed, start_case
 
@@ -374,9 +374,9 @@ def _set_report(case: Case, source: str | Path, drawn: EvalSample, path: Path) -
     elif target is not None:
         expected, by = max(0.0, target - BELOW), "target"
     report = precision(parted(drawn.cases)[1], expected)
-    needed = None if target is None else cases_to_exclude(expected, target)
-    if needed is not None and report.worth:
-        needed = round(needed / report.worth * len(drawn.cases))
+    needed = None
+    if target is not None and report.cases:
+        needed = cases_to_tell(expected, target, report.cases, report.worth)
     entry = None  # a set that lies outside of the case's folder can't be named
     with suppress(OSError, ValueError):
         if case.folder is not None:

@@ -20,6 +20,7 @@ from tuneworthy.model.evalset import (
 from tuneworthy.report import blocks as b
 from tuneworthy.report.text import Paint, safe, wrapped
 from tuneworthy.report.width import columns
+from tuneworthy.stats.intervals import BY_MARGIN
 from tuneworthy.words import count, counted, cut, listing, number, plain, quality, sentence, share
 
 _MOST_STRATA = 40
@@ -121,13 +122,15 @@ def _precision(made: EvalsetReport) -> Iterator[str]:
     if made.target is None:
         yield "state targets.quality.at_least, and this says how many cases would settle it"
     elif made.needed is None:
-        yield "no number of cases tells a score from a target that it equals"
+        yield f"for the target of {quality(made.target)} {BY_MARGIN}"
     else:
-        large = made.needed <= len(made.drawn.cases)
-        enough = "this set is large enough" if large else f"use --n {made.needed}"
+        more = made.needed - len(made.drawn.cases)
+        enough = "this set is large enough" if more <= 0 else f"use --n {made.needed}"
+        if more > 0 and made.needed > made.drawn.framed:
+            enough = f"there are {count(made.drawn.framed)}: label {count(more)} from elsewhere"
         yield (
-            f"to tell it from the target of {quality(made.target)} when reporting takes a set of "
-            f"about {counted(made.needed, 'case')}: {enough}"
+            f"to tell it from the target of {quality(made.target)} takes a set of about "
+            f"{counted(made.needed, 'case')}: {enough}"
         )
 
 

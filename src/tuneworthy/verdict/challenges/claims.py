@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuneworthy.stats.intervals import cases_to_exclude
+from tuneworthy.stats.intervals import BY_MARGIN, cases_to_tell
 from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
@@ -102,12 +102,8 @@ def ceiling_within_noise(facts: CaseFacts) -> Clash | None:
         return None
     assert today.quality is not None  # the interval was made from it
     assert today.cases is not None
-    needed = cases_to_exclude(today.quality, target.at_least)
-    tells = (
-        f"about {count(needed)} cases would tell"
-        if needed
-        else "no number of cases would distinguish them"
-    )
+    needed = cases_to_tell(today.quality, target.at_least, today.cases)
+    tells = f"about {count(needed)} in all would tell" if needed else BY_MARGIN
     return (
         ("ceiling", "today.quality", "targets.quality"),
         f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases)} cases, which "
