@@ -47,6 +47,7 @@ test: $(VENV)/.dev
 	$(BIN)/python -m pytest -n auto -q
 
 test-all: lint
+	-@$(BIN)/python tools/makers.py
 	$(BIN)/python -m pytest -n auto --all
 
 lint: $(VENV)/.dev

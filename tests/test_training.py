@@ -264,6 +264,52 @@ def test_pairs_keep_their_worse_answer(tmp_path: Path) -> None:
     assert (one.example.answer.content, one.example.rejected) == ("n", "s")
 
 
+KEYS = ("messages", "role", "content", "tool_calls", "function", "name", "arguments", "id", "input",
+        "preferred_output", "prompt", "completion", "chosen", "rejected", "conversations", "from",
+        "value", "tools", "instruction", "output", "finish_reason", "conversation_id",
+        "system")  # fmt: skip
+SCALARS = st.one_of(
+    *(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5)),
+    st.sampled_from(["user", "assistant", "tool", "human", "gpt", "text", "\ud800", "{}"]),
+)
+ANYTHING = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(KEYS), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+NAMED = st.fixed_dictionaries({"name": SCALARS, "arguments": ANYTHING})
+CALLS = st.fixed_dictionaries({}, optional={"id": SCALARS, "function": NAMED | SCALARS})
+SAID = st.sampled_from(["so", None, "\ud800", 5])
+TURNS = st.fixed_dictionaries(
+    {"role": st.sampled_from(["user", "assistant", "tool", "gpt"]), "content": SAID | ANYTHING},
+    optional={"tool_calls": SCALARS | st.lists(CALLS, max_size=2), "name": SCALARS},
+)
+CHATS = st.fixed_dictionaries(
+    {"messages": st.lists(TURNS, max_size=3).map(lambda turns: [
+        {"role": "user", "content": "where"}, *turns, {"role": "assistant", "content": "there"}])},
+    optional={"tools": ANYTHING | st.lists(ANYTHING, max_size=2), "rejected": ANYTHING,
+              "finish_reason": ANYTHING, "conversation_id": ANYTHING},
+)  # fmt: skip
+
+
+@given(st.lists(ANYTHING | CHATS, min_size=1, max_size=8))
+def test_no_line_however_strange_stops_the_reading(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[Any]
+) -> None:
+    place = folder(tmp_path_factory.mktemp("strange"), [*plenty(1), *map(json.dumps, rows)])
+    found = read_candidates(load_case(place))
+    assert len(found.found) + len(found.unread) + len(found.repeated) == len(rows) + 1
+    made = pass_gates(place).made
+    assert made.size <= len(found.found)
+    for name in target_names():
+        for one in found.found:
+            assert all(isinstance(why, str) for why in refused_by(one.example, target(name)))
+
+
 # Logs and reviews ---------------------------------------------------------------------------------
 
 

@@ -137,6 +137,10 @@ def _example(data: Any, where: str, dropped: Counter[str]) -> Candidate:
         source=where,
         conversation_id=str(talk)[:200] if isinstance(talk, str | int) and talk else None,
     )
+    try:
+        example.model_dump_json()
+    except (ValueError, RecursionError):
+        raise _NoExample("holds half a character, or is nested too deeply") from None
     stopped = data.get("finish_reason") or data.get("stop_reason") or ""
     return Candidate(example, str(stopped).casefold() in CUT_OFF)
 
@@ -201,7 +205,7 @@ def _turn(turn: Any, dropped: Counter[str]) -> ChatTurn:
         ):
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
-    calls = [_call(call) for call in turn.get("tool_calls") or () if isinstance(call, dict)]
+    calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
     dropped.update(str(key)[:40] for key in turn.keys() - _READ)
     try:
         return ChatTurn.model_validate(
@@ -218,8 +222,8 @@ def _turn(turn: Any, dropped: Counter[str]) -> ChatTurn:
         raise _NoExample(f"has a message whose {what} isn't understood") from None
 
 
-def _call(call: Mapping[str, Any]) -> dict[str, Any]:
-    called = call.get("function")
+def _call(call: Any) -> dict[str, Any]:
+    called = call.get("function") if isinstance(call, dict) else None
     if not isinstance(called, dict):
         raise _NoExample("has a call of a tool without a function")
     arguments = called.get("arguments", "{}")
@@ -272,13 +276,13 @@ def _logged(batch: Batch, row: int) -> TrainingExample | None:
     if system and not any(role == "system" for role, _ in heard):
         heard = [("system", system), *heard]
     made = [
-        {"id": f"call_{n}", "function": {"name": name, "arguments": arguments}}
+        {"id": f"call_{n}", "function": {"name": name, "arguments": _readable(arguments)}}
         for n, (name, arguments) in enumerate(calls or (), start=1)
         if name
     ]
     try:
-        messages = [ChatTurn(role=role, content=text) for role, text in heard]
-        answer = {"role": "assistant", "content": output or "", "tool_calls": made}
+        messages = [ChatTurn(role=role, content=_readable(text)) for role, text in heard]
+        answer = {"role": "assistant", "content": _readable(output or ""), "tool_calls": made}
         messages.append(ChatTurn.model_validate(answer))
     except ValidationError:
         return None
@@ -292,6 +296,11 @@ def _logged(batch: Batch, row: int) -> TrainingExample | None:
         conversation_id=talk[:200] if talk else None,
         origin="trace",
     )
+
+
+def _readable(text: str) -> str:
+    """A text that any file can hold: half a surrogate pair becomes a mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
