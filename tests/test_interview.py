@@ -56,9 +56,11 @@ from tuneworthy import Case, CaseError, Framework, decide, load_case, load_frame
 AS_OF = date(2026, 11, 24)
 COST, LOW = "factors.cost_optimization", "factors.low_volume"
 CLASH = "cost_reason_with_low_volume"
-FILES = ("eval.jsonl", "schema.json", "glossary.yaml", "prompts/a.md", "voice/a.md", "logs/a.jsonl")
+FILES = ("eval.jsonl", "schema.json", "glossary.yaml", "prompts/a.md", "voice/a.md", "logs/a.jsonl",
+         "map.yaml")  # fmt: skip
 PATHS = {
     "data.traces": "logs/*.jsonl", "data.evaluation": "eval.jsonl", "data.prompts": "prompts",
+    "data.trace_map": "map.yaml",
     "data.output_schema": "schema.json", "data.glossary": "glossary.yaml", "data.voice": "voice",
 }  # fmt: skip
 

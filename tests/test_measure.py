@@ -29,7 +29,7 @@ from internals import (
 )
 from internals import EvidenceReading as Reading
 from internals import workspace_measure as api
-from tuneworthy import load_case
+from tuneworthy import CaseError, load_case
 
 FIXTURES = Path(__file__).parent / "fixtures" / "traces"
 HOSTILE = 'x\'); DROP TABLE rows0; -- "q" {a: [b]} # !!python/object:os.system \x1b[31m\u202e\ud800'
@@ -687,3 +687,34 @@ def test_inspect_logs_are_too_few_to_say_much(
     assert [model.id for model in load_case(folder).models] == ["openai:gpt-4o-mini"]
     assert known(folder)["usable_examples"].high == "open"  # seven results are no stock of examples
     assert "success_share" not in known(folder)
+
+
+def test_a_guess_is_shown_written_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = [{"ts": 1785000000 + n, "user": f"jo{n}@firm.com asks {n}", "response": f"open run {n}",
+            "latency_ms": 2000 + n} for n in range(40)]  # fmt: skip
+    (tmp_path / "own.jsonl").write_bytes(jsonl(own))
+    text = said(capsys, "measure", "--from", "own.jsonl")
+    assert text.count("  - input [email] asks ") == 3
+    assert "latency_s 2.001" in text
+    written = (tmp_path / "own-case" / "map.yaml").read_text()
+    assert "latency_s: {path: latency_ms, unit: ms}" in written
+    assert load_case(tmp_path / "own-case").data.trace_map == "map.yaml"
+    # put right there, and used for the next file
+    (tmp_path / "own-case" / "map.yaml").write_text("output: response\n")
+    (tmp_path / "more.jsonl").write_bytes(jsonl([{"response": "x", "user": "y"}] * 3))
+    said(capsys, "measure", "own-case", "--from", "more.jsonl")
+    assert ledger(tmp_path / "own-case")[-1].readings[0].format == "JSON by a mapping"
+
+
+def test_a_case_names_its_logs_with_their_map(tmp_path: Path) -> None:
+    folder = case(tmp_path / "c", "{traces: {paths: [a.jsonl], map: m.yaml}}")
+    (folder / "m.yaml").write_text("output: said\n")
+    (folder / "a.jsonl").write_bytes(jsonl([{"said": f"answer {n}"} for n in range(30)]))
+    assert api.measure_case(folder).measured.readings[0].traces == 30
+    for wrong in ("{traces: {paths: a.jsonl, mapp: m.yaml}}", "{traces: {map: ../m.yaml}}"):
+        (folder / "case.yaml").write_text(f"name: x\ndata: {wrong}\n")
+        with pytest.raises(CaseError):
+            load_case(folder)

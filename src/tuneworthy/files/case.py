@@ -130,7 +130,8 @@ def _entries(case: Case) -> Iterator[tuple[str, str]]:
     for listed in ("traces", "training"):
         for number, path in enumerate(getattr(data, listed), start=1):
             yield f"data.{listed}[{number}]", path
-    for name in ("evaluation", "prompts", "glossary", "voice", "output_schema", "tools"):
+    single = ("trace_map", "evaluation", "prompts", "glossary", "voice", "output_schema", "tools")
+    for name in single:
         if (value := getattr(data, name)) is not None:
             yield f"data.{name}", value
     for name in ("documents", "examples", "preference_pairs"):

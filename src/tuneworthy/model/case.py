@@ -105,9 +105,13 @@ class Data(FileRecord):
 
     traces: Annotated[
         tuple[RelativePath, ...],
-        BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
+        BeforeValidator(
+            one_or_many,
+            json_schema_input_type=str | tuple[str, ...] | dict[str, str | tuple[str, ...]],
+        ),
         Field(max_length=1000),
-    ] = ()  #: Logs of calls; globs are allowed.
+    ] = ()  #: Logs of calls; globs are allowed. As {paths, map} with what says how to read them.
+    trace_map: RelativePath | None = None  #: That map, by itself: fields of records by ours.
     evaluation: RelativePath | None = None  #: Evaluation set (JSONL).
     documents: SimpleHolding | None = None  #: Documents to retrieve from or to pretrain on.
     examples: SimpleHolding | None = None  #: Quality examples of input and wanted output.
@@ -123,6 +127,15 @@ class Data(FileRecord):
         BeforeValidator(one_or_many, json_schema_input_type=str | tuple[str, ...]),
         Field(max_length=1000),
     ] = ()  #: Files of examples to tune on, as the team made them; globs are allowed.
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_a_map(cls, value: Any) -> Any:
+        traces = value.get("traces") if isinstance(value, dict) else None
+        if not isinstance(traces, dict) or not traces or not traces.keys() <= {"paths", "map"}:
+            return value
+        told = {"traces": traces.get("paths", ()), "trace_map": traces.get("map")}
+        return {**value, **{key: each for key, each in told.items() if each is not None}}
 
 
 def _to_amount(value: Any) -> Any:

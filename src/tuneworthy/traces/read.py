@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -19,10 +19,10 @@ from tuneworthy.errors import CaseError, InputError, one_line
 from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, matching
 from tuneworthy.model.case import Case, Holding
-from tuneworthy.model.evidence import Batch, FileReading, Skipped
+from tuneworthy.model.evidence import COLUMNS, Batch, FileReading, Skipped
 from tuneworthy.traces import tables
 from tuneworthy.traces.content import Beside, Content, NotTraces, not_recognised
-from tuneworthy.traces.mapping import FieldMap
+from tuneworthy.traces.mapping import FieldMap, read_mapping
 from tuneworthy.traces.skipped import CUT_OFF, UNREAD
 from tuneworthy.traces.stream import (
     GZIP,
@@ -79,6 +79,16 @@ def named(case: Case, entry: Entry, limits: Limits | None = None) -> tuple[Path,
     return once(found)
 
 
+def case_map(case: Case, other: str | Path | None = None) -> FieldMap | None:
+    """How a case's logs are read: by some other file, else by the map it names; None for neither.
+
+    Raises:
+        InputError: If that is no mapping.
+    """
+    path = other or beside(case, "data.trace_map", case.data.trace_map)
+    return None if path is None else read_mapping(Path(path))
+
+
 def local(path: Path | str, limits: Limits, *, where: str = "") -> list[Path]:
     """The files of a path, a folder or a pattern, by name. Hidden files of a folder don't count.
 
@@ -131,6 +141,18 @@ class TraceChunk:
     total_bytes: int  #: Bytes of all files; 0 for what lies on another machine.
 
 
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """A mapping that nobody wrote, and the first records as they are read by it."""
+
+    name: str  #: The file.
+    written: str  #: The mapping, as a file of its own would hold it.
+    first: Sequence[Mapping[str, Any]]  #: Values by column.
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """A path or an address; its ``name`` differs from the others'."""
@@ -169,6 +191,7 @@ class TraceFiles:
             raise InputError("nothing to read", fix="name a file")
         self.total_bytes = sum(each.size for each in self._sources)
         self._readings: list[FileReading] = []
+        self.guesses: list[Guess] = []
         self._beside: Beside = {}
 
     @property
@@ -187,6 +210,8 @@ class TraceFiles:
                     # By ``map``, not by a loop, which would keep a batch while the next is read.
                     yield from map(partial(self._chunk, opened, done), opened.batches())
                     self._readings.append(opened.reading())
+                    if (guessed := opened.content.guessed) is not None:
+                        self.guesses.append(Guess(source.name, guessed.written, opened.first))
             except NotTraces as nothing:
                 if not source.searched or opened is None:
                     raise
@@ -298,6 +323,7 @@ class Opened:
         self.content = Content(source.name, str(place), mapping, limits, beside)
         self._raw = Raw(place) if isinstance(place, Path) else None
         self._remote, self._remote_size, self._traces = blake3(), 0, 0
+        self.first: list[dict[str, Any]] = []
 
     @property
     def done(self) -> int:
@@ -344,6 +370,9 @@ class Opened:
 
     def _counted(self, batch: Batch) -> Batch:
         self._traces += len(batch)
+        for row in range(min(len(batch), _SHOWN - len(self.first))):
+            told = {name: getattr(batch, name)[row] for name in COLUMNS if getattr(batch, name)}
+            self.first.append(told)
         return batch
 
     def _local(self, raw: Raw) -> Iterator[Batch]:

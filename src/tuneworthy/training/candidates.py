@@ -24,7 +24,7 @@ from tuneworthy.model.case import Case
 from tuneworthy.model.evidence import Batch
 from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
 from tuneworthy.text.json import validator
-from tuneworthy.traces.read import named, read
+from tuneworthy.traces.read import case_map, named, read
 
 CUT_OFF = frozenset({"length", "max_tokens", "max_output_tokens", "incomplete", "model_length"})
 """Words of makers for an answer that reached its limit of tokens, in small letters."""
@@ -237,7 +237,7 @@ def _call(call: Any) -> dict[str, Any]:
 
 def _read_traces(case: Case, made: Candidates) -> None:
     sample, seen = Sample(FRAME_TRACES, FRAME_CHARACTERS), 0
-    for chunk in read(named(case, "traces"), searched=True):
+    for chunk in read(named(case, "traces"), mapping=case_map(case), searched=True):
         names = chunk.batch.column("conversation")
         sample.add(chunk.batch, conversation_keys(names, seen, salt="candidates "), seen)
         seen += len(chunk.batch)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneworthy.errors import CaseError, InputError, OutputError, one_line
 from tuneworthy.files.case import add_to_case, case_path
-from tuneworthy.files.disk import made_whole
+from tuneworthy.files.disk import CASE_LIMIT, made_whole, read_text
 from tuneworthy.files.evalset import parted, write_evalset
 from tuneworthy.files.stores import append_evidence
 from tuneworthy.llm.endpoints import price_on
@@ -36,7 +36,7 @@ from tuneworthy.workspace.cases import extra_needed, start_case
 if TYPE_CHECKING:
     from tuneworthy.measure.signals.base import TraceSignal
     from tuneworthy.traces.mapping import FieldMap
-    from tuneworthy.traces.read import TraceFiles
+    from tuneworthy.traces.read import Guess, TraceFiles
 
 
 _KINDS = frozenset({"chat", "completion", "responses", "messages"})
@@ -127,9 +127,10 @@ def measure_case(
     case = load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
-    measured = _measured(case, framework, sources, mapping, progress)
+    measured, guesses = _measured(case, framework, sources, mapping, progress)
     added = append_evidence(case, measured)
-    return _report(measured, decide(case, framework), framework, source, before, added=added)
+    after = decide(case, framework)
+    return _report(measured, after, framework, source, before, guesses, added=added)
 
 
 def measure_new(
@@ -152,13 +153,22 @@ def measure_new(
     title = title[:1].upper() + title[1:] or "Measured"
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
-    measured = _measured(draft, framework, sources, mapping, progress)
+    measured, guesses = _measured(draft, framework, sources, mapping, progress)
+    maps = {guess.written for guess in guesses}
+    if mapping is not None:
+        maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
     with made_whole(target) as place:
         start_case(place, title, chosen)
         add_to_case(place, appendix(measured, today()))
+        if len(maps) == 1:  # the case reads later files of this make by it
+            (place / _MAP).write_text(maps.pop(), "utf-8")
+            add_to_case(place, f"data:\n  traces: {{map: {_MAP}}}\n")
         append_evidence(load_case(place), measured)
     dossier = decide(load_case(target), framework)
-    return _report(measured, dossier, framework, target, None, added=True)
+    return _report(measured, dossier, framework, target, None, guesses, added=True)
+
+
+_MAP = "map.yaml"
 
 
 def _report(
@@ -167,6 +177,7 @@ def _report(
     framework: Framework,
     source: str | Path,
     before: Dossier | None,
+    guesses: Sequence[Guess],
     *,
     added: bool,
 ) -> MeasureReport:
@@ -180,7 +191,20 @@ def _report(
         price=_list_price(measured, dossier.as_of),
         models=tuple(seen_models(measured, dossier.as_of).values()),
         wanted={name: check.at_least for name, check in checks if check.at_least is not None},
+        guessed={guess.name: [*map(_as_read, guess.first)] for guess in guesses},
     )
+
+
+_SHOWN = "input output model prompt conversation latency_s input_tokens output_tokens usd score"
+
+
+def _as_read(row: Mapping[str, Any]) -> str:
+    """A record as it is read, masked and cut."""
+    from tuneworthy.measure.personal import mask
+
+    told = ((name, row.get(name)) for name in _SHOWN.split())
+    texts = ((name, f"{v:g}" if isinstance(v, float) else v) for name, v in told if v is not None)
+    return ", ".join(f"{name} {one_line(mask(str(v)[:2_000]), limit=50)}" for name, v in texts)
 
 
 def _is_there(target: Path, sources: Sequence[str], mapping: str | Path | None) -> InputError:
@@ -216,26 +240,26 @@ def _measured(
     sources: Sequence[str],
     mapping: str | Path | None,
     progress: Progress | None,
-) -> Measured:
+) -> tuple[Measured, Sequence[Guess]]:
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.signals import signals
-    from tuneworthy.traces.mapping import read_mapping
-    from tuneworthy.traces.read import named
+    from tuneworthy.traces.read import case_map, named
 
     if not all(source.strip() for source in sources):  # an empty path would be the present folder
         raise InputError("a source is empty", where="--from", fix="name a file with traces")
     need = examples_need(case, framework)
     materials = replace(read_materials(case), examples_need=need[1].low if need else None)
-    fields = None if mapping is None else read_mapping(Path(mapping))
+    fields = case_map(case, mapping)
+    guesses: list[Guess] = []
     parts = []
     if chosen := sources or named(case, "traces"):
         near = framework.threshold("near_copy")
         every = signals(materials) if near is None else signals(materials, near_copy=near)
-        parts.append(_read(chosen, every, fields, progress, searched=not sources))
+        parts.append(_read(chosen, every, fields, progress, guesses, searched=not sources))
     # what the team keeps as examples comes last: it counts before what its logs could give
     if not sources and (held := named(case, "examples")):
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
-        parts.append(_read(held, examples, None, None, searched=True))
+        parts.append(_read(held, examples, None, None, [], searched=True))
     if not parts:
         raise _no_traces(case, "measure")
     readings = [reading for part in parts for reading in part.readings]
@@ -243,12 +267,13 @@ def _measured(
     inputs = hashlib.sha256(settings.encode("utf-8", "surrogatepass"))
     for reading in sorted(readings, key=lambda each: (each.digest, each.name)):
         inputs.update(f"{reading.digest} {reading.format}\n".encode())
-    return Measured(
+    measured = Measured(
         inputs=inputs.hexdigest(),
         readings=tuple(readings),
         evidence=tuple({each.id: each for part in parts for each in part.evidence}.values()),
         series=tuple({each.id: each for part in parts for each in part.series}.values()),
     )
+    return measured, guesses
 
 
 def _read(
@@ -256,6 +281,7 @@ def _read(
     every: Sequence[TraceSignal],
     fields: FieldMap | None,
     progress: Progress | None,
+    guesses: list[Guess],
     *,
     searched: bool,
 ) -> Measured:
@@ -270,6 +296,7 @@ def _read(
     files = read(sources, mapping=fields, limits=limits, searched=searched)
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
         results = measure(_batches(files, progress), every, folder=Path(place))
+    guesses += files.guesses
     shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
     evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
     for each in (each for signal in results for each in signal.evidence):
@@ -323,8 +350,7 @@ def build_set(
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.evalset import build_evalset
     from tuneworthy.measure.sample import ALIKE
-    from tuneworthy.traces.mapping import read_mapping
-    from tuneworthy.traces.read import named, read
+    from tuneworthy.traces.read import case_map, named, read
 
     case = load_case(source)
     if output is None and case.folder is None:
@@ -338,7 +364,7 @@ def build_set(
     chosen = named(case, entry if own else "traces") if own or not sources else sources
     if not chosen:
         raise _no_traces(case, "draw from")
-    files = read(chosen, mapping=None if mapping is None else read_mapping(Path(mapping)))
+    files = read(chosen, mapping=case_map(case, mapping))
     near = framework_of(case, None).threshold("near_copy")
     drawn = build_evalset(
         _batches(files, progress),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tuneworthy.model.base import Unknown, json_text
@@ -50,6 +50,8 @@ class MeasureReport:
     models: tuple[str, ...] = ()  #: Models that answered.
     wanted: Mapping[str, float] = field(default_factory=dict)
     """How many a check of the ceiling asks for, by check."""
+    guessed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """First records as they are read by a guess, by file."""
 
     def of(self, name: str) -> Evidence:
         """A measurement; an unknown one where it wasn't tried."""
@@ -175,6 +177,10 @@ def _read(report: MeasureReport) -> Iterator[b.Parts]:
             places = f": {', '.join([*skipped.where[:3], *more])}" if skipped.where else ""
             lines.append(f"{what} {skipped.predicate}{places}")
     yield b.bullets(lines)
+    for name, rows in report.guessed.items():
+        where = f"{report.folder}/map.yaml" if report.before is None else "a file for --map"
+        yield f"{name} is read by a guess; put it right in {where} if these are not its records:"
+        yield b.bullets(rows)
     if report.before is None:
         yield f"Wrote {report.folder}/"
     elif not report.added:
