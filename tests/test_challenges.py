@@ -299,6 +299,12 @@ PAIRS: dict[str, Pair] = {
         "tuning.until", "2027-05-26",
         ("tuning.until", "economics"),
     ),
+    # as of the day of these tests; 36 months are looked ahead
+    "model_in_use_ends": Pair(
+        {"models": [{"id": "in-house", "ends": "2029-11-01"}]},
+        "models.0.ends", "2029-12-24",
+        ("models", "economics"),
+    ),
     # evidence -----------------------------------------------------------------------------------
     "measured_against_answer": Pair(
         {"factors": {"low_volume": "no"}, "evidence": [VOLUME]},
@@ -709,6 +715,8 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["success_with_faulty_answers"].fires, ("terminology errors",)),
     "break_even_after_service_end": (
         PAIRS["break_even_after_service_end"].fires, ("2027-05-24", r"6\.0 months")),
+    "model_in_use_ends": (
+        {"models": [{"id": "openai:gpt-4.1"}]}, ("openai:gpt-4.1", "2027-01-14", "gpt-6-luna")),
     "changing_requirements_baked_in": (
         {
             "goals": ["knowledge"],

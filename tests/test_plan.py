@@ -102,7 +102,10 @@ def test_the_first_version_costs_what_is_stated_up_front() -> None:
     data["economics"]["monthly"]["quality_value_usd"] = 9e4
     version = planned(load_case(data)).parts["first_version"]
     assert span(version.hours) == pytest.approx((40, 80))
-    assert span(version.usd) == pytest.approx((40 * 100 + 5, 80 * 100 + 50))
+    # training by the token: 1,000 to 10,000 examples of 6,300 tokens, once to three times,
+    # at $0.44 to $8 a million
+    least, most = 1000 * 6300 * 0.44 / 1e6, 10_000 * 6300 * 3 * 8 / 1e6
+    assert span(version.usd) == pytest.approx((40 * 100 + least, 80 * 100 + most))
 
 
 def test_the_phases_of_the_task_api_by_hand() -> None:
@@ -347,8 +350,11 @@ def test_a_prompt_that_meets_its_targets_is_kept_and_watched() -> None:
 def test_hours_without_a_rate_leave_the_usd_open() -> None:
     plan = plan_of("youth-helpline")
     assert span(phase(plan, "evaluation").usd) == (0, "open")
-    assert span(phase(plan, "training").usd) == (4.5, "open")
-    assert span(plan.usd) == (610, "open")  # $5 twice of training, and three months of serving
+    # 10,000 pairs of twice 5,340 tokens once at $0.44 a million; a tenth of it is the pilot
+    training = 10_000 * 2 * 5340 * 0.44 / 1e6
+    assert span(phase(plan, "training").usd) == (pytest.approx(0.9 * training), "open")
+    # the $5 of the table for the later goal, and three months of serving
+    assert span(plan.usd) == (pytest.approx(training + 5 + 600), "open")
     assert any("No hourly rate is stated" in note for note in plan.notes)
     priced = planned(with_("youth-helpline", economics={"hourly_rate_usd": 50}))
     assert priced.usd.high != "open"

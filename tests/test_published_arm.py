@@ -170,7 +170,7 @@ def test_nothing_reaches_prices_or_serves_a_figure(tmp_path: Path) -> None:
     }
     plain = {"id": "openai:gpt-4o"}
     one, other = (
-        serving_costs(load_case({**money, "models": models}), {}, "no")[0]
+        serving_costs(load_case({**money, "models": models}), {}, "no").costs
         for models in ([plain], [plain, paper()])
     )
     assert one == other

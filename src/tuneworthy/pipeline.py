@@ -31,6 +31,8 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import Framework, Outcome
 from tuneworthy.money.investment import Draw, MoneyFindings, assess_money, held_against
+from tuneworthy.money.serving import unlisted
+from tuneworthy.money.worth import by_worth
 from tuneworthy.plan.section import build_plan
 from tuneworthy.precedents.section import index_for, precedents
 from tuneworthy.syntax.document import ParsedFile, parse
@@ -134,16 +136,16 @@ def decide(
     states = assessment.states
     decision = apply_rules(states, framework, rules)
     sovereign = assessment.state("data_sovereignty")
-    prices = listed_prices(case, as_of, services().rivals.models)
+    prices = listed_prices(case, as_of, unlisted(case))
     offered = services().offered(framework.approaches, as_of, inside=sovereign == "yes")
     fits = approaches(case, framework, offered)
-    money = assess_money(case, framework, sovereign, prices, seed, draw, fits)
+    money = assess_money(case, framework, sovereign, prices, seed, draw, fits, as_of)
     findings = _look(case, framework, prices, ledger, replaced, as_of, money)
     facts = CaseFacts(case, framework, assessment, fits, findings)
     challenges = challenge(facts)
     money = held_against(money, challenges)
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
-    asked = questions(states, framework, rules)
+    asked = by_worth(questions(states, framework, rules), states, rules, money.at_stake)
     record = published_counts()
     compared = options(facts, record)
     found = judge(facts, rules, compared, all_gates, challenges, asked, record)

@@ -128,11 +128,6 @@ def figure(value: float) -> str:
     return text.rstrip("0").rstrip(".") if places else text
 
 
-def bits(value: float) -> str:
-    """An amount of information with two digits that say something."""
-    return f"{value:.2f}" if value >= 0.095 else f"{value:.2g}"
-
-
 def listing(items: Sequence[str], last: str = "and") -> str:
     """Items in a sentence; empty for none."""
     if len(items) <= 1:

@@ -24,11 +24,12 @@ from tuneworthy.interview.answers import EvaluatedCase
 from tuneworthy.model.base import FileRecord, Record, shown, wrong
 from tuneworthy.model.dossier import Action, Dossier, TuningAnswer, Verdict
 from tuneworthy.model.interview import Listed
+from tuneworthy.money.worth import worth_text
 from tuneworthy.report import render
 from tuneworthy.report.sections import common, money, options, plan, precedents, verdict
 from tuneworthy.report.sections.common import title_line
 from tuneworthy.report.text import safe
-from tuneworthy.words import bits, counted, few, several, small_usd
+from tuneworthy.words import counted, few, several, small_usd
 from tuneworthy.workspace.cases import plain_title
 from tuneworthy.workspace.measure import measure_case
 from tuneworthy.workspace.reports import explain as explained
@@ -308,7 +309,7 @@ def challenges_text(dossier: Dossier) -> str:
 def questions_text(dossier: Dossier) -> str:
     """What to ask next, the best question first."""
     told = [
-        f"{safe(one.ask)} ({one.factor}; {bits(one.gain_bits)} bits, {one.minutes} min)"
+        f"{safe(one.ask)} ({one.factor}; {worth_text(one)}{one.minutes} min)"
         for one in dossier.next_questions
     ] or ["No open answer can change the verdict."]
     return "\n".join([title_line(dossier), *told])

@@ -323,6 +323,8 @@ class Assumptions(FileRecord):
     """What money a year later is worth less, as a share."""
     failure_chance: ShareQuantity | None = None
     """Chance that tuning brings nothing that goes into use."""
+    price_fall_per_year: ShareQuantity | None = None
+    """What the untuned model costs less a year later, as a share; a tuned model keeps its price."""
     model_life_months: LastingQuantity | None = None
     """Months after which the model has to be tuned again, on a newer base."""
     horizon_months: Annotated[int, Field(ge=1, le=120)] = 36  #: Months to look ahead.

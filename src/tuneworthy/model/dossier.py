@@ -384,6 +384,8 @@ class QuestionResult(Record):
     ask: str
     gain_bits: float
     minutes: int
+    worth_usd: float | None = None
+    """What knowing it is worth before the choice to tune; None where the money isn't known."""
 
 
 class ChallengeResult(Record):
@@ -542,6 +544,8 @@ class Computed(Record):
 
     servings: tuple[ServingResult, ...]
     """Every way, the cheapest first; those without a price last, with what would give them one."""
+    rivals: tuple[ServingResult, ...] = ()
+    """Hosted models that the case doesn't list and nobody ran on its cases, the cheapest first."""
     best_untuned: str
     """The cheapest admissible untuned serving; one that may turn out admissible where there is none
     yet; or ``none``."""
@@ -561,13 +565,10 @@ class Percentiles(Record):
     p90: float
 
 
-class Month(Record):
+class Month(Percentiles):
     """Cumulated money at the end of a month, in USD."""
 
     month: int
-    p10: float
-    p50: float
-    p90: float
 
 
 class Swing(Record):
@@ -578,16 +579,46 @@ class Swing(Record):
     high_usd: float
 
 
+ScenarioName = Literal["pessimistic", "likely", "optimistic"]
+
+
+class CostItem(Record):
+    """A line of what tuning costs."""
+
+    when: Literal["up front", "each month"]
+    what: str
+    usd: Number
+    source: str  #: Where it is known from, or what would tell.
+
+
+class Scenario(Record):
+    """Every amount at its worse end, its likeliest, or its better end, for a tuning that works."""
+
+    name: ScenarioName
+    upfront_usd: float
+    first_month_usd: float  #: What is left of the first month, running costs paid.
+    break_even_months: float | Literal["never"]
+    npv_usd: float
+
+
+class Worth(Record):
+    """What finding something out is worth before anything is decided."""
+
+    what: str
+    usd: float  #: Expected gain over deciding now; for what costs something, less its cost.
+
+
 class Simulation(Record):
     """The investment drawn many times."""
 
     draws: int  #: 1 where nothing varies: every draw would be the same.
     horizon_months: int
+    p_works: float = 1.0  #: Share of draws in which tuning works.
     p_never: float
     """Share of draws that don't pay back within the horizon, those that fail among them."""
     npv_usd: Percentiles
     curve: tuple[Month, ...]
-    tornado: tuple[Swing, ...]  #: The inputs that are ranges, the widest swing first.
+    tornado: tuple[Swing, ...]  #: Ranges, and single numbers by a quarter; the widest first.
     cost_of_waiting_usd: Number
     """Net present value lost for each month the start is put off; negative when waiting pays."""
     assumes: tuple[str, ...]  #: What was taken as given because nobody stated it.
@@ -613,7 +644,12 @@ class InvestmentResult(Record):
     must_bring_usd: (
         Number  #: What it has to bring a month to pay back in time, running costs and all.
     )
-    ask_usd: AskUsd
+    ask_usd: AskUsd  #: What is asked for: now, then, and each month.
+    items: tuple[CostItem, ...] = ()  #: What the costs are made of, and what isn't known of them.
+    case_usd: Number  #: What one more case of the evaluation set costs to label.
+    gain_usd: Number  #: Mean net present value of a pilot and, if it works, of the rest.
+    scenarios: tuple[Scenario, ...] = ()
+    worth: tuple[Worth, ...] = ()  #: What finding out is worth, the most first.
     contradicted: bool = False  #: Whether a stated amount stands in an open contradiction.
     capped: bool = False  #: Whether a stated saving is above the bill.
     upfront_usd: Number

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import date
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from tuneworthy.framework.load import services
-from tuneworthy.model.base import Interval, Range, State, Unknown, break_even
+from tuneworthy.framework.load import published_counts, services
+from tuneworthy.model.base import (
+    HOURS_PER_MONTH,
+    TOKENS_PER_MTOK,
+    Interval,
+    Range,
+    State,
+    Unknown,
+    break_even,
+)
 from tuneworthy.model.case import Amount, Case, Prices
 from tuneworthy.model.dossier import (
     ApproachResult,
@@ -19,11 +28,13 @@ from tuneworthy.model.dossier import (
     ByTable,
     ChallengeResult,
     Computed,
+    CostItem,
     Duration,
     GateResult,
     InvestmentResult,
     Number,
     ServingResult,
+    Worth,
 )
 from tuneworthy.model.framework import Assumption, Framework
 from tuneworthy.money.savings import (
@@ -35,10 +46,24 @@ from tuneworthy.money.savings import (
     tuned_serving,
 )
 from tuneworthy.money.serving import ServingCost, Ways, serving_costs
-from tuneworthy.money.terms import SAVINGS, CostModel, Sum, build_cost_model, collecting_hours
-from tuneworthy.verdict.facts import MOST_USD
+from tuneworthy.money.terms import (
+    DISCOUNT,
+    FAILURE,
+    LIFE,
+    PRICE_FALL,
+    REQUESTS,
+    SAVINGS,
+    CostModel,
+    Sum,
+    build_cost_model,
+    collecting_hours,
+    likely,
+)
+from tuneworthy.money.worth import more_cases
+from tuneworthy.stats.intervals import wilson
+from tuneworthy.verdict.facts import DAYS_PER_MONTH, MOST_USD, serves_until
 from tuneworthy.verdict.gates import held
-from tuneworthy.words import months, months_range, usd, usd_range
+from tuneworthy.words import count, months, months_range, plain, share, usd, usd_range
 
 if TYPE_CHECKING:
     from tuneworthy.money.simulate import Draws
@@ -89,6 +114,17 @@ class MoneyFindings(NamedTuple):
     bill: Amount | None = None  #: USD a month that what runs today costs; None where nobody knows.
     model: CostModel | None = None  #: Every amount, as the plan splits it.
 
+    @property
+    def at_stake(self) -> tuple[float, float] | None:
+        """What tuning brings where it is the thing to do, and a pilot in vain, in USD."""
+        money = self.result
+        if isinstance(money, Unknown) or not isinstance(money.gain_usd, float):
+            return None
+        pilot = money.ask_usd.pilot
+        if isinstance(pilot, Unknown):
+            return None
+        return money.gain_usd, pilot.low if isinstance(pilot, Range) else pilot
+
 
 def assess_money(
     case: Case,
@@ -98,26 +134,33 @@ def assess_money(
     seed: int,
     sampler: Draw | None = None,
     fits: Sequence[ApproachResult] = (),
+    as_of: date | None = None,
 ) -> MoneyFindings:
     """Costs, ways to serve the traffic, the investment, and the same drawn many times."""
-    ways = serving_costs(case, prices, sovereign, services().rivals.models)
+    ways = serving_costs(case, prices, sovereign, as_of)
     lacking = _lacking(case, framework, fits)
     facts = services().assumptions
     model = build_cost_model(
-        case, framework, *tuned_serving(case, ways, taken(facts["hosted_premium"])), lacking
+        case,
+        framework,
+        *tuned_serving(case, ways, taken(facts["hosted_premium"])),
+        lacking,
+        _compute(case, fits),
     )
     comparison = compare(case, ways, model, sovereign)
     bill = ways.bill.usd if ways.bill else None
     closed, draws = closed_form(model, comparison, bill), None
     stakes = stakes_of(case, framework, model, comparison, ways)
+    stakes = replace(stakes, **_taken_for(case, as_of))
     if isinstance(closed, ClosedForm):
         draws = (sampler or draw)(stakes, seed)
-    payback = _payback(case, framework, closed, draws)
+    payback = _undercut(_payback(case, framework, closed, draws), closed, comparison, ways)
     gate = _gate(payback, comparison, sovereign)
     result: InvestmentResult | Unknown = Unknown(ask=payback.why)
     if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings) or bill:
-        result = _result(model, comparison, closed, draws, payback, framework)
+        result = _result(model, comparison, closed, draws, payback, framework, ways)
         result = result.model_copy(update=_bounds(model, comparison, ways, closed, framework))
+        result = result.model_copy(update={"worth": (*_more_cases(case, result), *result.worth)})
     upfront = _amount(model, model.upfront)
     return MoneyFindings(
         result,
@@ -157,6 +200,42 @@ def stakes_of(
     )
 
 
+def _taken_for(case: Case, as_of: date | None) -> dict[str, Any]:
+    """What is taken because the case doesn't say, each with what carries it."""
+    facts, stated = services().assumptions, case.economics.assumptions
+    taken_ = {DISCOUNT: facts["discount_per_year"], PRICE_FALL: facts["price_fall_per_year"]}
+    if case.tuning.service != "self_hosted":
+        taken_[LIFE] = facts["model_life_months"]
+    inputs = {name: taken(fact) for name, fact in taken_.items()}
+    says = {name: f"{fact.says} Read on {fact.dated}" for name, fact in taken_.items()}
+    if stated.failure_chance is None:
+        inputs[FAILURE], says[FAILURE] = _record(case)
+    until = serves_until(case)
+    ends = None if until is None or as_of is None else (until - as_of).days / DAYS_PER_MONTH
+    return {
+        "taken": inputs,
+        "says": says,
+        "pilots": case.tuning.pilot != "no",
+        "first_end": None if ends is None else max(ends, 0.0),
+    }
+
+
+def _record(case: Case) -> tuple[Interval, str]:
+    """The chance that tuning fails, by the published cases of the first goal, or of all."""
+    counts = published_counts()
+    of = counts.get(case.goals[0], {}) if case.goals else {}
+    arms = [of] if of else list(counts.values())
+    cases = sum(sum(arm.values()) for arm in arms)
+    won = sum(arm.get("fine_tune", 0) + arm.get("hybrid", 0) for arm in arms)
+    low, high = wilson(won, cases)
+    goal = f" about {plain(case.goals[0])}" if of else ""
+    says = (
+        f"tuning works as often as it measured best in published cases{goal}: {won} of {cases}, "
+        f"{share(low)} to {share(high)}"
+    )
+    return Interval(1 - high, 1 - won / cases, 1 - low), says
+
+
 def _lacking(
     case: Case, framework: Framework, fits: Sequence[ApproachResult]
 ) -> tuple[Range, Range] | None:
@@ -170,6 +249,34 @@ def _lacking(
     if first is None or whole is None:
         return None
     return first, Range.between(whole.low - first.low, whole.most - first.most)
+
+
+def _compute(case: Case, fits: Sequence[ApproachResult]) -> Interval | Unknown | None:
+    """What training costs by tokens and prices for the first approach; None where nobody can tell.
+
+    Of documents nobody knows the tokens, and the table is for small runs.
+    """
+    if not fits:
+        return None
+    need, traffic = fits[0].data, case.economics.traffic
+    if need.unit == "documents":
+        return Unknown(
+            ask="state what training costs (economics.upfront.training.usd, beside the other "
+            f"categories): it goes by the tokens of {count(need.low)} documents or more"
+        )
+    if traffic.input_tokens is None or traffic.output_tokens is None:
+        return None
+    facts, have = services().assumptions, held(case, need.unit) or 0
+    price, epochs = taken(facts["training_usd_per_mtok"]), taken(facts["epochs"])
+    texts = 2 if need.unit == "preference_pairs" else 1
+    some = max(min(have, math.inf if isinstance(need.high, str) else need.high), need.low)
+    size = Interval(need.low, some, some) if have else Interval.certain(need.low)
+    tokens = traffic.input_tokens.interval + traffic.output_tokens.interval
+    ends = (
+        getattr(size, e) * getattr(tokens, e) * getattr(price, e) * getattr(epochs, e)
+        for e in ("low", "value", "high")
+    )
+    return Interval(*(texts * end / TOKENS_PER_MTOK for end in ends))
 
 
 def held_against(money: MoneyFindings, challenges: Sequence[ChallengeResult]) -> MoneyFindings:
@@ -240,7 +347,7 @@ def closed_form(
     upfront = _amount(model, model.upfront)
     if upfront is None or running is None:
         settled = "economics.hourly_rate_usd is in the case file"
-        return Payback("unknown", _NO_HOURLY_RATE, settled)
+        return Payback("unknown", model.lacks or _NO_HOURLY_RATE, settled)
     quality, stated = model.amount(model.quality), model.amount(model.savings)
     benefits = (savings.usd if savings else stated) + quality
     net = savings.net + quality if savings and savings.net is not None else benefits - running
@@ -359,6 +466,28 @@ def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> 
     )
 
 
+def _undercut(
+    payback: Payback, closed: ClosedForm | Payback, comparison: ServingComparison, ways: Ways
+) -> Payback:
+    """A yes that rests on a saving is open where a model nobody ran would take the saving away."""
+    if payback.state != "yes" or isinstance(closed, Payback) or not ways.rivals:
+        return payback
+    rival, saved = ways.rivals[0], closed.stated.value
+    assert rival.usd is not None  # only priced ones are listed
+    left = min(saved, rival.usd.value)
+    if isinstance(comparison.counted, Savings):
+        saved = comparison.counted.usd.value
+        left = rival.usd.value - comparison.counted.tuned.usd(likely(ways.inputs))
+    if saved <= left or break_even(closed.upfront.value, closed.net.value - saved + left) <= 6:
+        return payback
+    return Payback(
+        "unknown",
+        f"{payback.why}; but {rival.option.model} would serve the same for "
+        f"{usd(rival.usd.value)} a month and leave no such saving, and nobody has run it here",
+        f"{rival.option.model} was run on the evaluation set",
+    )
+
+
 # The section of the dossier.
 
 
@@ -369,6 +498,7 @@ def _result(
     draws: Draws | None,
     payback: Payback,
     framework: Framework,
+    ways: Ways,
 ) -> InvestmentResult:
     later: Any = Unknown(ask=payback.why)
     table_usd: Number = Unknown(ask=_NO_HOURLY_RATE)
@@ -403,7 +533,11 @@ def _result(
         assumed=closed.assumed if isinstance(closed, ClosedForm) else (),
         by_table=ByTable(ongoing_usd=table_usd, break_even_months=table_months),
         steps=steps,
-        computed=_computed(comparison, model),
+        computed=_computed(comparison, model, ways.rivals),
+        case_usd=later,
+        gain_usd=draws.gain_usd if draws else later,
+        scenarios=draws.scenarios if draws else (),
+        worth=draws.worth if draws else (),
         bill_usd=later,
         possible_saving_usd=later,
         must_bring_usd=later,
@@ -421,6 +555,7 @@ def _bounds(
 ) -> dict[str, Any]:
     """What holds without any benefit: the bill and its bound, what is asked, what it must bring."""
     rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
+    ask = model.lacks or _NO_HOURLY_RATE
     needed = must_bring(model, rule.under_months) if rule else None
     pilot = model.priced(model.pilot.usd) if model.pilot.usd else None
     upfront, running = _amount(model, model.upfront), _amount(model, model.running)
@@ -433,17 +568,81 @@ def _bounds(
         "capped": isinstance(closed, ClosedForm) and closed.possible is not None,
         "bill_usd": Unknown(ask=_BILL) if bill is None else bill.narrowed(),
         "possible_saving_usd": _possible(comparison, closed, bill),
-        "must_bring_usd": needed.narrowed() if needed else Unknown(ask=_NO_HOURLY_RATE),
+        "must_bring_usd": needed.narrowed() if needed else Unknown(ask=ask),
         "ask_usd": AskUsd(
-            pilot=pilot.narrowed() if pilot else Unknown(ask=_NO_HOURLY_RATE),
-            build=build.narrowed() if build else Unknown(ask=_NO_HOURLY_RATE),
-            run_month=running.narrowed() if running else Unknown(ask=_NO_HOURLY_RATE),
+            pilot=pilot.narrowed() if pilot else Unknown(ask=ask),
+            build=build.narrowed() if build else Unknown(ask=ask),
+            run_month=running.narrowed() if running else Unknown(ask=ask),
         ),
-        "upfront_usd": upfront.narrowed() if upfront else Unknown(ask=_NO_HOURLY_RATE),
+        "upfront_usd": upfront.narrowed() if upfront else Unknown(ask=ask),
+        "case_usd": _case_usd(model, framework),
+        "items": tuple(_items(model, comparison, ways)),
     }
 
 
 _BILL = "state the bill (today.usd_per_month), or traffic and the models that serve it"
+
+
+def _case_usd(model: CostModel, framework: Framework) -> Number:
+    """What one more case costs to label, at the middle: the design of the test, by its cases."""
+    rule, part = framework.plan, model.upfront_parts.get("evaluation")
+    design = model.priced(part.usd) if part else None
+    if rule is None or design is None or not rule.evaluation_cases:
+        return Unknown(ask=model.lacks or _NO_HOURLY_RATE)
+    return design.value * rule.design_share / rule.evaluation_cases
+
+
+_BY = {"table": "the framework's table", "plan": "computed", "serving": "traffic and prices"}
+
+
+def _items(model: CostModel, comparison: ServingComparison, ways: Ways) -> Iterator[CostItem]:
+    """What the costs are made of, and what no source tells."""
+    for when, parts in (("up front", model.upfront_parts), ("each month", model.running_parts)):
+        for name, part in parts.items():
+            cost = model.priced(part.usd)
+            if not part.usd:
+                continue
+            first = part.usd[0].names[0].split(".") if part.usd else [""]
+            source = _BY.get(first[0], "stated")
+            if first[0] == "economics" and len(first) == 3:
+                source = "stated in one total, split as the framework's table"
+            usd_: Number = Unknown(ask=_NO_HOURLY_RATE) if cost is None else cost.narrowed()
+            yield CostItem(when=when, what=plain(name), usd=usd_, source=source)
+    tuned = comparison.savings.tuned if isinstance(comparison.savings, Savings) else None
+    if tuned is not None and tuned.gpu:
+        values = likely(ways.inputs)
+        hour, each, full, always = (values[name] for name in tuned.gpu)
+        idle = max(always * HOURS_PER_MONTH - values[REQUESTS] / (each * full), 0.0) * hour
+        yield CostItem(
+            when="each month",
+            what="of it idle GPUs",
+            usd=idle,
+            source="traffic and economics.serving",
+        )
+    elif tuned is None or tuned.runs != "own":
+        yield CostItem(
+            when="each month",
+            what="fee of a hosted endpoint",
+            usd=Unknown(ask="ask the service: some bill a tuned model by the hour, used or not"),
+            source="not in the sums",
+        )
+    yield CostItem(
+        when="up front",
+        what="calls of the lab and the judge",
+        usd=Unknown(ask="tuneworthy ceiling CASE --dry-run says it before anything is paid"),
+        source="not in the sums",
+    )
+
+
+def _more_cases(case: Case, money: InvestmentResult) -> Iterator[Worth]:
+    """What more cases of the evaluation set are worth, where today's quality was counted."""
+    today, target = case.today, case.targets.quality
+    if target is None or today.quality is None or not today.cases:
+        return
+    if found := more_cases(money, today.quality, today.cases, target.at_least):
+        more, labels, net = found
+        what = f"{count(more)} more cases to measure on, less the {usd(labels)} to label them"
+        yield Worth(what=what, usd=max(net, 0.0))
 
 
 def _possible(
@@ -503,13 +702,16 @@ def _duration(value: Interval | Unknown) -> Any:
     return "never" if math.isinf(value.low) else value.narrowed()
 
 
-def _computed(comparison: ServingComparison, model: CostModel) -> Computed | Unknown:
+def _computed(
+    comparison: ServingComparison, model: CostModel, rivals: Sequence[ServingCost]
+) -> Computed | Unknown:
     savings: Any = comparison.savings
     if not comparison.costs:
         return Unknown(ask=savings.ask)
     lacks = isinstance(savings, Unknown)
     return Computed(
         servings=tuple(map(_serving, comparison.costs)),
+        rivals=tuple(map(_serving, rivals)),
         best_untuned=_best_untuned(comparison.costs),
         savings_usd_per_month=savings if lacks else savings.usd.narrowed(),
         pays_from_requests_per_month=savings if lacks else _duration(savings.volume),

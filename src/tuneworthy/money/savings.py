@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Literal
 
 from tuneworthy.model.base import (
@@ -110,6 +110,10 @@ class Stakes:
     bill_inputs: Inputs
     horizon: int  #: Months to look ahead.
     under_months: float | None  #: Months in which it has to pay back; None without a rule.
+    taken: Inputs = field(default_factory=dict)  #: What is taken because the case doesn't say.
+    says: Mapping[str, str] = field(default_factory=dict)  #: Why, by its path.
+    pilots: bool = False  #: Whether a pilot comes before the rest is built.
+    first_end: float | None = None  #: Months until the tuned model ends, where that is known.
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any, Literal, NamedTuple
 
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import HOURS_PER_MONTH, TOKENS_PER_MTOK, Interval, State
 from tuneworthy.model.case import (
     Amount,
@@ -30,6 +32,7 @@ from tuneworthy.money.terms import (
     total,
 )
 from tuneworthy.stats.intervals import wilson
+from tuneworthy.verdict.facts import DAYS_PER_MONTH
 from tuneworthy.words import count, listing, number, quality, usd, usd_range
 
 How = Literal["as_is", "cached", "batched", "cached_batched", "self_hosted"]
@@ -80,11 +83,18 @@ class ServingOption:
     bill_for: str | None = None
     """Input with the requests that bill is for; None when it is the same at any volume."""
     catalogue: str = ""  #: Where its price was looked up; empty when it is stated in the case.
+    months: float | None = None  #: Until its model ends, where that is known.
+    then: ServingOption | None = None  #: The successor with a price, from then on.
 
     @property
     def name(self) -> str:
         """The model and how it is served."""
         return serving_name(self.model, self.how)
+
+    @property
+    def falls(self) -> bool:
+        """Whether its price may fall: that of a machine of one's own and of a tuned model stays."""
+        return not self.tuned and not self.gpu and self.runs != "own"
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -145,23 +155,27 @@ class Ways:
 _MOST_RIVALS = 3
 
 
-def serving_costs(case: Case, prices: Prices, sovereign: State, others: Sequence[str] = ()) -> Ways:
-    """Every way to serve a case's traffic, and the inputs that their costs depend on.
-
-    ``others`` are models that the case doesn't list.
-    """
-    options = _Options(case, prices, sovereign)
+def serving_costs(case: Case, prices: Prices, sovereign: State, as_of: date | None = None) -> Ways:
+    """Every way to serve a case's traffic, and the inputs that their costs depend on."""
+    options = _Options(case, prices, sovereign, as_of)
     costs = sorted(options.every(), key=_by_price)
-    listed = {model.id for model in case.models}
     rivals = [
         cost
-        for name in others
-        if name not in listed and (name, None) in prices
+        for name in unlisted(case)
+        if (name, None) in prices
         for cost in options.rival(Model(id=name))
         if cost.usd is not None and cost.admissible != "no"
     ]
     rivals = sorted(rivals, key=_by_price)[:_MOST_RIVALS]
     return Ways(tuple(costs), options.inputs, options.bill(costs), tuple(rivals))
+
+
+def unlisted(case: Case) -> tuple[str, ...]:
+    """Hosted models that a case doesn't list: successors of those that end, and small ones."""
+    known, listed = services(), {model.id for model in case.models}
+    ends = [end for model in case.models if (end := known.end_of(model.id))]
+    names = dict.fromkeys([*(n for end in ends for n in end.successors), *known.rivals.models])
+    return tuple(name for name in names if name not in listed)
 
 
 def _by_price(cost: ServingCost) -> float:
@@ -171,8 +185,8 @@ def _by_price(cost: ServingCost) -> float:
 class _Options:
     """Lists the serving options of a case, and records the inputs they read."""
 
-    def __init__(self, case: Case, prices: Prices, sovereign: State) -> None:
-        self.case, self.prices, self.sovereign = case, prices, sovereign
+    def __init__(self, case: Case, prices: Prices, sovereign: State, as_of: date | None) -> None:
+        self.case, self.prices, self.sovereign, self.as_of = case, prices, sovereign, as_of
         self.traffic, self.inputs = case.economics.traffic, dict[str, Interval]()
         for name in (
             "requests_per_month",
@@ -199,7 +213,13 @@ class _Options:
             model.id, "as_is", self.prices[model.id, None], False, "third_party"
         )
         if not self._lacks(REQUESTS, *_TOKENS):
-            yield self._cost(option, model, self.prices[model.id, None])
+            cost = self._cost(option, model, self.prices[model.id, None])
+            why = ("nobody ran it on your cases",)
+            yield (
+                cost
+                if cost.admissible == "no"
+                else replace(cost, admissible="unknown", reasons=why)
+            )
 
     def bill(self, costs: Sequence[ServingCost]) -> ServingCost | None:
         """What runs today and what it costs a month."""
@@ -213,6 +233,7 @@ class _Options:
         option = ServingOption(
             name, "as_is", False, "unknown", billed=True, bill_for=REQUESTS if grows else None
         )
+        option = self._until(option, used) if used and REQUESTS in self.inputs else option
         return ServingCost(option, self.inputs[BILL], "unknown", ())
 
     def _note(self, name: str, amount: AnyAmount | None) -> None:
@@ -224,7 +245,7 @@ class _Options:
         own = runs == "own"
         if price is not None:
             for how in self._hows(price, tuned):
-                option = self._by_tokens(model.id, how, price, tuned, runs)
+                option = self._until(self._by_tokens(model.id, how, price, tuned, runs), model)
                 lacks = self._lacks(REQUESTS, *self._tokens(tuned))
                 yield self._cost(option, model, price, lacks)
         elif own and (model.serving or self.case.economics.serving) != GpuServing():
@@ -236,6 +257,20 @@ class _Options:
             option = ServingOption(model.id, "self_hosted" if own else "as_is", tuned, runs)
             where = f"{'economics.serving, or ' if own else ''}models.{position}.usd_per_mtok"
             yield self._cost(option, model, lacks=f"state what {model.id} costs ({where})")
+
+    def _until(self, option: ServingOption, model: Model) -> ServingOption:
+        """The option with the end of its model, and what comes then."""
+        end = services().end_of(model.id)
+        day = model.ends or (end.ends if end else None)
+        if option.tuned or day is None or self.as_of is None:
+            return option
+        priced = [name for name in (end.successors if end else ()) if (name, None) in self.prices]
+        thens = [
+            self._by_tokens(name, "as_is", self.prices[name, None], False, "third_party")
+            for name in priced
+        ]
+        months = max((day - self.as_of).days / DAYS_PER_MONTH, 0.0)
+        return replace(option, months=months, then=thens[0] if thens else None)
 
     def _hows(self, price: Price, tuned: bool) -> Iterator[How]:
         yield "as_is"

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
 
 from tuneworthy.model.base import MONTHS_PER_YEAR, Interval
-from tuneworthy.model.dossier import Month, Percentiles, Simulation, Swing
+from tuneworthy.model.dossier import (
+    Month,
+    Percentiles,
+    Scenario,
+    ScenarioName,
+    Simulation,
+    Swing,
+    Worth,
+)
 from tuneworthy.money.savings import Stakes
 from tuneworthy.money.serving import BILL, ServingOption
 from tuneworthy.money.terms import (
@@ -19,6 +27,7 @@ from tuneworthy.money.terms import (
     FAILURE,
     GROWTH,
     LIFE,
+    PRICE_FALL,
     REQUESTS,
     Inputs,
     Sum,
@@ -27,6 +36,7 @@ from tuneworthy.money.terms import (
     likely,
     total,
 )
+from tuneworthy.money.worth import evppi
 from tuneworthy.words import count
 
 Array = npt.NDArray[np.float64]
@@ -40,10 +50,15 @@ class Draws(NamedTuple):
     """The investment drawn many times."""
 
     months: tuple[float, float, float]
-    """10th, 50th and 90th percentile of the months to break-even; ``inf`` for never."""
+    """Percentiles of the months to break-even if it works, the 10th, 50th, 90th; ``inf`` never."""
     in_time: float | None
-    """Share of draws that pay back in time by the framework's rule; None without a rule."""
+    """Share of draws that pay back in time if it works; None without a rule."""
     simulation: Simulation
+    scenarios: tuple[Scenario, ...]
+    gain_usd: float
+    """Mean net present value of a pilot and, if it works, of the rest."""
+    worth: tuple[Worth, ...]
+    """What finding out is worth, the most first."""
 
 
 def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Draws | None:
@@ -65,19 +80,27 @@ def simulate(stakes: Stakes, rng: np.random.Generator, draws: int = DRAWS) -> Dr
     values = {name: _draw(inputs[name], rng, drawn) for name in sorted(inputs)}
     success = rng.random(drawn) >= values.get(FAILURE, 0.0)
     paths = flow.follow(values, success.astype(float))
+    works = paths.months[success] if success.any() else paths.months
+    tornado = _tornado(flow)
     return Draws(
-        months=_percentiles(paths.months),
-        in_time=None if under_months is None else _share(paths.months < under_months - _HAIR),
+        months=_percentiles(works),
+        in_time=None if under_months is None else _share(works < under_months - _HAIR),
         simulation=Simulation(
             draws=drawn,
             horizon_months=horizon,
+            p_works=float(np.mean(success)),
             p_never=_share(paths.months > horizon + _HAIR),
             npv_usd=Percentiles(**_named(paths.npv)),
             curve=tuple(Month(month=n, **_named(usd)) for n, usd in enumerate(paths.cumulated)),
-            tornado=_tornado(flow),
+            tornado=tuple(
+                Swing(input=label(name), low_usd=a, high_usd=b) for name, a, b in tornado
+            ),
             cost_of_waiting_usd=float(np.mean(paths.waiting)),
             assumes=tuple(_assumes(flow, nothing_varies=drawn == 1)),
         ),
+        scenarios=tuple(_scenarios(flow, tornado)),
+        gain_usd=float(np.mean(paths.npv)),
+        worth=tuple(_worth(flow, values, success, paths.npv)) if drawn > 1 else (),
     )
 
 
@@ -107,48 +130,119 @@ def _share(where: npt.NDArray[np.bool_]) -> float:
     return float(np.count_nonzero(where) / len(where))
 
 
-def _tornado(flow: CashFlow) -> tuple[Swing, ...]:
-    """One input at a time at its ends, the others at their likeliest; failure at its odds."""
+_HALF_SPREAD = 0.25  # by which an amount given as one number is moved, to see what hangs on it
+
+
+def _ends(name: str, spread: Interval) -> tuple[float, float]:
+    """The ends of a range; a single number a quarter lower and higher, a share never above 1."""
+    if spread.varies:
+        return spread.low, spread.high
+    low, high = spread.value * (1 - _HALF_SPREAD), spread.value * (1 + _HALF_SPREAD)
+    return low, min(high, 1.0) if name.endswith((".utilisation", ".failure_chance")) else high
+
+
+def _tornado(flow: CashFlow) -> list[tuple[str, float, float]]:
+    """One input at a time at its ends, the others at their likeliest; failure at its odds.
+
+    The widest swing comes first.
+    """
     inputs = flow.inputs
-    names = [name for name, spread in sorted(inputs.items()) if spread.varies]
+    names = [name for name, spread in sorted(inputs.items()) if spread.varies or spread.value]
     if not names:
-        return ()
+        return []
     values: dict[str, Array | float] = dict(likely(inputs))
     for position, name in enumerate(names):
         column = np.full(2 * len(names), inputs[name].value)
-        column[2 * position : 2 * position + 2] = inputs[name].low, inputs[name].high
+        column[2 * position : 2 * position + 2] = _ends(name, inputs[name])
         values[name] = column
-    worked = np.broadcast_to(1 - np.asarray(values.get(FAILURE, 0.0)), 2 * len(names))
-    npv = flow.follow(values, worked).npv.reshape(-1, 2).tolist()
+    npv = flow.follow(values, flow.odds(values, 2 * len(names))).npv.reshape(-1, 2).tolist()
     swings = [(name, low, high) for name, (low, high) in zip(names, npv, strict=True)]
-    moved = [swing for swing in swings if swing[1] != swing[2]]
-    moved.sort(key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
-    return tuple(Swing(input=label(name), low_usd=a, high_usd=b) for name, a, b in moved)
+    moved = [swing for swing in swings if abs(swing[1] - swing[2]) > _CENT]
+    return sorted(moved, key=lambda swing: (-abs(swing[2] - swing[1]), swing[0]))
+
+
+_CENT = 0.01
+
+
+def _scenarios(flow: CashFlow, tornado: Sequence[tuple[str, float, float]]) -> Iterator[Scenario]:
+    """Every amount at the end that is worse, at its likeliest, and at the end that is better.
+
+    For a tuning that works: its chance is no amount.
+    """
+    values: dict[str, Any] = {n: np.full(3, v) for n, v in likely(flow.inputs).items()}
+    for name, low, high in tornado:
+        ends = _ends(name, flow.inputs[name])
+        worse, better = ends if low <= high else ends[::-1]
+        values[name] = np.array([worse, flow.inputs[name].value, better])
+    paths = flow.follow(values, np.ones(3))
+    upfront = np.zeros(3) + total(flow.upfront, values)
+    first = paths.cumulated[1] - paths.cumulated[0]
+    for n, name in enumerate(get_args(ScenarioName)):
+        months = float(paths.months[n])
+        yield Scenario(
+            name=name,
+            upfront_usd=float(upfront[n]),
+            first_month_usd=float(first[n]),
+            break_even_months="never" if math.isinf(months) else months,
+            npv_usd=float(paths.npv[n]),
+        )
+
+
+# What finding out is worth before anything is decided.
+
+_TOLD = 5
+
+
+def _worth(
+    flow: CashFlow, values: Values, success: npt.NDArray[np.bool_], net: Array
+) -> Iterator[Worth]:
+    """What a pilot is worth beside building at once, and each uncertain amount; the most first."""
+    if not success.all() and flow.pilots:
+        at_once = np.where(success, net, -np.asarray(total(flow.upfront, values)))
+        gain = max(float(np.mean(net)), 0.0) - max(float(np.mean(at_once)), 0.0)
+        if gain > _CENT:
+            yield Worth(what="a pilot before the rest is built", usd=gain)
+    each = [
+        (evppi(net, column), label(name))
+        for name, column in values.items()
+        if isinstance(column, np.ndarray) and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
+    ]
+    worthwhile = sorted((w for w in each if w[0] > 1), key=lambda w: (-w[0], w[1]))
+    yield from (Worth(what=what, usd=usd) for usd, what in worthwhile[:_TOLD])
 
 
 def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
     """What is taken for granted because nobody stated it."""
-    stated, savings = flow.model.inputs, flow.savings
+    stakes, stated = flow.stakes, flow.model.inputs
     if nothing_varies:
         yield (
             "every amount is stated as one number, so every draw is the same: give the uncertain "
             "ones as {low, likely, high}"
         )
-    if DISCOUNT not in stated:
-        yield "money later counts as much as money now (economics.assumptions.discount_per_year)"
-    if FAILURE not in stated:
-        yield "the tuning works (economics.assumptions.failure_chance)"
-    if LIFE in stated:
+    yield from (
+        f"{stakes.says[name]} ({name})"
+        for name in (FAILURE, LIFE, DISCOUNT, PRICE_FALL)
+        if name in flow.inputs and name not in stated and name in stakes.says
+    )
+    lacks = {
+        DISCOUNT: "money later counts as much as money now",
+        FAILURE: "the tuning works",
+        LIFE: "the tuned model never has to be tuned anew",
+    }
+    yield from (f"{says} ({name})" for name, says in lacks.items() if name not in flow.inputs)
+    if flow.pilots and FAILURE in flow.inputs:
+        yield "a tuning that fails costs the pilot, and nothing else is paid"
+    if LIFE in flow.inputs:
         yield f"when the model's life ends, {flow.model.retraining_is}"
-    else:
-        yield (
-            "the tuned model never has to be tuned anew (economics.assumptions.model_life_months)"
-        )
-    growth = stated.get(GROWTH)
+    yield from _assumes_of_traffic(flow)
+
+
+def _assumes_of_traffic(flow: CashFlow) -> Iterator[str]:
+    growth, savings = flow.model.inputs.get(GROWTH), flow.savings
     if savings is None:
-        changes = growth is not None and growth.value
-        but = ", although traffic is said to change" if changes else ""
-        yield f"stated benefits are the same every month{but}"
+        yield "stated benefits are the same every month" + (
+            ", and no saving is above the bill of its month" if flow.bill else ""
+        )
     elif growth is None:
         yield "traffic stays as it is (economics.traffic.growth_per_month)"
     else:
@@ -158,6 +252,8 @@ def _assumes(flow: CashFlow, *, nothing_varies: bool) -> Iterator[str]:
             f"the stated growth goes on for all {flow.horizon} months, from {count(now)} to "
             f"{count(then)} calls a month"
         )
+    if savings is not None and savings.maybe_cheaper is not None:
+        yield f"{savings.maybe_cheaper.option.name}, which is cheaper, turns out not to be enough"
 
 
 # Money month by month, for many draws at once.
@@ -180,39 +276,57 @@ class CashFlow:
     def __init__(self, stakes: Stakes) -> None:
         model, savings = stakes.model, stakes.savings
         assert model.upfront is not None  # a caller computes nothing without it
-        self.model, self.savings, self.horizon = model, savings, stakes.horizon
-        self.bill = None if savings else stakes.bill
+        self.stakes, self.model, self.savings = stakes, model, savings
+        self.horizon, self.bill = stakes.horizon, None if savings else stakes.bill
+        self.pilots = bool(stakes.pilots and model.pilot.usd)
         self.upfront: Sum = model.upfront
         by_itself = savings is not None and not savings.serving_in_total
         self.running: Sum = (model.running_besides if by_itself else model.running) or ()
-        every = {**model.inputs, **stakes.bill_inputs, **(savings.inputs if savings else {})}
+        every = {
+            **stakes.taken,
+            **model.inputs,
+            **stakes.bill_inputs,
+            **(savings.inputs if savings else {}),
+        }
         self.inputs: Inputs = {name: every[name] for name in sorted(self._read(every))}
 
     def _read(self, every: Inputs) -> set[str]:
-        again = self.model.retraining if LIFE in every else ()
+        again = self.model.retraining if LIFE in every or self.stakes.first_end else ()
         terms = (*self.upfront, *self.running, *self.model.quality, *again)
+        terms += self.model.pilot.usd if self.pilots and FAILURE in every else ()
         terms += () if self.savings else self.model.savings
         read = {name for term in terms for name in term.names} | {DISCOUNT, FAILURE, LIFE}
-        if self.bill and self.model.savings:
-            read |= {REQUESTS, GROWTH, *self.bill.names}
-        if self.savings:
-            options = (*self.savings.baseline, self.savings.tuned)
-            read |= {REQUESTS, GROWTH, *(name for option in options for name in option.names)}
+        options = [*self.savings.baseline, self.savings.tuned] if self.savings else []
+        options += [self.bill] if self.bill and self.model.savings else []
+        thens = [option.then for option in options if option.then]
+        if any(option.falls for option in options):
+            read |= {PRICE_FALL}
+        if options:
+            read |= {REQUESTS, GROWTH, *(name for o in (*options, *thens) for name in o.names)}
         return read & set(every)
+
+    def odds(self, values: Values, draws: int) -> Array:
+        """The chance that tuning works."""
+        return np.broadcast_to(1 - np.asarray(values.get(FAILURE, 0.0)), draws)
 
     def follow(self, values: Values, success: Array) -> Paths:
         """Follow every draw to the horizon.
 
         Upfront cost is paid at month 0, everything else at the end of its month. The traffic of
-        month 1 is today's; it grows from then on. A tuning that fails costs its upfront and brings
-        nothing. Break-even isn't discounted. It may lie beyond the horizon: the last month's result
-        then goes on, less the average cost of tuning again. ``success`` is 1 for a draw in which
-        tuning works and 0 where it fails; between, the odds.
+        month 1 is today's; it grows from then on. A tuning that fails costs its pilot, or all of
+        the upfront cost where no pilot comes first, and brings nothing. Break-even isn't
+        discounted. It may lie beyond the horizon: the last month's result then goes on, less the
+        average cost of tuning again. ``success`` is 1 for a draw in which tuning works and 0 where
+        it fails; between, the odds.
         """
         draws = len(success)
         upfront = np.zeros(draws) + np.asarray(total(self.upfront, values), dtype=float)
-        again = total(self.model.retraining, values) if LIFE in self.inputs else 0.0
-        life = values[LIFE] if LIFE in self.inputs else np.inf
+        if self.pilots and FAILURE in self.inputs:
+            lost = np.asarray(total(self.model.pilot.usd, values), dtype=float)
+            upfront = success * upfront + (1 - success) * lost
+        life, first = values.get(LIFE, np.inf), self.stakes.first_end
+        moves = LIFE in self.inputs or first is not None
+        again = total(self.model.retraining, values) if moves else 0.0
         step = (1 + values.get(DISCOUNT, 0.0)) ** (-1 / MONTHS_PER_YEAR)
         month = self._months(values)
         cumulated = np.empty((self.horizon + 1, draws))
@@ -225,7 +339,7 @@ class CashFlow:
         for number in range(1, self.horizon + 1):
             discount = discount * step
             result = next(month)
-            before, redone = redone, again * _replaced(number, life)
+            before, redone = redone, again * _replaced(number, life, first)
             flow = success * (result - redone)
             worth += flow * discount
             delay -= success * (redone - before) * discount
@@ -243,7 +357,15 @@ class CashFlow:
     def _months(self, values: Values) -> Iterator[Any]:
         """The result of one month after the other, tuning again aside, USD."""
         first = requests = values.get(REQUESTS, 1.0)
-        growth, savings = 1 + values.get(GROWTH, 0.0), self.savings
+        growth, savings, number = 1 + values.get(GROWTH, 0.0), self.savings, 0
+        fall = (1 - values.get(PRICE_FALL, 0.0)) ** (1 / MONTHS_PER_YEAR)
+
+        def paid(option: ServingOption) -> Any:
+            """What an untuned option costs in the month; its successor's price from its end on."""
+            if option.then is not None and option.months is not None and number > option.months:
+                option = option.then
+            return _usd(option, values, requests) * (fall**number if option.falls else 1.0)
+
         while True:
             now = {**values, REQUESTS: requests}
             if BILL in values and self.bill and self.bill.bill_for:
@@ -252,17 +374,17 @@ class CashFlow:
             if savings is None:
                 saved = total(self.model.savings, values)
                 if self.bill and self.model.savings:
-                    saved = np.minimum(saved, _usd(self.bill, values, requests))
+                    saved = np.minimum(saved, paid(self.bill))
                 yield saved + benefits - costs
             else:
                 served = _usd(savings.tuned, values, requests)
                 if savings.serving_in_total:
                     costs = np.maximum(costs - _usd(savings.tuned, values, first), 0.0)
-                baseline = _usd(savings.baseline[0], values, requests)
+                baseline = paid(savings.baseline[0])
                 for option in savings.baseline[1:]:
-                    baseline = np.minimum(baseline, _usd(option, values, requests))
+                    baseline = np.minimum(baseline, paid(option))
                 yield baseline - served + benefits - costs
-            requests = requests * growth
+            requests, number = requests * growth, number + 1
 
 
 def _until_back(missing: Array, flow: Array) -> Any:
@@ -271,9 +393,15 @@ def _until_back(missing: Array, flow: Array) -> Any:
         return np.where(flow > 0, -missing / np.where(flow > 0, flow, 1.0), np.inf)
 
 
-def _replaced(number: int, life: Any) -> Any:
-    """How often the model is tuned again at the start of a month: at its end, never beyond."""
-    return np.ceil(number / life) - np.ceil((number - 1) / life) if number > 1 else 0.0
+def _replaced(number: int, life: Any, first: float | None) -> Any:
+    """How often the model is tuned again at the start of a month: at its end, never beyond.
+
+    ``first`` are the months until the end that is known; after it a life counts from there.
+    """
+    since = number - (first or 0.0)
+    if first is not None and since <= 1:
+        return 1.0 if since > 0 else 0.0
+    return np.ceil(since / life) - np.ceil((since - 1) / life) if number > 1 else 0.0
 
 
 def _usd(option: ServingOption, values: Values, requests: Any) -> Any:

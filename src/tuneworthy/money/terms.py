@@ -9,7 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from tuneworthy.framework.load import case_fields, field_path
-from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
+from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range, Unknown
 from tuneworthy.model.case import Amount, AnyAmount, Case, Effort
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span
 from tuneworthy.words import count, number, plain, usd
@@ -20,7 +20,9 @@ GROWTH = "economics.traffic.growth_per_month"
 DISCOUNT = "economics.assumptions.discount_per_year"
 FAILURE = "economics.assumptions.failure_chance"
 LIFE = "economics.assumptions.model_life_months"
+PRICE_FALL = "economics.assumptions.price_fall_per_year"
 SAVINGS = "economics.monthly.api_savings_usd"
+TRAINED = "plan.training_by_the_token.usd"
 SERVED, SERVED_CALL = "serving.usd_per_month", "serving.usd_per_call"
 PREMIUM = "serving.premium_of_a_hosted_tuned_model"
 
@@ -132,6 +134,7 @@ class CostModel:
     """Running costs by the framework's table; None without a table or an hourly rate."""
     table_besides: Sum | None  #: The same without serving.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
+    lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
 
     def amount(self, terms: Sum) -> Interval:
         """A sum at the low ends, at the likely values and at the high ends of its inputs.
@@ -166,6 +169,7 @@ def build_cost_model(
     more: Inputs | None = None,
     is_named: bool = True,
     lacking: tuple[Range, Range] | None = None,
+    training: Interval | Unknown | None = None,
 ) -> CostModel:
     """Every amount of a case as sums over its inputs.
 
@@ -178,17 +182,19 @@ def build_cost_model(
         serving: What serving the tuned model costs by traffic and prices, in the table's place.
         more: The inputs of that.
         is_named: Whether the tuned model is; without one the table holds as long as it is lower.
+        training: What its compute costs by tokens and prices, or what would tell; else the table.
         lacking: Hours to collect the data that lack for a pilot, and the rest of them.
     """
     builder, economics = _Builder(case, framework, dict(more or {})), case.economics
     monthly, assumptions = economics.monthly, economics.assumptions
-    whole, parts, retraining_is = builder.upfront(lacking)
+    whole, parts, retraining_is = builder.upfront(lacking, training)
     running, running_parts = builder.running(serving, is_named=is_named)
     for name, amount in (
         (GROWTH, economics.traffic.growth_per_month),
         (DISCOUNT, assumptions.discount_per_year),
         (FAILURE, assumptions.failure_chance),
         (LIFE, assumptions.model_life_months),
+        (PRICE_FALL, assumptions.price_fall_per_year),
     ):
         builder.note(name, amount)
     besides = None
@@ -211,6 +217,7 @@ def build_cost_model(
         table_besides=builder.or_none(builder.table_sum("ongoing", but=("inference",))),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
+        lacks=builder.lacks,
     )
 
 
@@ -235,6 +242,7 @@ class _Builder:
         self.economics, self.costs, self.rule = case.economics, framework.costs, framework.plan
         self.inputs = inputs
         self.assumed: list[str] = []
+        self.lacks = ""
         self.note(RATE, case.economics.hourly_rate_usd)
 
     def note(self, name: str, amount: AnyAmount | None) -> bool:
@@ -307,7 +315,7 @@ class _Builder:
         return {n: middle / whole for n, middle in middles.items() if middle} if whole else {}
 
     def upfront(
-        self, lacking: tuple[Range, Range] | None
+        self, lacking: tuple[Range, Range] | None, training: Interval | Unknown | None
     ) -> tuple[Sum | None, dict[str, Part], str]:
         """Cost up to the first version, by category, and how it is known what is paid again."""
         stated, path = self.economics.upfront, "economics.upfront"
@@ -337,6 +345,13 @@ class _Builder:
         if not parts:
             return None, {}, known
         self.assumed.append(path)
+        if isinstance(training, Unknown):
+            self.lacks = training.ask
+            return None, parts, known
+        small = self.rows("upfront")["training"].usd if "training" in parts else None
+        if training is not None and (small is None or training.value > small.high):
+            self.inputs[TRAINED] = training
+            parts["training"] = Part((Product((TRAINED,), says="training by the token"),))
         for name, span in zip((LACKING_FIRST, LACKING), lacking or (), strict=False):
             amount = Amount(low=span.low, likely=(span.low + span.most) / 2, high=span.most)
             parts[name] = self.work(f"plan.{name}.hours", amount)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cached_property
 from typing import Literal
 
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, in_use
 from tuneworthy.model.dossier import (
@@ -441,6 +443,16 @@ class CaseFacts:
         if state != "yes" or self.changes == "unknown":
             return state if state != "yes" else "unknown"
         return "no" if self.changes == "policy" else "yes"
+
+
+def serves_until(case: Case) -> date | None:
+    """The day from which the tuned model is no longer served, where one is known."""
+    days = [case.tuning.until]
+    for model in case.models:
+        if model.kind == "tuned":
+            end = services().end_of(model.id)
+            days.append(model.ends or (end.tunes_end if end else None))
+    return min((day for day in days if day is not None), default=None)
 
 
 # A challenge: its rule, its numbers and its sentence in one function.

@@ -8,8 +8,9 @@ from typing import Any
 from tuneworthy.model.base import State
 from tuneworthy.model.dossier import CheckResult, Dossier, FactorResult, SignalResult
 from tuneworthy.model.framework import Check, Criterion, Framework
+from tuneworthy.money.worth import worth_text
 from tuneworthy.report.sections.common import shares, source_words
-from tuneworthy.words import bits, sentence, share
+from tuneworthy.words import sentence, share
 
 _Result = CheckResult | FactorResult | SignalResult
 
@@ -98,9 +99,6 @@ def next_question(dossier: Dossier) -> dict[str, str] | None:
     if not dossier.next_questions:
         return None
     first = dossier.next_questions[0]
-    worth = (
-        f"It removes the most doubt for the time it takes: {bits(first.gain_bits)} bits, and about "
-        f"{first.minutes} min to find out."
-    )
+    worth = f"The most worthwhile for its time: {worth_text(first)}{first.minutes} min to find out."
     room = "ceiling" if first.factor in dossier.ceiling.checks else "factors"
     return {"key": f"{room}.{first.factor}", "ask": first.ask, "worth": worth}

@@ -11,11 +11,13 @@ from itertools import groupby
 from tuneworthy.framework.load import case_fields
 from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.dossier import (
+    BreakEven,
     ChallengeResult,
     Computed,
     Dossier,
     Duration,
     InvestmentResult,
+    Number,
     Simulation,
 )
 from tuneworthy.model.interview import Ask, LeverUnit
@@ -45,12 +47,13 @@ def pays_back(dossier: Dossier) -> list[str]:
     money = dossier.investment
     if isinstance(money, Unknown):
         return [f"unknown: {money.ask}"]
-    point = money.break_even_months.point
+    point, table = money.break_even_months.point, money.by_table.break_even_months
     if isinstance(point, Unknown):
         return [f"unknown: {point.ask}"]
-    table = money.by_table.break_even_months
     theirs = "with the running costs of the framework's own table"
-    if money.assumed:
+    if money.contradicted:
+        parts = [f"{duration(point)} as stated, which is contradicted"]
+    elif money.assumed:
         parts = [f"{duration(point)} ({assumed_text(money)})"]
     elif point == table == "never":
         parts = [f"never, as stated and {theirs}"]
@@ -66,22 +69,20 @@ def pays_back_text(dossier: Dossier) -> str:
 
 
 def _drawn_text(money: InvestmentResult) -> str:
-    """What the draws say beside the break-even as stated; empty where nothing varies."""
-    drawn, half = money.simulation, money.break_even_months.p50
-    if isinstance(drawn, Unknown):
+    """What the draws say beside the break-even as stated; empty where they say the same."""
+    drawn, back = money.simulation, money.break_even_months
+    if isinstance(drawn, Unknown) or isinstance(back.p50, Unknown):
         return ""
-    horizon = f"{drawn.horizon_months} months"
-    if drawn.draws == 1:
-        same = duration(half) == duration(money.break_even_months.point)
-        if same or isinstance(half, Unknown):
-            return ""
-        return f"month by month, with growth and model life, {duration(half)}"
-    if drawn.p_never == 1:
-        return f"of {count(drawn.draws)} draws none pays back within {horizon}"
-    within = f"{share(drawn.p_never)} not within {horizon}"
-    within = f"all within {horizon}" if drawn.p_never == 0 else within
-    middle = "fewer than half pay back" if half == "never" else f"half pay back by {duration(half)}"
-    return f"drawn {count(drawn.draws)} times, {middle} and {within}"
+    within = "within the bill, " if money.capped else ""
+    works = "" if drawn.p_works == 1 else f", if it works ({share(drawn.p_works)} of the draws)"
+    if duration(back.p50) == duration(back.point) and (not works or back.p50 == "never"):
+        return ""
+    return f"{within}month by month{works}, {_spread(back)}"
+
+
+def _spread(back: BreakEven) -> str:
+    low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
+    return middle if low == high else f"{middle} ({low} to {high} in eight of ten)"
 
 
 def assumed_text(money: InvestmentResult) -> str:
@@ -133,10 +134,22 @@ def investment(dossier: Dossier) -> b.Section:
         missing and b.Todo(missing, "An amount isn’t known."),
         names and f"Not stated: {names}. {sentence(assumed_text(money))}",
         _worked("The calculation, line by line", money.steps),
+        b.fold("What the costs are made of", _items(money)) if money.items else None,
         b.part("What the traffic alone would save", _computed(money.computed)),
         b.part("How sure the money is", _simulated(money.simulation, money)),
         short="Money",
     )
+
+
+def _items(money: InvestmentResult) -> b.Table:
+    rows = [
+        (one.when, one.what, dollars(one.usd), _ask(one.usd) or one.source) for one in money.items
+    ]
+    return b.table("Costs, line by line", "When | For | #USD | Known from", rows)
+
+
+def _ask(value: Number) -> str:
+    return sentence(value.ask) if isinstance(value, Unknown) else ""
 
 
 def _worked(title: str, steps: Sequence[str]) -> b.Parts:
@@ -199,17 +212,21 @@ def _computed(computed: Computed | Unknown) -> Iterator[b.Parts]:
     yield b.facts(row for row in facts if row[1] != NOT_KNOWN)
     if missing := asks(*(n for n in (saving, volume, month) if not isinstance(n, str))):
         yield b.Todo(missing, "What tuning would save by traffic and prices isn’t known.")
-    rows = [
-        (
-            serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
-            dollars(way.usd_per_month),
-            way.admissible,
-            sentence(way.why) if way.why else "",
-        )
-        for way in computed.servings
-    ]
-    titles = "Way to serve the traffic | #USD a month | ?May be used | Because"
-    yield rows and b.table("Ways to serve the traffic, the cheapest first", titles, rows)
+    for title, ways in (
+        ("Ways to serve the traffic, the cheapest first", computed.servings),
+        ("Models that you don’t list and nobody ran on your cases", computed.rivals),
+    ):
+        rows = [
+            (
+                serving_name(way.model, way.how) + (" (tuned)" if way.tuned else ""),
+                dollars(way.usd_per_month),
+                way.admissible,
+                sentence(way.why) if way.why else "",
+            )
+            for way in ways
+        ]
+        heads = "Way to serve the traffic | #Bill, USD a month | ?May be used | Because"
+        yield rows and b.table(title, heads, rows)
     yield _worked("How that was worked out", computed.steps)
 
 
@@ -244,9 +261,10 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
         "no spread. Real amounts spread: give them as ranges."
         if certain
         else f"The money was worked out {count(drawn.draws)} times over {months} months, each time "
-        "with the uncertain amounts drawn by chance between their ends."
+        "with what is uncertain drawn by chance."
     )
     yield b.facts(_chances(drawn, money))
+    yield _scenarios(money)
     spread = " The line is the middle result, the band holds eight results of ten."
     yield b.picture(
         "fan",
@@ -260,17 +278,35 @@ def _simulated(drawn: Simulation | Unknown, money: InvestmentResult) -> Iterator
     yield b.picture(
         "tornado",
         "What the result hangs on",
-        "What the whole would be worth if only this amount were at its low end (orange) or at "
-        "its high end (blue), and everything else in the middle.",
+        "What the whole would be worth on average if only this amount were at its low end (orange) "
+        "or its high end (blue); a single number is moved by a quarter.",
         charts.tornado(drawn),
         b.table(
-            "What each uncertain amount alone does to the result",
+            "What each amount alone does to the result",
             "Amount | #Worth at its low end | #Worth at its high end",
             rows,
         ),
     )
+    if money.worth:
+        told = [(one.what, usd(one.usd)) for one in money.worth]
+        yield b.table("What finding out is worth before you decide", "What | #Worth up to", told)
     if drawn.assumes:
         yield b.fold("What was taken as given", b.bullets(map(sentence, drawn.assumes)))
+
+
+def _scenarios(money: InvestmentResult) -> b.Parts:
+    rows = [
+        (
+            one.name,
+            usd(one.upfront_usd),
+            usd(one.first_month_usd),
+            duration(one.break_even_months),
+            usd(one.npv_usd),
+        )
+        for one in money.scenarios
+    ]
+    titles = "If it works | #Up front | #Left of the first month | Pays back | #Worth"
+    return rows and b.table("With every amount at its worse or better end", titles, rows)
 
 
 def _certain(drawn: Simulation) -> bool:
@@ -279,21 +315,24 @@ def _certain(drawn: Simulation) -> bool:
 
 def _chances(drawn: Simulation, money: InvestmentResult) -> Iterator[b.Fact]:
     months, worth, back = drawn.horizon_months, drawn.npv_usd, money.break_even_months
-    low, middle, high = (duration(value) for value in (back.p10, back.p50, back.p90))
-    spread = f"{middle} in the middle; {low} at best, {high} at worst (one in ten each)"
-    yield b.Fact("Pays back, month by month", low if low == high else spread)
-    net = f"Worth over {months} months, in today’s money (net present value)"
+    if drawn.p_works < 1:
+        yield b.Fact("Tuning works", share(drawn.p_works), "of the results; see what was taken")
+    yield b.Fact("Pays back if it works", _spread(back), "month by month")
+    net = f"Worth over {months} months (net present value)"
     if _certain(drawn):
         yield b.Fact(net, usd(worth.p50))
     else:
-        within = ranged(money.p_within_6_months, share)
-        ends = f"(one result in ten is below {usd(worth.p10)}, one in ten above {usd(worth.p90)})"
-        yield b.Fact("Pays back within six months", within, "of the results")
-        yield b.Fact(f"Not within {months} months", share(drawn.p_never), "of the results")
-        yield b.Fact(net, f"{usd(worth.p50)} in the middle", ends)
+        if back.p10 != back.p90:
+            within = ranged(money.p_within_6_months, share)
+            yield b.Fact("In time if it works", within, "of the results")
+        yield b.Fact(f"Not within {months} months", share(drawn.p_never), "of all the results")
+        most, middle = f"{usd(worth.p10)} to {usd(worth.p90)}", usd(worth.p50)
+        ends = f"({most} in eight of ten, {middle} in the middle)"
+        yield b.Fact(net, f"{dollars(money.gain_usd)} on average", ends)
     waiting = drawn.cost_of_waiting_usd
-    gains = isinstance(waiting, float) and waiting < 0
-    costs = f"nothing: it gains {usd(-waiting)}" if gains else dollars(waiting)
+    costs = dollars(waiting)
+    if isinstance(waiting, float) and waiting < 0:
+        costs = f"nothing: it gains {usd(-waiting)}"
     yield b.Fact("Each month of waiting costs", costs)
 
 

@@ -39,7 +39,7 @@ from tuneworthy.report.sections.options import instead
 from tuneworthy.report.sections.precedents import others_text, record_text
 from tuneworthy.report.sections.record import attempts
 from tuneworthy.report.text import safe
-from tuneworthy.words import counted, few, listing, plain, sentence, several
+from tuneworthy.words import counted, few, listing, plain, sentence, several, usd
 
 _FIT = "What doesn’t fit together"
 _MOST = 3
@@ -187,8 +187,12 @@ def takes(dossier: Dossier) -> b.Facts:
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
     asked = dossier.next_questions[:most]
-    rows = ((b.Cell(q.ask, plain(q.factor)), f"{q.minutes} min") for q in asked)
-    titles = "Question | #Takes"
+    priced = any(q.worth_usd for q in asked)
+    rows: list[list[str | b.Cell]] = [
+        [b.Cell(q.ask, plain(q.factor)), *[usd(q.worth_usd or 0.0)] * priced, f"{q.minutes} min"]
+        for q in asked
+    ]
+    titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"
     more = len(dossier.next_questions) - len(asked)
     return b.part(
         "What to find out next, the most worthwhile first",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tuneworthy.framework.load import services
 from tuneworthy.model.base import Range, months_to_reach
-from tuneworthy.model.case import Amount
+from tuneworthy.model.case import Amount, in_use
 from tuneworthy.model.framework import CostRow, ongoing_usd
 from tuneworthy.verdict.facts import (
     DAYS_PER_MONTH,
@@ -12,8 +13,9 @@ from tuneworthy.verdict.facts import (
     contradiction,
     ends,
     pushback,
+    serves_until,
 )
-from tuneworthy.words import count, months_range, usd, usd_range
+from tuneworthy.words import count, listing, months_range, usd, usd_range
 
 
 @pushback
@@ -172,11 +174,8 @@ def model_switch_planned(facts: CaseFacts) -> Clash | None:
 @pushback
 def break_even_after_service_end(facts: CaseFacts) -> Clash | None:
     """A tuned model that stops being served before it can have paid, even at the best."""
-    until, day, months = (
-        facts.case.tuning.until,
-        facts.findings.as_of,
-        facts.findings.break_even_months,
-    )
+    until, day = serves_until(facts.case), facts.findings.as_of
+    months = facts.findings.break_even_months
     if until is None or day is None or not isinstance(months, float | Range):
         return None
     low, high = ends(months)
@@ -184,7 +183,27 @@ def break_even_after_service_end(facts: CaseFacts) -> Clash | None:
         return None
     return (
         ("tuning.until", "economics"),
-        f"The service ends on {until.isoformat()}, and tuning would have paid after "
+        f"The tuned model is served until {until.isoformat()}, and tuning would have paid after "
         f"{months_range(low, high)}.",
         "Name a service or a base model that is there for longer (tuning.until)",
+    )
+
+
+@pushback
+def model_in_use_ends(facts: CaseFacts) -> Clash | None:
+    """A saving beside a model that is about to end, so that the bill is another one soon."""
+    used, day = in_use(facts.case), facts.findings.as_of
+    end = services().end_of(used.id) if used else None
+    until = (used.ends if used else None) or (end.ends if end else None)
+    horizon = facts.case.economics.assumptions.horizon_months
+    if used is None or until is None or day is None:
+        return None
+    if (until - day).days / DAYS_PER_MONTH > horizon:
+        return None
+    named = f"; {listing(end.successors, 'or')} is named in its place" if end else ""
+    return (
+        ("models", "economics"),
+        f"The model in use, {used.id}, ends on {until.isoformat()}{named}. Its bill, and a saving "
+        "beside it, end that day.",
+        "Run what comes next on the evaluation set, and price the case with it",
     )

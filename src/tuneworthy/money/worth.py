@@ -1,0 +1,157 @@
+"""What finding out is worth: an amount, some more cases, or an answer, before a choice is made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+from typing import TYPE_CHECKING, Any
+
+from tuneworthy.framework.rules import Rules
+from tuneworthy.framework.tally import tally
+from tuneworthy.model.base import State, Unknown
+from tuneworthy.model.dossier import InvestmentResult, QuestionResult
+from tuneworthy.words import count, usd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_DEGREE = 4
+
+
+def evppi(net: NDArray[Any], known: NDArray[Any]) -> float:
+    """What knowing one amount is worth before the choice between doing something and nothing.
+
+    Expected value of partial perfect information from draws: the mean net value given the amount
+    is a smooth curve through the draws, and whoever knows the amount goes ahead only where the
+    curve is above zero (the regression of Strong, Oakley and Brennan 2014, with a polynomial).
+
+    Args:
+        net: Net value of each draw, in USD; 0 is what doing nothing brings.
+        known: The amount in each draw.
+
+    Returns:
+        USD, 0 or more: the expected gain over choosing now.
+    """
+    import numpy as np  # a decision draws before it asks what drawing is worth
+
+    if len(net) < _DEGREE + 2 or np.ptp(known) == 0:
+        return 0.0
+    degree = min(_DEGREE, len(np.unique(known)) - 1)
+    fitted = np.polynomial.Polynomial.fit(known, net, degree)(known)
+    now = max(float(np.mean(fitted)), 0.0)
+    return max(float(np.mean(np.maximum(fitted, 0.0))) - now, 0.0)
+
+
+_GRID = [NormalDist().inv_cdf((n + 0.5) / 400) for n in range(400)]
+
+
+def worth_of_cases(
+    right: float, cases: float, target: float, more: float, *, gain_usd: float, loss_usd: float
+) -> float:
+    """What more cases are worth before the choice to tune (expected value of sample information).
+
+    The untuned way's share right is uncertain by the cases it was counted on; more cases narrow it
+    (normal, preposterior mean). Tuning brings ``gain_usd`` where the share is below the target, and
+    costs ``loss_usd`` in vain where it isn't.
+
+    Returns:
+        USD, 0 or more, before what the cases cost.
+    """
+    if cases <= 0 or more <= 0:
+        return 0.0
+    middle = (right * cases + 1) / (cases + 2)  # as if one more were right and one wrong
+    sd, known = math.sqrt(middle * (1 - middle)), cases + 3  # as a beta distribution spreads
+    after = sd / math.sqrt(known + more)
+    moves = math.sqrt(max(sd * sd / known - after * after, 0.0))
+
+    def best(mean: float, spread: float) -> float:
+        below = NormalDist(mean, spread).cdf(target)
+        return max(below * gain_usd - (1 - below) * loss_usd, 0.0)
+
+    now = best(middle, sd / math.sqrt(known))
+    return max(sum(best(middle + moves * z, after) for z in _GRID) / len(_GRID) - now, 0.0)
+
+
+_STEPS = (50, 100, 200, 400, 800)
+
+
+def more_cases(
+    money: InvestmentResult | Unknown, right: float, cases: int, target: float
+) -> tuple[int, float, float] | None:
+    """How many more cases are the best worth their labels, before the choice to tune.
+
+    The expected net benefit of sampling: what they are worth less what it costs to label them.
+
+    Args:
+        money: What is at stake.
+        right: Share of the cases that the best untuned way gets right.
+        cases: How many it was counted on.
+        target: The share that is wanted.
+
+    Returns:
+        The number, what labelling costs, and the net benefit in USD, below zero where even the best
+        number isn't worth it; None where the money isn't known.
+    """
+    if isinstance(money, Unknown) or not isinstance(money.gain_usd, float) or cases <= 0:
+        return None
+    each, pilot, gain = money.case_usd, money.ask_usd.pilot, max(money.gain_usd, 0.0)
+    if not isinstance(each, float) or isinstance(pilot, Unknown):
+        return None
+    lost = pilot if isinstance(pilot, float) else pilot.low
+    nets = [
+        (worth_of_cases(right, cases, target, n, gain_usd=gain, loss_usd=lost) - n * each, n)
+        for n in _STEPS
+    ]
+    net, best = max(nets)
+    return best, best * each, net
+
+
+def cases_text(money: InvestmentResult | Unknown, right: float, cases: int, target: float) -> str:
+    """Whether more cases are worth it, in a sentence; empty where the money isn't known."""
+    found = more_cases(money, right, cases, target)
+    if found is None:
+        return ""
+    more, labels, net = found
+    if net <= 0:
+        return (
+            "More cases aren't worth it for the choice to tune: labelling them costs more than a "
+            "better choice can save."
+        )
+    return (
+        f"{count(more)} more cases cost about {usd(labels)} to label, and a better choice by them "
+        f"is worth {usd(net)} beyond that."
+    )
+
+
+def worth_text(question: QuestionResult) -> str:
+    """What an answer is worth, with a comma behind it; empty where the money isn't known."""
+    return f"worth up to {usd(question.worth_usd)}, " if question.worth_usd else ""
+
+
+def by_worth(
+    questions: Sequence[QuestionResult],
+    states: Mapping[str, State],
+    rules: Rules,
+    at_stake: tuple[float, float] | None,
+) -> tuple[QuestionResult, ...]:
+    """Open questions with what an answer is worth, the most for a minute first.
+
+    Expected value of perfect information about one answer at even odds: tuning brings what it is
+    worth where the rules end at a candidate, and a pilot is lost where they don't. The order stays
+    where no money is known, or tuning brings nothing.
+    """
+    if at_stake is None or at_stake[0] <= 0:
+        return tuple(questions)
+    gain, lost = at_stake
+
+    def best(given: Mapping[str, State]) -> float:
+        share = tally(rules, given).shares().get("fine_tune_candidate", 0.0)
+        return max(share * gain - (1 - share) * lost, 0.0)
+
+    now, told = best(states), []
+    for question in questions:
+        after = [best({**states, question.factor: to}) for to in ("yes", "no")]
+        worth = max(sum(after) / 2 - now, 0.0)
+        told.append(question.model_copy(update={"worth_usd": worth}))
+    return tuple(sorted(told, key=lambda q: -(q.worth_usd or 0.0) / q.minutes))
