@@ -28,21 +28,16 @@ class Budget(NamedTuple):
 
 
 BUDGETS = {
-<<<<<<< HEAD
     ("errors", "words", "stats", "__init__", "__main__"): Budget(1_940, 1_800),
-    ("model",): Budget(4_410, 3_200),
-=======
-    ("errors", "words", "stats", "__init__", "__main__"): Budget(1_915, 1_800),
-    ("model",): Budget(4_436, 3_200),
->>>>>>> feac945 (Goldens and pages with the counterfactual, time and chance)
+    ("model",): Budget(4_441, 3_200),
     ("syntax", "text", "framework", "llm"): Budget(5_090, 4_400),
     ("files", "scoring"): Budget(3_825, 2_600),
     ("traces",): Budget(3_600, 2_200),
     ("measure",): Budget(5_700, 4_800),
-    ("verdict",): Budget(5_141, 3_400),
-    ("money", "plan", "precedents"): Budget(4_721, 3_300),
+    ("verdict",): Budget(5_145, 3_400),
+    ("money", "plan", "precedents"): Budget(4_747, 3_300),
     ("pipeline",): Budget(276, 250),
-    ("report",): Budget(6_288, 4_600),
+    ("report",): Budget(6_293, 4_600),
     ("lab",): Budget(4_440, 3_200),
     ("training",): Budget(3_440, 2_200),
     ("interview", "workspace", "web", "terminal", "mcp", "cli"): Budget(9_455, 8_100),
