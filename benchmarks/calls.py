@@ -1,9 +1,9 @@
 """Paid calls: 5,000 at 64 at once against an endpoint on loopback that takes 50 ms for each.
 
 Run ``python benchmarks/calls.py`` in an environment where Tuneworthy is installed with its extra
-``lab``. Three parts: speed, with everything else that is installed beside us; faults; and a run
-that is killed at random moments. ``--promptfoo`` and ``--inspect`` name their commands where they
-are installed; what isn't named is left out and says so.
+``lab``. Four parts: refusals, beside a ``--former`` checkout; speed, with everything else that is
+installed beside us; faults; and a run that is killed at random moments. ``--promptfoo`` and
+``--inspect`` name their commands where they are installed; what isn't named is left out and says so.
 """
 
 from __future__ import annotations
@@ -69,9 +69,9 @@ def ours(ledger: Path, base_url: str, model: str, calls: int, cap: float = CAP_U
     return [sys.executable, str(HERE / "calls_child.py"), *told]
 
 
-def child(command: list[str]) -> dict[str, Any]:
+def child(command: list[str], env: dict[str, str] | None = None) -> dict[str, Any]:
     """The figures of a run of ours."""
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
@@ -171,6 +171,35 @@ def faults(folder: Path) -> bool:
     return bool(told["calls"] + told["in_doubt"] == CALLS and not twice)
 
 
+BUSY = {"plain": 1.0, "busy_2": 2.5, "busy_10": 4.0, "full": None}
+"""Models of the endpoint that refuse some calls, with the wall they may take beside the ideal."""
+FEWER = 2000
+
+
+def refusals(folder: Path, former: Path | None) -> bool:
+    """Refusals by chance and for want of room, against a former version where one is named."""
+    ideal, kept = FEWER / AT_ONCE * LATENCY_S, True
+    print(
+        f"\n| {FEWER:,} calls, {AT_ONCE} at once | wall × plain | wall × ideal | former × ideal |"
+    )
+    print("|---|---:|---:|---:|")
+    plain = 0.0
+    for model, most in BUSY.items():
+        took = []
+        for which in (None, former) if former else (None,):
+            env = None if which is None else {**os.environ, "PYTHONPATH": str(which / "src")}
+            with endpoint() as base_url:
+                name = folder / f"{model}-{which is None}" / "c.sqlite3"
+                told = child(ours(name, base_url, model, FEWER), env)
+            assert told["calls"] == FEWER
+            took.append(told["wall_s"])
+        plain = plain or took[0]
+        before = f"{took[1] / ideal:.1f}" if len(took) > 1 else ""
+        row(model, f"{took[0] / plain:.1f}", f"{took[0] / ideal:.1f}", before)
+        kept &= most is None or model == "plain" or took[0] <= most * plain
+    return kept
+
+
 def killed(folder: Path) -> bool:
     """Runs that are killed at random moments, and run again."""
     ledger, chance = folder / "killed" / "c.sqlite3", random.Random(11)
@@ -213,11 +242,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name in ("promptfoo", "inspect"):
         parser.add_argument(f"--{name}", metavar="COMMAND", help="to measure beside us")
-    told = parser.parse_args()
+    parser.add_argument("--former", type=Path, help="another checkout, measured in turn")
+    parser.add_argument("--only", choices=("refusals",), help="this part alone")
+    told = vars(parser.parse_args())
+    former, only = told.pop("former"), told.pop("only")
     print(f"Python {platform.python_version()} on {platform.system()} {platform.machine()}.\n")
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        kept = [speed(folder, vars(told)), faults(folder), killed(folder)]
+        kept = [refusals(folder, former)]
+        if only is None:
+            kept += [speed(folder, told), faults(folder), killed(folder)]
     print("\nEvery budget is kept." if all(kept) else f"\nNot kept: {kept}")
     return 0 if all(kept) else 1
 

@@ -13,8 +13,14 @@ import sys
 from collections import Counter
 from typing import Any
 
-FAULTS = (("429", 0.10), ("500", 0.02), ("malformed", 0.01), ("hang", 0.002))
-"""What the model ``faulty`` does, and how often."""
+FAULTS = {
+    "faulty": (("429", 0.10), ("500", 0.02), ("malformed", 0.01), ("hang", 0.002)),
+    "busy_2": (("429", 0.02),),
+    "busy_10": (("429", 0.10), ("500", 0.02)),
+}
+"""What models do by chance, and how often."""
+ROOM = 16
+"""Calls that the model ``full`` takes at a time."""
 JSON = "application/json"
 Told = tuple[int, bytes, dict[str, str]]
 CONSTANT: dict[str, Told | None] = {
@@ -60,7 +66,9 @@ class Endpoint:
             await asyncio.sleep(0.02 if model == "quick" else 0.05)
         finally:
             self.at_once -= 1
-        fault = self._fault() if model == "faulty" else model
+        if model == "full":
+            model = "plain" if self.at_once < ROOM else "429"
+        fault = self._fault(model) if model in FAULTS else model
         if fault in ("429", "500"):
             return int(fault), b"not now", {"Retry-After": "0.05"} if fault == "429" else {}
         self.answered[asked] += 1
@@ -68,9 +76,9 @@ class Endpoint:
             await asyncio.sleep(3600)
         return self._odd(fault, asked, key)
 
-    def _fault(self) -> str:
+    def _fault(self, model: str) -> str:
         drawn = self.chance.random()
-        for name, share in FAULTS:
+        for name, share in FAULTS[model]:
             drawn -= share
             if drawn < 0:
                 return name

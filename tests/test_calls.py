@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import sqlite3
 import subprocess
 import sys
@@ -350,8 +351,8 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
         gate = Gate(16)
         for _ in range(4):
             await gate.enter()
-        gate.close_for(0.2)
-        gate.close_for(0.1)  # it was on the wire when the gate closed
+        await gate.refused(0.2)
+        await gate.refused(0.1)  # it was on the wire when the gate closed
         assert gate.limit == 8
         before = time.monotonic()
         waiting = [asyncio.create_task(gate.enter()) for _ in range(12)]
@@ -363,7 +364,7 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
         assert time.monotonic() - before >= 0.2
         await asyncio.sleep(0)
         assert sum(task.done() for task in waiting) == 8
-        for _ in range(9):  # eight answers at a limit of eight open one place
+        for _ in range(7):  # six answers open one place
             gate.leave(answered=True)
             await asyncio.sleep(0)
         assert gate.limit == 9
@@ -372,6 +373,45 @@ def test_the_gate_closes_for_all_and_halves_and_opens_by_a_little() -> None:
             await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(scene(), 20))
+
+
+class Crowd(Fake):
+    """Refuses some calls by chance, and every one past the number it has room for."""
+
+    def __init__(self, share: float, room: int) -> None:
+        super().__init__(echo, Manners())
+        self.share, self.room, self.inside, self.refused = share, room, 0, 0
+        self.chance, self.crowds = random.Random(1), list[int]()
+
+    async def send(self, request: Request) -> Reply:
+        self.inside += 1
+        self.crowds.append(self.inside)
+        try:
+            await asyncio.sleep(0.01)
+            if self.inside > self.room or self.chance.random() < self.share:
+                self.refused += 1
+                raise Busy("HTTP 429", 0.02)
+            return await super().send(request)
+        finally:
+            self.inside -= 1
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_refusals_by_chance_hold_up_only_themselves(tmp_path: Path, share: float) -> None:
+    crowd = Crowd(share, room=10_000)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, crowd, many(1500), at_once=32)
+    assert sum(one.status == "settled" for one in outcome.settled.values()) == 1500
+    assert sorted(crowd.crowds)[len(crowd.crowds) // 2] > 16  # most find over half of the places
+
+
+def test_a_full_endpoint_is_not_crowded(tmp_path: Path) -> None:
+    crowd = Crowd(0.0, room=8)
+    with Ledger(tmp_path / "c.sqlite3") as ledger:
+        outcome = send(ledger, crowd, many(1500), at_once=64)
+    assert sum(one.status == "settled" for one in outcome.settled.values()) == 1500
+    assert crowd.refused < 0.25 * len(crowd.crowds)
+    assert sorted(crowd.crowds)[len(crowd.crowds) // 2] <= 12
 
 
 def test_nobody_is_sent_while_an_endpoint_asks_to_wait(tmp_path: Path) -> None:
@@ -395,13 +435,13 @@ def test_an_endpoint_that_nobody_reaches_ends_the_run(
 ) -> None:
     monkeypatch.setattr("tuneworthy.llm.runner._FIRST_WAIT_S", 0.0005)
     waits: list[float] = []
-    plain = Gate.close_for
+    plain = Gate.refused
 
-    def close_for(gate: Gate, seconds: float) -> None:
+    async def refused(gate: Gate, seconds: float) -> None:
         waits.append(seconds)
-        plain(gate, seconds)
+        await plain(gate, seconds)
 
-    monkeypatch.setattr(Gate, "close_for", close_for)
+    monkeypatch.setattr(Gate, "refused", refused)
     fake = Fake(echo, Manners(not_sent=1.0))
     with Ledger(tmp_path / "c.sqlite3") as ledger:
         outcome = send(ledger, fake, many(1000), at_once=64)

@@ -8,6 +8,7 @@ import random
 import time
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -56,12 +57,23 @@ Probes = defaultdict[tuple[str, str], Probe]
 """By address and model; runners of one run share them."""
 
 
+_LATEST = 20  # calls that say whether an endpoint is full
+_PLACE_BACK = 6  # answers that give a place back: a refusal in seven leaves the number as it is
+
+
 class Gate:
-    """A number of places, fewer when the endpoint is busy, and none while it asks us to wait."""
+    """A number of places, fewer when the endpoint is busy, and none while it is full.
+
+    A refusal now and then makes its own call wait and takes one place away, and answers give it
+    back. Where half of the latest calls are refused everybody waits as long as the endpoint asks,
+    and half as many go at a time afterwards.
+    """
 
     def __init__(self, most: int) -> None:
         self._most, self._limit, self._busy = float(most), float(most), 0
         self._opens = 0.0
+        self._latest: deque[bool] = deque(maxlen=_LATEST)  # whether each call was refused
+        self._over = asyncio.Event()
         self.closings = 0  #: How often it closed since the last answer.
         self.closed_since = 0.0  #: When it first did, on the monotonic clock.
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -88,18 +100,26 @@ class Gate:
         self._busy -= 1
         if answered:
             self.closings = 0
-            self._limit = min(self._most, self._limit + 1 / self._limit)
+            self._latest.append(False)
+            self._limit = min(self._most, self._limit + 1 / _PLACE_BACK)
         self._wake()
 
-    def close_for(self, seconds: float) -> None:
-        """Nobody goes for so long, and half as many at a time afterwards.
+    async def refused(self, seconds: float) -> None:
+        """A call was refused: it waits so long, and everybody does where the endpoint is full.
 
         A closed gate isn't halved again by calls that were on the wire when it closed.
         """
+        now = time.monotonic()
         if self._limit == math.inf:
             return
-        now = time.monotonic()
         if self._opens <= now:
+            self._latest.append(True)
+            if 2 * sum(self._latest) < len(self._latest):
+                self._limit = max(1.0, self._limit - 1)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._over.wait(), seconds)
+                return
+            self._latest.clear()
             self._limit = max(1.0, self._limit / 2)
             self.closed_since = self.closed_since if self.closings else now
             self.closings += 1
@@ -109,6 +129,7 @@ class Gate:
     def open(self) -> None:
         """Let everybody through: nothing more is sent, and they are to see that."""
         self._opens, self._limit, self._most = 0.0, math.inf, math.inf
+        self._over.set()
         self._wake()
 
     def _wake(self) -> None:
@@ -273,9 +294,9 @@ class Runner:
         """One job, offered as often as the endpoint asks for it; None if it was never sent."""
         gate = self._gates.setdefault(job.request.base_url, Gate(self._at_once))
         found: Settled | None = None
-        for _ in range(MOST_TRIES):
+        for tries in range(MOST_TRIES):
             await gate.enter()
-            answered = False
+            answered, wait = False, 0.0
             try:
                 if not await self._reserved(job, most):
                     return found
@@ -285,7 +306,7 @@ class Runner:
                     found = self._ledger.fail(job.key, str(caught))
                     if not self._again(caught, gate):
                         return found
-                    gate.close_for(self._wait(caught, gate.closings))
+                    wait = self._wait(caught, max(tries, gate.closings))
                 else:
                     answered = found.status == "settled"
                     return found
@@ -294,6 +315,7 @@ class Runner:
                     self._wake()
             finally:
                 gate.leave(answered=answered)
+            await gate.refused(wait)  # every other way has returned
         return found
 
     def _again(self, caught: Busy | NotSent, gate: Gate) -> bool:
@@ -367,12 +389,12 @@ class Runner:
             self._end("cap", f"an answer of {job.request.model} cost more than it could at most")
         return self._ledger.settle(job.key, reply, paid)
 
-    def _wait(self, caught: Busy | NotSent, closings: int) -> float:
+    def _wait(self, caught: Busy | NotSent, before: int) -> float:
         asked = caught.retry_after_s if isinstance(caught, Busy) else None
         if asked:
             return asked
         spread = 0.5 + self._chance.random()
-        return min(_FIRST_WAIT_S * 2.0 ** min(closings, 10) * spread, _LONGEST_WAIT_S)
+        return min(_FIRST_WAIT_S * 2.0 ** min(before, 10) * spread, _LONGEST_WAIT_S)
 
 
 def quote(jobs: Iterable[Job], ledger: Ledger | None, price_of: PriceOf) -> Quote:
