@@ -3,7 +3,7 @@
 Run ``python benchmarks/calls.py`` in an environment where Tuneworthy is installed with its extra
 ``lab``. Four parts: refusals, beside a ``--former`` checkout; speed, with everything else that is
 installed beside us; faults; and a run that is killed at random moments. ``--promptfoo`` and
-``--inspect`` name their commands where they are installed; what isn't named is left out and says so.
+``--inspect`` name their commands where they are installed; what isn't named is left out.
 """
 
 from __future__ import annotations
