@@ -5,6 +5,7 @@ from __future__ import annotations
 from faulty import Fake, Manners
 from tuneworthy import cli as cli_module
 from tuneworthy.cli import STOPPED, cli, run
+from tuneworthy.cli import options as cli_options
 from tuneworthy.cli import reports as cli_reports
 from tuneworthy.cli.options import deliver
 from tuneworthy.errors import ConflictError, NoSuchCaseError, OutputError, StoppedError

@@ -103,14 +103,15 @@ def spent(folder: Path) -> Any:
         return ledger.spend(RUN)
 
 
-@pytest.mark.parametrize("budget", [0.0, 0.01])
+@pytest.mark.parametrize("labs_paid", [0.0, 1.5])
 def test_the_page_as_a_whole_spends_no_more_than_it_was_started_with(
-    folder: Path, budget: float
+    folder: Path, labs_paid: float
 ) -> None:
     other = folder_of(folder.parent / "other", n=60, prompts=PROMPTS, models=PRICED)
     fake = known(RIGHT)
-    labs = Labs(lambda _: fake, budget_usd=budget)
     settings = LabSettings(max_tokens=9, as_of=DAY)
+    budget = labs_paid * Labs(lambda _: fake).offer(folder, settings).most_usd
+    labs = Labs(lambda _: fake, budget_usd=budget)
     ran = refused = 0
     for place in (folder, other, folder, other):
         offer = labs.offer(place, settings)

@@ -114,8 +114,8 @@ def sql(data: Path) -> tuple[list[Row], list[Row]]:
 
 LABS: dict[str, tuple[Any, str, float, int, str]] = {
     "clinc_oos": (clinc, "label", 0.9, 12, "Name the intent of the message."),
-    "banking77": (banking, "label", 0.6, 12, "Name the intent of the customer's message."),
-    "pubmedqa": (pubmed, "label", 0.9, 4, "Answer yes, no or maybe."),
+    "banking77": (banking, "label", 0.6, 32, "Name the intent of the customer's message."),
+    "pubmedqa": (pubmed, "label", 0.9, 8, "Answer yes, no or maybe."),
     "bfcl": (
         bfcl,
         "tool_call",
@@ -123,7 +123,7 @@ LABS: dict[str, tuple[Any, str, float, int, str]] = {
         64,
         'Write the call as JSON: {"name": ..., "arguments": ...}.',
     ),
-    "sql_eval": (sql, "sql", 0.5, 64, "Write one SQLite query, and nothing else."),
+    "sql_eval": (sql, "sql", 0.5, 96, "Write one SQLite query, and nothing else."),
 }
 
 
@@ -250,6 +250,9 @@ def main() -> None:
             continue
         result = json.loads(done.stdout)
         said = result["reported"]
+        if "value" not in said:
+            print(f"| {name} | not judged: {result['stopped']} | | | |", flush=True)
+            continue
         page = f"{said['value']:.2f} ({said['low']:.2f}-{said['high']:.2f}) {result['best']}"
         anew, answer = recomputed(name, folder, result)
         alike = page.partition(" (")[0] == anew.partition(" (")[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +87,7 @@ def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], clic
     "tuneworthy ceiling my-case --budget 5 --propose 5 --propose-with openai:gpt-5",
     "tuneworthy ceiling my-case --budget 5 --judge rubric.md --judge-model openai:gpt-4o",
     "tuneworthy ceiling my-case --budget 5 --format json --output ceiling.json",
+    "tuneworthy ceiling my-case --cases csv --output cases.csv",
     own=(
         _JUDGED,
         number("--repeats", 1, 20, 1, "Times each case is asked; repeats are no cases."),
@@ -100,10 +102,17 @@ def lab_command(*lines: str, own: tuple[Decorator, ...]) -> Callable[[Any], clic
         option(
             "--propose-with MODEL", "The model that writes them; the first of CASE if left out."
         ),
+        option(
+            "--cases FORM",
+            "Give every case with every arm's answer, as csv or json; nothing is sent twice.",
+            type=click.Choice(("csv", "json")),
+        ),
         framework_option,
     ),
 )
-def ceiling(case: str, propose: int, propose_with: str | None, **options: Any) -> int:
+def ceiling(
+    case: str, propose: int, propose_with: str | None, cases: str | None, **options: Any
+) -> int:
     """Find out whether prompting has reached its limit: every prompt and model of CASE, compared.
 
     Arms race on one part of the evaluation set, and the winner is reported on the other. Nothing is
@@ -111,8 +120,17 @@ def ceiling(case: str, propose: int, propose_with: str | None, **options: Any) -
     """
     from tuneworthy.lab import ceiling as api
     from tuneworthy.lab.prepare import quoted
+    from tuneworthy.lab.scores import plainly
+
+    output, form = options["output"], options["form"]
+    if cases is not None and not options["dry_run"]:
+        form = options["form"] = {"csv": "csv", "json": "cases"}[cases]
 
     def proposed(lab: PreparedLab) -> PreparedLab:
+        if form in ("csv", "cases"):
+            lab.scores.shown = str  # the cases are the user's own
+        elif form == "text" and output is None and sys.stdout.isatty():
+            lab.scores.shown = plainly
         return api.with_proposals(lab, propose, propose_with)
 
     done = _run(api, case, quoted, {}, ready=proposed, source=case, **options)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 import click
 
@@ -201,15 +201,32 @@ _ERASE = "\r\x1b[K"
 T = TypeVar("T")
 
 
-@contextmanager
-def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T | None]:
-    """What shows progress on a line that is written over; None where stderr is no terminal.
+_A_LINE_S = 60.0
 
-    ``of`` makes it from what shows a text. The line is gone at the end.
+
+def _now_and_then(stream: TextIO) -> Callable[[str], None]:
+    """What shows progress in a log: a line a minute."""
+    last = time.monotonic()
+
+    def show(text: str) -> None:
+        nonlocal last
+        if (now := time.monotonic()) - last >= _A_LINE_S:
+            last = now
+            stream.write(one_line(text, limit=WIDEST) + "\n")
+            stream.flush()
+
+    return show
+
+
+@contextmanager
+def live_line(of: Callable[[Callable[[str], None]], T]) -> Iterator[T]:
+    """What shows progress on a line that is written over, and is gone at the end.
+
+    ``of`` makes it from what shows a text. Where stderr is no terminal a line a minute is written.
     """
     stream = sys.stderr
     if not stream.isatty():
-        yield None
+        yield of(_now_and_then(stream))
         return
 
     def show(text: str) -> None:

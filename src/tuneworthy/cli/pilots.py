@@ -87,7 +87,7 @@ def pilot(
     if output is not None and not force and os.path.lexists(output):
         raise OutputError("exists already", where=output, fix="use --force to replace it")
     with live_line(_line) as show:
-        pilot = _prepared(case, show or (lambda _: None), **options)
+        pilot = _prepared(case, show, **options)
         stopped = ""
         if dry_run:
             text = _quote(pilot, options["budget"], form, colour(output))

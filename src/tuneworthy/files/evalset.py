@@ -165,13 +165,13 @@ def csv_text(cases: Iterable[EvalCase]) -> str:
         row = told(one)
         if not isinstance(row.get("reference", ""), str) or row.get("reference") == "":
             row["reference_json"] = row.pop("reference")
-        texts = [_guarded(str(row.get(name, ""))) for name in TEXTS]
-        jsons = [_guarded(_dumped(row[name])) if name in row else "" for name in JSONS]
+        texts = [guarded(str(row.get(name, ""))) for name in TEXTS]
+        jsons = [guarded(_dumped(row[name])) if name in row else "" for name in JSONS]
         writer.writerow([*texts, *jsons])
     return out.getvalue()
 
 
-def _guarded(text: str) -> str:
+def guarded(text: str) -> str:
     return f"'{text}" if _FORMULA.match(text) else text
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -10,10 +12,11 @@ from itertools import count
 from typing import Unpack
 
 from tuneworthy.errors import CaseError
+from tuneworthy.files.evalset import guarded
 from tuneworthy.files.stores import append_evidence, write_choice, write_prompts
 from tuneworthy.lab import prepare
 from tuneworthy.lab.contrast import chosen_arms, digest_of_json
-from tuneworthy.lab.plan import LabPlan
+from tuneworthy.lab.plan import LabPlan, answer_text
 from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
 from tuneworthy.lab.propose import (
     CandidateEvaluator,
@@ -29,7 +32,7 @@ from tuneworthy.lab.scores import Lab, Scores
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import LOCAL, reach
 from tuneworthy.llm.runner import Job, Runner
-from tuneworthy.model.base import Unknown
+from tuneworthy.model.base import Unknown, json_text
 from tuneworthy.model.case import Case, Model
 from tuneworthy.model.dossier import Dossier
 from tuneworthy.model.lab import (
@@ -46,6 +49,7 @@ from tuneworthy.pipeline import decide
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import ceiling_dict, ceiling_document
 from tuneworthy.verdict.weigh import figures
+from tuneworthy.words import quality
 
 CEILING_RUN = "ceiling"  #: Name of the run whose cap counts.
 FEWEST_TAUGHT = 3  #: Cases a generator has to learn from.
@@ -62,6 +66,31 @@ class CeilingRun:
     before: Dossier
     folder: str
     rubric: str = ""  #: How the user named a judge's rubric.
+    plan: LabPlan | None = None  #: What was run, with the prompts that were proposed.
+    scores: Scores | None = None
+
+    def grid(self, kind: str = "report", most: int = 1_000_000) -> list[list[str]]:
+        """Cases by arms: a heading, then of each case what was asked, what is right, and answers.
+
+        An answer begins with what it scored. Of the ``report`` part only the arms that met it.
+        """
+        if self.plan is None or self.scores is None:
+            return []
+        cases = (self.plan.report if kind == "report" else self.plan.select)[:most]
+        arms = [arm for arm in self.plan.arms if self.scores.cells(arm.id, cases)]
+        shown, rows = self.scores.shown, [["case", "asked", "right", *(arm.id for arm in arms)]]
+        for case in cases:
+            right = " or ".join(shown(answer_text(answer)) for answer in case.accepted)
+            cells = [next(iter(self.scores.cells(arm.id, [case])), None) for arm in arms]
+            answers = (
+                ""
+                if c is None
+                else f"{quality(c.score()) if c.scores else 'no answer'}: "
+                f"{shown(c.output or c.why)}"
+                for c in cells
+            )
+            rows.append([case.id, shown(case.text), right, *answers])
+        return rows if len(rows) > 1 else []
 
 
 def run(
@@ -86,7 +115,8 @@ def run(
     if measured is not None:
         append_evidence(case, measured)
     rubric = lab.scores.judge.rubric_file if lab.scores.judge else ""
-    return CeilingRun(result, decide(case, framework, as_of=as_of), before, source, rubric)
+    now = decide(case, framework, as_of=as_of)
+    return CeilingRun(result, now, before, source, rubric, plan, lab.scores)
 
 
 async def _run(
@@ -119,12 +149,12 @@ async def _run(
         )
         write_choice(prepared.case, choice)  # before the held-out cases are looked at
         await lab.report(chosen)
-    quality = prepared.case.targets.quality
+    wanted = prepared.case.targets.quality
     result = outcome(
         lab,
         chosen,
         prepared.framework,
-        target=quality.at_least if quality else None,
+        target=wanted.at_least if wanted else None,
         quote=quote,
         spend=calls.spend,
         scorer=prepared.scorer,
@@ -135,13 +165,29 @@ async def _run(
 
 
 def render(done: CeilingRun, form: str = "text", *, colour: bool = False) -> str:
-    """What the lab found, as ``text`` or ``json``."""
+    """What the lab found, as ``text`` or ``json``; cases by arms as ``csv`` or ``cases`` (JSON)."""
     if form == "json":
         return ceiling_dict(done.result, done.dossier)
+    if form in ("csv", "cases"):
+        return _cases_text(done, form)
     document = ceiling_document(
         done.result, done.dossier, done.before, folder=done.folder, rubric=done.rubric
     )
     return render_document(document, colour=colour)
+
+
+def _cases_text(done: CeilingRun, form: str) -> str:
+    """Every case with every arm's answer, those that chose nothing first."""
+    out, parts = io.StringIO(newline=""), {kind: done.grid(kind) for kind in ("report", "select")}
+    if form == "cases":
+        pairs = ((kind, grid[0], row) for kind, grid in parts.items() for row in grid[1:])
+        return json_text(
+            [{"part": kind, **dict(zip(a, row, strict=True))} for kind, a, row in pairs]
+        )
+    writer = csv.writer(out, lineterminator="\n")
+    for kind, grid in parts.items():
+        writer.writerows([guarded(text) for text in (kind, *row)] for row in grid)
+    return out.getvalue()
 
 
 render_quote = prepare.render_quote

@@ -15,7 +15,7 @@ from tuneworthy.files.case import beside
 from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
-from tuneworthy.lab.contrast import own_work
+from tuneworthy.lab.contrast import ENOUGH, own_work
 from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup, reply_text
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
@@ -39,7 +39,7 @@ from tuneworthy.lab.session import (
     ledger_or_none,
     stopped_by_user,
 )
-from tuneworthy.llm.choose import prices_of, transport_for
+from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import PriceOf, quote, total
@@ -50,6 +50,7 @@ from tuneworthy.model.lab import Arm, ChatMessage, JudgePlan, Quote, canonical_j
 from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.report import render as render_document
 from tuneworthy.report.sections.lab import (
+    duration,
     general_row,
     judge_text,
     proposals_row,
@@ -61,6 +62,8 @@ from tuneworthy.scoring.base import Kit, Scorer
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.weigh import figures
 
+AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
+ASSUMED_S = 2.0  #: Seconds that a call is assumed to take, for the time that a quote says.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
 
@@ -92,7 +95,7 @@ class PreparedLab:
 
     @property
     def price_rows(self) -> Iterator[tuple[str, str]]:
-        """Models for which the list price counts, because the case states less."""
+        """What a quote has to say beside its numbers: prices, keys, too few cases, the probes."""
         reached = self.plan.setting.reached
         stated = prices_of(self.case.models, self.as_of, frozenset(reached))
         for name, place in reached.items():
@@ -101,6 +104,16 @@ class PreparedLab:
             if price and less and price != less:
                 text = f"{price.input:g} and {price.output:g} USD a million tokens"
                 yield name, f"the list price counts, {text}, as the case states less"
+        for key in lacking_keys(reached.values()):
+            yield "Key", f"{key}. Until then nothing is sent"
+        fewest = min(
+            len({c.cluster for c in part}) for part in (self.plan.select, self.plan.report)
+        )
+        if fewest < ENOUGH:
+            yield (
+                "Too few",
+                f"one part has {fewest} conversations, and {ENOUGH} are the fewest that can tell",
+            )
         if probes := len(self.plan.probe_jobs()):
             most = self.plan.setting.max_tokens
             text = f"{most:,} tokens an answer; {probes} probes, {PROBE_TOKENS:,} each, may show"
@@ -335,7 +348,9 @@ def render_quote(
         proposing = proposals and dict(zip(("draws", "model", "shown"), proposals, strict=True))
         return quote_dict(arms, *parts, quote, proposing, general=general, judge=lab.judge)
     published = () if general else tuple(figure.model for figure in figures(lab.case))
+    seconds = quote.calls * ASSUMED_S / AT_ONCE
     more = [*lab.price_rows, *([proposals_row(*proposals)] if proposals else [])]
+    more += [("Time", f"about {duration(seconds)} at {ASSUMED_S:g} s a call, {AT_ONCE} at once")]
     more += [*lab.judge_rows, *([general_row(general)] if general else [])]
     document = quote_document(arms, *parts, quote, published=published, more=more, cap_usd=cap_usd)
     return render_document(document, colour=colour, everything=True)
@@ -412,7 +427,7 @@ def paid(
     """Work with the paid calls of a run, which the user may stop, and with its quote."""
 
     async def go(ledger: Ledger, quote: Quote) -> T:
-        at_once = settings.get("at_once", 16)
+        at_once = settings.get("at_once", AT_ONCE)
         transport = settings.get("transport") or lab.transport(at_once)
         try:
             with stopped_by_user(settings.get("handle")) as on_stop:

@@ -8,13 +8,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
+from itertools import islice
 from typing import Any, Literal
 
 import numpy as np
 
 from tuneworthy.lab.contrast import ENOUGH, LABEL_ALL, contrast, judge_report, tried_by_people
-from tuneworthy.lab.plan import LabPlan
-from tuneworthy.lab.scores import Lab, Scores, first_of, masked
+from tuneworthy.lab.plan import LabPlan, answer_text
+from tuneworthy.lab.scores import Lab, Scores, first_of
 from tuneworthy.measure.sample import distinct_prompts
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.case import PromptVariant, PublishedFigure
@@ -28,13 +29,16 @@ from tuneworthy.model.lab import (
     CurvePoint,
     Failures,
     Gain,
+    PartShare,
     Quote,
     ShareOf,
     Spend,
+    TunedChange,
     VerifyResult,
 )
-from tuneworthy.stats.compare import Ceiling, ceiling
-from tuneworthy.stats.intervals import BY_MARGIN
+from tuneworthy.stats.clustered import share
+from tuneworthy.stats.compare import Ceiling, ceiling, quantiles
+from tuneworthy.stats.intervals import BY_MARGIN, Z95
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
 Reached = Literal["yes", "no", "too_few_cases", "unknown"]
@@ -170,7 +174,7 @@ def interval_evidence(name: str, of: ShareOf | Gain, as_of: date, **more: Any) -
 
 def measured_in(result: CeilingResult | VerifyResult, *evidence: Evidence) -> Measured:
     """A run's evidence under the digest of what it found, its money left out."""
-    text = result.model_dump_json(exclude={"quote", "spend"})
+    text = result.model_dump_json(exclude={"quote", "spend", "failures"})
     return Measured(inputs=hashlib.sha256(text.encode()).hexdigest(), evidence=evidence)
 
 
@@ -230,6 +234,9 @@ def outcome(
         else needed,
         checks=checks_answered(plan, prompts, framework),
         failures=_failures(scores, chosen[0], plan.report) if chosen else (),
+        parts=_parts(scores, chosen[0], plan.report) if chosen else (),
+        tuned=_tuned(scores, chosen, plan.report),
+        tied=_tied(lab, chosen),
         published=published,
         curve=_curve(lab),
         scorer=scorer,
@@ -331,11 +338,80 @@ def _failures(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[Fail
             of=known,
             mends=_TUNING_CHANGES.get(signal, "unknown"),
             examples=tuple(
-                f"{masked(case.text)} → {output}" for case, own, output in wrong if own == signal
-            )[:3],
+                _example(scores, case, output)
+                for case, own, output in islice((w for w in wrong if w[1] == signal), 3)
+            ),
         )
         for signal, n in Counter(signal for _, signal, _ in wrong).most_common()
     )
+
+
+def _example(scores: Scores, case: EvalCase, output: str) -> str:
+    expected = " or ".join(scores.shown(answer_text(answer)) for answer in case.accepted[:2])
+    right = f" (right is {expected})" if expected else ""
+    return f"{scores.shown(case.text)} → {scores.shown(output)}{right}"
+
+
+_MOST_PARTS = 50
+
+
+def _parts(scores: Scores, arm: Arm, cases: Sequence[EvalCase]) -> tuple[PartShare, ...]:
+    """How often each field of an arm's answers is right, or each class; () where there are none."""
+    scored = [(case, cell) for case in cases for cell in scores.cells(arm.id, [case])]
+    scored = [(case, cell) for case, cell in scored if cell.scores]
+    names = sorted({name for _, cell in scored for name in cell.parts})
+    rows: dict[str, list[tuple[float, str]]] = {}
+    for case, cell in scored:
+        if names:  # an answer without fields has none of them right
+            for name in names:
+                if name in cell.parts or not cell.parts:
+                    rows.setdefault(name, []).append((cell.parts.get(name, False), case.cluster))
+        elif scores.marker.labels and case.accepted:
+            name = answer_text(case.accepted[0])
+            rows.setdefault(name, []).append((cell.score(), case.cluster))
+    found = []
+    for name, row in rows.items():
+        codes = {cluster: code for code, (_, cluster) in enumerate(row)}
+        of = share([float(hit) for hit, _ in row], [codes[cluster] for _, cluster in row])
+        if of is not None:
+            ends = {"low": max(0.0, of.low), "high": min(1.0, of.high)}
+            counts = {"n": of.n, "clusters": of.clusters}
+            found.append(PartShare(part=name, value=of.value, **ends, **counts))
+    return tuple(sorted(found, key=lambda part: (part.value, -part.n, part.part))[:_MOST_PARTS])
+
+
+def _tuned(scores: Scores, chosen: Sequence[Arm], cases: Sequence[EvalCase]) -> TunedChange | None:
+    """What a tuned arm does where the best prompt fails: that is what tuning could change here."""
+    tuned = next((arm for arm in chosen[1:] if arm.kind == "tuned"), None)
+    if tuned is None:
+        return None
+    before, after = (scores.row(arm.id, cases) for arm in (chosen[0], tuned))
+    both = ~(np.isnan(before) | np.isnan(after))
+    wrong, mended = both & (before < 1), after >= 1
+    return TunedChange(
+        arm=tuned.id,
+        fixed=int((wrong & mended).sum()),
+        of=int(wrong.sum()),
+        broken=int((both & ~wrong & ~mended).sum()),
+    )
+
+
+def _tied(lab: Lab, chosen: Sequence[Arm]) -> tuple[str, ...] | Unknown:
+    """Other prompt arms that the best isn't clear of on the cases that chose it."""
+    cases, scores = lab.plan.select, lab.scores
+    if lab.stopped or not chosen or scores.judge is not None:
+        return Unknown(ask=_RUN_ON)
+    others = [arm for arm in lab.stayed("prompt") if arm != chosen[0]]
+    if not others:
+        return Unknown(ask="compare more than one prompt")
+    rows = np.array([scores.row(arm.id, cases) for arm in (chosen[0], *others)]).T
+    reach = quantiles(rows, np.random.default_rng(0)).pairs / Z95
+    near = []
+    for arm in others:
+        apart = scores.difference(chosen[0], arm, cases)
+        if apart is None or apart.value - (apart.value - apart.low) * reach <= 0:
+            near.append(arm.id)
+    return tuple(near)
 
 
 def _curve(lab: Lab) -> tuple[CurvePoint, ...]:

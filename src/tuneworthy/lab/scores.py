@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more
+from tuneworthy.lab.judge import UNREADABLE, JudgedScores, LabJudge, label_more, output_text
 from tuneworthy.lab.plan import LabPlan, system_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.llm.endpoints import TAKES_NO
@@ -49,7 +49,9 @@ class CaseScores:
     in_doubt: int = 0
     why: str = ""  #: The last reason for a missing answer.
     unjudged: int = 0  #: Answers that no scorer can say anything about.
-    wrong: tuple[str, str] | None = None  #: For a wrong answer: its signal, and what came, masked.
+    wrong: tuple[str, str] | None = None  #: For a wrong answer: its signal, and what came.
+    output: str | None = None  #: The first answer.
+    parts: dict[str, bool] = field(default_factory=dict)  #: Whether each of its fields is right.
     label: float | None = None
     """People's label of the first answer, 0 … 1, NaN where nobody gave one; None without a
     judge."""
@@ -82,6 +84,7 @@ class Scores:
         self, marker: Marker, judge: LabJudge | None = None, most_missing: float = MOST_MISSING
     ) -> None:
         self.marker, self.judge, self.most_missing = marker, judge, most_missing
+        self.shown: Callable[[str], str] = masked  #: How texts of cases and answers are shown.
         self._cells: dict[str, dict[str, CaseScores]] = {}
         self.changed: dict[str, dict[str, None]] = {}
         """By arm: parameters that its model refused, and what it got instead."""
@@ -118,13 +121,15 @@ class Scores:
             scored = judge.score(output, case)
             if cell.label is None:
                 cell.label = judge.label(output, case)
-                cell.wrong = (WRONG, masked(output.text)) if cell.label < NO else None
+                cell.wrong = (WRONG, output.text) if cell.label < NO else None
         if scored.ok is None:
             cell.unjudged += 1
             return
         cell.scores.append(scored.value)
+        if cell.output is None:
+            cell.output, cell.parts = output_text(output), scored.parts
         if not scored.ok and judge is None:
-            cell.wrong = (scored.signal or WRONG, masked(output.text))
+            cell.wrong = (scored.signal or WRONG, output.text)
 
     def _call(self, arm: str, case: EvalCase, settled: Settled, system: str) -> None:
         """A call without an answer says nothing about the arm."""
@@ -216,7 +221,7 @@ class Scores:
     ) -> tuple[list[tuple[EvalCase, str, str]], int]:
         """An arm's wrong answers, by rules or by people, and how many could be scored at all.
 
-        Each with its case, its signal and what came, masked.
+        Each with its case, its signal and what came.
         """
         if self.judge is not None:
             cases = self.judge.sample(cases)
@@ -309,6 +314,11 @@ def first_of(sentences: Sequence[str]) -> str:
 def masked(text: str) -> str:
     """A text masked, and then cut for showing."""
     return mask(text[:_MASKED])[:_SHOWN]
+
+
+def plainly(text: str) -> str:
+    """A text cut for showing to whoever may read all of it: on a terminal of the user's own."""
+    return text[:_SHOWN]
 
 
 def clusters_of(cases: Iterable[EvalCase]) -> NDArray[np.int64]:

@@ -316,7 +316,23 @@ class Failures(Record):
     n: Natural  #: Cases.
     of: Natural  #: Cases that were scored.
     mends: State  #: Whether tuning changes this kind of failure.
-    examples: tuple[str, ...] = ()  #: A few of them, masked: what was asked → what came.
+    examples: tuple[str, ...] = ()
+    """A few of them: what was asked → what came, and what is right; masked but in a terminal."""
+
+
+class PartShare(ShareOf):
+    """How often one field, or one class, of the answers is right."""
+
+    part: str  #: Name of the field, or the class.
+
+
+class TunedChange(Record):
+    """What the best tuned arm does on the held-out cases that the best prompt answers wrong."""
+
+    arm: str
+    fixed: Natural  #: Those it answers right.
+    of: Natural  #: Cases the prompt answers wrong and both were scored on.
+    broken: Natural  #: Cases the prompt answers right, and it doesn't.
 
 
 class CurvePoint(Record):
@@ -352,6 +368,12 @@ class CeilingResult(Record):
     cases_needed: Natural | Unknown  #: For ``too_few_cases``: how many in all, both parts together.
     checks: dict[str, State]  #: Which of the five checks this run has answered, and how.
     failures: tuple[Failures, ...] = ()  #: Of the chosen arm, the commonest first.
+    parts: tuple[PartShare, ...] = ()
+    """Of the chosen arm on held-out cases, by field or by class, the worst first."""
+    tuned: TunedChange | None = None  #: None without a tuned arm.
+    tied: tuple[str, ...] | Unknown = Unknown(ask="run it to its end")
+    """Other prompts that the best can't be distinguished from on the cases for selecting, with 95%
+    for all pairs at once; () where the first place is decided."""
     published: tuple[PublishedFigure, ...] = ()
     """Figures of tuned models on other cases, the highest first. They are no arms: they didn't
     race, are in no contrast, and count neither as tried nor for the ceiling."""

@@ -121,6 +121,11 @@ class Marker:
         self._scorers, self._kit = tuple(scorers), kit
         self._of_case: dict[str, tuple[Scorer, ...]] = {}
 
+    @property
+    def labels(self) -> bool:
+        """Whether the answers of the set are labels."""
+        return any(scorer.id == "label" for scorer in self._scorers)
+
     def scorers(self, case: EvalCase) -> tuple[Scorer, ...]:
         """The scorers that apply to a case; made once."""
         if case.id not in self._of_case:

@@ -86,6 +86,8 @@ class Scored(Record):
     """Numbers of the reason."""
     about: str = ""
     """Field, word or place that decided, cut to 120 characters."""
+    parts: dict[str, bool] = {}
+    """Whether each field is right, where fields were compared."""
     signal: str = ""
     """What a failure is a sign of: a signal of the framework, or ``wrong_answer`` or
     ``no_answer``; empty for one that is right."""

@@ -117,11 +117,14 @@ class JsonFields(Scorer):
                 faults.append(wrong("field_missing", about=".".join(path), signal=FORMAT))
             elif present and not (due and rule.equal(own, right_value)):
                 faults.append(wrong("field_differs", about=".".join(path)))
+        missed = {fault.about for fault in faults}
+        parts = {name: name not in missed for name in map(".".join, rules)}
         if not self.extra:
             more = sorted(".".join(path) for path in {*leaves(value)} - {*leaves(expected)})
             faults += [wrong("field_extra", about=name, signal=FORMAT) for name in more[:1]]
         compared = len(rules) + (not self.extra)
-        return conditions("fields_equal", faults, compared, fields=compared)
+        scored = conditions("fields_equal", faults, compared, fields=compared)
+        return scored.model_copy(update={"parts": parts})
 
 
 def as_object(value: Any) -> Mapping[str, Any] | None:

@@ -131,7 +131,9 @@ def _shown(of: AskedCase, asked: LabQuery, status: int = 200, **values: Any) -> 
 
 def _found(running: LabRun | None) -> tuple[Section, ...]:
     done = None if running is None else running.done
-    return () if done is None else words.ceiling_sections(done.result, done.dossier, done.before)
+    if done is None:
+        return ()
+    return words.ceiling_sections(done.result, done.dossier, done.before, done.grid(most=50))
 
 
 # A run followed by somebody who looks: server-sent events, each a whole picture.

@@ -171,7 +171,7 @@ _REACHED = {
 _MENDS = {
     "yes": "tuning could change it",
     "no": "tuning can't change it",
-    "unknown": "the answer alone doesn't tell why",
+    "unknown": "the answer alone doesn't say why",
 }
 
 
@@ -192,9 +192,12 @@ def ceiling_document(
 
 
 def ceiling_sections(
-    result: CeilingResult, dossier: Dossier, before: Dossier
+    result: CeilingResult, dossier: Dossier, before: Dossier, grid: Sequence[Sequence[str]] = ()
 ) -> tuple[b.Section, ...]:
-    """What to quote, what it means for the case, the leaderboard, proposals, and failures."""
+    """What to quote, what it means for the case, the leaderboard, proposals, and failures.
+
+    ``grid`` has a heading, and for each case what was asked, what is right, and each arm's answer.
+    """
     title = f"On {count(result.report)} cases that chose nothing (held-out)"
     checks = _checks(result, dossier, before)
     by = f", {ALONE}" if result.judge else ""
@@ -212,9 +215,19 @@ def ceiling_sections(
         rows = _proposed(result.proposing, result.plateau)
         sections.append(b.section("lab-proposals", title, b.facts(rows)))
     sections += _judge_section(result.judge)
+    if result.parts:
+        title = "The best prompt, part by part, on held-out cases"
+        names = "Field or class | #Right | #Cases"
+        shares = ((one.part, share_text(one), count(one.n)) for one in result.parts)
+        table = b.table(title, names, shares, quiet=True)
+        sections.append(b.section("lab-parts", title, table))
     if result.failures:
         title = "Where the best prompt fails"
         sections.append(b.section("lab-failures", title, _failures(result)))
+    if grid:
+        title = "Held-out cases, one by one"
+        table = b.table(title, ["Case", "Asked", "Right is", *grid[0][3:]], grid[1:], quiet=True)
+        sections.append(b.section("lab-grid", "", b.fold(title, table)))
     return tuple(sections)
 
 
@@ -244,10 +257,18 @@ def board_row(one: ArmResult) -> tuple[str, ...]:
 
 def board_note(result: CeilingResult) -> str:
     """How to read the leaderboard, and that a baseline is ahead where it is."""
-    first = next(iter(result.arms), None)
+    first, note = next(iter(result.arms), None), BEST_OF_MANY
+    if not isinstance(result.tied, Unknown):
+        near = result.tied
+        note += " The first place is decided: the best prompt is clear of every other here."
+        if near:
+            rest = f" and {few(len(near) - 3)} more" if len(near) > 3 else ""
+            which = ", ".join(near[:3]) if rest else listing(near[:3])
+            note = f"{BEST_OF_MANY} The order is not decisive: {which}{rest} can't be "
+            note += "distinguished from the best prompt."
     if first is None or first.arm.kind != "baseline" or isinstance(first.quality, Unknown):
-        return BEST_OF_MANY
-    return f"{BEST_OF_MANY} Ahead here is {first.arm.id}, which calls no model."
+        return note
+    return f"{note} Ahead here is {first.arm.id}, which calls no model."
 
 
 def _board(result: CeilingResult, title: str) -> Iterator[b.Parts]:
@@ -392,14 +413,26 @@ def _contrast(one: Contrast) -> str:
 
 def _failures(result: CeilingResult) -> Iterator[b.Parts]:
     """How many of the wrong answers tuning could change; each kind of them, with two examples."""
-    kinds = result.failures
+    kinds, tuned = result.failures, result.tuned
+    if tuned is not None:
+        lost = f", and gets {several(tuned.broken, 'case')} wrong that the prompt has right"
+        yield (
+            f"{tuned.arm} (tuned) is right on {count(tuned.fixed)} of the {count(tuned.of)} cases "
+            f"that the best prompt gets wrong{lost if tuned.broken else ''}."
+        )
     could, cannot, unknown = (
         sum(one.n for one in kinds if one.mends == way) for way in ("yes", "no", "unknown")
     )
-    yield (
-        f"Tuning could change {count(could)} of {count(could + cannot + unknown)}, and can't "
-        f"change {count(cannot)}; {count(unknown)} don't tell by the answer alone"
-    )
+    if could + cannot:
+        yield (
+            f"By their form, tuning could change {count(could)} of "
+            f"{count(could + cannot + unknown)}, and can't change {count(cannot)}."
+        )
+    elif tuned is None:
+        yield (
+            "By the answers alone nobody can say what tuning would change: a tuned model in the "
+            "same lab, or a pilot, shows it."
+        )
     for kind in kinds:
         title = f"{plain(kind.signal)}: {count(kind.n)} of {count(kind.of)}; {_MENDS[kind.mends]}"
         yield b.part(title, b.bullets(kind.examples[:2]))
