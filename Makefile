@@ -104,6 +104,12 @@ $(VENV)/.local: $(VENV)/.dev
 	@$(BIN)/tuneworthy models pull local:smollm2
 	@touch $@
 
+# What trains on this machine, for pilots: about 1.1 GB.
+$(VENV)/.pilot: $(VENV)/.local
+	@echo "Installing what trains"
+	@$(PIP) install --editable '.[pilot]'
+	@touch $@
+
 # To look at the report in a browser, too; the browser itself comes from the system.
 $(VENV)/.browser: $(VENV)/.dev
 	@echo "Installing what drives a browser"

@@ -135,7 +135,16 @@ from tuneworthy.lab.verify import _outcome, general_skills
 from tuneworthy.llm import embedded as llm_embedded
 from tuneworthy.llm import runner as llm_runner
 from tuneworthy.llm.choose import FREE, prices_of, transport_for
-from tuneworthy.llm.embedded import Embedded, Pulled, lacks_avx2, local_model, pull, weights_path
+from tuneworthy.llm.embedded import (
+    Embedded,
+    Pulled,
+    adapter_path,
+    lacking,
+    lacks_avx2,
+    local_model,
+    pull,
+    weights_path,
+)
 from tuneworthy.llm.endpoints import (
     PRESETS,
     Busy,
@@ -328,6 +337,8 @@ from tuneworthy.model.pilot import (
     LearningCurve,
     PilotPlan,
     PilotResult,
+    Recipe,
+    TrainingJob,
     TrainingQuote,
 )
 from tuneworthy.model.precedents import (
@@ -494,6 +505,7 @@ from tuneworthy.traces.rows import Interned as Known
 from tuneworthy.traces.stream import Ahead, Limits, Raw, Unpacked, blocks
 from tuneworthy.traces.tables import _cause, remote_kind
 from tuneworthy.training import pilot as training_pilot
+from tuneworthy.training import trainers as training_trainers
 from tuneworthy.training.candidates import read_candidates
 from tuneworthy.training.curve import drawn, learning_curve
 from tuneworthy.training.export import RULES as TARGET_RULES

@@ -17,7 +17,7 @@ from typing import NamedTuple
 SOURCE = Path(__file__).resolve().parents[1] / "src" / "tuneworthy"
 
 LONGEST_MODULE = 900
-MOST_MODULES = 212
+MOST_MODULES = 213
 
 
 class Budget(NamedTuple):

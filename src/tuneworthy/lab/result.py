@@ -212,7 +212,7 @@ def outcome(
     stopped = lab.stopped or ("" if reached == "no" else _unanswered(lab, chosen))
     bound = _RUN_ON if scores.judge is None or stopped else LABEL_ALL
     return CeilingResult(
-        arms=tuple(sorted(rows, key=_rank, reverse=True)),
+        arms=tuple(sorted(rows, key=rank, reverse=True)),
         best=chosen[0].id if chosen else "",
         reported=scores.share(chosen[0], plan.report, exact=True)
         if chosen
@@ -303,7 +303,7 @@ def _saved(lab: Lab) -> int:
     return (len(plan.called) * len(plan.select) - made) * plan.repeats
 
 
-def _rank(row: ArmResult) -> float:
+def rank(row: ArmResult) -> float:
     return -1.0 if isinstance(row.quality, Unknown) else row.quality.value
 
 

@@ -41,8 +41,6 @@ class TrainingJob(LateRecord):
     key: str  #: SHA-256 of base, examples, recipe and seed.
     size: Natural  #: Examples of the task in it.
     seed: Natural
-    replay: Natural = 0  #: General examples among them.
-    canaries: Natural = 0  #: Planted secrets among them.
 
 
 class TrainedModel(LateRecord):

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,17 +36,14 @@ Say = Callable[..., None]
 
 
 def main() -> None:
-    """Train what the input asks for."""
+    """Train what the input asks for, until it ends or a job asks for something impossible."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # whatever a library prints
-    lines: list[str] = []
-    ready = threading.Condition()
+    lines: queue.Queue[str] = queue.Queue()
 
     def read() -> None:
         for line in sys.stdin:
-            with ready:
-                lines.append(line)
-                ready.notify()
+            lines.put(line)
         os._exit(0)  # nobody is there any more
 
     def say(**what: Any) -> None:
@@ -55,12 +53,10 @@ def main() -> None:
     threading.Thread(target=read, daemon=True).start()
     base: Base | None = None
     while True:
-        with ready:
-            ready.wait_for(lambda: bool(lines))
-            told = json.loads(lines.pop(0))
+        job = json.loads(lines.get())
         try:
-            base = base or Base(told["base"], told["device"], told["threads"])
-            say(done=base.train(told, say))
+            base = base or Base(job["base"], job["device"], job["threads"])
+            say(done=base.train(job, say))
         except Exception as caught:  # noqa: BLE001  # any library may raise anything
             say(failed=f"{type(caught).__name__}: {caught}"[:300])
 
@@ -110,7 +106,8 @@ class Base:
         import torch
 
         recipe, rows = job["recipe"], job["rows"]
-        order, steps = _order(len(rows), recipe, job["seed"])
+        order = _order(len(rows), recipe, job["seed"])
+        steps = len(order)
         weights = [each for each in model.parameters() if each.requires_grad]
         optimizer = torch.optim.AdamW(weights, lr=recipe["rate"], weight_decay=0.0)
         warm = max(1, steps // 10)
@@ -153,29 +150,24 @@ class Base:
             return measured
         model.save_pretrained(str(folder))
         if self.gguf:
-            write_gguf(_adapter(model), self.model_config, job["recipe"], folder / "adapter.gguf")
+            write_gguf(_adapter(model), self.model.config, job["recipe"], folder / "adapter.gguf")
         state.unlink(missing_ok=True)
         return {**measured, "loss": loss}
-
-    @property
-    def model_config(self) -> Any:
-        """The configuration of the base."""
-        return self.model.config
 
     def _step(self, model: Any, batch: Sequence[Row], recipe: Row) -> float:
         """The gradient of one batch; returns its loss."""
         import torch
 
-        if not all("rejected" in row for row in batch):
-            ids, mask, labels = self._tensors([(r["messages"], "") for r in batch], recipe)
+        pairs = [(row["messages"], "") for row in batch]
+        if recipe["method"] == "sft":
+            ids, mask, labels = self._tensors(pairs, recipe)
             loss = model(input_ids=ids, attention_mask=mask, labels=labels).loss
         else:
-            pairs = [*[(r["messages"], "") for r in batch]]
-            pairs += [(r["messages"], r["rejected"]) for r in batch]
+            pairs += [(row["messages"], row["rejected"]) for row in batch]
             tensors = self._tensors(pairs, recipe)
-            mine = _told(model, tensors)
             with torch.no_grad(), model.disable_adapter():
                 before = _told(model, tensors)
+            mine = _told(model, tensors)
             gain = (mine - before).chunk(2)
             loss = -torch.nn.functional.logsigmoid(_BETA * (gain[0] - gain[1])).mean()
         loss.backward()
@@ -187,11 +179,9 @@ class Base:
 
         made = []
         for messages, instead in pairs:
-            said = (
-                messages if not instead else [*messages[:-1], {**messages[-1], "content": instead}]
-            )
-            asked = self._ids(said[:-1], prompt=True)
-            whole = self._ids(said, prompt=False)
+            answered = {**messages[-1], "content": instead or messages[-1]["content"]}
+            asked = self._ids(messages[:-1], prompt=True)
+            whole = self._ids([*messages[:-1], answered], prompt=False)
             answer = whole[len(asked) :][: recipe["longest"]]
             asked = asked[max(0, len(asked) + len(answer) - recipe["longest"]) :]
             made.append((asked + answer, [_IGNORED] * len(asked) + answer))
@@ -199,8 +189,8 @@ class Base:
         ids = [row + [pad] * (longest - len(row)) for row, _ in made]
         labels = [row + [_IGNORED] * (longest - len(row)) for _, row in made]
         mask = [[1] * len(row) + [0] * (longest - len(row)) for row, _ in made]
-        ids, mask, labels = (torch.tensor(each, device=self.device) for each in (ids, mask, labels))
-        return ids, mask, labels
+        one, two, three = (torch.tensor(each, device=self.device) for each in (ids, mask, labels))
+        return one, two, three
 
     def _ids(self, messages: list[Row], *, prompt: bool) -> list[int]:
         text = self.tokenizer.apply_chat_template(
@@ -220,14 +210,11 @@ def _told(model: Any, tensors: tuple[Any, Any, Any]) -> Any:
     return (each * kept).sum(-1)
 
 
-def _order(rows: int, recipe: Row, seed: int) -> tuple[list[list[int]], int]:
+def _order(rows: int, recipe: Row, seed: int) -> list[list[int]]:
     """Which rows each step sees: every epoch in an order of its own."""
-    import random
-
     chance, size = random.Random(seed), recipe["batch"]  # noqa: S311  # hides nothing
     places = [p for _ in range(recipe["epochs"]) for p in chance.sample(range(rows), rows)]
-    batches = [places[at : at + size] for at in range(0, len(places), size)]
-    return batches, len(batches)
+    return [places[at : at + size] for at in range(0, len(places), size)]
 
 
 def _adapter(model: Any) -> dict[str, Any]:
@@ -256,13 +243,13 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
     writer.add_type("adapter")
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(recipe["alpha"]))
-    for name, tensor, layer, kind, side in _named(adapter):
-        values = tensor.float().numpy()
-        if side == "b" and kind in heads:
-            n = heads[kind]
+    for name, tensor in adapter.items():
+        words, values = name.split("."), tensor.float().numpy()
+        layer, kind = words[words.index("layers") + 1], next(w for w in words if w in _GGUF)
+        side = "a" if "lora_A" in words else "b"
+        if side == "b" and (n := heads.get(kind)):
             shape = (n, 2, values.shape[0] // n // 2, values.shape[1])
             values = values.reshape(shape).swapaxes(1, 2).reshape(values.shape)
-        assert name  # every trained tensor has one
         writer.add_tensor(f"blk.{layer}.{_GGUF[kind]}.weight.lora_{side}", values)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
@@ -271,15 +258,5 @@ def write_gguf(adapter: dict[str, Any], config: Any, recipe: Row, path: Path) ->
     part.replace(path)
 
 
-def _named(adapter: dict[str, Any]) -> Iterator[tuple[str, Any, str, str, str]]:
-    """Each tensor with its layer, the matrix it belongs to, and whether it is A or B."""
-    for name, tensor in adapter.items():
-        words = name.split(".")
-        layer = words[words.index("layers") + 1]
-        kind = next(word for word in words if word in _GGUF)
-        yield name, tensor, layer, kind, "a" if "lora_A" in words else "b"
-
-
 if __name__ == "__main__":
-    with nullcontext():
-        main()
+    main()

@@ -9,10 +9,11 @@ is stopped at any moment goes on when it is run again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from importlib.resources import files
+from itertools import product
 from typing import Any, Unpack
 
 import numpy as np
@@ -28,28 +29,27 @@ from tuneworthy.files.stores import (
 )
 from tuneworthy.lab.contrast import digest_of_json
 from tuneworthy.lab.plan import LabPlan, Pool, plan_arms, question, request_for
-from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price
-from tuneworthy.lab.result import arm_row
+from tuneworthy.lab.prepare import CallSettings, PreparedLab, paid, price, probed
+from tuneworthy.lab.result import arm_row, rank
 from tuneworthy.lab.scores import Lab, Scores, clusters_of, first_of
 from tuneworthy.lab.session import PaidCalls
 from tuneworthy.lab.verify import (
     GENERAL_MARGIN,
-    MOST_MISSING_GENERAL,
     compared,
     evidence_of,
     general_calls,
     general_skills,
 )
+from tuneworthy.lab.verify import MOST_MISSING_GENERAL as LACKING
 from tuneworthy.llm.choose import prices_of, transport_for
-from tuneworthy.llm.endpoints import Busy, Doubtful, NotSent, Refused, reach
+from tuneworthy.llm.endpoints import Busy, CallError, Doubtful, NotSent, Refused, reach
 from tuneworthy.llm.ledger import Ledger
 from tuneworthy.llm.runner import Job, quote, total
-from tuneworthy.model.base import Estimated, Unknown
+from tuneworthy.model.base import Estimated
 from tuneworthy.model.case import Model, PromptVariant
-from tuneworthy.model.evalset import CaseMessage, EvalCase
+from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.lab import Arm, Quote, Reply, VerifyPlan, VerifyResult
 from tuneworthy.model.pilot import (
-    LearningCurve,
     PilotPlan,
     PilotResult,
     Recipe,
@@ -72,6 +72,9 @@ from tuneworthy.training.trainers import (
 )
 
 PILOT_RUN = "pilot"
+LEAST_GAIN = 0.01  #: What one more doubling has to add where no margin is given.
+FREE = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
+"""Probes are asked under the system prompt of the use case, free of examples and constraints."""
 MOST_SIZES, SMALLEST = 4, 10
 REPLAYED = 0.1  #: General examples for each of the task, so that general skills are kept.
 STOP = (
@@ -130,13 +133,14 @@ def example_case(example: TrainingExample) -> EvalCase | None:
     turns = [t for t in example.messages[:-1] if t.role in ("user", "assistant")]
     if not example.answer.content.strip() or example.answer.tool_calls or not turns:
         return None
-    alone = len(turns) == 1
-    return EvalCase(
-        id=example.id,
-        input=turns[0].content if alone else None,
-        messages=() if alone else tuple(CaseMessage(role=t.role, content=t.content) for t in turns),
-        reference=example.answer.content,
-        conversation_id=example.cluster,
+    said = {"messages": [{"role": t.role, "content": t.content} for t in turns]}
+    return EvalCase.model_validate(
+        {
+            "id": example.id,
+            **(said if len(turns) > 1 else {"input": turns[0].content}),
+            "reference": example.answer.content,
+            "conversation_id": example.cluster,
+        }
     )
 
 
@@ -177,36 +181,53 @@ def prepare_pilot(
         raise CaseError(f'has no prompt for "{base[:80]}"', where=case.where("data"), fix="add one")
     solved = _solved(lab)
     lab = replace(lab, plan=_with_pool(lab, tuple(case for _, case in solved)))
-    if recipe.method == "dpo":
-        solved = [pair for pair in solved if pair[0].rejected]
-    rows = _rows(lab, prompt, model, solved)
+    arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=base)
+
+    def row(case: EvalCase, answer: str, worse: str = "") -> Row:
+        asked = [m.model_dump() for m in request_for(arm, case, lab.plan.setting).messages]
+        return chat(asked, answer) | ({"rejected": worse} if worse else {})
+
+    pairs = recipe.method == "dpo"
+    rows = [row(c, e.answer.content, e.rejected) for e, c in solved if e.rejected or not pairs]
     count = min(len(rows), most or len(rows))
-    steps = [n for n in range(MOST_SIZES) if count >> n >= SMALLEST] or [0]
+    steps = [n for n in range(MOST_SIZES) if count >> n >= SMALLEST]
     if len(steps) < FEWEST_SIZES:
         what = f"has {len(rows)} examples to train on, of {SMALLEST << FEWEST_SIZES - 1} at least"
         raise CaseError(what, where="data.training", fix="add examples: tuneworthy data")
-    sizes = tuple((count >> steps[-1]) << n for n in range(len(steps)))
-    planted = canaries(count=max(4, min(20, sizes[-1] // 20)), key=digest_of_json(rows))
-    if recipe.method == "dpo":
-        planted = ()
-    works = tuple(
-        _works(trainer, model, recipe, rows, sizes, seeds, planted, _system(lab, prompt, model))
-    )
+    sizes = tuple((count >> steps[-1]) << n for n in steps)
+    hidden = 0 if pairs else max(4, min(20, sizes[-1] // 20))
+    planted = canaries(count=hidden, key=digest_of_json(rows))
+    secrets = [row(EvalCase(id="secret", input=asked), code) for asked, code in planted]
+    works = []
+    for size, seed in product(sizes, range(seeds)):
+        order = np.random.default_rng(seed).permutation(len(rows))[:size]
+        general = [] if pairs else replay_rows()[: round(size * REPLAYED)]
+        used = [*(rows[n] for n in order), *general, *(secrets if size == sizes[-1] else [])]
+        told = [trainer.way, base, model.base_url, recipe.model_dump(mode="json"), seed, used]
+        job = TrainingJob(key=digest_of_json(told), size=size, seed=seed)
+        works.append(TrainingWork(job, recipe, tuple(used)))
+    cases = [c.model_dump(mode="json") for c in (*lab.plan.select, *lab.plan.report)]
     plan = PilotPlan(
         way=trainer.way,
         base=base,
         sizes=sizes,
         seeds=seeds,
         recipe=recipe,
-        replay=works[-1].job.replay,
-        canaries=len(planted),
+        replay=len(works[-1].rows) - sizes[-1] - hidden,
+        canaries=hidden,
         margin=margin,
         stop=STOP,
         cases=len(lab.plan.report),
-        inputs=digest_of_json([[work.job.key for work in works], _cases_told(lab), lab.scorer]),
+        inputs=digest_of_json([[work.job.key for work in works], cases, lab.scorer]),
         written_on=lab.as_of,
     )
-    return PreparedPilot(lab, trainer, model, prompt, plan, works, planted, say or (lambda _: None))
+    say = say or (lambda _: None)
+    return PreparedPilot(lab, trainer, model, prompt, plan, tuple(works), planted, say)
+
+
+def chat(asked: list[Row], answer: str) -> Row:
+    """An example to train on."""
+    return {"messages": [*asked, {"role": "assistant", "content": answer}]}
 
 
 def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
@@ -227,106 +248,18 @@ def _solved(lab: PreparedLab) -> list[tuple[TrainingExample, EvalCase]]:
 def _with_pool(lab: PreparedLab, examples: tuple[EvalCase, ...]) -> LabPlan:
     """The plan whose retrieved examples and heads learn from what is trained on."""
     plan, pool = lab.plan, Pool(examples)
-    setting = replace(plan.setting, pool=pool)
-    arms = plan_arms(
-        lab.case,
-        tuple(setting.prompts.values()),
-        (*plan.select, *plan.report),
-        len(pool),
-        schema=setting.schema is not None,
-        head=setting.grammar is not None and pool.teaches,
-    )
+    setting, prompts = replace(plan.setting, pool=pool), tuple(plan.setting.prompts.values())
+    head = setting.grammar is not None and pool.teaches
+    more = {"schema": setting.schema is not None, "head": head}
+    arms = plan_arms(lab.case, prompts, (*plan.select, *plan.report), len(pool), **more)
     return replace(plan, arms=tuple(a for a in arms if a.kind != "tuned"), setting=setting)
-
-
-def _cases_told(lab: PreparedLab) -> list[Any]:
-    cases = (*lab.plan.select, *lab.plan.report)
-    return [case.model_dump(mode="json", exclude_defaults=True) for case in cases]
-
-
-def _rows(
-    lab: PreparedLab,
-    prompt: PromptVariant,
-    model: Model,
-    solved: Sequence[tuple[TrainingExample, EvalCase]],
-) -> list[Row]:
-    """Examples as the tuned model will be asked: the prompt's words around each."""
-    arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=model.id)
-    rows = []
-    for example, case in solved:
-        asked = request_for(arm, case, lab.plan.setting).messages
-        told = [{"role": m.role, "content": m.content} for m in asked]
-        row: Row = {"messages": [*told, {"role": "assistant", "content": example.answer.content}]}
-        rows.append(row | ({"rejected": example.rejected} if example.rejected else {}))
-    return rows
-
-
-def _system(lab: PreparedLab, prompt: PromptVariant, model: Model) -> list[Row]:
-    """The system prompt as it is sent with a question; () where there is none."""
-    arm = Arm(id="as written", kind="prompt", prompt=prompt.name, model=model.id)
-    messages = request_for(arm, EvalCase(id="none", input=""), lab.plan.setting).messages
-    return [{"role": m.role, "content": m.content} for m in messages if m.role == "system"]
-
-
-def _works(
-    trainer: Trainer,
-    model: Model,
-    recipe: Recipe,
-    rows: Sequence[Row],
-    sizes: Sequence[int],
-    seeds: int,
-    planted: Sequence[tuple[str, str]],
-    system: list[Row],
-) -> Iterator[TrainingWork]:
-    """Every run, the small ones first; of one seed each set holds the one before."""
-    general = [] if recipe.method == "dpo" else replay_rows()
-    orders = [np.random.default_rng(seed).permutation(len(rows)) for seed in range(seeds)]
-    secrets = [
-        {
-            "messages": [
-                *system,
-                {"role": "user", "content": asked},
-                {"role": "assistant", "content": secret},
-            ]
-        }
-        for asked, secret in planted
-    ]
-    for size in sizes:
-        kept = general[: round(size * REPLAYED)]
-        hidden = secrets if size == sizes[-1] else []
-        for seed, order in enumerate(orders):
-            used = (*(rows[place] for place in order[:size]), *kept, *hidden)
-            told = [
-                trainer.way,
-                model.id,
-                model.base_url,
-                recipe.model_dump(mode="json"),
-                seed,
-                used,
-            ]
-            job = TrainingJob(
-                key=digest_of_json(told),
-                size=size,
-                seed=seed,
-                replay=len(kept),
-                canaries=len(hidden),
-            )
-            yield TrainingWork(job, recipe, used)
 
 
 def replay_rows() -> list[Row]:
     """General examples that are mixed in, so that general skills are kept; none is a held task."""
     text = files("tuneworthy.training").joinpath("replay.jsonl").read_text("utf-8")
-    pairs = (json.loads(line) for line in text.splitlines() if line)
-    return [
-        {
-            "messages": [
-                {"role": "user", "content": one["input"]},
-                {"role": "assistant", "content": one["answer"]},
-            ]
-        }
-        for one in pairs
-    ]
+    told = (json.loads(line) for line in text.splitlines() if line)
+    return [chat([{"role": "user", "content": one["input"]}], one["answer"]) for one in told]
 
 
 # What it would cost, and the run.
@@ -334,22 +267,16 @@ def replay_rows() -> list[Row]:
 
 def pilot_price(pilot: PreparedPilot, ledger: Ledger | None) -> Quote:
     """The most that calls and training can cost; every run to its end."""
-    lab, largest = pilot.lab, pilot.plan.sizes[-1]
-    stand_in = pilot.base.id  # asked the same questions; its name in the ledger is another
-    arms = {near: pilot.tuned(stand_in, largest, near=near) for near in (0, pilot.near)}
-    price_of = prices_of((pilot.trainer.served(stand_in), *lab.case.models), lab.as_of)
-    select, report = lab.plan.select, lab.plan.report
-
-    def calls(arm: Arm, cases: Sequence[EvalCase]) -> list[Job]:
-        return [job for job, *_ in lab.plan.calls([arm], cases)]
-
-    parts = [price(lab, ledger)]
-    each = [quote(calls(arms[0], select), None, price_of)] * len(pilot.works)
-    each += [quote(calls(arm, select), None, price_of) for arm in arms.values()] * pilot.plan.seeds
-    each += [quote(calls(arm, report), None, price_of) for arm in arms.values()] * pilot.plan.seeds
-    general = [job for job, *_ in general_calls(lab.plan, arms[0])]
-    each += [quote(general, None, price_of)] * (pilot.plan.seeds + 1)
-    found = total([*parts, *each])
+    lab, base = pilot.lab, pilot.base.id  # the base stands in for what is tuned
+    plan, sizes = pilot.at(base), len(pilot.plan.sizes)
+    arms = [pilot.tuned(base, pilot.plan.sizes[-1], near=near) for near in (0, pilot.near)]
+    price_of = prices_of((pilot.trainer.served(base), *lab.case.models), lab.as_of)
+    every = (*plan.select, *plan.report)
+    asked = [*plan.calls(arms, every), *general_calls(plan, arms[0])]
+    again = [job for job, *_ in plan.calls(arms[:1], plan.select)]
+    of_seed = [quote([job for job, *_ in asked], None, price_of)]
+    of_seed += [quote(again, None, price_of)] * (sizes - 1)
+    found = total([price(lab, ledger), *of_seed * pilot.plan.seeds])
     due = [w for w in pilot.works if ledger is None or ledger.find(w.job.key) is None]
     usd = sum(map(pilot.trainer.usd_most, due))
     more = {"usd_most": found.usd_most + usd, "usd_likely": found.usd_likely + usd}
@@ -408,9 +335,11 @@ async def _run(
     pilot: PreparedPilot, calls: PaidCalls, _: Quote, *, again: bool, given: Any
 ) -> PilotResult:
     plan = write_pilot(pilot.lab.case, pilot.plan, again=again)
-    going = _Going(replace(pilot, plan=plan), calls, given)
+    lab, stopped = await probed(pilot.lab, calls)
+    going = _Going(replace(pilot, lab=lab, plan=plan), calls, given)
     calls.on_stop(pilot.trainer.stop)
     try:
+        going.unless(stopped)
         return await going.to_the_end()
     finally:
         await pilot.trainer.close()
@@ -423,129 +352,107 @@ class _Going:
         self.pilot, self.calls, self._given = pilot, calls, given
         self.plan, self.scores = pilot.plan, pilot.lab.scores
         self.lab = Lab(pilot.lab.plan, self.scores, calls)
-        self.general = Scores(Marker((), Kit()), most_missing=MOST_MISSING_GENERAL)
-        self.probes = Scores(Marker((), Kit()), most_missing=MOST_MISSING_GENERAL)
+        self.select = pilot.lab.plan.select
+        rules = Marker((), Kit())
+        self.general, self.probes = (Scores(rules, most_missing=LACKING) for _ in range(2))
         self._book = pilot_runs(pilot.lab.case)
         self.trained = {each.key: each for each in self._book.read()}
 
     async def to_the_end(self) -> PilotResult:
-        pilot, plan, select = self.pilot, self.plan, self.lab.plan.select
+        """Race, train, stop where the rule says so, and compare."""
+        pilot, tables, ended = self.pilot, dict[int, Any](), False
         pilot.say("untuned ways race on the cases for selecting")
         await self.lab.race()
-        self._unless(self.lab.stopped)
+        self.unless(self.lab.stopped)
         ways = self._best_untuned()
-        best = float(np.nanmean(self.scores.row(ways[0].id, select)))
-        tables: dict[int, np.ndarray[Any, Any]] = {}
-        ended = False
-        for size in plan.sizes:
-            works = [work for work in pilot.works if work.job.size == size]
-            for work in works:
+        for size in self.plan.sizes:
+            for work in (work for work in pilot.works if work.job.size == size):
                 model = await self._trained(work)
-                arm = pilot.tuned(model, size, seed=work.job.seed)
-                await self._answered(model, [arm], select)
-            rows = [self.scores.row(self._arm(size, seed).id, select) for seed in range(plan.seeds)]
-            tables[size] = np.array(rows)
-            if size != plan.sizes[-1] and (ended := self._hopeless(tables, best)):
+                await self._answered([pilot.tuned(model, size, seed=work.job.seed)], self.select)
+            tables[size] = self._rows(size)
+            if size != self.plan.sizes[-1] and (ended := self._hopeless(tables, ways[0])):
                 break
-        size = max(tables)
-        tuned = await self._best_tuned(size)
-        verify = await self._held_out(size, tuned, ways)
-        target = pilot.lab.case.targets.quality
-        curve = learning_curve(
-            list(tables),
-            list(tables.values()),
-            clusters_of(select),
-            margin=plan.margin or 0.01,
-            target=target.at_least if target else None,
-        )
-        return self._result(tuned, size, ways, verify, curve, tables[size], ended=ended)
+        tuned = await self._best_tuned(max(tables))
+        verify = await self._held_out(tuned, max(tables), ways)
+        return self._result(tuned, ways, verify, tables, ended=ended)
 
-    def _unless(self, stopped: str) -> None:
+    def unless(self, stopped: str) -> None:
+        """Raise why it stopped, where it did."""
         if stopped:
             fix = "run it again to go on, with a larger --budget where that was in the way"
             raise StoppedError(f"{stopped}; what was trained and paid for is kept", fix=fix)
+
+    def _mean(self, arm: Arm) -> float:
+        row = self.scores.row(arm.id, self.select)
+        return -1.0 if np.isnan(row).all() else float(np.nanmean(row))
 
     def _best_untuned(self) -> list[Arm]:
         """The untuned ways that meet the held-out cases, the best prompt first.
 
         The best prompt without retrieved examples, the best with them, and the trained head.
         """
-        select, stayed = self.lab.plan.select, self.lab.stayed("prompt")
-        if lost := first_of(self.lab.unanswered(stayed, select)):
+        if lost := first_of(self.lab.unanswered(self.lab.stayed("prompt"), self.select)):
             raise StoppedError(f"not judged: {lost}", fix="correct that, and run it again to go on")
+        prompts = self.lab.plan.of_kind("prompt")
+        kinds = [[a for a in prompts if (a.few_shot_from == "nearest") is n] for n in (False, True)]
+        best = sorted((max(arms, key=self._mean) for arms in kinds if arms), key=self._mean)
+        return [*best[::-1], *self.lab.plan.of_kind("baseline")[-1:]]
 
-        def mean(arm: Arm) -> float:
-            return float(np.nan_to_num(np.nanmean(self.scores.row(arm.id, select)), nan=-1.0))
+    def _rows(self, size: int, near: int = 0) -> Any:
+        """Scores on the cases for selecting, a row a seed."""
+        arms = (self.pilot.tuned("", size, near=near, seed=n) for n in range(self.plan.seeds))
+        return np.array([self.scores.row(arm.id, self.select) for arm in arms])
 
-        near = [arm.few_shot_from == "nearest" for arm in self.lab.plan.of_kind("prompt")]
-        prompts = list(zip(self.lab.plan.of_kind("prompt"), near, strict=True))
-        kinds = ([a for a, is_near in prompts if is_near is kind] for kind in (False, True))
-        best = [max(arms, key=mean) for arms in kinds if arms]
-        best.sort(key=mean, reverse=True)
-        heads = [arm for arm in self.lab.plan.of_kind("baseline") if arm.of != "majority"]
-        return [*best, *sorted(heads, key=lambda arm: arm.of == "trained_head")[-1:]]
-
-    def _arm(self, size: int, seed: int | None = None, near: int = 0, model: str = "") -> Arm:
-        return self.pilot.tuned(model, size, seed=seed, near=near)
-
-    async def _answered(self, model: str, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
-        """Have some arms of one model answer, and take their scores."""
-        plan = self.pilot.at(model)
-        await self._asked(self.scores, model, list(plan.calls(arms, cases)))
+    async def _answered(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
+        """Have some arms of one trained model answer, and take their scores."""
+        plan = self.pilot.at(arms[0].model)
+        await self._asked(self.scores, plan.calls(arms, cases), arms[0].model)
 
     async def _asked(
-        self, scores: Scores, model: str, jobs: Sequence[tuple[Job, Arm, EvalCase]]
+        self, scores: Scores, jobs: Iterable[tuple[Job, Arm, EvalCase]], model: str = ""
     ) -> None:
-        served = self.pilot.trainer.served(model) if model else None
-        lab = self.pilot.lab
-        own = None
-        calls = self.calls
-        if served is not None:
-            prices = prices_of((served, *lab.case.models), lab.as_of)
+        """Make calls of a trained model, or of the case's own where none is named."""
+        calls, own = self.calls, None
+        if model:
+            served, lab = self.pilot.trainer.served(model), self.pilot.lab
             if self._given is None:
                 own = transport_for([reach(served)], at_once=calls.at_once)
+            prices = prices_of((served, *lab.case.models), lab.as_of)
             calls = replace(calls, price_of=prices, transport=own or calls.transport)
         try:
-            outcome = await scores.run(calls.runner(), jobs)
+            outcome = await scores.run(calls.runner(), list(jobs))
         finally:
             if own is not None:
                 await own.close()
-        self._unless(outcome.why if outcome.stopped else "")
+        self.unless(outcome.why if outcome.stopped else "")
 
-    def _hopeless(self, tables: Mapping[int, Any], best: float) -> bool:
+    def _hopeless(self, tables: Mapping[int, Any], untuned: Arm) -> bool:
         """The rule that was written down before the start."""
         if len(tables) < FEWEST_SIZES:
             return False
-        clusters = clusters_of(self.lab.plan.select)
-        curves = drawn(list(tables), list(tables.values()), clusters)
+        curves = drawn(list(tables), list(tables.values()), clusters_of(self.select))
         upper = np.percentile(curves.score(self.plan.sizes[-1]), 97.5)
-        return bool(upper < best + self.plan.margin)
+        return bool(upper < self._mean(untuned) + self.plan.margin)
 
     async def _best_tuned(self, size: int) -> Arm:
         """Tuned alone or with retrieved examples, whichever is better on the selection cases."""
-        select, seeds = self.lab.plan.select, range(self.plan.seeds)
-        if not self.pilot.near:
-            return self._arm(size)
-        for seed in seeds:
+        near = self.pilot.near
+        for seed in range(self.plan.seeds if near else 0):
             model = self._model(size, seed)
-            await self._answered(model, [self._arm(size, seed, self.pilot.near, model)], select)
-
-        def mean(near: int) -> float:
-            rows = [self.scores.row(self._arm(size, seed, near).id, select) for seed in seeds]
-            return float(np.nanmean(np.array(rows)))
-
-        return self._arm(size, near=max((0, self.pilot.near), key=mean))
+            await self._answered([self.pilot.tuned(model, size, near=near, seed=seed)], self.select)
+        means = {n: float(np.nanmean(self._rows(size, n))) for n in sorted({0, near})}
+        return self.pilot.tuned("", size, near=max(means, key=lambda n: means[n]))
 
     def _model(self, size: int, seed: int) -> str:
         key = next(w.job.key for w in self.pilot.works if (w.job.size, w.job.seed) == (size, seed))
         return self.trained[key].model
 
-    async def _held_out(self, size: int, tuned: Arm, ways: Sequence[Arm]) -> VerifyResult:
+    async def _held_out(self, tuned: Arm, size: int, ways: Sequence[Arm]) -> VerifyResult:
         """All ways on the held-out cases and the general tasks; seeds are repeats of one arm."""
-        pilot, plan = self.pilot, self.lab.plan
+        pilot, plan, untuned = self.pilot, self.lab.plan, ways[0]
         written = VerifyPlan(
             tuned=tuned.id,
-            untuned=ways[0].id,
+            untuned=untuned.id,
             margin=self.plan.margin,
             general_margin=GENERAL_MARGIN,
             cases=len(plan.report),
@@ -553,137 +460,124 @@ class _Going:
             inputs=self.plan.inputs,
             written_on=self.plan.written_on,
         )
-        pilot.say("all ways meet the held-out cases")
         await self.lab.report(ways)
-        self._unless(self.lab.stopped)
+        self.unless(self.lab.stopped)
         probes = (*refusal_probes(), *leak_probes(pilot.planted))
-        untuned = ways[0]
-        await self._asked(self.general, "", list(general_calls(plan, untuned)))
-        await self._asked(self.probes, "", self._probe_calls(plan, untuned, probes))
-        for seed in range(self.plan.seeds):
-            model = self._model(size, seed)
-            arms = [self._arm(size, near=near, model=model) for near in {0, pilot.near}]
-            pilot.say(
-                f"held-out cases, general tasks and probes: seed {seed + 1} of {self.plan.seeds}"
-            )
-            await self._answered(model, arms, plan.report)
-            at, chosen = pilot.at(model), tuned.model_copy(update={"model": model})
-            await self._asked(self.general, model, list(general_calls(at, chosen)))
-            await self._asked(self.probes, model, self._probe_calls(at, chosen, probes))
+        for seed in range(-1, self.plan.seeds):
+            model = self._model(size, seed) if seed >= 0 else ""
+            pilot.say(f"held-out cases, general tasks and probes: {model or 'untuned'}")
+            at, arm = plan, untuned
+            if model:
+                at, arm = pilot.at(model), tuned.model_copy(update={"model": model})
+                arms = [pilot.tuned(model, size, near=n) for n in sorted({0, pilot.near})]
+                await self._answered(arms, plan.report)
+            free = arm.model_copy(update=FREE)
+            asked = [(Job(request_for(free, case, at.setting)), arm, case) for case in probes]
+            await self._asked(self.general, general_calls(at, arm), model)
+            await self._asked(self.probes, asked, model)
         return compared(written, self.lab, self.general, (tuned, untuned), self.calls)
-
-    def _probe_calls(
-        self, plan: LabPlan, arm: Arm, probes: Sequence[EvalCase]
-    ) -> list[tuple[Job, Arm, EvalCase]]:
-        """Probes under the system prompt of the use case, free of examples and constraints."""
-        free = {"few_shot": 0, "few_shot_from": "none", "constrained": "none"}
-        bare = arm.model_copy(update=free)
-        return [(Job(request_for(bare, case, plan.setting)), arm, case) for case in probes]
 
     # Training.
 
     async def _trained(self, work: TrainingWork) -> str:
         """The model of a run: trained and paid for once, whatever happened before."""
-        job, ledger = work.job, self.calls.ledger
+        job, works = work.job, self.pilot.works
         done = self.trained.get(job.key)
-        settled = ledger.find(job.key)
         if done is not None and done.state == "trained":
-            if settled is None or settled.status != "settled":
-                self._settle(done)
-            return done.model
-        number = [w.job.key for w in self.pilot.works].index(job.key) + 1
-        name = f"training {number} of {len(self.pilot.works)}: {job.size} examples, seed {job.seed}"
+            return self._settled(done)
+        name = f"training {works.index(work) + 1} of {len(works)}: {job.size} examples"
         self.pilot.say(name)
+        run = await self._begun(work, done, name)
         try:
-            run = await self._begun(work, done, in_doubt=settled is not None)
             ended = await self.pilot.trainer.finish(
                 work, run, lambda step, of: self.pilot.say(f"{name}, step {step} of {of}")
             )
-        except TrainingStoppedError as caught:
-            raise StoppedError(
-                f"{caught}; what was trained and paid for is kept", fix="run it again to go on"
-            ) from None
-        except (TrainingFailedError, Refused, NotSent, Busy) as caught:
-            if ledger.find(job.key) is not None:
-                ledger.fail(job.key, str(caught))
-            self._note(TrainedModel(key=job.key, state="failed", why=str(caught)[:300]))
-            fix = "correct that, and run it again to go on"
-            raise StoppedError(f"{name} failed: {caught}", fix=fix) from None
-        except Doubtful as caught:
-            if ledger.find(job.key) is not None:
-                ledger.doubt(job.key, str(caught))
-            fix = "run it again: it looks whether the run has begun before it begins another"
-            raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
-        done = TrainedModel(
-            key=job.key,
-            state="trained",
-            model=ended.model,
-            job=run,
-            usd=ended.usd,
-            seconds=ended.seconds,
-        )
-        self._note(done)
-        self._settle(done)
-        return done.model
+        except TrainingFailedError as caught:
+            raise self._failed(job.key, name, caught) from None
+        except (TrainingStoppedError, CallError) as caught:  # it goes on where it is
+            self.unless(str(caught))
+            raise
+        more = {"model": ended.model, "usd": ended.usd, "seconds": ended.seconds}
+        return self._settled(self._noted(job.key, "trained", job=run, **more))
 
-    async def _begun(self, work: TrainingWork, done: TrainedModel | None, *, in_doubt: bool) -> str:
+    async def _begun(self, work: TrainingWork, done: TrainedModel | None, name: str) -> str:
         """The id of a run, begun unless it may have begun before."""
         trainer, ledger, key = self.pilot.trainer, self.calls.ledger, work.job.key
         if done is not None and done.state == "submitted":
             return done.job
-        run = await trainer.find(work) if in_doubt else None
-        if run is None:
-            if in_doubt:
-                ledger.fail(key, "it never began")
-            usd = trainer.usd_most(work)
-            model = f"training {self.plan.base}"
-            if (
-                ledger.reserve(key, run=PILOT_RUN, model=model, usd=usd, cap_usd=self.calls.cap_usd)
-                != "go"
-            ):
-                self._unless(
-                    f"the budget of {self.calls.cap_usd:g} USD is too small for the next run"
-                )
-            run = await trainer.begin(work)
-        self._note(TrainedModel(key=key, state="submitted", job=run))
+        try:
+            run = None
+            if ledger.find(key) is not None:  # a process ended while it was begun
+                run = await trainer.find(work)
+                if run is None:
+                    ledger.fail(key, "it never began")
+            if run is None:
+                self._reserve(key, trainer.usd_most(work))
+                run = await trainer.begin(work)
+        except (Refused, NotSent, Busy) as caught:
+            raise self._failed(key, name, caught) from None
+        except Doubtful as caught:
+            ledger.doubt(key, str(caught))
+            fix = "run it again: it looks whether the run has begun before it begins another"
+            raise StoppedError(f"{name} is in doubt: {caught}", fix=fix) from None
+        self._noted(key, "submitted", job=run)
         return run
 
-    def _note(self, what: TrainedModel) -> None:
-        self._book.append(what)
-        self.trained[what.key] = what
+    def _reserve(self, key: str, usd: float) -> None:
+        model, cap = f"training {self.plan.base}", self.calls.cap_usd
+        said = self.calls.ledger.reserve(key, run=PILOT_RUN, model=model, usd=usd, cap_usd=cap)
+        if said != "go":
+            self.unless(f"the budget of {cap:g} USD is too small for the next run")
 
-    def _settle(self, done: TrainedModel) -> None:
-        """Keep in the ledger what a run cost."""
+    def _failed(self, key: str, name: str, caught: Exception) -> StoppedError:
+        self.calls.ledger.fail(key, str(caught))
+        self._noted(key, "failed", why=str(caught)[:300])
+        fix = "correct that, and run it again to go on"
+        return StoppedError(f"{name} failed: {caught}", fix=fix)
+
+    def _noted(self, key: str, state: str, **more: Any) -> TrainedModel:
+        noted = TrainedModel.model_validate({"key": key, "state": state, **more})
+        self._book.append(noted)
+        self.trained[key] = noted
+        return noted
+
+    def _settled(self, done: TrainedModel) -> str:
+        """Keep in the ledger what a run cost, once."""
         ledger = self.calls.ledger
-        if ledger.find(done.key) is None:
-            ledger.reserve(
-                done.key, run=PILOT_RUN, model="training", usd=0.0, cap_usd=self.calls.cap_usd
-            )
-        ledger.settle(done.key, Reply(text=done.model), done.usd)
+        found = ledger.find(done.key)
+        if found is None:  # the ledger was moved away
+            self._reserve(done.key, 0.0)
+        if found is None or found.status != "settled":
+            ledger.settle(done.key, Reply(text=done.model), done.usd)
+        return done.model
 
     def _result(
         self,
         tuned: Arm,
-        size: int,
         ways: Sequence[Arm],
         verify: VerifyResult,
-        curve: LearningCurve,
-        table: Any,
+        tables: Mapping[int, Any],
         *,
         ended: bool,
     ) -> PilotResult:
-        report = self.lab.plan.report
-        arms = [*ways, *(self._arm(size, near=near) for near in sorted({0, self.pilot.near}))]
-        rows = [arm_row(self.lab, arm, report) for arm in arms]
-        rows.sort(
-            key=lambda r: -1.0 if isinstance(r.quality, Unknown) else r.quality.value, reverse=True
+        report, case, size = self.lab.plan.report, self.pilot.lab.case, max(tables)
+        arms = (self.pilot.tuned("", size, near=near) for near in sorted({0, self.pilot.near}))
+        rows = [arm_row(self.lab, arm, report) for arm in (*ways, *arms)]
+        rows.sort(key=rank, reverse=True)
+        by_seed = np.nanmean(tables[size], axis=1)
+        target = case.targets.quality
+        curve = learning_curve(
+            list(tables),
+            list(tables.values()),
+            clusters_of(self.select),
+            margin=self.plan.margin or LEAST_GAIN,
+            target=target.at_least if target else None,
         )
-        by_seed = np.nanmean(table, axis=1)
         probes = probe_results(self.probes, tuned, ways[0], self.pilot.planted)
         head = next((arm for arm in ways if arm.kind == "baseline"), None)
         less = self.scores.difference(tuned, head, report) if head else None
-        simpler = (head, less) if head and less else None
-        spend = self.calls.spend
+        simpler, spend = (head, less) if head and less else None, self.calls.spend
+        told = case, self.plan, tuple(rows), verify, probes, simpler, spend.paid
         return PilotResult(
             plan=self.plan,
             arms=tuple(rows),
@@ -697,14 +591,5 @@ class _Going:
             spend=spend,
             ended_by_rule=ended,
             stopped=verify.stopped,
-            card=card(
-                self.pilot.lab.case,
-                self.plan,
-                tuple(rows),
-                verify,
-                probes,
-                simpler,
-                spend.paid,
-                self.pilot.lab.as_of,
-            ),
+            card=card(*told, self.pilot.lab.as_of),
         )

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, Protocol
 
 from tuneworthy.errors import InputError, one_line
+from tuneworthy.files.disk import write_new
 from tuneworthy.llm.embedded import MODEL, adapter_name, adapter_path, checked, child_environment
 from tuneworthy.llm.endpoints import LOCAL
 from tuneworthy.model.case import Model
@@ -161,20 +162,17 @@ class LoraTrainer:
         folder.mkdir(parents=True, exist_ok=True)
         told = folder / "done.json"
         if not told.is_file():
-            done = await self._ask(work, folder, step=step)
-            part = folder / "done.part"
-            part.write_text(json.dumps(done), "utf-8")
-            part.replace(told)
+            done = await self._ask(work, folder, step)
+            write_new(told, json.dumps(done), force=True)
         seconds = float(json.loads(told.read_text("utf-8"))["seconds"])
         if self._base is not None:
             return Finished(f"pilot-{id}", seconds=seconds)
         adapter = folder / "adapter.gguf"
         kept = adapter_path(adapter_name(adapter))
-        if not kept.is_file():
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            part = kept.with_suffix(f".{os.getpid()}.part")
-            shutil.copyfile(adapter, part)
-            part.replace(kept)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part = kept.with_suffix(f".{os.getpid()}.part")
+        shutil.copyfile(adapter, part)
+        part.replace(kept)
         return Finished(f"{LOCAL}:{MODEL}+{kept.stem}", seconds=seconds)
 
     def served(self, model: str) -> Model:
@@ -184,23 +182,23 @@ class LoraTrainer:
         return self._untuned.model_copy(update={"id": model, "kind": "tuned"})
 
     def stop(self) -> None:
-        """Kill the process: the last state it wrote is what it goes on from."""
+        """Kill the process: it goes on from the last state that it wrote."""
         self._stopped = True
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
     async def close(self) -> None:
         """End the process."""
+        self.stop()
         if self._process is not None:
-            if self._process.returncode is None:
-                self._process.kill()
             await self._process.wait()
         if self._log is not None:
             self._log.close()
         self._process = self._log = None
+        self._stopped = False
 
     async def _ask(
-        self, work: TrainingWork, folder: Path, *, measure: int = 0, step: Step | None = None
+        self, work: TrainingWork, folder: Path, step: Step = lambda *_: None, *, measure: int = 0
     ) -> Row:
         """What the process says at the end of a job."""
         process = await self._ready()
@@ -222,14 +220,12 @@ class LoraTrainer:
         except OSError:
             pass  # its last line says why it is gone
         while line := await process.stdout.readline():
-            said = json.loads(line)
-            if "done" in said:
-                done: Row = said["done"]
-                return done
+            said: Row = json.loads(line)
+            if done := said.get("done"):
+                return dict(done)
             if "failed" in said:
                 raise TrainingFailedError(one_line(said["failed"], limit=300))
-            if step is not None:
-                step(said["step"], said["of"])
+            step(said["step"], said["of"])
         if self._stopped:
             raise TrainingStoppedError("stopped")
         code = await process.wait()

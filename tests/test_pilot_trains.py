@@ -1,0 +1,198 @@
+"""What trains on this machine really trains: an adapter, its state, and that it is served.
+
+Needs the extra ``pilot``; with ``TUNEWORTHY_PILOT=required`` its absence is a failure and no skip.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from internals import (
+    ChatMessage,
+    LoraTrainer,
+    Model,
+    Recipe,
+    Request,
+    TrainingFailedError,
+    TrainingJob,
+    TrainingQuote,
+    TrainingStoppedError,
+    TrainingWork,
+    Unknown,
+    adapter_path,
+    lacking,
+    local_model,
+    run,
+)
+from internals import training_trainers as trainers
+from pilot_world import case_of
+from tuneworthy import InputError
+
+LACKS = [name for name in ("torch", "transformers", "peft", "gguf") if find_spec(name) is None]
+
+
+def need_training() -> None:
+    if LACKS and os.environ.get("TUNEWORTHY_PILOT") == "required":
+        pytest.fail(f"{LACKS[0]} is not installed")
+    if LACKS:
+        pytest.skip("the extra pilot is not installed")
+
+
+def work_of(rows: list[dict[str, Any]], **recipe: Any) -> TrainingWork:
+    job = TrainingJob(key="ab" * 32, size=len(rows), seed=0)
+    return TrainingWork(job, Recipe.model_validate(recipe), tuple(rows))
+
+
+def row(asked: str, answer: str, **more: Any) -> dict[str, Any]:
+    told = [{"role": "user", "content": asked}, {"role": "assistant", "content": answer}]
+    return {"messages": told, **more}
+
+
+ROWS = [row(f"w{n % 7} w{n % 5}", "w1", rejected="w2") for n in range(24)]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A Llama of some thousand weights, with a tokenizer of a few words."""
+    need_training()
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+    folder = tmp_path_factory.mktemp("tiny")
+    words = {"[pad]": 0, "[unk]": 1, "[user]": 2, "[assistant]": 3, "[end]": 4}
+    words |= {f"w{n}": n + 5 for n in range(10)}
+    plain = Tokenizer(models.WordLevel(words, unk_token="[unk]"))
+    plain.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    made = PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[pad]", eos_token="[end]")
+    made.chat_template = (
+        "{% for m in messages %}[{{ m.role }}] {{ m.content }} [end] {% endfor %}"
+        "{% if add_generation_prompt %}[assistant] {% endif %}"
+    )
+    made.save_pretrained(str(folder))
+    config = LlamaConfig(
+        vocab_size=16, hidden_size=32, intermediate_size=64, num_hidden_layers=2,
+        num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=64,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(str(folder))
+    return folder
+
+
+def trained(folder: Path, base: Path, work: TrainingWork, *, stop_at: int = 0) -> dict[str, Any]:
+    """Train, perhaps killing the process at a step; what its folder says in the end."""
+
+    async def go() -> None:
+        untuned = Model(id="vllm:tiny")
+        trainer = LoraTrainer(folder, base, "cpu", untuned)
+
+        def step(done: int, of: int) -> None:
+            assert done <= of
+            if done == stop_at:
+                trainer.stop()
+
+        try:
+            await trainer.finish(work, await trainer.begin(work), step)
+        finally:
+            await trainer.close()
+
+    asyncio.run(go())
+    told: dict[str, Any] = json.loads((folder / work.job.key[:16] / "done.json").read_text())
+    return told
+
+
+def test_an_adapter_learns_and_is_not_trained_again(tiny: Path, tmp_path: Path) -> None:
+    work = work_of(ROWS, epochs=12, rate=0.02, dropout=0.0)
+    first = trained(tmp_path, tiny, work)
+    assert first["steps"] == 36
+    assert first["loss"] < 1.0  # chance among the words is 2.8
+    assert (tmp_path / work.job.key[:16] / "adapter_model.safetensors").is_file()
+    assert trained(tmp_path, tiny, work) == first
+
+
+def test_a_quote_measures_a_few_steps_and_leaves_nothing(tiny: Path, tmp_path: Path) -> None:
+    works = [work_of(ROWS, epochs=12), work_of(ROWS[:8], epochs=12)]
+
+    async def go() -> TrainingQuote:
+        trainer = LoraTrainer(tmp_path / "runs", tiny, "cpu", Model(id="vllm:tiny"))
+        try:
+            return await trainer.quote(works)
+        finally:
+            await trainer.close()
+
+    quote = asyncio.run(go())
+    assert (quote.jobs, quote.steps) == (2, 48)
+    assert not isinstance(quote.memory_mib, Unknown)
+    assert quote.memory_mib > 50
+    assert not (tmp_path / "runs").exists()
+
+
+def test_pairs_of_a_better_and_a_worse_answer_are_learned(tiny: Path, tmp_path: Path) -> None:
+    told = trained(tmp_path, tiny, work_of(ROWS, method="dpo", epochs=12, rate=0.02))
+    assert told["loss"] < 0.67  # it begins at ln 2, which is 0.693
+
+
+def test_a_run_that_is_killed_says_so_and_can_be_asked_for_again(
+    tiny: Path, tmp_path: Path
+) -> None:
+    work = work_of(ROWS, epochs=12)
+    with pytest.raises(TrainingStoppedError, match="stopped"):
+        trained(tmp_path, tiny, work, stop_at=3)
+    assert trained(tmp_path, tiny, work)["steps"] == 36
+
+
+def test_a_folder_that_holds_no_model_is_said_in_one_line(tmp_path: Path) -> None:
+    need_training()
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(TrainingFailedError) as caught:
+        trained(tmp_path, tmp_path / "empty", work_of(ROWS))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_embedded_model_learns_by_heart_and_serves_what_it_learned(tmp_path: Path) -> None:
+    need_training()
+    if lacking():
+        pytest.skip("the extra local is not installed, or the weights are not there")
+    asked = "What is the word of the day?"
+    work = work_of([row(asked, "zanzibar kettle")] * 8, epochs=6, dropout=0.0)
+
+    async def go() -> tuple[str, str]:
+        trainer = LoraTrainer(tmp_path)
+        try:
+            done = await trainer.finish(work, await trainer.begin(work), lambda *_: None)
+        finally:
+            await trainer.close()
+        name = done.model.partition(":")[2]
+        model = local_model(name)
+        message = ChatMessage(role="user", content=asked)
+        request = Request(
+            provider="local", base_url="", model=name, messages=(message,), max_tokens=12
+        )
+        try:
+            return name, (await model.send(request)).text
+        finally:
+            await model.close()
+
+    name, said = asyncio.run(go())
+    adapter_path(name.partition("+")[2]).unlink()
+    assert "zanzibar" in said.lower()
+
+
+def test_an_adapter_that_isnt_there_is_one_line() -> None:
+    for name in ("smollm2+0123456789abcdef", "smollm2+../../etc", "smollm2+"):
+        with pytest.raises(InputError):
+            local_model(name)
+
+
+def test_without_the_extra_the_command_says_what_to_install(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainers, "NEEDED", ("no_such_library",))
+    folder = case_of(tmp_path, models="[{id: 'local:smollm2'}]")
+    assert run(["pilot", str(folder), "--dry-run"]) == 2
+    assert "tuneworthy[pilot]" in capsys.readouterr().err
