@@ -282,7 +282,7 @@ def test_retrieval_that_is_as_good_is_a_no(tmp_path: Path) -> None:
 
 def test_a_loss_of_general_skills_is_no_go_however_good_the_task(tmp_path: Path) -> None:
     folder = case_of(tmp_path)
-    lost = {f"tuned-{n}": {} for n in (10, 20, 40, 80)}
+    lost: dict[str, dict[str, str]] = {f"tuned-{n}": {} for n in (10, 20, 40, 80)}
     result = piloted(folder, model=answers(rising(top=0.99), **lost))
     assert row(result, "general") == "missed"
     assert result.card.answer == "no_go"
