@@ -15,15 +15,19 @@ from hypothesis import strategies as st
 from internals import (
     GATES,
     TARGET_RULES,
+    Fake,
     Label,
     LabelQueue,
     LabelTask,
+    Reply,
+    Request,
     TrainingExample,
     append_evidence,
     append_label,
     content_id,
     export,
     open_queue,
+    own_answers,
     pass_gates,
     read_candidates,
     read_training,
@@ -36,7 +40,9 @@ from internals import (
     watch,
     written,
 )
-from tuneworthy import load_case
+from lab_world import PLAIN, folder_of
+from tuneworthy import TuneworthyError, load_case
+from web_world import Seen, a_client, a_site
 
 CASE = "name: Parcels\ngoals: [classification]\n"
 SUBJECTS = [
@@ -135,7 +141,7 @@ PLANTED: list[tuple[Any, str]] = [
                    {"role": "assistant", "content": None, "tool_calls": [
                        {"id": "1", "function": {"name": "track_v1", "arguments": "{}"}}]}]},
      "unknown_tool"),
-    (chat("where is my parcel that I ordered last week from you!", "answer number 0 of it"),
+    (chat("where is my parcel that I ordered last week from you!", "answer number 0 of parcel"),
      "duplicate"),
 ]  # fmt: skip
 EVALUATION = [
@@ -144,7 +150,7 @@ EVALUATION = [
     {"id": "3", "input": "tell me what the very first letter of last week cost to send to you"},
     {"id": "4", "input": "something else altogether", "conversation_id": "talk-9"},
 ]
-TOOLS = [{"type": "function", "function": {
+TOOLS: list[dict[str, Any]] = [{"type": "function", "function": {
     "name": "track", "description": "Finds it.",
     "parameters": {"type": "object", "properties": {"id": {"type": "string"}}}}}]  # fmt: skip
 
@@ -555,7 +561,7 @@ def test_a_line_with_tools_is_laid_out_as_each_maker_says() -> None:
     }  # fmt: skip
     assert not [*refused_by(one, target("bedrock-nova1-sft"))]
     openai = written(one, target("openai-sft"))
-    assert openai["messages"][2] == {"role": "assistant", "tool_calls": [
+    assert openai["messages"][2] == {"role": "assistant", "weight": 0, "tool_calls": [
         {"id": "c1", "type": "function", "function": {"name": "track", "arguments": '{"id": "7"}'}}
     ]}  # fmt: skip
     assert openai["tools"] == TOOLS
@@ -644,7 +650,7 @@ def test_refusals_name_the_line_and_write_nothing(
 
 
 @pytest.mark.parametrize(("name", "n", "why"), [
-    ("openai-sft", 5, "5 lines to train on, and it takes 10 or more"),
+    ("openai-sft", 5, "lines to train on, and it takes 10 or more"),
     ("bedrock-nova2-sft", 20, "lines to train on, and it takes 200 or more"),
 ])  # fmt: skip
 def test_too_few_lines_are_refused(tmp_path: Path, name: str, n: int, why: str) -> None:
@@ -788,3 +794,88 @@ def test_a_review_in_a_terminal_is_kept_at_once(
 
 def test_every_gate_has_words() -> None:
     assert all(words and not words.endswith(".") for words in GATES.values())
+
+
+# Labels against the model's own answers -----------------------------------------------------------
+
+
+def compared(place: Path) -> Path:
+    """A case with models, prompts, an evaluation set and a training set."""
+    case = folder_of(place, n=8, prompts={"plain": PLAIN})
+    (case / "training.jsonl").write_text(lines(plenty(20)), encoding="utf-8")
+    text = (case / "case.yaml").read_text("utf-8")
+    text = text.replace("data: {", "data: {training: training.jsonl, ")
+    (case / "case.yaml").write_text(text, encoding="utf-8")
+    pass_gates(case)
+    return case
+
+
+def test_the_model_is_asked_once_and_the_two_answers_are_shown_blind(tmp_path: Path) -> None:
+    place = compared(tmp_path)
+    fake = Fake(lambda request: f"model says {request.messages[-1].content}")
+    own = own_answers(place, n=12, send=True, transport=fake)
+    assert (len(own.answers), fake.sent) == (12, 12)
+    again = own_answers(place, n=12, send=True, transport=fake)
+    assert (again.answers, fake.sent) == (own.answers, 12)  # nothing is paid twice
+    queue = open_queue(place, LabelTask("compare", "ada"))
+    assert len(queue.items) == 12
+    assert {item.flipped for item in queue.items.values()} == {True, False}
+    for item in queue.items.values():
+        best = item.shown.index(item.outputs[0])
+        queue.keep(item, ("first", "second")[best])  # the label, wherever it stands
+    better = pass_gates(place).made.better
+    assert better is not None
+    assert (better.share, better.pairs, better.arm) == (1.0, 12, own.arm)
+    assert better.low > 0.5
+
+
+@pytest.mark.parametrize("finish", ["length", "content_filter"])
+def test_an_answer_that_was_withheld_is_no_pair(tmp_path: Path, finish: str) -> None:
+    place = compared(tmp_path)
+
+    class Withholding(Fake):
+        async def send(self, request: Request) -> Reply:
+            reply = await super().send(request)
+            odd = len(request.messages[-1].content) % 2
+            return reply.model_copy(update={"finish": finish}) if odd else reply
+
+    own = own_answers(place, n=20, send=True, transport=Withholding(lambda _: "so"))
+    whole = [one for one in own.examples if len(one.asked) % 2 == 0]
+    assert {*own.answers} == {one.id for one in whole}
+    assert 0 < len(open_queue(place, LabelTask("compare", "ada")).items) == len(whole) < 20
+
+
+def test_a_cap_that_is_too_small_sends_nothing(tmp_path: Path) -> None:
+    place = compared(tmp_path)
+    text = (place / "case.yaml").read_text("utf-8")
+    priced = "{id: 'fake:one', usd_per_mtok: {input: 1000, output: 1000}}"
+    (place / "case.yaml").write_text(text.replace("{id: 'fake:one'}", priced), encoding="utf-8")
+    fake = Fake(lambda _: "so")
+    with pytest.raises(TuneworthyError):
+        own_answers(place, n=10, send=True, cap_usd=0.0, transport=fake)
+    assert fake.sent == 0
+
+
+# On the page --------------------------------------------------------------------------------------
+
+
+def test_candidates_are_reviewed_on_the_page(tmp_path: Path) -> None:
+    place = tmp_path / "shelf" / "shop"
+    place.mkdir(parents=True)
+    folder(place, plenty(4))
+    client = a_client(a_site(tmp_path / "shelf"))
+    assert "Examples to learn from" in client.get("/cases/shop/label").text
+    first = client.get("/cases/shop/label/next?kind=training&labeller=ada")
+    page = Seen(first.text)
+    assert "Is this the answer to learn?" in page.text
+    assert "examples.jsonl" not in first.text  # nobody sees where it comes from
+    form = {
+        **{name: page.hidden(name) for name in ("csrf", "item", "kind", "labeller")},
+        "said": "edit",
+        "better": "a better answer",
+    }
+    assert client.post("/cases/shop/label/said", data=form).status_code == 303
+    made = pass_gates(place).made
+    assert (made.edited, made.stated) == (1, 3)
+    unchanged = {**form, "said": "edit", "better": ""}
+    assert client.post("/cases/shop/label/said", data=unchanged).status_code == 422

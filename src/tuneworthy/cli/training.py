@@ -146,10 +146,7 @@ def export(case: str, name: str | None, form: str, **options: Any) -> int | None
     return None if done.folder is not None else NOT_MET
 
 
-@command(
-    "tuneworthy watch my-case",
-    "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'",
-)
+@command("tuneworthy watch my-case", "tuneworthy watch my-case --from 'logs/2026-12/*.jsonl'")
 @case_argument
 @sources_option("measure first", "Newer logs are what a decision is held against.")
 @mapping_option

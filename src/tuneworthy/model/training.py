@@ -9,14 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from tuneworthy.model.base import (
-    FileRecord,
-    LateRecord,
-    Name,
-    Natural,
-    Share,
-    as_bytes,
-)
+from tuneworthy.model.base import FileRecord, LateRecord, Name, Natural, Share, as_bytes
 
 ChatRole = Literal["system", "user", "assistant", "tool"]
 SetPart = Literal["train", "validation"]

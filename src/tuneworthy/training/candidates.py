@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +20,7 @@ from tuneworthy.measure.engine import conversation_keys
 from tuneworthy.measure.evalset import FRAME_CHARACTERS, FRAME_TRACES, failures
 from tuneworthy.measure.sample import Sample
 from tuneworthy.model.case import Case
+from tuneworthy.model.evalset import digest_of
 from tuneworthy.model.evidence import Batch
 from tuneworthy.model.training import ChatTurn, TrainingExample, content_id
 from tuneworthy.text.json import validator
@@ -47,10 +47,6 @@ class Candidates:
     unread: list[str] = field(default_factory=list)  #: Lines that hold none, each with its reason.
     left_out: Counter[str] = field(default_factory=Counter)  #: Logged answers that went wrong.
     repeated: list[str] = field(default_factory=list)  #: Sources of what another one says too.
-    dropped: Counter[str] = field(default_factory=Counter)  #: Keys that no tuning service reads.
-
-    def add(self, one: Candidate) -> None:
-        self.found.append(one)
 
     def once(self) -> Candidates:
         """The same with what is said twice once: of a file before of a log, by its source."""
@@ -90,16 +86,8 @@ _PAIRS = (
     *(("prompt", "completion"), ("prompt", "chosen"), ("input", "output"), ("input", "reference")),
     *(("question", "answer"), ("instruction", "output"), ("instruction", "response")),
 )
-_ROLES = {
-    "developer": "system",
-    "human": "user",
-    "gpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "function": "tool",
-    "observation": "tool",
-}
-_READ = frozenset({"role", "content", "tool_calls", "tool_call_id", "name"})
+_ROLES = {"developer": "system", "human": "user", "function": "tool", "observation": "tool"}
+_ROLES |= dict.fromkeys(("gpt", "model", "bot"), "assistant")
 
 
 def _read_file(path: Path, case: Case, made: Candidates) -> None:
@@ -109,7 +97,7 @@ def _read_file(path: Path, case: Case, made: Candidates) -> None:
             continue
         where = f"{name}:{number}"
         try:
-            made.add(_example(json.loads(line), where, made.dropped))
+            made.found.append(_example(json.loads(line), where))
         except _NoExample as why:
             made.unread.append(f"{where} {why}")
         except (ValueError, RecursionError):
@@ -120,9 +108,9 @@ class _NoExample(Exception):  # noqa: N818  # what a line is not, and whose faul
     """Why a line is no example."""
 
 
-def _example(data: Any, where: str, dropped: Counter[str]) -> Candidate:
+def _example(data: Any, where: str) -> Candidate:
     turns, tools, rejected = _forms(data)
-    messages = [_turn(turn, dropped) for turn in turns]
+    messages = [_turn(turn) for turn in turns]
     if not messages or messages[-1].role != "assistant":
         raise _NoExample("doesn't end with an answer of the assistant")
     if not any(turn.role in ("user", "tool") for turn in messages):
@@ -192,7 +180,7 @@ def _said(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _turn(turn: Any, dropped: Counter[str]) -> ChatTurn:
+def _turn(turn: Any) -> ChatTurn:
     if not isinstance(turn, dict):
         raise _NoExample("has a message that is no object")
     if "from" in turn and "role" not in turn:
@@ -200,13 +188,10 @@ def _turn(turn: Any, dropped: Counter[str]) -> ChatTurn:
     role = str(turn.get("role"))
     content = turn.get("content")
     if isinstance(content, list):
-        if any(
-            not isinstance(part, dict) or part.get("type", "text") != "text" for part in content
-        ):
+        if not all(isinstance(p, dict) and p.get("type", "text") == "text" for p in content):
             raise _NoExample("holds an image or sound, of which nothing here is read")
         content = "".join(str(part.get("text", "")) for part in content)
     calls = [_call(call) for call in _listed(turn.get("tool_calls") or [])]
-    dropped.update(str(key)[:40] for key in turn.keys() - _READ)
     try:
         return ChatTurn.model_validate(
             {
@@ -244,14 +229,17 @@ def _read_traces(case: Case, made: Candidates) -> None:
     batch, _ = sample.batch()
     wrong = dict(failures(batch, validator(read_materials(case).output_schema)[0]))
     made.left_out.update(wrong.values())
-    capped = _capped(batch)
-    for row in range(len(batch)):
-        one = None if row in wrong else _logged(batch, row)
+    capped, columns = _capped(batch), (batch.column(name) for name in _COLUMNS)
+    for row, (finish, *values) in enumerate(zip(*columns, strict=True)):
+        one = None if row in wrong else _logged(row, *values)
         if one is not None:
-            stopped = (batch.column("finish")[row] or "").casefold()
-            made.add(Candidate(one, stopped in CUT_OFF or row in capped))
+            stopped = (finish or "").casefold() in CUT_OFF or row in capped
+            made.found.append(Candidate(one, stopped))
         elif row not in wrong:
             made.left_out["nothing asked or answered"] += 1
+
+
+_COLUMNS = ("finish", "system", "input", "messages", "output", "tool_calls", "conversation")
 
 
 def _capped(batch: Batch) -> set[int]:
@@ -263,36 +251,37 @@ def _capped(batch: Batch) -> set[int]:
     return longest if len(longest) >= SAME_CAP and most >= 64 and others >= SAME_CAP else set()
 
 
-def _logged(batch: Batch, row: int) -> TrainingExample | None:
-    system, asked, turns, output, calls, talk = (
-        batch.column(name)[row]
-        for name in ("system", "input", "messages", "output", "tool_calls", "conversation")
-    )
-    heard = [turn for turn in turns or () if turn[0] in ("user", "assistant", "tool", "system")]
+def _logged(
+    row: int,
+    system: str | None,
+    asked: str | None,
+    turns: Any,
+    output: str | None,
+    calls: Any,
+    talk: str | None,
+) -> TrainingExample | None:
+    heard = [*(turns or ())]
     if not heard or heard[-1][0] == "assistant":
-        heard = [("user", asked)] if asked else []
-    if not any(role != "system" and text.strip() for role, text in heard):
-        return None
+        heard = [("user", asked or "")]
     if system and not any(role == "system" for role, _ in heard):
         heard = [("system", system), *heard]
+    named = [call for call in calls or () if call[0]]
     made = [
         {"id": f"call_{n}", "function": {"name": name, "arguments": _readable(arguments)}}
-        for n, (name, arguments) in enumerate(calls or (), start=1)
-        if name
+        for n, (name, arguments) in enumerate(named, start=1)
     ]
+    said = [{"role": role, "content": _readable(text)} for role, text in heard]
+    said.append({"role": "assistant", "content": _readable(output or ""), "tool_calls": made})
     try:
-        messages = [ChatTurn(role=role, content=_readable(text)) for role, text in heard]
-        answer = {"role": "assistant", "content": _readable(output or ""), "tool_calls": made}
-        messages.append(ChatTurn.model_validate(answer))
+        messages = [ChatTurn.model_validate(turn) for turn in said]
     except ValidationError:
         return None
-    if messages[-1].empty:
+    if messages[-1].empty or not any(not t.empty and t.role != "system" for t in messages[:-1]):
         return None
-    whole = f"{talk or ''} {row}".encode("utf-8", "surrogatepass")
     return TrainingExample(
         id=content_id(messages),
         messages=tuple(messages),
-        source=f"log {hashlib.sha256(whole).hexdigest()[:8]}",
+        source=f"log {digest_of(talk or '', str(row))[:8]}",
         conversation_id=talk[:200] if talk else None,
         origin="trace",
     )
@@ -314,14 +303,9 @@ def tools_today(case: Case) -> Mapping[str, Mapping[str, Any]] | None:
         return None
     try:
         tools = json.loads(read_text(path, TRAINING_LIMIT, CaseError))
-        listed: Sequence[Any] = tools["tools"] if isinstance(tools, dict) else tools
-        return {str(tool["function"]["name"]): tool for tool in _whole(listed)}
+        listed = tools["tools"] if isinstance(tools, dict) else tools
+        whole = [tool if "function" in tool else {"function": tool} for tool in listed]
+        return {str(one["function"]["name"]): {"type": "function", **one} for one in whole}
     except (ValueError, RecursionError, KeyError, TypeError):
         fix = 'write [{"type": "function", "function": {"name": …, "parameters": {…}}}]'
         raise CaseError("is no list of tools", where=str(path), fix=fix) from None
-
-
-def _whole(listed: Iterable[Any]) -> Iterator[dict[str, Any]]:
-    """Tools as OpenAI writes them; those without the wrapping get it."""
-    for tool in listed:
-        yield tool if "function" in tool else {"type": "function", "function": tool}

@@ -116,6 +116,10 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
     whole = [_turn(turn, to) for turn in one.messages[:-1]]
     values = {
         "messages": [*whole, answer],
+        "weighted": [
+            *(t | {"weight": 0} if t.get("role") == "assistant" else t for t in whole),
+            answer,
+        ],
         "asked": whole,
         "turns": [*turns, answer],
         "asked_turns": turns,
@@ -128,6 +132,11 @@ def written(one: TrainingExample, to: Target) -> dict[str, Any]:
         "tools": [_tool(tool, to) for tool in one.tools],
     }
     return dict(_filled(to.line, values))
+
+
+def _unlearnt(turn: dict[str, Any]) -> dict[str, Any]:
+    """An earlier answer, of which nobody said that it is right: given, and not learnt."""
+    return {**turn, "weight": 0} if turn.get("role") == "assistant" else turn
 
 
 def _turn(turn: ChatTurn, to: Target) -> dict[str, Any]:

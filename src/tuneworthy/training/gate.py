@@ -6,7 +6,6 @@ under data.training is in it unless a person rejected it. Whoever said so, no ga
 
 from __future__ import annotations
 
-import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,9 +18,11 @@ from tuneworthy.measure.personal import KINDS, Masker, excerpt, persons, shared_
 from tuneworthy.measure.sample import ALIKE, duplicate_groups
 from tuneworthy.measure.signals.base import CHARACTERS_A_TOKEN
 from tuneworthy.model.case import Case
-from tuneworthy.model.evalset import EvalCase, Label
+from tuneworthy.model.evalset import EvalCase, digest_of
 from tuneworthy.model.training import (
     BetterThanModel,
+    CalledFunction,
+    FunctionCall,
     GateFinding,
     TrainingExample,
     TrainingSet,
@@ -31,7 +32,7 @@ from tuneworthy.pipeline import framework_of, load_case
 from tuneworthy.stats.intervals import cases_to_exclude, wilson
 from tuneworthy.text.json import UNREAD, looks_like_json, read_json
 from tuneworthy.training.candidates import Candidate, Candidates, read_candidates, tools_today
-from tuneworthy.training.review import LABEL, random_part
+from tuneworthy.training.review import LABEL, random_part, turn_shown
 
 VALIDATION = 0.1  #: Share of conversations that are held back to validate on.
 _SAMPLES = 5
@@ -109,8 +110,7 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
         CaseError: If the case names nothing to learn from, or a file of it can't be read.
     """
     case = load_case(source)
-    read, people = read_candidates(case), people_of(case)
-    reviews = reviews_of(case, people)
+    read, (people, reviews, better) = read_candidates(case), read_reviews(case)
     rows = [_row(one, reviews.get(one.example.id, Reviewed())) for one in read.found]
     cases, tools = named_evalset(case) or (), tools_today(case)
     near = framework_of(case).threshold("near_copy") or ALIKE
@@ -132,11 +132,11 @@ def pass_gates(source: str | Path, *, seed: int = 0, mask: bool = False) -> Data
         rejected=said["reject"],
         reasons={text or "no reason given": n for text, n in sorted(reasons.items())},
         unreviewed=sum(not row.may_enter for row in rows),
-        gates=_findings(rows, read.unread, calling, len(reviews)),
+        gates=_findings(rows, read, calling, len(reviews)),
         reviewers=tuple(sorted({name for each in people.values() for name in each})),
         twice=len(both),
         agreed=sum(len(set(each.values())) == 1 for each in both),
-        better=better_than_model(case),
+        better=better,
         tools=tuple(sorted(set().union(*map(called, passed)))),
     )
     write_training(case, made, passed)
@@ -173,7 +173,9 @@ def _with_tools(one: TrainingExample, tools: Mapping[str, Mapping[str, Any]]) ->
 
 def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExample]:
     """Examples by id with their part: conversations by a hash, so that none is in two."""
-    place = {one.cluster: _hash(seed, one.cluster) for one in examples}
+    place = {
+        name: int(digest_of(str(seed), name), 16) / 2**64 for name in {c.cluster for c in examples}
+    }
     held = {name for name, at in place.items() if at < VALIDATION}
     if not held and len(place) >= 1 / VALIDATION:
         held = {min(place, key=lambda name: place[name])}
@@ -183,54 +185,48 @@ def _parted(examples: Sequence[TrainingExample], seed: int) -> list[TrainingExam
     ]
 
 
-def _hash(seed: int, name: str) -> float:
-    digest = hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
 # What people said.
-
-
-def people_of(case: Case) -> dict[str, dict[str, Reviewed]]:
-    """What each reviewer said of each candidate."""
-    said: dict[str, dict[str, Reviewed]] = defaultdict(dict)
-    for name, labels in read_labels(case).items():
-        for label in latest_labels(labels).values():
-            if label.task == "training" and name != ADJUDICATED:
-                said[label.case][name] = _said(label)
-    return dict(said)
-
-
-def reviews_of(case: Case, people: Mapping[str, Mapping[str, Reviewed]]) -> dict[str, Reviewed]:
-    """What counts for each candidate: what was settled, else what all its reviewers say."""
-    reviews = {}
-    for id_, said in people.items():
-        alike = {each if each.said == "edit" else each.said for each in said.values()}
-        reviews[id_] = Reviewed("differ") if len(alike) > 1 else min(said.values())
-    settled = latest_labels(read_labels(case).get(ADJUDICATED, ())).values()
-    return reviews | {each.case: _said(each) for each in settled if each.task == "training"}
-
-
-def _said(label: Label) -> Reviewed:
-    return Reviewed(label.value, label.text)
-
 
 _WON = {"first": 1.0, "tie": 0.5}
 
 
-def better_than_model(case: Case) -> BetterThanModel | None:
-    """Whether labels are better than a model's own answers; None where nobody compared them."""
+class Reviews(NamedTuple):
+    """What people said of candidates, and of labels beside a model's own answers."""
+
+    people: dict[str, dict[str, Reviewed]]  #: By candidate and reviewer.
+    counts: dict[str, Reviewed]  #: What was settled, else what all reviewers of one say.
+    better: BetterThanModel | None
+
+
+def read_reviews(case: Case) -> Reviews:
+    """What is in the labels of a case."""
+    people: dict[str, dict[str, Reviewed]] = defaultdict(dict)
+    settled, judges, arms = dict[str, Reviewed](), set[str](), set[str]()
     pairs: dict[str, list[float]] = defaultdict(list)
-    people, arms = set(), set()
     for name, labels in read_labels(case).items():
         for label in latest_labels(labels).values():
-            if label.task == "pairwise" and label.arm == LABEL:
+            if label.task == "training":
+                of = settled if name == ADJUDICATED else people[label.case]
+                of[label.case if of is settled else name] = Reviewed(label.value, label.text)
+            elif label.task == "pairwise" and label.arm == LABEL:
                 pairs[label.case].append(_WON.get(label.value, 0.0))
-                people.add(name)
+                judges.add(name)
                 arms.add(label.against)
+    counts = {id_: _agreed([*said.values()]) for id_, said in people.items() if said}
+    return Reviews(people, counts | settled, _better([*pairs.values()], judges, arms))
+
+
+def _agreed(said: Sequence[Reviewed]) -> Reviewed:
+    alike = {each if each.said == "edit" else each.said for each in said}
+    return Reviewed("differ") if len(alike) > 1 else min(said)
+
+
+def _better(
+    pairs: Sequence[Sequence[float]], judges: set[str], arms: set[str]
+) -> BetterThanModel | None:
     if not pairs:
         return None
-    won, n = sum(sum(each) / len(each) for each in pairs.values()), len(pairs)
+    won, n = sum(sum(each) / len(each) for each in pairs), len(pairs)
     low, high = wilson(won, n)
     told = not low <= 0.5 <= high
     return BetterThanModel(
@@ -239,7 +235,7 @@ def better_than_model(case: Case) -> BetterThanModel | None:
         low=low,
         high=high,
         pairs=n,
-        people=tuple(sorted(people)),
+        people=tuple(sorted(judges)),
         needed=None if told else cases_to_exclude(won / n, 0.5),
     )
 
@@ -305,33 +301,35 @@ def _by_copies(rows: Sequence[_Row], near: float) -> None:
         answer = _plain(row.example.answer.content)
         short = len(answer) <= _SHORT or looks_like_json(row.example.answer.content)
         if answer and short and not row.out & {"rejected", "disagreement"}:
-            asked = (f"{turn.role} {_plain(turn.content)}" for turn in row.example.messages[:-1])
-            labels[tuple(asked)][answer].append(row)
+            turns = (f"{turn.role} {_plain(turn.content)}" for turn in row.example.messages[:-1])
+            labels[tuple(turns)][answer].append(row)
     for answers in labels.values():
         for row in (row for each in answers.values() for row in each if len(answers) > 1):
             row.out.add("contradiction")
     left = sorted((row for row in rows if not row.out), key=lambda row: row.order)
-    texts = ["\n".join(_learnt(row.example)) for row in left]
-    for at, first in enumerate(duplicate_groups(texts, near).tolist()):
+    asked = ["\n".join(_heard(_roles(row.example))) for row in left]
+    learnt = [f"{turn_shown(row.example.answer)}\n{row.example.rejected}" for row in left]
+    for at, first in enumerate(duplicate_groups(asked, near, learnt).tolist()):
         if first != at:
             left[at].out.add("duplicate")
 
 
 def _findings(
-    rows: Sequence[_Row], unread: Sequence[str], calling: int, reviewed: int
+    rows: Sequence[_Row], read: Candidates, calling: int, reviewed: int
 ) -> tuple[GateFinding, ...]:
     """What each gate found, in the order of ``GATES``."""
-    of = dict.fromkeys(GATES, len(rows)) | dict.fromkeys(("disagreement", "rejected"), reviewed)
-    of |= {"unknown_tool": calling, "unreadable": len(rows) + len(unread)}
     told = sorted(rows, key=lambda row: _place(row.example.source))
-    made = []
-    for name in GATES:
-        out = [_shown(row.example) for row in told if name in row.out]
-        if name == "unreadable":
-            out = [excerpt(line, 0, 160, around=0) for line in unread]
-        samples = tuple(out[:_SAMPLES])
-        made.append(GateFinding(id=name, examples=len(out), of=of[name], samples=samples))
-    return tuple(made)
+    out = {name: [_shown(row.example) for row in told if name in row.out] for name in GATES}
+    out["unreadable"] = [excerpt(line, 0, 160, around=0) for line in read.unread]
+    out["duplicate"] += [f"{source} word for word" for source in read.repeated]
+    of = dict.fromkeys(GATES, len(rows)) | {"unknown_tool": calling}
+    of |= {"disagreement": reviewed, "rejected": reviewed}
+    of |= {"unreadable": of["unreadable"] + len(read.unread)}
+    of |= {"duplicate": of["duplicate"] + len(read.repeated)}
+    return tuple(
+        GateFinding(id=name, examples=len(each), of=of[name], samples=tuple(each[:_SAMPLES]))
+        for name, each in out.items()
+    )
 
 
 def _place(source: str) -> tuple[str, int]:
@@ -366,18 +364,13 @@ def _heard(turns: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 def _heard_of(one: TrainingExample) -> list[tuple[str, ...]]:
     """The same as it is, and as a drawn evaluation set would have masked it."""
-    turns = [(turn.role, turn.content) for turn in one.messages[:-1]]
-    mask = Masker()
+    turns, mask = _roles(one), Masker()
     masked = [(role, mask(text)) for role, text in turns if role != "system"]
     return [_heard(turns), _heard(masked)]
 
 
-def _learnt(one: TrainingExample) -> Iterator[str]:
-    """What is asked and what is learnt, calls of tools and the worse answer included."""
-    yield from _heard((turn.role, turn.content) for turn in one.messages[:-1])
-    yield one.answer.content
-    yield from (f"{c.function.name} {c.function.arguments}" for c in one.answer.tool_calls)
-    yield one.rejected
+def _roles(one: TrainingExample) -> list[tuple[str, str]]:
+    return [(turn.role, turn.content) for turn in one.messages[:-1]]
 
 
 def _texts(one: TrainingExample) -> Iterator[str]:
@@ -402,15 +395,16 @@ def _name_of(tool: Mapping[str, Any]) -> str:
 
 def _masked(one: TrainingExample) -> TrainingExample:
     mask = Masker()
-
-    def of(value: Any) -> Any:
-        if isinstance(value, str):
-            return mask(value)
-        if isinstance(value, dict):
-            kept = ("role", "type", "id", "tool_call_id", "name")
-            return {key: each if key in kept else of(each) for key, each in value.items()}
-        return [of(each) for each in value] if isinstance(value, list) else value
-
-    data = one.model_dump(mode="json", exclude_defaults=True)
-    said = {key: of(data[key]) for key in ("messages", "rejected") if key in data}
-    return TrainingExample.model_validate(data | said)
+    turns = []
+    for turn in one.messages:
+        calls = [
+            (call, call.function.name, mask(call.function.arguments)) for call in turn.tool_calls
+        ]
+        made = [
+            FunctionCall(id=call.id, function=CalledFunction(name=name, arguments=text))
+            for call, name, text in calls
+        ]
+        turns.append(
+            turn.model_copy(update={"content": mask(turn.content), "tool_calls": tuple(made)})
+        )
+    return one.model_copy(update={"messages": tuple(turns), "rejected": mask(one.rejected)})

@@ -52,8 +52,6 @@ def _origins(found: DataReport) -> Iterator[str]:
     if read.left_out:
         why = (f"{name.replace('_', ' ')} {count(n)}" for name, n in sorted(read.left_out.items()))
         yield f"logged answers left out: {', '.join(why)}"
-    if read.dropped:
-        yield f"keys of messages left out: {listing(sorted(read.dropped)[:8])}"
     yield from _reviews(found) if made.reviewers else ()
     if made.better is not None:
         yield _better(made.better)
