@@ -526,7 +526,7 @@ from tuneworthy.training.watch import watch
 from tuneworthy.verdict.challenges import ALL
 from tuneworthy.verdict.facts import TARGETS, CaseFacts
 from tuneworthy.verdict.gates import approaches
-from tuneworthy.verdict.options import GRADES, HELPS, RISKS, options
+from tuneworthy.verdict.options import GRADES, HELPS, RISKS, Compared
 from tuneworthy.verdict.options import OPTIONS as JUDGED_OPTIONS
 from tuneworthy.verdict.rules import MOST_WORK, apply_rules, flips, questions
 from tuneworthy.verdict.weigh import figures, independent, weigh

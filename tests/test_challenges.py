@@ -62,6 +62,13 @@ def personal(low: float, value: float, high: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+BROKEN: dict[str, Any] = {
+    "id": "ignored_instruction_share", "value": 0.2, "low": 0.15, "high": 0.26, "n": 900,
+    "clusters": 300, "unit": "share of checks", "observed_on": "2026-11-20",
+    "details": {"instructions": 2},
+}  # fmt: skip
+
+
 PAIRS: dict[str, Pair] = {
     # reasons ------------------------------------------------------------------------------------
     "cost_reason_with_low_volume": Pair(
@@ -315,6 +322,11 @@ PAIRS: dict[str, Pair] = {
         {"economics": {"traffic": {"requests_per_month": 526}}, "evidence": [VOLUME]},
         "economics.traffic.requests_per_month", 525,  # 420 + 0.25 × 420
         ("economics.traffic.requests_per_month", "evidence"),
+    ),
+    "measured_beside_answer": Pair(
+        {"signals": {"instruction_limit": "no"}, "evidence": [BROKEN]},
+        "evidence.0.low", 0.09,  # the limit of a tenth lies inside the interval
+        ("signals.instruction_limit", "evidence"),
     ),
     "need_without_support": Pair(
         {"factors": {"data_sovereignty": "yes"}, "evidence": [personal(0.001, 0.004, 0.009)]},
@@ -766,6 +778,8 @@ SAYS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
         PAIRS["measured_against_answer"].fires,
         ("[Ll]ow volume", "answered no", "380–420", "1,200")),
     "measured_against_number": (PAIRS["measured_against_number"].fires, ("526", "380–420")),
+    "measured_beside_answer": (
+        PAIRS["measured_beside_answer"].fires, ("[Ii]nstruction limit", "answered no", "15%–26%")),
     "need_without_support": (
         PAIRS["need_without_support"].fires, (r"0\.1%–0\.9%", "sovereignty")),
     "need_seen_in_data": (PAIRS["need_seen_in_data"].fires, (r"1\.1%–7\.0%", "sovereignty")),

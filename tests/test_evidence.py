@@ -27,6 +27,7 @@ from internals import (
     interval_text,
     latest,
     read_evidence,
+    render,
     render_document,
     wilson,
 )
@@ -169,7 +170,9 @@ def test_said_to_be_low_now_is_confirmed_and_not_overruled() -> None:
 
 TARGETS = {"targets": {"quality": {"at_least": 0.9}, "latency_p95_s": 2}}
 IN_HOUSE = {**TARGETS, "today": {"api": "own"}}
-RIGHT = evidence("success_share", 0.91, 0.93, 0.95, unit="share of cases")
+ON_CASES: dict[str, Any] = {"unit": "share of cases", "details": {"tested_share": 1.0}}
+RIGHT = evidence("success_share", 0.91, 0.93, 0.95, **ON_CASES)
+RATED = evidence("success_share", 0.7, 0.8, 0.89, unit="share of conversations")
 QUICK = evidence("latency_p95_s", 1.5, 1.6, 1.7, unit="s")
 
 
@@ -182,8 +185,9 @@ QUICK = evidence("latency_p95_s", 1.5, 1.6, 1.7, unit="s")
         ({**TARGETS, "factors": {"data_sovereignty": "no"}}, {**RIGHT, **QUICK}, "yes"),
         (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 2.1, 2.2, 2.3, unit="s")}, "no"),
         (IN_HOUSE, {**RIGHT, **evidence("latency_p95_s", 1.9, 2.2, 2.3, unit="s")}, "unknown"),
-        (TARGETS, evidence("success_share", 0.7, 0.8, 0.89, unit="share of cases"), "no"),
-        (TARGETS, evidence("success_share", 0.7, 0.8, 0.9, unit="share of cases"), "unknown"),
+        (TARGETS, evidence("success_share", 0.7, 0.8, 0.89, **ON_CASES), "no"),
+        (TARGETS, evidence("success_share", 0.7, 0.8, 0.9, **ON_CASES), "unknown"),
+        (TARGETS, RATED, "unknown"),  # those who rate are no sample, and a thumb is no metric
         ({"today": {"api": "own"}}, {**RIGHT, **QUICK}, "unknown"),  # no target, no success
     ],
 )
@@ -199,22 +203,105 @@ def test_a_count_that_was_seen_settles_a_yes_and_never_a_no(seen: int, state: st
     assert answer(many, "prompt_variations").state == "yes"
 
 
-@pytest.mark.parametrize(("usable", "state"), [(499, "yes"), (500, "no")])
-def test_usable_examples_are_held_against_the_need_of_the_goal(usable: int, state: str) -> None:
-    case = {"goals": ["persona"], "data": {"examples": 9000}}  # persona takes 500
-    found = evidence("usable_examples", usable, usable, usable, unit="examples")
-    assert answer(decided(case, found), "insufficient_data").state == state
+@pytest.mark.parametrize("usable", [7, 499, 2000])
+@pytest.mark.parametrize("high", ["open", 2000])
+def test_a_log_counts_candidates_and_no_stock_of_examples(usable: int, high: Any) -> None:
+    found = evidence("usable_examples", usable, usable, high, unit="examples")
+    for told in ({}, {"factors": {"insufficient_data": "no"}}, {"data": {"examples": 9000}}):
+        case: dict[str, Any] = {"goals": ["persona"], **told}
+        assert answer(decided(case, found), "insufficient_data") == answer(
+            decided(case), "insufficient_data"
+        )
 
 
-@pytest.mark.parametrize(("usable", "state"), [(7, "unknown"), (2000, "no")])
-def test_results_of_a_test_are_the_least_of_the_examples_and_never_too_few(
-    usable: int, state: str
+@pytest.mark.parametrize(
+    ("lines", "state", "source"),
+    [(19, "no", "assumed"), (20, "yes", "measured"), (499, "yes", "measured"),
+     (500, "no", "measured")],
+)  # fmt: skip
+def test_the_files_to_tune_on_are_the_stock(
+    lines: int, state: str, source: str, tmp_path: Path
 ) -> None:
-    case = {"goals": ["persona"]}  # persona takes 500
-    found = evidence("usable_examples", usable, usable, "open", unit="examples")
-    assert answer(decided(case, found), "insufficient_data").state == state
-    many = {**case, "data": {"examples": 9000}}
-    assert answer(decided(many, found), "insufficient_data").state == "no"
+    """Of fewer than twenty nothing is said; a line that stands twice is one example."""
+    told = "name: A case\ngoals: [persona]\ndata: {training: [t/*.jsonl], examples: 9000}\n"
+    (tmp_path / "case.yaml").write_text(told, encoding="utf-8")
+    (tmp_path / "t").mkdir()
+    text = "".join(f'{{"input": "{n}"}}\n' for n in range(lines))
+    (tmp_path / "t" / "a.jsonl").write_text(f"{text}\n{text}", encoding="utf-8")
+    found = answer(judge(tmp_path), "insufficient_data")
+    assert (found.state, found.source) == (state, source)
+
+
+def test_training_files_that_are_not_there_count_nothing_and_are_named(tmp_path: Path) -> None:
+    (tmp_path / "case.yaml").write_text(
+        "name: A case\ndata: {training: none.jsonl}\n", encoding="utf-8"
+    )
+    found = judge(tmp_path)
+    assert answer(found, "insufficient_data").state == "unknown"
+    assert "data_missing" in {one.id for one in found.challenges}
+
+
+def test_what_a_person_overrules_counts_nowhere_and_is_shown_with_the_reason() -> None:
+    few = evidence("requests_per_month", 380, 400, 420, unit="requests a month")
+    told: dict[str, Any] = {"factors": {"low_volume": "no"}}
+    ignored = {"ignore": [{"id": "requests_per_month", "because": "one of five teams"}]}
+    kept, left = decided(told, few), decided({**told, "evidence": ignored}, few)
+    assert answer(kept, "low_volume").state == "yes"
+    assert answer(left, "low_volume") == answer(decided(told), "low_volume")
+    assert left.challenges == decided(told).challenges
+    assert not isinstance(left.evidence, Unknown)
+    assert [one.ignored for one in left.evidence] == ["one of five teams"]
+    for form in ("text", "markdown", "html", "record"):
+        assert "one of five teams" in " ".join(render(left, form).split())
+    wrong = {"evidence": {"ignore": [{"id": "request_per_month", "because": "x"}]}}
+    with pytest.raises(CaseError, match="requests_per_month"):
+        decided(wrong, few)
+
+
+def test_broken_rules_say_that_a_prompt_is_too_long_only_where_later_ones_fare_worse() -> None:
+    def state(*found: dict[str, Evidence], said: str = "unknown") -> tuple[str, str]:
+        one = answer(decided({"signals": {"instruction_limit": said}}, *found), "instruction_limit")
+        return one.state, one.source
+
+    def broken(many: int, rate: float = 0.3) -> dict[str, Evidence]:
+        ends = rate * 0.9, rate, rate * 1.1
+        return evidence("ignored_instruction_share", *ends, details={"instructions": many})
+
+    worse, same = (
+        evidence("position_effect", -0.5, -0.3, -0.1),
+        evidence("position_effect", -1, 0, 1),
+    )
+    assert state(broken(9), worse) == ("yes", "measured")
+    assert state(broken(9), same)[0] == "unknown"
+    assert state(broken(4), worse)[0] == "unknown"  # two halves of a sentence are no five rules
+    assert state(broken(9, 0.01)) == ("no", "measured")
+    assert state(broken(2, 0.01), said="yes") == ("yes", "stated")
+
+
+def test_a_stated_no_stands_beside_a_count_that_is_open_with_a_doubt() -> None:
+    told = {"ceiling": {"prompt_variations": "no"}}
+    log = evidence("distinct_prompts", 7, 7, "open", unit="prompts")
+    lab = evidence("distinct_prompts", 7, 7, 7, unit="prompts")
+    beside, settled = decided(told, log), decided(told, lab)
+    assert answer(beside, "prompt_variations").state == "no"
+    assert "measured_beside_answer" in {one.id for one in beside.challenges}
+    assert answer(settled, "prompt_variations").source == "measured"
+    assert answer(decided({}, log), "prompt_variations").state == "yes"
+
+
+@pytest.mark.parametrize(
+    ("best_high", "target", "helps"),
+    [(0.7, 0.9, "no"), (0.95, 0.9, "unknown"), (0.7, None, "unknown")],
+)
+def test_models_fall_short_only_where_scores_on_the_same_cases_say_so(
+    best_high: float, target: float | None, helps: str
+) -> None:
+    scored = evidence("families_scored", 2, 2, 2, unit="makers", details={"best_high": best_high})
+    told: dict[str, Any] = {} if target is None else {"targets": {"quality": {"at_least": target}}}
+    found = decided(told, scored)
+    assert not isinstance(found.options, Unknown)
+    (other,) = [one for one in found.options if one.id == "other_model"]
+    assert other.helps == helps
 
 
 @given(st.integers(1, 400), st.integers(2, 400))
@@ -239,7 +326,7 @@ def test_what_is_supposed_is_not_overruled(tmp_path: Path) -> None:
         ("economics.traffic.requests_per_month", "400", "low_volume",
          evidence("requests_per_month", 36_000, 38_000, 40_000, unit="requests a month")),
         ("today.quality", "0.99", "success_with_prompts",
-         evidence("success_share", 0.8, 0.85, 0.9)),
+         evidence("success_share", 0.8, 0.85, 0.9, factor="today.quality")),
     ],
 )  # fmt: skip
 def test_a_number_that_is_supposed_is_not_overruled(
@@ -257,7 +344,7 @@ def test_a_number_that_is_supposed_is_not_overruled(
 
 TINY = evidence("success_share", 0, 1e-320, 1e-310)
 SHARP = evidence("success_share", 0.5 - 1e-12, 0.5, 0.5 + 1e-12, n=10**15, clusters=10**15)
-VAST = evidence("usable_examples", 1e299, 1e300, 1e301, unit="examples")
+VAST = evidence("training_examples", 1e299, 1e300, 1e301, unit="examples")
 
 
 @pytest.mark.parametrize("found", [TINY, SHARP, VAST])
@@ -468,7 +555,7 @@ def test_a_value_is_said_with_its_interval(
 
 @pytest.mark.parametrize("path", ["data.examples", "data.examples.count", "data.examples.usable"])
 def test_supposed_examples_are_not_overruled(path: str, tmp_path: Path) -> None:
-    many = evidence("usable_examples", 2900, 2900, 2900, unit="examples")
+    many = evidence("training_examples", 2900, 2900, 2900, unit="examples")
     write_case(tmp_path)
     append_evidence(load_case(tmp_path), Measured(inputs="a", evidence=tuple(many.values())))
     assert judge(tmp_path).factors["insufficient_data"].state == "no"

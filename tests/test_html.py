@@ -20,7 +20,6 @@ import pytest
 from hostile import HIDDEN, dossier, squeezed
 from internals import InvestmentResult, Unknown, framework_of, html, labels, render, run, shown
 from internals import report_charts as outlook_charts
-from internals import report_charts as verdict_charts
 from made_up import full
 from tuneworthy import Dossier, InputError, decide, load_case
 
@@ -188,7 +187,7 @@ def test_every_section_is_there_with_its_numbers() -> None:
     for words in ("38%", "22%", "$14,200", "83,400 requests", "30 Nov 2026", "8 weeks", "$18"):
         assert words in page.text
     pictures = re.findall(r'<figure aria-labelledby="(\w+)-title"', made("full"))
-    assert pictures == ["balance", "options", "fan", "tornado", "gantt"]
+    assert pictures == ["options", "fan", "tornado", "gantt"]
 
 
 def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
@@ -198,7 +197,7 @@ def test_a_picture_is_left_out_where_its_section_is_unknown() -> None:
     money = found.investment.model_copy(update={"simulation": unknown, "computed": unknown})
     bare = found.model_copy(update={"options": unknown, "plan": unknown, "investment": money})
     text = html(bare)
-    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == ["balance"]
+    assert re.findall(r'<figure aria-labelledby="(\w+)-title"', text) == []
     assert text.count("To find out: count first") == 4
 
 
@@ -268,7 +267,6 @@ def test_text_and_marks_stand_out_from_the_paper(scheme: int) -> None:
 
 def test_a_picture_shows_the_numbers_it_is_given() -> None:
     found = full(decided("task-api"))
-    assert verdict_charts.balance(found) != verdict_charts.balance(decided("first-idea"))
     assert not isinstance(found.plan, Unknown)
     later = found.plan.model_copy(update={"phases": found.plan.phases[:3]})
     assert outlook_charts.gantt(found.plan) != outlook_charts.gantt(later)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from internals import TARGETS, Evidence, Unknown, framework_of, headline, run
+from internals import Evidence, Recommendation, Unknown, framework_of, headline, run
 from tuneworthy import Dossier, decide, load_case, load_framework
 
 PROJECT = Path(__file__).resolve().parents[1]
@@ -217,43 +219,164 @@ RANDOM = st.fixed_dictionaries(
 )
 
 
-def holds(found: Dossier) -> None:
-    """What no dossier may break, whatever the case says."""
-    verdict, advice = found.verdict, found.recommendation
-    assert not isinstance(advice, Unknown)
-    options = () if isinstance(found.options, Unknown) else found.options
-    helps = {option.id: option.helps for option in options}
-    helps |= {o.variant_of: o.helps for o in reversed(options) if o.variant_of != "none"}
-    # no option judged no is sent to, and the first step is one that helps
-    for step in advice.steps:
-        assert helps.get(step.option, "yes") in ("yes", "partly"), (step.option, verdict.headline)
-    assert advice.options == tuple(s.option for s in advice.steps if s.option in {
-        *LESSON.options, *LESSON.approaches})  # fmt: skip
-    # every surface names the same first step
-    assert verdict.next == advice.says
-    first = advice.steps[0]
-    assert found.reach.first_steps[0] == first.option
-    # a pilot takes a kind of tuning that fits, gates that aren't no, and reasons not refuted
-    if verdict.answer in ("pilot", "yes"):
-        assert advice.choice in ("fine_tune", "both")
-        assert any(o.kind == "tuning" and o.helps != "no" for o in options)
-        assert all(gate.state != "no" for gate in verdict.gates if gate.id != "strength")
-        assert found.targets["quality"].state != "met" or any(
-            found.targets[name].state == "missed" for name in TARGETS
-        ) or any(found.targets[name].state == "unknown" for name in TARGETS)  # fmt: skip
-    # yes takes measured evidence
-    assert (verdict.answer == "yes") <= ("proven" in rules(found))
-    # a plan for a tuning is a plan for a pilot
-    if not isinstance(found.plan, Unknown):
-        assert (found.plan.aim == "tune") == (verdict.answer in ("pilot", "yes"))
-    # the answer is among those within reach
-    assert verdict.answer == "open" or verdict.answer in found.reach.answers
-    contradicted = sum(item.severity == "contradiction" for item in found.challenges)
-    assert ("contradiction" in verdict.headline) == bool(contradicted) or "before a" in (
-        verdict.headline
+Pairs = dict[str, Callable[[Dossier], bool]]
+
+
+def helps_of(found: Dossier) -> dict[str, str]:
+    """What each option, and each family of options, is judged."""
+    listed = () if isinstance(found.options, Unknown) else found.options
+    helps = {o.variant_of: o.helps for o in reversed(listed) if o.variant_of != "none"}
+    return helps | {option.id: option.helps for option in listed}
+
+
+def advice(found: Dossier) -> Recommendation:
+    assert not isinstance(found.recommendation, Unknown)
+    return found.recommendation
+
+
+def first_step_is_one(found: Dossier) -> bool:
+    first = advice(found).steps[0]
+    named = first.because[:-1] if first.option == "measure" else first.title
+    told = found.verdict.answer == "no" and first.option == "keep_prompt"
+    in_headline = told or named.lower() in found.verdict.headline.lower()
+    return (found.verdict.next, found.reach.first_steps[0], in_headline) == (
+        advice(found).says, first.option, True)  # fmt: skip
+
+
+def steps_help(found: Dossier) -> bool:
+    helps = helps_of(found)
+    return all(helps.get(step.option, "yes") in ("yes", "partly") for step in advice(found).steps)
+
+
+def plan_follows(found: Dossier) -> bool:
+    if isinstance(found.plan, Unknown):
+        return True
+    tunes = (found.plan.aim == "tune") == (found.verdict.answer in ("pilot", "yes"))
+    text = " ".join(step.lower() for phase in found.plan.phases for step in phase.steps)
+    no = [o for o in LESSON.options if LESSON.options[o].variant_of == "better_retrieval"
+          and helps_of(found).get(o) == "no"]  # fmt: skip
+    return tunes and not any(f"{name.replace('_', ' ')}: " in text for name in no)
+
+
+def a_pilot_is_possible(found: Dossier) -> bool:
+    if found.verdict.answer not in ("pilot", "yes"):
+        return advice(found).choice not in ("fine_tune", "both")
+    listed = () if isinstance(found.options, Unknown) else found.options
+    return (
+        advice(found).choice in ("fine_tune", "both")
+        and any(o.kind == "tuning" and o.helps != "no" for o in listed)
+        and all(gate.state != "no" for gate in found.verdict.gates if gate.id != "strength")
+        and not all(each.state == "met" for each in found.targets.values())
     )
-    for word in ("justified", "go ahead", "final"):
-        assert word not in verdict.headline.lower() or verdict.answer == "yes"
+
+
+def departs_are_told(found: Dossier) -> bool:
+    """Another answer than the count's has a rule, or a gate or option that holds it up."""
+    default = {"fine_tune_candidate": "pilot", "undecided": "open"}.get(
+        found.verdict.outcome, "not_yet"
+    )
+    held_up = (default, found.verdict.answer) == ("pilot", "not_yet")
+    alike = found.verdict.outcome == "undecided"  # every outcome that is left has that answer
+    told = bool(found.verdict.departs) or held_up or alike
+    return found.verdict.answer == default or told
+
+
+def targets_agree(found: Dossier) -> bool:
+    missed = {name for name, each in found.targets.items() if each.state == "missed"}
+    met = not missed and "every target is met" in found.verdict.headline
+    listed = () if isinstance(found.options, Unknown) else found.options
+    known = {name for name, each in found.targets.items() if each.state != "unknown"}
+    false = any(
+        "is missed, and it moves something else" in o.because and known and not missed
+        for o in listed
+    )
+    return not false and (not met or "missed" not in {found.targets[n].state for n in known})
+
+
+def reach_holds(found: Dossier) -> bool:
+    """The answer is within reach, and what alone would change it isn't said to change nothing."""
+    answer, answers = found.verdict.answer, found.reach.answers
+    states = {n: f.state for n, f in found.factors.items()} | {
+        n: c.state for n, c in found.ceiling.checks.items()}  # fmt: skip
+    turns = any(states.get(name) == "unknown" for name in found.verdict.basis.turning)
+    closed = answer != "open" and len(answers) == 1
+    return (answer == "open" or answer in answers) and not (closed and turns)
+
+
+def basis_counts(found: Dossier) -> bool:
+    basis = found.verdict.basis
+    known = [f.source for f in (*found.factors.values(), *found.ceiling.checks.values())
+             if f.state != "unknown"]  # fmt: skip
+    same = basis.measured + basis.stated + basis.assumed == len(known)
+    return same and len(basis.turning) <= basis.flips
+
+
+def contradictions_counted(found: Dossier) -> bool:
+    heavy = sum(item.severity == "contradiction" for item in found.challenges)
+    return ("to settle." in found.verdict.headline) == bool(heavy)
+
+
+def refuted_is_beside(found: Dossier) -> bool:
+    """What the count counts and the judgement doesn't is told beside the count, and only there."""
+    refuted = any(item.rule == "refuted" for item in found.verdict.departs)
+    return ("which counts" in found.verdict.summary) == refuted
+
+
+def takes_fit(found: Dossier) -> bool:
+    towards = {take.towards for take in found.verdict.takes}
+    return ("pilot" in towards) <= (found.verdict.answer not in ("pilot", "yes"))
+
+
+def signs_are_confirmed(found: Dossier) -> bool:
+    return all(
+        not sign.confirm or (sign.state, sign.source != "measured") == ("yes", True)
+        for sign in found.signals.values()
+    )
+
+
+def finality_is_of_the_count(found: Dossier) -> bool:
+    kinds = {item.id for item in found.verdict.caveats}
+    words = ("justified", "go ahead", "final")
+    bold = any(word in found.verdict.headline.lower() for word in words)
+    return ("open_after_final" not in kinds or found.verdict.final) and not (
+        bold and found.verdict.answer != "yes"
+    )
+
+
+def proof_for_a_yes(found: Dossier) -> bool:
+    return (found.verdict.answer == "yes") <= ("proven" in rules(found))
+
+
+PAIRS: Pairs = {
+    "headline, next step, recommendation and reach name one first step": first_step_is_one,
+    "steps and options: no option that doesn't help is sent to": steps_help,
+    "answer and plan: tuning is planned for a pilot, and nothing judged no": plan_follows,
+    "answer, gates, options and targets: a pilot is possible": a_pilot_is_possible,
+    "answer and count: another answer than the count's says why": departs_are_told,
+    "headline, targets and options agree on what is missed": targets_agree,
+    "answer and what open answers reach": reach_holds,
+    "what it rests on and the sources of the answers": basis_counts,
+    "headline and challenges count the same contradictions": contradictions_counted,
+    "count and judgement: what is refuted stands beside the count": refuted_is_beside,
+    "answer and what it would take": takes_fit,
+    "signs and what was measured of them": signs_are_confirmed,
+    "final is the count, and no headline says so": finality_is_of_the_count,
+    "a yes and its proof": proof_for_a_yes,
+}
+"""Statements of one page that could disagree, by what they are about."""
+
+
+def holds(found: Dossier) -> None:
+    """No two statements of a page disagree, whatever the case says."""
+    assert [pair for pair, agrees in PAIRS.items() if not agrees(found)] == []
+
+
+def test_every_pair_that_can_disagree_is_written_down() -> None:
+    text = (PROJECT / "docs" / "concepts" / "judgement.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\* (?:\*\*)?(.+?)\.$", text.split("## Statements that could disagree")[1]
+                      .split("\n## ")[0], re.MULTILINE) == [
+        f"{pair[0].upper()}{pair[1:]}" for pair in PAIRS
+    ]  # fmt: skip
 
 
 @given(RANDOM)
@@ -321,10 +444,13 @@ def test_a_script_may_require_an_answer(capsys: pytest.CaptureFixture[str]) -> N
 def test_names_of_models_in_a_log_are_no_comparison() -> None:
     """Two sizes of one maker, by routing, answer no check; scores of two makers do."""
     case = {"name": "x", "ceiling": {"foundation_models": "no"}}
-    counted = {"unit": "models", "n": 900, "source": "log", "method": "counted", "low": 2,
-               "value": 2, "high": "open", "observed_on": DAY}  # fmt: skip
+    counted: dict[str, Any] = {
+        "unit": "models", "n": 900, "source": "log", "method": "counted", "low": 2, "value": 2,
+        "high": "open", "observed_on": DAY,
+    }  # fmt: skip
     seen = judged(case, models_seen=Evidence(id="models_seen", **counted))
     assert seen.ceiling.checks["foundation_models"].state == "no"
+    counted["high"] = 2  # a test counts, a log is open upwards
     scored = judged(case, families_scored=Evidence(id="families_scored", **counted))
     assert scored.ceiling.checks["foundation_models"].source == "measured"
 

@@ -22,13 +22,13 @@ from internals import (
     RISKS,
     SPOKEN,
     CaseFacts,
+    Compared,
     Evidence,
     OptionResult,
     Range,
     Unknown,
     approaches,
     framework_of,
-    options,
     published_counts,
     report_text,
     run,
@@ -90,7 +90,7 @@ PAIRS: dict[str, tuple[Pair, ...]] = {
     "retrieved_examples": (
         Pair({"goals": ["persona"], "data": {"examples": 2000}}, "yes",
              "data.examples", 40, "no"),
-        Pair({"goals": ["persona"], "data": {"examples": 2000}}, "yes", "goals", ["knowledge"],
+        Pair({"goals": ["persona"], "data": {"examples": 2000}}, "yes", "goals", ["safety"],
              "partly"),
     ),
     "constrained_output": (
@@ -282,7 +282,8 @@ def facts_of(data: dict[str, Any]) -> CaseFacts:
 
 def judged(data: dict[str, Any]) -> dict[str, OptionResult]:
     """Every option of a case by its id."""
-    return {one.id: one for one in options(facts_of(data), published_counts())}
+    compared = Compared(facts_of(data), published_counts())
+    return {one.id: one for one in compared.results()}
 
 
 def test_every_option_there_is_has_its_pair() -> None:
@@ -351,7 +352,7 @@ def test_better_retrieval_mends_no_misreading() -> None:
 
 def test_another_model_does_not_help_where_the_problem_persists_across_models() -> None:
     assert because(made({"ceiling": {"foundation_models": 3}}), "other_model") == (
-        "no", "Three models were tested and the problem persists.",
+        "no", "Three models were tested, as stated, and a target is still missed.",
     )  # fmt: skip
 
 
@@ -367,7 +368,8 @@ def test_a_case_that_names_no_goal_is_not_said_to_have_one() -> None:
         "The prompt has one thing to do and is followed to its end.",
     )
     found = Evidence(id="ignored_instruction_share", value=0.01, low=0.005, high=0.02,
-                     unit="share of outputs", n=900, clusters=300)  # fmt: skip
+                     unit="share of outputs", n=900, clusters=300,
+                     details={"instructions": 6})  # fmt: skip
     counted = decide(load_case(made(followed)), LESSON, as_of=AS_OF, evidence={found.id: found})
     assert not isinstance(counted.options, Unknown)
     (split,) = [each for each in counted.options if each.id == "decomposition"]
@@ -672,11 +674,12 @@ ADVISED = {
     "game-dialogue": ("fine_tune", ["persona_tuning"]),
     # an answer may not leave, takes 3 s at most, and nothing simpler is left that moves quality
     "hospital-letters": ("fine_tune", ["supervised_fine_tuning"]),
-    "law-firm": ("fine_tune", ["supervised_fine_tuning"]),
+    # what tuning would learn from can be retrieved first
+    "law-firm": ("both", ["retrieved_examples", "supervised_fine_tuning"]),
     # 62% of passages found, and facts that change about every month
-    "municipal-services": ("simpler_path", ["better_retrieval", "tools_and_checks"]),
+    "municipal-services": ("simpler_path", ["better_retrieval", "retrieved_examples"]),
     # 6,000 tokens of prompt for many tools
-    "task-api": ("both", ["tools_and_checks", "supervised_fine_tuning"]),
+    "task-api": ("both", ["tools_and_checks", "retrieved_examples", "supervised_fine_tuning"]),
     # half the passages aren't found, and data may not leave
     "travel-concierge": ("simpler_path", ["better_retrieval", "self_hosted_untuned"]),
     "university-helpdesk": (

@@ -60,7 +60,7 @@ def test_every_picture_of_the_report_is_served_as_the_report_draws_it(
     client: TestClient, dossier: Any
 ) -> None:
     found = pictures(dossier)
-    assert {"balance", "options", "fan", "gantt"} <= set(found)
+    assert {"options", "fan", "gantt"} <= set(found)
     for name, picture in found.items():
         for width, pixels in (("wide", WIDE), ("narrow", NARROW)):
             answer = client.get(f"{HOME}/charts/{name}.json?width={width}")
@@ -104,12 +104,12 @@ def test_a_page_names_a_chart_a_still_picture_and_a_table_for_each_picture(
 def test_a_chart_is_sent_once_and_again_when_it_has_changed(
     client: TestClient, dossier: Any, tmp_path: Path
 ) -> None:
-    address = f"{HOME}/charts/balance.json"
+    address = f"{HOME}/charts/options.json"
     first = client.get(address)
     known = {"If-None-Match": first.headers["etag"]}
     assert client.get(address, headers=known).status_code == 304
-    state = dossier.factors["brand_voice"].state
-    write(tmp_path / "shelf" / "task-api", {"brand_voice": "no" if state == "yes" else "yes"})
+    assert dossier.factors["exploration_phase"].state == "no"
+    write(tmp_path / "shelf" / "task-api", {"exploration_phase": "yes"})
     again = client.get(address, headers=known)
     assert again.status_code == 200
     assert again.json() != first.json()

@@ -12,7 +12,7 @@ from typing import Any
 from tuneworthy.errors import FrameworkError
 from tuneworthy.files.case import beside, missing_entries, prompt_texts, read_case
 from tuneworthy.files.disk import FRAMEWORK_LIMIT, read_text
-from tuneworthy.files.stores import read_latest, training_record
+from tuneworthy.files.stores import training_record
 from tuneworthy.framework.load import NAMES, load_document, load_named, published_counts, services
 from tuneworthy.framework.rules import Rules, rules_of
 from tuneworthy.framework.tally import tally
@@ -41,7 +41,7 @@ from tuneworthy.verdict.facts import CaseFacts
 from tuneworthy.verdict.gates import NO_GOAL, approaches, gates
 from tuneworthy.verdict.headline import quick_result, verdict_result
 from tuneworthy.verdict.judge import judge
-from tuneworthy.verdict.options import NO_OPTIONS, options
+from tuneworthy.verdict.options import NO_OPTIONS, Compared
 from tuneworthy.verdict.rules import apply_rules, flips, questions, verdict_of
 from tuneworthy.verdict.weigh import (
     NOTHING_MEASURED,
@@ -49,6 +49,7 @@ from tuneworthy.verdict.weigh import (
     as_evidence,
     evidence_section,
     figures,
+    gathered,
     known,
     states_of,
     weigh,
@@ -129,8 +130,8 @@ def decide(
         fix = "add quick: [factor, …] to the framework, or leave --quick out"
         raise FrameworkError("has no short form", where=framework.name, fix=fix)
     stated = case
-    measured, series = read_latest(stated) if evidence is None else (evidence, ())
-    ledger = known(measured)
+    measured, series = gathered(stated) if evidence is None else (evidence, ())
+    ledger = known(measured, stated)
     case, replaced = with_evidence(stated, ledger)
     rules, assessment = rules_of(framework), weigh(case, framework, ledger=ledger)
     states = assessment.states
@@ -146,9 +147,9 @@ def decide(
     money = held_against(money, challenges)
     all_gates = gates(case, assessment, decision, fits, money.gate, as_of, facts.missed)
     asked = by_worth(questions(states, framework, rules), states, rules, money.at_stake)
-    record = published_counts()
-    compared = options(facts, record)
-    found = judge(facts, rules, compared, all_gates, challenges, asked, record)
+    outlooks = Compared(facts, published_counts())
+    found = judge(facts, rules, outlooks, all_gates, challenges, asked)
+    compared = outlooks.results()
     flip_sets, searched_to = flips(states, rules, decision.outcome)
     return Dossier(
         case=NamedDigest(name=case.name, digest=digest(stated)),
@@ -162,7 +163,7 @@ def decide(
         rules=decision.rules,
         strength=decision.strength,
         stages=tuple(_stage(attempt, case, framework, rules) for attempt in case.attempts),
-        verdict=verdict_result(facts, decision, all_gates, found, compared),
+        verdict=verdict_result(facts, decision, all_gates, found),
         targets=found.targets,
         reach=found.reach,
         distribution=decision.distribution,
@@ -179,7 +180,7 @@ def decide(
         plan=build_plan(
             case, framework, assessment, decision, found, fits, all_gates, asked, money, as_of
         ),
-        evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework),
+        evidence=evidence_section({**measured, **as_evidence(figures(case))}, framework, case),
         series=series or NOTHING_MEASURED,
         quick=quick_result(decision, assessment, framework) if quick else None,
         training=_training(stated),
@@ -234,9 +235,8 @@ def _look(
 
 def _stage(attempt: Attempt, case: Case, framework: Framework, rules: Rules) -> Stage:
     outcome = verdict_of(rules, weigh(case, framework, attempt).states)
-    return Stage(
-        name=attempt.name, outcome=outcome, final=outcome != "undecided", change=attempt.change
-    )
+    told = {"name": attempt.name, "change": attempt.change, "result": attempt.result}
+    return Stage(outcome=outcome, final=outcome != "undecided", **told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +259,7 @@ def verdicts(cases: Iterable[Case], framework: Framework) -> list[QuickVerdict]:
 
 
 def _quickly(case: Case, framework: Framework, rules: Rules) -> QuickVerdict:
-    ledger = known(read_latest(case)[0])
+    ledger = known(gathered(case)[0], case)
     filled, _ = with_evidence(case, ledger)
     counted = tally(rules, states_of(filled, framework, ledger))
     final = len(counted.reach) == 1

@@ -43,8 +43,7 @@ def count(number: float) -> str:
     """A whole count with thousands, ``83,000`` for a large estimate rounded to two digits."""
     whole = round(number)
     if whole >= 10_000 and whole != number:
-        places = len(str(whole)) - 2
-        whole = round(whole, -places)
+        whole = round(whole, 2 - len(str(whole)))
     return f"{whole:,}"
 
 
@@ -65,11 +64,8 @@ def counted(number: float, noun: str) -> str:
 
 def share(value: float) -> str:
     """A share as a percentage, never rounded onto 0% or 100% from beside them."""
-    if 0 < value < 0.005:
-        return "under 1%"
-    if 0.995 <= value < 1:
-        return "over 99%"
-    return f"{value * 100:.0f}%"
+    near = "under 1%" if 0 < value < 0.005 else "over 99%" if 0.995 <= value < 1 else ""
+    return near or f"{value * 100:.0f}%"
 
 
 def points(value: float, *, sign: bool = False) -> str:
@@ -199,8 +195,7 @@ def _style(unit: str) -> tuple[Callable[[float], str], str]:
 def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
     """A value and its interval with their unit: ``12% (9–15%) of outputs``.
 
-    ``at least 19,366 requests a month`` where there is no upper end; ``unknown`` for an unknown
-    value.
+    ``at least 19,366 requests a month`` without an upper end; ``unknown`` for an unknown value.
     """
     if isinstance(value, Unknown) or value is None:
         return "unknown"
@@ -217,8 +212,7 @@ def interval_text(value: Any, low: Any, high: Any, unit: str) -> str:
 
 def limit_text(limit: float, unit: str) -> str:
     """A limit in the unit of its measurement, the unit itself left out."""
-    write, _ = _style(unit)
-    return write(limit)
+    return _style(unit)[0](limit)
 
 
 def _percent(value: float) -> str:
@@ -229,9 +223,13 @@ def _percent(value: float) -> str:
 
 def amount(value: float) -> str:
     """A count or a measure with three digits that say something."""
-    if value == round(value) or abs(value) >= 100:
-        return f"{value:,.0f}"
-    return number(float(f"{value:.3g}"))
+    whole = value == round(value) or abs(value) >= 100
+    return f"{value:,.0f}" if whole else number(float(f"{value:.3g}"))
+
+
+def day(value: date) -> str:
+    """A day as people write it."""
+    return f"{value.day} {value:%b} {value.year}"
 
 
 def months_later(day: date, months: int) -> date:

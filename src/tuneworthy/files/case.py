@@ -33,6 +33,7 @@ from tuneworthy.syntax.edit import K, Value, edit
 CASE_FILE = "case.yaml"
 PROMPT_ENDINGS = frozenset({".md", ".markdown", ".jinja", ".jinja2", ".j2", ".txt"})
 MOST_PROMPTS = 200
+MOST_COUNTED = 64 * MIB
 
 
 def case_path(source: str | Path) -> Path:
@@ -98,23 +99,25 @@ def prompt_files(case: Case) -> tuple[Path, ...] | None:
 
 def missing_entries(case: Case) -> tuple[str, ...]:
     """Entries of ``data`` whose file or folder isn't there; empty for a case without a folder."""
-    if case.folder is None:
-        return ()
-    lacking = []
-    for name, value in _entries(case):
-        if any(sign in value for sign in "*?["):
-            there = _any_match(case, name, value)
-        else:
-            path = beside(case, name, value)
-            there = path is not None and os.path.exists(path)  # noqa: PTH110  # never raises
-        if not there:
-            lacking.append(name)
-    return tuple(lacking)
+    named = () if case.folder is None else _entries(case)
+    return tuple(name for name, value in named if not _found(case, name, value))
 
 
-def _any_match(case: Case, name: str, pattern: str) -> bool:
-    """Whether a pattern finds anything; every one of the first finds has to lie inside."""
+def training_texts(case: Case) -> Iterator[str]:
+    """The files of lines to tune on; none where they are too large to count at each decision."""
+    named = () if case.folder is None else _entries(case)
+    own = (_found(case, name, value) for name, value in named if name.startswith("data.training"))
+    found = [path for paths in own for path in paths if path.suffix == ".jsonl"]
+    if sum(path.stat().st_size for path in found) <= MOST_COUNTED:
+        yield from (read_text(path, MOST_COUNTED, CaseError) for path in found)
+
+
+def _found(case: Case, name: str, pattern: str) -> list[Path]:
+    """What a path or a pattern finds; every one of the first finds has to lie inside."""
     assert case.folder is not None  # only called with one
+    if not any(sign in pattern for sign in "*?["):
+        path = beside(case, name, pattern)
+        return [path] if path and os.path.exists(path) else []  # noqa: PTH110  # never raises
     try:
         found = list(islice(matching(pattern, case.folder), MOST_PROMPTS))
     except (OSError, ValueError):
@@ -122,7 +125,7 @@ def _any_match(case: Case, name: str, pattern: str) -> bool:
         raise CaseError(f"{name} is no pattern", where=case.where("data"), fix=fix) from None
     for path in found:
         _inside(case, path, name)
-    return bool(found)
+    return found
 
 
 def _entries(case: Case) -> Iterator[tuple[str, str]]:

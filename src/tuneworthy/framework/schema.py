@@ -124,7 +124,7 @@ def ceiling_schema() -> dict[str, Any]:
     found["properties"]["verdict"] = {
         "description": "The verdict of the case as it stands now.",
         "type": "object",
-        "properties": {"outcome": text, "action": text},
+        "properties": {"outcome": text, "answer": text, "action": text},
     }
     return found
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from tuneworthy.errors import CaseError
-from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.load import case_fields
 from tuneworthy.framework.rules import rules_of
 from tuneworthy.model.base import State, shown
@@ -30,7 +29,7 @@ from tuneworthy.model.interview import PARTS, Ask, CaseField, Choice, OpenPart, 
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.syntax.document import did_you_mean
 from tuneworthy.verdict.rules import questions, verdict_of
-from tuneworthy.verdict.weigh import known, weigh, with_evidence
+from tuneworthy.verdict.weigh import gathered, known, weigh, with_evidence
 from tuneworthy.words import listing
 
 ROOMS = ("ceiling", "factors", "signals")
@@ -330,7 +329,7 @@ def _round(
 
 def _weighed(case: Case, framework: Framework) -> Assessment:
     """Every answer as it counts: with what was measured, and what stated numbers give."""
-    ledger = known(read_latest(case)[0])
+    ledger = known(gathered(case)[0], case)
     filled, _ = with_evidence(case, ledger)
     return weigh(filled, framework, ledger=ledger)
 

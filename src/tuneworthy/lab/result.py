@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -39,6 +38,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.stats.clustered import share
 from tuneworthy.stats.compare import Ceiling, ceiling, quantiles
 from tuneworthy.stats.intervals import BY_MARGIN, Z95
+from tuneworthy.verdict.weigh import FAMILIES, exactly, maker
 
 NEAR_COPY = 1.0  #: Where a framework names no threshold, only identical prompts are copies.
 Reached = Literal["yes", "no", "too_few_cases", "unknown"]
@@ -70,24 +70,9 @@ def models_of(arms: Sequence[Arm]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(arm.model for arm in arms))
 
 
-_MAKERS = {
-    **dict.fromkeys(("gpt", "o", "chatgpt"), "openai"),
-    **dict.fromkeys(("gemini", "gemma"), "google"),
-    **dict.fromkeys(("mixtral", "ministral", "codestral", "devstral", "magistral"), "mistral"),
-    "claude": "anthropic",
-    "meta": "llama",
-}  #: Makers by how the names of their models begin, where that isn't the maker's own name.
-
-
 def families(models: Iterable[str]) -> set[str]:
-    """The makers of some models, by their ids: a second size of one maker is no second family.
-
-    That is the organisation before a slash, else what the name begins with, whoever serves it.
-    """
-    names = (model.partition(":")[2].casefold() or model.casefold() for model in models)
-    begun = (re.match(r"[a-z]*", name) for name in names)
-    starts = {found.group() if found else "" for found in begun}
-    return {_MAKERS.get(start, start) for start in starts}
+    """The makers of some models, each once."""
+    return {maker(model) for model in models}
 
 
 def effort(plan: LabPlan, arms: Sequence[Arm], framework: Framework) -> int:
@@ -142,27 +127,20 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
     prompts = [plan.setting.prompts[name] for name in {arm.prompt for arm in arms}]
     tried = (
         ("distinct_prompts", "prompt_variations", result.prompts, "prompts"),
-        ("families_scored", "foundation_models", len(families(models_of(arms))), "makers"),
+        (FAMILIES, "foundation_models", len(families(models_of(arms))), "makers"),
         ("few_shot_arms", "few_shot", sum(arm.few_shot > 0 for arm in arms), "arms"),
         ("structured_prompts", "structured_prompt", sum(map(structured, prompts)), "prompts"),
         ("nearest_example_arms", "", sum(arm.few_shot_from == "nearest" for arm in arms), "arms"),
         ("constrained_arms", "", sum(arm.constrained != "none" for arm in arms), "arms"),
     )
-    counts = [
-        Evidence(
-            id=name,
-            factor=check,
-            value=n,
-            low=n,
-            high=n,
-            unit=unit,
-            n=len(arms),
-            source=source,
-            observed_on=as_of,
-            method="counted among the arms that were run",
-        )
+    ends = {row.arm: row.quality.high for row in result.arms if isinstance(row.quality, ShareOf)}
+    best = {FAMILIES: {"best_high": max((ends[arm] for arm in arms), default=1.0)}}
+    about = {"n": len(arms), "source": source, "observed_on": as_of}
+    by = "counted among the arms that were run"
+    counts = (
+        exactly(name, n, unit, factor=check, method=by, details=best.get(name, {}), **about)
         for name, check, n, unit in tried
-    ]
+    )
     return measured_in(result, quality, *counts, *_plateau(result, as_of))
 
 

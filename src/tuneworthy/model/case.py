@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -209,24 +210,20 @@ class LastingAmount(AmountOf[_Lasting]):
     """Months, one or more."""
 
 
-Quantity = Annotated[
-    Amount, BeforeValidator(_to_amount, json_schema_input_type=NonNegative | Amount)
-]  #: An amount as people write it: a number, or ``{low, likely, high}``.
-Growth = Annotated[
-    GrowthAmount, BeforeValidator(_to_amount, json_schema_input_type=_Rate | GrowthAmount)
-]
+_AsAmount = partial(BeforeValidator, _to_amount)
+
+Quantity = Annotated[Amount, _AsAmount(json_schema_input_type=NonNegative | Amount)]
+"""An amount as people write it: a number, or ``{low, likely, high}``."""
+Growth = Annotated[GrowthAmount, _AsAmount(json_schema_input_type=_Rate | GrowthAmount)]
 PositiveQuantity = Annotated[
-    PositiveAmount, BeforeValidator(_to_amount, json_schema_input_type=_Positive | PositiveAmount)
+    PositiveAmount, _AsAmount(json_schema_input_type=_Positive | PositiveAmount)
 ]
-ShareQuantity = Annotated[
-    ShareAmount, BeforeValidator(_to_amount, json_schema_input_type=Share | ShareAmount)
-]
+ShareQuantity = Annotated[ShareAmount, _AsAmount(json_schema_input_type=Share | ShareAmount)]
 PositiveShareQuantity = Annotated[
-    PositiveShareAmount,
-    BeforeValidator(_to_amount, json_schema_input_type=_PositiveShare | PositiveShareAmount),
+    PositiveShareAmount, _AsAmount(json_schema_input_type=_PositiveShare | PositiveShareAmount)
 ]
 LastingQuantity = Annotated[
-    LastingAmount, BeforeValidator(_to_amount, json_schema_input_type=_Lasting | LastingAmount)
+    LastingAmount, _AsAmount(json_schema_input_type=_Lasting | LastingAmount)
 ]
 
 
@@ -265,8 +262,7 @@ class Ongoing(FileRecord):
 
     inference_usd: Quantity | None = None  #: USD a month for serving the tuned model.
     monitoring_hours: Quantity | None = None  #: Hours a month of quality checks.
-    retraining_hours_per_quarter: Quantity | None = None
-    """Hours a quarter to keep the model fresh."""
+    retraining_hours_per_quarter: Quantity | None = None  #: Hours a quarter to keep it fresh.
     other_usd: Quantity | None = None  #: USD a month for anything else.
 
 
@@ -275,8 +271,7 @@ class Monthly(FileRecord):
 
     api_savings_usd: Quantity | None = None  #: USD a month saved on calls.
     quality_value_usd: Quantity | None = None  #: USD a month that better answers are worth.
-    ongoing_usd: Quantity | None = None
-    """USD a month the tuned model costs to run, watch and retrain."""
+    ongoing_usd: Quantity | None = None  #: USD a month to run, watch and retrain the tuned model.
     ongoing: Ongoing | None = None  #: The same by category.
 
     @model_validator(mode="after")
@@ -319,10 +314,8 @@ class GpuServing(FileRecord):
 class Assumptions(FileRecord):
     """What a forecast takes for granted."""
 
-    discount_per_year: ShareQuantity | None = None
-    """What money a year later is worth less, as a share."""
-    failure_chance: ShareQuantity | None = None
-    """Chance that tuning brings nothing that goes into use."""
+    discount_per_year: ShareQuantity | None = None  #: Share that money loses in a year.
+    failure_chance: ShareQuantity | None = None  #: Chance that nothing of it goes into use.
     price_fall_per_year: ShareQuantity | None = None
     """What the untuned model costs less a year later, as a share; a tuned model keeps its price."""
     model_life_months: LastingQuantity | None = None
@@ -367,8 +360,7 @@ class Targets(FileRecord):
     """What the system has to meet, all of it."""
 
     quality: QualityTarget | None = None  #: Quality that is good enough.
-    latency_p95_s: NonNegative | None = None
-    """Seconds within which 95 of 100 answers have to arrive."""
+    latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 answers have to come.
     usd_per_month: NonNegative | None = None  #: USD a month it may cost to run.
 
 
@@ -418,10 +410,8 @@ class Model(FileRecord):
     """How long it may think, in its endpoint's words, as low and high: a lab tries each."""
     quality: Share | None = None  #: Share of cases it gets right, by the metric of the target.
     cases: Natural | None = None  #: How many cases that share was counted on.
-    latency_p95_s: NonNegative | None = None
-    """Seconds within which 95 of 100 of its answers arrive."""
-    runs: Literal["third_party", "own", "unknown"] = "unknown"
-    """Who runs it and so sees the prompts."""
+    latency_p95_s: NonNegative | None = None  #: Seconds in which 95 of 100 of its answers come.
+    runs: Literal["third_party", "own", "unknown"] = "unknown"  #: Who runs it and sees prompts.
     serving: GpuServing | None = None  #: How it is served, when not as economics.serving says.
     published: PublishedScore | None = None
     """A figure somebody published of it, in place of a model: it can't be called or served."""
@@ -459,8 +449,7 @@ class Tuning(FileRecord):
 
     service: Literal["hosted", "self_hosted", "unknown"] = "unknown"
     """Who would run the training: a provider's service, or the team itself."""
-    available: Tri = "unknown"
-    """Whether that service takes new work and will still serve the model."""
+    available: Tri = "unknown"  #: Whether it takes new work and will still serve the model.
     until: date | None = None  #: The day on which the service ends, when one is announced.
     pilot: Tri = "unknown"  #: Whether a pilot comes first.
     model_switch: Tri = "unknown"  #: Whether another base model is planned for the near future.
@@ -469,8 +458,7 @@ class Tuning(FileRecord):
 class Safety(FileRecord):
     """Responsible tuning: a model learns what is in its data."""
 
-    data_reviewed: Tri = "unknown"
-    """Whether the data was reviewed for bias, harm and personal data."""
+    data_reviewed: Tri = "unknown"  #: Whether it was reviewed for bias, harm and personal data.
     process_named: Tri = "unknown"  #: Whether somebody and some process are named for safety.
 
 
@@ -489,6 +477,16 @@ class CaseDecision(FileRecord):
     approver: Name | None = None  #: Who signs.
     review_on: date | None = None  #: The day on which it is looked at again.
     signed: Signature | None = None  #: The decision as it was signed.
+
+
+class Ignored(FileRecord):
+    """A measurement that a person overrules."""
+
+    id: Ident  #: What was measured.
+    because: Annotated[Text, Field(min_length=1)]  #: Why it doesn't count; every page shows it.
+
+
+Overruling = dict[Literal["ignore"], Annotated[tuple[Ignored, ...], Field(max_length=100)]]
 
 
 def dotted(path: tuple[str | int, ...]) -> str:
@@ -520,21 +518,18 @@ class Case(FileRecord):
     ceiling: dict[str, SimpleCheck] = {}  #: The checks of the ceiling test.
     signals: dict[str, SimpleAnswer] = {}  #: Signs that prompting has reached its limit.
     factors: dict[str, SimpleAnswer] = {}  #: Reasons for tuning and reasons against it.
-    attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()
-    """What was tried, in order."""
+    attempts: Annotated[tuple[Attempt, ...], Field(max_length=200)] = ()  #: What was tried.
     targets: Targets = Targets()  #: What has to be met.
     today: Today = Today()  #: What the present system does.
     economics: Economics = Economics()  #: Money and traffic.
     strategic_value: Literal["low", "medium", "high", "unknown"] = "unknown"
     """What it is worth beyond money."""
     data: Data = Data()  #: What the team has.
-    models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()
-    """Models in use or in question."""
+    models: Annotated[tuple[Model, ...], Field(max_length=200)] = ()  #: In use or in question.
     tuning: Tuning = Tuning()  #: How it would be tuned.
     safety: Safety = Safety()  #: Whether it can be done responsibly.
-    decision: CaseDecision = (
-        CaseDecision()
-    )  #: Who decides, what was signed, and when it is reviewed.
+    decision: CaseDecision = CaseDecision()  #: Who decides, and what was signed.
+    evidence: Overruling = {}  #: What a person overrules of what was measured.
 
     _origin: CaseOrigin = PrivateAttr(default_factory=lambda: _NOWHERE)
 

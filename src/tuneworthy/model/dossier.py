@@ -129,9 +129,6 @@ Effect = Literal["meets", "improves", "nothing", "worsens", "unknown"]
 
 GateId = Literal["need", "strength", "feasibility", "investment", "safety"]
 
-GATE_CAVEATS: dict[str, GateId] = {f"gate_{gate}": gate for gate in get_args(GateId)}
-"""Id of the caveat of each open gate."""
-
 
 class Decision(NamedTuple):
     """The framework's rules applied to an assessment."""
@@ -183,6 +180,7 @@ class SignalResult(Record):
     source: Source
     note: str
     ask: str = ""  #: The question, as the framework asks it.
+    confirm: str = ""  #: What to measure to confirm a sign that is only stated; else empty.
 
 
 class FactorResult(Record):
@@ -202,8 +200,7 @@ class EvidenceResult(Record):
 
     id: str  #: What was measured, as an id.
     title: str  #: What was measured, for people.
-    factor: str
-    """The signal, factor, check or dotted path of the case that it bears on; may be empty."""
+    factor: str  #: The signal, factor, check or path of the case that it bears on; may be empty.
     value: float | Unknown  #: The best single number, in ``unit``.
     low: float | Unknown  #: Lower end of the 95% interval.
     high: float | Literal["open"] | Unknown  #: Upper end; ``open`` where only a lower one is known.
@@ -212,8 +209,7 @@ class EvidenceResult(Record):
     clusters: int  #: Conversations those come from.
     grade: Literal["measured", "published"]
     """Measured on the case's own data; or published by somebody else, which settles nothing."""
-    says: State
-    """Side of the framework's limit on which the whole interval lies; unknown across it."""
+    says: State  #: Side of the limit on which the whole interval lies; unknown across it.
     role: Literal["settles", "supports"]
     """Whether it settles the answer, or only speaks for or against a need."""
     limit: float | Unknown  #: The framework's limit.
@@ -224,6 +220,7 @@ class EvidenceResult(Record):
     sample: Literal["all", "sampled"]  #: Whether every trace was looked at.
     details: dict[str, float | int | str | bool]  #: Further numbers.
     examples: tuple[str, ...]  #: A few masked samples.
+    ignored: str = ""  #: Why a person overrules it; empty where it counts.
 
 
 class Counts(Record):
@@ -287,6 +284,7 @@ class Stage(Record):
     outcome: Verdict
     final: bool
     change: str
+    result: str = ""  #: What came of it.
 
 
 class GateResult(Record):
@@ -306,7 +304,7 @@ class CaveatResult(Record):
     @property
     def kind(self) -> Literal["gate", "note"]:
         """Whether it repeats the reason of an open gate."""
-        return "gate" if self.id in GATE_CAVEATS else "note"
+        return "gate" if self.id.startswith("gate_") else "note"
 
 
 class Departure(Record):
@@ -322,8 +320,7 @@ class Basis(Record):
     measured: int  #: Answers that data settled.
     stated: int  #: Answers that a person gave.
     assumed: int  #: Answers inferred from stated numbers.
-    flips: int
-    """Answers any one of which, changed alone, would change the answer or the first step."""
+    flips: int  #: Answers that, changed alone, would change the answer or the first step.
     turning: tuple[str, ...]  #: Those that alone would change the answer.
 
 
@@ -339,20 +336,19 @@ class Reach(Record):
 
     answers: tuple[TuningAnswer, ...]
     first_steps: tuple[str, ...]
+    exact: bool = False  #: Whether every way to answer what is open was judged.
 
 
 class VerdictResult(Record):
     """The verdict."""
 
     answer: TuningAnswer  #: Whether to fine-tune, from everything together.
-    headline: str
-    """The answer in one sentence: the reason that decides, the first step, what it rests on."""
+    headline: str  #: The answer in a sentence: the reason that decides, and the first step.
     outcome: Verdict  #: The framework's count, to the letter.
-    departs: tuple[Departure, ...]
-    """Why the answer isn't what the count alone would give; () where it is."""
+    departs: tuple[Departure, ...]  #: Why it isn't what the count alone gives; () where it is.
     basis: Basis
     takes: tuple[Take, ...]
-    """What it would take to get to a pilot or to a yes, and what would end it."""
+    """What it would take to get to a pilot or a yes, and what would end it."""
     final: bool  #: Whether no open answer can change the count.
     leaning: Outcome
     """The outcome when final; else the one with the largest share, the more cautious of equals."""
@@ -451,8 +447,7 @@ class TargetResult(Record):
     """A target against what there is today."""
 
     state: TargetState
-    limit: Number
-    """Least quality, most seconds, most USD a month; for privacy 1, that no data leaves."""
+    limit: Number  #: Least quality, most seconds or USD a month; for privacy 1: no data leaves.
     today: Number
     source: Source
 
@@ -483,8 +478,7 @@ class OptionResult(Record):
     effort_hours: Number
     weeks: Number  #: Until it is in production.
     risk: OutlookRisk
-    dominated_by: str
-    """Id of an option that is no worse in anything and better in something, or ``none``."""
+    dominated_by: str  #: Id of an option that is nowhere worse and somewhere better, or ``none``.
     variant_of: str = "none"  #: Id of the option it is one variant of, or ``none``.
     published: str = ""
     """How often this kind of thing measured best in published cases of the goal it serves."""

@@ -168,7 +168,8 @@ class Returns(FileRecord):
     """What tuning is said to bring."""
 
     api_savings_usd_per_month: Span  #: USD a month saved on calls at scale.
-    also: tuple[Text, ...] = ()  #: What is harder to count.
+    also: dict[str, tuple[Text, Text]] = {}
+    """What is harder to count: how far it can be counted, and what it is."""
 
 
 class Costs(FileRecord):
@@ -446,6 +447,7 @@ class ModelStrengths(FileRecord):
     strengths: dict[str, Text]  #: Model to strength.
     suits: dict[str, tuple[Ident, ...]] = {}
     """Model to the goals, signals and factors its strength speaks to."""
+    ids: dict[str, Name] = {}  #: Model to its id, by which its end is looked up.
     measure: Text = ""  #: How to measure instead of believing it.
 
 

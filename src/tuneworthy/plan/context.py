@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from functools import cache
@@ -147,6 +147,8 @@ class PlanContext:
     fits: Sequence[ApproachResult]  #: Approaches, the primary one first.
     calendar: Calendar
     money: CostModel
+    ruled_out: Container[str] = frozenset()
+    """Options that don't help here."""
     phases: list[Phase] = field(default_factory=list)
 
     def add(

@@ -27,6 +27,7 @@ from tuneworthy.verdict.gates import held, unsafe
 from tuneworthy.verdict.options import OPTIONS
 from tuneworthy.words import (
     count,
+    day,
     listing,
     months,
     number,
@@ -151,7 +152,8 @@ def _advised(plan: PlanContext, advised: tuple[str, ...], needs: Needs) -> None:
     if _RETRIEVAL in advised:
         options, recall = plan.framework.options, plan.case.today.retrieval_recall
         enough = plan.framework.threshold("retrieval_recall")
-        kinds = tuple(n for n, option in options.items() if option.variant_of == _RETRIEVAL)
+        variants = (n for n, option in options.items() if option.variant_of == _RETRIEVAL)
+        kinds = tuple(name for name in variants if name not in plan.ruled_out)
         after = needs if recall is not None else (_recall(plan, needs, enough),)
         _retrieval(plan, after, kinds, recall, enough)
     if advised[:1] == (_RETRIEVAL,):
@@ -199,7 +201,7 @@ def _tuning_service(plan: PlanContext, needs: Needs) -> None:
             "other_service", steps.other_service, needs, id="service", gone=gone, others=others
         )
     elif stated.service != "self_hosted" and stated.available != "yes":
-        known = f" It is known to end on {stated.until}." if stated.until else ""
+        known = f" It is known to end on {day(stated.until)}." if stated.until else ""
         plan.say("service", steps.service, needs, known=known, others=others)
 
 
@@ -265,9 +267,23 @@ def _simpler_first(plan: PlanContext, options: Sequence[str], needs: Needs) -> N
     """What would help and is simpler than tuning is tried before any training."""
     if not options:
         return
-    titles = listing([plan.framework.options[name].title for name in options])
+    rules = [plan.framework.options[name] for name in options]
+    serving, answering = (
+        [r for r in rules if (r.kind == "serving") == is_so] for is_so in (True, False)
+    )
+    counts = [f"share right of each on the {plan.cases} cases, with its 95% interval"] * bool(
+        answering
+    )
+    counts += ["bill a month and the wait of what changes only how the model is called"] * bool(
+        serving
+    )
+    run = f"Run each on the same {plan.cases} cases as the best prompt" if answering else ""
+    hold = "Run what changes how the model is called on a week of requests" if serving else ""
     target = f"every target ({plan.targets})" if plan.targets else "the target"
-    plan.say("simpler", plan.options(options), needs, titles=titles, target=target)
+    told = {"run": run, "hold": hold, "counts": listing(counts, "and the"), "target": target}
+    plan.say(
+        "simpler", plan.options(options), needs, titles=listing([r.title for r in rules]), **told
+    )
 
 
 # The first version.

@@ -34,6 +34,7 @@ from tuneworthy.plan.phases import keeping, questions, steps_to_verdict, tuning
 from tuneworthy.verdict.headline import OUTCOME_WORDS
 from tuneworthy.verdict.judge import Judgement
 from tuneworthy.words import count, months_later, months_range, number, plain, several
+from tuneworthy.words import day as as_day
 
 _PARTS: dict[Part, str] = {
     "steps": "Conditions to settle",
@@ -83,7 +84,9 @@ def build_plan(
     try:
         calendar = Calendar(start, rule.hours_per_week if stated is None else stated.likely)
         assert money.model is not None  # whoever assessed the money has it
-        plan = PlanContext(case, framework, rule, assessment, fits, calendar, money.model)
+        plan = PlanContext(
+            case, framework, rule, assessment, fits, calendar, money.model, found.ruled_out
+        )
         aim = _fill(plan, decision, found, gates, open_questions, money)
     except NoPlanError as error:
         return Unknown(ask=error.ask)
@@ -190,11 +193,11 @@ def _notes_of_tuning(plan: PlanContext, launch: date) -> Iterator[str]:
     if until is None or not plan.calendar.start < until <= max(p.end for p in plan.phases):
         return
     if until <= launch:
-        when, cure = f"before the launch on {launch}", "find another first"
+        when, cure = f"before the launch on {as_day(launch)}", "find another first"
     else:
-        when = f"after the launch on {launch} and before this plan is through"
+        when = f"after the launch on {as_day(launch)} and before this plan is through"
         cure = "plan the move now"
-    yield f"The tuning service ends on {until}, {when}: {cure}."
+    yield f"The tuning service ends on {as_day(until)}, {when}: {cure}."
 
 
 def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
@@ -205,7 +208,7 @@ def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
         yield "By today's amounts it never pays back."
         return
     low, high = (point.low, point.most) if isinstance(point, Range) else (point, point)
-    live = f"Live on {launch} at the latest"
+    live = f"Live on {as_day(launch)} at the latest"
     if money.contradicted:
         yield (
             f"{live}; as stated it pays back after {months_range(low, high)}, which is "
@@ -214,7 +217,7 @@ def _pays_back(money: InvestmentResult, launch: date) -> Iterator[str]:
         return
     text = f"{live}; by today's amounts, if it works, it pays back after {months_range(low, high)}"
     day = _later(launch, high)
-    yield f"{text}, so by {day}." if day else f"{text}."
+    yield f"{text}, so by {as_day(day)}." if day else f"{text}."
 
 
 def _later(launch: date, months: float) -> date | None:

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 
 from tuneworthy.errors import one_line
 from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.dossier import Dossier, OptionResult, Plan, Simulation
+from tuneworthy.model.dossier import OptionResult, Plan, Simulation
 from tuneworthy.report.named import template
 from tuneworthy.words import cut
 
@@ -284,23 +284,3 @@ def gantt(plan: Plan) -> Drawing | None:
         for phase in plan.phases
     ]
     return by_title("gantt", [phase.title for phase in plan.phases], rows)
-
-
-def balance(dossier: Dossier) -> Drawing | None:
-    """Every reason as a bar: those for to the right, those against to the left."""
-    factors = list(dossier.factors.values())
-    weights = [0.0 if isinstance(one.weight, str) else float(one.weight) for one in factors]
-    alike = not any(weights) or any(isinstance(one.weight, str) for one in factors)
-    rows = []
-    for factor, weight in zip(factors, weights, strict=True):
-        length = 1.0 if alike else weight / max(weights)  # a part of the most
-        end = length if factor.kind == "indicator" else -length
-        rows.append(
-            {
-                "end": 0 if factor.state == "no" else end,
-                "state": factor.kind if factor.state == "yes" else factor.state,
-                "mark": "?" if factor.state == "unknown" else "",
-                "at": end / 2,
-            }
-        )
-    return by_title("balance", [factor.title for factor in factors], rows)

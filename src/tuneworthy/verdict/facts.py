@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import cached_property
-from typing import Literal
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 from tuneworthy.framework.load import services
+from tuneworthy.llm.endpoints import LOCAL, PRESETS
 from tuneworthy.model.base import Range, State, Unknown
 from tuneworthy.model.case import Amount, Case, Model, PublishedFigure, in_use
 from tuneworthy.model.dossier import (
@@ -23,23 +23,59 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Framework, TargetId
 from tuneworthy.stats.intervals import wilson
-from tuneworthy.verdict.weigh import figures, reaches, usable_examples
-from tuneworthy.words import sentence
-
-# What challenges and options read of a case: structured answers, never the words of a note.
+from tuneworthy.verdict.weigh import figures, maker, reaches, usable_examples, within
+from tuneworthy.words import listing, sentence
 
 MOST_USD = 1e15  #: As much as any amount may be.
 
-TARGETS: tuple[TargetId, ...] = ("quality", "latency", "cost", "privacy")
+
+class TargetKind(NamedTuple):
+    """What a kind of target is called, where it stands in a case, and what to do about it."""
+
+    name: str
+    path: str  #: Of today's value.
+    state: str  #: What to do where no target is stated.
+    measure: str  #: What to do where today's value isn't known.
+    met: str  #: When it is met; the limit is to be filled in.
+
+
+TARGETS: dict[TargetId, TargetKind] = {
+    "quality": TargetKind(
+        "quality",
+        "today.quality",
+        "state a target with its metric (targets.quality)",
+        "score today's prompt on an evaluation set (today.quality and today.cases)",
+        "quality reaches {} on cases nobody tuned on",
+    ),
+    "latency": TargetKind(
+        "latency",
+        "today.latency_p95_s",
+        "state how long an answer may take, if that matters (targets.latency_p95_s)",
+        "time today's calls (today.latency_p95_s)",
+        "95 of 100 answers come within {} s",
+    ),
+    "cost": TargetKind(
+        "the bill",
+        "today.usd_per_month",
+        "state what it may cost a month, if that matters (targets.usd_per_month)",
+        "state traffic and prices, or the bill (today.usd_per_month)",
+        "the bill is at most ${} a month",
+    ),
+    "privacy": TargetKind(
+        "privacy",
+        "today.api",
+        "say whether data may leave (factors.data_sovereignty)",
+        "say who runs the model (today.api)",
+        "no data leaves",
+    ),
+}
 """In the order in which they are named."""
 
-NAMES: dict[TargetId, str] = {
-    "quality": "quality",
-    "latency": "latency",
-    "cost": "the bill",
-    "privacy": "privacy",
-}
-"""What each is called."""
+
+def named(targets: Iterable[TargetId]) -> str:
+    """Targets in a sentence."""
+    return listing([TARGETS[target].name for target in targets])
+
 
 ARMS = {
     "fine_tune": "tuning alone",
@@ -59,38 +95,24 @@ KNOWLEDGE_GOALS = frozenset({"knowledge", "domain_expertise"})
 QUALITY_SIGNS = ("inconsistent_format", "terminology_errors", "voice_drift", "knowledge_gaps")
 """Signals of wrong answers; the other two are of length and time."""
 
+_PRESSING: tuple[tuple[TargetId, tuple[str, ...]], ...] = (
+    ("latency", ("latency_requirements",)),
+    ("cost", ("cost_optimization",)),
+)
+"""Targets that a reason speaks of, with that reason."""
 
-_MAKERS = {
-    "gpt": "openai",
-    "o1": "openai",
-    "o3": "openai",
-    "o4": "openai",
-    "chatgpt": "openai",
-    "claude": "anthropic",
-    "gemini": "google",
-    "gemma": "google",
-    "llama": "meta",
-    "mistral": "mistral",
-    "mixtral": "mistral",
-    "ministral": "mistral",
-    "codestral": "mistral",
-    "qwen": "alibaba",
-    "deepseek": "deepseek",
-    "command": "cohere",
-    "aya": "cohere",
-    "grok": "xai",
-    "phi": "microsoft",
-    "smollm": "huggingface",
-    "nova": "amazon",
-}
-"""How names of models begin, and who makes them."""
+_RETRIEVAL = frozenset(
+    {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking", "query_expansion"}
+)
 
 
-def maker(model: str) -> str:
-    """Who makes a model, by its name; the name itself where nobody knows."""
-    name = re.split(r"[:/]", model.casefold())[-1]
-    begins = (who for start, who in _MAKERS.items() if name.startswith(start))
-    return next(begins, name)
+def served_by(model: Model) -> str:
+    """Whose machine answers, by the id; unknown where it doesn't tell."""
+    provider, _, name = model.id.partition(":")
+    place = PRESETS.get(provider)
+    if model.base_url is not None or not name or (place is None and provider != LOCAL):
+        return "unknown"
+    return "third_party" if place and place.key_from else "own"
 
 
 def ends(number: Number) -> tuple[float, float]:
@@ -99,11 +121,15 @@ def ends(number: Number) -> tuple[float, float]:
     return (number.low, number.most) if isinstance(number, Range) else (number, number)
 
 
-def against(quality: float | None, cases: int | None, wanted: float) -> State:
-    """Whether a quality is met: only where the whole interval (95%, Wilson) lies on one side."""
+def counted(quality: float | None, cases: int | None) -> Range | None:
+    """95% interval (Wilson) of a share that was counted; None without its cases."""
     if quality is None or not cases:
-        return "unknown"
-    return reaches(*wilson(quality * cases, cases), wanted)
+        return None
+    return Range.between(*wilson(quality * cases, cases))
+
+
+def _range(amount: Amount | None) -> Range | None:
+    return None if amount is None else Range.between(amount.low, amount.high)
 
 
 @dataclass(frozen=True)
@@ -118,12 +144,28 @@ class CaseFacts:
     read: set[str] = field(default_factory=set, init=False, compare=False)
     """Names of the answers that were asked for: another answer changes nothing that was made."""
 
+    def answered(self, changes: Mapping[str, State]) -> CaseFacts:
+        """The same with answers changed; what no answer bears on is kept."""
+        weighed = self.assessment
+        for name, to in changes.items():
+            weighed = weighed.with_answer(name, to)
+        after = replace(self, assessment=weighed)
+        kept = ("bill", "now", "limits", "quality")
+        after.__dict__.update({name: self.__dict__[name] for name in kept if name in self.__dict__})
+        return after
+
     def state(self, name: str) -> State:
         self.read.add(name)
         return self.assessment.state(name)
 
     def holds(self, *names: str) -> bool:
         return all(self.state(name) == "yes" for name in names)
+
+    @property
+    def reached(self) -> State:
+        """Whether prompting is at its ceiling."""
+        self.read.update(self.assessment.ceiling.checks)
+        return self.assessment.reached
 
     def source(self, name: str) -> Source:
         return self.assessment.source(name)
@@ -145,14 +187,15 @@ class CaseFacts:
         return stated.likely if stated else None
 
     @property
-    def growth_per_month(self) -> float | None:
-        stated = self.case.economics.traffic.growth_per_month
-        return stated.likely if stated else None
-
-    @property
     def tokens(self) -> float | None:
         stated = self.case.economics.traffic.input_tokens
         return stated.likely if stated else None
+
+    @property
+    def growth(self) -> float:
+        """Growth a month as a share; 0 where none is stated."""
+        stated = self.case.economics.traffic.growth_per_month
+        return stated.likely if stated else 0.0
 
     @property
     def long_prompt(self) -> State:
@@ -163,64 +206,38 @@ class CaseFacts:
             return "unknown"
         return reaches(stated.low, stated.high, limit)
 
-    @property
+    def serving(self, how: str) -> Range | None:
+        """USD a month the model in use costs in a way of serving, by traffic and prices."""
+        now = in_use(self.case)
+        for each in self.findings.servings:
+            usd, is_now = each.usd_per_month, now is not None and each.model == now.id
+            if is_now and each.how == how:
+                return None if isinstance(usd, Unknown) else Range.between(*ends(usd))
+        return None
+
+    @cached_property
     def bill(self) -> Amount | None:
         """USD a month the present system costs: as said or measured, else traffic by price."""
         return self.case.today.usd_per_month or self.findings.bill
 
     @property
-    def bill_usd(self) -> float | None:
-        return self.bill.likely if self.bill else None
+    def bill_path(self) -> str:
+        """What the bill comes from, as a path of the case."""
+        stated = self.case.today.usd_per_month is not None
+        return "today.usd_per_month" if stated else "economics.traffic.requests_per_month"
 
     @property
     def request_usd(self) -> float | None:
         """USD a request costs today; None where the bill or the requests aren't known."""
-        return self.bill_usd / self.requests if self.bill_usd and self.requests else None
+        bill = self.bill.likely if self.bill else 0.0
+        return bill / self.requests if bill and self.requests else None
 
     # Quality, and the targets.
 
-    @property
-    def quality(self) -> tuple[float, float] | None:
-        """95% interval (Wilson) of today's quality; None without a share and its cases."""
-        today = self.case.today
-        if today.quality is None or not today.cases:
-            return None
-        return wilson(today.quality * today.cases, today.cases)
-
-    def met(self, bill: Amount | None) -> dict[str, State]:
-        """Each stated target, by its name in the case, against today; empty without targets."""
-        targets, today = self.case.targets, self.case.today
-        states: dict[str, State] = {}
-        if targets.quality is not None:
-            states["quality"] = against(today.quality, today.cases, targets.quality.at_least)
-        for name, value, most in (
-            ("latency_p95_s", today.latency_p95_s, targets.latency_p95_s),
-            ("usd_per_month", bill, targets.usd_per_month),
-        ):
-            if most is not None:
-                states[name] = "unknown" if value is None else value.at_most(most)
-        return states
-
     @cached_property
-    def targets(self) -> dict[TargetId, State]:
-        """Each stated target by its kind, privacy where data may not leave."""
-        kinds: dict[str, TargetId] = {"latency_p95_s": "latency", "usd_per_month": "cost"}
-        states: dict[TargetId, State] = {
-            kinds.get(name, "quality"): state for name, state in self.met(self.bill).items()
-        }
-        if self.holds("data_sovereignty") and self.api != "unknown":
-            states["privacy"] = "no" if self.api == "third_party" else "yes"
-        return states
-
-    @property
-    def api(self) -> str:
-        """Who runs the model in use: as stated, else a provider where its list price is known."""
-        now = in_use(self.case)
-        if self.case.today.api != "unknown" or now is None:
-            return self.case.today.api
-        if now.runs != "unknown":
-            return now.runs
-        return "third_party" if (now.id, now.base_url) in self.findings.prices else "unknown"
+    def quality(self) -> Range | None:
+        """95% interval (Wilson) of today's quality; None without a share and its cases."""
+        return counted(self.case.today.quality, self.case.today.cases)
 
     @cached_property
     def limits(self) -> dict[TargetId, float]:
@@ -236,16 +253,40 @@ class CaseFacts:
     @cached_property
     def now(self) -> dict[TargetId, Range]:
         """Where the present approach is, as far as that is known."""
-        today = self.case.today
-        found: dict[TargetId, Range] = {}
-        if today.quality is not None:
-            found["quality"] = Range.between(today.quality, today.quality)
-        amounts: tuple[tuple[TargetId, Amount | None], ...] = (
-            ("latency", today.latency_p95_s),
-            ("cost", self.bill),
-        )
-        found |= {n: Range.between(each.low, each.high) for n, each in amounts if each}
-        return found
+        share = self.case.today.quality
+        found: dict[TargetId, Range | None] = {
+            "quality": None if share is None else Range.between(share, share),
+            "latency": _range(self.case.today.latency_p95_s),
+            "cost": _range(self.bill),
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def meets(self, target: TargetId, value: Range | None) -> State:
+        """Whether all of a figure lies inside the limit; unknown without one of them."""
+        limit = self.limits.get(target)
+        if limit is None or value is None:
+            return "unknown"
+        return (reaches if target == "quality" else within)(value.low, value.most, limit)
+
+    @cached_property
+    def targets(self) -> dict[TargetId, State]:
+        """Each stated target by its kind, privacy where data may not leave."""
+        counted = {**self.now, "quality": self.quality}
+        states = {name: self.meets(name, counted.get(name)) for name in self.limits}
+        if self.holds("data_sovereignty") and self.api != "unknown":
+            states["privacy"] = "no" if self.api == "third_party" else "yes"
+        return states
+
+    @property
+    def api(self) -> str:
+        """Who runs the model in use: as stated, else by its price or by where it is served."""
+        now = in_use(self.case)
+        if self.case.today.api != "unknown" or now is None:
+            return self.case.today.api
+        if now.runs != "unknown":
+            return now.runs
+        listed = (now.id, now.base_url) in self.findings.prices
+        return "third_party" if listed else served_by(now)
 
     def target(self, name: TargetId) -> State:
         """Whether one target is met; unknown for one that isn't stated."""
@@ -269,15 +310,8 @@ class CaseFacts:
         said = self.state("success_with_prompts") == "no" or bool(self.seen)
         if self.target("quality") == "unknown" and said and not fine:
             aims.insert(0, "quality")
-        by_reason: tuple[tuple[TargetId, str], ...] = (
-            ("latency", "latency_requirements"),
-            ("cost", "cost_optimization"),
-        )
-        for name, factor in by_reason:
-            refuted = name == "cost" and self.small_bill
-            if self.holds(factor) and name not in self.targets and not refuted:
-                aims.append(name)
-        return tuple(aims)
+        pressed = [name for name in self.pressed_by if name not in self.targets]
+        return (*aims, *(n for n in pressed if n != "cost" or not self.small_bill))
 
     @property
     def firm(self) -> tuple[TargetId, ...]:
@@ -297,13 +331,10 @@ class CaseFacts:
 
         None where one of the two isn't known. No tuning can save more than the bill.
         """
-        if self.bill is None or self.findings.upfront_usd is None:
+        upfront, rule = self.findings.upfront_usd, self.framework.break_even
+        if self.bill is None or upfront is None or isinstance(upfront, Unknown):
             return None
-        rule = self.framework.break_even
         months = 1 if self.one_off or rule is None else rule.under_months
-        upfront = self.findings.upfront_usd
-        if isinstance(upfront, Unknown):
-            return None
         return self.bill.high * months, ends(upfront)[0]
 
     @property
@@ -335,20 +366,18 @@ class CaseFacts:
     @property
     def pressure(self) -> State:
         """Whether cost or latency is a reason to change something."""
-        reasons = (self.state("cost_optimization"), self.state("latency_requirements"))
-        if "yes" in reasons or {"latency", "cost"} & set(self.missed):
+        if self.pressed_by:
             return "yes"
-        return "no" if reasons == ("no", "no") else "unknown"
+        states = {self.state(name) for _, names in _PRESSING for name in names}
+        return "no" if states == {"no"} else "unknown"
 
     @property
-    def pressed_by(self) -> tuple[str, ...]:
-        """Which of cost and latency it is."""
-        pairs: tuple[tuple[TargetId, str], ...] = (
-            ("cost", "cost_optimization"),
-            ("latency", "latency_requirements"),
-        )
+    def pressed_by(self) -> tuple[TargetId, ...]:
+        """Which of cost and latency it is: given as a reason, or missed."""
         return tuple(
-            name for name, factor in pairs if self.holds(factor) or self.target(name) == "no"
+            target
+            for target, reasons in _PRESSING
+            if self.target(target) == "no" or any(map(self.holds, reasons))
         )
 
     @property
@@ -417,8 +446,7 @@ class CaseFacts:
     @property
     def tried_retrieval(self) -> bool:
         """Whether an attempt changed what is retrieved."""
-        kinds = {"better_retrieval", "chunk_optimization", "hybrid_search", "reranking"}
-        return any(kinds & set(attempt.tried) for attempt in self.case.attempts)
+        return any(_RETRIEVAL & set(attempt.tried) for attempt in self.case.attempts)
 
     @property
     def retrieves(self) -> State:
@@ -440,9 +468,9 @@ class CaseFacts:
     def content_changes(self) -> State:
         """Whether the facts change about every month."""
         state = self.state("rapidly_changing_requirements")
-        if state != "yes" or self.changes == "unknown":
-            return state if state != "yes" else "unknown"
-        return "no" if self.changes == "policy" else "yes"
+        if state != "yes":
+            return state
+        return {"policy": "no", "unknown": "unknown"}.get(self.changes, "yes")  # type: ignore[return-value]
 
 
 def serves_until(case: Case) -> date | None:
@@ -457,10 +485,8 @@ def serves_until(case: Case) -> date | None:
 
 # A challenge: its rule, its numbers and its sentence in one function.
 
-Clash = tuple[tuple[str, ...], str, str]
+Found = tuple[tuple[str, ...], str, str] | Literal[False] | None
 """Dotted paths of the statements in the case file, what doesn't fit, and what would settle it."""
-
-Rule = Callable[[CaseFacts], Clash | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -468,7 +494,7 @@ class Challenge:
     """A rule that finds statements that don't fit together, or one that nothing carries."""
 
     severity: Severity
-    rule: Rule
+    rule: Callable[[CaseFacts], Found]
 
     @property
     def id(self) -> str:
@@ -477,10 +503,9 @@ class Challenge:
 
     def __call__(self, facts: CaseFacts) -> ChallengeResult | None:
         """What it says of a case; None where the statements carry each other."""
-        clash = self.rule(facts)
-        if clash is None:
+        if not (found := self.rule(facts)):
             return None
-        between, says, settle = clash
+        between, says, settle = found
         return ChallengeResult(
             id=self.id,
             severity=self.severity,
@@ -490,16 +515,9 @@ class Challenge:
         )
 
 
-def contradiction(rule: Rule) -> Challenge:
-    """Statements that exclude each other."""
-    return Challenge("contradiction", rule)
-
-
-def doubt(rule: Rule) -> Challenge:
-    """A statement that lacks what would carry it."""
-    return Challenge("doubt", rule)
-
-
-def pushback(rule: Rule) -> Challenge:
-    """An expectation that isn't realistic."""
-    return Challenge("pushback", rule)
+contradiction = partial(Challenge, "contradiction")
+"""Statements that exclude each other."""
+doubt = partial(Challenge, "doubt")
+"""A statement that lacks what would carry it."""
+pushback = partial(Challenge, "pushback")
+"""An expectation that isn't realistic."""

@@ -120,10 +120,8 @@ def _need(assessment: Assessment, missed: Sequence[str]) -> Reasoned:
 def _strength(decision: Decision) -> Reasoned:
     """Strong by both rules is enough for a full project; weak by both is too little for any."""
     low, high = decision.strength.low, decision.strength.high
-    if low == high == "strong":
-        return "yes", "strong by score and by difference"
-    if low == high == "weak":
-        return "no", "weak by score and by difference"
+    if low == high != "moderate":
+        return "yes" if low == "strong" else "no", f"{low} by score and by difference"
     return "unknown", f"{low if low == high else f'{low} to {high}'}: a pilot would tell"
 
 
@@ -135,10 +133,8 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
     approach, unit, others = plain(first.approach), plain(first.data.unit), _others(first)
     have, wanted = held(case, first.data.unit), count(first.data.low)
     if have is not None and first.feasible == "no":
-        missing = count(first.data.low - have)
-        return "no", (
-            f"{approach} takes {wanted} {unit}, {count(have)} are there, {missing} are missing"
-        )
+        lacks = f"{count(have)} are there, {count(first.data.low - have)} are missing"
+        return "no", f"{approach} takes {wanted} {unit}, {lacks}"
     if tuning.available == "no":
         return "no", f"the {plain(tuning.service)} service doesn't take new work{others}"
     if tuning.until is not None and tuning.until <= as_of:
@@ -146,26 +142,20 @@ def _feasibility(case: Case, fits: Sequence[ApproachResult], as_of: date) -> Rea
     if have is None:
         return "unknown", f"count the {unit}: {approach} takes {wanted} or more"
     if have < first.data.low:
-        return "unknown", (
-            f"{approach} usually takes {wanted} {unit}, {count(have)} are there: a pilot on them "
-            "would tell"
-        )
+        there = f"{count(have)} are there: a pilot on them would tell"
+        return "unknown", f"{approach} usually takes {wanted} {unit}, {there}"
     if tuning.available == "unknown" and tuning.service != "self_hosted":
-        return "unknown", (
-            f"enough {unit}; ask whether the tuning service takes new work and will still serve "
-            f"the model{others}"
-        )
+        ask = "ask whether the tuning service takes new work and will still serve the model"
+        return "unknown", f"enough {unit}; {ask}{others}"
     return "yes", f"{count(have)} {unit}, and a service to use them"
 
 
 def _others(fit: ApproachResult) -> str:
     """Who is known to take new work of this kind: all of them, or how many with the first two."""
     names = fit.offered_by
-    if not names:
-        return ""
     if len(names) > 2:
         return f"; {few(len(names))} take new work, among them {listing(names[:2])}"
-    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work"
+    return f"; {listing(names)} {'take' if len(names) > 1 else 'takes'} new work" if names else ""
 
 
 _SAFETY: dict[str, dict[State, str]] = {
@@ -183,8 +173,7 @@ _SAFETY: dict[str, dict[State, str]] = {
 def unsafe(case: Case) -> tuple[State, tuple[str, ...]]:
     """The state of safety, and the answers that make it so: those that are no, else those open."""
     for state in ("no", "unknown"):
-        names = tuple(name for name in _SAFETY if getattr(case.safety, name) == state)
-        if names:
+        if names := tuple(name for name in _SAFETY if getattr(case.safety, name) == state):
             return state, names
     return "yes", ()
 

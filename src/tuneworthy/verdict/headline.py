@@ -12,7 +12,6 @@ from tuneworthy.model.dossier import (
     CaveatResult,
     Decision,
     GateResult,
-    OptionResult,
     Quick,
     Take,
     TuningAnswer,
@@ -20,7 +19,7 @@ from tuneworthy.model.dossier import (
 )
 from tuneworthy.model.framework import Band, Framework
 from tuneworthy.verdict.facts import CaseFacts
-from tuneworthy.verdict.judge import Judgement
+from tuneworthy.verdict.judge import Judgement, step_text
 from tuneworthy.words import LIMITS, few, figure_says, listing, plain, sentence, several
 
 OUTCOME_WORDS: dict[str, str] = {
@@ -63,7 +62,6 @@ def verdict_result(
     decision: Decision,
     gates: tuple[GateResult, ...],
     found: Judgement,
-    options: Sequence[OptionResult],
 ) -> VerdictResult:
     """The verdict in words.
 
@@ -72,7 +70,6 @@ def verdict_result(
         decision: What the rules came to.
         gates: The five gates.
         found: The judgement.
-        options: Every option; none where nobody asked for them.
     """
     return VerdictResult(
         answer=found.answer,
@@ -84,11 +81,11 @@ def verdict_result(
         final=decision.final,
         leaning=decision.leaning,
         action=found.action,
-        summary=_summary(facts, decision),
+        summary=_summary(facts, decision, found),
         gates=gates,
         caveats=tuple(
             CaveatResult(id=name, says=says)
-            for name, says in _caveats(facts, decision, gates, found, options)
+            for name, says in _caveats(facts, decision, gates, found)
         ),
         next=found.recommendation.says,
     )
@@ -97,12 +94,11 @@ def verdict_result(
 def headline(found: Judgement) -> str:
     """The answer, the reason that decides, the first step, and what it rests on."""
     steps = found.recommendation.steps
-    first = steps[0].title if steps[0].option != "measure" else steps[0].because
     says = [f"Fine-tune? {sentence(f'{ANSWER_WORDS[found.answer]}: {found.because}')}"]
     if found.contradictions:
         says.append(sentence(f"{several(found.contradictions, 'contradiction')} to settle"))
     if found.answer != "no" or steps[0].option != "keep_prompt":
-        says.append(sentence(f"first: {first}"))
+        says.append(sentence(f"first: {step_text(steps[0])}"))
     return " ".join(says)
 
 
@@ -132,12 +128,9 @@ def takes(facts: CaseFacts, found: Judgement, gates: Sequence[GateResult]) -> It
         ends = "a simpler option that meets every target, or a pilot that gains nothing"
         yield Take(towards="no", what=sentence(ends))
         return
-    lacks = list(_lacks(facts, found))
-    gone = ("feasibility", "investment", "safety")
-    held_up = [gate for gate in gates if gate.state == "no" and gate.id in gone]
-    lacks += [f"this settled: {gate.why}" for gate in held_up]
-    for what in lacks:
-        yield Take(towards="pilot", what=sentence(what))
+    held_up = (g for g in gates if g.state == "no" and g.id not in ("need", "strength"))
+    lacks = [*_lacks(facts, found), *(f"this settled: {gate.why}" for gate in held_up)]
+    yield from (Take(towards="pilot", what=sentence(what)) for what in lacks)
     if found.answer != "no":
         yield Take(towards="no", what="Every target met by the prompt or by a simpler option.")
 
@@ -156,11 +149,8 @@ def _lacks(facts: CaseFacts, found: Judgement) -> Iterator[str]:
     if wanted is not None and held < wanted and not found.in_vain:
         lack = several(wanted - held, "more reason")
         yield f"{lack} for it, so that {few(wanted)} of {few(len(pro))} hold"
-    against = [
-        factor.title
-        for factor in assessment.factors.values()
-        if factor.kind == "anti_indicator" and factor.state == "yes"
-    ]
+    con = (f for f in assessment.factors.values() if f.kind == "anti_indicator")
+    against = [factor.title for factor in con if factor.state == "yes"]
     if against:
         yield f"these reasons against cleared: {listing(against)}"
     if not facts.aims and not facts.targets:
@@ -176,9 +166,12 @@ def reasons_wanted(facts: CaseFacts) -> int | None:
     return None
 
 
-def _summary(facts: CaseFacts, decision: Decision) -> str:
-    """The framework's count in one sentence."""
+def _summary(facts: CaseFacts, decision: Decision, found: Judgement) -> str:
+    """The framework's count in one sentence, with what it counts and the judgement doesn't."""
     by = f"by the {facts.framework.name}'s count"
+    if found.refuted:
+        factors = facts.assessment.factors
+        by += f", which counts {listing([factors[name].title for name in found.refuted])}"
     if decision.outcome == "undecided":
         return f"{by}: undecided between {listing([OUTCOME_WORDS[o] for o in decision.reach])}."
     return f"{by}: {OUTCOME_WORDS[decision.outcome]}."
@@ -189,11 +182,9 @@ def _caveats(
     decision: Decision,
     gates: Sequence[GateResult],
     found: Judgement,
-    options: Sequence[OptionResult],
 ) -> Iterator[tuple[str, str]]:
     """What to keep in mind, each with its id."""
-    tunings = [option for option in options if option.kind == "tuning"]
-    if tunings and facts.figure and not facts.holds("success_with_prompts"):
+    if facts.figure and not facts.holds("success_with_prompts"):
         yield "published_figure", f"{figure_says(facts.figure)}. {LIMITS}"
     factors = facts.case.factors.items()
     not_yet = {name: each for name, each in factors if each.now not in (None, each.value)}
@@ -224,6 +215,9 @@ def _not_asked(facts: CaseFacts) -> Iterator[tuple[str, str]]:
     if kept:
         says = f"not asked by the {facts.framework.name} framework, kept and not counted"
         yield "kept_answers", f"{says}: {listing(kept)}"
+    for one in facts.case.evidence.get("ignore", ()):
+        says = f"what was measured of {plain(one.id)} doesn't count: {one.because}"
+        yield "evidence_ignored", says
 
 
 def _done_already(facts: CaseFacts) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from itertools import product
+from typing import Literal, NamedTuple
 
 from tuneworthy.framework.rules import Rules
 from tuneworthy.framework.tally import tally
@@ -21,8 +22,7 @@ from tuneworthy.model.dossier import (
     Departure,
     GateId,
     GateResult,
-    GoalRecord,
-    OptionResult,
+    Helps,
     QuestionResult,
     Reach,
     Recommendation,
@@ -32,10 +32,9 @@ from tuneworthy.model.dossier import (
     TuningAnswer,
     Verdict,
 )
-from tuneworthy.model.evidence import Evidence
 from tuneworthy.model.framework import OUTCOMES, JudgementRule, TargetId
-from tuneworthy.verdict.facts import NAMES, TARGETS, CaseFacts
-from tuneworthy.verdict.options import OPTIONS, covers, options
+from tuneworthy.verdict.facts import TARGETS, CaseFacts, named
+from tuneworthy.verdict.options import OPTIONS, Compared, Outlook, covers
 from tuneworthy.verdict.rules import verdict_of
 from tuneworthy.words import few, listing, number, plain, sentence, several, usd
 
@@ -53,53 +52,32 @@ _SENT_TO = ("better_retrieval", "other_model")
 
 MOST_STEPS = 3
 
+Waits = GateId | Literal["", "moving"]
+
 
 # Each target against today.
+
+_STATES: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown": "unknown"}
 
 
 def targets(facts: CaseFacts) -> dict[TargetId, TargetResult]:
     """Every target with its state; one that nobody stated is unknown and says what to state."""
     found: dict[TargetId, TargetResult] = {}
-    for name in TARGETS:
-        state, limit, today = facts.targets.get(name), facts.limits.get(name), None
+    for name, kind in TARGETS.items():
+        limit, today = facts.limits.get(name), facts.now.get(name)
         if name == "privacy":
-            limit, known = (1.0, facts.api) if state else (None, "unknown")
-            today = None if known == "unknown" else Range.between(*[float(known == "own")] * 2)
-        else:
-            today = facts.now.get(name)
-        measured = any(r.path.startswith(_PATHS[name]) for r in facts.findings.replaced)
-        stated = facts.case.today.usd_per_month is not None or name != "cost"
+            limit = 1.0 if name in facts.targets else None
+            own = float(facts.api == "own")
+            today = None if facts.api == "unknown" else Range.between(own, own)
+        measured = any(r.path.startswith(kind.path) for r in facts.findings.replaced)
+        stated = today is not None and (name != "cost" or facts.bill_path == kind.path)
         found[name] = TargetResult(
-            state=_STATES[state or "unknown"],
-            limit=Unknown(ask=_STATE_IT[name]) if limit is None else limit,
-            today=Unknown(ask=_COUNT_IT[name]) if today is None else today.narrowed(),
-            source="measured" if measured else "stated" if stated and today else "assumed",
+            state=_STATES[facts.target(name)],
+            limit=Unknown(ask=kind.state) if limit is None else limit,
+            today=Unknown(ask=kind.measure) if today is None else today.narrowed(),
+            source="measured" if measured else "stated" if stated else "assumed",
         )
     return found
-
-
-_STATES: Mapping[State, TargetState] = {"yes": "met", "no": "missed", "unknown": "unknown"}
-
-_PATHS: Mapping[TargetId, str] = {
-    "quality": "today.quality",
-    "latency": "today.latency_p95_s",
-    "cost": "today.usd_per_month",
-    "privacy": "today.api",
-}
-
-_STATE_IT: Mapping[TargetId, str] = {
-    "quality": "state a target with its metric (targets.quality)",
-    "latency": "state how long an answer may take, if that matters (targets.latency_p95_s)",
-    "cost": "state what it may cost a month, if that matters (targets.usd_per_month)",
-    "privacy": "say whether data may leave (factors.data_sovereignty)",
-}
-
-_COUNT_IT: Mapping[TargetId, str] = {
-    "quality": "score today's prompt on an evaluation set (today.quality and today.cases)",
-    "latency": "time today's calls (today.latency_p95_s)",
-    "cost": "state traffic and prices, or the bill (today.usd_per_month)",
-    "privacy": "say who runs the model (today.api)",
-}
 
 
 # What the rules see.
@@ -111,7 +89,7 @@ class Situation:
 
     facts: CaseFacts
     rules: Rules
-    options: Sequence[OptionResult]
+    options: Sequence[Outlook]
     gates: Mapping[GateId, GateResult]
     contradicted: frozenset[str] = frozenset()
     """Answers whose statement stands in an open contradiction."""
@@ -120,36 +98,34 @@ class Situation:
         """Whether the framework has this rule."""
         return rule in self.facts.framework.judgement
 
-    @cached_property
-    def simple(self) -> list[OptionResult]:
-        """Options that are no tuning and help, in the order to try them; one of each family."""
-        found = [
-            option
-            for option in self.options
-            if option.kind != "tuning"
-            and option.id != "keep_prompt"
-            and option.helps in ("yes", "partly")
-        ]
-        families: dict[str, OptionResult] = {}
-        for option in found:
-            families.setdefault(family(option), option)
-        return list(families.values())
+    def helping(self, *helps: Helps, tuning: bool) -> list[Outlook]:
+        """Options that help so, in the order to try them; of what isn't tuning one a family."""
+        found: dict[str, Outlook] = {}
+        for option in self.options:
+            of_kind = (option.kind == "tuning") == tuning and option.id != "keep_prompt"
+            if of_kind and option.helps in helps:
+                found.setdefault(option.id if tuning else option.family, option)
+        return list(found.values())
 
     @cached_property
-    def tunings(self) -> list[OptionResult]:
-        """Kinds of tuning that help, in the order to try them."""
-        trained = (option for option in self.options if option.kind == "tuning")
-        return [option for option in trained if option.helps in ("yes", "partly")]
+    def simple(self) -> list[Outlook]:
+        """What helps and is no tuning."""
+        return self.helping("yes", "partly", tuning=False)
+
+    @cached_property
+    def sure(self) -> list[Outlook]:
+        """What is known to help and is no tuning."""
+        return [option for option in self.simple if option.helps == "yes"]
+
+    @cached_property
+    def tunings(self) -> list[Outlook]:
+        """Kinds of tuning that help."""
+        return self.helping("yes", "partly", tuning=True)
 
     @cached_property
     def untouched(self) -> tuple[TargetId, ...]:
         """Missed targets that nothing simpler is known to move."""
-        moved = {
-            target
-            for option in self.simple
-            if option.helps == "yes"
-            for target in covers(option, self.facts)
-        }
+        moved = {target for option in self.sure for target in covers(option, self.facts)}
         return tuple(target for target in self.facts.firm if target not in moved)
 
     @cached_property
@@ -184,8 +160,8 @@ class Finding(NamedTuple):
     because: str
     departs: tuple[Departure, ...] = ()
     outcome: Verdict = "undecided"
-    moving: bool = False
-    """Whether it waits for something that still moves."""
+    waits: Waits = ""
+    """What a candidate waits for: a gate, something that still moves, or nothing of these."""
 
 
 # The named rules. Each gives an answer with its reason where it fires.
@@ -197,7 +173,8 @@ def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
     if gain is None:
         return None
     what = gain.details.get("outcome")
-    by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {_high(gain):+.2f})"
+    high = gain.high if isinstance(gain.high, float | int) else 1.0
+    by = f"by {gain.number:+.2f} ({gain.low or 0.0:+.2f} to {high:+.2f})"
     on = f"on {few(gain.n)} held-out cases"
     if what == "improved" and all(
         it.gates[gate].state != "no" for gate in ("investment", "safety")
@@ -210,17 +187,12 @@ def _proven(it: Situation) -> tuple[TuningAnswer, str] | None:
     return "no", f"the tuned model gains nothing over the best untuned way: {by[3:]} {on}"
 
 
-def _high(gain: Evidence) -> float:
-    return gain.high if isinstance(gain.high, float | int) else 1.0
-
-
 def _need(it: Situation) -> str | None:
     """Every target is met, measured or stated."""
     facts = it.facts
-    met = [NAMES[name] for name, state in facts.targets.items() if state == "yes"]
     stated = [name for name in facts.targets if name != "privacy"]
-    if stated and len(met) == len(facts.targets):
-        return f"every target is met ({listing(met)})"
+    if stated and set(facts.targets.values()) == {"yes"}:
+        return f"every target is met ({named(facts.targets)})"
     if facts.satisfied == "yes" and "success_with_prompts" not in it.contradicted:
         return "the present prompt is said to meet every requirement"
     return None
@@ -252,25 +224,22 @@ def _dead_end(it: Situation, outcome: Verdict) -> str | None:
     """What the count sends to is tried or ruled out, and only tuning moves what is missed."""
     if outcome != "improve_rag_or_switch_model" or it.facts.assessment.reached != "yes":
         return None
-    sent = [option for option in it.options if family(option) in _SENT_TO]
+    sent = [option for option in it.options if option.family in _SENT_TO]
     if not sent or any(option.helps != "no" for option in sent) or not it.facts.missed:
         return None
     missed = [target for target in it.untouched if target in it.facts.missed]
     able = [o for o in it.tunings if set(missed) <= set(covers(o, it.facts)) and o.helps == "yes"]
     if not missed or not able:
         return None
-    names = listing([NAMES[target] for target in missed])
-    return f"retrieval and other models are tried or ruled out, and only tuning moves {names}"
+    return f"what it sends to is tried or ruled out, and only tuning moves {named(missed)}"
 
 
 def _cheaper_first(it: Situation) -> str | None:
     """Untried options move every missed target for less work."""
-    first = [option for option in it.simple if option.helps == "yes"]
-    if not first or it.untouched or not it.facts.aims:
+    if not it.sure or it.untouched or not it.facts.aims:
         return None
-    titles = [option.title for option in first[: MOST_STEPS - 1]]
-    aims = listing([NAMES[target] for target in it.facts.firm])
-    return f"{listing(titles)} would move {aims} for less work"
+    titles = [option.title for option in it.sure[: MOST_STEPS - 1]]
+    return f"{listing(titles)} would move {named(it.facts.firm)} for less work"
 
 
 HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety")
@@ -279,83 +248,76 @@ HOLDS_UP: tuple[GateId, ...] = ("feasibility", "investment", "strength", "safety
 
 def answer_for(it: Situation, outcome: Verdict) -> Finding:
     """The answer where the count comes to one outcome."""
-    default, departs = BY_COUNT[outcome], []
+
+    def by(rule: JudgementRule, answer: TuningAnswer, why: str, waits: Waits = "") -> Finding:
+        return Finding(answer, why, (Departure(rule=rule, because=sentence(why)),), outcome, waits)
+
     if it.on("proven") and (proof := _proven(it)) is not None:
-        departs = [Departure(rule="proven", because=sentence(proof[1]))]
-        return Finding(*proof, tuple(departs), outcome)
+        return by("proven", *proof)
     if it.on("need") and (why := _need(it)) is not None:
-        return Finding("no", why, (Departure(rule="need", because=sentence(why)),), outcome)
-    if it.on("cannot_coexist"):
-        if (why := _never_repays(it)) is not None:
-            departs = [Departure(rule="cannot_coexist", because=sentence(why))]
-            return Finding("no", why, tuple(departs), outcome)
-        if (why := _still_moving(it)) is not None and outcome == "fine_tune_candidate":
-            departs = [Departure(rule="cannot_coexist", because=sentence(why))]
-            return Finding("not_yet", why, tuple(departs), outcome, moving=True)
-    answer, because, skip = default, _by_count(it, outcome), set[str]()
-    moving = _still_moving(it) is not None and it.on("cannot_coexist")
-    if it.on("dead_end") and not moving and (why := _dead_end(it, outcome)) is not None:
-        answer, because, skip = "pilot", why, {"strength"}
-        departs.append(Departure(rule="dead_end", because=sentence(why)))
-    if answer == "pilot":
-        if (why := _held_back(it, skip)) is not None:
-            return Finding("not_yet", why, (), outcome)
-        if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
-            departs.append(Departure(rule="cheaper_first", because=sentence(why)))
-    return Finding(answer, because, tuple(departs), outcome)
+        return by("need", "no", why)
+    moving = _still_moving(it) if it.on("cannot_coexist") else None
+    if it.on("cannot_coexist") and (why := _never_repays(it)) is not None:
+        return by("cannot_coexist", "no", why)
+    if moving is not None and outcome == "fine_tune_candidate":
+        return by("cannot_coexist", "not_yet", moving, "moving")
+    found, skip = Finding(BY_COUNT[outcome], _by_count(it, outcome), (), outcome), ""
+    if it.on("dead_end") and moving is None and (why := _dead_end(it, outcome)) is not None:
+        found, skip = by("dead_end", "pilot", why), "strength"
+    if found.answer != "pilot":
+        return found
+    if (held := _held_back(it, skip)) is not None:
+        return Finding("not_yet", held[1], (), outcome, held[0])
+    if it.on("cheaper_first") and (why := _cheaper_first(it)) is not None:
+        departs = (*found.departs, *by("cheaper_first", "pilot", why).departs)
+        return found._replace(departs=departs)
+    return found
 
 
-def _held_back(it: Situation, skip: set[str]) -> str | None:
+def _held_back(it: Situation, skip: str) -> tuple[Waits, str] | None:
     """What holds a pilot back: a gate that is no, or that no kind of tuning fits."""
     for gate in HOLDS_UP:
-        if gate not in skip and gate in it.gates and it.gates[gate].state == "no":
-            return it.gates[gate].why
+        if gate != skip and gate in it.gates and it.gates[gate].state == "no":
+            return gate, it.gates[gate].why
     if it.facts.satisfied == "yes":
-        return "all requirements are said to be met, and that is contradicted"
+        return "", "all requirements are said to be met, and that is contradicted"
     trained = [option for option in it.options if option.kind == "tuning"]
     if trained and all(option.helps == "no" for option in trained):
-        return f"no kind of tuning fits: {trained[0].because}"
+        return "", f"no kind of tuning fits: {trained[0].because}"
     return None
 
 
 def _by_count(it: Situation, outcome: Verdict) -> str:
     """Why the count comes to an outcome."""
-    assessment = it.facts.assessment
-    checks = assessment.ceiling.checks
-    held = [factor for factor in assessment.factors.values() if factor.state == "yes"]
-    pro = [factor for factor in held if factor.kind == "indicator"]
-    con = [factor.title for factor in held if factor.kind == "anti_indicator"]
-    many = sum(factor.kind == "indicator" for factor in assessment.factors.values())
+    factors, states = it.facts.assessment.factors, it.counted[0]
+    held = [name for name in factors if states[name] == "yes"]
+    pro = [name for name in held if factors[name].kind == "indicator"]
+    many = several(sum(factor.kind == "indicator" for factor in factors.values()), "reason")
     if outcome == "keep_optimizing_prompts":
-        states = [check.state for check in checks.values()]
-        todo, undone = states.count("no"), states.count("unknown")
-        many, says = (todo, "not done") if todo else (undone, "not answered")
-        verb = "is" if many == 1 else "are"
-        return f"{few(many)} of {several(len(checks), 'check')} of the ceiling {verb} {says}"
+        checks = [check.state for check in it.facts.assessment.ceiling.checks.values()]
+        todo, undone = checks.count("no"), checks.count("unknown")
+        n, says = (todo, "not done") if todo else (undone, "not answered")
+        verb = "is" if n == 1 else "are"
+        return f"{few(n)} of {several(len(checks), 'check')} of the ceiling {verb} {says}"
     if outcome == "improve_rag_or_switch_model":
-        counted = sum(
-            it.counted[0][name] == "yes"
-            for name in assessment.factors
-            if assessment.factors[name].kind == "indicator"
-        )
-        return f"only {few(counted)} of {several(many, 'reason')} for it " + (
-            "holds" if counted == 1 else "hold"
-        )
+        return f"only {few(len(pro))} of {many} for it {'holds' if len(pro) == 1 else 'hold'}"
     if outcome == "address_anti_indicators":
+        con = [factors[name].title for name in held if name not in pro]
         return f"{listing(con)} {'speaks' if len(con) == 1 else 'speak'} against it"
     if outcome == "fine_tune_candidate":
-        return f"prompting is at its ceiling, and {few(len(pro))} of {several(many, 'reason')} hold"
+        return f"prompting is at its ceiling, and {few(len(pro))} of {many} hold"
     return "answers that decide are missing"
 
 
 def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
     """The answer, and the answers for every outcome that the count can still come to."""
     states, why = it.counted
-    reach = [outcome for outcome in OUTCOMES if outcome in tally(it.rules, states).reach]
+    reached = tally(it.rules, states).reach
+    reach = [outcome for outcome in OUTCOMES if outcome in reached]
     each = tuple(answer_for(it, outcome) for outcome in reach)
     before = it.facts.assessment.states
     refuted: tuple[Departure, ...] = ()
-    if why and (states != before) and set(reach) != set(tally(it.rules, before).reach):
+    if why and set(reach) != set(tally(it.rules, before).reach):
         refuted = (Departure(rule="refuted", because=sentence("; ".join(why))),)
     if len({one.answer for one in each}) > 1:
         still = sum(state == "unknown" for state in states.values())
@@ -363,7 +325,7 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
         if refuted:
             because = f"{'; '.join(why)}, and {because}"
         return Finding("open", because, refuted), each
-    raw = verdict_of(it.rules, before)
+    raw = verdict_of(it.rules, before) if before != states else next(iter(reach))
     found = next((one for one in each if one.outcome == raw), each[0])
     if refuted and not found.departs:
         found = found._replace(because="; ".join(why))
@@ -372,27 +334,11 @@ def answered(it: Situation) -> tuple[Finding, tuple[Finding, ...]]:
 
 # The steps.
 
-_COMMANDS: Mapping[str, str] = {
-    **dict.fromkeys(
-        (
-            "few_shot",
-            "retrieved_examples",
-            "constrained_output",
-            "prompt_optimisation",
-            "other_model",
-            "reasoning_effort",
-            "smaller_model",
-        ),
-        "tuneworthy ceiling CASE",
-    ),
-    "measure": "tuneworthy interview CASE",
-}
-"""Commands of this program that do a step; a plan for every other."""
-
-
-def family(option: OptionResult) -> str:
-    """An option, or the one it is a kind of."""
-    return option.id if option.variant_of == "none" else option.variant_of
+_IN_A_LAB = frozenset(
+    {"few_shot", "retrieved_examples", "constrained_output", "prompt_optimisation", "other_model"}
+    | {"reasoning_effort", "smaller_model"}
+)
+"""Options that ``ceiling`` tries."""
 
 
 def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> list[Step]:
@@ -403,139 +349,116 @@ def steps_for(it: Situation, found: Finding, asked: Sequence[QuestionResult]) ->
 
 
 def _steps(it: Situation, found: Finding, asked: Sequence[QuestionResult]) -> Iterator[Step]:
-    sure = [option for option in it.simple if option.helps == "yes"]
-    maybe = [option for option in it.simple if option.helps == "partly"]
+    sure = it.sure
     if found.answer == "no":
         kept = next((option for option in it.options if option.id == "keep_prompt"), None)
         if not sure or (kept is not None and kept.helps in ("yes", "partly")):
             yield _keep(it)
             sure = [option for option in sure if option.kind == "serving"]
         yield from (_step(it, option) for option in sure)
-        return
-    if found.answer == "open":
+    elif found.answer == "open":
         yield _ask(it, asked)
         yield from (_step(it, option) for option in sure)
-        return
-    if found.answer in ("pilot", "yes"):
+    elif found.answer in ("pilot", "yes"):
         if any(departure.rule == "cheaper_first" for departure in found.departs):
             yield from (_step(it, option) for option in sure[: MOST_STEPS - 1])
         yield _tuning(it, found)
-        return
-    yield from (_step(it, option) for option in sure[:2])
+    else:
+        yield from _before_tuning(it, found, asked)
+
+
+def _before_tuning(
+    it: Situation, found: Finding, asked: Sequence[QuestionResult]
+) -> Iterator[Step]:
+    """What helps, what holds a candidate up, checks that nothing of it does, and what to find out.
+
+    Checks come in where the count waits for them; of what helps in part that goes first which does
+    such a check.
+    """
+    checks = it.facts.assessment.ceiling.checks.items()
+    waits = found.outcome == "keep_optimizing_prompts"
+    lacking = {name for name, check in checks if check.state == "no"} if waits else set[str]()
+    partly = [option for option in it.simple if option.helps == "partly"]
+    partly.sort(key=lambda option: not lacking & set(checks_of(option)))
+    done = {check for option in (*it.sure, *partly) for check in checks_of(option)}
+    yield from (_step(it, option) for option in it.sure[:2])
     yield from _held_up(it, found)
-    by_check = list(_by_check(it, found, maybe))
-    does = {check for option in (*sure, *by_check) for check in _checks_of(option)}
-    yield from _checks(it, [name for name in _lacking(it, found) if name not in does])
-    yield from (_step(it, option) for option in (*sure[2:], *by_check))
-    if asked or "unknown" in it.facts.targets.values() or it.facts.case.targets.quality is None:
+    rules = it.facts.framework.ceiling
+    for name in (name for name, _ in checks if name in lacking - done):
+        settle = it.facts.framework.filled(
+            rules[name].settle or rules[name].ask, rules[name].at_least
+        )
+        yield _other("measure", f"do the check: {plain(name)}", settle, "the check is answered")
+    yield from (_step(it, option) for option in (*it.sure[2:], *partly))
+    if asked or "unknown" in it.facts.targets.values() or "quality" not in it.facts.limits:
         yield _ask(it, asked)
 
 
-def _lacking(it: Situation, found: Finding) -> list[str]:
-    """Checks that aren't done, where the count waits for them."""
-    checks = it.facts.assessment.ceiling.checks.items()
-    waits = found.outcome == "keep_optimizing_prompts"
-    return [name for name, check in checks if check.state == "no"] if waits else []
-
-
-def _by_check(
-    it: Situation, found: Finding, maybe: Sequence[OptionResult]
-) -> Iterator[OptionResult]:
-    """Options that help in part, those first that do a check which isn't done."""
-    lacking = set(_lacking(it, found))
-    does = {name for name, option in OPTIONS.items() if lacking & set(option.checks)}
-    yield from (option for option in maybe if option.id in does)
-    yield from (option for option in maybe if option.id not in does)
-
-
-def _checks_of(option: OptionResult) -> tuple[str, ...]:
+def checks_of(option: Outlook) -> tuple[str, ...]:
     """Checks of the ceiling test that an option does."""
     return OPTIONS[option.id].checks if option.id in OPTIONS else ()
 
 
-def _checks(it: Situation, names: Sequence[str]) -> Iterator[Step]:
-    checks = it.facts.framework.ceiling
-    for name in names:
-        settle = it.facts.framework.filled(
-            checks[name].settle or checks[name].ask, checks[name].at_least
-        )
-        yield _other("measure", f"do the check: {plain(name)}", settle, "the check is answered")
+_CLEAR = "clear_reasons_against"
+_WAITS: Mapping[str, tuple[str, str, str]] = {
+    "reasons": (_CLEAR, "clear the reasons against", "at most one reason against is left"),
+    "moving": (_CLEAR, "clear what speaks against training", "it doesn't hold any more"),
+    "safety": (_CLEAR, "clear what speaks against training", "it doesn't hold any more"),
+    "data": ("collect_data", "get the data together", "enough data is there"),
+    "feasibility": (_CLEAR, "find another way to tune", "one is named"),
+}
+"""What is done about what a candidate waits for: a step, its title, and when it is done."""
 
 
 def _held_up(it: Situation, found: Finding) -> Iterator[Step]:
-    """What a candidate waits for."""
+    waits: str = found.waits
     if found.outcome == "address_anti_indicators":
-        yield _other(
-            "clear_reasons_against",
-            "clear the reasons against",
-            found.because,
-            "at most one reason against is left",
-        )
-    if found.outcome != "fine_tune_candidate" and not found.moving:
-        return
-    state = {gate: result.state for gate, result in it.gates.items()}
-    if found.moving or state.get("safety") == "no":
-        yield _other(
-            "clear_reasons_against",
-            "clear what speaks against training",
-            found.because,
-            "it doesn't hold any more",
-        )
-    elif state.get("feasibility") == "no":
-        short = bool(it.facts.fits) and it.facts.fits[0].feasible == "no"
-        name, title, stop = (
-            ("collect_data", "get the data together", "enough data is there")
-            if short
-            else ("clear_reasons_against", "find another way to tune", "one is named")
-        )
-        yield _other(name, title, it.gates["feasibility"].why, stop)
+        waits = "reasons"
+    elif waits == "feasibility" and it.facts.fits and it.facts.fits[0].feasible == "no":
+        waits = "data"
+    if waits in _WAITS:
+        name, title, stop = _WAITS[waits]
+        because = _by_count(it, found.outcome) if waits == "reasons" else found.because
+        yield _other(name, title, because, stop)
 
 
-def _step(it: Situation, option: OptionResult) -> Step:
-    name = family(option)
-    known = it.facts.framework.options.get(name)
-    aims = covers(option, it.facts)
+def _step(it: Situation, option: Outlook) -> Step:
+    name = option.family
+    known, aims = it.facts.framework.options.get(name), covers(option, it.facts)
     return Step(
         option=name,
         title=known.title if known else option.title,
         because=option.because,
         targets=aims,
-        command=_COMMANDS.get(name, "tuneworthy plan CASE"),
+        command=f"tuneworthy {'ceiling' if name in _IN_A_LAB else 'plan'} CASE",
         stop_when=_stop_when(it, aims),
-        hours=option.effort_hours,
+        hours=option.hours,
         usd=Unknown(ask="state economics.hourly_rate_usd and price the calls"),
     )
 
 
 def _stop_when(it: Situation, aims: Sequence[TargetId]) -> str:
     """When a step has done what it is for."""
-    said = []
-    for target in aims or it.facts.aims:
-        limit = it.facts.limits.get(target)
-        says = {
-            "quality": f"quality reaches {number(limit or 0)} on cases nobody tuned on",
-            "latency": f"95 of 100 answers come within {number(limit or 0)} s",
-            "cost": f"the bill is at most {usd(limit or 0)} a month",
-        }
-        if target == "privacy":
-            said.append("no data leaves")
-        elif limit is not None:
-            said.append(says[target])
-    if not said:
-        return "a target is stated (targets.quality) and met on cases nobody tuned on"
-    return listing(said)
+    limits: dict[TargetId, float] = {**it.facts.limits, "privacy": 1.0}
+    said = [
+        TARGETS[target].met.format(
+            usd(limits[target])[1:] if target == "cost" else number(limits[target])
+        )
+        for target in aims or it.facts.aims
+        if target in limits
+    ]
+    return listing(said) or "a target is stated (targets.quality) and met on cases nobody tuned on"
 
 
 def _tuning(it: Situation, found: Finding) -> Step:
     """The pilot of the tuning that fits best; after proof, the whole of it."""
-    best = next(iter(it.tunings), None)
-    if best is None:
-        fit = it.facts.fits[0] if it.facts.fits else None
-        name = fit.approach if fit else next(iter(it.facts.framework.approaches), "measure")
-        title = fit.title if fit else "the approach that fits the goal"
-        return _other(name, title, found.because, _stop_when(it, ()))
-    step = _step(it, best)
-    return step.model_copy(update={"option": best.id, "title": best.title})
+    if it.tunings:
+        best = it.tunings[0]
+        return _step(it, best).model_copy(update={"option": best.id, "title": best.title})
+    fit = next(iter(it.facts.fits), None)
+    name = fit.approach if fit else next(iter(it.facts.framework.approaches), "measure")
+    title = fit.title if fit else "the approach that fits the goal"
+    return _other(name, title, found.because, _stop_when(it, ()))
 
 
 _NOTHING_ELSE = "Nothing else is worth its work as things are."
@@ -551,13 +474,14 @@ def _keep(it: Situation) -> Step:
 
 
 def _ask(it: Situation, asked: Sequence[QuestionResult]) -> Step:
+    """What to find out: the question that decides, a target, or where today's way is."""
     if asked:
-        return _other("measure", "answer what decides", asked[0].ask, "it is answered")
-    if it.facts.case.targets.quality is None:
-        return _other("measure", "state a target", _STATE_IT["quality"], "it is stated")
-    return _other(
-        "measure", "measure against the targets", _COUNT_IT["quality"], "every target is measured"
-    )
+        return _other("measure", "answer one question", asked[0].ask, "it is answered")
+    kind = TARGETS["quality"]
+    if "quality" not in it.facts.limits:
+        return _other("measure", "state a target", kind.state, "it is stated")
+    title = "measure against the targets"
+    return _other("measure", title, kind.measure, "every target is measured")
 
 
 def _other(name: str, title: str, because: str, stop: str) -> Step:
@@ -566,7 +490,7 @@ def _other(name: str, title: str, because: str, stop: str) -> Step:
         title=title,
         because=sentence(because),
         targets=(),
-        command=_COMMANDS.get(name, "tuneworthy plan CASE"),
+        command=f"tuneworthy {'interview' if name == 'measure' else 'plan'} CASE",
         stop_when=stop,
         hours=Unknown(ask="estimate the hours"),
         usd=Unknown(ask="state economics.hourly_rate_usd"),
@@ -575,32 +499,27 @@ def _other(name: str, title: str, because: str, stop: str) -> Step:
 
 # Everything together.
 
-_ACTIONS: Mapping[Verdict, Action] = {
+_ACTIONS: Mapping[str, Action] = {
+    "no": "keep_prompting",
+    "pilot": "pilot",
+    "yes": "proceed",
+    "open": "answer_questions",
+    "moving": "clear_anti_indicators",
+    "safety": "clear_gates",
     "keep_optimizing_prompts": "keep_prompting",
     "improve_rag_or_switch_model": "improve_rag_or_switch",
     "address_anti_indicators": "clear_anti_indicators",
     "fine_tune_candidate": "explore_alternatives",
-    "undecided": "answer_questions",
 }
+"""The answer as scripts have known it: by what it is, else what it waits for, else the count."""
 
 
-def action_of(it: Situation, found: Finding, asks: bool) -> Action:
+def action_of(found: Finding, asks: bool) -> Action:
     """The answer as scripts have known it."""
-    direct: Mapping[TuningAnswer, Action] = {
-        "no": "keep_prompting",
-        "pilot": "pilot",
-        "yes": "proceed",
-        "open": "answer_questions",
-    }
-    if found.answer in direct:
-        return direct[found.answer]
-    if asks:
+    if found.answer == "not_yet" and asks:
         return "answer_questions"
-    if found.moving:
-        return "clear_anti_indicators"
-    if found.because == it.gates["safety"].why:
-        return "clear_gates"
-    return _ACTIONS[found.outcome]
+    names = (found.answer, found.waits, found.outcome)
+    return next((_ACTIONS[name] for name in names if name in _ACTIONS), "answer_questions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -611,15 +530,15 @@ class Judgement:
     because: str
     departs: tuple[Departure, ...]
     action: Action
-    outcome: Verdict
-    """The count as the judgement uses it, without what is refuted."""
+    outcome: Verdict  #: The count as the judgement uses it, without what is refuted.
+    refuted: tuple[str, ...]  #: Answers that the count counts and the judgement doesn't.
     basis: Basis
     reach: Reach
     recommendation: Recommendation
     targets: dict[TargetId, TargetResult]
     contradictions: int
-    in_vain: tuple[str, ...]
-    """What helps and, were it tried in vain, would leave a pilot."""
+    in_vain: tuple[str, ...]  #: What helps and, were it tried in vain, would leave a pilot.
+    ruled_out: frozenset[str]  #: Options that don't help.
 
     @property
     def tunes(self) -> bool:
@@ -630,49 +549,42 @@ class Judgement:
 def judge(
     facts: CaseFacts,
     rules: Rules,
-    compared: Sequence[OptionResult],
+    compared: Compared,
     gates: Sequence[GateResult],
     challenges: Sequence[ChallengeResult],
     asked: Sequence[QuestionResult],
-    record: GoalRecord,
 ) -> Judgement:
     """Join everything that was worked out into one answer with its steps."""
     heavy = [item for item in challenges if item.severity == "contradiction"]
     paths = [path.split(".") for item in heavy for path in item.between]
     names = {path[1] for path in paths if path[0] == "factors" and len(path) > 1}
-    it = Situation(facts, rules, compared, {g.id: g for g in gates}, frozenset(names))
+    it = Situation(facts, rules, compared.outlooks, {g.id: g for g in gates}, frozenset(names))
     found, each = answered(it)
     steps = steps_for(it, found, asked)
-    flips, answers, firsts = _alone(it, found, steps[0].option, asked, record)
-    for one in each:
-        answers.append(one.answer)
-        firsts.append(steps_for(it, one, asked)[0].option)
-    if found.answer != "open":
-        answers.insert(0, found.answer)
-    firsts.insert(0, steps[0].option)
-    weighed = facts.assessment
-    asked_of = [*weighed.ceiling.checks, *weighed.factors]
-    sources = [weighed.source(name) for name in asked_of if weighed.state(name) != "unknown"]
+    turning, stepping, reach = _changes(it, found, steps[0].option, each, asked, compared)
+    states, weighed = it.counted[0], facts.assessment
+    known = [weighed.source(name) for name, state in weighed.states.items() if state != "unknown"]
+    refutes = any(departure.rule == "refuted" for departure in found.departs)
     return Judgement(
         answer=found.answer,
         because=found.because,
         departs=found.departs,
-        action=action_of(it, found, bool(asked) and steps[0].option == "measure"),
+        action=action_of(found, bool(asked) and steps[0].option == "measure"),
         outcome=found.outcome,
+        refuted=tuple(n for n in states if refutes and states[n] != weighed.states[n]),
         basis=Basis(
-            measured=sources.count("measured"),
-            stated=sources.count("stated"),
-            assumed=sources.count("assumed"),
-            flips=flips[0],
-            turning=flips[1],
+            measured=known.count("measured"),
+            stated=known.count("stated"),
+            assumed=known.count("assumed"),
+            flips=len(turning) + len(stepping),
+            turning=turning,
         ),
-        reach=Reach(
-            answers=tuple(dict.fromkeys(answers)), first_steps=tuple(dict.fromkeys(firsts))
-        ),
+        reach=reach,
         recommendation=_recommendation(found, steps, facts),
         targets=targets(facts),
         contradictions=len(heavy),
         in_vain=tuple(tried_in_vain(it, found)),
+        ruled_out=frozenset(option.id for option in it.options if option.helps == "no"),
     )
 
 
@@ -701,66 +613,81 @@ def steps_text(found: Finding, steps: Sequence[Step]) -> str:
         return f"run a pilot of {titles[0]} on a part of the data, against the best prompt"
     if found.answer == "yes":
         return f"go ahead with {titles[-1]}"
-    first, *then = titles
-    if steps[0].option == "measure":
-        first = f"{first}: {steps[0].because}"
-    return f"{first}; then {listing(then)}" if then else first
+    first = step_text(steps[0]).removesuffix(".")
+    return f"{first}; then {listing(titles[1:])}" if titles[1:] else first
 
 
-# What one answer alone would change.
+def step_text(step: Step) -> str:
+    """A step in words: what is found out, for one that finds out."""
+    return f"{step.title}: {step.because}" if step.option == "measure" else step.title
+
+
+# What one answer alone would change, and what the open ones can make of it.
 
 
 def tried_in_vain(it: Situation, found: Finding) -> list[str]:
     """Titles of what helps and, were it tried in vain, would leave a pilot."""
-    sure = [option for option in it.simple if option.helps == "yes"]
-    if found.answer != "not_yet" or not sure:
+    if found.answer != "not_yet" or not it.sure:
         return []
-    gone = [
-        option.model_copy(update={"helps": "no"}) if option in sure else option
-        for option in it.options
-    ]
+    gone = [option._replace(helps="no") if option in it.sure else option for option in it.options]
     after, _ = answered(replace(it, options=gone))
-    return [option.title for option in sure] if after.answer == "pilot" else []
+    return [option.title for option in it.sure] if after.answer == "pilot" else []
 
 
-def _alone(
+MOST_WAYS = 16
+"""Ways to answer everything that is open, up to which all of them are judged."""
+
+
+def _changes(
     it: Situation,
     found: Finding,
     first: str,
+    each: Sequence[Finding],
     asked: Sequence[QuestionResult],
-    record: GoalRecord,
-) -> tuple[tuple[int, tuple[str, ...]], list[TuningAnswer], list[str]]:
-    """How many answers would each change the answer or the first step, and what open ones reach."""
-    flips, turning, answers, firsts = 0, list[str](), list[TuningAnswer](), list[str]()
-    fresh = replace(it.facts)  # sees only what options read
-    if it.options:
-        options(fresh, record, rivals=False)
-    matter = fresh.read | set(it.facts.assessment.ceiling.checks)
-    for name, state in it.facts.assessment.states.items():
-        moved = turned = False
-        for to in _others(state):
-            after = _changed(it, name, to, record if name in matter else None)
-            then, _ = answered(after)
-            step = steps_for(after, then, asked)[0].option if then.answer != "open" else first
-            turned = turned or then.answer != found.answer
-            moved = moved or (then.answer, step) != (found.answer, first)
-            if state == "unknown" and then.answer != "open":
-                answers.append(then.answer)
-                firsts.append(step)
-        flips += moved
-        turning += [name] * turned
-    return (flips, tuple(turning)), answers, firsts
+    compared: Compared,
+) -> tuple[tuple[str, ...], tuple[str, ...], Reach]:
+    """Answers that alone change the answer, or only the first step; and what open ones reach.
+
+    Few open answers are tried in every combination; of many each alone, beside every outcome that
+    the count can come to.
+    """
+
+    def judged(changes: Mapping[str, State]) -> tuple[TuningAnswer, str]:
+        after = _changed(it, changes, compared)
+        then, _ = answered(after)
+        if then.answer == "open":
+            return then.answer, first
+        return then.answer, next(_steps(after, then, asked), _keep(after)).option
+
+    now, states = (found.answer, first), it.facts.assessment.states
+    alone = {name: [judged({name: to}) for to in _others(state)] for name, state in states.items()}
+    turning = tuple(n for n, then in alone.items() if any(a != found.answer for a, _ in then))
+    moving = (n for n, then in alone.items() if any(after != now for after in then))
+    still = [name for name, state in states.items() if state == "unknown"]
+    exact = 2 ** len(still) <= MOST_WAYS
+    ways = (dict(zip(still, way, strict=True)) for way in product(*[_BOTH] * len(still)))
+    then = [judged(way) for way in ways] if exact else [way for n in still for way in alone[n]]
+    answers = [found.answer, *(one.answer for one in each if not exact), *(a for a, _ in then)]
+    return (
+        turning,
+        tuple(name for name in moving if name not in turning),
+        Reach(
+            answers=tuple(dict.fromkeys(answer for answer in answers if answer != "open")),
+            first_steps=tuple(dict.fromkeys((first, *(s for a, s in then if a != "open")))),
+            exact=exact,
+        ),
+    )
+
+
+_BOTH: tuple[State, ...] = ("yes", "no")
 
 
 def _others(state: State) -> tuple[State, ...]:
-    other: dict[State, tuple[State, ...]] = {"yes": ("no",), "no": ("yes",)}
-    return other.get(state, ("yes", "no"))
+    return tuple(other for other in _BOTH if other != state)
 
 
-def _changed(it: Situation, name: str, to: State, record: GoalRecord | None) -> Situation:
-    """The situation with one answer changed, its options judged again where they read it."""
-    facts = replace(it.facts, assessment=it.facts.assessment.with_answer(name, to))
-    again = it.options
-    if it.options and record is not None:
-        again = options(facts, record, rivals=False)
-    return replace(it, facts=facts, options=again, contradicted=it.contradicted - {name})
+def _changed(it: Situation, changes: Mapping[str, State], compared: Compared) -> Situation:
+    """The situation with answers changed."""
+    facts, names = it.facts.answered(changes), frozenset(changes)
+    again = compared.again(facts, names) if it.options else ()
+    return replace(it, facts=facts, options=again, contradicted=it.contradicted - names)

@@ -8,11 +8,14 @@ and marked ``assumed``. Everything else is unknown.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from tuneworthy.errors import CaseError
+from tuneworthy.files.case import training_texts
+from tuneworthy.files.stores import read_latest
 from tuneworthy.framework.load import NAMES
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.case import (
@@ -35,23 +38,94 @@ from tuneworthy.model.dossier import (
     SignalResult,
     Source,
 )
-from tuneworthy.model.evidence import Evidence
+from tuneworthy.model.evidence import Evidence, Series
 from tuneworthy.model.framework import Check, Framework, MeasureRule, Need
 from tuneworthy.model.precedents import ALSO_ASKED
 from tuneworthy.stats.intervals import Z95, wilson
 from tuneworthy.syntax.document import did_you_mean
-from tuneworthy.words import count, interval_text, limit_text, plain
+from tuneworthy.words import count, interval_text, limit_text, listing, plain
+
+TRAINING, FAMILIES = "training_examples", "families_scored"
 
 Ledger = Mapping[str, Evidence]
 """The latest known measurement by its id."""
 
 
-def known(measured: Mapping[str, Evidence]) -> Ledger:
-    """Those that have a value and were measured; what somebody published settles nothing."""
-    return {name: m for name, m in measured.items() if m.known and m.grade == "measured"}
+def known(measured: Mapping[str, Evidence], case: Case) -> Ledger:
+    """What was measured here and has a value, but for what a person overrules.
+
+    What somebody published settles nothing. A CaseError where nothing that was measured has the id
+    of what is to be ignored.
+    """
+    ignored = {one.id: place for place, one in enumerate(case.evidence.get("ignore", ()))}
+    for name, place in ignored.items():
+        if measured and name not in {*measured, *_NUMBERS}:
+            raise CaseError(
+                f'nothing that was measured is called "{name}"',
+                where=case.where("evidence", "ignore", place, "id"),
+                fix=did_you_mean(name, list(measured)),
+            )
+    return {
+        name: each
+        for name, each in measured.items()
+        if each.known and each.grade == "measured" and name not in ignored
+    }
+
+
+_MAKERS = {
+    "openai": ("gpt", "o1", "o3", "o4", "chatgpt"),
+    "google": ("gemini", "gemma"),
+    "meta": ("llama", "meta"),
+    "mistral": ("mistral", "mixtral", "ministral", "codestral", "devstral", "magistral"),
+    "anthropic": ("claude",),
+    "alibaba": ("qwen", "qwq"),
+    "cohere": ("command", "aya"),
+    "amazon": ("nova", "titan"),
+}
+"""Makers by how the names of their models begin, where that isn't one word of their own."""
+
+
+def maker(model: str) -> str:
+    """Who makes a model, by its id, whoever serves it: two sizes of one maker are one family."""
+    provider, _, rest = model.casefold().partition(":")
+    name = (rest if rest[:1].isalpha() else provider).split("/")[-1]
+    known = (who for who, begins in _MAKERS.items() if name.startswith(begins))
+    return next(known, re.split(r"[^a-z]", name)[0] or name)
+
+
+def gathered(case: Case) -> tuple[dict[str, Evidence], tuple[Series, ...]]:
+    """What a case's ledger and files show: the latest of each measurement, and of each picture.
+
+    Of the files to tune on each different line is an example; logs count candidates, and no stock.
+    Makers were compared where a test gave their models the same cases, and not by names in a log.
+    """
+    latest, series = read_latest(case)
+    found = dict[str, Evidence]()
+    if lines := {line.strip() for text in training_texts(case) for line in text.splitlines()} - {
+        ""
+    }:
+        files, by = listing(case.data.training), "different lines of the files to tune on"
+        found[TRAINING] = exactly(TRAINING, len(lines), "examples", source=files, method=by)
+    arms = next((each.columns for each in series if each.id == "arms"), {})
+    models = {str(name) for name in arms.get("model", ()) if name}
+    if "test" not in arms and len(makers := set(map(maker, models))) > 1:
+        best = max(
+            (float(end) for end in arms.get("high_of_all", ()) if end != "open"), default=1.0
+        )
+        by = "makers whose models answered the same cases"
+        about = {"method": by, "details": {"best_high": best}}
+        found[FAMILIES] = exactly(FAMILIES, len(makers), "makers", **about)
+    return {**found, **latest}, series
+
+
+def exactly(name: str, count: int, unit: str, **about: Any) -> Evidence:
+    """A count without a doubt."""
+    return Evidence(id=name, value=count, low=count, high=count, unit=unit, **{"n": count, **about})
 
 
 # Measured numbers in the place of stated ones.
+
+_FEWEST_EXAMPLES = 20  # of fewer nothing is said
 
 _NUMBERS = {
     "requests_per_month": "economics.traffic.requests_per_month",
@@ -64,7 +138,7 @@ _NUMBERS = {
     "cacheable_share": "economics.traffic.cacheable_share",
     "retrieval_recall": "today.retrieval_recall",
     "success_share": "today.quality",
-    "usable_examples": "data.examples",
+    TRAINING: "data.examples",
 }
 """Measurements that stand for a number of the case file, with its dotted path."""
 
@@ -122,10 +196,10 @@ def _covers(supposed: str, path: str) -> bool:
 
 def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, Any]:
     """What a measurement puts where in the case; empty where it replaces nothing."""
-    if name == "usable_examples":
-        if evidence.number < 0 or evidence.high == "open":
-            return {}  # where there may be more, what was seen is no number of what is there
+    if name == TRAINING:
         usable, stated = min(math.floor(evidence.number), _MOST), case.data.examples
+        if usable < _FEWEST_EXAMPLES:
+            return {}
         whole = {f"{path}.count": usable} if stated is None or stated.count is None else {}
         return {f"{path}.usable": usable, **whole}
     if name in _SHARES:
@@ -133,13 +207,21 @@ def _numbers(name: str, path: str, evidence: Evidence, case: Case) -> dict[str, 
         cases = {"today.cases": independent(evidence)} if name == "success_share" else {}
         if not 0 <= evidence.number <= 1 or 0 in cases.values():
             return {}
-        return {path: evidence.number, **cases}
+        return {path: evidence.number, **cases} if not cases or scored(evidence) else {}
     if evidence.low is None or not isinstance(evidence.high, float | int):
         return {}
     bottom, top = (-1.0, 10.0) if name == "growth_per_month" else (0.0, float(_MOST))
     ends = (evidence.low, evidence.number, evidence.high)
     low, likely, high = (min(max(float(end), bottom), top) for end in ends)
     return {path: {"low": low, "likely": likely, "high": high}}
+
+
+def scored(share: Evidence) -> bool:
+    """Whether a share that went well was scored on cases of a test, as a target is.
+
+    What some users rated is no such share: it covers those who rate, by no metric.
+    """
+    return share.factor == "today.quality" or share.details.get("tested_share") == 1
 
 
 def independent(evidence: Evidence) -> int:
@@ -179,7 +261,7 @@ def _stated_range(case: Case, path: str) -> tuple[float, float] | None:
 
 COUNTED_CHECKS = {
     "prompt_variations": "distinct_prompts",
-    "foundation_models": "families_scored",  # names in a log are routing, and no comparison
+    "foundation_models": FAMILIES,  # names in a log are routing, and no comparison
     "retrieval_optimised": "retrieval_ways",
     "few_shot": "few_shot_arms",
     "structured_prompt": "structured_prompts",
@@ -226,36 +308,57 @@ def settled(name: str, case: Case, framework: Framework, ledger: Ledger) -> Sett
     if name == "low_volume":
         return _below("requests_per_month", framework.threshold("low_volume"), ledger)
     if name == "insufficient_data":
-        return _below("usable_examples", _examples_limit(case, framework), ledger)
+        known = TRAINING in ledger and ledger[TRAINING].number >= _FEWEST_EXAMPLES
+        return _below(TRAINING, examples_limit(case, framework), ledger) if known else None
+    if name == "instruction_limit":
+        return _instructions(framework, ledger)
     if name in framework.ceiling:
-        # A count seen in the data is the least there was: it can settle a yes and never a no.
-        wanted = framework.ceiling[name].at_least or 1
-        evidence = ledger.get(COUNTED_CHECKS.get(name, ""))
-        return (
-            ("yes", LimitCheck(evidence, wanted))
-            if evidence and evidence.number >= wanted
-            else None
-        )
-    sides = [
-        (rule.side(evidence.low, evidence.high), LimitCheck(evidence, rule.limit, rule.title))
-        for rule, evidence in _about(name, "settles", framework, ledger)
-    ]
+        found = tried(name, framework, ledger)
+        doubtful = found is not None and found.evidence.high == "open"
+        answer, check = case.ceiling.get(name), framework.ceiling[name]
+        denied = answer is not None and _check(check, answer).state == "no"
+        return None if found is None or (doubtful and denied) else ("yes", found)
+    sides = list(readings(name, "settles", framework, ledger))
     yes = next((each for each in sides if each[0] == "yes"), None)
     return yes or (sides[0] if sides and all(state == "no" for state, _ in sides) else None)
 
 
-def speaks(name: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
-    """What measurements that can't settle a need say about it."""
-    for rule, evidence in _about(name, "supports", framework, ledger):
-        yield rule.side(evidence.low, evidence.high), LimitCheck(evidence, rule.limit, rule.title)
+def tried(name: str, framework: Framework, ledger: Ledger) -> LimitCheck | None:
+    """What shows that a check of the ceiling was done; None where nothing does.
+
+    A count seen in the data is the least there was: it can settle a yes and never a no, and one
+    that is open upwards doesn't overrule a no that was stated.
+    """
+    evidence, wanted = ledger.get(COUNTED_CHECKS.get(name, "")), framework.ceiling[name].at_least
+    done = evidence is not None and evidence.number >= (wanted or 1)
+    return LimitCheck(evidence, wanted or 1) if evidence and done else None
 
 
-def _about(
-    name: str, role: str, framework: Framework, ledger: Ledger
-) -> Iterator[tuple[MeasureRule, Evidence]]:
+_ENOUGH_INSTRUCTIONS = 5
+
+
+def _instructions(framework: Framework, ledger: Ledger) -> Settled | None:
+    """Whether the prompt is too long to be followed: yes only where what comes later fares worse.
+
+    Broken rules alone may be hard rules. It takes five different ones to say anything.
+    """
+    share, place = ledger.get("ignored_instruction_share"), ledger.get("position_effect")
+    rule = framework.measures.get("ignored_instruction_share")
+    if share is None or rule is None:
+        return None
+    if int(share.details.get("instructions", 0)) < _ENOUGH_INSTRUCTIONS:
+        return None
+    state, check = rule.side(share.low, share.high), LimitCheck(share, rule.limit, rule.title)
+    later = place is not None and isinstance(place.high, float | int) and place.high < 0
+    return (state, check) if state == "no" or (state == "yes" and later) else None
+
+
+def readings(name: str, role: str, framework: Framework, ledger: Ledger) -> Iterator[Settled]:
+    """What measurements say about an answer: those that settle it, or those that can't."""
     for measure, rule in framework.measures.items():
-        if rule.about == name and rule.role == role and measure in ledger:
-            yield rule, ledger[measure]
+        if rule.about == name and rule.role == role and (evidence := ledger.get(measure)):
+            side = rule.side(evidence.low, evidence.high)
+            yield side, LimitCheck(evidence, rule.limit, rule.title)
 
 
 def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
@@ -263,35 +366,31 @@ def _below(measure: str, limit: float | None, ledger: Ledger) -> Settled | None:
     evidence = ledger.get(measure)
     if evidence is None or limit is None:
         return None
-    state = _OPPOSITE[_reached(evidence, limit)]
+    state = _OPPOSITE[side_of(evidence, limit)]
     return None if state == "unknown" else (state, LimitCheck(evidence, limit))
 
 
 def _success(case: Case, ledger: Ledger) -> Settled | None:
     """Success is every target at once: one missed is a no, a yes needs all of them measured."""
-    quality = case.targets.quality
+    quality, met = case.targets.quality, list[LimitCheck]()
     wanted = {
         "success_share": quality.at_least if quality else None,
         "latency_p95_s": case.targets.latency_p95_s,
         "usd_per_month": case.targets.usd_per_month,
     }
-    met: list[LimitCheck] = []
-    every = True
-    for name, target in wanted.items():
-        if target is None:
-            continue
+    stated = {name: target for name, target in wanted.items() if target is not None}
+    for name, target in stated.items():
         evidence = ledger.get(name)
-        meets = _reached if name == "success_share" else _within
-        state = meets(evidence, target) if evidence else "unknown"
-        if evidence is None or state == "unknown":
-            every = False
-        elif state == "no":
+        if evidence is None or (name == "success_share" and not scored(evidence)):
+            continue
+        holds = reaches if name == "success_share" else within
+        meets = holds(*_ends(evidence), target)
+        if meets == "no":
             return "no", LimitCheck(evidence, target)
-        else:
-            met.append(LimitCheck(evidence, target))
+        met += [LimitCheck(evidence, target)] * (meets == "yes")
     sovereign = case.factors.get("data_sovereignty")
     private = case.today.api == "own" or (sovereign is not None and sovereign.value == "no")
-    return ("yes", met[0]) if quality and every and private else None
+    return ("yes", met[0]) if quality and private and len(met) == len(stated) else None
 
 
 _OPPOSITE: dict[State, State] = {"yes": "no", "no": "yes", "unknown": "unknown"}
@@ -302,15 +401,14 @@ def reaches(low: float, high: float, limit: float) -> State:
     return "yes" if low >= limit else "no" if high < limit else "unknown"
 
 
-def _reached(evidence: Evidence, limit: float) -> State:
-    low, high = _ends(evidence)
-    return reaches(low, high, limit)
+def within(low: float, high: float, limit: float) -> State:
+    """Whether a whole interval is at most a limit."""
+    return reaches(-high, -low, -limit)
 
 
-def _within(evidence: Evidence, limit: float) -> State:
-    """Whether all of it is at most a limit."""
-    low, high = _ends(evidence)
-    return "yes" if high <= limit else "no" if low > limit else "unknown"
+def side_of(evidence: Evidence, limit: float) -> State:
+    """Whether all of a measurement is at least a limit."""
+    return reaches(*_ends(evidence), limit)
 
 
 def _ends(evidence: Evidence) -> tuple[float, float]:
@@ -347,33 +445,32 @@ def weigh(
     weighed = _weighed(case, framework, attempt, ledger)
     checks, signals, factors = {}, {}, {}
     for name, check in framework.ceiling.items():
-        state, source, note = weighed[f"ceiling.{name}"]
+        found = weighed[f"ceiling.{name}"]
         answer = (attempt.ceiling.get(name) if attempt else None) or case.ceiling.get(name)
-        count = answer.count if answer and source == "stated" else None
+        count = answer.count if answer and found.source == "stated" else None
         checks[name] = CheckResult(
             title=check.title,
-            value=state if count is None else count,
+            value=found.state if count is None else count,
             ask=framework.filled(check.ask, check.at_least),
-            state=state,
-            source=source,
-            note=note,
+            **found._asdict(),
         )
     for name, signal in framework.signals.items():
-        state, source, note = weighed[f"signals.{name}"]
-        ask = framework.filled(signal.ask)
+        found = weighed[f"signals.{name}"]
+        rules = [rule for rule in framework.measures.values() if rule.about == name]
+        lacks = rules and found.state == "yes" and found.source != "measured"
         signals[name] = SignalResult(
-            title=signal.title, ask=ask, state=state, source=source, note=note
+            title=signal.title,
+            ask=framework.filled(signal.ask),
+            confirm=listing([rule.title for rule in rules]) if lacks else "",
+            **found._asdict(),
         )
     for name, factor in framework.factors.items():
-        state, source, note = weighed[f"factors.{name}"]
         factors[name] = FactorResult(
             title=factor.title,
             kind="indicator" if name in framework.indicators else "anti_indicator",
             weight=factor.weight,
             ask=framework.filled(factor.ask),
-            state=state,
-            source=source,
-            note=note,
+            **weighed[f"factors.{name}"]._asdict(),
         )
     states = {check.state for check in checks.values()}
     reached: State = "no" if "no" in states else "unknown" if "unknown" in states else "yes"
@@ -476,7 +573,7 @@ def _low_volume(case: Case, framework: Framework) -> tuple[State, str]:
 
 
 def _insufficient_data(case: Case, framework: Framework) -> tuple[State, str]:
-    have, limit = usable_examples(case), _examples_limit(case, framework)
+    have, limit = usable_examples(case), examples_limit(case, framework)
     if have is None or limit is None:
         return "unknown", ""
     need = examples_need(case, framework)
@@ -485,7 +582,7 @@ def _insufficient_data(case: Case, framework: Framework) -> tuple[State, str]:
     return ("yes" if have < limit else "no"), because
 
 
-def _examples_limit(case: Case, framework: Framework) -> float | None:
+def examples_limit(case: Case, framework: Framework) -> float | None:
     """Examples the case's own approach takes at least; the general line where none is known."""
     need = examples_need(case, framework)
     return need[1].low if need else framework.threshold("few_examples")
@@ -507,53 +604,33 @@ def usable_examples(case: Case) -> int | None:
 
 def _refuse_strangers(case: Case, framework: Framework) -> None:
     """No answer to something the framework doesn't ask, at the case or at an attempt."""
-    _known(case, framework, case.ceiling, "check", ("ceiling",))
-    _known(case, framework, case.factors, "factor", ("factors",))
-    _known(case, framework, case.signals, "signal", ("signals",))
-    for number, attempt in enumerate(case.attempts):
-        _known(case, framework, attempt.ceiling, "check", ("attempts", number, "ceiling"))
-        _known(case, framework, attempt.factors, "factor", ("attempts", number, "factors"))
-        tried = attempt.tried if framework.options else ()
-        _known(case, framework, dict.fromkeys(tried), "option", ("attempts", number, "tried"))
+    asks: dict[str, tuple[str, Mapping[str, Any]]] = {
+        "ceiling": ("check", framework.ceiling),
+        "factors": ("factor", framework.factors),
+        "signals": ("signal", framework.signals),
+        "tried": ("option", framework.options),
+    }
+    attempts = ((("attempts", number), each) for number, each in enumerate(case.attempts))
+    for place, told in (((), case), *attempts):
+        for room, (what, known) in asks.items():
+            answers = getattr(told, room, ())
+            for name in answers if known or room != "tried" else ():
+                says, fix = "", ""
+                if name not in known and not asked_elsewhere(name, case, framework):
+                    says = f'{what} "{name}" is not in the {framework.name} framework'
+                    fix = did_you_mean(name, list(known))
+                elif room == "ceiling" and name in known and known[name].at_least is None:
+                    counts = answers[name].count is not None
+                    says = f'check "{name}" is answered with a count' if counts else ""
+                    fix = "use yes, no or unknown"
+                if says:
+                    raise CaseError(says, where=case.where(*place, room, name), fix=fix)
 
 
 def asked_elsewhere(name: str, case: Case, framework: Framework) -> bool:
     """Whether an answer that this framework doesn't ask may be another's: it is kept, unused."""
     own = case.framework is not None and case.framework not in NAMES
     return name in ALSO_ASKED or (own and framework.name in NAMES)
-
-
-def _known(
-    case: Case,
-    framework: Framework,
-    answers: Mapping[str, FactorAnswer | CheckAnswer | None],
-    what: str,
-    place: tuple[str | int, ...],
-) -> None:
-    if not answers:
-        return
-    known = {
-        "check": list(framework.ceiling),
-        "signal": list(framework.signals),
-        "factor": list(framework.factors),
-        "option": list(framework.options),
-    }[what]
-    for name, answer in answers.items():
-        if name not in known:
-            if asked_elsewhere(name, case, framework):
-                continue
-            raise CaseError(
-                f'{what} "{name}" is not in the {framework.name} framework',
-                where=case.where(*place, name),
-                fix=did_you_mean(name, known),
-            )
-        counted = isinstance(answer, CheckAnswer) and answer.count is not None
-        if counted and framework.ceiling[name].at_least is None:
-            raise CaseError(
-                f'check "{name}" is answered with a count',
-                where=case.where(*place, name),
-                fix="use yes, no or unknown",
-            )
 
 
 # Published shares of tuned models: evidence that is shown with its grade, and settles nothing.
@@ -630,17 +707,19 @@ NOTHING_MEASURED = Unknown(
 
 
 def evidence_section(
-    measured: Mapping[str, Evidence], framework: Framework
+    measured: Mapping[str, Evidence], framework: Framework, case: Case
 ) -> tuple[EvidenceResult, ...] | Unknown:
     """Measurements as the dossier has them, unknown ones too, or how to get some."""
     if not measured:
         return NOTHING_MEASURED
+    ignored = {one.id: one.because for one in case.evidence.get("ignore", ())}
     return tuple(
-        _result(evidence, framework.measures.get(evidence.id)) for evidence in measured.values()
+        _result(each, framework.measures.get(each.id), ignored.get(each.id, ""))
+        for each in measured.values()
     )
 
 
-def _result(evidence: Evidence, rule: MeasureRule | None) -> EvidenceResult:
+def _result(evidence: Evidence, rule: MeasureRule | None, ignored: str) -> EvidenceResult:
     title = plain(evidence.id)
     if evidence.grade == "published":
         title = f"{evidence.details.get('model', 'a tuned model')}, as published"
@@ -650,10 +729,14 @@ def _result(evidence: Evidence, rule: MeasureRule | None) -> EvidenceResult:
         "says": "unknown",
         "role": "settles" if evidence.grade == "measured" else "supports",
         "limit": Unknown(ask="no rule of the framework reads it"),
+        "ignored": ignored,
     }
+    rated = evidence.id == "success_share" and not scored(evidence)
+    if ignored or rated or evidence.id == "usable_examples":
+        reads["role"] = "supports"
     if rule is not None:
         side = rule.side(evidence.low, evidence.high) if evidence.known else "unknown"
-        reads = {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
+        reads |= {"title": rule.title, "says": side, "role": rule.role, "limit": rule.limit}
         reads["factor"] = rule.about
     return EvidenceResult.model_validate(
         {

@@ -88,7 +88,8 @@ def case_report(
             dossier, framework, offers, case_path=str(source), more=not everything
         )
     else:
-        sections = {"invest": money.invest, "plan": plan.document, "precedents": others.precedents}
+        bring = partial(money.invest, framework=framework)
+        sections = {"invest": bring, "plan": plan.document, "precedents": others.precedents}
         document = sections[topic](dossier)
     return render_document(document, form, colour=colour, everything=everything)
 
@@ -182,6 +183,8 @@ def parse_dossier(raw: str, where: str) -> Dossier:
             first: Any = caught.errors(include_url=False)[0]
             place = ".".join(map(str, first["loc"][:4]))
             what += f" ({place}: {first['msg'][:80]})" if place else " but another kind of JSON"
+            if first["type"] == "missing" and '"tuneworthy/dossier/1"' in raw:
+                what = f"is a dossier of an earlier edition, without {place}"
         raise DossierError(what, where=where, fix=fix) from None
 
 

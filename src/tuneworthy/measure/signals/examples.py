@@ -37,7 +37,6 @@ from tuneworthy.text.search import joined
 JSON_FROM = 0.9
 """Where at least this share of the answers in words mean to be JSON, all have to be."""
 
-FOLDED = 0.5  #: Where more than this share are near copies, what they share may be a template.
 
 SCANNED = 1_000
 """Examples of the sample that are looked through for personal and secret data at most."""
@@ -57,12 +56,10 @@ class ExamplesSignal:
     ten look like it), aren't scored below 0.5, and aren't near copies of one that counts already.
     An answer without a score of its own has the mean score of its conversation: who says that a
     conversation went wrong says so once, mostly at its end.
-    Unit: examples. It is a count of what was read and has no sampling error: the upper end is the
-    count, or where over half are near copies, which then settles nothing, the count with all of
-    them; the lower end leaves out what may hold personal or secret data and would have to be
-    cleaned, by patterns on a sample, their errors and the sample's included. Of runs of a test
-    (traces with a ``case``) the upper end is open: a test is as long as its makers made it, and
-    says nothing of what else the team has.
+    Unit: examples. These are candidates that nobody reviewed, and the least there is: the upper end
+    is open, as a log doesn't say what else the team has, and the lower end leaves out what may hold
+    personal or secret data and would have to be cleaned, by patterns on a sample, their errors and
+    the sample's included.
 
     It can't see whether an unscored answer is right, refusals in other words than those of its
     list, or whether the examples cover what will be asked.
@@ -110,14 +107,13 @@ class ExamplesSignal:
         usable = len(np.unique(copies[np.isfinite(copies)])) + int(np.isnan(copies).sum())
         steps = {name: int((reason == place).sum()) for place, name in enumerate(REASONS)}
         steps["copy"] = len(copies) - usable
-        most = len(copies) if steps["copy"] > FOLDED * len(copies) else usable
         personal, seen = _personal(table.sample)
         evidence = measure.of(
             table,
             (
                 float(usable),
                 float(int(usable * (1 - personal))),
-                "open" if "case" in table.present else float(most),
+                "open",
             ),
             method=method,
             details={**seen, **needed, "all": n, **steps},

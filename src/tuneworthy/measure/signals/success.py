@@ -45,7 +45,8 @@ class SuccessSignal:
     open with a refusal in English by a closed list of wordings: at least so many.
 
     It can't see who gives feedback: where few are scored, and those who complain are, the share of
-    all is another. A score is taken for what it says.
+    all is another. So only scores of test cases stand for the metric of a target; ratings of users
+    are shown with their share, and speak for or against an answer.
     """
 
     id = "success"
@@ -92,6 +93,7 @@ def _success(table: TraceTable) -> Evidence:
     details: dict[str, Scalar] = {
         "labelled_share": len(rated) / max(1, len(table)),
         "scored_traces": len(rated),
+        "tested_share": len(tested) / max(1, len(rated)),
         "off_scale": int(np.isfinite(on_any_scale).sum()) - len(rated),
         "arms": arms,
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import date
 from math import comb, inf, prod
 
 from tuneworthy.model.base import Range, State, Unknown
@@ -23,12 +22,12 @@ from tuneworthy.model.dossier import (
 from tuneworthy.model.framework import Band
 from tuneworthy.report import blocks as b
 from tuneworthy.report.text import safe
-from tuneworthy.verdict.facts import NAMES
-from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS
-from tuneworthy.verdict.headline import rests_on as rests_in_short
+from tuneworthy.verdict.facts import TARGETS
+from tuneworthy.verdict.headline import ANSWER_WORDS, OUTCOME_WORDS, rests_on
 from tuneworthy.words import (
     count,
     counted,
+    day,
     few,
     listing,
     months,
@@ -98,7 +97,7 @@ def finality(dossier: Dossier) -> str:
     """What the answer rests on, and whether what is open could still move it."""
     if open_answers(dossier) == len(asked_of(dossier)):
         return "Nothing is answered yet."
-    return f"{rests_in_short(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
+    return f"{rests_on(dossier.verdict.basis)} {reach_text(dossier)}".rstrip()
 
 
 def reach_text(dossier: Dossier) -> str:
@@ -141,7 +140,7 @@ def targets_text(dossier: Dossier) -> str:
             if name in _FIGURES and not isinstance(low, Unknown):
                 figures.append(_FIGURES[name](low))
         of = f" ({' of '.join(figures)}{_UNITS.get(name, '')})" if len(figures) == 2 else ""
-        said.append(f"{NAMES[name]} {_STATES[target.state]}{of}")
+        said.append(f"{TARGETS[name].name} {_STATES[target.state]}{of}")
     return listing(said)
 
 
@@ -178,6 +177,12 @@ _STATES = {"met": "met", "missed": "missed", "unknown": "not known"}
 def signs_text(dossier: Dossier) -> str:
     """Signs of a ceiling that are seen; empty for none."""
     return listing([sign.title for sign in dossier.signals.values() if sign.state == "yes"])
+
+
+def confirm_text(dossier: Dossier) -> str:
+    """What would confirm signs that are only stated; empty where nothing would."""
+    counts = listing([sign.confirm for sign in dossier.signals.values() if sign.confirm])
+    return f"as stated; to confirm, tuneworthy measure counts {counts}" if counts else ""
 
 
 def ceiling_text(dossier: Dossier) -> str:
@@ -242,24 +247,6 @@ def source_words(state: State, source: Source) -> str:
     if state == "unknown":
         return "nobody yet"
     return "the team" if source == "stated" else "numbers the team gave"
-
-
-def rests_on(dossier: Dossier) -> str:
-    answers = asked_of(dossier)
-    known = [answer.source for answer in answers if answer.state != "unknown"]
-    stated, measured, inferred = (known.count(s) for s in ("stated", "measured", "assumed"))
-    parts = [
-        f"{few(number)} {'is' if number == 1 else 'are'} {what}"
-        for number, what in (
-            (stated, "the team’s word"),
-            (measured, "counted from data"),
-            (inferred, "worked out from numbers the team gave"),
-            (len(answers) - len(known), "missing"),
-        )
-        if number
-    ]
-    text = f"of {several(len(answers), 'answer')} {listing(parts)}"
-    return sentence(text if measured or not known else f"{text}; none has been measured")
 
 
 def title(name: str, dossier: Dossier) -> str:
@@ -398,14 +385,6 @@ def duration(value: Duration) -> str:
 
 def weeks(value: Number) -> str:
     return ranged(value, lambda v: f"{v:.1f}".removesuffix(".0"))
-
-
-def day(value: date) -> str:
-    """A day as people write it, the same in every language's order."""
-    return f"{value.day} {_MONTHS[value.month - 1]} {value.year}"
-
-
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 def asks(*values: Number) -> str:

@@ -9,7 +9,6 @@ from typing import Any
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import (
-    GATE_CAVEATS,
     ActionMoved,
     Change,
     Difference,
@@ -199,7 +198,7 @@ def _rest(dossier: Dossier, listed: set[str]) -> dict[str, Any]:
     verdict = rest["verdict"]
     for name in ("outcome", "action", "summary", "gates"):
         verdict.pop(name)
-    verdict["caveats"] = [one for one in verdict["caveats"] if one["id"] not in GATE_CAVEATS]
+    verdict["caveats"] = [one for one in verdict["caveats"] if not one["id"].startswith("gate_")]
     return rest
 
 
@@ -223,12 +222,9 @@ def difference(changes: Difference) -> b.Section:
 
 def _parts(changes: Difference) -> Iterator[b.Parts]:
     if changes.action_before != changes.action_after:
-        words = {str(action): words for action, words in ACTION_WORDS.items()}
-        actions = (
-            changes.action_before,
-            changes.action_after,
-        )  # another version may have known them
-        did, does = (words.get(name, plain(name)) for name in actions)
+        words = {str(action): said for action, said in ACTION_WORDS.items()}
+        names = changes.action_before, changes.action_after  # another version may have known them
+        did, does = (words.get(name, plain(name)) for name in names)
         yield f"What to do was: {did}. Now: {does}."
     if changes.case_before != changes.case_after:
         yield f"The case was called {changes.case_before} before."

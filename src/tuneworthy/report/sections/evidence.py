@@ -258,7 +258,7 @@ class EvidenceRow(NamedTuple):
 
 _ANSWERS = {
     "requests_per_month": "low_volume",
-    "usable_examples": "insufficient_data",
+    "training_examples": "insufficient_data",
     "success_share": "success_with_prompts",
 }
 """Answers that are settled through a number of the case file."""
@@ -303,6 +303,8 @@ def _carries(one: EvidenceResult, dossier: Dossier) -> bool:
         return False
     about = _ANSWERS.get(one.id, one.factor)
     decided = isinstance(one.limit, Unknown) or one.says != "unknown"
+    if one.ignored:
+        return True
     if one.role == "settles" and decided and _source(about, dossier) == "measured":
         return True
     paths = {one.factor, *(f"{kind}.{about}" for kind in ("factors", "ceiling", "signals"))}
@@ -316,7 +318,11 @@ def _bears(one: EvidenceResult, dossier: Dossier) -> str:
         return ""
     about = _ANSWERS.get(one.id, one.factor)
     name = plain(about)
+    if one.ignored:
+        return f"doesn’t count: {one.ignored}"
     if isinstance(one.limit, Unknown):
+        if one.role == "supports":
+            return "settles nothing"
         answer = dossier.factors.get(about) or dossier.ceiling.checks.get(about)
         return f"{name} is {answer.state}" if answer and answer.source == "measured" else ""
     limit = f"(line {limit_text(one.limit, one.unit)})"

@@ -27,7 +27,7 @@ from tuneworthy.model.lab import (
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.evalset import coefficient_text
-from tuneworthy.verdict.headline import ACTION_WORDS, OUTCOME_WORDS
+from tuneworthy.verdict.headline import ANSWER_WORDS
 from tuneworthy.words import (
     LIMITS,
     count,
@@ -177,7 +177,7 @@ _MENDS = {
 
 def ceiling_dict(result: CeilingResult, dossier: Dossier) -> str:
     record = result.model_dump(mode="json")
-    verdict = {"outcome": dossier.verdict.outcome, "action": dossier.verdict.action}
+    verdict = {name: getattr(dossier.verdict, name) for name in ("outcome", "answer", "action")}
     return json_text({"schema": "tuneworthy/ceiling/1", **record, "verdict": verdict})
 
 
@@ -439,10 +439,7 @@ def _failures(result: CeilingResult) -> Iterator[b.Parts]:
 
 
 def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> Rows:
-    """Which checks the run has answered, and the verdict before and now; none if it stopped.
-
-    For a candidate the verdict is also the action, which its gates decide.
-    """
+    """Which checks the run has answered, and the answer before and now; none if it stopped."""
     if result.stopped:
         return
     checks = dossier.ceiling.checks
@@ -450,12 +447,8 @@ def answered_rows(result: CeilingResult, dossier: Dossier, before: Dossier) -> R
     unknown = [check.title for check in checks.values() if check.state == "unknown"]
     still = f"; still open: {listing(unknown)}" if unknown else ""
     yield "Checks", f"shown: {listing(shown) or 'none'}{still}"
-    was, now = (
-        OUTCOME_WORDS[verdict.outcome]
-        + f" ({ACTION_WORDS[verdict.action]})" * (verdict.outcome == "fine_tune_candidate")
-        for verdict in (before.verdict, dossier.verdict)
-    )
-    yield "Verdict", f"{now}, as before" if was == now else f"{was} before, {now} now"
+    was, now = (ANSWER_WORDS[each.verdict.answer] for each in (before, dossier))
+    yield "Fine-tune?", f"{now}, as before" if was == now else f"{was} before, {now} now"
 
 
 def _checks(result: CeilingResult, dossier: Dossier, before: Dossier) -> b.Parts:

@@ -222,8 +222,8 @@ def _examples(report: MeasureReport) -> Iterator[b.Parts]:
     if need is None:
         yield "How many are needed depends on the approach: state a goal in the case"
     else:
-        verb = "enough" if have >= need else f"{count(need - have)} short"
-        yield f"The approach of the primary goal needs {count(need)}: {verb}"
+        found = f"{count(have)} here are candidates that nobody reviewed"
+        yield f"The approach of the primary goal needs {count(need)}; {found} (data.training)"
     personal = usable.details.get("personal_share")
     if isinstance(personal, float) and personal > 0 and usable.low is not None:
         yield (
@@ -355,7 +355,11 @@ def quick_rows(report: MeasureReport) -> Iterator[tuple[str, str]]:
     if arms is not None:
         yield from _arm_rows(report, arms)
     elif success := report.known("success_share"):
-        yield "Success", interval_text(success.value, success.low, success.high, success.unit)
+        text = interval_text(success.value, success.low, success.high, success.unit)
+        rated = report.detail("success_share", "labelled_share")
+        if rated is not None and report.detail("success_share", "tested_share") != 1:
+            text += f", of the {share(rated)} of answers that were rated: no sample of all"
+        yield "Success", text
     else:
         ask = report.ask("success_share", "label some outputs as right or wrong")
         yield "Success", sentence(f"unknown: {ask}")
@@ -440,7 +444,8 @@ def _ceiling(report: MeasureReport) -> str:
 
 def _decides(report: MeasureReport) -> str:
     dossier = report.dossier
-    best = report.known("best_arm_share") or report.known("success_share")
+    tested = report.detail("success_share", "tested_share") == 1
+    best = report.known("best_arm_share") or (report.known("success_share") if tested else None)
     met = dossier.factors.get("success_with_prompts")
     if best is not None and met is not None and met.state == "unknown":
         top = quality(float(best.high)) if isinstance(best.high, int | float) else "1"

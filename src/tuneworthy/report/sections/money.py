@@ -20,6 +20,7 @@ from tuneworthy.model.dossier import (
     Number,
     Simulation,
 )
+from tuneworthy.model.framework import Framework
 from tuneworthy.model.interview import Ask, LeverUnit
 from tuneworthy.money.serving import serving_name
 from tuneworthy.money.terms import label
@@ -36,7 +37,7 @@ from tuneworthy.report.sections.common import (
     ranged,
     unfit,
 )
-from tuneworthy.words import count, listing, number, sentence, several, share, usd
+from tuneworthy.words import count, listing, number, sentence, several, share, usd, usd_range
 
 _SAVINGS = "economics.monthly.api_savings_usd"
 _TITLE = "What it costs and what it brings"
@@ -98,9 +99,24 @@ _ABOUT_MONEY = ("factors.cost_optimization", "factors.low_volume")
 _ANSWERS = ("factors", "signals", "ceiling")
 
 
-def invest(dossier: Dossier) -> b.Document:
+def returns(framework: Framework) -> b.Section | None:
+    """What tuning is said to bring, and how far that can be counted; None where nothing is said."""
+    costs = framework.costs
+    if costs is None or costs.returns is None:
+        return None
+    span, name = costs.returns.api_savings_usd_per_month, framework.name
+    saved = f"{usd_range(span.low, span.high)} a month at scale, as the {name} has it"
+    rows = [("savings on calls", "yes", saved)]
+    rows += [(what, counted, says) for what, (counted, says) in costs.returns.also.items()]
+    table = b.table("Benefits of tuning", "Benefit | Can be counted | What it is", rows, quiet=True)
+    more = costs.ongoing_also and sentence(f"and to keep it running, {costs.ongoing_also}")
+    return b.section("returns", "What it may bring, by kind", table, more)
+
+
+def invest(dossier: Dossier, framework: Framework | None = None) -> b.Document:
     beside = sentence(f"pays back: {pays_back_text(dossier)}")
-    return about(dossier, unfit(doubts(dossier)), investment(dossier), beside=beside)
+    more = returns(framework) if framework else None
+    return about(dossier, unfit(doubts(dossier)), investment(dossier), more, beside=beside)
 
 
 def doubts(dossier: Dossier) -> list[ChallengeResult]:

@@ -9,22 +9,19 @@ from itertools import compress
 from typing import Any
 
 from tuneworthy.model.base import Unknown
-from tuneworthy.model.dossier import Dossier, Helps, OptionResult, OutlookGrade
+from tuneworthy.model.dossier import Dossier, Helps, OptionResult
 from tuneworthy.model.framework import Framework, Services, TargetId
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.common import NOT_KNOWN, about, dollars, ranged, weeks
 from tuneworthy.report.sections.plan import need_text
 from tuneworthy.words import count, few, listing, number, plain, sentence, several, share
+from tuneworthy.words import day as as_day
 
 _TITLE, _SHORT = "What could be done instead, or first", "Instead"
 FIVE = 5
 
-GRADES: dict[OutlookGrade, str] = {
-    "measured": "measured",
-    "published_cases": "published cases",
-    "rule_of_thumb": "rule of thumb",
-}
+GRADES = {"measured": "measured", "computed": "computed", "rule_of_thumb": "rule of thumb"}
 
 
 def matter(options: Sequence[OptionResult]) -> list[OptionResult]:
@@ -96,6 +93,13 @@ def _usual(option: OptionResult, target: TargetId) -> str:
     return "~" if usual and not isinstance(value, Unknown) else ""
 
 
+def _evidence(option: OptionResult) -> str:
+    """What its effects rest on, the best first; published cases where some bear on it."""
+    grades = {move.grade for move in option.moves.values() if move.effect != "nothing"}
+    known = [words for grade, words in GRADES.items() if grade in grades]
+    return listing(known + ["published cases"] * bool(option.published)) or "nothing"
+
+
 def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
     """What is known of each, in the columns where anything is; and what would fill the others."""
     lines = [
@@ -107,7 +111,7 @@ def _figures(ranked: Sequence[OptionResult]) -> Iterator[b.Parts]:
             _usual(o, "quality") + ranged(o.quality, share),
             _usual(o, "latency") + ranged(o.latency_p95_s, number, " s"),
             o.risk,
-            GRADES[o.grade],
+            _evidence(o),
         )
         for o in ranked
     ]
@@ -184,7 +188,7 @@ def document(
         dossier,
         section(dossier),
         _split(framework) if split else None,
-        _models(framework, dossier) if offers else None,
+        _models(framework, offers, dossier) if offers else None,
         _offers(framework, offers, dossier.as_of) if offers else None,
         says=counts if options else "no options yet.",
         after=[f"{few(rest).capitalize()} more, and all figures: {command} --all"] * more,
@@ -214,7 +218,16 @@ def _split(framework: Framework) -> b.Section | None:
     return b.section("split", title, parts, detail=True) if kinds else None
 
 
-def _models(framework: Framework, dossier: Dossier) -> b.Section | None:
+def _end(model: str, services: Services, day: date) -> str:
+    """When a model ends, and what is named in its place; empty where no end is known."""
+    end = services.end_of(model)
+    if end is None:
+        return ""
+    verb, then = "ended" if end.ends <= day else "ends", listing(end.successors, "or")
+    return f"{verb} on {as_day(end.ends)}" + f"; in its place {then}" * bool(then)
+
+
+def _models(framework: Framework, offers: Services, dossier: Dossier) -> b.Section | None:
     """What models are said to be good at, which of it this case asks for, and how to measure."""
     models = framework.models
     if models is None:
@@ -224,7 +237,11 @@ def _models(framework: Framework, dossier: Dossier) -> b.Section | None:
     for answers in (dossier.signals, dossier.factors):
         wanted |= {name for name, answer in answers.items() if answer.state == "yes"}
     rows = (
-        (name, strength, listing([plain(s) for s in models.suits.get(name, ()) if s in wanted]))
+        (
+            b.Cell(name, _end(models.ids.get(name, ""), offers, dossier.as_of)),
+            strength,
+            listing([plain(s) for s in models.suits.get(name, ()) if s in wanted]),
+        )
         for name, strength in models.strengths.items()
     )
     caption = "Models and what they are said to be good at"
@@ -239,7 +256,9 @@ def _offers(framework: Framework, services: Services, day: date) -> b.Section:
     for service in services.services:
         named = [known[name].title for name in service.approaches if name in known]
         until = service.until
-        ends = "" if until is None else f"; {'ended' if until <= day else 'ends'} on {until}"
+        ends = (
+            "" if until is None else f"; {'ended' if until <= day else 'ends'} on {as_day(until)}"
+        )
         says = f"{service.says} ({service.dated})".strip()
         offer = b.Cell(service.service, plain(service.kind))
         rows.append((offer, listing(named) or "unknown", f"{service.open_to_new}{ends}", says))

@@ -27,7 +27,6 @@ from tuneworthy.report.sections.common import (
     headline,
     no_flip,
     reasons_text,
-    rests_on,
     source_words,
     strength_text,
     unfit,
@@ -81,10 +80,12 @@ def attempts(dossier: Dossier) -> b.Section | None:
     """What was tried, each with the verdict it would have had; None where nothing is recorded."""
     if not dossier.stages:
         return None
-    says = "What the team tried, in order, and what the rules would have said then."
-    rows = ((s.name, s.change, OUTCOME_WORDS[s.outcome]) for s in dossier.stages)
-    titles = "Attempt | What was changed | Verdict at that time"
-    table = b.table("Attempts and the verdict after each", titles, rows, quiet=True)
+    says = "What the team tried, in order, and what the count would have said after each."
+    now = "ceiling reached: " * (dossier.ceiling.reached == "yes")
+    rows = [(s.name, b.Cell(s.change, s.result), OUTCOME_WORDS[s.outcome]) for s in dossier.stages]
+    rows.append(("All checks, as answered now", "", now + OUTCOME_WORDS[dossier.verdict.outcome]))
+    titles = "Attempt | What was changed | The count then"
+    table = b.table("Attempts and the count after each", titles, rows, quiet=True)
     title, more = "What was tried so far", b.Prose(says, detail=True)
     return b.section("attempts", title, more, table, short="Tried so far")
 
@@ -203,7 +204,6 @@ def record(dossier: Dossier) -> b.Document:
 
 
 def _evidence(dossier: Dossier) -> Iterator[str]:
-    yield rests_on(dossier)
     yield count_text(dossier)
     yield from (departure.because for departure in dossier.verdict.departs)
     yield f"Strength: {strength_text(dossier)}"
@@ -214,6 +214,7 @@ def _evidence(dossier: Dossier) -> Iterator[str]:
         yield f"{GATES[gate.id]} {sentence(gate.state)} {sentence(gate.why)}"
     if not isinstance(dossier.precedents, Unknown):
         yield f"Others: {others_text(dossier.precedents)}"
+    yield from (sentence(item.says) for item in dossier.verdict.caveats if item.kind == "note")
     for claim in dossier.challenges:
         yield f"{b.SEVERITIES[claim.severity][0]}: {claim.says}"
 

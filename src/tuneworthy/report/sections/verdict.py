@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from tuneworthy.model.base import Unknown
 from tuneworthy.model.dossier import Dossier, Plan, TuningAnswer, Verdict
 from tuneworthy.report import blocks as b
-from tuneworthy.report import charts
 from tuneworthy.report.sections.common import (
     GATES,
     about,
     ceiling_text,
+    confirm_text,
     count_text,
     day,
     decision_text,
@@ -25,7 +25,6 @@ from tuneworthy.report.sections.common import (
     possible_text,
     reach_text,
     reasons_text,
-    rests_on,
     signs_text,
     strength_text,
     tally,
@@ -57,7 +56,7 @@ def key_facts(dossier: Dossier) -> Iterator[b.Fact]:
         yield b.Fact("Targets", sentence(targets))
     low, high = dossier.strength.low, dossier.strength.high
     strength = f"The reasons are {low if low == high else f'{low} to {high}'}."
-    yield b.Fact("How sure", finality(dossier), f"{strength} {rests_on(dossier)}", "sure")
+    yield b.Fact("How sure", finality(dossier), strength, "sure")
     yield from _money_facts(dossier)
     if isinstance(dossier.plan, Plan) and "first_version" in dossier.plan.parts:
         live = day(dossier.plan.parts["first_version"].end)
@@ -99,35 +98,12 @@ def why(dossier: Dossier) -> b.Section:
         *departs(dossier),
     ]
     if signs := signs_text(dossier):
-        rows.insert(1, ("Signs of it", sentence(signs)))
-    factors = dossier.factors.values()
-    held = [factor for factor in factors if factor.state == "yes"]
+        rows.insert(1, ("Signs of it", sentence(f"{signs}, {confirm_text(dossier)}".rstrip(", "))))
+    held = [factor for factor in dossier.factors.values() if factor.state == "yes"]
     against = {"indicator": "", "anti_indicator": "(speaks against)"}
-    key = {"pro": "speaks for", "con": "speaks against", "dot": "doesn’t hold"}
-    if any(factor.state == "unknown" for factor in factors):
-        key["open"] = "not answered"
-    reasons = (
-        (f.title, "for" if f.kind == "indicator" else "against", f.state, str(f.weight))
-        for f in factors
-    )
-    caption = "Reasons for and against, and whether they hold"
     asked = b.facts((f.title, f.note or f.ask, against[f.kind]) for f in held)
-    return b.section(
-        "why",
-        "Why",
-        b.facts(rows),
-        b.part("What holds", asked) if any(factor.ask for factor in held) else None,
-        b.picture(
-            "balance",
-            "The balance of reasons",
-            "Bars to the right speak for fine-tuning, bars to the left against it. A dot is a "
-            "reason that doesn’t hold.",
-            charts.balance(dossier),
-            b.table(caption, "Reason | Speaks | ?Holds | Weight", reasons),
-            key,
-            table_is="elsewhere",
-        ),
-    )
+    holds = b.part("What holds", asked) if any(factor.ask for factor in held) else None
+    return b.section("why", "Why", b.facts(rows), holds)
 
 
 def departs(dossier: Dossier) -> list[tuple[str, str]]:
@@ -141,7 +117,7 @@ def sure(dossier: Dossier) -> b.Section:
     return b.section(
         "sure",
         "How sure that is",
-        f"{finality(dossier)} {rests_on(dossier)}",
+        finality(dossier),
         f"Strength of the reasons, by two published rules: {strength_text(dossier)}. "
         "The scale is weak, moderate, strong.",
         noted and b.part("Keep in mind", b.bullets(noted)),
@@ -241,6 +217,7 @@ def _rows(dossier: Dossier) -> Iterator[tuple[str, ...]]:
     rows = [
         ("Targets", targets_text(dossier)),
         ("Signs", signs_text(dossier)),
+        ("", confirm_text(dossier)),
         ("Ceiling", ceiling_text(dossier)),
         ("For", reasons_text(dossier, "indicator")),
         ("Against", reasons_text(dossier, "anti_indicator")),

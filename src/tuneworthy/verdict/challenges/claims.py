@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from tuneworthy.stats.intervals import BY_MARGIN, cases_to_tell
-from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
+from tuneworthy.verdict.facts import (
+    TARGETS,
+    CaseFacts,
+    Found,
+    contradiction,
+    doubt,
+    named,
+    pushback,
+)
 from tuneworthy.words import count, few, listing, plain, quality, several, share
 
 
 @contradiction
-def success_with_ceiling_reached(facts: CaseFacts) -> Clash | None:
+def success_with_ceiling_reached(facts: CaseFacts) -> Found:
     """A prompt that meets every target has reached no limit."""
-    if not facts.holds("success_with_prompts") or facts.assessment.reached != "yes":
-        return None
-    return (
+    fires = facts.holds("success_with_prompts") and facts.reached == "yes"
+    return fires and (
         ("factors.success_with_prompts", "ceiling"),
         "Prompting is said to have reached its ceiling and to meet every requirement. What meets "
         "them all has no ceiling in the way.",
@@ -23,7 +28,7 @@ def success_with_ceiling_reached(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def checks_not_shown_by_attempts(facts: CaseFacts) -> Clash | None:
+def checks_not_shown_by_attempts(facts: CaseFacts) -> Found:
     """Checks that are stated yes although the recorded attempts alone don't show them."""
     attempts = facts.case.attempts
     prompts = sum(attempt.prompts for attempt in attempts)
@@ -54,7 +59,7 @@ def checks_not_shown_by_attempts(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def prompts_near_copies(facts: CaseFacts) -> Clash | None:
+def prompts_near_copies(facts: CaseFacts) -> Found:
     """Prompt files that are fewer than the check wants when near copies count once.
 
     What was run counts where it was measured: proposed prompts lie in no folder of the team's.
@@ -62,13 +67,11 @@ def prompts_near_copies(facts: CaseFacts) -> Clash | None:
     check, findings = facts.framework.ceiling.get("prompt_variations"), facts.findings
     if check is None or check.at_least is None or findings.distinct_prompts is None:
         return None
-    if not facts.holds("prompt_variations") or findings.distinct_prompts >= check.at_least:
-        return None
-    if facts.source("prompt_variations") == "measured":
-        return None
+    said = facts.holds("prompt_variations") and facts.source("prompt_variations") != "measured"
     near = facts.framework.threshold("near_copy")
     alike = share(1.0 if near is None else near)
-    return (
+    fires = said and findings.distinct_prompts < check.at_least
+    return fires and (
         ("ceiling.prompt_variations", "data.prompts"),
         f"{several(findings.prompts or 0, 'prompt file')} are in the folder, and "
         f"{few(check.at_least)} variations are stated. Near copies ({alike} alike or more) count "
@@ -78,13 +81,11 @@ def prompts_near_copies(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def ceiling_without_evaluation(facts: CaseFacts) -> Clash | None:
+def ceiling_without_evaluation(facts: CaseFacts) -> Found:
     """A ceiling nobody measured: no evaluation set, and no share of cases that are right."""
-    if facts.assessment.reached != "yes":
-        return None
-    if facts.case.data.evaluation is not None or facts.quality is not None:
-        return None
-    return (
+    shown = facts.case.data.evaluation is not None or facts.quality is not None
+    fires = facts.reached == "yes" and not shown
+    return fires and (
         ("ceiling", "data.evaluation"),
         "The ceiling is claimed, and no evaluation set shows it.",
         "Collect and label cases (data.evaluation), and score the best prompts on them",
@@ -92,72 +93,56 @@ def ceiling_without_evaluation(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def ceiling_within_noise(facts: CaseFacts) -> Clash | None:
+def ceiling_within_noise(facts: CaseFacts) -> Found:
     """A ceiling claimed while the target still lies inside the interval of what was counted."""
     target, today, interval = facts.case.targets.quality, facts.case.today, facts.quality
-    if facts.assessment.reached != "yes" or target is None or interval is None:
+    if facts.reached != "yes" or target is None or interval is None or today.quality is None:
         return None
-    low, high = interval
-    if not low <= target.at_least <= high:
-        return None
-    assert today.quality is not None  # the interval was made from it
-    assert today.cases is not None
-    needed = cases_to_tell(today.quality, target.at_least, today.cases)
+    needed = cases_to_tell(today.quality, target.at_least, today.cases or 1)
     tells = f"about {count(needed)} in all would tell" if needed else BY_MARGIN
-    return (
+    return facts.meets("quality", interval) == "unknown" and (
         ("ceiling", "today.quality", "targets.quality"),
-        f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases)} cases, which "
-        f"may be anything from {quality(low)} to {quality(high)}: the target of "
-        f"{quality(target.at_least)} lies inside.",
+        f"The ceiling is claimed at {quality(today.quality)} on {count(today.cases or 0)} cases, "
+        f"which may be anything from {quality(interval.low)} to {quality(interval.most)}: the "
+        f"target of {quality(target.at_least)} lies inside.",
         f"Score more cases: {tells}",
     )
 
 
 @contradiction
-def target_already_met(facts: CaseFacts) -> Clash | None:
+def target_already_met(facts: CaseFacts) -> Found:
     """No success is claimed, or a ceiling, and everything counted meets its target."""
-    reached, met = facts.assessment.reached == "yes", facts.met(facts.bill)
+    reached, met = facts.reached == "yes", tuple(facts.limits)
     if not reached and facts.state("success_with_prompts") != "no":
         return None
-    if set(met.values()) != {"yes"}:
-        return None
-    return (
-        (
-            "ceiling" if reached else "factors.success_with_prompts",
-            *(f"today.{name}" for name in met),
-        ),
-        f"Every target that was counted is met today ({_targets([*met])}), and prompting is "
-        "said to fall short.",
+    said = "ceiling" if reached else "factors.success_with_prompts"
+    fires = bool(met) and {facts.target(name) for name in met} == {"yes"}
+    return fires and (
+        (said, *(TARGETS[name].path for name in met)),
+        f"Every target that was counted is met today ({named(met)}), and prompting is said to "
+        "fall short.",
         "Name the target that is missed, or keep the prompt",
     )
 
 
 @contradiction
-def success_but_target_missed(facts: CaseFacts) -> Clash | None:
+def success_but_target_missed(facts: CaseFacts) -> Found:
     """Success means every target: quality, latency, cost and privacy."""
-    if not facts.holds("success_with_prompts"):
-        return None
-    missed = [name for name, state in facts.met(facts.bill).items() if state == "no"]
-    paths = [f"today.{name}" for name in missed]
-    if facts.holds("data_sovereignty") and facts.case.today.api == "third_party":
-        missed.append("privacy")
-        paths.append("today.api")
-    if not missed:
-        return None
-    return (
-        ("factors.success_with_prompts", *paths),
-        f"The present prompt is said to meet every requirement, and it misses: {_targets(missed)}.",
+    fires = facts.holds("success_with_prompts") and bool(facts.missed)
+    return fires and (
+        ("factors.success_with_prompts", *(TARGETS[name].path for name in facts.missed)),
+        f"The present prompt is said to meet every requirement, and it misses: "
+        f"{named(facts.missed)}.",
         "Success means all targets at once; correct the answer or the target",
     )
 
 
 @contradiction
-def success_with_faulty_answers(facts: CaseFacts) -> Clash | None:
+def success_with_faulty_answers(facts: CaseFacts) -> Found:
     """What meets every target isn't seen to fail; where quality was counted, that tells."""
     signals, counted = facts.framework.signals, facts.target("quality") == "yes"
-    if not facts.holds("success_with_prompts") or not facts.seen or counted:
-        return None
-    return (
+    fires = facts.holds("success_with_prompts") and bool(facts.seen) and not counted
+    return fires and (
         (
             "factors.success_with_prompts",
             *(f"{'signals' if name in signals else 'factors'}.{name}" for name in facts.seen),
@@ -168,19 +153,12 @@ def success_with_faulty_answers(facts: CaseFacts) -> Clash | None:
     )
 
 
-def _targets(names: Sequence[str]) -> str:
-    return listing(
-        ["cost a month" if name == "usd_per_month" else name.split("_")[0] for name in names]
-    )
-
-
 @doubt
-def knowledge_gap_with_low_recall(facts: CaseFacts) -> Clash | None:
+def knowledge_gap_with_low_recall(facts: CaseFacts) -> Found:
     """A gap in knowledge that begins where the passage isn't found."""
-    recall, limit = facts.recall, facts.framework.threshold("retrieval_recall")
-    if recall is None or limit is None or recall >= limit or not facts.holds("knowledge_gaps"):
-        return None
-    return (
+    recall, limit = facts.recall or 0.0, facts.framework.threshold("retrieval_recall") or 0.0
+    fires = facts.recall_enough == "no" and facts.holds("knowledge_gaps")
+    return fires and (
         ("signals.knowledge_gaps", "today.retrieval_recall"),
         "The model is said not to use what it reads, but the right passage is found for only "
         f"{share(recall)} of questions (under {share(limit)}).",
@@ -189,13 +167,11 @@ def knowledge_gap_with_low_recall(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def format_goal_without_constrained_output(facts: CaseFacts) -> Clash | None:
+def format_goal_without_constrained_output(facts: CaseFacts) -> Found:
     """Structure alone is wanted, and the tool made for structure wasn't tried."""
-    if facts.case.goals != ("format",):
-        return None
-    if any("constrained_output" in attempt.tried for attempt in facts.case.attempts):
-        return None
-    return (
+    tried = any("constrained_output" in attempt.tried for attempt in facts.case.attempts)
+    fires = facts.case.goals == ("format",) and not tried
+    return fires and (
         ("goals", "attempts"),
         "Format is the only goal, and constrained output isn't among what was tried.",
         "Try a JSON schema or a grammar first: it can't produce another structure",

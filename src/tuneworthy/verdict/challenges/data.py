@@ -2,45 +2,40 @@
 
 from __future__ import annotations
 
-from tuneworthy.verdict.facts import CaseFacts, Clash, contradiction, doubt, pushback
+from tuneworthy.verdict.facts import CaseFacts, Found, contradiction, doubt, pushback
 from tuneworthy.verdict.gates import held
-from tuneworthy.verdict.weigh import examples_need
+from tuneworthy.verdict.weigh import examples_limit, examples_need
 from tuneworthy.words import count, plain
 
 
 @contradiction
-def examples_against_answer(facts: CaseFacts) -> Clash | None:
+def examples_against_answer(facts: CaseFacts) -> Found:
     """The answer about data and the number of examples say opposite things."""
-    answer = facts.case.factors.get("insufficient_data")
-    have, need = facts.examples, examples_need(facts.case, facts.framework)
-    limit = need[1].low if need else facts.framework.threshold("few_examples")
+    answer, have = facts.case.factors.get("insufficient_data"), facts.examples
+    limit = examples_limit(facts.case, facts.framework)
     if answer is None or answer.value == "unknown" or have is None or limit is None:
         return None
-    if (have < limit) == (answer.value == "yes"):
-        return None
-    if facts.source("insufficient_data") == "measured":
-        return None  # another challenge says so
+    need = examples_need(facts.case, facts.framework)
     enough = "Too few" if answer.value == "yes" else "Enough"
-    goal = f" for {plain(need[0])}" if need else ""
-    return (
+    measured = facts.source("insufficient_data") == "measured"  # another challenge says so
+    fires = (have < limit) != (answer.value == "yes") and not measured
+    return fires and (
         ("factors.insufficient_data", "data.examples"),
         f"{enough} examples are said to be available, and {count(have)} are stated; "
-        f"{count(limit)} are needed{goal}.",
+        f"{count(limit)} are needed{f' for {plain(need[0])}' if need else ''}.",
         "Count the examples that are good enough to learn from (data.examples.usable)",
     )
 
 
 @doubt
-def example_rules_differ(facts: CaseFacts) -> Clash | None:
+def example_rules_differ(facts: CaseFacts) -> Found:
     """Two published rules disagree about whether this many examples are enough."""
     have, need = facts.examples, examples_need(facts.case, facts.framework)
     general = facts.framework.threshold("few_examples")
     if have is None or need is None or general is None:
         return None
     goal, own = need[0], need[1].low
-    if (have < general) == (have < own):
-        return None
-    return (
+    return (have < general) != (have < own) and (
         ("data.examples", "goals"),
         f"Two published rules disagree about {count(have)} examples: under {count(general)} is "
         f"insufficient in general, and {plain(goal)} needs {count(own)}.",
@@ -49,12 +44,12 @@ def example_rules_differ(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def brand_voice_without_samples(facts: CaseFacts) -> Clash | None:
+def brand_voice_without_samples(facts: CaseFacts) -> Found:
     """A voice nobody has written down."""
     branded = facts.holds("brand_voice")
-    if facts.case.data.voice is not None or not (branded or "persona" in facts.case.goals):
-        return None
-    return (
+    wanted = branded or "persona" in facts.case.goals
+    fires = facts.case.data.voice is None and wanted
+    return fires and (
         ("factors.brand_voice" if branded else "goals", "data.voice"),
         "A voice is wanted, and no samples of it are named.",
         "Collect texts that sound right (data.voice), and list what the brand never says",
@@ -62,29 +57,23 @@ def brand_voice_without_samples(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def safety_goal_with_few_pairs(facts: CaseFacts) -> Clash | None:
+def safety_goal_with_few_pairs(facts: CaseFacts) -> Found:
     """Preference tuning takes many pairs."""
-    if not (short := _too_few(facts, "safety", "preference_pairs")):
-        return None
-    have, need = short
-    return (
+    return (short := _too_few(facts, "safety", "preference_pairs")) and (
         ("goals", "data.preference_pairs"),
-        f"Safety is a goal, and {have} preference pairs are there; tuning for it takes {need} or "
-        "more.",
+        f"Safety is a goal, and {short[0]} preference pairs are there; tuning for it takes "
+        f"{short[1]} or more.",
         "Collect pairs, or guard the input and output instead",
     )
 
 
 @pushback
-def pretraining_with_few_documents(facts: CaseFacts) -> Clash | None:
+def pretraining_with_few_documents(facts: CaseFacts) -> Found:
     """Continued pretraining takes very many documents."""
-    if not (short := _too_few(facts, "domain_expertise", "documents")):
-        return None
-    have, need = short
-    return (
+    return (short := _too_few(facts, "domain_expertise", "documents")) and (
         ("goals", "data.documents"),
-        f"Deep domain expertise is a goal, and {have} documents are there; continued pretraining "
-        f"takes {need} or more.",
+        f"Deep domain expertise is a goal, and {short[0]} documents are there; continued "
+        f"pretraining takes {short[1]} or more.",
         "Retrieve from the documents, or tune on questions and answers about them",
     )
 
@@ -99,11 +88,9 @@ def _too_few(facts: CaseFacts, goal: str, unit: str) -> tuple[str, str] | None:
 
 
 @doubt
-def data_missing(facts: CaseFacts) -> Clash | None:
+def data_missing(facts: CaseFacts) -> Found:
     """The case names files that aren't there."""
-    if not facts.findings.missing:
-        return None
-    return (
+    return bool(facts.findings.missing) and (
         facts.findings.missing,
         "The case names data that isn't beside it.",
         "Put the files there or correct the paths",

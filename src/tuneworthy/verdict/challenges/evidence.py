@@ -9,17 +9,17 @@ from tuneworthy.model.dossier import Replaced
 from tuneworthy.verdict.facts import (
     DAYS_PER_MONTH,
     CaseFacts,
-    Clash,
+    Found,
     contradiction,
     doubt,
     pushback,
 )
-from tuneworthy.verdict.weigh import LimitCheck, settled, speaks
+from tuneworthy.verdict.weigh import LimitCheck, readings, settled, side_of, tried
 from tuneworthy.words import count, few, interval_text, plain, sentence
 
 
 @contradiction
-def measured_against_answer(facts: CaseFacts) -> Clash | None:
+def measured_against_answer(facts: CaseFacts) -> Found:
     """An answer that was given and the opposite measured."""
     against = {}
     for path, stated in _answers(facts):
@@ -31,10 +31,8 @@ def measured_against_answer(facts: CaseFacts) -> Clash | None:
         reading = answer[1]
         on = f" (of {count(reading.evidence.n)})" if reading.evidence.n else ""
         against[path] = f"{plain(name)} is answered {stated}; measured {_seen(reading)}{on}"
-    if not against:
-        return None
     counts = "The measurement counts." if len(against) == 1 else "The measurements count."
-    return (
+    return bool(against) and (
         (*against, "evidence"),
         f"{sentence('; '.join(against.values()))} {counts}",
         "Correct the answer, or say what the data leaves out",
@@ -62,7 +60,7 @@ def _seen(reading: LimitCheck) -> str:
 
 
 @contradiction
-def measured_against_number(facts: CaseFacts) -> Clash | None:
+def measured_against_number(facts: CaseFacts) -> Found:
     """A number that was stated and one measured that is clearly another."""
     tolerance = facts.framework.threshold("stated_tolerance")
     apart = {}
@@ -74,10 +72,8 @@ def measured_against_number(facts: CaseFacts) -> Clash | None:
         seen = LimitCheck(measured, None).interval
         name = plain(number.path.rsplit(".", 1)[-1])
         apart[number.path] = f"{name}: stated {stated}, measured {seen}"
-    if not apart:
-        return None
     which = "The measured one counts." if len(apart) == 1 else "The measured ones count."
-    return (
+    return bool(apart) and (
         (*apart, "evidence"),
         f"{sentence('; '.join(apart.values()))} {which}",
         "Correct the number in the case file",
@@ -94,7 +90,44 @@ def _apart(number: Replaced, tolerance: float) -> bool:
 
 
 @doubt
-def need_without_support(facts: CaseFacts) -> Clash | None:
+def measured_beside_answer(facts: CaseFacts) -> Found:
+    """An answer, and a measurement that points the other way and can't settle it."""
+    found = next(_beside(facts), None)
+    if found is None:
+        return None
+    path, stated, seen, why = found
+    return (
+        (path, "evidence"),
+        f"{plain(path.split('.')[1])} is answered {stated}; measured {seen}. "
+        f"The answer stands, as {why}.",
+        "Look at what was counted, then correct the answer or keep it",
+    )
+
+
+def _beside(facts: CaseFacts) -> Iterator[tuple[str, State, str, str]]:
+    """Path, answer, what was measured, and why that settles nothing."""
+    framework, ledger = facts.framework, facts.findings.ledger
+    for path, stated in _answers(facts):
+        room, name = path.split(".")
+        if stated == "unknown" or facts.source(name) == "measured":
+            continue
+        done = tried(name, framework, ledger) if name in framework.ceiling else None
+        if done is not None and stated == "no":
+            yield path, stated, done.interval, "a log doesn't show what was compared"
+        rated, limit = ledger.get("success_share"), facts.limits.get("quality")
+        if name == "success_with_prompts" and rated is not None and limit is not None:
+            share = LimitCheck(rated, None).interval
+            if side_of(rated, limit) not in ("unknown", stated):
+                yield path, stated, f"{share} rated good", "those who rate are no sample of all"
+        for side, reading in (
+            readings(name, "supports", framework, ledger) if room == "signals" else ()
+        ):
+            if side not in ("unknown", stated):
+                yield path, stated, _seen(reading), "that alone doesn't show why"
+
+
+@doubt
+def need_without_support(facts: CaseFacts) -> Found:
     """A need that was said, where what was measured speaks against it."""
     if not (need := _need(facts, stated="yes", measured="no")):
         return None
@@ -108,7 +141,7 @@ def need_without_support(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def need_seen_in_data(facts: CaseFacts) -> Clash | None:
+def need_seen_in_data(facts: CaseFacts) -> Found:
     """A need that was denied, where what was measured speaks for it."""
     if not (need := _need(facts, stated="no", measured="yes")):
         return None
@@ -125,23 +158,23 @@ def _need(facts: CaseFacts, *, stated: State, measured: State) -> tuple[str, str
     """The first factor whose measurements contradict its answer: path, name, what was measured."""
     for factor in facts.framework.factors:
         if facts.state(factor) == stated:
-            for side, reading in speaks(factor, facts.framework, facts.findings.ledger):
+            for side, reading in readings(
+                factor, "supports", facts.framework, facts.findings.ledger
+            ):
                 if side == measured:
                     return f"factors.{factor}", plain(factor), _seen(reading)
     return None
 
 
 @doubt
-def evidence_old(facts: CaseFacts) -> Clash | None:
+def evidence_old(facts: CaseFacts) -> Found:
     """Measured on data that ended long ago."""
     limit, today = facts.framework.threshold("evidence_age"), facts.findings.as_of
     days = [number.observed_on for number in facts.findings.ledger.values() if number.observed_on]
     if limit is None or today is None or not days:
         return None
     months = (today - max(days)).days / DAYS_PER_MONTH
-    if months <= limit:
-        return None
-    return (
+    return months > limit and (
         ("evidence",),
         f"The newest data that was measured ends on {max(days)}, {few(round(months))} months ago.",
         "Measure again on newer data",

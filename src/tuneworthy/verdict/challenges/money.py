@@ -9,7 +9,7 @@ from tuneworthy.model.framework import CostRow, ongoing_usd
 from tuneworthy.verdict.facts import (
     DAYS_PER_MONTH,
     CaseFacts,
-    Clash,
+    Found,
     contradiction,
     ends,
     pushback,
@@ -19,16 +19,14 @@ from tuneworthy.words import count, listing, months_range, usd, usd_range
 
 
 @pushback
-def ongoing_below_table(facts: CaseFacts) -> Clash | None:
+def ongoing_below_table(facts: CaseFacts) -> Found:
     """Running costs below what the framework's own table adds up to."""
     stated = facts.case.economics.monthly.ongoing_usd
     rate, costs = facts.case.economics.hourly_rate_usd, facts.framework.costs
     if stated is None or rate is None or costs is None:
         return None
     low, high = ongoing_usd(costs, rate.low, "low"), ongoing_usd(costs, rate.high, "high")
-    if stated.high >= low:
-        return None
-    return (
+    return stated.high < low and (
         ("economics.monthly.ongoing_usd", "economics.hourly_rate_usd"),
         f"Running costs of {usd(stated.likely)} a month are stated; the framework's own table "
         f"(inference, monitoring and retraining at {usd(rate.likely)} an hour) adds up to "
@@ -38,7 +36,7 @@ def ongoing_below_table(facts: CaseFacts) -> Clash | None:
 
 
 @contradiction
-def saving_above_bill(facts: CaseFacts) -> Clash | None:
+def saving_above_bill(facts: CaseFacts) -> Found:
     """A saving that is larger than what is paid today, as likely or at its highest."""
     saving, bill = facts.case.economics.monthly.api_savings_usd, facts.bill
     if saving is None or bill is None:
@@ -49,41 +47,30 @@ def saving_above_bill(facts: CaseFacts) -> Clash | None:
     now, each = facts.requests, facts.request_usd
     calls = f"{count(now)} calls cost" if now else "The present system costs"
     most, paid = (saving.likely, bill.likely) if likely else (saving.high, bill.high)
-    upto, about = (
-        "" if likely else "up to ",
-        "about" if likely or not bill.interval.varies else "at most",
-    )
+    upto, certain = "" if likely else "up to ", likely or not bill.interval.varies
+    about = "about" if certain else "at most"
     says = f"A saving of {upto}{usd(most)} a month is stated; {calls} {about} {usd(paid)} today."
     if now and each:
-        fits_at, growth = most / each, facts.growth_per_month or 0.0
-        fits_in = months_to_reach(now=now, target=fits_at, growth_per_month=growth)
-        says += f" It fits from about {count(fits_at)} calls a month"
-        says += (
-            f": month {fits_in} at the stated growth."
-            if fits_in
-            else "; no growth is stated that gets there."
-        )
-    stated = facts.case.today.usd_per_month is not None
+        at, growth = most / each, facts.growth
+        month = months_to_reach(now=now, target=at, growth_per_month=growth)
+        says += f" It fits from about {count(at)} calls a month"
+        grown = f": month {month} at the stated growth."
+        says += grown if month else "; no growth is stated that gets there."
     return (
-        (
-            "economics.monthly.api_savings_usd",
-            "today.usd_per_month" if stated else "economics.traffic.requests_per_month",
-        ),
+        ("economics.monthly.api_savings_usd", facts.bill_path),
         says,
         "Confirm the growth, or state the saving at today's volume",
     )
 
 
 @pushback
-def saving_above_published(facts: CaseFacts) -> Clash | None:
+def saving_above_published(facts: CaseFacts) -> Found:
     """A saving above the range that the framework names for a system at scale."""
     saving, costs = facts.case.economics.monthly.api_savings_usd, facts.framework.costs
     if saving is None or costs is None or costs.returns is None:
         return None
     span = costs.returns.api_savings_usd_per_month
-    if saving.low <= span.high:
-        return None
-    return (
+    return saving.low > span.high and (
         ("economics.monthly.api_savings_usd",),
         f"A saving of {usd(saving.likely)} a month is stated; at scale "
         f"{usd_range(span.low, span.high)} is usual.",
@@ -92,15 +79,13 @@ def saving_above_published(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def upfront_below_table(facts: CaseFacts) -> Clash | None:
+def upfront_below_table(facts: CaseFacts) -> Found:
     """Less work before the first version than the framework's own table."""
     costs, stated = facts.framework.costs, facts.case.economics.upfront.hours
     if costs is None or costs.upfront_total is None or stated is None:
         return None
     span = costs.upfront_total.hours
-    if stated.high >= span.low:
-        return None
-    return (
+    return stated.high < span.low and (
         ("economics.upfront.hours",),
         f"{count(stated.likely)} hours up front are stated; data, evaluation and deployment "
         f"usually take {count(span.low)}–{count(span.high)}.",
@@ -109,13 +94,12 @@ def upfront_below_table(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def no_retraining(facts: CaseFacts) -> Clash | None:
+def no_retraining(facts: CaseFacts) -> Found:
     """Running costs by category in which the model is never trained again."""
     ongoing, costs = facts.case.economics.monthly.ongoing, facts.framework.costs
     if ongoing is None or _some(ongoing.retraining_hours_per_quarter):
         return None
-    hours = _table(costs.ongoing.get("retraining") if costs else None)
-    usual = f" The table has {hours} hours a quarter." if hours else ""
+    usual = _table(costs.ongoing.get("retraining") if costs else None, " hours a quarter")
     return (
         ("economics.monthly.ongoing.retraining_hours_per_quarter",),
         f"Nothing is planned for retraining, so the model ages with its data.{usual}",
@@ -124,13 +108,12 @@ def no_retraining(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def no_evaluation_hours(facts: CaseFacts) -> Clash | None:
+def no_evaluation_hours(facts: CaseFacts) -> Found:
     """Upfront costs by category in which nobody evaluates the result."""
     upfront, costs = facts.case.economics.upfront, facts.framework.costs
     if not upfront.by_category or (upfront.evaluation and _some(upfront.evaluation.hours)):
         return None
-    hours = _table(costs.upfront.get("evaluation") if costs else None)
-    usual = f" The table has {hours} hours." if hours else ""
+    usual = _table(costs.upfront.get("evaluation") if costs else None, " hours")
     return (
         ("economics.upfront.evaluation.hours",),
         f"No hours are planned to evaluate the tuned model.{usual}",
@@ -142,17 +125,16 @@ def _some(hours: Amount | None) -> bool:
     return hours is not None and hours.high > 0
 
 
-def _table(row: CostRow | None) -> str:
-    """Hours of a row of the framework's table; empty where it has none."""
-    return f"{count(row.hours.low)}–{count(row.hours.high)}" if row and row.hours else ""
+def _table(row: CostRow | None, unit: str) -> str:
+    """What a row of the framework's table has; empty where it has none."""
+    hours = row.hours if row else None
+    return f" The table has {count(hours.low)}–{count(hours.high)}{unit}." if hours else ""
 
 
 @pushback
-def no_pilot(facts: CaseFacts) -> Clash | None:
+def no_pilot(facts: CaseFacts) -> Found:
     """Straight to production without a pilot."""
-    if facts.case.tuning.pilot != "no":
-        return None
-    return (
+    return facts.case.tuning.pilot == "no" and (
         ("tuning.pilot",),
         "No pilot is planned.",
         "Tune once on a tenth of the data and compare on held-out cases before the rest is spent",
@@ -160,11 +142,9 @@ def no_pilot(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def model_switch_planned(facts: CaseFacts) -> Clash | None:
+def model_switch_planned(facts: CaseFacts) -> Found:
     """A tuned model stays with the base it was made from."""
-    if facts.case.tuning.model_switch != "yes":
-        return None
-    return (
+    return facts.case.tuning.model_switch == "yes" and (
         ("tuning.model_switch", "goals"),
         "Another base model is planned, and tuned weights stay with the base they were made from.",
         "Switch first and measure again; keep data and evaluation, which move along",
@@ -172,16 +152,14 @@ def model_switch_planned(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def break_even_after_service_end(facts: CaseFacts) -> Clash | None:
+def break_even_after_service_end(facts: CaseFacts) -> Found:
     """A tuned model that stops being served before it can have paid, even at the best."""
     until, day = serves_until(facts.case), facts.findings.as_of
     months = facts.findings.break_even_months
     if until is None or day is None or not isinstance(months, float | Range):
         return None
     low, high = ends(months)
-    if low <= (until - day).days / DAYS_PER_MONTH:
-        return None
-    return (
+    return low > (until - day).days / DAYS_PER_MONTH and (
         ("tuning.until", "economics"),
         f"The tuned model is served until {until.isoformat()}, and tuning would have paid after "
         f"{months_range(low, high)}.",
@@ -190,7 +168,7 @@ def break_even_after_service_end(facts: CaseFacts) -> Clash | None:
 
 
 @pushback
-def model_in_use_ends(facts: CaseFacts) -> Clash | None:
+def model_in_use_ends(facts: CaseFacts) -> Found:
     """A saving beside a model that is about to end, so that the bill is another one soon."""
     used, day = in_use(facts.case), facts.findings.as_of
     end = services().end_of(used.id) if used else None

@@ -8,7 +8,7 @@ from tuneworthy.verdict.facts import (
     ARMS,
     KNOWLEDGE_GOALS,
     CaseFacts,
-    Clash,
+    Found,
     contradiction,
     doubt,
     pushback,
@@ -22,14 +22,12 @@ _TUNED = ("fine_tune", "hybrid")
 
 
 @contradiction
-def cost_reason_with_low_volume(facts: CaseFacts) -> Clash | None:
+def cost_reason_with_low_volume(facts: CaseFacts) -> Found:
     """Cost can't hurt when there are few calls."""
-    if not facts.holds("cost_optimization", "low_volume"):
-        return None
     bill = ""
-    if facts.bill_usd:
-        bill = f" At today's prices that is about {usd(facts.bill_usd)} a month."
-    return (
+    if facts.bill and facts.bill.likely:
+        bill = f" At today's prices that is about {usd(facts.bill.likely)} a month."
+    return facts.holds("cost_optimization", "low_volume") and (
         ("factors.cost_optimization", "factors.low_volume"),
         f"Cost is given as a reason, and volume is low.{bill} Few calls can't be expensive enough.",
         "Decide which holds: look up the invoice and the calls of the last month",
@@ -37,17 +35,12 @@ def cost_reason_with_low_volume(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def cost_reason_with_small_bill(facts: CaseFacts) -> Clash | None:
+def cost_reason_with_small_bill(facts: CaseFacts) -> Found:
     """Cost can't be a reason when the whole bill doesn't repay what tuning takes up front."""
-    if not facts.holds("cost_optimization") or not facts.small_bill or facts.repays is None:
-        return None
-    whole, upfront = facts.repays
-    stated = facts.case.today.usd_per_month is not None
-    return (
-        (
-            "factors.cost_optimization",
-            "today.usd_per_month" if stated else "economics.traffic.requests_per_month",
-        ),
+    whole, upfront = facts.repays or (0.0, 0.0)
+    fires = facts.holds("cost_optimization") and facts.small_bill
+    return fires and (
+        ("factors.cost_optimization", facts.bill_path),
         f"Cost is given as a reason; the whole bill until tuning has to have paid is {usd(whole)}, "
         f"and tuning takes {usd(upfront)} or more up front.",
         "Look up the invoice; if it is right, leave cost out, or say what volume is to come",
@@ -55,12 +48,12 @@ def cost_reason_with_small_bill(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def exploring_with_fixed_format(facts: CaseFacts) -> Clash | None:
+def exploring_with_fixed_format(facts: CaseFacts) -> Found:
     """What every output must look like can't be fixed while the task is still being found."""
     fixed = facts.holds("consistent_behavior")
-    if not facts.holds("exploration_phase") or not (fixed or "format" in facts.case.goals):
-        return None
-    return (
+    wanted = fixed or "format" in facts.case.goals
+    fires = facts.holds("exploration_phase") and wanted
+    return fires and (
         ("factors.exploration_phase", "factors.consistent_behavior" if fixed else "goals"),
         "You are still finding out what users need, and every output must already look the same.",
         "Say which outputs are fixed today; constrain those, and leave the rest to prompts",
@@ -68,11 +61,10 @@ def exploring_with_fixed_format(facts: CaseFacts) -> Clash | None:
 
 
 @contradiction
-def changing_requirements_baked_in(facts: CaseFacts) -> Clash | None:
+def changing_requirements_baked_in(facts: CaseFacts) -> Found:
     """What changes every month shouldn't be trained into weights."""
-    by_goal = {"knowledge", "domain_expertise"} & set(facts.case.goals)
     knows = facts.holds("domain_knowledge")
-    if not facts.holds("rapidly_changing_requirements") or not (knows or by_goal):
+    if facts.changes == "nothing" or not (knows or facts.goals(KNOWLEDGE_GOALS)):
         return None
     settle = {
         "content": "Facts change: keep them in retrieval, and tune for behavior alone if at all",
@@ -92,7 +84,7 @@ def changing_requirements_baked_in(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def knowledge_goal_against_record(facts: CaseFacts) -> Clash | None:
+def knowledge_goal_against_record(facts: CaseFacts) -> Found:
     """Tuned models measured best for knowledge less often than by chance; retrieval is untried."""
     least = facts.framework.threshold("published_cases")
     if facts.tried_retrieval:
@@ -114,12 +106,11 @@ def knowledge_goal_against_record(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def latency_reason_with_short_prompt(facts: CaseFacts) -> Clash | None:
+def latency_reason_with_short_prompt(facts: CaseFacts) -> Found:
     """A short prompt costs little time, so shortening it further buys little."""
-    if not facts.holds("latency_requirements") or not (short := _short_prompt(facts)):
-        return None
-    tokens, limit = short
-    return (
+    tokens, limit = _short_prompt(facts)
+    fires = facts.long_prompt == "no" and facts.holds("latency_requirements")
+    return fires and (
         ("factors.latency_requirements", "economics.traffic.input_tokens"),
         f"Latency is given as a reason, but a request has only about {tokens} input tokens (short "
         f"is under {limit}). Shortening them further buys little time.",
@@ -128,13 +119,12 @@ def latency_reason_with_short_prompt(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def instruction_limit_with_short_prompt(facts: CaseFacts) -> Clash | None:
+def instruction_limit_with_short_prompt(facts: CaseFacts) -> Found:
     """A short prompt isn't too long to be followed."""
-    if not facts.holds("instruction_limit") or not (short := _short_prompt(facts)):
-        return None
-    tokens, limit = short
+    tokens, limit = _short_prompt(facts)
     room = "signals" if "instruction_limit" in facts.framework.signals else "factors"
-    return (
+    fires = facts.long_prompt == "no" and facts.holds("instruction_limit")
+    return fires and (
         (f"{room}.instruction_limit", "economics.traffic.input_tokens"),
         f"The prompt is said to be too long to be followed, but a request has only about {tokens} "
         f"input tokens (short is under {limit}).",
@@ -142,33 +132,29 @@ def instruction_limit_with_short_prompt(facts: CaseFacts) -> Clash | None:
     )
 
 
-def _short_prompt(facts: CaseFacts) -> tuple[str, str] | None:
-    """Input tokens and the limit they are under; None where they aren't, or nobody said."""
-    tokens = facts.case.economics.traffic.input_tokens
-    limit = facts.framework.threshold("short_prompt")
-    if tokens is None or limit is None or tokens.high >= limit:
-        return None
-    return count(tokens.likely), count(limit)
+def _short_prompt(facts: CaseFacts) -> tuple[str, str]:
+    """Input tokens of a request, and what is short."""
+    return count(facts.tokens or 0), count(facts.framework.threshold("short_prompt") or 0)
 
 
 @pushback
-def low_volume_now(facts: CaseFacts) -> Clash | None:
+def low_volume_now(facts: CaseFacts) -> Found:
     """Volume that is low today and counted as high: the growth has to happen first."""
     answer = facts.case.factors.get("low_volume")
     if answer is None or (answer.value, answer.now) != ("no", "yes"):
         return None
-    now, growth, month = facts.requests, facts.growth_per_month, answer.by_month
+    now, month = facts.requests, answer.by_month
     says = "Volume counts as sufficient, but it is low at present."
     if now is not None:
         says += f" Today it is {count(now)} requests a month"
-        if now and growth is not None and month is not None:
-            then = count(now * (1 + growth) ** month)
-            says += f"; at {share(growth)} growth month {month} has {then}"
+        if now and month is not None and facts.case.economics.traffic.growth_per_month:
+            then = count(now * (1 + facts.growth) ** month)
+            says += f"; at {share(facts.growth)} growth month {month} has {then}"
         says += "."
     saving = facts.case.economics.monthly.api_savings_usd
     if now and facts.request_usd and saving is not None:
         pays_at = saving.likely / facts.request_usd
-        pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=growth or 0.0)
+        pays_in = months_to_reach(now=now, target=pays_at, growth_per_month=facts.growth)
         says += f" The stated saving needs about {count(pays_at)} a month"
         says += (
             f": month {pays_in} at that growth." if pays_in else ", which no stated growth reaches."
@@ -184,16 +170,14 @@ def low_volume_now(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def answer_differs_now(facts: CaseFacts) -> Clash | None:
+def answer_differs_now(facts: CaseFacts) -> Found:
     """Another answer that counts although it doesn't hold yet."""
     names = [
         name
         for name, answer in facts.case.factors.items()
         if name not in LATER_ELSEWHERE and answer.now not in (None, answer.value)
     ]
-    if not names:
-        return None
-    return (
+    return bool(names) and (
         tuple(f"factors.{name}.{part}" for name in names for part in ("value", "now")),
         "The answer that counts isn't how things stand today: "
         f"{listing([plain(name) for name in names])}.",
@@ -202,7 +186,7 @@ def answer_differs_now(facts: CaseFacts) -> Clash | None:
 
 
 @contradiction
-def volume_against_answer(facts: CaseFacts) -> Clash | None:
+def volume_against_answer(facts: CaseFacts) -> Found:
     """Requests a month that say the opposite of the answer about volume."""
     stated = facts.case.economics.traffic.requests_per_month
     limit = facts.framework.threshold("low_volume")
@@ -212,9 +196,7 @@ def volume_against_answer(facts: CaseFacts) -> Clash | None:
     few, many = stated.high < limit, stated.low >= limit
     agrees = not (many if answer.value == "yes" else few)
     measured = facts.source("low_volume") == "measured"  # another challenge's
-    if agrees or measured or (few and answer.now == "yes"):
-        return None
-    return (
+    return not (agrees or measured or (few and answer.now == "yes")) and (
         ("factors.low_volume", "economics.traffic.requests_per_month"),
         f"Low volume is answered {answer.value}, and traffic is {count(stated.likely)} requests a "
         f"month (low is under {count(limit)}).",
@@ -223,11 +205,10 @@ def volume_against_answer(facts: CaseFacts) -> Clash | None:
 
 
 @contradiction
-def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Clash | None:
+def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Found:
     """Data that may not leave the house would be uploaded to be trained on."""
-    if not facts.holds("data_sovereignty") or facts.case.tuning.service != "hosted":
-        return None
-    return (
+    fires = facts.holds("data_sovereignty") and facts.case.tuning.service == "hosted"
+    return fires and (
         ("factors.data_sovereignty", "tuning.service"),
         "Data may not go to a third party, and a hosted service would train on it.",
         "Tune open weights in your own house, or have it confirmed in writing what the service "
@@ -236,13 +217,12 @@ def sovereignty_with_hosted_tuning(facts: CaseFacts) -> Clash | None:
 
 
 @contradiction
-def sovereignty_with_third_party_api(facts: CaseFacts) -> Clash | None:
+def sovereignty_with_third_party_api(facts: CaseFacts) -> Found:
     """Data that may not go to a third party goes there today, as said or by the model's price."""
-    if not facts.holds("data_sovereignty") or facts.api != "third_party":
-        return None
     model, stated = in_use(facts.case), facts.case.today.api == "third_party"
     by = f" by calling {model.id}" if model and not stated else ""
-    return (
+    fires = facts.holds("data_sovereignty") and facts.api == "third_party"
+    return fires and (
         ("factors.data_sovereignty", "today.api" if stated else "models"),
         f"Data may not go to a third party, and today's system sends it to one{by}.",
         "Ask who decides about the data; either today's system has to stop or the reason falls",
@@ -250,11 +230,10 @@ def sovereignty_with_third_party_api(facts: CaseFacts) -> Clash | None:
 
 
 @doubt
-def persona_without_brand_voice(facts: CaseFacts) -> Clash | None:
+def persona_without_brand_voice(facts: CaseFacts) -> Found:
     """A persona is a voice, and a voice of one's own was said not to matter."""
-    if "persona" not in facts.case.goals or facts.state("brand_voice") != "no":
-        return None
-    return (
+    fires = "persona" in facts.case.goals and facts.state("brand_voice") == "no"
+    return fires and (
         ("goals", "factors.brand_voice"),
         "Persona is a goal, and a voice of its own is said not to be needed.",
         "Say whether it has to sound like somebody; if not, take persona out of the goals",

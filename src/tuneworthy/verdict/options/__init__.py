@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
-from tuneworthy.model.base import Range, State, Unknown
+from tuneworthy.model.base import Range, Unknown
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import (
     Effect,
     GoalRecord,
+    Helps,
     MoveResult,
     Number,
     OptionResult,
     OutlookGrade,
 )
-from tuneworthy.model.framework import Framework, Move, Moves, Span, TargetId
-from tuneworthy.verdict.facts import ARMS, NAMES, TARGETS, CaseFacts
+from tuneworthy.model.framework import (
+    ApproachRule,
+    Framework,
+    Move,
+    Moves,
+    OptionKind,
+    OptionRule,
+    Span,
+    TargetId,
+)
+from tuneworthy.verdict.facts import ARMS, TARGETS, CaseFacts, ends, named
 from tuneworthy.verdict.options import model, prompt, tuning
 from tuneworthy.verdict.options.rule import Figures, Opinion, Option, no, partly, unknown
-from tuneworthy.verdict.weigh import reaches
-from tuneworthy.words import count, figure_says, listing, plain, sentence
+from tuneworthy.words import count, figure_says, plain, sentence
 
 OPTIONS: Mapping[str, Option] = {
     each.id: each
@@ -38,338 +48,184 @@ MOVING = ("meets", "improves")
 
 NO_OPTIONS = Unknown(ask="add options to the framework, or let it extend the lesson")
 
+Does = Mapping[TargetId, tuple[Effect, Range | None, bool]]
+"""What an option does to each target, the figure that comes of it, and if it is the case's."""
 
-def options(
-    facts: CaseFacts, record: GoalRecord, *, rivals: bool = True
-) -> tuple[OptionResult, ...]:
-    """Every option of a framework, judged for a case and ranked.
 
-    Args:
-        facts: The case, its answers, and the approaches of its goals against its data.
-        record: Who measured best in published cases, by goal.
-        rivals: Look also for what beats each.
+class _Published(NamedTuple):
+    """What others published that bears on an option."""
 
-    Returns:
-        The options in the order of their ranks; empty when the framework names none. An option
-        with variants is represented by its variants.
+    carries: bool  #: Whether it carries a judgement that the option helps.
+    says: str
+
+
+class Outlook(NamedTuple):
+    """An option as it is judged for a case; up to ``others`` the same whatever is answered."""
+
+    id: str
+    title: str
+    kind: OptionKind
+    variant_of: str
+    rule: OptionRule | ApproachRule
+    judge: Callable[[CaseFacts], Opinion]
+    figures: Figures
+    usual: Does
+    others: _Published
+    helps: Helps = "unknown"
+    because: str = ""
+    measured: bool = False
+    does: Does = {}
+    read: frozenset[str] = frozenset()
+    """Answers it was judged by: another one changes nothing of it."""
+    place: tuple[Any, ...] = ()  #: By what it is ranked.
+
+    @property
+    def family(self) -> str:
+        """The option itself, or the one it is a kind of."""
+        return self.id if self.variant_of == "none" else self.variant_of
+
+    @property
+    def helpful(self) -> bool:
+        return self.helps in ("yes", "partly")
+
+    @property
+    def grade(self) -> OutlookGrade:
+        """What the judgement rests on."""
+        carried = self.helpful and self.others.carries
+        return "measured" if self.measured else "published_cases" if carried else "rule_of_thumb"
+
+    @property
+    def hours(self) -> Number:
+        return _known(self.figures.effort_hours, "estimate the hours")
+
+
+class Compared:
+    """The options of a framework, judged for a case and ranked; or for other answers.
+
+    ``outlooks`` are in the order to try them; empty when the framework names none. An option with
+    variants is represented by its variants.
     """
-    if not facts.framework.options:
-        return ()
-    rules = facts.framework.options
-    families = {rule.variant_of for rule in rules.values()}
-    whole = "better_retrieval" if facts.retrieves == "no" else ""
-    names = [
-        name
-        for name, rule in rules.items()
-        if name == whole or (name not in families and not (whole and rule.variant_of == whole))
-    ]
-    judged = [*(_option(name, facts, record) for name in names), *_tunings(facts, record)]
-    return ranked(judged, facts, rivals=rivals)
+
+    def __init__(self, facts: CaseFacts, record: GoalRecord) -> None:
+        """``record``: who measured best in published cases, by goal."""
+        options = facts.framework.options
+        self._families = {rule.variant_of for rule in options.values()}
+        self._every = [*_options(facts, record), *_tunings(facts, record)] if options else []
+        self._facts, self.outlooks = facts, tuple[Outlook, ...]()
+        self.outlooks = self._judged(facts, {}, frozenset())
+
+    def again(self, facts: CaseFacts, changed: frozenset[str]) -> tuple[Outlook, ...]:
+        """The same with other answers; only options that read one of them are judged again."""
+        same = (facts.aims, facts.targets) == (self._facts.aims, self._facts.targets)
+        return self._judged(facts, {o.id: o for o in self.outlooks} if same else {}, changed)
+
+    def _judged(
+        self, facts: CaseFacts, before: Mapping[str, Outlook], changed: frozenset[str]
+    ) -> tuple[Outlook, ...]:
+        whole = "better_retrieval" if facts.retrieves == "no" else ""
+        found = []
+        for option in self._every:
+            variant = whole and option.variant_of == whole
+            if variant or (option.id in self._families and option.id != whole):
+                continue
+            known = before.get(option.id)
+            kept = known is not None and not known.read & changed
+            found.append(known if known and kept else _judged(option, facts))
+        if len(found) == len(before) and all(before.get(one.id) is one for one in found):
+            return self.outlooks
+        return tuple(sorted(found, key=lambda option: option.place))
+
+    def results(self) -> tuple[OptionResult, ...]:
+        """As the dossier has them, each with its rank and with the option that beats it."""
+        has_set = self._facts.case.data.evaluation is not None
+        return tuple(
+            _result(option, rank, _beaten_by(option, self.outlooks), has_set=has_set)
+            for rank, option in enumerate(self.outlooks, start=1)
+        )
 
 
-def _option(name: str, facts: CaseFacts, record: GoalRecord) -> OptionResult:
-    rule, own = facts.framework.options[name], OPTIONS.get(name)
-    effort, weeks = _range(rule.effort_hours), _range(rule.weeks)
-    if name == "hybrid":  # it is tuning, and its own work beside that
-        effort = _added(effort, _tuning_hours(facts.case, facts.framework))
-        weeks = _added(weeks, _first_weeks(facts))
-    judgement = (
-        own(facts)
-        if own
-        else unknown(f"the framework says it helps when {rule.helps_when}; judge that yourself")
+def _judged(option: Outlook, facts: CaseFacts) -> Outlook:
+    assert facts.aims is not None  # read before, so that what is read now is the option's own
+    facts.read.clear()
+    opinion = option.judge(facts)
+    does = option.usual
+    if opinion.moves is not None:
+        does = _does(facts, opinion.moves, option.figures)
+    aimed = _aimed(facts, opinion, does, option.id)
+    judged = option._replace(
+        helps=aimed.helps,
+        because=sentence(aimed.because),
+        measured=aimed.measured,
+        does=does,
+        read=frozenset(facts.read),
     )
-    figures = own.figures(facts) if own else Figures()
-    return _result(
-        facts,
-        judgement,
-        rule.moves,
-        figures._replace(effort_hours=effort, weeks=weeks),
-        _published(own.arm if own else "", next(iter(facts.case.goals), ""), facts, record),
-        id=name,
-        title=rule.title,
-        kind=rule.kind,
-        risk=rule.risk,
-        variant_of=rule.variant_of or "none",
-    )
+    return judged._replace(place=_order(judged, facts))
 
 
-def _tunings(facts: CaseFacts, record: GoalRecord) -> list[OptionResult]:
+def _options(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
+    for name, rule in facts.framework.options.items():
+        own, effort, weeks = OPTIONS.get(name), _range(rule.effort_hours), _range(rule.weeks)
+        if name == "hybrid":  # it is tuning, and its own work beside that
+            tuning_hours, first = _tuning_hours(facts.case, facts.framework), _first_weeks(facts)
+            effort = effort and tuning_hours and effort + tuning_hours
+            weeks = weeks and first and weeks + first
+        figures = own.figures(facts) if own else Figures()
+        figures = figures._replace(effort_hours=effort, weeks=weeks)
+        yield Outlook(
+            name,
+            rule.title,
+            rule.kind,
+            rule.variant_of or "none",
+            rule,
+            own or partial(_unjudged, rule=rule),
+            figures,
+            _does(facts, rule.moves, figures),
+            _published(own.arm if own else "", next(iter(facts.case.goals), ""), facts, record),
+        )
+
+
+def _unjudged(_: CaseFacts, rule: OptionRule) -> Opinion:
+    return unknown(f"the framework says it helps when {rule.helps_when}; judge that yourself")
+
+
+def _tunings(facts: CaseFacts, record: GoalRecord) -> Iterator[Outlook]:
     """Each kind of tuning the goals lead to, once; all of them while no goal is named."""
     case, framework = facts.case, facts.framework
     fits = {fit.approach: fit for fit in reversed(facts.fits)}  # the first goal of an approach
     names = list(dict.fromkeys(fit.approach for fit in facts.fits)) or list(framework.approaches)
     tuned, figure = facts.scored("tuned"), facts.figure
-    figures = Figures(
+    known = Figures(
         tuned.quality if tuned else None,
         _tuned_usd(facts) or _range(case.economics.monthly.ongoing_usd),
         tuned.latency_p95_s if tuned else None,
         _tuning_hours(case, framework),
     )
-    results = []
     for name in names:
         fit, rule = fits.get(name), framework.approaches[name]
-        judgement = tuning.tuning(facts, fit) if fit else tuning.no_goal()
         others = _published("fine_tune", fit.goal if fit else "", facts, record)
         if figure is not None:
-            carries, says = others.carries or figure.meets == "yes", figure_says(figure)
-            if says not in judgement.because:
-                others = others._replace(says=f"{others.says} {sentence(says)}".strip())
-            others = others._replace(carries=carries)
-        results.append(
-            _result(
-                facts,
-                judgement,
-                rule.moves,
-                figures._replace(weeks=_range(rule.weeks)),
-                others,
-                id=name,
-                title=rule.title,
-                kind="tuning",
-                risk=rule.risk,
-                variant_of="none",
-            )
+            carries = others.carries or figure.meets == "yes"
+            others = _Published(carries, f"{others.says} {sentence(figure_says(figure))}".strip())
+        figures = known._replace(weeks=_range(rule.weeks))
+        yield Outlook(
+            name,
+            rule.title,
+            "tuning",
+            "none",
+            rule,
+            partial(tuning.tuning, fit=fit) if fit else lambda _: tuning.NO_GOAL,
+            figures,
+            _does(facts, rule.moves, figures),
+            others,
         )
-    return results
 
 
 def _tuned_usd(facts: CaseFacts) -> Range | None:
     """What the tuned model costs a month: the cheapest way that has a price."""
     for each in facts.findings.servings:
         if each.tuned and not isinstance(each.usd_per_month, Unknown):
-            usd = each.usd_per_month
-            return usd if isinstance(usd, Range) else Range.between(usd, usd)
+            return Range.between(*ends(each.usd_per_month))
     return None
-
-
-class _Published(NamedTuple):
-    """What others published that bears on an option."""
-
-    carries: bool
-    """Whether it carries a judgement that the option helps."""
-    says: str
-
-
-def _result(
-    facts: CaseFacts,
-    judgement: Opinion,
-    usual: Moves,
-    figures: Figures,
-    others: _Published,
-    **named: Any,
-) -> OptionResult:
-    """An option that has no rank yet; ``named`` is its id, title, kind, risk and variant."""
-    does = usual if judgement.moves is None else judgement.moves
-    moves, numbers = _moves(facts, does, figures, judgement.measured)
-    judgement = _aimed(facts, judgement, moves, numbers, named["id"])
-    helps = judgement.helps in ("yes", "partly")
-    grade: OutlookGrade = "published_cases" if helps and others.carries else "rule_of_thumb"
-    score = "score it on the evaluation set"
-    if facts.case.data.evaluation is None:
-        score = "collect an evaluation set (data.evaluation) and score it on that"
-    bill = "state traffic and the prices of the models that serve it"
-    return OptionResult(
-        rank=0,
-        helps=judgement.helps,
-        because=sentence(judgement.because),
-        moves=moves,
-        grade="measured" if judgement.measured else grade,
-        quality=_known(numbers["quality"], score),
-        usd_per_month=_known(numbers["cost"], bill),
-        latency_p95_s=_known(numbers["latency"], "time it on the same cases"),
-        effort_hours=_known(figures.effort_hours, "estimate the hours"),
-        weeks=_known(figures.weeks, "estimate the weeks to production"),
-        dominated_by="none",
-        published=others.says if helps else "",
-        **named,
-    )
-
-
-# What an option does to each target, and whether that helps here.
-
-
-def effect(target: TargetId, move: Move | None) -> Effect:
-    """What a usual move says: better or no different, worse or no different, or either."""
-    if move is None:
-        return "nothing"
-    low, high = move.low, move.high
-    if target in ("cost", "latency"):  # factors: less is better
-        low, high = 1 - high, 1 - low
-    if low == high == 0:
-        return "nothing"
-    return "improves" if low >= 0 else "worsens" if high <= 0 else "unknown"
-
-
-def _moves(
-    facts: CaseFacts, does: Moves, figures: Figures, measured: bool
-) -> tuple[dict[TargetId, MoveResult], dict[TargetId, Range | None]]:
-    """The effect on each target with its grade, and the number that comes of it.
-
-    A figure of the case's own goes before what is usual; what is usual is applied to today's.
-    """
-    own: dict[TargetId, float | Range | None] = {
-        "quality": figures.quality,
-        "cost": figures.usd_per_month,
-        "latency": figures.latency_p95_s,
-    }
-    moves: dict[TargetId, MoveResult] = {}
-    numbers: dict[TargetId, Range | None] = {}
-    for target in TARGETS:
-        does_here, number = effect(target, does.get(target)), own.get(target)
-        grade: Any = "rule_of_thumb"
-        if number is not None:
-            known = number if isinstance(number, Range) else Range.between(number, number)
-            numbers[target] = known
-            grade = "computed" if target == "cost" else "measured" if measured else grade
-            does_here = _compared(facts, target, known)
-        else:
-            numbers[target] = _applied(facts, target, does.get(target))
-        moves[target] = MoveResult(effect=does_here, grade=grade)
-    return moves, numbers
-
-
-def _compared(facts: CaseFacts, target: TargetId, number: Range) -> Effect:
-    """What a figure of the case's own does to a target."""
-    if _meets(facts, target, number) == "yes":
-        return "meets"
-    today = facts.now.get(target)
-    if today is None:
-        return "unknown"
-    if number == today:
-        return "nothing"
-    less, more = number.most <= today.low, number.low >= today.most
-    better, worse = (more, less) if target == "quality" else (less, more)
-    return "improves" if better else "worsens" if worse else "unknown"
-
-
-def _meets(facts: CaseFacts, target: TargetId, number: Range) -> State:
-    """Whether a figure lies inside the limit; unknown without one."""
-    limit = facts.limits.get(target)
-    if limit is None:
-        return "unknown"
-    if target == "quality":
-        return reaches(number.low, number.most, limit)
-    return "yes" if number.most <= limit else "no" if number.low > limit else "unknown"
-
-
-def _applied(facts: CaseFacts, target: TargetId, move: Move | None) -> Range | None:
-    """What is usual, applied to today's figure."""
-    today = facts.now.get(target)
-    if today is None or move is None or target == "privacy":
-        return today
-    if target == "quality":
-        ends = (min(1.0, max(0.0, today.low + gain)) for gain in (move.low, move.high))
-        return Range.between(*(round(end, 4) for end in ends))
-    return Range.between(today.low * move.low, today.most * move.high)
-
-
-_WITH_TUNING = ("distillation", "hybrid")
-
-
-def _aimed(
-    facts: CaseFacts,
-    judgement: Opinion,
-    moves: Mapping[TargetId, MoveResult],
-    numbers: Mapping[TargetId, Range | None],
-    name: str,
-) -> Opinion:
-    """A judgement held against the targets: it helps only if it moves one that is missed.
-
-    It doesn't where it worsens one that is missed already, or takes one past its limit.
-    """
-    if judgement.helps == "no" or name == "keep_prompt" or not facts.aims:
-        return judgement
-    worse = next((t for t in facts.missed if moves[t].effect == "worsens"), None)
-    if worse is not None:
-        return no(f"{NAMES[worse]} is missed already, and it makes that worse")
-    if judgement.helps == "unknown":
-        return judgement
-    if not any(moves[target].effect in MOVING for target in facts.aims):
-        return _off_target(facts, judgement, moves)
-    return _within_limits(facts, judgement, moves, numbers, name)
-
-
-def _within_limits(
-    facts: CaseFacts,
-    judgement: Opinion,
-    moves: Mapping[TargetId, MoveResult],
-    numbers: Mapping[TargetId, Range | None],
-    name: str,
-) -> Opinion:
-    """No where it takes a target past its limit; partly where nobody knows whether it does."""
-    doubts = []
-    for target in ("quality", "latency", "cost"):
-        if moves[target].effect not in ("worsens", "unknown") or target in facts.aims:
-            continue
-        then = numbers[target]
-        meets = "unknown" if then is None else _meets(facts, target, then)
-        if meets == "no":
-            return no(f"it takes {NAMES[target]} past its limit")
-        if meets == "unknown" and facts.limits.get(target) is not None:
-            doubts.append(NAMES[target])
-    if facts.one_off and facts.small_bill and judgement.helps == "yes":
-        return partly(f"{judgement.because}; the job runs once and costs less than the work")
-    if doubts and judgement.helps == "yes" and name not in _WITH_TUNING:
-        return partly(f"{judgement.because}, as long as {listing(doubts)} stays within its limit")
-    return judgement
-
-
-def _off_target(
-    facts: CaseFacts, judgement: Opinion, moves: Mapping[TargetId, MoveResult]
-) -> Opinion:
-    """It moves no target that is missed, or nobody knows whether it does."""
-    still_open = [NAMES[target] for target in facts.aims if moves[target].effect == "unknown"]
-    if still_open:
-        said = judgement.because.removesuffix(".")
-        return unknown(f"{said}; what it does to {still_open[0]} has to be measured")
-    names = [NAMES[target] for target in facts.aims]
-    if len(names) == 1:
-        return no(f"{names[0]} is missed, and it moves something else")
-    return no(f"{listing(names)} are missed, and it moves none of them")
-
-
-_NOMINAL_GAP = 0.2  # where nobody stated a target or measured today
-
-
-def _usual(option: OptionResult, target: TargetId, facts: CaseFacts) -> float:
-    """The part of a gap of a fifth that the option usually closes."""
-    rules = facts.framework.options | facts.framework.approaches
-    move = rules[option.id].moves.get(target) if option.id in rules else None
-    if move is None:
-        return 0.0
-    middle = (move.low + move.high) / 2
-    gain = 1 - middle if target in ("cost", "latency") else middle
-    return min(1.0, max(0.0, gain / _NOMINAL_GAP))
-
-
-def closes(option: OptionResult, facts: CaseFacts) -> float:
-    """Which part of what is missed an option usually closes, added up over the targets it moves.
-
-    Half way between the ends of what is usual; one target counts 1 at most.
-    """
-    part = 0.0
-    for target in facts.aims:
-        if option.moves[target].effect not in MOVING:
-            continue
-        limit, today = facts.limits.get(target), facts.now.get(target)
-        then = {
-            "quality": option.quality,
-            "cost": option.usd_per_month,
-            "latency": option.latency_p95_s,
-        }.get(target)
-        if then is None or isinstance(then, Unknown) or limit is None or today is None:
-            part += _usual(option, target, facts)
-            continue
-        low, high = _ends(then)[0], _ends(then)[-1]
-        gap = abs(limit - today.low)
-        moved = abs((low + high) / 2 - today.low)
-        part += 1.0 if gap == 0 else min(1.0, moved / gap)
-    return part
-
-
-def _known(value: float | Range | None, ask: str) -> Number:
-    if value is None:
-        return Unknown(ask=ask)
-    return value.narrowed() if isinstance(value, Range) else value
 
 
 def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Published:
@@ -389,6 +245,132 @@ def _published(arm: str, goal: str, facts: CaseFacts, record: GoalRecord) -> _Pu
     return _Published(won * len(ARMS) > total, says)
 
 
+def _result(option: Outlook, rank: int, beaten_by: str, *, has_set: bool) -> OptionResult:
+    """As the dossier has it."""
+    moves: dict[TargetId, MoveResult] = {}
+    for target, (effect, _, own) in option.does.items():
+        grade: Any = "measured" if own and option.measured else "rule_of_thumb"
+        moves[target] = MoveResult(
+            effect=effect, grade="computed" if own and target == "cost" else grade
+        )
+    score = "score it on the evaluation set"
+    if not has_set:
+        score = "collect an evaluation set (data.evaluation) and score it on that"
+    bill = "state traffic and the prices of the models that serve it"
+    same = ("id", "title", "kind", "helps", "because", "grade", "variant_of")
+    return OptionResult(
+        rank=rank,
+        moves=moves,
+        quality=_known(option.does["quality"][1], score),
+        usd_per_month=_known(option.does["cost"][1], bill),
+        latency_p95_s=_known(option.does["latency"][1], "time it on the same cases"),
+        effort_hours=option.hours,
+        weeks=_known(option.figures.weeks, "estimate the weeks to production"),
+        risk=option.rule.risk,
+        dominated_by=beaten_by,
+        published=option.others.says if option.helpful else "",
+        **{name: getattr(option, name) for name in same},
+    )
+
+
+def _known(value: Range | None, ask: str) -> Number:
+    return Unknown(ask=ask) if value is None else value.narrowed()
+
+
+# What an option does to each target, and whether that helps here.
+
+
+def effect(target: TargetId, move: Move | None) -> Effect:
+    """What a usual move says: better or no different, worse or no different, or either."""
+    if move is None:
+        return "nothing"
+    low, high = move.low, move.high
+    if target in ("cost", "latency"):  # factors: less is better
+        low, high = 1 - high, 1 - low
+    if low == high == 0:
+        return "nothing"
+    return "improves" if low >= 0 else "worsens" if high <= 0 else "unknown"
+
+
+def _does(facts: CaseFacts, usual: Moves, figures: Figures) -> Does:
+    """The effect on each target, and the figure that comes of it.
+
+    A figure of the case's own goes before what is usual; what is usual is applied to today's.
+    """
+    own: dict[TargetId, float | Range | None] = {
+        "quality": figures.quality,
+        "cost": figures.usd_per_month,
+        "latency": figures.latency_p95_s,
+    }
+    does: dict[TargetId, tuple[Effect, Range | None, bool]] = {}
+    for target in TARGETS:
+        value, move, today = own.get(target), usual.get(target), facts.now.get(target)
+        if value is None:
+            does[target] = effect(target, move), _applied(target, today, move), False
+            continue
+        known = value if isinstance(value, Range) else Range.between(value, value)
+        does[target] = _compared(facts, target, known, today), known, True
+    return does
+
+
+def _compared(facts: CaseFacts, target: TargetId, number: Range, today: Range | None) -> Effect:
+    """What a figure of the case's own does to a target."""
+    if facts.meets(target, number) == "yes":
+        return "meets"
+    if today is None:
+        return "unknown"
+    if number == today:
+        return "nothing"
+    less, more = number.most <= today.low, number.low >= today.most
+    better, worse = (more, less) if target == "quality" else (less, more)
+    return "improves" if better else "worsens" if worse else "unknown"
+
+
+def _applied(target: TargetId, today: Range | None, usual: Move | None) -> Range | None:
+    """What is usual, applied to today's figure."""
+    if today is None or usual is None or target == "privacy":
+        return today
+    if target == "quality":
+        ends = (min(1.0, max(0.0, today.low + gain)) for gain in (usual.low, usual.high))
+        return Range.between(*(round(end, 4) for end in ends))
+    return Range.between(today.low * usual.low, today.most * usual.high)
+
+
+_WITH_TUNING = ("distillation", "hybrid")
+
+
+def _aimed(facts: CaseFacts, opinion: Opinion, does: Does, name: str) -> Opinion:
+    """The opinion held against the targets: it helps only if it moves one that is missed.
+
+    It doesn't where it worsens one that is missed already, or takes one past its limit.
+    """
+    if opinion.helps == "no" or name == "keep_prompt" or not facts.aims:
+        return opinion
+    worse = next((target for target in facts.missed if does[target][0] == "worsens"), None)
+    if worse is not None:
+        return no(f"{TARGETS[worse].name} is missed already, and it makes that worse")
+    if opinion.helps == "unknown":
+        return opinion
+    if not any(does[target][0] in MOVING for target in facts.aims):
+        if still_open := [target for target in facts.aims if does[target][0] == "unknown"]:
+            said, what = opinion.because.removesuffix("."), TARGETS[still_open[0]].name
+            return unknown(f"{said}; what it does to {what} has to be measured")
+        if len(facts.aims) == 1:
+            return no(f"{named(facts.aims)} is missed, and it moves something else")
+        return no(f"{named(facts.aims)} are missed, and it moves none of them")
+    touched = (t for t in facts.limits if t not in facts.aims)
+    touched = (t for t in touched if does[t][0] in ("worsens", "unknown"))
+    then = {target: facts.meets(target, does[target][1]) for target in touched}
+    if past := [target for target, meets in then.items() if meets == "no"]:
+        return no(f"it takes {TARGETS[past[0]].name} past its limit")
+    doubts = [target for target, meets in then.items() if meets == "unknown"]
+    if opinion.helps == "yes" and facts.one_off and facts.small_bill:
+        return partly(f"{opinion.because}; the job runs once and costs less than the work")
+    if opinion.helps == "yes" and doubts and name not in _WITH_TUNING:
+        return partly(f"{opinion.because}, as long as {named(doubts)} stays within its limit")
+    return opinion
+
+
 # What an option takes: what this case states, else the framework's own figures.
 
 
@@ -404,9 +386,8 @@ def _tuning_hours(case: Case, framework: Framework) -> Range | None:
     if not stated:
         return _range(costs.upfront_total.hours) if costs and costs.upfront_total else None
     table = {str(name): row.hours for name, row in costs.upfront.items()} if costs else {}
-    parts = [
-        _range(stated.get(name) or table.get(name)) for name in dict.fromkeys((*table, *stated))
-    ]
+    names = dict.fromkeys((*table, *stated))
+    parts = (_range(stated.get(name) or table.get(name)) for name in names)
     return Range.total(part for part in parts if part is not None)
 
 
@@ -419,10 +400,6 @@ def _first_weeks(facts: CaseFacts) -> Range | None:
     return min(known, key=lambda weeks: (weeks.low, weeks.most), default=None)
 
 
-def _added(first: Range | None, second: Range | None) -> Range | None:
-    return None if first is None or second is None else first + second
-
-
 def _range(value: Amount | Span | None) -> Range | None:
     return Range.between(value.low, value.high) if value is not None else None
 
@@ -430,48 +407,55 @@ def _range(value: Amount | Span | None) -> Range | None:
 # The order to try them in, and which of them another one beats.
 
 
-def ranked(
-    options: Sequence[OptionResult], facts: CaseFacts, *, rivals: bool
-) -> tuple[OptionResult, ...]:
-    """The options in the order to try them.
+def _order(option: Outlook, facts: CaseFacts) -> tuple[Any, ...]:
+    """Those that help come first, of them what was measured.
 
-    Those that help come first; of them what was measured, then what moves more of the targets that
-    are missed, then what closes more of the gap for an hour of work. An effort nobody knows comes
-    last; what is equal keeps the framework's order. Each gets its rank, 1 for the first, and the
-    option that beats it.
+    Then comes what moves more of the targets that are missed, then what closes more of the gap for
+    an hour of work. An effort nobody knows comes last; what is equal keeps the framework's order.
     """
-    order = sorted(options, key=lambda option: _order(option, facts))
-    if not rivals:
-        return tuple(order)
-    return tuple(
-        option.model_copy(update={"rank": rank, "dominated_by": _beaten_by(option, order)})
-        for rank, option in enumerate(order, start=1)
-    )
-
-
-def _order(option: OptionResult, facts: CaseFacts) -> tuple[Any, ...]:
-    hours, helps = _ends(option.effort_hours), HELPS.index(option.helps)
-    if option.helps not in ("yes", "partly"):
+    hours, helps = _ends(option.figures.effort_hours), HELPS.index(option.helps)
+    if not option.helpful:
         return helps, GRADES.index(option.grade), not hours, sum(hours)
     rate = closes(option, facts) / max(1.0, sum(hours) / 2) if hours else 0.0
     moved = covers(option, facts)
     first = facts.aims[:1] == moved[:1]
-    return helps, option.grade != "measured", not first, -len(moved), not hours, -rate, sum(hours)
+    return helps, not option.measured, not first, -len(moved), not hours, -rate, sum(hours)
 
 
-def covers(option: OptionResult, facts: CaseFacts) -> tuple[TargetId, ...]:
+def covers(option: Outlook, facts: CaseFacts) -> tuple[TargetId, ...]:
     """Targets that are missed and that it moves."""
-    return tuple(target for target in facts.aims if option.moves[target].effect in MOVING)
+    return tuple(target for target in facts.aims if option.does[target][0] in MOVING)
 
 
-def _ends(number: Number) -> tuple[float, ...]:
+_NOMINAL_GAP = 0.2  # where nobody stated a target or measured today
+
+
+def closes(option: Outlook, facts: CaseFacts) -> float:
+    """Which part of what is missed an option usually closes, added up over the targets it moves.
+
+    Half way between the ends of what is usual; one target counts 1 at most. Where nobody stated a
+    target or measured today it is the part of a gap of a fifth.
+    """
+    part = 0.0
+    for target in covers(option, facts):
+        limit, today = facts.limits.get(target), facts.now.get(target)
+        then, move = option.does[target][1], option.rule.moves.get(target)
+        if then is not None and limit is not None and today is not None:
+            gap, moved = abs(limit - today.low), abs(sum(ends(then)) / 2 - today.low)
+            part += 1.0 if gap == 0 else min(1.0, moved / gap)
+        elif move is not None:
+            middle = (move.low + move.high) / 2
+            gain = 1 - middle if target in ("cost", "latency") else middle
+            part += min(1.0, max(0.0, gain / _NOMINAL_GAP))
+    return part
+
+
+def _ends(number: Range | None) -> tuple[float, ...]:
     """The least and the most; nothing for what isn't known."""
-    if isinstance(number, Unknown):
-        return ()
-    return (number.low, number.most) if isinstance(number, Range) else (number, number)
+    return () if number is None else ends(number)
 
 
-def _beaten_by(option: OptionResult, order: Sequence[OptionResult]) -> str:
+def _beaten_by(option: Outlook, order: Sequence[Outlook]) -> str:
     """The first rival that beats it, or ``none``.
 
     Only options that remove the same trouble are rivals: a cheaper one that removes another is no
@@ -481,35 +465,34 @@ def _beaten_by(option: OptionResult, order: Sequence[OptionResult]) -> str:
     return next((other.id for other in rivals if _beats(other, option)), "none")
 
 
-def _rivals(option: OptionResult, other: OptionResult) -> bool:
+def _rivals(option: Outlook, other: Outlook) -> bool:
     if option.variant_of == other.variant_of != "none":
         return True
     troubles = [OPTIONS[each.id].trouble for each in (option, other) if each.id in OPTIONS]
     return len(troubles) == 2 and troubles[0] == troubles[1] != ""
 
 
-def _beats(option: OptionResult, other: OptionResult) -> bool:
+def _beats(option: Outlook, other: Outlook) -> bool:
     """Whether one is no worse in anything that is known of both, and better in something.
 
     Only what helps can beat or be beaten, and effort and weeks have to be known of both.
     """
-    if not {option.helps, other.helps} <= {"yes", "partly"}:
-        return False
-    needed = (option.effort_hours, other.effort_hours, option.weeks, other.weeks)
-    if any(isinstance(number, Unknown) for number in needed):
+    mine, its = option.figures, other.figures
+    known = all((mine.effort_hours, its.effort_hours, mine.weeks, its.weeks))
+    if not (option.helpful and other.helpful and known):
         return False
     gains = [
         HELPS.index(other.helps) - HELPS.index(option.helps),
-        RISKS.index(other.risk) - RISKS.index(option.risk),
-        *_less(option.effort_hours, other.effort_hours),
-        *_less(option.weeks, other.weeks),
-        *_less(option.usd_per_month, other.usd_per_month),
-        *_less(option.latency_p95_s, other.latency_p95_s),
-        *_less(other.quality, option.quality),
+        RISKS.index(other.rule.risk) - RISKS.index(option.rule.risk),
+        *_less(mine.effort_hours, its.effort_hours),
+        *_less(mine.weeks, its.weeks),
+        *_less(option.does["cost"][1], other.does["cost"][1]),
+        *_less(option.does["latency"][1], other.does["latency"][1]),
+        *_less(other.does["quality"][1], option.does["quality"][1]),
     ]
     return min(gains) >= 0 and max(gains) > 0
 
 
-def _less(mine: Number, its: Number) -> list[float]:
+def _less(mine: Range | None, its: Range | None) -> list[float]:
     """By how much less it is at both ends; nothing where one isn't known."""
     return [theirs - ours for ours, theirs in zip(_ends(mine), _ends(its), strict=False)]

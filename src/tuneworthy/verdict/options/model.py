@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tuneworthy.model.base import Range, Unknown
-from tuneworthy.model.case import in_use
 from tuneworthy.model.framework import Move, Moves
-from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, against, ends
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, counted
 from tuneworthy.verdict.options.rule import (
     SIGNS,
     Figures,
@@ -34,8 +32,7 @@ def other_model(facts: CaseFacts) -> Opinion:
         return scored
     answer = facts.case.ceiling.get("foundation_models")
     check = facts.framework.ceiling.get("foundation_models")
-    number = answer.count if answer else None
-    wanted = few((check.at_least if check else None) or 2)
+    number, wanted = answer.count if answer else None, few((check.at_least if check else None) or 2)
     state = facts.state("foundation_models")
     if state == "no":
         tested = (
@@ -50,69 +47,65 @@ def other_model(facts: CaseFacts) -> Opinion:
         return unknown(f"whether {wanted} models were tested isn't stated")
     models = f"{few(number)} models" if number else "several models"
     if facts.case.tuning.model_switch == "yes":
-        return partly(f"{models} fail alike, but another base model is planned")
-    return no(f"{models} were tested and the problem persists")
+        return partly(f"{models} were tested, as stated, and another base model is planned")
+    if facts.source("foundation_models") == "measured":
+        return unknown("models of several makers were scored; no target says if they fall short")
+    return no(f"{models} were tested, as stated, and a target is still missed")
 
 
 def _scored(facts: CaseFacts) -> Opinion | None:
-    """What the best other model's counted quality settles; None where it settles nothing."""
-    other, target = facts.scored("prompted"), facts.case.targets.quality
-    if other is None or other.quality is None or target is None:
+    """What counted scores of other models settle; None where they settle nothing.
+
+    A problem persists where the best of at least two makers fall short on the same cases.
+    """
+    other, makers = facts.scored("prompted"), facts.findings.ledger.get("families_scored")
+    limit = facts.limits.get("quality")
+    best = makers.details.get("best_high") if makers else None
+    if makers and makers.number >= 2 and isinstance(best, float) and limit is not None:
+        models = f"the best models of {several(int(makers.number), 'maker')} were scored on the"
+        if best < limit:
+            because = f"{models} same cases, and all fall short of {quality(limit)}"
+            return no(because, measured=True)
+    if other is None or other.quality is None or limit is None:
         return None
-    met, wanted = against(other.quality, other.cases, target.at_least), quality(target.at_least)
+    met = facts.meets("quality", counted(other.quality, other.cases))
     if met == "unknown" or (met == "no" and facts.same_maker(other)):
         return None  # a smaller sibling that falls short rules out nobody else's model
-    was = f"{other.id} was scored and"
+    was, has = f"{other.id} was scored and", quality(other.quality)
     if met == "yes":
-        because = f"{was} meets the target: {quality(other.quality)}, {wanted} is wanted"
-        return yes(because, measured=True)
-    because = f"{was} falls short too: {quality(other.quality)} where {wanted} is wanted"
-    return no(because, measured=True)
+        return yes(f"{was} meets the target: {has}, {quality(limit)} is wanted", measured=True)
+    return no(f"{was} falls short too: {has} where {quality(limit)} is wanted", measured=True)
 
 
 @option(mends=False, trouble="size")
 def smaller_model(facts: CaseFacts) -> Opinion:
     """Helps with cost or latency where quality has room."""
-    return _cheaper(
-        facts,
-        room="quality has room",
-        as_said="every target is met as said",
-        short="quality is short already",
-    )
+    return _cheaper(facts, "quality has room", "every target is met as said")
 
 
 @option(mends=False, trouble="size")
 def distillation(facts: CaseFacts) -> Opinion:
     """Helps where a large model meets the target and is too dear or too slow."""
-    cheaper = _cheaper(
-        facts,
-        room="today's model can teach",
-        as_said="today's model can teach as said",
-        short="there is no teacher yet, quality is short",
-    )
+    cheaper = _cheaper(facts, "today's model can teach", "today's model can teach as said")
     if cheaper.helps == "no" or not facts.holds("low_volume"):
         return cheaper
     requests = "" if facts.requests is None else f" ({count(facts.requests)} requests a month)"
     return no(f"volume is too low to pay for training a student{requests}")
 
 
-def _cheaper(facts: CaseFacts, *, room: str, as_said: str, short: str) -> Opinion:
+def _cheaper(facts: CaseFacts, room: str, as_said: str) -> Opinion:
     """Whether another model may do the same for less.
 
-    Args:
-        facts: The case.
-        room: That quality has room, as counted.
-        as_said: The same where nobody counted.
-        short: That quality falls short.
+    ``room`` says that quality has room, as counted; ``as_said`` the same where nobody counted.
     """
     pressure, met = facts.pressure, facts.target("quality")
-    today, target = facts.case.today.quality, facts.case.targets.quality
     if pressure == "no":
         return no(_NO_PRESSURE)
-    if met != "unknown" and today is not None and target is not None:
-        has, wanted = quality(today), quality(target.at_least)
+    today, limit = facts.now.get("quality"), facts.limits.get("quality")
+    if met != "unknown" and today is not None and limit is not None:
+        has, wanted = quality(today.low), quality(limit)
         if met == "no":
-            return no(f"{short}: {has} where {wanted} is wanted", measured=True)
+            return no(f"quality is short already: {has} where {wanted} is wanted", measured=True)
         if pressure == "yes":
             because = f"{room} ({has}, {wanted} is wanted), and {_presses(facts)}"
             return yes(because, measured=True)
@@ -133,8 +126,8 @@ _PRESSURE_OPEN = "whether cost or latency is a reason isn't stated"
 
 def _presses(facts: CaseFacts) -> str:
     """Cost, latency or both as a reason to change something."""
-    by = facts.pressed_by
-    return f"{listing(by)} {'presses' if len(by) == 1 else 'press'}"
+    presses = "presses" if len(facts.pressed_by) == 1 else "press"
+    return f"{listing(facts.pressed_by)} {presses}"
 
 
 # Options that change how the same model is called.
@@ -142,16 +135,7 @@ def _presses(facts: CaseFacts) -> str:
 
 def _priced(how: str) -> Callable[[CaseFacts], Figures]:
     """What the model in use costs in another way, where traffic and prices say."""
-
-    def figures(facts: CaseFacts) -> Figures:
-        now = in_use(facts.case)
-        for each in facts.findings.servings:
-            usd, is_now = each.usd_per_month, now is not None and each.model == now.id
-            if is_now and each.how == how and not isinstance(usd, Unknown):
-                return Figures(usd_per_month=Range.between(*ends(usd)))
-        return Figures()
-
-    return figures
+    return lambda facts: Figures(usd_per_month=facts.serving(how))
 
 
 @option(mends=False, trouble="calls", figures=_priced("cached"))
@@ -159,13 +143,10 @@ def caching(facts: CaseFacts) -> Opinion:
     """Helps with cost and latency where a long beginning is the same in every call."""
     if facts.pressure == "no":
         return no(_NO_PRESSURE)
-    limit, cached = (
-        facts.framework.threshold("short_prompt"),
-        facts.case.economics.traffic.cached_share,
-    )
-    if facts.long_prompt == "no" and facts.tokens is not None and limit is not None:
-        tokens = count(facts.tokens)
-        return no(f"{tokens} input tokens a request are short (under {count(limit)})")
+    cached = facts.case.economics.traffic.cached_share
+    if facts.long_prompt == "no":
+        limit = count(facts.framework.threshold("short_prompt") or 0)
+        return no(f"{count(facts.tokens or 0)} input tokens a request are short (under {limit})")
     if facts.pressure == "unknown":
         return unknown(_PRESSURE_OPEN)
     if facts.long_prompt == "unknown":
@@ -218,7 +199,7 @@ _STEPS_GOALS = frozenset({"generation", "tool_calling", "extraction"})
 def plain_classifier(facts: CaseFacts) -> Opinion:
     """Helps where classes are closed and there are labels enough to train a small model."""
     if "classification" not in facts.case.goals:
-        return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
+        return _no_classes(facts)
     labels, few_labels = facts.examples, facts.framework.threshold("labels_to_classify") or 200
     if labels is None:
         return unknown("how many labelled examples there are isn't stated")
@@ -230,7 +211,10 @@ def plain_classifier(facts: CaseFacts) -> Opinion:
     return partly(f"{have}: train a small encoder and score it on the same cases")
 
 
-_GOAL = unknown("name the goals")
+def _no_classes(facts: CaseFacts) -> Opinion:
+    no_set = no("the answer isn't one of a closed set of classes")
+    return no_set if facts.case.goals else unknown("name the goals")
+
 
 _WELL_TRAINED: Moves = {
     "quality": Move(low=0, high=0.10),
@@ -244,7 +228,7 @@ _WELL_TRAINED: Moves = {
 def decision_model(facts: CaseFacts) -> Opinion:
     """Helps with closed classes where nobody can run a model."""
     if "classification" not in facts.case.goals:
-        return no("the answer isn't one of a closed set of classes") if facts.case.goals else _GOAL
+        return _no_classes(facts)
     if facts.holds("data_sovereignty"):
         return no("data may not leave")
     return partly("a hosted classifier can be scored on the same cases in an afternoon")

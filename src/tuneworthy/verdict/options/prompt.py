@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
 from tuneworthy.model.framework import Move, Moves
 from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
@@ -20,29 +19,25 @@ from tuneworthy.verdict.options.rule import (
     unknown,
     yes,
 )
-from tuneworthy.words import count, few, listing, plain
+from tuneworthy.words import count, few, listing, plain, several
 
 SHAPED_GOALS = frozenset({"format", "extraction", "classification", "tool_calling"})
 """Goals whose output has a structure that a schema can state."""
 
 
 def _today(facts: CaseFacts) -> Figures:
-    today = facts.case.today
-    bill, latency = today.usd_per_month, today.latency_p95_s
-    return Figures(
-        today.quality,
-        Range.between(bill.low, bill.high) if bill else None,
-        latency.likely if latency else None,
-    )
+    now, latency = facts.now, facts.case.today.latency_p95_s
+    stated = facts.case.today.usd_per_month is not None
+    bill = now.get("cost") if stated else None
+    return Figures(facts.case.today.quality, bill, latency.likely if latency else None)
 
 
 @option(mends=False, tried="", figures=_today)
 def keep_prompt(facts: CaseFacts) -> Opinion:
     """Helps when every target is met; a target that is missed, as counted, settles it."""
     if facts.missed:
-        counted = facts.missed != ("privacy",)
         because = f"the present prompt misses the target of {listing(facts.missed)}"
-        return no(because, measured=counted)
+        return no(because, measured=facts.missed != ("privacy",))
     if facts.one_off and facts.small_bill:
         return yes("the job runs once, and costs less than any work on it")
     success = facts.state("success_with_prompts")
@@ -64,30 +59,26 @@ def prompt_optimisation(facts: CaseFacts) -> Opinion:
     states = {name: facts.state(name) for name in ("prompt_variations", "structured_prompt")}
     lacking = [name for name, state in states.items() if state == "no"]
     if lacking and facts.case.data.evaluation is None:
-        return partly(
-            f"{_lacking(facts, lacking)}; without an evaluation set nothing tells which prompt is "
-            "better"
-        )
+        without = "without an evaluation set nothing tells which prompt is better"
+        return partly(f"{_lacking(facts, lacking)}; {without}")
     if lacking:
-        return yes(
-            f"{_lacking(facts, lacking)}, and an evaluation set can tell which prompt is better"
-        )
+        has = "an evaluation set can tell which prompt is better"
+        return yes(f"{_lacking(facts, lacking)}, and {has}")
     if "unknown" in states.values():
         return unknown("whether enough different prompts were tried isn't stated")
-    if facts.assessment.reached == "yes":
+    if facts.reached == "yes":
         return no("different prompts were tried and have levelled off")
     return partly("prompts were varied, but not yet with everything else the ceiling test asks for")
 
 
 def _lacking(facts: CaseFacts, checks: Sequence[str]) -> str:
     """What of the prompt work isn't done."""
-    lacks = []
-    answer = facts.case.ceiling.get("prompt_variations")
-    number = answer.count if answer else None
-    if "prompt_variations" in checks and number is None:
+    lacks, answer = [], facts.case.ceiling.get("prompt_variations")
+    if "prompt_variations" in checks and (answer is None or answer.count is None):
         lacks.append("few prompts were tried")
-    elif "prompt_variations" in checks and number is not None:
-        lacks.append(f"only {few(number)} {'prompt was' if number == 1 else 'prompts were'} tried")
+    elif "prompt_variations" in checks and answer is not None:
+        were = "was" if answer.count == 1 else "were"
+        lacks.append(f"only {several(answer.count or 0, 'prompt')} {were} tried")
     if "structured_prompt" in checks:
         lacks.append("the prompt isn't structured")
     return listing(lacks)
@@ -124,16 +115,17 @@ def retrieved_examples(facts: CaseFacts) -> Opinion:
         return no(f"{have} are there; under {count(least)} the nearest is seldom near")
     if not facts.case.goals:
         return partly(f"{have} are there; without a goal nobody knows what they would show")
-    if facts.case.goals[0] in KNOWLEDGE_GOALS | {"safety"}:
-        return partly(f"{have} show how to answer and not what is true, and the goal is the latter")
+    learns = next((fit.data.unit for fit in facts.fits), "examples")
+    if learns != "examples":  # as tuning would take them for this goal
+        return partly(
+            f"{have} show how to answer; {plain(facts.case.goals[0])} takes {plain(learns)}"
+        )
     fixed = facts.state("few_shot")
     if fixed == "yes":
         return yes(f"the nearest of {have} can stand in for the fixed ones{long(facts)}")
     if facts.target("latency") == "no" or facts.holds("instruction_limit"):
-        return partly(
-            f"{have} are there, but they lengthen a call that is too long or too slow already"
-            f"{long(facts)}"
-        )
+        they = "they lengthen a call that is too long or too slow already"
+        return partly(f"{have} are there, but {they}{long(facts)}")
     if fixed == "no":
         return yes(f"{have} are there, and none is in the prompt")
     return yes(f"{have} are there, and the nearest can be shown for each question")
@@ -164,8 +156,14 @@ def decomposition(facts: CaseFacts) -> Opinion:
             return no("there is no time for more calls")
         because = f"one call takes {today.likely:g} s of the {most:g} s there are"
         return no(because, measured=True)
+    if overloaded == "yes" and facts.long_prompt == "no":
+        short = f"parts of the prompt are ignored although it is short{long(facts)}"
+        return partly(f"{short}: look which first")
+    if overloaded == "yes" and room == "unknown":
+        time = "whether there is time for more calls isn't stated"
+        return partly(f"one prompt carries too much; {time}")
     if overloaded == "yes":
-        return _overloaded(facts)
+        return yes(f"one prompt carries too much{long(facts)}, and more calls fit the time")
     goals = len(facts.case.goals)
     if goals > 1:
         return partly(f"{few(goals)} goals in one prompt might be steps of their own")
@@ -176,18 +174,6 @@ def decomposition(facts: CaseFacts) -> Opinion:
     if facts.source("instruction_limit") == "measured":
         return no("the prompt is followed to its end")
     return unknown("name the goals: whether the prompt has more than one thing to do isn't stated")
-
-
-def _overloaded(facts: CaseFacts) -> Opinion:
-    if facts.long_prompt == "no":
-        return partly(
-            f"parts of the prompt are ignored although it is short{long(facts)}: look which first"
-        )
-    if facts.room_for_a_call == "unknown":
-        return partly(
-            "one prompt carries too much; whether there is time for more calls isn't stated"
-        )
-    return yes(f"one prompt carries too much{long(facts)}, and more calls fit the time")
 
 
 _SELECTED: Moves = {
@@ -215,12 +201,15 @@ def tools_and_checks(facts: CaseFacts) -> Opinion:
         return partly("terms can be checked against a list, and code can run what is generated")
     if shaped and facts.state("inconsistent_format") == "unknown":
         return partly("a check in code sees what breaks the form; whether it breaks isn't stated")
-    if "unknown" in [facts.state(sign) for sign in ("inconsistent_format", "terminology_errors")]:
+    if "unknown" in (facts.state("inconsistent_format"), facts.state("terminology_errors")):
         return unknown("whether what goes wrong follows a rule isn't stated")
     return no("nothing that goes wrong is known to follow a rule that code could check")
 
 
-@option(arm="rag", checks=("retrieval_optimised",))
+_searches = option(arm="rag", checks=("retrieval_optimised",))
+
+
+@_searches
 def better_retrieval(facts: CaseFacts) -> Opinion:
     """Helps where answers need knowledge of the team's own and nothing is retrieved yet."""
     if not facts.looks_up:
@@ -253,9 +242,8 @@ def _found(facts: CaseFacts) -> Opinion | None:
     if gaps == "yes" and optimised == "yes":
         return no("the right passage is retrieved and misread, which no better search fixes")
     if gaps == "yes" and optimised == "no":
-        return partly(
-            "passages are said to be found and misread, but retrieval was never optimised"
-        )
+        said = "passages are said to be found and misread"
+        return partly(f"{said}, but retrieval was never optimised")
     if optimised == "no":
         return None
     if gaps == "no" and optimised == "yes":
@@ -272,23 +260,22 @@ def _missing(facts: CaseFacts, helps: Helps, how: str) -> Opinion:
     return Opinion(helps, f"{not_found(facts)}{how}", counted)
 
 
-@option(arm="rag", checks=("retrieval_optimised",))
+@_searches
 def chunk_optimization(facts: CaseFacts) -> Opinion:
     """The first thing to look at wherever passages are missed."""
     return _found(facts) or _missing(facts, "yes", ": look first at how documents are cut")
 
 
-@option(arm="rag", checks=("retrieval_optimised",))
+@_searches
 def hybrid_search(facts: CaseFacts) -> Opinion:
     """Finds in-house words that meaning alone misses."""
-    if (settled := _found(facts)) is not None:
-        return settled
-    if facts.holds("terminology_errors") or facts.holds("domain_knowledge"):
-        return _missing(facts, "yes", ", and words of your own are found by their letters")
-    return _missing(facts, "partly", "; words of your own aren't the known trouble")
+    own = facts.holds("terminology_errors") or facts.holds("domain_knowledge")
+    letters = ", and words of your own are found by their letters"
+    other = "; words of your own aren't the known trouble"
+    return _found(facts) or _missing(facts, "yes" if own else "partly", letters if own else other)
 
 
-@option(arm="rag", checks=("retrieval_optimised",))
+@_searches
 def reranking(facts: CaseFacts) -> Opinion:
     """Puts the right passage first, for the time of a second pass."""
     if (settled := _found(facts)) is not None:
@@ -300,7 +287,7 @@ def reranking(facts: CaseFacts) -> Opinion:
     return _missing(facts, "partly", "; how much is fetched and sorted isn't known")
 
 
-@option(arm="rag", checks=("retrieval_optimised",))
+@_searches
 def query_expansion(facts: CaseFacts) -> Opinion:
     """Asks the question in several wordings, for the time of another call."""
     if (settled := _found(facts)) is not None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 from tuneworthy.model.base import Range
 from tuneworthy.model.dossier import Helps
@@ -18,30 +19,15 @@ class Opinion(NamedTuple):
 
     helps: Helps
     because: str
-    measured: bool = False
-    """Whether the answer that decides was counted on this case."""
+    measured: bool = False  #: Whether the answer that decides was counted on this case.
     moves: Moves | None = None
     """What it does to the targets here, where that isn't what it usually does."""
 
 
-def yes(because: str, *, measured: bool = False, moves: Moves | None = None) -> Opinion:
-    """It would help."""
-    return Opinion("yes", because, measured, moves)
-
-
-def partly(because: str, *, measured: bool = False) -> Opinion:
-    """It would help in part, or perhaps."""
-    return Opinion("partly", because, measured)
-
-
-def no(because: str, *, measured: bool = False) -> Opinion:
-    """It wouldn't help."""
-    return Opinion("no", because, measured)
-
-
-def unknown(because: str) -> Opinion:
-    """Nobody said what it takes to tell."""
-    return Opinion("unknown", because)
+yes = partial(Opinion, "yes")
+partly = partial(Opinion, "partly")
+no = partial(Opinion, "no")
+unknown = partial(Opinion, "unknown")
 
 
 class Figures(NamedTuple):
@@ -54,11 +40,7 @@ class Figures(NamedTuple):
     weeks: Range | None = None
 
 
-NOTHING_KNOWN = Figures()
-
 ALL_MET = no("the present approach meets every requirement; there is nothing left to fix")
-
-TRIED = "an attempt made use of it, and the target is still missed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +48,14 @@ class Option:
     """How an option of the framework is judged; its id is the name of its function."""
 
     judge: Callable[[CaseFacts], Opinion]
-    mends: bool
-    """Whether it only helps where something falls short."""
-    tried: str
+    mends: bool = True  #: Whether it only helps where something falls short.
+    tried: str = "an attempt made use of it, and the target is still missed"
     """Why it doesn't help where an attempt made use of it; empty where that settles nothing."""
-    arm: str
-    """The arm of the published cases it belongs to; empty for none."""
-    checks: tuple[str, ...]
-    """Checks of the ceiling test that ask for it."""
-    trouble: str
+    arm: str = ""  #: The arm of the published cases it belongs to; empty for none.
+    checks: tuple[str, ...] = ()  #: Checks of the ceiling test that ask for it.
+    trouble: str = ""
     """Options with the same word here remove the same trouble, so one may beat the other."""
-    figures: Callable[[CaseFacts], Figures]
-    """What the case states of it."""
+    figures: Callable[[CaseFacts], Figures] = lambda _: Figures()  #: What the case states of it.
 
     @property
     def id(self) -> str:
@@ -93,17 +71,9 @@ class Option:
         return self.judge(facts)
 
 
-def option(
-    *,
-    mends: bool = True,
-    tried: str = TRIED,
-    arm: str = "",
-    checks: tuple[str, ...] = (),
-    trouble: str = "",
-    figures: Callable[[CaseFacts], Figures] = lambda _: NOTHING_KNOWN,
-) -> Callable[[Callable[[CaseFacts], Opinion]], Option]:
+def option(**about: Any) -> Callable[[Callable[[CaseFacts], Opinion]], Option]:
     """Register a function as the rule of the option of its name."""
-    return lambda judge: Option(judge, mends, tried, arm, checks, trouble, figures)
+    return lambda judge: Option(judge, **about)
 
 
 # Pieces of sentences that several options share.

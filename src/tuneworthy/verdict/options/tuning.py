@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tuneworthy.model.base import State, Unknown
 from tuneworthy.model.dossier import ApproachResult
-from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts
+from tuneworthy.verdict.facts import KNOWLEDGE_GOALS, CaseFacts, named
 from tuneworthy.verdict.gates import held
 from tuneworthy.verdict.options.rule import (
     ALL_MET,
@@ -30,26 +30,20 @@ _SIGNS: dict[str, tuple[str, ...]] = {
 }
 """Signals that show a goal isn't reached; the other goals show it by quality alone."""
 
-_CHECKS = {
-    "prompt_variations": "more prompts",
-    "foundation_models": "a second model",
-    "retrieval_optimised": "retrieval",
-    "few_shot": "examples in the prompt",
-    "structured_prompt": "a structured prompt",
+NO_GOAL = unknown("name the goals: each kind of tuning serves one")
+
+_CHANGE = {
+    "policy": "rules of behaviour change about every month, and each change means retraining",
+    "both": "facts and rules change about every month; only what stays can be trained",
+    "unknown": "requirements change about every month; only what stays can be trained",
 }
-
-
-def no_goal() -> Opinion:
-    """A kind of tuning while no goal is named."""
-    return unknown("name the goals: each kind of tuning serves one")
+"""What speaks against training, by what changes."""
 
 
 def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
     """Helps where prompting has reached its limit, the goal's own sign is seen and data are there.
 
-    Args:
-        facts: The case.
-        fit: A goal with its approach and data.
+    ``fit`` is a goal with its approach and data.
     """
     if facts.satisfied == "yes":
         return ALL_MET
@@ -57,39 +51,33 @@ def tuning(facts: CaseFacts, fit: ApproachResult) -> Opinion:
         return against
     if fit.feasible == "no":
         return no(_data_short(fit))
-    if facts.assessment.reached != "yes":
+    if facts.reached != "yes":
         return _ceiling(facts)
     sign = _sign(facts, fit.goal)
     signs = listing([SIGNS[name] for name in _SIGNS.get(fit.goal, ())], "or")
     if sign == "no":
         return partly(f"prompting is at its ceiling, but nobody sees that {signs}")
-    if facts.changes in ("policy", "both", "unknown"):
-        return _rules_change(facts)
+    if facts.changes in _CHANGE:
+        return partly(_CHANGE[facts.changes])
     if facts.figure is not None and facts.figure.meets == "no":
         figure = figure_says(facts.figure)
         return partly(f"prompting is at its ceiling, and {figure}: more than tuning is needed")
-    return _seen(facts, fit) if sign == "yes" else _unseen(facts, fit, signs)
-
-
-def _unseen(facts: CaseFacts, fit: ApproachResult, signs: str) -> Opinion:
-    """It isn't stated whether the goal's own signs are there."""
+    if sign == "yes":
+        return _seen(facts, fit)
     if _falls_short(facts):
         return partly(f"a target is missed; it isn't stated whether {signs}")
-    if signs:
-        return unknown(f"it isn't stated whether {signs}")
-    return unknown(f"whether {plain(fit.goal)} falls short isn't stated")
+    return unknown(f"it isn't stated whether {signs or f'{plain(fit.goal)} falls short'}")
 
 
 def _seen(facts: CaseFacts, fit: ApproachResult) -> Opinion:
     """Everything speaks for tuning, but for data that nobody counted."""
-    unit, need = plain(fit.data.unit), count(fit.data.low)
-    have = held(facts.case, fit.data.unit)
+    unit, need, have = plain(fit.data.unit), count(fit.data.low), held(facts.case, fit.data.unit)
     if have is None:
         return partly(f"prompting is at its ceiling; count the {unit}, {need} are needed")
     short = f"{plain(fit.goal)} falls short"
     if facts.aims and "quality" not in facts.aims:
-        short = f"a tuned model needs a shorter prompt or can be smaller, and {listing(facts.aims)}"
-        short += " is missed" if len(facts.aims) == 1 else " are missed"
+        missed = f"{named(facts.aims)} {'is' if len(facts.aims) == 1 else 'are'} missed"
+        short = f"a tuned model needs a shorter prompt or can be smaller, and {missed}"
     there = f"prompting is at its ceiling and {short}; {count(have)} {unit} are there"
     if have < fit.data.low:
         return partly(f"{there}, {need} are usual: a pilot on them would tell")
@@ -114,26 +102,23 @@ def hybrid(facts: CaseFacts) -> Opinion:
     feasible = {fit.feasible for fit in trained}
     if feasible == {"no"}:
         return no(_data_short(trained[0]))
-    if facts.assessment.reached != "yes":
+    if facts.reached != "yes":
         return _ceiling(facts)
-    if facts.changes in ("policy", "both", "unknown"):
-        return _rules_change(facts)
+    if facts.changes in _CHANGE:
+        return partly(_CHANGE[facts.changes])
     goals = listing([plain(goal) for goal in facts.goals(BEHAVIOUR_GOALS)])
     moving = ", which changes about every month" if facts.changes == "content" else ""
     both = f"train {goals or 'the way to answer'}, fetch the knowledge{moving}"
     if "yes" in feasible:
-        return yes(both)
+        return yes(f"{both}: often the best architecture in production")
     counted = any(not isinstance(fit.missing, Unknown) for fit in trained)
-    trial = (
-        "a pilot on the examples there are would tell" if counted else "count the examples first"
-    )
-    return partly(f"{both}; {trial}")
+    trial = "a pilot on the examples there are would tell"
+    return partly(f"{both}; {trial if counted else 'count the examples first'}")
 
 
 def _against(facts: CaseFacts) -> Opinion | None:
-    if facts.holds("exploration_phase"):
-        return no("the task is still moving: a prompt changes in a minute")
-    return None
+    moving = no("the task is still moving: a prompt changes in a minute")
+    return moving if facts.holds("exploration_phase") else None
 
 
 def _knowledge_against(facts: CaseFacts, goal: str) -> Opinion | None:
@@ -156,25 +141,11 @@ def _data_short(fit: ApproachResult) -> str:
 
 def _ceiling(facts: CaseFacts) -> Opinion:
     """Prompting isn't known to be at its ceiling."""
-    if facts.assessment.reached == "unknown":
+    if facts.reached == "unknown":
         return unknown("whether prompting has reached its ceiling isn't known")
-    todo = [
-        _CHECKS.get(name, plain(name))
-        for name in facts.framework.ceiling
-        if facts.state(name) == "no"
-    ]
+    checks = facts.framework.ceiling.items()
+    todo = [check.title for name, check in checks if facts.state(name) == "no"]
     return partly(f"prompting isn't at its ceiling; still to do: {listing(todo)}")
-
-
-def _rules_change(facts: CaseFacts) -> Opinion:
-    return partly(
-        {
-            "policy": "rules of behaviour change about every month, and each change means "
-            "retraining",
-            "both": "facts and rules change about every month; only what stays can be trained",
-            "unknown": "requirements change about every month; only what stays can be trained",
-        }[facts.changes]
-    )
 
 
 def _sign(facts: CaseFacts, goal: str) -> State:
@@ -182,9 +153,12 @@ def _sign(facts: CaseFacts, goal: str) -> State:
     states = [facts.state(name) for name in _SIGNS.get(goal, ())]
     if not states:
         return "yes" if _falls_short(facts) else "unknown"
-    if "yes" in states:
-        return "yes"
-    return "no" if set(states) == {"no"} else "unknown"
+    return either(states)
+
+
+def either(states: list[State]) -> State:
+    """Yes where one is, no where all are."""
+    return "yes" if "yes" in states else "no" if set(states) == {"no"} else "unknown"
 
 
 def _falls_short(facts: CaseFacts) -> bool:
@@ -192,18 +166,13 @@ def _falls_short(facts: CaseFacts) -> bool:
 
 
 def _behaviour(facts: CaseFacts) -> State:
-    if facts.goals(BEHAVIOUR_GOALS):
-        return "yes"
-    factors = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
-    if "yes" in factors:
-        return "yes"
-    return "unknown" if "unknown" in factors else "no"
+    reasons = [facts.state(name) for name in ("consistent_behavior", "brand_voice")]
+    return "yes" if facts.goals(BEHAVIOUR_GOALS) else either(reasons)
 
 
 def _knowledge(facts: CaseFacts) -> State:
     """Whether knowledge has to be fetched: it is a goal of its own, or it changes."""
     if facts.goals(KNOWLEDGE_GOALS):
         return "yes"
-    if not facts.case.goals and facts.content_changes == "no":
-        return "unknown"
-    return facts.content_changes
+    nothing = not facts.case.goals and facts.content_changes == "no"
+    return "unknown" if nothing else facts.content_changes
