@@ -395,7 +395,7 @@ def test_by_hand_a_model_that_ends_leaves_its_successors_price() -> None:
     worth = dossier["investment"]["simulation"]["npv_usd"]["p50"]
     assert worth == pytest.approx(2 * 950 + 10 * luna - 12 * 421 - 1000)
     assert "model_in_use_ends" in {one["id"] for one in dossier["challenges"]}
-    assert "openai:gpt-6-luna would serve the same" in gate(dossier)["why"]
+    assert "with openai:gpt-6-luna, which would leave no such saving" in gate(dossier)["why"]
     rivals = dossier["investment"]["computed"]["rivals"]
     assert [one["model"] for one in rivals][:1] == ["openai:gpt-6-luna"]
     assert len(rivals) == 3

@@ -61,6 +61,17 @@ _ANY = {
     "usd": "Money beside the work.",
 }
 
+_COSTS = {
+    "CostItem.what": "What is paid for.",
+    "CostItem.when": "Once before it is live, or each month.",
+    "InvestmentResult.scenarios": "The worse, the likely and the better one.",
+    "Scenario.break_even_months": "When it has paid.",
+    "Scenario.name": "Which of the three.",
+    "Scenario.npv_usd": "What it is worth over the horizon.",
+    "Scenario.upfront_usd": "Before it is live.",
+    "Worth.what": "What would be found out.",
+}
+
 _ANSWERS = {
     "CheckResult.state": "Whether it was done.",
     "CheckResult.source": "Where the state comes from.",
@@ -196,6 +207,7 @@ DOSSIER = {
     **{f"*.{key}": says for key, says in _ANY.items()},
     **{f".{key}": says for key, says in _TOP.items()},
     **_ANSWERS,
+    **_COSTS,
     **_RULES,
     **_VERDICT,
     **_MONEY,

@@ -199,13 +199,16 @@ def build(case: str, sources: tuple[str, ...], **options: Any) -> None:
     copies are folded, personal data is masked, and no conversation is both selected and reported
     on. Nothing that is there is replaced.
     """
+    from tuneworthy.money.worth import cases_note
     from tuneworthy.report import render
     from tuneworthy.report.sections.evalset import evalset_document
+    from tuneworthy.workspace.cases import judge_case
     from tuneworthy.workspace.measure import build_set
 
     with opt.live_line(opt.reading_progress) as progress:
         built = build_set(case, sources, progress=progress, **options)
-    opt.deliver(render(evalset_document(built), colour=opt.colour()))
+    note = cases_note(judge_case(case).investment)
+    opt.deliver(render(evalset_document(built, note), colour=opt.colour()))
 
 
 @evalset.command()

@@ -380,8 +380,8 @@ class QuestionResult(Record):
     ask: str
     gain_bits: float
     minutes: int
-    worth_usd: float | None = None
-    """What knowing it is worth before the choice to tune; None where the money isn't known."""
+    worth_usd: float | Unknown = Unknown(ask="state what tuning saves or is worth a month")
+    """What knowing it is worth before the choice to tune."""
 
 
 class ChallengeResult(Record):
@@ -635,9 +635,7 @@ class InvestmentResult(Record):
 
     bill_usd: Number  #: What runs today costs a month; no tuning can save more.
     possible_saving_usd: Number  #: A month: the stated saving as far as the bill allows it.
-    must_bring_usd: (
-        Number  #: What it has to bring a month to pay back in time, running costs and all.
-    )
+    must_bring_usd: Number  #: What it has to bring a month to run it and pay back in time.
     ask_usd: AskUsd  #: What is asked for: now, then, and each month.
     items: tuple[CostItem, ...] = ()  #: What the costs are made of, and what isn't known of them.
     case_usd: Number  #: What one more case of the evaluation set costs to label.

@@ -51,6 +51,7 @@ from tuneworthy.money.terms import (
     FAILURE,
     LIFE,
     PRICE_FALL,
+    RATE,
     REQUESTS,
     SAVINGS,
     CostModel,
@@ -156,10 +157,13 @@ def assess_money(
         draws = (sampler or draw)(stakes, seed)
     payback = _undercut(_payback(case, framework, closed, draws), closed, comparison, ways)
     gate = _gate(payback, comparison, sovereign)
-    result: InvestmentResult | Unknown = Unknown(ask=payback.why)
+    asks = [payback.why, "" if RATE in model.inputs else _NO_HOURLY_RATE, _BILL]
+    result: InvestmentResult | Unknown = Unknown(ask="; ".join(filter(None, dict.fromkeys(asks))))
     if isinstance(closed, ClosedForm) or isinstance(comparison.savings, Savings) or bill:
         result = _result(model, comparison, closed, draws, payback, framework, ways)
-        result = result.model_copy(update=_bounds(model, comparison, ways, closed, framework))
+        hosted = case.tuning.service != "self_hosted"
+        bounds = _bounds(model, comparison, ways, closed, framework, hosted=hosted)
+        result = result.model_copy(update=bounds)
         result = result.model_copy(update={"worth": (*_more_cases(case, result), *result.worth)})
     upfront = _amount(model, model.upfront)
     return MoneyFindings(
@@ -210,13 +214,14 @@ def _taken_for(case: Case, as_of: date | None) -> dict[str, Any]:
     says = {name: f"{fact.says} Read on {fact.dated}" for name, fact in taken_.items()}
     if stated.failure_chance is None:
         inputs[FAILURE], says[FAILURE] = _record(case)
-    until = serves_until(case)
-    ends = None if until is None or as_of is None else (until - as_of).days / DAYS_PER_MONTH
+    until, ends = serves_until(case), None
+    if until is not None and as_of is not None and until > as_of:  # else it is tuned elsewhere
+        ends = (until - as_of).days / DAYS_PER_MONTH
     return {
         "taken": inputs,
         "says": says,
         "pilots": case.tuning.pilot != "no",
-        "first_end": None if ends is None else max(ends, 0.0),
+        "first_end": ends,
     }
 
 
@@ -355,7 +360,7 @@ def closed_form(
     return ClosedForm(
         upfront=upfront,
         net=net,
-        months=_break_even(upfront, net),
+        months=_once(upfront, net) if model.one_off else _break_even(upfront, net),
         stated=stated,
         possible=None if savings or bill is None else _capped(stated, bill),
         table_running=table,
@@ -393,6 +398,12 @@ def _break_even(upfront: Interval, net: Interval) -> Interval:
         break_even(upfront.value, net.value),
         break_even(upfront.high, net.low),
     )
+
+
+def _once(upfront: Interval, net: Interval) -> Interval:
+    """The same for a job that runs once: it pays with the job, or never."""
+    pays = [net.high >= upfront.low, net.value >= upfront.value, net.low >= upfront.high]
+    return Interval(*(1.0 if each else math.inf for each in pays))
 
 
 # The framework's rule, each answer with its reason.
@@ -447,7 +458,9 @@ def _payback(
             f"{pays_back} by one month's amounts; month by month, with growth and the model's "
             f"life, {when}",
         )
-    return Payback("yes", f"{pays_back}, under {under}, and the strategic value is {value}")
+    return Payback(
+        "yes", f"if it works, {pays_back}, under {under}, and the strategic value is {value}"
+    )
 
 
 def _gate(payback: Payback, comparison: ServingComparison, sovereign: State) -> Payback:
@@ -482,8 +495,8 @@ def _undercut(
         return payback
     return Payback(
         "unknown",
-        f"{payback.why}; but {rival.option.model} would serve the same for "
-        f"{usd(rival.usd.value)} a month and leave no such saving, and nobody has run it here",
+        f"{payback.why}; but the same calls cost {usd(rival.usd.value)} a month with "
+        f"{rival.option.model}, which would leave no such saving, and nobody has run it here",
         f"{rival.option.model} was run on the evaluation set",
     )
 
@@ -552,6 +565,8 @@ def _bounds(
     ways: Ways,
     closed: ClosedForm | Payback,
     framework: Framework,
+    *,
+    hosted: bool,
 ) -> dict[str, Any]:
     """What holds without any benefit: the bill and its bound, what is asked, what it must bring."""
     rule, bill = framework.break_even, ways.bill.usd if ways.bill else None
@@ -576,7 +591,7 @@ def _bounds(
         ),
         "upfront_usd": upfront.narrowed() if upfront else Unknown(ask=ask),
         "case_usd": _case_usd(model, framework),
-        "items": tuple(_items(model, comparison, ways)),
+        "items": tuple(_items(model, comparison, ways, hosted=hosted)),
     }
 
 
@@ -595,7 +610,9 @@ def _case_usd(model: CostModel, framework: Framework) -> Number:
 _BY = {"table": "the framework's table", "plan": "computed", "serving": "traffic and prices"}
 
 
-def _items(model: CostModel, comparison: ServingComparison, ways: Ways) -> Iterator[CostItem]:
+def _items(
+    model: CostModel, comparison: ServingComparison, ways: Ways, *, hosted: bool
+) -> Iterator[CostItem]:
     """What the costs are made of, and what no source tells."""
     for when, parts in (("up front", model.upfront_parts), ("each month", model.running_parts)):
         for name, part in parts.items():
@@ -606,7 +623,8 @@ def _items(model: CostModel, comparison: ServingComparison, ways: Ways) -> Itera
             source = _BY.get(first[0], "stated")
             if first[0] == "economics" and len(first) == 3:
                 source = "stated in one total, split as the framework's table"
-            usd_: Number = Unknown(ask=_NO_HOURLY_RATE) if cost is None else cost.narrowed()
+            lacks = model.lacks if name == "training" and model.lacks else _NO_HOURLY_RATE
+            usd_: Number = Unknown(ask=lacks) if cost is None else cost.narrowed()
             yield CostItem(when=when, what=plain(name), usd=usd_, source=source)
     tuned = comparison.savings.tuned if isinstance(comparison.savings, Savings) else None
     if tuned is not None and tuned.gpu:
@@ -619,7 +637,7 @@ def _items(model: CostModel, comparison: ServingComparison, ways: Ways) -> Itera
             usd=idle,
             source="traffic and economics.serving",
         )
-    elif tuned is None or tuned.runs != "own":
+    elif hosted and (tuned is None or tuned.runs != "own"):
         yield CostItem(
             when="each month",
             what="fee of a hosted endpoint",
@@ -629,7 +647,7 @@ def _items(model: CostModel, comparison: ServingComparison, ways: Ways) -> Itera
     yield CostItem(
         when="up front",
         what="calls of the lab and the judge",
-        usd=Unknown(ask="tuneworthy ceiling CASE --dry-run says it before anything is paid"),
+        usd=Unknown(ask="ask for a quote, which is free: tuneworthy ceiling CASE --dry-run"),
         source="not in the sums",
     )
 
@@ -641,7 +659,7 @@ def _more_cases(case: Case, money: InvestmentResult) -> Iterator[Worth]:
         return
     if found := more_cases(money, today.quality, today.cases, target.at_least):
         more, labels, net = found
-        what = f"{count(more)} more cases to measure on, less the {usd(labels)} to label them"
+        what = f"{count(more)} more cases, less the {usd(labels)} to label them"
         yield Worth(what=what, usd=max(net, 0.0))
 
 

@@ -385,6 +385,8 @@ class CashFlow:
                     baseline = np.minimum(baseline, paid(option))
                 yield baseline - served + benefits - costs
             requests, number = requests * growth, number + 1
+            while self.model.one_off:
+                yield 0.0
 
 
 def _until_back(missing: Array, flow: Array) -> Any:

@@ -134,6 +134,7 @@ class CostModel:
     """Running costs by the framework's table; None without a table or an hourly rate."""
     table_besides: Sum | None  #: The same without serving.
     assumed: tuple[str, ...]  #: Costs nobody stated, taken from the table.
+    one_off: bool = False  #: Whether it is a job that runs once, so that nothing is kept fresh.
     lacks: str = ""  #: What to state before the upfront cost can be known, where it isn't the rate.
 
     def amount(self, terms: Sum) -> Interval:
@@ -217,6 +218,7 @@ def build_cost_model(
         table_besides=builder.or_none(builder.table_sum("ongoing", but=("inference",))),
         inputs=builder.inputs,
         assumed=tuple(builder.assumed),
+        one_off=builder.one_off,
         lacks=builder.lacks,
     )
 
@@ -243,6 +245,8 @@ class _Builder:
         self.inputs = inputs
         self.assumed: list[str] = []
         self.lacks = ""
+        growth = case.economics.traffic.growth_per_month
+        self.one_off = growth is not None and growth.high <= -1
         self.note(RATE, case.economics.hourly_rate_usd)
 
     def note(self, name: str, amount: AnyAmount | None) -> bool:
@@ -347,6 +351,7 @@ class _Builder:
         self.assumed.append(path)
         if isinstance(training, Unknown):
             self.lacks = training.ask
+            parts["training"] = Part((Product((TRAINED,)),))
             return None, parts, known
         small = self.rows("upfront")["training"].usd if "training" in parts else None
         if training is not None and (small is None or training.value > small.high):
@@ -377,6 +382,8 @@ class _Builder:
             return whole, self._split(whole)
         if monthly.ongoing is None:
             parts = self.table("ongoing")
+            if self.one_off:
+                parts = {name: part for name, part in parts.items() if name == "inference"}
             if parts:
                 self.assumed.append(f"{path}.ongoing_usd")
             if parts and serving and (is_named or self._below(serving, parts)):
@@ -408,7 +415,7 @@ class _Builder:
 
 
 def _priced(terms: Sum, inputs: Inputs) -> bool:
-    return RATE in inputs or not any(RATE in term.names for term in terms)
+    return all(name in inputs for term in terms for name in term.names)
 
 
 def _middle(span: Span | None) -> float:

@@ -113,20 +113,25 @@ def cases_text(money: InvestmentResult | Unknown, right: float, cases: int, targ
     if found is None:
         return ""
     more, labels, net = found
+    return _says(f"{count(more)} more cases, less the {usd(labels)} to label them", net)
+
+
+def cases_note(money: InvestmentResult | Unknown) -> str:
+    """The same from a judged case with a counted quality; empty where it has none."""
+    rows = () if isinstance(money, Unknown) else money.worth
+    return next((_says(one.what, one.usd) for one in rows if one.what.endswith("label them")), "")
+
+
+def _says(what: str, net: float) -> str:
     if net <= 0:
-        return (
-            "More cases aren't worth it for the choice to tune: labelling them costs more than a "
-            "better choice can save."
-        )
-    return (
-        f"{count(more)} more cases cost about {usd(labels)} to label, and a better choice by them "
-        f"is worth {usd(net)} beyond that."
-    )
+        return "More cases aren't worth their labels: no better choice to tune comes of them."
+    return f"Before you choose to tune, {what}, are worth {usd(net)}."
 
 
 def worth_text(question: QuestionResult) -> str:
     """What an answer is worth, with a comma behind it; empty where the money isn't known."""
-    return f"worth up to {usd(question.worth_usd)}, " if question.worth_usd else ""
+    worth = question.worth_usd
+    return "" if isinstance(worth, Unknown) or not worth else f"worth up to {usd(worth)}, "
 
 
 def by_worth(
@@ -149,9 +154,9 @@ def by_worth(
         share = tally(rules, given).shares().get("fine_tune_candidate", 0.0)
         return max(share * gain - (1 - share) * lost, 0.0)
 
-    now, told = best(states), []
+    now, told = best(states), list[tuple[float, QuestionResult]]()
     for question in questions:
         after = [best({**states, question.factor: to}) for to in ("yes", "no")]
         worth = max(sum(after) / 2 - now, 0.0)
-        told.append(question.model_copy(update={"worth_usd": worth}))
-    return tuple(sorted(told, key=lambda q: -(q.worth_usd or 0.0) / q.minutes))
+        told.append((worth, question.model_copy(update={"worth_usd": worth})))
+    return tuple(one for _, one in sorted(told, key=lambda pair: -pair[0] / pair[1].minutes))

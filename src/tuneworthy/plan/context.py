@@ -15,7 +15,7 @@ from tuneworthy.model.base import MONTHS_PER_QUARTER, Interval, Range
 from tuneworthy.model.case import Amount, Case
 from tuneworthy.model.dossier import ApproachResult, Assessment, Part, Phase
 from tuneworthy.model.framework import CostRow, Framework, PlanRule, Span, StepWork, either
-from tuneworthy.money.terms import LACKING, LACKING_FIRST, RATE, CostModel, collecting_hours
+from tuneworthy.money.terms import LACKING, LACKING_FIRST, CostModel, collecting_hours
 from tuneworthy.money.terms import Part as CostPart
 from tuneworthy.stats.intervals import cases_to_tell
 from tuneworthy.words import count, listing, number, quality, usd
@@ -271,7 +271,8 @@ class PlanContext:
         model, money = self.money, self.money.priced(part.usd)
         hours = model.amount(part.hours)
         if money is None:
-            alone = model.amount(tuple(term for term in part.usd if RATE not in term.names))
+            known = (term for term in part.usd if set(term.names) <= set(model.inputs))
+            alone = model.amount(tuple(known))
             money = Interval(alone.low, alone.low, math.inf)
         usd = Range.between(money.low, money.high)
         return PhaseCost(Range.between(hours.low, hours.high), usd, priced=True)

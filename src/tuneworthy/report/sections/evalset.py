@@ -53,7 +53,7 @@ class EvalsetReport:
     """Cases of a set like this that would tell the expected share from the target."""
 
 
-def evalset_document(made: EvalsetReport) -> b.Document:
+def evalset_document(made: EvalsetReport, note: str = "") -> b.Document:
     drawn = made.drawn
     conversations = counted(len({case.cluster for case in drawn.cases}), "conversation")
     sides = [case.split for case in drawn.cases]
@@ -75,7 +75,9 @@ def evalset_document(made: EvalsetReport) -> b.Document:
         b.section("", "What was done", b.bullets(_done(drawn))),
         b.section("", expected, b.bullets(_precision(made))),
     ]
-    return b.Document("", headline, sections, byline=byline, after=tuple(_next(made)))
+    return b.Document(
+        "", headline, sections, byline=byline, after=[note] * bool(note) + [*_next(made)]
+    )
 
 
 def _strata(drawn: EvalSample) -> Iterator[b.Parts]:

@@ -24,6 +24,7 @@ from tuneworthy.model.lab import (
     Stand,
     VerifyResult,
 )
+from tuneworthy.money.worth import cases_text
 from tuneworthy.report import blocks as b
 from tuneworthy.report import charts
 from tuneworthy.report.sections.evalset import coefficient_text
@@ -188,6 +189,10 @@ def ceiling_document(
     spent = b.facts(spent_rows(result.spend, result.calls_saved, result.stopped))
     sections = (*ceiling_sections(result, dossier, before), b.section("lab-spent", "", spent))
     after = [f"Next: {_next(result, folder, rubric)}"]
+    held = result.reported
+    if not isinstance(held, Unknown) and not isinstance(result.target, Unknown):
+        worth = cases_text(dossier.investment, held.value, held.n, result.target)
+        after = [worth, *after] if worth else after
     return b.Document("", "What the ceiling lab shows", sections, after=after)
 
 

@@ -140,7 +140,8 @@ def investment(dossier: Dossier) -> b.Section:
         return b.section("money", _TITLE, todo, short="Money")
     clashes = len(doubts(dossier))
     many = f"{several(clashes, 'statement')} about money {'does' if clashes == 1 else 'do'}n’t "
-    missing = asks(money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
+    amounts = (money.upfront_usd, money.monthly_net_usd, money.by_table.ongoing_usd)
+    missing = "" if isinstance(money.break_even_months.point, Unknown) else asks(*amounts)
     names = listing([label(path) for path in money.assumed])
     return b.section(
         "money",
@@ -175,11 +176,14 @@ def _worked(title: str, steps: Sequence[str]) -> b.Parts:
 def story(money: InvestmentResult) -> Iterator[b.Fact]:
     """What is asked, in its order: the same figures wherever money is told."""
     ask = money.ask_usd
-    if not isinstance(ask.pilot, Unknown):
+    if isinstance(money.upfront_usd, Unknown):
+        yield b.Fact("Up front", NOT_KNOWN, sentence(money.upfront_usd.ask), "money")
+    elif not isinstance(ask.pilot, Unknown):
         known = "once, until it is known whether tuning works"
         yield b.Fact("Ask now, for a pilot", dollars(ask.pilot), known, "money")
         yield b.Fact("Then, to build it", dollars(ask.build), "up to the first version", "money")
-    yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
+    if not isinstance(money.upfront_usd, Unknown):
+        yield b.Fact("Up front", dollars(money.upfront_usd), "once, pilot and all", "money")
     yield b.Fact("Each month, to run it", dollars(ask.run_month), "", "money")
 
 

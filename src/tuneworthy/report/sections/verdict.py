@@ -163,10 +163,11 @@ def takes(dossier: Dossier) -> b.Facts:
 
 def _questions(dossier: Dossier, most: int | None) -> b.Part:
     asked = dossier.next_questions[:most]
-    priced = any(q.worth_usd for q in asked)
+    worths = [0.0 if isinstance(q.worth_usd, Unknown) else q.worth_usd for q in asked]
+    priced = any(worths)
     rows: list[list[str | b.Cell]] = [
-        [b.Cell(q.ask, plain(q.factor)), *[usd(q.worth_usd or 0.0)] * priced, f"{q.minutes} min"]
-        for q in asked
+        [b.Cell(q.ask, plain(q.factor)), *[usd(worth)] * priced, f"{q.minutes} min"]
+        for q, worth in zip(asked, worths, strict=True)
     ]
     titles = "Question | #Worth up to | #Takes" if priced else "Question | #Takes"
     more = len(dossier.next_questions) - len(asked)
