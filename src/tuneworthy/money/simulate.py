@@ -190,7 +190,7 @@ def _scenarios(flow: CashFlow, tornado: Sequence[tuple[str, float, float]]) -> I
 
 # What finding out is worth before anything is decided.
 
-_TOLD = 5
+_TOLD, _ENOUGH = 5, 2_000
 
 
 def _worth(
@@ -203,7 +203,7 @@ def _worth(
         if gain > _CENT:
             yield Worth(what="a pilot before the rest is built", usd=gain)
     each = [
-        (evppi(net, column), label(name))
+        (evppi(net[:_ENOUGH], column[:_ENOUGH]), label(name))
         for name, column in values.items()
         if isinstance(column, np.ndarray) and name not in (DISCOUNT, FAILURE, LIFE, PRICE_FALL)
     ]
