@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from typing import get_args
 
 import pytest
 
-from internals import OUTCOMES, Action, TuningAnswer, run
+from internals import OUTCOMES, Action, TuningAnswer, main, run
 from internals import cli_reports as decide_command
 
 TASK = "examples/task-api"
@@ -425,3 +426,13 @@ def test_leaving_looks_for_no_cycles_and_still_runs_what_waits_for_the_end() -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "frozen\n")
     assert done.stderr.count("\n") == 1
+
+
+def test_every_command_takes_one_thread_of_the_linear_algebra(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "")
+    monkeypatch.delenv("OPENBLAS_NUM_THREADS")
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert os.environ["OPENBLAS_NUM_THREADS"] == "1"

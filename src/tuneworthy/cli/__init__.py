@@ -119,6 +119,8 @@ looking through all of it once more took a sixth of the time of a whole decision
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    # Before numpy comes: its threads wait awake, and for work as small as ours they only cost.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     gc.set_threshold(_COLLECTED_AFTER, *gc.get_threshold()[1:])
     code = run(arguments)
     gc.freeze()

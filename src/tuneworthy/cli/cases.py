@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from pathlib import Path
@@ -146,8 +145,6 @@ def measure(
     --from names, and appends to .tuneworthy/evidence.jsonl in the case folder; decide uses it at
     once. Nothing else is written, and nothing leaves this machine.
     """
-    # Before numpy comes: its threads wait awake, and for work as small as this they only cost.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from tuneworthy.report import render
     from tuneworthy.report.sections.measure import measure_dict, measure_report
     from tuneworthy.workspace.measure import measure_case, measure_new
