@@ -38,6 +38,7 @@ from tuneworthy.files.materials import (
     prompt_from,
     prompt_text,
     read_materials,
+    read_prompts,
 )
 from tuneworthy.files.stores import (
     LEDGER,

@@ -78,11 +78,11 @@ def test_a_prompt_that_could_not_be_meant_is_refused(text: str, says: str) -> No
         prompt_from(text, FILE)
 
 
-@given(st.text(), st.text(), st.text())
-def test_nothing_that_is_put_in_is_expanded(one: str, two: str, three: str) -> None:
-    told = dict(zip(VARIABLES, (one, two, three), strict=True))
-    template = "a{{ input }}b{{contexts}}c{{- examples -}}d{{ input }}"
-    assert filled(template, told) == f"a{one}b{two}c{three}d{one}"
+@given(st.text(), st.text(), st.text(), st.text())
+def test_nothing_that_is_put_in_is_expanded(one: str, two: str, three: str, four: str) -> None:
+    told = dict(zip(VARIABLES, (one, two, three, four), strict=True))
+    template = "a{{ input }}b{{contexts}}c{{- examples -}}d{{ input }}e{{ previous }}"
+    assert filled(template, told) == f"a{one}b{two}c{three}d{one}e{four}"
 
 
 @given(st.text(alphabet=st.sampled_from("-{}%# \n:abinput[]\"'&*!|>"), max_size=80))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from tuneworthy.syntax.document import ParsedFile, build, parse
 AVOID = "avoid.txt"  #: File of a voice folder with phrases the brand never uses, one a line.
 _TEXT_ENDINGS = frozenset({".md", ".markdown", ".txt"})
 _MOST_FILES = 1000
+_MOST_STEPS = 8  # before the last prompt of a chain
 _MOST_TERMS = 10_000
 _MOST_WORDS = 20_000  # of all terms together, or of avoid.txt: more take minutes to make ready
 _WORDS_BYTES = 400_000
@@ -165,7 +166,7 @@ _FRONT = re.compile(r"\A---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MUL
 _PART = re.compile(r"^#[ \t]+(system|user)[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _VARIABLE = re.compile(r"\{\{-?\s*(\w+)\s*-?\}\}")
 _OTHER = re.compile(r"\{[%#]|\{\{")
-VARIABLES = ("input", "contexts", "examples")  #: What a template may name.
+VARIABLES = ("input", "contexts", "examples", "previous")  #: What a template may name.
 
 
 def names(variant: PromptVariant) -> frozenset[str]:
@@ -186,7 +187,22 @@ def read_prompts(case: Case) -> tuple[PromptVariant, ...]:
         if variants.setdefault(variant.name, variant) is not variant:
             what = f'prompt "{variant.name[:60]}" appears twice'
             raise CaseError(what, where=str(path), fix="rename one")
+    for variant in variants.values():
+        chain_of(variant, variants)
     return tuple(variants.values())
+
+
+def chain_of(variant: PromptVariant, prompts: Mapping[str, PromptVariant]) -> tuple[str, ...]:
+    """The prompts that come before one in its chain, the first one first; () for none."""
+    before: list[str] = []
+    while variant.after is not None:
+        if variant.after not in prompts or len(before) == _MOST_STEPS:
+            what = f'prompt "{variant.name[:60]}" goes on from "{variant.after[:60]}", which '
+            what += "goes on without an end" if before else "isn't there"
+            raise CaseError(what, where="data.prompts", fix="name a prompt that comes before it")
+        variant = prompts[variant.after]
+        before.insert(0, variant.name)
+    return tuple(before)
 
 
 def prompt_from(text: str, path: Path) -> PromptVariant:
@@ -211,7 +227,10 @@ def prompt_from(text: str, path: Path) -> PromptVariant:
     _check(body, path, text.count("\n") - body.count("\n"))
     data = {"name": path.stem, **front, **_parts(body, path)}
     variant = build(PromptVariant, ParsedFile(data, str(path), document.lines), CaseError)
-    if "input" not in names(variant):
+    if ("previous" in names(variant)) != (variant.after is not None):
+        fix = "write after: NAME in its front matter, and {{ previous }} where its answer belongs"
+        raise CaseError("is only half of a chain", where=str(path), fix=fix)
+    if names(variant).isdisjoint(("input", "previous")):
         fix = "put {{ input }} where the case's input belongs"
         raise CaseError("never shows the input", where=str(path), fix=fix)
     return variant

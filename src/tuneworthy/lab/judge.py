@@ -38,7 +38,7 @@ UNREADABLE = 0.5
 people's labels correct it as they correct the rest."""
 LABELS = 50  #: Cases of a part that people label where nothing else is stated.
 SCALE = "yes-no"  #: People's answers for a lab: a target is a share of cases, each a yes or a no.
-_BYTES_A_TOKEN = 8
+BYTES_A_TOKEN = 8
 """Length of an answer that isn't there yet, for a quote; the cap holds for longer ones as well."""
 
 
@@ -138,7 +138,7 @@ class LabJudge:
         for job, case in calls:
             known = ledger.find(job.key) if ledger is not None else None
             if known is None or known.status == "failed":
-                longest = _BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
+                longest = BYTES_A_TOKEN * (job.request.max_tokens or PROBE_TOKENS)
                 longest = min(longest, LONGEST_PART)  # a longer one isn't judged
                 output = Output(job.key.ljust(longest, "x")[:longest])
             elif known.reply is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ import numpy as np
 
 from tuneworthy.errors import InputError
 from tuneworthy.files.evalset import parted
-from tuneworthy.files.materials import filled, names
+from tuneworthy.files.materials import chain_of, filled, names
 from tuneworthy.llm.endpoints import Reached
 from tuneworthy.llm.runner import Job
 from tuneworthy.measure.sample import embed
@@ -55,12 +55,16 @@ def plan_arms(
     """
     passages = any(row.contexts for row in evalset)
     arms: list[Arm] = []
-    for place, prompt in enumerate(prompts):
-        own = passages and "contexts" in names(prompt)
+    named = {prompt.name: prompt for prompt in prompts}
+    steps = {prompt.after for prompt in prompts}  # of a chain only its end is an arm
+    for place, prompt in enumerate(each for each in prompts if each.name not in steps):
+        chain = chain_of(prompt, named)
+        shown = (named[name] for name in (*chain, prompt.name))
+        own = passages and any("contexts" in names(each) for each in shown)
+        more = {"passages": own, "first": place == 0, "schema": schema}
         for model in case.callable_models:
             if prompt.model is None or prompt.model == model.id:
-                first = place == 0
-                arms += _ways(prompt, model, examples, passages=own, first=first, schema=schema)
+                arms += _ways(prompt, model, 0 if chain else examples, chain=chain, **more)
     if examples and any(row.accepted for row in evalset):
         ways = BASELINES if head else BASELINES[:2]
         arms += [Arm(id=name, kind="baseline", of=name) for name in ways]
@@ -95,7 +99,14 @@ def _distinct(arms: Sequence[Arm]) -> tuple[Arm, ...]:
 
 
 def _ways(
-    prompt: PromptVariant, model: Model, examples: int, *, passages: bool, first: bool, schema: bool
+    prompt: PromptVariant,
+    model: Model,
+    examples: int,
+    *,
+    passages: bool,
+    first: bool,
+    schema: bool,
+    chain: tuple[str, ...],
 ) -> Iterator[Arm]:
     shot, constrained = prompt.few_shot, prompt.constrained or "none"
     written = {
@@ -106,6 +117,7 @@ def _ways(
         "few_shot": 0,
         "few_shot_from": "none",
         "retrieval": passages,
+        "steps": chain,
     }
     if shot is not None and shot.k and examples:
         written |= {"few_shot": min(shot.k, examples), "few_shot_from": shot.source}
@@ -119,13 +131,13 @@ def _ways(
         yield _arm({**written, **near})
     if passages and first:
         yield _arm({**written, "retrieval": False})
-    if schema and first and constrained == "none":
+    if schema and first and constrained == "none" and model.api == "chat":
         yield _arm({**written, "constrained": "schema"})
 
 
-def _arm(values: Mapping[str, object]) -> Arm:
+def _arm(values: Mapping[str, Any]) -> Arm:
     """An arm named after what it is made of."""
-    parts = [str(values["prompt"]), str(values["model"])]
+    parts = [" → ".join((*values["steps"], values["prompt"])), str(values["model"])]
     if values["few_shot"]:
         parts.append(f"{values['few_shot_from']} {values['few_shot']}")
     if values["effort"]:
@@ -326,15 +338,18 @@ class Setting:
     schema: str | None = None  #: Output schema as JSON, for constrained arms.
     grammar: str | None = None  #: GBNF of the labels, for arms constrained by a grammar.
     max_tokens: int = FEWEST_TOKENS
+    labels: tuple[str, ...] = ()  #: What decision models choose among.
+    deciders: frozenset[str] = frozenset()  #: Ids of the models that decide, and write nothing.
 
 
-def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
-    """The request of an arm for one case.
+def request_for(arm: Arm, case: EvalCase, setting: Setting, said: Sequence[str] = ()) -> Request:
+    """The request of an arm for one case; of a chain the step after those that have ``said``.
 
     Examples go in where the prompt names them, and otherwise as turns of the conversation, which
     models follow far better than a list in a text.
     """
-    prompt, place = setting.prompts[arm.prompt], setting.reached[arm.model]
+    prompt, last = setting.prompts[(*arm.steps, arm.prompt)[len(said)]], len(said) == len(arm.steps)
+    model = prompt.model or arm.model
     examples = _examples(arm, case, setting.pool)
     inside = "examples" in names(prompt)
     earlier, text = _turns(case)
@@ -342,6 +357,7 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
         "input": text,
         "contexts": "\n\n".join(p.text for p in case.contexts) if arm.retrieval else "",
         "examples": _listed(examples) if inside else "",
+        "previous": said[-1] if said else "",
     }
     system = filled(prompt.system, values)
     messages = [ChatMessage(role="system", content=system)] if system.strip() else []
@@ -353,13 +369,14 @@ def request_for(arm: Arm, case: EvalCase, setting: Setting) -> Request:
     messages += earlier
     messages.append(ChatMessage(role="user", content=filled(prompt.user, values)))
     return request_to(
-        place,
+        setting.reached[model],
         messages,
         max_tokens=setting.max_tokens,
         temperature=prompt.temperature,
         effort=arm.effort or None,
-        response_schema=setting.schema if arm.constrained == "schema" else None,
-        grammar=setting.grammar if arm.constrained == "grammar" else None,
+        response_schema=setting.schema if last and arm.constrained == "schema" else None,
+        grammar=setting.grammar if last and arm.constrained == "grammar" else None,
+        choices=setting.labels if model in setting.deciders else None,
     )
 
 
@@ -398,6 +415,14 @@ def _listed(examples: Iterable[EvalCase]) -> str:
     return "\n\n".join(f"Input: {e.text}\nOutput: {answer_text(e.accepted[0])}" for e in examples)
 
 
+Told = Callable[[Job], str | None]
+"""What a call of an earlier step of a chain was answered; None where there is no answer."""
+
+
+def untold(_: Job) -> None:
+    """Nothing was asked yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabPlan:
     """Everything a lab will do, fixed before the first call."""
@@ -411,20 +436,33 @@ class LabPlan:
     probes: frozenset[tuple[str, str]] = frozenset()
     """Arms and cases whose calls may have the most tokens: what they use is everybody's cap."""
 
-    def jobs(self, arm: Arm, case: EvalCase) -> tuple[Job, ...]:
-        """The calls of one arm on one case; none for a baseline."""
-        if arm.kind == "baseline":
-            return ()
-        request = request_for(arm, case, self.setting)
-        if (arm.id, case.id) in self.probes:
-            request = request.model_copy(update={"max_tokens": PROBE_TOKENS})
-        return tuple(Job(request, repeat) for repeat in range(self.repeats))
+    def walks(self, arm: Arm, case: EvalCase, told: Told = untold) -> Iterator[list[Job]]:
+        """For each repeat the steps of one arm on one case, as far as earlier ones are told."""
+        for repeat in range(0 if arm.kind == "baseline" else self.repeats):
+            jobs, said = list[Job](), list[str]()
+            while len(jobs) == len(said) <= len(arm.steps):
+                request = request_for(arm, case, self.setting, said)
+                if (arm.id, case.id) in self.probes:
+                    request = request.model_copy(update={"max_tokens": PROBE_TOKENS})
+                jobs.append(Job(request, repeat))
+                text = told(jobs[-1]) if len(said) < len(arm.steps) else None
+                said += [] if text is None else [text]
+            yield jobs
+
+    def jobs(self, arm: Arm, case: EvalCase, told: Told = untold) -> tuple[Job, ...]:
+        """The calls of one arm on one case; none for a baseline.
+
+        Of a chain the last one, or the first whose answer isn't told.
+        """
+        return tuple(walk[-1] for walk in self.walks(arm, case, told))
 
     def calls(
-        self, arms: Iterable[Arm], cases: Sequence[EvalCase]
+        self, arms: Iterable[Arm], cases: Sequence[EvalCase], told: Told = untold
     ) -> Iterator[tuple[Job, Arm, EvalCase]]:
         """The calls of some arms on some cases, each with its arm and case."""
-        return ((job, arm, case) for arm in arms for case in cases for job in self.jobs(arm, case))
+        return (
+            (job, arm, case) for arm in arms for case in cases for job in self.jobs(arm, case, told)
+        )
 
     def of_kind(self, kind: str) -> tuple[Arm, ...]:
         return tuple(arm for arm in self.arms if arm.kind == kind)
@@ -438,7 +476,8 @@ class LabPlan:
         """The same with probes: of each model's first arm with each effort, on the first cases."""
         first: dict[tuple[str, str], Arm] = {}
         for arm in self.called:
-            if self.setting.reached[arm.model].base_url:  # what runs inside doesn't think first
+            thinks = arm.model not in self.setting.deciders
+            if thinks and self.setting.reached[arm.model].base_url:  # what runs inside doesn't
                 first.setdefault((arm.model, arm.effort), arm)
         names = {(a.id, case.id) for a in first.values() for case in self.select[:PROBE_CASES]}
         return replace(self, probes=frozenset(names))

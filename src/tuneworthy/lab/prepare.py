@@ -16,13 +16,14 @@ from tuneworthy.files.disk import MIB, read_text
 from tuneworthy.files.evalset import named_evalset, parted, read_examples
 from tuneworthy.files.materials import read_materials, read_prompts
 from tuneworthy.lab.contrast import ENOUGH, own_work
-from tuneworthy.lab.judge import JudgeChoice, LabJudge, judge_setup, reply_text
+from tuneworthy.lab.judge import BYTES_A_TOKEN, JudgeChoice, LabJudge, judge_setup, reply_text
 from tuneworthy.lab.plan import (
     FEWEST_TOKENS,
     PROBE_TOKENS,
     LabPlan,
     Pool,
     Setting,
+    Told,
     answer_text,
     joined,
     make_plan,
@@ -42,7 +43,7 @@ from tuneworthy.lab.session import (
 from tuneworthy.llm.choose import lacking_keys, prices_of, transport_for
 from tuneworthy.llm.endpoints import STATE_PRICE, Transport, reach
 from tuneworthy.llm.ledger import Ledger
-from tuneworthy.llm.runner import PriceOf, quote, total
+from tuneworthy.llm.runner import Job, PriceOf, quote, total
 from tuneworthy.model.case import Case, Materials, PromptVariant
 from tuneworthy.model.evalset import EvalCase
 from tuneworthy.model.framework import Framework
@@ -64,6 +65,7 @@ from tuneworthy.verdict.weigh import figures
 
 AT_ONCE = 16  #: Calls on the wire where nothing else is stated.
 ASSUMED_S = 2.0  #: Seconds that a call is assumed to take, for the time that a quote says.
+MOST_CHOICES = 255  #: Labels that decision models choose among, as their makers say.
 MOST_TOKENS = 0  #: Tokens an answer may have; 0 for what a probe of each model shows.
 
 
@@ -196,6 +198,8 @@ def prepare(
         else json.dumps(schema, ensure_ascii=False, separators=(",", ":")),
         grammar=_grammar(kit.labels),
         max_tokens=max_tokens or FEWEST_TOKENS,
+        labels=kit.labels,
+        deciders=frozenset(model.id for model in case.callable_models if model.api != "chat"),
     )
     _refuse_constraints(case, prompts, setting)
     more = {"schema": setting.schema is not None, "head": bool(kit.labels) and pool.teaches}
@@ -320,6 +324,10 @@ def _refuse_constraints(case: Case, prompts: Sequence[PromptVariant], setting: S
         if (kind := prompt.constrained) in fixes:
             what = f'prompt "{prompt.name[:60]}" is constrained by a {kind} that isn\'t there'
             raise CaseError(what, where=case.where("data"), fix=fixes[kind])
+    if setting.deciders and not 2 <= len(setting.labels) <= MOST_CHOICES:
+        what = f'model "{min(setting.deciders)[:60]}" decides among labels, which the cases lack'
+        fix = f"give every case one of 2 to {MOST_CHOICES} labels as its reference"
+        raise CaseError(what, where=case.where("models"), fix=fix)
 
 
 def quoted(lab: PreparedLab) -> Quote:
@@ -364,9 +372,19 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
     price_of, judge = lab.price_of, lab.scores.judge
 
     def of(plan: LabPlan, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> Quote:
-        calls = [(job, case) for job, _, case in plan.calls(arms, cases)]
-        more = judge.expected(calls, ledger) if judge else []
-        return quote([*(job for job, _ in calls), *more], ledger, price_of)
+        longest = "x" * (BYTES_A_TOKEN * plan.setting.max_tokens)
+        heard = told_by(ledger)
+        calls = list(plan.calls(arms, cases, lambda job: heard(job) or longest))
+        more = judge.expected([(job, case) for job, _, case in calls], ledger) if judge else []
+        steps = [
+            job
+            for arm in arms
+            if arm.steps
+            for case in cases
+            for walk in plan.walks(arm, case, lambda job: heard(job) or longest)
+            for job in walk[:-1]
+        ]
+        return quote([*(job for job, *_ in calls), *steps, *more], ledger, price_of)
 
     def of_plan(plan: LabPlan) -> Quote:
         parts = [of(plan, plan.arms, plan.select)]
@@ -380,6 +398,17 @@ def price(lab: PreparedLab, ledger: Ledger | None) -> Quote:
         return of_plan(lab.plan)
     evaluator = CandidateEvaluator(lab.plan, lab.request, lab.scores.marker, kept_in(ledger))
     return cost(evaluator, ledger, price_of, of_plan)
+
+
+def told_by(ledger: Ledger | None) -> Told:
+    """What earlier steps of chains were answered, by the ledger."""
+
+    def told(job: Job) -> str | None:
+        settled = ledger.find(job.key) if ledger else None
+        reply = settled.reply if settled else None
+        return None if reply is None or reply.lacks else reply.text
+
+    return told
 
 
 def dearest(quotes: Sequence[Quote], most: int = 1) -> list[Quote]:
@@ -492,7 +521,8 @@ def outputs_of(lab: PreparedLab) -> dict[str, dict[str, str]]:
     with ledger_or_none(lab.case) as ledger:
         if ledger is None:
             return {}
-        for job, arm, case in lab.plan.calls(lab.plan.arms, (*lab.plan.select, *lab.plan.report)):
+        cases = (*lab.plan.select, *lab.plan.report)
+        for job, arm, case in lab.plan.calls(lab.plan.arms, cases, told_by(ledger)):
             settled = None if job.repeat else ledger.find(job.key)
             if settled and settled.reply and not settled.reply.lacks:
                 outputs.setdefault(arm.id, {})[case.id] = reply_text(settled.reply)

@@ -130,7 +130,7 @@ def as_written(arms: Sequence[Arm]) -> tuple[Arm, ...]:
     """For each prompt and prompted model the arm that does as the prompt's file says."""
     first: dict[tuple[str, str], Arm] = {}
     for arm in arms:
-        if arm.kind == "prompt":
+        if arm.kind == "prompt" and not arm.steps:
             first.setdefault((arm.prompt, arm.model), arm)
     return tuple(first.values())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from itertools import islice
 from typing import Any, Literal
@@ -32,6 +32,7 @@ from tuneworthy.model.lab import (
     Quote,
     ShareOf,
     Spend,
+    StepResult,
     TunedChange,
     VerifyResult,
 )
@@ -141,6 +142,27 @@ def evidence_of(result: CeilingResult, plan: LabPlan, as_of: date) -> Measured |
         exactly(name, n, unit, factor=check, method=by, details=best.get(name, {}), **about)
         for name, check, n, unit in tried
     )
+    decide = plan.setting.deciders
+    ran = (
+        ("chained_arms", sum(bool(arm.steps) for arm in arms)),
+        ("decision_arms", sum(arm.model in decide for arm in arms)),
+    )
+    other = [(name, "", n, "arms") for name, n in ran if n]
+    counts = [
+        Evidence(
+            id=name,
+            factor=check,
+            value=n,
+            low=n,
+            high=n,
+            unit=unit,
+            n=len(arms),
+            source=source,
+            observed_on=as_of,
+            method="counted among the arms that were run",
+        )
+        for name, check, n, unit in (*tried, *other)
+    ]
     return measured_in(result, quality, *counts, *_plateau(result, as_of))
 
 
@@ -285,6 +307,19 @@ def rank(row: ArmResult) -> float:
     return -1.0 if isinstance(row.quality, Unknown) else row.quality.value
 
 
+def _steps(
+    costs: Mapping[str, Sequence[tuple[str, float, float]]], cases: set[str]
+) -> Iterator[StepResult]:
+    """What each step of a chain cost on some cases; nothing for what is no chain."""
+    for prompt, calls in costs.items():
+        if seen := [call for call in calls if call[0] in cases]:
+            yield StepResult(
+                prompt=prompt,
+                usd_per_case=sum(usd for _, usd, _ in seen) / len({case for case, *_ in seen}),
+                latency_p95_s=float(np.quantile([seconds for *_, seconds in seen], 0.95)),
+            )
+
+
 def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
     """An arm with what it scored on some cases."""
     cells = lab.scores.cells(arm.id, cases)
@@ -297,6 +332,7 @@ def arm_row(lab: Lab, arm: Arm, cases: Sequence[EvalCase]) -> ArmResult:
         quality=lab.scores.share(arm, cases),
         usd_per_case=sum(cell.usd for cell in cells) / len(cells) if times else free,
         latency_p95_s=float(np.quantile(times, 0.95)) if times else free,
+        steps=tuple(_steps(lab.scores.steps.get(arm.id, {}), {case.id for case in cases})),
         changed=tuple(lab.scores.changed.get(arm.id, ())),
         **more,
         dropped_after=None if lab.dropped.get(arm.id) is None else len(cells),

@@ -214,7 +214,7 @@ def _questions(
 def _answering(lab: PreparedLab, wanted: str | None) -> PreparedLab:
     """The lab with one arm, that which answers, as its prompt is written."""
     for arm in lab.plan.of_kind("prompt"):
-        if arm.retrieval and wanted in (None, f"{arm.prompt} · {arm.model}"):
+        if arm.retrieval and not arm.steps and wanted in (None, f"{arm.prompt} · {arm.model}"):
             plan = replace(lab.plan, arms=(arm,))
             return replace(lab, plan=plan.probing() if plan.probes else plan)
     what = "names no prompt that shows passages" + (f' for "{wanted[:80]}"' if wanted else "")

@@ -88,6 +88,9 @@ class Scores:
         self._cells: dict[str, dict[str, CaseScores]] = {}
         self.changed: dict[str, dict[str, None]] = {}
         """By arm: parameters that its model refused, and what it got instead."""
+        self.steps: dict[str, dict[str, list[tuple[str, float, float]]]] = {}
+        """By chain and prompt: the case, USD and seconds of each call."""
+        self._waited: dict[tuple[str, str, int], float] = {}
 
     async def run(self, runner: Runner, calls: Sequence[tuple[Job, Arm, EvalCase]]) -> Outcome:
         """Make some calls, have their answers judged where a model judges, and take the scores."""
@@ -110,7 +113,25 @@ class Scores:
         """Score what became of calls."""
         for job, arm, case in calls:
             if (call := settled.get(job.key)) is not None:
-                self._call(arm.id, case, call, system_of(job.request))
+                waited = self._waited.pop((arm.id, case.id, job.repeat), 0.0)
+                if arm.steps:
+                    self._step(arm, case, arm.prompt, call)
+                self._call(arm.id, case, call, system_of(job.request), waited)
+
+    def step(self, arm: Arm, case: EvalCase, at: int, job: Job, settled: Settled) -> str | None:
+        """Note what a step of a chain cost, and give its answer; None for none, which ends it."""
+        if settled.reply is None or settled.reply.lacks:
+            return None
+        self._cell(arm.id, case.id).usd += settled.usd
+        place = (arm.id, case.id, job.repeat)
+        self._waited[place] = self._waited.get(place, 0.0) + settled.reply.latency_s
+        self._step(arm, case, arm.steps[at], settled)
+        return settled.reply.text
+
+    def _step(self, arm: Arm, case: EvalCase, prompt: str, settled: Settled) -> None:
+        if settled.reply is not None:
+            costs = self.steps.setdefault(arm.id, {}).setdefault(prompt, [])
+            costs.append((case.id, settled.usd, settled.reply.latency_s))
 
     def answer(self, arm: str, case: EvalCase, output: Output, system: str = "") -> None:
         """Score an answer."""
@@ -131,13 +152,13 @@ class Scores:
         if not scored.ok and judge is None:
             cell.wrong = (scored.signal or WRONG, output.text)
 
-    def _call(self, arm: str, case: EvalCase, settled: Settled, system: str) -> None:
+    def _call(self, arm: str, case: EvalCase, settled: Settled, system: str, waited: float) -> None:
         """A call without an answer says nothing about the arm."""
         cell, reply, why = self._cell(arm, case.id), settled.reply, settled.why
         if reply is not None:
             cell.usd += settled.usd
             self.changed.setdefault(arm, {}).update(dict.fromkeys(reply.changed))
-            cell.latencies_s.append(reply.latency_s)
+            cell.latencies_s.append(waited + reply.latency_s)
             cell.written += reply.usage.output_tokens
             cell.thought += reply.usage.reasoning_tokens
             why = reply.lacks
@@ -344,6 +365,7 @@ class Lab:
         self._done, self._total, self._running = 0, 0, len(plan.arms)
         self._ahead: dict[str, Any] = {"arm": "", "quality": _NO_ROUND}
         self._seen: list[EvalCase] = []
+        self._heard: dict[str, str] = {}  # answers of earlier steps of chains, by key
 
     async def race(self) -> None:
         """Run arms on the cases for selecting, dropping those that can't win.
@@ -411,12 +433,34 @@ class Lab:
                     self.scores.answer(arm.id, case, Output(pool.look_up(arm, case)))
         calls_a_case = self.plan.repeats * (1 if self.scores.judge is None else 2)
         self._total = self._done + left * calls_a_case
-        calls = [call for case in cases for call in self.plan.calls(arms, [case])]
-        if calls:
+        await self._earlier(arms, cases)
+        told = self._heard.get
+        calls = [c for case in cases for c in self.plan.calls(arms, [case], lambda j: told(j.key))]
+        if calls and not self.stopped:
             outcome = await self.scores.run(self._runner, calls)
             self.stopped = outcome.why if outcome.stopped else ""
             if self.scores.judge is not None and not self.stopped:
                 self.stopped = self.scores.judge.unheard(MOST_MISSING)
+
+    async def _earlier(self, arms: Sequence[Arm], cases: Sequence[EvalCase]) -> None:
+        """Run what comes before the last step of chains, a step at a time for all of them."""
+        for at in range(max((len(arm.steps) for arm in arms), default=0)):
+            calls = [
+                (walk[at], arm, case)
+                for arm in arms
+                for case in cases
+                if len(arm.steps) > at
+                for walk in self.plan.walks(arm, case, lambda job: self._heard.get(job.key))
+                if len(walk) == at + 1
+            ]
+            outcome = await self._runner.all([job for job, *_ in calls])
+            for job, arm, case in calls:
+                if (settled := outcome.settled.get(job.key)) is not None:
+                    text = self.scores.step(arm, case, at, job, settled)
+                    self._heard |= {} if text is None else {job.key: text}
+            if outcome.stopped:
+                self.stopped = outcome.why
+                return
 
     def _sums(
         self, arm: Arm, cases: Sequence[EvalCase], longest: int, missing: float

@@ -54,7 +54,11 @@ def plan_digest(plan: LabPlan, tuned: Arm, untuned: Arm, scorer: str) -> str:
     places = [plan.setting.reached[arm.model] for arm in (tuned, untuned)]
     inputs = [
         [case.model_dump(mode="json", exclude_defaults=True) for case in plan.report],
-        [plan.setting.prompts[arm.prompt].model_dump(mode="json") for arm in (tuned, untuned)],
+        [
+            plan.setting.prompts[name].model_dump(mode="json")
+            for arm in (tuned, untuned)
+            for name in (*arm.steps, arm.prompt)
+        ],
         [arm.model_dump(mode="json") for arm in (tuned, untuned)],
         [[place.provider, place.base_url, place.name] for place in places],
         [

@@ -357,6 +357,7 @@ def most_input_tokens(request: Request) -> int:
     """The most tokens a request can have: none has less than one byte."""
     told = sum(len(as_bytes(m.content)) for m in request.messages)
     extras = [text for text in (request.response_schema, request.grammar, request.tools) if text]
+    extras += request.choices or ()
     told += sum(len(as_bytes(text)) for text in extras)
     told += _TOKENS_OF_TOOLS if extras else 0
     return told + _TOKENS_A_MESSAGE * (len(request.messages) + 1)

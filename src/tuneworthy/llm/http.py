@@ -1,4 +1,4 @@
-"""The wire: OpenAI-compatible chat completions over HTTP, each request sent exactly once."""
+"""The wire: OpenAI-compatible chat completions and decisions over HTTP, each sent exactly once."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ class Http:
             raise Refused("its schema or tools are no JSON") from None
         try:
             async with asyncio.timeout(self._timeout):
-                status, retry_after, raw = await self._post(request.base_url, raw_body, key)
+                path = "chat/completions" if request.choices is None else "decisions"
+                url = f"{request.base_url}/{path}"
+                status, retry_after, raw = await self._post(url, raw_body, key)
         except aiohttp.InvalidURL:
             raise Refused("its address is no address") from None
         except aiohttp.ClientConnectorError as caught:
@@ -89,13 +91,13 @@ class Http:
         self._answered.add(request.base_url)
         return parse(raw, latency_s=time.monotonic() - sent, key=key)
 
-    async def _post(self, base_url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
+    async def _post(self, url: str, body: bytes, key: Secret | None) -> tuple[int, str, bytes]:
         """Status, Retry-After and body of an answer; a body past its limit is cut."""
         headers = {"Content-Type": "application/json"}
         if key is not None:
             headers["Authorization"] = f"Bearer {key.reveal()}"
         async with self._open().post(
-            f"{base_url}/chat/completions", data=body, headers=headers, allow_redirects=False
+            url, data=body, headers=headers, allow_redirects=False
         ) as response:
             raw = bytearray()
             async for chunk in response.content.iter_any():
@@ -149,6 +151,8 @@ def _change(pair: tuple[str, str]) -> str:
 
 def payload(request: Request) -> dict[str, Any]:
     """The body of a request as the endpoint wants it."""
+    if request.choices is not None:
+        return _decision(request)
     body: dict[str, Any] = {
         "model": request.model,
         "messages": [{"role": m.role, "content": m.content} for m in request.messages],
@@ -173,6 +177,32 @@ def payload(request: Request) -> dict[str, Any]:
     return body
 
 
+def _decision(request: Request) -> dict[str, Any]:
+    """One question of choice about the input; the system prompt says how to choose."""
+    told = [m for m in request.messages if m.role != "system"]
+    system = "\n".join(m.content for m in request.messages if m.role == "system")
+    turns = [{"role": m.role, "content": m.content} for m in told]
+    question = {
+        "type": "choice",
+        "name": "answer",
+        "instructions": system or "Which of these fits the input?",
+        "choices": [{"value": label} for label in request.choices or ()],
+    }
+    asked = told[0].content if len(told) == 1 else turns
+    return {"model": request.model, "input": asked, "questions": [question]}
+
+
+def _as_chat(body: Any) -> Any:
+    """A decision in the form of a chat completion."""
+    answer, usage = body["answers"][0], body.get("usage") or {}
+    refused = answer["type"] == "refusal"
+    names = {"prompt_tokens": "input_tokens", "completion_tokens": "output_tokens"}
+    counts = {name: usage.get(own) for name, own in names.items()}
+    details = {f"{name}_details": usage.get(f"{own}_details") for name, own in names.items()}
+    message = {"content": "" if refused else answer["choice"], "refusal": refused}
+    return {"choices": [{"message": message}], "usage": {**counts, **details}}
+
+
 def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
     """An endpoint's answer, from its body.
 
@@ -184,6 +214,7 @@ def parse(raw: bytes, *, latency_s: float, key: Secret | None = None) -> Reply:
         raise Doubtful(f"the answer is larger than {_MOST_BYTES >> 20} MiB")
     try:
         body = json.loads(raw)
+        body = _as_chat(body) if "answers" in body else body
         choice = body["choices"][0]
         message = choice["message"]
         usage = body.get("usage") or {}

@@ -404,6 +404,9 @@ class Model(FileRecord):
     base_url: Annotated[str, Field(max_length=500)] | None = None
     """Where it is served, when not at its provider's usual address."""
     kind: Literal["prompted", "tuned"] = "prompted"  #: Used as it comes, or tuned.
+    api: Literal["chat", "decisions"] = "chat"
+    """What it speaks: chat completions; or decisions, which choose among the labels and write
+    nothing (``POST /decisions``, as OpenAI's and others' decision models)."""
     usd_per_mtok: TokenPrice | None = None  #: Its price; 0 is a price.
     ends: date | None = None  #: The day from which it is no longer served.
     effort: tuple[Annotated[str, Field(pattern="^[a-z]{1,20}$")], ...] = ()
@@ -588,12 +591,15 @@ class PromptVariant(FileRecord):
 
     name: Name
     model: str | None = None  #: Model it was written for; every model of the case when absent.
+    after: str | None = None
+    """Prompt whose answer this one goes on from, as ``{{ previous }}``: the two are a chain."""
     structured: Structure | None = None
     few_shot: FewShot | None = None
     constrained: Literal["schema", "grammar"] | None = None
     temperature: float | None = Field(default=None, ge=0, le=2)  #: Sent only when asked for.
     system: str = ""
-    """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``."""
+    """Template of the system message; ``{{ input }}``, ``{{ contexts }}``, ``{{ examples }}``, and
+    in a chain ``{{ previous }}``."""
     user: str = "{{ input }}"  #: Template of the user message.
 
 

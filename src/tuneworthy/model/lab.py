@@ -139,6 +139,7 @@ class Request(Record):
     response_schema: str | None = None  #: JSON Schema of the output, as canonical JSON.
     grammar: str | None = None  #: GBNF grammar of the output, where an endpoint takes one.
     tools: str | None = None  #: Tool definitions, as canonical JSON.
+    choices: tuple[str, ...] | None = None  #: Labels, for a model that decides among them.
 
     def key(self, repeat: int = 0) -> str:
         """SHA-256 of the canonical request and the number of the repeat."""
@@ -240,6 +241,7 @@ class Arm(Record):
     retrieval: bool = False  #: Whether the case's contexts are given.
     constrained: Literal["none", "schema", "grammar"] = "none"
     effort: str = ""  #: How long the model may think; empty leaves it to the endpoint.
+    steps: tuple[str, ...] = ()  #: Prompts of a chain that come before ``prompt``.
     of: str = ""  #: For a baseline: how it answers without a model.
 
 
@@ -272,6 +274,14 @@ class Stand(Record):
     """Every arm as of the last round, the best first; () before the first round."""
 
 
+class StepResult(Record):
+    """A step of a chain."""
+
+    prompt: Name
+    usd_per_case: NonNegative
+    latency_p95_s: NonNegative
+
+
 class ArmResult(Record):
     """An arm with what it scored."""
 
@@ -283,6 +293,7 @@ class ArmResult(Record):
     thinking: Share | Unknown = Unknown(ask="run it where the endpoint counts them")
     """Share of its output tokens that was thought and not shown; it is paid for all the same."""
     changed: tuple[str, ...] = ()  #: Parameters its model refused, and what it got instead.
+    steps: tuple[StepResult, ...] = ()  #: Of a chain, in their order.
     dropped_after: Natural | None = None
     """Cases after which the race left it behind; None for one that stayed."""
     failed: Natural = 0

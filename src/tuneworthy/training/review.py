@@ -149,7 +149,7 @@ def own_answers(
         raise CaseError(
             "has no training set yet", where=str(source), fix=f"tuneworthy data {source}"
         )
-    arms = {one.id: one for one in lab.plan.called}
+    arms = {one.id: one for one in lab.plan.called if not one.steps}
     choice = written_choice(lab.case)
     best = next((one for one in (choice.chosen if choice else ()) if one in arms), "")
     name = arm or best or next(iter(arms), "")

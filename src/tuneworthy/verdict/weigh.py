@@ -150,6 +150,8 @@ _MOST = 10**15
 RUN_OPTIONS = {
     "retrieved_examples": "nearest_example_arms",
     "constrained_output": "constrained_arms",
+    "decomposition": "chained_arms",
+    "decision_model": "decision_arms",
 }
 """Options that a lab may have run, with the measurement that counts its arms."""
 

@@ -320,6 +320,13 @@ def ceiling_rows(result: CeilingResult) -> Rows:
     efforts = listing(tuple(dict.fromkeys(r.arm.effort for r in result.arms if r.arm.effort)))
     tried = f"{prompts}, {several(result.models, 'model')}: {count(result.effort)} pairs"
     yield "Searched", f"{tried}, at efforts {efforts}" if efforts else tried
+    for row in result.arms:
+        costs = [
+            f"{s.prompt} {small_usd(s.usd_per_case)}, {number(round(s.latency_p95_s, 2))} s"
+            for s in row.steps
+        ]
+        if costs:
+            yield "Steps", f"of {row.arm.id}: {listing(costs)} at p95"
     changed = {row.arm.model: ", ".join(row.changed) for row in result.arms if row.changed}
     if changed:
         yield "Sent", "; ".join(f"{model}: {text}" for model, text in changed.items())
