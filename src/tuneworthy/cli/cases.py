@@ -119,12 +119,14 @@ def interview(
 @opt.command(
     "tuneworthy measure my-case",
     "tuneworthy measure --from promptfoo-results.json --compare",
+    "tuneworthy measure my-case --from 'logs/**/*.jsonl' --on cores",
     "tuneworthy measure my-case --from 'logs/*.jsonl.gz' --map fields.yaml",
 )
 @click.argument("case", required=False)
 @opt.sources_option("read", "Without CASE a case folder is made from them.")
 @opt.mapping_option
 @opt.flag("--examples", "Show step by step which examples could be used.", "show_examples")
+@opt.option("--on WHERE", "Many files side by side: cores, ray or ray:ADDRESS.", "on", default="")
 @opt.flag("--compare", "Exit with 1 unless one prompt with a model does best, distinguishably.")
 @opt.framework_option
 @opt.format_option("text", "json")

@@ -10,7 +10,7 @@ import gc
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneworthy.errors import InputError
-from tuneworthy.measure.sample import PLACES, Sample, Signer, near_copies
+from tuneworthy.measure.sample import PLACES, Sample, Shared, Signer, near_copies
 from tuneworthy.measure.signals.base import (
     DUPLICATE_OF,
     ENOUGH_CONVERSATIONS,
@@ -44,6 +44,7 @@ _MOST_DIGESTS = 1_000_000  # counted no further
 _LONGEST_NAME = 200
 _COLLECTED_AFTER = 100_000
 _NONE = -1
+_MOST_ROWS = 1 << 40  # of a file
 
 
 class ColumnFiles:
@@ -60,6 +61,10 @@ class ColumnFiles:
                 path = self._folder / f"{len(self._files)}.column"
                 self._files[name] = self._stack.enter_context(path.open("wb")), values.dtype
             self._files[name][0].write(np.ascontiguousarray(values).data)
+
+    @property
+    def names(self) -> list[str]:
+        return [*self._files]
 
     def get(self, name: str) -> NDArray[Any]:
         """A column whole, in the order of its rows."""
@@ -119,6 +124,15 @@ class SystemPrompts:
             return _NONE
         return self._codes.setdefault(text, len(self._codes))
 
+    def take(self, other: SystemPrompts) -> Ints:
+        """Add those of another run; gives ours for its numbers."""
+        self._digests |= other._digests
+        if other._codes is None:
+            self._codes = None
+            return np.full(MOST_NAMES, _NONE, np.int64)
+        codes = [self._code(text) for text in other._codes]
+        return np.array(codes, np.int64)
+
     @property
     def distinct(self) -> int:
         return len(self._digests)
@@ -153,6 +167,7 @@ def measure(
     *,
     folder: Path,
     progress: Callable[[int], None] | None = None,
+    piece: Callable[[], int] = int,
 ) -> tuple[Findings, ...]:
     """What signals say about traces, one answer a signal; without a trace none has evidence.
 
@@ -163,6 +178,7 @@ def measure(
         signals: What to measure.
         folder: Where a temporary folder may be made; it is gone afterwards, whatever happens.
         progress: Called with the number of traces so far, after each batch.
+        piece: The number of the file that the batch just given is of, from 0.
 
     Raises:
         InputError: If there is no room for the temporary files, or reading a batch raises it.
@@ -171,12 +187,56 @@ def measure(
         run = _Run(store, signals)
         for batch in batches:
             if len(batch):
-                run.add(batch)
+                run.add(batch, piece())
             if progress is not None:
                 progress(run.traces)
             # Gone before the next one is read, which then lies where the processor has it near.
             del batch
             forget()
+        return tuple(run.answers())
+
+
+@dataclass(slots=True)
+class Part:
+    """One file as it is measured by itself: small, and made into a whole by ``merged``."""
+
+    columns: dict[str, NDArray[Any]]
+    named: dict[int, list[str]]  #: The columns of each signal.
+    models: tuple[str, ...]
+    prompts: tuple[str, ...]
+    systems: SystemPrompts
+    sample: Sample
+    present: set[str]
+    shared: Shared  #: What many of the first traces share.
+
+
+def part_of(
+    batches: Iterable[Batch],
+    signals: Sequence[TraceSignal],
+    *,
+    folder: Path,
+    piece: int = 0,
+    shared: Shared = (),
+) -> Part | None:
+    """The file of a number; None without a trace. ``shared`` is what the first part found."""
+    with _store(folder) as store:
+        run = _Run(store, signals, shared)
+        for batch in batches:
+            if len(batch):
+                run.add(batch, piece)
+            del batch
+            forget()
+        return run.part() if run.traces else None
+
+
+def merged(
+    parts: Iterable[Part], signals: Sequence[TraceSignal], *, folder: Path
+) -> tuple[Findings, ...]:
+    """What ``measure`` says of the same files in this order, whoever measured them."""
+    with _store(folder) as store:
+        run = _Run(store, signals)
+        for part in parts:
+            run.take(part)
         return tuple(run.answers())
 
 
@@ -213,21 +273,25 @@ def _store(folder: Path) -> Iterator[ColumnFiles]:
 class _Run:
     """One pass over the traces."""
 
-    def __init__(self, store: ColumnFiles, signals: Sequence[TraceSignal]) -> None:
-        self.traces = 0
+    def __init__(
+        self, store: ColumnFiles, signals: Sequence[TraceSignal], shared: Shared = ()
+    ) -> None:
+        self.traces = self._piece = self._row = 0
         self._store, self._signals = store, signals
         self._columns: dict[int, list[str]] = {}
         self._models, self._prompts, self._systems = Names(), Names(), SystemPrompts()
         self._present: set[str] = set()
-        self._sample, self._signer = Sample(), Signer()
+        self._sample, self._signer = Sample(), Signer(shared)
         self._compares = any(getattr(signal, "wants_duplicates", False) for signal in signals)
 
-    def add(self, batch: Batch) -> None:
-        """Look at some traces."""
+    def add(self, batch: Batch, piece: int = 0) -> None:
+        """Look at some traces of a file; rows of each have numbers of their own."""
+        if piece != self._piece:
+            self._piece, self._row = piece, piece * _MOST_ROWS
         for name in COLUMNS:
             if name not in self._present and any(v is not None for v in getattr(batch, name)):
                 self._present.add(name)
-        keys = conversation_keys(batch.column("conversation"), self.traces)
+        keys = conversation_keys(batch.column("conversation"), self._row)
         columns: dict[str, NDArray[Any]] = {
             "conversation": keys,
             "time": as_numbers(batch.column("timestamp")),
@@ -241,11 +305,41 @@ class _Run:
             self._columns[place] = list(numbers)
             columns |= {f"{place} {name}": values for name, values in numbers.items()}
         if self._compares:
-            columns["signature"] = self._signer.add(batch.column("input"), batch.output)
+            texts = batch.column("input"), batch.output
+            columns["signature"] = self._signer.add(*texts, self._row)
             columns["answered"] = np.array([text is not None for text in batch.output])
-        self._sample.add(batch, keys, self.traces)
+        self._sample.add(batch, keys, self._row)
         self._store.add(columns)
         self.traces += len(batch)
+        self._row += len(batch)
+
+    def part(self) -> Part:
+        """All of it, as another process can take it."""
+        if self._compares:
+            self._store.add({"signature": self._signer.rest()})
+        return Part(
+            columns={name: self._store.get(name) for name in self._store.names},
+            named=self._columns,
+            models=self._models.all,
+            prompts=self._prompts.all,
+            systems=self._systems,
+            sample=self._sample,
+            present=self._present,
+            shared=self._signer.shared,
+        )
+
+    def take(self, part: Part) -> None:
+        """Add a part behind those that are there."""
+        columns = dict(part.columns)
+        told = (("model", self._models, part.models), ("prompt", self._prompts, part.prompts))
+        codes = {name: names.of(theirs) for name, names, theirs in told}
+        codes["system"] = self._systems.take(part.systems)
+        for name, ours in codes.items():
+            columns[name] = np.append(ours, _NONE)[columns[name]]
+        self._store.add(columns)
+        self._columns, self.traces = part.named, self.traces + len(columns["model"])
+        self._present |= part.present
+        self._sample.take(part.sample)
 
     def answers(self) -> Iterator[Findings]:
         if not self.traces:

@@ -97,6 +97,13 @@ class Sample:
                 setattr(sample, name, values)
         return sample, sum(trace.cut for trace in kept)
 
+    def take(self, other: Sample) -> None:
+        """Add what another one kept of other traces."""
+        self._kept += other._kept
+        limits = [each for each in (self._limit, other._limit) if each is not None]
+        self._shrink()
+        self._limit = min([*limits, *([] if self._limit is None else [self._limit])], default=None)
+
     def _shrink(self) -> None:
         """Keep what comes first in the order of the draw, as much as there is room for.
 
@@ -219,6 +226,10 @@ def distinct_prompts(texts: Sequence[str], near_copy: float) -> int:
     return len(similar_groups([*map(runs_of, words)], near_copy))
 
 
+Shared = tuple["NDArray[np.uint64]", ...]
+"""Runs of words that many rows share, of the questions and of the answers."""
+
+
 class Signer:
     """Signs questions and answers in the order of their rows, as soon as it knows what many share.
 
@@ -226,25 +237,25 @@ class Signer:
     word equals only the very same text, and None for an answer equals nothing.
     """
 
-    def __init__(self) -> None:
-        self._held: list[tuple[str, str | None]] = []
-        self._row = 0
-        self.shared: tuple[NDArray[np.uint64], ...] = ()
+    def __init__(self, shared: Shared = ()) -> None:
+        self._held: list[tuple[str, str | None, int]] = []
+        self.shared = shared
 
-    def add(self, questions: Sequence[str | None], answers: Sequence[str | None]) -> Signatures:
+    def add(
+        self, questions: Sequence[str | None], answers: Sequence[str | None], first_row: int = 0
+    ) -> Signatures:
         """Take more rows; gives the signatures of those that can be signed, mostly these."""
-        self._held += zip((each or "" for each in questions), answers, strict=True)
+        rows = range(first_row, first_row + len(answers))
+        self._held += zip((each or "" for each in questions), answers, rows, strict=True)
         return self.rest() if self.shared or len(self._held) >= FIRST else _NO_SIGNATURES
 
     def rest(self) -> Signatures:
         """The signatures of all rows that wait."""
         if not self._held:
             return _NO_SIGNATURES
-        columns = [*zip(*self._held, strict=True)]
-        found = [_runs_of(column, self._row) for column in columns]
-        if not self.shared:
-            self.shared = tuple(_shared(*each) for each in found)
-        self._row += len(self._held)
+        asked, said, rows = zip(*self._held, strict=True)
+        found = [_runs_of(asked, rows), _runs_of(said, rows)]
+        self.shared = self.shared or tuple(_shared(*each) for each in found)
         self._held = []
         sides = zip(found, self.shared, (ASKED, PLACES - ASKED), strict=True)
         return np.hstack([_signed(*runs, shared, places) for runs, shared, places in sides])
@@ -253,9 +264,9 @@ class Signer:
 _NO_SIGNATURES = np.empty((0, PLACES), dtype=np.uint32)
 
 
-def _runs_of(texts: Sequence[str | None], first_row: int) -> tuple[NDArray[np.uint64], Places]:
+def _runs_of(texts: Sequence[str | None], rows: Sequence[int]) -> tuple[NDArray[np.uint64], Places]:
     """Hashes of the runs of three words of all texts, and the text that each is of."""
-    words = [_words(text, row) for row, text in enumerate(texts, start=first_row)]
+    words = [*map(_words, texts, rows)]
     counts = np.fromiter(map(len, words), np.int64, len(words))
     hashes = np.fromiter(map(crc32, chain.from_iterable(words)), np.uint64, int(counts.sum()))
     ends = np.cumsum(counts)

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -139,6 +140,7 @@ class TraceChunk:
     name: str  #: Name of the file they come from, without its folder.
     done_bytes: int  #: Bytes read of all files so far, as they lie on disk.
     total_bytes: int  #: Bytes of all files; 0 for what lies on another machine.
+    piece: int = 0  #: The number of that file.
 
 
 _SHOWN = 3
@@ -193,43 +195,76 @@ class TraceFiles:
         self._readings: list[FileReading] = []
         self.guesses: list[Guess] = []
         self._beside: Beside = {}
+        self._refused: NotTraces | None = None
+        self._patient = False  # whether others may hold what this one doesn't
+
+    def apart(self) -> list[TraceFiles]:
+        """Each file by itself.
+
+        Raises:
+            InputError: If scores or feedback lie beside a log, which takes both together.
+        """
+        for source in self._sources if len(self._sources) > 1 else ():
+            if self._is_aside(source):
+                what = "belongs to the records of other files, which takes one process"
+                raise InputError(what, where=source.name, fix="measure without --on")
+        found = []
+        for source in self._sources:
+            found.append(copy(self))
+            vars(found[-1]).update(_sources=(source,), _readings=[], guesses=[], _patient=True)
+        return found
+
+    def take(self, other: TraceFiles) -> None:
+        """Know what was read of a file elsewhere."""
+        self._readings += other._readings
+        self.guesses += other.guesses
+        self._refused = self._refused or other._refused
+
+    def check(self) -> None:
+        """Refuse files of which none has a trace.
+
+        Raises:
+            InputError: What is wrong with the first.
+        """
+        if self._refused is not None and not any(one.traces for one in self._readings):
+            raise self._refused
 
     @property
     def readings(self) -> tuple[FileReading, ...]:
         return tuple(self._readings)
 
     def __iter__(self) -> Iterator[TraceChunk]:
-        refused: NotTraces | None = None
-        self._readings, done = [], 0
+        self._refused = None
+        self._readings, self.guesses, done = [], [], 0
         self._beside.clear()
         aside = {each for each in self._sources if len(self._sources) > 1 and self._is_aside(each)}
-        for source in self._sources:
+        for piece, source in enumerate(self._sources):
             opened = None if source in aside else self._opened(source)
             try:
                 if opened is not None:
                     # By ``map``, not by a loop, which would keep a batch while the next is read.
-                    yield from map(partial(self._chunk, opened, done), opened.batches())
+                    yield from map(partial(self._chunk, opened, done, piece), opened.batches())
                     self._readings.append(opened.reading())
                     if (guessed := opened.content.guessed) is not None:
                         self.guesses.append(Guess(source.name, guessed.written, opened.first))
             except NotTraces as nothing:
                 if not source.searched or opened is None:
                     raise
-                refused = refused or nothing
+                self._refused = self._refused or nothing
                 skipped = Skipped(why=nothing.what, n=1, where=(source.name,))
                 self._readings.append(opened.reading("not traces", (skipped,)))
             finally:
                 if opened is not None:
                     opened.close()
             done += source.size
-        if refused is not None and not any(one.traces for one in self._readings):
-            raise refused
+        if not self._patient:
+            self.check()
 
     def _opened(self, source: Source) -> Opened:
         return Opened(source, self._mapping, self._limits, self._beside)
 
-    def _chunk(self, opened: Opened, before: int, batch: Batch) -> TraceChunk:
-        return TraceChunk(batch, opened.name, before + opened.done, self.total_bytes)
+    def _chunk(self, opened: Opened, before: int, piece: int, batch: Batch) -> TraceChunk:
+        return TraceChunk(batch, opened.name, before + opened.done, self.total_bytes, piece)
 
     def _is_aside(self, source: Source) -> bool:
         """Whether a file belongs to the records of others; it is then read."""

@@ -284,7 +284,7 @@ def _opening(raw: msgspec.Raw) -> Any:
 
 def messages_in(value: Any, depth: int = 0) -> list[Any] | None:
     """The messages inside whatever a maker puts around them; None where there are none."""
-    value = unpacked(value)
+    value = unpacked(value, ITEMS_LATER)
     if depth > _DEEPEST:
         return None
     if isinstance(value, list):

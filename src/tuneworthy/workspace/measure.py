@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,9 +33,10 @@ from tuneworthy.report.sections.measure import MeasureReport
 from tuneworthy.stats.intervals import cases_to_tell, wilson
 from tuneworthy.verdict.weigh import examples_need
 from tuneworthy.workspace.cases import extra_needed, start_case
+from tuneworthy.workspace.spread import measure_files, signals_of
 
 if TYPE_CHECKING:
-    from tuneworthy.measure.signals.base import TraceSignal
+    from tuneworthy.measure.signals.base import Findings, TraceSignal
     from tuneworthy.traces.mapping import FieldMap
     from tuneworthy.traces.read import Guess, TraceFiles
 
@@ -118,6 +120,7 @@ def measure_case(
     mapping: str | Path | None = None,
     chosen: str | None = None,
     progress: Progress | None = None,
+    on: str = "",
 ) -> MeasureReport:
     """Measure what a case names, or other files for it, and add the evidence to its ledger.
 
@@ -127,7 +130,7 @@ def measure_case(
     case = load_case(source)
     framework = framework_of(case, chosen)
     before = decide(case, framework)
-    measured, guesses = _measured(case, framework, sources, mapping, progress)
+    measured, guesses = _measured(case, framework, sources, mapping, progress, on)
     added = append_evidence(case, measured)
     after = decide(case, framework)
     return _report(measured, after, framework, source, before, guesses, added=added)
@@ -139,6 +142,7 @@ def measure_new(
     mapping: str | Path | None = None,
     chosen: str | None = None,
     progress: Progress | None = None,
+    on: str = "",
 ) -> MeasureReport:
     """Make a case folder from traces or results alone, with what they show filled in.
 
@@ -153,7 +157,7 @@ def measure_new(
     title = title[:1].upper() + title[1:] or "Measured"
     draft = load_case({"name": title})
     framework = framework_of(draft, chosen)
-    measured, guesses = _measured(draft, framework, sources, mapping, progress)
+    measured, guesses = _measured(draft, framework, sources, mapping, progress, on)
     maps = {guess.written for guess in guesses}
     if mapping is not None:
         maps = {read_text(Path(mapping), CASE_LIMIT, InputError)}
@@ -240,6 +244,7 @@ def _measured(
     sources: Sequence[str],
     mapping: str | Path | None,
     progress: Progress | None,
+    on: str,
 ) -> tuple[Measured, Sequence[Guess]]:
     from tuneworthy.files.materials import read_materials
     from tuneworthy.measure.signals import signals
@@ -254,12 +259,19 @@ def _measured(
     parts = []
     if chosen := sources or named(case, "traces"):
         near = framework.threshold("near_copy")
-        every = signals(materials) if near is None else signals(materials, near_copy=near)
-        parts.append(_read(chosen, every, fields, progress, guesses, searched=not sources))
+        files = _files(chosen, fields, searched=not sources)
+        if on:
+            told = partial(_told, files, progress)
+            results = measure_files(files, materials, near, on=on, done=told)
+        else:
+            results = _results(files, signals_of(materials, near), progress)
+        parts.append(_measured_part(files, results))
+        guesses += files.guesses
     # what the team keeps as examples comes last: it counts before what its logs could give
     if not sources and (held := named(case, "examples")):
         examples = [signal for signal in signals(materials) if signal.id == "examples"]
-        parts.append(_read(held, examples, None, None, [], searched=True))
+        files = _files(held, None, searched=True)
+        parts.append(_measured_part(files, _results(files, examples, None)))
     if not parts:
         raise _no_traces(case, "measure")
     readings = [reading for part in parts for reading in part.readings]
@@ -276,16 +288,7 @@ def _measured(
     return measured, guesses
 
 
-def _read(
-    sources: Sequence[str | Path],
-    every: Sequence[TraceSignal],
-    fields: FieldMap | None,
-    progress: Progress | None,
-    guesses: list[Guess],
-    *,
-    searched: bool,
-) -> Measured:
-    from tuneworthy.measure.engine import measure
+def _files(sources: Sequence[str | Path], fields: FieldMap | None, *, searched: bool) -> TraceFiles:
     from tuneworthy.traces.read import read
     from tuneworthy.traces.stream import Limits
 
@@ -293,10 +296,27 @@ def _read(
     # one of another zone.
     until = datetime.combine(today() + timedelta(days=2), time(), UTC)
     limits = Limits(until_s=until.timestamp())
-    files = read(sources, mapping=fields, limits=limits, searched=searched)
+    return read(sources, mapping=fields, limits=limits, searched=searched)
+
+
+def _results(
+    files: TraceFiles, every: Sequence[TraceSignal], progress: Progress | None
+) -> tuple[Findings, ...]:
+    from tuneworthy.measure.engine import measure
+
+    batches = TracedBatches(files, progress)
     with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
-        results = measure(_batches(files, progress), every, folder=Path(place))
-    guesses += files.guesses
+        return measure(batches, every, folder=Path(place), piece=lambda: batches.piece)
+
+
+def _told(files: TraceFiles, progress: Progress | None) -> None:
+    """How far it has come, where files are measured elsewhere."""
+    if progress is not None:
+        done, traces = (sum(getattr(r, of) for r in files.readings) for of in ("size", "traces"))
+        progress(done, files.total_bytes, traces)
+
+
+def _measured_part(files: TraceFiles, results: Sequence[Findings]) -> Measured:
     shown = ", ".join(f"{file.name} ({file.format})" for file in files.readings if file.traces)
     evidence: dict[str, Evidence] = {}  # one of each id; a known one before an unknown one
     for each in (each for signal in results for each in signal.evidence):
@@ -314,13 +334,19 @@ def _no_traces(case: Case, what: str) -> CaseError:
     return CaseError(f"there are no traces to {what}", where=where, fix=fix)
 
 
-def _batches(files: TraceFiles, progress: Progress | None) -> Iterator[Batch]:
-    seen = 0
-    for chunk in files:
-        seen += len(chunk.batch)
-        if progress is not None:
-            progress(chunk.done_bytes, chunk.total_bytes, seen)
-        yield chunk.batch
+class TracedBatches:
+    """The batches of files, one after the other; tells whose the last one is."""
+
+    def __init__(self, files: TraceFiles, progress: Progress | None) -> None:
+        self._files, self._progress, self.piece = files, progress, 0
+
+    def __iter__(self) -> Iterator[Batch]:
+        seen = 0
+        for chunk in self._files:
+            seen, self.piece = seen + len(chunk.batch), chunk.piece
+            if self._progress is not None:
+                self._progress(chunk.done_bytes, chunk.total_bytes, seen)
+            yield chunk.batch
 
 
 SET_FILE = "eval.jsonl"  #: What a new set is called, beside the case file.
@@ -367,7 +393,7 @@ def build_set(
     files = read(chosen, mapping=case_map(case, mapping))
     near = framework_of(case, None).threshold("near_copy")
     drawn = build_evalset(
-        _batches(files, progress),
+        TracedBatches(files, progress),
         n=n,
         seed=seed,
         schema=read_materials(case).output_schema,

@@ -1,0 +1,153 @@
+"""Files measured side by side: on all cores of this machine, or by Ray on several.
+
+Each file is measured by itself, and the parts are put together in the order of the files, so that
+the answer is the same to the last digit whoever measured which, and the same as of one process.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from copy import copy
+from itertools import islice
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tuneworthy.errors import InputError
+from tuneworthy.model.case import Materials
+from tuneworthy.workspace.cases import extra_needed
+
+if TYPE_CHECKING:
+    from tuneworthy.measure.engine import Part
+    from tuneworthy.measure.signals.base import Findings
+    from tuneworthy.traces.read import TraceFiles
+
+_WAY = re.compile(r"cores|ray(?::(?P<address>\S+))?")
+WAYS = "cores, ray or ray:ADDRESS"
+
+
+class Work(NamedTuple):
+    """One file to be measured, with all that it takes."""
+
+    files: TraceFiles  #: That file alone.
+    piece: int
+    materials: Materials
+    near_copy: float | None
+    shared: tuple[Any, ...]
+
+
+def signals_of(materials: Materials, near_copy: float | None) -> Any:
+    """Every signal; near copies as the framework has them."""
+    from tuneworthy.measure.signals import signals
+
+    return signals(materials) if near_copy is None else signals(materials, near_copy=near_copy)
+
+
+def measure_files(
+    files: TraceFiles,
+    materials: Materials,
+    near_copy: float | None,
+    *,
+    on: str,
+    done: Callable[[], None],
+) -> tuple[Findings, ...]:
+    """What signals say of files; ``done`` is called when another one came.
+
+    Raises:
+        InputError: If there is no such way, a file can't be read, or scores lie beside a log.
+    """
+    from tuneworthy.measure.engine import merged
+
+    found = _WAY.fullmatch(on)
+    if found is None:
+        raise InputError("is no way to measure", where=f"--on {on}", fix=f"write one of {WAYS}")
+    alone = files.apart()
+    shared = _shared(copy(files))
+    work = [Work(one, n, materials, near_copy, shared) for n, one in enumerate(alone)]
+
+    def parts(results: Iterator[tuple[Part | None, TraceFiles]]) -> Iterator[Part]:
+        for part, read in results:
+            files.take(read)
+            done()
+            if part is not None:
+                yield part
+
+    with _mapped(on, found["address"], work) as results, _folder() as place:
+        findings = merged(parts(results), signals_of(materials, near_copy), folder=place)
+    files.check()
+    return findings
+
+
+def _part(work: Work) -> tuple[Part | None, TraceFiles]:
+    """One file, wherever this runs."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from tuneworthy.measure.engine import part_of
+
+    with _folder() as place:
+        batches = (chunk.batch for chunk in work.files)
+        every = signals_of(work.materials, work.near_copy)
+        part = part_of(batches, every, folder=place, piece=work.piece, shared=work.shared)
+    return part, work.files
+
+
+def _shared(files: TraceFiles) -> tuple[Any, ...]:
+    """What many of the first thousand traces share, as one process would have found it."""
+    from tuneworthy.measure.sample import FIRST, Signer
+
+    signer, seen = Signer(), 0
+    for chunk in files:
+        signer.add(chunk.batch.column("input"), chunk.batch.output, seen)
+        seen += len(chunk.batch)
+        if seen >= FIRST:
+            break
+    signer.rest()
+    return signer.shared
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="tuneworthy-") as place:
+        yield Path(place)
+
+
+@contextmanager
+def _mapped(on: str, address: str | None, work: Sequence[Work]) -> Iterator[Iterator[Any]]:
+    """The parts in their order."""
+    if on == "cores":
+        # Processes of their own beginning: ours may hold threads, which a copy would not have.
+        with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+            yield pool.map(_part, work)
+        return
+    with extra_needed("ray", "measuring on Ray needs", {"ray"}):
+        import ray  # type: ignore[import-not-found,unused-ignore]  # an extra that need not be there
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(address=address, include_dashboard=False, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as caught:
+        first = (str(caught).strip().splitlines() or ["no answer"])[0][:200]
+        raise InputError(f"is no cluster: {first}", where=f"--on {on}", fix="start it") from None
+    try:
+        remote, waiting = ray.remote(_part), iter(work)
+        most = max(2, int(2 * ray.cluster_resources().get("CPU", 1)))
+        running = [remote.remote(one) for one in islice(waiting, most)]
+
+        def results() -> Iterator[Any]:
+            while running:
+                yield _got(ray, running.pop(0))
+                running.extend(remote.remote(one) for one in islice(waiting, 1))
+
+        yield results()
+    finally:
+        ray.shutdown()
+
+
+def _got(ray: Any, reference: Any) -> Any:
+    try:
+        return ray.get(reference)
+    except ray.exceptions.RayTaskError as failed:
+        raise (failed.cause if isinstance(failed.cause, InputError) else failed) from None

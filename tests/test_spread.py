@@ -1,0 +1,98 @@
+"""Files measured side by side say the same as one process, to the last digit."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from internals import Batch, Signer
+from test_engine import cut, materials, world
+from tuneworthy.cli import run
+from tuneworthy.measure.engine import measure, merged, part_of
+from tuneworthy.measure.signals import signals
+
+
+@settings(deadline=None, max_examples=8)
+@given(st.lists(st.integers(1, 110), min_size=1, max_size=5), st.integers(0, 3))
+def test_any_partition_comes_to_the_same(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], seed: int
+) -> None:
+    folder = tmp_path_factory.mktemp("parts")
+    every, files = signals(materials()), cut(world(seed, 240), [*sizes, 240])
+    at = [0]
+
+    def batches() -> Any:
+        for number, file in enumerate(files):
+            at[0] = number
+            yield file
+
+    whole = measure(batches(), every, folder=folder, piece=lambda: at[0])
+    signer = Signer()
+    for file in files:
+        signer.add(file.column("input"), file.output)
+    signer.rest()
+    parts = (
+        part_of(cut(file, [7] * 99), every, folder=folder, piece=n, shared=signer.shared)
+        for n, file in enumerate(files)
+    )
+    assert merged((part for part in parts if part), every, folder=folder) == whole
+
+
+def test_a_part_without_a_trace_is_none(tmp_path: Path) -> None:
+    assert part_of([Batch()], signals(materials()), folder=tmp_path) is None
+
+
+def logs(folder: Path) -> Path:
+    """Three files, of which one is of another make and one is no log."""
+    (folder / "logs").mkdir()
+    for file in range(2):
+        rows = [
+            {"input": f"what about {file} {n}?", "output": f"answer {n} of {file}", "model": "m",
+             "timestamp": 1785000000 + 60 * n, "latency_s": 1.5, "input_tokens": n}
+            | ({} if n % 3 else {"conversation_id": f"c{n // 9}"}) for n in range(80)
+        ]  # fmt: skip
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / "logs" / f"{file}.jsonl").write_text(text)
+    own = [{"user": f"ask {n}", "response": f"say {n}", "latency_ms": 900 + n} for n in range(50)]
+    (folder / "logs" / "2.jsonl").write_text("".join(json.dumps(row) + "\n" for row in own))
+    (folder / "logs" / "notes.txt").write_text("nothing of ours")
+    return folder / "logs"
+
+
+def said(folder: Path, name: str, capsys: pytest.CaptureFixture[str], *more: str) -> Any:
+    (folder / name).mkdir()
+    (folder / name / "case.yaml").write_text("name: x\ngoals: [format]\n")
+    arguments = ["measure", str(folder / name), "--from", str(folder / "logs"), "--format", "json"]
+    assert run([*arguments, *more]) == 0
+    told = json.loads(capsys.readouterr().out)
+    return [told[key] for key in ("inputs", "readings", "evidence", "series")]
+
+
+WAYS = ["cores", *(["ray"] if importlib.util.find_spec("ray") else [])]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_side_by_side_or_one_after_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], way: str
+) -> None:
+    logs(tmp_path)
+    alone = said(tmp_path, "one", capsys)
+    assert said(tmp_path, "many", capsys, "--on", way) == alone
+
+
+def test_what_is_wrong_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    place = logs(tmp_path)
+    assert run(["measure", "--from", str(place), "--on", "spark"]) == 2
+    assert "Write one of cores, ray or ray:ADDRESS" in capsys.readouterr().err
+    if importlib.util.find_spec("ray") is None:
+        assert run(["measure", "--from", str(place), "--on", "ray"]) == 2
+        assert "needs the extra ray" in capsys.readouterr().err
+    (place / "bad.jsonl").write_text('{"input": "x"' + "\n" + "{" * 40)
+    assert run(["measure", "--from", str(place / "bad.jsonl"), "--on", "cores"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
